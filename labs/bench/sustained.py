@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from statistics import median
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from labs.bench.targets import describe
 from labs.bench.timing import Stopwatch, record, time_calls, warm_up
 from labs.display.format import milliseconds
-from labs.machine.sensors import NO_POWER, POWER_COVERS, Heat, read_heat, read_power_w
+from labs.machine.sensors import Heat, read_heat
 from labs.records import Measurement
 from labs.runtimes.calling import caller
 from labs.runtimes.progress import OnProgress, silent
@@ -30,14 +30,12 @@ def sustained(
     window_s: float = 5.0,
     clock: Callable[[], float] = time.perf_counter,
     heat: Callable[[], Heat] = read_heat,
-    power_w: Callable[[], float | None] = read_power_w,
     on_progress: OnProgress = silent,
 ) -> Measurement:
     """Return a latency record of requests back to back, with what the processor said about itself in each window.
 
     ``details["windows"]`` holds, for each window, its end in seconds since the start, its median latency, how many
-    pictures it answered, and temperature, clock, throttle flags and power as far as the machine tells them. Power is
-    read as the window begins, while the calls go on.
+    pictures it answered, and temperature, clock and throttle flags as far as the machine tells them.
 
     Args:
         target: What is called; see ``labs.bench.targets``.
@@ -47,51 +45,37 @@ def sustained(
         window_s: Seconds of one window.
         clock: Monotonic clock in seconds.
         heat: Reads the processor's state.
-        power_w: Reads the power in watts; None where nothing tells it.
         on_progress: Told how far it is; may raise ``Cancelled``.
     """
-    idle = _look(heat, power_w())
-    metered = idle["power_w"] is not None
+    idle = _look(heat)
     call, about = caller(target), describe(target)
     warmup = warm_up(call, images, clock=clock, on_progress=lambda: on_progress(0.0, f"{option}: warming up"))
     watch, samples, windows = Stopwatch(clock), [], []
     begin_s = clock()
-    # Beside the calls: a meter that tells the power of this moment would tell that of a pause behind them.
-    with ThreadPoolExecutor(1) as aside:
-        while (spent_s := clock() - begin_s) < duration_s:
-            window: list[float] = []
-            until_s = clock() + min(window_s, duration_s - spent_s)
-            power = aside.submit(power_w) if metered else None
-            while clock() < until_s or not window:
-                window += time_calls(call, images, 1, clock)
-            samples += window
-            seen = _look(heat, power.result() if power else None)
-            windows.append({"t_s": clock() - begin_s, "p50_s": median(window), "calls": len(window), **seen})
-            hot = windows[-1]["temperature_c"]
-            on_progress(
-                min(1.0, windows[-1]["t_s"] / duration_s),
-                f"{option}: {windows[-1]['t_s']:.0f} s, median {milliseconds(windows[-1]['p50_s'])}"
-                + (f", {hot:.0f} °C" if hot is not None else ""),
-            )
+    while (spent_s := clock() - begin_s) < duration_s:
+        window: list[float] = []
+        until_s = clock() + min(window_s, duration_s - spent_s)
+        while clock() < until_s or not window:
+            window += time_calls(call, images, 1, clock)
+        samples += window
+        windows.append({"t_s": clock() - begin_s, "p50_s": median(window), "calls": len(window), **_look(heat)})
+        hot = windows[-1]["temperature_c"]
+        on_progress(
+            min(1.0, windows[-1]["t_s"] / duration_s),
+            f"{option}: {windows[-1]['t_s']:.0f} s, median {milliseconds(windows[-1]['p50_s'])}"
+            + (f", {hot:.0f} °C" if hot is not None else ""),
+        )
     step = max(1, -(-len(samples) // MOST_SAMPLES))
-    last = heat()
     details = {
         "sustained": True,
         "idle": idle,
         "windows": windows,
         "calls": len(samples),
         "kept_every": step,
-        "energy_covers": POWER_COVERS if metered else "",
-        "unreadable": [*last.unreadable, *([] if metered else [f"power: {NO_POWER}"])],
+        "unreadable": list(heat().unreadable),
     }
     return record("latency", option, samples[::step], about, watch, warmup=warmup, details=details)
 
 
-def _look(heat: Callable[[], Heat], power_w: float | None) -> dict:
-    now = heat()
-    return {
-        "temperature_c": now.temperature_c,
-        "frequency_hz": now.frequency_hz,
-        "throttle_bits": now.throttle_bits,
-        "power_w": power_w,
-    }
+def _look(heat: Callable[[], Heat]) -> dict:
+    return asdict(heat())

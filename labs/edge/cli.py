@@ -54,13 +54,10 @@ def serve(
 
 @app.command()
 def vitals() -> None:
-    """Print one JSON line: which machine this is, and what it says about its heat."""
+    """Print one JSON line: which machine this is."""
     from labs.machine import fingerprint
-    from labs.machine.sensors import read_heat
 
-    heat = read_heat()
-    found = {"machine": fingerprint().to_json(), "heat": heat.to_json(), "unreadable": list(heat.unreadable)}
-    typer.echo(json.dumps(found))
+    typer.echo(json.dumps({"machine": fingerprint().to_json()}))
 
 
 @app.command()

@@ -20,51 +20,21 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from labs.display.format import milliseconds, rate
 from labs.load.record import load_record
 from labs.load.served import between
 from labs.load.target import Target
-from labs.load.usage import Reading, Sampler
+from labs.load.usage import Sampler
 from labs.records import Measurement
-from labs.records.load import ServerSide
-from labs.runtimes.progress import Cancelled, OnProgress, silent
-from labs.serve.triton.control import Counters
+from labs.runtimes.progress import OnProgress, silent
 
 
 class SenderError(RuntimeError):
     """The sender's process failed; the message ends with what it printed."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """How a run stands: what a live picture is drawn from."""
-
-    #: Requests finished, good or bad.
-    done: int
-    #: Of these, how many failed.
-    failed: int
-    #: Requests in flight now.
-    in_flight: int
-    #: Answers a second over the last two seconds.
-    rate_rps: float
-    #: Median latency of these, in seconds.
-    p50_s: float
-    #: Their 95th percentile, in seconds.
-    p95_s: float
-    #: The newest sample of how busy the machine is; None at the very start.
-    busy: Reading | None = None
-    #: What the server counted since the snapshot before; None where it does not tell.
-    server: ServerSide | None = None
-
-
-#: Told a few times a second how a run stands.
-OnSnapshot = Callable[[Snapshot], None]
 
 
 def closed_loop(
@@ -78,8 +48,6 @@ def closed_loop(
     timeout_s: float = 10.0,
     details: dict | None = None,
     on_progress: OnProgress = silent,
-    on_snapshot: OnSnapshot | None = None,
-    cancel: threading.Event | None = None,
 ) -> Measurement:
     """Return the record of a run in which ``concurrency`` clients each wait for their answer.
 
@@ -92,20 +60,13 @@ def closed_loop(
         warmup_requests: Requests sent before the clock starts; two for each client (four at least) when None.
         timeout_s: Seconds after which a request counts as lost.
         details: Anything else to keep with the record, as plain JSON.
-        on_progress: Told how far it is; may raise ``Cancelled``.
-        on_snapshot: Told how the run stands.
-        cancel: Stops the run when it is set.
+        on_progress: Told how far it is; may raise ``Cancelled``, and then nothing is recorded.
 
     Raises:
-        Cancelled: It was stopped; nothing is recorded.
         NothingAnsweredError: Not one request got a good answer.
     """
-    if concurrency < 1:
-        raise ValueError(f"concurrency is {concurrency}; it counts clients and starts at 1")
-    if duration_s is not None and requests is not None:
-        raise ValueError("give a duration or a number of requests, not both")
-    if duration_s is None and requests is None:
-        duration_s = 5.0
+    if concurrency < 1 or (duration_s is not None and requests is not None):
+        raise ValueError("concurrency counts clients and starts at 1; a duration or a number of requests, not both")
     plan = plan_for(
         target,
         timeout_s=timeout_s,
@@ -113,11 +74,11 @@ def closed_loop(
         warmup_clients=concurrency,
         mode="closed",
         concurrency=concurrency,
-        duration_s=duration_s,
+        duration_s=5.0 if duration_s is None and requests is None else duration_s,
         requests=requests,
     )
     words = f"{option}: {concurrency} client{'s' * (concurrency > 1)}"
-    return _run(option, target, plan, words, details or {}, on_progress, on_snapshot, cancel)
+    return _run(option, target, plan, words, details or {}, on_progress)
 
 
 def open_loop(
@@ -131,8 +92,6 @@ def open_loop(
     timeout_s: float = 10.0,
     details: dict | None = None,
     on_progress: OnProgress = silent,
-    on_snapshot: OnSnapshot | None = None,
-    cancel: threading.Event | None = None,
 ) -> Measurement:
     """Return the record of a run in which requests arrive as a Poisson process, whatever became of those before.
 
@@ -141,16 +100,9 @@ def open_loop(
         rate_rps: Requests a second that are due, on average.
         duration_s: Seconds in which they are due.
         seed: Makes the arrivals the same in each run, so that two options face the same bursts.
-        option: Name under which the record is kept.
-        warmup_requests: Requests sent before the clock starts.
-        timeout_s: Seconds after which a request counts as lost.
-        details: Anything else to keep with the record, as plain JSON.
-        on_progress: Told how far it is; may raise ``Cancelled``.
-        on_snapshot: Told how the run stands.
-        cancel: Stops the run when it is set.
+        option: Name of the record. It, and what follows, is as for ``closed_loop``.
 
     Raises:
-        Cancelled: It was stopped; nothing is recorded.
         NothingAnsweredError: Not one request got a good answer.
     """
     if rate_rps <= 0 or duration_s <= 0:
@@ -166,61 +118,45 @@ def open_loop(
         seed=seed,
     )
     words = f"{option}: {rate(rate_rps, 'requests/s')} due"
-    return _run(option, target, plan, words, {"seed": seed} | (details or {}), on_progress, on_snapshot, cancel)
+    return _run(option, target, plan, words, {"seed": seed} | (details or {}), on_progress)
 
 
-def _run(
-    option: str,
-    target: Target,
-    plan: dict,
-    words: str,
-    details: dict,
-    on_progress: OnProgress,
-    on_snapshot: OnSnapshot | None,
-    cancel: threading.Event | None,
-) -> Measurement:
+def plan_for(target: Target, **how: object) -> dict:
+    """Return what ``labs.load.sender`` reads: the requests, where they go, and how many are sent when."""
+    bodies = [base64.b64encode(body).decode() for body in target.bodies]
+    return {"transport": target.transport, "url": target.url, "headers": target.headers, "bodies": bodies, **how}
+
+
+def _run(option: str, target: Target, plan: dict, words: str, details: dict, on_progress: OnProgress) -> Measurement:
     """Run the sender with a sampler beside it, and return the record."""
-    read = target.counters or (lambda: None)
-    before: Counters | None = None
-    result: dict = {}
+    read = target.counters
     on_progress(0.0, f"{words}, warming up")
-    with _Sender(plan) as sender:
-        sampler = Sampler(sender.pid, target.pids)
+    with _sender(plan) as (process, events):
+        sampler = Sampler(process.pid, target.pids)
+        next(events)  # it is ready
+        before = read() if read else None
+        started_at, start_s = datetime.now(UTC).isoformat(), time.perf_counter()
+        sampler.start()
+        print("go", file=process.stdin, flush=True)
         try:
-            for event in sender.events():
-                if event["event"] == "ready":
-                    before = last = read()
-                    started_at, start_s = datetime.now(UTC).isoformat(), time.perf_counter()
-                    sampler.start()
-                    sender.go()
-                elif event["event"] == "progress":
-                    if cancel is not None and cancel.is_set():
-                        raise Cancelled(f"{words}: cancelled")
+            for event in events:
+                if event["event"] == "progress":
                     on_progress(_fraction(plan, event), f"{words}, {_line(event)}")
-                    if on_snapshot is not None:
-                        now = read()
-                        busy = sampler.readings[-1] if sampler.readings else None
-                        told = {name: value for name, value in event.items() if name not in ("event", "elapsed_s")}
-                        on_snapshot(Snapshot(**told, busy=busy, server=between(last, now)))
-                        last = now
-                else:
-                    result = event
         finally:
-            sender.stop()
             usage = sampler.stop()
-        after = read()
+        server = between(before, read()) if read else None
     on_progress(1.0, f"{words}, done")
     return load_record(
         option,
         target,
-        result,
+        event,
         mode=plan["mode"],
-        duration_s=plan["duration_s"] or result["took_s"],
+        duration_s=plan["duration_s"] or event["took_s"],
         started_at=started_at,
         start_s=start_s,
-        concurrency=plan.get("concurrency") or max(1, result["most_in_flight"]),
+        concurrency=plan.get("concurrency") or max(1, event["most_in_flight"]),
         offered_rps=plan.get("rate_rps"),
-        server=between(before, after),
+        server=server,
         usage=usage,
         details=details,
     )
@@ -234,76 +170,33 @@ def _fraction(plan: dict, event: dict) -> float:
 
 def _line(event: dict) -> str:
     failed = f", {event['failed']} failed" if event["failed"] else ""
-    return f"{rate(event['rate_rps'], 'requests/s')}, p50 {milliseconds(event['p50_s'])}{failed}"
+    return f"{rate(event['done'] / event['elapsed_s'], 'requests/s')}, p50 {milliseconds(event['p50_s'])}{failed}"
 
 
-def plan_for(target: Target, **how: object) -> dict:
-    """Return what ``labs.load.sender`` reads: the requests, where they go, and how many are sent when."""
-    bodies = [base64.b64encode(body).decode() for body in target.bodies]
-    return {"transport": target.transport, "url": target.url, "headers": target.headers, "bodies": bodies, **how}
-
-
-class _Sender:
-    """The sender's process, as a context manager; leaving it ends the process whatever happened."""
-
-    def __init__(self, plan: dict) -> None:
-        """Keep the plan; the process starts with ``with``."""
-        self._plan = plan
-
-    @property
-    def pid(self) -> int:
-        """Process id, for those who watch how busy it is."""
-        return self._process.pid
-
-    def __enter__(self) -> _Sender:
-        self._errors = tempfile.TemporaryFile("w+")  # closed in __exit__
-        self._process = subprocess.Popen(
+@contextlib.contextmanager
+def _sender(plan: dict) -> Iterator[tuple[subprocess.Popen, Iterator[dict]]]:
+    """Yield the sender's process and its events: 'ready', 'progress' and the 'result'; it ends with the block."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
             [sys.executable, "-m", "labs.load.sender"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=errors,
             text=True,
-            encoding="utf-8",
         )
-        self._process.stdin.write(json.dumps(self._plan) + "\n")
-        self._process.stdin.flush()
-        return self
 
-    def events(self) -> Iterator[dict]:
-        """Yield 'ready', 'progress' events and the 'result', as they come.
+        def events() -> Iterator[dict]:
+            for line in process.stdout:
+                event = json.loads(line)
+                yield event
+                if event["event"] == "result":
+                    return
+            errors.seek(0)
+            raise SenderError(f"the sender stopped without a result:\n{errors.read().strip()[-1500:]}")
 
-        Raises:
-            SenderError: The process ended without a result.
-        """
-        for line in self._process.stdout:
-            event = json.loads(line)
-            yield event
-            if event["event"] == "result":
-                return
-        self._errors.seek(0)
-        raise SenderError(f"the sender stopped without a result:\n{self._errors.read().strip()[-1500:]}")
-
-    def go(self) -> None:
-        """Let it begin, after it has said that it is ready."""
-        self._tell("go")
-
-    def stop(self) -> None:
-        """Ask it to begin no further request; the result then tells what was done so far."""
-        self._tell("stop")
-
-    def _tell(self, word: str) -> None:
-        # A sender that is gone needs no telling.
-        with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write(word + "\n")
-            self._process.stdin.flush()
-
-    def __exit__(self, *_: object) -> None:
-        for stream in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                stream.close()
         try:
-            self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._errors.close()
+            print(json.dumps(plan), file=process.stdin, flush=True)
+            yield process, events()
+        finally:
+            process.kill()
+            process.communicate()

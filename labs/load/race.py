@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-import math
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import TypeVar
 
 from labs import stats
-from labs.load.loops import closed_loop, open_loop
+from labs.load.loops import closed_loop
 from labs.load.target import Target
 from labs.records import Measurement
 from labs.runtimes.progress import Cancelled, OnProgress, part, silent
@@ -65,66 +65,26 @@ def race(
     return records
 
 
-def open_loops(
-    loads: Mapping[str, tuple[Target, float]],
-    *,
-    duration_s: float,
-    timeout_s: float = 60.0,
-    on_progress: OnProgress = silent,
-) -> list[Measurement]:
-    """Return one open-loop record for each target, all begun at the same moment.
-
-    Args:
-        loads: What is sent, and how many requests a second are due, by option name.
-        duration_s: Seconds in which requests are due.
-        timeout_s: Seconds after which a request counts as lost.
-        on_progress: Told how far it is; may raise ``Cancelled``.
-    """
-    how = {"duration_s": duration_s, "timeout_s": timeout_s}
-    works = [
-        functools.partial(open_loop, target, rate_rps=rate, option=option, **how)
-        for option, (target, rate) in loads.items()
-    ]
-    return together(*works, on_progress=on_progress)
-
-
 def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
     """Return how many times as many good answers a second one option of a race gave as another.
-
-    A round in which one of them gave no answer has no ratio: then all rounds are taken together, and the interval
-    promises nothing. Nor does it where all rounds have the same few answers.
 
     Args:
         records: What ``race`` returned.
         option: The option.
-        baseline: What it is held against.
+        baseline: What it is compared with.
     """
-    rates, others = ([one.throughput_rps.value for one in of(records, name)] for name in (option, baseline))
-    if all(rates) and all(others):
-        found = stats.ratio_of_medians([[one] for one in rates], [[one] for one in others])
-        if found.interval.confidence:
-            return found
-    return stats.Ratio(_unpromised(of(records, option), of(records, baseline)), math.inf)
+    return stats.ratio_of_medians(*([[_rate(one).value] for one in of(records, name)] for name in (option, baseline)))
 
 
 def rate_quotient(one: Measurement, other: Measurement) -> stats.Interval:
-    """Return how many times as many good answers a second one run gave as another, with a cautious interval.
-
-    Where one of them gave no answer in time, the interval promises nothing.
-    """
-    rates = one.throughput_rps, other.throughput_rps
-    return stats.quotient(*rates) if all(rate.value for rate in rates) else _unpromised([one], [other])
+    """Return how many times as many good answers a second one run gave as another, with a cautious interval."""
+    return stats.quotient(_rate(one), _rate(other))
 
 
-def _unpromised(ones: Sequence[Measurement], others: Sequence[Measurement]) -> stats.Interval:
-    """Return a ratio of rates from all answers together, from 0 to infinity."""
-    # Half an answer more on both sides: a side without a single one must not divide.
-    rates = [
-        (sum(one.throughput_rps.value * one.load.duration_s for one in side) + 0.5)
-        / sum(one.load.duration_s for one in side)
-        for side in (ones, others)
-    ]
-    return stats.Interval(rates[0] / rates[1], 0.0, math.inf)
+def _rate(one: Measurement) -> stats.Interval:
+    """Return a run's good answers a second; where none came in time, half an answer, since a ratio must not divide."""
+    found = one.throughput_rps
+    return replace(found, value=max(found.value, 0.5 / one.load.duration_s))
 
 
 def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
@@ -142,33 +102,28 @@ def together(*works: Work, on_progress: OnProgress = silent) -> list[Result]:
 
     Args:
         works: What is done; load loops run in processes of their own, so they do not slow each other here.
-        on_progress: Told how far the last of them is; where it raises ``Cancelled``, all of them stop at their next
-            report.
+        on_progress: Told how far the first is; where it raises ``Cancelled``, all stop at their next report.
 
     Raises:
         Exception: The first error among them, after all of them have ended.
     """
-    fractions, texts, stopped, lock = [0.0] * len(works), [""] * len(works), threading.Event(), threading.Lock()
+    stopped = threading.Event()
 
-    def run(index: int, work: Work) -> Result:
+    def report(fraction: float, text: str, *, tell: OnProgress) -> None:
+        if stopped.is_set():
+            raise Cancelled("stopped with the others")
         try:
-            return work(on_progress=lambda fraction, text: report(index, fraction, text))
-        finally:
-            fractions[index], texts[index] = 1.0, ""
-
-    def report(index: int, fraction: float, text: str) -> None:
-        with lock:
-            if stopped.is_set():
-                raise Cancelled("stopped with the others")
-            fractions[index], texts[index] = fraction, text
-            try:
-                on_progress(min(fractions), "; ".join(filter(None, texts)))
-            except BaseException:
-                stopped.set()
-                raise
+            tell(fraction, text)
+        except BaseException:
+            stopped.set()
+            raise
 
     with ThreadPoolExecutor(len(works)) as pool:
-        begun = [pool.submit(run, index, work) for index, work in enumerate(works)]
+        tells = [on_progress] + [silent] * (len(works) - 1)
+        begun = [
+            pool.submit(work, on_progress=functools.partial(report, tell=tell))
+            for work, tell in zip(works, tells, strict=True)
+        ]
         try:
             wait(begun)
         except BaseException:  # the toolbar's stop button: what waits here must not wait for whole runs

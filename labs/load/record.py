@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labs.load.served import between
 from labs.load.target import Target
@@ -25,19 +24,12 @@ from labs.records import Measurement
 from labs.records.load import Failure, Load, ServerSide, Usage
 from labs.serve.triton.control import Counters
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 #: What takes part on the sender's side, by transport.
 _LIBRARIES = {"http": ("aiohttp", "uvloop"), "grpc": ("grpcio", "uvloop")}
 
 
 class NothingAnsweredError(RuntimeError):
     """Not one request got a good answer; the message shows the first bad one."""
-
-
-class PerfAnalyzerError(RuntimeError):
-    """perf_analyzer exported no requests; the message says why that may be."""
 
 
 def load_record(
@@ -85,7 +77,7 @@ def load_record(
         kind="load",
         option=option,
         samples=tuple(row[1] for row in good),
-        batch_size=target.batch_size,
+        batch_size=1,
         concurrency=concurrency,
         model=served.model,
         backend=served.backend,
@@ -104,7 +96,6 @@ def load_record(
         details={
             "settings": served.settings,
             "body_bytes": round(sum(map(len, target.bodies)) / len(target.bodies)),
-            "sender_cpu_s": round(result["cpu_s"], 6),
             "first_answer": result["first"],
             **(details or {}),
         },
@@ -123,17 +114,9 @@ def load_record(
 
 
 def perf_analyzer_record(
-    target: Target,
-    export: Path,
-    before: Mapping,
-    after: Mapping,
-    *,
-    option: str,
-    concurrency: int = 1,
-    images: int = 1,
-    details: Mapping | None = None,
+    target: Target, export: Path, before: Mapping, after: Mapping, *, option: str, concurrency: int = 1
 ) -> Measurement:
-    """Return the record of one run of perf_analyzer.
+    """Return the record of one run of perf_analyzer, of one image in each request.
 
     Args:
         target: What is served there (``labs.load.served.triton_target``); its bodies are not sent.
@@ -142,54 +125,50 @@ def perf_analyzer_record(
         after: The same after it; both are kept with the record.
         option: Name under which the record is kept.
         concurrency: Clients, as ``--concurrency-range`` said.
-        images: Images in one request, as ``-b`` said.
-        details: Anything else to keep with the record, as plain JSON.
 
     Raises:
-        PerfAnalyzerError: Nothing was exported.
+        NothingAnsweredError: Nothing was exported.
     """
-    bounds, requests = read_export(export)
-    begin_s, took_s = bounds[0], bounds[-1] - bounds[0]
-    rows = [(start, latency, start, 200) for start, latency in requests.itertuples(index=False)]
+    bounds_s, rows = read_export(export)
+    took_s = bounds_s[-1] - bounds_s[0]
     entries = [one["model_stats"][-1] for one in (before, after)]
     return load_record(
         option,
-        replace(target, name=f"perf_analyzer {target.name}", batch_size=images),
-        {"rows": rows, "first": "", "warmup": 0, "took_s": took_s, "cpu_s": 0.0},
+        replace(target, name=f"perf_analyzer {target.name}"),
+        {"rows": [(start, latency, start, 200) for start, latency in rows], "first": "", "warmup": 0, "took_s": took_s},
         mode="closed",
         duration_s=took_s,
-        started_at=datetime.fromtimestamp(begin_s, UTC).isoformat(),
-        start_s=time.perf_counter() - (time.time() - begin_s),
+        started_at=datetime.fromtimestamp(bounds_s[0], UTC).isoformat(),
+        start_s=time.perf_counter() - (time.time() - bounds_s[0]),
         concurrency=concurrency,
         server=between(*map(Counters.of, entries)),
-        details={"statistics": entries, "windows_s": [one - begin_s for one in bounds], **(details or {})},
+        details={"statistics": entries, "windows_s": [one - bounds_s[0] for one in bounds_s]},
     )
 
 
-def read_export(export: Path) -> tuple[list[float], pd.DataFrame]:
+def read_export(export: Path) -> tuple[list[float], list[tuple[float, float]]]:
     """Return the bounds of the windows that were measured, in seconds since 1970, and their requests.
 
     Args:
         export: The file of ``--profile-export-file``; times in it are nanoseconds.
 
     Returns:
-        The bounds, and a table with a row a request: ``start_s`` after the first bound, and ``latency_s``.
+        The bounds, and for each request its start after the first bound and its latency, in seconds.
 
     Raises:
-        PerfAnalyzerError: Nothing was exported.
+        NothingAnsweredError: Nothing was exported.
     """
-    import pandas as pd
-
     text = export.read_text(encoding="utf-8") if export.is_file() else ""
     if not text:
-        raise PerfAnalyzerError(
+        raise NothingAnsweredError(
             f"perf_analyzer exported no requests to {export.name}: it was stopped before its end, or its line does not "
             "say --profile-export-file"
         )
     experiment = json.loads(text)["experiments"][-1]
-    bounds_ns = experiment["window_boundaries"]
-    answered = [one for one in experiment["requests"] if one["response_timestamps"]]
-    # Requests that were under way when the first window opened began a little before it.
-    starts_s = [max(one["timestamp"] - bounds_ns[0], 0) * 1e-9 for one in answered]
-    latencies_s = [(one["response_timestamps"][-1] - one["timestamp"]) * 1e-9 for one in answered]
-    return [one * 1e-9 for one in bounds_ns], pd.DataFrame({"start_s": starts_s, "latency_s": latencies_s})
+    bounds_ns, rows = experiment["window_boundaries"], []
+    for one in experiment["requests"]:
+        if one["response_timestamps"]:
+            # Requests that were under way when the first window opened began a little before it.
+            start_ns, latency_ns = one["timestamp"] - bounds_ns[0], one["response_timestamps"][-1] - one["timestamp"]
+            rows.append((max(start_ns, 0) * 1e-9, latency_ns * 1e-9))
+    return [one * 1e-9 for one in bounds_ns], rows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ import httpx
 from labs.runtimes.progress import OnProgress, silent
 
 #: Seconds to wait before the next try, from how many tries have failed and the last one's status (0: no answer at all);
-#: fewer than 0, or None, to give up.
-Policy = Callable[[int, int], float | None]
+#: fewer than 0 to give up.
+Policy = Callable[[int, int], float]
 
 
 @dataclass(frozen=True)
@@ -27,26 +26,10 @@ class RetriedLoad:
     #: Of each request, the seconds from its due time to its last answer.
     took_s: tuple[float, ...]
 
-    @property
-    def failed_at_first(self) -> int:
-        """Requests whose first try had no good answer."""
-        return sum(tries[0] != 200 for tries in self.statuses)
-
-    @property
-    def lost(self) -> int:
-        """Requests without a good answer after all tries."""
-        return sum(tries[-1] != 200 for tries in self.statuses)
-
     def to_json(self) -> dict:
-        """Return the figures as plain JSON."""
-        return {
-            "requests": len(self.statuses),
-            "failed_at_first": self.failed_at_first,
-            "lost": self.lost,
-            "most_tries": max(map(len, self.statuses)),
-            "slowest_s": max(self.took_s),
-            "first_statuses": dict(Counter(str(tries[0]) for tries in self.statuses)),
-        }
+        """Return how many requests had no good answer to their first try, and to their last."""
+        failed, lost = (sum(tries[place] != 200 for tries in self.statuses) for place in (0, -1))
+        return {"requests": len(self.statuses), "failed_at_first": failed, "lost": lost}
 
 
 def retried_load(
@@ -68,29 +51,29 @@ def retried_load(
         duration_s: Seconds in which they are due.
         on_progress: Told how far it is.
     """
+    count = round(rate_rps * duration_s)
 
     async def run() -> RetriedLoad:
         begin_s = time.monotonic()
-        count = max(1, round(rate_rps * duration_s))
 
         async def one(client: httpx.AsyncClient, place: int) -> tuple[tuple[int, ...], float]:
-            due_s, statuses = place / rate_rps, []
-            await asyncio.sleep(max(0.0, begin_s + due_s - time.monotonic()))
+            due_s, statuses = begin_s + place / rate_rps, []
+            await asyncio.sleep(due_s - time.monotonic())
             while True:
                 try:
-                    answer = await client.post(url, content=bodies[place % len(bodies)])
-                    statuses.append(answer.status_code)
+                    statuses.append((await client.post(url, content=bodies[place % len(bodies)])).status_code)
                 except httpx.HTTPError:
                     statuses.append(0)
-                wait_s = None if statuses[-1] == 200 else policy(len(statuses), statuses[-1])
-                if wait_s is None or wait_s < 0:
+                wait_s = -1 if statuses[-1] == 200 else policy(len(statuses), statuses[-1])
+                if wait_s < 0:
                     on_progress((place + 1) / count, f"{place + 1} of {count} requests")
-                    return tuple(statuses), time.monotonic() - begin_s - due_s
+                    return tuple(statuses), time.monotonic() - due_s
                 await asyncio.sleep(wait_s)
 
         async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=64)) as client:
-            found = await asyncio.gather(*(one(client, place) for place in range(count)))
-            return RetriedLoad(*zip(*found, strict=True))
+            return RetriedLoad(
+                *zip(*await asyncio.gather(*(one(client, place) for place in range(count))), strict=True)
+            )
 
     # A notebook's kernel has an event loop of its own in this thread.
     with ThreadPoolExecutor(1) as pool:

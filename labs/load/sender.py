@@ -2,7 +2,7 @@
 
 ``python -m labs.load.sender`` reads a plan (one JSON line) from standard input, warms up, says 'ready' and waits for a
 second line: whoever started it reads the server's counters in between. Then come 'progress' a few times a second and
-'result'. A third line on standard input, or its end, stops it early.
+'result'. Where standard input ends, whoever started it is gone, and it ends too.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import sys
 import threading
 import time
-from collections import deque
 
 import numpy as np
 
-#: Seconds between two 'progress' lines.
-_TELL_EVERY_S = 0.25
-#: Answers that the numbers of a 'progress' line are taken from.
-_RECENT = 512
+#: Seconds between two 'progress' lines, and the answers that their median is taken from.
+_TELL_EVERY_S, _RECENT = 0.25, 512
 
 #: gRPC's codes as the HTTP statuses that mean the same. Source: google.rpc.Code, in google/rpc/code.proto.
 HTTP_STATUS = {
@@ -48,20 +46,21 @@ class Run:
         self.transport, self.bodies = transport, bodies
         self.rows: list[tuple[float, float, float, int]] = []
         self.in_flight = self.most_in_flight = self.begun = 0
-        self.stopped = threading.Event()
         self.start_s = time.perf_counter()
-        self._recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
 
     def begin(self) -> None:
         """Start the clock anew and forget what was sent before."""
         self.rows.clear()
-        self._recent.clear()
         self.begun = 0
         self.start_s = time.perf_counter()
 
+    def now_s(self) -> float:
+        """Return the seconds since the start."""
+        return time.perf_counter() - self.start_s
+
     async def request(self, due_s: float | None = None) -> None:
         """Send one request and note it. ``due_s`` is when it should have begun; now, when None."""
-        sent_s = time.perf_counter() - self.start_s
+        sent_s = self.now_s()
         due_s = sent_s if due_s is None else due_s
         body = self.bodies[self.begun % len(self.bodies)]
         self.begun += 1
@@ -69,19 +68,14 @@ class Run:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         status = await self.transport.send(body)
         self.in_flight -= 1
-        now_s = time.perf_counter() - self.start_s
-        self.rows.append((due_s, now_s - due_s, sent_s, status))
-        self._recent.append((now_s, now_s - due_s))
+        self.rows.append((due_s, self.now_s() - due_s, sent_s, status))
 
     async def closed(self, clients: int, duration_s: float | None, requests: int | None) -> None:
         """Let each client wait for its answer before it sends the next request."""
+        seconds, most = duration_s or float("inf"), float("inf") if requests is None else requests
 
         async def client() -> None:
-            while not self.stopped.is_set():
-                if requests is not None and self.begun >= requests:
-                    return
-                if duration_s is not None and time.perf_counter() - self.start_s >= duration_s:
-                    return
+            while self.begun < most and self.now_s() < seconds:
                 await self.request()
 
         await asyncio.gather(*(client() for _ in range(clients)))
@@ -92,46 +86,30 @@ class Run:
         A thread keeps the time: an event loop's own timers are rounded up to whole milliseconds, which would be added
         to every latency.
         """
-        loop, flying = asyncio.get_running_loop(), set()
-
-        def launch(due: float) -> None:
-            task = loop.create_task(self.request(due))
-            flying.add(task)
-            task.add_done_callback(flying.discard)
+        loop, flying = asyncio.get_running_loop(), []
 
         def pace() -> None:
             for due in due_s.tolist():
-                wait_s = due - (time.perf_counter() - self.start_s)
-                if (wait_s > 0 and self.stopped.wait(wait_s)) or self.stopped.is_set():
-                    return
-                loop.call_soon_threadsafe(launch, due)
+                time.sleep(max(0.0, due - self.now_s()))
+                loop.call_soon_threadsafe(lambda due=due: flying.append(loop.create_task(self.request(due))))
 
         await loop.run_in_executor(None, pace)
         await asyncio.gather(*flying)
 
-    def progress(self) -> dict:
-        """Return how it stands."""
-        now_s = time.perf_counter() - self.start_s
-        recent = [one for one in self._recent if one[0] >= now_s - 2.0]
-        window_s = min(now_s, 2.0) if len(recent) < _RECENT else now_s - recent[0][0]
-        latencies = [latency for _, latency in recent]
-        p50_s, p95_s = np.percentile(latencies, [50, 95]).tolist() if latencies else (0.0, 0.0)
-        return {
-            "event": "progress",
-            "elapsed_s": now_s,
-            "done": len(self.rows),
-            "failed": sum(status != 200 for *_, status in self.rows),
-            "in_flight": self.in_flight,
-            "rate_rps": len(recent) / max(window_s, 1e-9),
-            "p50_s": p50_s,
-            "p95_s": p95_s,
-        }
-
     async def tell(self) -> None:
-        """Report until cancelled."""
+        """Report how it stands until cancelled."""
         while True:
             await asyncio.sleep(_TELL_EVERY_S)
-            say(self.progress())
+            latencies = [row[1] for row in self.rows[-_RECENT:]]
+            say(
+                {
+                    "event": "progress",
+                    "elapsed_s": self.now_s(),
+                    "done": len(self.rows),
+                    "failed": sum(status != 200 for *_, status in self.rows),
+                    "p50_s": float(np.median(latencies)) if latencies else 0.0,
+                }
+            )
 
 
 class Http:
@@ -229,50 +207,39 @@ async def drive(plan: dict) -> dict:
     gc.collect()
     gc.freeze()
     say({"event": "ready"})
-    if not await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
-        run.stopped.set()
-    threading.Thread(target=listen, args=(run.stopped,), daemon=True).start()
+    await asyncio.get_running_loop().run_in_executor(None, listen)
+    threading.Thread(target=listen, daemon=True).start()
     run.begin()
-    begun_cpu_s = time.process_time()
     teller = asyncio.create_task(run.tell())
     if plan["mode"] == "closed":
         await run.closed(plan["concurrency"], plan["duration_s"], plan["requests"])
     else:
         await run.open(arrivals(plan["rate_rps"], plan["duration_s"], plan["seed"]))
-    took_s, cpu_s = time.perf_counter() - run.start_s, time.process_time() - begun_cpu_s
+    took_s = run.now_s()
     teller.cancel()
     await transport.close()
-    rows = sorted(run.rows)
     return {
         "event": "result",
-        "rows": [[round(value, 6) for value in row[:3]] + [row[3]] for row in rows],
+        "rows": [[round(value, 6) for value in row[:3]] + [row[3]] for row in sorted(run.rows)],
         "took_s": took_s,
-        "cpu_s": cpu_s,
         "warmup": warmup,
         "most_in_flight": run.most_in_flight,
         "first": transport.first,
-        "stopped": run.stopped.is_set(),
     }
 
 
-def listen(stopped: threading.Event) -> None:
-    """Wait for a line on standard input, or for its end: whoever started this wants it to stop, or is gone."""
-    sys.stdin.readline()
-    stopped.set()
-
-
-def allow_many_connections() -> None:
-    """Raise the number of open files as far as the system lets us: an overloaded open loop waits on many at once."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def listen() -> None:
+    """Wait for a line on standard input; at its end whoever started this is gone, and nobody wants the result."""
+    if not sys.stdin.readline():
+        os._exit(1)
 
 
 def main() -> None:
     """Read a plan, carry it out, write the result."""
-    allow_many_connections()
+    # An overloaded open loop waits on many connections at once: as many open files as the system lets us have.
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     plan = json.loads(sys.stdin.readline())
     runner = asyncio.run
     with contextlib.suppress(ImportError):

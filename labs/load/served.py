@@ -1,26 +1,19 @@
-"""Targets on the course's own servers, with everything that a record says about what is served there.
-
-Requests to Triton are encoded once, by its own client. Source: KServe's open inference protocol v2 and Triton's binary
-tensor data extension (triton-inference-server/server, docs/protocol/extension_binary_data.md).
-"""
+"""Targets on the course's own servers, with everything that a record says about what is served there."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import re
-import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labs.load.target import Served, Target, predict, predict_raw
+from labs.load.target import Served, Target, predict
 from labs.machine.version import library_versions
 from labs.records import Threads
 from labs.records.load import ServerSide
-from labs.serve.triton.control import Counters, Triton, TritonError
+from labs.serve.triton.control import Counters, Triton
 
 if TYPE_CHECKING:
     from labs.serve.ray import RayCluster
@@ -50,7 +43,7 @@ def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], m
     from labs.bench.targets import model_file
 
     served = Served(model=model_file(model), backend="ray-serve", threads=Threads(1, 1))
-    return predict_raw(f"{cluster.url}/{application}", images, served, pids=cluster.pids)
+    return predict(f"{cluster.url}/{application}", images, served, raw=True, pids=cluster.pids)
 
 
 def app_target(
@@ -69,63 +62,25 @@ def app_target(
 
     libraries = library_versions("fastapi", "uvicorn", "onnxruntime")
     served = Served(model_file(model), "fastapi-own", threads=Threads(1, 1), libraries=libraries, settings=settings)
-    make = predict_raw if raw else predict
-    return make(service.url, images, served, counters=service_counters(service.url), pids=(service.pid,))
+    return predict(service.url, images, served, raw=raw, pids=(service.pid,))
 
 
-def triton_target(
-    triton: Triton,
-    name: str,
-    requests: Sequence[Inputs],
-    *,
-    transport: str = "grpc",
-    network: Path | None = None,
-) -> Target:
-    """Return a target on a model of a running Triton.
+def triton_target(triton: Triton, name: str, requests: Sequence[Inputs], *, network: Path | None = None) -> Target:
+    """Return a target on a model of a running Triton, over gRPC.
 
     Args:
         triton: The server.
         name: The model's name.
         requests: Inputs of the requests that are sent in turn; ``image_inputs`` and ``tensor_inputs`` make them.
-        transport: 'grpc' or 'http'.
         network: File of the network; needed for an ensemble, which has none of its own.
     """
-    make, address = (triton_http, triton.url) if transport == "http" else (triton_grpc, triton.grpc)
     pids = (triton.pid,) if hasattr(triton, "pid") else ()
-    served = _served(triton, name, network)
-    return make(address, name, requests, served, counters=triton_counters(triton, name), pids=pids)
-
-
-def triton_http(url: str, model: str, requests: Sequence[Inputs], served: Served, **more: object) -> Target:
-    """Return a target for a model of a Triton server over HTTP; tensors travel as bytes, not as JSON.
-
-    Args:
-        url: Triton's HTTP address, such as 'http://127.0.0.1:8000'.
-        model: The model's name.
-        requests: Inputs of the requests that are sent in turn, all of one shape.
-        served: What is served there.
-        more: Further fields of ``Target``.
-    """
-    from tritonclient.http import InferenceServerClient, InferInput
-
-    encoded = []
-    for inputs in requests:
-        given = [InferInput(name, list(values.shape), _datatype(values)) for name, values in inputs.items()]
-        for one in given:
-            one.set_data_from_numpy(inputs[one.name()])
-        body, length = InferenceServerClient.generate_request_body(given)
-        encoded.append((body[:length], body[length:]))
-    # All requests share their headers, so all heads are made as long as the longest: JSON may end in blanks.
-    length = max(len(head) for head, _ in encoded)
-    bodies = tuple(head.ljust(length) + tail for head, tail in encoded)
-    headers = {"content-type": "application/octet-stream", "inference-header-content-length": str(length)}
-    address = f"{url.rstrip('/')}/v2/models/{model}/infer"
-    size = _batch_size(requests)
-    return Target(f"HTTP {model}", "http", address, bodies, served, headers, batch_size=size, **more)
+    served = triton_served(triton, name, network)
+    return triton_grpc(triton.grpc, name, requests, served, counters=lambda: triton.statistics(name), pids=pids)
 
 
 def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Served, **more: object) -> Target:
-    """Return a target for a model of a Triton server over gRPC.
+    """Return a target for a model of a Triton server over gRPC, its messages encoded once.
 
     Args:
         address: Triton's gRPC address, such as '127.0.0.1:8001'.
@@ -135,18 +90,17 @@ def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Se
         more: Further fields of ``Target``.
     """
     from tritonclient.grpc.service_pb2 import ModelInferRequest
-    from tritonclient.utils import serialize_byte_tensor
+    from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
 
     bodies = []
     for inputs in requests:
         message = ModelInferRequest(model_name=model)
         for name, values in inputs.items():
-            message.inputs.add(name=name, shape=values.shape, datatype=_datatype(values))
+            message.inputs.add(name=name, shape=values.shape, datatype=np_to_triton_dtype(values.dtype))
             raw = serialize_byte_tensor(values).item() if values.dtype == object else values.tobytes()
             message.raw_input_contents.append(raw)
         bodies.append(message.SerializeToString())
-    size, headers = _batch_size(requests), {"method": _METHOD}
-    return Target(f"gRPC {model}", "grpc", address, tuple(bodies), served, headers, batch_size=size, **more)
+    return Target(f"gRPC {model}", "grpc", address, tuple(bodies), served, {"method": _METHOD}, **more)
 
 
 def image_inputs(images: Sequence[bytes]) -> list[Inputs]:
@@ -158,20 +112,16 @@ def image_inputs(images: Sequence[bytes]) -> list[Inputs]:
     return [{"INPUT_IMAGE": np.array([[base64.b64encode(image)]], dtype=object)} for image in images]
 
 
-def tensor_inputs(images: np.ndarray, *, batch_size: int = 1) -> list[Inputs]:
-    """Return requests that carry ``batch_size`` preprocessed pictures each, as ``food_classifier_onnx`` takes them.
+def tensor_inputs(images: np.ndarray) -> list[Inputs]:
+    """Return requests that carry one preprocessed picture each, as ``food_classifier_onnx`` takes them.
 
     Args:
-        images: float32 (N, 3, 224, 224); N a multiple of ``batch_size``.
-        batch_size: Pictures in one request.
+        images: float32 (N, 3, 224, 224).
     """
-    return [
-        {"input": np.ascontiguousarray(images[begin : begin + batch_size])}
-        for begin in range(0, len(images), batch_size)
-    ]
+    return [{"input": np.ascontiguousarray(image[None])} for image in images]
 
 
-def _served(triton: Triton, name: str, network: Path | None) -> Served:
+def triton_served(triton: Triton, name: str, network: Path | None = None) -> Served:
     """Return what a Triton says that it serves under a name, with the network's file from its repository."""
     from labs.bench.targets import model_file
 
@@ -191,74 +141,12 @@ def _served(triton: Triton, name: str, network: Path | None) -> Served:
     )
 
 
-def _datatype(values: np.ndarray) -> str:
-    from tritonclient.utils import np_to_triton_dtype
-
-    return np_to_triton_dtype(values.dtype)
-
-
-def _batch_size(requests: Sequence[Inputs]) -> int:
-    return len(next(iter(requests[0].values())))
-
-
-def between(before: Counters | None, after: Counters | None) -> ServerSide | None:
-    """Return what happened between two readings; None where there is nothing to tell."""
-    if after is None:
-        return None
-    run = after if before is None else after.since(before)
+def between(before: Counters, after: Counters) -> ServerSide | None:
+    """Return what a server did between two readings; None where it answered nothing."""
+    run = after.since(before)
     if run.requests == 0:
         return None
     stages = ("queue_s", "input_s", "infer_s", "output_s")
     means = {name: max(getattr(run, name), 0.0) / run.requests for name in stages}
     batches = {str(size): count for size, count in sorted(run.batches.items()) if count > 0}
     return ServerSide(run.requests, run.executions, **means, batches=batches)
-
-
-def triton_counters(triton: Triton, model: str) -> Callable[[], Counters | None]:
-    """Return a reader of a Triton model's statistics.
-
-    Args:
-        triton: The server.
-        model: The model's name.
-    """
-
-    def read() -> Counters | None:
-        with contextlib.suppress(TritonError, LookupError):
-            return triton.statistics(model)
-        return None
-
-    return read
-
-
-def service_counters(url: str) -> Callable[[], Counters | None]:
-    """Return a reader of the course's own service (``labs.serve``), from its Prometheus metrics; None from another.
-
-    Args:
-        url: The service's address, such as 'http://127.0.0.1:8000'.
-    """
-    address = f"{url.rstrip('/')}/metrics"
-
-    def read() -> Counters | None:
-        try:
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                return counters_from_metrics(answer.read().decode())
-        except (OSError, ValueError):
-            return None
-
-    return read
-
-
-def counters_from_metrics(text: str) -> Counters:
-    """Return the totals in the metrics of the course's service.
-
-    Its stages are 'queue', 'prepare' (the picture's decoding) and 'model'; an output of eleven numbers is no stage.
-    """
-    found = {
-        (kind, stage): float(value)
-        for kind, stage, value in re.findall(
-            r'^serving_stage_seconds_(sum|count)\{stage="(\w+)"\} (\S+)$', text, re.MULTILINE
-        )
-    }
-    seconds = {stage: found.get(("sum", stage), 0.0) for stage in ("queue", "prepare", "model")}
-    requests = int(found.get(("count", "model"), 0))
-    return Counters(requests, 0, seconds["queue"], seconds["prepare"], seconds["model"], 0.0)

@@ -7,6 +7,7 @@ all turns alike a part of a processor too.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -17,16 +18,15 @@ from pathlib import Path
 
 from labs.bench.targets import model_file
 from labs.display.format import milliseconds
-from labs.load import image_inputs, predict
 from labs.load.race import latency_ratio, of, race, rate_ratio
-from labs.load.served import app_target, triton_target
-from labs.load.target import Served, Target
+from labs.load.served import app_target, triton_served
+from labs.load.target import Served, Target, predict
 from labs.machine.fingerprint import usable_cpu_count
 from labs.records import Measurement, Threads
 from labs.runtimes import child
 from labs.runtimes.loopback import listen
 from labs.runtimes.progress import OnProgress, part, silent
-from labs.runtimes.providers.environments import environment, install
+from labs.runtimes.providers import environment, install
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import start_ray
@@ -53,13 +53,7 @@ def compare(*, rounds: int = 5, on_progress: OnProgress = silent) -> list[Measur
             says why.
     """
     with serving(part(on_progress, 0.0, 0.4)) as targets:
-        return race(
-            targets,
-            concurrency=16,
-            rounds=rounds,
-            duration_s=1.5,
-            on_progress=part(on_progress, 0.4, 1.0),
-        )
+        return race(targets, concurrency=16, rounds=rounds, on_progress=part(on_progress, 0.4, 1.0))
 
 
 @contextlib.contextmanager
@@ -115,10 +109,8 @@ def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Se
     service = stack.enter_context(Service(f"http://127.0.0.1:{port}", process))
     wait_until_ready(service, path="/health")
     libraries = dict(one.split("==") for one in environment("litserve").requirements if "litserve" in one)
-    served = Served(
-        model_file(model), "litserve-onnxruntime", threads=Threads(1, 1), libraries=libraries,
-        settings={"workers_per_device": workers},
-    )  # fmt: skip
+    told = {"threads": Threads(1, 1), "libraries": libraries, "settings": {"workers_per_device": workers}}
+    served = Served(model_file(model), "litserve-onnxruntime", **told)
     return predict(service.url, photos, served, pids=(process.pid,))
 
 
@@ -127,22 +119,15 @@ def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequenc
     cluster = stack.enter_context(start_ray())
     limits = {"num_replicas": replicas, "max_ongoing_requests": 16}
     deployment = {"name": "FoodClassifier", "ray_actor_options": {"num_cpus": 0}, **limits}
-    application = {
-        "name": "food",
-        "route_prefix": "/",
-        "import_path": "labs.serve.compared.ray_app:build",
-        "args": {"model": str(model)},
-        "deployments": [deployment],
-    }
+    application = {"name": "food", "route_prefix": "/", "import_path": "labs.serve.compared.ray_app:build"}
+    application |= {"args": {"model": str(model)}, "deployments": [deployment]}
     http = {"host": "127.0.0.1", "port": cluster.port}
     config = folder / "ray.yaml"  # JSON is YAML
     config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": [application]}))
     cluster.deploy(config)
     libraries = dict(one.split("==") for one in environment("ray").requirements if one.startswith("ray=="))
-    served = Served(
-        model_file(model), "ray-serve-onnxruntime", threads=Threads(1, 1), libraries=libraries,
-        settings=limits,
-    )  # fmt: skip
+    told = {"threads": Threads(1, 1), "libraries": libraries, "settings": limits}
+    served = Served(model_file(model), "ray-serve-onnxruntime", **told)
     return predict(cluster.url, photos, served, pids=cluster.pids)
 
 
@@ -152,7 +137,11 @@ def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequ
     ensemble = catalogue.food_ensemble()
     models = [catalogue.food_preprocess(instances), network, catalogue.food_label(), ensemble]
     triton = stack.enter_context(server.start(models, repository=server.ModelRepository(folder / "models")))
-    return triton_target(triton, ensemble.name, image_inputs(photos), network=model, transport="http")
+    texts = [base64.b64encode(image).decode() for image in photos]
+    wanted = [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": [text]} for text in texts]
+    bodies = tuple(json.dumps({"inputs": [one]}).encode() for one in wanted)
+    served, url = triton_served(triton, ensemble.name, model), f"{triton.url}/v2/models/{ensemble.name}/infer"
+    return Target(f"HTTP {ensemble.name}", "http", url, bodies, served, pids=(triton.pid,))
 
 
 #: Servers by the name under which their records are kept, in the order of the first round.

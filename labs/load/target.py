@@ -50,10 +50,8 @@ class Target:
     served: Served
     #: HTTP headers of every request; for gRPC, the method's full name under 'method'.
     headers: dict[str, str] = field(default_factory=dict)
-    #: Pictures in one request.
-    batch_size: int = 1
-    #: Reads the server's own counters; None where it does not tell. May return None while it has nothing to tell.
-    counters: Callable[[], Counters | None] | None = None
+    #: Reads the server's own counters; None where it does not tell.
+    counters: Callable[[], Counters] | None = None
     #: Processes of the server, whose CPU use is recorded (with their children's).
     pids: tuple[int, ...] = ()
 
@@ -62,29 +60,18 @@ class Target:
             raise ValueError("a target needs at least one body to send")
 
 
-def predict(url: str, images: Sequence[bytes], served: Served, **more: object) -> Target:
-    """Return a target for ``POST /predict`` with the picture as base64 in JSON.
+def predict(url: str, images: Sequence[bytes], served: Served, *, raw: bool = False, **more: object) -> Target:
+    """Return a target for ``POST /predict`` with the picture as base64 in JSON, or for ``POST /predict/raw``.
 
     Args:
         url: The service's address, such as 'http://127.0.0.1:8000'.
         images: Encoded pictures (JPEG, PNG, …), one a request.
         served: What is served there.
+        raw: Send the picture's own bytes to ``/predict/raw``.
         more: Further fields of ``Target``.
     """
-    bodies = tuple(json.dumps({"image": base64.b64encode(image).decode()}).encode() for image in images)
-    headers = {"content-type": "application/json"}
-    return Target("POST /predict", "http", f"{url.rstrip('/')}/predict", bodies, served, headers, **more)
-
-
-def predict_raw(url: str, images: Sequence[bytes], served: Served, **more: object) -> Target:
-    """Return a target for ``POST /predict/raw`` with the picture's own bytes as the body.
-
-    Args:
-        url: The service's address, such as 'http://127.0.0.1:8000'.
-        images: JPEGs, one a request.
-        served: What is served there.
-        more: Further fields of ``Target``.
-    """
-    headers = {"content-type": "image/jpeg"}
-    url = f"{url.rstrip('/')}/predict/raw"
-    return Target("POST /predict/raw", "http", url, tuple(images), served, headers, **more)
+    path, kind, bodies = "/predict/raw", "image/jpeg", tuple(images)
+    if not raw:
+        path, kind = "/predict", "application/json"
+        bodies = tuple(json.dumps({"image": base64.b64encode(image).decode()}).encode() for image in images)
+    return Target(f"POST {path}", "http", url.rstrip("/") + path, bodies, served, {"content-type": kind}, **more)

@@ -39,53 +39,45 @@ def generate(
         httpx.HTTPError: The service refused a prompt, or broke off.
         ValueError: It sent another number of tokens than was asked for.
     """
-    total, arrived, lock = len(prompts) * max_tokens, [0], threading.Lock()
-    gate = threading.Barrier(len(prompts))
+    total, gate = len(prompts) * max_tokens, threading.Barrier(len(prompts))
+    arrived_s: list[list[float]] = [[] for _ in prompts]
 
-    def one(prompt: str) -> tuple[float, list[float]]:
+    def one(prompt: str, times: list[float]) -> float:
         with httpx.Client(timeout=120) as client:
             gate.wait()
-            sent_s, times = time.perf_counter(), []
+            sent_s = time.perf_counter()
             body = {"prompt": prompt, "max_tokens": max_tokens}
             with client.stream("POST", f"{url}/generate", json=body) as reply:
                 reply.raise_for_status()
-                for line in reply.iter_lines():
-                    if line.startswith("data:") and line[5:].strip() != "[DONE]":
-                        times.append(time.perf_counter() - sent_s)
-                        with lock:
-                            arrived[0] += 1
-            return sent_s, times
+                events = (line for line in reply.iter_lines() if line.startswith("data:") and "[DONE]" not in line)
+                times.extend(time.perf_counter() - sent_s for _ in events)
+            return sent_s
 
     started_at, start_s = datetime.now(UTC).isoformat(), time.perf_counter()
     with ThreadPoolExecutor(len(prompts)) as pool:
-        waiting = [pool.submit(one, prompt) for prompt in prompts]
+        waiting = [pool.submit(one, *each) for each in zip(prompts, arrived_s, strict=True)]
         while not all(future.done() for future in waiting):
-            on_progress(min(1.0, arrived[0] / total), f"{option}: {arrived[0]} of {total} tokens")
+            arrived = sum(map(len, arrived_s))
+            on_progress(min(1.0, arrived / total), f"{option}: {arrived} of {total} tokens")
             time.sleep(0.1)
-    runs = [future.result() for future in waiting]
-    end_s = time.perf_counter()
-    if any(len(times) != max_tokens for _, times in runs):
-        raise ValueError(f"{max_tokens} tokens were asked for, and {[len(times) for _, times in runs]} arrived")
+    sent, took_s = [max(0.0, future.result() - start_s) for future in waiting], time.perf_counter() - start_s
+    if any(len(times) != max_tokens for times in arrived_s):
+        raise ValueError(f"{max_tokens} tokens were asked for, and {[*map(len, arrived_s)]} arrived")
     on_progress(1.0, f"{option}: done")
-    libraries = {"openvino-genai": _version("openvino-genai")}
+    libraries = dict(one.split("==") for one in environment("genai").requirements if one.startswith("openvino-genai="))
     served = Served(_model(), "openvino-genai", provider="CPU", precision="int4", libraries=libraries)
     bodies = tuple(json.dumps({"prompt": prompt, "max_tokens": max_tokens}).encode() for prompt in prompts)
-    sent = [max(0.0, sent_s - start_s) for sent_s, _ in runs]
-    rows = [(at_s, times[-1], at_s, 200) for at_s, (_, times) in zip(sent, runs, strict=True)]
+    rows = [(at_s, times[-1], at_s, 200) for at_s, times in zip(sent, arrived_s, strict=True)]
     return load_record(
         option,
         Target("POST /generate", "http", f"{url}/generate", bodies, served),
-        {"rows": rows, "first": "", "warmup": 0, "took_s": end_s - start_s, "cpu_s": 0.0},
+        {"rows": rows, "first": "", "warmup": 0, "took_s": took_s},
         mode="closed",
-        duration_s=end_s - start_s,
+        duration_s=took_s,
         started_at=started_at,
         start_s=start_s,
         concurrency=len(prompts),
-        details={
-            "arrived_s": [[round(at_s, 6) for at_s in times] for _, times in runs],
-            "prompt_sha256": hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest(),
-            "prompt_characters": [len(prompt) for prompt in prompts],
-        },
+        details={"arrived_s": [[round(at_s, 6) for at_s in times] for times in arrived_s]},
     )
 
 
@@ -93,11 +85,6 @@ def tokens_per_s(record: Measurement) -> float:
     """Return the tokens of all prompts together over the seconds until the last of them."""
     arrived_s = record.details["arrived_s"]
     return sum(map(len, arrived_s)) / max(times[-1] for times in arrived_s)
-
-
-def _version(package: str) -> str:
-    wanted = next(one for one in environment("genai").requirements if one.startswith(f"{package}=="))
-    return wanted.partition("==")[2]
 
 
 def _model() -> ModelFile:

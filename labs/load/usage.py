@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import psutil
 
@@ -16,28 +15,10 @@ from labs.records.load import Usage
 EVERY_S = 0.25
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One sample."""
-
-    #: Seconds after the start.
-    offset_s: float
-    #: Share of all processors that was busy since the reading before, 0 to 1.
-    cpu: float
-    #: Processors that the sender kept busy since then.
-    sender_cores: float
-    #: Processors that the server kept busy since then; None where its process is not known.
-    server_cores: float | None
-    #: Memory in use by everybody, in bytes.
-    memory_bytes: int
-    #: Share of the time that each GPU was busy, and its memory in use in bytes.
-    gpus: tuple[tuple[float, int], ...] = ()
-
-
 class Sampler:
     """Takes readings in the background from ``start`` until ``stop``."""
 
-    def __init__(self, sender_pid: int | None = None, server_pids: Sequence[int] = (), *, every_s: float = EVERY_S):
+    def __init__(self, sender_pid: int, server_pids: Sequence[int] = (), *, every_s: float = EVERY_S) -> None:
         """Describe what is watched.
 
         Args:
@@ -45,14 +26,13 @@ class Sampler:
             server_pids: Processes of the server; their children count as well.
             every_s: Seconds between two readings.
         """
-        self._sender, self._servers, self._every_s = [sender_pid] if sender_pid else [], list(server_pids), every_s
+        self._pids, self._every_s = ([sender_pid], list(server_pids)), every_s
         self._over, self._thread = threading.Event(), threading.Thread(target=self._watch, daemon=True)
-        self.readings: list[Reading] = []
+        #: The columns of ``Usage``, one row a reading.
+        self._rows: list[tuple] = []
 
     def start(self) -> None:
         """Begin."""
-        self._start_s = self._last_s = time.perf_counter()
-        self._seconds = (_cpu_seconds(self._sender), _cpu_seconds(self._servers))
         self._thread.start()
 
     def stop(self) -> Usage:
@@ -60,67 +40,51 @@ class Sampler:
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
-        return columns(self.readings)
+        if not self._rows:
+            return Usage()
+        offsets_s, cpu, sender, server, memory, cards = zip(*self._rows, strict=True)
+        gpu, gpu_memory = ([[card[what] for card in row] for row in cards] for what in (0, 1))
+        return Usage(
+            offsets_s, cpu, sender, server if self._pids[1] else (), memory,
+            gpu=tuple(zip(*gpu, strict=True)), gpu_memory_bytes=tuple(zip(*gpu_memory, strict=True)),
+        )  # fmt: skip
 
     def _watch(self) -> None:
         psutil.cpu_percent(None)  # each thread's first call has nothing to compare with, and says 0
         handles = _gpu_handles()
+        start_s = last_s = time.perf_counter()
+        before = [_cpu_seconds(pids) for pids in self._pids]
         while not self._over.wait(self._every_s):
-            now_s = time.perf_counter()
-            passed_s = max(now_s - self._last_s, 1e-9)
-            seconds = (_cpu_seconds(self._sender), _cpu_seconds(self._servers))
-            sender, server = (max(new - old, 0.0) / passed_s for new, old in zip(seconds, self._seconds, strict=True))
-            self._last_s, self._seconds = now_s, seconds
-            self.readings.append(
-                Reading(
-                    now_s - self._start_s,
-                    psutil.cpu_percent(None) / 100,
-                    sender,
-                    server if self._servers else None,
-                    int(psutil.virtual_memory().used),
-                    gpus(handles),
-                )
-            )
-
-
-def gpus(handles: Sequence[object]) -> tuple[tuple[float, int], ...]:
-    """Return the busy share (0 to 1) and the memory in use (bytes) of each GPU; none where NVML fails.
-
-    Args:
-        handles: As NVML gives them.
-    """
-    if not handles:
-        return ()
-    import pynvml
-
-    with contextlib.suppress(pynvml.NVMLError):
-        busy = [pynvml.nvmlDeviceGetUtilizationRates(one).gpu / 100 for one in handles]
-        return tuple(zip(busy, (int(pynvml.nvmlDeviceGetMemoryInfo(one).used) for one in handles), strict=True))
-    return ()
+            now_s, now = time.perf_counter(), [_cpu_seconds(pids) for pids in self._pids]
+            cores = [round(max(new - old, 0.0) / (now_s - last_s), 3) for new, old in zip(now, before, strict=True)]
+            last_s, before = now_s, now
+            busy, memory_bytes = round(psutil.cpu_percent(None) / 100, 3), int(psutil.virtual_memory().used)
+            self._rows.append((round(now_s - start_s, 3), busy, *cores, memory_bytes, _gpus(handles)))
 
 
 def _gpu_handles() -> list:
-    """Return NVML's handles of this machine's NVIDIA GPUs; none where it is absent."""
-    with contextlib.suppress(ImportError):
+    """Return NVML's handles of this machine's NVIDIA GPUs; none where there is no driver, or it does not tell."""
+    try:
         import pynvml
 
-        with contextlib.suppress(pynvml.NVMLError):
-            pynvml.nvmlInit()
-            return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-    return []
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        _gpus(handles)  # a slice of a GPU (MIG) cannot be asked
+    except Exception:  # pynvml is not there, or its NVMLError
+        return []
+    return handles
 
 
-def columns(readings: Sequence[Reading]) -> Usage:
-    """Return readings as the columns of a record."""
-    return Usage(
-        offsets_s=tuple(round(one.offset_s, 3) for one in readings),
-        cpu=tuple(round(one.cpu, 3) for one in readings),
-        sender_cores=tuple(round(one.sender_cores, 3) for one in readings),
-        server_cores=tuple(round(one.server_cores, 3) for one in readings if one.server_cores is not None),
-        memory_bytes=tuple(one.memory_bytes for one in readings),
-        gpu=tuple(zip(*(tuple(busy for busy, _ in one.gpus) for one in readings), strict=False)),
-        gpu_memory_bytes=tuple(zip(*(tuple(used for _, used in one.gpus) for one in readings), strict=False)),
-    )
+def _gpus(handles: Sequence[object]) -> list[tuple[float, int]]:
+    """Return the busy share (0 to 1) and the memory in use (bytes) of each GPU."""
+    if not handles:
+        return []
+    import pynvml
+
+    return [
+        (pynvml.nvmlDeviceGetUtilizationRates(one).gpu / 100, int(pynvml.nvmlDeviceGetMemoryInfo(one).used))
+        for one in handles
+    ]
 
 
 def _cpu_seconds(pids: Sequence[int]) -> float:

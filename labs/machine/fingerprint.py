@@ -124,7 +124,7 @@ def fingerprint() -> Fingerprint:
         architecture=platform.machine(),
         cpu_flags=tuple(sorted(flags & RELEVANT_FLAGS)),
         cpu_count=usable_cpu_count(),
-        memory_bytes=_memory_bytes(),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         gpus=(*_nvidia_gpus(), *amd_gpus()),
@@ -199,41 +199,29 @@ def emulator(tasks: Path = Path("/proc/self/task")) -> str:
     return found[0].removesuffix("-static") if found else ""
 
 
-def _memory_bytes() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 0
-
-
 def _nvidia_gpus() -> tuple[Gpu, ...]:
     """Return NVIDIA GPUs through NVML, which neither needs CUDA nor makes a context; none where it is absent."""
     try:
         import pynvml
-    except ImportError:
-        return ()
-    try:
+
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
+    except Exception:  # pynvml is not there, or its NVMLError: there is no driver
         return ()
-    try:
-        driver = str(pynvml.nvmlSystemGetDriverVersion())
-        found = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-            found.append(
-                Gpu(
-                    name=str(pynvml.nvmlDeviceGetName(handle)),
-                    uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
-                    memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
-                    compute_capability=f"{major}.{minor}",
-                    driver=driver,
-                )
+    driver, found = str(pynvml.nvmlSystemGetDriverVersion()), []
+    for index in range(pynvml.nvmlDeviceGetCount()):
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+        found.append(
+            Gpu(
+                name=str(pynvml.nvmlDeviceGetName(handle)),
+                uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
+                memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+                compute_capability=f"{major}.{minor}",
+                driver=driver,
             )
-        return tuple(found)
-    finally:
-        pynvml.nvmlShutdown()
+        )
+    pynvml.nvmlShutdown()
+    return tuple(found)
 
 
 #: Names of AMD's cards by the identifier that the kernel gives; the kernel itself names the family only.
@@ -241,36 +229,31 @@ _AMD_CARDS = {0x738C: "AMD Instinct MI100"}
 _AMD = 0x1002
 
 
-def amd_gpus(
-    nodes: Path = Path("/sys/class/kfd/kfd/topology/nodes"), driver: Path = Path("/sys/module/amdgpu/version")
-) -> tuple[Gpu, ...]:
+def amd_gpus(nodes: Path = Path("/sys/class/kfd/kfd/topology/nodes")) -> tuple[Gpu, ...]:
     """Return AMD GPUs as the kernel's compute driver lists them, which needs no ROCm; none where it is absent.
 
     Args:
         nodes: The driver's folder of nodes; processors are nodes too, of no vendor.
-        driver: File with the version of a driver that was installed; the kernel's own has none.
 
     Source: Linux's ``drivers/gpu/drm/amd/amdkfd/kfd_topology.c``, which writes these files.
     """
-    version = driver.read_text().strip() if driver.is_file() else f"of the kernel {platform.release()}"
+    version = Path("/sys/module/amdgpu/version")
+    driver = version.read_text().strip() if version.is_file() else f"of the kernel {platform.release()}"
     found = []
     for node in sorted(nodes.glob("*/properties"), key=lambda path: int(path.parent.name)):
-        try:
-            told = _properties(node)
-        except PermissionError:
-            continue  # a card that a container was not given
+        told = _properties(node)
         if told.get("vendor_id") != _AMD:
             continue
-        banks = [_properties(bank) for bank in node.parent.glob("mem_banks/*/properties")]
-        number = told.get("gfx_target_version", 0)
-        family = f"gfx{number // 10000}{number // 100 % 100:x}{number % 100:x}"
+        card = told.get("device_id", 0)
         found.append(
             Gpu(
-                name=_AMD_CARDS.get(told.get("device_id", 0), f"AMD {family}"),
+                name=_AMD_CARDS.get(card, f"AMD card 0x{card:04x}"),
                 uuid=f"GPU-{told.get('unique_id', 0):016x}",
-                memory_bytes=sum(bank.get("size_in_bytes", 0) for bank in banks),
+                memory_bytes=sum(
+                    _properties(bank).get("size_in_bytes", 0) for bank in node.parent.glob("mem_banks/*/properties")
+                ),
                 compute_capability="",
-                driver=version,
+                driver=driver,
             )
         )
     return tuple(found)

@@ -1,16 +1,14 @@
-"""What a processor says about its heat and a board about its power: temperature, clock, throttle flags, watts.
+"""What a processor says about its heat: temperature, clock, throttle flags.
 
 Everything is optional. A virtual machine has no thermometer, a container may be shown none of these files, and only a
-Raspberry Pi has flags and a power chip. What cannot be read is None, never 0.
+Raspberry Pi has flags. What cannot be read is None, never 0.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 #: The flags' bits and what they mean. Bits 16 to 19 say that it happened at some time since the last boot.
@@ -42,24 +40,8 @@ class Heat:
     temperature_c: float | None = None
     #: Clock of the fastest core at this moment, in Hz.
     frequency_hz: float | None = None
-    #: Highest clock that the cores are made for, in Hz.
-    max_frequency_hz: float | None = None
     #: The flags as one number; a key of ``FLAGS`` for each bit.
     throttle_bits: int | None = None
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """The flags that are set, in words."""
-        return tuple(words for bit, words in FLAGS.items() if (self.throttle_bits or 0) >> bit & 1)
-
-    @property
-    def held_back(self) -> bool | None:
-        """Whether the processor is being slowed down right now; None where it does not say."""
-        return None if self.throttle_bits is None else bool(self.throttle_bits & 0b1110)
-
-    def to_json(self) -> dict:
-        """Return plain JSON values."""
-        return {**asdict(self), "flags": list(self.flags)}
 
     @property
     def unreadable(self) -> tuple[str, ...]:
@@ -74,8 +56,6 @@ class Heat:
 
 def run_command(words: Sequence[str]) -> str:
     """Return what a command printed; empty when it is missing, fails or takes longer than two seconds."""
-    if shutil.which(words[0]) is None:
-        return ""
     try:
         return subprocess.run(words, capture_output=True, text=True, timeout=2, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -91,8 +71,7 @@ def read_heat(root: Path = Path("/"), run: RunCommand = run_command) -> Heat:
     """
     return Heat(
         temperature_c=_temperature_c(root, run),
-        frequency_hz=_frequency_hz(root, "scaling_cur_freq") or _frequency_from_cpuinfo_hz(root),
-        max_frequency_hz=_frequency_hz(root, "cpuinfo_max_freq"),
+        frequency_hz=_frequency_hz(root) or _frequency_from_cpuinfo_hz(root),
         throttle_bits=_throttle_bits(root, run),
     )
 
@@ -111,8 +90,8 @@ def _temperature_c(root: Path, run: RunCommand) -> float | None:
     return float(said.removeprefix("temp=").rstrip("'C")) if said.startswith("temp=") else None
 
 
-def _frequency_hz(root: Path, name: str) -> float | None:
-    found = [_number(path) for path in (root / "sys/devices/system/cpu").glob(f"cpu[0-9]*/cpufreq/{name}")]
+def _frequency_hz(root: Path) -> float | None:
+    found = [_number(path) for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
     known = [value for value in found if value is not None]
     return max(known) * 1e3 if known else None  # the files say kHz
 
@@ -145,36 +124,3 @@ def _number(path: Path) -> float | None:
         return float(_text(path))
     except ValueError:
         return None
-
-
-#: A line of ``vcgencmd pmic_read_adc``: rail, 'current' or 'volt', and the value.
-_RAIL = re.compile(r"(\w+?)_([AV])\s+(?:current|volt)\(\d+\)=([\d.]+)")
-
-
-#: What the power chip's figure covers, and what is said where there is none.
-POWER_COVERS = "all rails of the Raspberry Pi's power chip: the board, without what hangs on its 5 V pins and USB"
-NO_POWER = "this machine shows no power chip of a Raspberry Pi 5 (vcgencmd pmic_read_adc)"
-
-
-def read_power_w(run: RunCommand = run_command) -> float | None:
-    """Return the power that the board takes now, in watts; None where no power chip tells, as in most containers.
-
-    Args:
-        run: How a command is run.
-    """
-    return pmic_power_w(run(["vcgencmd", "pmic_read_adc"]))
-
-
-def pmic_power_w(said: str) -> float | None:
-    """Return the sum of current times voltage over all rails that state both, in watts; None when there are none.
-
-    Args:
-        said: What ``vcgencmd pmic_read_adc`` printed.
-
-    Source: Raspberry Pi documentation, 'vcgencmd', pmic_read_adc (Raspberry Pi 5).
-    """
-    readings: dict[str, dict[str, float]] = {}
-    for rail, quantity, value in _RAIL.findall(said):
-        readings.setdefault(rail, {})[quantity] = float(value)
-    rails = [one["A"] * one["V"] for one in readings.values() if set(one) == {"A", "V"}]
-    return sum(rails) if rails else None

@@ -1,9 +1,8 @@
 """A process that ends with its notebook, however that one ends, and whose files only its owner may read.
 
-``start`` runs a command below a keeper, which is this file as a script with the standard library alone. The keeper
-holds the other end of a pipe that the notebook never writes to, and which the system closes also when a kernel is
-killed. Then the command gets a moment to finish, whatever is left of its processes is ended, and what they leave behind
-goes too.
+``start`` runs a command below a keeper, which is this file as a script with the standard library alone. The keeper asks
+each second whether its parent, the notebook's kernel, is still there. If not, the command gets a moment to finish,
+whatever is left of its processes is ended, and what they leave behind goes too.
 """
 
 from __future__ import annotations
@@ -124,7 +123,7 @@ class Child:
                 self.process.wait(within_s)
             except subprocess.TimeoutExpired:
                 self.kill()
-        return self._end()
+        return self.process.wait()
 
     def kill(self) -> None:
         """End all its processes by a signal that none can catch; the keeper clears up behind them."""
@@ -133,12 +132,7 @@ class Child:
         for one in self.processes():
             with contextlib.suppress(psutil.Error):
                 one.kill()
-        self._end()
-
-    def _end(self) -> int:
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-        return self.process.wait()
+        self.process.wait()
 
     def __enter__(self) -> Child:
         return self
@@ -170,11 +164,11 @@ def start(
     """
     log_path.parent.mkdir(parents=True, exist_ok=True)
     sockets = list(sockets)
-    options = json.dumps({"sockets": sockets, "leftovers": list(map(str, leftovers))})
+    options = {"notebook": os.getpid(), "sockets": sockets, "leftovers": list(map(str, leftovers))}
     with open(log_path, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", __file__, options, *map(str, command)],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-I", __file__, json.dumps(options), *map(str, command)],
+            stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             env={**(os.environ if environment is None else environment), **({_VARIABLE: secret} if secret else {})},
@@ -191,7 +185,7 @@ def _keep(options: dict, command: list[str]) -> int:
     told, tell = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: os.write(tell, b"x"))
-    notebook, secret = os.getppid(), os.environ.pop(_VARIABLE, "")
+    secret = os.environ.pop(_VARIABLE, "")
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     child = subprocess.Popen(
         [word.replace(SECRET, secret) for word in command] if secret else command,
@@ -204,7 +198,7 @@ def _keep(options: dict, command: list[str]) -> int:
         os.close(one)
     if secret:
         threading.Thread(target=_wipe, args=(child.pid, secret.encode()), daemon=True).start()
-    for wait in (child.wait, lambda: os.read(0, 1), lambda: _outlive(notebook)):
+    for wait in (child.wait, lambda: _outlive(options["notebook"])):
         threading.Thread(target=lambda wait=wait: (wait(), os.write(tell, b"x")), daemon=True).start()
     os.read(told, 1)
     if child.poll() is None:
@@ -226,7 +220,7 @@ def _keep(options: dict, command: list[str]) -> int:
 
 
 def _outlive(notebook: int) -> None:
-    """Wait until the parent is gone: a forked copy of it may hold the pipe open after it has died."""
+    """Wait until the parent is gone."""
     while os.getppid() == notebook:
         time.sleep(1)
 

@@ -11,7 +11,6 @@ stand in the lessons' front matter, so what a student looks at listens at one of
 from __future__ import annotations
 
 import errno
-import functools
 import ipaddress
 import os
 import socket
@@ -20,8 +19,6 @@ from urllib.parse import urlsplit
 
 #: Set to anything: known ports are not tried, a free one is taken. For whoever runs many lessons at once.
 ANY_PORT_VARIABLE = "SERVING_LABS_ANY_PORT"
-#: More names to answer to, with commas between them.
-HOSTS_VARIABLE = "SERVING_LABS_HOSTS"
 #: Where a browser finds a port of this machine when it runs on another one: 'http://127.0.0.1:1{port}/'.
 LINKS_VARIABLE = "SERVING_LABS_LINKS"
 
@@ -78,27 +75,18 @@ def link(url: str) -> str:
 
 
 def is_own_host(header: str) -> bool:
-    """Return whether a request's ``Host`` names this computer: a number, localhost, or a name that was told.
+    """Return whether a request's ``Host`` names this computer: a number, localhost, or the Hub.
 
     Args:
         header: Such as '127.0.0.1:8080'; an empty one, which no browser sends, is let through.
     """
-    return not header or _is_own(header, os.environ.get(HOSTS_VARIABLE, ""))
-
-
-@functools.lru_cache(maxsize=256)
-def _is_own(header: str, told: str) -> bool:
     try:
         name = (urlsplit(f"//{header}").hostname or "").rstrip(".")
+        if name not in {"", "localhost", _HUB}:
+            ipaddress.ip_address(name)
     except ValueError:
         return False
-    if name in {"localhost", _HUB, *(one.strip().lower() for one in told.split(",") if one.strip())}:
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    return bool(name) or not header
 
 
 class OwnHosts:

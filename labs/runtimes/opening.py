@@ -7,12 +7,11 @@ the very ones that ``labs.bench.describe`` reads from a native object.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 #: The runtimes, by the name that a record gives as its backend.
-RUNTIMES = ("torch", "torch-compiled", "onnxruntime", "openvino")
+RUNTIMES = ("torch", "onnxruntime", "openvino")
 
 
 class RuntimeUnavailableError(RuntimeError):
@@ -28,7 +27,7 @@ def open_model(path: str | Path, runtime: str = "onnxruntime", settings: Mapping
         settings: For 'onnxruntime': ``providers`` (names, or pairs of name and options; the CPU stands behind them),
             ``graph_optimization_level`` ('ORT_ENABLE_ALL'), ``intra_op_num_threads``, ``session_config`` (entries by
             name). For 'openvino': ``device`` and its properties, such as ``INFERENCE_PRECISION_HINT``. For torch:
-            ``device``, ``compiled``, ``num_threads``. What is not said is left to the runtime.
+            ``device``, ``num_threads``. What is not said is left to the runtime.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -44,7 +43,7 @@ def open_model(path: str | Path, runtime: str = "onnxruntime", settings: Mapping
         return _open_session(path, given)
     if runtime == "openvino":
         return _compile(path, given)
-    return _load_module(path, given, compiled=given.get("compiled", runtime == "torch-compiled"))
+    return _load_module(path, given)
 
 
 def _open_session(path: Path, given: dict):
@@ -68,24 +67,21 @@ def _open_session(path: Path, given: dict):
     options.log_severity_level = 3
     if level := given.get("graph_optimization_level"):
         options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
-    for name in ("intra_op_num_threads", "inter_op_num_threads"):
-        if given.get(name):
-            setattr(options, name, given[name])
+    if threads := given.get("intra_op_num_threads"):
+        options.intra_op_num_threads = threads
     for name, value in given.get("session_config", {}).items():
         options.add_session_config_entry(name, value)
     return ort.InferenceSession(str(path), options, providers=wanted)
 
 
 def _compile(path: Path, given: dict):
-    try:
-        import openvino
-    except ImportError as error:
-        raise RuntimeUnavailableError("OpenVINO is not installed: 'pip install openvino'") from error
+    import openvino
+
     properties = {name: value for name, value in given.items() if name != "device"}
     return openvino.Core().compile_model(str(path), given.get("device", "CPU"), properties)
 
 
-def _load_module(path: Path, given: dict, *, compiled: bool):
+def _load_module(path: Path, given: dict):
     import torch
 
     from labs.data.models import load_mobilenet_v2
@@ -93,16 +89,10 @@ def _load_module(path: Path, given: dict, *, compiled: bool):
     device = given.get("device", "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise RuntimeUnavailableError("torch sees no CUDA device: use device='cpu', or run on a GPU node")
-    if compiled and device == "cpu" and not (shutil.which("g++") or shutil.which("clang++")):
-        raise RuntimeUnavailableError(
-            "torch.compile needs a C++ compiler on the CPU: install one ('apt install g++' on Debian and Ubuntu, "
-            "'xcode-select --install' on macOS), or stay with the eager model"
-        )
     if given.get("num_threads"):
         torch.set_num_threads(given["num_threads"])
     if device.startswith("cuda"):
         # Left alone, cuDNN rounds the inputs of convolutions to TF32 on Ampere and later; records say fp32.
         # Source: PyTorch documentation, 'TensorFloat-32 (TF32) on Ampere (and later) devices'.
         torch.backends.cudnn.allow_tf32 = False
-    module = load_mobilenet_v2(path).to(device)
-    return torch.compile(module) if compiled else module
+    return load_mobilenet_v2(path).to(device)

@@ -6,6 +6,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -61,7 +62,8 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
         _quantize(folder, part(on_progress, 0.1, 1.0))
     found = {"torch-eager": _opened(torch_path, "torch")}
     if all(one.available for one in capabilities() if one.name == "C++ compiler"):
-        found["torch-compiled"] = _opened(torch_path, "torch-compiled")
+        found["torch-compiled"] = torch.compile(open_model(torch_path, "torch"))
+        bench.describe(found["torch-compiled"], model_path=torch_path)
     for name, level in _GRAPH_LEVELS.items():
         found[f"onnx-{name}"] = _opened(onnx_path, graph_optimization_level=level)
     found |= {name: _opened(path) for name, path in quantized.items()}

@@ -24,8 +24,7 @@ from labs.runtimes import child
 from labs.runtimes.child import ChildError
 from labs.runtimes.loopback import listen
 from labs.runtimes.progress import OnProgress, part, silent
-from labs.runtimes.providers import install
-from labs.runtimes.providers.environments import Environment
+from labs.runtimes.providers import Environment, install
 from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
 
 #: Ports of Serve's HTTP proxy and of Ray's dashboard, in the order in which they are tried.

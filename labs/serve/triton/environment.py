@@ -16,7 +16,6 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from labs.machine.limits import ELSEWHERE, surroundings, unfit
 from labs.runtimes.opening import RuntimeUnavailableError
 from labs.runtimes.progress import OnProgress, silent
 from labs.runtimes.providers import Environment, install
@@ -41,6 +40,9 @@ PERF_ANALYZER = Environment(
     installed_bytes=20_500_000,
 )
 
+#: Oldest C library that each program runs with. Source: the wheels' platform tags.
+OLDEST_GLIBC = {SERVER.name: (2, 35), PERF_ANALYZER.name: (2, 38)}
+
 
 class TritonUnavailableError(RuntimeUnavailableError):
     """Triton's own programs cannot run on this machine; the message says why and what to do."""
@@ -56,7 +58,7 @@ def tritonserver(on_progress: OnProgress = silent) -> Path:
         TritonUnavailableError: Not x86-64 Linux, or its C library is too old.
         EnvironmentUnavailableError: No network or no room; the message says which.
     """
-    return _packages("Triton", SERVER, on_progress)
+    return _packages(SERVER, on_progress)
 
 
 def perf_analyzer() -> Path:
@@ -66,7 +68,7 @@ def perf_analyzer() -> Path:
         TritonUnavailableError: Not x86-64 Linux, or its C library is too old.
         EnvironmentUnavailableError: No network or no room; the message says which.
     """
-    return _packages("perf_analyzer", PERF_ANALYZER, silent) / "perf_analyzer" / "bin" / "perf_analyzer"
+    return _packages(PERF_ANALYZER, silent) / "perf_analyzer" / "bin" / "perf_analyzer"
 
 
 def put_on_path() -> None:
@@ -79,9 +81,35 @@ def put_on_path() -> None:
     os.environ["PATH"] = f"{link.parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
-def _packages(name: str, made: Environment, on_progress: OnProgress) -> Path:
-    if reason := unfit(name, platform.machine(), surroundings()):
-        raise TritonUnavailableError(f"{name} cannot run here: {reason}. Take {ELSEWHERE}")
+def require_platform(
+    made: Environment,
+    *,
+    system: str = platform.system(),
+    machine: str = platform.machine(),
+    libc: tuple[str, str] | None = None,
+) -> None:
+    """Return quietly where a program of the wheels can run.
+
+    Raises:
+        TritonUnavailableError: It cannot; the message says what to do instead.
+    """
+    if (system, machine) != ("Linux", "x86_64"):
+        raise TritonUnavailableError(
+            f"NVIDIA builds {made.name} for x86-64 Linux, and this is {system} on {machine}: take such a machine, or "
+            "part 3's node, which runs it in NVIDIA's container (provisioning/node/p100/compose.yaml)"
+        )
+    name, version = libc or platform.libc_ver()
+    oldest = OLDEST_GLIBC[made.name]
+    found = tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" and version else (0, 0)
+    if found < oldest:
+        raise TritonUnavailableError(
+            f"{made.name} needs glibc {'.'.join(map(str, oldest))} and this system has {name or 'another C library'} "
+            f"{version}: take Ubuntu 24.04 or Debian 13 or newer, or NVIDIA's containers"
+        )
+
+
+def _packages(made: Environment, on_progress: OnProgress) -> Path:
+    require_platform(made)
     return _site_packages(install(made, on_progress).folder)
 
 

@@ -1,4 +1,4 @@
-"""Load without a pause, on a told clock: windows, heat, energy, and no more samples than are needed."""
+"""Load without a pause, on a told clock: windows, heat, and no more samples than are needed."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def heating():
 
     def read() -> Heat:
         now = next(warmth)
-        return Heat(now, 2.4e9 if now < 80 else 1.5e9, 2.4e9, 0x20002 if now >= 80 else 0)
+        return Heat(now, 2.4e9 if now < 80 else 1.5e9, 0x20002 if now >= 80 else 0)
 
     return read
 
 
-def test_windows_hold_latency_heat_and_power(fake_model, fake_clock, tmp_path) -> None:
+def test_windows_hold_latency_and_heat(fake_model, fake_clock, tmp_path) -> None:
     """Ten seconds in windows of two; the answer takes twice as long from the sixth second on."""
     fast, slow = [0.1] * 91, itertools.repeat(0.2)  # 31 calls go into warming up
     backend = fake_model(itertools.chain(fast, slow))
     settings = {"duration_s": 10.0, "window_s": 2.0, "clock": fake_clock, "heat": heating()}
-    made = sustained(backend, IMAGE, option="edge-x", power_w=lambda: 6.0, **settings)
+    made = sustained(backend, IMAGE, option="edge-x", **settings)
     windows = made.details["windows"]
     assert [round(window["t_s"]) for window in windows] == [2, 4, 6, 8, 10]
     assert windows[0]["p50_s"] == pytest.approx(0.1)
@@ -43,18 +43,17 @@ def test_windows_hold_latency_heat_and_power(fake_model, fake_clock, tmp_path) -
 
 
 def test_what_is_not_told_is_listed(fake_model, fake_clock) -> None:
-    """A virtual machine: no thermometer, no meter, no figure."""
+    """A virtual machine: no thermometer, no figure."""
     backend = fake_model(itertools.repeat(0.1))
-    settings = {"duration_s": 2.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat, "power_w": lambda: None}
+    settings = {"duration_s": 2.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat}
     made = sustained(backend, IMAGE, option="edge-x", **settings)
-    assert made.details["unreadable"][:3] == ["temperature", "frequency", "throttle flags"]
-    assert made.details["unreadable"][3].startswith("power: ")
+    assert made.details["unreadable"] == ["temperature", "frequency", "throttle flags"]
 
 
 def test_a_long_run_is_thinned_and_says_so(fake_model, fake_clock) -> None:
     """Minutes at 1 ms would fill the ledger; the windows have seen every call."""
     backend = fake_model(itertools.repeat(0.001))
-    settings = {"duration_s": 12.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat, "power_w": lambda: None}
+    settings = {"duration_s": 12.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat}
     made = sustained(backend, IMAGE, option="edge-x", **settings)
     assert made.details["calls"] > 2 * MOST_SAMPLES
     assert len(made.samples) <= MOST_SAMPLES

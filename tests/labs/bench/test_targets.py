@@ -68,7 +68,7 @@ def test_runtimes_agree_with_eager_torch(files, images, eager_logits, runtime, s
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
 def test_compiled_torch_agrees_with_eager(files, images, eager_logits) -> None:
     """Compiling changes the speed, not the logits."""
-    target = open_model(files["torch"], "torch-compiled")
+    target = torch.compile(open_model(files["torch"], "torch"))
     np.testing.assert_allclose(bench.caller(target)(images), eager_logits, atol=1e-4)
     assert bench.describe(target, model_path=files["torch"]).backend == "torch-compiled"
 
@@ -135,13 +135,11 @@ def test_what_cannot_be_called_is_no_target(wrong) -> None:
         (("absent.onnx", "onnxruntime", {}), FileNotFoundError, r"absent\.onnx"),
         (("absent.onnx", "openvino", {}), FileNotFoundError, r"absent\.onnx"),
         (("absent.onnx", "torch", {}), FileNotFoundError, r"absent\.onnx"),
-        (("model.onnx", "onnx", {}), ValueError, "torch, torch-compiled, onnxruntime, openvino"),
-        (("model.safetensors", "torch-compiled", {}), RuntimeUnavailableError, r"C\+\+ compiler"),
+        (("model.onnx", "onnx", {}), ValueError, "torch, onnxruntime, openvino"),
     ],
 )
-def test_what_cannot_be_opened_names_the_way_out(files, monkeypatch, opened, error, says) -> None:
-    """No silent run on the CPU, and no half minute of compiling without a compiler."""
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+def test_what_cannot_be_opened_names_the_way_out(files, opened, error, says) -> None:
+    """No silent run on the CPU."""
     name, runtime, settings = opened
     with pytest.raises(error, match=says):
         open_model(files["onnx"].with_name(name), runtime, settings)

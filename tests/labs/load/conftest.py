@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 import pytest
 
-from labs.load import Served, Target, predict_raw
+from labs.load import Served, Target, predict
 from labs.records import ModelFile
 
 SERVED = Served(ModelFile("food11.onnx", "a" * 64, 9_000_000), "told", settings={"instances": 1})
@@ -71,4 +71,4 @@ def told_server() -> Iterator[ToldServer]:
 @pytest.fixture
 def told_target(told_server: ToldServer) -> Target:
     """Return a target on that server with two different bodies."""
-    return predict_raw(told_server.url, [b"first", b"second"], SERVED)
+    return predict(told_server.url, [b"first", b"second"], SERVED, raw=True)

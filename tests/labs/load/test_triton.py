@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,35 +12,24 @@ import pytest
 from tritonclient.grpc.service_pb2 import ModelInferRequest
 from tritonclient.utils import deserialize_bytes_tensor
 
-from labs.load import closed_loop, image_inputs, tensor_inputs, triton_grpc, triton_http
+from labs.load import closed_loop, image_inputs, tensor_inputs
+from labs.load.served import triton_grpc
 from tests.labs.load.conftest import SERVED
 
-IMAGES = [
-    b"one picture",
-    b"another picture, which is longer than a hundred characters once base64 has had its way " * 2,
-]
+IMAGES = [b"one picture", b"another picture"]
 
 
-def test_http_bodies_share_their_headers() -> None:
-    """The head is as long as the header says for each body, whatever the picture's size; the tensors follow whole."""
-    target = triton_http("http://127.0.0.1:8000/", "food_classifier", image_inputs(IMAGES), SERVED)
-    assert target.url == "http://127.0.0.1:8000/v2/models/food_classifier/infer"
-    for body, image in zip(target.bodies, image_inputs(IMAGES), strict=True):
-        length = int(target.headers["inference-header-content-length"])
-        (described,) = json.loads(body[:length])["inputs"]
-        assert (described["name"], described["shape"], described["datatype"]) == ("INPUT_IMAGE", [1, 1], "BYTES")
-        assert described["parameters"]["binary_data_size"] == len(body) - length
-        assert deserialize_bytes_tensor(body[length:]).tolist() == image["INPUT_IMAGE"].ravel().tolist()
-
-
-def test_grpc_messages_carry_the_batch() -> None:
-    """A batch of pictures is one message with its shape, type and bytes; the record will say its size."""
-    images = np.arange(4 * 3 * 2 * 2, dtype=np.float32).reshape(4, 3, 2, 2)
-    target = triton_grpc("127.0.0.1:8001", "food_classifier_onnx", tensor_inputs(images, batch_size=2), SERVED)
-    assert (target.batch_size, len(target.bodies), target.counters) == (2, 2, None)
+def test_grpc_messages_carry_one_request_each() -> None:
+    """Shape, type and bytes, of a tensor as of an encoded picture."""
+    images = np.arange(2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2)
+    target = triton_grpc("127.0.0.1:8001", "food_classifier_onnx", tensor_inputs(images), SERVED)
     message = ModelInferRequest.FromString(target.bodies[1])
-    assert (message.model_name, list(message.inputs[0].shape)) == ("food_classifier_onnx", [2, 3, 2, 2])
-    assert message.raw_input_contents[0] == images[2:].tobytes()
+    assert (message.model_name, list(message.inputs[0].shape)) == ("food_classifier_onnx", [1, 3, 2, 2])
+    assert message.raw_input_contents[0] == images[1].tobytes()
+    target = triton_grpc("127.0.0.1:8001", "food_classifier", image_inputs(IMAGES), SERVED)
+    message = ModelInferRequest.FromString(target.bodies[1])
+    assert (message.inputs[0].datatype, list(message.inputs[0].shape)) == ("BYTES", [1, 1])
+    assert deserialize_bytes_tensor(message.raw_input_contents[0]).tolist() == [base64.b64encode(IMAGES[1])]
 
 
 @pytest.fixture

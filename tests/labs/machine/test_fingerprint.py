@@ -1,31 +1,31 @@
-"""The fingerprint of this machine."""
+"""The fingerprint of this machine, and of one that is imitated or rehearsed."""
 
 from __future__ import annotations
 
+import getpass
 import json
+import platform
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from labs.machine import Fingerprint, fingerprint
-from labs.machine.fingerprint import amd_gpus, usable_cpu_count
+from labs.machine.fingerprint import amd_gpus, emulator, usable_cpu_count
+from labs.records import Ledger
+from labs.records.ledger import EmulatedMachineError
 
 
-def test_fingerprint_survives_json() -> None:
-    """This machine's fingerprint is plain JSON and comes back equal."""
+def test_fingerprint_survives_json_and_is_not_personal() -> None:
+    """It is plain JSON and comes back equal; neither host name nor user name is in it."""
     here = fingerprint()
     assert Fingerprint.from_json(json.loads(json.dumps(here.to_json()))) == here
     assert here.memory_bytes > 2**28
     assert here.cpu_model != "unknown"
-
-
-def test_fingerprint_is_not_personal() -> None:
-    """Neither host name nor user name is in it."""
-    import getpass
-    import platform
-
-    text = json.dumps({k: v for k, v in fingerprint().to_json().items() if k != "system"})
+    assert here.emulator == "", "or no test of the ledger would mean anything"
+    text = json.dumps({k: v for k, v in here.to_json().items() if k != "system"})
     assert platform.node() not in text
     assert f'"{getpass.getuser()}"' not in text
 
@@ -39,28 +39,68 @@ def test_affinity_is_respected() -> None:
     assert usable_cpu_count() >= 1
 
 
-def node(folder: Path, number: int, banks: dict[str, int] | None = None, **properties: int) -> None:
+def node(folder: Path, number: int, bank: int = 0, **properties: int) -> None:
     """Write a node as the kernel's compute driver describes it."""
     place = folder / "nodes" / str(number)
-    place.mkdir(parents=True)
+    (place / "mem_banks" / "0").mkdir(parents=True)
     (place / "properties").write_text("".join(f"{name} {value}\n" for name, value in properties.items()))
-    for name, size in (banks or {}).items():
-        (place / "mem_banks" / name).mkdir(parents=True)
-        (place / "mem_banks" / name / "properties").write_text(f"heap_type 1\nsize_in_bytes {size}\n")
+    (place / "mem_banks" / "0" / "properties").write_text(f"heap_type 1\nsize_in_bytes {bank}\n")
 
 
 def test_amd_cards_are_read_from_the_kernel(tmp_path: Path) -> None:
     """Processors are nodes too and no cards; a card has name, memory and a number of its own, and no CUDA."""
     node(tmp_path, 0, cpu_cores_count=64, vendor_id=0)
-    known = {"vendor_id": 0x1002, "device_id": 0x738C, "gfx_target_version": 90008}
-    node(tmp_path, 10, {"0": 32 << 30}, unique_id=0xABC, **known)
-    node(tmp_path, 2, {"0": 32 << 30}, unique_id=0x123, **known)
-    node(tmp_path, 3, {"0": 16 << 30}, vendor_id=0x1002, device_id=1, gfx_target_version=110002, unique_id=5)
-    (tmp_path / "version").write_text("6.12.12\n")
-    found = amd_gpus(tmp_path / "nodes", tmp_path / "version")
-    assert [card.name for card in found] == ["AMD Instinct MI100", "AMD gfx1102", "AMD Instinct MI100"]
-    assert found[0].uuid == "GPU-0000000000000123"
-    assert found[0].memory_bytes == 32 << 30
-    assert {(card.compute_capability, card.driver) for card in found} == {("", "6.12.12")}
+    node(tmp_path, 10, 32 << 30, unique_id=0xABC, vendor_id=0x1002, device_id=0x738C)
+    node(tmp_path, 2, 16 << 30, unique_id=5, vendor_id=0x1002, device_id=1)
+    found = amd_gpus(tmp_path / "nodes")
+    assert [card.name for card in found] == ["AMD card 0x0001", "AMD Instinct MI100"]
+    assert found[1].uuid == "GPU-0000000000000abc"
+    assert found[1].memory_bytes == 32 << 30
     assert replace(fingerprint(), gpus=found).cuda_gpus == ()
-    assert amd_gpus(tmp_path / "none", tmp_path / "none") == ()
+    assert amd_gpus(tmp_path / "none") == ()
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        ("/usr/bin/qemu-aarch64-static", "qemu-aarch64"),
+        ("/usr/bin/qemu-aarch64 (deleted)", "qemu-aarch64"),
+        ("/run/rosetta/rosetta", "rosetta"),
+        ("/usr/bin/python3.11", ""),
+        ("/home/qemu-user/python3", ""),
+    ],
+)
+def test_the_program_that_really_runs_tells(tmp_path: Path, program: str, name: str) -> None:
+    """Docker on a laptop runs ARM images through QEMU or Rosetta; without /proc nothing is claimed."""
+    (tmp_path / "17").mkdir()
+    (tmp_path / "17" / "exe").symlink_to(program)
+    (tmp_path / "0").mkdir()  # a thread that ends while the folder is read hides nothing
+    assert emulator(tmp_path) == name
+    assert emulator(tmp_path / "nowhere") == ""
+
+
+def test_an_emulated_record_is_neither_kept_nor_read(make_measurement, tmp_path: Path) -> None:
+    """It fits the schema in every field, and is refused with the reason; a line pasted in by hand is skipped."""
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    real = make_measurement()
+    forged = replace(real, machine=replace(real.machine, emulator="qemu-aarch64"))
+    with pytest.raises(EmulatedMachineError, match=r"onnx-all.*qemu-aarch64.*its times mean nothing"):
+        ledger.append(forged)
+    assert not ledger.path.exists()
+    ledger.path.write_text("".join(json.dumps(one.to_json()) + "\n" for one in (forged, real)))
+    with pytest.warns(UserWarning, match="line 1 is skipped"):
+        assert ledger.measurements() == [real]
+
+
+def test_what_is_played_is_another_machine_and_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an imitated processor nor a rehearsed node is taken for this computer."""
+    real = fingerprint()
+    imitated = replace(real, emulator="qemu-aarch64")
+    assert imitated.label.endswith("(emulated by qemu-aarch64)")
+    fingerprint.cache_clear()
+    monkeypatch.setenv("REHEARSAL_MACHINE", "serve-edge-ada")
+    played = fingerprint()
+    fingerprint.cache_clear()
+    assert played.testbed == {"site": "rehearsal", "node": "rehearsed machine"}
+    assert played.label.endswith("(rehearsed machine)")
+    assert len({one.machine_id for one in (real, imitated, played)}) == 3

@@ -71,8 +71,8 @@ def test_throughput_counts_what_was_answered_in_time(made, make_measurement) -> 
         _ = make_measurement().throughput_rps
 
 
-def test_a_run_or_a_round_without_an_answer_promises_nothing(make_measurement) -> None:
-    """An answer that comes too late counts 0 a second, up to what may have been missed; a ratio has no interval."""
+def test_a_run_without_an_answer_promises_little(make_measurement) -> None:
+    """An answer that comes too late counts 0 a second, up to what may have been missed; a ratio stays finite."""
 
     def answered(option: str, *counts: int) -> list[Measurement]:
         made = []
@@ -89,12 +89,9 @@ def test_a_run_or_a_round_without_an_answer_promises_nothing(make_measurement) -
     assert 3 < none.high < 4
     even = answered("even", 12)[0].throughput_rps
     assert even.low < even.value < even.high
-    for counts in ((0, 0, 0), (0, 4, 5), (2, 2, 2)):
-        records = [*answered("slow", *counts), *answered("quick", 8, 8, 8)]
-        for option, baseline in (("slow", "quick"), ("quick", "slow"), ("slow", "slow")):
-            ratio = rate_ratio(records, option, baseline).interval
-            assert np.isfinite(ratio.value)
-            assert (ratio.low, ratio.high) == (0.0, np.inf)
+    records = [*answered("slow", 0, 4, 5), *answered("quick", 8, 8, 8)]
+    ratio = rate_ratio(records, "slow", "quick").interval
+    assert 0 < ratio.low < ratio.value < ratio.high < np.inf
     assert rate_quotient(*answered("slow", 0), *answered("quick", 9)).low == 0
     assert rate_quotient(*answered("quick", 9), *answered("slow", 3)).value == 3
 

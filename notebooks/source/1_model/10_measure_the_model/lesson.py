@@ -10,7 +10,7 @@
 #     where: [laptop, node]
 #     needs: [start]
 #     ports: []
-#     uses: [memory, C++ compiler, torch.compile on the GPU, torch's default CUDA build]
+#     uses: [C++ compiler]
 # ---
 
 # %% [markdown]

@@ -10,7 +10,6 @@
 #     where: [laptop]
 #     needs: [measure]
 #     ports: []
-#     uses: [memory]
 # ---
 
 # %% [markdown]

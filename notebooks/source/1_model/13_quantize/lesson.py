@@ -10,7 +10,6 @@
 #     where: [laptop, node]
 #     needs: [compile]
 #     ports: []
-#     uses: [memory, fast INT8]
 #     takes: {compile: [models/food11.onnx]}
 # ---
 

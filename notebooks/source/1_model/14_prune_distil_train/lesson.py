@@ -10,7 +10,6 @@
 #     where: [laptop]
 #     needs: [quantize]
 #     ports: []
-#     uses: [memory]
 #     takes: {compile: [models/food11.onnx]}
 # ---
 

@@ -11,7 +11,6 @@
 #     needs: [reserve, quantize]
 #     ports: []
 #     machine_minutes: 45
-#     uses: [memory, disk, CUDA provider, TensorRT provider, MIGraphX provider]
 #     takes: {compile: [models/food11.onnx], quantize: [models/int8-static-u8s8.onnx]}
 # ---
 

@@ -10,7 +10,6 @@
 #     where: [laptop, node]
 #     needs: []
 #     ports: [8090, 8091]
-#     uses: [memory]
 # ---
 
 # %% [markdown]

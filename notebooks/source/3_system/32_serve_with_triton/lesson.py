@@ -10,7 +10,6 @@
 #     where: [laptop, node]
 #     needs: [http]
 #     ports: []
-#     uses: [memory, Triton, perf_analyzer]
 # ---
 
 # %% [markdown]

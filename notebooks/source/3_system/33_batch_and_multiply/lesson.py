@@ -10,7 +10,6 @@
 #     where: [laptop]
 #     needs: [triton]
 #     ports: []
-#     uses: [memory, Triton]
 # ---
 
 # %% [markdown]

@@ -10,7 +10,6 @@
 #     where: [laptop, node]
 #     needs: [http]
 #     ports: [8110, 8111, 8265, 8266]
-#     uses: ["memory"]
 # ---
 
 # %% [markdown]
@@ -21,6 +20,7 @@
 # **What does a replica cost that waits, how long does a visitor wait whom nobody expected, and what if a crowd comes?**
 
 # %%
+from functools import partial
 from string import Template
 
 import httpx
@@ -29,7 +29,8 @@ import numpy as np
 import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
-from labs.load.race import open_loops
+from labs.load import open_loop
+from labs.load.race import together
 from labs.load.served import ray_target
 from labs.records.ledger import ledger
 from labs.serve.models import fp32_model
@@ -214,8 +215,11 @@ pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
 # %%
 def measure(duration_s, **teams):
     """Return the records of open loops side by side, by option: photos come at a rate, whatever became of others."""
-    loads = {f"scale-{one}": (ray_target(cluster, team, photos, model), rps) for one, (team, rps) in teams.items()}
-    made = run_with_progress(lambda report: open_loops(loads, duration_s=duration_s, on_progress=report), "Load")
+    loops = []
+    for one, (team, rps) in teams.items():
+        how = {"rate_rps": rps, "duration_s": duration_s, "timeout_s": 60, "option": f"scale-{one}"}
+        loops.append(partial(open_loop, ray_target(cluster, team, photos, model), **how))
+    made = run_with_progress(lambda report: together(*loops, on_progress=report), "Load")
     return {one: ledger().append(record) for one, record in zip(teams, made)}
 
 

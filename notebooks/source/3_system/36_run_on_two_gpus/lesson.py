@@ -11,7 +11,6 @@
 #     needs: [system, batching, ensemble]
 #     ports: [8000, 8001]
 #     machine_minutes: 30
-#     uses: [memory, Triton, CUDA provider, two NVIDIA GPUs]
 # ---
 
 # %% [markdown]

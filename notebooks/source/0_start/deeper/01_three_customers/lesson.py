@@ -10,7 +10,6 @@
 #     where: [laptop]
 #     needs: [start]
 #     ports: []
-#     uses: [memory]
 # ---
 
 # %% [markdown]

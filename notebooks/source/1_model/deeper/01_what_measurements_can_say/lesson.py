@@ -10,7 +10,6 @@
 #     where: [laptop, node]
 #     needs: [measure]
 #     ports: []
-#     uses: [memory]
 #     takes: {measure: [latency torch-eager]}
 # ---
 

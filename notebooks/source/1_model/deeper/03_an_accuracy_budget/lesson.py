@@ -10,7 +10,6 @@
 #     where: [laptop]
 #     needs: [quantize]
 #     ports: []
-#     uses: [memory, fast INT8]
 #     takes: {compile: [models/food11.onnx], quantize: [models/food11-prepared.onnx]}
 # ---
 

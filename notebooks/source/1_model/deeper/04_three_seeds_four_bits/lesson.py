@@ -10,7 +10,6 @@
 #     where: [laptop]
 #     needs: [train]
 #     ports: []
-#     uses: [memory]
 #     takes: {compile: [models/food11.onnx], quantize: [models/int8-static-u8s8.onnx]}
 # ---
 

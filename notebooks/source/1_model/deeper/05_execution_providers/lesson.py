@@ -10,7 +10,7 @@
 #     where: [laptop]
 #     needs: [compile]
 #     ports: []
-#     uses: [disk, OpenVINO provider, bf16 on the CPU]
+#     uses: [OpenVINO provider, bf16 on the CPU]
 #     takes: {compile: [models/food11.onnx, models/food11-all.onnx]}
 # ---
 

@@ -10,7 +10,7 @@
 #     where: [laptop]
 #     needs: [files]
 #     ports: []
-#     uses: [memory, disk, ExecuTorch]
+#     uses: [ExecuTorch]
 #     takes: {compile: [models/food11.onnx], quantize: [models/int8-static-u8s8.onnx]}
 # ---
 

@@ -10,7 +10,6 @@
 #     where: [laptop]
 #     needs: [batching]
 #     ports: []
-#     uses: ["memory", "Triton"]
 # ---
 
 # %% [markdown]

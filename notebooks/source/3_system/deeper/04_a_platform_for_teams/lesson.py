@@ -10,7 +10,6 @@
 #     where: [laptop, node]
 #     needs: [scale]
 #     ports: [8110, 8111, 8265, 8266]
-#     uses: ["memory"]
 # ---
 
 # %% [markdown]

@@ -10,7 +10,6 @@
 #     where: [laptop, node]
 #     needs: [http]
 #     ports: [9090, 9091]
-#     uses: [memory]
 # ---
 
 # %% [markdown]

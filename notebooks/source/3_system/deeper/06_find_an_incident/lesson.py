@@ -10,7 +10,6 @@
 #     where: [laptop, node]
 #     needs: [observe]
 #     ports: [9092, 9093]
-#     uses: [memory]
 # ---
 
 # %% [markdown]

@@ -10,7 +10,6 @@
 #     where: [laptop, node]
 #     needs: [http]
 #     ports: [8120, 8121]
-#     uses: [memory, disk]
 # ---
 
 # %% [markdown]
