@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -67,8 +66,7 @@ class Lookup:
         records = [self.latest(kind="accuracy", option=option) for option in (one, other)]
         if None in records or records[0].details.get("labels") != records[1].details.get("labels"):
             return None
-        drawings = records[0].details.get("drawings")
-        return _paired_proportions(*(record.samples for record in records), tuple(drawings) if drawings else None)
+        return stats.paired_proportions(*(one.samples for one in records), records[0].details.get("drawings") or None)
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""
@@ -122,14 +120,12 @@ class Lookup:
         return [one.to_json() for one in self]
 
 
-class Records(Lookup, Sequence):
+class Records(Lookup):
     """Entries in memory, oldest first; they do not change."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Hold the entries in the order given."""
         self._entries = tuple(entries)
-        self._by_type: dict[type, tuple[Entry, ...]] = {}
-        self._first_about: dict[str, Measurement | Observation | None] = {}
 
     @classmethod
     def from_json(cls, entries: Iterable[Mapping]) -> Records:
@@ -143,34 +139,11 @@ class Records(Lookup, Sequence):
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
 
-    # Both are kept, because a part's judges ask some thousand times.
-
-    def _of_type(self, entry_type: type[_EntryT]) -> list[_EntryT]:
-        if entry_type not in self._by_type:
-            self._by_type[entry_type] = tuple(super()._of_type(entry_type))
-        return list(self._by_type[entry_type])
-
-    def first_about(self, about: Mapping) -> Measurement | Observation | None:
-        key = repr(about)  # its values may be lists, which have no hash
-        if key not in self._first_about:
-            self._first_about[key] = super().first_about(about)
-        return self._first_about[key]
-
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __getitem__(self, place):
-        return Records(self._entries[place]) if isinstance(place, slice) else self._entries[place]
-
-    def __add__(self, other: Iterable[Entry]) -> Records:
-        return Records((*self._entries, *other))
-
     def __repr__(self) -> str:
         return f"{len(self)} entries"
-
-
-#: A frontier asks for each pair of options twice, and several questions of a part ask for the same frontier.
-_paired_proportions = functools.lru_cache(maxsize=1024)(stats.paired_proportions)
 
 
 def began(entry: Measurement | Observation) -> datetime:

@@ -11,7 +11,7 @@ import pytest
 from labs.machine import Fingerprint, fingerprint
 from labs.machine.fingerprint import emulator
 from labs.records import Ledger
-from labs.records.ledger import EmulatedMachineError
+from labs.records.ledger import LedgerError
 
 
 def task(folder: Path, program: str) -> Path:
@@ -50,7 +50,7 @@ def test_an_emulated_record_is_refused_with_the_reason(make_measurement, tmp_pat
     """It fits the schema in every field, and is not kept all the same."""
     ledger = Ledger(tmp_path / "ledger.jsonl")
     real = make_measurement()
-    with pytest.raises(EmulatedMachineError, match=r"onnx-all.*qemu-aarch64.*its times mean nothing"):
+    with pytest.raises(LedgerError, match=r"onnx-all.*qemu-aarch64.*its times mean nothing"):
         ledger.append(replace(real, machine=replace(real.machine, emulator="qemu-aarch64")))
     assert not ledger.path.exists()
     ledger.append(real)
