@@ -2,7 +2,7 @@
 records with raw samples."""
 
 from labs.bench.cold import cold_start
-from labs.bench.measuring import accuracy, measure_option, size
+from labs.bench.measuring import accuracy, size
 from labs.bench.targets import Description, describe
 from labs.bench.timing import compare, latency, throughput, time_calls
 from labs.records import Comparison
@@ -21,7 +21,6 @@ __all__ = [
     "compare",
     "describe",
     "latency",
-    "measure_option",
     "size",
     "throughput",
     "time_calls",

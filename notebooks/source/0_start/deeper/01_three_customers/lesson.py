@@ -86,7 +86,7 @@ predict("customers.accuracy", at160=..., at112=...)
 # %%
 def measure(pixels, report):
     given, said = sizes[pixels], {"option": f"pixels-{pixels}", "on_progress": report}
-    ledger().append(bench.accuracy(model, given, labels, model_path=assets.model(), **said))
+    ledger().append(bench.accuracy(model, given, labels, **said))
     ledger().append(bench.latency(model, given[:1], min_samples=60, limit_s=3, **said))
     for record in bench.throughput(model, given, batch_sizes=(32,), min_batches=4, limit_s=3, **said):
         ledger().append(record)
@@ -94,6 +94,7 @@ def measure(pixels, report):
 
 guesses = predicted("customers.accuracy")
 model = load_mobilenet_v2(assets.model())
+bench.describe(model, model_path=assets.model())  # a torch network does not know its file
 images, labels = load_split(assets.dataset(), "evaluation", limit=220)
 shrink = partial(interpolate, torch.from_numpy(images), mode="bilinear", antialias=True)
 sizes = {224: images} | {pixels: shrink(size=(pixels, pixels)).numpy() for pixels in (160, 112)}
