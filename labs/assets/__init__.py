@@ -9,7 +9,6 @@ usable without running anything in it, and kept in a cache (`$SERVING_LABS_CACHE
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from labs.assets.manifest import Carried, carried
@@ -118,10 +117,8 @@ def obtain(name: str, kind: str | None = None) -> Path:
 
         item = PUBLISHED.get(name)
         if item is None:
-            names = [*carried(), *PUBLISHED]
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-            raise AssetError(f"no data set or model is called {name!r}; {hint}")
+            names = ", ".join([*carried(), *PUBLISHED])
+            raise AssetError(f"no data set or model is called {name!r}; there are {names}")
     if kind not in (None, item.kind):
         raise AssetError(f"{name!r} is a {item.kind}: ask labs.assets.{item.kind}({name!r}) for it")
     return item.checked if isinstance(item, Carried) else fetch(item)

@@ -226,11 +226,6 @@ class Comparison:
         """Names of the options, in the order given."""
         return tuple(one.option for one in self.records)
 
-    @property
-    def fastest(self) -> Measurement:
-        """The record with the smallest median; whether the others are really slower, ``ratio`` says."""
-        return min(self.records, key=lambda one: one.percentile(50))
-
     def record(self, option: str) -> Measurement:
         """Return an option's record.
 

@@ -46,7 +46,6 @@ from labs.records.customers import (
     RUNS_PER_DAY,
     SERVER_USD_PER_H,
     customer,
-    customer_table,
 )
 from labs.records.ledger import ledger
 from labs.widgets import design_explorer, run_with_progress
@@ -58,7 +57,9 @@ _ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
 # Here are their letters as figures, and below them GourmetGram's own. All of it is *stated* and not measured.
 
 # %%
-customer_table()
+letters = pd.DataFrame(CUSTOMERS).set_index("name")
+letters.insert(1, "photos a day", letters.pop("photos_per_h").map(sum))
+letters.T
 
 # %%
 stated = {"a server, dollars an hour": SERVER_USD_PER_H, "seconds paid until a job's first photo": JOB_START_S}
