@@ -54,6 +54,9 @@ class Interval:
     high: float
     #: Share of such intervals that would hold the true value, 0 to 1; 0 where nothing is promised.
     confidence: float = 0.95
+    #: Why there is no interval, in one sentence, where a run was too short for one: ``low`` and ``high`` then equal
+    #: ``value`` and ``confidence`` is 0, so that no claim can be made of it.
+    too_short: str = ""
 
     @property
     def relative_half_width(self) -> float:
@@ -62,15 +65,6 @@ class Interval:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
-
-
-@dataclass(frozen=True)
-class TailInterval(Interval):
-    """A percentile of a server's latencies; without an interval where the run was too short for one."""
-
-    #: Why there is no interval, in one sentence; empty where there is one. ``low`` and ``high`` then equal ``value``
-    #: and ``confidence`` is 0, so that no claim can be made of it.
-    too_short: str = ""
 
 
 @dataclass(frozen=True)
@@ -372,7 +366,7 @@ def quotient(one: Interval, other: Interval) -> Interval:
     return Interval(value, one.low / other.high, one.high / other.low if other.low > 0 else math.inf)
 
 
-def tail_interval(runs: Sequence[tuple[Sequence[float], Sequence[float]]], *, q: float = 95) -> TailInterval:
+def tail_interval(runs: Sequence[tuple[Sequence[float], Sequence[float]]], *, q: float = 95) -> Interval:
     """Return a percentile of the latencies of an open loop with an interval, from one run or several of the same load.
 
     Requests that wait in one queue are not independent: a single bad second holds most of the slow ones. Independent
@@ -389,7 +383,7 @@ def tail_interval(runs: Sequence[tuple[Sequence[float], Sequence[float]]], *, q:
         q: Percentile, 0 to below 100.
 
     Returns:
-        The interval, in seconds; see ``TailInterval.too_short``.
+        The interval, in seconds; see ``Interval.too_short``.
 
     Raises:
         ValueError: There is no request.
@@ -408,17 +402,17 @@ def tail_interval(runs: Sequence[tuple[Sequence[float], Sequence[float]]], *, q:
         else:
             more = math.ceil(needed / enough)
             words = f"too short for an interval of p{q:g}: it takes about {more} times as many requests"
-        return TailInterval(value, value, value, 0.0, words)
+        return Interval(value, value, value, 0.0, words)
 
     def score(at: float) -> float:
         counted = np.bincount(period_of, weights=latencies_s <= at, minlength=len(lengths))
         return abs(_skew_corrected(counted - p * lengths, independent=True)[0]) - _Z
 
     low, high = _believed(latencies_s, p, 12 / math.sqrt(len(lengths)), score)
-    return TailInterval(value, low, high)
+    return Interval(value, low, high)
 
 
-def steady_interval(samples: Sequence[float], *, q: float = 95) -> TailInterval:
+def steady_interval(samples: Sequence[float], *, q: float = 95) -> Interval:
     """Return a percentile of samples in time order whose neighbours are alike, such as a closed loop's latencies.
 
     The run is cut into ten blocks. A percentile x is believed where the share of samples at or below x, block by block,
@@ -439,7 +433,7 @@ def steady_interval(samples: Sequence[float], *, q: float = 95) -> TailInterval:
         words = (
             f"too short for an interval of p{q:g}: it takes about {math.ceil(_FEWEST_BEYOND / min(p, 1 - p))} samples"
         )
-        return TailInterval(value, value, value, 0.0, words)
+        return Interval(value, value, value, 0.0, words)
     begins = np.arange(_BLOCKS) * len(samples) // _BLOCKS
     lengths = np.diff([*begins, len(samples)])
 
@@ -448,7 +442,7 @@ def steady_interval(samples: Sequence[float], *, q: float = 95) -> TailInterval:
         return abs(t) - _student(0.975, freedom)
 
     low, high = _believed(samples, p, 12 / math.sqrt(_BLOCKS), score)
-    return TailInterval(value, low, high)
+    return Interval(value, low, high)
 
 
 def _believed(samples: np.ndarray, p: float, reach: float, score: Callable[[float], float]) -> tuple[float, float]:

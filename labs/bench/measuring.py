@@ -58,7 +58,7 @@ def accuracy(
         on_progress(done / len(images), f"{option}: {done} of {len(images)} images, {percent(correct)} right")
     samples = [float(p == int(label)) for p, label in zip(predicted, labels, strict=True)]
     details = {
-        "dataset": dataset or f"{assets.default_dataset()}/evaluation",
+        "dataset": dataset or f"{assets.default('dataset')}/evaluation",
         "predicted": predicted,
         "labels": [int(label) for label in labels],
     }

@@ -98,7 +98,7 @@ def load_image(
                 )
             if draft_px is not None:
                 image.draft("RGB", (draft_px, draft_px))  # other formats take no notice
-            return _rgb(image)
+            return image.convert("RGB")
     except ImageDecodeError:
         raise
     except _BOMBS as error:
@@ -113,14 +113,6 @@ def load_image(
         ) from error
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Return the picture as RGB, decoded; it is not copied when it is RGB already."""
-    if image.mode != "RGB":
-        return image.convert("RGB")
-    image.load()
-    return image
-
-
 def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
     """Return the central square of a picture after its shorter side was resized to that square's side.
 
@@ -131,7 +123,7 @@ def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
     Returns:
         An RGB picture of `size_px` by `size_px`.
     """
-    image = _middle(_rgb(image))
+    image = _middle(image if image.mode == "RGB" else image.convert("RGB"))
     width, height = image.size
     # Floor, as torchvision's Resize does, so that both recipes agree on every aspect ratio.
     if width <= height:

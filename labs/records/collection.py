@@ -37,17 +37,16 @@ class Lookup:
         """Return the oldest measurement whose fields equal ``wanted``, or None."""
         return next(iter(self.measurements(**wanted)), None)
 
-    def comparison(self, *options: str, kind: str = "latency", batch_size: int | None = None) -> Comparison | None:
+    def comparison(self, *options: str, kind: str = "latency") -> Comparison | None:
         """Return the newest side-by-side run in which all these options took part, or None.
 
         Args:
             options: Names; any run of this kind when none is given.
             kind: 'latency' or 'throughput'.
-            batch_size: Images in one call; any when None.
         """
         runs: dict[str, list[Measurement]] = {}
         for one in self.measurements(kind=kind):
-            if "comparison_id" in one.details and batch_size in (None, one.batch_size):
+            if "comparison_id" in one.details:
                 # Taken out first, so that the run of the newest record comes last.
                 run = one.details["comparison_id"]
                 runs[run] = [*runs.pop(run, []), one]
@@ -99,12 +98,8 @@ class Lookup:
 
     def answer(self, question: str) -> object | None:
         """Return the newest answer to a question, or None."""
-        found = self.answers().get(question)
-        return None if found is None else found.value
-
-    def answers(self) -> dict[str, Answer]:
-        """Return the newest answer to each question."""
-        return {one.question: one for one in self._of_type(Answer)}
+        found = [one.value for one in self._of_type(Answer) if one.question == question]
+        return found[-1] if found else None
 
     def observations(self, subject: str) -> list[Observation]:
         """Return the observations of a subject, oldest first."""

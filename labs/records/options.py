@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -58,10 +57,6 @@ def summarize(records: Iterable[object]) -> list[OptionSummary]:
     return list(found.values())
 
 
-#: One table after the other summarizes the same records.
-_interval = functools.lru_cache(maxsize=1024)(stats.steady_interval)
-
-
 def _numbers(record: Measurement, before: OptionSummary) -> dict:
     """Return the fields that one record fills."""
     if record.kind == "size":
@@ -72,7 +67,7 @@ def _numbers(record: Measurement, before: OptionSummary) -> dict:
     if record.kind == "accuracy":
         fields["accuracy"] = record.value
     elif record.kind == "latency" and record.batch_size == 1:
-        fields |= {"p50_s": record.value, "p95_s": _interval(record.samples, q=95)}
+        fields |= {"p50_s": record.value, "p95_s": stats.steady_interval(record.samples, q=95)}
     elif record.kind == "throughput" and record.batch_size >= (before.batch_size or 0):
         fields |= {"batch_fps": record.throughput_fps, "batch_size": record.batch_size}
     return fields

@@ -15,10 +15,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.models import mobilenet_v2
-from typer.testing import CliRunner
 
 from labs import assets
-from labs.__main__ import app
 from labs.assets import AssetError, fetched
 from labs.assets.places import URL_VARIABLE
 from labs.data.dataset import SPLITS, iterate
@@ -96,20 +94,15 @@ def test_a_broken_download_begins_again(zipped: bytes) -> None:
     assert assets.dataset("food11").is_dir()
 
 
-def test_the_command_prints_a_path_or_what_went_wrong(zipped: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that has nothing, one that is gone, and one that delivers; the list says what is in the cache."""
-    for url, name, said in (
-        (os.environ[URL_VARIABLE], "food11-mobilenetv2", "answer 404"),
-        ("http://127.0.0.1:9/?token=s3cret", "food11", "ConnectionError"),
-    ):
-        with monkeypatch.context() as patch:
-            patch.setenv(URL_VARIABLE, url)
-            failed = CliRunner().invoke(app, ["assets", "fetch", name])
-        assert (failed.exit_code, failed.stdout) == (1, "")
-        assert said in failed.stderr
-        assert "s3cret" not in failed.stderr
-    assert Path(CliRunner().invoke(app, ["assets", "fetch", "food11"]).stdout.strip()).is_dir()
-    assert "in the cache" in CliRunner().invoke(app, ["assets", "list"]).output
+@pytest.mark.parametrize(("url", "said"), [("", "answer 404"), ("http://127.0.0.1:9/?token=s3cret", "ConnectionError")])
+def test_a_server_that_has_nothing_or_is_gone_is_said(published: Path, monkeypatch, url: str, said: str) -> None:
+    """Without the address's token."""
+    if url:
+        monkeypatch.setenv(URL_VARIABLE, url)
+    with pytest.raises(AssetError, match=said) as failure:
+        assets.model("food11-mobilenetv2")
+    assert "s3cret" not in str(failure.value)
+    del failure
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole module", "state dict"])
