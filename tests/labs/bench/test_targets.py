@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from labs import bench
-from labs.machine.fingerprint import physical_core_count, usable_cpu_count
+from labs.machine.fingerprint import physical_core_count
 from labs.runtimes.opening import RuntimeUnavailableError, open_model
 
 torch = pytest.importorskip("torch")
@@ -154,39 +153,3 @@ def test_precision_is_what_ran_and_not_what_the_file_holds() -> None:
         for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL")
     }
     assert found == {"ORT_DISABLE_ALL": "fp32", "ORT_ENABLE_ALL": "int8"}
-
-
-#: Prints the sets of processors that this process's threads have while OpenVINO computes on one of them.
-SEEN = """
-import os, sys, threading
-from contextlib import suppress
-from pathlib import Path
-import numpy as np
-from labs.runtimes.calling import caller
-from labs.serve.settings import Settings
-
-seen, over = set(), threading.Event()
-def watch():
-    while not over.wait(0.001):
-        for thread in os.listdir("/proc/self/task"):
-            with suppress(ProcessLookupError):
-                seen.add(frozenset(os.sched_getaffinity(int(thread))))
-
-call = caller(Settings(model=Path(sys.argv[1]), backend="openvino").open_model(1))
-watcher = threading.Thread(target=watch)
-watcher.start()
-for _ in range(20):
-    call(np.zeros((3, 3, 224, 224), np.float32))
-over.set()
-watcher.join()
-print(sorted(map(sorted, seen)))
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux tells each thread's processors")
-@pytest.mark.skipif(usable_cpu_count() < 2, reason="one processor is all that there is")
-def test_a_served_openvino_instance_is_tied_to_no_processor(files) -> None:
-    """Two instances of one thread each, in two processes, would be tied to the same one and share it."""
-    # In a process of its own: threads of an earlier test, which had all processors, may be tied for good.
-    said = subprocess.run([sys.executable, "-c", SEEN, files["onnx"]], capture_output=True, text=True, check=True)
-    assert said.stdout.split("\n")[0] == str([sorted(os.sched_getaffinity(0))])
