@@ -180,4 +180,4 @@ def test_first_prediction_and_last_answer_count(tmp_path) -> None:
         ledger.append(Prediction("m.q", value, AT))
         ledger.append(Answer("m.a", value, AT))
     assert [one.value for one in ledger.predictions("m.q")] == [1.0, 2.0]
-    assert ledger.answers()["m.a"].value == 2.0
+    assert ledger.answer("m.a") == 2.0
