@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -115,7 +115,7 @@ class Lookup:
         return [one.to_json() for one in self]
 
 
-class Records(Lookup):
+class Records(Lookup, Sequence):
     """Entries in memory, oldest first; they do not change."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -136,6 +136,9 @@ class Records(Lookup):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __getitem__(self, place):
+        return Records(self._entries[place]) if isinstance(place, slice) else self._entries[place]
 
     def __repr__(self) -> str:
         return f"{len(self)} entries"
