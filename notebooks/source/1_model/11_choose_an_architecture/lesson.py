@@ -239,7 +239,8 @@ compare(widths, images[:1], baseline="mobilenetv2").join(evaluate(widths, images
 # A narrower one is faster and smaller. Is it also worse, or was that chance? The photos are no help as they are: 660 of
 # them show 182 drawings, and whoever fails at one photo of a drawing often fails at the others. So judge by *drawing*.
 # If two networks were equally good, each drawing's difference might as well have had the other sign; *p* is the share
-# of all such swaps that look as uneven as this. Holm's correction raises it where several pairs are judged.
+# of all such swaps that look as uneven as this. Holm's correction raises it where several pairs are judged: the
+# smallest one times their number, the next one times one less, and none below the one before it.
 
 # %%
 pairs = {name: ledger().paired_accuracy(name, "mobilenetv2") for name in names[1:]}
