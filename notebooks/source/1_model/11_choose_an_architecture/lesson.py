@@ -247,7 +247,7 @@ pairs = {name: ledger().paired_accuracy(name, "mobilenetv2") for name in names[1
 rows = [(100 * one.difference, 100 * one.interval.low, 100 * one.interval.high) for one in pairs.values()]
 against_the_full = pd.DataFrame(rows, pairs, ["points", "at least", "at most"])
 p = pd.Series({name: one.p_value for name, one in pairs.items()}).sort_values()
-against_the_full["p"] = (p * range(len(p), 0, -1)).cummax().clip(upper=1)
+against_the_full["p"] = (p * np.arange(len(p), 0, -1)).cummax().clip(upper=1)
 against_the_full.round(3)
 
 # %% [markdown]
