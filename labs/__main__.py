@@ -2,13 +2,11 @@
 
 import typer
 
-from labs.assets.cli import app as assets
 from labs.bench.cli import app as gpu
 from labs.edge.cli import app as edge
 from labs.runtimes.providers.cli import app as providers
 
 app = typer.Typer(help="Model serving labs.", no_args_is_help=True)
-app.add_typer(assets, name="assets")
 app.add_typer(edge, name="edge")
 app.add_typer(gpu, name="gpu")
 app.add_typer(providers, name="providers")

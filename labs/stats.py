@@ -28,6 +28,9 @@ _MOST_WIDENING = 1.75
 #: Largest lag-1 autocorrelation that is believed: beyond it, next to nothing is left of the rounds.
 _MOST_AUTOCORRELATION = 0.9
 
+#: Standard deviations that hold 95 % of a normal distribution, on both sides together.
+_Z = NormalDist().inv_cdf(0.975)
+
 #: Power with which the minimum detectable effect is found: four times in five.
 _POWER = 0.8
 
@@ -51,6 +54,9 @@ class Interval:
     high: float
     #: Share of such intervals that would hold the true value, 0 to 1; 0 where nothing is promised.
     confidence: float = 0.95
+    #: Why there is no interval, in one sentence, where a run was too short for one: ``low`` and ``high`` then equal
+    #: ``value`` and ``confidence`` is 0, so that no claim can be made of it.
+    too_short: str = ""
 
     @property
     def relative_half_width(self) -> float:
@@ -62,15 +68,6 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class TailInterval(Interval):
-    """A percentile of a server's latencies; without an interval where the run was too short for one."""
-
-    #: Why there is no interval, in one sentence; empty where there is one. ``low`` and ``high`` then equal ``value``
-    #: and ``confidence`` is 0, so that no claim can be made of it.
-    too_short: str = ""
-
-
-@dataclass(frozen=True)
 class Ratio:
     """How much larger one set of samples is than another, measured side by side."""
 
@@ -78,11 +75,6 @@ class Ratio:
     interval: Interval
     #: Smallest relative difference (0.02 = 2 %) that this run would have found four times in five.
     minimum_detectable_effect: float
-
-    @property
-    def verdict(self) -> str:
-        """Whether the numerator is 'slower' or 'faster' than the denominator, or 'cannot tell'; for times."""
-        return verdict(self.interval)
 
 
 @dataclass(frozen=True)
@@ -93,12 +85,6 @@ class Paired:
     interval: Interval
     #: Probability of at least so uneven a split if both were equally good.
     p_value: float
-    #: Images that the first had right and the second wrong.
-    only_first: int
-    #: Images that the second had right and the first wrong.
-    only_second: int
-    #: Images that both were shown.
-    trials: int
 
     @property
     def difference(self) -> float:
@@ -144,18 +130,7 @@ def percentile(samples: Sequence[float], q: float) -> float:
     return float(np.percentile(np.asarray(samples, dtype=float), q))
 
 
-def _between_ranks(ordered: np.ndarray, p: float) -> float:
-    """Return what ``percentile`` does, of samples that are sorted already: numpy's way there costs a grader half."""
-    if len(ordered) == 0:
-        raise ValueError("no samples: run the measurement before asking for its percentiles")
-    place = p * (len(ordered) - 1)
-    below = min(int(place), len(ordered) - 1)
-    one, other, share = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)]), place - below
-    # As numpy does, from the nearer end: the two agree to the last bit.
-    return one + (other - one) * share if share < 0.5 else other - (other - one) * (1 - share)
-
-
-def median_interval(samples: Sequence[float], *, q: float = 50, confidence: float = 0.95) -> Interval:
+def median_interval(samples: Sequence[float], *, q: float = 50) -> Interval:
     """Return a percentile of independent samples with a distribution-free interval from order statistics.
 
     The number of samples below the true percentile is binomial, so two ranks enclose it with the wanted confidence
@@ -170,21 +145,20 @@ def median_interval(samples: Sequence[float], *, q: float = 50, confidence: floa
     Args:
         samples: At least one finite number.
         q: Percentile, 0 to 100.
-        confidence: 0 to 1.
 
     Source: Le Boudec, 'Performance Evaluation of Computer and Communication Systems', theorem 2.1 (normal
     approximation of the binomial ranks).
     """
     ordered = np.sort(np.asarray(samples, dtype=float))
     n, p = len(ordered), q / 100
-    value = _between_ranks(ordered, p)
-    spread = _normal(confidence) * math.sqrt(n * p * (1 - p))
+    value = percentile(ordered, q)
+    spread = _Z * math.sqrt(n * p * (1 - p))
     low = min(max(math.floor(n * p - spread) - 1, 0), n - 1)
     high = min(max(math.ceil(n * p + spread), 0), n - 1)
-    return Interval(value, float(min(ordered[low], value)), float(max(ordered[high], value)), confidence)
+    return Interval(value, float(min(ordered[low], value)), float(max(ordered[high], value)))
 
 
-def proportion_interval(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:
+def proportion_interval(successes: int, trials: int) -> Interval:
     """Return a proportion (such as accuracy) with Wilson's score interval.
 
     It is the interval of one option alone; two options on the same images are compared by ``paired_proportions``.
@@ -196,12 +170,12 @@ def proportion_interval(successes: int, trials: int, *, confidence: float = 0.95
     """
     if not 0 <= successes <= trials or trials < 1:
         raise ValueError(f"{successes} of {trials} is no proportion: count the successes among at least one trial")
-    share, z = successes / trials, _normal(confidence)
+    share, z = successes / trials, _Z
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
     low = 0.0 if successes == 0 else centre - half
     high = 1.0 if successes == trials else centre + half
-    return Interval(share, low, high, confidence)
+    return Interval(share, low, high)
 
 
 def accuracy_interval(right: Sequence[float], groups: Sequence[int] | None = None) -> Interval:
@@ -233,8 +207,6 @@ def paired_proportions(
     right_a: Sequence[float],
     right_b: Sequence[float],
     groups: Sequence[int] | None = None,
-    *,
-    confidence: float = 0.95,
 ) -> Paired:
     """Return how much more often the first option is right than the second, image by image.
 
@@ -248,7 +220,6 @@ def paired_proportions(
         right_a: 1 (or True) for each image that the first had right, else 0.
         right_b: The same images, in the same order.
         groups: Which drawing each image shows; each image is one of its own when None.
-        confidence: 0 to 1.
 
     Raises:
         ValueError: They were not shown equally many images, or none.
@@ -271,16 +242,11 @@ def paired_proportions(
     centre, count = float(then.sum() / sizes_then.sum()), len(then)
     away = then - centre * sizes_then
     error = math.sqrt(float(away @ away) * count / (count - 1)) / float(sizes_then.sum())
-    half = _student((1 + confidence) / 2, count - 1) * error
+    half = _student(0.975, count - 1) * error
     difference = (gained - lost) / n
-    interval = Interval(
-        difference,
-        max(-1.0, min(centre - half, difference)),
-        min(1.0, max(centre + half, difference)),
-        confidence,
-    )
+    ends = max(-1.0, min(centre - half, difference)), min(1.0, max(centre + half, difference))
     p_value = min(1.0, 2 * coin_tail(min(gained, lost), gained + lost)) if groups is None else _flipped(differences)
-    return Paired(interval, p_value, gained, lost, n)
+    return Paired(Interval(difference, *ends), p_value)
 
 
 def _flipped(differences: np.ndarray, draws: int = 9_999) -> float:
@@ -289,18 +255,6 @@ def _flipped(differences: np.ndarray, draws: int = 9_999) -> float:
     signs = np.random.default_rng(0).integers(0, 2, (draws, len(uneven))) * 2.0 - 1
     as_much = np.abs(signs @ uneven) >= abs(float(uneven.sum())) - 1e-9
     return float((1 + as_much.sum()) / (draws + 1))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p values corrected for having been several: each may be compared with 0.05 as if it stood alone.
-
-    Source: Holm, 'A Simple Sequentially Rejective Multiple Test Procedure' (1979).
-    """
-    order = np.argsort(p_values, kind="stable")
-    raised = np.maximum.accumulate([(len(order) - rank) * p_values[at] for rank, at in enumerate(order)])
-    found = np.empty(len(order))
-    found[order] = np.minimum(raised, 1.0)
-    return found.tolist()
 
 
 def coin_tail(heads: int, tosses: int) -> float:
@@ -318,7 +272,7 @@ def coin_tail(heads: int, tosses: int) -> float:
     return float(np.sum(np.exp(logs)))
 
 
-def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval:
+def mean_interval(values: Sequence[float]) -> Interval:
     """Return the mean of values in the order in which they were measured, with an interval.
 
     Values next to each other may be alike, since the machine was in the same mood: n of them then say no more than a
@@ -328,7 +282,6 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Inter
 
     Args:
         values: Two at least, such as the log ratios of rounds, or the means of blocks of a run.
-        confidence: 0 to 1.
 
     Raises:
         ValueError: There are fewer than two.
@@ -340,15 +293,13 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Inter
     mean, error, freedom = _mean_error(values)
     if not error:  # equal to the last bit: no clock's, and nothing is promised
         return Interval(mean, mean, mean, 0.0)
-    half = _student((1 + confidence) / 2, freedom) * error
-    return Interval(mean, mean - half, mean + half, confidence)
+    half = _student(0.975, freedom) * error
+    return Interval(mean, mean - half, mean + half)
 
 
 def ratio_of_medians(
     numerator: Sequence[Sequence[float]],
     denominator: Sequence[Sequence[float]],
-    *,
-    confidence: float = 0.95,
 ) -> Ratio:
     """Return how many times larger one option's median is than the other's, from interleaved blocks.
 
@@ -360,7 +311,6 @@ def ratio_of_medians(
     Args:
         numerator: Blocks of samples of one option, in the order in which they ran.
         denominator: As many blocks of the other, each run right after (or before) its partner.
-        confidence: 0 to 1.
 
     Raises:
         ValueError: The two sides have different numbers of blocks, or fewer than two.
@@ -373,11 +323,11 @@ def ratio_of_medians(
         raise ValueError("a comparison needs the same number of interleaved blocks on both sides, two at least")
     logs = np.log(_medians(tuple(map(tuple, numerator)))) - np.log(_medians(tuple(map(tuple, denominator))))
     mean, error, freedom = _trimmed_error(logs)
-    reach = _student((1 + confidence) / 2, freedom)
+    reach = _student(0.975, freedom)
     value, low, high = (math.exp(min(at, 700.0)) for at in (mean, mean - reach * error, mean + reach * error))
     detectable = math.expm1(min((reach + _student(_POWER, freedom)) * error, 700.0))
     # Rounds that are equal to the last bit are no clock's, and promise nothing.
-    return Ratio(Interval(value, low, high, confidence if error else 0.0), detectable)
+    return Ratio(Interval(value, low, high, 0.95 if error else 0.0), detectable)
 
 
 def _trimmed_error(values: np.ndarray) -> tuple[float, float, float]:
@@ -410,15 +360,13 @@ def quotient(one: Interval, other: Interval) -> Interval:
     """
     if one.value <= 0 or other.value <= 0:
         raise ValueError("a quotient takes two values above zero")
-    value, confidence = one.value / other.value, min(one.confidence, other.confidence)
-    if confidence <= 0:
+    value = one.value / other.value
+    if 0 in (one.confidence, other.confidence):
         return Interval(value, value, value, 0.0)
-    return Interval(value, one.low / other.high, one.high / other.low if other.low > 0 else math.inf, confidence)
+    return Interval(value, one.low / other.high, one.high / other.low if other.low > 0 else math.inf)
 
 
-def tail_interval(
-    runs: Sequence[tuple[Sequence[float], Sequence[float]]], *, q: float = 95, confidence: float = 0.95
-) -> TailInterval:
+def tail_interval(runs: Sequence[tuple[Sequence[float], Sequence[float]]], *, q: float = 95) -> Interval:
     """Return a percentile of the latencies of an open loop with an interval, from one run or several of the same load.
 
     Requests that wait in one queue are not independent: a single bad second holds most of the slow ones. Independent
@@ -433,10 +381,9 @@ def tail_interval(
     Args:
         runs: For each run its (offsets, latencies) in seconds: when each request was due, rising, and what it took.
         q: Percentile, 0 to below 100.
-        confidence: 0 to 1.
 
     Returns:
-        The interval, in seconds; see ``TailInterval.too_short``.
+        The interval, in seconds; see ``Interval.too_short``.
 
     Raises:
         ValueError: There is no request.
@@ -455,17 +402,17 @@ def tail_interval(
         else:
             more = math.ceil(needed / enough)
             words = f"too short for an interval of p{q:g}: it takes about {more} times as many requests"
-        return TailInterval(value, value, value, 0.0, words)
+        return Interval(value, value, value, 0.0, words)
 
     def score(at: float) -> float:
         counted = np.bincount(period_of, weights=latencies_s <= at, minlength=len(lengths))
-        return abs(_skew_corrected(counted - p * lengths, independent=True)[0]) - _normal(confidence)
+        return abs(_skew_corrected(counted - p * lengths, independent=True)[0]) - _Z
 
     low, high = _believed(latencies_s, p, 12 / math.sqrt(len(lengths)), score)
-    return TailInterval(value, low, high, confidence)
+    return Interval(value, low, high)
 
 
-def steady_interval(samples: Sequence[float], *, q: float = 95, confidence: float = 0.95) -> TailInterval:
+def steady_interval(samples: Sequence[float], *, q: float = 95) -> Interval:
     """Return a percentile of samples in time order whose neighbours are alike, such as a closed loop's latencies.
 
     The run is cut into ten blocks. A percentile x is believed where the share of samples at or below x, block by block,
@@ -475,7 +422,6 @@ def steady_interval(samples: Sequence[float], *, q: float = 95, confidence: floa
     Args:
         samples: In the order in which they were taken.
         q: Percentile, above 0 and below 100.
-        confidence: 0 to 1.
 
     Source: non-overlapping batch means of the indicator, Heidelberger and Lewis, 'Quantile Estimation in Dependent
     Sequences' (Operations Research 1984); Law, 'Simulation Modeling and Analysis' (5th ed.), section 9.5.3.
@@ -487,16 +433,16 @@ def steady_interval(samples: Sequence[float], *, q: float = 95, confidence: floa
         words = (
             f"too short for an interval of p{q:g}: it takes about {math.ceil(_FEWEST_BEYOND / min(p, 1 - p))} samples"
         )
-        return TailInterval(value, value, value, 0.0, words)
+        return Interval(value, value, value, 0.0, words)
     begins = np.arange(_BLOCKS) * len(samples) // _BLOCKS
     lengths = np.diff([*begins, len(samples)])
 
     def score(at: float) -> float:
         t, freedom = _skew_corrected(np.add.reduceat((samples <= at).astype(float), begins) / lengths - p)
-        return abs(t) - _student((1 + confidence) / 2, freedom)
+        return abs(t) - _student(0.975, freedom)
 
     low, high = _believed(samples, p, 12 / math.sqrt(_BLOCKS), score)
-    return TailInterval(value, low, high, confidence)
+    return Interval(value, low, high)
 
 
 def _believed(samples: np.ndarray, p: float, reach: float, score: Callable[[float], float]) -> tuple[float, float]:
@@ -588,12 +534,6 @@ def _medians(blocks: tuple[tuple[float, ...], ...]) -> np.ndarray:
     if len({len(block) for block in blocks}) == 1:
         return np.median(np.asarray(blocks, dtype=float), axis=1)
     return np.array([np.median(block) for block in blocks])
-
-
-@lru_cache(maxsize=16)
-def _normal(confidence: float) -> float:
-    """Return how many standard deviations hold this share of a normal distribution, on both sides together."""
-    return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 @lru_cache(maxsize=1024)

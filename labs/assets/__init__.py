@@ -9,7 +9,6 @@ usable without running anything in it, and kept in a cache (`$SERVING_LABS_CACHE
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from labs.assets.manifest import Carried, carried
@@ -19,42 +18,31 @@ __all__ = [
     "AssetError",
     "carried_models",
     "dataset",
-    "default_dataset",
-    "default_model",
+    "default",
     "drawings",
     "model",
-    "obtain",
 ]
 
 #: Data set and model of the course: the real ones where an address is set, otherwise those of the checkout. Always as a
 #: pair: a model that is asked about images of another kind gives an accuracy that means nothing.
-_REAL = ("food11", "food11-mobilenetv2")
-_CARRIED = ("food11-mini", "food11-mini-mobilenetv2")
+_REAL = {"dataset": "food11", "model": "food11-mobilenetv2"}
+_CARRIED = {"dataset": "food11-mini", "model": "food11-mini-mobilenetv2"}
 
 
-def default_dataset() -> str:
-    """Return the name of the data set that lessons use: `food11` where an address is set.
-
-    Raises:
-        AssetError: A setting is there but is not an address.
-    """
-    return (_REAL if address() else _CARRIED)[0]
-
-
-def default_model() -> str:
-    """Return the name of the model that lessons use: the one that was trained on `default_dataset()`.
+def default(kind: str) -> str:
+    """Return the name of the 'dataset' or 'model' that lessons use: the real one where an address is set.
 
     Raises:
         AssetError: A setting is there but is not an address.
     """
-    return (_REAL if address() else _CARRIED)[1]
+    return (_REAL if address() else _CARRIED)[kind]
 
 
 def dataset(name: str | None = None) -> Path:
     """Return the folder of a data set in Food-11's form, checked, and fetched first where it has to be.
 
     Args:
-        name: `food11-mini` (comes with the checkout) or `food11` (fetched); `default_dataset()` when None.
+        name: `food11-mini` (comes with the checkout) or `food11` (fetched); the course's when None.
 
     Returns:
         A folder that holds `training`, `validation` and `evaluation`; `labs.data.dataset` reads it.
@@ -62,7 +50,7 @@ def dataset(name: str | None = None) -> Path:
     Raises:
         AssetError: No data set has this name, no address is set, or the server, the disk or a file is at fault.
     """
-    return obtain(name or default_dataset(), "dataset")
+    return _obtain(name or default("dataset"), "dataset")
 
 
 def drawings(split: str) -> list[int]:
@@ -74,7 +62,7 @@ def drawings(split: str) -> list[int]:
     Args:
         split: 'training', 'validation' or 'evaluation'.
     """
-    known = carried().get(default_dataset())
+    known = carried().get(default("dataset"))
     shown = known.drawings if known else {}
     names = sorted((name for name in shown if name.startswith(f"{split}/")), key=lambda name: name.split("/")[1:])
     places = {drawing: place for place, drawing in enumerate(dict.fromkeys(shown[name] for name in names))}
@@ -86,7 +74,7 @@ def model(name: str | None = None) -> Path:
 
     Args:
         name: `food11-mini-mobilenetv2` or another that comes with the checkout, `food11-mobilenetv2` or
-            `food11-mobilenetv2-onnx` (fetched); `default_model()` when None.
+            `food11-mobilenetv2-onnx` (fetched); the course's when None.
 
     Returns:
         A `.safetensors` file for `labs.data.models.load_mobilenet_v2`, or an `.onnx` file.
@@ -94,7 +82,7 @@ def model(name: str | None = None) -> Path:
     Raises:
         AssetError: No model has this name, no address is set, or the server, the disk or a file is at fault.
     """
-    return obtain(name or default_model(), "model")
+    return _obtain(name or default("model"), "model")
 
 
 def carried_models() -> list[str]:
@@ -102,26 +90,15 @@ def carried_models() -> list[str]:
     return [name for name, item in carried().items() if item.kind == "model"]
 
 
-def obtain(name: str, kind: str | None = None) -> Path:
-    """Return the path of anything that has a name, checked, and fetched first where it has to be.
-
-    Args:
-        name: Of a data set or model, carried or fetched.
-        kind: `dataset` or `model`; None takes either.
-
-    Raises:
-        AssetError: Nothing has this name, no address is set, or the server, the disk or a file is at fault.
-    """
+def _obtain(name: str, kind: str) -> Path:
     item = carried().get(name)
     if item is None:
         from labs.assets.fetched import PUBLISHED, fetch  # what fetching needs is imported only here
 
         item = PUBLISHED.get(name)
         if item is None:
-            names = [*carried(), *PUBLISHED]
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-            raise AssetError(f"no data set or model is called {name!r}; {hint}")
-    if kind not in (None, item.kind):
+            names = ", ".join([*carried(), *PUBLISHED])
+            raise AssetError(f"no data set or model is called {name!r}; there are {names}")
+    if kind != item.kind:
         raise AssetError(f"{name!r} is a {item.kind}: ask labs.assets.{item.kind}({name!r}) for it")
     return item.checked if isinstance(item, Carried) else fetch(item)

@@ -24,10 +24,6 @@ from labs.workspace import cache_dir
 
 logger = logging.getLogger(__name__)
 
-#: What an archive may hold after unpacking; the real Food-11 has 16,643 pictures in 1.2 GB.
-MAX_ENTRIES, MAX_FILE_BYTES, MAX_TOTAL_BYTES = 60_000, 32 << 20, 6 << 30
-
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _SAFE_NAME = re.compile(r"[\w\-. ()]{1,100}")
 
 
@@ -85,18 +81,15 @@ def unpack_pictures(archive: Path, folder: Path) -> None:
         folder: Receives the three splits; what is there after an error is unfinished.
 
     Raises:
-        AssetError: The archive is damaged, larger than any Food-11, holds something else, or is not complete.
+        AssetError: The archive is damaged, holds something else, or is not complete.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
-            entries = opened.infolist()
-            sizes = [entry.file_size for entry in entries]
-            if len(sizes) > MAX_ENTRIES or max(sizes, default=0) > MAX_FILE_BYTES or sum(sizes) > MAX_TOTAL_BYTES:
-                raise AssetError(f"{archive.name} holds more, or larger files, than any Food-11 does")
-            for entry in entries:
+            for entry in opened.infolist():
                 if not entry.is_dir() and (place := place_of(PurePosixPath(entry.filename))):
-                    _unpack(opened, entry, folder / place)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+                    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+                    (folder / place).write_bytes(opened.read(entry))
+    except zipfile.BadZipFile as error:
         raise AssetError(
             f"{archive.name} is damaged or no zip ({error}); some share links answer with a web page instead of a file"
         ) from error
@@ -104,20 +97,6 @@ def unpack_pictures(archive: Path, folder: Path) -> None:
         found = {label for _, label in iterate(folder, split)} if (folder / split).is_dir() else set()
         if len(found) != NUM_CLASSES:
             raise AssetError(f"the {split} split of {archive.name} has {len(found)} of {NUM_CLASSES} classes")
-
-
-def _unpack(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    # Python's readers of the other compressions unpack a whole block at once, however large it becomes.
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise AssetError(f"{entry.filename} is packed in a way that published archives are not")
-    with opened.open(entry) as source:
-        content = source.read(entry.file_size)
-    if not content.startswith(_SIGNATURES):
-        raise AssetError(f"{entry.filename} is named like a picture but is neither JPEG nor PNG")
-    if target.exists():
-        raise AssetError(f"two pictures would both become {target.name} in {target.parent.name}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
 
 
 def convert_weights(published: Path, folder: Path) -> None:

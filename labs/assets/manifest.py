@@ -13,9 +13,6 @@ from labs.assets.places import AssetError
 
 _RESTORE = "Restore it with `git checkout -- assets`, or get the course again"
 
-#: Files that an error names.
-_SHOWN = 3
-
 
 @dataclass(frozen=True)
 class Carried:
@@ -37,28 +34,19 @@ class Carried:
         """Its path, when its files are the recorded ones.
 
         Raises:
-            AssetError: Files are missing, changed or too many; the message names the first few.
+            AssetError: Files are missing, changed or too many; the message names the first three.
         """
         root = self.path if self.kind == "dataset" else self.path.parent
-        wrong = []
-        for name, sha256 in self.files.items():
-            if not (root / name).is_file():
-                wrong.append(f"{name} is missing")
-            elif sha256_of(root / name) != sha256:
-                wrong.append(f"{name} has other content")
+        wrong = [name for name, sha256 in self.files.items() if not _is(root / name, sha256)]
         if self.kind == "dataset":
             from labs.data.dataset import IMAGE_SUFFIXES  # brings Pillow, which Chameleon's Jupyter need not have
 
             # One picture more changes the accuracy.
-            seen = {
-                path.relative_to(root).as_posix()
-                for path in root.rglob("[!.]*")
-                if path.suffix.lower() in IMAGE_SUFFIXES
-            }
-            wrong += [f"{name} does not belong there" for name in sorted(seen - self.files.keys())]
+            seen = {path for path in root.rglob("[!.]*") if path.suffix.lower() in IMAGE_SUFFIXES}
+            wrong += sorted({path.relative_to(root).as_posix() for path in seen} - self.files.keys())
         if wrong:
-            more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-            raise AssetError(f"{root} is not as it was recorded: {'; '.join(wrong[:_SHOWN])}{more}. {_RESTORE}")
+            names = f"{', '.join(wrong[:3])}{' …' * (len(wrong) > 3)}"
+            raise AssetError(f"{root} is not as it was recorded ({len(wrong)} files: {names}). {_RESTORE}")
         return self.path
 
 
@@ -87,6 +75,10 @@ def _read(folder: Path) -> dict[str, Carried]:
         file = folder / entry["path"]
         found[name] = Carried(name, "model", file, {file.name: entry["sha256"]})
     return found
+
+
+def _is(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of(path) == sha256
 
 
 def sha256_of(path: Path) -> str:

@@ -5,8 +5,6 @@ Nothing is fetched until you say from where. Put the files as they are published
 behind it as in pip's links (optional, recommended):
 
     SERVING_LABS_ASSETS_URL=https://…/folder/#sha256=…
-
-or write that address as the only line into the file that `python -m labs assets list` names.
 """
 
 from __future__ import annotations
@@ -17,12 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import platformdirs
-
-from labs.workspace import APP_NAME
-
-#: Environment variable that says where the published files are, and the file that says it instead.
-URL_VARIABLE, URL_FILE = "SERVING_LABS_ASSETS_URL", "assets-url.txt"
+#: Environment variable that says where the published files are.
+URL_VARIABLE = "SERVING_LABS_ASSETS_URL"
 
 #: The checkout's data: the small data set, the models, and the manifest with their hashes.
 ASSETS_DIR = Path(__file__).resolve().parents[2] / "assets"
@@ -56,11 +50,6 @@ class Address:
         return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{file}", fragment=""))
 
 
-def address_file() -> Path:
-    """Return the path of the file that may hold the address."""
-    return platformdirs.user_config_path(APP_NAME) / URL_FILE
-
-
 def address() -> Address | None:
     """Return where the published files are, or None when nobody has said so.
 
@@ -68,15 +57,12 @@ def address() -> Address | None:
         AssetError: The setting is there but is no address; often a share page's short code, a path, or a hash
             cut short by copying.
     """
-    where, said = URL_VARIABLE, os.environ.get(URL_VARIABLE, "")
-    if not said and address_file().is_file():
-        where, lines = str(address_file()), address_file().read_text("utf-8").splitlines()
-        said = " ".join(line for line in lines if not line.startswith("#"))  # who wrote it may say so
-    if not said.strip():
+    said = os.environ.get(URL_VARIABLE, "").strip()
+    if not said:
         return None
-    parts = urlsplit(said.strip())
+    parts = urlsplit(said)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise AssetError(f"{where} holds {said!r}, which is not the http(s) address of a folder")
+        raise AssetError(f"{URL_VARIABLE} holds {said!r}, which is not the http(s) address of a folder")
     if parts.fragment and not re.fullmatch("sha256=[0-9a-f]{64}", parts.fragment.lower()):
-        raise AssetError(f"{where} ends in #{parts.fragment}: #sha256= and 64 hexadecimal digits are needed")
-    return Address(said.strip())
+        raise AssetError(f"{URL_VARIABLE} ends in #{parts.fragment}: #sha256= and 64 hexadecimal digits are needed")
+    return Address(said)

@@ -2,18 +2,14 @@
 records with raw samples."""
 
 from labs.bench.cold import cold_start
-from labs.bench.measuring import accuracy, measure_option, size
-from labs.bench.targets import Description, describe
+from labs.bench.measuring import accuracy, size
+from labs.bench.targets import describe
 from labs.bench.timing import compare, latency, throughput, time_calls
-from labs.records import Comparison
 from labs.runtimes.calling import UnknownTargetError, caller
-from labs.runtimes.progress import Cancelled, OnProgress
+from labs.runtimes.progress import Cancelled
 
 __all__ = [
     "Cancelled",
-    "Comparison",
-    "Description",
-    "OnProgress",
     "UnknownTargetError",
     "accuracy",
     "caller",
@@ -21,7 +17,6 @@ __all__ = [
     "compare",
     "describe",
     "latency",
-    "measure_option",
     "size",
     "throughput",
     "time_calls",

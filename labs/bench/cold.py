@@ -1,7 +1,7 @@
 """Cold start: time to load, time to the first prediction and peak memory, each in a fresh process.
 
 In the notebook's own process, libraries are imported, files are cached and memory has been used by everything before.
-So ``python -m labs.bench.cold`` starts anew for each sample, reads a model's path, runtime and settings from standard
+So ``python -m labs.bench.cold`` starts anew for each sample, reads a model's path and settings from standard
 input and answers with one JSON line.
 """
 
@@ -34,7 +34,6 @@ def cold_start(
     path: str | Path,
     *,
     option: str,
-    runtime: str = "onnxruntime",
     settings: Mapping | None = None,
     samples: int = 5,
     on_progress: OnProgress = silent,
@@ -46,8 +45,7 @@ def cold_start(
     Args:
         path: The model's file.
         option: Name under which the records are kept.
-        runtime: What opens it, as for ``labs.runtimes.open_model``.
-        settings: How it is opened, likewise.
+        settings: How it is opened, as for ``labs.runtimes.open_model``.
         samples: Fresh processes to start.
         on_progress: Told how far it is; may raise ``Cancelled``.
 
@@ -57,7 +55,7 @@ def cold_start(
     watch, answers = Stopwatch(), []
     for index in range(samples):
         on_progress(index / samples, f"{option}: cold start {index + 1} of {samples}")
-        answers.append(_start_once({"path": str(path), "runtime": runtime, "settings": dict(settings or {})}))
+        answers.append(_start_once({"path": str(path), "settings": dict(settings or {})}))
     on_progress(1.0, f"{option}: {samples} cold starts")
     said = answers[-1]["about"]
     about = Description(**{**said, "model": ModelFile(**said["model"]), "threads": Threads(**said["threads"])})
@@ -78,7 +76,7 @@ def _start_once(wanted: dict) -> dict:
     )
     if done.returncode != 0:
         said = done.stderr.strip()[-1500:]
-        raise ColdStartError(f"a fresh process could not open {wanted['path']} in {wanted['runtime']}:\n{said}")
+        raise ColdStartError(f"a fresh process could not open {wanted['path']}:\n{said}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -101,7 +99,7 @@ def _main() -> None:
     # The runtime is imported by opening, so importing it counts as loading.
     wanted = json.load(sys.stdin)
     begin_s = time.perf_counter()
-    target = open_model(wanted["path"], wanted["runtime"], wanted["settings"])
+    target = open_model(wanted["path"], settings=wanted["settings"])
     loaded_s = time.perf_counter()
     side_px = input_size_px(target)
     caller(target)(np.zeros((1, 3, side_px, side_px), np.float32))

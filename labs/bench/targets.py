@@ -1,9 +1,9 @@
 """What can be measured, and what it really is: native objects of the runtimes, and any callable.
 
-A *target* is an ``onnxruntime.InferenceSession``, a ``torch.nn.Module`` (compiled by ``torch.compile`` or not), an
-``openvino.CompiledModel``, a callable that takes a batch and returns logits, or a callable without arguments. Nothing
-has to be wrapped. What a target does not show of itself (a module does not know its file, a session that fell back does
-not remember what was asked for) is said once, to ``describe``, and remembered for that object.
+A *target* is an ``onnxruntime.InferenceSession``, a ``torch.nn.Module`` (compiled by ``torch.compile`` or not), a
+callable that takes a batch and returns logits, or a callable without arguments. Nothing has to be wrapped. What a
+target does not show of itself (a module does not know its file, a session that fell back does not remember what was
+asked for) is said once, to ``describe``, and remembered for that object.
 
 No runtime is imported here before one of its objects is handed over.
 """
@@ -34,6 +34,9 @@ FLOAT_OPERATORS = ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul")
 #: Session settings that decide how fast a graph runs; a copy of a session takes these over.
 _SESSION_SETTINGS = ("intra_op_num_threads", "inter_op_num_threads", "enable_cpu_mem_arena", "enable_mem_pattern")
 
+#: What is fed where a graph leaves an axis open.
+_SHAPE = (1, 3, 224, 224)
+
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-migraphx", "numpy")
 
 
@@ -41,7 +44,7 @@ _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntim
 class Description:
     """What runs when a target is called."""
 
-    #: 'torch', 'torch-compiled', 'onnxruntime', 'openvino', or what was said of a callable.
+    #: 'torch', 'torch-compiled', 'onnxruntime', or what was said of a callable.
     backend: str
     #: The file that holds the model.
     model: ModelFile
@@ -57,21 +60,6 @@ class Description:
     libraries: dict[str, str] = field(default_factory=dict)
     #: How it was opened, as plain JSON: enough for ``labs.runtimes.opening`` to open it again.
     settings: dict = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        used = ", ".join(f"{nodes} nodes on {name}" for name, nodes in self.providers_used.items())
-        rows = {
-            "runs in": self.backend,
-            "file": f"{self.model.name}, {self.model.size_bytes / 1e6:.2f} MB, sha256 {self.model.sha256[:12]}…",
-            "asked for": self.provider_requested,
-            "really ran": used,
-            "precision": self.precision,
-            "threads": str(self.threads.intra_op or "the runtime's choice"),
-            "settings": ", ".join(f"{name}={value}" for name, value in self.settings.items()),
-        }
-        return "\n".join(f"{name:<10} {value}" for name, value in rows.items() if value)
-
-    __repr__ = __str__
 
 
 #: What was said of targets, and what was found out about them, for as long as they live.
@@ -92,8 +80,7 @@ def describe(
 
     Args:
         target: A native object or a callable; see this module.
-        model_path: The file that the model came from, where the object does not know: torch modules, OpenVINO's
-            compiled models, callables.
+        model_path: The file that the model came from, where the object does not know: torch modules, callables.
         backend: What runs a callable, such as 'litert'.
         precision: What a callable computes in, such as 'int8'.
         provider: The execution provider that was asked for. A session whose provider could not be loaded no longer
@@ -106,24 +93,14 @@ def describe(
         UnknownTargetError: Something is missing; the message says which argument.
         FileNotFoundError: There is no file at ``model_path``.
     """
-    said = {
-        "model_path": model_path,
-        "backend": backend,
-        "precision": precision,
-        "provider": provider,
-        "settings": None if settings is None else dict(settings),
-    }
-    said = {name: value for name, value in said.items() if value is not None}
-    known = _remembered(_SAID, target) or {}
-    if said and {**known, **said} != known:
-        known = {**known, **said}
-        _SAID[target] = known
-        _FOUND.pop(target, None)
-    found = _remembered(_FOUND, target)
-    if found is None:
-        found = _DESCRIBERS.get(kind_of(target), _describe_callable)(target, known)
-        _FOUND[target] = found
-    if kind_of(target) == "torch":
+    said = {"model_path": model_path, "backend": backend, "precision": precision, "provider": provider}
+    said |= {"settings": settings and dict(settings)}
+    kind, before = kind_of(target), _SAID.get(target, {})
+    known = before | {name: value for name, value in said.items() if value is not None}
+    if known != before or target not in _FOUND:
+        _SAID[target], _FOUND[target] = known, _DESCRIBERS.get(kind, _describe_callable)(target, known)
+    found = _FOUND[target]
+    if kind == "torch":
         # A module has no threads of its own: `torch.set_num_threads` may have been called since.
         found = replace(found, threads=Threads(sys.modules["torch"].get_num_threads(), 0))
     return found
@@ -141,30 +118,18 @@ def model_file(path: str | Path) -> ModelFile:
     return ModelFile(path.name, digest, path.stat().st_size)
 
 
-def providers_of(events: list[dict]) -> list[tuple[str, str]]:
-    """Return provider and operator of every node in the events of an ONNX Runtime profile."""
-    nodes = [event["args"] for event in events if event.get("cat") == "Node"]
-    return [(node["provider"], node.get("op_name", "")) for node in nodes if node.get("provider")]
-
-
-def _file_of(known: dict, what: str) -> ModelFile:
-    if "model_path" not in known:
-        raise UnknownTargetError(
-            f"{what} does not know which file it came from, and a record must name one: say model_path=… once"
-        )
-    return model_file(known["model_path"])
-
-
 def _describe_torch(module, known: dict) -> Description:
     import torch
 
+    if "model_path" not in known:
+        raise UnknownTargetError("a torch module does not know its file, and a record names it: say model_path=… once")
     compiled = type(module).__name__ == "OptimizedModule"
     tensor = next(module.parameters(), None)
     device = str(tensor.device) if tensor is not None else "cpu"
     names = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
     return Description(
         backend="torch-compiled" if compiled else "torch",
-        model=_file_of(known, "a torch module"),
+        model=model_file(known["model_path"]),
         provider_requested=device,
         precision=known.get("precision") or names.get(getattr(tensor, "dtype", torch.float32), "fp32"),
         threads=Threads(torch.get_num_threads(), 0),
@@ -229,17 +194,12 @@ def _executed(session, providers: list[list]) -> list[tuple[str, str]]:
         options.profile_file_prefix = str(Path(folder) / "profile")
         source = getattr(session, "_model_path", None) or session._model_bytes
         second = ort.InferenceSession(source, options, providers=[(name, dict(given)) for name, given in providers])
-        second.run(None, {one.name: _zeros(one) for one in second.get_inputs()})
+        (images,) = second.get_inputs()
+        shape = [axis if isinstance(axis, int) else usual for axis, usual in zip(images.shape, _SHAPE, strict=True)]
+        second.run(None, {images.name: np.zeros(shape, np.float32)})
         events = json.loads(Path(second.end_profiling()).read_text(encoding="utf-8"))
-    return providers_of(events)
-
-
-def _zeros(given) -> np.ndarray:
-    """Return an input of zeros; axes that are left open are 1, and those of images 224."""
-    open_axes = (1, 3, 224, 224) if len(given.shape) == 4 else (1,) * len(given.shape)
-    shape = [axis if isinstance(axis, int) else instead for axis, instead in zip(given.shape, open_axes, strict=True)]
-    kinds = {"tensor(float16)": np.float16, "tensor(int64)": np.int64, "tensor(uint8)": np.uint8}
-    return np.zeros(shape, kinds.get(given.type, np.float32))
+    nodes = [event["args"] for event in events if event.get("cat") == "Node"]
+    return [(node["provider"], node.get("op_name", "")) for node in nodes if node.get("provider")]
 
 
 def _session_precision(session, providers: list[list], executed: list[tuple[str, str]]) -> str:
@@ -278,38 +238,6 @@ def _stated_precision(provider: str, given: Mapping) -> str:
     return ""
 
 
-def _describe_compiled_model(compiled, known: dict) -> Description:
-    device = next(iter(compiled.get_property("EXECUTION_DEVICES")), "CPU")
-    return Description(
-        backend="openvino",
-        model=_file_of(known, "an OpenVINO compiled model"),
-        provider_requested=device,
-        providers_used={device: len(compiled.get_runtime_model().get_ops())},
-        precision=known.get("precision") or _compiled_precision(compiled),
-        threads=Threads(int(compiled.get_property("INFERENCE_NUM_THREADS")), 1),
-        libraries=library_versions("openvino", "numpy"),
-        settings={
-            "device": device,
-            "PERFORMANCE_HINT": str(compiled.get_property("PERFORMANCE_HINT")).rpartition(".")[2],
-            "INFERENCE_PRECISION_HINT": compiled.get_property("INFERENCE_PRECISION_HINT").to_string(),
-            "INFERENCE_NUM_THREADS": int(compiled.get_property("INFERENCE_NUM_THREADS")),
-            "ENABLE_CPU_PINNING": bool(compiled.get_property("ENABLE_CPU_PINNING")),
-        },
-    )
-
-
-def _compiled_precision(compiled) -> str:
-    """Return the precision of the convolutions as compiled: the request is a hint, this is what happened."""
-    names = {"i8": "int8", "u8": "int8", "bf16": "bf16", "f16": "fp16", "f32": "fp32"}
-    counts: collections.Counter[str] = collections.Counter()
-    for operation in compiled.get_runtime_model().get_ops():
-        info = operation.get_rt_info()
-        kind = info["layerType"].astype(str) if "layerType" in info else ""
-        if kind in {"Convolution", "GroupConvolution", "FullyConnected"}:
-            counts[info["runtimePrecision"].astype(str).lower() if "runtimePrecision" in info else ""] += 1
-    return names.get(max(counts, key=counts.get, default=""), "fp32")
-
-
 def _describe_callable(function, known: dict) -> Description:
     missing = [f"{name}=…" for name in ("model_path", "backend", "precision") if name not in known]
     if missing:
@@ -326,11 +254,4 @@ def _describe_callable(function, known: dict) -> Description:
     )
 
 
-_DESCRIBERS = {"torch": _describe_torch, "onnxruntime": _describe_session, "openvino": _describe_compiled_model}
-
-
-def _remembered(memory: weakref.WeakKeyDictionary, target: object):
-    try:
-        return memory.get(target)
-    except TypeError:
-        raise UnknownTargetError(f"a {type(target).__name__} cannot be measured: hand over a function") from None
+_DESCRIBERS = {"torch": _describe_torch, "onnxruntime": _describe_session}

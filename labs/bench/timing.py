@@ -19,7 +19,7 @@ from labs.machine import fingerprint
 from labs.machine.version import code_version
 from labs.records import Comparison, Measurement
 from labs.runtimes.calling import Call, caller
-from labs.runtimes.progress import OnProgress, silent
+from labs.runtimes.progress import OnProgress, part, silent
 
 #: Monotonic clock in seconds.
 Clock = Callable[[], float]
@@ -79,7 +79,6 @@ def latency(
     limit_s: float = 30.0,
     clock: Clock = time.perf_counter,
     on_progress: OnProgress = silent,
-    **said: object,
 ) -> Measurement:
     """Return a record of request latencies in seconds: call after call, until the median is as precise as was asked.
 
@@ -93,24 +92,26 @@ def latency(
         limit_s: Seconds after which it stops as soon as ``min_samples`` are there.
         clock: Monotonic clock in seconds.
         on_progress: Told how far it is, during warm-up too; may raise ``Cancelled``.
-        said: What the target does not show of itself, as for ``describe``.
 
     Raises:
         UnknownTargetError: The target's file, or whatever else it does not show, was not said.
     """
-    call, about = caller(target), describe(target, **said)
+    call, about = caller(target), describe(target)
     warmup = warm_up(call, images, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up"))
-    watch, samples, text = Stopwatch(clock), [], f"{option}: measuring"
+    watch, samples, share, text = Stopwatch(clock), [], 0.0, f"{option}: measuring"
+
+    def tell() -> None:
+        on_progress(share, text)
+
     while True:
-        share = _share(samples, half_width, min_samples, (clock() - watch.start_s) / max(limit_s, 1e-9))
-        samples += time_calls(call, images, BLOCK_CALLS, clock, lambda share=share, text=text: on_progress(share, text))
-        found = stats.steady_interval(samples, q=50)
-        text = (
-            f"{option}: {len(samples)} requests, median {milliseconds(found.value)} ± {found.relative_half_width:.1%}"
-        )
-        spent_s = clock() - watch.start_s
-        on_progress(_share(samples, half_width, min_samples, spent_s / max(limit_s, 1e-9)), text)
-        if len(samples) >= min_samples and (found.relative_half_width <= half_width or spent_s >= limit_s):
+        samples += time_calls(call, images, BLOCK_CALLS, clock, tell)
+        found, spent_s = stats.steady_interval(samples, q=50), clock() - watch.start_s
+        width = found.relative_half_width
+        text = f"{option}: {len(samples)} requests, median {milliseconds(found.value)} ± {width:.1%}"
+        precise = max(half_width / max(width, 1e-9), spent_s / max(limit_s, 1e-9))
+        share = min(1.0, len(samples) / min_samples, precise)
+        tell()
+        if len(samples) >= min_samples and precise >= 1:
             break
     size = 1 if images is None else len(images)
     return record("latency", option, samples, about, watch, batch_size=size, warmup=warmup)
@@ -127,7 +128,6 @@ def throughput(
     limit_s: float = 8.0,
     clock: Clock = time.perf_counter,
     on_progress: OnProgress = silent,
-    **said: object,
 ) -> list[Measurement]:
     """Return one record a batch size; its samples are the wall times of whole batches, run back to back, in seconds.
 
@@ -142,26 +142,22 @@ def throughput(
             twenty. The record's interval is then as wide as fewer samples make it.
         clock: Monotonic clock in seconds.
         on_progress: Told how far it is, during warm-up too; may raise ``Cancelled``.
-        said: What the target does not show of itself, as for ``describe``.
     """
-    call, about = caller(target), describe(target, **said)
+    call, about = caller(target), describe(target)
     records = []
     for index, batch_size in enumerate(batch_sizes):
         text = f"{option}: batches of {batch_size}"
-
-        def report(share: float, index: int = index, text: str = text) -> None:
-            on_progress((index + share) / len(batch_sizes), text)
-
+        report = part(on_progress, index / len(batch_sizes), (index + 1) / len(batch_sizes))
         batch = np.ascontiguousarray(np.resize(images, (batch_size, *images.shape[1:])))
-        warmup = warm_up(call, batch, block=2, clock=clock, on_progress=lambda: report(0.0))
+        warmup = warm_up(call, batch, block=2, clock=clock, on_progress=_saying(report, text))
         watch, samples, spent_s = Stopwatch(clock), [], 0.0
         while spent_s < min_s or len(samples) < (min_batches if spent_s < limit_s else min_batches / 2):
             share = min(len(samples) / min_batches, spent_s / max(min_s, 1e-9), 1.0)
-            samples += time_calls(call, batch, 5, clock, lambda share=share: report(share))
+            samples += time_calls(call, batch, 5, clock, _saying(report, text, share))
             spent_s = clock() - watch.start_s
         made = record("throughput", option, samples, about, watch, batch_size=batch_size, warmup=warmup)
         records.append(made)
-        on_progress((index + 1) / len(batch_sizes), f"{text}, {rate(made.throughput_fps.value)}")
+        report(1.0, f"{text}, {rate(made.throughput_fps.value)}")
     return records
 
 
@@ -319,21 +315,14 @@ def record(
         option=option,
         samples=tuple(float(sample) for sample in samples),
         batch_size=batch_size,
-        model=about.model,
-        backend=about.backend,
-        provider_requested=about.provider_requested,
-        providers_used=about.providers_used,
-        precision=about.precision,
-        threads=about.threads,
+        **vars(about),
         warmup_count=warmup.count,
         warmup_settled=warmup.settled,
         started_at=watch.started_at,
         monotonic_start_s=watch.start_s,
         monotonic_end_s=watch.clock(),
         machine=fingerprint(),
-        libraries=about.libraries,
         code_version=code_version(),
-        settings=about.settings,
         details=details or {},
     )
     if not made.fell_back:
@@ -349,11 +338,3 @@ def record(
 
 def _saying(on_progress: OnProgress, text: str, fraction: float = 0.0) -> Callable[[], None]:
     return lambda: on_progress(fraction, text)
-
-
-def _share(samples: Sequence[float], half_width: float, min_samples: int, time_spent: float) -> float:
-    """Return how far a measurement is: it ends with enough samples, and precise or out of time."""
-    if not samples:
-        return 0.0
-    found = stats.steady_interval(samples, q=50)
-    return min(1.0, len(samples) / min_samples, max(half_width / max(found.relative_half_width, 1e-9), time_spent))

@@ -32,14 +32,7 @@ class DatasetError(ValueError):
 
 
 def label_of(path: Path) -> int | None:
-    """Return the class index that a picture's folder or file name states, or None when neither does.
-
-    Args:
-        path: Path of a picture; only its name and its parent's name are read.
-
-    Returns:
-        An index from 0 to 10, or None.
-    """
+    """Return the class, 0 to 10, that a picture's folder or file name states, or None when neither does."""
     match = _CLASS_FOLDER.fullmatch(path.parent.name) or _FLAT_NAME.fullmatch(path.stem)
     if match is None or int(match.group(1)) >= NUM_CLASSES:
         return None

@@ -23,39 +23,14 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def load_mobilenet_v2(path: str | Path, num_classes: int = NUM_CLASSES) -> nn.Module:
-    """Return a MobileNetV2 with the weights of a `.safetensors` file, ready for inference.
-
-    Args:
-        path: The file. It holds tensors by name and nothing that could run.
-        num_classes: Width of the last layer that the file was saved with.
-
-    Returns:
-        A module in evaluation mode that maps float32 (N, 3, 224, 224) to logits (N, num_classes).
-
-    Source: Sandler et al. 2018, https://arxiv.org/abs/1801.04381, as built by torchvision.
-    """
-    from safetensors.torch import load_file
-    from torchvision.models import mobilenet_v2
-
-    net = mobilenet_v2(num_classes=num_classes)
-    net.load_state_dict(load_file(path))
-    return net.eval()
-
-
-def build_model(architecture: str, num_classes: int = NUM_CLASSES) -> nn.Module:
-    """Return a network with random weights, in training mode.
-
-    Args:
-        architecture: A name of `ARCHITECTURES`.
-        num_classes: Width of the last layer.
-    """
+def build_model(architecture: str) -> nn.Module:
+    """Return a network of ``ARCHITECTURES`` with random weights and eleven outputs, in training mode."""
     library, name, options = ARCHITECTURES[architecture]
     if library == "timm":
         from timm import create_model
     else:
         from torchvision.models import get_model as create_model
-    return create_model(name, num_classes=num_classes, **options)
+    return create_model(name, num_classes=NUM_CLASSES, **options)
 
 
 def load_model(architecture: str, path: str | Path) -> nn.Module:
@@ -73,6 +48,14 @@ def load_model(architecture: str, path: str | Path) -> nn.Module:
     net = build_model(architecture)
     net.load_state_dict(load_file(path))
     return net.eval()
+
+
+def load_mobilenet_v2(path: str | Path) -> nn.Module:
+    """Return the course's MobileNetV2 with the weights of a file, as ``load_model``.
+
+    Source: Sandler et al. 2018, https://arxiv.org/abs/1801.04381, as built by torchvision.
+    """
+    return load_model("mobilenetv2", path)
 
 
 def save_weights(model: nn.Module, path: str | Path, metadata: dict[str, str] | None = None) -> None:

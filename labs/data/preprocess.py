@@ -35,12 +35,9 @@ _NORMALIZED: np.ndarray = (
 ) / np.array(IMAGENET_STD, np.float32)[:, None]
 
 
-#: Most scans of a progressive JPEG, and most pixels of all its scans together, in times ``max_pixels``: a megabyte can
-#: hold twenty thousand scans, each of which the decoder goes over every pixel for. Encoders make about ten.
-MAX_SCANS, MAX_SCANNED = 100, 12
-
-#: What a scan begins with. Within a scan's own data 0xFF is always followed by another byte than this.
-_START_OF_SCAN = b"\xff\xda"
+#: Most scans of a JPEG where pixels are limited: a megabyte can hold twenty thousand, and the decoder goes over every
+#: pixel for each. Encoders make about ten.
+MAX_SCANS: int = 100
 
 #: How Pillow says that a file claims absurdly many pixels: it warns from 89 million on, and refuses from 179 million.
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -55,7 +52,7 @@ class ImageTooLargeError(ImageDecodeError):
 
 
 class TooManyScansError(ImageDecodeError):
-    """The JPEG is stored in more scans over all its pixels than any camera or editor makes; it was not decoded."""
+    """The JPEG is stored in more scans than any camera or editor makes; it was not decoded."""
 
 
 def load_image(
@@ -69,8 +66,7 @@ def load_image(
     Args:
         source: Path of an image file, or the file's bytes.
         formats: Formats that are tried, by Pillow's names such as 'JPEG'; all that it knows when None.
-        max_pixels: Most pixels that are decoded, which bounds a JPEG's scans too. A few hundred bytes can claim to be a
-            gigapixel.
+        max_pixels: Most pixels that are decoded. A few hundred bytes can claim to be a gigapixel.
 
     Returns:
         The decoded picture, any size, mode RGB.
@@ -78,7 +74,7 @@ def load_image(
     Raises:
         FileNotFoundError: There is no file at this path.
         ImageTooLargeError: It has more than ``max_pixels``.
-        TooManyScansError: It is a JPEG with more than ``MAX_SCANS``, or with many over many pixels.
+        TooManyScansError: It has more than ``MAX_SCANS``.
         ImageDecodeError: The content is empty, truncated or not an image; often it is still base64 text
             or a data URL that has to be decoded first.
     """
@@ -93,9 +89,11 @@ def load_image(
                     f"the picture has {image.width} × {image.height} pixels, and {max_pixels / 1e6:g} million are the "
                     "limit; make it smaller before sending it, the model sees 224 × 224 of them"
                 )
-            if max_pixels is not None and image.format == "JPEG":
-                _require_few_scans(content.count(_START_OF_SCAN), image.width * image.height, max_pixels)
-            return _rgb(image)
+            if max_pixels is not None and content.count(b"\xff\xda") > MAX_SCANS and image.format == "JPEG":
+                raise TooManyScansError(
+                    f"the JPEG is stored in more than {MAX_SCANS} scans; save it as a baseline JPEG"
+                )
+            return image.convert("RGB")
     except ImageDecodeError:
         raise
     except _BOMBS as error:
@@ -110,22 +108,6 @@ def load_image(
         ) from error
 
 
-def _require_few_scans(scans: int, pixels: int, max_pixels: int) -> None:
-    if scans > MAX_SCANS or scans * pixels > MAX_SCANNED * max_pixels:
-        raise TooManyScansError(
-            f"the JPEG is stored in {scans:,} scans over {pixels:,} pixels, and {MAX_SCANS} are the limit, fewer for a "
-            "large image; save it as a baseline JPEG before sending it"
-        )
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """Return the picture as RGB, decoded; it is not copied when it is RGB already."""
-    if image.mode != "RGB":
-        return image.convert("RGB")
-    image.load()
-    return image
-
-
 def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
     """Return the central square of a picture after its shorter side was resized to that square's side.
 
@@ -136,7 +118,7 @@ def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
     Returns:
         An RGB picture of `size_px` by `size_px`.
     """
-    image = _middle(_rgb(image))
+    image = _middle(image if image.mode == "RGB" else image.convert("RGB"))
     width, height = image.size
     # Floor, as torchvision's Resize does, so that both recipes agree on every aspect ratio.
     if width <= height:

@@ -44,7 +44,7 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
         report = part(on_progress, begin, end)
         images, _ = pictures_of(one, effort.pictures)
         session = one.open(models)
-        yield from _answered(one, session, effort, models, part(report, 0.0, 0.5))
+        yield from _answered(one, session, effort, part(report, 0.0, 0.5))
         yield bench.latency(
             session,
             images[:1],
@@ -64,15 +64,12 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
 def _answers(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
     for index, one in enumerate(job.candidates):
         report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
-        yield from _answered(one, one.open(models), job.effort, models, report)
+        yield from _answered(one, one.open(models), job.effort, report)
 
 
-def _answered(
-    one: Candidate, session: object, effort: Effort, models: Path, report: OnProgress
-) -> Iterator[Measurement]:
+def _answered(one: Candidate, session: object, effort: Effort, report: OnProgress) -> Iterator[Measurement]:
     images, labels = pictures_of(one, effort.pictures)
-    about = bench.describe(session)
-    yield bench.size(models / one.file, option=one.option, backend=about.backend, precision=about.precision)
+    yield bench.size(session, option=one.option)
     name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
     yield bench.accuracy(session, images, labels, option=one.option, dataset=name, on_progress=report)
 

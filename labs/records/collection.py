@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -38,17 +37,16 @@ class Lookup:
         """Return the oldest measurement whose fields equal ``wanted``, or None."""
         return next(iter(self.measurements(**wanted)), None)
 
-    def comparison(self, *options: str, kind: str = "latency", batch_size: int | None = None) -> Comparison | None:
+    def comparison(self, *options: str, kind: str = "latency") -> Comparison | None:
         """Return the newest side-by-side run in which all these options took part, or None.
 
         Args:
             options: Names; any run of this kind when none is given.
             kind: 'latency' or 'throughput'.
-            batch_size: Images in one call; any when None.
         """
         runs: dict[str, list[Measurement]] = {}
         for one in self.measurements(kind=kind):
-            if "comparison_id" in one.details and batch_size in (None, one.batch_size):
+            if "comparison_id" in one.details:
                 # Taken out first, so that the run of the newest record comes last.
                 run = one.details["comparison_id"]
                 runs[run] = [*runs.pop(run, []), one]
@@ -67,8 +65,7 @@ class Lookup:
         records = [self.latest(kind="accuracy", option=option) for option in (one, other)]
         if None in records or records[0].details.get("labels") != records[1].details.get("labels"):
             return None
-        drawings = records[0].details.get("drawings")
-        return _paired_proportions(*(record.samples for record in records), tuple(drawings) if drawings else None)
+        return stats.paired_proportions(*(one.samples for one in records), records[0].details.get("drawings") or None)
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""
@@ -101,12 +98,8 @@ class Lookup:
 
     def answer(self, question: str) -> object | None:
         """Return the newest answer to a question, or None."""
-        found = self.answers().get(question)
-        return None if found is None else found.value
-
-    def answers(self) -> dict[str, Answer]:
-        """Return the newest answer to each question."""
-        return {one.question: one for one in self._of_type(Answer)}
+        found = [one.value for one in self._of_type(Answer) if one.question == question]
+        return found[-1] if found else None
 
     def observations(self, subject: str) -> list[Observation]:
         """Return the observations of a subject, oldest first."""
@@ -128,8 +121,6 @@ class Records(Lookup, Sequence):
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Hold the entries in the order given."""
         self._entries = tuple(entries)
-        self._by_type: dict[type, tuple[Entry, ...]] = {}
-        self._first_about: dict[str, Measurement | Observation | None] = {}
 
     @classmethod
     def from_json(cls, entries: Iterable[Mapping]) -> Records:
@@ -143,34 +134,14 @@ class Records(Lookup, Sequence):
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
 
-    # Both are kept, because a part's judges ask some thousand times.
-
-    def _of_type(self, entry_type: type[_EntryT]) -> list[_EntryT]:
-        if entry_type not in self._by_type:
-            self._by_type[entry_type] = tuple(super()._of_type(entry_type))
-        return list(self._by_type[entry_type])
-
-    def first_about(self, about: Mapping) -> Measurement | Observation | None:
-        key = repr(about)  # its values may be lists, which have no hash
-        if key not in self._first_about:
-            self._first_about[key] = super().first_about(about)
-        return self._first_about[key]
-
     def __len__(self) -> int:
         return len(self._entries)
 
     def __getitem__(self, place):
         return Records(self._entries[place]) if isinstance(place, slice) else self._entries[place]
 
-    def __add__(self, other: Iterable[Entry]) -> Records:
-        return Records((*self._entries, *other))
-
     def __repr__(self) -> str:
         return f"{len(self)} entries"
-
-
-#: A frontier asks for each pair of options twice, and several questions of a part ask for the same frontier.
-_paired_proportions = functools.lru_cache(maxsize=1024)(stats.paired_proportions)
 
 
 def began(entry: Measurement | Observation) -> datetime:

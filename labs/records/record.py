@@ -115,21 +115,6 @@ class Measurement:
     #: Identifier of this record.
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"unknown kind {self.kind!r}; the kinds are {', '.join(KINDS)}")
-        if not self.samples:
-            raise ValueError(f"a {self.kind} record needs at least one sample")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size is {self.batch_size}; it counts pictures and starts at 1")
-        if (self.kind == "load") != (self.load is not None):
-            raise ValueError("a load record says how the load was made, and no other record does")
-
-    @property
-    def unit(self) -> str:
-        """Unit of the samples."""
-        return KINDS[self.kind][0]
-
     @property
     def machine_id(self) -> str:
         """Hash of the machine that made it; records of one machine may be compared."""
@@ -158,7 +143,7 @@ class Measurement:
     @functools.cached_property
     def throughput_fps(self) -> stats.Interval:
         """Pictures a second: batch size over the median call, with its 95 % interval."""
-        if self.unit != "s":
+        if KINDS[self.kind][0] != "s":
             raise ValueError(f"a {self.kind} record has no throughput")
         call = self._call_s
         return stats.Interval(*(self.batch_size / x for x in (call.value, call.high, call.low)), call.confidence)
@@ -226,11 +211,6 @@ class Comparison:
         """Names of the options, in the order given."""
         return tuple(one.option for one in self.records)
 
-    @property
-    def fastest(self) -> Measurement:
-        """The record with the smallest median; whether the others are really slower, ``ratio`` says."""
-        return min(self.records, key=lambda one: one.percentile(50))
-
     def record(self, option: str) -> Measurement:
         """Return an option's record.
 
@@ -266,7 +246,7 @@ class Comparison:
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def latency_interval(*records: Measurement, q: float = 95) -> stats.TailInterval:
+def latency_interval(*records: Measurement, q: float = 95) -> stats.Interval:
     """Return a percentile of the latencies of one load run, or of several of the same load taken together.
 
     The answered requests of an open loop are counted by busy periods (``stats.tail_interval``), those of a closed loop

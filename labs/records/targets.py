@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from labs.records.options import LARGER_IS_BETTER, OptionSummary
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -28,16 +24,6 @@ class Target:
     batch_fps: float | None = None
     #: Size of the model's file must be below this, in bytes.
     size_bytes: int | None = None
-
-    def rows(self) -> dict[str, str]:
-        """Return the target as text for a table."""
-        return {
-            "option": self.title,
-            "median latency": f"< {self.p50_s * 1e3:g} ms",
-            "batch throughput": "" if self.batch_fps is None else f"≥ {self.batch_fps:g} frames/s",
-            "size": "" if self.size_bytes is None else f"< {self.size_bytes / 1e6:g} MB",
-            "machine": self.machine,
-        }
 
 
 TARGETS: tuple[Target, ...] = (
@@ -63,29 +49,19 @@ def targets_for(machine: str) -> tuple[Target, ...]:
     return tuple(own.get(one.name, one) for one in TARGETS)
 
 
-def target(name: str, machine: str = "") -> Target:
-    """Return a target by name.
-
-    Args:
-        name: 'server-cpu', 'server-gpu' or 'device'.
-        machine: As in ``targets_for``.
+def target(name: str) -> Target:
+    """Return a target by name: 'server-cpu', 'server-gpu' or 'device'.
 
     Raises:
-        KeyError: There is none of that name; the message lists them.
+        KeyError: There is none of that name.
     """
-    for one in targets_for(machine):
-        if one.name == name:
-            return one
-    raise KeyError(f"no target {name!r}; there are {', '.join(one.name for one in TARGETS)}")
+    return {one.name: one for one in TARGETS}[name]
 
 
 #: Providers, and torch's device, that compute on a GPU.
 GPU_PROVIDERS = frozenset(
     {"CUDAExecutionProvider", "TensorrtExecutionProvider", "MIGraphXExecutionProvider", "ROCMExecutionProvider", "cuda"}
 )
-
-#: The numbers that a target may bound.
-BOUNDED = ("p50_s", "batch_fps", "size_bytes")
 
 
 @dataclass(frozen=True)
@@ -107,12 +83,7 @@ class Standing:
 
 def limits(target: Target) -> dict[str, float]:
     """Return the target's limits by the number that they bound: a floor where larger is better, else a ceiling."""
-    return {number: getattr(target, number) for number in BOUNDED if getattr(target, number) is not None}
-
-
-def keeps(value: float, number: str, limit: float) -> bool:
-    """Return whether a value keeps a limit: at least a floor, below a ceiling."""
-    return value >= limit if LARGER_IS_BETTER[number] else value < limit
+    return {number: at for number in LARGER_IS_BETTER if (at := getattr(target, number)) is not None}
 
 
 def standing(target: Target, options: Sequence[OptionSummary]) -> Standing:
@@ -127,42 +98,28 @@ def standing(target: Target, options: Sequence[OptionSummary]) -> Standing:
         target: What has to be reached.
         options: Summaries of one machine.
     """
-    bounds = limits(target)
-    wants_gpu = target.name == "server-gpu"
+    bounds, wants_gpu = limits(target), target.name == "server-gpu"
     fitting = [one for one in options if (one.provider in GPU_PROVIDERS) == wants_gpu]
     complete = [one for one in fitting if all(getattr(one, number) is not None for number in bounds)]
     if not complete:
         return Standing(target, None, {})
 
-    def strain(one: OptionSummary) -> float:
-        return max(_strain(one, number, at) for number, at in bounds.items())
+    def used(one: OptionSummary) -> dict[str, float]:
+        """Return how much of each limit is used up: 1 is just at it."""
+        shares = {number: getattr(one, number).value / at for number, at in bounds.items()}
+        return {number: 1 / share if LARGER_IS_BETTER[number] else share for number, share in shares.items()}
 
-    keeping = [one for one in complete if all(_keeps(one, bounds).values())]
+    def kept(one: OptionSummary) -> dict[str, bool]:
+        """Return which limits it keeps: at least a floor, below a ceiling."""
+        return {number: share <= 1 if LARGER_IS_BETTER[number] else share < 1 for number, share in used(one).items()}
+
+    keeping = [one for one in complete if all(kept(one).values())]
     # Ties in accuracy go to the option with more room.
-    nearest = min(keeping or complete, key=lambda one: (-_accuracy(one) if keeping else 0, strain(one)))
-    return Standing(target, nearest, _keeps(nearest, bounds))
+    accuracy = {one.option: one.accuracy.value if keeping and one.accuracy else 0.0 for one in complete}
+    nearest = min(keeping or complete, key=lambda one: (-accuracy[one.option], max(used(one).values())))
+    return Standing(target, nearest, kept(nearest))
 
 
-def standings(options: Sequence[OptionSummary], targets: Iterable[Target] | None = None) -> list[Standing]:
-    """Return where the options stand with each target, in the targets' order.
-
-    Args:
-        options: Summaries of one machine.
-        targets: What has to be reached; those of that machine's class when None.
-    """
-    wanted = targets_for(options[0].machine if options else "") if targets is None else targets
-    return [standing(target, options) for target in wanted]
-
-
-def _keeps(one: OptionSummary, bounds: dict[str, float]) -> dict[str, bool]:
-    return {number: keeps(getattr(one, number).value, number, at) for number, at in bounds.items()}
-
-
-def _strain(one: OptionSummary, number: str, limit: float) -> float:
-    """Return how much of a limit is used up: 1 is just at it, above 1 is beyond it."""
-    value = getattr(one, number).value
-    return limit / value if LARGER_IS_BETTER[number] else value / limit
-
-
-def _accuracy(one: OptionSummary) -> float:
-    return one.accuracy.value if one.accuracy else 0.0
+def standings(options: Sequence[OptionSummary]) -> list[Standing]:
+    """Return where one machine's options stand with each target of its class, in the targets' order."""
+    return [standing(target, options) for target in targets_for(options[0].machine if options else "")]

@@ -9,7 +9,7 @@ needs none of it.
 from importlib import import_module
 
 from labs.display.table import facts
-from labs.widgets.measure import Records, compare, compare_there, evaluate, measure, measure_there
+from labs.widgets.measure import compare, compare_there, evaluate, measure_there
 from labs.widgets.progress import Stopped, run_with_progress
 from labs.widgets.scoreboard import scoreboard
 
@@ -20,13 +20,11 @@ _LATER = {
 }
 
 __all__ = [
-    "Records",
     "Stopped",
     "compare",
     "compare_there",
     "evaluate",
     "facts",
-    "measure",
     "measure_there",
     "run_with_progress",
     "scoreboard",

@@ -9,25 +9,24 @@ from labs.display.format import NUMBERS, percent
 from labs.display.shown import Shown
 from labs.display.theme import card
 from labs.records.options import LARGER_IS_BETTER, OptionSummary, summarize
-from labs.records.targets import Standing, Target, limits, standings
+from labs.records.targets import Standing, limits, standings
 
 _TITLE = "The manager's targets"
 
 _NUMBERS = {**NUMBERS, "p50_s": ("median latency", NUMBERS["p50_s"][1])}
 
 
-def scoreboard(records: Iterable[object], *, targets: Iterable[Target] | None = None) -> Shown:
+def scoreboard(records: Iterable[object]) -> Shown:
     """Return one card a target with the option that comes nearest to it here.
 
     Args:
         records: Measurements of one machine; a whole ledger will do.
-        targets: What has to be reached; the targets of the machine's class when None.
 
     Raises:
         DifferentMachinesError: The records come from several machines; each machine has a scoreboard of its own.
     """
     options = summarize(records)
-    found = standings(options, targets)
+    found = standings(options)
     html = f'<div class="msl-board">{"".join(map(_tile, found))}</div>'
     met = sum(one.met for one in found)
     lines = [f"{_TITLE}: {met} of {len(found)} met here", *map(_sentence, found)]

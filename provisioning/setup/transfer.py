@@ -188,12 +188,7 @@ def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
         CommandFailedError: it broke off; run it again, it goes on.
     """
     moved, there, here = Moved(), _files_there(shell), home.files()
-    adopted = home.ledger.adopt(_ledger_there(shell).values())
-    moved.entries = adopted.entries
-    if adopted.conflicts:
-        moved.conflicts.append(
-            f"{adopted.conflicts} ledger entries differ from yours of the same id: {adopted.kept_in}"
-        )
+    moved.entries = home.ledger.adopt(_ledger_there(shell).values())
     for path, digest, size in _news(there, here, known):
         target, mine = home.path(path), _digest(here, path)
         if mine and mine != known.get(path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -14,13 +13,10 @@ from labs import assets, bench
 from labs.data.dataset import load_split
 from labs.data.models import ARCHITECTURES, load_mobilenet_v2, load_model
 from labs.machine.capability import capabilities
-from labs.machine.quantization_format import quantization_format
 from labs.optimize.export import export_onnx
-from labs.optimize.predict import logits_of, top1
-from labs.optimize.slim import slim_onnx
-from labs.optimize.static_quantization import ImageReader, keep_float, layer_sensitivity
+from labs.optimize.static_quantization import ImageReader
 from labs.runtimes.opening import open_model
-from labs.runtimes.progress import OnProgress, part, silent
+from labs.runtimes.progress import OnProgress, silent
 
 _SHIPPED = "food11-mini-mobilenetv2"
 #: Without basic, which leaves the exported graph as it is.
@@ -31,14 +27,8 @@ _STATIC_FORMATS = {
     "int8-static-qoperator": {**_U8S8, "quant_format": QuantFormat.QOperator},
     "int8-static-s8s8": {**_U8S8, "activation_type": QuantType.QInt8},
 }
-#: Side of the images of the options of fewer pixels.
-SMALL_PX = 192
-#: Shares of right answers that an INT8 file may lose, by the file's name.
-BUDGETS = {"int8-budget-05": 0.05, "int8-budget-01": 0.01}
 #: For the models of this run; it goes with the process.
 _TEMPORARY = tempfile.TemporaryDirectory(prefix="part1-")
-#: Options whose files are made here, by the files' names.
-_QUANTIZED = ("int8-dynamic", *_STATIC_FORMATS, *BUDGETS)
 
 
 def fp32_model(folder: Path | None = None) -> Path:
@@ -55,11 +45,16 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
         on_progress: Told which model is being made.
     """
     folder = folder or Path(_TEMPORARY.name)
-    on_progress(0.0, "exporting the float model")
-    onnx_path, torch_path = str(fp32_model(folder)), str(assets.model(_SHIPPED))
-    quantized = {name: folder / f"{name}.onnx" for name in _QUANTIZED}
+    on_progress(0.0, "making the models")
+    onnx_path, torch_path = fp32_model(folder), assets.model(_SHIPPED)
+    quantized = {name: folder / f"{name}.onnx" for name in ("int8-dynamic", *_STATIC_FORMATS)}
     if not all(path.is_file() for path in quantized.values()):
-        _quantize(folder, part(on_progress, 0.1, 1.0))
+        prepared = folder / "prepared.onnx"
+        quant_pre_process(onnx_path, prepared)
+        quantize_dynamic(prepared, quantized["int8-dynamic"], weight_type=QuantType.QUInt8)
+        training, _ = load_split(assets.dataset("food11-mini"), "training", limit=128)
+        for name, settings in _STATIC_FORMATS.items():
+            quantize_static(prepared, quantized[name], ImageReader(training), **settings)
     found = {"torch-eager": _opened(torch_path, "torch")}
     if all(one.available for one in capabilities() if one.name == "C++ compiler"):
         found["torch-compiled"] = torch.compile(open_model(torch_path, "torch"))
@@ -72,80 +67,11 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
         if not path.is_file():
             export_onnx(load_model(name, assets.model(f"food11-mini-{name}")), path)
         found[name] = _opened(path)
-    if find_spec("openvino"):
-        has_bf16 = any(one.available for one in capabilities() if one.name == "bf16 on the CPU")
-        # Said explicitly: left alone, OpenVINO takes bf16 on processors that have it.
-        for precision, hint in {"fp32": "f32", "bf16": "bf16"}.items() if has_bf16 else (("fp32", "f32"),):
-            latency = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
-            found[f"openvino native {precision}"] = _opened(onnx_path, "openvino", **latency)
-        latency["INFERENCE_PRECISION_HINT"] = "f32"
-        found["openvino-int8"] = _opened(quantized["int8-static-qdq"], "openvino", **latency)
     return found
 
 
-def small_model(folder: Path | None = None) -> Path:
-    """Return an INT8 file that takes images of ``SMALL_PX`` pixels, made once a folder as 'Fewer pixels' makes it."""
-    folder = folder or Path(_TEMPORARY.name)
-    path, exported, prepared = folder / f"int8-{SMALL_PX}px.onnx", folder / "small.onnx", folder / "small-prepared.onnx"
-    if not path.is_file():
-        export_onnx(load_mobilenet_v2(assets.model(_SHIPPED)), exported, image_size_px=SMALL_PX)
-        quant_pre_process(exported, prepared)
-        training, _ = load_split(assets.dataset("food11-mini"), "training", limit=128, size_px=SMALL_PX)
-        quantize_static(prepared, path, ImageReader(training), **_U8S8)
-        slim_onnx(path)
-    return path
-
-
-def smaller_options(path: Path) -> dict[str, object]:
-    """Return every option that can run a file for images of ``SMALL_PX`` pixels here."""
-    found = {f"int8-{SMALL_PX}px": _opened(path)}
-    if find_spec("openvino"):
-        latency = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        found[f"openvino-int8-{SMALL_PX}px"] = _opened(path, "openvino", **latency)
-    return found
-
-
-def _opened(path: str | Path, runtime: str = "onnxruntime", **settings: object) -> object:
+def _opened(path: Path, runtime: str = "onnxruntime", **settings: object) -> object:
     """Return a native object whose file is known to the benchmark."""
     target = open_model(path, runtime, settings)
     bench.describe(target, model_path=path)
     return target
-
-
-def _quantize(folder: Path, on_progress: OnProgress) -> None:
-    """Make the quantized files of part 1."""
-    data, prepared, ranges = assets.dataset("food11-mini"), folder / "prepared.onnx", folder / "ranges.json"
-    training, (validation, labels) = load_split(data, "training", limit=128)[0], load_split(data, "validation")
-    quant_pre_process(fp32_model(folder), prepared)
-    quantize_dynamic(prepared, folder / "int8-dynamic.onnx", weight_type=QuantType.QUInt8)
-    for name, settings in _STATIC_FORMATS.items():
-        on_progress(0.2, f"quantizing {name}")
-        path = folder / f"{name}.onnx"
-        quantize_static(prepared, path, ImageReader(training), calibration_cache_path=ranges, **settings)
-        slim_onnx(path)
-    start = quantization_format().settings(per_channel=False)
-
-    def write(kept: list[str], path: Path) -> Path:
-        quantize_static(prepared, path, calibration_cache_path=ranges, nodes_to_exclude=kept, **start)
-        return keep_float(path, kept)
-
-    def loss(kept: list[str]) -> float:
-        return target - top1(logits_of(write(kept, folder / "trial.onnx"), validation), labels)
-
-    found = layer_sensitivity(prepared, training[::16], ranges, start, on_progress=part(on_progress, 0.3, 0.7))
-    order, tried, target = found["layer"].tolist()[:12], [], top1(logits_of(prepared, validation), labels)
-    for name, allowed in BUDGETS.items():
-        while (kept := _next_trial(tried, order, allowed)) is not None:
-            on_progress(0.8, f"{name}: trying {len(kept)} layers in float32")
-            tried.append((loss(kept), kept))
-        path = write(min(tried)[1], folder / f"{name}.onnx")
-        slim_onnx(path)
-
-
-def _next_trial(tried: list[tuple[float, list[str]]], order: list[str], budget: float) -> list[str] | None:
-    """Return the layers to keep in float32 next: one more than in the best trial; None when the search is over."""
-    if not tried:
-        return []
-    lost, kept = min(tried)
-    left = [layer for layer in order if layer not in {one[-1] for _, one in tried if one}]
-    return None if lost <= budget or not left else [*kept, left[0]]

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import scipy.optimize
 import scipy.stats
 
 from labs import assets, stats
@@ -50,10 +51,16 @@ def _turns(logs: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ratio_coverage(a: np.ndarray, b: np.ndarray, truth: float) -> dict[str, float]:
-    """Return coverage and median half-width of the ratio, for log times of shape (repetitions, rounds, block)."""
+    """Return coverage and half-width of the ratio for log times of shape (repetitions, rounds, block).
+
+    The width is that of a plain t interval of the rounds' log ratios, which believes that rounds are independent.
+    """
     found = [stats.ratio_of_medians(np.exp(x) * truth, np.exp(y)).interval for x, y in zip(a, b, strict=True)]
-    half = float(np.median([(one.high - one.low) / 2 / truth for one in found]))
-    return {"coverage": np.mean([truth in one for one in found]), "half-width": half}
+    rounds, logs = a.shape[1], np.median(a, axis=2) - np.median(b, axis=2)
+    plain = scipy.stats.t.ppf(0.975, rounds - 1) * logs.std(axis=1, ddof=1) / math.sqrt(rounds)
+    half = np.array([np.log(one.high / one.low) / 2 for one in found])
+    coverage = np.mean([truth in one for one in found])
+    return {"coverage": coverage, "half-width": np.median(half), "over a plain one": half.mean() / plain.mean()}
 
 
 def ratios(rounds: int, repetitions: int = 2000, truth: float = 1.1) -> pd.DataFrame:
@@ -66,6 +73,7 @@ def ratios(rounds: int, repetitions: int = 2000, truth: float = 1.1) -> pd.DataF
     shared = _turns(autoregression(rng, (repetitions, 2 * length), 0.9, heavy=True) * 0.15, rounds)
     drift = np.linspace(0, 0.5, 2 * length) + autoregression(rng, (repetitions, 2 * length), 0.99, heavy=True) * 0.15
     drifting = _turns(drift, rounds)
+    hit = [(rng.random(shape[:2]) < 0.1)[..., None] * rng.exponential(0.5, size=shape) for _ in "ab"]
     kinds = {
         "independent, normal": [rng.standard_normal(shape) * 0.05 for _ in "ab"],
         "independent, heavy tails": heavy,
@@ -73,51 +81,11 @@ def ratios(rounds: int, repetitions: int = 2000, truth: float = 1.1) -> pd.DataF
         "lag-1 0.9 of the machine": [x + y * 0.5 for x, y in zip(shared, heavy, strict=True)],
         "drift of half, lag-1 0.99": [x + y * 0.5 for x, y in zip(drifting, heavy, strict=True)],
         "lag-1 0.9 of each option": alike,
+        "one block in ten stalls": [x + rng.standard_normal(shape) * 0.03 for x in hit],
     }
     return pd.DataFrame(
         [{"rounds": rounds, "noise": kind, **_ratio_coverage(a, b, truth)} for kind, (a, b) in kinds.items()]
     )
-
-
-def stalls(repetitions: int = 2000) -> pd.DataFrame:
-    """Return the coverage of ``ratio_of_medians`` where one block in ten stalls."""
-    rng, rows = np.random.default_rng(3), []
-    for rounds in (20, 40):
-        shape = (repetitions, rounds, _BLOCK)
-        a, b = (
-            rng.standard_normal(shape) * 0.03
-            + (rng.random(shape[:2]) < 0.1)[..., None] * rng.exponential(0.5, size=shape)
-            for _ in "ab"
-        )
-        rows.append({"rounds": rounds, "noise": "one block in ten stalls", **_ratio_coverage(a, b, 1.0)})
-    return pd.DataFrame(rows)
-
-
-def rounds_of_logs(repetitions: int = 4000, rounds: int = 20) -> pd.DataFrame:
-    """Return coverage and width of ``ratio_of_medians``; widths are over a plain t interval's on independent rounds."""
-    rng, truth = np.random.default_rng(8), 1.1
-    independent = rng.standard_normal((repetitions, rounds)) * 0.02
-    alike = autoregression(rng, (repetitions, rounds), 0.3) * 0.02
-    bad = np.zeros((repetitions, rounds))
-    bad[np.arange(repetitions), rng.integers(0, rounds, repetitions)] = np.log(1.5)
-    kinds = {
-        "independent": independent,
-        "correlated by 0.3": alike,
-        "one round 1.5 times as slow": independent + bad,
-        "both": alike + bad,
-    }
-    plain = scipy.stats.t.ppf(0.975, rounds - 1) * independent.std(axis=1, ddof=1) / math.sqrt(rounds)
-    rows = []
-    for kind, logs in kinds.items():
-        blocks = np.exp(logs)[..., None]
-        found = [stats.ratio_of_medians(one * truth, np.ones((rounds, 1))).interval for one in blocks]
-        half = np.array([np.log(one.high / one.low) / 2 for one in found])
-        widest = (half / plain).max() if kind == "independent" else np.nan
-        rows.append(
-            {"rounds": kind, "coverage": np.mean([truth in one for one in found]),
-             "width": np.mean(half) / np.mean(plain), "widest": widest}
-        )  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def paired(repetitions: int = 1000) -> pd.DataFrame:
@@ -162,18 +130,14 @@ def queue(rng: np.random.Generator, runs: int, requests: int, utilization: float
 def true_latency_s(utilization: float, share: float) -> float:
     """Return the latency that this share of requests of M/D/1 with 10 ms of service stays under, in seconds.
 
-    Source: Erlang's distribution of the wait in M/D/1 (1909), found by halving.
+    Source: Erlang's distribution of the wait in M/D/1 (1909).
     """
 
     def waits_at_most(services: float) -> float:
         left = [utilization * (k - services) for k in range(int(services) + 1)]
         return (1 - utilization) * math.fsum(x**k / math.factorial(k) * math.exp(-x) for k, x in enumerate(left))
 
-    low, high = 0.0, 25.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if waits_at_most(middle) < share else (low, middle)
-    return 0.01 * (1 + high)
+    return 0.01 * (1 + scipy.optimize.brentq(lambda services: waits_at_most(services) - share, 0.0, 25.0))
 
 
 #: (runs, seconds) of a measurement by utilization: one of a lesson's length, and repeats up to enough.
@@ -223,8 +187,7 @@ def tables() -> list[tuple[str, pd.DataFrame]]:
     """Return every table under its title."""
     return [
         ("Percentiles of independent samples", medians()),
-        ("Ratios of interleaved blocks", pd.concat([ratios(rounds) for rounds in (20, 40)] + [stalls()])),
-        ("Ratios, by what 20 rounds are like", rounds_of_logs()),
+        ("Ratios of interleaved blocks", pd.concat([ratios(rounds) for rounds in (20, 40)])),
         ("Accuracy on the same images, by drawing", paired()),
         ("p95 of an open loop, M/D/1", pd.concat([tails(utilization) for utilization in PLANS])),
         ("Percentiles of samples with a memory", steady()),

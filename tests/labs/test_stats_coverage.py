@@ -32,22 +32,16 @@ def test_median_of_independent_samples() -> None:
 
 @pytest.mark.parametrize("rounds", [20, 40])
 def test_ratio_of_interleaved_blocks(rounds: int) -> None:
-    """The ratio holds with heavy tails, drift, and samples that are alike within the run and from round to round."""
-    assert_promised(coverage.ratios(rounds, 2000), 2000)
+    """It holds with heavy tails, drift, likeness within the run and from round to round, and says something.
 
-
-def test_ratio_with_rare_stalls_promises_too_little_rather_than_too_much() -> None:
-    """Where one block in ten is hit by something else, the interval is wider than it would have to be."""
-    assert_promised(coverage.stalls(2000), 2000, high=1.0)
-
-
-def test_ratio_of_twenty_rounds_is_narrow_enough_to_say_something() -> None:
-    """It holds for rounds that are alike and with a bad one, and is never twice a plain t interval on clean rounds."""
-    table = coverage.rounds_of_logs(4000)
-    assert_promised(table, 4000, high=1.0)
-    assert table["coverage"][0] < 0.97 + 0.01
-    assert table["widest"][0] < 2
-    assert (table["width"] < 2).all()
+    Where one block in ten is hit by something else, the interval may be wider than it would have to be.
+    """
+    table = coverage.ratios(rounds, 2000)
+    stalls = table["noise"].str.contains("stalls")
+    assert_promised(table[~stalls], 2000)
+    assert_promised(table[stalls], 2000, high=1.0)
+    assert (table["over a plain one"] < 2).all()
+    assert table["over a plain one"][0] < 1.3
 
 
 def test_paired_proportions_by_drawing() -> None:

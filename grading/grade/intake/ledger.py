@@ -87,11 +87,8 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
     entry = loads(text, limits)
     if not isinstance(entry, dict):
         raise StrictJsonError(f"an entry is a JSON object, and this is a {type(entry).__name__}")
-    problem = first_problem(_in_short(entry))
-    if problem is not None:
-        where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
-        message = problem.message if len(problem.message) < 160 else f"breaks the rule '{problem.validator}'"
-        raise StrictJsonError(f"{where}: {message}")
+    if problem := first_problem(_in_short(entry)):
+        raise StrictJsonError(problem)
     _have_a_meaning(entry)
     if entry["type"] == "measurement" and entry["machine"].get("emulator"):
         raise StrictJsonError("an emulated processor's times say nothing about a real one")

@@ -1,4 +1,4 @@
-"""A web server on loopback, and a cache and settings that are never the developer's own."""
+"""A web server on loopback, and a cache and a setting that are never the developer's own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from labs.workspace import CACHE_VARIABLE
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test an empty cache, no address, and no proxy between it and loopback."""
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv(URL_VARIABLE, raising=False)
     return tmp_path / "cache"

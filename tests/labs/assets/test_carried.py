@@ -8,13 +8,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from labs import assets
-from labs.__main__ import app
 from labs.assets import AssetError, places
 from labs.assets.manifest import carried
-from labs.assets.places import URL_FILE, URL_VARIABLE, Address, address
+from labs.assets.places import URL_VARIABLE, Address, address
 from labs.data.dataset import iterate
 
 #: Files of a small checkout, by their path under assets.
@@ -47,16 +45,16 @@ def test_without_a_name_one_gets_the_courses_pair(checkout: Path, monkeypatch: p
     assert assets.dataset() == checkout / "food11-mini"
     assert assets.model() == checkout / "models/food11-mini-mobilenetv2.safetensors"
     monkeypatch.setenv(URL_VARIABLE, "https://files.example.org/course/")
-    assert (assets.default_dataset(), assets.default_model()) == ("food11", "food11-mobilenetv2")
+    assert (assets.default("dataset"), assets.default("model")) == ("food11", "food11-mobilenetv2")
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda folder: (folder / "0_0.jpg").unlink(), "0_0.jpg is missing"),
-        (lambda folder: (folder / "0_1.jpg").write_bytes(b"Picture 1"), "0_1.jpg has other content"),
-        (lambda folder: (folder / "0_9.JPG").touch(), "0_9.JPG does not belong there"),
-        (lambda folder: shutil.rmtree(folder), "0_2.jpg is missing and 1 more"),
+        (lambda folder: (folder / "0_0.jpg").unlink(), "1 files: evaluation/class_00/0_0.jpg"),
+        (lambda folder: (folder / "0_1.jpg").write_bytes(b"Picture 1"), "0_1.jpg"),
+        (lambda folder: (folder / "0_9.JPG").touch(), "0_9.JPG"),
+        (lambda folder: shutil.rmtree(folder), "4 files: .*0_2.jpg …"),
     ],
 )
 def test_a_changed_data_set_is_not_handed_over(checkout: Path, change, said: str) -> None:
@@ -77,7 +75,6 @@ def test_a_checkout_without_its_manifest_says_so(checkout: Path) -> None:
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda: assets.dataset("food11-mimi"), "did you mean 'food11-mini'"),
         (lambda: assets.dataset("zzz"), "there are food11-mini, food11-mini-mobilenetv2, food11"),
         (lambda: assets.model("food11-mini"), r"is a dataset: ask labs.assets.dataset\('food11-mini'\)"),
         (lambda: assets.dataset("food11"), "no address is set.*comes? with the checkout"),
@@ -110,27 +107,6 @@ def test_an_address_hides_what_is_secret_and_says_where_a_file_is() -> None:
     assert where.of("food11.pth") == "https://ada:pass@files.example.org/course/food11.pth?token=s3cret"
     assert where.sha256 == "ab" * 32
     assert Address("https://files.example.org").of("food11.pth") == "https://files.example.org/food11.pth"
-
-
-def test_the_address_may_stand_in_a_file(tmp_path: Path) -> None:
-    """Where a set-up has written it; an empty file is no address."""
-    assert places.address_file() == tmp_path / "config" / places.APP_NAME / URL_FILE
-    places.address_file().parent.mkdir(parents=True)
-    for text, wanted in (("# note\n", None), ("# note\nhttps://files.example.org/\n", "https://files.example.org/")):
-        places.address_file().write_text(text)
-        found = address()
-        assert (found and found.url) == wanted
-
-
-def test_the_list_says_what_is_here_and_what_was_changed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line each; status 1 and a sentence where something is wrong."""
-    monkeypatch.setenv("COLUMNS", "200")
-    (checkout / "models/food11-mini-mobilenetv2.safetensors").write_bytes(b"changed")
-    listed = CliRunner().invoke(app, ["assets", "list"])
-    assert listed.exit_code == 1
-    states = [line.split(maxsplit=2)[2].strip() for line in listed.stdout.splitlines() if line.startswith(" food11")]
-    assert states == ["comes with the checkout", "comes with the checkout, and was changed", *3 * ["no address set"]]
-    assert "has other content" in listed.stderr
 
 
 def test_pictures_of_one_drawing_are_known() -> None:

@@ -15,10 +15,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.models import mobilenet_v2
-from typer.testing import CliRunner
 
 from labs import assets
-from labs.__main__ import app
 from labs.assets import AssetError, fetched
 from labs.assets.places import URL_VARIABLE
 from labs.data.dataset import SPLITS, iterate
@@ -32,11 +30,11 @@ pytestmark = [pytest.mark.usefixtures("collected"), pytest.mark.filterwarnings("
 JPEG = b"\xff\xd8\xff"
 
 
-def food11(leave_out: str = "none", compression: int = zipfile.ZIP_DEFLATED, **more: bytes) -> bytes:
+def food11(leave_out: str = "none", **more: bytes) -> bytes:
     """Return a small Food-11: two splits flat, as it is published, one sorted; and what systems add to archives."""
     more |= {"Food-11/labels.csv": b"x", "__MACOSX/training/._3_17.jpg": b"x"}
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", compression) as archive:
+    with zipfile.ZipFile(content, "w") as archive:
         for split in SPLITS:
             for label in range(NUM_CLASSES):
                 name = (
@@ -96,33 +94,15 @@ def test_a_broken_download_begins_again(zipped: bytes) -> None:
     assert assets.dataset("food11").is_dir()
 
 
-def test_the_command_prints_a_path_or_what_went_wrong(zipped: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that has nothing, one that is gone, and one that delivers; the list says what is in the cache."""
-    for url, name, said in (
-        (os.environ[URL_VARIABLE], "food11-mobilenetv2", "answer 404"),
-        ("http://127.0.0.1:9/?token=s3cret", "food11", "ConnectionError"),
-    ):
-        with monkeypatch.context() as patch:
-            patch.setenv(URL_VARIABLE, url)
-            failed = CliRunner().invoke(app, ["assets", "fetch", name])
-        assert (failed.exit_code, failed.stdout) == (1, "")
-        assert said in failed.stderr
-        assert "s3cret" not in failed.stderr
-    assert Path(CliRunner().invoke(app, ["assets", "fetch", "food11"]).stdout.strip()).is_dir()
-    assert "in the cache" in CliRunner().invoke(app, ["assets", "list"]).output
-
-
-def test_a_full_disk_is_said(zipped: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to do; a half-made data set does not count as one."""
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(AssetError, match=r"No space left.*SERVING_LABS_CACHE"):
-            assets.dataset("food11")
-    assert assets.dataset("food11").is_dir()
+@pytest.mark.parametrize(("url", "said"), [("", "answer 404"), ("http://127.0.0.1:9/?token=s3cret", "ConnectionError")])
+def test_a_server_that_has_nothing_or_is_gone_is_said(published: Path, monkeypatch, url: str, said: str) -> None:
+    """Without the address's token."""
+    if url:
+        monkeypatch.setenv(URL_VARIABLE, url)
+    with pytest.raises(AssetError, match=said) as failure:
+        assets.model("food11-mobilenetv2")
+    assert "s3cret" not in str(failure.value)
+    del failure
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole module", "state dict"])
@@ -163,15 +143,6 @@ def test_no_path_leads_out_of_the_folder(name: str) -> None:
     assert place is None or (len(place.parts) == 3 and place.parts[0] in SPLITS and ".." not in place.parts)
 
 
-def claiming(size_bytes: int) -> bytes:
-    """Return an archive that states this size of its first file."""
-    content = food11()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        size, place = archive.infolist()[0].file_size, archive.start_dir + 24
-    assert content[place : place + 4] == size.to_bytes(4, "little")
-    return content[:place] + size_bytes.to_bytes(4, "little") + content[place + 4 :]
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -179,18 +150,13 @@ def claiming(size_bytes: int) -> bytes:
         (food11()[:-40], "damaged or no zip"),
         (food11("Validation/"), "validation split of .* has 0 of 11"),
         (food11("training/4_"), "training split of .* has 10 of 11"),
-        (food11(compression=zipfile.ZIP_LZMA), "packed in a way"),
-        (food11(**{"training/1_7.jpg": b"MZ"}), "neither JPEG nor PNG"),
-        (food11(**{"again/training/1_0.jpg": JPEG}), "two pictures would both become 1_0.jpg"),
         (food11(**{"training/7.jpg": JPEG}), "another data set"),
         (food11(**{"test/1_7.jpg": JPEG}), "another data set"),
-        (food11(**{"training/1_7.jpg": JPEG + bytes(33 << 20)}), "holds more, or larger files"),
-        (claiming(3), "damaged or no zip"),
     ],
-    ids="page cut split class packing program twice unnamed folder large lie".split(),
+    ids="page cut split class unnamed folder".split(),
 )
 def test_an_archive_that_is_no_food11_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    """Damaged, incomplete, another thing, or a bomb: sizes are compared before anything is unpacked."""
+    """Damaged, incomplete, or another thing."""
     (tmp_path / "Food-11.zip").write_bytes(content)
     with pytest.raises(AssetError, match=said):
         fetched.unpack_pictures(tmp_path / "Food-11.zip", tmp_path / "made")

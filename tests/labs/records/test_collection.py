@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from labs.records import Answer, Comparison, Ledger, Observation, Prediction, Records
+from labs.records import Answer, Comparison, Ledger, Prediction, Records
 
 #: A whole part, written before measurements said how a model was opened.
 EARLIER = Path(__file__).parents[2] / "grading" / "fixtures" / "rehearsal-part-2.jsonl.gz"
@@ -30,14 +31,15 @@ def run(make_measurement):
 
 
 def test_the_newest_run_of_these_options_is_the_comparison(run, make_measurement):
-    """Runs with others, other batch sizes and records measured alone are passed over."""
+    """Runs with others, of another kind and records measured alone are passed over."""
     alone = make_measurement(option="fast", samples=(0.001,))
-    records = Records([*run("one", 0.01), *run("two", 0.005), *run("three", 0.002, batch_size=32), alone])
-    found = records.comparison("fast", "slow", batch_size=1)
+    records = Records(
+        [*run("one", 0.01), *run("two", 0.005), *run("three", 0.002, kind="throughput", batch_size=32), alone]
+    )
+    found = records.comparison("fast", "slow")
     assert isinstance(found, Comparison)
     assert found.ratio("fast", "slow").interval.value == pytest.approx(0.25)
-    assert found.fastest.option == "fast"
-    assert records.comparison("fast", "slow").record("fast").batch_size == 32
+    assert records.comparison("fast", "slow", kind="throughput").record("fast").batch_size == 32
     assert records.comparison("fast", "absent") is None
     with pytest.raises(KeyError, match="took no part"):
         found.record("absent")
@@ -78,11 +80,11 @@ def test_answers_and_observations_are_the_newest(tmp_path):
     ledger = Ledger(tmp_path / "ledger.jsonl")
     for value in (1, 2):
         ledger.append(Answer("m.a", value, AT.format(value)))
-        ledger.append(Observation("model.lease", {"status": value}, AT.format(value)))
+        assert ledger.observe("model.lease", {"status": value}) == {"status": value}
     for found in (ledger, ledger.read(), Records.from_json(ledger.to_json())):
         assert (found.answer("m.a"), found.answer("m.b")) == (2, None)
         assert (found.seen("model.lease"), found.seen("absent")) == ({"status": 2}, None)
-        assert len(found.observations("model.lease")) == 2
+        assert all(datetime.fromisoformat(one.made_at).tzinfo for one in found.observations("model.lease"))
 
 
 def test_a_ledger_of_the_version_before_loads(tmp_path):

@@ -43,20 +43,17 @@ def test_whatever_is_written_is_read_back_equal_and_in_order(data, entries) -> N
 @PROPERTY
 @given(data=st.data())
 def test_adopting_twice_is_adopting_once_and_nothing_is_overwritten(data, entries) -> None:
-    """A ledger that came home brings what is new; what differs under a known id waits beside the ledger."""
+    """A ledger that came home brings what is new; what differs under a known id stays as it is here."""
     mine, theirs = (data.draw(st.lists(entries, max_size=3)) for _ in range(2))
     with tempfile.TemporaryDirectory() as folder:
         here, there = (Ledger(Path(folder) / name / "ledger.jsonl") for name in ("here", "there"))
         for ledger, made in ((here, mine), (there, [*mine[:1], *theirs])):
             for one in made:
                 ledger.append(one)
-        assert here.adopt(there.lines().values()).entries == len(theirs)
-        assert list(here) == [*mine, *theirs]
         changed = [Answer("m.changed", "otherwise", AT, record_id=one.record_id) for one in mine]
-        again = here.adopt([*there.lines().values(), *(json.dumps(one.to_json()) for one in changed)])
-        assert (again.entries, again.conflicts) == (0, len(changed))
+        others = [*there.lines().values(), *(json.dumps(one.to_json()) for one in changed)]
+        assert [here.adopt(others), here.adopt(others)] == [len(theirs), 0]
         assert list(here) == [*mine, *theirs]
-        assert again.kept_in.exists() is bool(changed)
 
 
 def test_a_crash_in_mid_line_loses_only_that_line(tmp_path, make_measurement) -> None:
@@ -90,10 +87,14 @@ def test_junk_is_not_an_entry(line) -> None:
     "write",
     [
         lambda ledger, make: ledger.append(make(samples=(float("nan"),))),
+        lambda ledger, make: ledger.append(make(samples=())),
+        lambda ledger, make: ledger.append(make(batch_size=0)),
+        lambda ledger, make: ledger.append(make(kind="speed")),
+        lambda ledger, make: ledger.append(make(kind="load")),
         lambda ledger, make: ledger.observe("model.lease", {"end": datetime.now(UTC)}),
         lambda ledger, make: ledger.observe("", {"status": "ACTIVE"}),
     ],
-    ids=["NaN", "a date", "no subject"],
+    ids=["NaN", "no sample", "no image", "kind", "no load", "a date", "no subject"],
 )
 def test_what_cannot_be_read_back_is_refused_and_nothing_is_written(write, tmp_path, make_measurement) -> None:
     """A date object would be readable here and nowhere else."""
@@ -101,15 +102,6 @@ def test_what_cannot_be_read_back_is_refused_and_nothing_is_written(write, tmp_p
     with pytest.raises(LedgerError):
         write(ledger, make_measurement)
     assert not ledger.path.exists()
-
-
-def test_what_was_seen_is_returned_with_its_moment(tmp_path: Path) -> None:
-    """The function returns what it wrote, and the entry knows when, with a time zone."""
-    ledger, seen = Ledger(tmp_path / "ledger.jsonl"), {"status": "ACTIVE", "addresses": ["127.77.1.10"]}
-    assert ledger.observe("model.lease", seen) == seen
-    (entry,) = Ledger(tmp_path / "ledger.jsonl")
-    assert (entry.subject, entry.seen, entry.to_json()["type"]) == ("model.lease", seen, "observation")
-    assert datetime.fromisoformat(entry.made_at).tzinfo is not None
 
 
 def _append_many(path, option, make) -> None:
@@ -145,27 +137,6 @@ def test_a_line_is_checked_once_and_a_changed_one_again(tmp_path, make_measureme
         assert kept.latest(option="seen-once").samples == (0.125, 0.25)
     with pytest.raises(LedgerError, match="samples"):
         parse_line(line.replace("0.125", "-0.125"))
-
-
-def test_a_record_cannot_be_changed(make_measurement) -> None:
-    """An edited median would have to edit samples."""
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        make_measurement().samples = (1.0,)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"kind": "speed"}, "unknown kind"),
-        ({"samples": ()}, "at least one"),
-        ({"batch_size": 0}, "starts at 1"),
-        ({"kind": "load"}, "no other record does"),
-    ],
-)
-def test_nonsense_is_refused(make_measurement, changes, message) -> None:
-    """A record that means nothing cannot be made."""
-    with pytest.raises(ValueError, match=message):
-        make_measurement(**changes)
 
 
 def test_summaries_come_from_the_samples(make_measurement) -> None:
@@ -209,4 +180,4 @@ def test_first_prediction_and_last_answer_count(tmp_path) -> None:
         ledger.append(Prediction("m.q", value, AT))
         ledger.append(Answer("m.a", value, AT))
     assert [one.value for one in ledger.predictions("m.q")] == [1.0, 2.0]
-    assert ledger.answers()["m.a"].value == 2.0
+    assert ledger.answer("m.a") == 2.0

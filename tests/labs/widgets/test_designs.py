@@ -8,7 +8,7 @@ import pytest
 
 from labs.charts import design_frontier
 from labs.charts.frame import VEGA_LITE
-from labs.records.customers import CUSTOMERS, Customer, customer, customer_table
+from labs.records.customers import CUSTOMERS, Customer, customer
 from labs.widgets import design_explorer
 
 
@@ -74,13 +74,3 @@ def test_what_is_beaten_is_said_and_drawn(explorer):
     one = customer("canteens")
     twins = [designs(one)[1], designs(one)[1] | {"design": "twin"}]
     assert "beaten" not in design_frontier(twins, one).text
-
-
-def test_the_story_is_a_table_with_units():
-    """Each customer a column, each figure with its unit; a slip in a name lists those that there are."""
-    table = customer_table()
-    assert list(table.columns) == [one.title for one in CUSTOMERS]
-    assert list(table.loc["may wait"]) == ["36 h", "2 s", "1 s"]
-    assert all(len(one.photos_per_h) == 24 and 0 < one.asked_share <= 1 for one in CUSTOMERS)
-    with pytest.raises(KeyError, match="publisher, guide, canteens"):
-        customer("till")

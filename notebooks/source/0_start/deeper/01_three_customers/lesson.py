@@ -45,7 +45,6 @@ from labs.records.customers import (
     RUNS_PER_DAY,
     SERVER_USD_PER_H,
     customer,
-    customer_table,
 )
 from labs.records.ledger import ledger
 from labs.widgets import design_explorer, run_with_progress
@@ -57,7 +56,9 @@ _ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
 # Here are their letters as figures, and below them GourmetGram's own. All of it is *stated* and not measured.
 
 # %%
-customer_table()
+letters = pd.DataFrame(CUSTOMERS).set_index("name")
+letters.insert(1, "photos a day", letters.pop("photos_per_h").map(sum))
+letters.T
 
 # %%
 stated = {"a server, dollars an hour": SERVER_USD_PER_H, "seconds paid until a job's first photo": JOB_START_S}
@@ -85,7 +86,7 @@ predict("customers.accuracy", at160=..., at112=...)
 # %%
 def measure(pixels, report):
     given, said = sizes[pixels], {"option": f"pixels-{pixels}", "on_progress": report}
-    ledger().append(bench.accuracy(model, given, labels, model_path=assets.model(), **said))
+    ledger().append(bench.accuracy(model, given, labels, **said))
     ledger().append(bench.latency(model, given[:1], min_samples=60, limit_s=3, **said))
     for record in bench.throughput(model, given, batch_sizes=(32,), min_batches=4, limit_s=3, **said):
         ledger().append(record)
@@ -93,6 +94,7 @@ def measure(pixels, report):
 
 guesses = predicted("customers.accuracy")
 model = load_mobilenet_v2(assets.model())
+bench.describe(model, model_path=assets.model())  # a torch network does not know its file
 images, labels = load_split(assets.dataset(), "evaluation", limit=220)
 shrink = partial(interpolate, torch.from_numpy(images), mode="bilinear", antialias=True)
 sizes = {224: images} | {pixels: shrink(size=(pixels, pixels)).numpy() for pixels in (160, 112)}
