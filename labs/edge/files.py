@@ -56,7 +56,6 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
 
     from labs.data.models import load_mobilenet_v2
     from labs.optimize.export import export_onnx
-    from labs.optimize.slim import slim_onnx
     from labs.optimize.static_quantization import ImageReader
 
     exported = folder / names[0]
@@ -73,7 +72,6 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
         if name in missing:
             settings = {"activation_type": activations, "weight_type": QuantType.QInt8, "per_channel": True}
             quantize_static(prepared, folder / name, ImageReader(images), **settings)
-            slim_onnx(folder / name)
     return [folder / name for name in missing]
 
 

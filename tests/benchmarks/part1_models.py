@@ -15,8 +15,7 @@ from labs.data.models import ARCHITECTURES, load_mobilenet_v2, load_model
 from labs.machine.capability import capabilities
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.export import export_onnx
-from labs.optimize.predict import logits_of, top1
-from labs.optimize.slim import slim_onnx
+from labs.optimize.predict import answers
 from labs.optimize.static_quantization import ImageReader, keep_float, layer_sensitivity
 from labs.runtimes.opening import open_model
 from labs.runtimes.progress import OnProgress, part, silent
@@ -90,7 +89,6 @@ def small_model(folder: Path | None = None) -> Path:
         quant_pre_process(exported, prepared)
         training, _ = load_split(assets.dataset("food11-mini"), "training", limit=128, size_px=SMALL_PX)
         quantize_static(prepared, path, ImageReader(training), **_U8S8)
-        slim_onnx(path)
     return path
 
 
@@ -120,24 +118,25 @@ def _quantize(folder: Path, on_progress: OnProgress) -> None:
         on_progress(0.2, f"quantizing {name}")
         path = folder / f"{name}.onnx"
         quantize_static(prepared, path, ImageReader(training), calibration_cache_path=ranges, **settings)
-        slim_onnx(path)
     start = quantization_format().settings(per_channel=False)
 
     def write(kept: list[str], path: Path) -> Path:
         quantize_static(prepared, path, calibration_cache_path=ranges, nodes_to_exclude=kept, **start)
         return keep_float(path, kept)
 
+    def right(path: Path) -> float:
+        return float((answers(path, validation) == labels).mean())
+
     def loss(kept: list[str]) -> float:
-        return target - top1(logits_of(write(kept, folder / "trial.onnx"), validation), labels)
+        return target - right(write(kept, folder / "trial.onnx"))
 
     found = layer_sensitivity(prepared, training[::16], ranges, start, on_progress=part(on_progress, 0.3, 0.7))
-    order, tried, target = found["layer"].tolist()[:12], [], top1(logits_of(prepared, validation), labels)
+    order, tried, target = found["layer"].tolist()[:12], [], right(prepared)
     for name, allowed in BUDGETS.items():
         while (kept := _next_trial(tried, order, allowed)) is not None:
             on_progress(0.8, f"{name}: trying {len(kept)} layers in float32")
             tried.append((loss(kept), kept))
         path = write(min(tried)[1], folder / f"{name}.onnx")
-        slim_onnx(path)
 
 
 def _next_trial(tried: list[tuple[float, list[str]]], order: list[str], budget: float) -> list[str] | None:
