@@ -44,6 +44,7 @@ MODULES = (
     "typer",
     "labs.edge.measuring",
     "labs.edge.serving",
+    "labs.serve.app",
     "labs.serve.__main__",
 )
 

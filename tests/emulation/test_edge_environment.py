@@ -10,13 +10,13 @@ import pytest
 from labs import assets
 from labs.edge import emulation
 from labs.edge.emulation import PINS, Emulated, EmulationUnavailableError, PinsUnfitError, prepare, prove
-from labs.edge.files import make_part_1_files
+from labs.edge.files import part_1_files
 
 # A minute of one processor; on a busy machine, several.
 pytestmark = pytest.mark.timeout(1200)
 
 #: What runs on the device: the measuring, the service behind its token, and the server's own start.
-COURSE = ("labs.edge.cli", "labs.edge.measuring", "labs.edge.serving", "labs.serve.__main__")
+COURSE = ("labs.edge.cli", "labs.edge.measuring", "labs.edge.serving", "labs.serve.app", "labs.serve.__main__")
 
 #: What the device's code imports; plotting and tables take as long again, and `python -m labs edge emulate` has them.
 IMPORTED = ("onnxruntime", "onnx", "PIL.Image", "fastapi", "uvicorn", "multipart", "httpx", "psutil")
@@ -38,7 +38,7 @@ def emulated() -> Emulated:
 def job(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """Three models made in part 1's way, and a few pictures."""
     folder = tmp_path_factory.mktemp("models")
-    make_part_1_files(folder, calibration_images=16)
+    part_1_files(folder, calibration_images=16)
     files = {"fp32": "food11", "dynamic": "int8-dynamic", "static": "int8-static-s8s8"}
     models = {option: str(folder / f"{name}.onnx") for option, name in files.items()}
     return {"dataset": str(assets.dataset("food11-mini")), "pictures": 3, "models": models}
