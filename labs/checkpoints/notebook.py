@@ -88,9 +88,6 @@ def check(id: str, made: object = None) -> Card:
     Args:
         id: The question's.
         made: The function, path or answer where the question asks for one.
-
-    Raises:
-        UnknownQuestionError: There is no such question; a slip in its spelling.
     """
     asked = question(id)
     return verdict_card(asked, _CHECKS.get(asked.kind, _check_records)(asked, made))

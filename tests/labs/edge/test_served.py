@@ -64,7 +64,7 @@ def test_without_the_token_nobody_is_served_and_removing_the_file_ends_it(about:
     with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
         headers = {"Content-Type": "image/jpeg"}
         assert client.post("/predict/raw", content=photo, headers=headers).status_code == 401
-        for wrong in ("Bearer nonsense", "Bearer ", about["token"]):
+        for wrong in ("Bearer nonsense", "Bearer", about["token"]):
             reply = client.post("/predict/raw", content=photo, headers={**headers, "Authorization": wrong})
             assert reply.json()["status"] == 401
         assert client.get("/healthz").status_code == 200
