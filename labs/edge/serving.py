@@ -190,12 +190,12 @@ def network_latency(
         ) from error
     inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
     runs = about["runs"]
-    runs |= {"model": ModelFile(**runs["model"]), "threads": Threads(**runs["threads"])}
+    runs = Description(**runs | {"model": ModelFile(**runs["model"]), "threads": Threads(**runs["threads"])})
     details = {
         "includes": ["decode", "prepare", "predict", "HTTP", "the way"],
         "client": fingerprint().label,
         "photo_bytes": len(photo),
         "server_timing_s": inside,
     }
-    made = record("latency", option, timed, Description(**runs), watch, warmup=WarmUp(WARMUP, True), details=details)
+    made = record("latency", option, timed, runs, watch, warmup=WarmUp(WARMUP, True), details=details)
     return replace(made, machine=Fingerprint.from_json(about["machine"]))

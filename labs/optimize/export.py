@@ -31,10 +31,6 @@ PREPROCESSING: dict[str, str] = {
 }
 
 
-class ExportError(ValueError):
-    """The model cannot be exported as it is."""
-
-
 def export_onnx(
     model: nn.Module, path: str | Path, *, image_size_px: int = INPUT_SIZE_PX, fold_batch_norm: bool = True
 ) -> Path:
@@ -48,13 +44,13 @@ def export_onnx(
             default. False keeps them as nodes, so that it can be seen when ONNX Runtime's optimizer merges them.
 
     Raises:
-        ExportError: The model is in training mode.
+        ValueError: The model is in training mode.
     """
     import torch
     from onnxscript import optimizer
 
     if model.training:
-        raise ExportError("the model is in training mode: call model.eval() first, or dropout would be exported")
+        raise ValueError("the model is in training mode: call model.eval() first, or dropout would be exported")
     with warnings.catch_warnings(action="ignore"):  # torch's, about functions of its own
         program = torch.onnx.export(
             model,

@@ -75,7 +75,7 @@ def test_a_students_own_exception_is_shown_to_the_student_only():
     def broken(low, high):
         raise ZeroDivisionError("my own words")
 
-    assert "It stops with ZeroDivisionError: my own words" in check("toy.middle", broken)._repr_html_()
+    assert "It stops with ZeroDivisionError: my own words" in check("toy.middle", broken).html
     assert ledger().answer("toy.middle")["outputs"] == [{"raised": "ZeroDivisionError"}] * 2
 
 
@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_read_is_said_and_not_written_down(error, state, s
     card = check("toy.file", tmp_path / "notes.txt")
     assert f": {state}" in repr(card)
     assert says in repr(card)
-    assert "<odd>" not in card._repr_html_()
+    assert "<odd>" not in card.html
     assert list(ledger()) == []
 
 
@@ -231,18 +231,18 @@ def test_a_cards_word_sign_and_colour_differ_from_every_other_states(state):
     """Nothing is told by colour alone."""
     own, *others = (Card("Headline", one) for one in (state, *({*State, None} - {state})))
     assert repr(own)[0] not in {repr(one)[0] for one in others}
-    assert own._repr_html_() not in {one._repr_html_() for one in others}
+    assert own.html not in {one.html for one in others}
     assert state is None or repr(own) != repr(Card("Headline"))
 
 
 def test_answers_are_escaped_and_code_and_links_are_marked_up():
     """An answer is text from anywhere; backticks in our own sentences are code; links lead to notebooks alone."""
     card = Card("<b>", State.FAILED, ("use `x`",), (("Returned", "<script>alert(1)</script>"), ("None", "")))
-    html = card._repr_html_()
+    html = card.html
     assert "<script>" not in html
     assert "<b>" not in html
     assert "`" not in html
-    assert html.count("<dt") == 1
+    assert "None" not in html
     assert "f(&lt;x&gt;)</code>" in marked("call `f(<x>)` first")
     assert '<a href="../a.ipynb#cell-id=b">A</a>' in marked("[A](../a.ipynb#cell-id=b)")
     assert "<a" not in marked("[A](javascript:alert.ipynb)")

@@ -144,14 +144,12 @@ for level in ("basic", "extended", "all"):
     paths[f"food11-{level}"] = path = models_dir() / f"food11-{level}.onnx"
     written = {"optimized_model_filepath": str(path), "log_severity_level": 3}
     open_at(f"ENABLE_{level.upper()}", paths["food11-unfolded"], **written)
-nodes = {name: onnx.load(path).graph.node for name, path in paths.items()}
-kinds = {name: Counter(f"{one.domain} {one.op_type}".strip() for one in each) for name, each in nodes.items()}
+kinds = {key: Counter(f"{n.domain} {n.op_type}" for n in onnx.load(path).graph.node) for key, path in paths.items()}
 pd.DataFrame(kinds).fillna(0).astype(int)
 
 # %% [markdown]
-# *Basic* folds. *Extended* fuses: a convolution clips each value (Clip, ReLU6) before it writes it to memory. No
-# convolution lost a multiplication, and these two files run wherever ONNX Runtime runs. In *all* the numbers lie in
-# this processor's layout (`nchwc`), with a reorder at each border; `food11-all.onnx` may fail on another processor.
+# *Basic* folds. *Extended* fuses: a convolution clips (Clip) before it writes. No multiplication is lost, and both run
+# wherever ONNX Runtime runs. *All* has this processor's layout (`nchwc`): `food11-all.onnx` may fail on another one.
 #
 # ## Where the time goes
 #
