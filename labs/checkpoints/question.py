@@ -222,11 +222,15 @@ def as_records(entries: Records | Iterable[Mapping]) -> Records:
     return Records(found)
 
 
+def read_questions(text: str) -> dict[str, Question]:
+    """Return questions by id, as the builder wrote them."""
+    return {id: Question(id, **values) for id, values in json.loads(text).items()}
+
+
 @functools.lru_cache(maxsize=1)
 def all_questions() -> dict[str, Question]:
     """Return the course's questions by id, in the lessons' order."""
-    written = json.loads(QUESTIONS_PATH.read_text(encoding="utf-8"))
-    return {id: Question(id, **values) for id, values in written.items()}
+    return read_questions(QUESTIONS_PATH.read_text(encoding="utf-8"))
 
 
 def question(id: str) -> Question:
