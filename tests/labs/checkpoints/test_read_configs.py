@@ -46,15 +46,6 @@ def test_a_template_is_filled_in_and_read(tmp_path: Path):
     assert (bare["name"], bare["route"], bare["num_cpus"], bare["queued"], bare["most"]) == ("menu", "/", 1, -1, 1)
 
 
-@pytest.mark.parametrize("text", ["- name: $nobody\n", "- {name: a}\n- {name: b}\n", "- name: [\n", ""])
-def test_what_is_no_template_is_an_error(text: str, tmp_path: Path):
-    """An unknown placeholder, two applications, no YAML, nothing: the check says that it cannot be read."""
-    path = tmp_path / "team.yaml"
-    path.write_text(text)
-    with pytest.raises(Exception, match=r"."):
-        team_template(path)
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [
