@@ -18,7 +18,6 @@ from labs.edge.serving import (
     network_latency,
     serve_until,
     served_latency,
-    server_timing_s,
 )
 from labs.records import Ledger
 
@@ -76,10 +75,3 @@ def test_without_the_token_nobody_is_served_and_removing_the_file_ends_it(about:
     assert not about["thread"].is_alive()
     with pytest.raises(DeviceNotReachedError, match="floating IP is gone"):
         network_latency(url, about, photo, option="edge-app-network", samples=1)
-
-
-def test_server_timing_is_read_in_seconds() -> None:
-    """The header has milliseconds."""
-    found = server_timing_s("queue;dur=0.10, prepare;dur=4.00, model;dur=7.50")
-    assert found == pytest.approx({"queue": 0.0001, "prepare": 0.004, "model": 0.0075})
-    assert server_timing_s("") == {}

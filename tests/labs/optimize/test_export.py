@@ -60,12 +60,6 @@ def test_the_file_says_how_it_is_fed(exported) -> None:
     assert len(json.loads(told["mean"])) == len(json.loads(told["std"])) == 3
 
 
-def test_the_batch_axis_is_free(exported, images) -> None:
-    """One image and many give the same logits."""
-    together, alone = logits_of(exported, images[:5]), logits_of(exported, images[:5], batch_size=1)
-    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
-
-
 def test_what_is_tidy_stays_as_it_is(exported) -> None:
     """Whoever runs the cell twice does not rename the nodes."""
     before = exported.read_bytes()
