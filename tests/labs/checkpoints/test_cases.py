@@ -74,9 +74,7 @@ def test_a_number_that_is_off_by_more_than_a_thousandth_is_not_close(expected, f
     [
         (None, 1.0, "It returns nothing: is there a `return`?"),
         ([1.0], 1.0, "It returns a list or an array instead of a number."),
-        ("1", 1.0, "It returns a text instead of a number."),
         (True, 1.0, "It returns True or False instead of a number."),
-        (1.0, {"a": 1.0}, "It returns a number instead of a dictionary."),
         ({"$": "other", "type": "Tensor"}, 1.0, "It returns a Tensor instead of a number."),
         ({"a": 1.0}, {"b": 1.0}, "Its keys are ['a'] instead of ['b']."),
         ({"a": 1.0, "b": 3.0}, {"a": 1.0, "b": -3.0}, "`b` is wrong. It has the wrong sign."),
@@ -87,10 +85,8 @@ def test_a_number_that_is_off_by_more_than_a_thousandth_is_not_close(expected, f
         ([1.0, 0.5], [1.0, 2.0], "Value 2 of 2 is wrong. It is turned around: 1 divided by what was asked for."),
         ([1.0, 7.0, 3.0], [1.0, 2.0, 3.0], "Value 2 of 3 is wrong. Its own."),
         (-2.0, 2.0, "It has the wrong sign."),
-        (-2e-6, 2e-6, "It has the wrong sign."),
         (0.25, 4.0, "It is turned around: 1 divided by what was asked for."),
         (2.4, 2, "It is not a whole number."),
-        (1.0000001, 1, "It is not a whole number."),
         (1e-7, 0, "It is not a whole number."),
         (3e-9, 7e-9, "Its own."),
         (1001, 1000, "Its own."),
@@ -98,7 +94,6 @@ def test_a_number_that_is_off_by_more_than_a_thousandth_is_not_close(expected, f
         ([2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 4.0], "It is 2 times what was asked for."),
         (7.0, 2.0, "Its own."),
         ("a", "b", "Its own."),
-        (False, True, "Its own."),
         ([True, False], [True, True], "Its own."),
     ],
 )

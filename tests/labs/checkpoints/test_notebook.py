@@ -182,9 +182,7 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
     [
         {"p50": "9 ms or so", "p95": 1},
         {"p50": True, "p95": 1},
-        {"p50": -3, "p95": 1},
         {"p50": 1e9, "p95": 1},
-        {"p50": [1], "p95": 1},
         {"p50": 1},
         {"median": 1, "p95": 1},
     ],

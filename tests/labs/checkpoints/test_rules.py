@@ -23,7 +23,6 @@ FACTS = {"other": 8, "negative": -200}
         ({"at least": 0.8}, 0.8, 0.79),
         ({"at most": 0.8}, 0.8, 0.81),
         ({"at least": 0.8}, 1, float("nan")),
-        ({"at most": 0.8}, 0, float("nan")),
         ({"one of": ["a", "b"]}, "b", "c"),
         ({"holds": "rate("}, "sum(rate(x))", "sum(x)"),
         ({"holds": 3}, [1, 3], [1, 2]),
@@ -71,7 +70,6 @@ def test_what_is_still_a_stub_is_not_answered(stub):
     ("value", "says"),
     [
         (float("nan"), "not a finite number"),
-        (np.inf, "not a finite number"),
         (len, "call it with parentheses"),
         (object(), "cannot be kept"),
     ],
@@ -90,7 +88,6 @@ def test_what_cannot_be_written_down_is_said(value, says):
         ("number", True, "is to be a number"),
         ("whole number", 2.0, ""),
         ("whole number", 2.5, "is to be a whole number"),
-        ("True or False", False, ""),
         ("True or False", 0, "is to be True or False"),
         ("text", 3, "is to be a text"),
         ("list", 3, "is to be a list"),

@@ -42,10 +42,6 @@ class ToldDevice:
         self._up = False
 
 
-def no_sleep(seconds: float) -> None:
-    """Wait for nobody."""
-
-
 @pytest.mark.parametrize(
     ("device", "url", "host", "port"),
     [
@@ -57,7 +53,7 @@ def no_sleep(seconds: float) -> None:
 )
 def test_it_is_open_to_others_only_where_somebody_asks_from_elsewhere(device, url, host, port) -> None:
     """And it is gone after the block."""
-    with served_on(device, "m.onnx", threads=4, sleep=no_sleep) as reached:
+    with served_on(device, "m.onnx", threads=4, sleep=lambda seconds: None) as reached:
         assert reached.url == url
     (words,) = device.started
     assert words[words.index("--host") + 1] == host
@@ -77,7 +73,7 @@ def test_a_service_that_cannot_be_had_says_what_to_look_at(device, says, started
     """This computer's own loopback must not be asked in the device's place."""
     with (
         pytest.raises(DeviceNotReachedError, match=says),
-        served_on(device, "m.onnx", threads=4, sleep=no_sleep),
+        served_on(device, "m.onnx", threads=4, sleep=lambda seconds: None),
     ):
         pass
     assert len(device.started) == started
