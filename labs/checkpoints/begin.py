@@ -42,8 +42,11 @@ def begin(id: str) -> None:
         away = ("Made at home? `msl lease push` brings it to a leased machine.",) if this.machine_minutes else ()
         display(Card(f"{this.title} cannot begin yet", State.MISSING, (*absent.values(), *away)))
         raise NotThereYetError(f"Make it first: {'; '.join(absent)}. Then run this cell again.")
-    sentences = (way_on(this, records),) if is_begun(this, records) else ()
-    display(Card(f"{this.title}: ready", None, sentences))
+    asked = of_lesson(this.id)
+    begun = any(
+        records.predictions(one.id) or one.verdict(records).state in (State.PASSED, State.FAILED) for one in asked
+    )
+    display(Card(f"{this.title}: ready", None, (way_on(this, records),) if begun else ()))
 
 
 def absences(this: Lesson, records: Records) -> dict[str, str]:
@@ -61,13 +64,6 @@ def absences(this: Lesson, records: Records) -> dict[str, str]:
                 plain = f"{lesson(id).title} makes {words.replace('`', '')}"
                 found[plain] = f"There is no {words.removeprefix('a ')} yet: {_link(this, lesson(id))} makes it."
     return found
-
-
-def is_begun(this: Lesson, records: Records) -> bool:
-    """Return whether anything of a lesson was predicted, answered or earned."""
-    asked = of_lesson(this.id)
-    given = any(records.predictions(one.id) or records.answer(one.id) is not None for one in asked)
-    return given or any(one.verdict(records).state in (State.PASSED, State.FAILED) for one in asked)
 
 
 def way_on(this: Lesson, records: Records) -> str:

@@ -21,7 +21,7 @@ from labs.checkpoints.question import (
     question,
 )
 from labs.checkpoints.values import NotAnsweredError, fault_of_form, fitted, plain
-from labs.records import Answer, LedgerError, Prediction, Records
+from labs.records import Answer, Prediction, Records
 from labs.records.ledger import ledger
 
 #: Characters of a function's source that are kept.
@@ -88,9 +88,6 @@ def check(id: str, made: object = None) -> Card:
     Args:
         id: The question's.
         made: The function, path or answer where the question asks for one.
-
-    Raises:
-        UnknownQuestionError: There is no such question; a slip in its spelling.
     """
     asked = question(id)
     return verdict_card(asked, _CHECKS.get(asked.kind, _check_records)(asked, made))
@@ -143,10 +140,7 @@ def _check_answer(asked: Question, given: object) -> Verdict:
     if fault := fault_of_form(kept, asked.form):
         return Verdict(State.FAILED, fault)
     if ledger().answer(asked.id) != kept:
-        try:
-            ledger().append(Answer(asked.id, kept, _now()))
-        except LedgerError as error:
-            return Verdict(State.FAILED, f"This cannot be written down: {error}.")
+        ledger().append(Answer(asked.id, kept, _now()))
     return asked.verdict(ledger().read())
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from html import escape
 
@@ -14,6 +13,7 @@ import ipywidgets
 
 from labs.checkpoints.cards import marked
 from labs.checkpoints.question import Question
+from labs.display.shown import Shown
 from labs.records import Records
 
 
@@ -29,7 +29,7 @@ def fault_of_numbers(asked: Question, values: Mapping[str, object]) -> str:
     return ""
 
 
-class PredictionBox:
+class PredictionBox(Shown):
     """A live box; where no widgets run, its text says how the same is done in code."""
 
     def __init__(
@@ -54,8 +54,13 @@ class PredictionBox:
         self.button.on_click(lambda _: self.lock())
         frame = {"border": "1px solid var(--jp-border-color2, #d0d0d0)", "padding": "8px 14px", "max_width": "46em"}
         title = ipywidgets.HTML(f"<strong>{marked(asked.title)}</strong>")
-        self.live = ipywidgets.VBox(
-            [title, *self.fields.values(), self.button, self.said], layout=ipywidgets.Layout(**frame)
+        rows = [title, *self.fields.values(), self.button, self.said]
+        in_code = f"predict({asked.id!r}, {', '.join(f'{name}=…' for name in asked.fields)})"
+        super().__init__(
+            f"<p><strong>{marked(asked.title)}</strong><br>Without widgets: <code>{escape(in_code)}</code> with your "
+            "numbers in place of the dots.</p>",
+            f"{asked.title}: {in_code}",
+            live=ipywidgets.VBox(rows, layout=ipywidgets.Layout(**frame)),
         )
         self._show()
 
@@ -72,17 +77,14 @@ class PredictionBox:
 
     def lock(self) -> None:
         """Write down what the box holds, and say so; or say what is wrong with it."""
-        typed = {name: field.value for name, field in self.fields.items()}
         try:
-            fault = self._write({name: number(text, self.asked.unit) for name, text in typed.items()})
+            fault = self._write({name: number(field.value, self.asked.unit) for name, field in self.fields.items()})
         except ValueError as error:
             fault = str(error)
-        self._show()
-        if fault:
-            for name, field in self.fields.items():
-                if not field.disabled:
-                    field.value = typed[name]  # to be mended
+        if fault:  # what is typed stays, to be mended
             self._say(fault)
+        else:
+            self._show()
 
     def _show(self) -> None:
         """Show what is written down, and whether it may still be changed."""
@@ -105,49 +107,16 @@ class PredictionBox:
     def _say(self, text: str) -> None:
         self.said.value = f'<span role="status">{escape(text)}</span>'
 
-    def __repr__(self) -> str:
-        return f"{self.asked.title}: {self._in_code()}"
-
-    def _in_code(self) -> str:
-        values = ", ".join(f"{name}=…" for name in self.asked.fields)
-        return f"predict({self.asked.id!r}, {values})"
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        """Return the live box, and in words how to predict where no widgets run."""
-        bundle: dict[str, object] = {
-            "text/plain": repr(self),
-            "text/html": f"<p><strong>{marked(self.asked.title)}</strong><br>Without widgets: "
-            f"<code>{escape(self._in_code())}</code> with your numbers in place of the dots.</p>",
-        }
-        view = self.live._repr_mimebundle_()
-        found = view if isinstance(view, dict) else view[0]
-        return bundle | {name: part for name, part in found.items() if name not in bundle}
-
 
 def number(typed: str, unit: str = "") -> float:
     """Return the number that somebody typed; its unit may follow it.
 
-    A comma, a space or an underscore parts thousands and nothing else, for `1,000` is a thousand to one half of the
-    world and one to the other: what is no group of three digits is refused and never guessed.
-
-    Args:
-        typed: Such as '1,000', '1 000', '1_000', '9.5 MB' or '2e6'.
-        unit: The question's; empty for a pure number.
+    A comma is a thousand's mark to one half of the world and a decimal one to the other: it is refused, never guessed.
 
     Raises:
         ValueError: It is no number; the message says what to write.
     """
-    text = typed.strip().removesuffix(unit or "\0").strip()
-    if _PLAIN.fullmatch(text):
-        return float(text)
-    if _GROUPED.fullmatch(text):
-        return float(re.sub(r"[^-+.\d]", "", text))
-    if _DECIMAL_COMMA.fullmatch(text):
-        raise ValueError(f"A comma parts thousands here: write {text.replace(',', '.')} with a point.")
-    raise ValueError("A number is asked for here, without its unit: 1500, 1,500 or 1.5, for example.")
-
-
-_PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
-# One sign for all groups; among the spaces are the narrow ones that typographers use.
-_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?P<sign>[,_ \u00a0\u2009\u202f])\d{3}((?P=sign)\d{3})*(\.\d*)?", re.ASCII)
-_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+    try:
+        return float(typed.strip().removesuffix(unit or "\0"))
+    except ValueError:
+        raise ValueError("A number is asked for here, without a comma: 1500 or 1.5, for example.") from None

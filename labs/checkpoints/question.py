@@ -6,11 +6,10 @@ their solutions are written beside the lessons, in ``notebooks/source``, which s
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -68,13 +67,6 @@ class MissingEvidenceError(LookupError):
     """A reader does not find what it reads; the message says which cell makes it."""
 
 
-class UnknownQuestionError(KeyError):
-    """There is no question with this id; the message names the nearest ones."""
-
-    def __str__(self) -> str:
-        return self.args[0]
-
-
 @dataclass(frozen=True)
 class Question:
     """One thing that a lesson asks for; which of the last fields are filled in depends on its kind."""
@@ -89,14 +81,14 @@ class Question:
     #: Where to look; not the answer.
     hint: str = ""
     #: What a machine must be able to do for it to be earned there, by the names of ``labs.machine.capability``.
-    gate: tuple[str, ...] = ()
+    gate: Sequence[str] = ()
     #: A function's name, and its cases: ``{"args": …, "expected": …, "says": …}``, from plain to special.
     name: str = ""
-    cases: tuple[Mapping, ...] = ()
+    cases: Sequence[Mapping] = ()
     #: Reader of facts, as 'module:function'; it gets what was handed over, or the records.
     reads: str = ""
     #: What has to hold of the facts, in order: field, what it is held to, sentence.
-    rules: tuple[tuple[str, Any, str], ...] = ()
+    rules: Sequence[tuple[str, Any, str]] = ()
     #: What an answer looks like (``labs.checkpoints.values.fault_of_form``).
     form: Any = None
     #: Fields of the measurements that a prediction must precede.
@@ -105,7 +97,7 @@ class Question:
     fields: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     #: Numbers outside are taken for slips of the unit.
-    between: tuple[float, float] = (0.0, float("inf"))
+    between: Sequence[float] = (0.0, float("inf"))
 
     @property
     def lesson_id(self) -> str:
@@ -232,16 +224,7 @@ def as_records(entries: Records | Iterable[Mapping]) -> Records:
 
 def read_questions(text: str) -> dict[str, Question]:
     """Return questions by id, as the builder wrote them."""
-    found = {}
-    for id, values in json.loads(text).items():
-        lists = {name: tuple(map(_frozen, values[name])) for name in ("cases", "rules", "gate") if name in values}
-        more = {"between": tuple(values["between"])} if "between" in values else {}
-        found[id] = Question(id, **(values | lists | more))
-    return found
-
-
-def _frozen(one: object) -> object:
-    return tuple(one) if isinstance(one, list) else one
+    return {id: Question(id, **values) for id, values in json.loads(text).items()}
 
 
 @functools.lru_cache(maxsize=1)
@@ -251,17 +234,8 @@ def all_questions() -> dict[str, Question]:
 
 
 def question(id: str) -> Question:
-    """Return one question.
-
-    Raises:
-        UnknownQuestionError: There is none with this id; the message names near ones.
-    """
-    known = all_questions()
-    if id not in known:
-        near = difflib.get_close_matches(id, known, n=3, cutoff=0.4)
-        more = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise UnknownQuestionError(f"there is no question {id!r}{more}")
-    return known[id]
+    """Return one question; a ``KeyError`` where there is none with this id."""
+    return all_questions()[id]
 
 
 def of_lesson(id: str) -> list[Question]:

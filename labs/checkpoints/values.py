@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Iterable, Mapping
+
+from labs.checkpoints.calls import MARK, decode, encode
 
 
 class NotAnsweredError(ValueError):
@@ -19,25 +20,27 @@ def plain(value: object) -> object:
         TypeError: It cannot be written down, such as a function; often parentheses are missing behind its name.
         ValueError: It is not a finite number.
     """
-    if value is ... or value is None or (isinstance(value, str) and not value.strip(" .…")):
+    kept = decode(encode(value), arrays=False)
+    _refuse(kept)
+    return kept
+
+
+def _refuse(part: object) -> None:
+    """Raise what keeps a value, as ``encode`` writes it, from being an answer."""
+    if part is None or (isinstance(part, str) and not part.strip(" .…")):
         raise NotAnsweredError("not answered yet")
-    if isinstance(value, bool | str):
-        return value
-    if hasattr(value, "tolist"):  # numpy arrays and scalars, pandas series, torch tensors
-        return plain(value.tolist())
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        if not math.isfinite(value):
-            raise ValueError(f"{value} is not a finite number; was something divided by zero, or nothing measured?")
-        return float(value)
-    if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(part) for part in value]
-    if callable(value):
-        raise TypeError(f"{value!r} is a function, not its result: call it with parentheses")
-    raise TypeError(f"a {type(value).__name__} cannot be kept as an answer; hand over a number, a text or a list")
+    if isinstance(part, float) and not math.isfinite(part):
+        raise ValueError(f"{part} is not a finite number")
+    if isinstance(part, Mapping) and MARK in part:
+        kind = part.get("type", "value")
+        if kind == "ellipsis":
+            raise NotAnsweredError("not answered yet")
+        if kind in ("function", "builtin_function_or_method"):
+            raise TypeError("this is a function, not its result: call it with parentheses")
+        raise TypeError(f"a {kind} cannot be kept as an answer; hand over a number, a text or a list")
+    if isinstance(part, list | Mapping):
+        for one in part.values() if isinstance(part, Mapping) else part:
+            _refuse(one)
 
 
 def fitted(value: object, form: object) -> object:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from labs.stats import Interval
-
 
 def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds with three significant digits, such as '2.69 ms'."""
@@ -37,21 +31,6 @@ def percent(fraction: float) -> str:
 def rate(per_second: float, what: str = "frames/s") -> str:
     """Return a rate without decimals above ten, such as '868 frames/s'."""
     return f"{per_second:,.0f} {what}" if per_second >= 10 else f"{per_second:.1f} {what}"
-
-
-def times(ratio: float) -> str:
-    """Return a ratio, such as '2.26 ×'."""
-    return f"{ratio:.2f} ×"
-
-
-def in_unit(value: float, unit: str) -> str:
-    """Return a value of a record's unit ('s', 'bytes' or 'correct') as it is shown on screen."""
-    return {"s": milliseconds, "bytes": megabytes, "correct": percent}[unit](value)
-
-
-def between(one: Interval, write: Callable[[float], str]) -> str:
-    """Return an interval's ends as they are written, without the unit; nothing where it has no width."""
-    return "" if one.low == one.high else f"{write(one.low).rsplit(' ', 1)[0]} – {write(one.high).rsplit(' ', 1)[0]}"
 
 
 def _significant(number: float) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-
-from labs.display.shown import Shown
-from labs.display.theme import card
 
 
 @dataclass(frozen=True)
@@ -88,18 +85,6 @@ def text_table(header: Sequence[str], rows: Sequence[Row | Group]) -> str:
     written = [aligned(list(header)), "  ".join("-" * width for width in widths)]
     written += [f"[{row.title}]" if isinstance(row, Group) else aligned([cell.plain() for cell in row]) for row in rows]
     return "\n".join(written)
-
-
-def facts(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Shown:
-    """Return a card with one row a fact: numbers to the right, words whole.
-
-    Args:
-        title: Heading of the card.
-        header: Names of the columns; the first one names the fact.
-        rows: As wide as the header: texts, and numbers.
-    """
-    cells = [[Cell(one, words=True) if isinstance(one, str) else Cell(f"{one:.3g}") for one in row] for row in rows]
-    return Shown(card(title, html_table(header, cells)), f"{title}\n{text_table(header, cells)}", plain=title)
 
 
 def _columns_of_words(rows: Sequence[Row | Group]) -> set[int]:

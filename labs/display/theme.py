@@ -46,10 +46,6 @@ text-align:right;vertical-align:baseline;white-space:nowrap;background:none;max-
 .msl table.msl-table tbody tr:hover{background:var(--msl-faint)}
 .msl table.msl-table tr.msl-group th{color:var(--msl-soft);font-weight:500;font-size:12px;padding-top:16px}
 .msl table.msl-table tr.msl-group:hover{background:none}
-.msl table.msl-words th,.msl table.msl-words td{text-align:left;white-space:normal}
-.msl table.msl-words tbody th{font-weight:400}
-.msl table.msl-words tbody tr:hover{background:none}
-.msl table.msl-words .msl-number{text-align:right;white-space:nowrap}
 .msl .msl-best{font-weight:700;color:var(--msl-good)}
 .msl .msl-ci{display:block;color:var(--msl-soft);font-size:11px;font-weight:400}
 .msl .msl-good{color:var(--msl-good);font-weight:600}
@@ -79,9 +75,6 @@ outline:2px solid var(--jp-brand-color1,#0072b2);outline-offset:2px;border-radiu
 .msl .msl-scale>i{position:absolute;left:50%%;top:-4px;height:14px;width:2px;margin-left:-1px;background:var(--msl-ink)}
 .msl .msl-limit{text-align:center;color:var(--msl-soft);font-size:11px;font-variant-numeric:tabular-nums}
 .msl .msl-best-here{margin-top:auto;padding-top:14px}
-.msl .msl-facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(96px,1fr));gap:10px 18px;margin:10px 0 6px}
-.msl .msl-fact .msl-soft{font-size:11px}
-.msl .msl-fact .msl-figure{font-weight:600}
 .msl pre.msl-code{margin:6px 0 0;padding:8px 10px;border-radius:6px;background:var(--msl-faint);color:var(--msl-ink);
 font-family:var(--jp-code-font-family,ui-monospace,Menlo,monospace);font-size:12px;line-height:1.5;white-space:pre-wrap;
 overflow-wrap:anywhere}
@@ -135,13 +128,3 @@ def progress_bar(title: str, fraction: float, *, text: str = "", drawn: float | 
         f'aria-valuenow="{fraction * 100:.0f}"{spoken}><div style="width:{fraction:.1%};'
         f'--msl-from:{fraction if drawn is None else drawn:.1%}"></div></div>'
     )
-
-
-def tiles(facts: dict[str, str]) -> str:
-    """Return the HTML of some numbers in a row, each under its name."""
-    cells = "".join(
-        f'<div class="msl-fact"><div class="msl-soft">{escape(name)}</div>'
-        f'<div class="msl-figure">{escape(value)}</div></div>'
-        for name, value in facts.items()
-    )
-    return f'<div class="msl-facts">{cells}</div>'

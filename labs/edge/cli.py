@@ -25,14 +25,17 @@ def measure(
     records: Annotated[Path, typer.Option(help="Receives the records, one JSON line each.")],
 ) -> None:
     """Measure what a job asks for. One at a time: a second one waits, since it would disturb the first."""
-    from labs.edge.measuring import run_job, take_turn
+    import fcntl
+
+    from labs.edge.measuring import run_job
 
     def tell(fraction: float, text: str) -> None:
         typer.echo(f"progress {fraction:.3f} {text}")
 
-    with take_turn(
-        workspace_dir() / "measuring.lock", waiting=lambda: tell(0.0, "another measurement is running here")
-    ):
+    workspace_dir().mkdir(parents=True, exist_ok=True)
+    with (workspace_dir() / "measuring.lock").open("a") as file:
+        tell(0.0, "waiting for its turn on this machine")
+        fcntl.flock(file, fcntl.LOCK_EX)  # a process that dies lets go
         count = run_job(job, records, tell)
     typer.echo(f"{count} records")
 
@@ -69,7 +72,7 @@ def emulate(
     It shows that packages, files and code work on that processor. It says nothing about how fast they are.
     """
     from labs.edge.emulation import EmulationUnavailableError, prepare, prove
-    from labs.edge.files import PART_1_FILES, make_part_1_files
+    from labs.edge.files import part_1_files
     from labs.edge.proof import MODULES
 
     try:
@@ -77,9 +80,7 @@ def emulate(
     except EmulationUnavailableError as error:
         typer.echo(f"not possible here: {error}")
         raise typer.Exit(1) from None
-    make_part_1_files(models_dir())
-    models = {option: str(models_dir() / name) for option, name in PART_1_FILES.items()}
-    models = {option: path for option, path in models.items() if Path(path).is_file()}
+    models = {option: str(path) for option, path in part_1_files(models_dir()).items()}
     job = {"dataset": str(assets.dataset("food11-mini")), "pictures": pictures, "models": models}
     with tempfile.TemporaryDirectory() as folder:
         more = {"modules": MODULES, "time": "edge-int8-s8s8", "ledger": f"{folder}/ledger.jsonl"}

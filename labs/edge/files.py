@@ -16,65 +16,47 @@ PART_1_FILES: dict[str, str] = {
 }
 
 
-def part_1_files(folder: Path) -> dict[str, Path]:
+def part_1_files(folder: Path, *, calibration_images: int = 128) -> dict[str, Path]:
     """Return the files by option, made first where they are missing.
 
     Args:
         folder: Folder of models.
+        calibration_images: Training images to calibrate on.
 
     Raises:
         FileNotFoundError: Files are missing, and this machine has no torch to make them with.
     """
-    try:
-        make_part_1_files(folder)
-    except ImportError as error:
-        raise FileNotFoundError(
-            f"{folder} lacks files of part 1, and this machine has no {error.name} to make them with. Copy "
-            f"{', '.join(PART_1_FILES.values())} from where you did part 1 into this folder (drag them in), and run "
-            "this cell again."
-        ) from error
-    return {option: folder / name for option, name in PART_1_FILES.items() if (folder / name).is_file()}
+    paths = {option: folder / name for option, name in PART_1_FILES.items()}
+    if not all(path.is_file() for path in paths.values()):
+        try:
+            _make(paths, calibration_images)
+        except ImportError as error:  # Chameleon's Jupyter and the device have neither torch nor the quantizer
+            raise FileNotFoundError(
+                f"{folder} lacks files of part 1, and this machine has no {error.name} to make them with. Copy "
+                f"{', '.join(PART_1_FILES.values())} from where you did part 1 into this folder (drag them in), and "
+                "run this cell again."
+            ) from error
+    return paths
 
 
-def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Path]:
-    """Make what is missing of them in a folder, and return what was made.
-
-    Needs torch; a machine without it brings the files that a laptop or a node has made.
-
-    Args:
-        folder: Folder of models.
-        calibration_images: Training images to calibrate on.
-    """
-    names = list(PART_1_FILES.values())
-    missing = [name for name in names if not (folder / name).is_file()]
-    if not missing:
-        return []
-
-    # Only now: Chameleon's Jupyter, which has neither torch nor ONNX Runtime, brings the files along.
+def _make(paths: dict[str, Path], calibration_images: int) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    from labs.data.models import load_mobilenet_v2
-    from labs.optimize.export import export_onnx
-    from labs.optimize.slim import slim_onnx
     from labs.optimize.static_quantization import ImageReader
+    from labs.serve.models import fp32_model
 
-    exported = folder / names[0]
-    if names[0] in missing:
-        export_onnx(load_mobilenet_v2(assets.model()), exported)
-    prepared = folder / "food11-prepared.onnx"
-    if not prepared.is_file():
-        quant_pre_process(exported, prepared)
-    if names[1] in missing:
+    exported, dynamic, *statics = paths.values()
+    prepared = exported.with_name("food11-prepared.onnx")
+    quant_pre_process(fp32_model(exported.parent), prepared)
+    if not dynamic.is_file():
         # Unsigned weights: on the CPU, older ONNX Runtimes have no ConvInteger for signed ones (their issue 15888).
-        quantize_dynamic(prepared, folder / names[1], weight_type=QuantType.QUInt8)
+        quantize_dynamic(prepared, dynamic, weight_type=QuantType.QUInt8)
     images, _ = load_split(assets.dataset(), "training", limit=calibration_images)
-    for name, activations in ((names[2], QuantType.QUInt8), (names[3], QuantType.QInt8)):
-        if name in missing:
+    for path, activations in zip(statics, (QuantType.QUInt8, QuantType.QInt8), strict=True):
+        if not path.is_file():
             settings = {"activation_type": activations, "weight_type": QuantType.QInt8, "per_channel": True}
-            quantize_static(prepared, folder / name, ImageReader(images), **settings)
-            slim_onnx(folder / name)
-    return [folder / name for name in missing]
+            quantize_static(prepared, path, ImageReader(images), **settings)
 
 
 #: The network halves its picture five times, so a side that is no multiple of this loses a row.

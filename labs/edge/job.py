@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 from labs.records import Ledger, Measurement
@@ -86,15 +86,6 @@ class Job:
     #: Batch sizes whose throughput is measured, for 'options'.
     batch_sizes: tuple[int, ...] = (1, 8)
 
-    def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise ValueError(f"no task {self.task!r}; there are {', '.join(TASKS)}")
-        if not self.candidates:
-            raise ValueError("a job needs a candidate to measure")
-        for one in self.candidates:
-            if PurePosixPath(one.file).name != one.file:
-                raise ValueError(f"{one.file!r}: a file in the folder of models is named without folders")
-
     @property
     def key(self) -> str:
         """A short name of exactly this job: asking again for a job that still runs finds it."""
@@ -149,25 +140,6 @@ def measure_on(
 
     arguments = ["-m", "labs.edge", "measure", wanted, "--records", made]
     device.python(arguments, name=f"measure-{job.key}", on_line=heard, timeout_s=3600.0)
-    records = read_records(device.fetch(made).decode(), job)
+    # Each line is checked like a line of the ledger: what an emulated processor timed is refused here, too.
+    records = [Measurement.from_json(parse_line(line)) for line in device.fetch(made).decode().splitlines()]
     return [ledger.append(record) if ledger else record for record in records]
-
-
-def read_records(text: str, job: Job) -> list[Measurement]:
-    """Return the records in a device's answer, each checked like any line of a ledger.
-
-    Args:
-        text: JSON lines.
-        job: What was asked for.
-
-    Raises:
-        ValueError: Nothing came back, or a record of something else.
-    """
-    records = [Measurement.from_json(parse_line(line)) for line in text.splitlines() if line.strip()]
-    if not records:
-        raise ValueError(f"the device measured nothing of {job.task!r}: look at its log")
-    asked = {one.option for one in job.candidates}
-    strange = {record.option for record in records} - asked
-    if strange:
-        raise ValueError(f"the device sent {', '.join(sorted(strange))}, and {', '.join(sorted(asked))} was asked for")
-    return records

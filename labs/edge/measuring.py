@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -145,29 +143,3 @@ def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
     partial.write_text("".join(json.dumps(record.to_json()) + "\n" for record in records), encoding="utf-8")
     partial.replace(records_path)
     return len(records)
-
-
-@contextlib.contextmanager
-def take_turn(path: Path, *, waiting: Callable[[], None], poll_s: float = 0.5) -> Iterator[None]:
-    """Hold a file's lock for a block, and wait for it while another process does; a process that dies lets go.
-
-    Args:
-        path: The file; it stays.
-        waiting: Told once that it has to wait.
-        poll_s: Seconds between two tries.
-    """
-    import fcntl
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not told:
-                    waiting()
-                    told = True
-                time.sleep(poll_s)
-        yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,9 +68,7 @@ def served_on(
     Raises:
         DeviceNotReachedError: It did not start, or the device has no address at which it could be asked.
     """
-    # A rehearsed device's floating IP is of this computer's loopback range. Where the system answers to it, the service
-    # listens there, at its usual port; else, as on the device itself, at a free port that nobody else can reach.
-    near = device.here or (device.rehearsed and not _is_loopback(device.address))
+    near = device.here or device.rehearsed  # then a free port of this computer's own address will do
     if not near and not device.address:
         raise DeviceNotReachedError(
             "the device has no floating IP, so nothing on it can be asked from here. Likely: it was taken away since "
@@ -79,8 +76,7 @@ def served_on(
             "container; then open the device anew."
         )
     stop(device, sleep=sleep)
-    everywhere = device.address if device.rehearsed else "0.0.0.0"
-    where = ("127.0.0.1", "0") if near else (everywhere, str(SERVICE_PORT))
+    where = ("127.0.0.1", "0") if near else ("0.0.0.0", str(SERVICE_PORT))
     words = ["-m", "labs.edge", "serve", f"workspace/models/{file}", "--about", _ABOUT, "--threads", str(threads)]
     device.start([*words, "--host", where[0], "--port", where[1]], name="service")
     try:
@@ -89,17 +85,6 @@ def served_on(
         yield Reached(f"http://{host}:{about['port']}", about)
     finally:
         stop(device, sleep=sleep)
-
-
-def _is_loopback(address: str) -> bool:
-    """Return whether an address is this computer's own alone, and its port is free: macOS knows 127.0.0.1 only."""
-    if not address.startswith("127."):
-        return False
-    try:
-        with socket.create_server((address, SERVICE_PORT)):
-            return True
-    except OSError:
-        return False
 
 
 def stop(device: Host, *, sleep: Callable[[float], None] = time.sleep) -> None:

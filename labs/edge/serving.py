@@ -7,25 +7,21 @@ from the device itself, so no network takes part; ``network_latency`` from elsew
 from __future__ import annotations
 
 import contextlib
-import hmac
 import json
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 
-from labs.bench.targets import describe
+from labs.bench.targets import Description, describe
 from labs.bench.timing import Stopwatch, WarmUp, record
 from labs.data.preprocess import load_image, to_input
 from labs.display.format import milliseconds
 from labs.edge.job import Candidate
 from labs.machine import Fingerprint, fingerprint
-from labs.machine.version import code_version
 from labs.records import Measurement, ModelFile, Threads
 from labs.runtimes.calling import Call, caller
 from labs.runtimes.opening import open_model
@@ -37,7 +33,7 @@ from labs.stats import percentile
 WARMUP = 10
 
 #: The app: the course's service behind a token.
-APP = "labs.edge.serving:app"
+APP = "labs.edge.app:app"
 
 
 def served_latency(
@@ -134,7 +130,7 @@ def serve_until(file: Path, about_path: Path, *, threads: int, host: str, port: 
     runs = asdict(describe(open_model(file, settings={"intra_op_num_threads": threads})))
     with serving(file, threads=threads, host=host, port=port) as (service, token):
         about = {"port": int(service.url.rpartition(":")[2]), "token": token, "machine": fingerprint().to_json()}
-        about |= {"runs": runs, "path": str(file), "pid": os.getpid()}
+        about |= {"runs": runs}
         partial = about_path.with_suffix(".partial")
         partial.write_text(json.dumps(about), encoding="utf-8")
         partial.replace(about_path)
@@ -156,42 +152,6 @@ def timed_calls(work: Callable[[], object], samples: int, on_progress: OnProgres
         if index % 20 == 19:
             on_progress((index + 1) / samples, f"{index + 1} of {samples} photos, {milliseconds(found[-1])}")
     return found, watch
-
-
-#: Paths that answer without a token: they tell no more than that something runs.
-_OPEN = frozenset({"/healthz"})
-
-
-class Guard:
-    """An ASGI app that hands a request on only when it carries ``Authorization: Bearer …`` with the right token."""
-
-    def __init__(self) -> None:
-        """Load nothing; the app is made at its first event, in the process that serves it."""
-        self._inner = None
-
-    async def __call__(self, scope: dict, receive, send) -> None:
-        """Hand on, or refuse with 401."""
-        if self._inner is None:
-            from labs.serve.app import app as service  # whoever only asks a device needs no web framework
-
-            self._inner = service
-        given = dict(scope.get("headers") or ()).get(b"authorization", b"")
-        if scope["type"] != "http" or scope["path"] in _OPEN or allowed(given):
-            await self._inner(scope, receive, send)
-            return
-        body = json.dumps({"title": "This service wants its token.", "status": 401}).encode()
-        headers = [(b"content-type", b"application/problem+json"), (b"www-authenticate", b"Bearer")]
-        await send({"type": "http.response.start", "status": 401, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-
-def allowed(header: bytes) -> bool:
-    """Return whether an Authorization header shows the token; without a token nobody is let in."""
-    token = os.environ.get("EDGE_TOKEN", "")
-    return bool(token) and hmac.compare_digest(header, f"Bearer {token}".encode())
-
-
-app = Guard()
 
 
 class DeviceNotReachedError(RuntimeError):
@@ -228,32 +188,12 @@ def network_latency(
         ) from error
     inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
     runs = about["runs"]
-    return Measurement(
-        kind="latency",
-        option=option,
-        samples=tuple(timed),
-        batch_size=1,
-        model=ModelFile(**runs["model"]),
-        backend=runs["backend"],
-        provider_requested=runs["provider_requested"],
-        providers_used=runs["providers_used"],
-        precision=runs["precision"],
-        threads=Threads(**runs["threads"]),
-        warmup_count=WARMUP,
-        warmup_settled=True,
-        started_at=watch.started_at,
-        monotonic_start_s=watch.start_s,
-        monotonic_end_s=watch.clock(),
-        machine=Fingerprint.from_json(about["machine"]),
-        libraries=runs["libraries"],
-        code_version=code_version(),
-        settings=runs["settings"],
-        details={
-            "includes": ["decode", "prepare", "predict", "HTTP", "the way"],
-            "client": fingerprint().label,
-            # Asked on the device itself, the same service is reached without any network.
-            "over": "loopback" if urlsplit(url).hostname.startswith(("127.", "localhost", "::1")) else "network",
-            "photo_bytes": len(photo),
-            "server_timing_s": inside,
-        },
-    )
+    runs = Description(**runs | {"model": ModelFile(**runs["model"]), "threads": Threads(**runs["threads"])})
+    details = {
+        "includes": ["decode", "prepare", "predict", "HTTP", "the way"],
+        "client": fingerprint().label,
+        "photo_bytes": len(photo),
+        "server_timing_s": inside,
+    }
+    made = record("latency", option, timed, runs, watch, warmup=WarmUp(WARMUP, True), details=details)
+    return replace(made, machine=Fingerprint.from_json(about["machine"]))

@@ -31,10 +31,6 @@ PREPROCESSING: dict[str, str] = {
 }
 
 
-class ExportError(ValueError):
-    """The model cannot be exported as it is."""
-
-
 def export_onnx(
     model: nn.Module, path: str | Path, *, image_size_px: int = INPUT_SIZE_PX, fold_batch_norm: bool = True
 ) -> Path:
@@ -48,13 +44,13 @@ def export_onnx(
             default. False keeps them as nodes, so that it can be seen when ONNX Runtime's optimizer merges them.
 
     Raises:
-        ExportError: The model is in training mode.
+        ValueError: The model is in training mode.
     """
     import torch
     from onnxscript import optimizer
 
     if model.training:
-        raise ExportError("the model is in training mode: call model.eval() first, or dropout would be exported")
+        raise ValueError("the model is in training mode: call model.eval() first, or dropout would be exported")
     with warnings.catch_warnings(action="ignore"):  # torch's, about functions of its own
         program = torch.onnx.export(
             model,
@@ -104,9 +100,13 @@ def tidy(proto: onnx.ModelProto) -> None:
 
     The notes hold file names of this machine and stack traces: 190 kB for the course's model.
     """
-    if any(node.metadata_props for node in proto.graph.node):  # what is tidy already keeps its names
+    graph = proto.graph
+    if any(node.metadata_props for node in graph.node):  # what is tidy already keeps its names
         name_after_modules(proto)
-    strip_notes(proto)
+    proto.ClearField("doc_string")
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
 
 
 def name_after_modules(proto: onnx.ModelProto) -> None:
@@ -132,18 +132,6 @@ def name_after_modules(proto: onnx.ModelProto) -> None:
             names[:] = [renamed.get(name, name) for name in names]
     for value in proto.graph.value_info:
         value.name = renamed.get(value.name, value.name)
-
-
-def strip_notes(proto: onnx.ModelProto) -> None:
-    """Remove what no runtime reads: documentation strings and notes on nodes, which quote this machine's paths.
-
-    The model's own properties stay: they tell whoever gets the file how to feed it.
-    """
-    graph = proto.graph
-    proto.ClearField("doc_string")
-    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
-        part.ClearField("doc_string")
-        part.ClearField("metadata_props")
 
 
 def _note(node: onnx.NodeProto, key: str) -> str:

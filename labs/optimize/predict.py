@@ -1,4 +1,4 @@
-"""Logits and top-1 accuracy of an ONNX file: the yardstick that every optimization is held against."""
+"""Logits and classes that an ONNX file gives: the yardstick that every optimization is held against."""
 
 from __future__ import annotations
 
@@ -33,11 +33,6 @@ def logits_of(
 def answers(path: str | Path, images: np.ndarray) -> np.ndarray:
     """Return the class that a file gives to each image: integers (N,)."""
     return logits_of(path, images).argmax(axis=1)
-
-
-def top1(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of images whose largest logit is their label, 0 to 1."""
-    return float(np.mean(np.argmax(logits, axis=1) == labels))
 
 
 def signal_to_noise_db(reference: np.ndarray, approximation: np.ndarray) -> float:

@@ -47,7 +47,6 @@ def int8_model(folder: Path | None = None, *, on_progress: OnProgress = silent) 
 
     from labs.data.dataset import load_split
     from labs.machine.quantization_format import quantization_format
-    from labs.optimize.slim import slim_onnx
     from labs.optimize.static_quantization import ImageReader
 
     folder = folder or models_dir()
@@ -59,7 +58,6 @@ def int8_model(folder: Path | None = None, *, on_progress: OnProgress = silent) 
         quant_pre_process(fp32, prepared)
         images, _ = load_split(assets.dataset(), "training", limit=_CALIBRATION_IMAGES)
         quantize_static(prepared, made, ImageReader(images), **quantization_format().settings())
-        slim_onnx(made)
         made.replace(path)
         prepared.unlink()
     on_progress(1.0, f"{path.name} is there")

@@ -43,16 +43,11 @@ from labs.widgets import scoreboard
 from labs.records.ledger import ledger
 display(scoreboard(ledger()))""",
     "charts": """
-import numpy as np
-from labs.charts import access_map
-from labs.optimize.traced import traced
-from labs.records.customers import CUSTOMERS
-from labs.widgets import design_explorer
-design = {"design": "cloud", "pixels": 224, "wait_s": 1.0, "usd_per_day": 1.0, "accuracy": 0.8}
-display(design_explorer(CUSTOMERS, lambda one: [design]))
-(seen,) = traced(np.ones((4, 8)))
-seen[1] * 2
-access_map({"one row": (seen, seen.log)})""",
+import ipywidgets
+from labs.charts import latency_distribution
+from labs.widgets.controls import controls
+display(controls([ipywidgets.FloatSlider(description="Uplink"), ipywidgets.Dropdown(description="who", options=["a"])]))
+latency_distribution(ledger().measurements(kind="latency")[:2], 0.003)""",
     "lease": """
 from provisioning import lab, rehearsal
 from provisioning.widgets import faults, lease_countdown, planner, provisioning_progress
@@ -122,12 +117,12 @@ def test_the_keyboard_reaches_everything_on_the_front_page_at_two_hundred_percen
 
 
 def test_what_a_lesson_shows_is_for_everybody(course):
-    """Prediction boxes, cards, tables, charts, the explorer, planner, countdown and faults."""
+    """Prediction boxes, cards, tables, charts, knobs, planner, countdown and faults."""
     lab, page = course
     notebook, found = lab.open(page, "shown.ipynb"), []
     notebook.run_all(wait_s=300)
     page.wait_for_selector(".noUi-handle[aria-label]")
-    page.locator(".vega-embed [role=graphics-document]").nth(1).wait_for()
+    page.locator(".vega-embed [role=graphics-document]").first.wait_for()
     assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").all_inner_texts() == []
     for theme in ("Dark", "Light"):
         notebook.use_theme(theme)

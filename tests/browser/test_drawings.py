@@ -4,11 +4,11 @@ from __future__ import annotations
 
 CHART = """
 import numpy as np
-from labs.charts import access_map
-from labs.optimize.traced import traced
-(seen,) = traced(np.ones((4, 8)))
-seen[1] * 2
-access_map({"one row": (seen, seen.log)})
+from labs import assets, bench
+from labs.charts import latency_distribution
+target = lambda images: images.sum(axis=(1, 2, 3))
+bench.describe(target, backend="numpy", precision="fp32", model_path=assets.model())
+latency_distribution(bench.latency(target, np.ones((1, 3, 224, 224), np.float32), option="one row", limit_s=1))
 """
 
 

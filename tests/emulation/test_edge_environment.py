@@ -10,7 +10,7 @@ import pytest
 from labs import assets
 from labs.edge import emulation
 from labs.edge.emulation import PINS, Emulated, EmulationUnavailableError, PinsUnfitError, prepare, prove
-from labs.edge.files import make_part_1_files
+from labs.edge.files import part_1_files
 
 # A minute of one processor; on a busy machine, several.
 pytestmark = pytest.mark.timeout(1200)
@@ -38,7 +38,7 @@ def emulated() -> Emulated:
 def job(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """Three models made in part 1's way, and a few pictures."""
     folder = tmp_path_factory.mktemp("models")
-    make_part_1_files(folder, calibration_images=16)
+    part_1_files(folder, calibration_images=16)
     files = {"fp32": "food11", "dynamic": "int8-dynamic", "static": "int8-static-s8s8"}
     models = {option: str(folder / f"{name}.onnx") for option, name in files.items()}
     return {"dataset": str(assets.dataset("food11-mini")), "pictures": 3, "models": models}

@@ -7,6 +7,7 @@ Subjects of the observations are ``<part>.lease``, ``.machine``, ``.lease_at_rel
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from labs.checkpoints.question import MissingEvidenceError
 from labs.records import Records
@@ -74,36 +75,7 @@ def _seen(records: Records, subject: str, missing: str) -> dict:
     return seen
 
 
-def model_lease(records: Records) -> dict:
-    """Return part 1's lease."""
-    return lease(records, "model")
-
-
-def edge_lease(records: Records) -> dict:
-    """Return part 2's lease."""
-    return lease(records, "edge")
-
-
-def system_lease(records: Records) -> dict:
-    """Return part 3's lease."""
-    return lease(records, "system")
-
-
-def system_machine(records: Records) -> dict:
-    """Return part 3's machine."""
-    return machine(records, "system")
-
-
-def model_release(records: Records) -> dict:
-    """Return part 1's release."""
-    return release(records, "model")
-
-
-def edge_release(records: Records) -> dict:
-    """Return part 2's release."""
-    return release(records, "edge")
-
-
-def system_release(records: Records) -> dict:
-    """Return part 3's release."""
-    return release(records, "system")
+#: By part, as the questions name them.
+model_lease, edge_lease, system_lease = (partial(lease, part=part) for part in ("model", "edge", "system"))
+model_release, edge_release, system_release = (partial(release, part=part) for part in ("model", "edge", "system"))
+system_machine = partial(machine, part="system")

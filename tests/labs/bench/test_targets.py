@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from labs import bench
-from labs.machine import fingerprint
 from labs.machine.fingerprint import physical_core_count
 from labs.runtimes.opening import RuntimeUnavailableError, open_model
 

@@ -51,7 +51,7 @@ def test_a_lesson_without_its_file_stops_with_a_link(toy, shown):
     (line,) = caught.value._render_traceback_()
     assert "Make it makes made.onnx" in line
     assert "Make it makes a size record of made" in line
-    html = shown[0]._repr_html_()
+    html = shown[0].html
     assert html.count('<a href="../1_model/00_a_lesson.ipynb">Make it</a>') == 2
     assert "msl lease push" in html
 
@@ -64,7 +64,7 @@ def test_a_lesson_that_was_begun_says_where_to_go_on(toy, shown):
     check("toy.middle", lambda low, high: (low + high) / 2)
     kept = list(ledger())
     first_cell.begin("toy")
-    html = shown[-1]._repr_html_()
+    html = shown[-1].html
     assert 'href="00_a_lesson.ipynb#cell-id=toy-file"' in html
     assert "Run All Above Selected Cell" in html
     assert list(ledger()) == kept

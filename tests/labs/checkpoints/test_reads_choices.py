@@ -8,6 +8,7 @@ import pytest
 
 from labs.checkpoints.question import MissingEvidenceError
 from labs.checkpoints.reads import choices, devices, providers, scripts
+from labs.checkpoints.reads.networks import networks
 from tests.entries import Entries
 
 SCRIPT = """
@@ -95,3 +96,22 @@ def test_four_files_take_turns_with_the_bytes_that_were_sent(entries: Entries) -
     machine_id = entries.records.measurements()[0].machine_id
     found = devices.four_files(entries.observed("edge.race", {"machine_id": machine_id}).records)
     assert found == {"missing": "edge-int8-s8s8", "other_bytes": "edge-int8-dynamic", "pictures": 0}
+
+
+MEASURED = {
+    "mobilenetv2_100": {"ms": 4.0, "top-1 %": 72.9, "million weights": 3.5},
+    "small": {"ms": 3.0, "top-1 %": 73.8, "million weights": 3.8},
+    "large": {"ms": 3.5, "top-1 %": 75.8, "million weights": 5.5},
+    "resnet50": {"ms": 44.0, "top-1 %": 80.4, "million weights": 25.6},
+    "transformer": {"ms": 196.0, "top-1 %": 83.8, "million weights": 86.6},
+}
+
+
+def test_the_best_network_within_the_limits_of_each_place_is_known(entries: Entries) -> None:
+    """What breaks a limit is no rival: neither the slow transformer, nor the one that does not fit into 5 MB."""
+    entries.answered("architecture.choice", {"server": "transformer", "device": "mobilenetv2_100"})
+    with pytest.raises(MissingEvidenceError, match="Measure the networks"):
+        networks(entries.records)
+    found = networks(entries.observed("architecture.networks", MEASURED).records)
+    assert (found["server_times"], found["server_best"]) == (49.0, 80.4)
+    assert (found["device_times"], found["device_top1"], found["device_best"]) == (1.0, 72.9, 73.8)

@@ -18,7 +18,6 @@ from labs.display import format as fmt
         (fmt.megabytes(2_431_504), "2.43 MB"),
         (fmt.percent(0.8859), "88.6 %"),
         (fmt.rate(868.4), "868 frames/s"),
-        (fmt.times(2.256), "2.26 ×"),
     ],
 )
 def test_numbers_as_people_read_them(text, expected) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from xml.etree import ElementTree
 
-from labs.display.table import Cell, Group, facts, html_table, text_table
+from labs.display.table import Cell, Group, html_table, text_table
 
 ROWS = [Group("Here"), [Cell("a<b"), Cell("1.0", "0.9 – 1.1", "msl-best"), Cell("yes", words=True)]]
 
@@ -27,14 +26,3 @@ def test_text_table_is_aligned_and_holds_the_same_cells():
         "a<b   1.0 0.9 – 1.1  yes",
         "c                12  no",
     ]
-
-
-def test_reasons_are_whole_and_numbers_are_short() -> None:
-    """A table that cuts a sentence after fifty letters hides what one may disagree with."""
-    because = "The board's memory is shared with what else runs there, so a share of it is nobody's."
-    rows = [("an answer's share", 2e-06, 0.5, because)]
-    shown = facts("What is assumed", ("assumed", "from", "to", "because"), rows)
-    assert because in shown.text
-    assert html.escape(because) in shown.html
-    assert "2e-06" in shown.text
-    assert repr(shown) == "What is assumed"

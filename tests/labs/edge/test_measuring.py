@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from labs.edge.job import Candidate, Effort, Job, read_records
+from labs.edge.job import Candidate, Effort, Job
 from labs.edge.measuring import run_job
 from labs.machine import fingerprint
+from labs.records import Measurement
 from labs.workspace import WORKSPACE_VARIABLE, models_dir
 
 QUICK = Effort(1, 0.01, 1, 1, 2, 1, 1, 0.1, 0.1)
@@ -28,7 +29,8 @@ def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "job.json").write_text(json.dumps(job.to_json()))
         told = [] if said is None else said
         count = run_job(tmp_path / "job.json", tmp_path / "out" / "records.jsonl", lambda *what: told.append(what))
-        records = read_records((tmp_path / "out" / "records.jsonl").read_text(), job)
+        lines = (tmp_path / "out" / "records.jsonl").read_text().splitlines()
+        records = [Measurement.from_json(json.loads(line)) for line in lines]
         assert len(records) == count
         return records
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labs import assets, bench
-from labs.data.dataset import load_split
+from labs import bench
 from labs.edge.files import with_input_size
 from labs.edge.job import Candidate, Effort, Job
 from labs.edge.measuring import measure
@@ -30,13 +29,6 @@ def test_a_size_that_cannot_be_halved_five_times_is_refused(tiny_model: Path, tm
     with pytest.raises(ValueError, match="multiple of 32"):
         with_input_size(tiny_model, tmp_path / "odd.onnx", size_px)
     assert not (tmp_path / "odd.onnx").exists()
-
-
-def test_a_split_comes_in_the_size_that_is_asked_for() -> None:
-    """As many pictures as asked, of every class."""
-    images, labels = load_split(assets.dataset("food11-mini"), "evaluation", 11, size_px=160)
-    assert images.shape == (11, 3, 160, 160)
-    assert sorted(set(labels.tolist())) == list(range(11))
 
 
 def test_a_device_measures_a_small_input_in_every_way(tiny_model: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from labs.machine import Fingerprint, fingerprint
 from labs.machine.fingerprint import amd_gpus, emulator, usable_cpu_count
 from labs.records import Ledger
-from labs.records.ledger import EmulatedMachineError
+from labs.records.ledger import LedgerError
 
 
 def test_fingerprint_survives_json_and_is_not_personal() -> None:
@@ -84,7 +84,7 @@ def test_an_emulated_record_is_neither_kept_nor_read(make_measurement, tmp_path:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     real = make_measurement()
     forged = replace(real, machine=replace(real.machine, emulator="qemu-aarch64"))
-    with pytest.raises(EmulatedMachineError, match=r"onnx-all.*qemu-aarch64.*its times mean nothing"):
+    with pytest.raises(LedgerError, match=r"onnx-all.*qemu-aarch64.*its times mean nothing"):
         ledger.append(forged)
     assert not ledger.path.exists()
     ledger.path.write_text("".join(json.dumps(one.to_json()) + "\n" for one in (forged, real)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,14 @@ def logits(prepared, images) -> np.ndarray:
     from labs.optimize.predict import logits_of
 
     return logits_of(prepared, images)
+
+
+@pytest.fixture(scope="session")
+def operators():
+    """Counts the operators in a file."""
+    import onnx
+
+    return lambda path: Counter(node.op_type for node in onnx.load(path).graph.node)
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,13 @@ import pytest
 import torch
 
 from labs.data.labels import CLASS_NAMES
-from labs.optimize.export import OPSET, ExportError, export_onnx, tidy_file
-from labs.optimize.graph import LEVELS, read_graph
+from labs.optimize.export import OPSET, export_onnx, tidy_file
 from labs.optimize.predict import logits_of
 from labs.runtimes.opening import open_model
 
 
 @pytest.mark.parametrize("name", ["exported", "as_written"])
-@pytest.mark.parametrize("level", [LEVELS[0], LEVELS[-1]])
+@pytest.mark.parametrize("level", ["ORT_DISABLE_ALL", "ORT_ENABLE_ALL"])
 def test_both_exports_agree_with_torch(name, level, request, model, images) -> None:
     """Logits agree within rounding, with ONNX Runtime's optimizer on and off."""
     with torch.inference_mode():
@@ -25,21 +24,21 @@ def test_both_exports_agree_with_torch(name, level, request, model, images) -> N
     np.testing.assert_allclose(logits_of(request.getfixturevalue(name), images, level=level), expected, atol=1e-3)
 
 
-def test_batch_norm_is_folded_or_kept_as_asked(exported, as_written, model) -> None:
+def test_batch_norm_is_folded_or_kept_as_asked(exported, as_written, model, operators) -> None:
     """The optimized export has no BatchNorm; the other has one for each of torch's."""
     wanted = sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
-    assert "BatchNormalization" not in read_graph(exported).op_counts
-    assert read_graph(as_written).op_counts["BatchNormalization"] == wanted
+    assert "BatchNormalization" not in operators(exported)
+    assert operators(as_written)["BatchNormalization"] == wanted
 
 
-def test_the_clutter_of_an_unoptimized_export_is_gone(as_written) -> None:
+def test_the_clutter_of_an_unoptimized_export_is_gone(as_written, operators) -> None:
     """No Expand or Cast nodes are left around the BatchNorms, which ONNX Runtime could not have folded."""
-    assert not {"Expand", "Cast", "CastLike"} & set(read_graph(as_written).op_counts)
+    assert not {"Expand", "Cast", "CastLike"} & set(operators(as_written))
 
 
 def test_nodes_are_named_after_modules(exported) -> None:
     """A reader finds the module of a node, and names are unique."""
-    names = [node.name for node in read_graph(exported).nodes]
+    names = [node.name for node in onnx.load(exported).graph.node]
     assert "features.0.0/Conv" in names
     assert "classifier.1/Gemm" in names
     assert len(set(names)) == len(names)
@@ -61,12 +60,6 @@ def test_the_file_says_how_it_is_fed(exported) -> None:
     assert len(json.loads(told["mean"])) == len(json.loads(told["std"])) == 3
 
 
-def test_the_batch_axis_is_free(exported, images) -> None:
-    """One image and many give the same logits."""
-    together, alone = logits_of(exported, images[:5]), logits_of(exported, images[:5], batch_size=1)
-    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
-
-
 def test_what_is_tidy_stays_as_it_is(exported) -> None:
     """Whoever runs the cell twice does not rename the nodes."""
     before = exported.read_bytes()
@@ -75,6 +68,6 @@ def test_what_is_tidy_stays_as_it_is(exported) -> None:
 
 def test_a_model_in_training_mode_is_refused(tmp_path, make_model, image_size_px) -> None:
     """Dropout would be exported: the message says to call eval()."""
-    with pytest.raises(ExportError, match=r"model\.eval\(\)"):
+    with pytest.raises(ValueError, match=r"model\.eval\(\)"):
         export_onnx(make_model().train(), tmp_path / "model.onnx", image_size_px=image_size_px)
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labs.optimize.traced import CACHE_LINES, LINE_NUMBERS, Touch, Traced, instructions, sectors, traced, transactions
+from labs.optimize.traced import CACHE_LINES, LINE_NUMBERS, Touch, instructions, sectors, traced, transactions
 
 
 def test_rows_fetch_each_line_once_and_columns_one_for_each_number():
@@ -55,12 +55,6 @@ def test_numpys_own_product_is_refused(product):
     a, b = traced(np.ones((3, 3)), np.ones((3, 3)))
     with pytest.raises(TypeError, match="kernel"):
         product(a, b)
-
-
-def test_a_place_outside_is_an_error():
-    """Compiled code would read on."""
-    with pytest.raises(IndexError):
-        Traced(np.ones((2, 2)))[0, 2]
 
 
 def test_a_warp_is_32_threads_at_one_line_in_one_turn():

@@ -5,17 +5,13 @@ from __future__ import annotations
 import ipywidgets
 
 from labs.display.theme import SERIES
-from labs.records.customers import CUSTOMERS
-from labs.widgets import design_explorer
 from labs.widgets.controls import controls
 from labs.widgets.progress import Progress
 
 
 def test_live_widgets_sit_in_the_box():
     """One forgotten box would let a key cut a cell."""
-    design = {"design": "cloud", "pixels": 224, "wait_s": 1.0, "usd_per_day": 1.0, "accuracy": 0.8}
-    explorer = design_explorer(CUSTOMERS, lambda one: [design])
-    for live in (explorer.live, Progress("Count").live, controls([ipywidgets.Button()])):
+    for live in (Progress("Count").live, controls([ipywidgets.Button()])):
         assert "msl-controls" in live._dom_classes
         assert "data-lm-suppress-shortcuts" in live.children[-1].value
 

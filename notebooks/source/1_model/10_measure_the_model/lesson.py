@@ -42,7 +42,7 @@ from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop
 from labs.machine import for_lesson
 from labs.records.ledger import ledger
 from labs.records.targets import target
-from labs.widgets import compare, evaluate, image_grid
+from labs.widgets import compare, evaluate
 
 # %% [markdown]
 # ## Predict
@@ -184,7 +184,15 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["calls", "mean", "p50", "p
 one_each = [int(np.argmax(labels == label)) for label in range(len(CLASS_NAMES))]
 with torch.inference_mode():
     probabilities = net(torch.from_numpy(images[one_each])).softmax(dim=1).numpy()
-display(image_grid([paths[place] for place in one_each], labels[one_each], probabilities, title="The model's answers"))
+figure, axes = plt.subplots(2, 6, figsize=(12, 4.2), layout="constrained")
+for axis in axes.flat:
+    axis.axis("off")
+for axis, place, shares in zip(axes.flat, one_each, probabilities):
+    answer = int(shares.argmax())
+    said = "✓ right" if answer == labels[place] else f"✗ {CLASS_NAMES[answer]}"
+    axis.imshow(crop(Image.open(paths[place])))
+    axis.set_title(f"{CLASS_NAMES[labels[place]]}\n{said}, {shares.max():.0%} sure", fontsize=8)
+    print(axis.get_title().replace("\n", ": "))
 evaluate({"torch-eager": net}, images, labels)
 
 # %% [markdown]

@@ -22,9 +22,11 @@
 
 # %%
 import math
+from dataclasses import replace
 from functools import partial
 
 import altair as alt
+import ipywidgets
 import numpy as np
 import pandas as pd
 import torch
@@ -47,7 +49,8 @@ from labs.records.customers import (
     customer,
 )
 from labs.records.ledger import ledger
-from labs.widgets import design_explorer, run_with_progress
+from labs.widgets import run_with_progress
+from labs.widgets.controls import controls
 from labs.workspace import workspace_dir
 
 _ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
@@ -206,15 +209,32 @@ def designs(one):
 
 every_design = pd.DataFrame([design for one in CUSTOMERS for design in designs(one)])
 every_design.to_csv(workspace_dir() / "designs.csv", index=False)
-every_design[every_design["customer"] == "publisher"].round(3)
 
 # %% [markdown]
 # A design is on the *frontier* when no other one is at least as good in all three goals and better in one. Move the
-# frontier: give the canteens a better uplink, the guide ten times the photos, the publisher a tighter limit on
-# accuracy. Which designs come and go?
+# frontier, in times a customer's own figures: give the canteens a better uplink, the guide ten times the photos, the
+# publisher a tighter limit on accuracy. Which designs come and go?
+
 
 # %%
-design_explorer(CUSTOMERS, designs)
+def explore(who, uplink, photos, may_lose):
+    one = customer(who)
+    hourly = tuple(round(photos * count) for count in one.photos_per_h)
+    one = replace(one, upload_mbit_s=uplink * one.upload_mbit_s, photos_per_h=hourly)
+    table = pd.DataFrame(designs(one)).drop(columns="customer")
+    goals = table[["wait_s", "usd_per_day"]].assign(wrong=1 - table["accuracy"]).to_numpy()
+    table["frontier"] = [not any((goals <= own).all(axis=1) & (goals < own).any(axis=1)) for own in goals]
+    table["too late"] = table["wait_s"] > one.may_wait_s
+    table["too inaccurate"] = rates[224]["accuracy"] - table["accuracy"] > may_lose * one.may_lose + 1e-9
+    points = alt.Chart(table, width=500, height=240).mark_point(size=90, filled=True)
+    log, pale = alt.Scale(type="log"), alt.Scale(domain=[True, False], range=[1, 0.3])
+    ends = alt.X("wait_s", scale=log), alt.Y("usd_per_day", scale=log), alt.Opacity("frontier", scale=pale)
+    display(points.encode(*ends, color="design", shape="design", tooltip=list(table.columns)), table.round(3))
+
+
+times = {f"{one:g} ×": one for one in (1, 0.1, 0.3, 3, 10, 100)}
+knobs = {"who": [one.name for one in CUSTOMERS], "uplink": times, "photos": times, "may_lose": times}
+controls([ipywidgets.interactive(explore, **knobs)])
 
 # %% [markdown]
 # ## Decide

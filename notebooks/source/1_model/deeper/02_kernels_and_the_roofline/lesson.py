@@ -29,6 +29,7 @@ from timeit import repeat
 
 os.environ["NUMBA_ENABLE_CUDASIM"] = "1"  # numba's simulator of a GPU; it must be asked for before numba is imported
 
+import matplotlib.pyplot as plt
 import numpy as np
 import onnxruntime as ort
 import pandas as pd
@@ -36,7 +37,6 @@ from numba import cuda, float32, njit
 from threadpoolctl import threadpool_limits
 
 from labs import bench
-from labs.charts import access_map, roofline
 from labs.checkpoints import check, predict, predicted
 from labs.optimize.traced import instructions, traced
 from labs.optimize.traced import transactions as all_transactions
@@ -92,21 +92,18 @@ pd.DataFrame(fetched).T.assign(all=lambda table: table.sum(axis=1))
 
 # %%
 guesses = predicted("kernels.order")
-SIZE = 384
-a, b, c = (random.random((SIZE, SIZE), dtype=np.float32) for _ in range(3))
+a, b, c = (random.random((384, 384), dtype=np.float32) for _ in range(3))
 by_columns, by_rows = njit(fastmath=True)(columns), njit(fastmath=True)(rows)
 targets = {
     "matmul-columns": lambda: by_columns(a, b, c),
     "matmul-rows": lambda: by_rows(a, b, c),
     "matmul-blas": lambda: np.matmul(a, b, out=c),
 }
-source_path = programs_dir() / "kernels.py"
-source_path.write_text("\n\n".join(map(inspect.getsource, (columns, rows))))
 for target in targets.values():
-    bench.describe(target, backend="numba and numpy", precision="fp32", model_path=source_path)
+    bench.describe(target, backend="numba and numpy", precision="fp32", model_path=models_dir() / "food11.onnx")
 with threadpool_limits(1, "blas"):
     table = compare(targets, None, baseline="matmul-columns", rounds=10)
-table["GFLOP/s"] = 2 * SIZE**3 / table["median ms"] / 1e6
+table["GFLOP/s"] = 2 * len(a) ** 3 / table["median ms"] / 1e6
 table["you predicted"] = pd.Series({"matmul-rows": guesses["rows"], "matmul-blas": guesses["blas"]})
 table.style.format(precision=1, na_rep="")
 
@@ -133,7 +130,7 @@ check("kernels.transactions", transactions)
 # %% [markdown]
 # Here is the product in CUDA: each thread computes one number of `c`, so two loops have become threads. We start it
 # with blocks of 1 × 32 threads, which stand below each other, and of 32 × 1, side by side. numba's simulator has a
-# Python thread for each thread of the GPU. That is slow, and shows what a warp touches of `c` at once.
+# Python thread for each thread of the GPU. That is slow, and shows what a warp touches of `c` at once (black).
 
 
 # %%
@@ -146,15 +143,17 @@ def multiply(a, b, c):
 def watch(name, kernel, blocks, threads):
     a, b, c = traced(random.random((32, 8)), random.random((8, 32)), np.zeros((32, 32)))
     cuda.jit(kernel)[blocks, threads](a, b, c)
-    assert np.allclose(c.values, a.values @ b.values, atol=1e-4)
     warp = next(iter(instructions(c.log).values()))  # what its first instruction touches of c
     first = transactions([4 * one.place for one in warp])
     counts[name] = first, a.reads() + b.reads(), all_transactions(a.log) + all_transactions(b.log)
-    return access_map({"c": (c, warp)}, title=f"{name}: {first} transactions")
+    return np.isin(np.arange(c.size), [one.place for one in warp]).reshape(c.shape)
 
 
 counts = {}
-display(watch("below", multiply, (32, 1), (1, 32)), watch("side by side", multiply, (1, 32), (32, 1)))
+figure, axes = plt.subplots(1, 2, figsize=(7, 3), layout="constrained")
+for axis, name, sizes in zip(axes, ("below", "side by side"), (((32, 1), (1, 32)), ((1, 32), (32, 1)))):
+    axis.imshow(watch(name, multiply, *sizes), cmap="Greys")
+    axis.set_title(f"{name}: {counts[name][0]} transactions")
 
 # %% [markdown]
 # Below each other, a warp stands in 32 rows. Side by side, eight threads share a sector: accesses are *coalesced*.
@@ -202,8 +201,7 @@ pd.DataFrame(counts, index=["transactions of one instruction", "all reads of a a
 # %% [markdown]
 # ## The roofline
 #
-# How fast could a layer be at best? It must do its operations, and move input, weights and output once at least. The
-# machine can do both at the same time.
+# A layer must do its operations, and move input, weights and output once. The machine does both at the same time.
 
 
 # %% question="kernels.bound"
@@ -245,20 +243,24 @@ def profile_layers(level):
     written.unlink()
     tensors = {one["name"]: one["args"]["input_type_shape"][:2] + one["args"]["output_type_shape"] for one in nodes}
     shapes = [[tensor["float"] for tensor in three] for three in tensors.values()]
-    return shapes, pd.DataFrame(nodes).groupby("name", sort=False)["dur"].median() / 1e6
+    return shapes, pd.DataFrame(nodes).groupby("name", sort=False)["dur"].median().clip(0.1).to_numpy() / 1e6
 
 
 layers = {"NCHW": profile_layers("ORT_ENABLE_EXTENDED"), "NCHWc": profile_layers("ORT_ENABLE_ALL")}
 shapes = layers["NCHW"][0]  # in blocks, channels are padded; the model's own shapes count
 at_best_s = sum(least_seconds(*shape, peak_flops, bandwidth) for shape in shapes)
-points = []
+operations, moved = np.array([(least_seconds(*one, 1, np.inf), least_seconds(*one, np.inf, 1)) for one in shapes]).T
+depthwise = np.array([w[1] == 1 for _, w, _ in shapes])
+figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
 for layout, (_, took_s) in layers.items():
     print(f"{layout}: {took_s.sum() * 1e3:.2f} ms, at best {at_best_s * 1e3:.2f} ms")
-    for (x, w, y), took in zip(shapes, took_s, strict=True):
-        point = {"operations": least_seconds(x, w, y, 1, np.inf), "bytes": least_seconds(x, w, y, np.inf, 1)}
-        point |= {"name": f"conv {w}", "group": f"{layout}, {'depthwise' if w[1] == 1 else 'dense'}"}
-        points.append(point | {"seconds": max(took, 1e-7)})
-roofline(points, peak_flops, bandwidth)
+    for kind, mark, these in (("depthwise", "v", depthwise), ("dense", "o", ~depthwise)):
+        reached = (operations / took_s)[these] / 1e9
+        axis.loglog((operations / moved)[these], reached, mark, alpha=0.6, label=f"{layout}, {kind}")
+at = np.geomspace(*axis.get_xlim())
+axis.plot(at, np.minimum(peak_flops, at * bandwidth) / 1e9, color="black")
+axis.set(xlabel="operations per byte", ylabel="GFLOP/s")
+axis.legend()
 
 # %% [markdown]
 # Depthwise layers have few operations for each byte and lie to the left, where memory is the limit. 1 × 1 layers lie to

@@ -32,7 +32,6 @@ from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.predict import answers
-from labs.optimize.slim import slim_onnx
 from labs.optimize.static_quantization import ImageReader, keep_float, layer_sensitivity, layers_of
 from labs.records.ledger import ledger
 from labs.widgets import compare, evaluate, run_with_progress
@@ -156,8 +155,6 @@ for name, budget in {"int8-budget-05": 0.05, "int8-budget-01": 0.01}.items():
 check("budget.files", paths)
 
 # %%
-for path in paths.values():
-    slim_onnx(path)  # the same file without names and notes that nobody reads
 rows = [{"in float32": ", ".join(one["kept"]) or "no layer", "loss": one["loss"]} for one in tried]
 pd.DataFrame(rows).style.format(precision=3)
 

@@ -1,0 +1,252 @@
+"""Latencies of options as a chart: where the samples lie, their percentiles, and the target.
+
+JupyterLab 4 brings Vega-Lite 5.6 along and draws ``application/vnd.vegalite.v5+json`` without the internet; that is why
+Altair stays below 6, whose charts are Vega-Lite 6. Everything that is not data is drawn in ``currentColor``, so that
+one chart fits a light and a dark theme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+import altair as alt
+import numpy as np
+from IPython.display import display
+
+from labs import stats
+from labs.display.format import milliseconds, percent
+from labs.display.shown import Shown
+from labs.display.table import Cell, Row, html_table, text_table
+from labs.display.theme import SERIES, STYLE
+from labs.records import Measurement
+
+#: What JupyterLab 4 draws, and the version behind it.
+VEGA_LITE = "application/vnd.vegalite.v5+json"
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.6.1.json"
+
+#: Sent beside the chart: SVG, whose letters stay sharp and grow with the browser's zoom; and saving it as an image as
+#: the menu's only entry, since the others lead to a page in the internet.
+METADATA = {
+    VEGA_LITE: {
+        "embed_options": {
+            "renderer": "svg",
+            "actions": {"export": True, "source": False, "compiled": False, "editor": False},
+        }
+    }
+}
+
+#: Width of the plotting area in pixels, at which it stands in a notebook of 1280 pixels without scrolling.
+_WIDTH_PX = 700
+_INK = "currentColor"
+_BINS, _DOTS = 72, 400
+_QUANTILES = (50, 95, 99)
+
+
+def latency_distribution(
+    records: Measurement | Sequence[Measurement],
+    target_s: float | None = None,
+    *,
+    title: str = "Where the latencies lie",
+) -> Chart:
+    """Return all samples as dots and as a histogram, one row a record, with p50, p95 and p99 and the target.
+
+    Args:
+        records: Latency records; others among them are passed over.
+        target_s: The latency to stay under, in seconds.
+        title: Heading.
+
+    Raises:
+        ValueError: No latency record among them; a measurement that was cancelled early has none.
+    """
+    records = [one for one in ([records] if isinstance(records, Measurement) else records) if one.kind == "latency"]
+    if not records:
+        raise ValueError("no latency record to draw: measure the option first, or let the measurement run to its end")
+    # All but the slowest half percent: an outlier is counted at the edge and does not squeeze the rest.
+    low = min(min(one.samples) for one in records)
+    high = max(one.percentile(99.5) for one in records)
+    ends = [low, high] if target_s is None else [min(low, target_s), max(high, target_s)]
+    scale = _axis_scale(*(end * 1e3 for end in ends))
+    rows = [
+        _distribution(one, SERIES[place % len(SERIES)], scale, target_s, first=not place, last=one is records[-1])
+        for place, one in enumerate(records)
+    ]
+    header, table = _table(records, target_s)
+    return Chart(
+        alt.vconcat(*rows, spacing=14),
+        title,
+        subtitle=[
+            "Each dot is one request, the bars count them. Lines: p50 (half of all requests are left of it),",
+            "p95 dashed, p99 dotted.",
+        ],
+        sentence=_sentence(records, target_s),
+        header=header,
+        rows=table,
+        footer="Measured on " + "; ".join(dict.fromkeys(one.machine.label for one in records)),
+    )
+
+
+class Chart(Shown):
+    """A chart with its table: ``chart`` is the Altair chart, to be changed or saved like any other."""
+
+    def __init__(
+        self,
+        chart: alt.TopLevelMixin,
+        title: str,
+        *,
+        subtitle: list[str],
+        sentence: str,
+        header: Sequence[str],
+        rows: Sequence[Row],
+        footer: str,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            chart: The drawing, without title and settings.
+            title: What it shows.
+            subtitle: How to read it, in lines.
+            sentence: What there is to see, in words: the chart's description for screen readers.
+            header: Names of the table's columns.
+            rows: The same numbers as a table.
+            footer: Where the numbers come from.
+        """
+        heading = alt.TitleParams(title, anchor="start", frame="group", fontSize=15, offset=12)
+        heading.subtitle, heading.subtitleFontSize = subtitle, 12
+        self.chart = chart.properties(title=heading, description=f"{title}. {sentence}").configure(**_config())
+        table = html_table(header, rows, caption=title)
+        html = (
+            f'{STYLE}<section class="msl" aria-label="{escape(title)}"><details><summary>The same as a table</summary>'
+            f'{table}</details><p class="msl-foot">{escape(footer)}</p></section>'
+        )
+        # A notebook stores the title as text/plain, so that no measured number is in it.
+        super().__init__(html, "\n".join([title, sentence, text_table(header, rows), footer]), plain=title)
+
+    @property
+    def spec(self) -> dict:
+        """The chart as Vega-Lite."""
+        return self.chart.to_dict() | {"$schema": _SCHEMA}
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+        """Return the drawing alone: beside HTML, JupyterLab would choose the HTML."""
+        return {VEGA_LITE: self.spec, "text/plain": repr(self)}, METADATA
+
+    def _ipython_display_(self) -> None:
+        """Show the drawing, and its table below it."""
+        bundle, metadata = self._repr_mimebundle_()
+        display(bundle, metadata=metadata, raw=True)
+        display({"text/html": self.html, "text/plain": ""}, raw=True)
+
+
+def _distribution(
+    record: Measurement, colour: str, scale: alt.Scale, target_s: float | None, *, first: bool, last: bool
+) -> alt.LayerChart:
+    """Return one record's row: bars above the line, dots below it, and the percentiles across both."""
+    low, high = scale.domain
+    spaced = np.linspace if scale.type is alt.Undefined else np.geomspace
+    edges, samples_ms = spaced(low, high, _BINS + 1), np.asarray(record.samples) * 1e3
+    counts, _ = np.histogram(samples_ms, edges)
+    top = max(int(counts.max()), 1)
+    bars = [
+        {"from": left, "to": right, "count": int(count), "base": 0, "requests": f"{count:,}",
+         "between": f"{left:.3g} and {right:.3g} ms"}
+        for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True) if count
+    ]  # fmt: skip
+    # Shaken vertically, so that equal samples do not hide each other; a browser redraws some hundreds easily.
+    shake = np.random.default_rng(0).uniform(-0.42, -0.1, len(samples_ms)) * top
+    step = max(1, len(samples_ms) // _DOTS)
+    dots = [
+        {"ms": float(ms), "place": float(place), "latency": milliseconds(ms / 1e3)}
+        for ms, place in list(zip(samples_ms, shake, strict=True))[::step]
+        if ms <= high
+    ]
+    # Names of close percentiles would overlap: the numbers stand in the heading, the lines differ in dashes.
+    lines = [
+        {"ms": record.percentile(q) * 1e3, "percentile": f"p{q}", "latency": milliseconds(record.percentile(q))}
+        for q in _QUANTILES
+    ]
+    axis = alt.Axis(title="latency in ms") if last else alt.Axis(labels=False, ticks=False, title=None)
+    x = alt.X("ms:Q", scale=scale, axis=axis)
+    y = {"scale": alt.Scale(domain=[-0.45 * top, 1.3 * top]), "axis": None}
+    drawn = alt.Chart(_data(bars)).mark_rect(color=colour, opacity=0.45).encode(
+        x=alt.X("from:Q", scale=scale, axis=axis), x2="to:Q", y=alt.Y("count:Q", **y), y2="base:Q",
+        tooltip=_tips("requests", "between"),
+    )  # fmt: skip
+    drawn += alt.Chart(_data(dots)).mark_circle(color=colour, opacity=0.5, size=11, aria=False).encode(
+        x=x, y=alt.Y("place:Q", **y), tooltip=_tips("latency")
+    )  # fmt: skip
+    dash = alt.StrokeDash("percentile:N", sort=None, legend=None, scale=alt.Scale(range=[[1, 0], [6, 3], [2, 2]]))
+    drawn += alt.Chart(_data(lines)).mark_rule(color=_INK, strokeWidth=1.6).encode(
+        x=x, strokeDash=dash, tooltip=_tips("percentile", "latency")
+    )  # fmt: skip
+    if target_s is not None:
+        at = alt.Chart(_data([{"at": target_s * 1e3, "words": f"target: under {milliseconds(target_s)}"}]))
+        drawn += at.mark_rule(color=SERIES[1], strokeDash=[5, 4], strokeWidth=1.5).encode(x="at:Q")
+        if first:
+            label = at.mark_text(color=SERIES[1], fontWeight="bold", align="left")
+            drawn += label.encode(text="words:N", x="at:Q", y=alt.value(-8))
+    said = " · ".join(f"{line['percentile']} {line['latency']}" for line in lines)
+    if (beyond := samples_ms[samples_ms > high]).size:
+        said += f" · {beyond.size} slower than the axis, up to {milliseconds(beyond.max() / 1e3)}"
+    offset = 18 if target_s is not None and first else 4
+    heading = alt.TitleParams(
+        record.option, subtitle=said, anchor="start", fontSize=13, subtitleFontSize=12, offset=offset
+    )
+    return drawn.properties(width=_WIDTH_PX, height=96, title=heading)
+
+
+def _table(records: Sequence[Measurement], target_s: float | None) -> tuple[list[str], list[list[Cell]]]:
+    header = ["option", "p50", "p95", "p99", "slowest", "samples"]
+    header += [f"under {milliseconds(target_s)}"] if target_s is not None else []
+    rows = []
+    for record in records:
+        row = [Cell(record.option)]
+        for q in _QUANTILES:
+            found = stats.steady_interval(record.samples, q=q)
+            ends = f"[{milliseconds(found.low)}, {milliseconds(found.high)}]" if found.confidence else "run too short"
+            row.append(Cell(milliseconds(found.value), ends))
+        row += [Cell(milliseconds(max(record.samples))), Cell(f"{len(record.samples):,}")]
+        if target_s is not None:
+            row.append(Cell(percent(sum(sample < target_s for sample in record.samples) / len(record.samples))))
+        rows.append(row)
+    return header, rows
+
+
+def _sentence(records: Sequence[Measurement], target_s: float | None) -> str:
+    parts = [
+        f"{record.option}: median {milliseconds(record.percentile(50))}, 95th percentile "
+        f"{milliseconds(record.percentile(95))}, 99th percentile {milliseconds(record.percentile(99))}"
+        for record in records
+    ]
+    return "; ".join(parts) + (f". Target: under {milliseconds(target_s)}." if target_s is not None else ".")
+
+
+def _data(rows: Iterable[Mapping]) -> alt.InlineData:
+    return alt.InlineData(values=list(rows))
+
+
+def _tips(*fields: str) -> list[alt.Tooltip]:
+    """Return tooltips of fields that hold written values ('2.69 ms'); the field's name is what is read."""
+    return [alt.Tooltip(f"{field}:N", title=field) for field in fields]
+
+
+def _axis_scale(low: float, high: float) -> alt.Scale:
+    """Return a scale with some room at both ends, logarithmic where they lie far apart."""
+    if high > 6 * low > 0:
+        return alt.Scale(type="log", domain=[low / 1.15, high * 1.15], nice=False)
+    room = 0.06 * (high - low or high or 1.0)
+    return alt.Scale(domain=[low - room, high + room], nice=False, zero=False)
+
+
+def _config() -> dict:
+    font = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
+    guide = {"labelColor": _INK, "titleColor": _INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500}
+    axis = {"domainColor": _INK, "domainOpacity": 0.5, "tickColor": _INK, "tickOpacity": 0.5, "gridColor": _INK}
+    return {
+        "background": "transparent",
+        "font": font,
+        "axis": {**guide, **axis, "gridOpacity": 0.14, "labelFlush": False},
+        "title": {"color": _INK, "subtitleColor": _INK, "subtitlePadding": 4},
+        "view": {"stroke": None},
+        "text": {"fontSize": 12},
+    }
