@@ -14,11 +14,9 @@ GROUPS, RULES = "network/v2.0/security-groups", "network/v2.0/security-group-rul
 class TestIdentity:
     """Keystone: who gets a token, and what it opens."""
 
-    def test_a_wrong_password_and_somebody_elses_project_are_401(self, student) -> None:
+    def test_somebody_elses_project_is_401(self, student) -> None:
         mary = student()
-        assert mary.sign_in(password="guessed").status_code == 401
         assert mary.sign_in(project=caller_named("john").project).status_code == 401
-        assert mary.sign_in(project="CHI-251409").status_code == 401
         assert mary.sign_in().status_code == 201
 
     def test_the_catalogue_lists_the_sites_own_services_only(self, student) -> None:
@@ -94,20 +92,10 @@ class TestReservation:
         assert mary.send("GET", "network/v2.0/ports").json()["ports"] == []
 
     @pytest.mark.parametrize(
-        ("wish", "status"),
-        [
-            ({"what": "compute_liqid", "start": "past"}, 400),
-            ({"what": "compute_liqid", "hours": -1}, 400),
-            ({"what": "compute_liqid", "hours": 24 * 7 + 1}, 400),
-            ({"what": "compute_liqid", "start": "tomorrow"}, 400),
-            ({"what": "compute_liqid", "count": 0}, 400),
-            ({"what": "raspberrypi5"}, 500),
-            ({"what": "compute_liqid", "count": 11}, 500),
-        ],
+        ("wish", "status"), [({"what": "compute_liqid", "hours": 24 * 7 + 1}, 400), ({"what": "raspberrypi5"}, 500)]
     )
-    def test_what_blazar_refuses_is_refused_with_its_status(self, student, world, wish, status) -> None:
-        if wish.get("start") == "past":
-            wish = wish | {"start": stamp(world.now() - 120, "%Y-%m-%d %H:%M")}
+    def test_more_than_a_week_and_what_another_site_has_are_refused(self, student, wish, status) -> None:
+        """What Blazar itself refuses is among its recorded answers (``contract/test_fidelity.py``)."""
         mary = student()
         answer = mary.reserve(**wish)
         assert answer.status_code == status
@@ -158,25 +146,20 @@ class TestServers:
     """Nova and Neutron: servers and addresses, never more lenient than the real ones."""
 
     def test_a_server_without_a_host_goes_to_error_and_has_no_port(self, student, hand) -> None:
-        """No reservation, somebody else's, or one of a lease that waits."""
+        """No reservation, somebody else's, one of a lease that waits, or one whose node runs a server already."""
         mary, john = student(), student("john")
         _, marys = mary.leased(hand)
+        _, full = john.leased(hand)
+        runs = john.start_server(full)["id"]
         waiting = john.reserve("compute_liqid").json()["lease"]["reservations"][0]["id"]
-        made = [john.start_server(reservation)["id"] for reservation in (None, marys, waiting)]
+        made = [john.start_server(reservation)["id"] for reservation in (None, marys, waiting, full)]
         assert john.server(made[0])["status"] == "BUILD"
         hand.wait(SERVER_BOOT_S)
+        assert john.server(runs)["status"] == "ACTIVE"
         for server in map(john.server, made):
             assert (server["status"], server["addresses"]) == ("ERROR", {})
             assert "No valid host" in server["fault"]["message"]
             assert john.send("GET", "network/v2.0/ports", device_id=server["id"]).json()["ports"] == []
-
-    def test_one_reserved_node_runs_one_server(self, student, hand) -> None:
-        mary = student()
-        _, reservation = mary.leased(hand)
-        first, second = (mary.start_server(reservation) for _ in range(2))
-        hand.wait(SERVER_BOOT_S)
-        assert [mary.server(s["id"])["status"] for s in (first, second)] == ["ACTIVE", "ERROR"]
-        assert mary.server(first["id"])["flavor"]["original_name"] == "baremetal"
 
     def test_what_nova_refuses_at_once(self, student) -> None:
         mary = student()
