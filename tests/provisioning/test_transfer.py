@@ -23,7 +23,8 @@ NAME = "serve-model-ada"
 
 @pytest.fixture(autouse=True)
 def _records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep records in the test's own folder."""
+    """Keep records in the test's own folder, and look for what was deleted at once."""
+    monkeypatch.setattr(lab, "poll_s", lambda: 0.01)
     monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
 
 

@@ -5,7 +5,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provisioning.rehearsal import catalogue as catalogues
@@ -77,6 +77,7 @@ def test_an_expression_chooses_as_blazar_does(expression, verdict) -> None:
     assert matches(expression, node.properties()) is verdict
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.recursive(st.text() | st.integers(), st.lists))
 def test_an_expression_is_answered_or_refused(expression) -> None:
     """Whatever a client sends: never another exception."""

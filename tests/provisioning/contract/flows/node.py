@@ -9,9 +9,7 @@ from chi import context, hardware, lease, network, server
 
 found = {}
 found["sites"] = list(context.list_sites())
-# As older notebooks begin, whose two menus of ipywidgets need no kernel.
-context.choose_project()
-context.choose_site(default="CHI@TACC")
+context.use_site("CHI@TACC")
 found["projects"] = context.list_projects()
 context.use_project(found["projects"][0])
 found["credentials"] = context.check_credentials()
@@ -45,8 +43,6 @@ other = server.Server("node", reservation_id=reservation, image_name="CC-Ubuntu2
 found["same_server"] = other.submit(idempotent=True, show=None).id == node.id
 address = node.associate_floating_ip()
 node.refresh()
-node.show(type="widget")
-wanted.show()
 found["address"] = address
 found["addresses"] = node.get_all_floating_ips()
 node.check_connectivity(show="text")
