@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from provisioning.planning.chooser import Chooser
-from provisioning.sites.spec import PARTS, load_spec
+from provisioning.sites.spec import load_spec
 from provisioning.testbed import Booking, Resource
 from provisioning.testbed.errors import NoCapacityError, ServiceBusyError
 
@@ -141,14 +140,6 @@ def test_a_second_click_makes_no_second_lease_anywhere(read, sites):
     again.choose(GIGAIO)
     assert again.reserve() == first
     assert sum(len(bed.lease_list) for bed in sites.beds.values()) == 1
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_what_to_read_and_rehearse_before_is_there(part):
-    """A planner that names a page which does not exist loses the student on the first click."""
-    spec = load_spec(part)
-    for page in (spec.read_first, spec.rehearse_first):
-        assert (Path(__file__).parents[2] / page).is_file(), page
 
 
 @pytest.mark.parametrize(

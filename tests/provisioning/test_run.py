@@ -203,19 +203,6 @@ def test_a_failed_go_is_resumed_where_it_stopped_also_by_a_new_kernel(run, memor
     assert states(make_run(only=UP)) == ["waiting"] * 4  # a record of another machine says nothing about this one
 
 
-def test_cancel_stops_a_wait_and_the_next_go_resumes(run, memory):
-    """What waits stops at its next look; what is done stays."""
-    memory.fate = ["BUILD"]
-    memory.before = lambda request: run.cancel() if request == "machines" and memory.machine_list else None
-    with pytest.raises(errors.CancelledError):
-        run.go()
-    assert (run.state, states(run)[0]) == ("stopped", "done")
-    memory.before = lambda request: None
-    memory._fates = {machine.id: ["ACTIVE"] for machine in memory.machine_list}
-    run.go()
-    assert run.state == "done"
-
-
 def test_two_goes_at_once_make_one_of_everything(run, memory):
     """A click and a cell: the second waits, and finds everything done."""
     goes = [threading.Thread(target=run.go) for _ in range(2)]
@@ -245,23 +232,6 @@ def test_a_running_step_grows_older_without_events_and_says_each_thing_once(run,
         row.take(Event("server", "line", text, elapsed_s=100))
     assert list(row.tail) == ["removing server 7", "server is BUILD"]
     assert run.left_s == row.expected_s - 100
-
-
-def test_links_come_with_their_step_and_in_the_order_of_use(make_run):
-    """The command that brings the ports first, since the address works through it only."""
-    assert make_run().links == ()
-    record = make_run().record
-    record.describe(part="model", site="CHI@TACC", type="compute_liqid")
-    links = {
-        "ssh": "ssh cc@192.0.2.7",
-        "jupyter": "http://127.0.0.1:8888/lab?token=t",
-        "forward": "msl lease forward 1",
-    }
-    record.update("links", state="done", remember=links)
-    run = make_run()
-    assert [link.name for link in run.links] == ["forward", "jupyter", "ssh"]
-    assert [link.is_address for link in run.links] == [False, True, False]
-    assert "ssh cc@192.0.2.7" in run.text()
 
 
 # The record

@@ -164,16 +164,6 @@ def test_a_machine_names_no_place_outside_its_folders(home, shell):
     assert readme.read_bytes() == b"mine"
 
 
-def test_a_damaged_line_there_is_one_line(home, there, shell):
-    """What can be read comes home."""
-    entry = there.ledger.append(Answer("m.a.found", 3, WHEN))
-    with there.ledger.path.open("a") as file:
-        file.write('{"type": "answer", "que\n\x00\n')
-    moved, _ = pull(shell, home, {}, quiet)
-    assert moved.entries == 1
-    assert ids(home) == [entry.record_id]
-
-
 def test_release_refuses_while_something_is_only_there(memory, workspace):
     """The machine is still there afterwards; pulled or given up by name, it goes."""
     memory.give_lease(NAME)
