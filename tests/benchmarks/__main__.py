@@ -14,7 +14,7 @@ import typer
 from labs.display.format import duration
 from labs.load import servers
 from labs.machine import fingerprint
-from tests.benchmarks import classroom, grading, harness, part1, ray, serving, triton
+from tests.benchmarks import grading, harness, part1, ray, serving, triton
 from tests.benchmarks.part1_models import fp32_model
 from tests.labs import coverage
 
@@ -53,9 +53,6 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
         yield from triton.tables(report)
     if only in ("", "ray"):
         yield "A replica of two is killed under load", ray.table(report)
-    if only == "class":
-        report(0.0, "a class of 200 at a rehearsed testbed")
-        yield f"A class of {classroom.STUDENTS}", classroom.table()
     # Some ten minutes, and of no interest to a student: only on request.
     if only == "grading":
         yield "Classes, graded on this machine", grading.classes(report)
@@ -70,7 +67,7 @@ def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
     only: str = typer.Option(
         "",
-        help="one table alone: harness, part1, ray, serving, servers, triton; class, grading, coverage.",
+        help="one table alone: harness, part1, ray, serving, servers, triton; grading, coverage.",
     ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")

@@ -159,22 +159,18 @@ def test_leaving_the_loop_stops_what_runs(run_steps):
     assert run.state == "done"
 
 
-@pytest.mark.parametrize("how", ["a wait", "an error"])
-def test_a_lease_that_ends_meanwhile_is_the_reason(memory, run_steps, clock, how):
-    """Everything fails in its own way then, and a long wait looks from time to time: the message names the cause."""
+def test_a_lease_that_ends_meanwhile_is_the_reason(memory, run_steps):
+    """Everything fails in its own way then, and the message names the cause; a wait is ``lab/test_faults.py``'s."""
     lease = memory.give_lease("serve-model-ada")
 
-    def work(context):
+    def work(_context):
         memory.lease_list = [dataclasses.replace(lease, status="TERMINATED")]
-        if how == "an error":
-            raise errors.NotReachableError("connection reset")
-        return context.until(lambda: None, "a boot")
+        raise errors.NotReachableError("connection reset")
 
     run = run_steps(step("lease", lambda _c: {"lease_id": lease.id}), step("work", work, "lease", timeout_s=5000))
     with pytest.raises(errors.LeaseEndedError, match="is gone") as raised:
         run.go()
-    assert ("connection reset" in raised.value.what) == (how == "an error")
-    assert clock.elapsed_s < 200
+    assert "connection reset" in raised.value.what
 
 
 # Goes at one run

@@ -120,23 +120,6 @@ def test_a_container_that_runs_foreign_code_holds_nothing():
         assert {"model-repository", "shared-memory"} <= set(guarded), option
 
 
-def test_images_are_releases_and_fit_their_gpus():
-    """Below compute capability 7.5 nothing from 25.03 on, which asks for it; from 7.5 on 25.07 or newer."""
-    lines = (NODE / "p100" / "images.txt").read_text().splitlines()
-    rows = [line.split() for line in lines if line and not line.startswith("#")]
-    assert [float(row[0]) for row in rows] == sorted((float(row[0]) for row in rows), reverse=True)
-    for capability, image, digest in rows:
-        year, month = re.fullmatch(r"nvcr\.io/nvidia/tritonserver:(\d\d)\.(\d\d)-py3", image).groups()
-        release = int(year), int(month)
-        assert release >= (25, 7) if float(capability) >= 7.5 else release <= (24, 12), image
-        assert re.fullmatch("-|sha256:[0-9a-f]{64}", digest), image
-    # No base is written into the Dockerfile, where it could differ; the label has it with its digest.
-    text = (NODE / "p100" / "Triton.Dockerfile").read_text()
-    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE}"]
-    assert re.search(r'^LABEL org\.opencontainers\.image\.base\.name="\$\{BASE\}"', text, re.MULTILINE)
-    assert compose()["services"]["triton"]["build"]["args"]["BASE"].startswith("${LABS_TRITON_BASE:?")
-
-
 def pins(machine: str) -> dict[str, tuple[int, ...]]:
     """Return name and version of each pinned package."""
     found = {}

@@ -80,22 +80,6 @@ def test_a_lease_is_there_beforehand_as_if_it_had_been_made_in_horizon(home) -> 
     assert "Not enough hosts available" in run("lease", "another", "--part", "model", code=1)
 
 
-def test_two_rehearsals_stand_beside_each_other(home, tmp_path) -> None:
-    """Two folders whose last port was the same do not meet."""
-    run("up")
-    other = tmp_path / "other"
-    place.secret(other)
-    place.replace(other / "port", str(place.port(home)))
-    assert not place.is_alive(other)
-    control.start(other)
-    try:
-        assert place.is_alive(other)
-        assert place.is_alive(home)
-        assert place.port(other) != place.port(home)
-    finally:
-        control.stop(other)
-
-
 def test_two_notebooks_that_start_it_in_the_same_second_share_one(home) -> None:
     """The folder's lock is held while its one process runs, and free when that is gone."""
     code = "from provisioning.rehearsal import control; control.start()"

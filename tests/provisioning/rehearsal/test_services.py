@@ -1,7 +1,5 @@
 """Keystone, Blazar, Nova and Neutron: what each answers, refuses and keeps from other students."""
 
-import base64
-
 import pytest
 
 from provisioning.rehearsal.services.identity import caller_named
@@ -57,23 +55,6 @@ def test_what_is_not_rehearsed_is_said_in_the_services_form(student, method, pat
 
 class TestReservation:
     """Blazar: leases, who is free, and what it refuses."""
-
-    def test_a_lease_waits_is_active_and_ends_with_everything_on_it(self, student, world, hand) -> None:
-        mary = student()
-        start = stamp(world.now() + 7200, "%Y-%m-%d %H:%M")
-        lease = mary.reserve("compute_liqid", hours=5, start=start).json()["lease"]
-        hand.wait(7199)
-        path = f"{LEASES}/{lease['id']}"
-        assert mary.send("GET", path).json()["lease"]["status"] == "PENDING"
-        world.advance(1)
-        lease = mary.send("GET", path).json()["lease"]
-        assert (lease["status"], lease["reservations"][0]["status"]) == ("ACTIVE", "active")
-        server = mary.start_server(lease["reservations"][0]["id"])
-        assert mary.server(server["id"])["status"] == "BUILD"
-        hand.wait(3 * 3600)
-        assert mary.send("GET", path).json()["lease"]["status"] == "TERMINATED"
-        assert mary.send("GET", f"{SERVERS}/{server['id']}").status_code == 404
-        assert mary.send("GET", "network/v2.0/ports").json()["ports"] == []
 
     @pytest.mark.parametrize(
         ("wish", "status"), [({"what": "compute_liqid", "hours": 24 * 7 + 1}, 400), ({"what": "raspberrypi5"}, 500)]
@@ -166,17 +147,6 @@ class TestServers:
         assert mary.send("DELETE", f"{SERVERS}/{server['id']}").status_code == 204
         assert [f["port_id"] for f in mary.send("GET", FLOATING).json()["floatingips"]] == [None, None]
         assert john.send("GET", FLOATING).json()["floatingips"] == []
-
-    def test_a_key_pair_belongs_to_its_user_and_shows_the_fingerprint_python_chi_computes(self, student) -> None:
-        mary, john = student(), student("john")
-        public = "ssh-ed25519 " + base64.b64encode(b"not a key, but bytes").decode()
-        body = {"keypair": {"name": "k", "public_key": public, "type": "ssh"}}
-        made = mary.send("POST", "compute/v2.1/os-keypairs", body)
-        assert made.json()["keypair"]["fingerprint"].count(":") == 15
-        assert mary.send("POST", "compute/v2.1/os-keypairs", body).status_code == 409
-        assert john.send("GET", "compute/v2.1/os-keypairs/k").status_code == 404
-        for broken in ({}, {"keypair": {"name": "b", "public_key": "nonsense"}}):
-            assert mary.send("POST", "compute/v2.1/os-keypairs", broken).json()["badRequest"]["code"] == 400
 
 
 def test_the_rehearsals_own_service_asks_for_its_secret(client) -> None:

@@ -105,48 +105,6 @@ def test_only_user_cc_with_the_servers_own_key_comes_in(world, node, key, strang
             asyncio.run(attempt())
 
 
-def test_files_go_up_and_down_by_sftp_and_scp_and_stay_in_the_nodes_folder(world, node, key, tmp_path: Path) -> None:
-    (tmp_path / "up.txt").write_text("materials")
-
-    async def copy() -> list[str]:
-        async with opened(world), connect(world, key) as connection:
-            async with connection.start_sftp_client() as sftp:
-                await sftp.put(str(tmp_path / "up.txt"), "relative.txt")
-                await sftp.put(str(tmp_path / "up.txt"), "/home/cc/absolute.txt")
-                await sftp.get("relative.txt", str(tmp_path / "down.txt"))
-                with pytest.raises(asyncssh.SFTPError):
-                    await sftp.stat("/etc/passwd")
-                with pytest.raises(asyncssh.SFTPError):
-                    await sftp.stat("../../../../../../etc/passwd")
-            await asyncssh.scp(str(tmp_path / "up.txt"), (connection, "scp.txt"))
-            return (await connection.run("ls")).stdout.split()
-
-    assert asyncio.run(copy()) == ["absolute.txt", "relative.txt", "scp.txt"]
-    assert (tmp_path / "down.txt").read_text() == "materials"
-
-
-def test_a_service_on_the_nodes_loopback_is_reached_by_a_tunnel_and_nothing_else_is(world, node, key) -> None:
-    async def tunnel() -> tuple[bytes, bool]:
-        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(b"hello from the node")
-            writer.close()
-
-        service = await asyncio.start_server(answer, "127.0.0.1", 0)
-        port = service.sockets[0].getsockname()[1]
-        async with service, opened(world), connect(world, key) as connection:
-            listener = await connection.forward_local_port("127.0.0.1", 0, "127.0.0.1", port)
-            reader, writer = await asyncio.open_connection("127.0.0.1", listener.get_port())
-            said = await reader.read()
-            writer.close()
-            try:
-                await connection.open_connection("192.0.2.1", 80)
-            except asyncssh.ChannelOpenError:
-                return said, True
-            return said, False
-
-    assert asyncio.run(tunnel()) == (b"hello from the node", True)
-
-
 def test_a_node_that_is_deleted_takes_its_processes_and_files_along(world, node, key) -> None:
     async def go() -> tuple[bool, bool, dict[str, Any]]:
         async with opened(world) as listeners:
