@@ -75,19 +75,19 @@ def spoiled(value: object, dice: random.Random) -> object:
 
 
 def test_what_the_quick_look_lets_through_the_schema_lets_through():
-    """Thousands of recorded lines with one thing spoiled: both say the same, and the words are the schema's."""
+    """A thousand recorded lines with one thing spoiled: both say the same, and the words are the schema's."""
     dice = random.Random(6)
     # Every type of entry, and load records with all that they hold.
     entries = [entry for part in WHOLE for entry in recorded(part)] + json.loads(json.dumps(honest().records.to_json()))
     entries = [entry for entry in entries if len(json.dumps(entry)) < 20_000]
     refused = 0
-    for _ in range(3000):
+    for _ in range(1000):
         entry = spoiled(dice.choice(entries), dice)
         problem = None if not isinstance(entry, dict) else next(validator().iter_errors(entry), None)
         found = first_problem(entry) if isinstance(entry, dict) else None
         assert (found and found.message) == (problem and problem.message), entry
         refused += problem is not None
-    assert 500 < refused < 2900
+    assert 150 < refused < 970
 
 
 def test_the_schema_says_only_what_both_readers_understand():
