@@ -138,17 +138,6 @@ def test_the_pinned_versions_fit_every_python_that_is_promised(version: str, tmp
     assert done.returncode == 0, done.stderr
 
 
-def test_the_owners_packages_are_declared_where_they_are_used() -> None:
-    """jupyterlab, python-chi, torch, onnxruntime, ipywidgets and pandas are declared; onnxruntime-gpu by its worker."""
-    everywhere = {canonicalize_name(r.name) for _, r in DECLARED}
-    assert {"jupyterlab", "python-chi", "torch", "onnxruntime", "ipywidgets", "pandas"} <= everywhere
-    assert "python-chi" in _requirements(EXTRAS["provisioning"])
-    workers = "\n".join(
-        path.read_text() for path in (ROOT / "labs" / "runtimes" / "providers").glob("*") if path.is_file()
-    )
-    assert re.search(r"onnxruntime-gpu==\d", workers)
-
-
 def _imported() -> set[tuple[str, str]]:
     """Return every outside package that is imported, with the key of ``EXTRAS_OF`` for the folder that imports it."""
     owners, found = packages_distributions(), set()

@@ -38,16 +38,17 @@ def setup(folder: Path, *settings: str, **environ: str) -> str:
     return done.stdout
 
 
-def test_no_python_is_said_with_where_to_get_one(checkout: Path):
-    """By the names that Debian, Ubuntu and macOS have it under."""
-    said = setup(checkout, "PYTHON=")
-    assert "Python 3.11, 3.12 or 3.13 is missing" in said
-    assert "sudo apt install python3 python3-venv" in said
-
-
-def test_a_full_disk_is_said_before_anything_is_fetched(checkout: Path):
-    """Asked for more room than any disk has."""
-    assert "make room" in setup(checkout, f"PYTHON={sys.executable}", "SETUP_KB=999999999999")
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (("PYTHON=",), "sudo apt install python3 python3-venv"),
+        ((f"PYTHON={sys.executable}", "SETUP_KB=999999999999"), "make room"),
+    ],
+    ids=["no Python", "a full disk"],
+)
+def test_what_is_missing_is_said_before_anything_is_fetched(checkout: Path, settings: tuple[str, ...], says: str):
+    """With where to get it."""
+    assert says in setup(checkout, *settings)
     assert not (checkout / ".venv").exists()
 
 

@@ -21,25 +21,6 @@ from provisioning.testbed.errors import LeaseMissingError
 from provisioning.testbed.surroundings import rehearsing
 
 
-def of_block(block: Any, now: datetime) -> dict[str, Any]:
-    """Return a free block that a planner offers.
-
-    Args:
-        block: from the planner (:class:`provisioning.planning.blocks.Block`).
-        now: the site's present, with time zone.
-    """
-    return {
-        "rehearsed": rehearsing(),
-        "site": block.option.site,
-        "type": block.option.type,
-        "node": block.resource,
-        "start": block.start.isoformat(),
-        "end": block.end.isoformat(),
-        "hours_away": (block.start - now).total_seconds() / 3600,
-        "free": block.others_free + 1,
-    }
-
-
 def of_lease(testbed: Testbed, part: Part, name: str | None = None) -> dict[str, Any]:
     """Return the part's lease as the site has it now.
 

@@ -194,7 +194,7 @@ def build_archive(root: Path, files: Iterable[str], target: Path, made: Mapping[
     with (
         target.open("wb") as raw,
         # Neither the archive's own name nor the hour belongs into it.
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name in names:

@@ -14,7 +14,7 @@ import typer
 from labs.display.format import duration
 from labs.load import servers
 from labs.machine import fingerprint
-from tests.benchmarks import classroom, grading, harness, part1, tokens
+from tests.benchmarks import grading, harness, part1
 from tests.benchmarks.part1_models import fp32_model
 from tests.labs import coverage
 
@@ -47,11 +47,6 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
     if only in ("", "servers"):
         records = servers.compare(rounds=max(3, rounds // 4), on_progress=report)
         yield "Servers under one contract, 16 clients, all taking turns", servers.servers_table(records)
-    if only in ("", "tokens"):
-        yield from tokens.tables(rounds, report)
-    if only == "class":
-        report(0.0, "a class of 200 at a rehearsed testbed")
-        yield f"A class of {classroom.STUDENTS}", classroom.table()
     # Some ten minutes, and of no interest to a student: only on request.
     if only == "grading":
         yield "Classes, graded on this machine", grading.classes(report)
@@ -66,7 +61,7 @@ def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
     only: str = typer.Option(
         "",
-        help="one table alone: harness, part1, servers, tokens; class, grading, coverage.",
+        help="one table alone: harness, part1, servers; grading, coverage.",
     ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")

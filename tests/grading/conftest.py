@@ -1,4 +1,4 @@
-"""Builders of ledger entries, as plain JSON, of hidden pictures, and of a tiny course in a folder."""
+"""Builders of hidden pictures, and of a tiny course in a folder."""
 
 from __future__ import annotations
 
@@ -11,13 +11,6 @@ import pytest
 from grading.grade.artefacts.pictures import Pictures
 from labs.course import Lesson
 from tests.course import write_lesson as write
-from tests.entries import Entries
-
-
-@pytest.fixture
-def entries() -> Entries:
-    """Return an empty ledger."""
-    return Entries()
 
 
 @pytest.fixture(scope="session")

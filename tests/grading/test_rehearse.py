@@ -90,13 +90,6 @@ def test_lessons_share_one_workspace_that_is_not_the_students(tmp_path, workspac
     assert "01_next" in console.export_text()
 
 
-def test_a_stub_notebook_runs_and_earns_nothing(tmp_path, toy, console):
-    """The same run with the lesson as students get it."""
-    run_all([toy], build, tmp_path / "run", console)
-    (row,) = scores(tmp_path / "run" / "workspace", [toy])
-    assert (row.points, row.is_open) == (0, True)
-
-
 def test_a_lesson_that_fails_ends_the_rehearsal(tmp_path, toy, write_lesson, console):
     """Later lessons stand on it."""
     with pytest.raises(LessonFailedError, match="00_a_lesson, cell 2"):

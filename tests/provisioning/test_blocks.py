@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioning.planning.blocks import calendars_of, mark_of, timetable
+from provisioning.planning.blocks import mark_of, timetable
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
-from provisioning.testbed.errors import ServiceBusyError
 
 MODEL = load_spec("model")
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -90,21 +89,3 @@ def test_the_text_says_what_the_calendar_shows():
     columns = [day[11 + 3 * hour : 14 + 3 * hour].strip() for hour in range(24)]
     assert columns == [""] * 9 + ["2"] + ["1"] * 5 + ["2"] * 3 + ["·"] * 6
     assert [mark_of(hour) for hour in page.days[DAY.date()]] == columns
-
-
-def test_one_site_in_maintenance_does_not_hide_the_others():
-    """Its options carry the reason; virtual machines have no calendar."""
-
-    class Site:
-        def __init__(self, name):
-            self.name = name
-
-        def resources(self, _kind, _type_name):
-            if self.name == "CHI@UC":
-                raise ServiceBusyError("503")
-            return [node("a")]
-
-    calendars, unread = calendars_of(MODEL, Site)
-    assert set(calendars) == {option for option in MODEL.options if option.site == "CHI@TACC"}
-    assert {why for option, why in unread.items() if option.site == "CHI@UC"} == {"503"}
-    assert all("calendar" in unread[option] for option in MODEL.options if option.resource == "flavor")

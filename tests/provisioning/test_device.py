@@ -68,15 +68,6 @@ def test_a_job_tells_its_lines_and_is_made_anew_each_time(device: Device, tmp_pa
     assert device.ask(["-c", "print('words'); print('[1, 2]')"]) == [1, 2]
 
 
-def test_small_texts_are_written_and_removed(device: Device) -> None:
-    """Into folders that are made on the way."""
-    device.write("workspace/jobs/a.json", "{}")
-    assert device.exists("workspace/jobs/a.json")
-    device.remove("workspace/jobs/a.json")
-    device.remove("workspace/jobs/a.json")
-    assert not device.exists("workspace/jobs/a.json")
-
-
 def test_only_an_arm_machine_with_the_environment_is_the_device(device: Device, monkeypatch) -> None:
     """A laptop that has rehearsed has such a folder, too."""
     monkeypatch.setattr("platform.machine", lambda: "x86_64")

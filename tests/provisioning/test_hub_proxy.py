@@ -29,7 +29,7 @@ from provisioning.testbed import Way
 from ..browser.jupyterlab import _CHROMIUM_FLAGS, chromium
 from .test_reach import Node
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.machine]
 
 SERVICES = Path(__file__).parents[2] / "provisioning" / "node" / "bin" / "services.sh"
 HUB = "jupyter.chameleoncloud.org"

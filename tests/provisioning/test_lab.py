@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import timedelta
 
 import pytest
 
 from provisioning import lab
 from provisioning.lab import facts
-from provisioning.planning.blocks import Block
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import Reservation, Resource
 from provisioning.testbed.errors import LeaseMissingError, ServiceBusyError
@@ -105,11 +103,3 @@ def test_a_machine_is_described_with_its_steps_and_checks(memory, make_run, cloc
     assert facts.of_holdings(memory, "model", clock.now(), NAME)["held"] == ["lease"]
     memory.lease_list = []
     assert facts.of_holdings(memory, "model", clock.now(), NAME)["held"] == []
-
-
-def test_a_block_says_how_far_away_it_is(clock):
-    """Hours from the site's present to its beginning."""
-    start = clock.now() + timedelta(hours=5)
-    seen = facts.of_block(Block(OPTION, "liqid01", start, start + timedelta(hours=2, minutes=50), 3), clock.now())
-    assert (seen["hours_away"], seen["free"], seen["node"]) == (5.0, 4, "liqid01")
-    assert json.loads(json.dumps(seen)) == seen

@@ -83,14 +83,6 @@ def test_what_cannot_be_deleted_is_named(run, memory, go):
     assert memory.lease_list == memory.address_list == []
 
 
-def test_keeping_the_lease(run, memory, go):
-    """To boot again on the same node."""
-    (lease,) = memory.lease_list
-    go(run.record, keep_lease=True)
-    assert memory.lease_list == [lease]
-    assert memory.machine_list == memory.address_list == []
-
-
 def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
     """Each kind of leftover with its reason; orphans first, the oldest first among them; others' are not listed."""
     now = clock.now()
@@ -130,8 +122,12 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
 
 
 def test_sweep_deletes_orphans_only(memory, clock):
-    """What is in use stays, and so does what became used after the list was made."""
+    """What is in use stays, and so does what became used after the list was made; 'ada' is not 'adam'."""
     now = clock.now()
+    for name in ("serve-model-ada", "serve-model-adam", "serve-edge-ada"):
+        memory.give_lease(name)
+    assert {item.name for item in survey(memory, now, owner="ada")} == {"serve-model-ada", "serve-edge-ada"}
+    memory.lease_list = []
     memory.fate = ["ACTIVE"]
     memory.make("serve-model-lost", "server")
     memory.make("serve-model-back", "server")
@@ -141,10 +137,3 @@ def test_sweep_deletes_orphans_only(memory, clock):
     assert sweep(memory, found, now) == ["deleted server serve-model-lost", "deleted lease serve-edge-idle"]
     assert [m.name for m in memory.machine_list] == ["serve-model-back"]
     assert memory.lease_list == [back]
-
-
-def test_one_students_leftovers(memory, clock):
-    """A student sees and sweeps their own: 'ada' is not 'adam'."""
-    for name in ("serve-model-ada", "serve-model-adam", "serve-edge-ada"):
-        memory.give_lease(name)
-    assert {item.name for item in survey(memory, clock.now(), owner="ada")} == {"serve-model-ada", "serve-edge-ada"}

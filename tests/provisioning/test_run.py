@@ -159,22 +159,18 @@ def test_leaving_the_loop_stops_what_runs(run_steps):
     assert run.state == "done"
 
 
-@pytest.mark.parametrize("how", ["a wait", "an error"])
-def test_a_lease_that_ends_meanwhile_is_the_reason(memory, run_steps, clock, how):
-    """Everything fails in its own way then, and a long wait looks from time to time: the message names the cause."""
+def test_a_lease_that_ends_meanwhile_is_the_reason(memory, run_steps):
+    """Everything fails in its own way then, and the message names the cause; a wait is ``lab/test_faults.py``'s."""
     lease = memory.give_lease("serve-model-ada")
 
-    def work(context):
+    def work(_context):
         memory.lease_list = [dataclasses.replace(lease, status="TERMINATED")]
-        if how == "an error":
-            raise errors.NotReachableError("connection reset")
-        return context.until(lambda: None, "a boot")
+        raise errors.NotReachableError("connection reset")
 
     run = run_steps(step("lease", lambda _c: {"lease_id": lease.id}), step("work", work, "lease", timeout_s=5000))
     with pytest.raises(errors.LeaseEndedError, match="is gone") as raised:
         run.go()
-    assert ("connection reset" in raised.value.what) == (how == "an error")
-    assert clock.elapsed_s < 200
+    assert "connection reset" in raised.value.what
 
 
 # Goes at one run
@@ -201,19 +197,6 @@ def test_a_failed_go_is_resumed_where_it_stopped_also_by_a_new_kernel(run, memor
     run.record.describe(part="model", site="CHI@UC", type="compute_gigaio")
     run.record.update("server", state="done")
     assert states(make_run(only=UP)) == ["waiting"] * 4  # a record of another machine says nothing about this one
-
-
-def test_cancel_stops_a_wait_and_the_next_go_resumes(run, memory):
-    """What waits stops at its next look; what is done stays."""
-    memory.fate = ["BUILD"]
-    memory.before = lambda request: run.cancel() if request == "machines" and memory.machine_list else None
-    with pytest.raises(errors.CancelledError):
-        run.go()
-    assert (run.state, states(run)[0]) == ("stopped", "done")
-    memory.before = lambda request: None
-    memory._fates = {machine.id: ["ACTIVE"] for machine in memory.machine_list}
-    run.go()
-    assert run.state == "done"
 
 
 def test_two_goes_at_once_make_one_of_everything(run, memory):
@@ -245,23 +228,6 @@ def test_a_running_step_grows_older_without_events_and_says_each_thing_once(run,
         row.take(Event("server", "line", text, elapsed_s=100))
     assert list(row.tail) == ["removing server 7", "server is BUILD"]
     assert run.left_s == row.expected_s - 100
-
-
-def test_links_come_with_their_step_and_in_the_order_of_use(make_run):
-    """The command that brings the ports first, since the address works through it only."""
-    assert make_run().links == ()
-    record = make_run().record
-    record.describe(part="model", site="CHI@TACC", type="compute_liqid")
-    links = {
-        "ssh": "ssh cc@192.0.2.7",
-        "jupyter": "http://127.0.0.1:8888/lab?token=t",
-        "forward": "msl lease forward 1",
-    }
-    record.update("links", state="done", remember=links)
-    run = make_run()
-    assert [link.name for link in run.links] == ["forward", "jupyter", "ssh"]
-    assert [link.is_address for link in run.links] == [False, True, False]
-    assert "ssh cc@192.0.2.7" in run.text()
 
 
 # The record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 
 BOOT = ("lease", "server", "address", "ssh", "materials")
@@ -28,30 +27,6 @@ def test_materials_travel_once(memory, make_run, course):
     (course / "README.md").write_text("Another course.\n")
     said_by(make_run(only=steps))
     assert (there / "README.md").read_text() == "Another course.\n"
-
-
-def test_jupyters_token_is_in_no_command_and_no_log(memory, make_run, course):
-    """It is made on the machine, as a file that its owner alone can read, and outlives a second set-up."""
-    memory.give_lease("serve-model-ada")
-    home = memory.folder_shell.home
-    (home / "bin").mkdir()
-    (home / "bin/nvidia-smi").symlink_to(shutil.which("true"))
-    # What the scripts themselves do with it is asked in node/test_services.py, where Jupyter starts.
-    scripts = course / "provisioning/node/bin"
-    (scripts / "services.sh").write_text("echo report jupyter_port=8888\n")
-    (scripts / "health.sh").write_text('echo \'check {"name": "Jupyter", "outcome": "ok", "detail": "there"}\'\n')
-    tokens = set()
-    for _ in range(2):
-        run = make_run()
-        said = said_by(run)
-        token = (home / ".serving-labs/jupyter-token").read_text()
-        tokens.add(token)
-        links = run.record.facts("links")
-        assert f"?token={token}" in links["jupyter"]
-        assert token not in said + "\n".join(memory.folder_shell.commands)
-    assert len(tokens) == 1
-    assert len(tokens.pop()) == 32
-    assert (home / ".serving-labs/jupyter-token").stat().st_mode & 0o077 == 0
 
 
 def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, course):

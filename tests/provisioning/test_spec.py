@@ -32,19 +32,7 @@ def test_blocks_follow_the_course(part, hours, end_minute, first):
     """Three, two and three hours; :50 on bare metal, :55 on the edge."""
     spec = load_spec(part)
     assert (spec.hours, spec.options[0].end_minute, spec.options[0].type) == (hours, end_minute, first)
-
-
-def test_options_of_part_one_goes_down_to_a_slice_of_a_virtual_gpu():
-    """The order in which machines are tried is the course's."""
-    names = [(option.site, option.type) for option in load_spec("model").options]
-    assert names == [
-        ("CHI@TACC", "compute_liqid"),
-        ("CHI@UC", "compute_gigaio"),
-        ("CHI@TACC", "gpu_mi100"),
-        ("CHI@TACC", "gpu_h100"),
-        ("KVM@TACC", "g1.h100.pci.1"),
-        ("KVM@TACC", "g1.h100.vgpu.1g.12gb"),
-    ]
+    assert all((Path(__file__).parents[2] / page).is_file() for page in (spec.read_first, spec.rehearse_first))
 
 
 def test_the_amd_edition_is_an_option_of_part_one_with_an_environment_of_its_own():
@@ -52,8 +40,6 @@ def test_the_amd_edition_is_an_option_of_part_one_with_an_environment_of_its_own
     only = load_spec("model").only("gpu_mi100")
     (option,) = only.options
     assert (option.site, option.machine, option.image) == ("CHI@TACC", "mi100", "CC-Ubuntu24.04-ROCm")
-    assert "1.5 ms" in option.changes
-    assert "2500 frames/s" in option.changes
     assert only.hours == load_spec("model").hours
     with pytest.raises(KeyError, match="gpu_mi100 at CHI@TACC"):
         load_spec("model").only("gpu_mi210")

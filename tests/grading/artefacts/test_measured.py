@@ -12,8 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from grading.grade.artefacts import measured
-from grading.grade.artefacts.graph import UnfitModelError, read
-from grading.grade.artefacts.measured import Facts, inspect_models
+from grading.grade.artefacts.measured import inspect_models
 from grading.grade.artefacts.pictures import Pictures
 from grading.grade.intake import Kind
 from grading.grade.intake.take import Taken
@@ -113,6 +112,7 @@ def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_me
         page: "not an ONNX model",
         pickle: "not an ONNX model",
         save(tmp_path / "shape.onnx", [helper.make_node("Identity", ["x"], ["y"])]): "11 finite numbers",
+        save(tmp_path / "long.onnx", [helper.make_node("Relu", ["x"], ["y"])] * 6000): "6000 nodes",
         save(tmp_path / "own.onnx", [helper.make_node("Run", ["x"], ["y"], domain="mine")]): "mine",
     }
     found = inspect_models([*map(taken, files), taken(MODEL)], pictures)
@@ -191,17 +191,3 @@ def test_a_file_that_takes_fewer_pixels_is_shown_fewer(tmp_path: Path, pictures:
     assert found["small.onnx"].fault == ""
     assert np.mean(np.array(found["small.onnx"].predicted) == Pictures.load(pictures).labels) > 0.3
     assert "256 pixels" in found["large.onnx"].fault
-
-
-def test_a_file_of_nodes_without_end_is_refused(tmp_path: Path):
-    """Before a runtime sees it."""
-    path = save(tmp_path / "long.onnx", [helper.make_node("Relu", ["x"], ["y"])] * 6000)
-    with pytest.raises(UnfitModelError, match="6000 nodes"):
-        read(path)
-
-
-def test_facts_know_integers_by_half_of_the_bytes():
-    """A float model with one integer table is no INT8 model."""
-    assert Facts("a", "", 1, weight_bytes=10, int8_bytes=5).is_int8
-    assert not Facts("a", "", 1, weight_bytes=10, int8_bytes=4).is_int8
-    assert not Facts("a", "", 1).is_int8

@@ -85,17 +85,6 @@ def test_what_was_taken_from_a_neighbour_is_named(honest: list[list[dict]], take
     assert checks[0].reasons == (f"the same as copy's: {pair.said}",)
 
 
-def test_a_name_blanks_and_capitals_do_not_tell_texts_apart():
-    """Sixty members with one text, each with a name of its own in it."""
-    text = "{}: Seven-bit weights never  overflow sixteen bits there, so it computes the same."
-
-    def written_by(name: str) -> Result:
-        answer = {"type": "answer", "question": "q", "value": {"reason": text.format(name)}}
-        return Result(name, 1, "", prints=prints([answer], (), name))
-
-    assert [pair.same for pair in similar_pairs([written_by("Ada Love"), written_by("BOB")])] == [{"texts": 1}]
-
-
 def test_sources_are_the_same_but_for_names_blanks_and_comments():
     """A number, an operator or a keyword more is another function; what is no Python at all is compared as it is."""
     source = "def f(a, b):\n    # a sum\n    return a + b"

@@ -7,8 +7,6 @@ import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-import pytest
-
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.grade.hidden import all_hidden
@@ -58,19 +56,6 @@ def test_the_sample_agrees_with_itself():
     (shown,) = (path for path in FILES if path.parent.name == "pages")
     (row,) = (one for one in rows if shown.name.startswith(one["student"]))
     assert f"Part 1: {row['points']} of {row['possible']} points" in shown.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if path.suffix in (".html", ".md")], ids=lambda path: path.name
-)
-def test_links_of_the_sample_lead_somewhere(path: Path):
-    """Pages that are not kept are not linked."""
-    text = path.read_text(encoding="utf-8")
-    links = [one or other for one, other in re.findall(r'href="([^"]*)"|\]\(([^)]*)\)', text)]
-    for link in links:
-        file, _, anchor = link.partition("#")
-        assert not anchor or f'id="{anchor}"' in text
-        assert (path.parent / file).exists(), link
 
 
 def test_the_sample_is_nobodys_small_and_for_staff_alone():

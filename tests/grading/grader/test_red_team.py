@@ -14,7 +14,7 @@ import pytest
 
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
-from grading.grade.result import Result, spot_checks
+from grading.grade.result import spot_checks
 from grading.grade.sandbox import abilities
 from labs.checkpoints.calls import decode
 from labs.checkpoints.question import all_questions
@@ -237,37 +237,7 @@ def _is_hidden(name: str) -> bool:
     return name.endswith(".computed") or name in ARTEFACTS
 
 
-def earned(result: Result) -> set[str]:
-    """Return the questions that earned their points."""
-    return {row.id for row in result.rows if row.points}
-
-
 def test_what_each_attack_fakes_the_honest_submission_earns(whole: dict[str, int]):
     """The table is worth something only then; hidden rows are another test's, with nothing left out."""
     asked = {name for attack in ATTACKS.values() for name in attack.worthless if not _is_hidden(name)}
     assert asked <= whole.keys()
-
-
-def test_cells_that_end_their_run_cost_no_other(submission: Path, monkeypatch):
-    """A kernel that is gone in one lesson leaves the other's function as it is."""
-    if not abilities().apart:
-        pytest.skip("no sandbox here")
-    monkeypatch.setattr(run, "CELL_S", 6)
-    functions(ending)(submission)
-    result = grade(submission, part=1, setup=FUNCTIONS)
-    assert earned(result) & ALL_FUNCTIONS == ALL_FUNCTIONS - ENDED
-
-
-def test_faster_times_with_fitted_clocks_are_not_seen(submission: Path):
-    """A careful forger's latencies pass: the guide says so, and points for times are few. A ratio stays what it was."""
-    honest = grade(submission, part=1, setup=EVIDENCE)
-
-    def bent(one: dict) -> dict:
-        wall_s = one["monotonic_end_s"] - one["monotonic_start_s"]
-        samples = [0.5 * sample for sample in one["samples"]]
-        return {"samples": samples, "monotonic_end_s": one["monotonic_start_s"] + 0.5 * wall_s}
-
-    records(bent, "latency", "throughput")(submission)
-    result = grade(submission, part=1, setup=EVIDENCE)
-    assert result.findings == ()
-    assert earned(honest) == earned(result)

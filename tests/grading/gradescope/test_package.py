@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from grading.__main__ import app
-from grading.gradescope.package import PACKAGES, Package, build_package, requirements
+from grading.gradescope.package import PACKAGES, Package, build_package
 from labs.checkpoints.question import all_questions, of_lesson
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
@@ -105,14 +105,6 @@ def test_what_is_imported_is_what_is_installed(texts: dict[str, str]):
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pinned)
     assert set(pinned) <= set((PROJECT_DIR / "constraints.txt").read_text().splitlines())
     assert "torch" not in texts["requirements.txt"]
-
-
-def test_a_package_without_a_pin_is_refused(tmp_path: Path):
-    """A range would make grades depend on the day of the upload."""
-    path = tmp_path / "constraints.txt"
-    path.write_text((PROJECT_DIR / "constraints.txt").read_text().replace("onnxruntime==", "onnxruntime>="))
-    with pytest.raises(ValueError, match="no exact pin of onnxruntime"):
-        requirements(path)
 
 
 def test_the_command_makes_the_same_bytes_again(package: Package, tmp_path: Path):

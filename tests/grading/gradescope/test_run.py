@@ -157,24 +157,19 @@ def test_folders_are_closed_while_student_code_may_run(tree: Tree):
     assert last.startswith("0o755 0o700")
 
 
-def test_a_grader_that_is_killed_leaves_the_fallback(tree: Tree, hand_in: Callable[..., Path]):
-    """All of it at once, as a container that is stopped."""
+@pytest.mark.parametrize("whole", [True, False], ids=["all of it", "the judge alone, as when memory runs out"])
+def test_what_is_killed_leaves_the_fallback(tree: Tree, hand_in: Callable[..., Path], whole: bool):
+    """Staff runs it again."""
     hand_in("ledger.jsonl")
     with tree.start() as process:
-        _wait_for_judge(process.pid)
-        os.killpg(process.pid, signal.SIGKILL)
+        judge = _wait_for_judge(process.pid)
+        if whole:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            os.kill(judge, signal.SIGKILL)
+            assert process.communicate(timeout=300)[0] == "result: fallback\n"
     assert tree.results == tree.fallback
     assert "no judgement of your work" in tree.results["output"]
-
-
-def test_a_judge_that_is_killed_leaves_the_fallback(tree: Tree, hand_in: Callable[..., Path]):
-    """As when memory runs out: staff runs it again."""
-    hand_in("ledger.jsonl")
-    with tree.start() as process:
-        os.kill(_wait_for_judge(process.pid), signal.SIGKILL)
-        said, _ = process.communicate(timeout=300)
-    assert said == "result: fallback\n"
-    assert tree.results == tree.fallback
 
 
 def test_time_that_is_over_leaves_the_fallback_and_no_process(tree: Tree):

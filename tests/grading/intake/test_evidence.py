@@ -77,15 +77,15 @@ def spoiled(value: object, dice: random.Random) -> object:
 
 
 def test_the_compiled_schema_refuses_what_the_schema_refuses():
-    """Thousands of recorded lines with one thing spoiled, with jsonschema as the oracle."""
+    """A thousand recorded lines with one thing spoiled, with jsonschema as the oracle."""
     dice = random.Random(6)
     # Every type of entry, and load records with all that they hold.
     entries = [entry for part in WHOLE for entry in recorded(part)] + json.loads(json.dumps(honest().records.to_json()))
     entries = [entry for entry in entries if len(json.dumps(entry)) < 20_000]
     refused = 0
-    for _ in range(3000):
+    for _ in range(1000):
         entry = spoiled(dice.choice(entries), dice)
         found = first_problem(entry)
         assert ORACLE.is_valid(entry) == (not found), entry
         refused += bool(found)
-    assert 500 < refused < 2900
+    assert 150 < refused < 970

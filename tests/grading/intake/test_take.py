@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import struct
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -246,36 +245,15 @@ def test_what_is_no_zip_is_an_empty_submission_that_says_so(take, tmp_path: Path
     assert "Neither a folder nor a whole zip" in said(found)
 
 
-def _damaged(content: bytearray, place: int) -> None:
-    content[content.index(b"onnx", place) - 3] ^= 0xFF
-
-
-def _no_name(content: bytearray, place: int) -> None:
-    listed, end = content.rindex(b"PK\x01\x02"), content.rindex(b"PK\x05\x06")
-    struct.pack_into("<I", content, end + 12, struct.unpack_from("<I", content, end + 12)[0] - 1)
-    struct.pack_into("<H", content, listed + 28, 0)
-    del content[listed + 46]
-
-
-def _no_text(content: bytearray, place: int) -> None:
-    struct.pack_into("<H", content, place + 6, 0x800)
-    content[place + 30 : place + 31] = b"\xff"
-
-
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [("mine/model.onnx", _damaged), ("x", _no_name), ("mine/model.onnx", _no_text)],
-    ids=["other bytes", "no name in the directory", "no UTF-8 in its own header"],
-)
-def test_a_damaged_member_is_at_most_one_file_lost(take, tmp_path: Path, name: str, damage):
+def test_a_damaged_member_is_at_most_one_file_lost(take, tmp_path: Path):
     """Python's reader raises what is no error of a zip: the others are read all the same."""
     path = tmp_path / "damaged.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for one in ("ledger.jsonl", NOTEBOOK):
             archive.writestr(f"mine/{one}", HONEST[one])
-        archive.writestr(name, b"onnx")
+        archive.writestr("mine/model.onnx", b"onnx")
     content = bytearray(path.read_bytes())
-    damage(content, content.rindex(b"PK\x03\x04"))
+    content[content.index(b"onnx", content.rindex(b"PK\x03\x04")) - 3] ^= 0xFF
     path.write_bytes(content)
     found = take(path)
     assert sorted(found.files) == [NOTEBOOK, "ledger.jsonl"]

@@ -103,14 +103,6 @@ def test_no_other_choice_seats_more_students_or_costs_less(table):
     assert score(assign(costs)) == min(map(score, every))
 
 
-def test_a_shortfall_says_what_is_missing_and_what_would_do(wish):
-    """Two machines, two days of three blocks: the thirteenth student has none."""
-    plan = make_plan(students(13), MODEL, {FIRST: nodes("a", "b")}, [], wish)
-    assert (len(plan.seats), len(plan.without)) == (12, 1)
-    assert "1 of 13 blocks are missing before Wed 11 Mar 23:00 (12 on A100 40 GB at TACC)" in plan.sentence()
-    assert f"or other times of {plan.without[0]}." in plan.sentence()
-
-
 def test_a_later_option_takes_only_what_the_first_cannot(wish):
     """The first option is full before the next one is used, wherever wishes lie; out of service gives no seat."""
     calendars = {FIRST: nodes("a"), SECOND: nodes("x", site="CHI@UC")}

@@ -39,8 +39,11 @@ def rows(memory):
     return watch([memory], "model", STUDENTS, NOON + timedelta(minutes=40), timedelta(minutes=30))
 
 
-def test_each_state_is_told_and_who_needs_somebody_stands_first(rows):
-    """A lease that passed and was never released, or runs without its student, is something to look at."""
+def test_each_state_is_told_and_who_needs_somebody_stands_first(rows, memory):
+    """A lease that passed and was never released, or runs without its student, is something to look at.
+
+    The table has names and the instructor's hours, and no addresses; two requests to a site.
+    """
     assert [(row.student.name, row.state, row.look) for row in rows] == [
         ("cyd", "no machine", "has not come"),
         ("dan", "works", "the lease ends soon"),
@@ -52,10 +55,6 @@ def test_each_state_is_told_and_who_needs_somebody_stands_first(rows):
         ("eve", "waits", ""),
         ("ivy", "none", ""),
     ]
-
-
-def test_the_table_has_names_and_hours_and_no_addresses(rows, memory):
-    """In the instructor's time; two requests to a site."""
     text = watch_table(rows, NOON + timedelta(minutes=40), UTC)
     _, _, cyd, *_, said = text.splitlines()
     assert cyd.split() == "Cyd no machine Mon 02 Mar 12:00–15:00 UTC 140 min has not come".split()

@@ -31,16 +31,6 @@ def test_every_step_of_the_course_has_a_command_with_help(name: str):
     assert f"msl {name}" in done.output
 
 
-def test_completion_binds_to_the_command_and_not_to_python():
-    """And not to the `python` that runs it."""
-    environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    done = subprocess.run(
-        [MSL, "--show-completion", "bash"], env=environment, capture_output=True, text=True, check=True
-    )
-    assert "_MSL_COMPLETE" in done.stdout
-    assert done.stdout.rstrip().endswith(" msl")
-
-
 def test_the_next_step_and_the_standing(worked: Path):
     """The words of the front page."""
     done = run("status")
@@ -61,13 +51,6 @@ def test_check_fails_while_something_is_left(done: Path):
     assert wrong.exit_code == 1
     assert "there is no lesson 'nowhere'; there are sums, quantize, defend" in wrong.output
     assert "Traceback" not in wrong.output
-
-
-def test_a_part_that_is_none_is_a_slip_of_usage():
-    """Exit code 2 and a sentence that lists the parts."""
-    done = run("submit", "4")
-    assert done.exit_code == 2
-    assert "there is no part '4'" in " ".join(done.output.split())
 
 
 def test_leases_are_asked_for_without_a_network():

@@ -83,17 +83,6 @@ def test_a_lease_that_has_not_ended_is_shown_with_its_minutes():
     assert "1 h 15 min left" in front_page(found).text
 
 
-def test_a_ledger_with_a_damaged_line_still_counts(worked: Path):
-    """The page says how many lines cannot be read, and shows the rest."""
-    before = standing().earned
-    with (worked / "ledger.jsonl").open("a", encoding="utf-8") as file:
-        file.write("{cut\n")
-    found = standing()
-    assert found.earned == before
-    assert len(found.unread) == 1
-    assert "1 lines of the ledger cannot be read" in front_page(found).text
-
-
 def test_the_page_says_which_points_are_predictions_and_which_are_hidden(worked: Path):
     """Text and HTML say the same about points; every lesson is a link to its notebook."""
     shown = front_page(standing())

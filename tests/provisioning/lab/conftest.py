@@ -15,8 +15,6 @@ import pytest
 
 from provisioning.rehearsal import control, environment, place
 
-from ..pythons import chi_python  # noqa: F401 - a fixture
-
 FLOWS = Path(__file__).with_name("flows")
 ROOT = Path(__file__).parents[3]
 

@@ -342,19 +342,6 @@ def test_packages_are_installed_by_their_hashes(with_uv: Machine, name: str):
     assert all("/p100/torch.txt" in call or "--no-deps --editable" in call for call in others), others
 
 
-def test_a_rehearsal_leaves_room_for_what_it_fetches_and_no_more(with_uv: Machine):
-    """A laptop that plays the node gets neither TensorRT's environment nor ROCm's libraries."""
-    for machine in ("a100", "mi100"):
-        played = {"REHEARSAL_MACHINE": machine, "REHEARSAL_PINNED": "1"}
-        with_uv.write("free-gb", "15")
-        assert with_uv.run("environment.sh", machine, "model", **played).returncode == 28
-        with_uv.write("free-gb", "16")
-        assert with_uv.run("environment.sh", machine, "model").returncode == 28
-        done = with_uv.run("environment.sh", machine, "model", **played)
-        assert done.returncode == 0, done.stderr
-        shutil.rmtree(with_uv.home / ".serving-labs" / "venv")
-
-
 def test_providers_are_no_part_of_the_environment(with_uv: Machine):
     """Gigabytes that Jupyter does not wait for; a script of their own fetches them."""
     assert with_uv.run("environment.sh", "a100", "model").returncode == 0

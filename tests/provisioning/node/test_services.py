@@ -61,17 +61,8 @@ def start(tmp_path: Path):
         os.kill(int((own / "jupyter.pid").read_text()), signal.SIGTERM)
 
 
-def test_a_port_that_was_just_taken_gives_way_to_the_next(start, tmp_path: Path):
-    """Two machines of one rehearsal share a loopback and may choose the same port at once."""
-    done = start()
-    assert done.returncode == 0, done.stderr
-    first, second = (tmp_path / "tries").read_text().split()
-    assert int(second) > int(first)
-    assert f"report jupyter_port={second}" in done.stdout
-
-
-def test_the_token_is_a_word_of_no_command(start, tmp_path: Path):
-    """Whoever lists processes sees what curl and Jupyter were called with."""
+def test_a_port_that_was_just_taken_gives_way_to_the_next_and_the_token_is_a_word_of_no_command(start, tmp_path: Path):
+    """Two machines of one rehearsal share a loopback; whoever lists processes sees what programs are called with."""
     for name in ("curl", "seq", "nohup"):
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
@@ -79,6 +70,9 @@ def test_the_token_is_a_word_of_no_command(start, tmp_path: Path):
         program.chmod(0o755)
     done = start()
     assert done.returncode == 0, done.stderr
+    first, second = (tmp_path / "tries").read_text().split()
+    assert int(second) > int(first)
+    assert f"report jupyter_port={second}" in done.stdout
     calls = (tmp_path / "calls").read_text()
     assert "/api/status" in calls
     assert "ServerApp.port=" in calls

@@ -89,16 +89,16 @@ class Student:
             method, f"/{self.site}/{path}", json=body, params=query, headers={"X-Auth-Token": self.token}
         )
 
-    def reserve(self, what: str, hours: float = 3.0, start: str = "now", count: int = 1) -> httpx.Response:
+    def reserve(self, what: str, hours: float = 3.0) -> httpx.Response:
         device = what.startswith("raspberry")
         end = stamp(self.world.now() + hours * 3600, "%Y-%m-%d %H:%M")
         wish = {
             "resource_type": "device" if device else "physical:host",
             "resource_properties": json.dumps(["==", "$machine_name" if device else "$node_type", what]),
-            "min": count,
-            "max": count,
+            "min": 1,
+            "max": 1,
         }
-        body = {"name": "mine", "start_date": start, "end_date": end, "reservations": [wish], "events": []}
+        body = {"name": "mine", "start_date": "now", "end_date": end, "reservations": [wish], "events": []}
         return self.send("POST", "reservation/v1/leases", body)
 
     def start_server(self, reservation_id: str | None, name: str = "node") -> dict[str, Any]:

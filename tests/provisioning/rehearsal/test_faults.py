@@ -1,13 +1,14 @@
-"""Every fault strikes where it should, once, and the next attempt succeeds; and the switches of a notebook."""
+"""A fault strikes whom it should, as often as it should; and the switches and the calendar of a notebook.
+
+What each fault does to unmodified python-chi, and to a set-up, the flows beside this show (``contract``, ``lab``).
+"""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from provisioning.rehearsal import drills, place
 from provisioning.rehearsal.faults import FAULTS, parse_fault
-from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S
 from provisioning.testbed.surroundings import MachineClock
 
 
@@ -28,46 +29,6 @@ def test_a_fault_strikes_as_often_as_it_was_armed_and_only_its_user(world) -> No
     assert all(world.faults.strike("no-hosts", "anybody") for _ in range(5))
     world.faults.clear("no-hosts")
     assert world.store.find("fault") == []
-
-
-@pytest.mark.parametrize(
-    ("fault", "method", "path", "status"),
-    [
-        ("session-401", "GET", "reservation/v1/leases", 401),
-        ("service-503", "GET", "reservation/v1/leases", 503),
-    ],
-)
-def test_one_request_fails_and_the_next_succeeds(student, world, fault, method, path, status) -> None:
-    mary, john = student(), student("john")
-    world.faults.arm(f"{fault}@mary")
-    assert john.send(method, path).status_code == 200
-    assert [mary.send(method, path).status_code for _ in range(2)] == [status, 200]
-
-
-def test_faults_of_a_start_shape_one_server_each(student, world, hand) -> None:
-    mary = student()
-    _, reservation_id = mary.leased(hand, hours=6.0)
-    for fault, settled_s, ssh_s, fate in (
-        ("server-error", SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, "ERROR"),
-        ("slow-boot", 3600, SSH_AFTER_ACTIVE_S, "ACTIVE"),
-        ("ssh-late", SERVER_BOOT_S, 1800, "ACTIVE"),
-        ("ssh-never", SERVER_BOOT_S, 1e18, "ACTIVE"),
-    ):
-        world.faults.arm(fault)
-        server = world.store.get("server", mary.start_server(reservation_id)["id"])
-        assert server["settled_at_s"] - world.now() == settled_s
-        assert server["ssh_at_s"] - server["settled_at_s"] == pytest.approx(ssh_s)
-        assert server["fate"] == fate
-        world.remove_machine("server", server)
-    assert world.store.find("fault") == []
-
-
-def test_every_fault_meets_python_chi_or_a_request_and_says_what_one_sees() -> None:
-    """The flow of `tests/provisioning/contract` arms them for unmodified python-chi."""
-    flow = Path(__file__).parents[1] / "contract" / "flows" / "faults.py"
-    text = flow.read_text(encoding="utf-8") + Path(__file__).read_text(encoding="utf-8")
-    assert [name for name in FAULTS if f'"{name}' not in text] == []
-    assert all(fault.seen.endswith(".") and len(fault.seen) > 20 for fault in FAULTS.values())
 
 
 ACTS = {
@@ -113,19 +74,6 @@ def asked(monkeypatch):
     monkeypatch.setattr(place, "ask", ask)
     monkeypatch.setattr(drills.PlayedClock, "_known", None)
     return kept, answers
-
-
-def test_a_fault_is_armed_as_the_command_line_spells_it_and_shown_with_what_is_left_of_it(asked) -> None:
-    """Once, several times, always; and a full spelling passes through."""
-    kept, answers = asked
-    for name, times in (("no-hosts", 1), ("no-hosts", 3), ("ssh-never", -1), ("slow-boot=60:2@ada", 1)):
-        drills.arm(name, times)
-    spelt = ["no-hosts:1", "no-hosts:3", "ssh-never:always", "slow-boot=60:2@ada"]
-    assert [body["fault"] for _, _, body in kept] == spelt
-    answers["/status"]["faults"] = [{"name": "no-hosts", "times": 2}, {"name": "ssh-late", "times": -1}]
-    strikes = {drill.name: drill.strikes for drill in drills.drills()}
-    assert {name: count for name, count in strikes.items() if count} == {"no-hosts": 2, "ssh-late": -1}
-    assert len(strikes) == len(FAULTS)
 
 
 def test_the_calendar_is_moved_to_a_moment_and_never_back(asked) -> None:

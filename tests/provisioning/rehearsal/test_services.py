@@ -1,33 +1,20 @@
 """Keystone, Blazar, Nova and Neutron: what each answers, refuses and keeps from other students."""
 
-import base64
-
 import pytest
 
 from provisioning.rehearsal.services.identity import caller_named
 from provisioning.rehearsal.world.clock import SERVER_BOOT_S, stamp
 
 LEASES, SERVERS, FLOATING = "reservation/v1/leases", "compute/v2.1/servers", "network/v2.0/floatingips"
-GROUPS, RULES = "network/v2.0/security-groups", "network/v2.0/security-group-rules"
 
 
 class TestIdentity:
     """Keystone: who gets a token, and what it opens."""
 
-    def test_a_wrong_password_and_somebody_elses_project_are_401(self, student) -> None:
+    def test_somebody_elses_project_is_401(self, student) -> None:
         mary = student()
-        assert mary.sign_in(password="guessed").status_code == 401
         assert mary.sign_in(project=caller_named("john").project).status_code == 401
-        assert mary.sign_in(project="CHI-251409").status_code == 401
         assert mary.sign_in().status_code == 201
-
-    def test_the_catalogue_lists_the_sites_own_services_only(self, student) -> None:
-        body = student(site="edge").sign_in().json()["token"]
-        endpoints = {service["type"]: service["endpoints"][0] for service in body["catalog"]}
-        assert set(endpoints) == {"identity", "compute", "network", "image", "reservation", "container"}
-        assert {e["region"] for e in endpoints.values()} == {"CHI@Edge"}
-        assert endpoints["reservation"]["url"] == "http://127.0.0.1:1/edge/reservation/v1"
-        assert "container" not in {s["type"] for s in student(site="tacc").sign_in().json()["token"]["catalog"]}
 
     def test_a_token_opens_its_own_site_for_eight_hours(self, student, hand) -> None:
         mary = student(site="tacc")
@@ -38,13 +25,6 @@ class TestIdentity:
         assert mary.send("GET", LEASES).status_code == 200
         hand.wait(1)
         assert mary.send("GET", LEASES).status_code == 401
-
-    @pytest.mark.parametrize("path", [LEASES, SERVERS, "network/v2.0/ports"])
-    def test_nothing_opens_without_a_token(self, client, path) -> None:
-        answer = client.request("GET", f"/tacc/{path}")
-        assert answer.status_code == 401
-        assert "Keystone" in answer.headers["WWW-Authenticate"]
-        assert client.request("GET", f"/nowhere/{path}").status_code == 404
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"auth": 1}', '{"auth": {"identity": {"password": "x"}}}', "{"])
@@ -76,38 +56,11 @@ def test_what_is_not_rehearsed_is_said_in_the_services_form(student, method, pat
 class TestReservation:
     """Blazar: leases, who is free, and what it refuses."""
 
-    def test_a_lease_waits_is_active_and_ends_with_everything_on_it(self, student, world, hand) -> None:
-        mary = student()
-        start = stamp(world.now() + 7200, "%Y-%m-%d %H:%M")
-        lease = mary.reserve("compute_liqid", hours=5, start=start).json()["lease"]
-        hand.wait(7199)
-        path = f"{LEASES}/{lease['id']}"
-        assert mary.send("GET", path).json()["lease"]["status"] == "PENDING"
-        world.advance(1)
-        lease = mary.send("GET", path).json()["lease"]
-        assert (lease["status"], lease["reservations"][0]["status"]) == ("ACTIVE", "active")
-        server = mary.start_server(lease["reservations"][0]["id"])
-        assert mary.server(server["id"])["status"] == "BUILD"
-        hand.wait(3 * 3600)
-        assert mary.send("GET", path).json()["lease"]["status"] == "TERMINATED"
-        assert mary.send("GET", f"{SERVERS}/{server['id']}").status_code == 404
-        assert mary.send("GET", "network/v2.0/ports").json()["ports"] == []
-
     @pytest.mark.parametrize(
-        ("wish", "status"),
-        [
-            ({"what": "compute_liqid", "start": "past"}, 400),
-            ({"what": "compute_liqid", "hours": -1}, 400),
-            ({"what": "compute_liqid", "hours": 24 * 7 + 1}, 400),
-            ({"what": "compute_liqid", "start": "tomorrow"}, 400),
-            ({"what": "compute_liqid", "count": 0}, 400),
-            ({"what": "raspberrypi5"}, 500),
-            ({"what": "compute_liqid", "count": 11}, 500),
-        ],
+        ("wish", "status"), [({"what": "compute_liqid", "hours": 24 * 7 + 1}, 400), ({"what": "raspberrypi5"}, 500)]
     )
-    def test_what_blazar_refuses_is_refused_with_its_status(self, student, world, wish, status) -> None:
-        if wish.get("start") == "past":
-            wish = wish | {"start": stamp(world.now() - 120, "%Y-%m-%d %H:%M")}
+    def test_more_than_a_week_and_what_another_site_has_are_refused(self, student, wish, status) -> None:
+        """What Blazar itself refuses is among its recorded answers (``contract/test_fidelity.py``)."""
         mary = student()
         answer = mary.reserve(**wish)
         assert answer.status_code == status
@@ -145,38 +98,25 @@ class TestReservation:
         too_far = stamp(world.now() + 8 * 86_400, "%Y-%m-%d %H:%M")
         assert mary.send("PUT", path, {"end_date": too_far}).status_code == 400
 
-    def test_a_site_lists_its_own_hosts_and_devices_and_each_ones_hours(self, student) -> None:
-        mary = student(site="edge")
-        assert len(mary.send("GET", "reservation/v1/devices").json()["devices"]) == 10
-        assert mary.send("GET", "reservation/v1/os-hosts").json()["hosts"] == []
-        found = student().send("GET", "reservation/v1/os-hosts/1/allocation").json()["allocation"]
-        assert found["resource_id"] == "1"
-        assert student().send("GET", "reservation/v1/devices/1/allocation").status_code == 404
-
 
 class TestServers:
     """Nova and Neutron: servers and addresses, never more lenient than the real ones."""
 
     def test_a_server_without_a_host_goes_to_error_and_has_no_port(self, student, hand) -> None:
-        """No reservation, somebody else's, or one of a lease that waits."""
+        """No reservation, somebody else's, one of a lease that waits, or one whose node runs a server already."""
         mary, john = student(), student("john")
         _, marys = mary.leased(hand)
+        _, full = john.leased(hand)
+        runs = john.start_server(full)["id"]
         waiting = john.reserve("compute_liqid").json()["lease"]["reservations"][0]["id"]
-        made = [john.start_server(reservation)["id"] for reservation in (None, marys, waiting)]
+        made = [john.start_server(reservation)["id"] for reservation in (None, marys, waiting, full)]
         assert john.server(made[0])["status"] == "BUILD"
         hand.wait(SERVER_BOOT_S)
+        assert john.server(runs)["status"] == "ACTIVE"
         for server in map(john.server, made):
             assert (server["status"], server["addresses"]) == ("ERROR", {})
             assert "No valid host" in server["fault"]["message"]
             assert john.send("GET", "network/v2.0/ports", device_id=server["id"]).json()["ports"] == []
-
-    def test_one_reserved_node_runs_one_server(self, student, hand) -> None:
-        mary = student()
-        _, reservation = mary.leased(hand)
-        first, second = (mary.start_server(reservation) for _ in range(2))
-        hand.wait(SERVER_BOOT_S)
-        assert [mary.server(s["id"])["status"] for s in (first, second)] == ["ACTIVE", "ERROR"]
-        assert mary.server(first["id"])["flavor"]["original_name"] == "baremetal"
 
     def test_what_nova_refuses_at_once(self, student) -> None:
         mary = student()
@@ -207,36 +147,6 @@ class TestServers:
         assert mary.send("DELETE", f"{SERVERS}/{server['id']}").status_code == 204
         assert [f["port_id"] for f in mary.send("GET", FLOATING).json()["floatingips"]] == [None, None]
         assert john.send("GET", FLOATING).json()["floatingips"] == []
-
-    def test_a_key_pair_belongs_to_its_user_and_shows_the_fingerprint_python_chi_computes(self, student) -> None:
-        mary, john = student(), student("john")
-        public = "ssh-ed25519 " + base64.b64encode(b"not a key, but bytes").decode()
-        body = {"keypair": {"name": "k", "public_key": public, "type": "ssh"}}
-        made = mary.send("POST", "compute/v2.1/os-keypairs", body)
-        assert made.json()["keypair"]["fingerprint"].count(":") == 15
-        assert mary.send("POST", "compute/v2.1/os-keypairs", body).status_code == 409
-        assert john.send("GET", "compute/v2.1/os-keypairs/k").status_code == 404
-        for broken in ({}, {"keypair": {"name": "b", "public_key": "nonsense"}}):
-            assert mary.send("POST", "compute/v2.1/os-keypairs", broken).json()["badRequest"]["code"] == 400
-
-    def test_security_groups_keep_rules_and_the_default_one_stays(self, student, hand) -> None:
-        """One rule twice is refused; a project's `default` is there from the start; a server joins and leaves."""
-        mary, john = student("mary"), student("john")
-        (default,) = mary.send("GET", GROUPS).json()["security_groups"]
-        web = mary.send("POST", GROUPS, {"security_group": {"name": "web"}}).json()["security_group"]
-        rule = {"direction": "ingress", "protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
-        for group in (default, web):
-            ask = {"security_group_rule": rule | {"security_group_id": group["id"]}}
-            first, again = (mary.send("POST", RULES, ask) for _ in range(2))
-            assert (first.status_code, again.status_code) == (201, 409)
-            (shown,) = mary.send("GET", GROUPS, name=group["name"]).json()["security_groups"]
-            assert first.json()["security_group_rule"] in shown["security_group_rules"]
-            assert john.send("DELETE", f"{GROUPS}/{group['id']}").status_code == 404
-        server = mary.start_server(mary.leased(hand)[1])["id"]
-        for act, names in (("addSecurityGroup", ["default", "web"]), ("removeSecurityGroup", ["default"])):
-            assert mary.send("POST", f"{SERVERS}/{server}/action", {act: {"name": "web"}}).status_code == 202
-            assert [group["name"] for group in mary.server(server)["security_groups"]] == names
-        assert [mary.send("DELETE", f"{GROUPS}/{g['id']}").status_code for g in (default, web)] == [409, 204]
 
 
 def test_the_rehearsals_own_service_asks_for_its_secret(client) -> None:

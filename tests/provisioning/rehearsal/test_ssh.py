@@ -56,7 +56,9 @@ def connect(world: World, key: asyncssh.SSHKey, user: str = "cc") -> Any:
     )
 
 
-def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, key, monkeypatch) -> None:
+def test_a_command_runs_in_the_nodes_home_with_a_short_environment_and_a_terminal(
+    world, node, key, monkeypatch
+) -> None:
     monkeypatch.setenv("OS_PASSWORD", "not for nodes")
 
     async def talk() -> tuple[Any, ...]:
@@ -68,9 +70,10 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, 
                 # Errors that come after the last output leave the connection up.
                 await connection.run("echo first; exec >&-; sleep 0.3; echo late >&2; exit 3"),
                 await connection.run("sudo systemctl restart docker | cat"),
+                await connection.run("stty size; seq 20000; exit 3", term_type="xterm", term_size=(90, 30)),
             )
 
-    where, files, echo, late, shim = asyncio.run(talk())
+    where, files, echo, late, shim, terminal = asyncio.run(talk())
     home = world.folder / "nodes" / "5e7" / "home" / "cc"
     assert where.stdout.splitlines() == [str(home), str(home), "cc", "[]"]
     assert where.exit_status == 7
@@ -81,6 +84,8 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, 
     assert (late.stdout, late.stderr, late.exit_status) == ("first\n", "late\n", 3)
     assert shim.stdout == "rehearsed, not run: sudo systemctl restart docker\n"
     assert "node: rehearsed, not run: sudo systemctl restart docker\n" in world.journal.read_text()
+    assert terminal.stdout.splitlines()[0] == "30 90"
+    assert (len(terminal.stdout.splitlines()), terminal.exit_status) == (20001, 3)
 
 
 @pytest.mark.parametrize("stranger", ["another key", "another user", "a server without a key", None])
@@ -98,64 +103,6 @@ def test_only_user_cc_with_the_servers_own_key_comes_in(world, node, key, strang
     else:
         with pytest.raises(asyncssh.PermissionDenied):
             asyncio.run(attempt())
-
-
-def test_files_go_up_and_down_by_sftp_and_scp_and_stay_in_the_nodes_folder(world, node, key, tmp_path: Path) -> None:
-    (tmp_path / "up.txt").write_text("materials")
-
-    async def copy() -> list[str]:
-        async with opened(world), connect(world, key) as connection:
-            async with connection.start_sftp_client() as sftp:
-                await sftp.put(str(tmp_path / "up.txt"), "relative.txt")
-                await sftp.put(str(tmp_path / "up.txt"), "/home/cc/absolute.txt")
-                await sftp.get("relative.txt", str(tmp_path / "down.txt"))
-                with pytest.raises(asyncssh.SFTPError):
-                    await sftp.stat("/etc/passwd")
-                with pytest.raises(asyncssh.SFTPError):
-                    await sftp.stat("../../../../../../etc/passwd")
-            await asyncssh.scp(str(tmp_path / "up.txt"), (connection, "scp.txt"))
-            return (await connection.run("ls")).stdout.split()
-
-    assert asyncio.run(copy()) == ["absolute.txt", "relative.txt", "scp.txt"]
-    assert (tmp_path / "down.txt").read_text() == "materials"
-
-
-def test_a_service_on_the_nodes_loopback_is_reached_by_a_tunnel_and_nothing_else_is(world, node, key) -> None:
-    async def tunnel() -> tuple[bytes, bool]:
-        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(b"hello from the node")
-            writer.close()
-
-        service = await asyncio.start_server(answer, "127.0.0.1", 0)
-        port = service.sockets[0].getsockname()[1]
-        async with service, opened(world), connect(world, key) as connection:
-            listener = await connection.forward_local_port("127.0.0.1", 0, "127.0.0.1", port)
-            reader, writer = await asyncio.open_connection("127.0.0.1", listener.get_port())
-            said = await reader.read()
-            writer.close()
-            try:
-                await connection.open_connection("192.0.2.1", 80)
-            except asyncssh.ChannelOpenError:
-                return said, True
-            return said, False
-
-    assert asyncio.run(tunnel()) == (b"hello from the node", True)
-
-
-def test_a_terminal_session_is_a_real_one_and_loses_nothing(world, node, key) -> None:
-    async def type_in() -> tuple[str, Any]:
-        async with opened(world), connect(world, key) as connection:
-            shell = await connection.create_process(term_type="xterm", term_size=(90, 30))
-            shell.stdin.write("sleep 100\n")
-            await asyncio.sleep(0.5)
-            shell.stdin.write("\x03stty size; test -t 0 && echo 'a '\"terminal\"; exit\n")
-            said = await asyncio.wait_for(shell.stdout.read(), 20)
-            return said, await connection.run("seq 20000; exit 3", term_type="xterm")
-
-    output, much = asyncio.run(type_in())
-    assert "30 90" in output
-    assert "a terminal" in output
-    assert (len(much.stdout.splitlines()), much.exit_status) == (20000, 3)
 
 
 def test_a_node_that_is_deleted_takes_its_processes_and_files_along(world, node, key) -> None:
@@ -185,7 +132,7 @@ def _runs(pid: int) -> bool:
     return state not in ("Z", "X")
 
 
-@pytest.mark.parametrize("change", [{}, {"ssh_at_s": 1e18}, {"fate": "ERROR"}, {"settled_at_s": 1e18}])
+@pytest.mark.parametrize("change", [{}, {"fate": "ERROR"}])
 def test_a_node_listens_when_it_should_and_openssh_is_told_where(world, node, change) -> None:
     world.store.put("server", node | change)
 

@@ -34,6 +34,8 @@ def course(tmp_path: Path) -> Path:
         "tests/test_x.py": "assert True",
         "assets/manifest.json": "{}",
         ".env": "TOKEN=1",
+        "labs/.secret": "x",
+        "notebooks/1_model/11_solved.ipynb": "{}",
         "secret/notes.txt": "x",
     }
     for name, text in files.items():

@@ -6,12 +6,11 @@ import io
 import os
 import re
 import tarfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
 from provisioning.node.archive import (
-    allowed,
     build_archive,
     light_requirements,
     materials_files,
@@ -40,17 +39,6 @@ def test_only_the_allowed_files(course):
     # What goes to a machine: code and data apart.
     assert materials_files(course, assets=True) == ("assets/manifest.json",)
     assert {"assets/manifest.json", *materials_files(course, assets=False)} == set(student_files(course))
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["grading/x.py", "tests/x.py", "notebooks/1_model/11_solved.ipynb", "labs/.secret", ".env", "new/file.py",
-     "grading/grade/hidden.py", "labs/__pycache__/x.pyc", "notebooks/instructor/90.ipynb",
-     "notebooks/source/1_model/11_measure/lesson.py", "notebooks/source/1_model/11_measure/questions.py"],
-)  # fmt: skip
-def test_refused_names(name):
-    """Each kind of file that must stay home."""
-    assert not allowed(PurePosixPath(name))
 
 
 @pytest.mark.parametrize("text", ["-----BEGIN OPENSSH PRIVATE KEY-----\n", "x = 1\n### BEGIN SOLUTION\n"])

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from provisioning.planning.zones import find_zone
-from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ServiceBusyError
+from provisioning.testbed.errors import LeaseFailedError, ServiceBusyError
 from provisioning.widgets import planner
 
 from ..conftest import NOON
@@ -131,16 +131,6 @@ def test_a_lease_in_error_is_no_reservation(plan, site):
     assert "Release this lease" in plan.held.value
     with pytest.raises(LeaseFailedError):
         plan.reserve()
-
-
-def test_when_somebody_was_faster_the_calendar_is_read_again(plan, site):
-    """The taken node is gone from the list when the message appears."""
-    refuse(site, NoCapacityError("not enough hosts available"))
-    site.nodes.remove("liqid01")
-    with pytest.raises(NoCapacityError):
-        plan.reserve()
-    assert plan.node.options == (("liqid02", "liqid02"),)
-    assert plan.chosen.resource == "liqid02"
 
 
 def test_when_all_is_taken_the_table_of_machines_opens_and_reserve_is_closed(site, clock):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import chi
 import chi.container
+from asking import advance
 from chi import container, context, hardware, lease, network, server, share, storage
 
 found: dict = {}
@@ -58,6 +59,7 @@ context.version = "0.17.0"
 wishes: list = []
 lease.add_node_reservation(wishes, node_type="gpu_rtx_6000", count=1)
 attempt("legacy lease", lambda: lease.create_lease("old", wishes)["name"])
+advance(120)  # it begins at the next full minute, and is looked at every ten seconds
 attempt("legacy wait", lambda: lease.wait_for_active("old")["status"])
 reservation = lease.get_node_reservation("old")
 attempt(
