@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from html import escape
 
@@ -111,12 +112,27 @@ class PredictionBox(Shown):
 def number(typed: str, unit: str = "") -> float:
     """Return the number that somebody typed; its unit may follow it.
 
-    A comma is a thousand's mark to one half of the world and a decimal one to the other: it is refused, never guessed.
+    A comma, a space or an underscore parts thousands and nothing else, for `1,000` is a thousand to one half of the
+    world and one to the other: what is no group of three digits is refused and never guessed.
+
+    Args:
+        typed: Such as '1,000', '1 000', '1_000', '9.5 MB' or '2e6'.
+        unit: The question's; empty for a pure number.
 
     Raises:
         ValueError: It is no number; the message says what to write.
     """
-    try:
-        return float(typed.strip().removesuffix(unit or "\0"))
-    except ValueError:
-        raise ValueError("A number is asked for here, without a comma: 1500 or 1.5, for example.") from None
+    text = typed.strip().removesuffix(unit or "\0").strip()
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    if _GROUPED.fullmatch(text):
+        return float(re.sub(r"[^-+.\d]", "", text))
+    if _DECIMAL_COMMA.fullmatch(text):
+        raise ValueError(f"A comma parts thousands here: write {text.replace(',', '.')} with a point.")
+    raise ValueError("A number is asked for here, without its unit: 1500, 1,500 or 1.5, for example.")
+
+
+_PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+# One sign for all groups; among the spaces are the narrow ones that typographers use.
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?P<sign>[,_ \u00a0\u2009\u202f])\d{3}((?P=sign)\d{3})*(\.\d*)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
