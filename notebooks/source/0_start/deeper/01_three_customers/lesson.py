@@ -60,8 +60,7 @@ _ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
 
 # %%
 letters = pd.DataFrame(CUSTOMERS).set_index("name")
-letters.insert(1, "photos a day", letters.pop("photos_per_h").map(sum))
-letters.T
+letters.assign(photos_per_h=letters["photos_per_h"].map(sum)).rename(columns={"photos_per_h": "photos a day"}).T
 
 # %%
 stated = {"a server, dollars an hour": SERVER_USD_PER_H, "seconds paid until a job's first photo": JOB_START_S}
@@ -219,8 +218,8 @@ every_design.to_csv(workspace_dir() / "designs.csv", index=False)
 # %%
 def explore(who, uplink, photos, may_lose):
     one = customer(who)
-    hourly = tuple(round(photos * count) for count in one.photos_per_h)
-    one = replace(one, upload_mbit_s=uplink * one.upload_mbit_s, photos_per_h=hourly)
+    hourly, uplink = tuple(round(photos * count) for count in one.photos_per_h), uplink * one.upload_mbit_s
+    one = replace(one, upload_mbit_s=uplink, photos_per_h=hourly)
     table = pd.DataFrame(designs(one)).drop(columns="customer")
     goals = table[["wait_s", "usd_per_day"]].assign(wrong=1 - table["accuracy"]).to_numpy()
     table["frontier"] = [not any((goals <= own).all(axis=1) & (goals < own).any(axis=1)) for own in goals]
@@ -233,8 +232,8 @@ def explore(who, uplink, photos, may_lose):
 
 
 times = {f"{one:g} ×": one for one in (1, 0.1, 0.3, 3, 10, 100)}
-knobs = {"who": [one.name for one in CUSTOMERS], "uplink": times, "photos": times, "may_lose": times}
-controls([ipywidgets.interactive(explore, **knobs)])
+who = [one.name for one in CUSTOMERS]
+controls([ipywidgets.interactive(explore, who=who, uplink=times, photos=times, may_lose=times)])
 
 # %% [markdown]
 # ## Decide
