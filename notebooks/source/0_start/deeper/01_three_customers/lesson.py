@@ -232,8 +232,7 @@ def explore(who, uplink, photos, may_lose):
 
 
 times = {f"{one:g} ×": one for one in (1, 0.1, 0.3, 3, 10, 100)}
-who = [one.name for one in CUSTOMERS]
-controls([ipywidgets.interactive(explore, who=who, uplink=times, photos=times, may_lose=times)])
+controls([ipywidgets.interactive(explore, who=letters.index, uplink=times, photos=times, may_lose=times)])
 
 # %% [markdown]
 # ## Decide
