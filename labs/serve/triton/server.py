@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -33,6 +34,16 @@ class LocalTriton(Child, Triton):
         Child.__init__(self, child.process, child.log_path)
         Triton.__init__(self, http, grpc, repository, key=key)
         self.metrics_url = f"http://{metrics}/metrics"
+
+    def load(self, name: str) -> None:
+        """Load a model; where Triton says only that it failed to poll, its log's last complaint says why."""
+        try:
+            super().load(name)
+        except TritonError as error:
+            told = re.findall(rf"Poll failed for model directory '{re.escape(name)}': (.*?)\"?$", self.log(), re.M)
+            if "failed to poll" not in str(error) or not told:
+                raise
+            raise TritonError(f"{name} was not loaded: {told[-1]}") from error
 
 
 def start(

@@ -131,7 +131,10 @@ def test_settings_are_honoured_and_a_broken_one_leaves_the_old_in_place(triton, 
     path.write_text(config.replace(instances(1), instances(2)))
     triton.load(name)
     assert triton.config(name)["instance_group"][0]["count"] == 2
-    for good, bad, says in (('name: "input"', 'name: "pixels"', "'pixels'"), ("max_batch_size", "max_sise", "poll")):
+    for good, bad, says in (
+        ('name: "input"', 'name: "pixels"', "'pixels'"),
+        ("max_batch_size", "max_sise", "read text proto"),
+    ):
         path.write_text(config.replace(good, bad))
         with pytest.raises(TritonError, match=f"{name} was not loaded.*{says}"):
             triton.load(name)
