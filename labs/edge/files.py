@@ -46,14 +46,14 @@ def _make(paths: dict[str, Path], calibration_images: int) -> None:
     from labs.optimize.static_quantization import ImageReader
     from labs.serve.models import fp32_model
 
-    exported, dynamic, *statics = paths.values()
+    exported, dynamic, *fixed = paths.values()
     prepared = exported.with_name("food11-prepared.onnx")
     quant_pre_process(fp32_model(exported.parent), prepared)
     if not dynamic.is_file():
         # Unsigned weights: on the CPU, older ONNX Runtimes have no ConvInteger for signed ones (their issue 15888).
         quantize_dynamic(prepared, dynamic, weight_type=QuantType.QUInt8)
     images, _ = load_split(assets.dataset(), "training", limit=calibration_images)
-    for path, activations in zip(statics, (QuantType.QUInt8, QuantType.QInt8), strict=True):
+    for path, activations in zip(fixed, (QuantType.QUInt8, QuantType.QInt8), strict=True):
         if not path.is_file():
             settings = {"activation_type": activations, "weight_type": QuantType.QInt8, "per_channel": True}
             quantize_static(prepared, path, ImageReader(images), **settings)
