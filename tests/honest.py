@@ -12,9 +12,10 @@ import functools
 from grading.builder.notebook import build
 from grading.builder.questions import solutions, written
 from grading.builder.solve import guesses
+from labs.assignment import assignment
 from labs.checkpoints.calls import call
 from labs.checkpoints.question import SUBJECT, all_questions, question
-from labs.course import lessons
+from labs.course import Lesson, lessons
 from tests.entries import Entries
 
 #: Times that a clock may have taken, and that fit into the run around them.
@@ -26,14 +27,15 @@ def honest(part: int | None = None) -> Entries:
     """Return a ledger in which whatever needs no recording is answered right, new at each call: predictions first.
 
     Args:
-        part: Part of the course; all of it when None.
+        part: Part of the assignment; all of the course when None.
     """
-    return copy.deepcopy(_honest(part, lessons(part)[0].folder))
+    asked = tuple(lessons() if part is None else assignment().lessons(part))
+    return copy.deepcopy(_honest(asked))
 
 
 @functools.cache
-def _honest(part: int | None, _course: object) -> Entries:
-    asked = [(lesson, id, one) for lesson in lessons(part) for id, one in written(lesson).items()]
+def _honest(lessons: tuple[Lesson, ...]) -> Entries:
+    asked = [(lesson, id, one) for lesson in lessons for id, one in written(lesson).items()]
     predictions = [(id, one) for _, id, one in asked if one.values["kind"] == "prediction"]
     entries = Entries()
     for id, one in predictions:

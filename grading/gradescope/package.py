@@ -49,7 +49,6 @@ REFUSED = ("grading/gradescope/package.py",)
 PACKAGES = (
     "fastjsonschema",
     "ipykernel",
-    "jsonschema",
     "jupyter_client",
     "nbval",
     "numpy",

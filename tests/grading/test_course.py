@@ -14,8 +14,9 @@ from grading.builder.cli import refresh_notebooks
 from grading.builder.notebook import BEGIN, build
 from grading.builder.pages import course_map, questions_page
 from grading.builder.sources import sources
+from labs.assignment import assignment
 from labs.checkpoints import begin as first_cell
-from labs.checkpoints.question import all_questions, of_lesson
+from labs.checkpoints.question import of_lesson
 from labs.course import LessonError, lesson, lessons
 from labs.records import Records
 
@@ -120,10 +121,12 @@ def test_the_map_lists_every_lesson_with_its_facts():
 def test_the_page_of_questions_names_every_question_with_its_points():
     """Students plan by it; in the order of the lessons, and of each lesson's own questions."""
     page = questions_page()
-    asked = all_questions().values()
-    assert f"{len(asked)} questions, {sum(one.points for one in asked)} points" in page
+    asked = assignment().lessons()
+    rest = [one for one in lessons() if one not in asked]
+    in_order = [one for lesson in (*asked, *rest) for one in of_lesson(lesson.id)]
+    assert f"{sum(len(of_lesson(one.id)) for one in asked)} questions are asked" in page
     rows = re.findall(r"^\| (.+) \| \w+ \| (\d+) \|$", page, re.MULTILINE)
-    assert rows == [(one.title, str(one.points)) for one in asked]
+    assert rows == [(one.title, str(one.points)) for one in in_order]
 
 
 def test_an_unknown_lesson_is_answered_with_the_known_ones():

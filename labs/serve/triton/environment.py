@@ -81,24 +81,19 @@ def put_on_path() -> None:
     os.environ["PATH"] = f"{link.parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
-def require_platform(
-    made: Environment,
-    *,
-    system: str = platform.system(),
-    machine: str = platform.machine(),
-    libc: tuple[str, str] | None = None,
-) -> None:
+def require_platform(made: Environment) -> None:
     """Return quietly where a program of the wheels can run.
 
     Raises:
         TritonUnavailableError: It cannot; the message says what to do instead.
     """
+    system, machine = platform.system(), platform.machine()
     if (system, machine) != ("Linux", "x86_64"):
         raise TritonUnavailableError(
             f"NVIDIA builds {made.name} for x86-64 Linux, and this is {system} on {machine}: take such a machine, or "
             "part 3's node, which runs it in NVIDIA's container (provisioning/node/p100/compose.yaml)"
         )
-    name, version = libc or platform.libc_ver()
+    name, version = platform.libc_ver()
     oldest = OLDEST_GLIBC[made.name]
     found = tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" and version else (0, 0)
     if found < oldest:

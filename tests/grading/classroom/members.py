@@ -16,7 +16,7 @@ from pathlib import Path
 
 from grading.builder.notebook import build, text_of
 from grading.builder.solve import write_solved
-from labs.course import lessons
+from labs.assignment import assignment
 from tests.grading.classroom import attacks
 from tests.grading.classroom.attacks import timed
 from tests.grading.recorded import CHOICE, MODEL, recorded
@@ -145,7 +145,7 @@ def make_class(folder: Path, size: int, *, only: str = "", kinds: Sequence[str] 
         seed: Of everything that is drawn.
     """
     solved = folder.with_name(f"{folder.name}-solved")
-    notebooks = write_solved(lessons(part=1), solved)
+    notebooks = write_solved(assignment().lessons(1), solved)
     kinds = kinds or ([only] * size if only else _kinds(size))
     made: list[Path] = []
     first: Entries = []
@@ -157,7 +157,7 @@ def make_class(folder: Path, size: int, *, only: str = "", kinds: Sequence[str] 
         if kind == "empty":
             continue
         if kind == "stub":
-            for lesson in lessons(part=1):
+            for lesson in assignment().lessons(1):
                 (member / lesson.notebook.name).write_text(text_of(build(lesson)), encoding="utf-8")
             continue
         if kind in _COPIES and first:

@@ -15,15 +15,15 @@ from grading.classroom.likeness import Pair, said_of, similar_pairs
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks, write_json
 from grading.grade.result.prints import plain_source, prints
+from labs.assignment import assignment
 from labs.checkpoints.question import of_lesson
-from labs.course import lessons
 from tests.grading.classroom.members import diligent, entries
 from tests.grading.recorded import written
 
 EVIDENCE = Setup(measure=False, rerun=False)
 
 #: Functions that part 1 asks for.
-FUNCTIONS = sum(one.kind == "function" for lesson in lessons(part=1) for one in of_lesson(lesson.id))
+FUNCTIONS = sum(one.kind == "function" for lesson in assignment().lessons(1) for one in of_lesson(lesson.id))
 
 
 def member(student: str, ledger: list[dict]) -> Result:

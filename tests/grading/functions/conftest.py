@@ -15,8 +15,8 @@ from grading.grade.functions import run
 from grading.grade.functions.run import Called
 from grading.grade.intake import Intake, Kind
 from grading.grade.intake.take import Taken
+from labs.assignment import assignment
 from labs.checkpoints.question import of_lesson
-from labs.course import lessons
 from tests.course import in_place, write_lesson
 
 #: The spoiled lesson's questions, each for a function of this name that adds two numbers.
@@ -50,7 +50,7 @@ def rerun(tmp_path: Path, monkeypatch) -> Iterator[Callable[..., dict[str, Calle
     def go(cells: dict[str, str], *, wall_s: float = 300) -> dict[str, Called]:
         cells = {**cells, HONEST: "def double(number):\n    return 2 * number"}
         intake = Intake()
-        for lesson in lessons(part=1):
+        for lesson in assignment().lessons(1):
             mine = {one.id: cells[one.id] for one in of_lesson(lesson.id) if one.id in cells}
             made = [
                 {"cell_type": "code", "id": name.replace(".", "-"), "metadata": {}, "source": source}
@@ -61,7 +61,7 @@ def rerun(tmp_path: Path, monkeypatch) -> Iterator[Callable[..., dict[str, Calle
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             intake.files[path.name] = Taken(Kind.NOTEBOOK, path.name, path, path.stat().st_size, digest)
         drawn = secret_cases(sources(), "a test's secret")
-        return run.run_again(intake, lessons(part=1), wanted=set(cells), cases=drawn, wall_s=wall_s)
+        return run.run_again(intake, assignment().lessons(1), wanted=set(cells), cases=drawn, wall_s=wall_s)
 
     with in_place(course):
         yield go

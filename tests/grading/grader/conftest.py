@@ -10,7 +10,7 @@ import pytest
 
 from grading.builder.solve import write_solved
 from grading.grade.grader import Setup
-from labs.course import lessons
+from labs.assignment import assignment
 from tests.course import in_place
 from tests.grading.recorded import MODEL, written
 from tests.grading.toy import whole, write_course
@@ -20,7 +20,7 @@ from tests.grading.toy import whole, write_course
 def _reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("reference")
     with in_place(write_course(folder / "course")):
-        write_solved(lessons(part=1), folder / "handed-in")
+        write_solved(assignment().lessons(1), folder / "handed-in")
         (folder / "handed-in" / "ledger.jsonl").write_text(written(whole()))
         shutil.copy(MODEL, folder / "handed-in")
         yield folder / "handed-in"

@@ -6,25 +6,23 @@ import pytest
 
 from grading.builder.questions import secret_cases
 from grading.builder.solve import solve
-from grading.builder.sources import sources
 from grading.grade.contradictions import examine
 from grading.grade.functions.run import Part, run_on
 from grading.grade.hidden import possible_points
 from grading.grade.sandbox import abilities
 from labs.assignment import assignment
 from labs.checkpoints.question import all_questions, of_lesson
-from labs.course import lessons
 from tests.grading.recorded import RECORDED, recorded
 from tests.honest import earned, honest
 
 #: Parts that are handed in.
-PARTS = sorted({one.part for one in lessons()} - {0})
+PARTS = list(assignment().parts)
 
 
 def solved(part: int) -> list[Part]:
     """Return the solved answer cells of the lessons that ask for a function."""
     found = []
-    for lesson in lessons(part=part):
+    for lesson in assignment().lessons(part):
         cells = {cell.metadata.get("question"): cell.source for cell in solve(lesson).cells}
         asked = {one.id: cells[one.id] for one in of_lesson(lesson.id) if one.kind == "function"}
         found += [Part(lesson.name, asked)] if asked else []
@@ -38,7 +36,7 @@ def test_every_solution_is_right_on_cases_that_nobody_saw(part: int):
     """As a class is graded: in the sandbox, where the answer cells stand alone, on cases that a secret draws."""
     cells = solved(part)
     asked = {name for one in cells for name in one.cells}
-    drawn = secret_cases([one for one in sources() if one.part == part], "a test's secret")
+    drawn = secret_cases(assignment().lessons(part), "a test's secret")
     found = run_on({name: drawn[name] for name in asked}, cells, wall_s=500)
     told = {name: found[name].fault or found[name].said or found[name].is_right for name in asked}
     assert {name: one for name, one in told.items() if one is not True} == {}
@@ -48,7 +46,7 @@ def test_every_solution_is_right_on_cases_that_nobody_saw(part: int):
 def test_honest_work_is_earned_and_its_absence_is_noticed(part: int):
     """Functions and files, question by question."""
     entries = honest(part)
-    asked = [one for lesson in lessons(part=part) for one in of_lesson(lesson.id)]
+    asked = [one for lesson in assignment().lessons(part) for one in of_lesson(lesson.id)]
     right = earned(entries)
     assert {one.id for one in asked if one.kind in ("function", "file")} <= right
     for one in (one for one in asked if one.id in right):

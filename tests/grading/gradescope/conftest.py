@@ -21,7 +21,7 @@ import pytest
 
 from grading.builder.solve import write_solved
 from grading.gradescope.package import Package, build_package
-from labs.course import lessons
+from labs.assignment import assignment
 from tests.grading.classroom.members import entries
 from tests.grading.gradescope.tree import METADATA, SEED, Tree
 from tests.grading.recorded import MODEL, written
@@ -88,7 +88,7 @@ def tree_of(tmp_path: Path) -> Callable[[int], contextlib.AbstractContextManager
 @pytest.fixture(scope="session")
 def _solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("solved")
-    write_solved(lessons(part=1), folder)
+    write_solved(assignment().lessons(1), folder)
     (folder / "ledger.jsonl").write_text(written(entries()))
     shutil.copy(MODEL, folder)
     return folder

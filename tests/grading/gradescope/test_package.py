@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from grading.__main__ import app
 from grading.gradescope.package import PACKAGES, Package, build_package
+from labs.assignment import assignment
 from labs.checkpoints.question import all_questions, of_lesson
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
@@ -70,7 +71,7 @@ def test_no_solution_and_no_seed_is_in_the_zip(texts: dict[str, str]):
 def test_secret_cases_are_those_of_the_parts_functions(texts: dict[str, str]):
     """All of them, and others than the notebooks'."""
     secret = json.loads(texts["secret/cases.json"])
-    asked = [one for lesson in lessons(part=1) for one in of_lesson(lesson.id) if one.kind == "function"]
+    asked = [one for lesson in assignment().lessons(1) for one in of_lesson(lesson.id) if one.kind == "function"]
     assert secret.keys() == {one.id for one in asked}
     assert all(secret[one.id] != list(one.cases) for one in asked)
 
@@ -118,7 +119,7 @@ def test_the_command_makes_the_same_bytes_again(package: Package, tmp_path: Path
 
 def test_a_part_that_does_not_exist_and_a_seed_that_is_none_are_refused(tmp_path: Path):
     """In words, and nothing is written."""
-    with pytest.raises(ValueError, match="no lessons"):
+    with pytest.raises(ValueError, match="no part 9"):
         build_package(tmp_path / "a.zip", part=9, seed="x")
     with pytest.raises(ValueError, match="no secret"):
         build_package(tmp_path / "a.zip", part=1, seed=" ")

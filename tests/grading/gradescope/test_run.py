@@ -21,7 +21,6 @@ from grading.grade.sandbox import abilities
 from grading.gradescope.children import below
 from labs.assignment import assignment
 from labs.checkpoints.question import all_questions, of_lesson
-from labs.course import lessons
 from tests.grading.gradescope.tree import Tree, by_id
 from tests.grading.recorded import recorded, written
 from tests.honest import honest
@@ -34,17 +33,17 @@ TEST_FIELDS = set("score max_score status name number output output_format tags 
 TOP_FIELDS = set("score output output_format visibility stdout_visibility tests execution_time extra_data".split())
 
 #: Two functions of part 1's: the first one's cell is spoiled.
-FUNCTIONS = [one for lesson in lessons(part=1) for one in of_lesson(lesson.id) if one.kind == "function"]
+FUNCTIONS = [one for lesson in assignment().lessons(1) for one in of_lesson(lesson.id) if one.kind == "function"]
 SPOILED, HONEST = FUNCTIONS[0], FUNCTIONS[-1]
 LESSON = SPOILED.lesson.notebook.name
 
 
 @sandboxed
-@pytest.mark.parametrize("part", sorted({one.part for one in lessons()} - {0}))
+@pytest.mark.parametrize("part", assignment().parts)
 def test_honest_work_earns_its_points(part: int, tree_of: Callable, tmp_path: Path):
     """Functions, on secret cases too, and files, in Gradescope's form, in each part's own package, without torch."""
     with tree_of(part) as tree:
-        for path in write_solved(lessons(part=part), tmp_path / "solved"):
+        for path in write_solved(assignment().lessons(part), tmp_path / "solved"):
             shutil.copy(path, tree.submission)
         # Files without a single measurement would be set aside.
         measured = [entry for entry in recorded(part) if entry["type"] == "measurement"]

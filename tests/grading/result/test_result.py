@@ -21,7 +21,7 @@ OPEN = Row("measure.half", "Halve the file", LESSON.id, 0, 1, "Not answered yet.
 HIDDEN = Row(
     f"{KNEE}.computed", "Computed, not typed", "", 0, 1, "On other cases it is wrong.", hidden=True, needs=KNEE
 )
-RESULT = Result("ada", 1, "f" * 64, rows=(RIGHT, WRONG, OPEN, HIDDEN), notes=(Note("b.ipynb", "Missing."),))
+RESULT = Result("ada", 1, "f" * 64, rows=(RIGHT, WRONG, OPEN, HIDDEN), notes=(Note("b.ipynb", "Missing."),), worth=5.0)
 ASIDE = Finding("samples-constant", ("r",), "No clock reads the same again and again.")
 
 

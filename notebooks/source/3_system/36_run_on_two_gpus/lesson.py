@@ -34,7 +34,8 @@ from labs.checkpoints import check, predict, predicted
 from labs.machine import Fingerprint
 from labs.records.candidates import of_machine
 from labs.records.ledger import ledger
-from labs.serve.triton.catalogue import by_device, groups_of, in_words
+from labs.serve.triton.catalogue import groups_of
+from labs.serve.triton.groups import by_device, in_words
 from labs.workspace import programs_dir
 from provisioning import lab, rehearsal
 from provisioning.lab import facts

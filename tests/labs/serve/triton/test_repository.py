@@ -19,8 +19,9 @@ from labs.data.labels import CLASS_NAMES
 from labs.data.models import load_mobilenet_v2
 from labs.data.preprocess import load_image, to_input
 from labs.serve.triton import catalogue, environment, opening
-from labs.serve.triton.catalogue import ConfigError, ModelRepository, groups_of, in_words, parse
+from labs.serve.triton.catalogue import ConfigError, ModelRepository, groups_of, parse
 from labs.serve.triton.environment import TritonUnavailableError
+from labs.serve.triton.groups import in_words
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 
 
@@ -100,7 +101,7 @@ def test_a_machine_or_a_python_that_cannot_is_told_what_to_do(monkeypatch):
     with pytest.raises(TritonUnavailableError, match=r"libpython3\.11\.so.*apt install libpython3\.11"):
         environment.python_library_folder()
     monkeypatch.setattr(environment.platform, "machine", lambda: "aarch64")
-    with pytest.raises(TritonUnavailableError, match=r"no wheel of it for \w+ on aarch64.*NVIDIA's container"):
+    with pytest.raises(TritonUnavailableError, match=r"x86-64 Linux, and this is \w+ on aarch64.*NVIDIA's container"):
         environment.tritonserver()
 
 
