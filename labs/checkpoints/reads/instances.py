@@ -9,7 +9,7 @@ import numpy as np
 
 from labs.checkpoints.question import MissingEvidenceError
 from labs.records import Records
-from labs.serve.triton.groups import in_words
+from labs.serve.triton.groups import groups_of, in_words
 
 #: Arrangements on one GPU and on two.
 ARRANGEMENTS = ("one", "two", "one_each", "two_each")
@@ -20,8 +20,6 @@ _IDLE = 0.5
 
 def stanzas(path: Path) -> dict:
     """Return where each arrangement of a JSON file of stanzas puts its instances, such as '1 on GPU 0'."""
-    from labs.serve.triton.catalogue import groups_of
-
     written = json.loads(path.read_text(encoding="utf-8"))
     return {name: in_words(groups_of(written[name])) for name in ARRANGEMENTS}
 

@@ -161,21 +161,6 @@ def parse(text: str):
         ) from error
 
 
-def groups_of(text: str) -> list[dict]:
-    """Return the groups of an ``instance_group`` stanza, as Triton tells them of a model that it serves.
-
-    Raises:
-        ValueError: It holds none; a ``ConfigError`` where it is no configuration at all.
-    """
-    found = [
-        {"count": one.count or 1, "kind": type(one).Kind.Name(one.kind), "gpus": list(one.gpus)}
-        for one in parse(text).instance_group
-    ]
-    if not found:
-        raise ValueError(f"no stanza of the form `instance_group [ {{ … }} ]`: {text.strip()[:80]!r}")
-    return found
-
-
 class ModelRepository:
     """A folder with one folder a model, as Triton reads it."""
 

@@ -1,8 +1,40 @@
-"""Groups of instances in words; imports nothing heavy, for whoever grades without Triton's client reads them too."""
+"""What an ``instance_group`` makes: how many instances on which device, from its text or from Triton's answer.
+
+Read without Triton's own client, which neither Chameleon's Jupyter nor a grader has.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+
+
+def groups_of(text: str) -> list[dict]:
+    """Return the groups of a stanza's text as Triton's own configuration has them.
+
+    Args:
+        text: ``instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] } ]``, and nothing else.
+
+    Raises:
+        ValueError: It is no such stanza.
+    """
+    whole = re.fullmatch(r"\s*instance_group\s*:?\s*\[(.*)\]\s*", text, re.DOTALL)
+    inner = re.findall(r"\{([^{}]*)\}", whole[1]) if whole else []
+    if not inner or re.sub(r"\{[^{}]*\}|[\s,]", "", whole[1]):
+        raise ValueError(f"no stanza of the form `instance_group [ {{ … }} ]`: {text.strip()[:80]!r}")
+    found = []
+    for group in inner:
+        count, kind = re.search(r"count\s*:\s*(\d+)", group), re.search(r"kind\s*:\s*(KIND_\w+)", group)
+        named = re.search(r"gpus\s*:\s*\[([\d\s,]*)\]", group)
+        numbers = re.findall(r"\d+", named[1]) if named else re.findall(r"gpus\s*:\s*(\d+)", group)
+        found.append(
+            {
+                "count": int(count[1]) if count else 1,
+                "kind": kind[1] if kind else "KIND_AUTO",
+                "gpus": list(map(int, numbers)),
+            }
+        )
+    return found
 
 
 def by_device(groups: Iterable[Mapping]) -> dict[str, int]:
@@ -14,7 +46,8 @@ def by_device(groups: Iterable[Mapping]) -> dict[str, int]:
     found: dict[str, int] = {}
     for group in groups:
         on_gpu = [f"GPU {number}" for number in group.get("gpus", ())] or ["every GPU"]
-        for device in {"KIND_CPU": ["CPU"], "KIND_GPU": on_gpu}.get(group.get("kind", ""), ["any device"]):
+        devices = {"KIND_CPU": ["CPU"], "KIND_GPU": on_gpu}.get(group.get("kind", ""), ["any device"])
+        for device in devices:
             found[device] = found.get(device, 0) + int(group.get("count", 1))
     return found
 

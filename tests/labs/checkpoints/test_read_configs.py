@@ -9,8 +9,7 @@ import pytest
 
 from labs.checkpoints.reads.instances import stanzas
 from labs.checkpoints.reads.serve_configs import team_template
-from labs.serve.triton.catalogue import groups_of
-from labs.serve.triton.groups import in_words
+from labs.serve.triton.groups import groups_of, in_words
 
 WHOLE = """
 - name: $team

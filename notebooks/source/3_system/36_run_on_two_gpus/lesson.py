@@ -26,7 +26,7 @@
 # %%
 import json
 
-import altair as alt
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -34,8 +34,7 @@ from labs.checkpoints import check, predict, predicted
 from labs.machine import Fingerprint
 from labs.records.candidates import of_machine
 from labs.records.ledger import ledger
-from labs.serve.triton.catalogue import groups_of
-from labs.serve.triton.groups import by_device, in_words
+from labs.serve.triton.groups import by_device, groups_of, in_words
 from labs.workspace import programs_dir
 from provisioning import lab, rehearsal
 from provisioning.lab import facts
@@ -44,7 +43,6 @@ from provisioning.rehearsal.drills import site_clock
 from provisioning.widgets import lease_countdown, provisioning_progress
 
 print(rehearsal.use())
-alt.renderers.enable("mimetype")  # JupyterLab draws it, and needs no other host for that
 folder = programs_dir() / "gpus"
 folder.mkdir(exist_ok=True)
 
@@ -92,8 +90,11 @@ dots = [
     for number in range(count)
 ]
 print(*(f"{name}: {in_words(groups_of(text))}" for name, text in stanzas.items()), sep="\n")
-drawn = alt.Chart(pd.DataFrame(dots), width=160).mark_circle(size=250)
-drawn.encode(x="instance:O", y=alt.Y("stanza:N", sort=None, title=None), column=alt.Column("device:N", title=None))
+devices = pd.DataFrame(dots).groupby("device")
+drawn, axes = plt.subplots(ncols=len(devices), figsize=(3.5 * len(devices), 1.8), sharey=True, squeeze=False)
+for axis, (device, of_it) in zip(axes[0], devices, strict=True):
+    axis.scatter(of_it["instance"], of_it["stanza"], s=150)
+    axis.set(title=device, xlabel="instance", xticks=[1, 2], xlim=(0.5, 2.5))
 
 # %% [markdown]
 # ## To the node

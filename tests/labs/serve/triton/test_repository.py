@@ -19,9 +19,9 @@ from labs.data.labels import CLASS_NAMES
 from labs.data.models import load_mobilenet_v2
 from labs.data.preprocess import load_image, to_input
 from labs.serve.triton import catalogue, environment, opening
-from labs.serve.triton.catalogue import ConfigError, ModelRepository, groups_of, parse
+from labs.serve.triton.catalogue import ConfigError, ModelRepository, parse
 from labs.serve.triton.environment import TritonUnavailableError
-from labs.serve.triton.groups import in_words
+from labs.serve.triton.groups import groups_of, in_words
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 
 
@@ -85,7 +85,7 @@ def test_the_lessons_repository_has_what_did_not_travel(tmp_path, weights, monke
 )
 def test_instances_are_where_they_are_said_to_be(stanza: str, words: str):
     """A GPU is named, so that one instance on a node with two is one, and not one on each."""
-    assert in_words(groups_of(catalogue.food_palette(stanza).config)) == words
+    assert in_words(groups_of(stanza)) == words
 
 
 def test_a_text_that_is_no_configuration_is_refused_with_its_place():
