@@ -3,7 +3,7 @@
 #   lesson:
 #     id: architecture
 #     title: Choose an architecture
-#     summary: twelve networks from MobileNetV3 to ViT-B on one frontier, and three widths of one on your own photos
+#     summary: twelve networks from MobileNetV3 to ViT-B on one frontier, and one in several widths on your own photos
 #     part: 1
 #     minutes: 20
 #     kind: core
