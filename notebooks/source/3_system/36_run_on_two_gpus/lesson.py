@@ -94,6 +94,7 @@ devices = pd.DataFrame(dots).groupby("device")
 drawn, axes = plt.subplots(ncols=len(devices), figsize=(3.5 * len(devices), 1.8), sharey=True, squeeze=False)
 for axis, (device, of_it) in zip(axes[0], devices, strict=True):
     axis.scatter(of_it["instance"], of_it["stanza"], s=150)
+    axis.margins(y=0.2)
     axis.set(title=device, xlabel="instance", xticks=[1, 2], xlim=(0.5, 2.5))
 
 # %% [markdown]
