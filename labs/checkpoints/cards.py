@@ -24,6 +24,14 @@ _LOOKS = {
 }
 
 
+class NotThereYetError(LookupError):
+    """Something has to be made first: an earlier lesson's file or record, or a prediction; the message names it."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return one sentence: where something comes first, a traceback explains nothing."""
+        return [str(self)]
+
+
 class Card(Shown):
     """A framed message, and the same as text."""
 
@@ -40,9 +48,9 @@ class Card(Shown):
             headline: First line.
             state: How the question stands; None for a card that judges nothing.
             sentences: Sentences below it; backticks mark code.
-            rows: Pairs of name and value, below each other; empty values are left out.
+            rows: Pairs of name and value, below each other.
         """
-        (sign, words, look), rows = _LOOKS[state], [(name, value) for name, value in rows if value]
+        sign, words, look = _LOOKS[state]
         width = max((len(name) for name, _ in rows), default=0)
         body = "".join(f"<p>{marked(sentence)}</p>" for sentence in sentences if sentence)
         if rows:

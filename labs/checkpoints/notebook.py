@@ -6,34 +6,18 @@ import hashlib
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from labs.checkpoints.calls import alone, call
-from labs.checkpoints.cards import Card, verdict_card
-from labs.checkpoints.predictions import PredictionBox, fault_of_numbers
-from labs.checkpoints.question import (
-    SUBJECT,
-    MissingEvidenceError,
-    Question,
-    State,
-    Verdict,
-    question,
-)
-from labs.checkpoints.values import NotAnsweredError, fault_of_form, fitted, plain
-from labs.records import Answer, Prediction, Records
+from labs.checkpoints.cards import Card, NotThereYetError, verdict_card
+from labs.checkpoints.predictions import PredictionBox, note, noted, now
+from labs.checkpoints.question import SUBJECT, MissingEvidenceError, Question, State, Verdict, question
+from labs.checkpoints.rules import NotAnsweredError, fitted, plain
+from labs.records import Answer, Records
 from labs.records.ledger import ledger
 
 #: Characters of a function's source that are kept.
 _MOST_SOURCE = 20_000
-
-
-class NotPredictedYetError(RuntimeError):
-    """The measuring cell was run before its prediction was made."""
-
-    def _render_traceback_(self) -> list[str]:
-        """Return one sentence: where a prediction is missing, a traceback explains nothing."""
-        return [str(self)]
 
 
 def predict(id: str, **values: object) -> object:
@@ -45,41 +29,28 @@ def predict(id: str, **values: object) -> object:
     """
     asked = question(id)
     try:
-        kept = {name: plain(value) for name, value in values.items()}
+        kept = plain(values)
+        note(asked, kept)
     except NotAnsweredError:
-        return PredictionBox(asked, lambda: ledger().read(), lambda given: _note(asked, given))
-    except (TypeError, ValueError) as error:
-        return _refused(asked, str(error))
-    fault = _note(asked, kept)
-    if fault:
-        return _refused(asked, fault)
-    return Card(f"Prediction noted: {asked.title}", rows=tuple((name, str(value)) for name, value in kept.items()))
-
-
-def _note(asked: Question, values: Mapping) -> str:
-    """Write a prediction down; return why it was not, in a sentence."""
-    if fault := fault_of_numbers(asked, values):
-        return fault
-    records = ledger().read()
-    if asked.measured(records) and records.predictions(asked.id):
-        return "It is measured already: the prediction stays as it was."
-    ledger().append(Prediction(asked.id, dict(values), _now()))
-    return ""
+        return PredictionBox(asked)
+    except ValueError as error:
+        return Card(f"Not noted: {asked.title}", State.FAILED, (str(error),))
+    return Card(f"Prediction noted: {asked.title}", rows=[(name, str(value)) for name, value in kept.items()])
 
 
 def predicted(id: str) -> dict[str, float]:
     """Return what was predicted, by name; stands first in a cell that measures, so that nobody runs past the question.
 
     Raises:
-        NotPredictedYetError: Nothing is predicted; shown as one sentence.
+        NotThereYetError: Nothing is predicted; shown as one sentence.
     """
-    asked, records = question(id), ledger().read()
-    made = records.prediction_in_time(id, asked.about) or next(iter(records.predictions(id)), None)
+    asked = question(id)
+    made = noted(asked, ledger().read())
     if made is None:
-        raise NotPredictedYetError(
+        raise NotThereYetError(
             f"Predict first: fill in the box above ({asked.title}) and press its button, then run this cell again."
         )
-    return dict(made.value)
+    return dict(made)
 
 
 def check(id: str, made: object = None) -> Card:
@@ -90,7 +61,8 @@ def check(id: str, made: object = None) -> Card:
         made: The function, path or answer where the question asks for one.
     """
     asked = question(id)
-    return verdict_card(asked, _CHECKS.get(asked.kind, _check_records)(asked, made))
+    found = _CHECKS[asked.kind](asked, made) if asked.kind in _CHECKS else None
+    return verdict_card(asked, found or asked.verdict(ledger().read()))
 
 
 def _check_function(asked: Question, function: object) -> Verdict:
@@ -100,14 +72,14 @@ def _check_function(asked: Question, function: object) -> Verdict:
     # What an exception says may be long, and anything; its type is enough to judge by.
     kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
     answer = {"source": _source(function), "outputs": kept}
-    # An untouched stub is no try, nor is what is newest already.
-    untouched = all(one.get("raised") == "NotImplementedError" for one in outputs)
-    if not untouched and ledger().answer(asked.id) != answer:
-        ledger().append(Answer(asked.id, answer, _now()))
-    return asked.verdict(Records([Answer(asked.id, answer | {"outputs": outputs}, _now())]))
+    # An untouched stub is no try.
+    if not all(one.get("raised") == "NotImplementedError" for one in outputs):
+        _keep(asked, answer)
+    return asked.verdict(Records([Answer(asked.id, answer | {"outputs": outputs}, now())]))
 
 
-def _check_file(asked: Question, made: object) -> Verdict:
+def _check_file(asked: Question, made: object) -> Verdict | None:
+    """Write down what a reader finds in a file; return a verdict where nothing was written."""
     if made is None or made is ...:
         return asked.verdict(Records())
     paths = _paths_in(made)
@@ -127,28 +99,27 @@ def _check_file(asked: Question, made: object) -> Verdict:
         with paths[0].open("rb") as file:
             facts.setdefault("sha256", hashlib.file_digest(file, "sha256").hexdigest())
     ledger().observe(SUBJECT + asked.id, facts)
-    return asked.verdict(ledger().read())
+    return None
 
 
-def _check_answer(asked: Question, given: object) -> Verdict:
+def _check_answer(asked: Question, given: object) -> Verdict | None:
+    """Write an answer down; return a verdict where nothing was written."""
     try:
-        kept = fitted(plain(given), asked.form)
+        _keep(asked, fitted(plain(given), asked.form))
     except NotAnsweredError:
         return asked.verdict(Records())
-    except (TypeError, ValueError) as error:
-        return Verdict(State.FAILED, f"Not written down: {error}.")
-    if fault := fault_of_form(kept, asked.form):
-        return Verdict(State.FAILED, fault)
-    if ledger().answer(asked.id) != kept:
-        ledger().append(Answer(asked.id, kept, _now()))
-    return asked.verdict(ledger().read())
-
-
-def _check_records(asked: Question, made: object) -> Verdict:
-    return asked.verdict(ledger().read())
+    except ValueError as error:
+        return Verdict(State.FAILED, str(error))
+    return None
 
 
 _CHECKS = {"function": _check_function, "file": _check_file, "answer": _check_answer}
+
+
+def _keep(asked: Question, answer: object) -> None:
+    """Write down an answer that is not the newest one already: checking again is no other try."""
+    if ledger().answer(asked.id) != answer:
+        ledger().append(Answer(asked.id, answer, now()))
 
 
 def _paths_in(value: object) -> list[Path]:
@@ -165,11 +136,3 @@ def _source(function: Callable) -> str:
         return inspect.getsource(function)[:_MOST_SOURCE]
     except (OSError, TypeError):
         return ""
-
-
-def _refused(asked: Question, why: str) -> Card:
-    return Card(f"Not noted: {asked.title}", state=State.FAILED, sentences=(why,))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()

@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from labs.checkpoints import cases, rules
-from labs.checkpoints.values import fault_of_form
-from labs.course import Lesson, lesson
 from labs.records import Answer, DifferentMachinesError, Records
 from labs.records.collection import began
 from labs.records.record import ENTRY_TYPES
@@ -89,7 +87,7 @@ class Question:
     reads: str = ""
     #: What has to hold of the facts, in order: field, what it is held to, sentence.
     rules: Sequence[tuple[str, Any, str]] = ()
-    #: What an answer looks like (``labs.checkpoints.values.fault_of_form``).
+    #: What an answer looks like (``labs.checkpoints.rules.fitted``).
     form: Any = None
     #: Fields of the measurements that a prediction must precede.
     about: Mapping = field(default_factory=dict)
@@ -104,11 +102,6 @@ class Question:
         """Id of the lesson that asks it."""
         return self.id.partition(".")[0]
 
-    @property
-    def lesson(self) -> Lesson:
-        """The lesson that asks it."""
-        return lesson(self.lesson_id)
-
     def verdict(self, entries: Records | Iterable[Mapping]) -> Verdict:
         """Return how the question stands by a ledger's entries, typed or as plain JSON.
 
@@ -118,7 +111,8 @@ class Question:
 
     def read(self, made: object) -> dict:
         """Return the facts about what was handed over, or about records."""
-        return reader(self.reads)(made)
+        module, _, function = self.reads.partition(":")
+        return getattr(importlib.import_module(module), function)(made)
 
     def by_rules(self, facts: Mapping) -> Verdict:
         """Return the verdict on facts: the first rule that is broken speaks."""
@@ -148,12 +142,6 @@ def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, 
         return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
 
 
-def reader(name: str) -> Callable[[Any], dict]:
-    """Return the function that a question names as 'module:function'."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
-
-
 def _of_function(question: Question, records: Records) -> Verdict:
     kept = records.answer(question.id)
     if kept is None:
@@ -176,8 +164,10 @@ def _of_answer(question: Question, records: Records) -> Verdict:
     given = records.answer(question.id)
     if given is None:
         return Verdict(State.UNANSWERED, "Not answered yet: fill in the cell above, and run it.")
-    if fault := fault_of_form(given, question.form):
-        return Verdict(State.FAILED, fault)
+    try:
+        rules.fitted(given, question.form)
+    except ValueError as error:
+        return Verdict(State.FAILED, str(error))
     # What was right when it was answered stays right when a leased machine's records come home.
     places = [place for place, one in enumerate(records) if isinstance(one, Answer) and one.question == question.id]
     then = _guarded(_of_records, question, records[: places[-1] + 1])

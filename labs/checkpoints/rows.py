@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from labs.assignment import PartAsked
-from labs.checkpoints.question import Question, State, Verdict, of_lesson
+from labs.checkpoints.question import Question, State, Verdict, of_lesson, question
 from labs.course import Lesson
 from labs.records import Records
 
@@ -48,6 +48,12 @@ class Row:
     def is_open(self) -> bool:
         """Whether nobody has answered yet: the message then speaks of a cell that only the notebook shows."""
         return self.state == State.UNANSWERED
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it can still be earned; a prediction that came too late cannot."""
+        late = self.state == State.FAILED and question(self.id).kind == "prediction"
+        return self.points < self.possible and not late
 
 
 def counted_rows(rows: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
