@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -29,20 +30,36 @@ _ALONE = "The grader calls this function alone: import or define what it needs i
 _STUB = "Not written yet. Replace the line `raise NotImplementedError` above, and run that cell."
 
 
+class State(StrEnum):
+    """How a question stands."""
+
+    PASSED = "passed"
+    #: There is an answer, and it is not right.
+    FAILED = "failed"
+    #: The stub is still there, or nothing was handed over.
+    UNANSWERED = "unanswered"
+    #: A record or a file that the question rests on is not there yet.
+    MISSING = "missing"
+
+
 @dataclass(frozen=True)
-class Fault:
-    """The first case that fails."""
+class Verdict:
+    """The outcome of one check."""
 
-    #: What is wrong.
-    says: str
-    #: The call, what came, and what was expected.
+    state: State
+    #: What is right, or what is wrong and what to do about it. Backticks mark code.
+    message: str
+    #: Names and values shown below it: the call, what came, and what was expected.
     shown: tuple[tuple[str, str], ...] = ()
-    #: Whether nothing was written yet.
-    is_stub: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the points are earned."""
+        return self.state is State.PASSED
 
 
-def fault(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Fault | None:
-    """Return the first fault of a function, or None when it is right.
+def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Verdict:
+    """Return the verdict on a function; a ``NotImplementedError`` is nobody's mistake.
 
     Args:
         name: The function's.
@@ -50,7 +67,7 @@ def fault(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Fa
         outputs: What it did on each, as ``labs.checkpoints.calls.call`` returns it.
     """
     if len(outputs) != len(cases):
-        return Fault("The cases have changed since this was checked: run the check again.")
+        return Verdict(State.FAILED, "The cases have changed since this was checked: run the check again.")
     for case, came in zip(cases, outputs, strict=True):
         expected = decode(case["expected"], arrays=False)
         if "value" in came:
@@ -59,15 +76,16 @@ def fault(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Fa
                 continue
             says, did = general(value, expected, case["says"] or _NO_SENTENCE), shown(value)
         elif came.get("raised") == "NotImplementedError":
-            return Fault(_STUB, is_stub=True)
+            return Verdict(State.UNANSWERED, _STUB)
         else:
             said = f": {came['said']}" if came.get("said") else ""
             alone = _ALONE if came.get("raised") == "NameError" else case["says"]
             says = f"It stops with {came.get('raised')}{said}. {alone}".strip()
             did = "nothing"
         arguments = ", ".join(shown(decode(one, arrays=False)) for one in case["args"])
-        return Fault(says, (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected))))
-    return None
+        pairs = (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected)))
+        return Verdict(State.FAILED, says, pairs)
+    return Verdict(State.PASSED, f"Right in all {len(cases)} cases.")
 
 
 def general(came: Any, expected: Any, otherwise: str) -> str:

@@ -12,11 +12,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from labs.checkpoints import cases, rules
+from labs.checkpoints.cases import State, Verdict
 from labs.records import Answer, DifferentMachinesError, Records
 from labs.records.collection import began
 from labs.records.record import ENTRY_TYPES
@@ -29,36 +29,6 @@ SUBJECT = "file."
 
 #: What a reader may stumble over in evidence that somebody wrote by hand.
 STUMBLES = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
-
-
-class State(StrEnum):
-    """How a question stands."""
-
-    #: The points are earned.
-    PASSED = "passed"
-    #: There is an answer, and it is not right.
-    FAILED = "failed"
-    #: The stub is still there, or nothing was handed over.
-    UNANSWERED = "unanswered"
-    #: A record or a file that the question rests on is not there yet.
-    MISSING = "missing"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome of one check."""
-
-    #: How the question stands.
-    state: State
-    #: What is right, or what is wrong and what to do about it. Backticks mark code.
-    message: str
-    #: Names and values shown below it: the call, what came, and what was expected.
-    shown: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether the points are earned."""
-        return self.state is State.PASSED
 
 
 class MissingEvidenceError(LookupError):
@@ -146,11 +116,7 @@ def _of_function(question: Question, records: Records) -> Verdict:
     kept = records.answer(question.id)
     if kept is None:
         return Verdict(State.UNANSWERED, f"Not written yet: write `{question.name}`, and run its cell.")
-    fault = cases.fault(question.name, question.cases, kept["outputs"])
-    if fault is not None:
-        state = State.UNANSWERED if fault.is_stub else State.FAILED
-        return Verdict(state, fault.says, fault.shown)
-    return Verdict(State.PASSED, f"Right in all {len(question.cases)} cases.")
+    return cases.judge(question.name, question.cases, kept["outputs"])
 
 
 def _of_file(question: Question, records: Records) -> Verdict:
