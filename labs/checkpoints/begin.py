@@ -22,9 +22,6 @@ from labs.workspace import workspace_dir
 def begin(id: str) -> None:
     """Say whether a lesson can begin, and where to go on in it.
 
-    Args:
-        id: The lesson's, such as 'compile'.
-
     Raises:
         NotThereYetError: A file or a record of an earlier lesson is not there; shown as one sentence.
     """
@@ -53,7 +50,9 @@ def absences(this: Lesson, records: Records) -> dict[str, str]:
                 there, words = (workspace_dir() / thing).is_file(), f"`{Path(thing).name}`"
             if not there:
                 plain = f"{lesson(id).title} makes {words.replace('`', '')}"
-                found[plain] = f"There is no {words.removeprefix('a ')} yet: {_link(this, lesson(id))} makes it."
+                there = Path(os.path.relpath(lesson(id).notebook, this.notebook.parent)).as_posix()
+                link = f"[{lesson(id).title}]({there})"
+                found[plain] = f"There is no {words.removeprefix('a ')} yet: {link} makes it."
     return found
 
 
@@ -68,8 +67,3 @@ def way_on(this: Lesson, records: Records) -> str:
         f"Go on here: {where}. After a restart of the kernel, select that cell and choose Run → Run All Above Selected "
         "Cell: your answers are kept, and only names have to be made again."
     )
-
-
-def _link(this: Lesson, other: Lesson) -> str:
-    there = os.path.relpath(other.notebook, this.notebook.parent)
-    return f"[{other.title}]({Path(there).as_posix()})"

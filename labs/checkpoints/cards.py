@@ -42,13 +42,9 @@ class Card(Shown):
         sentences: Sequence[str] = (),
         rows: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Put a message together.
+        """Put a message together, of sentences (backticks mark code) and pairs of name and value.
 
-        Args:
-            headline: First line.
-            state: How the question stands; None for a card that judges nothing.
-            sentences: Sentences below it; backticks mark code.
-            rows: Pairs of name and value, below each other.
+        ``state`` says how the question stands; None is for a card that judges nothing.
         """
         sign, words, look = _LOOKS[state]
         width = max((len(name) for name, _ in rows), default=0)

@@ -19,15 +19,10 @@ from labs.checkpoints.calls import MARK, decode
 #: Characters of one value in a call.
 _MOST_SHOWN = 160
 
-#: Said of a case that has no sentence of its own.
-_NO_SENTENCE = "Not right yet."
-
 #: Share of a number, and distance from 0, by which a result may differ.
 _NEAR, _ZERO = 1e-3, 1e-9
 
 _ALONE = "The grader calls this function alone: import or define what it needs in its own cell."
-
-_STUB = "Not written yet. Replace the line `raise NotImplementedError` above, and run that cell."
 
 
 class State(StrEnum):
@@ -58,13 +53,15 @@ class Verdict:
         return self.state is State.PASSED
 
 
-def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Verdict:
-    """Return the verdict on a function; a ``NotImplementedError`` is nobody's mistake.
+STUB = Verdict(
+    State.UNANSWERED, "Not written yet. Replace the line `raise NotImplementedError` above, and run that cell."
+)
 
-    Args:
-        name: The function's.
-        cases: Arguments, expected result (both encoded) and sentence of each.
-        outputs: What it did on each, as ``labs.checkpoints.calls.call`` returns it.
+
+def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Verdict:
+    """Return the verdict on a function, by what it did on its cases (``labs.checkpoints.calls.call``).
+
+    Of each case, arguments and expected result are encoded; its sentence may be empty.
     """
     if len(outputs) != len(cases):
         return Verdict(State.FAILED, "The cases have changed since this was checked: run the check again.")
@@ -74,9 +71,9 @@ def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Ve
             value = decode(came["value"], arrays=False)
             if close(value, expected):
                 continue
-            says, did = general(value, expected, case["says"] or _NO_SENTENCE), shown(value)
+            says, did = general(value, expected, case["says"]).strip() or "Not right yet.", shown(value)
         elif came.get("raised") == "NotImplementedError":
-            return Verdict(State.UNANSWERED, _STUB)
+            return STUB
         else:
             said = f": {came['said']}" if came.get("said") else ""
             alone = _ALONE if came.get("raised") == "NameError" else case["says"]
@@ -89,7 +86,7 @@ def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Ve
 
 
 def general(came: Any, expected: Any, otherwise: str) -> str:
-    """Return what is wrong where it is wrong in a way that every question knows; otherwise the case's own sentence."""
+    """Return what is wrong where it is wrong in a way that every question knows; else the case's own sentence."""
     if came is None and expected is not None:
         return "It returns nothing: is there a `return`?"
     if isinstance(expected, dict) and isinstance(came, dict):
@@ -102,14 +99,13 @@ def general(came: Any, expected: Any, otherwise: str) -> str:
     values, wanted = _numbers(came), _numbers(expected)
     if values is None or wanted is None:
         # Of a list of words, the case's own sentence says which one is missing.
-        if isinstance(expected, list) and len(came) != len(expected) and otherwise == _NO_SENTENCE:
+        if isinstance(expected, list) and len(came) != len(expected) and not otherwise:
             return f"It returns {len(came)} values instead of {len(expected)}."
         if isinstance(expected, list) and sorted(map(repr, came)) == sorted(map(repr, expected)):
             return "The right values, in another order."
         return otherwise
     if values.shape != wanted.shape:
-        says = f"It returns an array of shape {values.shape} instead of {wanted.shape}."
-        return says if otherwise == _NO_SENTENCE else f"{says} {otherwise}"
+        return f"It returns an array of shape {values.shape} instead of {wanted.shape}. {otherwise}"
     return _numerical(came, expected, values, wanted, otherwise)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from labs.checkpoints.calls import alone, call
 from labs.checkpoints.cards import Card, NotThereYetError, verdict_card
+from labs.checkpoints.cases import STUB
 from labs.checkpoints.predictions import PredictionBox, note, noted, now
-from labs.checkpoints.question import SUBJECT, MissingEvidenceError, Question, State, Verdict, question
+from labs.checkpoints.question import OPEN, SUBJECT, MissingEvidenceError, Question, State, Verdict, question
 from labs.checkpoints.rules import NotAnsweredError, fitted, plain
 from labs.records import Answer, Records
 from labs.records.ledger import ledger
@@ -21,11 +22,9 @@ _MOST_SOURCE = 20_000
 
 
 def predict(id: str, **values: object) -> object:
-    """Write a prediction into the ledger; it may be changed until what it is about is measured.
+    """Write a prediction into the ledger, a number for each name; dots show a box to fill in.
 
-    Args:
-        id: The question's.
-        values: A number for each name; dots show a box to fill in.
+    It may be changed until what it is about is measured.
     """
     asked = question(id)
     try:
@@ -54,12 +53,7 @@ def predicted(id: str) -> dict[str, float]:
 
 
 def check(id: str, made: object = None) -> Card:
-    """Say whether a function, a file or an answer is right, and if it is not, why.
-
-    Args:
-        id: The question's.
-        made: The function, path or answer where the question asks for one.
-    """
+    """Say whether what was made (a function, a path, an answer, or records) is right, and if it is not, why."""
     asked = question(id)
     found = _CHECKS[asked.kind](asked, made) if asked.kind in _CHECKS else None
     return verdict_card(asked, found or asked.verdict(ledger().read()))
@@ -79,10 +73,11 @@ def _check_function(asked: Question, function: object) -> Verdict:
 
 
 def _check_file(asked: Question, made: object) -> Verdict | None:
-    """Write down what a reader finds in a file; return a verdict where nothing was written."""
+    """Write down what a reader finds in a file, or several by name; return a verdict where nothing was written."""
     if made is None or made is ...:
-        return asked.verdict(Records())
-    paths = _paths_in(made)
+        return OPEN
+    handed = made.values() if isinstance(made, Mapping) else [made]
+    paths = [Path(one) for one in handed if isinstance(one, os.PathLike)]
     if absent := [path for path in paths if not path.exists()]:
         says = f"There is no `{absent[0].name}` yet. Write it in the cell above, and run that cell."
         return Verdict(State.UNANSWERED, says)
@@ -91,7 +86,7 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
     except MissingEvidenceError as error:
         return Verdict(State.MISSING, str(error))
     except NotImplementedError:
-        return Verdict(State.UNANSWERED, "Not written yet: replace the line `raise NotImplementedError`.")
+        return STUB
     except Exception as error:  # whatever the library says about a broken file is what the student needs to read
         shown = (("It says", f"{type(error).__name__}: {str(error)[:300]}"),)
         return Verdict(State.FAILED, "This cannot be read as what was asked for.", shown)
@@ -107,7 +102,7 @@ def _check_answer(asked: Question, given: object) -> Verdict | None:
     try:
         _keep(asked, fitted(plain(given), asked.form))
     except NotAnsweredError:
-        return asked.verdict(Records())
+        return OPEN
     except ValueError as error:
         return Verdict(State.FAILED, str(error))
     return None
@@ -120,15 +115,6 @@ def _keep(asked: Question, answer: object) -> None:
     """Write down an answer that is not the newest one already: checking again is no other try."""
     if ledger().answer(asked.id) != answer:
         ledger().append(Answer(asked.id, answer, now()))
-
-
-def _paths_in(value: object) -> list[Path]:
-    """Return the paths that were handed over: one, or those in a list or dictionary."""
-    if isinstance(value, os.PathLike):
-        return [Path(value)]
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    return [path for part in value for path in _paths_in(part)] if isinstance(value, list | tuple) else []
 
 
 def _source(function: Callable) -> str:

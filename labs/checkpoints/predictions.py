@@ -119,10 +119,6 @@ def number(typed: str, unit: str = "") -> float:
     A comma, a space or an underscore parts thousands and nothing else, for `1,000` is a thousand to one half of the
     world and one to the other: what is no group of three digits is refused and never guessed.
 
-    Args:
-        typed: Such as '1,000', '1 000', '1_000', '9.5 MB' or '2e6'.
-        unit: The question's; empty for a pure number.
-
     Raises:
         ValueError: It is no number; the message says what to write.
     """

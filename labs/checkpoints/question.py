@@ -41,7 +41,6 @@ class Question:
 
     #: An idea, such as 'quantize.affine'; its first word is the lesson's id.
     id: str
-    #: What is asked for, in a few words.
     title: str
     #: 'function', 'file', 'answer' (which a person gives), 'records' (nothing is handed over) or 'prediction'.
     kind: str
@@ -69,7 +68,7 @@ class Question:
 
     @property
     def lesson_id(self) -> str:
-        """Id of the lesson that asks it."""
+        """The lesson that asks it."""
         return self.id.partition(".")[0]
 
     def verdict(self, entries: Records | Iterable[Mapping]) -> Verdict:
@@ -94,10 +93,8 @@ class Question:
         return records.first_about(self.about) is not None
 
 
-_DIFFERENT_MACHINES = (
-    "The newest records of these options come from different machines, and their times cannot be compared: measure all "
-    "of them again on one machine, then run this check."
-)
+#: Of what nobody has begun.
+OPEN = Verdict(State.UNANSWERED, "Not answered yet: fill in what stands above, and run its cell.")
 
 
 def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, records: Records) -> Verdict:
@@ -106,30 +103,26 @@ def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, 
         return judge(question, records)
     except MissingEvidenceError as error:
         return Verdict(State.MISSING, str(error))
-    except DifferentMachinesError:
-        return Verdict(State.FAILED, _DIFFERENT_MACHINES)
+    except DifferentMachinesError as error:
+        return Verdict(State.FAILED, f"Your newest records tell nothing here: {error}")
     except STUMBLES as error:
         return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
 
 
 def _of_function(question: Question, records: Records) -> Verdict:
     kept = records.answer(question.id)
-    if kept is None:
-        return Verdict(State.UNANSWERED, f"Not written yet: write `{question.name}`, and run its cell.")
-    return cases.judge(question.name, question.cases, kept["outputs"])
+    return OPEN if kept is None else cases.judge(question.name, question.cases, kept["outputs"])
 
 
 def _of_file(question: Question, records: Records) -> Verdict:
     facts = records.seen(SUBJECT + question.id)
-    if facts is None:
-        return Verdict(State.UNANSWERED, "Not made yet: write the cell above, and run it.")
-    return question.by_rules(facts)
+    return OPEN if facts is None else question.by_rules(facts)
 
 
 def _of_answer(question: Question, records: Records) -> Verdict:
     given = records.answer(question.id)
     if given is None:
-        return Verdict(State.UNANSWERED, "Not answered yet: fill in the cell above, and run it.")
+        return OPEN
     try:
         rules.fitted(given, question.form)
     except ValueError as error:
@@ -147,7 +140,7 @@ def _of_records(question: Question, records: Records) -> Verdict:
 def _of_prediction(question: Question, records: Records) -> Verdict:
     made = records.predictions(question.id)
     if not made:
-        return Verdict(State.UNANSWERED, "No prediction yet: fill in the box, and press its button.")
+        return OPEN
     first = records.first_about(question.about)
     if first is None:
         return Verdict(State.MISSING, "Noted. It counts as soon as what it is about is measured.")

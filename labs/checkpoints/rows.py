@@ -16,15 +16,11 @@ from labs.records import Records
 class Row:
     """One line of a result."""
 
-    #: The question's id.
     id: str
-    #: What it asks for.
     title: str
     #: Id of its lesson; empty where it belongs to none.
     lesson: str
-    #: Points earned.
     points: int
-    #: Points that it is worth.
     possible: int
     #: What is right, or what to mend.
     message: str
@@ -70,13 +66,7 @@ def public_rows(
     lessons: Iterable[Lesson],
     verdict: Callable[[Question, Records], Verdict] = Question.verdict,
 ) -> list[Row]:
-    """Return one row for each question of some lessons, judged by the evidence.
-
-    Args:
-        records: Of the student.
-        lessons: Lessons whose questions count, in this order.
-        verdict: Judges one question.
-    """
+    """Return one row for each question of some lessons, in their order, judged by a student's records."""
     rows = []
     for one in (asked for lesson in lessons for asked in of_lesson(lesson.id)):
         found = verdict(one, records)

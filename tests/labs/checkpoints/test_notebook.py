@@ -96,7 +96,7 @@ def test_a_file_is_read_and_its_facts_are_written_down_with_its_hash(tmp_path):
     ("error", "state", "says"),
     [
         (UnicodeDecodeError("utf-8", b"", 0, 1, "<odd>"), "not right yet", "cannot be read as what was asked for"),
-        (NotImplementedError(), "not answered yet", "replace the line `raise NotImplementedError`"),
+        (NotImplementedError(), "not answered yet", "Replace the line `raise NotImplementedError`"),
         (MissingEvidenceError("Run the cell above."), "something has to run first", "Run the cell above."),
     ],
 )
