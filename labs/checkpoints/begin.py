@@ -11,8 +11,7 @@ import os
 from pathlib import Path
 
 from labs.checkpoints.cards import Card, NotThereYetError
-from labs.checkpoints.question import State
-from labs.checkpoints.rows import public_rows
+from labs.checkpoints.question import State, public_rows
 from labs.course import Lesson, lesson
 from labs.records import Records
 from labs.records.ledger import ledger

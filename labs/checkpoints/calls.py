@@ -12,6 +12,7 @@ import json
 import linecache
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -102,10 +103,9 @@ def alone(function: Callable) -> Callable:
     """
     cell = "".join(linecache.getlines(getattr(getattr(function, "__code__", None), "co_filename", "")))
     scope = names()
-    try:
+    # Where a line of the cell needs the notebook: what the function needs is seen when it is called.
+    with suppress(Exception):
         define(cell, scope)
-    except Exception:  # a line of the cell needs the notebook; what the function needs is seen when it is called
-        return scope.get(function.__name__, function)
     return scope.get(function.__name__, function)
 
 

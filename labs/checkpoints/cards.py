@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from labs.checkpoints.question import Question, State, Verdict
+from labs.checkpoints.question import State
 from labs.display.shown import Shown
 from labs.display.theme import STYLE
 
@@ -60,13 +60,6 @@ class Card(Shown):
         )
         lines = [f"{sign} {headline}{words}", *filter(None, sentences), *(f"  {name}: {value}" for name, value in rows)]
         super().__init__(html, "\n".join(lines))
-
-
-def verdict_card(asked: Question, verdict: Verdict) -> Card:
-    """Return what a check shows."""
-    points = f"{asked.points} point{'s' * (asked.points > 1)}"
-    hint = f"Hint: {asked.hint}" if verdict.state is State.FAILED and asked.hint else ""
-    return Card(f"{asked.title} ({points})", verdict.state, (verdict.message, hint), verdict.shown)
 
 
 def marked(text: str) -> str:

@@ -53,9 +53,7 @@ class Verdict:
         return self.state is State.PASSED
 
 
-STUB = Verdict(
-    State.UNANSWERED, "Not written yet. Replace the line `raise NotImplementedError` above, and run that cell."
-)
+STUB = Verdict(State.UNANSWERED, "Not written yet: replace the line `raise NotImplementedError`, and run its cell.")
 
 
 def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Verdict:
@@ -77,8 +75,7 @@ def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Ve
         else:
             said = f": {came['said']}" if came.get("said") else ""
             alone = _ALONE if came.get("raised") == "NameError" else case["says"]
-            says = f"It stops with {came.get('raised')}{said}. {alone}".strip()
-            did = "nothing"
+            says, did = f"It stops with {came.get('raised')}{said}. {alone}".strip(), "nothing"
         arguments = ", ".join(shown(decode(one, arrays=False)) for one in case["args"])
         pairs = (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected)))
         return Verdict(State.FAILED, says, pairs)
@@ -156,9 +153,7 @@ def close(came: Any, expected: Any) -> bool:
 
 def shown(value: Any) -> str:
     """Return a value on one line."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        text = repr(value)
-    elif isinstance(value, float):
+    if isinstance(value, float):
         text = f"{value:.4g}"
     elif isinstance(value, list):
         text = f"[{', '.join(map(shown, value))}]"
@@ -167,7 +162,7 @@ def shown(value: Any) -> str:
     elif isinstance(value, dict):
         text = f"{{{', '.join(f'{name}: {shown(part)}' for name, part in value.items())}}}"
     else:
-        text = str(value)
+        text = repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 2]} …"
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from labs.checkpoints.calls import alone, call
-from labs.checkpoints.cards import Card, NotThereYetError, verdict_card
+from labs.checkpoints.cards import Card, NotThereYetError
 from labs.checkpoints.cases import STUB
 from labs.checkpoints.predictions import PredictionBox, note, noted, now
 from labs.checkpoints.question import OPEN, SUBJECT, MissingEvidenceError, Question, State, Verdict, question
@@ -56,7 +55,10 @@ def check(id: str, made: object = None) -> Card:
     """Say whether what was made (a function, a path, an answer, or records) is right, and if it is not, why."""
     asked = question(id)
     found = _CHECKS[asked.kind](asked, made) if asked.kind in _CHECKS else None
-    return verdict_card(asked, found or asked.verdict(ledger().read()))
+    verdict = found or asked.verdict(ledger().read())
+    hint = f"Hint: {asked.hint}" if verdict.state is State.FAILED and asked.hint else ""
+    points = f"{asked.points} point{'s' * (asked.points > 1)}"
+    return Card(f"{asked.title} ({points})", verdict.state, (verdict.message, hint), verdict.shown)
 
 
 def _check_function(asked: Question, function: object) -> Verdict:
@@ -77,8 +79,7 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
     if made is None or made is ...:
         return OPEN
     handed = made.values() if isinstance(made, Mapping) else [made]
-    paths = [Path(one) for one in handed if isinstance(one, os.PathLike)]
-    if absent := [path for path in paths if not path.exists()]:
+    if absent := [Path(one) for one in handed if isinstance(one, os.PathLike) and not Path(one).exists()]:
         says = f"There is no `{absent[0].name}` yet. Write it in the cell above, and run that cell."
         return Verdict(State.UNANSWERED, says)
     try:
@@ -90,9 +91,6 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
     except Exception as error:  # whatever the library says about a broken file is what the student needs to read
         shown = (("It says", f"{type(error).__name__}: {str(error)[:300]}"),)
         return Verdict(State.FAILED, "This cannot be read as what was asked for.", shown)
-    if len(paths) == 1 and paths[0].is_file():
-        with paths[0].open("rb") as file:
-            facts.setdefault("sha256", hashlib.file_digest(file, "sha256").hexdigest())
     ledger().observe(SUBJECT + asked.id, facts)
     return None
 

@@ -24,7 +24,7 @@ def note(asked: Question, values: Mapping[str, object]) -> None:
     """Write a prediction into the ledger; a ``ValueError`` with one sentence when it cannot stand there."""
     numbers = meant(asked, values)
     records = ledger().read()
-    if asked.measured(records) and records.predictions(asked.id):
+    if records.first_about(asked.about) is not None and records.predictions(asked.id):
         raise ValueError("It is measured already: the prediction stays as it was.")
     ledger().append(Prediction(asked.id, numbers, now()))
 
@@ -97,7 +97,7 @@ class PredictionBox(Shown):
     def _show(self) -> None:
         """Show what is written down, and whether it may still be changed."""
         records = ledger().read()
-        made, over = noted(self.asked, records), self.asked.measured(records)
+        made, over = noted(self.asked, records), records.first_about(self.asked.about) is not None
         if not isinstance(made, Mapping):
             self._say("Not predicted yet. It may be changed until it is measured.")
             return

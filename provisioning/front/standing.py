@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from labs.assignment import assignment
-from labs.checkpoints.question import question
-from labs.checkpoints.rows import Row, public_rows
+from labs.checkpoints.question import Row, public_rows, question
 from labs.course import PLACES, Lesson, lessons
 from labs.records import Answer, Prediction, Records
 from labs.records.ledger import ledger
