@@ -48,9 +48,9 @@ class Card(Shown):
         """
         sign, words, look = _LOOKS[state]
         width = max((len(name) for name, _ in rows), default=0)
+        pairs = [f"{name:<{width}}  {value}" for name, value in rows]
         body = "".join(f"<p>{marked(sentence)}</p>" for sentence in sentences if sentence)
-        if rows:
-            values = "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+        if values := "\n".join(pairs):
             body += f'<pre class="msl-code">{escape(values)}</pre>'
         name = escape(headline + words)
         html = (
@@ -58,8 +58,7 @@ class Card(Shown):
             f'<p class="msl-strong"><span class="{look}" aria-hidden="true">{sign}</span> {escape(headline)}'
             f'<span class="msl-soft" style="font-weight:400">{words}</span></p>{body}</div></div>'
         )
-        lines = [f"{sign} {headline}{words}", *filter(None, sentences), *(f"  {name}: {value}" for name, value in rows)]
-        super().__init__(html, "\n".join(lines))
+        super().__init__(html, "\n".join([f"{sign} {headline}{words}", *filter(None, sentences), *pairs]))
 
 
 def marked(text: str) -> str:

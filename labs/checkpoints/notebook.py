@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from labs.checkpoints.calls import alone, call
@@ -67,7 +68,10 @@ def _check_function(asked: Question, function: object) -> Verdict:
     outputs = call(alone(function), [case["args"] for case in asked.cases])
     # What an exception says may be long, and anything; its type is enough to judge by.
     kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
-    answer = {"source": _source(function), "outputs": kept}
+    source = ""
+    with suppress(OSError, TypeError):  # what was not written in a cell has none
+        source = inspect.getsource(function)[:_MOST_SOURCE]
+    answer = {"source": source, "outputs": kept}
     # An untouched stub is no try.
     if not all(one.get("raised") == "NotImplementedError" for one in outputs):
         _keep(asked, answer)
@@ -113,10 +117,3 @@ def _keep(asked: Question, answer: object) -> None:
     """Write down an answer that is not the newest one already: checking again is no other try."""
     if ledger().answer(asked.id) != answer:
         ledger().append(Answer(asked.id, answer, now()))
-
-
-def _source(function: Callable) -> str:
-    try:
-        return inspect.getsource(function)[:_MOST_SOURCE]
-    except (OSError, TypeError):
-        return ""

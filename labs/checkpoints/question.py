@@ -102,8 +102,8 @@ def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, 
         return judge(question, records)
     except MissingEvidenceError as error:
         return Verdict(State.MISSING, str(error))
-    except DifferentMachinesError as error:
-        return Verdict(State.FAILED, f"Your newest records tell nothing here: {error}")
+    except DifferentMachinesError:
+        return Verdict(State.FAILED, "The newest records come from different machines: measure all of them on one.")
     except STUMBLES as error:
         return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
 

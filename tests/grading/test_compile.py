@@ -54,7 +54,7 @@ def test_a_secret_draws_other_cases_in_another_order(write_lesson):
     assert len({[case["says"] for case in one].index("Twice 2 is 4.") for one in drawn}) > 1
     function = solutions(lesson)["toy.double"]
     for cases in drawn:
-        assert judged.fault("double", cases, call(function, [case["args"] for case in cases])) is None
+        assert judged.judge("double", cases, call(function, [case["args"] for case in cases])).ok
 
 
 @pytest.mark.parametrize(
