@@ -65,7 +65,7 @@ def question(
         hint: Where to look; not the answer.
         file: 'module:function' that returns facts about what was handed over: a path, a class, a program.
         records: 'module:function' that returns facts about the ledger's records.
-        form: What an answer looks like (``labs.checkpoints.values.fault_of_form``); its facts come from ``records``.
+        form: What an answer looks like (``labs.checkpoints.rules.fitted``); its facts come from ``records``.
         rules: What has to hold of the facts, in order (``labs.checkpoints.rules``).
         good: Facts that keep all rules.
         gate: What a machine must be able to do for it to be earned there.

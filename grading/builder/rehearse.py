@@ -21,8 +21,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from grading.builder.execute import execute
 from grading.builder.notebook import text_of
 from grading.builder.solve import solve
-from labs.checkpoints.question import question
-from labs.checkpoints.rows import Row, public_rows
+from labs.checkpoints.question import Row, public_rows, question
 from labs.course import NOTEBOOKS_DIR, Lesson
 from labs.display.format import duration
 from labs.machine import capabilities

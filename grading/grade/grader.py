@@ -27,8 +27,7 @@ from grading.grade.result.prints import prints
 from grading.grade.result.result import Result
 from grading.grade.sandbox import abilities
 from labs.assignment import assignment
-from labs.checkpoints.question import Question, State, Verdict, as_records
-from labs.checkpoints.rows import Row, counted_rows, public_rows
+from labs.checkpoints.question import Question, Row, State, Verdict, as_records, counted_rows, public_rows
 from labs.course import Lesson
 from labs.records import Records
 

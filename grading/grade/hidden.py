@@ -16,8 +16,7 @@ from functools import partial
 from grading.grade.artefacts.measured import Facts
 from grading.grade.functions.run import Called
 from labs.assignment import assignment
-from labs.checkpoints.question import State, Verdict, of_lesson
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Row, State, Verdict, of_lesson
 from labs.course import Lesson, lessons
 from labs.display.format import megabytes, percent
 from labs.records import Measurement, Records

@@ -5,7 +5,7 @@ They are imported when they are asked for: a grader judges with ``labs.checkpoin
 
 from importlib import import_module
 
-__all__ = ["NotPredictedYetError", "check", "predict", "predicted"]
+__all__ = ["NotThereYetError", "check", "predict", "predicted"]
 
 
 def __getattr__(name: str) -> object:

@@ -10,27 +10,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from labs.checkpoints.cards import Card
-from labs.checkpoints.question import Question, State, of_lesson
+from labs.checkpoints.cards import Card, NotThereYetError
+from labs.checkpoints.question import State, public_rows
 from labs.course import Lesson, lesson
 from labs.records import Records
 from labs.records.ledger import ledger
 from labs.workspace import workspace_dir
 
 
-class NotThereYetError(LookupError):
-    """What the lesson takes from an earlier one is not there; the message names that lesson."""
-
-    def _render_traceback_(self) -> list[str]:
-        """Return one sentence: the card above it has the links."""
-        return [str(self)]
-
-
 def begin(id: str) -> None:
     """Say whether a lesson can begin, and where to go on in it.
-
-    Args:
-        id: The lesson's, such as 'compile'.
 
     Raises:
         NotThereYetError: A file or a record of an earlier lesson is not there; shown as one sentence.
@@ -42,10 +31,8 @@ def begin(id: str) -> None:
         away = ("Made at home? `msl lease push` brings it to a leased machine.",) if this.machine_minutes else ()
         display(Card(f"{this.title} cannot begin yet", State.MISSING, (*absent.values(), *away)))
         raise NotThereYetError(f"Make it first: {'; '.join(absent)}. Then run this cell again.")
-    asked = of_lesson(this.id)
-    begun = any(
-        records.predictions(one.id) or one.verdict(records).state in (State.PASSED, State.FAILED) for one in asked
-    )
+    rows = public_rows(records, [this])
+    begun = any(records.predictions(row.id) or row.state in (State.PASSED, State.FAILED) for row in rows)
     display(Card(f"{this.title}: ready", None, (way_on(this, records),) if begun else ()))
 
 
@@ -62,13 +49,15 @@ def absences(this: Lesson, records: Records) -> dict[str, str]:
                 there, words = (workspace_dir() / thing).is_file(), f"`{Path(thing).name}`"
             if not there:
                 plain = f"{lesson(id).title} makes {words.replace('`', '')}"
-                found[plain] = f"There is no {words.removeprefix('a ')} yet: {_link(this, lesson(id))} makes it."
+                there = Path(os.path.relpath(lesson(id).notebook, this.notebook.parent)).as_posix()
+                link = f"[{lesson(id).title}]({there})"
+                found[plain] = f"There is no {words.removeprefix('a ')} yet: {link} makes it."
     return found
 
 
 def way_on(this: Lesson, records: Records) -> str:
     """Return one sentence on the first question that is open, with a link to its cell, and on a restart."""
-    following = next((one for one in of_lesson(this.id) if is_left(one, records)), None)
+    following = next((row for row in public_rows(records, [this]) if row.is_left), None)
     if following is None:
         return "Every question of this lesson is answered."
     words = following.title.replace("[", "(").replace("]", ")")
@@ -77,14 +66,3 @@ def way_on(this: Lesson, records: Records) -> str:
         f"Go on here: {where}. After a restart of the kernel, select that cell and choose Run → Run All Above Selected "
         "Cell: your answers are kept, and only names have to be made again."
     )
-
-
-def is_left(one: Question, records: Records) -> bool:
-    """Return whether a question can still be earned; a prediction that came too late stays as it is."""
-    state = one.verdict(records).state
-    return state is not State.PASSED and not (state is State.FAILED and one.kind == "prediction")
-
-
-def _link(this: Lesson, other: Lesson) -> str:
-    there = os.path.relpath(other.notebook, this.notebook.parent)
-    return f"[{other.title}]({Path(there).as_posix()})"

@@ -11,8 +11,8 @@ import ast
 import json
 import linecache
 import math
-import numbers
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -29,14 +29,12 @@ _DEEPEST = 12
 def encode(value: object, depth: int = 0) -> object:
     """Return a value as JSON knows it; arrays, infinities and what cannot be kept are marked.
 
-    Of a traced matrix, what was done to it goes along.
-
-    Args:
-        value: Anything a function takes or returns. A tuple becomes a list.
-        depth: Lists around it.
+    A tuple becomes a list; of a traced matrix, what was done to it goes along. ``depth`` counts the lists around it.
     """
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, str | int):
         return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {MARK: "float", "text": str(float(value))}
     if isinstance(value, Traced):
         seen = {"reads": value.reads(), "fetched": value.fetched()}
         return {MARK: "traced", "values": encode(value.values.tolist(), depth), **seen}
@@ -44,28 +42,16 @@ def encode(value: object, depth: int = 0) -> object:
         return {MARK: "array", "dtype": str(value.dtype), "values": encode(value.tolist(), depth)}
     if hasattr(value, "tolist"):  # numpy's scalars, pandas' series, torch's tensors
         return encode(value.tolist(), depth)
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value) if math.isfinite(value) else {MARK: "float", "text": str(float(value))}
-    if depth >= _DEEPEST:
-        return {MARK: "other", "type": type(value).__name__}
-    if isinstance(value, Mapping):
+    if depth < _DEEPEST and isinstance(value, Mapping):
         return {str(name): encode(part, depth + 1) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [encode(part, depth + 1) for part in value]
-    if isinstance(value, set | frozenset):
-        return sorted((encode(part, depth + 1) for part in value), key=str)
+    if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
+        parts = [encode(part, depth + 1) for part in value]
+        return parts if isinstance(value, list | tuple) else sorted(parts, key=str)
     return {MARK: "other", "type": type(value).__name__}
 
 
 def decode(value: object, *, arrays: bool = True) -> object:
-    """Return the value that ``encode`` wrote, with lists for tuples.
-
-    Args:
-        value: Plain JSON.
-        arrays: Whether arrays become arrays again (traced ones with an empty log), or lists.
-    """
+    """Return the value that ``encode`` wrote: arrays as arrays again (traced ones with an empty log), or as lists."""
     if isinstance(value, list):
         return [decode(part, arrays=arrays) for part in value]
     if not isinstance(value, dict):
@@ -84,11 +70,8 @@ def decode(value: object, *, arrays: bool = True) -> object:
 def call(function: Callable, cases: Sequence[object]) -> list[dict]:
     """Return what a function did on each case: ``{"value": …}``, or ``{"raised": type, "said": text}``.
 
+    Each case is a list of arguments as ``encode`` wrote them; they are made afresh, so that a function may change them.
     A kernel that returns its traced result is worth all of its matrices: what it read of the others counts as well.
-
-    Args:
-        function: Called with fresh arguments each time, so that it may change them.
-        cases: Lists of arguments as ``encode`` wrote them.
     """
     done: list[dict] = []
     left = _MOST_CHARACTERS
@@ -116,15 +99,13 @@ def names() -> dict[str, object]:
 def alone(function: Callable) -> Callable:
     """Return a function as the grader has it: made by what its own cell defines, and by nothing else of the notebook.
 
-    Args:
-        function: One that was written in a cell; any other comes back as it is.
+    One that was not written in a cell comes back as it is.
     """
     cell = "".join(linecache.getlines(getattr(getattr(function, "__code__", None), "co_filename", "")))
     scope = names()
-    try:
+    # Where a line of the cell needs the notebook: what the function needs is seen when it is called.
+    with suppress(Exception):
         define(cell, scope)
-    except Exception:  # a line of the cell needs the notebook; what the function needs is seen when it is called
-        return scope.get(function.__name__, function)
     return scope.get(function.__name__, function)
 
 

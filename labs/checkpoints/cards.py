@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from labs.checkpoints.question import Question, State, Verdict
+from labs.checkpoints.question import State
 from labs.display.shown import Shown
 from labs.display.theme import STYLE
 
@@ -24,6 +24,14 @@ _LOOKS = {
 }
 
 
+class NotThereYetError(LookupError):
+    """Something has to be made first: an earlier lesson's file or record, or a prediction; the message names it."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return one sentence: where something comes first, a traceback explains nothing."""
+        return [str(self)]
+
+
 class Card(Shown):
     """A framed message, and the same as text."""
 
@@ -34,19 +42,15 @@ class Card(Shown):
         sentences: Sequence[str] = (),
         rows: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Put a message together.
+        """Put a message together, of sentences (backticks mark code) and pairs of name and value.
 
-        Args:
-            headline: First line.
-            state: How the question stands; None for a card that judges nothing.
-            sentences: Sentences below it; backticks mark code.
-            rows: Pairs of name and value, below each other; empty values are left out.
+        ``state`` says how the question stands; None is for a card that judges nothing.
         """
-        (sign, words, look), rows = _LOOKS[state], [(name, value) for name, value in rows if value]
+        sign, words, look = _LOOKS[state]
         width = max((len(name) for name, _ in rows), default=0)
+        pairs = [f"{name:<{width}}  {value}" for name, value in rows]
         body = "".join(f"<p>{marked(sentence)}</p>" for sentence in sentences if sentence)
-        if rows:
-            values = "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+        if values := "\n".join(pairs):
             body += f'<pre class="msl-code">{escape(values)}</pre>'
         name = escape(headline + words)
         html = (
@@ -54,15 +58,7 @@ class Card(Shown):
             f'<p class="msl-strong"><span class="{look}" aria-hidden="true">{sign}</span> {escape(headline)}'
             f'<span class="msl-soft" style="font-weight:400">{words}</span></p>{body}</div></div>'
         )
-        lines = [f"{sign} {headline}{words}", *filter(None, sentences), *(f"  {name}: {value}" for name, value in rows)]
-        super().__init__(html, "\n".join(lines))
-
-
-def verdict_card(asked: Question, verdict: Verdict) -> Card:
-    """Return what a check shows."""
-    points = f"{asked.points} point{'s' * (asked.points > 1)}"
-    hint = f"Hint: {asked.hint}" if verdict.state is State.FAILED and asked.hint else ""
-    return Card(f"{asked.title} ({points})", verdict.state, (verdict.message, hint), verdict.shown)
+        super().__init__(html, "\n".join([f"{sign} {headline}{words}", *filter(None, sentences), *pairs]))
 
 
 def marked(text: str) -> str:

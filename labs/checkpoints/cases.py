@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -18,60 +19,71 @@ from labs.checkpoints.calls import MARK, decode
 #: Characters of one value in a call.
 _MOST_SHOWN = 160
 
-#: Said of a case that has no sentence of its own.
-_NO_SENTENCE = "Not right yet."
-
 #: Share of a number, and distance from 0, by which a result may differ.
 _NEAR, _ZERO = 1e-3, 1e-9
 
 _ALONE = "The grader calls this function alone: import or define what it needs in its own cell."
 
-_STUB = "Not written yet. Replace the line `raise NotImplementedError` above, and run that cell."
+
+class State(StrEnum):
+    """How a question stands."""
+
+    PASSED = "passed"
+    #: There is an answer, and it is not right.
+    FAILED = "failed"
+    #: The stub is still there, or nothing was handed over.
+    UNANSWERED = "unanswered"
+    #: A record or a file that the question rests on is not there yet.
+    MISSING = "missing"
 
 
 @dataclass(frozen=True)
-class Fault:
-    """The first case that fails."""
+class Verdict:
+    """The outcome of one check."""
 
-    #: What is wrong.
-    says: str
-    #: The call, what came, and what was expected.
+    state: State
+    #: What is right, or what is wrong and what to do about it. Backticks mark code.
+    message: str
+    #: Names and values shown below it: the call, what came, and what was expected.
     shown: tuple[tuple[str, str], ...] = ()
-    #: Whether nothing was written yet.
-    is_stub: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the points are earned."""
+        return self.state is State.PASSED
 
 
-def fault(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Fault | None:
-    """Return the first fault of a function, or None when it is right.
+STUB = Verdict(State.UNANSWERED, "Not written yet: replace the line `raise NotImplementedError`, and run its cell.")
 
-    Args:
-        name: The function's.
-        cases: Arguments, expected result (both encoded) and sentence of each.
-        outputs: What it did on each, as ``labs.checkpoints.calls.call`` returns it.
+
+def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Verdict:
+    """Return the verdict on a function, by what it did on its cases (``labs.checkpoints.calls.call``).
+
+    Of each case, arguments and expected result are encoded; its sentence may be empty.
     """
     if len(outputs) != len(cases):
-        return Fault("The cases have changed since this was checked: run the check again.")
+        return Verdict(State.FAILED, "The cases have changed since this was checked: run the check again.")
     for case, came in zip(cases, outputs, strict=True):
         expected = decode(case["expected"], arrays=False)
         if "value" in came:
             value = decode(came["value"], arrays=False)
             if close(value, expected):
                 continue
-            says, did = general(value, expected, case["says"] or _NO_SENTENCE), shown(value)
+            says, did = general(value, expected, case["says"]).strip() or "Not right yet.", shown(value)
         elif came.get("raised") == "NotImplementedError":
-            return Fault(_STUB, is_stub=True)
+            return STUB
         else:
             said = f": {came['said']}" if came.get("said") else ""
             alone = _ALONE if came.get("raised") == "NameError" else case["says"]
-            says = f"It stops with {came.get('raised')}{said}. {alone}".strip()
-            did = "nothing"
+            says, did = f"It stops with {came.get('raised')}{said}. {alone}".strip(), "nothing"
         arguments = ", ".join(shown(decode(one, arrays=False)) for one in case["args"])
-        return Fault(says, (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected))))
-    return None
+        pairs = (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected)))
+        return Verdict(State.FAILED, says, pairs)
+    return Verdict(State.PASSED, f"Right in all {len(cases)} cases.")
 
 
 def general(came: Any, expected: Any, otherwise: str) -> str:
-    """Return what is wrong where it is wrong in a way that every question knows; otherwise the case's own sentence."""
+    """Return what is wrong where it is wrong in a way that every question knows; else the case's own sentence."""
     if came is None and expected is not None:
         return "It returns nothing: is there a `return`?"
     if isinstance(expected, dict) and isinstance(came, dict):
@@ -84,14 +96,13 @@ def general(came: Any, expected: Any, otherwise: str) -> str:
     values, wanted = _numbers(came), _numbers(expected)
     if values is None or wanted is None:
         # Of a list of words, the case's own sentence says which one is missing.
-        if isinstance(expected, list) and len(came) != len(expected) and otherwise == _NO_SENTENCE:
+        if isinstance(expected, list) and len(came) != len(expected) and not otherwise:
             return f"It returns {len(came)} values instead of {len(expected)}."
         if isinstance(expected, list) and sorted(map(repr, came)) == sorted(map(repr, expected)):
             return "The right values, in another order."
         return otherwise
     if values.shape != wanted.shape:
-        says = f"It returns an array of shape {values.shape} instead of {wanted.shape}."
-        return says if otherwise == _NO_SENTENCE else f"{says} {otherwise}"
+        return f"It returns an array of shape {values.shape} instead of {wanted.shape}. {otherwise}"
     return _numerical(came, expected, values, wanted, otherwise)
 
 
@@ -142,9 +153,7 @@ def close(came: Any, expected: Any) -> bool:
 
 def shown(value: Any) -> str:
     """Return a value on one line."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        text = repr(value)
-    elif isinstance(value, float):
+    if isinstance(value, float):
         text = f"{value:.4g}"
     elif isinstance(value, list):
         text = f"[{', '.join(map(shown, value))}]"
@@ -153,7 +162,7 @@ def shown(value: Any) -> str:
     elif isinstance(value, dict):
         text = f"{{{', '.join(f'{name}: {shown(part)}' for name, part in value.items())}}}"
     else:
-        text = str(value)
+        text = repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 2]} …"
 
 

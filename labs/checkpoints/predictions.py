@@ -5,45 +5,55 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from html import escape
 
 import ipywidgets
 
 from labs.checkpoints.cards import marked
 from labs.checkpoints.question import Question
+from labs.checkpoints.rules import fitted
 from labs.display.shown import Shown
-from labs.records import Records
+from labs.records import Prediction, Records
+from labs.records.ledger import ledger
 
 
-def fault_of_numbers(asked: Question, values: Mapping[str, object]) -> str:
-    """Return what is wrong with the form of a prediction, in a sentence; an empty text when nothing is."""
-    if values.keys() != asked.fields.keys():
-        return f"Predict {', '.join(f'`{name}`' for name in asked.fields)}, by these names."
-    for value in values.values():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return "A number is asked for here, without its unit."
-        if not (math.isfinite(value) and asked.between[0] <= value <= asked.between[1]):
-            return "This number cannot be meant: look at the unit that the question asks for."
-    return ""
+def note(asked: Question, values: Mapping[str, object]) -> None:
+    """Write a prediction into the ledger; a ``ValueError`` with one sentence when it cannot stand there."""
+    numbers = meant(asked, values)
+    records = ledger().read()
+    if records.first_about(asked.about) is not None and records.predictions(asked.id):
+        raise ValueError("It is measured already: the prediction stays as it was.")
+    ledger().append(Prediction(asked.id, numbers, now()))
+
+
+def meant(asked: Question, values: Mapping[str, object]) -> dict[str, float]:
+    """Return the numbers of a prediction; a ``ValueError`` with one sentence when they have not the form asked for."""
+    numbers = fitted(values, dict.fromkeys(asked.fields, "number"))
+    if not all(asked.between[0] <= value <= asked.between[1] for value in numbers.values()):
+        raise ValueError("This number cannot be meant: look at the unit that the question asks for.")
+    return numbers
+
+
+def noted(asked: Question, records: Records) -> Mapping | None:
+    """Return the numbers that were predicted, by name: the last ones in time, or else the first."""
+    made = records.prediction_in_time(asked.id, asked.about) or next(iter(records.predictions(asked.id)), None)
+    return made and made.value
+
+
+def now() -> str:
+    """Return the time as the ledger writes it."""
+    return datetime.now(UTC).isoformat()
 
 
 class PredictionBox(Shown):
     """A live box; where no widgets run, its text says how the same is done in code."""
 
-    def __init__(
-        self, asked: Question, read: Callable[[], Records], write: Callable[[Mapping[str, object]], str]
-    ) -> None:
-        """Show a question.
-
-        Args:
-            asked: Asks for a prediction.
-            read: Returns the records as they are now.
-            write: Writes a prediction down and returns an empty text, or why it did not.
-        """
-        self.asked, self._read, self._write = asked, read, write
+    def __init__(self, asked: Question) -> None:
+        """Show a question that asks for a prediction, and what is predicted already."""
+        self.asked = asked
         self.fields = {name: self._field(label) for name, label in asked.fields.items()}
         self.button = ipywidgets.Button(
             description="Lock in my prediction",
@@ -54,12 +64,11 @@ class PredictionBox(Shown):
         self.said = ipywidgets.HTML()
         self.button.on_click(lambda _: self.lock())
         frame = {"border": "1px solid var(--jp-border-color2, #d0d0d0)", "padding": "8px 14px", "max_width": "46em"}
-        title = ipywidgets.HTML(f"<strong>{marked(asked.title)}</strong>")
-        rows = [title, *self.fields.values(), self.button, self.said]
+        title = f"<strong>{marked(asked.title)}</strong>"
+        rows = [ipywidgets.HTML(title), *self.fields.values(), self.button, self.said]
         in_code = f"predict({asked.id!r}, {', '.join(f'{name}=…' for name in asked.fields)})"
         super().__init__(
-            f"<p><strong>{marked(asked.title)}</strong><br>Without widgets: <code>{escape(in_code)}</code> with your "
-            "numbers in place of the dots.</p>",
+            f"<p>{title}<br>Without widgets: <code>{escape(in_code)}</code> with numbers in place of the dots.</p>",
             f"{asked.title}: {in_code}",
             live=ipywidgets.VBox(rows, layout=ipywidgets.Layout(**frame)),
         )
@@ -77,28 +86,23 @@ class PredictionBox(Shown):
         return field
 
     def lock(self) -> None:
-        """Write down what the box holds, and say so; or say what is wrong with it."""
+        """Write down what the box holds, and say so; or say what is wrong, and leave what is typed to be mended."""
         try:
-            fault = self._write({name: number(field.value, self.asked.unit) for name, field in self.fields.items()})
+            note(self.asked, {name: number(field.value, self.asked.unit) for name, field in self.fields.items()})
         except ValueError as error:
-            fault = str(error)
-        if fault:  # what is typed stays, to be mended
-            self._say(fault)
+            self._say(str(error))
         else:
             self._show()
 
     def _show(self) -> None:
         """Show what is written down, and whether it may still be changed."""
-        records = self._read()
-        made = records.prediction_in_time(self.asked.id, self.asked.about) or next(
-            iter(records.predictions(self.asked.id)), None
-        )
-        if made is None or not isinstance(made.value, Mapping):
+        records = ledger().read()
+        made, over = noted(self.asked, records), records.first_about(self.asked.about) is not None
+        if not isinstance(made, Mapping):
             self._say("Not predicted yet. It may be changed until it is measured.")
             return
-        over = self.asked.measured(records)
         for name, field in self.fields.items():
-            value = made.value.get(name)
+            value = made.get(name)
             field.value = f"{value:.12g}" if isinstance(value, int | float) else value
             field.disabled = over
         self.button.disabled, self.button.description = over, "Change my prediction"
@@ -114,10 +118,6 @@ def number(typed: str, unit: str = "") -> float:
 
     A comma, a space or an underscore parts thousands and nothing else, for `1,000` is a thousand to one half of the
     world and one to the other: what is no group of three digits is refused and never guessed.
-
-    Args:
-        typed: Such as '1,000', '1 000', '1_000', '9.5 MB' or '2e6'.
-        unit: The question's; empty for a pure number.
 
     Raises:
         ValueError: It is no number; the message says what to write.

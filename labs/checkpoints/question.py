@@ -9,16 +9,17 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from labs.assignment import PartAsked
 from labs.checkpoints import cases, rules
-from labs.checkpoints.values import fault_of_form
-from labs.course import Lesson, lesson
+from labs.checkpoints.cases import State, Verdict
+from labs.course import Lesson
 from labs.records import Answer, DifferentMachinesError, Records
 from labs.records.collection import began
 from labs.records.record import ENTRY_TYPES
@@ -33,36 +34,6 @@ SUBJECT = "file."
 STUMBLES = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 
 
-class State(StrEnum):
-    """How a question stands."""
-
-    #: The points are earned.
-    PASSED = "passed"
-    #: There is an answer, and it is not right.
-    FAILED = "failed"
-    #: The stub is still there, or nothing was handed over.
-    UNANSWERED = "unanswered"
-    #: A record or a file that the question rests on is not there yet.
-    MISSING = "missing"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome of one check."""
-
-    #: How the question stands.
-    state: State
-    #: What is right, or what is wrong and what to do about it. Backticks mark code.
-    message: str
-    #: Names and values shown below it: the call, what came, and what was expected.
-    shown: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether the points are earned."""
-        return self.state is State.PASSED
-
-
 class MissingEvidenceError(LookupError):
     """A reader does not find what it reads; the message says which cell makes it."""
 
@@ -73,7 +44,6 @@ class Question:
 
     #: An idea, such as 'quantize.affine'; its first word is the lesson's id.
     id: str
-    #: What is asked for, in a few words.
     title: str
     #: 'function', 'file', 'answer' (which a person gives), 'records' (nothing is handed over) or 'prediction'.
     kind: str
@@ -89,7 +59,7 @@ class Question:
     reads: str = ""
     #: What has to hold of the facts, in order: field, what it is held to, sentence.
     rules: Sequence[tuple[str, Any, str]] = ()
-    #: What an answer looks like (``labs.checkpoints.values.fault_of_form``).
+    #: What an answer looks like (``labs.checkpoints.rules.fitted``).
     form: Any = None
     #: Fields of the measurements that a prediction must precede.
     about: Mapping = field(default_factory=dict)
@@ -101,13 +71,8 @@ class Question:
 
     @property
     def lesson_id(self) -> str:
-        """Id of the lesson that asks it."""
-        return self.id.partition(".")[0]
-
-    @property
-    def lesson(self) -> Lesson:
         """The lesson that asks it."""
-        return lesson(self.lesson_id)
+        return self.id.partition(".")[0]
 
     def verdict(self, entries: Records | Iterable[Mapping]) -> Verdict:
         """Return how the question stands by a ledger's entries, typed or as plain JSON.
@@ -118,22 +83,17 @@ class Question:
 
     def read(self, made: object) -> dict:
         """Return the facts about what was handed over, or about records."""
-        return reader(self.reads)(made)
+        module, _, function = self.reads.partition(":")
+        return getattr(importlib.import_module(module), function)(made)
 
     def by_rules(self, facts: Mapping) -> Verdict:
         """Return the verdict on facts: the first rule that is broken speaks."""
         fault = rules.fault(self.rules, facts)
         return Verdict(State.FAILED, fault) if fault else Verdict(State.PASSED, "Right.")
 
-    def measured(self, records: Records) -> bool:
-        """Return whether what a prediction is about is there already."""
-        return records.first_about(self.about) is not None
 
-
-_DIFFERENT_MACHINES = (
-    "The newest records of these options come from different machines, and their times cannot be compared: measure all "
-    "of them again on one machine, then run this check."
-)
+#: Of what nobody has begun.
+OPEN = Verdict(State.UNANSWERED, "Not answered yet: fill in what stands above, and run its cell.")
 
 
 def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, records: Records) -> Verdict:
@@ -143,41 +103,29 @@ def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, 
     except MissingEvidenceError as error:
         return Verdict(State.MISSING, str(error))
     except DifferentMachinesError:
-        return Verdict(State.FAILED, _DIFFERENT_MACHINES)
+        return Verdict(State.FAILED, "The newest records come from different machines: measure all of them on one.")
     except STUMBLES as error:
         return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
 
 
-def reader(name: str) -> Callable[[Any], dict]:
-    """Return the function that a question names as 'module:function'."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
-
-
 def _of_function(question: Question, records: Records) -> Verdict:
     kept = records.answer(question.id)
-    if kept is None:
-        return Verdict(State.UNANSWERED, f"Not written yet: write `{question.name}`, and run its cell.")
-    fault = cases.fault(question.name, question.cases, kept["outputs"])
-    if fault is not None:
-        state = State.UNANSWERED if fault.is_stub else State.FAILED
-        return Verdict(state, fault.says, fault.shown)
-    return Verdict(State.PASSED, f"Right in all {len(question.cases)} cases.")
+    return OPEN if kept is None else cases.judge(question.name, question.cases, kept["outputs"])
 
 
 def _of_file(question: Question, records: Records) -> Verdict:
     facts = records.seen(SUBJECT + question.id)
-    if facts is None:
-        return Verdict(State.UNANSWERED, "Not made yet: write the cell above, and run it.")
-    return question.by_rules(facts)
+    return OPEN if facts is None else question.by_rules(facts)
 
 
 def _of_answer(question: Question, records: Records) -> Verdict:
     given = records.answer(question.id)
     if given is None:
-        return Verdict(State.UNANSWERED, "Not answered yet: fill in the cell above, and run it.")
-    if fault := fault_of_form(given, question.form):
-        return Verdict(State.FAILED, fault)
+        return OPEN
+    try:
+        rules.fitted(given, question.form)
+    except ValueError as error:
+        return Verdict(State.FAILED, str(error))
     # What was right when it was answered stays right when a leased machine's records come home.
     places = [place for place, one in enumerate(records) if isinstance(one, Answer) and one.question == question.id]
     then = _guarded(_of_records, question, records[: places[-1] + 1])
@@ -191,7 +139,7 @@ def _of_records(question: Question, records: Records) -> Verdict:
 def _of_prediction(question: Question, records: Records) -> Verdict:
     made = records.predictions(question.id)
     if not made:
-        return Verdict(State.UNANSWERED, "No prediction yet: fill in the box, and press its button.")
+        return OPEN
     first = records.first_about(question.about)
     if first is None:
         return Verdict(State.MISSING, "Noted. It counts as soon as what it is about is measured.")
@@ -241,3 +189,77 @@ def question(id: str) -> Question:
 def of_lesson(id: str) -> list[Question]:
     """Return the questions of one lesson, in its order."""
     return [one for one in all_questions().values() if one.lesson_id == id]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a result."""
+
+    id: str
+    title: str
+    #: Id of its lesson; empty where it belongs to none.
+    lesson: str
+    points: int
+    possible: int
+    #: What is right, or what to mend.
+    message: str
+    #: Names and values that go with it.
+    shown: tuple[tuple[str, str], ...] = ()
+    #: Where to look.
+    hint: str = ""
+    #: How it stands (``State``).
+    state: str = ""
+    #: Known to the grader only; shown after the grades are out.
+    hidden: bool = False
+    #: The public question that it rests on; empty for public ones.
+    needs: str = ""
+
+    @property
+    def about(self) -> str:
+        """Id of the lesson that it belongs to, whoever judges it."""
+        return self.lesson or self.needs.partition(".")[0]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has answered yet: the message then speaks of a cell that only the notebook shows."""
+        return self.state == State.UNANSWERED
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it can still be earned; a prediction that came too late cannot."""
+        late = self.state == State.FAILED and question(self.id).kind == "prediction"
+        return self.points < self.possible and not late
+
+
+def counted_rows(rows: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
+    """Return the rows whose points count: of deep dives among which students choose, those of the best."""
+    rows, earned = list(rows), Counter()
+    for row in rows:
+        earned[row.about] += row.points
+    ids = part.counted(earned)
+    return tuple(row for row in rows if row.about in ids)
+
+
+def public_rows(
+    records: Records,
+    lessons: Iterable[Lesson],
+    verdict: Callable[[Question, Records], Verdict] = Question.verdict,
+) -> list[Row]:
+    """Return one row for each question of some lessons, in their order, judged by a student's records."""
+    rows = []
+    for one in (asked for lesson in lessons for asked in of_lesson(lesson.id)):
+        found = verdict(one, records)
+        rows.append(
+            Row(
+                id=one.id,
+                title=one.title,
+                lesson=one.lesson_id,
+                points=one.points if found.ok else 0,
+                possible=one.points,
+                message=found.message,
+                shown=found.shown,
+                hint="" if found.ok else one.hint,
+                state=found.state,
+            )
+        )
+    return rows

@@ -1,13 +1,16 @@
-"""What has to hold of facts about a file or about records, as data: field, what it is held to, and a sentence.
+"""What has to hold of facts, and the form of answers, both as data.
 
-``("weights", "int8", "Its weights are {weights}. …")`` asks for one value; a rule that asks for more holds a dictionary
-of one of ``TESTS``: ``{"at least": 0.8}``. The sentence may name facts in braces.
+A rule is a field, what it is held to, and a sentence that may name facts in braces: ``("weights", "int8", "Its weights
+are {weights}. …")`` asks for one value, and a dictionary of one of ``TESTS`` for more: ``{"at least": 0.8}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from labs.checkpoints.calls import MARK, decode, encode
 
 #: What a field may be held to, other than a value.
 TESTS: dict[str, Callable[[Any, Any], bool]] = {
@@ -36,3 +39,74 @@ def holds(value: object, wanted: object, facts: Mapping[str, Any]) -> bool:
         return value == wanted
     ((test, to),) = wanted.items()
     return bool(TESTS[test](value, facts[to] if test.endswith(" fact") else to))
+
+
+class NotAnsweredError(ValueError):
+    """The value is, or still contains, the stub's dots."""
+
+
+def plain(value: object) -> object:
+    """Return a value as JSON knows it; numpy's and pandas' become lists and numbers.
+
+    Raises:
+        NotAnsweredError: The stub's dots are still in it.
+    """
+    kept = decode(encode(value), arrays=False)
+    if _is_stub(kept):
+        raise NotAnsweredError("not answered yet")
+    return kept
+
+
+def _is_stub(part: object) -> bool:
+    if isinstance(part, Mapping):
+        return (part.get("type") == "ellipsis" and MARK in part) or any(map(_is_stub, part.values()))
+    if isinstance(part, list):
+        return any(map(_is_stub, part))
+    return part is None or (isinstance(part, str) and not part.strip(" .…"))
+
+
+def fitted(value: object, form: object, where: str = "") -> object:
+    """Return a plain answer in the form that was asked for; capitals and spaces of its words are forgiven.
+
+    Args:
+        value: Plain JSON.
+        form: 'number', 'whole number' or 'text'; words to choose from as a list; a dictionary of these by name.
+        where: Name of the part that this is.
+
+    Raises:
+        ValueError: It has another form; the message is a sentence.
+    """
+    part = f"`{where}`" if where else "The answer"
+    if isinstance(form, Mapping):
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{part} is to be a dictionary with {_words(form)}.")
+        if lacks := [name for name in form if name not in value]:
+            raise ValueError(f"{part} lacks {_words(lacks)}: keep the names that stand in the cell.")
+        return {name: fitted(value[name], form[name], name) for name in form}
+    if isinstance(form, list | tuple):
+        found = next((word for word in form if _same(word, value)), None)
+        if found is None:
+            raise ValueError(f"{part} is one of {_words(form)}.")
+        return found
+    if not _FORMS[str(form)](value):
+        raise ValueError(f"{part} is to be a {form}.")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+_FORMS = {
+    "number": _is_number,
+    "whole number": lambda value: _is_number(value) and value == int(value),
+    "text": lambda value: isinstance(value, str),
+}
+
+
+def _same(word: object, given: object) -> bool:
+    return " ".join(str(word).casefold().split()) == " ".join(str(given).casefold().split())
+
+
+def _words(names: Iterable[object]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Row
 from provisioning.front.prepare import Prepared, prepare
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labs.assignment import assignment
-from labs.checkpoints.rows import Row, counted_rows, public_rows
+from labs.checkpoints.question import Row, counted_rows, public_rows
 from labs.records import Ledger
 from labs.workspace import workspace_dir
 from provisioning.front.collect import collect, pack

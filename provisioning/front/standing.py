@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from labs.assignment import assignment
-from labs.checkpoints.question import State, question
-from labs.checkpoints.rows import Row, public_rows
+from labs.checkpoints.question import Row, public_rows, question
 from labs.course import PLACES, Lesson, lessons
 from labs.records import Answer, Prediction, Records
 from labs.records.ledger import ledger
@@ -60,11 +59,7 @@ class Step:
     @property
     def left(self) -> tuple[Row, ...]:
         """Questions that can still be earned; a prediction that came too late cannot."""
-        return tuple(
-            row
-            for row in self.rows
-            if row.points < row.possible and not (row.state == State.FAILED and question(row.id).kind == "prediction")
-        )
+        return tuple(row for row in self.rows if row.is_left)
 
     @property
     def done(self) -> bool:

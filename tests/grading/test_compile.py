@@ -14,7 +14,7 @@ from grading.builder.solve import solve, write_solved
 from grading.builder.sources import sources
 from labs.checkpoints import cases as judged
 from labs.checkpoints.calls import call
-from labs.checkpoints.predictions import fault_of_numbers
+from labs.checkpoints.predictions import meant
 from labs.checkpoints.question import QUESTIONS_PATH, read_questions
 from labs.course import NOTEBOOKS_DIR, LessonError
 from tests.course import QUESTIONS, SOURCE
@@ -54,7 +54,7 @@ def test_a_secret_draws_other_cases_in_another_order(write_lesson):
     assert len({[case["says"] for case in one].index("Twice 2 is 4.") for one in drawn}) > 1
     function = solutions(lesson)["toy.double"]
     for cases in drawn:
-        assert judged.fault("double", cases, call(function, [case["args"] for case in cases])) is None
+        assert judged.judge("double", cases, call(function, [case["args"] for case in cases])).ok
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_solved_twin_carries_a_warning_and_predictions_that_are_taken(write_
     assert [cell.id for cell in solved.cells[1:]] == [cell.id for cell in stubs.cells]
     (guess,) = (cell.source for cell in solved.cells if cell.id == "toy-guess")
     assert guess == 'predict("toy.guess", size=5, upsize=5)'
-    assert fault_of_numbers(read_questions(compiled([lesson]))["toy.guess"], {"size": 5, "upsize": 5}) == ""
+    assert meant(read_questions(compiled([lesson]))["toy.guess"], {"size": 5, "upsize": 5})
 
 
 def test_solved_notebooks_never_lie_among_the_lessons(write_lesson):

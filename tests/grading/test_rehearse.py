@@ -15,8 +15,7 @@ from grading.builder.questions import compiled
 from grading.builder.rehearse import missed, own_testbed, rehearse, run_all, scores
 from grading.builder.solve import solve
 from labs.checkpoints import question
-from labs.checkpoints.question import all_questions
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Row, all_questions
 from labs.course import NOTEBOOKS_DIR
 from labs.machine import Capability, capabilities
 from labs.records import Ledger

@@ -50,11 +50,11 @@ def test_a_stub_is_unanswered_and_the_solution_is_right(id: str, questions):
     asked = questions[id]
     arguments = [case["args"] for case in asked.cases]
 
-    def verdict(function: Callable) -> judged.Fault | None:
-        return judged.fault(asked.name, asked.cases, call(function, arguments))
+    def verdict(function: Callable) -> judged.Verdict:
+        return judged.judge(asked.name, asked.cases, call(function, arguments))
 
-    assert verdict(solutions(lesson)[id]) is None
-    assert verdict(_stub(lesson, id)).is_stub
+    assert verdict(solutions(lesson)[id]).ok
+    assert verdict(_stub(lesson, id)).state is State.UNANSWERED
     for nonsense in (
         lambda *_: None,
         lambda *_: 0,
@@ -63,7 +63,7 @@ def test_a_stub_is_unanswered_and_the_solution_is_right(id: str, questions):
         lambda *_: [],
         lambda first, *_: first,
     ):
-        assert verdict(nonsense) is not None
+        assert not verdict(nonsense).ok
 
 
 @pytest.mark.parametrize("id", FUNCTIONS)
@@ -73,10 +73,10 @@ def test_each_case_speaks_when_it_alone_fails(id: str, questions):
     right = [{"value": case["expected"]} for case in asked.cases]
     for place, case in enumerate(asked.cases):
         wrong = _spoilt(decode(case["expected"], arrays=False))
-        fault = judged.fault(asked.name, asked.cases, [*right[:place], {"value": wrong}, *right[place + 1 :]])
-        assert fault is not None
-        assert fault.says
-        assert dict(fault.shown)["Call"].startswith(f"{asked.name}(")
+        found = judged.judge(asked.name, asked.cases, [*right[:place], {"value": wrong}, *right[place + 1 :]])
+        assert not found.ok
+        assert found.message
+        assert dict(found.shown)["Call"].startswith(f"{asked.name}(")
 
 
 @pytest.mark.parametrize("id", FUNCTIONS)
@@ -87,8 +87,8 @@ def test_two_right_solutions_agree_whatever_is_drawn(id: str):
     for seed in range(SEEDS if second else 20):
         made = drawn(lesson, id, np.random.default_rng(seed))
         if second:
-            fault = judged.fault(id, made, call(second, [case["args"] for case in made]))
-            assert fault is None, f"seed {seed}: {fault}"
+            found = judged.judge(id, made, call(second, [case["args"] for case in made]))
+            assert found.ok, f"seed {seed}: {found}"
 
 
 @pytest.mark.parametrize("id", BY_RULES)
@@ -116,7 +116,7 @@ def test_no_hint_is_the_answer(id: str, questions):
         except SyntaxError:
             continue
         done = call(scope["pasted"], [case["args"] for case in questions[id].cases])
-        assert judged.fault(id, questions[id].cases, done) is not None, code
+        assert not judged.judge(id, questions[id].cases, done).ok, code
 
 
 def test_an_empty_ledger_earns_nothing(questions):

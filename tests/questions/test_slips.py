@@ -47,10 +47,10 @@ SLIPS = _slips()
 def test_no_slip_passes(name: str):
     """Each gets a sentence about its first wrong case."""
     asked = QUESTIONS[name.partition("__")[0]]
-    fault = cases.fault(asked.name, asked.cases, call(SLIPS[name], [case["args"] for case in asked.cases]))
-    assert fault is not None
-    assert len(fault.says) > 20
-    print(f"\n{name}: {SLIPS[name].__doc__}\n  {fault.says}")
+    verdict = cases.judge(asked.name, asked.cases, call(SLIPS[name], [case["args"] for case in asked.cases]))
+    assert not verdict.ok
+    assert len(verdict.message) > 20
+    print(f"\n{name}: {SLIPS[name].__doc__}\n  {verdict.message}")
 
 
 def test_most_slips_are_named():

@@ -7,7 +7,7 @@ format, and the rule that a hidden test hides the total).
 from __future__ import annotations
 
 from grading.grade.result.result import Result
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Row
 from labs.course import lesson
 
 #: Hidden rows appear with the grades: before, they would tell which shortcut was noticed.

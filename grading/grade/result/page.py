@@ -6,7 +6,7 @@ import re
 from html import escape
 
 from grading.grade.result.result import Result
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Row
 from labs.course import lesson
 from labs.display.format import points_in_words
 

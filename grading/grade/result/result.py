@@ -12,8 +12,7 @@ from types import MappingProxyType
 
 from grading.grade.contradictions import Finding
 from grading.grade.intake import Note
-from labs.checkpoints.question import State
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Row, State
 
 #: Raised when a result's form changes.
 VERSION = 10

@@ -29,7 +29,7 @@ from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade.grader import Setup
 from grading.grade.result import Result, spot_checks
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Row
 from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
 from tests.grading.recorded import recorded, written

@@ -12,8 +12,7 @@ from grading.classroom.roster import Handed
 from grading.grade.hidden import all_hidden
 from grading.grade.result import Result
 from labs.assignment import assignment
-from labs.checkpoints.question import of_lesson
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Row, of_lesson
 from labs.workspace import PROJECT_DIR
 from provisioning.node.archive import allowed
 from tests.grading.classroom.members import MIXTURE

@@ -19,8 +19,7 @@ from grading.grade.result import Result, gradescope, line, page
 from grading.grade.sandbox import abilities
 from labs.assignment import assignment
 from labs.checkpoints import question
-from labs.checkpoints.question import Question, Verdict
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Question, Row, Verdict
 from labs.records import Records
 
 sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")

@@ -10,7 +10,7 @@ from pathlib import Path
 from grading.grade.contradictions import Finding
 from grading.grade.intake import Note
 from grading.grade.result import Result, fallback, gradescope, line, page, spot_checks, write_json
-from labs.checkpoints.rows import Row
+from labs.checkpoints.question import Row
 from labs.course import lessons
 
 KNEE, LESSON = "measure.knee", lessons()[0]

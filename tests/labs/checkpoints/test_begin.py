@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from labs import course
+from labs.checkpoints import NotThereYetError, check
 from labs.checkpoints import begin as first_cell
-from labs.checkpoints import check
 from labs.course import Lesson
 from labs.records import Measurement
 from labs.records.ledger import ledger
@@ -46,7 +46,7 @@ def make_it() -> None:
 
 def test_a_lesson_without_its_file_stops_with_a_link(toy, shown):
     """No traceback and no AttributeError further down: one sentence, and a link to the lesson that makes it."""
-    with pytest.raises(first_cell.NotThereYetError) as caught:
+    with pytest.raises(NotThereYetError) as caught:
         first_cell.begin("toy")
     (line,) = caught.value._render_traceback_()
     assert "Make it makes made.onnx" in line

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labs.checkpoints.calls import encode
-from labs.checkpoints.cases import close, fault, general, shown
+from labs.checkpoints.cases import State, close, general, judge, shown
 
 CASES = (
     {"args": [1], "expected": 2.0, "says": "Plain."},
@@ -123,8 +123,8 @@ def test_something_is_said_about_every_wrong_result(came, expected):
 def test_the_first_case_that_fails_speaks_and_shows_its_call(place, came, says, returned):
     """With what came and what was expected; the cases behind it are not looked at."""
     outputs = [*RIGHT[:place], came, *[{"value": None}] * (len(CASES) - place - 1)]
-    found = fault("f", CASES, outputs)
-    assert (found.says, found.is_stub) == (says, False)
+    found = judge("f", CASES, outputs)
+    assert (found.message, found.state) == (says, State.FAILED)
     rows = dict(found.shown)
     assert rows["Call"] == f"f({shown(CASES[place]['args'][0])})"
     assert (rows["Returned"], rows["Expected"]) == (returned, shown(CASES[place]["expected"]))
@@ -132,13 +132,13 @@ def test_the_first_case_that_fails_speaks_and_shows_its_call(place, came, says, 
 
 def test_right_results_a_stub_and_results_of_other_cases_are_told_apart():
     """A stub is no mistake, and a course that was updated is none either."""
-    assert fault("f", CASES, RIGHT) is None
-    assert fault("f", CASES, [{"raised": "NotImplementedError"}] * 3).is_stub
-    assert "run the check again" in fault("f", CASES, RIGHT[:2]).says
+    assert judge("f", CASES, RIGHT).ok
+    assert judge("f", CASES, [{"raised": "NotImplementedError"}] * 3).state is State.UNANSWERED
+    assert "run the check again" in judge("f", CASES, RIGHT[:2]).message
 
 
 @given(PLAIN)
 def test_a_result_stays_right_on_its_way_through_the_ledger(value):
     """NaN and infinity have a form there, for JSON has none."""
     kept = json.loads(json.dumps(encode(value), allow_nan=False))
-    assert fault("f", ({"args": [], "expected": kept, "says": ""},), [{"value": kept}]) is None
+    assert judge("f", ({"args": [], "expected": kept, "says": ""},), [{"value": kept}]).ok

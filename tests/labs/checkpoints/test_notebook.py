@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from labs.checkpoints import NotPredictedYetError, check, predict, predicted
+from labs.checkpoints import NotThereYetError, check, predict, predicted
 from labs.checkpoints.cards import Card, marked
 from labs.checkpoints.predictions import number
 from labs.checkpoints.question import MissingEvidenceError, State
@@ -79,7 +79,7 @@ def test_a_students_own_exception_is_shown_to_the_student_only():
     assert ledger().answer("toy.middle")["outputs"] == [{"raised": "ZeroDivisionError"}] * 2
 
 
-def test_a_file_is_read_and_its_facts_are_written_down_with_its_hash(tmp_path):
+def test_a_file_is_read_and_its_facts_are_written_down(tmp_path):
     """Looking at it again writes nothing of another kind; one that is not there writes nothing at all."""
     path = tmp_path / "notes.txt"
     for absent in (..., None, path):
@@ -89,7 +89,7 @@ def test_a_file_is_read_and_its_facts_are_written_down_with_its_hash(tmp_path):
     assert "It has 1 line(s)." in repr(check("toy.file", path))
     path.write_text("one\ntwo")
     assert ": right" in repr(check("toy.file", path))
-    assert ledger().seen("file.toy.file").keys() == {"lines", "sha256"}
+    assert ledger().seen("file.toy.file") == {"lines": 2}
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,7 @@ def test_an_answer_is_kept_as_plain_json_and_judged_by_the_records(measure):
     [
         ({"choice": "c", "why": "x"}, "`choice` is one of `a`, `b`"),
         ({"choice": "a"}, "lacks `why`"),
-        ({"choice": "a", "why": float("nan")}, "not a finite number"),
-        ({"choice": "a", "why": len}, "call it with parentheses"),
-        ({"choice": "a", "why": 3}, "`why` is to be a text"),
+        ({"choice": "a", "why": len}, "`why` is to be a text"),
     ],
 )
 def test_an_answer_of_another_form_is_not_written_down(given, says):
@@ -195,7 +193,7 @@ def test_a_prediction_of_another_form_is_not_written_down(values):
 
 def test_nobody_runs_past_a_prediction():
     """The measuring cell says in one sentence what comes first, without a traceback."""
-    with pytest.raises(NotPredictedYetError) as caught:
+    with pytest.raises(NotThereYetError) as caught:
         predicted("toy.guess")
     (line,) = caught.value._render_traceback_()
     assert line.startswith("Predict first: ")
@@ -206,7 +204,7 @@ def test_nobody_runs_past_a_prediction():
 def test_a_late_prediction_is_noted_to_go_on_with_and_earns_nothing(measure, monkeypatch):
     """Whoever has measured already is not kept from the rest of the lesson."""
     measure()
-    monkeypatch.setattr("labs.checkpoints.notebook._now", lambda: "2099-01-02T00:00:00+00:00")
+    monkeypatch.setattr("labs.checkpoints.predictions.now", lambda: "2099-01-02T00:00:00+00:00")
     predict("toy.guess", p50=2, p95=3)
     assert predicted("toy.guess") == {"p50": 2, "p95": 3}
     assert "came after the measurement" in repr(check("toy.guess"))
@@ -263,12 +261,11 @@ def test_a_cards_word_sign_and_colour_differ_from_every_other_states(state):
 
 def test_answers_are_escaped_and_code_and_links_are_marked_up():
     """An answer is text from anywhere; backticks in our own sentences are code; links lead to notebooks alone."""
-    card = Card("<b>", State.FAILED, ("use `x`",), (("Returned", "<script>alert(1)</script>"), ("None", "")))
+    card = Card("<b>", State.FAILED, ("use `x`",), (("Returned", "<script>alert(1)</script>"),))
     html = card.html
     assert "<script>" not in html
     assert "<b>" not in html
     assert "`" not in html
-    assert "None" not in html
     assert "f(&lt;x&gt;)</code>" in marked("call `f(<x>)` first")
     assert '<a href="../a.ipynb#cell-id=b">A</a>' in marked("[A](../a.ipynb#cell-id=b)")
     assert "<a" not in marked("[A](javascript:alert.ipynb)")

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labs.checkpoints.question import State, all_questions, as_records, of_lesson, question
-from labs.checkpoints.rows import public_rows
+from labs.checkpoints.question import State, all_questions, as_records, of_lesson, public_rows, question
 from labs.course import lessons
 from labs.records import Records
 from tests.entries import Entries
