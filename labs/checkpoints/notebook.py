@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import os
 from collections.abc import Mapping
@@ -95,6 +96,9 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
     except Exception as error:  # whatever the library says about a broken file is what the student needs to read
         shown = (("It says", f"{type(error).__name__}: {str(error)[:300]}"),)
         return Verdict(State.FAILED, "This cannot be read as what was asked for.", shown)
+    if isinstance(made, os.PathLike) and Path(made).is_file():
+        with Path(made).open("rb") as file:
+            facts.setdefault("sha256", hashlib.file_digest(file, "sha256").hexdigest())
     ledger().observe(SUBJECT + asked.id, facts)
     return None
 
