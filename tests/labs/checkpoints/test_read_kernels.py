@@ -11,6 +11,8 @@ from labs.checkpoints.reads.kernels import shared_kernel
 from labs.checkpoints.reads.providers import pair_of_providers
 from labs.records import Answer, Records
 
+pytest.importorskip("numba", reason="the light rooms have no compiler for kernels")
+
 NAIVE = """
 from numba import cuda, float32
 

@@ -31,7 +31,7 @@ def without(path: Path, package: str) -> None:
 
 @pytest.mark.parametrize(
     ("machine", "package", "id"),
-    [("a100", "onnxscript", "compile"), ("mi100", "onnxscript", "compile"), ("p100", "onnxscript", "triton")],
+    [("a100", "onnxscript", "compile"), ("mi100", "onnxscript", "compile"), ("p100", "tritonclient", "triton")],
 )
 def test_a_node_that_lacks_a_package_cannot_do_its_lesson(
     machine: str, package: str, id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
