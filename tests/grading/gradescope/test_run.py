@@ -21,6 +21,7 @@ from grading.grade.sandbox import abilities
 from grading.gradescope.children import below
 from labs.assignment import assignment
 from labs.checkpoints.question import all_questions, of_lesson
+from labs.course import lesson
 from tests.grading.gradescope.tree import Tree, by_id
 from tests.grading.recorded import recorded, written
 from tests.honest import honest
@@ -35,7 +36,7 @@ TOP_FIELDS = set("score output output_format visibility stdout_visibility tests 
 #: Two functions of part 1's: the first one's cell is spoiled.
 FUNCTIONS = [one for lesson in assignment().lessons(1) for one in of_lesson(lesson.id) if one.kind == "function"]
 SPOILED, HONEST = FUNCTIONS[0], FUNCTIONS[-1]
-LESSON = SPOILED.lesson.notebook.name
+LESSON = lesson(SPOILED.lesson_id).notebook.name
 
 
 @sandboxed
@@ -91,7 +92,7 @@ raise RuntimeError("".join(seen)[:150])
 @sandboxed
 def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callable[..., Path]):
     """What it reads, it would show in its error; what it starts is gone with it."""
-    folder = hand_in("ledger.jsonl", LESSON, HONEST.lesson.notebook.name)
+    folder = hand_in("ledger.jsonl", LESSON, lesson(HONEST.lesson_id).notebook.name)
     notebook = nbformat.read(folder / LESSON, as_version=4)
     marker = f"9{os.getpid()}"
     (spoiled,) = [cell for cell in notebook.cells if cell["id"] == SPOILED.id.replace(".", "-")]

@@ -11,6 +11,7 @@ from pathlib import Path
 from grading.grade.hidden import all_hidden
 from labs.assignment import assignment
 from labs.checkpoints.question import all_questions
+from labs.course import lesson
 
 SEED = "a seed that no student may see"
 
@@ -34,7 +35,9 @@ METADATA = {
 def by_id(tests: list[dict], part: int = 1) -> dict[str, dict]:
     """Return what Gradescope shows of each row of a part, by the row's id, which it does not show."""
     ids = {one.id for one in assignment().lessons(part)}
-    names = {f"{one.lesson.title}: {one.title}": id for id, one in all_questions().items() if one.lesson_id in ids}
+    names = {
+        f"{lesson(one.lesson_id).title}: {one.title}": id for id, one in all_questions().items() if one.lesson_id in ids
+    }
     names |= {one.title: one.id for one in all_hidden() if one.lesson in ids}
     return {names[test["name"]]: test for test in tests}
 
