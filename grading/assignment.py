@@ -42,9 +42,9 @@ def shown(found: Assignment) -> list[str]:
     for part in found.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M}" if part.due else ", no deadline"
         lines += ["", f"{PART_TITLES[part.number]}: {part.points:g} points{due}"]
-        if part.due and part.late.days:
-            rule = f"{part.late.per_day:.0%} of the points for each begun day, nothing after {part.late.days}"
-            lines.append(f"  late: {rule}")
+        if part.due:
+            costs = f"{100 * part.late.per_day:g} % for each begun day, and nothing counts after {part.late.days}"
+            lines.append(f"  late: {costs if part.late.days else 'nothing counts'}")
         if part.defence:
             lines.append(f"  of these, {part.defence:g} for a talk over your own numbers")
         for id in part.lessons:

@@ -74,14 +74,10 @@ class PartAsked:
     #: Points of a talk over the defence sheet, among ``points``; 0 where nobody is heard.
     defence: float = 0.0
 
-    def scaled(self, points: float, possible: float) -> float:
-        """Return a question's points, or a sum of them, in the part's points; the talk's come on top.
-
-        Args:
-            points: As the questions state them.
-            possible: All that the part's questions state.
-        """
-        return points * (self.points - self.defence) / possible
+    @property
+    def worth(self) -> float:
+        """What its questions are worth together; the talk's points come on top."""
+        return self.points - self.defence
 
     def asked(self) -> list[Lesson]:
         """Return its lessons and its choices in the course's order."""

@@ -149,7 +149,7 @@ def test_rooms_import_in_their_directions_only():
         ("grading", "from labs import bench"),
         ("grading", "from provisioning.front.standing import standing"),
         ("provisioning", "from labs.bench import latency"),
-        ("front", "from grading.grade.hidden import possible_points"),
+        ("front", "from grading.grade.hidden import all_hidden"),
         ("questions", "from labs.checkpoints.reads import onnx_files"),
     ],
 )

@@ -39,6 +39,8 @@ class Grade:
     points: float
     #: Why it is less than what was earned, or that nothing was handed in; empty otherwise.
     note: str = ""
+    #: Whether there are points of a talk, none included.
+    heard: bool = False
 
     @property
     def login(self) -> str:
@@ -75,9 +77,11 @@ def grades(
                 continue
             due = (student.due if student else None) or part.due
             share = part.late.share(one.at, due) if one.at and due else 1.0
-            talk = min(part.defence, max(((heard or {}).get(name, 0.0) for name in names), default=0.0))
+            talks = [heard[name] for name in names if name in heard] if heard else []
+            talk = min(part.defence, max(talks, default=0.0))
             note = f"late: {1 - share:.0%} of {result.grade:.2f} taken off" if share < 1 else ""
-            found.append(Grade(person.name or one.student, person.sid, person.email, result.grade * share + talk, note))
+            who, points = (person.name or one.student, person.sid, person.email), result.grade * share + talk
+            found.append(Grade(*who, points, note, bool(talks)))
     absent = [one for one in students if one.name not in there and not one.left]
     return found + [Grade(one.full_name or one.name, "", one.account, 0.0, "nothing handed in") for one in absent]
 
@@ -159,11 +163,5 @@ def gradebook(
         if one.note:
             console.print(f"{one.name:28} {one.points:7.2f}  {one.note}", markup=False, highlight=False, soft_wrap=True)
     if asked.defence and heard is not None:
-        silent = [one.name for one in found if _short(one) not in heard]
+        silent = [one.name for one in found if not one.heard]
         console.print(f"Not heard yet: {', '.join(silent) or 'nobody'}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _short(one: Grade) -> str:
-    from provisioning.classroom.roster import short_name
-
-    return short_name(one.email or one.sid or one.name)

@@ -223,7 +223,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         reruns={name: rerun.said for name, rerun in work.reruns.items() if rerun.said},
         fault="; ".join(faults),
         limits=tuple(abilities().missing()),
-        worth=assignment().part(work.part).points - assignment().part(work.part).defence,
+        worth=assignment().part(work.part).worth,
         wall_s=wall_s,
     )
 

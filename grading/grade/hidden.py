@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from grading.grade.artefacts.measured import Facts
 from grading.grade.functions.run import Called
-from labs.assignment import assignment
 from labs.checkpoints.question import Row, State, Verdict, of_lesson
 from labs.course import Lesson, lessons
 from labs.display.format import megabytes, percent
@@ -279,13 +277,3 @@ def hidden_rows(
         row = Row(one.id, one.title, "", points, one.points, message, shown, hidden=True, needs=one.needs)
         rows.append(row)
     return rows
-
-
-def possible_points(part: int) -> int:
-    """Return all points that the questions of an assignment's part state, public and hidden; of choices, the best's."""
-    asked, worth = assignment().part(part), Counter()
-    for lesson in asked.asked():
-        worth[lesson.id] = sum(one.points for one in of_lesson(lesson.id))
-    for row in all_hidden():
-        worth[row.lesson] += row.points
-    return sum(worth[id] for id in asked.counted(worth))

@@ -24,8 +24,8 @@ from labs.workspace import PROJECT_DIR
 
 console = Console()
 
-#: What grading one submission needs, beside what its questions read; ``*`` spans folders. Of a part's lessons, their
-#: notebooks as students get them.
+#: What grading one submission needs, beside what its questions read; ``*`` spans folders. The
+#: notebooks come along as students get them.
 ALLOWED = (
     "grading/__init__.py",
     *(f"grading/{room}/*.py" for room in "grade gradescope".split()),
@@ -164,7 +164,7 @@ def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:
     from grading.grade.result import fallback
 
     asked = assignment().part(part)
-    judged = Assignment(part, asked.points - asked.defence)
+    judged = Assignment(part, asked.worth)
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "pictures.npz"
         Pictures.draw(seed).save(pictures)

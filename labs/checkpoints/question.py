@@ -6,6 +6,7 @@ their solutions are written beside the lessons, in ``notebooks/source``, which s
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import json
@@ -182,7 +183,14 @@ def all_questions() -> dict[str, Question]:
 
 
 def question(id: str) -> Question:
-    """Return one question; a ``KeyError`` where there is none with this id."""
+    """Return one question.
+
+    Raises:
+        KeyError: There is none with this id; the message names the nearest ones.
+    """
+    if id not in all_questions():
+        near = difflib.get_close_matches(id, all_questions(), 3) or sorted(all_questions())[:3]
+        raise KeyError(f"there is no question {id!r}; did you mean {', '.join(near)}?")
     return all_questions()[id]
 
 

@@ -37,7 +37,9 @@ PREDICTIONS = Counter("serving_predictions", "Classes that were answered.", ["cl
 IN_FLIGHT = Gauge("serving_in_flight", "Photos waiting or computed.")
 
 app = FastAPI(title="GourmetGram's classifier", docs_url=None, redoc_url=None)
-app.add_middleware(OwnHosts, refusal=PlainTextResponse("SERVING_LABS_HOSTS names more hosts, with commas", 421))
+app.add_middleware(
+    OwnHosts, refusal=PlainTextResponse("this service answers at this machine's own addresses only", 421)
+)
 
 
 class Photo(BaseModel):

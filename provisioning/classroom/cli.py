@@ -213,4 +213,7 @@ def drop(
             for line in leases.drop(testbed, spec.part, wanted, release=release):
                 typer.echo(line)
                 count += 1
-        typer.echo(f"{count} things of {len(wanted)} who left" + ("" if release or not count else "; --release"))
+        typer.echo(
+            f"{count} things of {len(wanted)} who left"
+            + ("" if release or not count else "; --release gives them back")
+        )

@@ -98,7 +98,7 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
     assert part.due == datetime(2027, 3, 20, 23, 59, tzinfo=NEW_YORK)
     assert [one.id for one in part.asked()] == ["start", "reserve", "measure", "compile", "measurements", "kernels"]
     assert part.counted({"kernels": 2, "measurements": 3}) == {*part.lessons, "measurements"}
-    assert part.scaled(30, 60) == 20
+    assert part.worth == 40
     assert warnings(found, datetime(2027, 4, 1, tzinfo=UTC)) == ["part 1 was due Sat 20 Mar 2027 23:59: that is over"]
     with pytest.raises(AssignmentError, match="no part 2; it has 1, 3"):
         found.part(2)

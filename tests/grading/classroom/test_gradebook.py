@@ -46,6 +46,7 @@ def test_points_are_scaled_late_days_cost_and_everybodys_own_date_counts(roster:
     made = [handed("ada@uni.edu", day + hour), handed("bob@uni.edu", day + hour), handed("cyd@uni.edu", -day)]
     found = grades(PART, *zip(*made, strict=True), read_roster(roster), {"ada-uni-edu": 15.0, "bob-uni-edu": 99.0})
     assert {one.name: one.points for one in found} == pytest.approx({"Ada": 40 * 0.8 + 15, "Bob": 40 + 20, "Dan": 0})
+    assert [one.name for one in found if not one.heard] == ["Dan"]
     assert {one.name: one.note for one in found} == {
         "Ada": "late: 20% of 40.00 taken off",
         "Bob": "",

@@ -149,6 +149,12 @@ def test_an_answer_of_another_form_is_not_written_down(given, says):
     assert list(ledger()) == []
 
 
+def test_a_question_that_is_not_there_is_answered_with_the_nearest_one():
+    """It would vanish: no grader would ever read it."""
+    with pytest.raises(KeyError, match=r"did you mean toy\.middle"):
+        check("toy.middl", middle)
+
+
 def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_measured(measure):
     """What is wrong stays in the field to be mended; after the measurement the box is closed."""
     box = predict("toy.guess", p50=..., p95=...)
