@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from assets.recipes.dataset import DATASET_NAME, model_entry, read_manifest, write_manifest
-from assets.recipes.distil import PHASES, SEED, Phase, train_student
+from assets.recipes.distil import SEED, STUDENTS, Phase, train_student
 from assets.recipes.drawings import Drawing
 from assets.recipes.pictures import training_drawings
 from assets.recipes.teacher import TEACHER, TEACHER_SEED, fine_tune, shipped
@@ -25,7 +25,7 @@ from labs.data.dataset import load_split
 from labs.data.models import ARCHITECTURES, load_model, save_weights
 
 #: What is trained here, names of `labs.data.models.ARCHITECTURES`.
-TRAINED = ("mobilenetv2", "mobilenetv2-075", "mobilenetv2-050", TEACHER)
+TRAINED = (*STUDENTS, TEACHER)
 
 
 def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def make(
     architecture: str,
     drawings: Sequence[Drawing],
     weights: Path,
-    phases: tuple[Phase, ...] = PHASES,
+    phases: tuple[Phase, ...] | None = None,
     **budget: int,
 ) -> dict[str, Any]:
     """Train one model, write its weights in half precision, and return the facts for its manifest entry.
@@ -71,7 +71,7 @@ def make(
         architecture: A name of `TRAINED`.
         drawings: All drawings of the training artists, foods and others.
         weights: Where its weights are written, beside what finished phases leave.
-        phases: Parts of a student's training.
+        phases: Parts of a student's training; its own of `STUDENTS` where there are none.
         budget: `steps` and `size_px` of the teacher's fine-tuning, where they are not the recipe's own.
     """
     root, journal = ASSETS_DIR / DATASET_NAME, Journal(weights.parent / "journal.jsonl")
@@ -84,6 +84,7 @@ def make(
         # The teacher as it is shipped: who trains a student again need not train the teacher again, too.
         teacher = load_model(TEACHER, ASSETS_DIR / "models" / f"{DATASET_NAME}-{TEACHER}.safetensors")
         teacher = teacher.requires_grad_(False).to(memory_format=torch.channels_last)
+        phases = phases or STUDENTS[architecture]
         model = train_student(architecture, teacher, drawings, validation, weights.parent, journal, phases)
         start = "the teacher's weights, transplanted (assets/recipes/surgery.py)"
         about = {"start": start, "seeds": [SEED], "teacher": TEACHER}
