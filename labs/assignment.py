@@ -73,6 +73,8 @@ class PartAsked:
     late: Late = Late()
     #: Points of a talk over the defence sheet, among ``points``; 0 where nobody is heard.
     defence: float = 0.0
+    #: Whether Gradescope shows a leaderboard of the recommended files, as the grader measured them.
+    leaderboard: bool = False
 
     @property
     def worth(self) -> float:
@@ -186,6 +188,7 @@ _PART = {
     "late": dict,
     "points": (int, float),
     "defence": (int, float),
+    "leaderboard": bool,
 }
 _CHOOSE, _LATE, _BOOK = {"from": list, "at_least": int}, {"per_day": str, "days": int}, {"format": str}
 _PER_DAY = re.compile(r"(\d+(?:\.\d+)?) ?%")
@@ -271,9 +274,9 @@ def _typed(given: Mapping[str, Any], fields: Mapping[str, Any], where: _Where, n
     for name, value in given.items():
         if name not in fields:
             yield (*where, name), f"{name!r} is not known; known are {', '.join(fields)}"
-        elif not isinstance(value, fields[name]) or isinstance(value, bool):
+        elif not isinstance(value, fields[name]) or isinstance(value, bool) != (fields[name] is bool):
             kinds = {str: "a text", int: "a whole number", list: "a list", dict: "a table", datetime: "a date and hour"}
-            wanted = kinds.get(fields[name], "a number")
+            wanted = (kinds | {bool: "true or false"}).get(fields[name], "a number")
             yield (*where, name), f"{name} is {value!r}, and has to be {wanted}"
     for name in sorted(needed - set(given)):
         yield where, f"{name} is missing"
@@ -325,4 +328,5 @@ def _part_made(given: Mapping[str, Any], zone: ZoneInfo) -> PartAsked:
         due=due.replace(tzinfo=due.tzinfo or zone) if due else None,
         late=Late(float(_PER_DAY.fullmatch(late["per_day"])[1]) / 100, late["days"]) if late else Late(),
         defence=float(given.get("defence", 0)),
+        leaderboard=given.get("leaderboard", False),
     )
