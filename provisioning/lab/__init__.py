@@ -25,10 +25,8 @@ from provisioning.testbed.errors import (
     NoKeyError,
     NotHomeError,
     NotReachableError,
-    NotSignedInError,
-    ProvisioningError,
-    ServiceBusyError,
 )
+from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import poll_s, rehearsing, ssh_command
 
 #: The course's root folder: what is copied to a machine.
@@ -80,32 +78,19 @@ def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) ->
         name: of the lease.
 
     Raises:
-        LeaseMissingError: no site of the options has one.
+        LeaseMissingError: every site of the options answered, and none has one.
         NotSignedInError: there are no credentials, or they have expired; no site is to blame for it.
-        ServiceBusyError: no site that answered has one, and another did not answer: it may be there.
+        ProvisioningError: no site that answered has one, and another did not answer: it may be there.
     """
-    spec = load_spec(part)
-    asked, silent = [], []
-    for place in sites_of(part):
-        try:
+    spec, silent, sites = load_spec(part), Silent(), sites_of(part)
+    for place in sites:
+        lease = None
+        with silent.at(place):
             lease = pick_lease((testbed := testbed_for(place)).leases(), name)
-        except NotSignedInError:
-            raise
-        except ProvisioningError as error:
-            # One site in maintenance must not hide a lease at the next one.
-            silent.append(f"{place} did not answer ({error.what})")
-            continue
         if lease is not None:
             return option_of(lease, [option for option in spec.options if option.site == place], testbed)
-        asked.append(place)
-    missing = f"there is no usable lease {name!r} at {', '.join(asked)}" if asked else f"nobody knows of {name!r}"
-    if silent:
-        raise ServiceBusyError(
-            f"{missing}, and {', '.join(silent)}",
-            likely="A site is overloaded or in maintenance; a lease that you have there is not lost.",
-            way_out="Run this again in a few minutes, and reserve no second machine meanwhile.",
-        )
-    raise LeaseMissingError(missing)
+    silent.check(f"nobody knows whether there is a lease {name!r}", "Until then reserve no second machine.")
+    raise LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(sites)}")
 
 
 def sites_of(part: Part) -> list[str]:
@@ -236,12 +221,17 @@ def _running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, M
     """Return the running machine of that name and its site.
 
     Raises:
-        LeaseMissingError: no site has it.
+        LeaseMissingError: every site answered, and none has it.
+        ProvisioningError: no site that answered has it, and another did not answer.
     """
-    for site in [testbed] if testbed is not None else map(open_testbed, sites_of(part)):
-        for machine in site.machines():
-            if machine.name == name and machine.up:
-                return site, machine
+    silent = Silent()
+    for place in [testbed.site] if testbed is not None else sites_of(part):
+        with silent.at(place):
+            site = testbed or open_testbed(place)
+            for machine in site.machines():
+                if machine.name == name and machine.up:
+                    return site, machine
+    silent.check(f"nobody knows whether a machine {name!r} runs")
     raise LeaseMissingError(
         f"there is no running machine {name!r}",
         likely="It was not brought up yet, or its lease has ended.",

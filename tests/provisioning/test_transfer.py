@@ -22,10 +22,9 @@ NAME = "serve-model-ada"
 
 
 @pytest.fixture(autouse=True)
-def _records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep records in the test's own folder, and look for what was deleted at once."""
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for what was deleted at once."""
     monkeypatch.setattr(lab, "poll_s", lambda: 0.01)
-    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
 
 
 def quiet(_line: str) -> None:
