@@ -5,15 +5,12 @@ A refusal is remembered for a while, or the same calendar would lead to the same
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from pathlib import Path
 
-from provisioning.setup.record import state_folder
+from provisioning.setup.record import Record, state_folder
 from provisioning.testbed import Booking, Lease, LeaseRequest, Resource, Testbed
 from provisioning.testbed.errors import ConflictError, NoCapacityError
 from provisioning.testbed.surroundings import rehearsing
@@ -50,38 +47,23 @@ def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) ->
 
 def without_refused(resources: Sequence[Resource]) -> list[Resource]:
     """Return machines that were refused lately as taken for the time that was asked for."""
-    told = _kept()
-    return [
-        replace(
-            each,
-            bookings=(
-                *each.bookings,
-                *(Booking(begin, end) for site, node, begin, end, _ in told if (site, node) == (each.site, each.name)),
-            ),
-        )
-        for each in resources
-    ]
+    steps, now = _record().steps(), datetime.now(UTC)
+
+    def refused(machine: Resource) -> Iterable[Booking]:
+        about = steps.get(f"{machine.site}/{machine.name}")
+        for begin, (end, told) in (about.facts if about else {}).items():
+            if now - datetime.fromisoformat(told) < REMEMBERED:
+                yield Booking(datetime.fromisoformat(begin), datetime.fromisoformat(end))
+
+    return [replace(each, bookings=(*each.bookings, *refused(each))) for each in resources]
 
 
 def _remember(site: str, node: str, request: LeaseRequest) -> None:
     now = datetime.now(UTC)
-    rows = [*_kept(), (site, node, request.start or now, request.end, now)]
-    path = _path()
-    with suppress(OSError):  # what cannot be written is refused again, no worse
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps([[*row[:2], *map(str, row[2:])] for row in rows]), encoding="utf-8")
+    refused = {(request.start or now).isoformat(): [request.end.isoformat(), now.isoformat()]}
+    _record().update(f"{site}/{node}", remember=refused)
 
 
-def _kept() -> list[tuple[str, str, datetime, datetime, datetime]]:
-    """Return site, machine, begin and end of each refusal that still counts, and when it was told."""
-    try:
-        rows = json.loads(_path().read_text(encoding="utf-8"))
-        found = [(*row[:2], *map(datetime.fromisoformat, row[2:])) for row in rows]
-    except (OSError, ValueError, TypeError):
-        return []  # none yet, or of another version
-    return [row for row in found if datetime.now(UTC) - row[4] < REMEMBERED]
-
-
-def _path() -> Path:
+def _record() -> Record:
     # A played site has nothing to say of the real one's machines.
-    return state_folder() / f"refused{'-in-rehearsal' if rehearsing() else ''}.json"
+    return Record(state_folder() / f"refused{'-in-rehearsal' if rehearsing() else ''}.json")

@@ -43,15 +43,8 @@ OUTAGES = {
 }
 #: What would lead to a second lease, or is not ours.
 NEVER = (
-    *(
-        "no usable lease",
-        "all taken",
-        "have not come",
-        "who left",
-        "Nothing of the labs is left",
-        "nothing to bring home",
-    ),
-    *("HTTPConnection", "Max retries", "chi.set(", "Traceback", "NoneType", "<html", "Failed to"),
+    *("no usable lease", "all taken this week", ", all taken", "have not come", "who left", "bring home"),
+    *("Nothing of the labs", "HTTPConnection", "Max retries", "chi.set(", "Traceback", "NoneType", "<html"),
 )
 #: What answers all the same: a lease that another site has, and its machine.
 ANSWERED = {
