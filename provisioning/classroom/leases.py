@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from labs.display.table import Cell, text_table
 from provisioning import lab
 from provisioning.classroom.plan import Seat
 from provisioning.classroom.roster import Student
-from provisioning.planning.blocks import Block, block_end, calendars_of, free_resources, is_free, local_span
+from provisioning.planning.blocks import HOUR, Block, block_end, calendars_of, free_resources, is_free, local_span
 from provisioning.planning.refused import book
 from provisioning.setup.context import SPENT, pick_lease
 from provisioning.setup.release import GRACE, Leftover, held_by, survey
@@ -203,11 +204,11 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
         )
     planned = tuple(one for one in spec.options if one.resource != "flavor")
     calendars, silent = calendars_of(replace(spec, options=planned), testbed_for)
+    # As long as it was: a student's block may be longer than the class's.
+    hours, made = math.ceil((old.end - old.start) / HOUR), None
     for option, machines in calendars.items():
-        end = block_end(start, spec.hours, option.end_minute)
-        free = [machine.name for machine in free_resources(machines, start, end)]
-        made = None
-        if free:
+        end = block_end(start, hours, option.end_minute)
+        if free := [machine.name for machine in free_resources(machines, start, end)]:
             request = LeaseRequest(old.name, option.resource, option.type, start, end, free[0])
             with silent.at(option), suppress(NoCapacityError):
                 made = book(testbed_for(option.site), request, free)
