@@ -166,23 +166,34 @@ def pull(
     Raises:
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
+    name = name or resource_name(part)
     try:
-        return _travel(transfer.pull, part, testbed, name or resource_name(part), say, way)
+        return _travel(transfer.pull, part, testbed, name, say, way)
     except LeaseMissingError as error:
-        say(f"{error.what}: nothing to bring home")
+        last = Record.for_name(name).facts("work")
+        brought = f"last brought home {last.get('pulled', 'never')}" if last else "nothing to bring home"
+        but = f", but for {', '.join(last['missing'])}" if last.get("missing") else ""
+        say(f"{error.what}: {brought}{but}")
         return transfer.Moved()
 
 
 def _travel(how, part, testbed, name, say, way) -> transfer.Moved:
     if way is None:
-        site, machine = _running(part, testbed, name)
+        site, machine = running(part, testbed, name)
         shell, record = site.shell(machine), Record.for_name(name)
     else:
         # Another computer than the one that has set it up, and so with a record of its own.
         shell, record = SshShell(way), Record.for_name(f"{name}-at-{way.host}")
-    moved, same = how(shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}), say)
-    if record.about or way is not None:
-        record.update("work", remember={"known": same})
+    kept = record.about or way is not None
+    about = {"pulled": f"{site_clock().now():%a %d %b %H:%M} UTC"} if how is transfer.pull else {}
+    try:
+        moved, same = how(shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}), say)
+    except transfer.BrokeOffError as error:
+        if kept:
+            record.update("work", remember={**about, "missing": error.missing})
+        raise
+    if kept:
+        record.update("work", remember={**about, "known": same, "missing": []})
     return moved
 
 
@@ -203,7 +214,7 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
         NotReachableError: it does not answer.
     """
     if way is None:
-        site, machine = _running(part, testbed, resource_name(part))
+        site, machine = running(part, testbed, resource_name(part))
         way = site.way(machine)
     if way is not None:
         return Tunnel(way, part, ssh_command()).start()
@@ -217,7 +228,7 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
     return Reached(at_address(machine.addresses[0], part, token, transfer.REMOTE_ROOT))
 
 
-def _running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, Machine]:
+def running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, Machine]:
     """Return the running machine of that name and its site.
 
     Raises:
@@ -270,7 +281,7 @@ def give_back(
 
 def _require_home(part: Part, testbed: Testbed, name: str, record: Record) -> None:
     try:
-        site, machine = _running(part, testbed, name)
+        site, machine = running(part, testbed, name)
         known = record.facts("work").get("known", {})
         left = transfer.only_there(site.shell(machine), transfer.Home.of_course(ROOT), known)
     except LeaseMissingError:
