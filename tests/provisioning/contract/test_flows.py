@@ -25,6 +25,17 @@ def test_a_node_from_choosing_the_site_to_releasing_it(rehearsal, chi_python) ->
     assert "node: rehearsed, not run: sudo docker run hello-world" in asked
 
 
+def test_a_virtual_machine_from_the_calendar_to_its_release(rehearsal, chi_python) -> None:
+    """Lent by count; its volume goes with it, and it answers nobody whom no security group lets in."""
+    found = rehearsal.run("virtual", chi_python, "mary.virtual")
+    assert (found["taken"], found["total"], found["too many"]) == (2, 56, "ResourceError")
+    assert found["servers"] == ["ACTIVE", "ACTIVE", "ERROR", "ERROR"]
+    assert found["node"] == ["ACTIVE", None]
+    assert found["disks"] == [["boot", 200, "in-use"]]
+    assert (found["closed"], found["said"], found["held"]) == (False, "42\n", "Conflict")
+    assert found["left"] == [[], ["unreserved", "three", "two", "one"], 3]
+
+
 def test_a_container_from_the_device_to_its_deletion(rehearsal, chi_python) -> None:
     found = rehearsal.run("edge", chi_python, "mary.edge")
     assert 2 <= found["free"] <= found["devices"] == 7
