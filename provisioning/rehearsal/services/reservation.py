@@ -71,7 +71,9 @@ async def delete_lease(lease_id: str, request: Request) -> None:
 async def list_availability(site: str, request: Request) -> dict[str, Any]:
     """Show how many of each flavor are free when, or of one, from now to three weeks ahead; nobody sees by whom."""
     world, wanted = world_of(request), request.query_params.get("flavor_id")
-    from_s, until_s = (world.now() + ahead_s for ahead_s in (0.0, _HORIZON_S))
+    if world.faults.strike("no-calendar", caller_of(request).user, site):
+        raise refusals.page(500)
+    from_s, until_s = (world.now() + 86_400.0 * days for days in (0, _BOOKED_AHEAD_DAYS))
     found = []
     for kind in flavors.kinds_at(world, site):
         identifier = flavors.of_kind(kind)["id"]
