@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -116,7 +117,8 @@ class MemoryTestbed:
         self._note("reserve")
         kind = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}[request.resource]
         number = next(self._numbers)
-        reservation = Reservation(f"reservation-{number}", kind)
+        named = json.dumps(["==", "$node_name", request.node]) if request.node else ""
+        reservation = Reservation(f"reservation-{number}", kind, named)
         start = request.start or NOON
         lease = Lease(f"lease-{number}", request.name, "PENDING", start, request.end, (reservation,), created=NOON)
         self.lease_list.append(lease)
@@ -208,6 +210,12 @@ class MemoryTestbed:
         usual["created"] = NOON - timedelta(hours=1)
         self.lease_list.append(Lease(f"lease-{number}", name, status, **usual | changes))
         return self.lease_list[-1]
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep records, zone and refusals in the test's own folder."""
+    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/op
 # What a command needs from this computer to reach package indexes and git's hosts, or the mirrors that stand for them;
 # nothing that holds a token of OpenStack.
 _PASSED_ON = re.compile(
-    r"((PIP|UV|GIT_CONFIG|SSL_CERT)_\w+|(https?|no|all)_proxy|REQUESTS_CA_BUNDLE|LANG|TZ|REHEARSAL_PINNED)", re.I
+    r"(PIP_\w+|UV_\w+|GIT_CONFIG_\w+|(https?|no|all)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|TZ|REHEARSAL_PINNED)",
+    re.I,
 )
 
 
