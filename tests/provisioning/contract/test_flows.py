@@ -36,10 +36,10 @@ def test_a_virtual_machine_from_the_calendar_to_its_release(rehearsal) -> None:
     found = rehearsal.run("virtual", Path(sys.executable), "mary.virtual")
     assert (found["taken"], found["total"], found["too many"]) == (2, 56, "ResourceError")
     assert found["servers"] == ["ACTIVE", "ACTIVE", "ERROR", "ERROR"]
-    assert found["node"] == ["ACTIVE", None]
+    assert (found["small"], found["node"]) == ("ACTIVE", ["ACTIVE", None])
     assert found["disks"] == [["boot", 200, "in-use"]]
     assert (found["closed"], found["said"], found["held"]) == (False, "42\n", "Conflict")
-    assert found["left"] == [[], ["one", "two", "three", "unreserved"], 3]
+    assert found["left"] == [[], ["one", "two", "three", "unreserved"], 4]
 
 
 def test_a_container_from_the_device_to_its_deletion(rehearsal, chi_python) -> None:

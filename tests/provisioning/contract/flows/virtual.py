@@ -19,7 +19,7 @@ def free_now(flavor):
 
 def reserve(name, flavor, amount=1):
     wanted = lease.Lease(name, end_date=datetime.now(UTC) + timedelta(hours=3))
-    wanted.add_flavor_reservation(name=flavor, amount=amount)
+    wanted.add_flavor_reservation(id=server.get_flavor_id(flavor), amount=amount)
     wanted.submit(wait_for_active=False)
     advance(60)
     return wanted
@@ -53,6 +53,13 @@ found["servers"] = [
     started(name, kind, image_id=image.id, key_name=keyed).status
     for name, kind in (("one", flavor), ("two", flavor), ("three", flavor), ("unreserved", SLICE))
 ]
+
+small = reserve("small", "m1.medium")
+plain = server.Server("small", image_name="CC-Ubuntu24.04", flavor_name=small.get_reserved_flavors()[0].name)
+plain.submit(idempotent=True, show=None)
+found["small"] = plain.status
+plain.delete()
+small.delete()
 
 whole = reserve("whole", WHOLE)
 flavor = whole.get_reserved_flavors()[0].name
