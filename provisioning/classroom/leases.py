@@ -40,7 +40,8 @@ def leases_at(
         calendars: machines of each option.
         part: of the course.
     """
-    machines = {each.name: option for option, found in calendars.items() for each in found}
+    machines = {option.type: option for option in calendars}  # a virtual machine's lease names its flavor
+    machines |= {each.name: option for option, found in calendars.items() for each in found}
     # A lease of a machine that no calendar has counts as one of its site's first option.
     first = {option.site: option for option in reversed(calendars)}
     return [
@@ -190,7 +191,7 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
             likely="The block has begun, and moving it would delete what was measured.",
             way_out="Bring the results home and release it first, or extend it.",
         )
-    for option in (one for one in spec.options if one.resource != "flavor"):
+    for option in spec.options:
         testbed, end = testbed_for(option.site), block_end(start, spec.hours, option.end_minute)
         for machine in free_resources(testbed.resources(option.resource, option.type), start, end):
             request = LeaseRequest(old.name, option.resource, option.type, start, end, machine.name)

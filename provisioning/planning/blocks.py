@@ -166,9 +166,6 @@ def calendars_of(
     calendars: dict[SiteOption, Sequence[Resource]] = {}
     unread: dict[SiteOption, str] = {}
     for option in spec.options:
-        if option.resource == "flavor":
-            unread[option] = "virtual machines have no public calendar: try to reserve one"
-            continue
         try:
             calendars[option] = testbed_for(option.site).resources(option.resource, option.type)
         except NotSignedInError:

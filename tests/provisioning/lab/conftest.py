@@ -55,7 +55,7 @@ class Rehearsal:
         status = self.ask("GET", "/status")
         return [
             f"{kind}: {row}"
-            for kind in ("leases", "servers", "containers")
+            for kind in ("leases", "servers", "containers", "volumes")
             for row in status[kind]
             if row["user"] == user and row.get("status") != "TERMINATED"
         ]
