@@ -20,12 +20,15 @@ from typing import Any
 import asyncssh
 
 from provisioning.rehearsal import place
+from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.machines.scratch import Processes, Scratch
 from provisioning.rehearsal.world.clock import machine_status
 from provisioning.rehearsal.world.world import Document, World
 
 #: The user of Chameleon's images.
 USER = "cc"
+#: What a server has whose image nobody knows any more.
+USUAL_IMAGE = "CC-Ubuntu24.04"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -135,7 +138,10 @@ class Listeners:
     async def _listen(self, server: Document) -> OpenNode:
         """Open a node's SSH server."""
         root = self._world.folder / "nodes" / server["id"]
-        scratch = Scratch(root, f"/home/{USER}", server["name"], self._world.journal)
+        names = {stable_id("image", server["site"], name): name for name in self._world.catalogue.images}
+        disks = self._world.store.find("volume", server_id=server["id"])
+        image = names.get(next((disk["image_id"] for disk in disks), server.get("image_id")), USUAL_IMAGE)
+        scratch = Scratch(root, f"/home/{USER}", server["name"], self._world.journal, image)
         guests: set[asyncssh.SSHServerConnection] = set()
 
         async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
