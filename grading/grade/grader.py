@@ -21,7 +21,7 @@ from grading.grade.artefacts.pictures import Pictures, at_hand
 from grading.grade.contradictions import Examined, examine
 from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import Called, Cases, run_again
-from grading.grade.hidden import Evidence, hidden_rows, wanted_models
+from grading.grade.hidden import Evidence, hidden_rows, leaderboard, wanted_models
 from grading.grade.intake import Intake, Kind, take_in
 from grading.grade.result.prints import prints
 from grading.grade.result.result import Result
@@ -75,6 +75,7 @@ class _Work:
     reruns: dict[str, Called] = field(default_factory=dict)
     public: list[Row] = field(default_factory=list)
     hidden: list[Row] = field(default_factory=list)
+    leaderboard: dict[str, float] = field(default_factory=dict)
 
     @functools.cached_property
     def records(self) -> Records:
@@ -181,6 +182,8 @@ def judge_hidden(work: _Work) -> None:
     evidence = Evidence(work.records, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
     work.hidden = hidden_rows(evidence, work.lessons, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
     work.public = [_as_called(row, work.reruns.get(row.id)) for row in work.public]
+    if assignment().part(work.part).leaderboard:
+        work.leaderboard = leaderboard(evidence, work.lessons)
 
 
 def _as_called(row: Row, rerun: Called | None) -> Row:
@@ -220,6 +223,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         prints=prints(kept, made, student),
         answers=dict(Counter(entry["question"] for entry in kept if entry["type"] in ("answer", "prediction"))),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
+        leaderboard=work.leaderboard,
         reruns={name: rerun.said for name, rerun in work.reruns.items() if rerun.said},
         fault="; ".join(faults),
         limits=tuple(abilities().missing()),
