@@ -6,17 +6,31 @@ what was measured are a recording's matter (``tests.grading.recorded``).
 
 from __future__ import annotations
 
+import ast
 import copy
 import functools
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+from nbformat import NotebookNode
 
 from grading.builder.notebook import build
 from grading.builder.questions import solutions, written
 from grading.builder.solve import guesses
+from grading.grade.artefacts.again import is_model
 from labs.assignment import assignment
 from labs.checkpoints.calls import call
-from labs.checkpoints.question import SUBJECT, all_questions, question
+from labs.checkpoints.notebook import handed_over
+from labs.checkpoints.question import HANDED, SUBJECT, all_questions, question
 from labs.course import Lesson, lessons
 from tests.entries import Entries
+from tests.grading.recorded import MODEL
 
 #: Times that a clock may have taken, and that fit into the run around them.
 _TIMES_S = [0.01 + 1.7e-5 * (place * 7 % 41) for place in range(60)]
@@ -54,8 +68,44 @@ def _honest(lessons: tuple[Lesson, ...]) -> Entries:
             cell = next(cell for cell in build(lesson, solved=True).cells if cell.metadata.get("question") == id)
             entries.answered(id, {"source": cell.source, "outputs": outputs})
         elif one.values["kind"] == "file":
-            entries.observed(SUBJECT + id, dict(one.good))
+            entries.observed(SUBJECT + id, dict(one.good) | {HANDED: handed(lesson, id)})
     return entries
+
+
+def handed(lesson: Lesson, id: str) -> dict[str, dict]:
+    """Return what a solved cell hands over for a question about a file; of a model, the recorded one's hash."""
+    asked, cells = question(id), [one for one in build(lesson, solved=True).cells if one.cell_type == "code"]
+    if asked.told:
+        return {}
+    if is_model(asked):
+        return {MODEL.name: {"sha256": hashlib.sha256(MODEL.read_bytes()).hexdigest()}}
+    source = next(cell.source for cell in cells if cell.metadata.get("question") == id)
+    first, _, rest = source.partition("\n")
+    if first.startswith("%%writefile"):
+        return {first.partition("/")[2]: {"text": f"{rest}\n"}}
+    made: list[dict] = []
+    with tempfile.TemporaryDirectory() as folder:
+        # What such cells take from those before them: texts, and places to write to.
+        places = {name: Path(folder) / name for name in ("folder", "model", "repository", "network", "classifier")}
+        scope = _texts(cells) | places | {"path": Path(folder) / "config.pbtxt", "json": json, "httpx": httpx}
+        scope["service"] = SimpleNamespace(url="http://127.0.0.1:8000")
+        for place in places.values():
+            place.mkdir()
+        if "check(" not in source:  # a function that the next cell writes to a file
+            return {"shared_kernel.py": {"text": f"from numba import cuda, float32\n\n{source}\n"}}
+        exec(source, scope | {"check": lambda _, one: made.append(handed_over(one))})
+    return made[0]
+
+
+def _texts(cells: Iterable[NotebookNode]) -> dict[str, object]:
+    """Return the texts to which cells give names."""
+    found = {}
+    for cell in cells:
+        with suppress(SyntaxError):  # another program's text
+            for one in ast.parse(cell.source).body:
+                if isinstance(one, ast.Assign) and isinstance(one.value, ast.Constant):
+                    found |= {to.id: one.value.value for to in one.targets if isinstance(to, ast.Name)}
+    return found
 
 
 def earned(entries: list[dict]) -> set[str]:

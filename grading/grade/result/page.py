@@ -6,6 +6,7 @@ import re
 from html import escape
 
 from grading.grade.result.result import Result
+from labs.assignment import TAKING_PART
 from labs.checkpoints.question import Row
 from labs.course import lesson
 from labs.display.format import points_in_words
@@ -46,16 +47,29 @@ def page(result: Result, *, hidden: bool = False) -> str:
     rows = [row for row in result.rows if hidden or not row.hidden]
     earned, possible = sum(row.points for row in rows), sum(row.possible for row in rows)
     width = 100 * earned / possible if possible else 0
+    worth = f"{result.grade:.3g} of {result.worth:g} in the gradebook. " if hidden else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>Part {result.part}: {earned} of {possible} points</title><style>{STYLE}</style></head><body><main>"
         f"<h1>Part {result.part}: {earned} of {possible} points</h1>"
-        f'<p class="soft">{escape(result.student) or "Your submission"}'
-        f"{'' if hidden else '. Points for what the grader measures again come with the grades'}"
-        f'.</p><div class="bar" role="img" aria-label="{earned} of {possible} points">'
+        f'<p class="soft">{escape(result.student) or "Your submission"}. {worth}{_taking_part(rows)}'
+        f"{'' if hidden else ' Points for what the grader measures again come with the grades.'}"
+        f'</p><div class="bar" role="img" aria-label="{earned} of {possible} points">'
         f'<div style="width:{width:.1f}%"></div></div>'
         f"{_fault(result)}{_mend(rows)}{_evidence(result)}{_table(rows)}</main></body></html>\n"
+    )
+
+
+def _taking_part(rows: list[Row]) -> str:
+    """Return how many points are for taking part, in a sentence."""
+    some = [row for row in rows if not row.opened]
+    if not some:
+        return ""
+    earned, possible = (sum(getattr(row, name) for row in some) for name in ("points", "possible"))
+    return (
+        f"{earned} of {points_in_words(possible)} are for taking part: for what your ledger says and nobody can open "
+        f"again. They are at most {TAKING_PART:.0%} of what the part is worth."
     )
 
 
