@@ -26,7 +26,7 @@ from grading.builder.solve import guesses
 from grading.grade.artefacts.again import is_model
 from labs.assignment import assignment
 from labs.checkpoints.calls import call
-from labs.checkpoints.notebook import handed_over
+from labs.checkpoints.notebook import kept_of
 from labs.checkpoints.question import HANDED, SUBJECT, all_questions, question
 from labs.course import Lesson, lessons
 from tests.entries import Entries
@@ -83,6 +83,9 @@ def handed(lesson: Lesson, id: str) -> dict[str, dict]:
     first, _, rest = source.partition("\n")
     if first.startswith("%%writefile"):
         return {first.partition("/")[2]: {"text": f"{rest}\n"}}
+    if "inspect.getsource" in source:  # which knows no source that a test runs
+        functions = [ast.unparse(one) for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)]
+        return {"shared_kernel.py": {"text": "\n".join(["from numba import cuda, float32", "TILE = 8", *functions])}}
     made: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
         # What such cells take from those before them: texts, and places to write to.
@@ -91,9 +94,7 @@ def handed(lesson: Lesson, id: str) -> dict[str, dict]:
         scope["service"] = SimpleNamespace(url="http://127.0.0.1:8000")
         for place in places.values():
             place.mkdir()
-        if "check(" not in source:  # a function that the next cell writes to a file
-            return {"shared_kernel.py": {"text": f"from numba import cuda, float32\n\n{source}\n"}}
-        exec(source, scope | {"check": lambda _, one: made.append(handed_over(one))})
+        exec(source, scope | {"check": lambda _, one: made.append(kept_of(one))})
     return made[0]
 
 

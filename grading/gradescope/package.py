@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from grading.grade.artefacts.again import is_model
+from grading.grade.artefacts.again import is_model, reader
 from grading.gradescope.places import SECRET, Assignment
 from labs.assignment import assignment
 from labs.checkpoints.question import all_questions
@@ -37,8 +37,8 @@ ALLOWED = (
     *(f"labs/runtimes/{name}.py" for name in "__init__ progress".split()),
     *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/labels data/preprocess".split()),
     *(f"labs/{name}.py" for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()),
-    *("labs/serve/__init__.py", "labs/serve/compared/*.py", "labs/serve/triton/__init__.py"),
-    *(f"labs/serve/triton/models/{name}.py" for name in ("__init__", "food")),
+    *("labs/serve/__init__.py", "labs/serve/compared/__init__.py", "labs/serve/triton/__init__.py"),
+    *(f"labs/serve/{name}.py" for name in ("compared/classifier", "triton/models/__init__", "triton/models/food")),
     *("assets/reference/*.json", "assignment.toml"),
     *("labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
     "LICENSE",
@@ -146,7 +146,7 @@ def _found(root: Path) -> Iterator[str]:
 def _readers(root: Path) -> Iterator[str]:
     """Yield the files of what judges records and answers and reads files again, with all that it imports of labs."""
     asked = [one for one in all_questions().values() if one.reads and not one.told]
-    waiting = {one.reads.partition(":")[0] for one in asked if not is_model(one)}
+    waiting = {reader(one).partition(":")[0] for one in asked if not is_model(one)}
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()

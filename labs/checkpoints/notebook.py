@@ -96,11 +96,11 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
     except Exception as error:  # whatever the library says about a broken file is what the student needs to read
         shown = (("It says", f"{type(error).__name__}: {str(error)[:300]}"),)
         return Verdict(State.FAILED, "This cannot be read as what was asked for.", shown)
-    ledger().observe(SUBJECT + asked.id, facts | {HANDED: handed_over(made)})
+    ledger().observe(SUBJECT + asked.id, facts | {HANDED: kept_of(made)})
     return None
 
 
-def handed_over(made: object) -> dict[str, dict]:
+def kept_of(made: object) -> dict[str, dict]:
     """Return what was handed over, by name, for the grader to open again: of a text its ``text``, else its ``sha256``.
 
     So a text is there as it was when it was checked, though a later cell writes another one to its place. Of a folder,

@@ -169,6 +169,13 @@ _JUDGES = {
 }
 
 
+def handed_over(seen: Mapping) -> dict[str, Mapping]:
+    """Return what was handed over with a check of a file, by name; whoever wrote a ledger may have written anything."""
+    handed = seen.get(HANDED)
+    found = handed if isinstance(handed, Mapping) else {}
+    return {name: one for name, one in found.items() if isinstance(one, Mapping)}
+
+
 def as_records(entries: Records | Iterable[Mapping]) -> Records:
     """Return entries as typed records; one that has not the form of an entry is left out, and the others count."""
     if isinstance(entries, Records):

@@ -10,7 +10,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labs.checkpoints.question import HANDED, SUBJECT, of_lesson
+from labs.checkpoints.question import SUBJECT, handed_over, of_lesson
 from labs.course import Lesson
 from labs.records import Ledger, Records
 from provisioning.front.allowed import LEDGER_NAME, Kind, kind_of, wanted_names
@@ -69,7 +69,7 @@ def _models(found: Collection, records: Records, folder: Path) -> None:
     measured = [one for one in records.measurements() if one.kind in ("accuracy", "size")]
     cited = {one.model.sha256: one.model.name for one in measured}
     for asked in (one for lesson in found.lessons for one in of_lesson(lesson.id) if one.kind == "file" and one.opened):
-        handed = (records.seen(SUBJECT + asked.id) or {}).get(HANDED, {})
+        handed = handed_over(records.seen(SUBJECT + asked.id) or {})
         cited |= {one["sha256"]: name for name, one in handed.items() if "sha256" in one}
     cited = {sha256: name for sha256, name in cited.items() if name.endswith((".onnx", ".safetensors"))}
     here: dict[str, Path] = {}

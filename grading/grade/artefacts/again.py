@@ -22,7 +22,7 @@ from grading.grade.artefacts.measured import MEMORY_BYTES, Facts
 from grading.grade.intake import StrictJsonError, loads
 from grading.grade.sandbox import Limits, Sandbox, abilities
 from labs.checkpoints.cases import Verdict
-from labs.checkpoints.question import HANDED, STUMBLES, SUBJECT, Question, State
+from labs.checkpoints.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.checkpoints.reads import web_apps
 from labs.checkpoints.rules import fault
 from labs.records import Records
@@ -37,7 +37,7 @@ _READS = "labs.checkpoints.reads"
 #: Read by what stands in for a server that the grader has not.
 _IN_PLACE_OF = {
     f"{_READS}.triton_models:ensemble": f"{_READS}.triton_models:wired",
-    f"{_READS}.prometheus:scraped": f"{_READS}.prometheus:configured",
+    f"{_READS}.prometheus:scraped": f"{_READS}.scrape_configs:configured",
 }
 
 #: Packages without which a reader cannot work.
@@ -71,6 +71,11 @@ def _failed(message: str) -> Opened:
 _ABSENT = "The file that was checked is not in the hand-in: run its check again, and hand in again."
 
 
+def reader(question: Question) -> str:
+    """Return what reads a question's evidence here, as 'module:function'."""
+    return _IN_PLACE_OF.get(question.reads, question.reads)
+
+
 def is_model(question: Question) -> bool:
     """Return whether a question's file is an ONNX model, which is measured again."""
     return question.reads.partition(":")[0] in _MODELS
@@ -83,10 +88,7 @@ def hashes(records: Records, questions: Iterable[Question]) -> list[str]:
 
 
 def _handed(records: Records, question: Question) -> dict[str, Mapping]:
-    """Return what was handed over with a question's newest check, by name; a ledger may hold anything there."""
-    handed = (records.seen(SUBJECT + question.id) or {}).get(HANDED)
-    found = handed if isinstance(handed, Mapping) else {}
-    return {name: one for name, one in found.items() if isinstance(one, Mapping)}
+    return handed_over(records.seen(SUBJECT + question.id) or {})
 
 
 def judge_model(
@@ -164,8 +166,7 @@ def _read(asked: Sequence[tuple[Question, Mapping[str, str]]], **more: object) -
             folder = sandbox.folder / question.id.replace(".", "-")
             _write(folder, texts)
             path = folder if len(texts) > 1 or "/" in min(texts) else folder / min(texts)
-            reads = _IN_PLACE_OF.get(question.reads, question.reads)
-            waiting.append({"id": question.id, "reads": reads, "path": str(path), "more": more})
+            waiting.append({"id": question.id, "reads": reader(question), "path": str(path), "more": more})
         (sandbox.folder / "asked.json").write_text(json.dumps(waiting))
         said = _ran(sandbox, "grading.grade.artefacts.readings", "asked.json")
     return {one["id"]: one.get("facts") for one in said if isinstance(one.get("id"), str)}
