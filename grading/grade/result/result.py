@@ -195,10 +195,13 @@ def _reasons(result: Result) -> list[str]:
     unmet = [row.id for row in result.rows if row.hidden and not row.points and row.needs in passed]
     typed = [one.removesuffix(".computed") for one in unmet if one.endswith(".computed")]
     claimed = [one for one in unmet if not one.endswith(".computed")]
+    again = {row.id for row in result.rows}
+    public = [row for row in result.rows if not row.hidden and row.id in passed]
+    claimed += [row.id for row in public if row.opened and not row.points and f"{row.id}.computed" not in again]
     if typed:
         reasons.append(f"right in the ledger, and not when run again: {', '.join(typed)}")
     if claimed:
-        reasons.append(f"recorded, and not when measured again: {', '.join(claimed)}")
+        reasons.append(f"recorded, and not when opened again: {', '.join(claimed)}")
     return reasons
 
 
