@@ -30,7 +30,7 @@ def questions_page() -> str:
         "answers) is *taking part*, marked so below. All points of a part together are scaled to what it is worth in",
         f"the gradebook, and taking part to {TAKING_PART:.0%} of it at most.",
         "",
-        "Generated from the lessons and `assignment.toml` by `python -m grading build`.",
+        "Made from the lessons and `assignment.toml`: what is written here by hand is lost.",
     ]
     for part in course.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M} ({course.zone.key})" if part.due else ""
@@ -86,7 +86,7 @@ def _section(lesson: Lesson, asked: dict[str, Asked]) -> list[str]:
 #: The page whose table is generated; the rest of it is written by hand.
 MAP_PATH = NOTEBOOKS_DIR / "README.md"
 
-_BEGIN, _END = "<!-- map: python -m grading build -->", "<!-- end of map -->"
+_BEGIN, _END = "<!-- map, made from the lessons -->", "<!-- end of map -->"
 
 
 def course_map(page: str | None = None) -> str:

@@ -23,7 +23,7 @@ from grading.grade.artefacts.pictures import Pictures, at_hand
 from grading.grade.contradictions import Examined, examine
 from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import Called, Cases, run_again
-from grading.grade.hidden import Evidence, hidden_rows, sees_nothing, wanted_models
+from grading.grade.hidden import Evidence, hidden_rows, leaderboard, sees_nothing, wanted_models
 from grading.grade.intake import Intake, Kind, take_in
 from grading.grade.result.prints import prints
 from grading.grade.result.result import Result
@@ -88,6 +88,7 @@ class _Work:
     reruns: dict[str, Called] = field(default_factory=dict)
     public: list[Row] = field(default_factory=list)
     hidden: list[Row] = field(default_factory=list)
+    leaderboard: dict[str, float] = field(default_factory=dict)
 
     @functools.cached_property
     def records(self) -> Records:
@@ -210,6 +211,8 @@ def judge_hidden(work: _Work) -> None:
     public = [_settled(work, row) for row in work.public]
     setup = work.setup
     work.hidden = hidden_rows(work.evidence, work.lessons, public, measured=setup.measure, rerun=setup.rerun)
+    if assignment().part(work.part).leaderboard:
+        work.leaderboard = leaderboard(work.evidence, work.lessons)
 
 
 def _settled(work: _Work, row: Row) -> Row:
@@ -273,6 +276,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         prints=prints(kept, made, student),
         answers=dict(Counter(entry["question"] for entry in kept if entry["type"] in ("answer", "prediction"))),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
+        leaderboard=work.leaderboard,
         reruns={name: rerun.said for name, rerun in work.reruns.items() if rerun.said},
         fault="; ".join(faults),
         limits=tuple(abilities().missing()),

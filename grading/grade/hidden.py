@@ -15,7 +15,7 @@ from functools import partial
 from grading.grade.artefacts.again import hashes, is_model
 from grading.grade.artefacts.measured import Facts
 from grading.grade.functions.run import Called
-from labs.checkpoints.question import Row, State, Verdict, of_lesson
+from labs.checkpoints.question import Row, State, Verdict, of_lesson, question
 from labs.course import Lesson, lessons
 from labs.display.format import megabytes, percent
 from labs.records import Measurement, Records
@@ -23,6 +23,9 @@ from provisioning.front.points import FUNCTION_POINTS
 
 #: Recommendations: each names the option whose file is measured again.
 RECOMMENDATIONS = ("defend.choice", "target.choice")
+
+#: What a leaderboard shows of the recommended file, by name: whether more of it is better.
+LEADERBOARD = {"accuracy on unseen views": True, "size in MB": False, "multiplications in millions": False}
 
 #: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without
 #: VNNI, sums of two products may saturate), and then a picture in thirty changes its class.
@@ -98,7 +101,7 @@ class HiddenRow:
     def verdict(self, evidence: Evidence, earned: Sequence[str]) -> Verdict:
         """Return the verdict, given the public questions that earned their points."""
         if self.needs not in earned:
-            return _failed(f"It rests on {self.needs}, which did not earn its points.")
+            return _failed(f"It rests on “{question(self.needs).title}”, which did not earn its points.")
         try:
             return self.judge(evidence)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
@@ -233,6 +236,19 @@ def is_right_again(id: str, evidence: Evidence) -> Verdict:
     if rerun.is_right:
         return _passed("The cell computes its answer: it is right on what it had not seen, too.")
     return _failed("On what the cell had not seen, its answer is wrong.")
+
+
+def leaderboard(evidence: Evidence, asked: Iterable[Lesson]) -> dict[str, float]:
+    """Return what a leaderboard shows of the recommended file, as measured again; nothing of one that is not fit."""
+    ids = {one.id for one in asked}
+    for question_id in (one for one in RECOMMENDATIONS if one.partition(".")[0] in ids):
+        record = recommended(evidence.records, question_id)
+        facts = evidence.facts.get(record.model.sha256) if record else None
+        right = _right_on_views(evidence, facts) if facts and not _unfit(evidence, record, facts) else None
+        if right is not None:
+            millions = facts.multiplications / 1e6
+            return dict(zip(LEADERBOARD, (round(right, 3), facts.size_bytes / 1e6, round(millions, 1)), strict=True))
+    return {}
 
 
 #: What is asked of the recommended file: end of the id, title, points, judge.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from labs.display.table import Cell, text_table
 from provisioning import lab
 from provisioning.classroom.plan import Seat
 from provisioning.classroom.roster import Student
-from provisioning.planning.blocks import Block, block_end, free_resources, is_free, local_span
+from provisioning.planning.blocks import HOUR, Block, block_end, free_resources, is_free, local_span
 from provisioning.setup.context import SPENT, pick_lease
 from provisioning.setup.release import GRACE, Leftover, held_by, survey
 from provisioning.setup.release import release as give_back
@@ -190,8 +191,10 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
             likely="The block has begun, and moving it would delete what was measured.",
             way_out="Bring the results home and release it first, or extend it.",
         )
+    # As long as it was: a student's block may be longer than the class's.
+    hours = math.ceil((old.end - old.start) / HOUR)
     for option in (one for one in spec.options if one.resource != "flavor"):
-        testbed, end = testbed_for(option.site), block_end(start, spec.hours, option.end_minute)
+        testbed, end = testbed_for(option.site), block_end(start, hours, option.end_minute)
         for machine in free_resources(testbed.resources(option.resource, option.type), start, end):
             request = LeaseRequest(old.name, option.resource, option.type, start, end, machine.name)
             try:

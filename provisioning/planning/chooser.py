@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from labs.display.table import Cell
 from provisioning.planning.blocks import Block, Slot, Timetable, calendars_of, local_span, timetable
 from provisioning.planning.booking import calendar_file, reservation_code
+from provisioning.planning.lessons import to_prepare
 from provisioning.setup.context import pick_lease
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
@@ -178,7 +179,7 @@ class Chooser:
 
     def said_before(self) -> str:
         """Return what to read and what to rehearse before the block."""
-        return f"Read {self.spec.read_first}. Rehearse with {self.spec.rehearse_first}: it needs no lease."
+        return to_prepare(self.spec.part)
 
     def said_free(self, option: SiteOption) -> str:
         """Return what is free of an option in the week that is shown, or why nobody knows."""

@@ -136,7 +136,9 @@ def _edge(entries: Entries) -> None:
     entries.observed("edge.files", {option: files[option]["sha256"] for option in FOUR})
     entries.observed("edge.race", {"machine_id": machine_id})
     windows = [{"t_s": 30.0 * place, "temperature_c": 60.0, "throttle_bits": 0} for place in range(1, 11)]
-    entries.measured("latency", "edge-busy", _times("busy"), machine=board, model=files[FOUR[3]], details={"windows": windows})
+    entries.measured(
+        "latency", "edge-busy", _times("busy"), machine=board, model=files[FOUR[3]], details={"windows": windows}
+    )
     own = {"machine_id": machine_id, "samples_ms": [1e3 * one for one in 2 * _times("own")]}
     entries.observed("edge.own_script", own).observed("edge.board", {}).observed("edge.after_delete", {})
     _choose(entries, "target.choice", FOUR[0], FOUR[3], where="device")

@@ -22,6 +22,7 @@ from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Way
 from provisioning.testbed.errors import NoAddressError, NoKeyError, NotReachableError, ServiceBusyError
+from tests.provisioning.rehearsed import small_course
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -51,6 +52,11 @@ def facts_of(run: Run) -> dict[str, dict]:
     return {name: run.record.facts(name) for name in run.rows}
 
 
+def changed(items: list, id: str, **changes) -> list:
+    """Return the items, one of them with some fields changed."""
+    return [dataclasses.replace(one, **changes) if one.id == id else one for one in items]
+
+
 class FolderShell:
     """Runs commands for real, with a folder as home, as a rehearsed machine does."""
 
@@ -68,16 +74,9 @@ class FolderShell:
             "REHEARSAL_MACHINE": "folder",
             **self.environment,
         }
-        done = subprocess.run(
-            ["sh", "-c", command],
-            cwd=self.home,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        line = ["sh", "-c", command]
+        done = subprocess.run(line, cwd=self.home, env=environment, **pipes, timeout=timeout_s, check=False)
         return Completed(done.returncode, done.stdout)
 
     def put(self, source: Path, target: str) -> None:
@@ -125,7 +124,7 @@ class MemoryTestbed:
 
     def extend_lease(self, lease_id, end):
         self._note("extend_lease")
-        self.lease_list = [dataclasses.replace(one, end=end) if one.id == lease_id else one for one in self.lease_list]
+        self.lease_list = changed(self.lease_list, lease_id, end=end)
         return next(lease for lease in self.lease_list if lease.id == lease_id)
 
     def delete_lease(self, lease_id):
@@ -158,9 +157,9 @@ class MemoryTestbed:
     def delete_machine(self, machine):
         self._note("delete_machine")
         self.machine_list = [other for other in self.machine_list if other.id != machine.id]
-        self.address_list = [
-            dataclasses.replace(a, port_id=None) if a.port_id == machine.id else a for a in self.address_list
-        ]
+        for address in self.address_list:
+            if address.port_id == machine.id:
+                self.address_list = changed(self.address_list, address.id, port_id=None)
 
     def addresses(self):
         self._note("addresses")
@@ -179,12 +178,8 @@ class MemoryTestbed:
         self._note("attach_address")
         if not any(other.id == machine.id for other in self.machine_list):
             raise ServiceBusyError("no port")
-        self.address_list = [
-            dataclasses.replace(a, port_id=machine.id) if a.id == address.id else a for a in self.address_list
-        ]
-        self.machine_list = [
-            dataclasses.replace(m, addresses=(address.address,)) if m.id == machine.id else m for m in self.machine_list
-        ]
+        self.address_list = changed(self.address_list, address.id, port_id=machine.id)
+        self.machine_list = changed(self.machine_list, machine.id, addresses=(address.address,))
 
     def delete_address(self, address_id):
         self._note("delete_address")
@@ -208,16 +203,10 @@ class MemoryTestbed:
     def give_lease(self, name: str, status: str = "ACTIVE", kind: str = "physical:host", **changes) -> Lease:
         """Put a lease there, as if it had been made before."""
         number = next(self._numbers)
-        lease = Lease(
-            f"lease-{number}",
-            name,
-            status,
-            NOON - timedelta(minutes=5),
-            NOON + timedelta(hours=3),
-            (Reservation(f"reservation-{number}", kind),),
-            created=NOON - timedelta(hours=1),
-        )
-        self.lease_list.append(dataclasses.replace(lease, **changes))
+        on = (Reservation(f"reservation-{number}", kind),)
+        usual = {"start": NOON - timedelta(minutes=5), "end": NOON + timedelta(hours=3), "reservations": on}
+        usual["created"] = NOON - timedelta(hours=1)
+        self.lease_list.append(Lease(f"lease-{number}", name, status, **usual | changes))
         return self.lease_list[-1]
 
 
@@ -236,15 +225,7 @@ def memory(tmp_path: Path) -> MemoryTestbed:
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
     """A small course: the real scripts, a few modules, two pictures."""
-    root = tmp_path / "course"
-    real = Path(__file__).parents[2]
-    for name in ("provisioning/node/bin", "provisioning/node/a100", "provisioning/node/edge"):
-        for path in (real / name).iterdir():
-            target = root / name / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    (root / "assets").mkdir()
-    (root / "assets" / "manifest.json").write_text("{}")
+    root = small_course(tmp_path / "course", "a100", "edge")
     (root / "assets" / "picture.jpg").write_bytes(b"\xff\xd8" * 500)
     (root / "README.md").write_text("A course.\n")
     return root

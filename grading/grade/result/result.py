@@ -49,6 +49,8 @@ class Result:
     models: dict[str, str] = field(default_factory=dict)
     #: How functions' cells ended that came to nothing when they were called again, by question; for staff alone.
     reruns: dict[str, str] = field(default_factory=dict)
+    #: What a leaderboard shows of the file that was measured again, where the assignment asks for one.
+    leaderboard: dict[str, float] = field(default_factory=dict)
     #: Fault of the grader's own, in words; empty when there was none. Staff has to look.
     fault: str = ""
     #: What this host could not do to keep submissions apart.
@@ -126,6 +128,9 @@ def write_text(text: str, path: Path) -> None:
 #: Share of unremarkable submissions that are drawn for a look: who is looked at must not be foreseeable.
 SPOT_SHARE = 0.05
 
+#: Why one of these is looked at.
+AT_RANDOM = "drawn at random"
+
 
 def line(result: Result) -> dict[str, object]:
     """Return a result as one line of a table, in plain values."""
@@ -180,7 +185,7 @@ def spot_checks(
     found = []
     for result in results:
         reasons = [*_reasons(result), *alike.get(result.student, ())] or (
-            ["drawn at random"] if _drawn(result, seed) < share else []
+            [AT_RANDOM] if _drawn(result, seed) < share else []
         )
         if reasons:
             found.append(SpotCheck(result.student, tuple(reasons)))
@@ -191,18 +196,24 @@ def _reasons(result: Result) -> list[str]:
     reasons = [f"the grader had a fault: {result.fault}"] if result.fault else []
     reasons += [one.message for one in result.findings]
     # What rests on a prerequisite that the ledger passes, and is not met itself, claims more than the files hold.
-    passed = {row.id for row in result.rows if row.state == State.PASSED}
-    unmet = [row.id for row in result.rows if row.hidden and not row.points and row.needs in passed]
-    typed = [one.removesuffix(".computed") for one in unmet if one.endswith(".computed")]
-    claimed = [one for one in unmet if not one.endswith(".computed")]
-    again = {row.id for row in result.rows}
-    public = [row for row in result.rows if not row.hidden and row.id in passed]
-    claimed += [row.id for row in public if row.opened and not row.points and f"{row.id}.computed" not in again]
+    passed = {row.id: row for row in result.rows if row.state == State.PASSED}
+    unmet = [row for row in result.rows if row.hidden and not row.points and row.needs in passed]
+    typed = [passed[row.needs].title for row in unmet if row.id.endswith(".computed")]
+    claimed = [row.title for row in unmet if not row.id.endswith(".computed")]
+    known = {row.id for row in result.rows}
+    opened = [row for row in passed.values() if not row.hidden and row.opened and not row.points]
+    claimed += [row.title for row in opened if f"{row.id}.computed" not in known]
     if typed:
-        reasons.append(f"right in the ledger, and not when run again: {', '.join(typed)}")
+        reasons.append(f"right in the ledger, and not when run again: {_some(typed)}")
     if claimed:
-        reasons.append(f"recorded, and not when opened again: {', '.join(claimed)}")
+        reasons.append(f"recorded, and not when opened again: {_some(claimed)}")
     return reasons
+
+
+def _some(titles: Sequence[str]) -> str:
+    """Return the first three titles, and how many there are more."""
+    more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""
+    return ", ".join(f"“{title}”" for title in titles[:3]) + more
 
 
 def _drawn(result: Result, seed: str) -> float:

@@ -20,9 +20,10 @@ from typing import Any
 from provisioning.rehearsal.machines import shim
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
-# What a command needs from this computer to reach package indexes; nothing that holds a token of OpenStack.
+# What a command needs from this computer to reach package indexes and git's hosts, or the mirrors that stand for them;
+# nothing that holds a token of OpenStack.
 _PASSED_ON = re.compile(
-    r"(PIP_\w+|UV_\w+|(https?|no|all)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|TZ|REHEARSAL_PINNED)", re.I
+    r"(PIP_\w+|UV_\w+|GIT_CONFIG_\w+|(https?|no|all)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|TZ|REHEARSAL_PINNED)", re.I
 )
 
 

@@ -51,6 +51,10 @@ def test_the_reference_earns_every_hidden_point_too(submission: Path, pictures: 
     result = grade(submission, part=1, setup=Setup(pictures=pictures, seed="a test's secret", rerun_s=400))
     assert lost(result) == {}
     assert (result.fault, result.points) == ("", result.possible)
+    assert result.leaderboard == pytest.approx(
+        {"accuracy on unseen views": 0.7, "size in MB": 2.6, "multiplications in millions": 299.5}, rel=0.3
+    )
+    assert grade(submission, part=1, setup=Setup(measure=False, rerun=False)).leaderboard == {}
     assert {row.id for row in result.rows if row.hidden} >= {"defend.unseen", "quantize.int8", f"{FUNCTION}.computed"}
 
 
