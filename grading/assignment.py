@@ -21,9 +21,15 @@ _FILE = typer.Argument(help="The file; the course's own unless named.")
 @app.command()
 def check(file: Annotated[Path, _FILE] = PATH) -> None:
     """Name line and reason of every fault; exit 1 when there is one."""
+    from grading.grade.hidden import RECOMMENDATIONS
+
     found = _read(file)
     for one in warnings(found, datetime.now(UTC)):
         console.print(f"{file.name}: {one}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    for part in found.parts.values():
+        if part.leaderboard and not {one.partition(".")[0] for one in RECOMMENDATIONS} & set(part.lessons):
+            said = f"{file.name}: part {part.number} recommends no file, so its leaderboard stays empty"
+            console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
     minutes = sum(one.minutes for one in found.lessons())
     points = sum(one.points for one in found.parts.values())
     count = f"{len(found.lessons())} lessons in {len(found.parts)} parts"
@@ -38,6 +44,8 @@ def show(file: Annotated[Path, _FILE] = PATH) -> None:
 
 def shown(found: Assignment) -> list[str]:
     """Return an assignment as students meet it, line by line."""
+    from grading.grade.hidden import LEADERBOARD
+
     lines = [found.title, f"Hours are {found.zone.key}'s. AI assistants: {found.assistants}."]
     for part in found.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M}" if part.due else ", no deadline"
@@ -47,6 +55,8 @@ def shown(found: Assignment) -> list[str]:
             lines.append(f"  late: {costs if part.late.days else 'nothing counts'}")
         if part.defence:
             lines.append(f"  of these, {part.defence:g} for a talk over your own numbers")
+        if part.leaderboard:
+            lines.append(f"  a leaderboard of the files that you recommend: {', '.join(LEADERBOARD)}")
         for id in part.lessons:
             lines.append(f"  {lesson(id).minutes:3} min  {lesson(id).title}")
         if part.choices:

@@ -29,9 +29,35 @@ ASSISTANTS = ("tutor", "free", "none")
 #: Forms in which a gradebook can be written (``grading.classroom.gradebook``).
 GRADEBOOKS = ("brightspace", "canvas", "gradescope", "plain")
 
+#: A lease of bare metal may last a week; nobody needs more than a day.
+LONGEST_BLOCK_H = 24
+
+
+#: Most of a part's points that taking part may give, whatever lessons are asked: what only the ledger says
+#: (predictions, records, answers). The rest is for what the grader opens itself.
+TAKING_PART = 0.2
+
 
 class AssignmentError(ValueError):
     """An assignment has faults; the message names line and reason of each."""
+
+
+def point_worth(worth: float, opened: float, taking_part: float) -> tuple[float, float]:
+    """Return what a question's point is worth: one for what the grader opens itself, and one for taking part.
+
+    All points are worth the same until taking part would be more than ``TAKING_PART`` of the whole; then its points
+    share just that.
+
+    Args:
+        worth: What all points together are worth in the gradebook.
+        opened: Points of all questions of which the grader opens something itself.
+        taking_part: Points of all others.
+    """
+    share = min(TAKING_PART, taking_part / (opened + taking_part)) if taking_part else 0.0
+    return (
+        (1 - share) * worth / opened if opened else 0.0,
+        share * worth / taking_part if taking_part else 0.0,
+    )
 
 
 @dataclass(frozen=True)
@@ -73,6 +99,10 @@ class PartAsked:
     late: Late = Late()
     #: Points of a talk over the defence sheet, among ``points``; 0 where nobody is heard.
     defence: float = 0.0
+    #: Hours of a block on a leased machine; 0 for the unit's own.
+    block_h: int = 0
+    #: Whether Gradescope shows a leaderboard of the recommended files, as the grader measured them.
+    leaderboard: bool = False
 
     @property
     def worth(self) -> float:
@@ -186,6 +216,8 @@ _PART = {
     "late": dict,
     "points": (int, float),
     "defence": (int, float),
+    "block": int,
+    "leaderboard": bool,
 }
 _CHOOSE, _LATE, _BOOK = {"from": list, "at_least": int}, {"per_day": str, "days": int}, {"format": str}
 _PER_DAY = re.compile(r"(\d+(?:\.\d+)?) ?%")
@@ -228,6 +260,8 @@ def _part_faults(part: Mapping[str, Any], where: _Where, taken: set[str]) -> Ite
         yield (*where, "points"), "points must be above 0"
     elif isinstance(points, int | float) and isinstance(defence, int | float) and not 0 <= defence < points:
         yield (*where, "defence"), f"the talk's {defence:g} points are among the part's {points:g}, and fewer"
+    if type(block := part.get("block")) is int and not 0 < block <= LONGEST_BLOCK_H:
+        yield (*where, "block"), f"a block has 1 to {LONGEST_BLOCK_H} hours, and not {block}"
     for name, fields in (("choose", _CHOOSE), ("late", _LATE)):
         if isinstance(part.get(name), dict):
             yield from _typed(part[name], fields, (*where, name), set(fields))
@@ -271,9 +305,9 @@ def _typed(given: Mapping[str, Any], fields: Mapping[str, Any], where: _Where, n
     for name, value in given.items():
         if name not in fields:
             yield (*where, name), f"{name!r} is not known; known are {', '.join(fields)}"
-        elif not isinstance(value, fields[name]) or isinstance(value, bool):
+        elif not isinstance(value, fields[name]) or isinstance(value, bool) != (fields[name] is bool):
             kinds = {str: "a text", int: "a whole number", list: "a list", dict: "a table", datetime: "a date and hour"}
-            wanted = kinds.get(fields[name], "a number")
+            wanted = (kinds | {bool: "true or false"}).get(fields[name], "a number")
             yield (*where, name), f"{name} is {value!r}, and has to be {wanted}"
     for name in sorted(needed - set(given)):
         yield where, f"{name} is missing"
@@ -325,4 +359,6 @@ def _part_made(given: Mapping[str, Any], zone: ZoneInfo) -> PartAsked:
         due=due.replace(tzinfo=due.tzinfo or zone) if due else None,
         late=Late(float(_PER_DAY.fullmatch(late["per_day"])[1]) / 100, late["days"]) if late else Late(),
         defence=float(given.get("defence", 0)),
+        block_h=given.get("block", 0),
+        leaderboard=given.get("leaderboard", False),
     )

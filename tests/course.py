@@ -137,7 +137,7 @@ def in_place(course: Path) -> Iterator[Path]:
     """Let this process, and what it forks, take a small course for the course."""
     build_all(course)
     (course / "questions.json").write_text(compiled(sources(course)), encoding="utf-8")
-    (course / "assignment.toml").write_text(assignment_of(sources(course)), encoding="utf-8")
+    (course / "assignment.toml").write_text(assignment_of(sources(course), "leaderboard = true"), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(question, "QUESTIONS_PATH", course / "questions.json")
         patch.setattr(assignment, "PATH", course / "assignment.toml")

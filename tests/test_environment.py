@@ -59,7 +59,6 @@ PART_OF = {
     "pytest": "nbval",
     "starlette": "fastapi",
     "tornado": "jupyterlab",
-    "werkzeug": "flask",
 }
 
 #: Modules that another process or environment gives to its own code, students' programs among them, and one that is

@@ -12,6 +12,7 @@ import typer
 
 from assets.recipes import dataset as recipe
 from assets.recipes.drawings import SourceError
+from assets.recipes.manifest import DATASET_NAME, read_manifest, write_manifest
 from labs.assets.places import ASSETS_DIR
 from labs.workspace import cache_dir
 
@@ -27,8 +28,8 @@ def dataset(
     write: Annotated[bool, typer.Option(help="Replace the shipped pictures and their manifest.")] = False,
 ) -> None:
     """Rebuild Food-11 mini from its sources and compare every byte with the manifest."""
-    manifest = recipe.read_manifest()
-    target = ASSETS_DIR / recipe.DATASET_NAME
+    manifest = read_manifest()
+    target = ASSETS_DIR / DATASET_NAME
     with tempfile.TemporaryDirectory() as folder:
         try:
             files = recipe.build(Path(folder), _packs())
@@ -39,9 +40,9 @@ def dataset(
             for split in sorted({Path(name).parts[0] for name in files}):
                 shutil.rmtree(target / split, ignore_errors=True)
                 shutil.copytree(Path(folder) / split, target / split)
-            manifest["datasets"][recipe.DATASET_NAME] = recipe.dataset_entry(files)
-            recipe.write_manifest(manifest)
-    if found := recipe.difference(manifest["datasets"][recipe.DATASET_NAME], files):
+            manifest["datasets"][DATASET_NAME] = recipe.dataset_entry(files)
+            write_manifest(manifest)
+    if found := recipe.difference(manifest["datasets"][DATASET_NAME], files):
         typer.secho(found, err=True, fg=typer.colors.RED)
         raise typer.Exit(1)
     typer.echo(f"{len(files)} pictures, all as the manifest says")

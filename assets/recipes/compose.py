@@ -17,10 +17,10 @@ def _colour(rng: np.random.Generator) -> np.ndarray:
     return np.clip(value + tint, 0.0, 255.0).astype(np.float32)
 
 
-def _smooth_noise(rng: np.random.Generator, size_px: int, cells: tuple[int, int]) -> np.ndarray:
-    """Return clouds: a small random grid of (rows, columns) enlarged to (size, size), about -1 to 1."""
+def _smooth_noise(rng: np.random.Generator, size_px: tuple[int, int], cells: tuple[int, int]) -> np.ndarray:
+    """Return clouds: a small random grid of (rows, columns) enlarged to (width, height), about -1 to 1."""
     grid = rng.integers(0, 256, cells, dtype=np.uint8)
-    field = Image.fromarray(grid).resize((size_px, size_px), Image.Resampling.BICUBIC)
+    field = Image.fromarray(grid).resize(size_px, Image.Resampling.BICUBIC)
     return np.asarray(field, np.float32) / 127.5 - 1.0
 
 
@@ -36,7 +36,7 @@ def _gradient(rng: np.random.Generator, size_px: int) -> np.ndarray:
 def _wood(rng: np.random.Generator, size_px: int) -> np.ndarray:
     """Return long grain with joints between planks."""
     base = _colour(rng) * np.array([1.0, 0.86, 0.68], np.float32)
-    grain = _smooth_noise(rng, size_px, (int(rng.integers(20, 70)), 3)) * rng.uniform(8.0, 30.0)
+    grain = _smooth_noise(rng, (size_px, size_px), (int(rng.integers(20, 70)), 3)) * rng.uniform(8.0, 30.0)
     planks = int(rng.integers(1, 6))
     rows = (np.arange(size_px) * planks // size_px)[:, None]
     shade = rng.normal(0.0, 10.0, planks).astype(np.float32)[rows]
@@ -60,7 +60,7 @@ def _stone(rng: np.random.Generator, size_px: int) -> np.ndarray:
     """Return mottled stone: clouds of several sizes."""
     field = np.zeros((size_px, size_px), np.float32)
     for cells in (4, 11, 37):
-        field += _smooth_noise(rng, size_px, (cells, cells)) * np.float32(rng.uniform(4.0, 26.0))
+        field += _smooth_noise(rng, (size_px, size_px), (cells, cells)) * np.float32(rng.uniform(4.0, 26.0))
     return _colour(rng) + field[..., None] * (1.0 + rng.normal(0.0, 0.25, 3).astype(np.float32))
 
 
@@ -130,7 +130,7 @@ def _light(rng: np.random.Generator, image: Image.Image) -> Image.Image:
     image = ImageEnhance.Contrast(image).enhance(float(rng.uniform(0.75, 1.2)))
     size_px = image.width
     gain = rng.uniform(0.75, 1.15) * (1.0 + rng.normal(0.0, 0.05, 3))
-    field = 1.0 + _smooth_noise(rng, size_px, (3, 3)) * rng.uniform(0.0, 0.22)
+    field = 1.0 + _smooth_noise(rng, (size_px, size_px), (3, 3)) * rng.uniform(0.0, 0.22)
     pixels = np.asarray(image, np.float32) * gain.astype(np.float32) * field[..., None].astype(np.float32)
     # Grain is one repeated tile of integers: cheap, and the same on every machine.
     grain = rng.integers(-128, 128, (size_px, size_px, 1), dtype=np.int8).astype(np.float32)
@@ -186,8 +186,7 @@ def _shade(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the drawing with soft light and dark areas, as artists who paint volume do."""
     height, width = pixels.shape[:2]
     cells = int(rng.integers(2, 5))
-    grid = Image.fromarray(rng.integers(0, 256, (cells, cells), dtype=np.uint8))
-    field = np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 127.5 - 1.0
+    field = _smooth_noise(rng, (width, height), (cells, cells))
     tint = 1.0 + rng.normal(0.0, 0.3, 3).astype(np.float32)
     return np.clip(pixels + field[..., None] * tint * np.float32(rng.uniform(0.05, 0.3)), 0.0, 1.0)
 

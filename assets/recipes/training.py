@@ -1,88 +1,145 @@
-"""What both trainings share: schedule, average, journal, and what a model is worth on artists it has never seen."""
+"""What both trainings share: loop, schedule, journal, and what a model is worth on artists it has never seen."""
 
 from __future__ import annotations
 
 import json
 import logging
 import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from timm.utils import ModelEmaV3
 from torch import nn
 
+from assets.recipes.drawings import Drawing
 from labs.data.dataset import iterate, load_split
 from labs.data.labels import CLASS_NAMES, NUM_CLASSES
 from labs.stats import proportion_interval
 
 _log = logging.getLogger(__name__)
 
+#: From a step's number, from 0, the loss and what the journal tells of it.
+LossOf = Callable[[int], tuple[torch.Tensor, dict[str, float]]]
 
-def cosine(step: int, steps: int, peak: float, warmup: int) -> float:
-    """Return the learning rate of a step: a straight rise, then half a cosine down to a hundredth of the peak.
 
-    Args:
-        step: Number of the step, from 0.
-        steps: Number of steps in all.
-        peak: Highest learning rate.
-        warmup: Number of rising steps.
-    """
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    share = (step - warmup) / max(1, steps - warmup)
-    return peak * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * share)))
+@dataclass(frozen=True)
+class Phase:
+    """One part of a training."""
+
+    #: Name in the journal.
+    name: str
+    #: Side of the pictures, in pixels.
+    size_px: int
+    #: Pictures a step.
+    batch_size: int
+    #: Number of steps.
+    steps: int
+    #: Highest learning rate.
+    learning_rate: float
+    #: Steps until the learning rate is highest.
+    warmup: int = 50
+    #: Weight of the old average of weights at a late step.
+    decay: float = 0.997
+    #: Largest norm of the gradient.
+    clip: float = 5.0
+
+
+def cosine(step: int, phase: Phase) -> float:
+    """Return the learning rate of a step, from 0: a straight rise, then half a cosine to a hundredth of the highest."""
+    if step < phase.warmup:
+        return phase.learning_rate * (step + 1) / phase.warmup
+    share = (step - phase.warmup) / max(1, phase.steps - phase.warmup)
+    return phase.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * share)))
 
 
 #: Shares of classes that are all alike.
 EVENLY = torch.full((NUM_CLASSES,), 1 / NUM_CLASSES)
 
-#: How timm's average of weights, which generalizes better than the last step's, follows: step n weighs the old average
-#: with n / (9 + n), until that reaches the decay. Early on the average would mostly hold the start.
-#: Source: Tarvainen and Valpola 2017, https://arxiv.org/abs/1703.01780.
-QUICK_AT_FIRST: dict[str, Any] = {"use_warmup": True, "warmup_gamma": 9.0, "warmup_power": 1.0}
 
+class Training:
+    """One model's training: what it learns from and is judged by, its random numbers, and what its parts leave."""
 
-def restore(path: Path, generator: torch.Generator, **models: nn.Module) -> bool:
-    """Load what a finished part of a training has left, and return whether there was something."""
-    if not path.is_file():
-        return False
-    state = torch.load(path, weights_only=True)
-    for name, model in models.items():
-        model.load_state_dict(state[name])
-    generator.set_state(state["generator"])
-    return True
+    def __init__(
+        self, drawings: Sequence[Drawing], validation: tuple[torch.Tensor, torch.Tensor], work: Path, seed: int
+    ) -> None:
+        """Begin with a seed.
 
+        Args:
+            drawings: All drawings of the training artists, foods and others.
+            validation: Inputs and labels that accuracy is reported on; they choose nothing here.
+            work: Folder for the journal, and for what finished parts leave.
+            seed: Of weights that start at random; the next one is the pictures'.
+        """
+        torch.manual_seed(seed)
+        self.drawings, self.validation, self.work = drawings, validation, work
+        self.generator = torch.Generator().manual_seed(seed + 1)
+        self.journal = work / "journal.jsonl"
 
-def keep(path: Path, generator: torch.Generator, **models: nn.Module) -> None:
-    """Write what a finished part of a training leaves, in one step, so that an interrupted training goes on there."""
-    state = {name: model.state_dict() for name, model in models.items()}
-    partial = path.with_suffix(".partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"generator": generator.get_state(), **state}, partial)
-    partial.replace(path)
-
-
-class Journal:
-    """The training log: one JSON object a line."""
-
-    def __init__(self, path: Path) -> None:
-        """Append to a file, whose folder is made when needed."""
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def write(self, **entry: str | int | float) -> None:
-        """Append one entry; numbers are kept to six digits."""
+    def note(self, **entry: str | int | float) -> None:
+        """Append one JSON object to the journal; numbers are kept to six digits."""
         rounded = {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in entry.items()}
-        with self._path.open("a") as file:
+        self.work.mkdir(parents=True, exist_ok=True)
+        with self.journal.open("a") as file:
             file.write(json.dumps(rounded) + "\n")
         _log.info("%s", rounded)
 
     def spent(self) -> dict[str, int]:
         """Return what the training took: steps, and pictures that it has seen."""
-        entries = map(json.loads, self._path.read_text().splitlines())
+        entries = map(json.loads, self.journal.read_text().splitlines())
         last = {entry["stage"]: entry for entry in entries}.values()
         return {"steps": sum(entry["step"] for entry in last), "images": sum(entry["images"] for entry in last)}
+
+    def run(self, phase: Phase, model: nn.Module, groups: list[dict[str, Any]], loss_of: LossOf) -> nn.Module:
+        """Train a model through a phase, or read what an earlier run has left, and return the average of its weights.
+
+        Args:
+            phase: How long and how fast.
+            model: Changed in place.
+            groups: Its parameters as AdamW takes them, each group with the `scale` of its learning rate.
+            loss_of: The loss of a step.
+        """
+        optimizer = torch.optim.AdamW(groups, lr=phase.learning_rate, weight_decay=0.02)
+        # timm's average of weights, which generalizes better than the last step's. Step n weighs the old average with
+        # n / (9 + n), until that reaches the decay: early on the average would mostly hold the start.
+        # Source: Tarvainen and Valpola 2017, https://arxiv.org/abs/1703.01780.
+        average = ModelEmaV3(model, decay=phase.decay, use_warmup=True, warmup_gamma=9.0, warmup_power=1.0)
+        path = self.work / f"{phase.name}.pt"
+        if path.is_file():
+            state = torch.load(path, weights_only=True)
+            model.load_state_dict(state["model"])
+            average.module.load_state_dict(state["average"])
+            self.generator.set_state(state["generator"])
+            return average.module.eval()
+        began_s = time.monotonic()
+        for step in range(phase.steps):
+            model.train()
+            for group in optimizer.param_groups:
+                group["lr"] = group["scale"] * cosine(step, phase)
+            loss, told = loss_of(step)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), phase.clip)
+            optimizer.step()
+            average.update(model, step + 1)
+            if (step + 1) % 100 == 0 or step + 1 == phase.steps:
+                self.note(
+                    stage=phase.name,
+                    step=step + 1,
+                    images=(step + 1) * phase.batch_size,
+                    **told,
+                    validation_accuracy=accuracy(average.module, *self.validation),
+                    elapsed_s=time.monotonic() - began_s,
+                )
+        states = {"model": model.state_dict(), "average": average.module.state_dict()}
+        # In one step, so that an interrupted training goes on here.
+        torch.save({"generator": self.generator.get_state(), **states}, path.with_suffix(".partial"))
+        path.with_suffix(".partial").replace(path)
+        return average.module.eval()
 
 
 @torch.no_grad()

@@ -78,9 +78,12 @@ def similar_pairs(results: Sequence[Result], earlier: Sequence[Result] = ()) -> 
 
 
 def said_of(pairs: Sequence[Pair]) -> dict[str, list[str]]:
-    """Return, by student, one sentence for each pair: what the list for a look says. Who copied whom nobody knows."""
-    said: dict[str, list[str]] = defaultdict(list)
+    """Return by student what the list for a look says: whose hold the same, and what. Who copied whom nobody knows."""
+    alike: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for pair in pairs:
         for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
-            said[one].append(f"the same as {other}'s: {pair.said}")
-    return dict(said)
+            alike[one][pair.said].append(other)
+    return {
+        student: [f"shared with {', '.join(others)}: {said}" for said, others in found.items()]
+        for student, found in alike.items()
+    }

@@ -10,19 +10,32 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from statistics import correlation
+from statistics import correlation, median
 
 from grading.classroom.likeness import WORDS, Pair
 from grading.classroom.roster import Handed, Person
 from grading.grade.result import Result, Row, SpotCheck, line, page, write_text
 from grading.grade.result.page import STYLE
+from grading.grade.result.result import AT_RANDOM
+from labs.assignment import assignment
+from labs.checkpoints.question import State
 from labs.course import lessons
 
 _MORE_STYLE = """
-main{max-width:70rem}
-.facts{display:flex;flex-wrap:wrap;gap:.6rem 2rem;margin:1rem 0}.facts b{display:block;font-size:1.5rem}
-nav a{margin-right:1rem}a{color:inherit}caption{text-align:left;color:var(--soft);padding:.3rem 0}
+main{max-width:82rem;padding-top:1.2rem}h2{margin:1rem 0 .4rem}
+.facts{display:flex;flex-wrap:wrap;gap:.2rem 2rem;margin:.5rem 0}.facts b{display:block;font-size:1.4rem}
+.screen{display:grid;gap:0 2.5rem;font-size:.94rem;line-height:1.4}
+@media(min-width:60rem){.screen{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
+.bins{display:flex;align-items:flex-end;gap:.35rem;margin:0}.bins div{flex:1;text-align:center}
+.bins i{display:block;background:var(--good);border-top:1px solid var(--line);margin:.1rem 0}
+.screen th,.screen td{padding:.25rem .6rem .25rem 0}.screen td p{margin:0}
+.short td p{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.short table{table-layout:fixed}
+.short th:nth-child(-n+2){width:5rem}
+summary{cursor:pointer;font-weight:600;margin-top:1.2rem}a{color:inherit}
 """
+
+#: Rows of each list on the first screen, and reasons in each line; the rest folds away.
+_FIRST, _REASONS = 8, 3
 
 
 def write_report(
@@ -97,38 +110,37 @@ def write_feedback(
 def _page(
     submissions: Sequence[Handed], results: Sequence[Result], pairs: Sequence[Pair], checks: Sequence[SpotCheck]
 ) -> str:
-    possible = max((result.possible for result in results), default=0)
     part = results[0].part if results else 0
     title = f"Part {part}: {len(results)} submissions"
-    sections = (
-        ("class", "How the class did", _histogram(results)),
-        ("questions", "Questions by how many failed", _failed(results)),
-        ("look", f"For a person to look at ({len(checks)})", _looks(checks)),
-        ("alike", f"Pairs that hold the same ({len(pairs)})", _pairs(pairs)),
-        ("students", "Students", f"<details><summary>All</summary>{_students(submissions, results)}</details>"),
+    screen = (
+        f"<div><h2>How the class did</h2>{_histogram(results)}"
+        f'<div class="short"><h2>Questions by how many failed</h2>{_failed(results)}</div></div>'
+        f"<div><h2>For a person to look at ({len(checks)})</h2>{_looks(checks, submissions)}</div>"
     )
-    links = "".join(f'<a href="#{name}">{escape(head)}</a>' for name, head, _ in sections)
-    body = "".join(f'<section id="{name}"><h2>{escape(head)}</h2>{text}</section>' for name, head, text in sections)
+    below = ((f"Pairs that hold the same ({len(pairs)})", _pairs(pairs)), ("Students", _students(submissions, results)))
+    folded = "".join(f"<details><summary>{escape(head)}</summary>{text}</details>" for head, text in below)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}{_MORE_STYLE}</style></head><body><main><h1>{escape(title)}</h1>"
-        f"{_facts(results, possible)}<nav>{links}</nav>{body}</main></body></html>\n"
+        f'{_facts(submissions, results)}<div class="screen">{screen}</div>{folded}</main></body></html>\n'
     )
 
 
-def _facts(results: Sequence[Result], possible: int) -> str:
-    ordered = sorted(result.points for result in results)
-    middle = ordered[len(ordered) // 2] if ordered else 0
+def _facts(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
+    worth = max((result.worth for result in results), default=0.0)
+    due = assignment().part(results[0].part).due if results else None
     facts = {
-        "median points": f"{middle} of {possible}",
-        "without a point": str(sum(not points for points in ordered)),
-        "with records set aside": str(sum(bool(result.findings) for result in results)),
-        "grader's own faults": str(sum(bool(result.fault) for result in results)),
+        "median points": f"{median(result.grade for result in results):.3g} of {worth:g}" if results else "none",
+        "without a point": sum(not result.points for result in results),
+        "with records set aside": sum(bool(result.findings) for result in results),
+        "grader's own faults": sum(bool(result.fault) for result in results),
     }
+    if due:
+        facts["after the class's date"] = sum(bool(one.at and one.at > due) for one in submissions)
     limits = sorted({limit for result in results for limit in result.limits})
     said = "".join(
-        f"<div><b>{escape(value)}</b><span class=soft>{escape(name)}</span></div>" for name, value in facts.items()
+        f"<div><b>{escape(str(value))}</b><span class=soft>{escape(name)}</span></div>" for name, value in facts.items()
     )
     could_not = f'<p class="soft">This host could not: {escape("; ".join(limits))}</p>' if limits else ""
     return f'<div class="facts">{said}</div>{could_not}'
@@ -138,43 +150,60 @@ def _histogram(results: Sequence[Result]) -> str:
     """Return how many have which share of the points, in tenths, the empty ones too."""
     tenths = Counter(min(9, int(10 * result.points / result.possible)) for result in results if result.possible)
     most = max(tenths.values(), default=1)
-    rows = [
-        (
-            f"{10 * tenth} to {10 * tenth + 10} %",
-            str(tenths[tenth]),
-            f'<div class="bar" style="width:12rem"><div style="width:{100 * tenths[tenth] / most:.0f}%"></div></div>',
-        )
-        for tenth in range(10)
-    ]
-    return _table(("Of the points", "Submissions", ""), rows)
+    bins = [(f"{10 * tenth}–{10 * tenth + 10}", tenths[tenth]) for tenth in range(10)]
+    columns = "".join(
+        f'<div>{count}<i style="height:{5 * count / most:.2f}rem"></i><span class="soft">{name}</span></div>'
+        for name, count in bins
+    )
+    told = "; ".join(f"{name} %: {count}" for name, count in bins)
+    return f'<div class="bins" role="img" aria-label="{told}">{columns}</div><p class="soft">% of the points</p>'
 
 
 def _failed(results: Sequence[Result]) -> str:
-    asked = sorted(question_statistics(results), key=lambda one: -one["wrong"])[:8]
+    """Return the questions that most failed; of what nobody asked for by itself, the cause alone stands there."""
+    asked = sorted(question_statistics(results), key=lambda one: (-one["wrong"], -one["not done"]))
     rows = [
         (
-            escape(f"{one['lesson']}: {one['title']}".removeprefix(": ")),
             f"{one['wrong']} of {one['tried']}",
-            escape(str(one["most common mistake"])),
+            str(one["not done"]),
+            "".join(
+                f'<p {kind} title="{escape(text)}">{escape(text)}</p>'
+                for kind, text in (
+                    ("", f"{one['lesson']}: {one['title']}"),
+                    ('class="soft"', one["most common mistake"] or "Nobody has tried it."),
+                )
+            ),
         )
-        for one in asked
-        if one["wrong"]
+        for one in asked[:_FIRST]
+        if one["wrong"] or one["not done"]
     ]
-    return _table(("Question", "Failed", "Most were told"), rows) if rows else "<p>Nobody failed any.</p>"
+    return _table(("Failed", "Not done", "Question, and what most were told"), rows) if rows else "<p>None.</p>"
 
 
-def _looks(checks: Sequence[SpotCheck]) -> str:
+def _looks(checks: Sequence[SpotCheck], submissions: Sequence[Handed]) -> str:
     if not checks:
         return "<p>Nobody.</p>"
+    pages = {one.student: f'<a href="pages/{escape(one.slug)}.html">{escape(one.student)}</a>' for one in submissions}
+    named = {one.student: pages.get(one.student, escape(one.student)) for one in checks}
+    told = [one for one in checks if one.reasons != (AT_RANDOM,)]
+    drawn = [named[one.student] for one in checks if one.reasons == (AT_RANDOM,)]
     rows = [
-        (escape(one.student), "<br>".join(escape(reason) for reason in one.reasons[:8]) + _rest(len(one.reasons) - 8))
-        for one in checks
+        (
+            named[one.student],
+            "<br>".join(map(escape, one.reasons[:_REASONS])) + _rest(len(one.reasons) - _REASONS, "<br>"),
+        )
+        for one in told
     ]
-    return _table(("Student", "Why"), rows) + '<p class="soft">Nothing here has cost a point by itself.</p>'
+    text = _table(("Student", "Why"), rows[:_FIRST]) if rows else ""
+    if rows[_FIRST:]:
+        folded = _table(("Student", "Why"), rows[_FIRST:])
+        text += f"<details><summary>{len(rows) - _FIRST} more</summary>{folded}</details>"
+    text += f"<p>Drawn at random: {', '.join(drawn)}.</p>" if drawn else ""
+    return text + '<p class="soft">Nothing here has cost a point by itself.</p>'
 
 
-def _rest(count: int) -> str:
-    return f"<br>and {count} more" if count > 0 else ""
+def _rest(count: int, before: str) -> str:
+    return f"{before}and {count} more" if count > 0 else ""
 
 
 def _of_class(one: Handed, result: Result) -> dict[str, object]:
@@ -203,24 +232,28 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
     """
     asked: dict[str, list[tuple[Result, Row]]] = {}
     for result in results:
+        lost = {row.id for row in result.rows if row.points < row.possible}
         for row in result.rows:
-            asked.setdefault(row.id, []).append((result, row))
+            # What rests on a question that earned nothing was not asked: its cause stands in a line of its own.
+            if row.needs not in lost:
+                asked.setdefault(row.id, []).append((result, row))
     found, titles = [], {one.id: one.title for one in lessons()}
     for name, answers in asked.items():
-        tried = [row for _, row in answers if not row.is_open]
+        taken = [one for one in answers if one[1].state not in (State.UNANSWERED, State.MISSING)]
         passes = [float(row.points == row.possible) for _, row in answers]
         rest = [float(result.points - row.points) for result, row in answers]
-        wrong = Counter(row.message for row in tried if row.points < row.possible)
+        wrong = Counter(row.message for _, row in taken if row.points < row.possible)
         said, count = wrong.most_common(1)[0] if wrong else ("", 0)
         # A question that is passed after many answers is guessed at, or asked in words that mislead.
-        tries = [result.answers[name] for result, row in answers if not row.is_open and name in result.answers]
+        tries = [result.answers[name] for result, _ in taken if name in result.answers]
         varies = len(set(passes)) > 1 and len(set(rest)) > 1
         found.append(
             {
                 "question": name,
                 "lesson": titles.get(answers[0][1].about, ""),
                 "title": answers[0][1].title,
-                "tried": len(tried),
+                "tried": len(taken),
+                "not done": len(answers) - len(taken),
                 "passed": int(sum(passes)),
                 "wrong": sum(wrong.values()),
                 "answers each": round(sum(tries) / len(tries), 1) if tries else "",
@@ -236,7 +269,7 @@ def _students(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
     rows = [
         (
             f'<a href="pages/{escape(one.slug)}.html">{escape(one.student)}</a>',
-            f"{result.points}/{result.possible}",
+            f"{result.grade:.2f} of {result.worth:g}",
             str(len(result.findings)),
             escape(result.fault),
         )

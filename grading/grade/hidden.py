@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from grading.grade.artefacts.again import hashes, is_model
 from grading.grade.artefacts.measured import Facts
 from grading.grade.functions.run import Called
-from labs.checkpoints.question import Row, State, Verdict, of_lesson
+from labs.checkpoints.question import Row, State, Verdict, of_lesson, question
 from labs.course import Lesson, lessons
 from labs.display.format import megabytes, percent
 from labs.records import Measurement, Records
@@ -22,6 +23,9 @@ from provisioning.front.points import FUNCTION_POINTS
 
 #: Recommendations: each names the option whose file is measured again.
 RECOMMENDATIONS = ("defend.choice", "target.choice")
+
+#: What a leaderboard shows of the recommended file, by name: whether more of it is better.
+LEADERBOARD = {"accuracy on unseen views": True, "size in MB": False, "multiplications in millions": False}
 
 #: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without
 #: VNNI, sums of two products may saturate), and then a picture in thirty changes its class.
@@ -97,7 +101,7 @@ class HiddenRow:
     def verdict(self, evidence: Evidence, earned: Sequence[str]) -> Verdict:
         """Return the verdict, given the public questions that earned their points."""
         if self.needs not in earned:
-            return _failed(f"It rests on {self.needs}, which did not earn its points.")
+            return _failed(f"It rests on “{question(self.needs).title}”, which did not earn its points.")
         try:
             return self.judge(evidence)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
@@ -114,13 +118,16 @@ def recommended(records: Records, question: str) -> Measurement | None:
 def wanted_models(records: Records, asked: Iterable[Lesson]) -> list[str]:
     """Return the sha256s of the models that are worth measuring again, the most important first.
 
-    The files of recommended options and, where files are quantized, the smallest one that an accuracy record names.
+    The files of recommended options, those that questions ask for and, where files are quantized, the smallest one that
+    an accuracy record names.
     """
     ids = {one.id for one in asked}
     found = [recommended(records, one) for one in RECOMMENDATIONS if one.partition(".")[0] in ids]
     if "quantize" in ids:
         found.append(min(records.measurements(kind="accuracy"), key=lambda one: one.model.size_bytes, default=None))
-    return list(dict.fromkeys(one.model.sha256 for one in found if one is not None))
+    named = [one.model.sha256 for one in found if one is not None]
+    checked = [one for id in ids for one in of_lesson(id) if is_model(one)]
+    return list(dict.fromkeys([*named, *hashes(records, checked)]))
 
 
 def _right_on_views(evidence: Evidence, facts: Facts) -> float | None:
@@ -132,13 +139,22 @@ def _right_on_views(evidence: Evidence, facts: Facts) -> float | None:
 
 def _unfit(evidence: Evidence, record: Measurement, facts: Facts) -> str:
     """Return why a file is no model that its record could be about; an empty text when it may be one."""
-    if facts.fault:
-        return f"{facts.name} could not be measured again: {facts.fault}."
+    if fault := sees_nothing(evidence, facts):
+        return fault
     right = _right_on_views(evidence, facts)
-    if right is not None and right < max(_SEES, _KNOWS_MORE * record.value.value):
+    if right is not None and right < _KNOWS_MORE * record.value.value:
         shown = f"{percent(right)} right there, {percent(record.value.value)} in its record"
         return f"{facts.name} knows the public pictures, and not what is on others: {shown}."
     return ""
+
+
+def sees_nothing(evidence: Evidence, facts: Facts) -> str:
+    """Return why a file is no model of pictures, whatever is said of it; an empty text when it may be one."""
+    if facts.fault:
+        return f"{facts.name} could not be measured again: {facts.fault}."
+    right = _right_on_views(evidence, facts)
+    few = right is not None and right < _SEES
+    return f"{facts.name} is right on {percent(right)} of pictures that it was not shown before." if few else ""
 
 
 def of_the_recommended(question: str, judge: Callable[[Evidence, Measurement, Facts], Verdict]):
@@ -220,6 +236,19 @@ def is_right_again(id: str, evidence: Evidence) -> Verdict:
     if rerun.is_right:
         return _passed("The cell computes its answer: it is right on what it had not seen, too.")
     return _failed("On what the cell had not seen, its answer is wrong.")
+
+
+def leaderboard(evidence: Evidence, asked: Iterable[Lesson]) -> dict[str, float]:
+    """Return what a leaderboard shows of the recommended file, as measured again; nothing of one that is not fit."""
+    ids = {one.id for one in asked}
+    for question_id in (one for one in RECOMMENDATIONS if one.partition(".")[0] in ids):
+        record = recommended(evidence.records, question_id)
+        facts = evidence.facts.get(record.model.sha256) if record else None
+        right = _right_on_views(evidence, facts) if facts and not _unfit(evidence, record, facts) else None
+        if right is not None:
+            millions = facts.multiplications / 1e6
+            return dict(zip(LEADERBOARD, (round(right, 3), facts.size_bytes / 1e6, round(millions, 1)), strict=True))
+    return {}
 
 
 #: What is asked of the recommended file: end of the id, title, points, judge.

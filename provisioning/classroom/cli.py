@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -14,18 +15,24 @@ from provisioning import lab
 from provisioning.classroom import leases
 from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
-from provisioning.cli import PART, ZONE, plain_errors
+from provisioning.cli import PART, plain_errors
 from provisioning.planning.blocks import calendars_of
+from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.release import GRACE, sweep
 from provisioning.sites.spec import NUMBERS, PartSpec, load_spec
+from provisioning.testbed.silent import Silent
+
+#: Of what is planned in a block, how much there should be room for: something goes wrong.
+_SPARE = 1.5
 
 app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
 
 _ROSTER = typer.Argument(help="CSV with a column username, email or netid; name, prefers, cannot where you have them.")
 _TYPES = typer.Option("--type", help="Node type or device to use; repeatable. All of the part when left out.")
 _PLACEHOLDER = typer.Option("--placeholder", help="Name of the leases that hold machines for the class.")
+_ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the plan's or the assignment's when left out.")
 _STUDENT = typer.Argument(help="The student, as in the roster.")
 
 
@@ -35,29 +42,42 @@ def plan_class(
     roster: Annotated[Path, _ROSTER],
     until: Annotated[
         datetime | None,
-        typer.Option(help="When the last block ends at the latest, in your zone; the assignment's date when left out."),
+        typer.Option(help="When the last block ends at the latest, in the zone; the assignment's date when left out."),
     ] = None,
     begin: Annotated[datetime | None, typer.Option("--from", help="First day or hour; now when left out.")] = None,
     day: Annotated[list[str] | None, typer.Option(help="Weekday, such as tue; repeatable. All when left out.")] = None,
     hours: Annotated[str, typer.Option(help="Hours of the day in which blocks may lie.")] = "0-24",
     type_name: Annotated[list[str] | None, _TYPES] = None,
-    zone: Annotated[str | None, ZONE] = None,
+    zone: Annotated[str | None, _ZONE] = None,
     placeholder: Annotated[str, _PLACEHOLDER] = "",
     out: Annotated[Path | None, typer.Option(help="Folder that receives plan.csv and calendars.")] = None,
 ) -> None:
     """Say who runs when, and whether it works out; exit 1 when somebody is without a block."""
     with plain_errors():
-        spec, local, now = load_spec(part), find_zone(zone), site_clock().now()  # type: ignore[arg-type]
+        spec, local, now = load_spec(part), _zone(zone), site_clock().now()  # type: ignore[arg-type]
         if zone:
             # `move --to` means the hours that the plan was made in, and so do the tables.
             keep_zone(local)
+        block = block_of(spec.part)
+        if not block.asked:
+            raise ValueError(f"{PATH.name} asks for no lesson of {spec.title} that needs a machine: nothing to plan")
+        if _SPARE * block.planned_s > block.length_s:
+            typer.echo(
+                f"{block.planned_s / 60:.0f} of a block's {block.length_s / 60:.0f} minutes are planned, which leaves "
+                f"little for what goes wrong: ask for longer ones in {PATH.name} (block = {spec.hours + 1})"
+            )
         wish = _wish(begin, until or _due(spec, local), day or [], hours, local, now)
-        plan = _plan(spec, read_roster(roster, local), wish, type_name or [], placeholder)
+        plan = _plan(spec, read_roster(roster, assignment().zone), wish, type_name or [], placeholder)
         typer.echo(plan_text(plan))
         if out:
             typer.echo(f"{len(write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
         if plan.without:
             raise typer.Exit(1)
+
+
+def _zone(name: str | None) -> ZoneInfo:
+    """Return the zone of the hours that a command takes and shows: the assignment's, unless another one was named."""
+    return find_zone(name, otherwise=assignment().zone.key)
 
 
 def _due(spec: PartSpec, zone: tzinfo) -> datetime:
@@ -87,11 +107,13 @@ def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list
     calendars, unread = calendars_of(spec, lab.open_testbed)
     there = leases.leases_at(lab.open_testbed, calendars, spec.part)
     use = {option: found for option, found in calendars.items() if not types or option.type in types}
-    missing = [f"{option.name}: {why}" for option, why in unread.items() if not types or option.type in types]
+    missing = Silent({option: why for option, why in unread.items() if not types or option.type in types})
     if not use:
-        raise ValueError("no machine can be planned: " + "; ".join(missing))
-    for line in missing:
-        typer.echo(f"not in the plan: {line}")
+        missing.check("no machine can be planned")
+    answered = {option.site for option in calendars}
+    for option, why in missing.items():
+        leases_too = "" if option.site in answered else ", nor who has a lease there already"
+        typer.echo(f"not in the plan{leases_too}: {option.name}: {why.what}")
     if placeholder:
         use = leases.without_placeholders(lab.open_testbed, use, placeholder)
     return make_plan(students, spec, use, there, wish)
@@ -102,11 +124,11 @@ def reserve_class(
     part: Annotated[str, PART],
     plan: Annotated[Path, typer.Argument(help="plan.csv, as `class plan --out` wrote it or as you changed it.")],
     placeholder: Annotated[str, _PLACEHOLDER] = "",
-    zone: Annotated[str | None, ZONE] = None,
+    zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Make a plan's leases; run it again to fill the gaps. Exit 1 when one could not be made."""
     with plain_errors():
-        spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
+        spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
         seats = read_plan(plan, spec)
         outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, site_clock().now(), placeholder)
         for seat, what in outcome:
@@ -121,14 +143,17 @@ def reserve_class(
 def watch_class(
     part: Annotated[str, PART],
     roster: Annotated[Path, _ROSTER],
-    zone: Annotated[str | None, ZONE] = None,
+    zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Show where each student of a roster is now, and at whom somebody should look."""
     with plain_errors():
-        spec, local, students = load_spec(part), find_zone(zone), read_roster(roster)  # type: ignore[arg-type]
+        spec, local, students = load_spec(part), _zone(zone), read_roster(roster)  # type: ignore[arg-type]
         testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
         now = site_clock().now()
-        typer.echo(leases.watch_table(leases.watch(testbeds, spec.part, students, now), now, local))
+        watched = leases.watch(testbeds, spec.part, students, now)
+        typer.echo(leases.watch_table(watched, now, local))
+        if watched.silent:
+            raise typer.Exit(1)
 
 
 @app.command("extend")
@@ -136,24 +161,24 @@ def extend_lease(
     part: Annotated[str, PART],
     student: Annotated[str, _STUDENT],
     hours: Annotated[float, typer.Option(min=0.1, help="How much longer.")] = 1.0,
-    zone: Annotated[str | None, ZONE] = None,
+    zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Let a student's lease end later, where nobody has the machine after it."""
     with plain_errors():
         lease = leases.extend(lab.open_testbed, load_spec(part).part, short_name(student), hours)  # type: ignore[arg-type]
-        typer.echo(f"{lease.name} ends {lease.end.astimezone(find_zone(zone)):%a %d %b %H:%M %Z}")
+        typer.echo(f"{lease.name} ends {lease.end.astimezone(_zone(zone)):%a %d %b %H:%M %Z}")
 
 
 @app.command("move")
 def move_lease(
     part: Annotated[str, PART],
     student: Annotated[str, _STUDENT],
-    to: Annotated[datetime, typer.Option(help="Beginning of the new block, a full hour in your zone.")],
-    zone: Annotated[str | None, ZONE] = None,
+    to: Annotated[datetime, typer.Option(help="Beginning of the new block, a full hour in the zone.")],
+    zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Give a student another block in the place of the one that is reserved; the new one is made first."""
     with plain_errors():
-        spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
+        spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
         start = to.replace(tzinfo=local)
         if start.astimezone(UTC).minute or start.second:
             raise ValueError(f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour")
@@ -176,21 +201,21 @@ def no_shows(
     """List the leases whose students have not come."""
     with plain_errors():
         spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)  # type: ignore[arg-type]
-        students, count = [each.name for each in read_roster(roster) if not each.left], 0
-        for testbed in (lab.open_testbed(site) for site in lab.sites_of(spec.part)):
-            found = leases.no_shows(testbed, spec.part, students, now, grace)
-            count += len(found)
-            lines = (
-                sweep(testbed, found, now, grace=grace)
-                if release
-                else [f"{each.name}: {each.reason}" for each in found]
+        students, count, silent = [each.name for each in read_roster(roster) if not each.left], 0, Silent()
+        for site in lab.sites_of(spec.part):
+            with silent.at(site):
+                testbed = lab.open_testbed(site)
+                found = leases.no_shows(testbed, spec.part, students, now, grace)
+                count += len(found)
+                gone = sweep(testbed, found, now, grace=grace) if release else None
+                for line in [f"{each.name}: {each.reason}" for each in found] if gone is None else gone:
+                    typer.echo(line)
+        if count or not silent:
+            typer.echo(
+                f"{count} of {len(students)} have not come"
+                + ("" if release or not count else "; --release gives their machines back")
             )
-            for line in lines:
-                typer.echo(line)
-        typer.echo(
-            f"{count} of {len(students)} have not come"
-            + ("" if release or not count else "; --release gives their machines back")
-        )
+        silent.check(f"nobody knows who has not come at {', '.join(silent)}")
 
 
 @app.command("drop")
@@ -207,12 +232,15 @@ def drop(
         if student is not None and short_name(student) not in names:
             raise ValueError(f"{student} has not left, by {roster.name}: write a word into its column 'left' first")
         wanted = names if student is None else [short_name(student)]
-        count = 0
-        for testbed in (lab.open_testbed(site) for site in lab.sites_of(spec.part)):
-            for line in leases.drop(testbed, spec.part, wanted, release=release):
-                typer.echo(line)
-                count += 1
-        typer.echo(
-            f"{count} things of {len(wanted)} who left"
-            + ("" if release or not count else "; --release gives them back")
-        )
+        count, silent = 0, Silent()
+        for site in lab.sites_of(spec.part):
+            with silent.at(site):
+                for line in leases.drop(lab.open_testbed(site), spec.part, wanted, release=release):
+                    typer.echo(line)
+                    count += 1
+        if count or not silent:
+            typer.echo(
+                f"{count} things of {len(wanted)} who left"
+                + ("" if release or not count else "; --release gives them back")
+            )
+        silent.check(f"nobody knows what they hold at {', '.join(silent)}")

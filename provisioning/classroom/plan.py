@@ -72,6 +72,8 @@ class Seat:
     kept: bool = False
     #: True when it ends after the student's deadline: the deadline has moved since.
     after: bool = False
+    #: The student's own date, with time zone; None for the class's.
+    due: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def _costs(student: Student, blocks: Sequence[Block], order: Sequence[SiteOption
 def _seat(student: Student, block: Block, wish: Wish, *, kept: bool = False) -> Seat:
     liked = student.likes(block.start.astimezone(wish.zone), block.end.astimezone(wish.zone))
     after = block.end > max(wish.latest, student.due or wish.latest)
-    return Seat(student.name, block, wished=liked, kept=kept, after=after)
+    return Seat(student.name, block, wished=liked, kept=kept, after=after, due=student.due)
 
 
 def assign(costs: np.ndarray) -> list[int | None]:
@@ -232,7 +234,7 @@ def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:
     files = {folder / "plan.csv": plan_csv(plan).encode()}
     for seat in plan.seats:
         name = resource_name(spec.part, seat.student)
-        files[calendars / f"{name}.ics"] = calendar_file(spec, seat.block, name, now)
+        files[calendars / f"{name}.ics"] = calendar_file(spec, seat.block, name, now, seat.due)
     for path, content in files.items():
         path.write_bytes(content)
     return list(files)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
 
+from labs.assignment import LONGEST_BLOCK_H
 from provisioning.sites.spec import owner_name
 from provisioning.testbed.errors import ProvisioningError
 
@@ -21,8 +22,6 @@ MORE_COLUMNS = ("name", "prefers", "cannot", "block", "due", "left")
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = r"(\d{1,2})(?::(\d\d))?\s*[-–]\s*(\d{1,2})(?::(\d\d))?"
-#: A lease of bare metal may last a week; nobody needs more than a day.
-_LONGEST_BLOCK_H = 24
 #: The last minute of a day, which ``time`` cannot call 24:00.
 DAY_ENDS = time(23, 59)
 
@@ -144,8 +143,8 @@ def _due(text: str, zone: tzinfo) -> datetime | None:
 
 
 def _hours(text: str) -> int:
-    if text and (not text.isdigit() or not 0 < int(text) <= _LONGEST_BLOCK_H):
-        raise ValueError(f"a block of {text!r} hours: write a whole number up to {_LONGEST_BLOCK_H}")
+    if text and (not text.isdigit() or not 0 < int(text) <= LONGEST_BLOCK_H):
+        raise ValueError(f"a block of {text!r} hours: write a whole number up to {LONGEST_BLOCK_H}")
     return int(text or 0)
 
 

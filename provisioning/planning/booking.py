@@ -7,8 +7,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 from icalendar import Alarm, Calendar, Event
 
+from labs.assignment import assignment
 from provisioning.planning.blocks import HOUR, Block
-from provisioning.sites.spec import PartSpec
+from provisioning.planning.lessons import to_prepare
+from provisioning.sites.spec import NUMBERS, PartSpec
 
 #: When to read and rehearse, counted back from the block.
 PREPARE_BEFORE = timedelta(days=1)
@@ -49,8 +51,8 @@ def _numbers(moment: datetime) -> str:
     return f"{utc.year}, {utc.month}, {utc.day}, {utc.hour}, {utc.minute}"
 
 
-def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) -> bytes:
-    """Return an ``.ics`` file with the block, a reminder, and the hour of reading and rehearsal before it.
+def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime, due: datetime | None = None) -> bytes:
+    """Return an ``.ics`` file with the block, a reminder, an hour of reading and rehearsal before it, the deadline.
 
     Times are written in UTC, which every calendar program shows in its user's own zone.
 
@@ -59,7 +61,10 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) 
         block: from the planner, or of a class's plan.
         lease_name: the student's own; the same name and block give the same entries, so importing twice is harmless.
         now: with time zone; a preparation that would lie before it is left out.
+        due: when the part is handed in; the assignment's date when None.
     """
+    asked = assignment().parts.get(NUMBERS[spec.part])
+    due = due or (asked.due if asked else None)
     option, identity = block.option, f"{lease_name}/{block.start.isoformat()}"
     calendar = Calendar()
     calendar.add("prodid", "-//model serving labs//planner//EN")
@@ -88,8 +93,9 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) 
     reminder.add("description", f"{spec.title} begins")
     reminder.add("trigger", -REMIND_BEFORE)
     lab.add_component(reminder)
-    before = block.start - PREPARE_BEFORE
-    if before > now:
-        words = f"Read {spec.read_first}, then rehearse with {spec.rehearse_first}: it needs no lease."
+    before, words = block.start - PREPARE_BEFORE, to_prepare(spec.part)
+    if before > now and words:
         add("prepare", before, before + HOUR, f"Prepare for {spec.title}", words)
+    if due:
+        add("due", due, due, f"Hand in {spec.title}", "`msl submit` makes the zip.")
     return calendar.to_ical()

@@ -65,6 +65,17 @@ class Block:
         return "\n".join(lines)
 
 
+def to_prepare(part: Part) -> str:
+    """Return what to read and to rehearse before a block, of what is asked; empty where no lesson needs a machine."""
+    first = next((one for one in assignment().lessons() if one.part == NUMBERS[part] and one.machine_minutes), None)
+    if first is None:
+        return ""
+    # Where a lease is made in rehearsal: on the Hub, and nowhere else.
+    there = [one for one in assignment().lessons() if one.id in first.needs and one.where == ("hub",)]
+    rehearse = "".join(f" Rehearse “{one.title}” (notebooks/{one.link}): it needs no lease." for one in there)
+    return f"Read “{first.title}” (notebooks/{first.link}).{rehearse}"
+
+
 def block_of(part: Part, option: SiteOption | None = None) -> Block:
     """Return what is planned in a part's block.
 

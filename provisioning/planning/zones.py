@@ -17,14 +17,15 @@ FIRST = ("America/Chicago", "America/New_York", "America/Denver", "America/Los_A
 _KEPT_IN = "time-zone"
 
 
-def find_zone(name: str | None = None, environ: Mapping[str, str] = os.environ) -> ZoneInfo:
-    """Return the zone asked for, else the one kept from an earlier choice, else this computer's.
+def find_zone(name: str | None = None, environ: Mapping[str, str] = os.environ, otherwise: str = "") -> ZoneInfo:
+    """Return the zone asked for, else the one kept from an earlier choice, else the given one, else this computer's.
 
     A named zone knows when the clocks change; the offset that Python reports for 'local' does not.
 
     Args:
         name: such as ``"America/Chicago"``; None looks further.
         environ: environment, for the kept choice and ``TZ``.
+        otherwise: a zone where none was chosen, such as a class's; empty for this computer's.
 
     Raises:
         ValueError: there is no zone of that name.
@@ -33,7 +34,7 @@ def find_zone(name: str | None = None, environ: Mapping[str, str] = os.environ) 
         return _zone(name)
     # Linux and macOS: a link into the database, whose tail is the name.
     of_this_computer = str(Path("/etc/localtime").resolve()).rpartition("zoneinfo/")[2]
-    for each in (_kept(environ), environ.get("TZ", "").removeprefix(":"), of_this_computer):
+    for each in (_kept(environ), otherwise, environ.get("TZ", "").removeprefix(":"), of_this_computer):
         with suppress(ValueError):
             return _zone(each)
     return ZoneInfo("UTC")

@@ -70,7 +70,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 @app.command()
 def fault(
-    name: Annotated[str | None, typer.Argument(help="NAME[=SECONDS][:TIMES|:always][@USER]")] = None,
+    name: Annotated[str | None, typer.Argument(help="NAME[/SITE][=SECONDS][:TIMES|:always][@USER]")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Disarm it, or all when no name is given.")] = False,
 ) -> None:
     """Arm or disarm a fault in the running rehearsal; without a name, list the faults."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from provisioning.rehearsal import control, place
 from provisioning.rehearsal.startup import sockets
+from provisioning.testbed.silent import Silent
 
 _STARTUP = Path(__file__).with_name("startup")
 # Chameleon's own Jupyter sets these; where they are, the real thing is meant.
@@ -98,16 +99,32 @@ def use(speed: float = 120.0, user: str | None = None, *, always: bool = False) 
         always: Rehearse in Chameleon's Jupyter as well; only this process is turned, and nothing real is touched.
 
     Returns:
-        One sentence that says which of the two it is, for a notebook to show.
+        One sentence that says which of the two it is, for a notebook to show; on Chameleon also what is wrong with the
+        site now, which the lesson's own calls would tell in a traceback.
+
+    Raises:
+        NotSignedInError: This is Chameleon, and the token has expired.
     """
     if on_chameleon() and not always:
-        return f"This is Chameleon ({os.environ.get('OS_REGION_NAME', 'site not chosen')}): nothing is rehearsed."
+        site = os.environ.get("OS_REGION_NAME", "CHI@TACC")
+        return f"This is Chameleon ({site}): nothing is rehearsed.{_trouble_at(site)}"
     home = control.start(speed=speed)
     activate(home, user)
     return (
         f"Rehearsal: python-chi talks to 127.0.0.1:{place.port(home)} as {os.environ['OS_USERNAME']}, "
         f"waits are {place.ask(home, 'GET', '/status')['speed']:.0f} times shorter, nothing costs anything."
     )
+
+
+def _trouble_at(site: str) -> str:
+    """Return why a site of Chameleon's cannot be used now, or nothing."""
+    # It imports chi, and a rehearsal has to be chosen before that.
+    from provisioning.chameleon.adapter import ChameleonTestbed
+
+    silent = Silent()
+    with silent.at(site):
+        ChameleonTestbed(site).leases()
+    return "".join(f"\n{error}" for error in silent.values())
 
 
 def _key_pair(home: Path, user: str) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from labs.runtimes.loopback import OwnHosts, listen
@@ -90,6 +90,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
         raise error
     # A 401 without this header is not read as "get a new token" by keystoneauth's older relatives.
     headers = {"WWW-Authenticate": 'Keystone uri="rehearsal"'} if error.status == 401 else None
+    if isinstance(error.body, str):
+        return HTMLResponse(error.body, error.status)
     if "/image/" in request.url.path and "json" not in request.headers.get("accept", ""):
         # Glance's own client does not ask for JSON, and cannot read a refusal in it.
         return PlainTextResponse(str(error), error.status, headers)

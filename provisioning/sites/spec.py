@@ -11,6 +11,8 @@ from functools import cache
 from importlib import resources
 from typing import Literal, get_args
 
+from labs.assignment import assignment
+
 Part = Literal["model", "edge", "system"]
 PARTS: tuple[Part, ...] = get_args(Part)
 #: Their numbers in the lessons.
@@ -62,16 +64,12 @@ class PartSpec:
     part: Part
     #: Words for people.
     title: str
-    #: Length of the block, the minutes after the end minute included.
+    #: Length of the block, the minutes after the end minute included: the assignment's, or the unit's.
     hours: int
     #: Machines in order of preference.
     options: tuple[SiteOption, ...]
     #: Usual seconds of each step on the first option.
     expected_s: Mapping[str, float]
-    #: What to read before the block.
-    read_first: str
-    #: What to rehearse before the block.
-    rehearse_first: str
     #: By machine: gigabytes that set-up fetches beside the course's packages, by what they are.
     fetches_gb: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
@@ -101,9 +99,8 @@ class PartSpec:
         return ", ".join(f"{option.type} at {option.site}" for option in self.options)
 
 
-@cache
 def load_spec(part: str) -> PartSpec:
-    """Return what the part needs, as ``sites/<part>.toml`` says.
+    """Return what the part needs, as ``sites/<part>.toml`` and the assignment say.
 
     Args:
         part: ``"model"``, ``"edge"`` or ``"system"``, or its number in the lessons as text.
@@ -114,6 +111,13 @@ def load_spec(part: str) -> PartSpec:
     part = {str(number): name for name, number in NUMBERS.items()}.get(part, part)
     if part not in PARTS:
         raise ValueError(f"no part {part!r}; the parts are {', '.join(PARTS)}")
+    asked = assignment().parts.get(NUMBERS[part])
+    spec = _load(part)
+    return replace(spec, hours=asked.block_h) if asked and asked.block_h else spec
+
+
+@cache
+def _load(part: str) -> PartSpec:
     text = resources.files("provisioning").joinpath("sites", f"{part}.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     expected_s = {name: float(value) for name, value in table["expected_s"].items()}
@@ -127,8 +131,6 @@ def load_spec(part: str) -> PartSpec:
         hours=table["hours"],
         options=options,
         expected_s=expected_s,
-        read_first=table["read_first"],
-        rehearse_first=table["rehearse_first"],
         fetches_gb=table.get("fetches_gb", {}),
     )
 

@@ -76,6 +76,9 @@ def serious(page: object, *within: str, without: Sequence[str] = ()) -> list[str
 class JupyterLab:
     """A JupyterLab server that serves one folder."""
 
+    #: The path below which it answers.
+    base = "/"
+
     def __init__(self, folder: str | Path, *, workspace: str | Path | None = None) -> None:
         """Describe the server; ``with`` starts it.
 
@@ -134,12 +137,13 @@ class JupyterLab:
         return f"http://127.0.0.1:{self.port}/lab{path and f'/tree/{path}'}?token={self.token}&reset"
 
     @contextlib.contextmanager
-    def window(self, *, width: int = 1280, height: int = 1400) -> Iterator[object]:
+    def window(self, *flags: str, width: int = 1280, height: int = 1400) -> Iterator[object]:
         """Yield a page of a headless Chromium, of playwright; JupyterLab draws what is on screen."""
         from playwright.sync_api import sync_playwright
 
         with sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=chromium(), headless=True, args=list(_CHROMIUM_FLAGS))
+            options = {"executable_path": chromium(), "headless": True, "args": [*_CHROMIUM_FLAGS, *flags]}
+            browser = driver.chromium.launch(**options)
             try:
                 page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.5)
                 page.set_default_timeout(60_000)
@@ -176,7 +180,7 @@ class JupyterLab:
         give_up_s = time.monotonic() + 240
         while time.monotonic() < give_up_s:
             with contextlib.suppress(urllib.error.URLError, OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api?token={self.token}", timeout=5)
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self.base}api?token={self.token}", timeout=5)
                 return
             if self._server.poll() is not None:
                 break

@@ -111,7 +111,7 @@ def test_every_question_is_asked_in_a_cell_of_its_lesson():
 
 def test_the_map_lists_every_lesson_with_its_facts():
     """Nobody keeps a second list by hand; the text around the table stays."""
-    page = course_map("Before.\n\n<!-- map: python -m grading build -->\na stale row\n<!-- end of map -->\n\nAfter.\n")
+    page = course_map("Before.\n\n<!-- map, made from the lessons -->\na stale row\n<!-- end of map -->\n\nAfter.\n")
     assert (page[:7], page[-7:], "a stale row" in page) == ("Before.", "After.\n", False)
     assert all(f"| [{one.title}]({one.link})" in page for one in lessons())
     with pytest.raises(ValueError, match="once each"):

@@ -40,6 +40,7 @@ def test_the_shipped_file_is_the_core_path():
         ('"plain"', '"excel"', '"excel"', "format is 'excel'; it may be brightspace"),
         ("points = 15", "points = 0", "points = 0", "points must be above 0"),
         ("points = 15", "points = true", "points = true", "points is True, and has to be a number"),
+        ("points = 15", "points = 15\nleaderboard = 1", "leaderboard", "leaderboard is 1, and has to be true or false"),
         ("points = 15", "point = 15", "point = 15", "'point' is not known; known are number, lessons"),
         ("points = 15", "points = 15\ndefence = 15", "defence = 15", "the talk's 15 points are among the part's 15"),
         ("points = 15", "points = 15\ndue = 2027-03-20", "due = 2027", "due is datetime.date(2027, 3, 20), and has to"),
@@ -87,6 +88,7 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
         late = { per_day = "12.5 %", days = 3 }
         points = 60
         defence = 20
+        leaderboard = true
         [[part]]
         number = 3
         lessons = ["system", "http"]

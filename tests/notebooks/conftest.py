@@ -76,14 +76,15 @@ def _take(path: Path, held: contextlib.ExitStack) -> bool:
 
 @pytest.fixture
 def kernels_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that lets every kernel from then on run files of this folder before its first cell."""
+    """Return a function that makes kernels brisk or hasty from then on, and lets them run more files of this folder."""
 
-    def use(*names: str) -> None:
-        home = tmp_path / f"ipython-{len(names)}-{names[0]}"
+    def use(pace: str, *more: str) -> None:
+        home = tmp_path / "-".join(("ipython", pace, *more))
         startup = home / "profile_default" / "startup"
         startup.mkdir(parents=True, exist_ok=True)
-        for number, name in enumerate(names):
-            shutil.copy(_HERE / name, startup / f"{number:02d}-{name}")
+        for number, name in enumerate(("quick", *more)):
+            shutil.copy(_HERE / f"{name}_startup.py", startup / f"{number:02d}-{name}.py")
         monkeypatch.setenv("IPYTHONDIR", str(home))
+        monkeypatch.setenv("NOTEBOOKS_PACE", pace)
 
     return use

@@ -47,7 +47,7 @@ def test_untouched_notebooks_stop_with_a_reason_and_score_nothing(
     part: int, tmp_path: Path, workspace: Path, kernels_run
 ):
     """No crash at a stub before that, and not a point for having pressed Shift + Enter."""
-    kernels_run("hasty_startup.py", *(["torchscript_startup.py"] if part == 0 else []))
+    kernels_run("hasty", *(["torchscript"] if part == 0 else []))
     wanted = lessons(part=part)
     ended = {}
     with own_testbed(tmp_path / "testbed", wanted), one_kernel(wanted[0].notebook.parent) as end_of:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
+import json
 import subprocess
 import sys
 import threading
@@ -15,14 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from provisioning.rehearsal.machines.scratch import offer
 from provisioning.setup.context import Settings
 from provisioning.setup.record import Record
 from provisioning.setup.run import Run
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import load_spec
+from provisioning.sites.images import commands
+from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Address, Completed, Group, Lease, Machine, Reservation, Way
 from provisioning.testbed.errors import NoAddressError, NoKeyError, NotReachableError, ServiceBusyError
+from tests.provisioning.rehearsed import small_course
 
+OPTIONS = [option for part in PARTS for option in load_spec(part).options]
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
@@ -51,11 +55,19 @@ def facts_of(run: Run) -> dict[str, dict]:
     return {name: run.record.facts(name) for name in run.rows}
 
 
+def changed(items: list, id: str, **changes) -> list:
+    """Return the items, one of them with some fields changed."""
+    return [dataclasses.replace(one, **changes) if one.id == id else one for one in items]
+
+
 class FolderShell:
-    """Runs commands for real, with a folder as home, as a rehearsed machine does."""
+    """Runs commands for real, with a folder as home and on PATH what every image brings."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.offered = home.parent / f"{home.name}-commands"
+        # What is sent to any machine has to do with that, and with the driver's command on those of part 1.
+        offer(self.offered, frozenset.intersection(*(commands(option.image) for option in OPTIONS)) | {"nvidia-smi"})
         self.commands: list[str] = []
         #: More variables, as a container has them.
         self.environment: dict[str, str] = {}
@@ -64,20 +76,13 @@ class FolderShell:
         self.commands.append(command)
         environment = {
             "HOME": str(self.home),
-            "PATH": f"{self.home}/bin:{os.environ['PATH']}",
+            "PATH": f"{self.home}/bin:{self.offered}",
             "REHEARSAL_MACHINE": "folder",
             **self.environment,
         }
-        done = subprocess.run(
-            ["sh", "-c", command],
-            cwd=self.home,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        line = ["/bin/sh", "-c", command]
+        done = subprocess.run(line, cwd=self.home, env=environment, **pipes, timeout=timeout_s, check=False)
         return Completed(done.returncode, done.stdout)
 
     def put(self, source: Path, target: str) -> None:
@@ -118,7 +123,8 @@ class MemoryTestbed:
         self._note("reserve")
         kind = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}[request.resource]
         number = next(self._numbers)
-        reservation = Reservation(f"reservation-{number}", kind)
+        named = json.dumps(["==", "$node_name", request.node]) if request.node else ""
+        reservation = Reservation(f"reservation-{number}", kind, named)
         start = request.start or NOON
         lease = Lease(f"lease-{number}", request.name, "PENDING", start, request.end, (reservation,), created=NOON)
         self.lease_list.append(lease)
@@ -126,7 +132,7 @@ class MemoryTestbed:
 
     def extend_lease(self, lease_id, end):
         self._note("extend_lease")
-        self.lease_list = [dataclasses.replace(one, end=end) if one.id == lease_id else one for one in self.lease_list]
+        self.lease_list = changed(self.lease_list, lease_id, end=end)
         return next(lease for lease in self.lease_list if lease.id == lease_id)
 
     def delete_lease(self, lease_id):
@@ -159,9 +165,9 @@ class MemoryTestbed:
     def delete_machine(self, machine):
         self._note("delete_machine")
         self.machine_list = [other for other in self.machine_list if other.id != machine.id]
-        self.address_list = [
-            dataclasses.replace(a, port_id=None) if a.port_id == machine.id else a for a in self.address_list
-        ]
+        for address in self.address_list:
+            if address.port_id == machine.id:
+                self.address_list = changed(self.address_list, address.id, port_id=None)
 
     def addresses(self):
         self._note("addresses")
@@ -180,12 +186,8 @@ class MemoryTestbed:
         self._note("attach_address")
         if not any(other.id == machine.id for other in self.machine_list):
             raise ServiceBusyError("no port")
-        self.address_list = [
-            dataclasses.replace(a, port_id=machine.id) if a.id == address.id else a for a in self.address_list
-        ]
-        self.machine_list = [
-            dataclasses.replace(m, addresses=(address.address,)) if m.id == machine.id else m for m in self.machine_list
-        ]
+        self.address_list = changed(self.address_list, address.id, port_id=machine.id)
+        self.machine_list = changed(self.machine_list, machine.id, addresses=(address.address,))
 
     def delete_address(self, address_id):
         self._note("delete_address")
@@ -220,17 +222,17 @@ class MemoryTestbed:
     def give_lease(self, name: str, status: str = "ACTIVE", kind: str = "physical:host", **changes) -> Lease:
         """Put a lease there, as if it had been made before."""
         number = next(self._numbers)
-        lease = Lease(
-            f"lease-{number}",
-            name,
-            status,
-            NOON - timedelta(minutes=5),
-            NOON + timedelta(hours=3),
-            (Reservation(f"reservation-{number}", kind),),
-            created=NOON - timedelta(hours=1),
-        )
-        self.lease_list.append(dataclasses.replace(lease, **changes))
+        on = (Reservation(f"reservation-{number}", kind),)
+        usual = {"start": NOON - timedelta(minutes=5), "end": NOON + timedelta(hours=3), "reservations": on}
+        usual["created"] = NOON - timedelta(hours=1)
+        self.lease_list.append(Lease(f"lease-{number}", name, status, **usual | changes))
         return self.lease_list[-1]
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep records, zone and refusals in the test's own folder."""
+    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
 
 
 @pytest.fixture
@@ -248,15 +250,7 @@ def memory(tmp_path: Path) -> MemoryTestbed:
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
     """A small course: the real scripts, a few modules, two pictures."""
-    root = tmp_path / "course"
-    real = Path(__file__).parents[2]
-    for name in ("provisioning/node/bin", "provisioning/node/a100", "provisioning/node/edge"):
-        for path in (real / name).iterdir():
-            target = root / name / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    (root / "assets").mkdir()
-    (root / "assets" / "manifest.json").write_text("{}")
+    root = small_course(tmp_path / "course", "a100", "edge")
     (root / "assets" / "picture.jpg").write_bytes(b"\xff\xd8" * 500)
     (root / "README.md").write_text("A course.\n")
     return root

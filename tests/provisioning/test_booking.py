@@ -23,8 +23,8 @@ def block_of(spec, start=START) -> Block:
     return Block(option, "nc-07", start, block_end(start, spec.hours, option.end_minute))
 
 
-def events_of(start=START, now=BEFORE):
-    raw = calendar_file(MODEL, block_of(MODEL, start), "serve-model-ada", now)
+def events_of(start=START, now=BEFORE, due=None):
+    raw = calendar_file(MODEL, block_of(MODEL, start), "serve-model-ada", now, due)
     return icalendar.Calendar.from_ical(raw).walk("VEVENT")
 
 
@@ -47,14 +47,15 @@ def test_code_is_python_and_says_the_same_block(spec, end, add):
 
 def test_a_calendar_file_reads_back():
     """Block, reminder and preparation, at the same moments, whatever the zone of the reader."""
-    lab, prepare = events_of()
+    lab, prepare, due = events_of(due=START + timedelta(days=9))
     assert lab["dtstart"].dt.astimezone(ZoneInfo("America/Chicago")).strftime("%H:%M") == "13:00"
     assert lab["dtend"].dt == datetime(2026, 3, 10, 20, 50, tzinfo=UTC)
     assert lab.walk("VALARM")[0]["trigger"].dt == timedelta(minutes=-15)
     assert "nc-07" in str(lab["description"])
     assert prepare["dtstart"].dt == START - timedelta(days=1)
-    assert MODEL.read_first in str(prepare["description"])
-    assert len(events_of(now=START - timedelta(hours=23))) == 1
+    assert "Run on the server" in str(prepare["description"])
+    assert due["dtstart"].dt == START + timedelta(days=9)
+    assert len(events_of(now=START - timedelta(hours=23))) == 1, "the assignment as shipped has no date"
 
 
 def test_importing_twice_gives_one_entry():

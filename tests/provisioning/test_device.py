@@ -25,14 +25,19 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
 
 
 def test_files_travel_once_and_whole(device: Device, tmp_path: Path) -> None:
-    """A changed file travels again; a spoilt copy over there is replaced."""
-    model = tmp_path / "model.onnx"
-    model.write_bytes(b"one")
+    """A changed file travels again, a spoilt copy over there is replaced, a large one comes back in pieces.
+
+    One that is missing is named.
+    """
+    model, content = tmp_path / "model.onnx", os.urandom(2 * FETCH_BYTES + 17)
+    model.write_bytes(content)
     assert [one.how for one in device.bring([model])] == ["copied"]
     assert [one.how for one in device.bring([model])] == ["was there"]
     (tmp_path / "serving-labs/workspace/models/model.onnx").write_bytes(b"two")
     assert [one.how for one in device.bring([model])] == ["copied"]
-    assert device.fetch("workspace/models/model.onnx") == b"one"
+    assert device.fetch("workspace/models/model.onnx") == content
+    with pytest.raises(CommandFailedError, match=r"looking for gone.bin"):
+        device.fetch("gone.bin")
 
 
 def test_an_arrival_that_differs_is_refused_and_the_old_file_stays(device: Device, tmp_path: Path, monkeypatch) -> None:
@@ -45,15 +50,6 @@ def test_an_arrival_that_differs_is_refused_and_the_old_file_stays(device: Devic
     with pytest.raises(CommandFailedError, match=r"model.onnx arrived as"):
         device.bring([model])
     assert device.fetch("workspace/models/model.onnx") == b"whole"
-
-
-def test_a_large_file_is_fetched_in_pieces_byte_for_byte(device: Device, tmp_path: Path) -> None:
-    """Text that is no text included; and a missing one is named."""
-    content = os.urandom(2 * FETCH_BYTES + 17)
-    (tmp_path / "serving-labs" / "big.bin").write_bytes(content)
-    assert device.fetch("big.bin") == content
-    with pytest.raises(CommandFailedError, match=r"looking for gone.bin"):
-        device.fetch("gone.bin")
 
 
 def test_a_job_tells_its_lines_and_is_made_anew_each_time(device: Device, tmp_path: Path) -> None:

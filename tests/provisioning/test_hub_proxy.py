@@ -8,13 +8,9 @@ here.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +22,7 @@ from labs.course import lesson
 from provisioning.setup import reach
 from provisioning.testbed import Way
 
-from ..browser.jupyterlab import _CHROMIUM_FLAGS, chromium
+from ..browser.jupyterlab import JupyterLab, require_browser
 from .test_reach import Node
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.machine]
@@ -36,63 +32,33 @@ HUB = "jupyter.chameleoncloud.org"
 HERE = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
 
 
-@pytest.fixture(scope="module")
-def proxy_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with JupyterLab and jupyter-server-proxy, as Chameleon's Jupyter has them."""
-    if chromium() is None:
-        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
-    room = tmp_path_factory.mktemp("hub") / "venv"
+class Hub(JupyterLab):
+    """A Jupyter below /user/ada/ that allows remote access, as a Hub's single-user server does, with its proxy."""
+
+    base = HERE["JUPYTERHUB_SERVICE_PREFIX"]
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        super().__init__(folder)
+        self._python = python
+
+    def _command(self) -> list[str]:
+        own = (f"--ServerApp.base_url={self.base}", "--ServerApp.allow_remote_access=True")
+        return [str(self._python), *super()._command()[1:], *own]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    """A Hub's server in a Python with JupyterLab and jupyter-server-proxy, as Chameleon's Jupyter has them."""
+    require_browser()
+    python = tmp_path / "venv" / "bin" / "python"
     uv = [sys.executable, "-m", "uv"]
-    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(room)], check=True)
-    python = room / "bin" / "python"
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")], check=True)
     wanted = ["jupyter-server-proxy>=4.4,<5", "jupyterlab>=4.4,<5"]
     done = subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), *wanted], check=False)
     if done.returncode:
         pytest.skip("jupyter-server-proxy could not be installed: no package index here")
-    return python
-
-
-@pytest.fixture
-def hub(proxy_python: Path, tmp_path: Path) -> Iterator[int]:
-    """The port of a Jupyter below /user/ada/ that allows remote access, as a Hub's single-user server does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    room = tmp_path / "hub"
-    room.mkdir()
-    own = {f"JUPYTER_{kind}_DIR": str(room / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    options = {
-        "ip": "127.0.0.1",
-        "port": port,
-        "port_retries": 0,
-        "base_url": "/user/ada/",
-        "allow_remote_access": True,
-        "allow_root": True,
-        "open_browser": False,
-        "root_dir": room,
-    }
-    command = [
-        str(proxy_python),
-        "-m",
-        "jupyterlab",
-        *(f"--ServerApp.{name}={value}" for name, value in options.items()),
-    ]
-    with (room / "log").open("wb") as log:
-        server = subprocess.Popen(
-            command, env=os.environ | own | {"JUPYTER_TOKEN": "outer"}, stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/user/ada/api", timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                assert server.poll() is None, (room / "log").read_text()
-                time.sleep(0.2)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(30)
+    with Hub(python, tmp_path) as started:
+        yield started
 
 
 @pytest.fixture
@@ -126,34 +92,27 @@ def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
 
 
 class Page(BaseHTTPRequestHandler):
-    """What a lesson's service shows."""
+    """What a lesson's service shows: the Host that was asked for."""
 
     def do_GET(self) -> None:
-        """Answer with the Host that was asked for."""
-        body = f"<p id=host>{self.headers['Host']}</p>".encode()
         self.send_response(200)
         self.send_header("content-type", "text/html")
-        self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(f"<p id=host>{self.headers['Host']}</p>".encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        pass
 
 
 def test_a_notebook_runs_on_the_machine_and_a_service_is_seen_through_the_hub(hub, machine) -> None:
     """Pages, WebSockets and a lesson's service pass through proxy and tunnel."""
-    from playwright.sync_api import sync_playwright
-
     service = ThreadingHTTPServer(("127.0.0.1", lesson("http").ports[0]), Page)
     threading.Thread(target=service.serve_forever, daemon=True).start()
+    named = f"--host-resolver-rules=MAP {HUB} 127.0.0.1:{hub.port}"
     try:
-        with reach.Tunnel(machine[0], "system", machine[1], HERE) as tunnel, sync_playwright() as driver:
-            flags = [*_CHROMIUM_FLAGS, f"--host-resolver-rules=MAP {HUB} 127.0.0.1:{hub}"]
-            window = driver.chromium.launch(executable_path=chromium(), headless=True, args=flags)
-            page = window.new_page(viewport={"width": 1280, "height": 1000})
+        with reach.Tunnel(machine[0], "system", machine[1], HERE) as tunnel, hub.window(named) as page:
             page.set_default_timeout(120_000)
-            page.goto(f"http://{HUB}/user/ada/lab?token=outer")
+            page.goto(f"http://{HUB}{hub.base}lab?token={hub.token}")
             page.goto(f"http://{HUB}{tunnel.rows[0].link}")
             page.get_by_text("| Idle").wait_for()  # in the status bar, once the kernel is connected
             page.click("[data-jp-item-name='run'] jp-button")
@@ -163,7 +122,6 @@ def test_a_notebook_runs_on_the_machine_and_a_service_is_seen_through_the_hub(hu
             seen = next(row for row in tunnel.rows if row.port == service.server_port)
             page.goto(f"http://{HUB}{seen.link}")
             page.locator("#host").wait_for()
-            window.close()
     finally:
         service.shutdown()
         service.server_close()

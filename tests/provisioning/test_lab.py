@@ -37,8 +37,8 @@ def test_the_option_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type
     ("busy", "has_it", "found"),
     [
         ("CHI@TACC", "CHI@UC", "CHI@UC"),
-        ("CHI@UC", None, "at CHI@TACC, KVM@TACC, and CHI@UC did not answer"),
-        (None, None, "at CHI@TACC, CHI@UC, KVM@TACC"),
+        ("CHI@UC", None, "nobody knows whether there is a lease 'serve-model-ada': maintenance at CHI@UC"),
+        (None, None, "no usable lease 'serve-model-ada' at CHI@TACC, CHI@UC, KVM@TACC"),
     ],
 )
 def test_a_site_in_maintenance_hides_no_lease_and_is_no_missing_one(memory, busy, has_it, found):
@@ -51,7 +51,7 @@ def test_a_site_in_maintenance_hides_no_lease_and_is_no_missing_one(memory, busy
 
     def open_site(site: str):
         if site == busy:
-            raise ServiceBusyError("maintenance")
+            raise ServiceBusyError(f"maintenance at {site}")
         return memory if site == has_it else Elsewhere()
 
     if has_it:

@@ -6,19 +6,20 @@ stand in ``NOT_NAMED``. ``pytest -s`` prints each slip with what is said to it.
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from grading.builder.notebook import build
 from grading.builder.questions import compiled
 from grading.builder.sources import sources
 from labs.checkpoints import cases
-from labs.checkpoints.calls import call
+from labs.checkpoints.calls import call, define, names
 from labs.checkpoints.question import read_questions
 
-HERE = Path(__file__).parent / "slips"
+TABLE = tomllib.loads(Path(__file__).with_name("slips.toml").read_text("utf-8"))
+SLIPS = {f"{name}__{slip}": edits for name, slips in TABLE.items() for slip, edits in slips.items()}
 
 #: Wrong, and told so by a sentence that does not name the slip.
 NOT_NAMED = {
@@ -28,29 +29,22 @@ NOT_NAMED = {
 }
 
 QUESTIONS = {one.name: one for one in read_questions(compiled(sources())).values() if one.kind == "function"}
+SOLVED = {cell.metadata.get("question"): cell.source for one in sources() for cell in build(one, solved=True).cells}
 
 
-def _slips() -> dict[str, Callable]:
-    found = {}
-    for path in sorted(HERE.glob("*.py")):
-        spec = importlib.util.spec_from_file_location(f"slips_{path.stem}", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found |= {name: one for name, one in vars(module).items() if callable(one) and "__" in name}
-    return found
-
-
-SLIPS = _slips()
-
-
-@pytest.mark.parametrize("name", SLIPS)
-def test_no_slip_passes(name: str):
+@pytest.mark.parametrize("slip", SLIPS)
+def test_no_slip_passes(slip: str):
     """Each gets a sentence about its first wrong case."""
-    asked = QUESTIONS[name.partition("__")[0]]
-    verdict = cases.judge(asked.name, asked.cases, call(SLIPS[name], [case["args"] for case in asked.cases]))
+    asked = QUESTIONS[slip.partition("__")[0]]
+    source, (wrong, *edits) = SOLVED[asked.id], SLIPS[slip]
+    for old, new in zip(edits[::2], edits[1::2], strict=True):
+        assert old in source
+        source = source.replace(old, new)
+    define(source, scope := names())
+    verdict = cases.judge(asked.name, asked.cases, call(scope[asked.name], [case["args"] for case in asked.cases]))
     assert not verdict.ok
     assert len(verdict.message) > 20
-    print(f"\n{name}: {SLIPS[name].__doc__}\n  {verdict.message}")
+    print(f"\n{slip}: {wrong}\n  {verdict.message}")
 
 
 def test_most_slips_are_named():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -46,6 +46,16 @@ _INTEGERS = frozenset(
     | {"MatMulIntegerToFloat", "DynamicQuantizeMatMul"}
 )
 
+#: By which a quantized file is known, the first one that is there.
+_LAYOUTS = ("DynamicQuantizeLinear", "QLinearConv", "QuantizeLinear")
+
+#: Operators that move a window over the picture, and those after which no picture is left.
+_WINDOWS = frozenset({"Conv", "QLinearConv", "ConvInteger", "MaxPool", "AveragePool", "QLinearAveragePool"})
+_FLATTEN = frozenset({"Flatten", "Reshape", "Squeeze", "ReduceMean", "GlobalAveragePool", "QLinearGlobalAveragePool"})
+
+#: Side of the pictures in pixels of a model that takes any.
+_SIDE_PX = 224
+
 _INT8 = frozenset({onnx.TensorProto.INT8, onnx.TensorProto.UINT8})
 
 
@@ -54,7 +64,7 @@ class UnfitModelError(ValueError):
 
 
 def read(path: Path) -> dict:
-    """Return facts about an ONNX file: the bytes of its weights, and how many of them are integers.
+    """Return facts about an ONNX file: its weights' bytes, those of integers, its multiplications, its ``graph``.
 
     Raises:
         UnfitModelError: It is no ONNX model, or no model of this course could look like that.
@@ -76,7 +86,90 @@ def read(path: Path) -> dict:
     if foreign or operators & _REFUSED:
         names = ", ".join(sorted(foreign | (operators & _REFUSED)))[:100]
         raise UnfitModelError(f"it uses {names}, which no model of this course needs")
-    return _weights(model)
+    return _weights(model) | {"multiplications": _multiplications(model), "graph": described(model)}
+
+
+def described(model: onnx.ModelProto) -> dict[str, str | bool | int | float]:
+    """Return what questions ask of how a file writes numbers down, under their names (``labs.checkpoints.reads``)."""
+    kinds = {number: name for name, number in onnx.TensorProto.DataType.items()}
+    stored = {one.name: one for one in model.graph.initializer}
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    found = {node.op_type for node in model.graph.node}
+    scaled = [one for one in model.graph.node if one.op_type == "DequantizeLinear" and one.input[0] in stored]
+    scaled = [one for one in scaled if len(stored[one.input[0]].dims) > 1]
+    signs = {
+        kinds[stored[one.input[2]].data_type]
+        for one in model.graph.node
+        if one.op_type == "QuantizeLinear" and len(one.input) > 2 and one.input[2] in stored
+    }
+    counts: dict[str, int] = {}
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "Gemm", "MatMul") and len(node.input) > 1:
+            source = made_by.get(node.input[1])
+            name = node.input[1] if source is None else next(iter(source.input), "")
+            if name in stored:
+                kind = kinds[stored[name].data_type]
+                counts[kind] = counts.get(kind, 0) + math.prod(stored[name].dims)
+    all_of_them = sum(counts.values()) or 1
+    shape = (
+        [one.dim_value or "free" for one in model.graph.input[0].type.tensor_type.shape.dim]
+        if model.graph.input
+        else []
+    )
+    batch, _, height, width = shape if len(shape) == 4 else ("", "", "", "")
+    return {
+        "layout": next((one for one in _LAYOUTS if one in found), ""),
+        "weights": " and ".join(sorted({kinds[stored[one.input[0]].data_type].lower() for one in scaled})),
+        "activations": " and ".join(sorted(one.lower() for one in signs)),
+        "per_channel": any(math.prod(stored[one.input[1]].dims) > 1 for one in scaled if one.input[1] in stored),
+        "four_bits": (counts.get("INT4", 0) + counts.get("UINT4", 0)) / all_of_them,
+        "float32": counts.get("FLOAT", 0) / all_of_them,
+        **{"batch": batch, "height": height, "width": width, "changed": True},
+    }
+
+
+def _multiplications(model: onnx.ModelProto) -> int:
+    """Return how often convolutions and layers multiply for one picture; each goes with one addition."""
+    dims = {one.name: tuple(one.dims) for one in model.graph.initializer}
+    sides: dict[str, tuple[int, ...]] = {}
+    for given in model.graph.input:
+        shape = [one.dim_value for one in given.type.tensor_type.shape.dim]
+        sides[given.name] = tuple(side or _SIDE_PX for side in shape[2:4])
+    count = 0
+    for node in model.graph.node:
+        told = {one.name: one for one in node.attribute}
+        side = next((sides[name] for name in node.input if name in sides), ())
+        weights = next((dims[name] for name in node.input[1:] if len(dims.get(name, ())) > 1), ())
+        if node.op_type == "Constant" and "value" in told:
+            dims[node.output[0]] = tuple(told["value"].t.dims)
+        elif node.op_type == "DequantizeLinear" and node.input[0] in dims:
+            dims[node.output[0]] = dims[node.input[0]]
+        if node.op_type in _WINDOWS:
+            window = tuple(told["kernel_shape"].ints) if "kernel_shape" in told else weights[2:]
+            side = _behind_window(side, window, {name: tuple(one.ints) for name, one in told.items()})
+        if node.op_type in _MULTIPLIES | _INTEGERS:
+            count += math.prod(weights) * math.prod(side if len(weights) == 4 else ()) if weights else 0
+        if side and node.op_type not in _FLATTEN:
+            sides |= dict.fromkeys(node.output, side)
+    return count
+
+
+def _behind_window(side: tuple[int, ...], window: tuple[int, ...], told: Mapping[str, tuple[int, ...]]) -> tuple:
+    """Return a picture's sides in pixels behind a convolution or a pool.
+
+    Source: ONNX's operators, Conv: ``floor((side + pads - dilation * (window - 1) - 1) / stride) + 1``.
+    """
+    ones, none = (1,) * len(side), (0,) * 2 * len(side)
+    strides, dilations = told.get("strides") or ones, told.get("dilations") or ones
+    pads = told.get("pads") or none
+    if not len(side) == len(window) == len(strides) == len(dilations) == len(pads) / 2 or 0 in strides:
+        return ()
+    return tuple(
+        max(0, (one + pads[place] + pads[place + len(side)] - dilations[place] * (window[place] - 1) - 1))
+        // strides[place]
+        + 1
+        for place, one in enumerate(side)
+    )
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, int]:

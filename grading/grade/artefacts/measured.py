@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +44,12 @@ class Facts:
     #: Bytes of all weights, and of those that are 8-bit integers.
     weight_bytes: int = 0
     int8_bytes: int = 0
+    #: How often it multiplies for one picture.
+    multiplications: int = 0
     #: Classes that it gave the pictures, 0 to 10, in their order.
     predicted: tuple[int, ...] = ()
+    #: How it writes its numbers down (``grading.grade.artefacts.graph.described``).
+    graph: Mapping[str, str | bool | int | float] = field(default_factory=dict)
 
     @property
     def is_int8(self) -> bool:
@@ -137,12 +141,15 @@ def _facts(file: Taken, said: dict) -> Facts:
     if said.get("fault"):
         return Facts(**base, fault=str(said["fault"])[:300])
     predicted = said.get("predicted", [])
-    sizes = [said.get(name, 0) for name in ("weight_bytes", "int8_bytes")]
+    counts = {name: said.get(name, 0) for name in ("weight_bytes", "int8_bytes", "multiplications")}
+    graph = said.get("graph", {})
     sound = (
-        isinstance(predicted, list)
+        isinstance(graph, dict)
+        and all(isinstance(one, str | bool | int | float) for one in graph.values())
+        and isinstance(predicted, list)
         and all(type(label) is int and 0 <= label <= 10 for label in predicted)
-        and all(type(size) is int and 0 <= size <= 1 << 31 for size in sizes)
+        and all(type(count) is int and 0 <= count <= 1 << 40 for count in counts.values())
     )
     if not sound:
         return Facts(**base, fault="what was measured makes no sense")
-    return Facts(**base, weight_bytes=sizes[0], int8_bytes=sizes[1], predicted=tuple(predicted))
+    return Facts(**base, **counts, predicted=tuple(predicted), graph=graph)

@@ -6,6 +6,7 @@ results as plain values. They are judged here, outside: the sandbox holds no que
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import sys
@@ -84,6 +85,10 @@ class Called:
 #: A function's secret cases: arguments and expected result of each.
 Cases = Sequence[Mapping]
 
+#: Runs in this process that were right in everything, by a sha256 of cells and cases: a class that works together hands
+#: in the same cells. A cell may disturb those before and behind it, so only a whole run tells anything of another.
+_RIGHT: dict[str, dict[str, Called]] = {}
+
 
 def run_again(
     intake: Intake,
@@ -107,7 +112,11 @@ def run_again(
         why = "this grader could not keep it apart from the course's references, so it was not run"
         return {name: Called(fault=why) for name in questions}
     parts = parts_of(intake, lessons, questions)
-    reruns = run_on({name: cases[name] for name in questions}, parts, wall_s=wall_s)
+    rounds = {name: cases[name] for name in sorted(questions)}
+    same = hashlib.sha256(json.dumps([rounds, [(one.lesson, one.cells) for one in parts]]).encode()).hexdigest()
+    reruns = _RIGHT.get(same) or run_on(rounds, parts, wall_s=wall_s)
+    if all(one == Called(is_right=True) for one in reruns.values()):
+        _RIGHT[same] = reruns
     absent = Called(fault="its cell was not found in the notebook", is_absent=True)
     return {name: reruns.get(name, absent) for name in questions}
 
@@ -221,9 +230,10 @@ def _in_sandbox(
                 "JUPYTER_PATH": str(sandbox.folder / "jupyter"),
                 "JUPYTER_RUNTIME_DIR": "run",
                 "IPYTHONDIR": "ipython",
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             },
         )
-        return results_back(sandbox.folder), told_back(sandbox.folder), order
+        return results_back(sandbox.folder, functions), told_back(sandbox.folder, len(order)), order
 
 
 def _control_s() -> float:
@@ -248,6 +258,7 @@ def _is_right(cases: Cases, outputs: object) -> bool:
 def _command(folder: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout", str(CELL_S)),
-        *("--noconftest", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider", "-p", PLUGIN, "-q"),
+        *("--noconftest", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider"),
+        *("-p", PLUGIN, "-p", "nbval.plugin", "-q"),
         NOTEBOOK,
     ]

@@ -6,6 +6,7 @@ format, and the rule that a hidden test hides the total).
 
 from __future__ import annotations
 
+from grading.grade.hidden import LEADERBOARD
 from grading.grade.result.result import Result
 from labs.checkpoints.question import Row
 from labs.course import lesson
@@ -23,7 +24,7 @@ def gradescope(result: Result) -> dict:
     A row a question, the public ones visible at once. What is for the instructor alone (machines, the digest)
     stands in ``extra_data``, which students do not see.
     """
-    return {
+    told = {
         "score": round(result.grade, 2),
         "output": _summary(result),
         "output_format": "text",
@@ -42,6 +43,12 @@ def gradescope(result: Result) -> dict:
             "version": result.version,
         },
     }
+    # Gradescope makes a leaderboard as soon as the field is there, and asks each student for a name to stand under.
+    board = [
+        {"name": name, "value": value, "order": "desc" if LEADERBOARD[name] else "asc"}
+        for name, value in result.leaderboard.items()
+    ]
+    return told | ({"leaderboard": board} if board else {})
 
 
 def fallback(possible: float) -> dict:
@@ -64,15 +71,15 @@ def fallback(possible: float) -> dict:
 
 
 def _test(row: Row, number: int, result: Result) -> dict:
-    said = [row.message]
+    said = [row.message if row.opened else f"{row.message} (for taking part)"]
     said += [f"{name}: {value}" for name, value in row.shown]
     if row.hint:
         said.append(f"Hint: {row.hint}")
     return {
         "name": f"{lesson(row.lesson).title}: {row.title}" if row.lesson else row.title,
         "number": str(number),
-        "score": round(result.scaled(row.points), 3),
-        "max_score": round(result.scaled(row.possible), 3),
+        "score": round(result.point_worth(row) * row.points, 3),
+        "max_score": round(result.point_worth(row) * row.possible, 3),
         "status": "passed" if row.points == row.possible else "failed",
         "output": "\n".join(said)[:_MOST],
         "output_format": "text",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from html import escape
 
 from grading.grade.result.result import Result
+from labs.assignment import TAKING_PART
 from labs.checkpoints.question import Row
 from labs.course import lesson
 from labs.display.format import points_in_words
@@ -46,16 +48,30 @@ def page(result: Result, *, hidden: bool = False) -> str:
     rows = [row for row in result.rows if hidden or not row.hidden]
     earned, possible = sum(row.points for row in rows), sum(row.possible for row in rows)
     width = 100 * earned / possible if possible else 0
+    later = "Points for what the grader measures again come with the grades."
+    grade = f"In the gradebook {result.grade:.2f} of {result.worth:g}, before lateness and a talk."
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>Part {result.part}: {earned} of {possible} points</title><style>{STYLE}</style></head><body><main>"
         f"<h1>Part {result.part}: {earned} of {possible} points</h1>"
-        f'<p class="soft">{escape(result.student) or "Your submission"}'
-        f"{'' if hidden else '. Points for what the grader measures again come with the grades'}"
-        f'.</p><div class="bar" role="img" aria-label="{earned} of {possible} points">'
+        f'<p class="soft">{escape(result.student) or "Your submission"}. {grade if hidden else later}'
+        f" {_taking_part(rows)}"
+        f'</p><div class="bar" role="img" aria-label="{earned} of {possible} points">'
         f'<div style="width:{width:.1f}%"></div></div>'
         f"{_fault(result)}{_mend(rows)}{_evidence(result)}{_table(rows)}</main></body></html>\n"
+    )
+
+
+def _taking_part(rows: list[Row]) -> str:
+    """Return how many points are for taking part, in a sentence."""
+    some = [row for row in rows if not row.opened]
+    if not some:
+        return ""
+    earned, possible = (sum(getattr(row, name) for row in some) for name in ("points", "possible"))
+    return (
+        f"{earned} of {points_in_words(possible)} are for taking part: for what your ledger says and nobody can open "
+        f"again. They are at most {TAKING_PART:.0%} of what the part is worth."
     )
 
 
@@ -66,24 +82,38 @@ def _fault(result: Result) -> str:
 
 
 def _mend(rows: list[Row]) -> str:
-    """Return what is worth mending: first what was tried, the most points first; then what was never answered."""
-    left = sorted((row for row in rows if row.points < row.possible), key=lambda row: -row.possible)
-    if not left:
+    """Return what is worth mending, the most points first: what was tried, each with all that rests on it; the rest."""
+    lost = {row.id: row for row in rows if row.points < row.possible}
+    if not lost:
         return "<h2>Nothing to mend</h2><p>Every check is passed.</p>"
-    never = [row for row in left if row.is_open]
-    tried = [row for row in left if row not in never]
-    text = "<h2>What to mend first</h2>" + "".join(map(_card, tried)) if tried else ""
+    behind: dict[str, list[Row]] = defaultdict(list)
+    for row in lost.values():
+        behind[row.needs if row.needs in lost else ""].append(row)
+    causes = sorted(behind.pop(""), key=lambda row: -row.possible - _points(behind[row.id]))
+    tried = [_card(row, behind[row.id]) for row in causes if not row.is_open]
+    never = [row for row in causes if row.is_open]
+    text = "<h2>What to mend first</h2>" + "".join(tried) if tried else ""
     if never:
-        text += f"<h2>Not answered yet ({points_in_words(sum(row.possible for row in never))})</h2><ul>"
-        text += (
-            "".join(f"<li>{_words(row.title)} <span class=soft>({_where(row)})</span></li>" for row in never) + "</ul>"
+        worth = sum(row.possible + _points(behind[row.id]) for row in never)
+        lines = (
+            f"<li>{_words(row.title)} <span class=soft>({_where(row, behind[row.id])})</span></li>" for row in never
         )
+        text += f"<h2>Not answered yet ({points_in_words(worth)})</h2><ul>{''.join(lines)}</ul>"
     return text
 
 
-def _where(row: Row) -> str:
-    where = lesson(row.lesson).title if row.lesson else "Measured again"
-    return f"{escape(where)}, {points_in_words(row.possible)}"
+def _points(rows: list[Row]) -> int:
+    return sum(row.possible for row in rows)
+
+
+def _where(row: Row, behind: list[Row]) -> str:
+    """Return a row's lesson and points, and how many more rest on it."""
+    more = f", and {_points(behind)} more that rest on it" if behind else ""
+    return f"{_lesson(row)}, {points_in_words(row.possible)}{more}"
+
+
+def _lesson(row: Row) -> str:
+    return escape(lesson(row.about).title) if row.about else ""
 
 
 def _words(text: str) -> str:
@@ -91,11 +121,12 @@ def _words(text: str) -> str:
     return re.sub(r"`([^`<>]{1,200})`", r"<code>\1</code>", escape(text))
 
 
-def _card(row: Row) -> str:
-    pairs = (*row.shown, ("Hint", row.hint))
+def _card(row: Row, behind: list[Row]) -> str:
+    rests = "; ".join(one.title for one in behind)
+    pairs = (*row.shown, ("Hint", row.hint), ("Rests on it", rests))
     shown = "".join(f"<dt>{name}</dt><dd>{_words(value[:600])}</dd>" for name, value in pairs if value)
     return (
-        f'<section class="mend"><h3>{_words(row.title)}</h3><p class="soft">{_where(row)}</p>'
+        f'<section class="mend"><h3>{_words(row.title)}</h3><p class="soft">{_where(row, behind)}</p>'
         f"<p>{_words(row.message)}</p>{f'<dl>{shown}</dl>' if shown else ''}</section>"
     )
 
@@ -116,7 +147,7 @@ def _evidence(result: Result) -> str:
 
 def _table(rows: list[Row]) -> str:
     lines = "".join(
-        f"<tr><td>{escape(lesson(row.lesson).title if row.lesson else '')}</td><td>{_words(row.title)}</td>"
+        f"<tr><td>{_lesson(row)}</td><td>{_words(row.title)}</td>"
         f'<td class="points {"yes" if row.points == row.possible else "no"}">{row.points}/{row.possible}</td></tr>'
         for row in rows
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -12,10 +13,11 @@ from types import MappingProxyType
 
 from grading.grade.contradictions import Finding
 from grading.grade.intake import Note
+from labs.assignment import point_worth
 from labs.checkpoints.question import Row, State
 
 #: Raised when a result's form changes.
-VERSION = 10
+VERSION = 11
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Result:
     models: dict[str, str] = field(default_factory=dict)
     #: How functions' cells ended that came to nothing when they were called again, by question; for staff alone.
     reruns: dict[str, str] = field(default_factory=dict)
+    #: What a leaderboard shows of the file that was measured again, where the assignment asks for one.
+    leaderboard: dict[str, float] = field(default_factory=dict)
     #: Fault of the grader's own, in words; empty when there was none. Staff has to look.
     fault: str = ""
     #: What this host could not do to keep submissions apart.
@@ -70,12 +74,17 @@ class Result:
 
     @property
     def grade(self) -> float:
-        """Points earned in the gradebook's measure, 0 to ``worth``."""
-        return self.scaled(self.points)
+        """Points earned in the gradebook's measure, 0 to ``worth``; at most a fifth of it for taking part."""
+        return sum(self.point_worth(row) * row.points for row in self.rows)
 
-    def scaled(self, points: float) -> float:
-        """Return points of rows in the gradebook's measure."""
-        return points * self.worth / self.possible if self.possible else 0.0
+    def point_worth(self, row: Row) -> float:
+        """Return what a row's point is worth in the gradebook."""
+        return self._worths[not row.opened]
+
+    @functools.cached_property
+    def _worths(self) -> tuple[float, float]:
+        opened = sum(row.possible for row in self.rows if row.opened)
+        return point_worth(self.worth, opened, self.possible - opened)
 
     def to_json(self) -> dict:
         """Return the result as plain JSON values."""
@@ -118,6 +127,9 @@ def write_text(text: str, path: Path) -> None:
 
 #: Share of unremarkable submissions that are drawn for a look: who is looked at must not be foreseeable.
 SPOT_SHARE = 0.05
+
+#: Why one of these is looked at.
+AT_RANDOM = "drawn at random"
 
 
 def line(result: Result) -> dict[str, object]:
@@ -173,7 +185,7 @@ def spot_checks(
     found = []
     for result in results:
         reasons = [*_reasons(result), *alike.get(result.student, ())] or (
-            ["drawn at random"] if _drawn(result, seed) < share else []
+            [AT_RANDOM] if _drawn(result, seed) < share else []
         )
         if reasons:
             found.append(SpotCheck(result.student, tuple(reasons)))
@@ -184,15 +196,24 @@ def _reasons(result: Result) -> list[str]:
     reasons = [f"the grader had a fault: {result.fault}"] if result.fault else []
     reasons += [one.message for one in result.findings]
     # What rests on a prerequisite that the ledger passes, and is not met itself, claims more than the files hold.
-    passed = {row.id for row in result.rows if row.state == State.PASSED}
-    unmet = [row.id for row in result.rows if row.hidden and not row.points and row.needs in passed]
-    typed = [one.removesuffix(".computed") for one in unmet if one.endswith(".computed")]
-    claimed = [one for one in unmet if not one.endswith(".computed")]
+    passed = {row.id: row for row in result.rows if row.state == State.PASSED}
+    unmet = [row for row in result.rows if row.hidden and not row.points and row.needs in passed]
+    typed = [passed[row.needs].title for row in unmet if row.id.endswith(".computed")]
+    claimed = [row.title for row in unmet if not row.id.endswith(".computed")]
+    known = {row.id for row in result.rows}
+    opened = [row for row in passed.values() if not row.hidden and row.opened and not row.points]
+    claimed += [row.title for row in opened if f"{row.id}.computed" not in known]
     if typed:
-        reasons.append(f"right in the ledger, and not when run again: {', '.join(typed)}")
+        reasons.append(f"right in the ledger, and not when run again: {_some(typed)}")
     if claimed:
-        reasons.append(f"recorded, and not when measured again: {', '.join(claimed)}")
+        reasons.append(f"recorded, and not when opened again: {_some(claimed)}")
     return reasons
+
+
+def _some(titles: Sequence[str]) -> str:
+    """Return the first three titles, and how many there are more."""
+    more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""
+    return ", ".join(f"“{title}”" for title in titles[:3]) + more
 
 
 def _drawn(result: Result, seed: str) -> float:

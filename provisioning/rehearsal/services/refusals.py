@@ -18,6 +18,14 @@ class RefusalError(Exception):
 _NOVA_KEYS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest"}
 
 
+def page(status: int) -> RefusalError:
+    """Return what a proxy answers while the service behind it is down: a page, in no service's form."""
+    phrase = HTTPStatus(status).phrase
+    words = "due to maintenance downtime or capacity problems. Please try again later."
+    body = f"<html><head><title>{status} {phrase}</title></head><body><h1>{phrase}</h1><p>The server is temporarily "
+    return RefusalError(status, f"{body}unable to service your request {words}</p></body></html>", phrase)
+
+
 def keystone(status: int, message: str) -> RefusalError:
     """Return a refusal by Keystone, and by the token check that stands before every service."""
     return RefusalError(

@@ -107,10 +107,10 @@ class ArmedFaults:
             if name in (None, fault["name"]):
                 self._store.remove("fault", fault["id"])
 
-    def strike(self, name: str, user: str) -> Document | None:
+    def strike(self, name: str, user: str, site: str | None = None) -> Document | None:
         """Use one strike of a fault against a user's request, and return its record, or None when it is not armed."""
         for fault in self._store.find("fault", name=name):
-            if fault["user"] not in (None, user):
+            if fault["user"] not in (None, user) or fault.get("site") not in (None, site):
                 continue
             if fault["times"] == 1:
                 self._store.remove("fault", fault["id"])

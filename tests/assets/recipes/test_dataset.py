@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from assets.recipes import dataset as recipe
-from assets.recipes.dataset import read_manifest, versions, write_manifest
+from assets.recipes.dataset import versions
 from assets.recipes.drawings import Source, SourceError, sources_of
+from assets.recipes.manifest import read_manifest, write_manifest
 from labs import assets
 from labs.data.dataset import SPLITS, iterate
 

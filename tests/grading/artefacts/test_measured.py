@@ -93,6 +93,8 @@ def test_an_honest_model_is_measured(pictures: Path):
     drawn = Pictures.load(pictures)
     assert found.fault == ""
     assert found.is_int8
+    # Source: Sandler et al., MobileNetV2, 2018, table 4: 300 million.
+    assert round(found.multiplications / 1e6) == 300
     assert len(found.predicted) == 16
     # Hard pictures and views: far more than one in eleven, and fewer than of all pictures.
     assert np.mean(np.array(found.predicted) == drawn.labels) > 0.3

@@ -333,7 +333,7 @@ def test_each_question_tells_the_instructor_who_tried_what_was_wrong_and_what_it
 
     members = [member("a", True), member("b", True), member("c", False), member("d", False, "unanswered")]
     one, two = question_statistics([*members, member("e", False), member("f", False, message="Think again.")])
-    assert (one["tried"], one["passed"], one["wrong"]) == (5, 2, 3)
+    assert (one["tried"], one["passed"], one["wrong"], one["not done"]) == (5, 2, 3, 1)
     assert (one["most common mistake"], one["of so many"]) == ("Seconds, not milliseconds.", 2)
     assert one["discrimination"] == pytest.approx(1)
     assert one["answers each"] == 2.8, "one that was not tried counts nowhere"

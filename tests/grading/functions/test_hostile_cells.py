@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from grading.grade.functions import run
 from grading.grade.functions.run import NOTHING, Called
 from grading.grade.sandbox import abilities
 from tests.grading.functions.conftest import ADD, HONEST, NAMES
@@ -44,6 +45,16 @@ def test_cells_that_end_their_run_take_no_other_with_them(rerun):
     assert right(found) == {BESIDE, HONEST}
     # Of a loop that could be interrupted, the function may be there. What ends its run is gone with it.
     assert {name for name, one in found.items() if one.is_absent} >= set(list(cells)[1:])
+
+
+def test_the_same_cells_run_once_where_they_were_right_and_any_others_again(rerun, monkeypatch):
+    """Of a run that was not right in everything nothing is kept: one of its cells may have disturbed another."""
+    same, wrong = {BESIDE: ADD.format(name=NAMES[-1])}, {BESIDE: ADD.format(name=NAMES[-1]) + " + 1"}
+    assert [right(rerun(cells)) for cells in (same, wrong)] == [{BESIDE, HONEST}, {HONEST}]
+    ran = []
+    monkeypatch.setattr(run, "run_on", lambda *given, **limits: ran.append(given) or {})
+    assert right(rerun(same)) == {BESIDE, HONEST}
+    assert (len(ran), rerun(wrong)[HONEST].is_absent, len(ran)) == (0, True, 1)
 
 
 def test_of_what_a_cell_raises_nothing_but_a_built_in_name_comes_out(rerun):

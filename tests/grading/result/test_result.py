@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from grading.grade.contradictions import Finding
+from grading.grade.hidden import LEADERBOARD
 from grading.grade.intake import Note
 from grading.grade.result import Result, fallback, gradescope, line, page, spot_checks, write_json
 from labs.checkpoints.question import Row
@@ -36,6 +37,9 @@ def test_the_page_puts_what_was_tried_before_what_was_not():
     assert "Computed, not typed" not in text
     assert "Computed, not typed" in page(RESULT, hidden=True)
     assert "Nothing to mend" in page(replace(RESULT, rows=(RIGHT,)))
+    lost = page(replace(RESULT, rows=(replace(RIGHT, points=0, state="failed"), HIDDEN)), hidden=True)
+    assert lost.count("<h3>") == 1, "what rests on a question stands in its card, and is none of its own"
+    assert lost.index("Name the knee") < lost.index("1 more that rest on it") < lost.index("Computed, not typed")
 
 
 def test_whose_record_is_set_aside_is_told():
@@ -58,6 +62,9 @@ def test_gradescopes_form_has_one_test_a_row():
     assert [test["visibility"] for test in tests] == ["visible", "visible", "visible", "after_published"]
     assert "Returned: 0.3 ×" in tests[1]["output"]
     assert fallback(10)["tests"][0]["max_score"] == 10
+    assert "leaderboard" not in gradescope(RESULT), "none unless the assignment asks for it"
+    board = gradescope(replace(RESULT, leaderboard=dict.fromkeys(LEADERBOARD, 1.5)))["leaderboard"]
+    assert [(one["value"], one["order"]) for one in board] == [(1.5, "desc"), (1.5, "asc"), (1.5, "asc")]
 
 
 def test_a_line_counts_public_and_hidden_apart():
@@ -80,7 +87,7 @@ def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
     assert {"typed", "aside", "faulty"} <= set(names)
     assert 5 <= len(names) - 3 <= 40
     assert names != [one.student for one in spot_checks([*honest, *odd], seed="another", share=0.05)]
-    assert "not when run again: measure.knee" in next(one for one in found if one.student == "typed").reasons[0]
+    assert "not when run again: “Name the knee”" in next(one for one in found if one.student == "typed").reasons[0]
 
 
 def test_a_reader_sees_a_whole_file_or_none(tmp_path: Path):

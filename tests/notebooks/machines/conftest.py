@@ -84,11 +84,6 @@ class Hub:
         execute(notebook, folder=path.parent, name=f"{lesson.name}, on the hub")
         return float(report.read_text())
 
-    def python_does(self, line: str) -> None:
-        """Run a line of a student's here, in the rehearsal."""
-        code = f"from provisioning import lab, rehearsal\nrehearsal.use()\n{line}"
-        subprocess.run([str(self.python), "-c", code], cwd=self.work, check=True, capture_output=True, text=True)
-
 
 #: What a kernel held at most. On Linux, ru_maxrss begins with the peak of the process that started this one; the
 #: kernel's own is VmHWM. macOS counts each process for itself.

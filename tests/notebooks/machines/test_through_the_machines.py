@@ -26,7 +26,7 @@ from tests.notebooks.machines.conftest import Hub, environment_of, install, kern
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(2400)]
 
 #: Kernels measure less than a student's would; part 1's look at one image in three.
-STARTUP = {1: ("brisk_startup.py", "fewer_images_startup.py"), 2: ("brisk_startup.py",), 3: ("brisk_startup.py",)}
+STARTUP = {1: ("brisk", "fewer_images"), 2: ("brisk",), 3: ("brisk",)}
 
 #: Asks for an accuracy over all evaluation images.
 OF_ALL_IMAGES = {"defend.same_classes"}
@@ -69,7 +69,7 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
             elif "node" in one.where:
                 _under_the_pins_of(node, tmp_path, one, hub.workspace)
                 if one.id == "quantize":
-                    kernels_run("hasty_startup.py")  # no point is earned there
+                    kernels_run("hasty")  # no point is earned there
                     workspace = shutil.copytree(hub.workspace, tmp_path / "mi100-workspace")
                     _under_the_pins_of(_node(tmp_path, "mi100"), tmp_path, one, workspace)
                     kernels_run(*STARTUP[number])

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from provisioning.__main__ import app
 from provisioning.lab import open_testbed
 from provisioning.planning.blocks import is_free
-from provisioning.rehearsal import control, drills, environment
+from provisioning.rehearsal import drills, environment
 from provisioning.testbed import LeaseRequest
+from tests.provisioning.rehearsed import rehearsed
 
 ZONE = "America/Chicago"
 # python-chi and its clients warn of their own use of traitlets and more when they are first imported.
@@ -23,16 +24,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory):
     """A rehearsal in which this process is the instructor."""
-    home = tmp_path_factory.mktemp("rehearsal")
-    control.start(home, speed=10_000.0)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environment.variables(home, "instructor").items():
-                patch.setenv(name, value)
-            patch.setenv("LABS_STATE", str(home / "state"))
-            yield home
-    finally:
-        control.stop(home)
+    with rehearsed(tmp_path_factory.mktemp("rehearsal")) as home, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.variables(home, "instructor").items():
+            patch.setenv(name, value)
+        patch.setenv("LABS_STATE", str(home / "state"))
+        yield home
 
 
 @pytest.fixture

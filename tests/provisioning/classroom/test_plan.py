@@ -134,17 +134,13 @@ def test_leases_that_exist_are_kept_and_counted_even_after_the_deadline(wish):
     assert plan.sentence().endswith("The last ends Thu 12 Mar 11:50.")
 
 
-def test_a_plan_is_read_as_it_was_written(made, tmp_path):
+def test_a_plan_is_read_as_it_was_written_and_a_calendar_holds_its_students_block(made, wish, tmp_path):
     """Through the table that a person may change, nothing that matters is lost."""
     write_all(made, tmp_path, NOW)
     read = read_plan(tmp_path / "plan.csv", MODEL)
     assert [(seat.student, seat.block) for seat in read] == [(seat.student, seat.block) for seat in made.seats]
     assert "8 machine hours." in plan_text(made)
-
-
-def test_a_calendar_holds_its_students_block(made, wish, tmp_path):
-    """Each student's own, with the preparation; a new plan's replace them."""
-    write_all(made, tmp_path, NOW)
+    # Each student's own calendar, with the preparation; a new plan's replace them.
     mine = next(seat.block for seat in made.seats if seat.student == "ada-x-edu")
     events = Calendar.from_ical((tmp_path / "calendars" / "serve-model-ada-x-edu.ics").read_bytes()).walk("VEVENT")
     assert [(event.start, event.end) for event in events if str(event["summary"]) == MODEL.title] == [

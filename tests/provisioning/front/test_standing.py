@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 from labs.assignment import assignment
 from labs.course import lessons
@@ -14,17 +15,6 @@ from provisioning.front.standing import stamp, standing
 from provisioning.setup.record import Record
 from provisioning.sites.spec import resource_name
 from tests.honest import earned, honest
-
-
-class At:
-    """A clock that stands still."""
-
-    def __init__(self, when: datetime) -> None:
-        self.when = when
-
-    def now(self) -> datetime:
-        """Return its time."""
-        return self.when
 
 
 def test_an_empty_workspace_begins_with_the_first_lesson():
@@ -78,7 +68,7 @@ def test_a_lease_that_has_not_ended_is_shown_with_its_minutes():
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
     for part, end in (("model", now + timedelta(minutes=75)), ("edge", now - timedelta(minutes=1))):
         Record.for_name(resource_name(part)).update("lease", remember={"end": end.isoformat()})
-    found = standing(At(now))
+    found = standing(SimpleNamespace(now=lambda: now))
     assert [one.part for one in found.leases] == [1]
     assert "1 h 15 min left" in front_page(found).text
 

@@ -39,14 +39,10 @@ def test_only_the_allowed_files(course):
     # What goes to a machine: code and data apart.
     assert materials_files(course, assets=True) == ("assets/manifest.json",)
     assert {"assets/manifest.json", *materials_files(course, assets=False)} == set(student_files(course))
-
-
-@pytest.mark.parametrize("text", ["-----BEGIN OPENSSH PRIVATE KEY-----\n", "x = 1\n### BEGIN SOLUTION\n"])
-def test_a_key_or_a_solution_in_an_allowed_place_stops_the_build(course, text):
-    """Better no archive than one with a secret."""
-    (course / "labs" / "oops.py").write_text(text)
-    with pytest.raises(ValueError, match=r"labs/oops\.py holds"):
-        student_files(course)
+    for secret in ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "x = 1\n### BEGIN SOLUTION\n"):
+        (course / "labs" / "oops.py").write_text(secret)
+        with pytest.raises(ValueError, match=r"labs/oops\.py holds"):  # better no archive than one with a secret
+            student_files(course)
 
 
 def test_the_same_tree_gives_the_same_bytes(course, tmp_path):

@@ -1,0 +1,26 @@
+"""The manifest: what each shipped file is, and which packs the drawings come from."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from labs.assets.places import ASSETS_DIR
+
+MANIFEST_PATH = ASSETS_DIR / "manifest.json"
+DATASET_NAME = "food11-mini"
+
+
+def read_manifest() -> dict[str, Any]:
+    """Return the manifest."""
+    return json.loads(MANIFEST_PATH.read_text("utf-8"))
+
+
+def write_manifest(manifest: dict[str, Any], path: Path = MANIFEST_PATH) -> None:
+    """Write the manifest, one picture's record a line, so that a change shows as its own line in a diff."""
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    records = re.compile(r'(\.jpg": )\{([^{}]*)\}')
+    text = records.sub(lambda found: f"{found[1]}{{{' '.join(found[2].split())}}}", text)
+    path.write_text(text + "\n", "utf-8")
