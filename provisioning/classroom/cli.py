@@ -104,7 +104,6 @@ def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, 
 def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str) -> Plan:
     for name in types:
         spec.only(name)  # says which there are
-    # The rehearsal does not play the site of virtual machines, and those have no calendar anywhere.
     calendars, unread = calendars_of(spec, lab.open_testbed)
     there = leases.leases_at(lab.open_testbed, calendars, spec.part)
     use = {option: found for option, found in calendars.items() if not types or option.type in types}
