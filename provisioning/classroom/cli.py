@@ -233,6 +233,6 @@ def drop(
                 typer.echo(line)
                 count += 1
         typer.echo(
-            f"{count} things of {len(wanted)} who left"
+            f"{count or 'nothing'} still held by {len(wanted)} who left"
             + ("" if release or not count else "; --release gives them back")
         )
