@@ -15,6 +15,7 @@ It serves the real sites and the rehearsal testbed alike, which differ by enviro
 - `list_servers` makes four more requests a server and fails on a deleted image: the client's list is read.
 - `check_connectivity` tries localhost when there is no floating IP: an address is required here.
 - the chosen site is process-wide: one lock guards it, and every call names its site.
+- no request of its has a time-out, and without its list of sites `use_site` prints a hint and goes on with the old one.
 """
 
 from __future__ import annotations
@@ -35,10 +36,11 @@ import chi.hardware
 import chi.lease
 import chi.network
 import chi.server
+import requests
 from chi import clients
 
 from provisioning.chameleon import replies
-from provisioning.chameleon.replies import explain, unless_absent, unless_missing
+from provisioning.chameleon.replies import explain, unless_absent, unless_missing, unread
 from provisioning.chameleon.shells import ContainerShell, SshShell
 from provisioning.testbed import (
     Address,
@@ -49,16 +51,36 @@ from provisioning.testbed import (
     ResourceKind,
     Way,
 )
-from provisioning.testbed.errors import NoKeyError, ServiceBusyError
+from provisioning.testbed.errors import NoKeyError, ProvisioningError, ServiceBusyError
 
 #: python-chi keeps the chosen site and its session in module globals.
 _CHI = threading.RLock()
 
-# The client that python-chi uses says at every request that it is deprecated; a student can do nothing about it.
-logging.getLogger("neutronclient").setLevel(logging.ERROR)
+# The client that python-chi uses says at every request that it is deprecated; a student can do nothing about it. What
+# the other one warns of before it fails is told by its error.
+for _chatty in ("neutronclient", "keystoneauth"):
+    logging.getLogger(_chatty).setLevel(logging.ERROR)
 
 
-def _call(doing: str) -> Callable:
+#: Seconds until somebody answers at all, and then for each piece of an answer.
+_PATIENCE_S = (15, 90)
+
+
+class _PatientRequests:
+    """What python-chi uses of ``requests``, with an end to waiting."""
+
+    exceptions = requests.exceptions
+
+    @staticmethod
+    def get(url: str) -> requests.Response:
+        """Return the answer."""
+        return requests.get(url, timeout=_PATIENCE_S)
+
+
+chi.context.requests = chi.hardware.requests = _PatientRequests
+
+
+def _call(doing: str, patience_s: tuple[float, float] | None = None) -> Callable:
     """Make a method a request to this testbed's site, with errors that a student can act on."""
 
     def wrap(method: Callable) -> Callable:
@@ -67,6 +89,7 @@ def _call(doing: str) -> Callable:
             with _CHI:
                 try:
                     self._use_site()
+                    chi.context.session().session.timeout = patience_s or _PATIENCE_S
                     return method(self, *args, **kwargs)
                 except Exception as error:
                     raise explain(error, f"{doing} at {self.site}") from error
@@ -88,15 +111,10 @@ class ChameleonTestbed:
 
     def _use_site(self) -> None:
         if chi.context.get("region_name") != self.site:
+            chi.context.list_sites()
             # It prints four lines each time; a sweep over three sites would drown its own table.
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 chi.use_site(self.site)
-            if chi.context.get("region_name") != self.site:
-                # Without its list of sites python-chi prints a hint and goes on with the old site.
-                raise ServiceBusyError(
-                    "the list of Chameleon's sites could not be fetched",
-                    likely="There is no way from here to api.chameleoncloud.org, or it is in maintenance.",
-                )
 
     @_call("listing leases")
     def leases(self) -> tuple[Lease, ...]:
@@ -226,7 +244,7 @@ class ChameleonTestbed:
             raise ServiceBusyError(f"{machine.name} has no floating IP yet")
         return Way(machine.addresses[0], chi.context.get("keypair_private_key") or "")
 
-    @_call("running a command in the container")
+    @_call("running a command in the container", (15, 600))
     def _execute(self, container_id: str, line: str) -> tuple[str, object]:
         reply = chi.container.execute(container_id, line)
         return reply.get("output") or "", reply.get("exit_code")
@@ -235,9 +253,15 @@ class ChameleonTestbed:
     def _upload(self, container_id: str, source: str, folder: str) -> None:
         chi.container.upload(container_id, source, folder)
 
-    @_call("reading the calendar")
     def resources(self, kind: ResourceKind, type_name: str) -> tuple[Resource, ...]:
         """Return every node or device of the type with its bookings; flavours of virtual machines have no calendar."""
+        try:
+            return self._calendar(kind, type_name)
+        except ProvisioningError as error:
+            raise unread(error) from error
+
+    @_call("reading the calendar")
+    def _calendar(self, kind: ResourceKind, type_name: str) -> tuple[Resource, ...]:
         blazar = clients.blazar()
         if kind == "node":
             ids = {host["hypervisor_hostname"]: str(host["id"]) for host in blazar.host.list()}

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from provisioning.chameleon import replies
-from provisioning.chameleon.replies import explain, status_of, unless_absent, unless_missing
+from provisioning.chameleon.replies import explain, status_of, unless_absent, unless_missing, unread
 from provisioning.testbed import errors
 
 # Refusals: the exceptions are built as the clients build them.
@@ -44,6 +44,7 @@ def named(name: str, message: str = "said", **attributes) -> Exception:
 
 
 PAGE = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
+POOL = "HTTPConnectionPool(host='chi.org', port=5000): Max retries exceeded with url: /v3"
 
 
 @pytest.mark.parametrize(
@@ -51,24 +52,33 @@ PAGE = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
     [
         (BlazarClientException("ERROR: Not enough hosts available"), errors.NoCapacityError, "hosts"),
         (BlazarClientException("ERROR: Not enough devices available", code=409), errors.NoCapacityError, "devices"),
-        (BlazarClientException("ERROR: Service Unavailable", code=503), errors.ServiceBusyError, "503"),
+        (BlazarClientException("ERROR: Service Unavailable", code=503), errors.MaintenanceError, "503"),
+        (
+            BlazarClientException("ERROR: Traceback", code=500),
+            errors.ServiceBusyError,
+            "answered 500: ERROR: Traceback",
+        ),
+        (BlazarClientException(PAGE, code=500), errors.ServiceBusyError, "answered 500 Internal Server Error"),
         (BlazarClientException("ERROR: start date must be later", code=400), errors.RefusedError, "400"),
         (BlazarClientException("ERROR: policy", code=403), errors.RefusedError, "policy"),
-        (HttpError("The request you have made requires authentication.", 401), errors.NotSignedInError, "requires"),
+        (HttpError("The request you have made requires authentication.", 401), errors.NotSignedInError, "refused"),
         (HttpError("Not Found", 404), errors.RefusedError, "Not Found"),
         (HttpError("Conflict", 409), errors.ConflictError, "Conflict"),
-        (HttpError(PAGE, 503), errors.ServiceBusyError, "the service answered 503: 503 Service Unavailable"),
+        (HttpError(PAGE, 503), errors.MaintenanceError, "in maintenance or overloaded (503 Service Unavailable)"),
+        (named("HTTPError", response=SimpleNamespace(status_code=504)), errors.MaintenanceError, "504 Gateway Timeout"),
+        (named("JSONDecodeError", "Expecting value"), errors.MaintenanceError, "a page came in place of an answer"),
         (ResourceError(HttpError("Conflict", 409)), errors.ConflictError, "Conflict"),
-        (ResourceError(BlazarClientException("x", code=503)), errors.ServiceBusyError, "503"),
+        (ResourceError(BlazarClientException("x", code=503)), errors.MaintenanceError, "503"),
         (named("IpAddressGenerationFailureClient", status_code=409), errors.NoAddressError, "said"),
         (named("OverQuotaClient", status_code=409), errors.NoAddressError, "said"),
-        (named("ConnectFailure"), errors.ServiceBusyError, "no answer"),
-        (ConnectionRefusedError("refused"), errors.ServiceBusyError, "no answer"),
+        (named("ConnectFailure", POOL), errors.NoAnswerError, "nothing answers at chi.org:5000"),
+        (ConnectionRefusedError(111, "Connection refused"), errors.NoAnswerError, "answers (Connection refused)"),
+        (named("ConnectTimeout", POOL), errors.NoAnswerError, "at chi.org:5000 (no answer in time)"),
         (named("MissingRequiredOptions"), errors.NotSignedInError, "said"),
         (named("CHIValueError", "No image found"), errors.RefusedError, "No image found"),
         (named("CHIValueError", "No image found", status_code=404), errors.RefusedError, "No image found"),
         (RuntimeError("odd"), errors.ProvisioningError, "RuntimeError: odd"),
-        (HttpError("words " * 5000, 502), errors.ServiceBusyError, "..."),
+        (HttpError("words " * 5000, 500), errors.ServiceBusyError, "..."),
     ],
 )
 def test_each_refusal_has_its_error(raised, expected, what):
@@ -78,7 +88,11 @@ def test_each_refusal_has_its_error(raised, expected, what):
     assert made.what.startswith("reserving at CHI@TACC: ")
     assert what in made.what
     assert len(made.what) < 600
+    assert not any(word in made.what for word in ("HTTPConnectionPool", "<", "Max retries"))
     assert explain(made, "again") is made
+    # Of a calendar, whatever is not the whole site's is the calendar's own.
+    whole_site = errors.NotSignedInError | errors.MaintenanceError | errors.NoAnswerError
+    assert isinstance(unread(made), whole_site if isinstance(made, whole_site) else errors.CalendarUnreadError)
 
 
 def test_a_circle_of_causes_ends():

@@ -37,9 +37,9 @@ def test_the_option_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type
     ("rehearsed", "busy", "has_it", "found"),
     [
         (False, "CHI@TACC", "CHI@UC", "CHI@UC"),
-        (False, "CHI@UC", None, "at CHI@TACC, KVM@TACC, and CHI@UC did not answer"),
-        (True, "CHI@UC", None, "at CHI@TACC, and CHI@UC did not answer"),
-        (True, None, None, "at CHI@TACC, CHI@UC"),
+        (False, "CHI@UC", None, "nobody knows whether there is a lease 'serve-model-ada': maintenance at CHI@UC"),
+        (False, None, None, "no usable lease 'serve-model-ada' at CHI@TACC, CHI@UC, KVM@TACC"),
+        (True, None, None, "no usable lease 'serve-model-ada' at CHI@TACC, CHI@UC"),
     ],
 )
 def test_a_site_in_maintenance_hides_no_lease_and_is_no_missing_one(
@@ -54,7 +54,7 @@ def test_a_site_in_maintenance_hides_no_lease_and_is_no_missing_one(
 
     def open_site(site: str):
         if site == busy:
-            raise ServiceBusyError("maintenance")
+            raise ServiceBusyError(f"maintenance at {site}")
         return memory if site == has_it else Elsewhere()
 
     if rehearsed:

@@ -10,6 +10,8 @@ import re
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 
+from labs.checkpoints.question import SUBJECT, handed_over
+
 #: Samples of a record below which two may be the same by chance: sizes, a few load times.
 _FEWEST_SAMPLES = 20
 
@@ -33,6 +35,14 @@ def prints(entries: Sequence[dict], files: Iterable[str], student: str) -> dict[
     # The newest answer to a question counts.
     answers = {entry["question"]: entry["value"] for entry in entries if entry["type"] == "answer"}
     sources = {name: value["source"] for name, value in answers.items() if _is_function(value)}
+    sources |= {
+        f"{one['subject']} {name}": file["text"]
+        for one in entries
+        if one["type"] == "observation" and one["subject"].startswith(SUBJECT)
+        for name, file in handed_over(one["seen"]).items()
+        # Configurations that are right are the same by themselves.
+        if name.endswith(".py") and isinstance(file.get("text"), str)
+    }
     texts = [text for value in answers.values() if not _is_function(value) for text in _texts(value)]
     found = {
         "ids": [*(record["record_id"] for record in records), *(run for run in runs if isinstance(run, str))],

@@ -184,18 +184,18 @@ ATTACKS: dict[str, Attack] = {
         "and its file has",
     ),
     "pictures under other classes": Attack(relabelled, ARTEFACTS, "under another class than theirs", FILES),
-    "an accuracy raised by ten points": Attack(raised, {"defend.same_classes"}, "not when measured again", FILES),
-    "a file that knows the public pictures by heart": Attack(by_heart, ARTEFACTS, "not when measured again", FILES),
-    "no file": Attack(lambda folder: (folder / MODEL.name).unlink(), ARTEFACTS, "not when measured again", FILES),
+    "an accuracy raised by ten points": Attack(raised, {"defend.same_classes"}, "not when opened again", FILES),
+    "a file that knows the public pictures by heart": Attack(by_heart, ARTEFACTS, "not when opened again", FILES),
+    "no file": Attack(lambda folder: (folder / MODEL.name).unlink(), ARTEFACTS, "not when opened again", FILES),
     "another file under its name": Attack(
         lambda folder: (folder / MODEL.name).write_bytes(MODEL.read_bytes() + b"\0") and None,
         ARTEFACTS,
-        "not when measured again",
+        "not when opened again",
         FILES,
     ),
     # What is left is for a file's facts, which a ledger can claim.
     "everything typed, nothing measured": Attack(
-        typed, {*RACES, *RIGHT, *ALL_FUNCTIONS, "sums.guess"}, "no measurements of time", FUNCTIONS, most=0.12
+        typed, {*RACES, *RIGHT, *ALL_FUNCTIONS, "sums.guess"}, "not when run again", FUNCTIONS, most=0.12
     ),
     "functions that recite the public results": Attack(
         functions(reciting), ALL_FUNCTIONS, "not when run again", FUNCTIONS

@@ -16,7 +16,7 @@ NODE_STEPS = set("lease server address ssh materials environment data work drive
         ("model", "compute_liqid", NODE_STEPS | {"providers"}),
         ("model", "gpu_mi100", NODE_STEPS | {"providers"}),
         ("edge", "raspberrypi5", set("lease container address materials environment data work health links".split())),
-        pytest.param("system", "gpu_p100", NODE_STEPS | {"containers"}, marks=pytest.mark.slow),
+        pytest.param("system", "gpu_p100", NODE_STEPS | {"docker", "containers"}, marks=pytest.mark.slow),
     ],
 )
 def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, steps):
@@ -55,7 +55,7 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, step
         assert found["device"].startswith(f"serve-edge-{user} at 127.77.3.")
     if machine_type == "gpu_mi100":
         lines = (rehearsal.home / "journal.txt").read_text().splitlines()
-        assert {"rocminfo", "rocm-smi"} <= {line.partition(": rehearsed, not run: ")[2] for line in lines}
+        assert any("rehearsed, not run: rocm-smi" in line for line in lines)
     name = f"serve-{part}-{user}"
     for command, words in {
         "plan": ("choose a block (rehearsal",),

@@ -70,6 +70,7 @@ question(
     points=2,
     hint="Three calls of `board`. The second argument of `upload` is a folder there, that of `download` one here.",
     file="labs.checkpoints.reads.machines:about",
+    told=True,
     rules=[
         ("here", False, "This was written on your own computer. Let `board.execute` run the script."),
         ("cores", not_(0), "It does not say how many cores there are. Is it what `about.py` wrote?"),
