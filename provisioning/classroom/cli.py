@@ -240,7 +240,7 @@ def drop(
                     count += 1
         if count or not silent:
             typer.echo(
-                f"{count} things of {len(wanted)} who left"
+                f"{count or 'nothing'} still held by {len(wanted)} who left"
                 + ("" if release or not count else "; --release gives them back")
             )
         silent.check(f"nobody knows what they hold at {', '.join(silent)}")
