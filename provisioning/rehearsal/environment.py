@@ -54,6 +54,8 @@ def variables(home: Path | None = None, user: str | None = None) -> dict[str, st
         "OS_USER_DOMAIN_NAME": "chameleon",
         "OS_PROJECT_DOMAIN_NAME": "chameleon",
         "OS_PROJECT_NAME": f"CHI-rehearsal-{user}",
+        # For the site whose address python-chi has built in, an https one.
+        "OS_CAFILE": str(home / place.CERTIFICATE),
         "OS_KEYPAIR_PRIVATE_KEY": str(private),
         "OS_KEYPAIR_PUBLIC_KEY": f"{private}.pub",
         # python-chi names the key pair after $USER, which some containers do not set.
@@ -140,6 +142,6 @@ def _key_pair(home: Path, user: str) -> Path:
 
 
 def _no_proxy() -> str:
-    """Return NO_PROXY with the loopback address in it: python-chi's requests must not meet a proxy."""
+    """Return NO_PROXY with what is here in it, by number and by name: python-chi's requests must not meet a proxy."""
     entries = [entry for entry in os.environ.get("NO_PROXY", "").split(",") if entry]
-    return ",".join(dict.fromkeys([*entries, "127.0.0.1", "localhost"]))
+    return ",".join(dict.fromkeys([*entries, "127.0.0.1", "localhost", ".chameleoncloud.org"]))

@@ -49,7 +49,7 @@ def check(service: str) -> Callable[[Request], None]:
     """Return the check that a service's router runs before each of its handlers.
 
     Args:
-        service: `reservation`, `compute`, `network`, `image`, `container` or `identity`.
+        service: `reservation`, `compute`, `network`, `image`, `container`, `volume` or `identity`.
 
     Returns:
         A dependency. It lets time pass, strikes armed faults, and raises a refusal when the token is missing,

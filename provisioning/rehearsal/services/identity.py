@@ -110,11 +110,11 @@ def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, A
         body["is_domain"] = False
         body["project"] = {"id": record["project_id"], "name": record["project"], "domain": domain}
         body["roles"] = [{"id": stable_id("role", "member").replace("-", ""), "name": "member"}]
-        body["catalog"] = _catalog(world, str(request.base_url).rstrip("/"), record["site"])
+        body["catalog"] = _catalog(world, str(request.base_url).rstrip("/"), record["site"], record["project_id"])
     return body
 
 
-def _catalog(world: World, root: str, site: str) -> list[dict[str, Any]]:
+def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[str, Any]]:
     """Return the services of a site; each Chameleon site lists its own only."""
     region = world.catalogue.sites[site].name
     paths = {
@@ -124,8 +124,11 @@ def _catalog(world: World, root: str, site: str) -> list[dict[str, Any]]:
         "image": f"/{site}/image",
         "reservation": f"/{site}/reservation/v1",
     }
-    if world.catalogue.sites[site].site_class == "edge":
-        paths["container"] = f"/{site}/container/v1"
+    match world.catalogue.sites[site].site_class:
+        case "edge":
+            paths["container"] = f"/{site}/container/v1"
+        case "kvm":
+            paths["volumev3"] = f"/{site}/volume/v3/{project_id}"
     return [
         {
             "type": kind,

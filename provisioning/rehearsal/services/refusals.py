@@ -40,7 +40,7 @@ def blazar(status: int, message: str) -> RefusalError:
 
 
 def nova(status: int, message: str) -> RefusalError:
-    """Return a refusal by Nova."""
+    """Return a refusal by Nova, or by Cinder, which has the same form."""
     key = _NOVA_KEYS.get(status, "computeFault")
     return RefusalError(status, {key: {"code": status, "message": message}}, message)
 
@@ -70,5 +70,5 @@ def of_service(path: str, status: int, message: str, kind: str = "BadRequest") -
         return neutron(status, kind, message)
     if service == "container":
         return zun(status, message, title=message)
-    forms = {"compute": nova, "reservation": blazar, "image": glance}
+    forms = {"compute": nova, "volume": nova, "reservation": blazar, "image": glance}
     return forms.get(service, keystone)(status, message)

@@ -1,4 +1,4 @@
-"""Blazar: leases, hosts, devices and who holds them."""
+"""Blazar: leases, hosts, devices, flavors and who holds them."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.catalogue import Resource
-from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services import flavors, refusals
 from provisioning.rehearsal.services.access import all_own, caller_of, check, own, world_of
 from provisioning.rehearsal.world.bookings import bookings
 from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status
@@ -67,6 +67,23 @@ async def delete_lease(lease_id: str, request: Request) -> None:
     world.store.remove("lease", lease["id"])
 
 
+@router.get("/flavor-instances/availability")
+async def list_availability(site: str, request: Request) -> dict[str, Any]:
+    """Show how many of each flavor are free when, or of one, from now to three weeks ahead; nobody sees by whom."""
+    world, wanted = world_of(request), request.query_params.get("flavor_id")
+    from_s, until_s = (world.now() + ahead_s for ahead_s in (0.0, _HORIZON_S))
+    found = []
+    for kind in flavors.kinds_at(world, site):
+        identifier = flavors.of_kind(kind)["id"]
+        if wanted in (None, identifier):
+            free = [
+                {"start": blazar_stamp(start), "end": blazar_stamp(end), "available": count, "total": kind.count}
+                for start, end, count in flavors.calendar(world, kind, from_s, until_s)
+            ]
+            found.append({"flavor_id": identifier, "availability": free})
+    return {"flavor_instances": found}
+
+
 @router.get("/{collection}/allocations")
 async def list_allocations(site: str, collection: str, request: Request) -> dict[str, Any]:
     """Show who holds each host or device from now on."""
@@ -97,7 +114,7 @@ def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     """Make a lease as `POST /leases` asks, and return its record.
 
     Raises:
-        RefusalError: 400 for what cannot be read, 500 when no host or device is free, as the real Blazar.
+        RefusalError: 400 for what cannot be read, 500 when nothing is free, as the real Blazar.
     """
     now_s = world.now()
     start_s = _read_date(asked.get("start_date"), now_s, "start_date")
@@ -159,14 +176,19 @@ def _move_end(world: World, lease: Document, end_s: float) -> None:
         resource = world.catalogue.by_id(lease["site"], identifier)
         if resource and any(h["lease_id"] != lease["id"] for h in _taken(world, resource, lease["end_s"], end_s)):
             raise refusals.blazar(500, f"Not enough {resource.group.kind}s available")
+    for kind in flavors.kinds_at(world, lease["site"]):
+        if not flavors.has_room(world, kind, lease | {"end_s": end_s}):
+            raise refusals.blazar(500, "Not enough hosts available")
     lease["end_s"] = end_s
 
 
 def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
     """Return the reservation that satisfies a wish, with the resources it holds."""
     sort = wish.get("resource_type")
+    if sort == flavors.RESERVED:
+        return _reserve_flavor(world, caller, lease, wish)
     if sort not in _KINDS:
-        raise refusals.blazar(400, f"A reservation of type {sort} is not rehearsed: nodes and devices are.")
+        raise refusals.blazar(400, f"A reservation of type {sort} is not rehearsed: nodes, devices and flavors are.")
     kind = _KINDS[sort]
     least, most = _count(wish.get("min"), "min"), _count(wish.get("max"), "max")
     try:
@@ -181,6 +203,22 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
         raise refusals.blazar(500, f"Not enough {kind}s available")
     ids = [r.id for r in free[:most]]
     return {**wish, "id": str(uuid.uuid4()), "min": least, "max": most, "resource_ids": ids}
+
+
+def _reserve_flavor(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
+    """Return the reservation of so many virtual machines; from now on its flavor is its own."""
+    kinds = {flavors.of_kind(kind)["id"]: kind for kind in flavors.kinds_at(world, lease["site"])}
+    kind, amount, identifier = kinds.get(wish.get("flavor_id")), _count(wish.get("amount"), "amount"), str(uuid.uuid4())
+    if kind is None:
+        raise refusals.blazar(400, f"Flavor {wish.get('flavor_id')} could not be found.")
+    if wish.get("affinity") is not None:
+        raise refusals.blazar(400, "Malformed parameter affinity (not supported for flavor reservations)")
+    if not flavors.has_room(world, kind, lease, amount) or world.faults.strike("no-hosts", caller.user):
+        raise refusals.blazar(500, "Not enough hosts available")
+    source = json.dumps(flavors.of_kind(kind))
+    rooms = [f"{identifier}/{number}" for number in range(amount)]
+    made = {"id": identifier, "flavor_id": identifier, "amount": amount, "resource_properties": source}
+    return {**wish, **made, "resource_ids": rooms}
 
 
 def _count(value: Any, field: str) -> int:
