@@ -25,3 +25,15 @@ def test_a_virtual_machine_from_the_calendar_to_its_release(rehearsal) -> None:
     python-chi 1.2.6 cannot read a server that boots from a volume.
     """
     rehearsal.run("virtual", Path(sys.executable), "mary.virtual")
+
+
+def test_what_else_public_material_uses_works_or_says_in_one_sentence_that_it_is_not_rehearsed(
+    rehearsal, chi_python
+) -> None:
+    rehearsal.run("families", chi_python, f"mary.{chi_python.parts[-3][-12:]}")
+
+
+def test_python_chi_does_with_faults_as_written_down(rehearsal, chi_python) -> None:
+    rehearsal.run("faults", chi_python, "john")
+    assert rehearsal.left("john") == []
+    assert rehearsal.ask("GET", "/status")["faults"] == []
