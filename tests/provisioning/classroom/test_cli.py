@@ -76,7 +76,7 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     assert "All 31 have a block" in again
     assert "1 on A slice of an H100" in again
     assert again.count("there already") == 30
-    assert run("reserve", "model", out / "plan.csv").endswith("30 there already, 1 reserved\n")
+    assert run("reserve", "model", out / "plan.csv").endswith("1 reserved, 30 there already\n")
 
     zone = f"{drills.site_clock().now().astimezone(ZoneInfo(ZONE)):%Z}"
     # Whoever planned in a zone moves, reserves and watches in it, on a computer in any other one.
