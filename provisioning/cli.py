@@ -17,7 +17,8 @@ from provisioning.setup import release as held
 from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
-from provisioning.testbed.errors import NotSignedInError, ProvisioningError, ServiceBusyError
+from provisioning.testbed.errors import ProvisioningError
+from provisioning.testbed.silent import Silent
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -46,7 +47,7 @@ def _chooser(part: str, week: int, zone: str | None, type_name: str | None) -> C
     chooser = Chooser(spec, lab.open_testbed, find_zone(zone), site_clock())
     chooser.read()
     if not chooser.options:
-        raise ServiceBusyError("no calendar could be read: " + "; ".join(sorted(set(chooser.unread.values()))))
+        chooser.unread.check("nobody knows what is free")
     chooser.turn_to(week - 1)
     return chooser
 
@@ -73,6 +74,7 @@ def reserve(
     week: Annotated[int, _WEEK] = 1,
     zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Though a site cannot say if you have one there.")] = False,
 ) -> None:
     """Reserve a block of the planner's list."""
     with plain_errors():
@@ -81,8 +83,8 @@ def reserve(
         if not 1 <= number <= len(free):
             raise ValueError(f"there is no block {number}; the list has {len(free)}")
         chooser.choose(start=free[number - 1].start)
-        lease = chooser.reserve()
-        where = f"{lease.node} at {chooser.lease_option.site}"
+        lease = chooser.reserve(anyway=anyway)
+        where = f"{lease.node or chooser.lease_option.name} at {chooser.lease_option.site}"
         typer.echo(f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}")
 
 
@@ -160,9 +162,12 @@ def release(
         spec = load_spec(part)
         if pull_first:
             typer.echo(f"home: {lab.pull(spec.part)}")
+        silent = Silent()
         for name in lab.sites_of(spec.part):
-            for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
-                typer.echo(line)
+            with silent.at(name):
+                for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
+                    typer.echo(line)
+        silent.check("not everything was given back")
 
 
 @app.command()
@@ -171,25 +176,22 @@ def sweep(
     delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
 ) -> None:
     """List what the labs left at all sites, with its age; with --delete, what is left after that."""
-    now = site_clock().now()
+    now, silent = site_clock().now(), Silent()
     found, lines = [], []
     with plain_errors():
         for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
-            try:
+            with silent.at(site):
                 testbed, owner = lab.open_testbed(site), owner_name() if mine else None
                 here = held.survey(testbed, now, owner)
                 swept = held.sweep(testbed, here, now) if delete else []
                 # What is counted below is what is there now, not what was there before.
                 found += held.survey(testbed, now, owner) if swept else here
                 lines += swept
-            except NotSignedInError:
-                raise
-            except ProvisioningError as error:
-                # One site in maintenance must not hide the others.
-                typer.secho(f"{site}: {error.what}", err=True, fg="yellow")
         for line in lines:
             typer.echo(line)
         if delete:
             kept = sum(line.startswith("kept") for line in lines)
             typer.echo(f"{len(lines) - kept} deleted" + (f", {kept} could not be" if kept else ""))
-        typer.echo(held.table(found))
+        if found or not silent:
+            typer.echo(held.table(found))
+        silent.check(f"nobody knows what is left at {', '.join(silent)}")

@@ -1,4 +1,4 @@
-"""Every fault of the testbed: a clear message, a re-run that finishes, and nothing orphaned."""
+"""Every fault of the testbed and every outage: a clear message from wherever one meets it, and a way to the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ EXPECTED = {
     "no-hosts": ("reserve", "NoCapacityError"),
     "token-401": ("reserve", "NotSignedInError"),
     "token-expiry=1": ("first", "done"),
-    "service-503": ("reserve", "ServiceBusyError"),
+    "maintenance": ("reserve", "MaintenanceError"),
+    "no-calendar": ("calendar", "CalendarUnreadError"),
     "past": ("reserve", "RefusedError"),
     "lease-error": ("first", "LeaseFailedError"),
     "server-error": ("first", "ServerFailedError"),
@@ -26,6 +27,30 @@ EXPECTED = {
     "upload-cut": ("first", "done"),
 }
 
+
+#: What every command, every widget and the first cell of a lesson say while Chameleon cannot be used: the sentence, and
+#: part of its way out.
+OUTAGES = {
+    "no credentials": ("There are no Chameleon credentials on this computer", "download the openrc"),
+    "expired token": ("Chameleon refused to sign you in (401)", "restart your Jupyter server"),
+    "maintenance": ("is in maintenance or overloaded (503 Service Unavailable)", "reserve nothing in its place"),
+    "maintenance elsewhere": ("at CHI@UC: the site is in maintenance", "reserve nothing in its place"),
+    "unread calendar": ("so nobody knows what is free there", "a machine of another site"),
+    "nothing listens": ("(Connection refused)", "whether a browser on this computer opens"),
+    "nothing answers": ("(no answer in time)", "whether a browser on this computer opens"),
+    "no list of sites": ("(Connection refused)", "whether a browser on this computer opens"),
+    "a page for people": ("a page came in place of an answer", "reserve nothing in its place"),
+}
+#: What would lead to a second lease, or is not ours.
+NEVER = (
+    *("no usable lease", "all taken this week", ", all taken", "have not come", "who left", "bring home"),
+    *("Nothing of the labs", "HTTPConnection", "Max retries", "chi.set(", "Traceback", "NoneType", "<html"),
+)
+#: What answers all the same: a lease that another site has, and its machine.
+ANSWERED = {
+    "maintenance elsewhere": {"reserve": "serve-model-eve is ACTIVE", "leased": "A100 40 GB at TACC"},
+    "unread calendar": {"planner.reserve": "status='ACTIVE'", "leased": "A100 40 GB at TACC"},
+}
 
 pytestmark = pytest.mark.slow
 
@@ -56,3 +81,28 @@ def test_doing_it_again_finishes_and_nothing_is_orphaned(found, fault):
 def test_every_fault_of_the_testbed_is_here():
     """A new fault needs a message, a way out, and a run that finishes."""
     assert {fault.partition("=")[0] for fault in EXPECTED} - {"past"} == set(FAULTS)
+
+
+@pytest.fixture(scope="module")
+def said(rehearsal):
+    return rehearsal.run("outages", "eve")
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_an_outage_has_its_sentence_from_every_command_and_widget(said, outage):
+    """With its way out, in nobody else's words; 'no lease' and 'all taken' only when every site has answered."""
+    sentence, way_out = OUTAGES[outage]
+    answered = ANSWERED.get(outage, {})
+    assert len(said[outage]) > 5
+    for way, (code, text) in said[outage].items():
+        if way in answered:
+            assert (code, answered[way] in text) == (0, True), f"{way}: {text}"
+            continue
+        assert sentence in text, f"{way}: {text}"
+        assert way_out in text, f"{way}: {text}"
+        # A planner is shown, and the first cell goes on: another site may do.
+        shown = way in ("planner", "first cell") and outage not in ("no credentials", "expired token")
+        shown |= outage == "maintenance elsewhere" and way == "plan"
+        assert code == (0 if shown else 1), f"{way}: {text}"
+        if outage != "maintenance elsewhere":
+            assert not [words for words in NEVER if words in text], f"{way}: {text}"
