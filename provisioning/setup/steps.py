@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from provisioning.setup.machine import address_bound, container_running, lease_active, server_active, ssh_answers
+from provisioning.setup.machine import (
+    address_bound,
+    container_running,
+    lease_active,
+    server_active,
+    ssh_answers,
+    ssh_let_in,
+)
 from provisioning.setup.plan import Step, StepBody
 from provisioning.setup.software import (
     begun,
@@ -33,7 +40,8 @@ NODE_STEPS: tuple[Row, ...] = (
     ("lease", "Lease is active", (), lease_active, 900),
     ("server", "Server boots", ("lease",), server_active, 1800),
     ("address", "Floating IP is bound", ("server",), address_bound, 300),
-    ("ssh", "SSH answers", ("address",), ssh_answers, 900),
+    ("access", "SSH is let in", ("server",), ssh_let_in, 300),
+    ("ssh", "SSH answers", ("address", "access"), ssh_answers, 900),
     ("materials", "Course is copied", ("ssh",), materials_copied, 600),
     ("drivers", "The driver sees a GPU", ("materials",), _DRIVERS, 120),
     ("environment", "Python environment", ("drivers",), _ENVIRONMENT, 1800),
@@ -46,8 +54,8 @@ NODE_STEPS: tuple[Row, ...] = (
     ("health", "Everything answers", ("services",), healthy, 300),
     ("links", "Links", ("health",), node_links, 60),
 )
-#: What only the other part on a node needs.
-_NOT_OF = {"model": ("docker", "containers"), "system": ("providers",)}
+#: What only the other part on a node needs, and what bare metal does not: its own firewall lets SSH in.
+_NOT_OF = {"model": ("docker", "containers"), "system": ("providers",), "node": ("access",)}
 
 EDGE_STEPS: tuple[Row, ...] = (
     ("lease", "Lease is active", (), lease_active, 900),
@@ -64,7 +72,7 @@ EDGE_STEPS: tuple[Row, ...] = (
 
 def steps_for(spec: PartSpec, option: SiteOption) -> tuple[Step, ...]:
     """Return the steps that bring up this part on this option, in an order in which they could run one by one."""
-    left_out = _NOT_OF.get(spec.part, ())
+    left_out = (*_NOT_OF.get(spec.part, ()), *_NOT_OF.get(option.resource, ()))
     steps = []
     for name, title, all_needs, body, timeout_s in EDGE_STEPS if option.is_edge else NODE_STEPS:
         if name in left_out:

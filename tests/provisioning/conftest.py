@@ -22,7 +22,7 @@ from provisioning.setup.run import Run
 from provisioning.setup.steps import steps_for
 from provisioning.sites.images import commands
 from provisioning.sites.spec import PARTS, load_spec
-from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Way
+from provisioning.testbed import Address, Completed, Group, Lease, Machine, Reservation, Way
 from provisioning.testbed.errors import NoAddressError, NoKeyError, NotReachableError, ServiceBusyError
 from tests.provisioning.rehearsed import small_course
 
@@ -98,6 +98,7 @@ class MemoryTestbed:
         self.lease_list: list[Lease] = []
         self.machine_list: list[Machine] = []
         self.address_list: list[Address] = []
+        self.group_list: list[Group] = []
         #: Statuses that the next machine goes through.
         self.fate: list[str] = ["BUILD", "ACTIVE"]
         #: Connections until port 22 answers, and sign-ins until the key is accepted.
@@ -152,7 +153,7 @@ class MemoryTestbed:
         self._fates[machine.id] = self.fate[1:]
         self.machine_list.append(machine)
 
-    def boot(self, name, reservation_id, image, flavor):
+    def boot(self, name, reservation_id, image, flavor, volume_gb=0):
         self._note("boot")
         self.make(name, "server")
 
@@ -191,6 +192,17 @@ class MemoryTestbed:
     def delete_address(self, address_id):
         self._note("delete_address")
         self.address_list = [a for a in self.address_list if a.id != address_id]
+
+    def let_in(self, name, port, machine):
+        self._note("let_in")
+        self.group_list = [Group(f"group-{name}", name)]
+
+    def groups(self):
+        return list(self.group_list)
+
+    def delete_group(self, group_id):
+        self._note("delete_group")
+        self.group_list = [one for one in self.group_list if one.id != group_id]
 
     def shell(self, machine):
         self.deaf_looks -= 1
