@@ -74,7 +74,7 @@ def test_the_table_knows_every_image_and_where_it_was_read():
 
 @pytest.mark.parametrize(
     ("script", "free", "said"),
-    [("environment.sh", "31", "the packages need 32 GB"), ("containers.sh", "29", "needs about 30 GB")],
+    [("environment.sh", "17", "the packages need 18 GB"), ("containers.sh", "29", "needs about 30 GB")],
 )
 def test_a_disk_too_small_is_told_before_anything_is_fetched(machine: Machine, script: str, free: str, said: str):
     """At once and in gigabytes, not by a download that dies half-way."""
