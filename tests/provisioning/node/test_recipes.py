@@ -130,39 +130,37 @@ def pins(machine: str) -> dict[str, tuple[int, ...]]:
     return found
 
 
+PASCAL = {"onnxruntime-gpu": (1, 26), "nvidia-cudnn-cu12": (9, 11)}
+
+
 @pytest.mark.parametrize(
     ("machine", "there", "not_there", "below"),
     [
         # Pascal: no torch of PyPI, and no second ONNX Runtime beside that for the GPU.
-        (
-            "p100",
-            {"onnxruntime-gpu", "nvidia-cudnn-cu12"},
-            {"torch", "onnxruntime", "onnxruntime-openvino", "tensorrt"},
-            {"onnxruntime-gpu": (1, 26), "nvidia-cudnn-cu12": (9, 11)},
-        ),
+        ("p100", "onnxruntime-gpu nvidia-cudnn-cu12", "torch onnxruntime onnxruntime-openvino tensorrt", PASCAL),
         # A CUDA 13 build would need a newer driver than a Chameleon image may have.
         (
             "a100",
-            {"nvidia-cudnn-cu12", "onnxruntime", "torch", "torchvision", "jupyterlab"},
-            {"onnxruntime-gpu", "onnxruntime-openvino"},
+            "nvidia-cudnn-cu12 onnxruntime torch torchvision jupyterlab",
+            "onnxruntime-gpu onnxruntime-openvino",
             {},
         ),
         # torch comes from AMD's index, MIGraphX in an environment of its own.
         (
             "mi100",
-            {"onnxruntime", "onnx", "onnxscript", "scipy", "jupyterlab", "uv"},
-            {"torch", "torchvision", "triton", "onnxruntime-migraphx"},
+            "onnxruntime onnx onnxscript scipy jupyterlab uv",
+            "torch torchvision triton onnxruntime-migraphx",
             {},
         ),
         # 4 to 16 GB of memory, a processor: the model arrives as ONNX.
-        ("edge", {"onnxruntime", "numpy", "pillow", "ipykernel"}, {"torch", "nvidia-ml-py", "openvino"}, {}),
+        ("edge", "onnxruntime numpy pillow ipykernel", "torch nvidia-ml-py openvino", {}),
     ],
 )
 def test_each_machine_can_be_used_with_what_is_pinned(machine, there, not_there, below):
     """Packages that it needs, that would not run there, and versions that are too new for it."""
     found = pins(machine)
-    assert there <= set(found)
-    assert not [name for name in found if name in not_there or name.endswith("cu13")]
+    assert set(there.split()) <= set(found)
+    assert not [name for name in found if name in not_there.split() or name.endswith("cu13")]
     assert all(found[name] < limit for name, limit in below.items())
     index = {"p100": "whl/cu126", "mi100": "whl/rocm"}.get(machine)
     if index:

@@ -6,7 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -16,7 +19,7 @@ import pytest
 from provisioning.setup.steps import steps_for
 from provisioning.sites import images
 from provisioning.sites.spec import PARTS, load_spec
-from tests.provisioning.node.conftest import Machine
+from tests.provisioning.node.conftest import RECORD, Machine
 from tests.provisioning.node.test_recipes import NODE, SCRIPTS, tool
 
 #: Each kind of machine that the course boots, with its image.
@@ -317,3 +320,50 @@ def test_packages_are_installed_by_their_hashes(machine: Machine, name: str):
     assert not [call for call in machine.calls if "labs providers" in call]  # gigabytes that Jupyter does not wait for
     others = [call for call in installs if call not in by_hash]
     assert all("/p100/torch.txt" in call or "--no-deps --editable" in call for call in others), others
+
+
+# Jupyter
+
+#: Stands in for Jupyter: refuses the first port that it is given, as if another one had just taken it; serves the next.
+JUPYTER = """#!{python}
+import http.server, pathlib, sys
+tries = pathlib.Path("{folder}") / "tries"
+port, before = sys.argv[4].rpartition("=")[2], tries.read_text() if tries.exists() else ""
+tries.write_text(f"{{before}}{{port}} ")
+if {broken} or not before:
+    sys.exit("a package is missing" if {broken} else f"The port {{port}} is already in use.")
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(port)), Answer).serve_forever()
+"""
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_port_that_was_just_taken_gives_way_to_the_next_and_another_failure_is_told(machine: Machine, broken: bool):
+    """Two machines of one rehearsal share a loopback; and whoever lists processes sees no token."""
+    own = machine.home / ".serving-labs"
+    venv = f"{own}/venv/bin"
+    machine.program("jupyter", JUPYTER.format(python=sys.executable, folder=machine.folder, broken=broken), venv)
+    machine.program("python", f'#!/bin/sh\nexec {sys.executable} "$@"\n', venv)
+    for name in ("curl", "seq", "nohup"):
+        machine.program(name, f'{RECORD}exec {shutil.which(name)} "$@"\n')
+    (own / "jupyter-token").write_text("secret")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    done = machine.run("services.sh", "a100", "model", "127.0.0.1", str(port), REHEARSAL_MACHINE="test")
+    first, *others = (machine.folder / "tries").read_text().split()
+    if broken:
+        assert (done.returncode, others) == (70, [])
+        assert "a package is missing" in done.stderr
+        return
+    os.kill(int((own / "jupyter.pid").read_text()), signal.SIGTERM)
+    assert done.returncode == 0, done.stderr
+    assert int(others[0]) > int(first)
+    assert f"report jupyter_port={others[0]}" in done.stdout
+    calls = "\n".join(machine.calls)
+    assert "/api/status" in calls
+    assert "ServerApp.port=" in calls
+    assert "secret" not in calls
