@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -17,7 +16,7 @@ from provisioning.setup import release as held
 from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
-from provisioning.testbed.errors import ProvisioningError
+from provisioning.testbed.plain import plain_errors
 from provisioning.testbed.silent import Silent
 
 app = typer.Typer(no_args_is_help=True)
@@ -28,16 +27,6 @@ _ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a com
 _KEY = typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address.")
 _WEEK = typer.Option("--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today.")
 _TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn an error that a person can act on into its text and exit code 1."""
-    try:
-        yield
-    except (ProvisioningError, ValueError, KeyError) as error:
-        typer.secho(str(error.args[0]) if isinstance(error, KeyError) else str(error), err=True, fg="red")
-        raise typer.Exit(1) from error
 
 
 def _chooser(part: str, week: int, zone: str | None, type_name: str | None) -> Chooser:
