@@ -33,8 +33,31 @@ GRADEBOOKS = ("brightspace", "canvas", "gradescope", "plain")
 LONGEST_BLOCK_H = 24
 
 
+#: Most of a part's points that taking part may give, whatever lessons are asked: what only the ledger says
+#: (predictions, records, answers). The rest is for what the grader opens itself.
+TAKING_PART = 0.2
+
+
 class AssignmentError(ValueError):
     """An assignment has faults; the message names line and reason of each."""
+
+
+def point_worth(worth: float, opened: float, taking_part: float) -> tuple[float, float]:
+    """Return what a question's point is worth: one for what the grader opens itself, and one for taking part.
+
+    All points are worth the same until taking part would be more than ``TAKING_PART`` of the whole; then its points
+    share just that.
+
+    Args:
+        worth: What all points together are worth in the gradebook.
+        opened: Points of all questions of which the grader opens something itself.
+        taking_part: Points of all others.
+    """
+    share = min(TAKING_PART, taking_part / (opened + taking_part)) if taking_part else 0.0
+    return (
+        (1 - share) * worth / opened if opened else 0.0,
+        share * worth / taking_part if taking_part else 0.0,
+    )
 
 
 @dataclass(frozen=True)
@@ -85,6 +108,26 @@ class PartAsked:
     def worth(self) -> float:
         """What its questions are worth together; the talk's points come on top."""
         return self.points - self.defence
+
+    def terms(self) -> list[str]:
+        """Return what a student should know beside lessons, points and date, a sentence each."""
+        told = []
+        if self.due and self.late.days:
+            told.append(
+                f"Each begun day late costs {100 * self.late.per_day:g} %; after {self.late.days} nothing counts."
+            )
+        elif self.due:
+            told.append("Nothing counts that is handed in late.")
+        if self.defence:
+            told.append(f"{self.defence:g} of the points are for a talk over your own numbers.")
+        if self.block_h:
+            told.append(f"A block on a leased machine has {self.block_h} hours.")
+        if self.leaderboard:
+            told.append(
+                "Gradescope shows a leaderboard of the files that you recommend, as the grader measures them: right on "
+                "unseen views, size, multiplications. You choose the name that you stand under there."
+            )
+        return told
 
     def asked(self) -> list[Lesson]:
         """Return its lessons and its choices in the course's order."""

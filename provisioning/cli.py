@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from provisioning import lab
+from provisioning.lab.terminal import PART, plain_errors
 from provisioning.planning.blocks import local_span
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
@@ -16,12 +17,10 @@ from provisioning.setup import release as held
 from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
-from provisioning.testbed.plain import plain_errors
 from provisioning.testbed.silent import Silent
 
 app = typer.Typer(no_args_is_help=True)
 
-PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
 _ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
 _KEY = typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address.")

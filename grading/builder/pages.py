@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
-from labs.assignment import assignment
+from labs.assignment import TAKING_PART, assignment
+from labs.checkpoints.question import Question
 from labs.course import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson
 from labs.display.format import points_in_words
 from provisioning.front.points import questions_of
@@ -24,15 +25,17 @@ def questions_page() -> str:
         f"{count} questions are asked. Each is answered in its lesson's notebook and judged by `check(…)` there, as",
         "often as you like. A prediction earns its point once what it is about is measured.",
         "",
-        "Points come on top for what the grader does itself: it measures handed-in models again, and calls your "
-        "functions on",
-        "cases that nobody has seen. All points of a part together are scaled to what it is worth in the gradebook.",
+        "The grader opens what you made: it calls functions on cases that nobody has seen, reads or runs files, and",
+        "measures models again; points for that come on top. What only your ledger says (predictions, records,",
+        "answers) is *taking part*, marked so below. All points of a part together are scaled to what it is worth in",
+        f"the gradebook, and taking part to {TAKING_PART:.0%} of it at most.",
         "",
         "Made from the lessons and `assignment.toml`: what is written here by hand is lost.",
     ]
     for part in course.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M} ({course.zone.key})" if part.due else ""
         lines += ["", f"# {PART_TITLES[part.number]}: {part.points:g} in the gradebook{due}"]
+        lines += ["", " ".join(part.terms())] if part.terms() else []
         if part.choices:
             titles = ", ".join(one.title for one in part.asked() if one.id in part.choices)
             lines += ["", f"Of {titles}, the best {part.at_least} count."]
@@ -67,8 +70,9 @@ def _section(lesson: Lesson, asked: dict[str, Asked]) -> list[str]:
     points = sum(one.values["points"] for one in asked.values())
     kinds = {"records": "measurements"}
     rows = [
-        f"| {one.values['title']} | {kinds.get(one.values['kind'], one.values['kind'])} | {one.values['points']} |"
-        for one in asked.values()
+        f"| {one.values['title']} | {kinds.get(one.values['kind'], one.values['kind'])}"
+        f"{'' if Question(id, **one.values).opened else ', taking part'} | {one.values['points']} |"
+        for id, one in asked.items()
     ]
     return [
         "",

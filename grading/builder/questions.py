@@ -55,6 +55,7 @@ def question(
     rules: Sequence[tuple[str, Any, str]] = (),
     good: Mapping[str, Any] | None = None,
     gate: Sequence[str] = (),
+    told: bool = False,
 ) -> Callable[[Cases], Cases]:
     """Ask for a function, by decorating the generator of its cases; or for a file, an answer or records, by rules.
 
@@ -69,9 +70,11 @@ def question(
         rules: What has to hold of the facts, in order (``labs.checkpoints.rules``).
         good: Facts that keep all rules.
         gate: What a machine must be able to do for it to be earned there.
+        told: Of a file: that the grader cannot open it again, so that its points are for taking part.
     """
     kind = "file" if file else "answer" if form is not None else "records" if records else "function"
     values = {"title": title, "kind": kind, "points": points, "hint": hint, "gate": list(gate), "form": form}
+    values |= {"told": True} if told else {}
     asked = Asked(values | {"reads": file or records, "rules": [list(rule) for rule in rules]}, good=good or {})
     _write(id, asked)
 

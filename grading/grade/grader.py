@@ -14,20 +14,32 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from grading.grade.artefacts.again import Opened, is_model, judge_model, open_again
 from grading.grade.artefacts.measured import Facts, inspect_models
 from grading.grade.artefacts.pictures import Pictures, at_hand
 from grading.grade.contradictions import Examined, examine
 from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.run import Called, Cases, run_again
-from grading.grade.hidden import Evidence, hidden_rows, leaderboard, wanted_models
+from grading.grade.functions.run import Called, Cases, parts_of, run_again
+from grading.grade.hidden import Evidence, hidden_rows, leaderboard, sees_nothing, wanted_models
 from grading.grade.intake import Intake, Kind, take_in
 from grading.grade.result.prints import prints
 from grading.grade.result.result import Result
 from grading.grade.sandbox import abilities
 from labs.assignment import assignment
-from labs.checkpoints.question import Question, Row, State, Verdict, as_records, counted_rows, public_rows
+from labs.checkpoints.question import (
+    Question,
+    Row,
+    State,
+    Verdict,
+    as_records,
+    counted_rows,
+    of_lesson,
+    public_rows,
+    question,
+)
 from labs.course import Lesson
 from labs.records import Records
 
@@ -47,9 +59,10 @@ class Setup:
 
     #: File with the pictures for measuring models again (``Pictures.save``); drawn with the public seed when None.
     pictures: Path | None = None
-    #: Whether submitted models are measured again; if not, the hidden rows about them are left out.
+    #: Whether submitted models are measured again; if not, the hidden rows about them are left out, and questions that
+    #: ask for them count as taking part.
     measure: bool = True
-    #: Whether answer cells are run again in the sandbox; if not, the hidden rows about them are left out.
+    #: Whether functions and programs are run again in the sandbox; if not, it is the same with theirs.
     rerun: bool = True
     #: Seconds for all answer cells together.
     rerun_s: float = 150.0
@@ -69,9 +82,11 @@ class _Work:
     setup: Setup
     folder: Path
     intake: Intake = field(default_factory=Intake)
+    cells: dict[str, str] = field(default_factory=dict)
     examined: Examined = field(default_factory=lambda: Examined([], ()))
     facts: dict[str, Facts] = field(default_factory=dict)
     pictures: Pictures | None = None
+    opened: dict[str, Opened] = field(default_factory=dict)
     reruns: dict[str, Called] = field(default_factory=dict)
     public: list[Row] = field(default_factory=list)
     hidden: list[Row] = field(default_factory=list)
@@ -81,6 +96,12 @@ class _Work:
     def records(self) -> Records:
         """The evidence that nothing contradicts, typed."""
         return as_records(self.examined.kept)
+
+    @property
+    def evidence(self) -> Evidence:
+        """What hidden rows and questions about models are judged by."""
+        labels, places = ((), ()) if self.pictures is None else (self.pictures.labels, self.pictures.places)
+        return Evidence(self.records, self.facts, tuple(map(int, labels)), tuple(map(int, places)), self.reruns)
 
 
 def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None = None) -> Result:
@@ -111,6 +132,10 @@ def take(work: _Work) -> None:
     taken = work.folder / "taken"
     taken.mkdir()
     work.intake = take_in(work.submission, taken, work.lessons)
+    functions = {one.id for lesson in work.lessons for one in of_lesson(lesson.id) if one.kind == "function"}
+    work.cells = {
+        id: text for part in parts_of(work.intake, work.lessons, functions) for id, text in part.cells.items()
+    }
 
 
 def agree(work: _Work) -> None:
@@ -150,6 +175,17 @@ def measure(work: _Work) -> None:
     work.facts = {one.sha256: one for one in inspect_models(ordered, path).values()}
 
 
+def reopen(work: _Work) -> None:
+    """Open the files again that questions ask for and that the ledger passes."""
+    passed = [question(row.id) for row in work.public if row.points]
+    files = [one for one in passed if one.kind == "file" and one.opened]
+    if work.setup.measure:
+        unfit = partial(sees_nothing, work.evidence)
+        work.opened = {one.id: judge_model(one, work.records, work.facts, unfit) for one in files if is_model(one)}
+    if work.setup.rerun:
+        work.opened |= open_again([one for one in files if not is_model(one)], work.records)
+
+
 def rerun(work: _Work) -> None:
     """Call functions again, on secret cases, and hold them against the course's own."""
     if work.setup.rerun and any(row.points for row in work.public):
@@ -177,26 +213,48 @@ def _drawn(seed: str) -> Mapping[str, Cases]:
 
 
 def judge_hidden(work: _Work) -> None:
-    """Judge the hidden rows, and functions by what they did when they were called again."""
-    labels, places = ((), ()) if work.pictures is None else (work.pictures.labels, work.pictures.places)
-    evidence = Evidence(work.records, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
-    work.hidden = hidden_rows(evidence, work.lessons, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
-    work.public = [_as_called(row, work.reruns.get(row.id)) for row in work.public]
+    """Judge the hidden rows."""
+    public = [_settled(work, row) for row in work.public]
+    setup = work.setup
+    work.hidden = hidden_rows(work.evidence, work.lessons, public, measured=setup.measure, rerun=setup.rerun)
     if assignment().part(work.part).leaderboard:
-        work.leaderboard = leaderboard(evidence, work.lessons)
+        work.leaderboard = leaderboard(work.evidence, work.lessons)
 
 
-def _as_called(row: Row, rerun: Called | None) -> Row:
-    """Return the row of a function as calling it again leaves it: results that it does not have were typed."""
-    if rerun is None or not (rerun.is_absent or rerun.is_right is False):
+def _settled(work: _Work, row: Row) -> Row:
+    """Return a public row as what was opened leaves it: what nobody opened is taking part, whatever the reason."""
+    asked = question(row.id)
+    if not asked.opened:
         return row
+    is_tried = work.setup.measure if is_model(asked) else work.setup.rerun
+    opened = work.opened.get(row.id) if asked.kind == "file" else _as_opened(work.reruns.get(row.id))
+    if opened is None or opened.verdict is None:
+        # A row without points is one that could have been opened.
+        return replace(row, opened=is_tried and not row.points)
+    return row if opened.verdict.ok else replace(row, points=0, message=opened.verdict.message)
+
+
+def _as_opened(called: Called | None) -> Opened | None:
+    """Return what calling a function again says about its public row: results that it does not have were typed."""
+    if called is None or called.is_right:
+        return called and Opened(Verdict(State.PASSED, ""))
+    if called.is_right is None and not called.is_absent:
+        return Opened(None, called.fault)
     wrong = "Called again on other cases, the function is wrong"
-    why = f"Called again, the function came to nothing ({rerun.fault})" if rerun.is_absent else wrong
-    return replace(row, points=0, message=f"{why}: the results in the ledger are not its own, and count for nothing.")
+    why = f"Called again, the function came to nothing ({called.fault})" if called.is_absent else wrong
+    return Opened(Verdict(State.FAILED, f"{why}: the results in the ledger are not its own, and count for nothing."))
 
 
 #: What happens to a submission, in this order.
-STEPS: tuple[Callable[[_Work], None], ...] = (take, agree, judge_public, measure, rerun, judge_hidden)
+STEPS: tuple[Callable[[_Work], None], ...] = (
+    take,
+    agree,
+    judge_public,
+    measure,
+    reopen,
+    rerun,
+    judge_hidden,
+)
 
 
 #: Those that read a submission in this process, as a whole; the others keep the time of each thing that they do.
@@ -204,14 +262,15 @@ _IN_PROCESS = (take, agree, judge_hidden)
 
 
 def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> Result:
-    kept = work.examined.kept
+    kept, public = work.examined.kept, [_settled(work, row) for row in work.public]
+    faults = [*faults, *_unopened(work)]
     records = [entry for entry in kept if entry["type"] == "measurement"]
     made = [one.sha256 for kind in (Kind.MODEL, Kind.PROGRAM) for one in work.intake.of(kind)]
     return Result(
         student=student,
         part=work.part,
         digest=work.intake.digest,
-        rows=counted_rows((*work.public, *work.hidden), assignment().part(work.part)),
+        rows=counted_rows((*public, *work.hidden), assignment().part(work.part)),
         notes=tuple(work.intake.notes),
         findings=work.examined.findings,
         machines=tuple(dict.fromkeys(_machine(one["machine"]) for one in records)),
@@ -220,7 +279,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
             for one in records
             if one["kind"] == "latency"
         },
-        prints=prints(kept, made, student),
+        prints=prints(kept, made, student, work.cells),
         answers=dict(Counter(entry["question"] for entry in kept if entry["type"] in ("answer", "prediction"))),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
         leaderboard=work.leaderboard,
@@ -230,6 +289,12 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         worth=assignment().part(work.part).worth,
         wall_s=wall_s,
     )
+
+
+def _unopened(work: _Work) -> list[str]:
+    """Return why this grader could not open something, each reason once: staff has to mend it, and grade again."""
+    found = [*work.opened.values(), *filter(None, map(_as_opened, work.reruns.values()))]
+    return list(dict.fromkeys(one.fault for one in found if one.fault))
 
 
 def _machine(machine: dict) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from grading.grade.artefacts.again import hashes, is_model
 from grading.grade.artefacts.measured import Facts
 from grading.grade.functions.run import Called
 from labs.checkpoints.question import Row, State, Verdict, of_lesson, question
@@ -117,13 +118,16 @@ def recommended(records: Records, question: str) -> Measurement | None:
 def wanted_models(records: Records, asked: Iterable[Lesson]) -> list[str]:
     """Return the sha256s of the models that are worth measuring again, the most important first.
 
-    The files of recommended options and, where files are quantized, the smallest one that an accuracy record names.
+    The files of recommended options, those that questions ask for and, where files are quantized, the smallest one that
+    an accuracy record names.
     """
     ids = {one.id for one in asked}
     found = [recommended(records, one) for one in RECOMMENDATIONS if one.partition(".")[0] in ids]
     if "quantize" in ids:
         found.append(min(records.measurements(kind="accuracy"), key=lambda one: one.model.size_bytes, default=None))
-    return list(dict.fromkeys(one.model.sha256 for one in found if one is not None))
+    named = [one.model.sha256 for one in found if one is not None]
+    checked = [one for id in ids for one in of_lesson(id) if is_model(one)]
+    return list(dict.fromkeys([*named, *hashes(records, checked)]))
 
 
 def _right_on_views(evidence: Evidence, facts: Facts) -> float | None:
@@ -135,13 +139,22 @@ def _right_on_views(evidence: Evidence, facts: Facts) -> float | None:
 
 def _unfit(evidence: Evidence, record: Measurement, facts: Facts) -> str:
     """Return why a file is no model that its record could be about; an empty text when it may be one."""
-    if facts.fault:
-        return f"{facts.name} could not be measured again: {facts.fault}."
+    if fault := sees_nothing(evidence, facts):
+        return fault
     right = _right_on_views(evidence, facts)
-    if right is not None and right < max(_SEES, _KNOWS_MORE * record.value.value):
+    if right is not None and right < _KNOWS_MORE * record.value.value:
         shown = f"{percent(right)} right there, {percent(record.value.value)} in its record"
         return f"{facts.name} knows the public pictures, and not what is on others: {shown}."
     return ""
+
+
+def sees_nothing(evidence: Evidence, facts: Facts) -> str:
+    """Return why a file is no model of pictures, whatever is said of it; an empty text when it may be one."""
+    if facts.fault:
+        return f"{facts.name} could not be measured again: {facts.fault}."
+    right = _right_on_views(evidence, facts)
+    few = right is not None and right < _SEES
+    return f"{facts.name} is right on {percent(right)} of pictures that it was not shown before." if few else ""
 
 
 def of_the_recommended(question: str, judge: Callable[[Evidence, Measurement, Facts], Verdict]):

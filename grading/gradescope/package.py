@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from grading.grade.artefacts.again import is_model, reader
 from grading.gradescope.places import SECRET, Assignment
 from labs.assignment import assignment
 from labs.checkpoints.question import all_questions
@@ -36,6 +37,8 @@ ALLOWED = (
     *(f"labs/runtimes/{name}.py" for name in "__init__ progress".split()),
     *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/labels data/preprocess".split()),
     *(f"labs/{name}.py" for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()),
+    *("labs/serve/__init__.py", "labs/serve/compared/__init__.py", "labs/serve/triton/__init__.py"),
+    *(f"labs/serve/{name}.py" for name in ("compared/classifier", "triton/models/__init__", "triton/models/food")),
     *("assets/reference/*.json", "assignment.toml"),
     *("labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
     "LICENSE",
@@ -47,7 +50,11 @@ REFUSED = ("grading/gradescope/package.py",)
 
 #: Imported by what runs inside Gradescope; no torch, whose wheels alone are larger than the rest.
 PACKAGES = (
+    "fastapi",
+    "fastapi-offline",
     "fastjsonschema",
+    "grpcio",
+    "httpx",
     "ipykernel",
     "jupyter_client",
     "nbval",
@@ -58,7 +65,9 @@ PACKAGES = (
     "pillow",
     "platformdirs",
     "pytest",
+    "PyYAML",
     "scipy",
+    "tritonclient",
 )
 
 #: A zip knows no earlier day; the same tree and seed give the same bytes.
@@ -135,9 +144,9 @@ def _found(root: Path) -> Iterator[str]:
 
 
 def _readers(root: Path) -> Iterator[str]:
-    """Yield the files of what judges records and answers, with all that it imports of labs."""
-    asked = all_questions().values()
-    waiting = {one.reads.partition(":")[0] for one in asked if one.kind in ("answer", "records")}
+    """Yield the files of what judges records and answers and reads files again, with all that it imports of labs."""
+    asked = [one for one in all_questions().values() if one.reads and not one.told]
+    waiting = {reader(one).partition(":")[0] for one in asked if not is_model(one)}
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()

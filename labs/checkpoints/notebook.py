@@ -13,13 +13,13 @@ from labs.checkpoints.calls import alone, call
 from labs.checkpoints.cards import Card, NotThereYetError
 from labs.checkpoints.cases import STUB
 from labs.checkpoints.predictions import PredictionBox, note, noted, now
-from labs.checkpoints.question import OPEN, SUBJECT, MissingEvidenceError, Question, State, Verdict, question
+from labs.checkpoints.question import HANDED, OPEN, SUBJECT, MissingEvidenceError, Question, State, Verdict, question
 from labs.checkpoints.rules import NotAnsweredError, fitted, plain
 from labs.records import Answer, Records
 from labs.records.ledger import ledger
 
-#: Characters of a function's source that are kept.
-_MOST_SOURCE = 20_000
+#: Characters of a function's source, and bytes of a text, that are kept.
+_MOST_SOURCE, _MOST_TEXT = 20_000, 64 << 10
 
 
 def predict(id: str, **values: object) -> object:
@@ -96,11 +96,34 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
     except Exception as error:  # whatever the library says about a broken file is what the student needs to read
         shown = (("It says", f"{type(error).__name__}: {str(error)[:300]}"),)
         return Verdict(State.FAILED, "This cannot be read as what was asked for.", shown)
-    if isinstance(made, os.PathLike) and Path(made).is_file():
-        with Path(made).open("rb") as file:
-            facts.setdefault("sha256", hashlib.file_digest(file, "sha256").hexdigest())
-    ledger().observe(SUBJECT + asked.id, facts)
+    ledger().observe(SUBJECT + asked.id, facts | {HANDED: kept_of(made)})
     return None
+
+
+def kept_of(made: object) -> dict[str, dict]:
+    """Return what was handed over, by name, for the grader to open again: of a text its ``text``, else its ``sha256``.
+
+    So a text is there as it was when it was checked, though a later cell writes another one to its place. Of a folder,
+    the texts in it are kept.
+    """
+    if isinstance(made, os.PathLike) and Path(made).is_dir():
+        places = {path.relative_to(made).as_posix(): path for path in sorted(Path(made).rglob("*"))}
+        found = {name: _kept(path) for name, path in places.items() if path.is_file() and not path.is_symlink()}
+        return {name: one for name, one in found.items() if "text" in one}
+    handed = made if isinstance(made, Mapping) else {Path(str(made)).name: made}
+    return {
+        str(name): _kept(Path(one)) if isinstance(one, os.PathLike) else {"text": str(one)[:_MOST_TEXT]}
+        for name, one in handed.items()
+    }
+
+
+def _kept(path: Path) -> dict[str, str]:
+    """Return a text that is not too long, or the sha256 of anything else."""
+    if path.stat().st_size <= _MOST_TEXT:
+        with suppress(UnicodeDecodeError):
+            return {"text": path.read_text(encoding="utf-8")}
+    with path.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _check_answer(asked: Question, given: object) -> Verdict | None:

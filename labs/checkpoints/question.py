@@ -31,6 +31,9 @@ QUESTIONS_PATH = Path(__file__).with_name("questions.json")
 #: Beginning of the subject under which facts about a question's file are written down.
 SUBJECT = "file."
 
+#: Under which these facts hold what was handed over, by name: of a text its ``text``, else its ``sha256``.
+HANDED = "handed"
+
 #: What a reader may stumble over in evidence that somebody wrote by hand.
 STUMBLES = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 
@@ -69,11 +72,19 @@ class Question:
     unit: str = ""
     #: Numbers outside are taken for slips of the unit.
     between: Sequence[float] = (0.0, float("inf"))
+    #: Of a file: that the grader has only the ledger's word for it, since what made it is not at hand there.
+    told: bool = False
 
     @property
     def lesson_id(self) -> str:
         """The lesson that asks it."""
         return self.id.partition(".")[0]
+
+    @property
+    def opened(self) -> bool:
+        """Whether the grader opens something itself: it calls a function, or reads a file again. Else, the points are
+        for taking part (``labs.assignment.TAKING_PART``)."""
+        return self.kind in ("function", "file") and not self.told
 
     def verdict(self, entries: Records | Iterable[Mapping]) -> Verdict:
         """Return how the question stands by a ledger's entries, typed or as plain JSON.
@@ -158,6 +169,13 @@ _JUDGES = {
 }
 
 
+def handed_over(seen: Mapping) -> dict[str, Mapping]:
+    """Return what was handed over with a check of a file, by name; whoever wrote a ledger may have written anything."""
+    handed = seen.get(HANDED)
+    found = handed if isinstance(handed, Mapping) else {}
+    return {name: one for name, one in found.items() if isinstance(one, Mapping)}
+
+
 def as_records(entries: Records | Iterable[Mapping]) -> Records:
     """Return entries as typed records; one that has not the form of an entry is left out, and the others count."""
     if isinstance(entries, Records):
@@ -221,6 +239,8 @@ class Row:
     hidden: bool = False
     #: The public question that it rests on; empty for public ones.
     needs: str = ""
+    #: Whether it rests on what the grader opens itself; else its points are for taking part.
+    opened: bool = True
 
     @property
     def about(self) -> str:
@@ -268,6 +288,7 @@ def public_rows(
                 shown=found.shown,
                 hint="" if found.ok else one.hint,
                 state=found.state,
+                opened=one.opened,
             )
         )
     return rows

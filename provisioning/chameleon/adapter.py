@@ -33,6 +33,7 @@ import chi
 import chi.container
 import chi.context
 import chi.hardware
+import chi.image
 import chi.lease
 import chi.network
 import chi.server
@@ -44,6 +45,7 @@ from provisioning.chameleon.replies import explain, unless_absent, unless_missin
 from provisioning.chameleon.shells import ContainerShell, SshShell
 from provisioning.testbed import (
     Address,
+    Group,
     Lease,
     LeaseRequest,
     Machine,
@@ -165,13 +167,28 @@ class ChameleonTestbed:
         return {ip["port_id"]: ip["floating_ip_address"] for ip in chi.network.list_floating_ips() if ip["port_id"]}
 
     @_call("booting the server")
-    def boot(self, name: str, reservation_id: str, image: str, flavor: str) -> None:
+    def boot(self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0) -> None:
         """Ask for a server."""
         keypair = chi.server.update_keypair()
         if keypair is None:
             raise NoKeyError("there is no SSH key pair to put on the server")
-        how = {"image_name": image, "flavor_name": flavor, "keypair": keypair}
-        chi.server.Server(name, reservation_id=reservation_id, **how).submit(wait_for_active=False, show=None)
+        if flavor == chi.server.BAREMETAL_FLAVOR:
+            how = {"image_name": image, "flavor_name": flavor, "keypair": keypair}
+            chi.server.Server(name, reservation_id=reservation_id, **how).submit(wait_for_active=False, show=None)
+            return
+        # What the web page sends for a virtual machine. python-chi would send bare metal's hint, and an image beside a
+        # volume. Nova makes the volume of the image and deletes it with the server, so none is left behind.
+        source = {"image_id": (image_id := chi.image.get_image_id(image))}
+        if volume_gb:
+            disk = {"source_type": "image", "destination_type": "volume", "uuid": image_id, "volume_size": volume_gb}
+            source = {"block_device_mapping_v2": [{"boot_index": 0, "delete_on_termination": True, **disk}]}
+        clients.connection().compute.create_server(
+            name=name,
+            flavor_id=chi.server.get_flavor_id(flavor),
+            key_name=keypair.name,
+            networks=[{"uuid": chi.network.get_network_id(chi.server.DEFAULT_NETWORK)}],
+            **source,
+        )
 
     @_call("launching the container")
     def launch(
@@ -228,6 +245,26 @@ class ChameleonTestbed:
         """Give the floating IP back."""
         unless_missing(lambda: clients.neutron().delete_floatingip(address_id))
 
+    @_call("letting SSH in")
+    def let_in(self, name: str, port: int, machine: Machine) -> None:
+        """Make the group where it is missing, and put the machine into it."""
+        group = chi.network.SecurityGroup({"name": name, "description": f"Port {port}, model serving labs"})
+        group.add_rule("ingress", "tcp", port)
+        group.submit(idempotent=True)
+        clients.nova().servers.add_security_group(machine.id, name)
+
+    @_call("listing security groups")
+    def groups(self) -> tuple[Group, ...]:
+        """Return the project's security groups."""
+        return tuple(
+            Group(one["id"], one["name"]) for one in clients.neutron().list_security_groups()["security_groups"]
+        )
+
+    @_call("deleting the security group")
+    def delete_group(self, group_id: str) -> None:
+        """Delete the group."""
+        unless_missing(lambda: clients.neutron().delete_security_group(group_id))
+
     def shell(self, machine: Machine) -> SshShell | ContainerShell:
         """Return a shell on the machine."""
         if machine.kind == "container":
@@ -254,7 +291,7 @@ class ChameleonTestbed:
         chi.container.upload(container_id, source, folder)
 
     def resources(self, kind: ResourceKind, type_name: str) -> tuple[Resource, ...]:
-        """Return every node or device of the type with its bookings; flavours of virtual machines have no calendar."""
+        """Return every node or device of the type, or room for a virtual machine, with its bookings."""
         try:
             return self._calendar(kind, type_name)
         except ProvisioningError as error:
@@ -272,7 +309,8 @@ class ChameleonTestbed:
             taken = replies.bookings(blazar.device.list_allocations())
             found = [(ids.get(device.uuid), device) for device in chi.hardware.get_devices(device_type=type_name)]
         else:
-            return ()
+            shown = blazar.flavor_instance.get_availability(flavor_id=chi.server.get_flavor_id(type_name))
+            return replies.rooms(shown["flavor_instances"], self.site, type_name)
         return tuple(replies.resource(each, self.site, blazar_id, taken) for blazar_id, each in found)
 
 

@@ -15,13 +15,13 @@ from provisioning import lab
 from provisioning.classroom import leases
 from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
+from provisioning.lab.terminal import PART, plain_errors
 from provisioning.planning.blocks import calendars_of
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.release import GRACE, sweep
-from provisioning.sites.spec import NUMBERS, PARTS, PartSpec, load_spec
-from provisioning.testbed.plain import plain_errors
+from provisioning.sites.spec import NUMBERS, PartSpec, load_spec
 from provisioning.testbed.silent import Silent
 
 #: Of what is planned in a block, how much there should be room for: something goes wrong.
@@ -29,7 +29,6 @@ _SPARE = 1.5
 
 app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
 
-PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 _ROSTER = typer.Argument(help="CSV with a column username, email or netid; name, prefers, cannot where you have them.")
 _TYPES = typer.Option("--type", help="Node type or device to use; repeatable. All of the part when left out.")
 _PLACEHOLDER = typer.Option("--placeholder", help="Name of the leases that hold machines for the class.")
@@ -105,7 +104,6 @@ def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, 
 def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str) -> Plan:
     for name in types:
         spec.only(name)  # says which there are
-    # The rehearsal does not play the site of virtual machines, and those have no calendar anywhere.
     calendars, unread = calendars_of(spec, lab.open_testbed)
     there = leases.leases_at(lab.open_testbed, calendars, spec.part)
     use = {option: found for option, found in calendars.items() if not types or option.type in types}
@@ -242,7 +240,7 @@ def drop(
                     count += 1
         if count or not silent:
             typer.echo(
-                f"{count} things of {len(wanted)} who left"
+                f"{count or 'nothing'} still held by {len(wanted)} who left"
                 + ("" if release or not count else "; --release gives them back")
             )
         silent.check(f"nobody knows what they hold at {', '.join(silent)}")

@@ -44,7 +44,8 @@ def leases_at(
         calendars: machines of each option.
         part: of the course.
     """
-    machines = {each.name: option for option, found in calendars.items() for each in found}
+    machines = {option.type: option for option in calendars}  # a virtual machine's lease names its flavor
+    machines |= {each.name: option for option, found in calendars.items() for each in found}
     # A lease of a machine that no calendar has counts as one of its site's first option.
     first = {option.site: option for option in reversed(calendars)}
     return [
@@ -202,8 +203,7 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
             likely="The block has begun, and moving it would delete what was measured.",
             way_out="Bring the results home and release it first, or extend it.",
         )
-    planned = tuple(one for one in spec.options if one.resource != "flavor")
-    calendars, silent = calendars_of(replace(spec, options=planned), testbed_for)
+    calendars, silent = calendars_of(spec, testbed_for)
     # As long as it was: a student's block may be longer than the class's.
     hours, made = math.ceil((old.end - old.start) / HOUR), None
     for option, machines in calendars.items():

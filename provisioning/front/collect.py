@@ -10,8 +10,9 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labs.checkpoints.question import SUBJECT, handed_over, of_lesson
 from labs.course import Lesson
-from labs.records import Ledger, Measurement
+from labs.records import Ledger, Records
 from provisioning.front.allowed import LEDGER_NAME, Kind, kind_of, wanted_names
 from provisioning.front.limits import DEFAULT_LIMITS
 
@@ -31,8 +32,8 @@ class Collection:
 def collect(lessons: list[Lesson], workspace: Path) -> Collection:
     """Return the files of a part, by the grader's allow-list.
 
-    A model is taken when an accuracy or size record names its sha256: those are the ones that a claim rests on, and the
-    many that a lesson makes on its way stay home.
+    A model is taken when an accuracy or size record, or a question's check, names its sha256: those are the ones that a
+    claim rests on, and the many that a lesson makes on its way stay home.
 
     Args:
         lessons: Lessons of the part.
@@ -50,7 +51,7 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
         found.missing.append(f"there is no ledger in {workspace}: nothing has been measured or answered yet")
         return found
     found.files[LEDGER_NAME] = ledger
-    _models(found, Ledger(ledger).read().measurements(), workspace / "models")
+    _models(found, Ledger(ledger).read(), workspace / "models")
     return found
 
 
@@ -63,9 +64,13 @@ def _programs(found: Collection, workspace: Path) -> None:
             found.files[name] = path
 
 
-def _models(found: Collection, records: list[Measurement], folder: Path) -> None:
-    """Add the models that records name; say which of them are gone or have changed since."""
-    cited = {one.model.sha256: one.model.name for one in records if one.kind in ("accuracy", "size")}
+def _models(found: Collection, records: Records, folder: Path) -> None:
+    """Add the models that records and checks name; say which of them are gone or have changed since."""
+    measured = [one for one in records.measurements() if one.kind in ("accuracy", "size")]
+    cited = {one.model.sha256: one.model.name for one in measured}
+    for asked in (one for lesson in found.lessons for one in of_lesson(lesson.id) if one.kind == "file" and one.opened):
+        handed = handed_over(records.seen(SUBJECT + asked.id) or {})
+        cited |= {one["sha256"]: name for name, one in handed.items() if "sha256" in one}
     cited = {sha256: name for sha256, name in cited.items() if name.endswith((".onnx", ".safetensors"))}
     here: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():

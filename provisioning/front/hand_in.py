@@ -56,4 +56,5 @@ def says(row: Row) -> str:
     """Return what a checkpoint asks, or what is to be mended."""
     if row.is_open:
         return f"not answered yet: {row.title}"
-    return row.title if row.points == row.possible else row.message
+    part = "" if row.opened else " (taking part)"
+    return row.title + part if row.points == row.possible else row.message + part

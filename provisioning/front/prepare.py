@@ -54,7 +54,8 @@ class Prepared:
     @property
     def points_text(self) -> str:
         """Points of the public checks, and what comes on top."""
-        public = f"{self.points} of {self.possible} public points"
+        told = sum(row.possible for row in self.rows if not row.opened)
+        public = f"{self.points} of {self.possible} public points, {told} of them for taking part"
         if not self.own.points:
             return f"{public}."
         kinds = ((self.own.files, "for your model files, measured again"), (self.own.again, "for cells run again"))

@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from provisioning.planning.refused import without_refused
 from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Booking, Resource, Testbed
-from provisioning.testbed.errors import CalendarUnreadError
 from provisioning.testbed.silent import Silent
 
 HOUR = timedelta(hours=1)
@@ -174,8 +173,6 @@ def calendars_of(
     unread: Silent = Silent()
     for option in spec.options:
         with unread.at(option):
-            if option.resource == "flavor":
-                raise CalendarUnreadError("virtual machines have no public calendar: try to reserve one")
             resources = testbed_for(option.site).resources(option.resource, option.type)
             calendars[option] = without_refused(resources)
     return calendars, unread

@@ -164,15 +164,11 @@ class Chooser:
 
     def _find_lease(self) -> None:
         self.lease, self.lease_option, self.silent = None, None, Silent()
-        for option in {option.site: option for option in reversed(self._asked)}.values():
+        for option in {option.site: option for option in reversed(self.spec.options)}.values():
             # The best site's lease stands.
             with self.silent.at(option.site):
                 if lease := pick_lease(self._testbed_for(option.site).leases(), self.name):
                     self.lease, self.lease_option = lease, option
-
-    @property
-    def _asked(self) -> list[SiteOption]:
-        return [option for option in self.spec.options if option.resource != "flavor"]
 
     def code(self) -> str:
         """Return python-chi code that reserves the chosen block; a comment when none is chosen."""
@@ -208,7 +204,10 @@ class Chooser:
 
     def said_way_out(self) -> str:
         """Return what to do about sites that did not answer; empty where all did."""
-        errors = [*(self.unread[option] for option in self._asked if option in self.unread), *self.silent.values()]
+        errors = [
+            *(self.unread[option] for option in self.spec.options if option in self.unread),
+            *self.silent.values(),
+        ]
         return "\n".join(f"Way out: {out}" for out in dict.fromkeys(error.way_out for error in errors))
 
     def said_lease(self) -> str:

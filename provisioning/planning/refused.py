@@ -31,8 +31,9 @@ def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) ->
         NoCapacityError: the site refused them all; each of them counts as taken from now on.
         ProvisioningError: anything else that the site refused.
     """
-    refused = {}
-    for node in chain([request.node], others):
+    refused, flavor = {}, request.resource == "flavor"
+    # Virtual machines are lent by count: what is refused to one is refused to all of its kind.
+    for node in chain([request.node], () if flavor else others):
         if node in refused:
             continue
         try:
@@ -40,7 +41,7 @@ def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) ->
         except (NoCapacityError, ConflictError) as error:
             refused[node] = error.what
             if node:
-                _remember(testbed.site, node, request)
+                _remember(testbed.site, request.type if flavor else node, request)
     said = "; ".join(dict.fromkeys(refused.values()))
     raise NoCapacityError(f"{said} ({', '.join(filter(None, refused)) or request.type})")
 
@@ -50,8 +51,8 @@ def without_refused(resources: Sequence[Resource]) -> list[Resource]:
     steps, now = _record().steps(), datetime.now(UTC)
 
     def refused(machine: Resource) -> Iterable[Booking]:
-        about = steps.get(f"{machine.site}/{machine.name}")
-        for begin, (end, told) in (about.facts if about else {}).items():
+        known = [steps[name] for one in (machine.name, machine.type) if (name := f"{machine.site}/{one}") in steps]
+        for begin, (end, told) in (span for about in known for span in about.facts.items()):
             if now - datetime.fromisoformat(told) < REMEMBERED:
                 yield Booking(datetime.fromisoformat(begin), datetime.fromisoformat(end))
 

@@ -1,7 +1,8 @@
 """`python -m provisioning rehearsal …`: start, look into, disturb and stop the rehearsal."""
 
 import json
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -9,14 +10,20 @@ import typer
 from provisioning.rehearsal import control, drills, environment, place
 from provisioning.rehearsal.faults import FAULTS
 from provisioning.sites.spec import Part, load_spec
-from provisioning.testbed.plain import plain_errors
 
 app = typer.Typer(no_args_is_help=True, help="A local testbed that python-chi takes for Chameleon.")
 
 _USER = typer.Option("--user", help="The student; this computer's user by default.")
 
 
-_plain_errors = partial(plain_errors, PermissionError, RuntimeError)
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn an error that a user can act on into one line and exit code 1."""
+    try:
+        yield
+    except (place.RehearsalDownError, PermissionError, ValueError, RuntimeError) as error:
+        typer.secho(str(error), err=True, fg="red")
+        raise typer.Exit(1) from error
 
 
 @app.command()

@@ -91,9 +91,9 @@ question(
     "quantize.static",
     "A file",
     points=3,
-    file="tests.grading.toy:nowhere",
-    rules=[("bits", 8, "It has {bits} bits.")],
-    good={"bits": 8},
+    file="labs.checkpoints.reads.onnx_files:quantized_file",
+    rules=[("weights", "int8", "Its weights are {weights}.")],
+    good={"weights": "int8"},
 )
 """
 

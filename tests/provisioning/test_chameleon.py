@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from provisioning.chameleon import replies
 from provisioning.chameleon.replies import explain, status_of, unless_absent, unless_missing, unread
+from provisioning.planning.blocks import free_resources
 from provisioning.testbed import errors
 
 # Refusals: the exceptions are built as the clients build them.
@@ -169,6 +172,7 @@ LEASE = {
         ('["==", "$name", "pi5-03"]', "pi5-03"),
         ('["and", ["==", "$node_type", "compute_liqid"], ["==", "$node_name", "liqid02"]]', "liqid02"),
         ('["==", "$node_type", "compute_liqid"]', ""),
+        ('{"name": "g1.h100.pci.1", "vcpus": 48, "disk": 40}', "g1.h100.pci.1"),
         ('[">=", "$node_name", "liqid01"]', ""),
         ("", ""),
         ("not JSON", ""),
@@ -223,3 +227,19 @@ def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
         found = replies.resource(listed, "CHI@TACC", "3", taken)
         assert (found.name, found.type, found.reservable, found.bookings) == (name, kind, True, taken["3"])
         assert not replies.resource(listed, "CHI@TACC", None, taken).reservable
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.data())
+def test_as_many_virtual_machines_are_free_for_a_block_as_at_its_fullest_moment(free, data):
+    """Blazar counts them; the planner packs blocks into rooms, and must neither lose one nor promise one too many."""
+    moments = [datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in range(len(free) + 1)]
+    spans = [
+        {"start": f"{start:%Y-%m-%dT%H:%M:%S.%f}", "end": f"{end:%Y-%m-%dT%H:%M:%S.%f}", "available": n, "total": 4}
+        for start, end, n in zip(moments, moments[1:], free, strict=False)
+    ]
+    data.draw(st.randoms()).shuffle(spans)
+    rooms = replies.rooms([{"flavor_id": "f", "availability": spans}], "KVM@TACC", "g1.h100.pci.1")
+    assert len({room.name for room in rooms}) == 4
+    first = data.draw(st.integers(0, len(free) - 1))
+    last = data.draw(st.integers(first, len(free) - 1))
+    assert len(free_resources(rooms, moments[first], moments[last + 1])) == min(free[first : last + 1])

@@ -46,6 +46,9 @@ _INTEGERS = frozenset(
     | {"MatMulIntegerToFloat", "DynamicQuantizeMatMul"}
 )
 
+#: By which a quantized file is known, the first one that is there.
+_LAYOUTS = ("DynamicQuantizeLinear", "QLinearConv", "QuantizeLinear")
+
 #: Operators that move a window over the picture, and those after which no picture is left.
 _WINDOWS = frozenset({"Conv", "QLinearConv", "ConvInteger", "MaxPool", "AveragePool", "QLinearAveragePool"})
 _FLATTEN = frozenset({"Flatten", "Reshape", "Squeeze", "ReduceMean", "GlobalAveragePool", "QLinearGlobalAveragePool"})
@@ -61,7 +64,7 @@ class UnfitModelError(ValueError):
 
 
 def read(path: Path) -> dict:
-    """Return facts about an ONNX file: its weights' bytes, how many of them are integers, its multiplications.
+    """Return facts about an ONNX file: its weights' bytes, those of integers, its multiplications, its ``graph``.
 
     Raises:
         UnfitModelError: It is no ONNX model, or no model of this course could look like that.
@@ -83,7 +86,46 @@ def read(path: Path) -> dict:
     if foreign or operators & _REFUSED:
         names = ", ".join(sorted(foreign | (operators & _REFUSED)))[:100]
         raise UnfitModelError(f"it uses {names}, which no model of this course needs")
-    return _weights(model) | {"multiplications": _multiplications(model)}
+    return _weights(model) | {"multiplications": _multiplications(model), "graph": described(model)}
+
+
+def described(model: onnx.ModelProto) -> dict[str, str | bool | int | float]:
+    """Return what questions ask of how a file writes numbers down, under their names (``labs.checkpoints.reads``)."""
+    kinds = {number: name for name, number in onnx.TensorProto.DataType.items()}
+    stored = {one.name: one for one in model.graph.initializer}
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    found = {node.op_type for node in model.graph.node}
+    scaled = [one for one in model.graph.node if one.op_type == "DequantizeLinear" and one.input[0] in stored]
+    scaled = [one for one in scaled if len(stored[one.input[0]].dims) > 1]
+    signs = {
+        kinds[stored[one.input[2]].data_type]
+        for one in model.graph.node
+        if one.op_type == "QuantizeLinear" and len(one.input) > 2 and one.input[2] in stored
+    }
+    counts: dict[str, int] = {}
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "Gemm", "MatMul") and len(node.input) > 1:
+            source = made_by.get(node.input[1])
+            name = node.input[1] if source is None else next(iter(source.input), "")
+            if name in stored:
+                kind = kinds[stored[name].data_type]
+                counts[kind] = counts.get(kind, 0) + math.prod(stored[name].dims)
+    all_of_them = sum(counts.values()) or 1
+    shape = (
+        [one.dim_value or "free" for one in model.graph.input[0].type.tensor_type.shape.dim]
+        if model.graph.input
+        else []
+    )
+    batch, _, height, width = shape if len(shape) == 4 else ("", "", "", "")
+    return {
+        "layout": next((one for one in _LAYOUTS if one in found), ""),
+        "weights": " and ".join(sorted({kinds[stored[one.input[0]].data_type].lower() for one in scaled})),
+        "activations": " and ".join(sorted(one.lower() for one in signs)),
+        "per_channel": any(math.prod(stored[one.input[1]].dims) > 1 for one in scaled if one.input[1] in stored),
+        "four_bits": (counts.get("INT4", 0) + counts.get("UINT4", 0)) / all_of_them,
+        "float32": counts.get("FLOAT", 0) / all_of_them,
+        **{"batch": batch, "height": height, "width": width, "changed": True},
+    }
 
 
 def _multiplications(model: onnx.ModelProto) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,8 @@ class Facts:
     multiplications: int = 0
     #: Classes that it gave the pictures, 0 to 10, in their order.
     predicted: tuple[int, ...] = ()
+    #: How it writes its numbers down (``grading.grade.artefacts.graph.described``).
+    graph: Mapping[str, str | bool | int | float] = field(default_factory=dict)
 
     @property
     def is_int8(self) -> bool:
@@ -140,11 +142,14 @@ def _facts(file: Taken, said: dict) -> Facts:
         return Facts(**base, fault=str(said["fault"])[:300])
     predicted = said.get("predicted", [])
     counts = {name: said.get(name, 0) for name in ("weight_bytes", "int8_bytes", "multiplications")}
+    graph = said.get("graph", {})
     sound = (
-        isinstance(predicted, list)
+        isinstance(graph, dict)
+        and all(isinstance(one, str | bool | int | float) for one in graph.values())
+        and isinstance(predicted, list)
         and all(type(label) is int and 0 <= label <= 10 for label in predicted)
         and all(type(count) is int and 0 <= count <= 1 << 40 for count in counts.values())
     )
     if not sound:
         return Facts(**base, fault="what was measured makes no sense")
-    return Facts(**base, **counts, predicted=tuple(predicted))
+    return Facts(**base, **counts, predicted=tuple(predicted), graph=graph)

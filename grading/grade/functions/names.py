@@ -3,11 +3,11 @@
 #: Module that pytest loads in the sandbox.
 PLUGIN = "grading.grade.functions.plugin"
 
-#: Where it tells how each cell ended.
-TOLD = "told.jsonl"
+#: Where it tells how a cell ended, by its place. Each has a file of its own, so that none spoils another's.
+TOLD = "told-{}.json"
 
 #: Cases on which functions are called, by question; drawn outside.
 CASES = "cases.json"
 
-#: Where the functions' results are written, a line each.
-RESULTS = "results.jsonl"
+#: Where a function's results are written, by question.
+RESULTS = "results-{}.json"

@@ -1,4 +1,4 @@
-"""The pytest plugin of a run in the sandbox: kernels talk through files, and each cell's end is told as a JSON line.
+"""The pytest plugin of a run in the sandbox: kernels talk through files, and each cell's end is told in a file.
 
 Without a network there is no loopback either, so Jupyter's messages go through sockets in the folder (``ipc``). What is
 told is for messages only: the code that runs could tell anything, and no point rests on it.
@@ -38,5 +38,5 @@ def pytest_runtest_logreport(report) -> None:
     lines = [line.strip() for line in _ANSI.sub("", str(report.longrepr or "")).splitlines()]
     errors = [line for line in lines if _ERROR.match(line)]
     said = errors[-1] if errors else next((line for line in reversed(lines) if line), "")
-    with Path(TOLD).open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"cell": report.nodeid, "ok": report.passed, "said": said[:200]}) + "\n")
+    path = Path(TOLD.format(report.nodeid.rpartition(" ")[2]))
+    path.write_text(json.dumps({"ok": report.passed, "said": said[:200]}), encoding="utf-8")

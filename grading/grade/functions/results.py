@@ -6,15 +6,15 @@ import builtins
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from grading.grade.functions.names import RESULTS, TOLD
 from grading.grade.intake import StrictJsonError, loads
 from grading.grade.intake.sources import RefusedError, open_regular
 
-#: Results of a part's functions, a line each, and a line a cell.
-_BACK_BYTES = 4 << 20
+#: What one function, or one cell, may have written down.
+_BACK_BYTES = 1 << 20
 
 #: Said of a cell that hangs, or that ends the kernel or the run.
 DISTURBED = "it did not come to its end"
@@ -23,35 +23,30 @@ DISTURBED = "it did not come to its end"
 _DISTURBANCE = re.compile(r"time.?out|[Kk]ernel|plugin exception", re.IGNORECASE)
 
 
-def results_back(folder: Path) -> dict[str, object]:
-    """Return what each function did, by question; the newest where a cell wrote several."""
-    found: dict[str, object] = {}
-    for values in _lines(folder / RESULTS):
-        if isinstance(values, dict) and isinstance(values.get("question"), str):
-            found[values["question"]] = values.get("outputs")
-    return found
+def results_back(folder: Path, questions: Iterable[str]) -> dict[str, object]:
+    """Return what each function did, by question; nothing of those that wrote nothing."""
+    found = {name: _value(folder / RESULTS.format(name)) for name in questions}
+    return {name: one for name, one in found.items() if one is not None}
 
 
-def told_back(folder: Path) -> dict[int, tuple[bool, str]]:
+def told_back(folder: Path, cells: int) -> dict[int, tuple[bool, str]]:
     """Return by its place whether a cell went through, and if not, why in words of the grader's own."""
     told: dict[int, tuple[bool, str]] = {}
-    for values in _lines(folder / TOLD):
+    for place in range(cells):
         with contextlib.suppress(KeyError, TypeError, ValueError):
-            told[int(str(values["cell"]).rpartition(" ")[2])] = (values["ok"] is True, _why(str(values["said"])))
+            values = _value(folder / TOLD.format(place))
+            told[place] = (values["ok"] is True, _why(str(values["said"])))
     return told
 
 
-def _lines(source: Path) -> Iterator[object]:
-    """Yield the JSON lines of a file that sandboxed code wrote: regular, not read beyond what is expected."""
+def _value(source: Path) -> object:
+    """Return the JSON of a file that sandboxed code wrote, or None: regular, not read beyond what is expected."""
     try:
         descriptor = open_regular(source)
-    except RefusedError:
-        return
-    with os.fdopen(descriptor, "rb") as file:
-        text = file.read(_BACK_BYTES).decode("utf-8", errors="replace")
-    for line in text.splitlines()[:2_000]:
-        with contextlib.suppress(StrictJsonError):
-            yield loads(line)
+        with os.fdopen(descriptor, "rb") as file:
+            return loads(file.read(_BACK_BYTES).decode("utf-8", errors="replace"))
+    except (RefusedError, StrictJsonError):
+        return None
 
 
 def _why(said: str) -> str:

@@ -23,8 +23,7 @@ def check(question: str, function: object = None) -> None:
     cases = json.loads((_HERE / CASES).read_text(encoding="utf-8"))
     if question in cases and callable(function):
         done = [{name: part for name, part in one.items() if name != "said"} for one in call(function, cases[question])]
-        with (_HERE / RESULTS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"question": question, "outputs": done}) + "\n")
+        (_HERE / RESULTS.format(question)).write_text(json.dumps(done), encoding="utf-8")
 
 
 def predict(question: str, **values: object) -> None:

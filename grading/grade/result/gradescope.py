@@ -71,15 +71,15 @@ def fallback(possible: float) -> dict:
 
 
 def _test(row: Row, number: int, result: Result) -> dict:
-    said = [row.message]
+    said = [row.message if row.opened else f"{row.message} (for taking part)"]
     said += [f"{name}: {value}" for name, value in row.shown]
     if row.hint:
         said.append(f"Hint: {row.hint}")
     return {
         "name": f"{lesson(row.lesson).title}: {row.title}" if row.lesson else row.title,
         "number": str(number),
-        "score": round(result.scaled(row.points), 3),
-        "max_score": round(result.scaled(row.possible), 3),
+        "score": round(result.point_worth(row) * row.points, 3),
+        "max_score": round(result.point_worth(row) * row.possible, 3),
         "status": "passed" if row.points == row.possible else "failed",
         "output": "\n".join(said)[:_MOST],
         "output_format": "text",

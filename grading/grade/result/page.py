@@ -7,6 +7,7 @@ from collections import defaultdict
 from html import escape
 
 from grading.grade.result.result import Result
+from labs.assignment import TAKING_PART
 from labs.checkpoints.question import Row
 from labs.course import lesson
 from labs.display.format import points_in_words
@@ -55,9 +56,22 @@ def page(result: Result, *, hidden: bool = False) -> str:
         f"<title>Part {result.part}: {earned} of {possible} points</title><style>{STYLE}</style></head><body><main>"
         f"<h1>Part {result.part}: {earned} of {possible} points</h1>"
         f'<p class="soft">{escape(result.student) or "Your submission"}. {grade if hidden else later}'
+        f" {_taking_part(rows)}"
         f'</p><div class="bar" role="img" aria-label="{earned} of {possible} points">'
         f'<div style="width:{width:.1f}%"></div></div>'
         f"{_fault(result)}{_mend(rows)}{_evidence(result)}{_table(rows)}</main></body></html>\n"
+    )
+
+
+def _taking_part(rows: list[Row]) -> str:
+    """Return how many points are for taking part, in a sentence."""
+    some = [row for row in rows if not row.opened]
+    if not some:
+        return ""
+    earned, possible = (sum(getattr(row, name) for row in some) for name in ("points", "possible"))
+    return (
+        f"{earned} of {points_in_words(possible)} are for taking part: for what your ledger says and nobody can open "
+        f"again. They are at most {TAKING_PART:.0%} of what the part is worth."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ from types import MappingProxyType
 
 from grading.grade.contradictions import Finding
 from grading.grade.intake import Note
+from labs.assignment import point_worth
 from labs.checkpoints.question import Row, State
 
 #: Raised when a result's form changes.
@@ -72,12 +74,17 @@ class Result:
 
     @property
     def grade(self) -> float:
-        """Points earned in the gradebook's measure, 0 to ``worth``."""
-        return self.scaled(self.points)
+        """Points earned in the gradebook's measure, 0 to ``worth``; at most a fifth of it for taking part."""
+        return sum(self.point_worth(row) * row.points for row in self.rows)
 
-    def scaled(self, points: float) -> float:
-        """Return points of rows in the gradebook's measure."""
-        return points * self.worth / self.possible if self.possible else 0.0
+    def point_worth(self, row: Row) -> float:
+        """Return what a row's point is worth in the gradebook."""
+        return self._worths[not row.opened]
+
+    @functools.cached_property
+    def _worths(self) -> tuple[float, float]:
+        opened = sum(row.possible for row in self.rows if row.opened)
+        return point_worth(self.worth, opened, self.possible - opened)
 
     def to_json(self) -> dict:
         """Return the result as plain JSON values."""
@@ -193,10 +200,13 @@ def _reasons(result: Result) -> list[str]:
     unmet = [row for row in result.rows if row.hidden and not row.points and row.needs in passed]
     typed = [passed[row.needs].title for row in unmet if row.id.endswith(".computed")]
     claimed = [row.title for row in unmet if not row.id.endswith(".computed")]
+    known = {row.id for row in result.rows}
+    opened = [row for row in passed.values() if not row.hidden and row.opened and not row.points]
+    claimed += [row.title for row in opened if f"{row.id}.computed" not in known]
     if typed:
         reasons.append(f"right in the ledger, and not when run again: {_some(typed)}")
     if claimed:
-        reasons.append(f"recorded, and not when measured again: {_some(claimed)}")
+        reasons.append(f"recorded, and not when opened again: {_some(claimed)}")
     return reasons
 
 

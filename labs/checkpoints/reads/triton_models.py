@@ -10,6 +10,13 @@ from labs.serve.triton.catalogue import ConfigError, parse
 #: The steps of the ensemble, in the order in which they are loaded.
 _STEPS = ("food_preprocess", "food_classifier_onnx", "food_label")
 
+#: What each of them takes, and what it gives.
+_WIRES = {
+    "food_preprocess": ("INPUT_IMAGE", ("input",)),
+    "food_classifier_onnx": ("input", ("output",)),
+    "food_label": ("output", ("FOOD_LABEL", "PROBABILITY")),
+}
+
 #: Photos that an ensemble is asked about.
 _PHOTOS = 6
 
@@ -94,3 +101,35 @@ def ensemble(folder: Path) -> dict:
     names = [one.decode() for one in said["FOOD_LABEL"].ravel()] if "FOOD_LABEL" in said else []
     right = zip(names, trial.expected_classes(tensors), strict=False)
     return facts | {"right": sum(one == other for one, other in right)}
+
+
+def wired(path: Path) -> dict:
+    """Return the facts of ``ensemble`` without a server: where a photo goes by what a ``config.pbtxt`` says.
+
+    Args:
+        path: The file, or the folder that holds it.
+    """
+    path = Path(path)
+    facts = {"loaded": False, "reason": "", "steps": [], "ran": [], "probability": False, "right": 0}
+    try:
+        made = parse(written(path / "config.pbtxt" if path.is_dir() else path))
+    except ConfigError as error:
+        return facts | {"reason": str(error)}
+    steps = list(made.ensemble_scheduling.step)
+    known, ran = {one.name: ("request", one.name) for one in made.input}, []
+    for _ in steps:  # each may make ready what another one waits for
+        for one in steps:
+            takes, gives = _WIRES.get(one.model_name, ("", ()))
+            given = known.get(one.input_map.get(takes, ""), ("", ""))
+            # The step before gives what this one takes, under the same name.
+            if one.model_name not in ran and given[1] == takes and set(one.input_map) == {takes}:
+                ran.append(one.model_name)
+                known |= {one.output_map[name]: (one.model_name, name) for name in gives if name in one.output_map}
+    answers = {one.name for one in made.output if known.get(one.name) == ("food_label", one.name)}
+    return facts | {
+        "loaded": True,
+        "steps": sorted(one.model_name for one in steps),
+        "ran": sorted(ran),
+        "probability": "PROBABILITY" in answers,
+        "right": _PHOTOS if "FOOD_LABEL" in answers else 0,
+    }

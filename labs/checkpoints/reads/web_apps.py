@@ -12,8 +12,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labs.checkpoints.reads.texts import written
@@ -21,6 +23,15 @@ from labs.workspace import PROJECT_DIR
 
 #: Seconds for all of its answers.
 _WITHIN_S = 120
+
+#: A photo of more bytes is refused.
+_MOST_BYTES = 10_000_000
+
+#: Before anything was answered.
+_NOTHING = {
+    **{"started": False, "log": "", "photo": 0, "said": "", "fields": [], "right": False, "returns": []},
+    **dict.fromkeys(("no_field", "no_base64", "no_image", "cut", "large", "full"), 0),
+}
 
 
 def app(path: Path) -> dict:
@@ -33,56 +44,97 @@ def app(path: Path) -> dict:
     from labs.serve.photos import photo
 
     written(path)
-    facts = {"started": False, "log": "", "photo": 0, "said": "", "fields": [], "right": False, "returns": []}
-    facts |= dict.fromkeys(("no_field", "no_base64", "no_image", "cut", "large", "full"), 0)
-    path = Path(path).resolve()
-    ran = subprocess.run(
-        [sys.executable, "-m", __name__, path.stem],
-        cwd=path.parent,
-        env={**os.environ, "MODEL": str(fp32_model()), "WORKERS": "1", "PYTHONPATH": str(PROJECT_DIR)},
-        input=photo(0),
-        capture_output=True,
-        timeout=_WITHIN_S,
-        check=False,
-    )
-    if ran.returncode:
-        lines = ran.stderr.decode(errors="replace").strip().splitlines()
-        return facts | {"log": lines[-1][-200:] if lines else ""}
-    return facts | {"started": True} | json.loads(ran.stdout.splitlines()[-1])
+    path, asked = Path(path).resolve(), requests(photo(0))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "asked.json").write_text(json.dumps(asked))
+        ran = subprocess.run(
+            [sys.executable, "-m", __name__, path.stem, f"{folder}/asked.json"],
+            cwd=path.parent,
+            env={**os.environ, "MODEL": str(fp32_model()), "WORKERS": "1", "PYTHONPATH": str(PROJECT_DIR)},
+            capture_output=True,
+            timeout=_WITHIN_S,
+            check=False,
+        )
+    return facts(asked, ran.stdout.decode(errors="replace"), ran.stderr.decode(errors="replace"))
 
 
-def _asked(module: str, photo: bytes) -> dict:
-    """Return the statuses and fields of an app's answers."""
-    made = importlib.import_module(module).app
-    classifier = importlib.import_module("classifier")
-    with warnings.catch_warnings(action="ignore"):  # of a client's library that is about to be replaced
-        from fastapi.testclient import TestClient
+def requests(photo: bytes) -> list[dict]:
+    """Return what an app is asked about a photo: each request's ``case``, ``field`` and ``text``."""
+    texts = {
+        "photo": photo,
+        "no_field": photo,
+        "no_base64": "lunch.jpg",
+        "no_image": b"hello",
+        "cut": photo[: len(photo) // 3],
+        "large": bytes(_MOST_BYTES + 1),
+        "full": photo,
+    }
+    return [
+        {
+            "case": case,
+            "field": "picture" if case == "no_field" else "image",
+            "text": content if isinstance(content, str) else base64.b64encode(content).decode(),
+        }
+        for case, content in texts.items()
+    ]
+
+
+def facts(asked: Sequence[Mapping], printed: str, complained: str) -> dict:
+    """Return the facts of an app's replies, as its process printed them.
+
+    Args:
+        asked: What it was asked: ``requests`` of one photo or of several, in any order.
+        printed: What the process printed: a line with the truth about each photo, and one with the replies.
+        complained: What it printed as errors.
+    """
+    try:
+        truths, told = (json.loads(line) for line in (printed.splitlines()[0], printed.splitlines()[-1]))
+        replies = [
+            (one["case"], *reply, truth) for one, reply, truth in zip(asked, told["replies"], truths, strict=True)
+        ]
+    except (ValueError, LookupError, TypeError):
+        return _NOTHING | {"log": (complained.strip().splitlines() or [""])[-1][-200:]}
+    found = _NOTHING | {"started": True, "returns": told["returns"]}
+    # Of several photos, the case that is answered wrong speaks.
+    good = {"photo": 200, "large": 413, "full": 503}
+    for case, status, _, _ in sorted(replies, key=lambda one: one[1] != good.get(one[0], 422)):
+        found[case] = status
+    photos = [(text, _fields(text), truth) for case, _, text, truth in replies if case == "photo"]
+    wrong = [one for one in photos if not _is_right(*one[1:])]
+    said, fields, _ = (wrong or photos)[0]
+    return found | {"said": said[:200], "fields": sorted(fields), "right": not wrong}
+
+
+def _fields(text: str) -> dict:
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        return {}
+
+
+def _is_right(fields: Mapping, truth: Sequence) -> bool:
+    try:
+        return fields["prediction"] == truth[0] and abs(fields["probability"] - truth[1]) < 0.01
+    except (LookupError, TypeError):
+        return False
+
+
+def _print_replies(module: str, asked: Sequence[Mapping]) -> None:
+    """Print the truth about each photo before the app is there, and then what it replies."""
     from PIL import Image
 
-    client = TestClient(made, raise_server_exceptions=False)
-
-    def ask(content: bytes | str, name: str = "image"):
-        text = content if isinstance(content, str) else base64.b64encode(content).decode()
-        return client.post("/predict", json={name: text})
-
-    good = ask(photo)
-    replies = {
-        "photo": good,
-        "no_field": ask(photo, "picture"),
-        "no_base64": ask("lunch.jpg"),
-        "no_image": ask(b"hello"),
-        "cut": ask(photo[:9000]),
-        "large": ask(bytes(10_000_001)),
-    }
-    classifier.places = threading.Semaphore(0)
-    facts = {name: reply.status_code for name, reply in {**replies, "full": ask(photo)}.items()}
-    label, probability = classifier.classify(Image.open(io.BytesIO(photo)))
-    try:
-        given = dict(good.json())
-        right = given["prediction"] == label and abs(given["probability"] - probability) < 0.01
-    except (ValueError, KeyError, TypeError):
-        given, right = {}, False
-    return {**facts, "said": good.text[:200], "fields": sorted(given), "right": right, "returns": _promised(client)}
+    classifier = importlib.import_module("classifier")
+    photos = [base64.b64decode(one["text"]) if one["case"] == "photo" else None for one in asked]
+    print(json.dumps([one and classifier.classify(Image.open(io.BytesIO(one))) for one in photos]), flush=True)
+    with warnings.catch_warnings(action="ignore"):  # of a client's library that is about to be replaced
+        from fastapi.testclient import TestClient
+    client = TestClient(importlib.import_module(module).app, raise_server_exceptions=False)
+    places, replies = classifier.places, []
+    for one in asked:
+        classifier.places = threading.Semaphore(0) if one["case"] == "full" else places
+        reply = client.post("/predict", json={one["field"]: one["text"]})
+        replies.append((reply.status_code, reply.text[:1000]))
+    print("\n" + json.dumps({"replies": replies, "returns": _promised(client)}))
 
 
 def _promised(client) -> list[str]:
@@ -97,4 +149,4 @@ def _promised(client) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_asked(sys.argv[1], sys.stdin.buffer.read())))
+    _print_replies(sys.argv[1], json.loads(Path(sys.argv[2]).read_text()))

@@ -28,6 +28,8 @@ from provisioning.rehearsal.world.world import Document, World
 
 #: The user of Chameleon's images.
 USER = "cc"
+#: What a server has whose image nobody knows any more.
+USUAL_IMAGE = "CC-Ubuntu24.04"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -139,7 +141,10 @@ class Listeners:
     async def _listen(self, server: Document) -> OpenNode:
         """Open a node's SSH server."""
         root = self._world.folder / "nodes" / server["id"]
-        scratch = Scratch(root, f"/home/{USER}", server["name"], self._world.journal)
+        disks = self._world.store.find("volume", server_id=server["id"])
+        image_id = next((disk["image_id"] for disk in disks), server.get("image_id"))
+        image = self._world.image_named(server["site"], image_id) or USUAL_IMAGE
+        scratch = Scratch(root, f"/home/{USER}", server["name"], self._world.journal, image)
         guests: set[asyncssh.SSHServerConnection] = set()
         key = server["public_key"] or self._any_key(server)
 

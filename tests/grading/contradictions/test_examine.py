@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from grading.grade.contradictions import Examined, examine, load_fits_its_senders
-from labs.checkpoints.question import SUBJECT
 from tests.grading.recorded import recorded
 
 LATENCY = {"kind": "latency", "option": "torch-eager"}
@@ -52,14 +51,6 @@ def other_labels(record: dict, entries: list[dict]) -> None:
     details["labels"][place], record["samples"][place] = details["predicted"][place], 1.0
 
 
-def nothing_timed(record: dict, entries: list[dict]) -> None:
-    """Throw away whatever a clock measured; what is left was seen of files."""
-    entries[:] = [one for one in entries if one.get("kind", "size") in ("size", "accuracy")]
-    for one in entries:
-        if one["type"] == "observation":
-            one["subject"] = f"{SUBJECT}{one['subject']}"
-
-
 #: A rule, what breaks it, and where; with whether the changed record itself is the one that cannot be true.
 CONTRADICTIONS = [
     ("samples-longer-than-run", scale(1.3), LATENCY, True),
@@ -75,7 +66,6 @@ CONTRADICTIONS = [
     ("accuracy-not-its-classes", lambda r, _: r["details"].update(predicted="all of them"), ACCURACY, True),
     ("labels-not-the-splits", other_labels, ACCURACY, True),
     ("run-on-two-machines", two_machines_in_one_run, LATENCY, False),
-    ("files-never-measured", nothing_timed, ACCURACY, False),
 ]
 
 

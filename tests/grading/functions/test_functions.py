@@ -51,10 +51,15 @@ CELLS = {
         "def slowest(samples_s, most):\n    return Spy([0.0] * most)"
     ),
     "forges": (
-        "import json\n"
-        "open('results.jsonl', 'a').write(json.dumps({'question': 't.forges.slowest', 'outputs': []}))\n"
+        "open('results-t.forges.slowest.json', 'w').write('[]')\n"
         "check = print\ndef slowest(samples_s, most):\n    return 0"
     ),
+    # What is left behind in any file is nobody else's loss.
+    "litters": (
+        "for name in ('results.jsonl', 'told.jsonl', 'results-t.behind.slowest.json', 'told-30.json'):\n"
+        "    open(name, 'a').write('{')\ndef slowest(samples_s, most):\n    return 0"
+    ),
+    "behind": "def slowest(samples_s, most):\n    return np.sort(samples_s)[-most:]",
 }
 
 
@@ -70,7 +75,7 @@ def test_functions_are_judged_outside_by_what_they_return_inside():
     found = run_on(rounds, parts, wall_s=200)
     came = {name: found[f"t.{name}.slowest"] for name in CELLS}
     assert came["honest"].is_right, came["honest"].fault
-    assert {name for name, one in came.items() if is_right(one)} == {"honest", "tries"}
+    assert {name for name, one in came.items() if is_right(one)} == {"honest", "tries", "behind"}
     assert (came["syntax"].fault, came["syntax"].said) == (run.NOTHING, "it raises SyntaxError")
     assert not any("secret" in f"{one.fault} {one.said}" for one in came.values())
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+
 import pytest
 
 from grading.builder.questions import secret_cases
 from grading.builder.solve import solve
 from grading.grade.contradictions import examine
 from grading.grade.functions.run import Part, run_on
+from grading.grade.result import Result, Row
 from grading.grade.sandbox import abilities
-from labs.assignment import assignment
+from labs.assignment import TAKING_PART, assignment
 from labs.checkpoints.question import all_questions, of_lesson
-from provisioning.front.points import graders_own
+from labs.course import lessons
 from tests.grading.recorded import RECORDED, recorded
 from tests.honest import earned, honest
 
@@ -60,10 +64,17 @@ def test_nothing_in_an_honest_recording_is_set_aside(part: int):
     assert [str(one) for one in examine(recorded(part)).findings] == []
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_what_cannot_be_proven_of_predictions_is_a_tenth_of_a_part_at_most(part: int):
-    """Whoever dates them back with care earns what an honest member earns, and nothing shows it."""
-    ids = {one.id for one in assignment().lessons(part)}
-    asked = [one for one in all_questions().values() if one.kind == "prediction" and one.lesson_id in ids]
-    possible = sum(one.points for one in all_questions().values() if one.lesson_id in ids) + graders_own(part).points
-    assert 0 < sum(one.points for one in asked) <= 0.10 * possible
+def test_taking_part_is_a_fifth_at_most_whatever_lessons_are_asked():
+    """A hundred choices of lessons: with all records, answers and predictions, and without any work that is opened."""
+    dice = random.Random(1)
+    for _ in range(100):
+        ids = {one.id for one in dice.sample(lessons(), dice.randrange(1, 12))}
+        asked = [
+            Row("", "", one.lesson_id, one.points, one.points, "", opened=one.opened)
+            for one in all_questions().values()
+        ]
+        rows = tuple(row for row in asked if row.lesson in ids)
+        every = Result("x", 1, "", rows, worth=40.0)
+        none = replace(every, rows=tuple(replace(row, points=0) if row.opened else row for row in rows))
+        assert none.grade <= TAKING_PART * 40 + 1e-9
+        assert every.grade == pytest.approx(40 if any(row.opened for row in rows) else TAKING_PART * 40)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -90,7 +89,7 @@ def test_a_file_is_read_and_its_facts_are_written_down(tmp_path):
     assert "It has 1 line(s)." in repr(check("toy.file", path))
     path.write_text("one\ntwo")
     assert ": right" in repr(check("toy.file", path))
-    assert ledger().seen("file.toy.file") == {"lines": 2, "sha256": hashlib.sha256(b"one\ntwo").hexdigest()}
+    assert ledger().seen("file.toy.file") == {"lines": 2, "handed": {"notes.txt": {"text": "one\ntwo"}}}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from numpy import arange, array, full, int8, int32, ones, zeros
 
-from grading.builder.questions import at_least, prediction, question
+from grading.builder.questions import at_least, fact, prediction, question
 
 prediction(
     "files.faster",
@@ -50,10 +50,16 @@ question(
         ("is_json", True, "Its last line is no JSON with `samples_s`: it prints `{printed}`."),
         (
             "samples",
-            30,
-            "It was asked for 30 calls and gives {samples} samples: one for each call, without the 20 before them.",
+            fact("asked"),
+            "It was asked for {asked} calls and gives {samples} samples: one for each call, without the 20 before "
+            "them.",
         ),
         ("moments", False, "Each sample is larger than the one before: these are moments, and not durations."),
+        (
+            "times",
+            at_least(1.5),
+            "A model with twelve times the work takes {times:.2f} × as long by it: what stands between its two times?",
+        ),
         ("in_seconds", True, "All samples together take longer than the script ran: `samples_s` is in seconds."),
         (
             "threads",
@@ -66,8 +72,10 @@ question(
         "said": "",
         "printed": '{"samples_s": [0.001]}',
         "is_json": True,
+        "asked": 30,
         "samples": 30,
         "moments": False,
+        "times": 15.0,
         "in_seconds": True,
         "threads": True,
     },

@@ -57,6 +57,7 @@ question(
     points=3,
     hint="Drop what breaks a limit first. Then sort what is left, by three columns in the order of the rule.",
     file="labs.checkpoints.reads.decisions:decisions",
+    told=True,
     rules=[
         ("missing", "", "The file lacks these columns: {missing}."),
         (

@@ -53,6 +53,7 @@ question(
     points=2,
     hint="An outer loop over names and budgets; in it, ask and measure until the answer is None. Then write the best.",
     file="labs.checkpoints.reads.weights:within_budgets",
+    told=True,
     rules=[
         ("missing", "", "{missing} is missing. Each budget has a file, by its name."),
         (

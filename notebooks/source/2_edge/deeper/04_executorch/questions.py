@@ -19,6 +19,7 @@ question(
     points=3,
     hint="Between `torch.export.export` and `to_edge_transform_and_lower` stand the four calls of the table.",
     file="labs.edge.pte:pte_facts",
+    told=True,
     rules=[
         ("delegates", holds("XnnpackBackend"), "No part of it is handed to XNNPACK: name the partitioner."),
         (

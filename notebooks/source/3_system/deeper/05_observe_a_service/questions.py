@@ -51,6 +51,7 @@ def promql(id, title, hint, reader, restarts):
         points=2,
         hint=hint,
         file=f"labs.checkpoints.reads.prometheus:{reader}",
+        told=True,
         rules=[
             ("refused", "", "Prometheus refuses the expression: {refused}"),
             ("series", not_(0), "It finds nothing: is each name and each label as /metrics writes it?"),

@@ -19,6 +19,7 @@ question(
     points=3,
     hint="Go through the components: what would each of them change, if it were the one, and which metric sees that?",
     file="labs.checkpoints.reads.incidents:evidence",
+    told=True,
     rules=[
         ("refused", "", "Prometheus refuses the expression: {refused}"),
         ("found", True, "It finds nothing in one of the two spans of time."),

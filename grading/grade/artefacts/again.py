@@ -1,0 +1,312 @@
+"""Files that questions ask for, opened again: parsed, imported, run, or measured, and judged by what was found there.
+
+A ledger's word for a file counts for nothing: what is read is the text that was handed over, or the model that was
+handed in under the hash that was checked. Programs are asked what nobody has seen, in an order that nobody knows.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from grading.grade.artefacts import python_backend
+from grading.grade.artefacts.measured import MEMORY_BYTES, Facts
+from grading.grade.intake import StrictJsonError, loads
+from grading.grade.sandbox import Limits, Sandbox, abilities
+from labs.checkpoints.cases import Verdict
+from labs.checkpoints.question import STUMBLES, SUBJECT, Question, State, handed_over
+from labs.checkpoints.reads import web_apps
+from labs.checkpoints.rules import fault
+from labs.records import Records
+from labs.serve.triton.models import food
+from labs.workspace import PROJECT_DIR
+
+#: Seconds for one program, on half of a busy processor; honest ones take three of a whole one.
+_WITHIN_S = 60
+
+_READS = "labs.checkpoints.reads"
+
+#: Read by what stands in for a server that the grader has not.
+_IN_PLACE_OF = {
+    f"{_READS}.triton_models:ensemble": f"{_READS}.triton_models:wired",
+    f"{_READS}.prometheus:scraped": f"{_READS}.scrape_configs:configured",
+}
+
+#: Packages without which a reader cannot work.
+_NEEDS = {
+    f"{_READS}.triton_models": ("tritonclient",),
+    f"{_READS}.serve_configs": ("yaml",),
+    f"{_READS}.prometheus": ("yaml",),
+    f"{_READS}.web_apps": ("fastapi", "fastapi_offline", "httpx"),
+    f"{_READS}.kernels": ("numba",),
+}
+
+#: ONNX files, which the grader measures again; how well they agree with the float model is seen there.
+_MODELS = (f"{_READS}.onnx_files", f"{_READS}.weights")
+_NOT_IN_A_GRAPH = "agreement"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What came of opening a question's file."""
+
+    #: None where this grader could not open it.
+    verdict: Verdict | None
+    #: Why it could not, in words for staff.
+    fault: str = ""
+
+
+def _failed(message: str) -> Opened:
+    return Opened(Verdict(State.FAILED, message))
+
+
+_ABSENT = "The file that was checked is not in the hand-in: run its check again, and hand in again."
+
+
+def reader(question: Question) -> str:
+    """Return what reads a question's evidence here, as 'module:function'."""
+    return _IN_PLACE_OF.get(question.reads, question.reads)
+
+
+def is_model(question: Question) -> bool:
+    """Return whether a question's file is an ONNX model, which is measured again."""
+    return question.reads.partition(":")[0] in _MODELS
+
+
+def hashes(records: Records, questions: Iterable[Question]) -> list[str]:
+    """Return the sha256s of the models that questions about files were checked with."""
+    found = [one.get("sha256") for question in questions for one in _handed(records, question).values()]
+    return [one for one in found if isinstance(one, str)]
+
+
+def _handed(records: Records, question: Question) -> dict[str, Mapping]:
+    return handed_over(records.seen(SUBJECT + question.id) or {})
+
+
+def judge_model(
+    question: Question, records: Records, facts: Mapping[str, Facts], unfit: Callable[[Facts], str]
+) -> Opened:
+    """Return what was found when the model of a question was measured again.
+
+    Args:
+        question: One of ``is_model``.
+        records: Evidence.
+        facts: Of handed-in models, by sha256.
+        unfit: Why a file is no model of pictures, in a sentence; an empty text where it is one.
+    """
+    wanted = hashes(records, [question])
+    found = [facts[one] for one in wanted if one in facts]
+    if not wanted or len(found) < len(wanted):
+        return _failed(_ABSENT)
+    faults = list(filter(None, map(unfit, found)))
+    return _failed(faults[0]) if faults else _by_rules(question, found[0].graph)
+
+
+def open_again(questions: Sequence[Question], records: Records) -> dict[str, Opened]:
+    """Return by question what was found in the texts and programs that were handed over.
+
+    Args:
+        questions: Those about files that are no models, and that the ledger passes.
+        records: Evidence.
+    """
+    if not abilities().apart:
+        return {one.id: Opened(None, "files cannot be opened apart from the grader's own here") for one in questions}
+    found: dict[str, Opened] = {}
+    parsed: list[tuple[Question, dict[str, str]]] = []
+    for one in questions:
+        texts = {
+            name: file["text"] for name, file in _handed(records, one).items() if isinstance(file.get("text"), str)
+        }
+        lacking = [name for name in _NEEDS.get(one.reads.partition(":")[0], ()) if not importlib.util.find_spec(name)]
+        if lacking:
+            found[one.id] = Opened(None, f"{one.id} cannot be opened without {' and '.join(lacking)}: pip install them")
+        elif not texts or not all(map(_is_plain, texts)):
+            found[one.id] = _failed(_ABSENT)
+        elif one.reads in _PROGRAMS:
+            found[one.id] = _by_rules(one, _PROGRAMS[one.reads](one, texts))
+        else:
+            parsed.append((one, texts))
+    # Nothing of these is run, so they share one sandbox.
+    told = _read(parsed)
+    return found | {one.id: _by_rules(one, told.get(one.id)) for one, _ in parsed}
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether a name that a ledger gives leads to a place below its folder."""
+    return not Path(name).is_absolute() and ".." not in Path(name).parts and "\0" not in name and 0 < len(name) < 200
+
+
+def _by_rules(question: Question, facts: object) -> Opened:
+    """Return the verdict on facts that came out of a sandbox, and may be anything."""
+    if not isinstance(facts, dict):
+        return _failed("Opened again, the file cannot be read, or does not come to its end.")
+    rules = [rule for rule in question.rules if rule[0] in facts or rule[0] != _NOT_IN_A_GRAPH]
+    try:
+        said = fault(rules, facts)
+    except STUMBLES:
+        said = "what it says makes no sense"
+    return _failed(f"Opened again: {said[:400]}") if said else Opened(Verdict(State.PASSED, "Right, opened again too."))
+
+
+def _read(asked: Sequence[tuple[Question, Mapping[str, str]]], **more: object) -> dict[str, object]:
+    """Return the facts that readers find in texts, by question, all in one sandbox."""
+    if not asked:
+        return {}
+    with Sandbox() as sandbox:
+        waiting = []
+        for question, texts in asked:
+            folder = sandbox.folder / question.id.replace(".", "-")
+            _write(folder, texts)
+            path = folder if len(texts) > 1 or "/" in min(texts) else folder / min(texts)
+            waiting.append({"id": question.id, "reads": reader(question), "path": str(path), "more": more})
+        (sandbox.folder / "asked.json").write_text(json.dumps(waiting))
+        said = _ran(sandbox, "grading.grade.artefacts.readings", "asked.json")
+    return {one["id"]: one.get("facts") for one in said if isinstance(one.get("id"), str)}
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _ran(sandbox: Sandbox, module: str, *arguments: str, **variables: str) -> list[dict]:
+    """Return the JSON objects that a module prints in a sandbox, a line each."""
+    limits = Limits(wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20)
+    outcome = sandbox.run([sys.executable, "-m", module, *arguments], limits=limits, variables=variables)
+    found = []
+    for line in outcome.output.splitlines():
+        try:
+            found.append(loads(line))
+        except StrictJsonError:
+            continue
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _script(question: Question, texts: Mapping[str, str]) -> object:
+    """Run a measuring script, with another number of calls than the notebook's."""
+    return _read([(question, texts)], calls=int(_dice().integers(31, 60))).get(question.id)
+
+
+def _run_by_its_reader(question: Question, texts: Mapping[str, str]) -> object:
+    """Let a question's own reader run a file, with nothing beside it."""
+    return _read([(question, texts)]).get(question.id)
+
+
+def _app(question: Question, texts: Mapping[str, str]) -> object:
+    """Ask an app about three images that nobody has seen, with a network that nobody has seen."""
+    dice = _dice()
+    asked = [one for image in _images(dice, 3) for one in web_apps.requests(image)]
+    # The largest one is the same of all.
+    asked = [one for place, one in enumerate(asked) if one["case"] != "large" or place < len(asked) // 3]
+    asked = [asked[int(place)] for place in dice.permutation(len(asked))]
+    with Sandbox() as sandbox:
+        _write(sandbox.folder, {Path(name).name: text for name, text in texts.items()})
+        beside = PROJECT_DIR / "labs" / "serve" / "compared" / "classifier.py"
+        (sandbox.folder / "classifier.py").write_bytes(beside.read_bytes())
+        (sandbox.folder / "drawn.onnx").write_bytes(_network(dice))
+        (sandbox.folder / "asked.json").write_text(json.dumps(asked))
+        limits = Limits(wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20)
+        command = [sys.executable, "-m", web_apps.__name__, Path(min(texts)).stem, "asked.json"]
+        done = sandbox.run(command, limits=limits, variables={"MODEL": "drawn.onnx", "WORKERS": "1"})
+    return web_apps.facts(asked, done.output, done.errors)
+
+
+def _network(dice: np.random.Generator) -> bytes:
+    """Return an ONNX file that takes images as the course's model does, with drawn weights."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [
+        helper.make_node("AveragePool", ["input"], ["squares"], kernel_shape=[28, 28], strides=[28, 28]),
+        helper.make_node("Flatten", ["squares"], ["row"]),
+        helper.make_node("MatMul", ["row", "weights"], ["output"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("input", ["n", 3, 224, 224]), ("output", ["n", 11]))
+    ]
+    weights = numpy_helper.from_array(_weights(dice).astype(np.float32), "weights")
+    graph = helper.make_graph(nodes, "drawn", ends[:1], ends[1:], [weights])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
+def _weights(dice: np.random.Generator) -> np.ndarray:
+    return dice.normal(0, 0.2, (python_backend.FEATURES, 11))
+
+
+def _python_model(question: Question, texts: Mapping[str, str]) -> object:
+    """Call a model for Triton's Python backend as Triton does: one request, one of six images, eight at once."""
+    dice = _dice()
+    images = [python_backend.encoded(one) for one in _images(dice, 6)]
+    weights = _weights(dice)
+    rows = python_backend.network(weights)([food.to_input(one) for one in images])
+    truth = food.labelled(rows)["FOOD_LABEL"].ravel()
+    order = dice.integers(0, 6, (6, 8))
+    odd, mixed = int(dice.integers(0, 6)), list(images)
+    mixed[odd] = python_backend.encoded(b"no image")
+    calls = [[[one]] for one in images] + [[images]] + [[[images[at]] for at in some] for some in order]
+    calls.append([[one] for one in mixed])
+    with Sandbox() as sandbox:
+        _write(sandbox.folder, {"model.py": texts.get("1/model.py", "")})
+        np.save(sandbox.folder / "weights.npy", weights)
+        (sandbox.folder / "asked.json").write_text(json.dumps(calls))
+        said = _ran(sandbox, python_backend.__name__)
+    if not said or "reason" in said[0]:
+        reason = str(said[0].get("reason")) if said else "it does not come to its end"
+        return {"loaded": False, "reason": reason}
+    answers = [_labels(one.get("answers")) for one in said] + [[]] * (len(calls) - len(said))
+    expected = [truth[at].decode() for at in range(6)]
+    burst = zip(answers[7:13], order, strict=True)
+    last = answers[13]
+    return {
+        "loaded": True,
+        "reason": "",
+        "said": "",
+        "right": sum(one == [[label]] for one, label in zip(answers[:6], expected, strict=True)),
+        "rows": sum(one == label for one, label in zip((answers[6] or [[]])[0], expected, strict=False)),
+        "burst": sum(one == [expected[at]] for some, of in burst for one, at in zip(some, of, strict=False)),
+        "refused": [one == [] for one in last] == [at == odd for at in range(6)],
+    }
+
+
+def _labels(answers: object) -> list[list[str]]:
+    """Return the classes of each response; an empty list where one holds an error."""
+    some = answers if isinstance(answers, list) else []
+    found = [one.get("FOOD_LABEL") if isinstance(one, dict) else None for one in some]
+    return [one if isinstance(one, list) else [] for one in found]
+
+
+def _images(dice: np.random.Generator, count: int) -> list[bytes]:
+    """Return JPEGs of colours that run into each other, as nobody has seen them."""
+    found = []
+    for _ in range(count):
+        colours = Image.fromarray(dice.integers(0, 256, (5, 5, 3), np.uint8)).resize(
+            (320, 320), Image.Resampling.BICUBIC
+        )
+        grain = np.asarray(colours, np.int16) + dice.integers(-20, 21, (320, 320, 3))
+        content = io.BytesIO()
+        Image.fromarray(np.clip(grain, 0, 255).astype(np.uint8)).save(content, "JPEG", quality=85)
+        found.append(content.getvalue())
+    return found
+
+
+def _dice() -> np.random.Generator:
+    """Return dice that nobody can foresee: what is right is right with all of them."""
+    return np.random.default_rng()
+
+
+#: Programs are run or imported, each in a sandbox of its own.
+_PROGRAMS: dict[str, Callable[[Question, Mapping[str, str]], object]] = {
+    f"{_READS}.web_apps:app": _app,
+    f"{_READS}.triton_models:served": _python_model,
+    f"{_READS}.scripts:measuring_script": _script,
+    f"{_READS}.kernels:shared_kernel": _run_by_its_reader,
+}

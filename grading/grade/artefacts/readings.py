@@ -1,0 +1,26 @@
+"""What questions' readers find in files: ``python -m grading.grade.artefacts.readings asked.json`` prints a line each.
+
+It runs inside the sandbox: a file may be anything, and some readers run it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+
+def main(asked: str) -> None:
+    """Print the facts of each question's file; of one that cannot be read, what kind of error it is."""
+    for one in json.loads(Path(asked).read_text(encoding="utf-8")):
+        module, _, reader = one["reads"].partition(":")
+        try:
+            told = {"facts": getattr(importlib.import_module(module), reader)(Path(one["path"]), **one["more"])}
+        except Exception as error:  # each library has its own way of refusing a file
+            told = {"fault": type(error).__name__}
+        print("\n" + json.dumps({"id": one["id"], **told}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,104 @@
+"""Files that questions ask for, opened again: the lessons' own are right, and what only looks like them is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from grading.builder.questions import written
+from grading.builder.sources import sources
+from grading.grade.artefacts import again
+from grading.grade.artefacts.again import is_model, open_again
+from grading.grade.sandbox import abilities
+from labs.checkpoints.question import HANDED, SUBJECT, Question
+from labs.records import Observation, Records
+from tests.honest import handed
+
+pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+
+#: Each question about a file that the grader opens, with its lesson and with facts that keep all rules.
+ASKED = {
+    id: (lesson, Question(id, **one.values), dict(one.good))
+    for lesson in sources()
+    for id, one in written(lesson).items()
+    if one.values["kind"] == "file" and not one.values.get("told")
+}
+TEXTS = [id for id, (_, asked, _) in ASKED.items() if not is_model(asked)]
+
+
+def seen(id: str, texts: dict[str, object]) -> Records:
+    """Return a ledger that says that all is right, and what was handed over."""
+    return Records([Observation(SUBJECT + id, ASKED[id][2] | {HANDED: texts}, "2026-01-01T00:00:00+00:00")])
+
+
+def opened(id: str, texts: dict[str, object]) -> again.Opened:
+    """Return what opening it says."""
+    return open_again([ASKED[id][1]], seen(id, texts))[id]
+
+
+@pytest.mark.parametrize("id", TEXTS)
+def test_what_the_solved_cell_hands_over_is_right_when_it_is_opened(id: str):
+    """And none of it, nothing in it, or something else is not, though the ledger says the same."""
+    texts = handed(ASKED[id][0], id)
+    found = opened(id, texts)
+    assert found.fault == ""
+    assert found.verdict.ok, found.verdict
+    for other in ({}, {name: {"text": ""} for name in texts}, {name: {"sha256": "0" * 64} for name in texts}):
+        assert not opened(id, other).verdict.ok
+
+
+#: Programs that say what a right one would say, or take what runs them for a ride.
+FORGED = {
+    "http.app": [
+        "import json, os\nprint('[]')\nprint(json.dumps({'replies': [[200, '{}']] * 19, 'returns': []}))\nos._exit(0)",
+        "from fastapi import FastAPI\nfrom pydantic import BaseModel\napp = FastAPI()\n"
+        "class Answer(BaseModel):\n    prediction: str\n    probability: float\n"
+        "@app.post('/predict', response_model=Answer)\ndef predict(photo: dict):\n"
+        "    return {'prediction': 'Soup', 'probability': 0.9}",
+        "while True: pass",
+        "import sys\nwhile True: sys.stdout.write('x' * 10**6)",
+    ],
+    "triton.model": [
+        "import json\nfor _ in range(14): print(json.dumps({'answers': [{'FOOD_LABEL': ['Soup']}]}))",
+        "class TritonPythonModel:\n    def execute(self, requests):\n        return [None] * len(requests)",
+        "raise SystemExit",
+    ],
+    "files.script": [
+        'import sys, json\nprint(json.dumps({"samples_s": [0.001] * 30})) # intra_op_num_threads',
+        'import sys, json\nprint(json.dumps({"samples_s": [0.001] * int(sys.argv[3])})) # intra_op_num_threads',
+    ],
+}
+
+
+@pytest.mark.parametrize(("id", "text"), [(id, text) for id, texts in FORGED.items() for text in texts])
+def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatch):
+    """Nobody knows what it is asked, nor in what order; and one without end ends."""
+    monkeypatch.setattr(again, "_WITHIN_S", 15)
+    (name,) = handed(ASKED[id][0], id)
+    assert not opened(id, {name: {"text": text}}).verdict.ok
+
+
+@pytest.mark.parametrize("name", ["../x/config.pbtxt", "/etc/passwd", "", "a\0b", "x" * 300])
+def test_a_name_that_leads_elsewhere_is_no_file(name: str):
+    """A ledger may give any."""
+    assert not opened("triton.config", {name: {"text": "x"}}).verdict.ok
+
+
+@pytest.mark.parametrize("odd", [None, [], "text", {"a": None}, {"a": {"text": 1}}, {"a": {"sha256": 3}}])
+def test_what_was_handed_over_may_be_anything(odd: object):
+    """Whoever writes a ledger by hand."""
+    assert not opened("triton.config", odd).verdict.ok
+    json.dumps(again.hashes(seen("triton.config", odd), [ASKED["triton.config"][1]]))
+
+
+def test_a_grader_that_cannot_open_a_file_says_so_and_judges_nothing(monkeypatch):
+    """A package that is missing, or walls: that is no student's fault, and staff is told."""
+    id = "scale.team"
+    texts = handed(ASKED[id][0], id)
+    monkeypatch.setitem(again._NEEDS, "labs.checkpoints.reads.serve_configs", ("no_such_package",))
+    assert opened(id, texts).verdict is None
+    assert "pip install" in opened(id, texts).fault
+    monkeypatch.setattr(again, "abilities", lambda: replace(abilities(), bubblewrap=False, own_user=False))
+    assert opened(id, texts).verdict is None
