@@ -112,7 +112,7 @@ def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list
         missing.check("no machine can be planned")
     answered = {option.site for option in calendars}
     for option, why in missing.items():
-        leases_too = "" if option.site in answered else ", nor who has a lease there already"
+        leases_too = "" if option.site in answered else ", nor is any lease that is there"
         typer.echo(f"not in the plan{leases_too}: {option.name}: {why.what}")
     if placeholder:
         use = leases.without_placeholders(lab.open_testbed, use, placeholder)
