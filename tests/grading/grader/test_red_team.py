@@ -247,15 +247,15 @@ def _printed() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def _wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     folder = tmp_path_factory.mktemp("wholes")
     return {part: hand_in(folder / str(part), part) for part in PARTS}
 
 
 @pytest.fixture
-def whole(_wholes: dict[int, Path], tmp_path: Path) -> Callable[[int], Path]:
+def whole(wholes: dict[int, Path], tmp_path: Path) -> Callable[[int], Path]:
     """Return a function that copies a part's whole hand-in, to be spoiled."""
-    return lambda part: Path(shutil.copytree(_wholes[part], tmp_path / f"part-{part}"))
+    return lambda part: Path(shutil.copytree(wholes[part], tmp_path / f"part-{part}"))
 
 
 def came(name: str, result: Result, told: bool) -> None:
@@ -328,14 +328,12 @@ ANOTHERS: dict[str, Spoil] = {
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", ANOTHERS)
-def test_with_anothers_files_a_pair(whole, _wholes, pictures: Path, name: str, part: int):
+def test_with_anothers_files_a_pair(whole, wholes, pictures: Path, name: str, part: int):
     """It may earn points; a person sees the two side by side."""
     folder = whole(part)
     ANOTHERS[name](folder, part)
     setup = replace(SETUP, pictures=pictures, measure=False, rerun=False)
-    results = [
-        grade(one, part=part, student=who, setup=setup) for who, one in (("ada", _wholes[part]), ("eve", folder))
-    ]
+    results = [grade(one, part=part, student=who, setup=setup) for who, one in (("ada", wholes[part]), ("eve", folder))]
     pairs = similar_pairs(results)
     came(name, results[1], bool(pairs))
     assert [(pair.first, pair.second) for pair in pairs] == [("ada", "eve")]
