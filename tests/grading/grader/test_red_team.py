@@ -319,7 +319,7 @@ def samples_only(folder: Path, part: int) -> None:
     keep(folder, [one for one in entries if one["type"] != "answer"])
 
 
-ANOTHERS: dict[str, Spoil] = {
+NEIGHBOURS: dict[str, Spoil] = {
     "a neighbour's files under one's own name": under_ones_own_name,
     "a neighbour's ledger redrawn from quantiles": drawn_again,
     "a neighbour's records under new ids": samples_only,
@@ -327,11 +327,11 @@ ANOTHERS: dict[str, Spoil] = {
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("name", ANOTHERS)
+@pytest.mark.parametrize("name", NEIGHBOURS)
 def test_with_anothers_files_a_pair(whole, wholes, pictures: Path, name: str, part: int):
     """It may earn points; a person sees the two side by side."""
     folder = whole(part)
-    ANOTHERS[name](folder, part)
+    NEIGHBOURS[name](folder, part)
     setup = replace(SETUP, pictures=pictures, measure=False, rerun=False)
     results = [grade(one, part=part, student=who, setup=setup) for who, one in (("ada", wholes[part]), ("eve", folder))]
     pairs = similar_pairs(results)
