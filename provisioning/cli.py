@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from provisioning import lab
+from provisioning.lab.terminal import PART, plain_errors
 from provisioning.planning.blocks import local_span
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
@@ -17,26 +17,15 @@ from provisioning.setup import release as held
 from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
-from provisioning.testbed.errors import NotSignedInError, ProvisioningError, ServiceBusyError
+from provisioning.testbed.silent import Silent
 
 app = typer.Typer(no_args_is_help=True)
 
-PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
 _ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
 _KEY = typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address.")
 _WEEK = typer.Option("--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today.")
 _TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn an error that a person can act on into its text and exit code 1."""
-    try:
-        yield
-    except (ProvisioningError, ValueError, KeyError) as error:
-        typer.secho(str(error.args[0]) if isinstance(error, KeyError) else str(error), err=True, fg="red")
-        raise typer.Exit(1) from error
 
 
 def _chooser(part: str, week: int, zone: str | None, type_name: str | None) -> Chooser:
@@ -46,7 +35,7 @@ def _chooser(part: str, week: int, zone: str | None, type_name: str | None) -> C
     chooser = Chooser(spec, lab.open_testbed, find_zone(zone), site_clock())
     chooser.read()
     if not chooser.options:
-        raise ServiceBusyError("no calendar could be read: " + "; ".join(sorted(set(chooser.unread.values()))))
+        chooser.unread.check("nobody knows what is free")
     chooser.turn_to(week - 1)
     return chooser
 
@@ -73,6 +62,7 @@ def reserve(
     week: Annotated[int, _WEEK] = 1,
     zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Though a site cannot say if you have one there.")] = False,
 ) -> None:
     """Reserve a block of the planner's list."""
     with plain_errors():
@@ -81,8 +71,8 @@ def reserve(
         if not 1 <= number <= len(free):
             raise ValueError(f"there is no block {number}; the list has {len(free)}")
         chooser.choose(start=free[number - 1].start)
-        lease = chooser.reserve()
-        where = f"{lease.node} at {chooser.lease_option.site}"
+        lease = chooser.reserve(anyway=anyway)
+        where = f"{lease.node or chooser.lease_option.name} at {chooser.lease_option.site}"
         typer.echo(f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}")
 
 
@@ -160,9 +150,12 @@ def release(
         spec = load_spec(part)
         if pull_first:
             typer.echo(f"home: {lab.pull(spec.part)}")
+        silent = Silent()
         for name in lab.sites_of(spec.part):
-            for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
-                typer.echo(line)
+            with silent.at(name):
+                for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
+                    typer.echo(line)
+        silent.check("not everything was given back")
 
 
 @app.command()
@@ -171,25 +164,22 @@ def sweep(
     delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
 ) -> None:
     """List what the labs left at all sites, with its age; with --delete, what is left after that."""
-    now = site_clock().now()
+    now, silent = site_clock().now(), Silent()
     found, lines = [], []
     with plain_errors():
         for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
-            try:
+            with silent.at(site):
                 testbed, owner = lab.open_testbed(site), owner_name() if mine else None
                 here = held.survey(testbed, now, owner)
                 swept = held.sweep(testbed, here, now) if delete else []
                 # What is counted below is what is there now, not what was there before.
                 found += held.survey(testbed, now, owner) if swept else here
                 lines += swept
-            except NotSignedInError:
-                raise
-            except ProvisioningError as error:
-                # One site in maintenance must not hide the others.
-                typer.secho(f"{site}: {error.what}", err=True, fg="yellow")
         for line in lines:
             typer.echo(line)
         if delete:
             kept = sum(line.startswith("kept") for line in lines)
             typer.echo(f"{len(lines) - kept} deleted" + (f", {kept} could not be" if kept else ""))
-        typer.echo(held.table(found))
+        if found or not silent:
+            typer.echo(held.table(found))
+        silent.check(f"nobody knows what is left at {', '.join(silent)}")

@@ -34,12 +34,12 @@ MAY_IMPORT = {
         # And what Python models for Triton stand on, which is made to travel.
         *("grading", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints", "labs.serve.triton.models.food"),
         *(f"provisioning.front.{name}" for name in ("allowed", "hand_in", "limits", "points")),
-        "provisioning.classroom.roster",
+        *("provisioning.classroom.roster", "provisioning.sites.spec"),
         *LIGHT,
     ),
     "notebooks": ("labs", "provisioning"),
     # The authors' half of a lesson: cases and rules, in the builder's words.
-    "questions": ("grading.builder.questions", *LIGHT),
+    "questions": ("grading.builder.questions", "grading.builder.leases", *LIGHT),
     # The door leads to every room that students use; no room leads back to it.
     "front": ("provisioning", "labs.checkpoints", "labs.display", *LIGHT),
 }

@@ -16,7 +16,6 @@ from labs.assets.places import AssetError, address
 
 __all__ = [
     "AssetError",
-    "carried_models",
     "dataset",
     "default",
     "drawings",
@@ -83,11 +82,6 @@ def model(name: str | None = None) -> Path:
         AssetError: No model has this name, no address is set, or the server, the disk or a file is at fault.
     """
     return _obtain(name or default("model"), "model")
-
-
-def carried_models() -> list[str]:
-    """Return the names of the models that come with the checkout."""
-    return [name for name, item in carried().items() if item.kind == "model"]
 
 
 def _obtain(name: str, kind: str) -> Path:

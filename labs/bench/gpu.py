@@ -49,8 +49,10 @@ def race(requests: dict[str, list]) -> dict[str, object]:
     return sessions
 
 
-def power(session: object, seconds: float = 10.0, every_s: float = 0.1) -> dict:
+def power(session: object, seconds: float = 10.0, every_s: float = 0.1) -> dict | None:
     """Return readings of an NVIDIA GPU's power while it answers batches: times_s, watts and the images between them.
+
+    None where it shows none, as a slice of a GPU does.
 
     Args:
         session: Computes on the first GPU.
@@ -61,6 +63,11 @@ def power(session: object, seconds: float = 10.0, every_s: float = 0.1) -> dict:
 
     pynvml.nvmlInit()
     gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+    try:
+        pynvml.nvmlDeviceGetPowerUsage(gpu)
+    except pynvml.NVMLError as error:
+        print(f"This GPU shows no power ({error}): a slice does not know what its neighbours draw.")
+        return None
     photos = {"input": np.zeros((32, 3, 224, 224), np.float32)}
     for _ in range(20):
         session.run(None, photos)

@@ -15,6 +15,7 @@ It serves the real sites and the rehearsal testbed alike, which differ by enviro
 - `list_servers` makes four more requests a server and fails on a deleted image: the client's list is read.
 - `check_connectivity` tries localhost when there is no floating IP: an address is required here.
 - the chosen site is process-wide: one lock guards it, and every call names its site.
+- no request of its has a time-out, and without its list of sites `use_site` prints a hint and goes on with the old one.
 """
 
 from __future__ import annotations
@@ -32,16 +33,19 @@ import chi
 import chi.container
 import chi.context
 import chi.hardware
+import chi.image
 import chi.lease
 import chi.network
 import chi.server
+import requests
 from chi import clients
 
 from provisioning.chameleon import replies
-from provisioning.chameleon.replies import explain, unless_absent, unless_missing
+from provisioning.chameleon.replies import explain, unless_absent, unless_missing, unread
 from provisioning.chameleon.shells import ContainerShell, SshShell
 from provisioning.testbed import (
     Address,
+    Group,
     Lease,
     LeaseRequest,
     Machine,
@@ -49,16 +53,36 @@ from provisioning.testbed import (
     ResourceKind,
     Way,
 )
-from provisioning.testbed.errors import NoKeyError, ServiceBusyError
+from provisioning.testbed.errors import NoKeyError, ProvisioningError, ServiceBusyError
 
 #: python-chi keeps the chosen site and its session in module globals.
 _CHI = threading.RLock()
 
-# The client that python-chi uses says at every request that it is deprecated; a student can do nothing about it.
-logging.getLogger("neutronclient").setLevel(logging.ERROR)
+# The client that python-chi uses says at every request that it is deprecated; a student can do nothing about it. What
+# the other one warns of before it fails is told by its error.
+for _chatty in ("neutronclient", "keystoneauth"):
+    logging.getLogger(_chatty).setLevel(logging.ERROR)
 
 
-def _call(doing: str) -> Callable:
+#: Seconds until somebody answers at all, and then for each piece of an answer.
+_PATIENCE_S = (15, 90)
+
+
+class _PatientRequests:
+    """What python-chi uses of ``requests``, with an end to waiting."""
+
+    exceptions = requests.exceptions
+
+    @staticmethod
+    def get(url: str) -> requests.Response:
+        """Return the answer."""
+        return requests.get(url, timeout=_PATIENCE_S)
+
+
+chi.context.requests = chi.hardware.requests = _PatientRequests
+
+
+def _call(doing: str, patience_s: tuple[float, float] | None = None) -> Callable:
     """Make a method a request to this testbed's site, with errors that a student can act on."""
 
     def wrap(method: Callable) -> Callable:
@@ -67,6 +91,7 @@ def _call(doing: str) -> Callable:
             with _CHI:
                 try:
                     self._use_site()
+                    chi.context.session().session.timeout = patience_s or _PATIENCE_S
                     return method(self, *args, **kwargs)
                 except Exception as error:
                     raise explain(error, f"{doing} at {self.site}") from error
@@ -88,15 +113,10 @@ class ChameleonTestbed:
 
     def _use_site(self) -> None:
         if chi.context.get("region_name") != self.site:
+            chi.context.list_sites()
             # It prints four lines each time; a sweep over three sites would drown its own table.
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 chi.use_site(self.site)
-            if chi.context.get("region_name") != self.site:
-                # Without its list of sites python-chi prints a hint and goes on with the old site.
-                raise ServiceBusyError(
-                    "the list of Chameleon's sites could not be fetched",
-                    likely="There is no way from here to api.chameleoncloud.org, or it is in maintenance.",
-                )
 
     @_call("listing leases")
     def leases(self) -> tuple[Lease, ...]:
@@ -147,13 +167,28 @@ class ChameleonTestbed:
         return {ip["port_id"]: ip["floating_ip_address"] for ip in chi.network.list_floating_ips() if ip["port_id"]}
 
     @_call("booting the server")
-    def boot(self, name: str, reservation_id: str, image: str, flavor: str) -> None:
+    def boot(self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0) -> None:
         """Ask for a server."""
         keypair = chi.server.update_keypair()
         if keypair is None:
             raise NoKeyError("there is no SSH key pair to put on the server")
-        how = {"image_name": image, "flavor_name": flavor, "keypair": keypair}
-        chi.server.Server(name, reservation_id=reservation_id, **how).submit(wait_for_active=False, show=None)
+        if flavor == chi.server.BAREMETAL_FLAVOR:
+            how = {"image_name": image, "flavor_name": flavor, "keypair": keypair}
+            chi.server.Server(name, reservation_id=reservation_id, **how).submit(wait_for_active=False, show=None)
+            return
+        # What the web page sends for a virtual machine. python-chi would send bare metal's hint, and an image beside a
+        # volume. Nova makes the volume of the image and deletes it with the server, so none is left behind.
+        source = {"image_id": (image_id := chi.image.get_image_id(image))}
+        if volume_gb:
+            disk = {"source_type": "image", "destination_type": "volume", "uuid": image_id, "volume_size": volume_gb}
+            source = {"block_device_mapping_v2": [{"boot_index": 0, "delete_on_termination": True, **disk}]}
+        clients.connection().compute.create_server(
+            name=name,
+            flavor_id=chi.server.get_flavor_id(flavor),
+            key_name=keypair.name,
+            networks=[{"uuid": chi.network.get_network_id(chi.server.DEFAULT_NETWORK)}],
+            **source,
+        )
 
     @_call("launching the container")
     def launch(
@@ -210,6 +245,26 @@ class ChameleonTestbed:
         """Give the floating IP back."""
         unless_missing(lambda: clients.neutron().delete_floatingip(address_id))
 
+    @_call("letting SSH in")
+    def let_in(self, name: str, port: int, machine: Machine) -> None:
+        """Make the group where it is missing, and put the machine into it."""
+        group = chi.network.SecurityGroup({"name": name, "description": f"Port {port}, model serving labs"})
+        group.add_rule("ingress", "tcp", port)
+        group.submit(idempotent=True)
+        clients.nova().servers.add_security_group(machine.id, name)
+
+    @_call("listing security groups")
+    def groups(self) -> tuple[Group, ...]:
+        """Return the project's security groups."""
+        return tuple(
+            Group(one["id"], one["name"]) for one in clients.neutron().list_security_groups()["security_groups"]
+        )
+
+    @_call("deleting the security group")
+    def delete_group(self, group_id: str) -> None:
+        """Delete the group."""
+        unless_missing(lambda: clients.neutron().delete_security_group(group_id))
+
     def shell(self, machine: Machine) -> SshShell | ContainerShell:
         """Return a shell on the machine."""
         if machine.kind == "container":
@@ -226,7 +281,7 @@ class ChameleonTestbed:
             raise ServiceBusyError(f"{machine.name} has no floating IP yet")
         return Way(machine.addresses[0], chi.context.get("keypair_private_key") or "")
 
-    @_call("running a command in the container")
+    @_call("running a command in the container", (15, 600))
     def _execute(self, container_id: str, line: str) -> tuple[str, object]:
         reply = chi.container.execute(container_id, line)
         return reply.get("output") or "", reply.get("exit_code")
@@ -235,9 +290,15 @@ class ChameleonTestbed:
     def _upload(self, container_id: str, source: str, folder: str) -> None:
         chi.container.upload(container_id, source, folder)
 
-    @_call("reading the calendar")
     def resources(self, kind: ResourceKind, type_name: str) -> tuple[Resource, ...]:
-        """Return every node or device of the type with its bookings; flavours of virtual machines have no calendar."""
+        """Return every node or device of the type, or room for a virtual machine, with its bookings."""
+        try:
+            return self._calendar(kind, type_name)
+        except ProvisioningError as error:
+            raise unread(error) from error
+
+    @_call("reading the calendar")
+    def _calendar(self, kind: ResourceKind, type_name: str) -> tuple[Resource, ...]:
         blazar = clients.blazar()
         if kind == "node":
             ids = {host["hypervisor_hostname"]: str(host["id"]) for host in blazar.host.list()}
@@ -248,7 +309,8 @@ class ChameleonTestbed:
             taken = replies.bookings(blazar.device.list_allocations())
             found = [(ids.get(device.uuid), device) for device in chi.hardware.get_devices(device_type=type_name)]
         else:
-            return ()
+            shown = blazar.flavor_instance.get_availability(flavor_id=chi.server.get_flavor_id(type_name))
+            return replies.rooms(shown["flavor_instances"], self.site, type_name)
         return tuple(replies.resource(each, self.site, blazar_id, taken) for blazar_id, each in found)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from provisioning.testbed import Address, Booking, Lease, Machine, Reservation, Resource
 from provisioning.testbed.errors import (
+    CalendarUnreadError,
     ConflictError,
+    MaintenanceError,
     NoAddressError,
+    NoAnswerError,
     NoCapacityError,
     NotSignedInError,
     ProvisioningError,
@@ -140,6 +144,29 @@ def resource(found: Any, site: str, blazar_id: str | None, taken: Mapping[str, t
     )
 
 
+def rooms(calendars: Iterable[Mapping[str, Any]], site: str, type_name: str) -> tuple[Resource, ...]:
+    """Return the room for each virtual machine of a flavor, from Blazar's calendar, which counts and names nobody.
+
+    The first is taken when nothing is free, the second when no two are, and so on: as many are free for a whole block
+    as the calendar has at its fullest moment.
+    """
+    spans = [span for calendar in calendars for span in calendar["availability"]]
+    most = max((int(span["total"]) for span in spans), default=0)
+    taken: list[list[Booking]] = [[] for _ in range(most)]
+    for span in sorted(spans, key=lambda span: _certain(span["start"])):
+        start, end = _certain(span["start"]), _certain(span["end"])
+        for held in taken[int(span["available"]) :]:
+            if held and held[-1].end == start:
+                start_of_it = held.pop().start
+                held.append(Booking(start_of_it, end))
+            else:
+                held.append(Booking(start, end))
+    return tuple(
+        Resource(site, f"{type_name} ({number} of {most})", type_name, bookings=tuple(held))
+        for number, held in enumerate(taken, start=1)
+    )
+
+
 #: Exceptions of requests, keystoneauth and sockets that mean 'no answer'. Matched by name, to import none of them.
 _NO_ANSWER = {
     "ConnectionError",
@@ -153,7 +180,8 @@ _NO_ANSWER = {
 }
 
 _ABSENT = {"EndpointNotFound", "CatalogException", "EmptyCatalog"}
-_BY_STATUS = {401: NotSignedInError, 409: ConflictError}
+#: Of a proxy whose service is down.
+_MAINTENANCE = {502, 503, 504}
 
 
 def status_of(error: BaseException) -> int | None:
@@ -162,7 +190,8 @@ def status_of(error: BaseException) -> int | None:
         # Blazar's client keeps the real status in ``kwargs``; its ``code`` attribute alone is a class default.
         inner = getattr(each, "kwargs", None)
         candidates = [inner.get("code") if isinstance(inner, dict) else None]
-        candidates += [getattr(each, name, None) for name in ("http_status", "status_code", "code", "status")]
+        for holder in (each, getattr(each, "response", None)):
+            candidates += [getattr(holder, name, None) for name in ("http_status", "status_code", "code", "status")]
         for value in candidates:
             if isinstance(value, int) and 400 <= value < 600:
                 return value
@@ -178,7 +207,8 @@ def explain(error: BaseException, doing: str) -> ProvisioningError:
     """
     if isinstance(error, ProvisioningError):
         return error
-    status, name, said = status_of(error), type(error).__name__, _said(error)
+    status, names, said = status_of(error), {type(each).__name__ for each in _chain(error)}, _said(error)
+    name = type(error).__name__
     # Blazar answers 500 to a full calendar, and Neutron 409 to an empty pool: words and names decide before statuses.
     if "not enough" in said.lower() and "available" in said.lower():
         return NoCapacityError(f"{doing}: {said}")
@@ -186,15 +216,48 @@ def explain(error: BaseException, doing: str) -> ProvisioningError:
         return NoAddressError(f"{doing}: {said}")
     if name == "CHIValueError" and status in (None, 404):
         return RefusedError(f"{doing}: {said}")
-    if name in ("Unauthorized", "MissingRequiredOptions", "MissingAuthPlugin"):
-        return NotSignedInError(f"{doing}: {said}")
-    if status in _BY_STATUS:
-        return _BY_STATUS[status](f"{doing}: {said}")
+    if status == 401 or name == "Unauthorized":
+        return NotSignedInError(f"{doing}: Chameleon refused to sign you in (401)")
+    if name in ("MissingRequiredOptions", "MissingAuthPlugin"):
+        return NotSignedInError(f"{doing}: not enough to sign in with: {said}")
+    if status == 409:
+        return ConflictError(f"{doing}: {said}")
+    if status in _MAINTENANCE:
+        return MaintenanceError(f"{doing}: the site is in maintenance or overloaded ({_phrase(status)})")
     if status is not None:
-        return (ServiceBusyError if status >= 500 else RefusedError)(f"{doing}: the service answered {status}: {said}")
-    if any(type(e).__name__ in _NO_ANSWER for e in _chain(error)) or isinstance(error, TimeoutError | OSError):
-        return ServiceBusyError(f"{doing}: no answer: {said}")
+        answer = _phrase(status) if "<html" in str(error).lower() else f"{status}: {said}"
+        return (ServiceBusyError if status >= 500 else RefusedError)(f"{doing}: the service answered {answer}")
+    if "JSONDecodeError" in names or isinstance(error, TypeError):
+        # Blazar's client subscribes the None that it makes of a page.
+        return MaintenanceError(
+            f"{doing}: a page came in place of an answer",
+            likely="The site is in maintenance, or this network wants you to sign in first, as hotels' and cafés' do.",
+        )
+    if names & _NO_ANSWER or isinstance(error, OSError):
+        return NoAnswerError(f"{doing}: nothing answers{_where(error)}")
     return ProvisioningError(f"{doing}: {name}: {said}")
+
+
+def unread(error: ProvisioningError) -> ProvisioningError:
+    """Return the error for a calendar, unless the whole site or its credentials are the reason."""
+    if isinstance(error, NotSignedInError | MaintenanceError | NoAnswerError):
+        return error
+    return CalendarUnreadError(f"{error.what}, so nobody knows what is free there")
+
+
+def _phrase(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase}" if status in {one.value for one in HTTPStatus} else str(status)
+
+
+def _where(error: BaseException) -> str:
+    """Return the address at which nothing answers, and how that was noticed, without the clients' own words."""
+    chain = _chain(error)
+    found = re.search(r"host='([^']+)', port=(\d+)", " ".join(map(str, chain)))
+    place = f" at {found[1]}:{found[2]}" if found else ""
+    if any("timeout" in type(each).__name__.lower() for each in chain):
+        return f"{place} (no answer in time)"
+    reasons = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]
+    return f"{place} ({reasons[-1]})" if reasons else place
 
 
 def unless_missing(delete: Callable[[], Any]) -> None:

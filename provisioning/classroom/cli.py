@@ -15,13 +15,14 @@ from provisioning import lab
 from provisioning.classroom import leases
 from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
-from provisioning.cli import PART, plain_errors
+from provisioning.lab.terminal import PART, plain_errors
 from provisioning.planning.blocks import calendars_of
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.release import GRACE, sweep
 from provisioning.sites.spec import NUMBERS, PartSpec, load_spec
+from provisioning.testbed.silent import Silent
 
 #: Of what is planned in a block, how much there should be room for: something goes wrong.
 _SPARE = 1.5
@@ -103,15 +104,16 @@ def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, 
 def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str) -> Plan:
     for name in types:
         spec.only(name)  # says which there are
-    # The rehearsal does not play the site of virtual machines, and those have no calendar anywhere.
     calendars, unread = calendars_of(spec, lab.open_testbed)
     there = leases.leases_at(lab.open_testbed, calendars, spec.part)
     use = {option: found for option, found in calendars.items() if not types or option.type in types}
-    missing = [f"{option.name}: {why}" for option, why in unread.items() if not types or option.type in types]
+    missing = Silent({option: why for option, why in unread.items() if not types or option.type in types})
     if not use:
-        raise ValueError("no machine can be planned: " + "; ".join(missing))
-    for line in missing:
-        typer.echo(f"not in the plan: {line}")
+        missing.check("no machine can be planned")
+    answered = {option.site for option in calendars}
+    for option, why in missing.items():
+        leases_too = "" if option.site in answered else ", nor who has a lease there already"
+        typer.echo(f"not in the plan{leases_too}: {option.name}: {why.what}")
     if placeholder:
         use = leases.without_placeholders(lab.open_testbed, use, placeholder)
     return make_plan(students, spec, use, there, wish)
@@ -148,7 +150,10 @@ def watch_class(
         spec, local, students = load_spec(part), _zone(zone), read_roster(roster)  # type: ignore[arg-type]
         testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
         now = site_clock().now()
-        typer.echo(leases.watch_table(leases.watch(testbeds, spec.part, students, now), now, local))
+        watched = leases.watch(testbeds, spec.part, students, now)
+        typer.echo(leases.watch_table(watched, now, local))
+        if watched.silent:
+            raise typer.Exit(1)
 
 
 @app.command("extend")
@@ -196,21 +201,21 @@ def no_shows(
     """List the leases whose students have not come."""
     with plain_errors():
         spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)  # type: ignore[arg-type]
-        students, count = [each.name for each in read_roster(roster) if not each.left], 0
-        for testbed in (lab.open_testbed(site) for site in lab.sites_of(spec.part)):
-            found = leases.no_shows(testbed, spec.part, students, now, grace)
-            count += len(found)
-            lines = (
-                sweep(testbed, found, now, grace=grace)
-                if release
-                else [f"{each.name}: {each.reason}" for each in found]
+        students, count, silent = [each.name for each in read_roster(roster) if not each.left], 0, Silent()
+        for site in lab.sites_of(spec.part):
+            with silent.at(site):
+                testbed = lab.open_testbed(site)
+                found = leases.no_shows(testbed, spec.part, students, now, grace)
+                count += len(found)
+                gone = sweep(testbed, found, now, grace=grace) if release else None
+                for line in [f"{each.name}: {each.reason}" for each in found] if gone is None else gone:
+                    typer.echo(line)
+        if count or not silent:
+            typer.echo(
+                f"{count} of {len(students)} have not come"
+                + ("" if release or not count else "; --release gives their machines back")
             )
-            for line in lines:
-                typer.echo(line)
-        typer.echo(
-            f"{count} of {len(students)} have not come"
-            + ("" if release or not count else "; --release gives their machines back")
-        )
+        silent.check(f"nobody knows who has not come at {', '.join(silent)}")
 
 
 @app.command("drop")
@@ -227,12 +232,15 @@ def drop(
         if student is not None and short_name(student) not in names:
             raise ValueError(f"{student} has not left, by {roster.name}: write a word into its column 'left' first")
         wanted = names if student is None else [short_name(student)]
-        count = 0
-        for testbed in (lab.open_testbed(site) for site in lab.sites_of(spec.part)):
-            for line in leases.drop(testbed, spec.part, wanted, release=release):
-                typer.echo(line)
-                count += 1
-        typer.echo(
-            f"{count} things of {len(wanted)} who left"
-            + ("" if release or not count else "; --release gives them back")
-        )
+        count, silent = 0, Silent()
+        for site in lab.sites_of(spec.part):
+            with silent.at(site):
+                for line in leases.drop(lab.open_testbed(site), spec.part, wanted, release=release):
+                    typer.echo(line)
+                    count += 1
+        if count or not silent:
+            typer.echo(
+                f"{count or 'nothing'} still held by {len(wanted)} who left"
+                + ("" if release or not count else "; --release gives them back")
+            )
+        silent.check(f"nobody knows what they hold at {', '.join(silent)}")

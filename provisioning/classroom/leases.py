@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
@@ -12,13 +13,15 @@ from labs.display.table import Cell, text_table
 from provisioning import lab
 from provisioning.classroom.plan import Seat
 from provisioning.classroom.roster import Student
-from provisioning.planning.blocks import HOUR, Block, block_end, free_resources, is_free, local_span
+from provisioning.planning.blocks import HOUR, Block, block_end, calendars_of, free_resources, is_free, local_span
+from provisioning.planning.refused import book
 from provisioning.setup.context import SPENT, pick_lease
 from provisioning.setup.release import GRACE, Leftover, held_by, survey
 from provisioning.setup.release import release as give_back
 from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Machine, Resource, Testbed
 from provisioning.testbed.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
+from provisioning.testbed.silent import Silent
 
 #: A lease that ends within this is pointed at.
 ENDS_SOON = timedelta(minutes=20)
@@ -41,7 +44,8 @@ def leases_at(
         calendars: machines of each option.
         part: of the course.
     """
-    machines = {each.name: option for option, found in calendars.items() for each in found}
+    machines = {option.type: option for option in calendars}  # a virtual machine's lease names its flavor
+    machines |= {each.name: option for option, found in calendars.items() for each in found}
     # A lease of a machine that no calendar has counts as one of its site's first option.
     first = {option.site: option for option in reversed(calendars)}
     return [
@@ -92,32 +96,40 @@ def reserve_all(
         placeholder: name of the leases that hold machines for the class; each is given back just before the first
             lease that it is in the way of.
     """
-    there: dict[str, list[Lease]] = {}
-    silent: dict[str, str] = {}
+    there: dict[str, Sequence[Lease]] = {}
+    silent = Silent()
     for site in dict.fromkeys(seat.block.option.site for seat in seats):
-        try:
+        with silent.at(site):
             there[site] = testbed_for(site).leases()
-        except ProvisioningError as error:
-            # One site in maintenance must not hide the others.
-            silent[site] = error.what
     outcome = []
     for seat in seats:
         block, option = seat.block, seat.block.option
         name = resource_name(part, seat.student)
         mine = [lease for leases in there.values() for lease in leases if lease.name == name]
-        what = f"refused: {silent[option.site]}" if option.site in silent else _why_none(mine, block.start, now)
+        what = f"refused: {silent[option.site].what}" if option.site in silent else _why_none(mine, block.start, now)
         if not what:
             try:
                 testbed = testbed_for(option.site)
                 back = placeholder and _give_back(testbed, placeholder, block)
-                testbed.reserve(
-                    LeaseRequest(name, option.resource, option.type, block.start, block.end, block.resource or None)
-                )
+                wanted = block.resource or None
+                request = LeaseRequest(name, option.resource, option.type, block.start, block.end, wanted)
+                made = book(testbed, request, _others(testbed, block, seats) if wanted else ())
                 what = "reserved: placeholder given back" if back else "reserved"
+                if made.node not in ("", wanted):
+                    what = f"reserved: on {made.node}, for {wanted} was refused"
             except ProvisioningError as error:
                 what = f"refused: {error.what}"
         outcome.append((seat, what))
     return outcome
+
+
+def _others(testbed: Testbed, block: Block, seats: Sequence[Seat]) -> Iterator[str]:
+    """Yield the machines that are free in a block and that the plan gives to nobody then."""
+    option = block.option
+    planned = [seat.block for seat in seats if seat.block.option.site == option.site]
+    for machine in free_resources(testbed.resources(option.resource, option.type), block.start, block.end):
+        if is_free([one for one in planned if one.resource == machine.name], block.start, block.end):
+            yield machine.name
 
 
 def _why_none(mine: Sequence[Lease], start: datetime, now: datetime) -> str:
@@ -191,18 +203,19 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
             likely="The block has begun, and moving it would delete what was measured.",
             way_out="Bring the results home and release it first, or extend it.",
         )
+    calendars, silent = calendars_of(spec, testbed_for)
     # As long as it was: a student's block may be longer than the class's.
-    hours = math.ceil((old.end - old.start) / HOUR)
-    for option in (one for one in spec.options if one.resource != "flavor"):
-        testbed, end = testbed_for(option.site), block_end(start, hours, option.end_minute)
-        for machine in free_resources(testbed.resources(option.resource, option.type), start, end):
-            request = LeaseRequest(old.name, option.resource, option.type, start, end, machine.name)
-            try:
-                made = testbed.reserve(request)
-            except NoCapacityError:
-                continue
+    hours, made = math.ceil((old.end - old.start) / HOUR), None
+    for option, machines in calendars.items():
+        end = block_end(start, hours, option.end_minute)
+        if free := [machine.name for machine in free_resources(machines, start, end)]:
+            request = LeaseRequest(old.name, option.resource, option.type, start, end, free[0])
+            with silent.at(option), suppress(NoCapacityError):
+                made = book(testbed_for(option.site), request, free)
+        if made is not None:
             there.delete_lease(old.id)
-            return option, machine.name, made
+            return option, made.node or free[0], made
+    silent.check(f"no other machine can be had at {start:%a %d %b %H:%M %Z}")
     raise NoCapacityError(
         f"no machine of {', '.join(option.name for option in spec.options)} is free at {start:%a %d %b %H:%M %Z}"
     )
@@ -240,17 +253,27 @@ class Whereabouts:
     """Where one student is now."""
 
     student: Student
-    #: ``none``, ``waits``, ``no machine``, ``boots``, ``works``, ``failed`` or ``over``.
+    #: ``none``, ``not known``, ``waits``, ``no machine``, ``boots``, ``works``, ``failed`` or ``over``.
     state: str
     lease: Lease | None
     #: Why somebody should look at this student; empty when nothing says so.
     look: str
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A class at one moment."""
+
+    #: Where each student is, whoever needs somebody first.
+    rows: list[Whereabouts]
+    #: Sites that did not answer: whoever has nothing elsewhere may be there.
+    silent: Silent
+
+
 def watch(
     testbeds: Iterable[Testbed], part: Part, students: Iterable[Student], now: datetime, grace: timedelta = GRACE
-) -> list[Whereabouts]:
-    """Return where each student is, whoever needs somebody first, from two requests to each site.
+) -> Watched:
+    """Return where each student is, from two requests to each site.
 
     Args:
         testbeds: the part's sites.
@@ -259,10 +282,12 @@ def watch(
         now: with time zone.
         grace: how long a lease may run without a machine before its student counts as absent.
     """
-    leases, machines = [], []
+    leases, machines, silent = [], [], Silent()
     for testbed in testbeds:
-        leases += testbed.leases()
-        machines += testbed.machines()
+        with silent.at(testbed.site):
+            found = testbed.leases(), testbed.machines()
+            leases += found[0]
+            machines += found[1]
     by_name, held = {machine.name: machine for machine in reversed(machines)}, {lease.name for lease in leases}
     rows = []
     for student in students:
@@ -270,11 +295,12 @@ def watch(
         lease = pick_lease(leases, name)
         if lease is None:
             # Whoever comes and releases leaves no lease behind.
-            state, look = ("over", "never released: did anybody come?") if name in held else ("none", "")
+            none = "not known" if silent else "none"
+            state, look = ("over", "never released: did anybody come?") if name in held else (none, "")
         else:
             state, look = _state(lease, by_name.get(name), now, grace)
         rows.append(Whereabouts(student, state, lease, look))
-    return sorted(rows, key=lambda row: not row.look)
+    return Watched(sorted(rows, key=lambda row: not row.look), silent)
 
 
 def _state(lease: Lease, machine: Machine | None, now: datetime, grace: timedelta) -> tuple[str, str]:
@@ -288,9 +314,9 @@ def _state(lease: Lease, machine: Machine | None, now: datetime, grace: timedelt
     return state, "the lease ends soon" if lease.end - now < ENDS_SOON else ""
 
 
-def watch_table(rows: Sequence[Whereabouts], now: datetime, zone: tzinfo) -> str:
-    """Return the class as a text table in the instructor's time zone, and how many are where."""
-    table = []
+def watch_table(watched: Watched, now: datetime, zone: tzinfo) -> str:
+    """Return the class as a text table in the instructor's time zone, how many are where, and who is silent."""
+    table, rows = [], watched.rows
     for row in rows:
         lease, student = row.lease, row.student
         block = local_span(lease.start, lease.end, zone) if lease else ""
@@ -302,7 +328,7 @@ def watch_table(rows: Sequence[Whereabouts], now: datetime, zone: tzinfo) -> str
         table.append([name, state, block, left, look])
     said = ", ".join(f"{count} {state}" for state, count in Counter(row.state for row in rows).items())
     look = sum(bool(row.look) for row in rows)
-    return (
-        f"{text_table(('student', 'machine', 'block', 'left', 'look at'), table)}\n"
-        f"{said}; {look} to look at. As of {now.astimezone(zone):%H:%M %Z}."
-    )
+    lines = [text_table(("student", "machine", "block", "left", "look at"), table)]
+    lines.append(f"{said}; {look} to look at. As of {now.astimezone(zone):%H:%M %Z}.")
+    lines += [f"{site} is not in it: {error}" for site, error in watched.silent.items()]
+    return "\n".join(lines)

@@ -25,11 +25,10 @@ from provisioning.testbed.errors import (
     NoKeyError,
     NotHomeError,
     NotReachableError,
-    NotSignedInError,
-    ProvisioningError,
-    ServiceBusyError,
 )
-from provisioning.testbed.surroundings import poll_s, rehearsing, ssh_command
+from provisioning.testbed.silent import Silent
+from provisioning.testbed.surroundings import poll_s, ssh_command
+from provisioning.testbed.surroundings import rehearsing as rehearsing  # for those who have this module
 
 #: The course's root folder: what is copied to a machine.
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,38 +79,24 @@ def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) ->
         name: of the lease.
 
     Raises:
-        LeaseMissingError: no site of the options has one.
+        LeaseMissingError: every site of the options answered, and none has one.
         NotSignedInError: there are no credentials, or they have expired; no site is to blame for it.
-        ServiceBusyError: no site that answered has one, and another did not answer: it may be there.
+        ProvisioningError: no site that answered has one, and another did not answer: it may be there.
     """
-    spec = load_spec(part)
-    asked, silent = [], []
-    for place in sites_of(part):
-        try:
+    spec, silent, sites = load_spec(part), Silent(), sites_of(part)
+    for place in sites:
+        lease = None
+        with silent.at(place):
             lease = pick_lease((testbed := testbed_for(place)).leases(), name)
-        except NotSignedInError:
-            raise
-        except ProvisioningError as error:
-            # One site in maintenance must not hide a lease at the next one.
-            silent.append(f"{place} did not answer ({error.what})")
-            continue
         if lease is not None:
             return option_of(lease, [option for option in spec.options if option.site == place], testbed)
-        asked.append(place)
-    missing = f"there is no usable lease {name!r} at {', '.join(asked)}" if asked else f"nobody knows of {name!r}"
-    if silent:
-        raise ServiceBusyError(
-            f"{missing}, and {', '.join(silent)}",
-            likely="A site is overloaded or in maintenance; a lease that you have there is not lost.",
-            way_out="Run this again in a few minutes, and reserve no second machine meanwhile.",
-        )
-    raise LeaseMissingError(missing)
+    silent.check(f"nobody knows whether there is a lease {name!r}", "Until then reserve no second machine.")
+    raise LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(sites)}")
 
 
 def sites_of(part: Part) -> list[str]:
-    """Return the sites of a part's options; in rehearsal without that of virtual machines, which is not played."""
-    sites = dict.fromkeys(option.site for option in load_spec(part).options)
-    return [site for site in sites if not (rehearsing() and site.startswith("KVM"))]
+    """Return the sites of a part's options."""
+    return list(dict.fromkeys(option.site for option in load_spec(part).options))
 
 
 def option_of(lease: Lease, options: list[SiteOption], testbed: Testbed) -> SiteOption:
@@ -181,23 +166,34 @@ def pull(
     Raises:
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
+    name = name or resource_name(part)
     try:
-        return _travel(transfer.pull, part, testbed, name or resource_name(part), say, way)
+        return _travel(transfer.pull, part, testbed, name, say, way)
     except LeaseMissingError as error:
-        say(f"{error.what}: nothing to bring home")
+        last = Record.for_name(name).facts("work")
+        brought = f"last brought home {last.get('pulled', 'never')}" if last else "nothing to bring home"
+        but = f", but for {', '.join(last['missing'])}" if last.get("missing") else ""
+        say(f"{error.what}: {brought}{but}")
         return transfer.Moved()
 
 
 def _travel(how, part, testbed, name, say, way) -> transfer.Moved:
     if way is None:
-        site, machine = _running(part, testbed, name)
+        site, machine = running(part, testbed, name)
         shell, record = site.shell(machine), Record.for_name(name)
     else:
         # Another computer than the one that has set it up, and so with a record of its own.
         shell, record = SshShell(way), Record.for_name(f"{name}-at-{way.host}")
-    moved, same = how(shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}), say)
-    if record.about or way is not None:
-        record.update("work", remember={"known": same})
+    kept = record.about or way is not None
+    about = {"pulled": f"{site_clock().now():%a %d %b %H:%M} UTC"} if how is transfer.pull else {}
+    try:
+        moved, same = how(shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}), say)
+    except transfer.BrokeOffError as error:
+        if kept:
+            record.update("work", remember={**about, "missing": error.missing})
+        raise
+    if kept:
+        record.update("work", remember={**about, "known": same, "missing": []})
     return moved
 
 
@@ -218,7 +214,7 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
         NotReachableError: it does not answer.
     """
     if way is None:
-        site, machine = _running(part, testbed, resource_name(part))
+        site, machine = running(part, testbed, resource_name(part))
         way = site.way(machine)
     if way is not None:
         return Tunnel(way, part, ssh_command()).start()
@@ -232,16 +228,21 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
     return Reached(at_address(machine.addresses[0], part, token, transfer.REMOTE_ROOT))
 
 
-def _running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, Machine]:
+def running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, Machine]:
     """Return the running machine of that name and its site.
 
     Raises:
-        LeaseMissingError: no site has it.
+        LeaseMissingError: every site answered, and none has it.
+        ProvisioningError: no site that answered has it, and another did not answer.
     """
-    for site in [testbed] if testbed is not None else map(open_testbed, sites_of(part)):
-        for machine in site.machines():
-            if machine.name == name and machine.up:
-                return site, machine
+    silent = Silent()
+    for place in [testbed.site] if testbed is not None else sites_of(part):
+        with silent.at(place):
+            site = testbed or open_testbed(place)
+            for machine in site.machines():
+                if machine.name == name and machine.up:
+                    return site, machine
+    silent.check(f"nobody knows whether a machine {name!r} runs")
     raise LeaseMissingError(
         f"there is no running machine {name!r}",
         likely="It was not brought up yet, or its lease has ended.",
@@ -280,7 +281,7 @@ def give_back(
 
 def _require_home(part: Part, testbed: Testbed, name: str, record: Record) -> None:
     try:
-        site, machine = _running(part, testbed, name)
+        site, machine = running(part, testbed, name)
         known = record.facts("work").get("known", {})
         left = transfer.only_there(site.shell(machine), transfer.Home.of_course(ROOT), known)
     except LeaseMissingError:

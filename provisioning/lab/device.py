@@ -26,8 +26,15 @@ from provisioning.setup import jobs
 from provisioning.setup.context import pick_lease
 from provisioning.setup.transfer import PATIENCE_S, REMOTE_ROOT, digest_there, fetch, send
 from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
-from provisioning.testbed import Completed, Machine, Shell, Testbed
-from provisioning.testbed.errors import CommandFailedError, LeaseMissingError, StepTimeoutError
+from provisioning.testbed import Completed, Shell, Testbed
+from provisioning.testbed.errors import (
+    CommandFailedError,
+    LeaseEndedError,
+    LeaseMissingError,
+    NotReachableError,
+    RefusedError,
+    StepTimeoutError,
+)
 
 #: Where models lie under the course's folder.
 MODELS = "workspace/models"
@@ -214,6 +221,35 @@ def on_the_device() -> bool:
     return platform.machine() == "aarch64" and (Path.home() / ".serving-labs" / "venv" / "bin" / "python").exists()
 
 
+class _Found:
+    """A shell on the machine of a name, wherever its address is by now; one that is gone is said to be gone."""
+
+    def __init__(self, part: Part, testbed: Testbed, name: str) -> None:
+        self._look = lambda: lab.running(part, testbed, name)[1]
+        self._testbed, self.machine = testbed, self._look()
+
+    def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
+        """Return how the command ended."""
+        return self._there(lambda shell: shell.run(command, timeout_s=timeout_s))
+
+    def put(self, source: Path, target: str) -> None:
+        """Copy one file."""
+        self._there(lambda shell: shell.put(source, target))
+
+    def _there(self, act: Callable[[Shell], Any]) -> Any:
+        try:
+            return act(self._testbed.shell(self.machine))
+        except (NotReachableError, RefusedError) as error:
+            try:
+                now = self._look()
+            except LeaseMissingError as gone:
+                raise LeaseEndedError(gone.what, likely="Its lease has ended, or it was deleted.") from error
+            if now == self.machine:
+                raise
+            self.machine = now
+            return act(self._testbed.shell(now))
+
+
 def open_device() -> Device:
     """Return part 2's device: the container that was started on the lease, or this machine inside it.
 
@@ -222,25 +258,27 @@ def open_device() -> Device:
     Raises:
         LeaseMissingError: there is none, and this is no rehearsal.
     """
-    rehearsed = lab.rehearsing()
-    if on_the_device() and not rehearsed:
+    if on_the_device() and not lab.rehearsing():
         return Device(HereShell(), "this device", here=True)
-    spec, name = load_spec("edge"), resource_name("edge")
+    spec = load_spec("edge")
     option = spec.options[0]
     testbed = lab.open_testbed(option.site)
-    if _running(testbed, name) is None and rehearsed:
-        lab.reserve(testbed, "edge", option, None, site_clock().now() + timedelta(hours=spec.hours), None)
-        lab.prepare("edge", option, testbed=testbed).go()
-    found = _running(testbed, name)
-    if found is None:
-        raise LeaseMissingError(
-            f"there is no running container {name!r} at {testbed.site}",
-            likely="The lease has ended, or the container was not started.",
-            way_out="Run *Reserve and provision a device* again; its steps resume where they stopped.",
-        )
-    address = next(iter(found.addresses), "")
-    shell = testbed.shell(found)
-    return Device(shell, name, rehearsed=rehearsed, address=address, poll_s=0.2 if rehearsed else 2.0)
+    try:
+        return _opened("edge", testbed, poll_s=2.0)
+    except LeaseMissingError:
+        if not lab.rehearsing():
+            raise
+    lab.reserve(testbed, "edge", option, None, site_clock().now() + timedelta(hours=spec.hours), None)
+    lab.prepare("edge", option, testbed=testbed).go()
+    return _opened("edge", testbed, poll_s=2.0)
+
+
+def _opened(part: Part, testbed: Testbed, poll_s: float, before: str = "") -> Device:
+    shell, rehearsed = _Found(part, testbed, resource_name(part)), lab.rehearsing()
+    machine = shell.machine
+    address = next(iter(machine.addresses), "")
+    poll_s = 0.2 if rehearsed else poll_s
+    return Device(shell, machine.name, rehearsed=rehearsed, address=address, poll_s=poll_s, before=before)
 
 
 def leased(part: Part) -> tuple[SiteOption, Testbed]:
@@ -276,20 +314,6 @@ def open_node(part: Part, testbed: Testbed) -> Device:
     Raises:
         LeaseMissingError: no server of the student's runs there.
     """
-    name, rehearsed = resource_name(part), lab.rehearsing()
-    found = _running(testbed, name)
-    if found is None:
-        raise LeaseMissingError(
-            f"there is no running server {name!r} at {testbed.site}",
-            likely="The lease has ended, or the steps that bring it up have not run.",
-            way_out="Run the cell with the steps again; they resume where they stopped.",
-        )
     # The providers' environments were made on the data volume (data.sh); a rehearsed node shares this computer's.
     cache = 'test -n "$REHEARSAL_MACHINE" || export SERVING_LABS_CACHE="$HOME/data"; '
-    address = next(iter(found.addresses), "")
-    poll_s = 0.2 if rehearsed else 1.0
-    return Device(testbed.shell(found), name, rehearsed=rehearsed, address=address, poll_s=poll_s, before=cache)
-
-
-def _running(testbed: Testbed, name: str) -> Machine | None:
-    return next((machine for machine in testbed.machines() if machine.name == name and machine.up), None)
+    return _opened(part, testbed, poll_s=1.0, before=cache)

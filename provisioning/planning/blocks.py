@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from provisioning.planning.refused import without_refused
 from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Booking, Resource, Testbed
-from provisioning.testbed.errors import NotSignedInError, ProvisioningError
+from provisioning.testbed.silent import Silent
 
 HOUR = timedelta(hours=1)
 
@@ -47,11 +48,13 @@ class Slot:
     free: tuple[str, ...]
     #: True when the beginning has gone by.
     past: bool = False
+    #: False when nobody knows what is free: the calendar could not be read.
+    known: bool = True
 
     def said(self, zone: tzinfo) -> str:
         """Return the slot in words of the student's own time zone."""
-        count = len(self.free)
-        words = f"{count} free" if count > 1 else "the last one free" if count else "all taken"
+        count, none = len(self.free), "all taken" if self.known else "not known"
+        words = f"{count} free" if count > 1 else "the last one free" if count else none
         return f"{local_span(self.start, self.end, zone)}, {'gone by' if self.past else words}"
 
 
@@ -77,7 +80,7 @@ class Timetable:
         lines = [f"{'':<11}" + "".join(f"{hour:>3}" for hour in range(24))]
         lines += [f"{day:%a %d %b} " + "".join(f"{mark_of(hour):>3}" for hour in row) for day, row in self.days.items()]
         lines.append(f"{'':<11} number: machines free for a whole block from that hour")
-        lines.append(f"{'':<11} ·: all taken   (blank): gone by")
+        lines.append(f"{'':<11} ·: all taken   ?: not known   (blank): gone by")
         return "\n".join(lines)
 
 
@@ -91,17 +94,18 @@ def local_span(start: datetime, end: datetime, zone: tzinfo) -> str:
 
 
 def mark_of(hour: Sequence[Slot]) -> str:
-    """Return what the calendar writes into the cell of an hour: a count, a dot for taken, nothing for gone by."""
+    """Return what an hour's cell of the calendar says: a count, '·' for taken, '?' for not known, '' for gone by."""
     best = max((len(slot.free) for slot in hour), default=0)
     if best:
         return str(best)
-    return "·" if any(not slot.past for slot in hour) else ""
+    coming = [slot for slot in hour if not slot.past]
+    return ("·" if all(slot.known for slot in coming) else "?") if coming else ""
 
 
 def timetable(
     spec: PartSpec,
     option: SiteOption,
-    resources: Sequence[Resource],
+    resources: Sequence[Resource] | None,
     first: date,
     days: int,
     zone: tzinfo,
@@ -115,7 +119,7 @@ def timetable(
     Args:
         spec: of the part; its hours are the block's length.
         option: the kind of machine; its end minute ends the block.
-        resources: machines of the option with their bookings.
+        resources: machines of the option with their bookings; None when the calendar could not be read.
         first: first local day.
         days: how many days.
         zone: the student's.
@@ -130,8 +134,8 @@ def timetable(
         if local.date() in hours:
             end = block_end(moment, spec.hours, option.end_minute)
             past = moment < now
-            free = () if past else tuple(each.name for each in free_resources(resources, moment, end))
-            hours[local.date()][local.hour].append(Slot(moment, end, free, past))
+            free = () if past else tuple(each.name for each in free_resources(resources or (), moment, end))
+            hours[local.date()][local.hour].append(Slot(moment, end, free, past, resources is not None))
         moment += HOUR
     return Timetable(hours)
 
@@ -156,24 +160,19 @@ def is_free(bookings: Iterable[Booking | Block], start: datetime, end: datetime)
 
 def calendars_of(
     spec: PartSpec, testbed_for: Callable[[str], Testbed]
-) -> tuple[dict[SiteOption, Sequence[Resource]], dict[SiteOption, str]]:
-    """Return the calendar of each option, and for those that could not be read, why.
+) -> tuple[dict[SiteOption, Sequence[Resource]], Silent]:
+    """Return the calendar of each option, and the options whose calendar could not be read.
+
+    A machine that was refused lately counts as taken for the time that was asked for.
 
     Args:
         spec: of the part.
         testbed_for: returns the testbed of a site's name.
     """
     calendars: dict[SiteOption, Sequence[Resource]] = {}
-    unread: dict[SiteOption, str] = {}
+    unread: Silent = Silent()
     for option in spec.options:
-        if option.resource == "flavor":
-            unread[option] = "virtual machines have no public calendar: try to reserve one"
-            continue
-        try:
-            calendars[option] = testbed_for(option.site).resources(option.resource, option.type)
-        except NotSignedInError:
-            raise  # no site is to blame for it
-        except ProvisioningError as error:
-            # One site in maintenance must not hide the others.
-            unread[option] = error.what
+        with unread.at(option):
+            resources = testbed_for(option.site).resources(option.resource, option.type)
+            calendars[option] = without_refused(resources)
     return calendars, unread

@@ -25,7 +25,11 @@ def reservation_code(block: Block, lease_name: str) -> str:
         block: from the planner.
         lease_name: the student's own.
     """
-    kind, key = ("device", "device_name") if block.option.is_edge else ("node", "node_name")
+    kind, key, named = {
+        "node": ("node", "node_name", block.resource),
+        "device": ("device", "device_name", block.resource),
+        "flavor": ("flavor", "name", block.option.type),  # no virtual machine has a name beforehand
+    }[block.option.resource]
     # A future lease must not be waited for, and python-chi's `duration` would count from now.
     return f"""\
 from datetime import datetime, timezone
@@ -37,7 +41,7 @@ l = lease.Lease(
     start_date=datetime({_numbers(block.start)}, tzinfo=timezone.utc),
     end_date=datetime({_numbers(block.end)}, tzinfo=timezone.utc),
 )
-l.add_{kind}_reservation(amount=1, {key}={block.resource!r})
+l.add_{kind}_reservation(amount=1, {key}={named!r})
 l.submit(idempotent=True, wait_for_active=False)
 l.show()"""
 

@@ -6,7 +6,6 @@ The planner's widget draws this, and a lesson, the command line and a screen rea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,10 +13,12 @@ from labs.display.table import Cell
 from provisioning.planning.blocks import Block, Slot, Timetable, calendars_of, local_span, timetable
 from provisioning.planning.booking import calendar_file, reservation_code
 from provisioning.planning.lessons import to_prepare
+from provisioning.planning.refused import book
 from provisioning.setup.context import pick_lease
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
 from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError
+from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import Clock
 
 #: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
@@ -53,8 +54,8 @@ class Chooser:
         #: The student's usable lease, and where it is; None while there is none.
         self.lease: Lease | None = None
         self.lease_option: SiteOption | None = None
-        #: Options whose calendar could not be read, with the reason.
-        self.unread: Mapping[SiteOption, str] = {}
+        #: Options whose calendar could not be read, and sites that did not say whether the student has a lease there.
+        self.unread, self.silent = Silent(), Silent()
         self._testbed_for = testbed_for
         self._clock = clock
         self._calendars: Mapping[SiteOption, Sequence[Resource]] = {}
@@ -69,7 +70,7 @@ class Chooser:
         self._find_lease()
         try:
             self.choose(start=self.slot.start if self.slot else None, node=self.node)
-        except NoCapacityError:
+        except ProvisioningError:
             self.choose()
         if first_time:
             known = self.options or self.spec.options
@@ -89,7 +90,7 @@ class Chooser:
         """Return the calendar page of an option; the chosen one's when left out."""
         now, option = self.now, option or self.option
         first = now.astimezone(self.zone).date() + timedelta(days=self.page * PAGE_DAYS)
-        return timetable(self.spec, option, self._calendars.get(option, ()), first, PAGE_DAYS, self.zone, now)
+        return timetable(self.spec, option, self._calendars.get(option), first, PAGE_DAYS, self.zone, now)
 
     def choose(
         self, option: SiteOption | None = None, start: datetime | None = None, node: str | None = None
@@ -104,6 +105,8 @@ class Chooser:
         # Left to us, no block that begins while its reservation is still being read and sent.
         soon = self.now + LEAD if start is None else None
         slot = next((each for each in free if each.start == start or (soon is not None and each.start >= soon)), None)
+        if slot is None and option in self.unread and (start or node):
+            raise self.unread[option]
         if start is not None and slot is None:
             raise NoCapacityError(
                 f"no {option.type} at {option.site} is free for the block from {start:%a %d %b %H:%M %Z}"
@@ -126,33 +129,44 @@ class Chooser:
             return None
         return Block(self.option, self.node, self.slot.start, self.slot.end, len(self.slot.free) - 1)
 
-    def reserve(self) -> Lease:
+    def reserve(self, *, anyway: bool = False) -> Lease:
         """Return the student's lease: the one that is there, else a new one of the chosen block.
 
+        A machine that the site refuses is passed over for the next one that is free in that block.
+
+        Args:
+            anyway: also while a site cannot say whether the student has a lease there.
+
         Raises:
-            NoCapacityError: somebody was faster, or nothing was chosen.
+            NoCapacityError: somebody was faster everywhere, or nothing was chosen.
             LeaseFailedError: the site made a lease and could not fill it.
-            ProvisioningError: anything else that the site refused.
+            ProvisioningError: a site did not answer, or anything else that the site refused.
         """
         self._find_lease()
         if self.lease is None:
+            if not anyway:
+                self.silent.check(
+                    "nobody knows whether you have a lease already",
+                    "If you are sure that you have none there: Reserve anyway, or --anyway.",
+                )
             block = self.block
             if block is None:
+                if self.option in self.unread:
+                    raise self.unread[self.option]
                 raise NoCapacityError(f"nothing is chosen: no {self.option.type} is free in this week")
             option = block.option
-            self.lease = self._testbed_for(option.site).reserve(
-                LeaseRequest(self.name, option.resource, option.type, block.start, block.end, block.resource)
-            )
-            self.lease_option = option
+            request = LeaseRequest(self.name, option.resource, option.type, block.start, block.end, block.resource)
+            self.lease = book(self._testbed_for(option.site), request, self.slot.free)
+            self.lease_option, self.node = option, self.lease.node or self.node
         if self.lease.status == "ERROR":
             raise LeaseFailedError(f"the lease {self.lease.name!r} is in ERROR")
         return self.lease
 
     def _find_lease(self) -> None:
-        self.lease = self.lease_option = None
-        for option in {option.site: option for option in reversed(self.options)}.values():
-            # The best site's lease stands; one that cannot be seen now is found at the next reading.
-            with suppress(ProvisioningError):
+        self.lease, self.lease_option, self.silent = None, None, Silent()
+        for option in {option.site: option for option in reversed(self.spec.options)}.values():
+            # The best site's lease stands.
+            with self.silent.at(option.site):
                 if lease := pick_lease(self._testbed_for(option.site).leases(), self.name):
                     self.lease, self.lease_option = lease, option
 
@@ -184,9 +198,17 @@ class Chooser:
     def said_free(self, option: SiteOption) -> str:
         """Return what is free of an option in the week that is shown, or why nobody knows."""
         if option in self.unread:
-            return self.unread[option]
+            return f"not known: {self.unread[option].what}"
         free = self.table(option).free
         return f"{len(free)} free blocks, first {free[0].said(self.zone)}" if free else "all taken this week"
+
+    def said_way_out(self) -> str:
+        """Return what to do about sites that did not answer; empty where all did."""
+        errors = [
+            *(self.unread[option] for option in self.spec.options if option in self.unread),
+            *self.silent.values(),
+        ]
+        return "\n".join(f"Way out: {out}" for out in dict.fromkeys(error.way_out for error in errors))
 
     def said_lease(self) -> str:
         """Return the lease: where and when it is, its state and its identifier; empty while there is none."""
@@ -231,5 +253,6 @@ class Chooser:
             "",
             f"Before it: {self.said_before()}",
             f"Chosen: {chosen}" if chosen else "Nothing can be chosen in this week.",
+            self.said_way_out(),
         ]
         return "\n".join([*lines, self.said_lease()]).rstrip()

@@ -1,4 +1,4 @@
-"""The catalogue: sites, nodes, devices, images, and their stable identifiers.
+"""The catalogue: sites, nodes, devices, flavors, images, and their stable identifiers.
 
 The shipped one is `catalogue.toml`; an instructor's own, a changed copy of it, takes its place. Only the testbed's
 process imports this file: pydantic comes with the extra `rehearsal`.
@@ -33,18 +33,20 @@ class Site(_Table):
     Attributes:
         where: Path prefix under which the rehearsal serves it, for example `tacc`.
         name: The name that python-chi shows, for example `CHI@TACC`.
-        site_class: `baremetal` or `edge`.
+        site_class: `baremetal`, `edge`, or `kvm` for virtual machines.
         location: The city, for display.
         network: Name of the network that servers or containers join.
         floating: First three numbers of its floating IPs; they lie in 127.77.0.0/16, so none is a real one.
+        host: Name of its web page where python-chi has that built in and looks into no list; empty for the others.
     """
 
     where: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     name: str
-    site_class: Literal["baremetal", "edge"]
+    site_class: Literal["baremetal", "edge", "kvm"]
     location: str
     network: str
     floating: Annotated[str, Field(pattern=r"^127\.77\.(25[0-5]|2[0-4]\d|1?\d?\d)$")]
+    host: str = ""
 
     @model_validator(mode="after")
     def _one_edge(self) -> Self:
@@ -98,12 +100,27 @@ class Devices(_Group):
     profiles: list[str]
 
 
+class Flavors(_Group):
+    """One kind of virtual machine, of which a site has room for `count`; no virtual machine has a name beforehand."""
+
+    kind: ClassVar = "flavor"
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    gpu: Gpu
+
+
+#: What a site of each class lends.
+_LENDS = {"baremetal": Nodes, "edge": Devices, "kvm": Flavors}
+
+
 class _File(_Table):
     """A catalogue file. `images` has the names of the disk images, which all sites have."""
 
     sites: list[Site]
     nodes: list[Nodes]
     devices: list[Devices]
+    flavors: list[Flavors] = []
     images: dict[Literal["names"], list[str]]
 
     @model_validator(mode="after")
@@ -111,10 +128,10 @@ class _File(_Table):
         for name in ("where", "name", "floating"):
             if len({getattr(site, name) for site in self.sites}) < len(self.sites):
                 raise ValueError(f"two sites have the same {name}")
-        edge = {site.where: site.site_class == "edge" for site in self.sites}
+        lends = {site.where: _LENDS[site.site_class] for site in self.sites}
         types = set()
-        for group in [*self.nodes, *self.devices]:
-            if edge.get(group.site) is not isinstance(group, Devices):
+        for group in [*self.nodes, *self.devices, *self.flavors]:
+            if lends.get(group.site) is not type(group):
                 raise ValueError(f"{group.type!r}: {group.site!r} is no site that is listed and has such machines")
             if (group.site, group.type) in types:
                 raise ValueError(f"{group.type!r} of site {group.site!r} is listed twice")
@@ -124,7 +141,7 @@ class _File(_Table):
 
 @dataclass(frozen=True)
 class Resource:
-    """A node or an edge device: something that one lease holds at a time.
+    """A node, an edge device, or the room for one virtual machine: something that one lease holds at a time.
 
     Attributes:
         id: Blazar's identifier, a small number as text.
@@ -138,7 +155,7 @@ class Resource:
     uid: str
     name: str
     rank: int
-    group: Nodes | Devices = field(hash=False)
+    group: Nodes | Devices | Flavors = field(hash=False)
 
     def properties(self) -> dict[str, str | int | bool]:
         """Return what a reservation's `resource_properties` can ask for."""
@@ -152,6 +169,8 @@ class Resource:
                 "model": self.group.type,
                 "reservable": True,
             }
+        if isinstance(self.group, Flavors):
+            return {"flavor": self.group.type}
         cpu, gpu = self.group.cpu, self.group.gpu
         return {
             "node_name": self.name,
@@ -178,7 +197,8 @@ class Catalogue:
         self.sites = {site.where: site for site in file.sites}
         self.images = file.images["names"]
         self._machines: dict[str, list[Resource]] = {where: [] for where in self.sites}
-        for group in [*file.nodes, *file.devices]:
+        self.groups = [*file.nodes, *file.devices, *file.flavors]
+        for group in self.groups:
             machines = self._machines[group.site]
             for rank in range(group.count):
                 name = group.names.format(rank + 1)
@@ -186,7 +206,7 @@ class Catalogue:
                 machines.append(Resource(str(len(machines) + 1), uid, name, rank, group))
 
     def at(self, site: str, kind: str) -> list[Resource]:
-        """Return a site's hosts (`host`) or devices (`device`); no site has both."""
+        """Return a site's hosts (`host`), devices (`device`) or rooms (`flavor`); no site has two of them."""
         return [machine for machine in self._machines.get(site, []) if machine.group.kind == kind]
 
     def by_id(self, site: str, identifier: str | None) -> Resource | None:

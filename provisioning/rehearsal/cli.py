@@ -40,16 +40,24 @@ def up(
 @app.command()
 def lease(
     name: Annotated[str, typer.Argument(help="The lease's name.")],
-    part: Annotated[Part, typer.Option(help="Part of the course: the lease holds what that runs on first.")],
+    part: Annotated[
+        Part | None, typer.Option(help="Part of the course: the lease holds what that runs on first.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="Or a type of node, device or virtual machine.")] = None,
     user: Annotated[str | None, _USER] = None,
 ) -> None:
-    """Make an active lease, as if it had been made in Horizon beforehand."""
+    """Make an active lease of a part's block, or of three hours, as if it had been made in Horizon beforehand."""
     with _plain_errors():
-        spec = load_spec(part)
-        asked = {"name": name, "user": user or environment.variables()["OS_USERNAME"], "hours": spec.hours}
-        asked |= {"site": spec.options[0].site, "type": spec.options[0].type}
-        end = _ask("POST", "/leases", asked)["end"]
-        typer.echo(f"{name} is active at {asked['site']}, with one {asked['type']}, until {end}")
+        if (part is None) == (kind is None):
+            raise ValueError("say what the lease is to hold: --part model, edge or system, or --type of a machine")
+        asked = {"name": name, "user": user or environment.variables()["OS_USERNAME"]}
+        if part is not None:
+            spec = load_spec(part)
+            asked |= {"site": spec.options[0].site, "type": spec.options[0].type, "hours": spec.hours}
+        else:
+            asked |= {"site": None, "type": kind, "hours": 3}
+        made = _ask("POST", "/leases", asked)
+        typer.echo(f"{name} is active at {made['site']}, with one {asked['type']}, until {made['end']}")
 
 
 @app.command()
@@ -62,7 +70,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 @app.command()
 def fault(
-    name: Annotated[str | None, typer.Argument(help="NAME[=SECONDS][:TIMES|:always][@USER]")] = None,
+    name: Annotated[str | None, typer.Argument(help="NAME[/SITE][=SECONDS][:TIMES|:always][@USER]")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Disarm it, or all when no name is given.")] = False,
 ) -> None:
     """Arm or disarm a fault in the running rehearsal; without a name, list the faults."""

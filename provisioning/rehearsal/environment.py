@@ -9,6 +9,7 @@ from pathlib import Path
 
 from provisioning.rehearsal import control, place
 from provisioning.rehearsal.startup import sockets
+from provisioning.testbed.silent import Silent
 
 _STARTUP = Path(__file__).with_name("startup")
 # Chameleon's own Jupyter sets these; where they are, the real thing is meant.
@@ -53,6 +54,8 @@ def variables(home: Path | None = None, user: str | None = None) -> dict[str, st
         "OS_USER_DOMAIN_NAME": "chameleon",
         "OS_PROJECT_DOMAIN_NAME": "chameleon",
         "OS_PROJECT_NAME": f"CHI-rehearsal-{user}",
+        # For the site whose address python-chi has built in, an https one.
+        "OS_CAFILE": str(home / place.CERTIFICATE),
         "OS_KEYPAIR_PRIVATE_KEY": str(private),
         "OS_KEYPAIR_PUBLIC_KEY": f"{private}.pub",
         # python-chi names the key pair after $USER, which some containers do not set.
@@ -96,16 +99,32 @@ def use(speed: float = 120.0, user: str | None = None, *, always: bool = False) 
         always: Rehearse in Chameleon's Jupyter as well; only this process is turned, and nothing real is touched.
 
     Returns:
-        One sentence that says which of the two it is, for a notebook to show.
+        One sentence that says which of the two it is, for a notebook to show; on Chameleon also what is wrong with the
+        site now, which the lesson's own calls would tell in a traceback.
+
+    Raises:
+        NotSignedInError: This is Chameleon, and the token has expired.
     """
     if on_chameleon() and not always:
-        return f"This is Chameleon ({os.environ.get('OS_REGION_NAME', 'site not chosen')}): nothing is rehearsed."
+        site = os.environ.get("OS_REGION_NAME", "CHI@TACC")
+        return f"This is Chameleon ({site}): nothing is rehearsed.{_trouble_at(site)}"
     home = control.start(speed=speed)
     activate(home, user)
     return (
         f"Rehearsal: python-chi talks to 127.0.0.1:{place.port(home)} as {os.environ['OS_USERNAME']}, "
         f"waits are {place.ask(home, 'GET', '/status')['speed']:.0f} times shorter, nothing costs anything."
     )
+
+
+def _trouble_at(site: str) -> str:
+    """Return why a site of Chameleon's cannot be used now, or nothing."""
+    # It imports chi, and a rehearsal has to be chosen before that.
+    from provisioning.chameleon.adapter import ChameleonTestbed
+
+    silent = Silent()
+    with silent.at(site):
+        ChameleonTestbed(site).leases()
+    return "".join(f"\n{error}" for error in silent.values())
 
 
 def _key_pair(home: Path, user: str) -> Path:
@@ -123,6 +142,6 @@ def _key_pair(home: Path, user: str) -> Path:
 
 
 def _no_proxy() -> str:
-    """Return NO_PROXY with the loopback address in it: python-chi's requests must not meet a proxy."""
+    """Return NO_PROXY with what is here in it, by number and by name: python-chi's requests must not meet a proxy."""
     entries = [entry for entry in os.environ.get("NO_PROXY", "").split(",") if entry]
-    return ",".join(dict.fromkeys([*entries, "127.0.0.1", "localhost"]))
+    return ",".join(dict.fromkeys([*entries, "127.0.0.1", "localhost", ".chameleoncloud.org"]))

@@ -25,7 +25,7 @@ class Fault:
 FAULTS: dict[str, Fault] = {
     "no-hosts": Fault(
         "Blazar finds no free node or device and answers 500, as the real one does",
-        "Reserve says that nothing is free; the planner reads the calendar again.",
+        "Reserve takes the next machine that is free in the block; the refused one counts as taken for a while.",
     ),
     "lease-error": Fault(
         "the next lease goes to ERROR instead of ACTIVE",
@@ -74,9 +74,13 @@ FAULTS: dict[str, Fault] = {
         "Nothing: python-chi signs in again by itself when the token has run out.",
         20.0,
     ),
-    "service-503": Fault(
-        "the reservation service answers 503 once",
-        "The request fails once; the steps try it again, Reserve asks you to.",
+    "maintenance": Fault(
+        "a site is in maintenance: Keystone and every service answer 503, with a page for people",
+        "The sentence says which site; the steps try once more by themselves, Reserve asks you to.",
+    ),
+    "no-calendar": Fault(
+        "a site's list of who has what when cannot be read; everything else answers",
+        "The planner says which calendar is missing and shows the others.",
     ),
     "lease-ends": Fault(
         "the next lease ends 30 real seconds after it became active, in mid-run",
@@ -89,17 +93,21 @@ FAULTS: dict[str, Fault] = {
     ),
 }
 
-_SPELLING = re.compile(r"(?P<name>[a-z0-9-]+)(=(?P<seconds>[0-9.]+))?(:(?P<times>[1-9][0-9]*|always))?(@(?P<user>.+))?")
+_SPELLING = re.compile(
+    r"(?P<name>[a-z0-9-]+)(/(?P<site>[a-z0-9]+))?(=(?P<seconds>[0-9.]+))?"
+    r"(:(?P<times>[1-9][0-9]*|always))?(@(?P<user>.+))?"
+)
 
 
 def parse_fault(text: str) -> dict[str, Any]:
-    """Return the record of a fault as the command line spells it: `NAME[=SECONDS][:TIMES][@USER]`.
+    """Return the record of a fault as the command line spells it: `NAME[/SITE][=SECONDS][:TIMES][@USER]`.
 
     Args:
-        text: For example `no-hosts`, `slow-boot=7200`, `service-503:3`, `ssh-never:always@mary`.
+        text: For example `no-hosts`, `slow-boot=7200`, `maintenance/uc:3`, `ssh-never:always@mary`.
 
     Returns:
-        A document for the store with `name`, `seconds`, `times` (-1 for always) and `user` (None for everybody).
+        A document for the store with `name`, `seconds`, `times` (-1 for always), `user` (None for everybody) and `site`
+        (None for all).
 
     Raises:
         ValueError: The spelling or the name is unknown; the message lists the names.
@@ -107,12 +115,13 @@ def parse_fault(text: str) -> dict[str, Any]:
     match = _SPELLING.fullmatch(text)
     if not match or match["name"] not in FAULTS:
         raise ValueError(
-            f"no fault {text!r}: write NAME[=SECONDS][:TIMES|:always][@USER], NAME one of {', '.join(FAULTS)}"
+            f"no fault {text!r}: write NAME[/SITE][=SECONDS][:TIMES|:always][@USER], NAME one of {', '.join(FAULTS)}"
         )
     times = match["times"] or "1"
     return {
-        "id": f"{match['name']}@{match['user'] or '*'}",
+        "id": f"{match['name']}{'/' * bool(match['site'])}{match['site'] or ''}@{match['user'] or '*'}",
         "name": match["name"],
+        "site": match["site"],
         "seconds": float(match["seconds"]) if match["seconds"] else FAULTS[match["name"]].seconds,
         "times": -1 if times == "always" else int(times),
         "user": match["user"],

@@ -21,6 +21,8 @@ import platformdirs
 from provisioning.testbed.errors import ProvisioningError
 
 _HOME = "REHEARSAL_HOME"
+#: File in the folder: the certificate with which a site answers that python-chi knows by name.
+CERTIFICATE = "certificate.pem"
 
 
 class RehearsalDownError(ProvisioningError):

@@ -1,4 +1,4 @@
-"""The rehearsal's process: every service of every site on one port, and the nodes' SSH servers.
+"""The rehearsal's process: every service of every site on one port, and the machines' SSH servers.
 
 `python -m provisioning.rehearsal.serve HOME SPEED`, started by `control.start`, which hands it the folder's lock.
 """
@@ -8,16 +8,18 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from labs.runtimes.loopback import OwnHosts, listen
-from provisioning.rehearsal import place
+from provisioning.rehearsal import named, place
 from provisioning.rehearsal.machines.scratch import Processes
 from provisioning.rehearsal.machines.ssh import Listeners
 from provisioning.rehearsal.services import (
@@ -25,11 +27,13 @@ from provisioning.rehearsal.services import (
     compute,
     container,
     discovery,
+    flavors,
     identity,
     image,
     network,
     refusals,
     reservation,
+    volume,
 )
 from provisioning.rehearsal.world.clock import Clock
 from provisioning.rehearsal.world.world import World
@@ -41,12 +45,15 @@ _KEEP_ALIVE_S = 600
 _TICK_S = 0.2
 
 
-def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
+def build(
+    world: World, stop: Callable[[], None] = lambda: None, names: Mapping[str, int] = MappingProxyType({})
+) -> FastAPI:
     """Return the application that serves a world.
 
     Args:
         world: The world to serve.
         stop: Called when the admin service is asked to end the process.
+        names: Ports at which sites answer that are found by a name, by that name.
 
     Returns:
         An ASGI application; its lifespan keeps the nodes' SSH servers open.
@@ -54,7 +61,7 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        listeners = Listeners(world, app.state.processes)
+        listeners = Listeners(world, app.state.processes, names)
         ticking = asyncio.create_task(_tick(world, listeners))
         try:
             yield
@@ -71,7 +78,7 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
     app.add_middleware(OwnHosts, refusal=JSONResponse({"error": {"message": "The rehearsal is on loopback."}}, 421))
     app.add_exception_handler(refusals.RefusalError, _refuse)
     app.add_exception_handler(HTTPException, _not_rehearsed)
-    services = (identity, reservation, compute, network, image, container, discovery)
+    services = (identity, reservation, flavors, compute, network, image, volume, container, discovery)
     for router in (admin.router, admin.unguarded, *(service.router for service in services)):
         app.include_router(router)
     return app
@@ -83,6 +90,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
         raise error
     # A 401 without this header is not read as "get a new token" by keystoneauth's older relatives.
     headers = {"WWW-Authenticate": 'Keystone uri="rehearsal"'} if error.status == 401 else None
+    if isinstance(error.body, str):
+        return HTMLResponse(error.body, error.status)
     if "/image/" in request.url.path and "json" not in request.headers.get("accept", ""):
         # Glance's own client does not ask for JSON, and cannot read a refusal in it.
         return PlainTextResponse(str(error), error.status, headers)
@@ -123,24 +132,32 @@ def main(folder: str, speed: str) -> None:
     world = World(path, place.secret(path), Clock(speed=float(speed)))
 
     def stop() -> None:
-        server.should_exit = True
+        for server in servers:
+            server.should_exit = True
 
     # The last port used here when it is free: a printed environment stays valid from day to day.
-    listener = listen(ports=[place.port(path) or 0, 0])
+    listeners = [listen(ports=[place.port(path) or 0, 0]), listen()]
+    port, by_name = (listener.getsockname()[1] for listener in listeners)
+    app = build(world, stop, {site.host: by_name for site in world.catalogue.sites.values() if site.host})
+    encrypted = dict(zip(("ssl_certfile", "ssl_keyfile"), named.certificate(path, world.catalogue), strict=True))
     # A connection that is closed at the very moment at which a client asks again looks like a broken service.
     # python-chi asks every few seconds; uvicorn's own patience of 5 s meets that.
+    how: dict[str, Any] = {"log_level": "warning", "timeout_graceful_shutdown": 2, "timeout_keep_alive": _KEEP_ALIVE_S}
+    servers = [
+        uvicorn.Server(uvicorn.Config(app, **how)),
+        uvicorn.Server(
+            uvicorn.Config(named.ByName(app, world.catalogue, f"127.0.0.1:{port}"), lifespan="off", **encrypted, **how)
+        ),
+    ]
+    place.replace(path / "port", str(port))
+
+    async def serve() -> None:
+        pairs = zip(servers, listeners, strict=True)
+        await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in pairs))
+
     # Python's own event loop: with uvloop, which uvicorn takes where it is installed, a command that leaves a program
     # running in a machine's background never ends.
-    config = uvicorn.Config(
-        build(world, stop),
-        loop="asyncio",
-        log_level="warning",
-        timeout_graceful_shutdown=2,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-    )
-    server = uvicorn.Server(config)
-    place.replace(path / "port", str(listener.getsockname()[1]))
-    server.run(sockets=[listener])
+    asyncio.run(serve())
 
 
 if __name__ == "__main__":

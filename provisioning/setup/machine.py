@@ -66,7 +66,8 @@ def server_active(context: StepContext) -> dict[str, Any]:
     """Boot the server, unless it is there, and wait until it is really ACTIVE."""
     option, reservation_id = context.settings.option, context.facts("lease")["reservation_id"]
     flavor = f"reservation:{reservation_id}" if option.resource == "flavor" else "baremetal"
-    machine = _up(context, lambda name: context.testbed.boot(name, reservation_id, option.image, flavor))
+    how = (reservation_id, option.image, flavor, option.volume_gb)
+    machine = _up(context, lambda name: context.testbed.boot(name, *how))
     return {"machine_id": machine.id}
 
 
@@ -135,6 +136,13 @@ def address_bound(context: StepContext) -> dict[str, Any]:
 
     context.until(bound, f"{address.address} to be bound")
     return {"address": address.address}
+
+
+def ssh_let_in(context: StepContext) -> dict[str, Any]:
+    """Let SSH in to a virtual machine, by a security group of its own name."""
+    # Again is no error: the group is found by its name, and a machine that is in it stays in it.
+    context.testbed.let_in(context.settings.name, 22, context.machine())
+    return {}
 
 
 def ssh_answers(context: StepContext) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from functools import partial
 from provisioning.setup.context import SPENT
 from provisioning.setup.record import Record
 from provisioning.sites.spec import NAME_PREFIX, PARTS, resource_name
-from provisioning.testbed import Address, Lease, Machine, Testbed
+from provisioning.testbed import Address, Group, Lease, Machine, Testbed
 from provisioning.testbed.errors import NotReleasedError, ProvisioningError
 from provisioning.testbed.surroundings import Clock, MachineClock
 
 #: Kinds of things in the order of their deletion. First a machine, then its address: one that is deleted while bound
 #: makes some services refuse both. The lease goes last: whatever fails before can be tried again while it is ours.
-KINDS = ("server", "container", "floating IP", "lease")
+KINDS = ("server", "container", "floating IP", "security group", "lease")
 
 #: A lease may well be active for a while before its student comes and boots the machine.
 GRACE = timedelta(minutes=45)
@@ -31,7 +31,7 @@ class Held:
 
     #: One of ``KINDS``.
     kind: str
-    thing: Lease | Machine | Address
+    thing: Lease | Machine | Address | Group
     #: Name that a student's things of one part carry.
     owner: str
     #: Asks for its deletion.
@@ -58,6 +58,7 @@ def held_at(testbed: Testbed) -> list[Held]:
         Held("floating IP", one, bound.get(one.address) or one.label, partial(testbed.delete_address, one.id))
         for one in testbed.addresses()
     ]
+    held += [Held("security group", one, one.name, partial(testbed.delete_group, one.id)) for one in testbed.groups()]
     leases = [one for one in testbed.leases() if one.status not in SPENT]
     held += [Held("lease", one, one.name, partial(testbed.delete_lease, one.id)) for one in leases]
     return sorted(held, key=lambda one: KINDS.index(one.kind))
@@ -180,6 +181,8 @@ def _why(one: Held, held: list[Held], now: datetime, grace: timedelta) -> str:
             return "" if one.name in leased else "no active lease of that name"
         case Address(port_id=None):
             return "bound to nothing"
+        case Group(name=name) if name not in machines:
+            return "no machine of that name"
     return ""
 
 

@@ -14,6 +14,7 @@ from provisioning.setup.context import StepContext
 from provisioning.setup.jobs import start
 from provisioning.setup.plan import StepBody
 from provisioning.setup.transfer import REMOTE_ROOT, Home, push
+from provisioning.sites.images import mirrored
 from provisioning.testbed.errors import CommandFailedError
 
 _UNPACK = """
@@ -175,6 +176,11 @@ def script_command(context: StepContext, name: str, *arguments: str) -> str:
     settings = context.settings
     words = [
         "env",
+        # A login shell of the CUDA image sets it, and every environment of ours brings its own CUDA.
+        "-u",
+        "LD_LIBRARY_PATH",
+        f"LABS_IMAGE={settings.option.image}",
+        *mirrored(),
         f"LABS_STAND_IN={settings.stand_in}",
         # The digest makes it another job when the materials changed; the scripts themselves skip what is done.
         f"LABS_MATERIALS={context.facts('materials').get('sha256', '')[:12]}",

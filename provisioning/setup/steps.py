@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from provisioning.setup.machine import address_bound, container_running, lease_active, server_active, ssh_answers
+from provisioning.setup.machine import (
+    address_bound,
+    container_running,
+    lease_active,
+    server_active,
+    ssh_answers,
+    ssh_let_in,
+)
 from provisioning.setup.plan import Step, StepBody
 from provisioning.setup.software import (
     begun,
@@ -17,13 +24,15 @@ from provisioning.setup.software import (
 )
 from provisioning.sites.spec import PartSpec, SiteOption
 
-#: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them;
-#: environment, data and drivers do not need one another and run side by side. Two steps only begin what goes on on the
-#: machine while the student reads, and nothing needs them: execution providers, and part 3's containers.
+#: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them.
+#: Nothing is installed before the driver sees a GPU; environment, data and Docker do not need one another and run side
+#: by side. Two steps only begin what goes on on the machine while the student reads, and nothing needs them: execution
+#: providers, and part 3's containers.
 Row = tuple[str, str, tuple[str, ...], StepBody, float]
 
 _ENVIRONMENT = scripted("environment", "making the environment")
-_DRIVERS = scripted("drivers", "checking drivers")
+_DRIVERS = scripted("drivers", "looking for the GPU")
+_DOCKER = scripted("docker", "installing Docker")
 _PROVIDERS = begun("providers", "the execution providers' environments")
 _CONTAINERS = begun("containers", "NVIDIA's Triton")
 
@@ -31,20 +40,22 @@ NODE_STEPS: tuple[Row, ...] = (
     ("lease", "Lease is active", (), lease_active, 900),
     ("server", "Server boots", ("lease",), server_active, 1800),
     ("address", "Floating IP is bound", ("server",), address_bound, 300),
-    ("ssh", "SSH answers", ("address",), ssh_answers, 900),
+    ("access", "SSH is let in", ("server",), ssh_let_in, 300),
+    ("ssh", "SSH answers", ("address", "access"), ssh_answers, 900),
     ("materials", "Course is copied", ("ssh",), materials_copied, 600),
-    ("environment", "Python environment", ("materials",), _ENVIRONMENT, 1800),
+    ("drivers", "The driver sees a GPU", ("materials",), _DRIVERS, 120),
+    ("environment", "Python environment", ("drivers",), _ENVIRONMENT, 1800),
     ("data", "Pictures and model", ("materials",), data_copied, 1200),
     ("work", "Your work arrives", ("materials",), work_brought, 900),
-    ("drivers", "Docker and GPU driver", ("materials",), _DRIVERS, 1200),
+    ("docker", "Docker", ("drivers",), _DOCKER, 1200),
     ("providers", "Providers, in the background", ("environment",), _PROVIDERS, 120),
-    ("containers", "Triton, in the background", ("drivers",), _CONTAINERS, 120),
-    ("services", "Jupyter", ("environment", "drivers", "data", "work"), services_started, 600),
+    ("containers", "Triton, in the background", ("docker",), _CONTAINERS, 120),
+    ("services", "Jupyter", ("environment", "docker", "data", "work"), services_started, 600),
     ("health", "Everything answers", ("services",), healthy, 300),
     ("links", "Links", ("health",), node_links, 60),
 )
-#: What only the other part on a node needs.
-_NOT_OF = {"model": "containers", "system": "providers"}
+#: What only the other part on a node needs, and what bare metal does not: its own firewall lets SSH in.
+_NOT_OF = {"model": ("docker", "containers"), "system": ("providers",), "node": ("access",)}
 
 EDGE_STEPS: tuple[Row, ...] = (
     ("lease", "Lease is active", (), lease_active, 900),
@@ -61,9 +72,12 @@ EDGE_STEPS: tuple[Row, ...] = (
 
 def steps_for(spec: PartSpec, option: SiteOption) -> tuple[Step, ...]:
     """Return the steps that bring up this part on this option, in an order in which they could run one by one."""
-    rows = EDGE_STEPS if option.is_edge else [row for row in NODE_STEPS if row[0] != _NOT_OF[spec.part]]
+    left_out = (*_NOT_OF.get(spec.part, ()), *_NOT_OF.get(option.resource, ()))
     steps = []
-    for name, title, needs, body, timeout_s in rows:
+    for name, title, all_needs, body, timeout_s in EDGE_STEPS if option.is_edge else NODE_STEPS:
+        if name in left_out:
+            continue
+        needs = tuple(need for need in all_needs if need not in left_out)
         boots = name in ("server", "container")
         expected_s = option.boot_s if boots else spec.expected_s.get(name, 30.0)
         steps.append(Step(name, title, needs, body, expected_s, option.boot_timeout_s if boots else timeout_s))

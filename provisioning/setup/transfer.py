@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from labs.records import Ledger
 from labs.workspace import workspace_dir
 from provisioning.testbed import Shell
-from provisioning.testbed.errors import CommandFailedError
+from provisioning.testbed.errors import CommandFailedError, ProvisioningError
 
 #: Where the course lies on the machine, under the account's home.
 REMOTE_ROOT = "serving-labs"
@@ -88,6 +88,20 @@ class Moved:
 
 def _counted(count: int, one: str, more: str) -> str:
     return f"{count} {one if count == 1 else more}"
+
+
+class BrokeOffError(CommandFailedError):
+    """Files of the machine are not at home yet.
+
+    Args:
+        error: that ended the transfer.
+        missing: their names.
+    """
+
+    def __init__(self, error: ProvisioningError, missing: list[str]) -> None:
+        what = f"{error.what}; not at home yet: {', '.join(missing)}"
+        super().__init__(what, likely=error.likely, way_out="Run it again: it goes on with what is missing.")
+        self.missing = missing
 
 
 @dataclass(frozen=True)
@@ -185,11 +199,13 @@ def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
         What moved, and what is the same on both sides now.
 
     Raises:
-        CommandFailedError: it broke off; run it again, it goes on.
+        BrokeOffError: it broke off, and what is missing; run it again, it goes on.
+        ProvisioningError: it could not begin.
     """
     moved, there, here = Moved(), _files_there(shell), home.files()
     moved.entries = home.ledger.adopt(_ledger_there(shell).values())
-    for path, digest, size in _news(there, here, known):
+    news = list(_news(there, here, known))
+    for number, (path, digest, size) in enumerate(news):
         target, mine = home.path(path), _digest(here, path)
         if mine and mine != known.get(path):
             target = target.with_name(f"{target.stem}.from-machine-{digest[:8]}{target.suffix}")
@@ -197,7 +213,10 @@ def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
                 continue
             moved.conflicts.append(f"{path} was changed on both sides: the machine's is {target.name}")
         say(f"fetching {path}, {size / 1e6:.1f} MB")
-        fetch(shell, path, size, digest, target)
+        try:
+            fetch(shell, path, size, digest, target)
+        except ProvisioningError as error:
+            raise BrokeOffError(error, [name for name, _, _ in news[number:]]) from error
         moved.files[path] = size
         if target == home.path(path):
             here[path] = (digest, size)

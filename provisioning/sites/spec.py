@@ -30,9 +30,9 @@ class SiteOption:
     name: str
     #: Site's name, such as ``CHI@TACC``.
     site: str
-    #: What is reserved there: a bare-metal node, an edge device, or a KVM flavour.
+    #: What is reserved there: a bare-metal node, an edge device, or a virtual machine's flavor.
     resource: Literal["node", "device", "flavor"]
-    #: Node type, device machine name or flavour name.
+    #: Node type, device machine name or flavor name.
     type: str
     #: Disk image of the server, or image reference of the container.
     image: str
@@ -48,6 +48,8 @@ class SiteOption:
     end_minute: int
     #: What differs for the lesson from the first option; empty on the first.
     changes: str
+    #: Size of the volume that it boots from, where a flavor's own disk is too small; 0 for the flavor's or the node's.
+    volume_gb: int = 0
 
     @property
     def is_edge(self) -> bool:

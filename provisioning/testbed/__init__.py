@@ -34,7 +34,7 @@ class Reservation:
 
     @property
     def node(self) -> str:
-        """The one machine that is named; an empty text where any of a type was asked for."""
+        """The one machine that is named, or a virtual one's flavor; an empty text where any of a type was asked for."""
         try:
             return _named(json.loads(self.condition))
         except ValueError:
@@ -47,6 +47,8 @@ def _named(terms: object) -> str:
             return value
         case ["and", *parts]:
             return next(filter(None, map(_named, parts)), "")
+        case {"name": str(flavor), "vcpus": _}:
+            return flavor
     return ""
 
 
@@ -131,6 +133,17 @@ class Address:
 
 
 @dataclass(frozen=True)
+class Group:
+    """A security group: what it lets in reaches the virtual machines that are in it."""
+
+    id: str
+    #: Ours carry the resource name.
+    name: str
+    #: Neutron's answer is not asked for it.
+    created: None = None
+
+
+@dataclass(frozen=True)
 class Booking:
     """A time in which somebody has a resource."""
 
@@ -142,11 +155,11 @@ class Booking:
 
 @dataclass(frozen=True)
 class Resource:
-    """A node or device of one type, and when it is taken."""
+    """A node or device of one type, or the room for one virtual machine, and when it is taken."""
 
     #: Site's name, such as ``CHI@TACC``.
     site: str
-    #: Name by which it is reserved: node name or device name.
+    #: Name by which it is reserved: node name or device name. A virtual machine has none, and this only numbers them.
     name: str
     #: Node type or device machine name.
     type: str
@@ -209,8 +222,8 @@ class Testbed(Protocol):
     def machines(self) -> Sequence[Machine]:
         """Return servers and containers; a site has one of the two."""
 
-    def boot(self, name: str, reservation_id: str, image: str, flavor: str) -> None:
-        """Ask for a server on a reservation; look it up by name afterwards."""
+    def boot(self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0) -> None:
+        """Ask for a server on a reservation, with a disk of so many gigabytes; look it up by name afterwards."""
 
     def launch(
         self, name: str, reservation_id: str, image: str, ports: Sequence[int], environment: Mapping[str, str]
@@ -236,6 +249,15 @@ class Testbed(Protocol):
     def delete_address(self, address_id: str) -> None:
         """Give the floating IP back; a missing one is fine."""
 
+    def let_in(self, name: str, port: int, machine: Machine) -> None:
+        """Put a virtual machine into the security group of that name, which lets a TCP port in; make it if need be."""
+
+    def groups(self) -> Sequence[Group]:
+        """Return the project's security groups."""
+
+    def delete_group(self, group_id: str) -> None:
+        """Delete a security group that no machine is in; a missing one is fine."""
+
     def shell(self, machine: Machine) -> Shell:
         """Return a shell on the machine: SSH for servers, the container service's execute for containers."""
 
@@ -243,4 +265,4 @@ class Testbed(Protocol):
         """Return how SSH reaches the machine, with the key that ``shell`` uses; None for a container."""
 
     def resources(self, kind: ResourceKind, type_name: str) -> Sequence[Resource]:
-        """Return every node or device of the type with its bookings."""
+        """Return every node or device of the type, or room for a virtual machine, with its bookings."""

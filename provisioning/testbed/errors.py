@@ -38,9 +38,9 @@ class ProvisioningError(Exception):
 
 
 class NotSignedInError(ProvisioningError):
-    """The identity service refused the credentials (401)."""
+    """The identity service refused the credentials (401), or some of them are missing."""
 
-    likely = "The session's token has expired, or the rehearsal's environment variables are missing."
+    likely = "The token has expired or was revoked; or the openrc's password is another one's."
     way_out = (
         "On Chameleon: open a new terminal or restart your Jupyter server from the hub, then run this again. "
         "In rehearsal: `python -m provisioning rehearsal status`, and restart the kernel."
@@ -64,9 +64,36 @@ class NoCredentialsError(NotSignedInError):
 class ServiceBusyError(ProvisioningError):
     """A service could not be reached or answered 5xx; nothing is known to be wrong with the request."""
 
-    likely = "The site is overloaded or in maintenance."
+    likely = "The site is overloaded, or somebody works on it."
     way_out = "Run the cell again in a minute; if it stays so, look at Chameleon's status page for an outage."
     transient = True
+
+
+class MaintenanceError(ServiceBusyError):
+    """The site is there and does not serve: it answers 502 to 504, or with a page for people."""
+
+    likely = "The site is in maintenance, or more people ask than it can answer. What you have there is not lost."
+    way_out = (
+        "Try again in a few minutes, and reserve nothing in its place meanwhile; "
+        "Chameleon's status page says what is worked on and until when."
+    )
+
+
+class NoAnswerError(ServiceBusyError):
+    """Nothing answers at the site's address."""
+
+    likely = "This computer has no way there: no network, or a VPN or firewall in between. Or the site is down."
+    way_out = (
+        "See whether a browser on this computer opens chameleoncloud.org, then try again. "
+        "In rehearsal: `python -m provisioning rehearsal up`."
+    )
+
+
+class CalendarUnreadError(ServiceBusyError):
+    """The site answers, but who has its machines until when cannot be read."""
+
+    likely = "The reservation service is being worked on. Unread is not the same as taken."
+    way_out = "Ask again in a few minutes, or choose a machine of another site; a lease that you have is not touched."
 
 
 class ConflictError(ProvisioningError):

@@ -62,6 +62,8 @@ class Planner(Shown):
         self.rehearsed = lab.rehearsing()
         # A click may arrive in a thread of its own while a cell runs; what drawing changes nobody has chosen.
         self._lock, self._drawing = threading.RLock(), False
+        # The first press while a site is silent says so; the second one means it.
+        self._warned = False
         self._build()
         self.draw()
 
@@ -107,14 +109,17 @@ class Planner(Shown):
         self.draw()
         return self.chosen
 
-    def reserve(self) -> Lease:
+    def reserve(self, *, anyway: bool = False) -> Lease:
         """Reserve the chosen block, or return the lease that is there already; the button does the same.
+
+        Args:
+            anyway: also while a site cannot say whether there is one; the button's second press.
 
         Raises:
             ProvisioningError: the site refused; the message says what to do.
         """
         try:
-            return self.chooser.reserve()
+            return self.chooser.reserve(anyway=anyway)
         except NoCapacityError:
             # Somebody was faster: what the calendar shows is out of date.
             self.chooser.read()
@@ -193,8 +198,9 @@ class Planner(Shown):
         self.chooser.choose(option, slot.start if slot and kept else None)
 
     def _reserve_pressed(self) -> None:
+        anyway, self._warned = self._warned and bool(self.chooser.silent), True
         self.take.disabled, self.take.description = True, "Reserving…"
-        self.reserve()
+        self.reserve(anyway=anyway)
 
     def _again_pressed(self) -> None:
         self.message.value = note("Reading the calendars…", "msl-soft")
@@ -221,7 +227,8 @@ class Planner(Shown):
         _offer(self.node, [(name, name) for name in slot.free] if slot else [], chooser.node)
         self.earlier.disabled, self.later.disabled = chooser.page == 0, chooser.page == PAGES - 1
         self.take.disabled = chooser.block is None or lease is not None
-        self.take.description = "Reserve" if lease is None else "Failed" if lease.status == "ERROR" else "Reserved"
+        go = "Reserve anyway" if self._warned and chooser.silent else "Reserve"
+        self.take.description = go if lease is None else "Failed" if lease.status == "ERROR" else "Reserved"
         self.along.value = _take_along_html(chooser)
         self.held.value = _lease_html(chooser)
 
@@ -323,10 +330,11 @@ def _machines_html(chooser: Chooser) -> str:
     option = chooser.option
     changes = f" <b>What changes for the lesson:</b> {escape(option.changes)}" if option.changes else ""
     taken = not chooser.table(chooser.spec.options[0]).free
+    unknown = note(chooser.said_way_out())
     return (
         f'<div class="msl"><p class="msl-sub">{escape(option.hardware)}.{changes}</p>'
         f"<details{' open' if taken else ''}><summary>Every machine this part runs on, the best first</summary>"
-        f"{html_table(OPTION_COLUMNS, chooser.option_rows())}</details></div>"
+        f"{html_table(OPTION_COLUMNS, chooser.option_rows())}</details></div>{unknown}"
     )
 
 
@@ -335,7 +343,7 @@ def _week_html(chooser: Chooser) -> str:
     first, *_, last = chooser.table().days
     return (
         f'<span class="msl-strong">{first:%a %d %b} – {last:%a %d %b %Y}</span> <span class="msl-soft">'
-        "A number: machines free for a whole block from that hour. ·: all taken. Filled: chosen.</span>"
+        "A number: machines free for a whole block from that hour. ·: all taken. ?: not known. Filled: chosen.</span>"
     )
 
 

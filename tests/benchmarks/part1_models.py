@@ -62,8 +62,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
     for name, level in _GRAPH_LEVELS.items():
         found[f"onnx-{name}"] = _opened(onnx_path, graph_optimization_level=level)
     found |= {name: _opened(path) for name, path in quantized.items()}
-    shipped = [name for name in ARCHITECTURES if f"food11-mini-{name}" in assets.carried_models()]
-    for name in shipped:
+    for name in ARCHITECTURES:
         path = folder / f"{name}.onnx"
         if not path.is_file():
             export_onnx(load_model(name, assets.model(f"food11-mini-{name}")), path)

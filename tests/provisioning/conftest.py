@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
+import json
 import subprocess
 import sys
 import threading
@@ -15,15 +15,18 @@ from pathlib import Path
 
 import pytest
 
+from provisioning.rehearsal.machines.scratch import offer
 from provisioning.setup.context import Settings
 from provisioning.setup.record import Record
 from provisioning.setup.run import Run
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import load_spec
-from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Way
+from provisioning.sites.images import commands
+from provisioning.sites.spec import PARTS, load_spec
+from provisioning.testbed import Address, Completed, Group, Lease, Machine, Reservation, Way
 from provisioning.testbed.errors import NoAddressError, NoKeyError, NotReachableError, ServiceBusyError
 from tests.provisioning.rehearsed import small_course
 
+OPTIONS = [option for part in PARTS for option in load_spec(part).options]
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
@@ -58,10 +61,13 @@ def changed(items: list, id: str, **changes) -> list:
 
 
 class FolderShell:
-    """Runs commands for real, with a folder as home, as a rehearsed machine does."""
+    """Runs commands for real, with a folder as home and on PATH what every image brings."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.offered = home.parent / f"{home.name}-commands"
+        # What is sent to any machine has to do with that, and with the driver's command on those of part 1.
+        offer(self.offered, frozenset.intersection(*(commands(option.image) for option in OPTIONS)) | {"nvidia-smi"})
         self.commands: list[str] = []
         #: More variables, as a container has them.
         self.environment: dict[str, str] = {}
@@ -70,12 +76,12 @@ class FolderShell:
         self.commands.append(command)
         environment = {
             "HOME": str(self.home),
-            "PATH": f"{self.home}/bin:{os.environ['PATH']}",
+            "PATH": f"{self.home}/bin:{self.offered}",
             "REHEARSAL_MACHINE": "folder",
             **self.environment,
         }
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        line = ["sh", "-c", command]
+        line = ["/bin/sh", "-c", command]
         done = subprocess.run(line, cwd=self.home, env=environment, **pipes, timeout=timeout_s, check=False)
         return Completed(done.returncode, done.stdout)
 
@@ -92,6 +98,7 @@ class MemoryTestbed:
         self.lease_list: list[Lease] = []
         self.machine_list: list[Machine] = []
         self.address_list: list[Address] = []
+        self.group_list: list[Group] = []
         #: Statuses that the next machine goes through.
         self.fate: list[str] = ["BUILD", "ACTIVE"]
         #: Connections until port 22 answers, and sign-ins until the key is accepted.
@@ -116,7 +123,8 @@ class MemoryTestbed:
         self._note("reserve")
         kind = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}[request.resource]
         number = next(self._numbers)
-        reservation = Reservation(f"reservation-{number}", kind)
+        named = json.dumps(["==", "$node_name", request.node]) if request.node else ""
+        reservation = Reservation(f"reservation-{number}", kind, named)
         start = request.start or NOON
         lease = Lease(f"lease-{number}", request.name, "PENDING", start, request.end, (reservation,), created=NOON)
         self.lease_list.append(lease)
@@ -145,7 +153,7 @@ class MemoryTestbed:
         self._fates[machine.id] = self.fate[1:]
         self.machine_list.append(machine)
 
-    def boot(self, name, reservation_id, image, flavor):
+    def boot(self, name, reservation_id, image, flavor, volume_gb=0):
         self._note("boot")
         self.make(name, "server")
 
@@ -185,6 +193,17 @@ class MemoryTestbed:
         self._note("delete_address")
         self.address_list = [a for a in self.address_list if a.id != address_id]
 
+    def let_in(self, name, port, machine):
+        self._note("let_in")
+        self.group_list = [Group(f"group-{name}", name)]
+
+    def groups(self):
+        return list(self.group_list)
+
+    def delete_group(self, group_id):
+        self._note("delete_group")
+        self.group_list = [one for one in self.group_list if one.id != group_id]
+
     def shell(self, machine):
         self.deaf_looks -= 1
         if self.deaf_looks >= 0:
@@ -208,6 +227,12 @@ class MemoryTestbed:
         usual["created"] = NOON - timedelta(hours=1)
         self.lease_list.append(Lease(f"lease-{number}", name, status, **usual | changes))
         return self.lease_list[-1]
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep records, zone and refusals in the test's own folder."""
+    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
 
 
 @pytest.fixture

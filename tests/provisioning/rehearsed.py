@@ -61,7 +61,7 @@ class Rehearsal:
     def left(self, user: str) -> list[str]:
         """Return what the student still holds, as the testbed itself knows it."""
         status = self.ask("GET", "/status")
-        rows = [(kind, row) for kind in ("leases", "servers", "containers") for row in status[kind]]
+        rows = [(kind, row) for kind in ("leases", "servers", "containers", "volumes") for row in status[kind]]
         return [f"{kind}: {row}" for kind, row in rows if row["user"] == user and row.get("status") != "TERMINATED"]
 
 

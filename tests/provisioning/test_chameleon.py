@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from provisioning.chameleon import replies
-from provisioning.chameleon.replies import explain, status_of, unless_absent, unless_missing
+from provisioning.chameleon.replies import explain, status_of, unless_absent, unless_missing, unread
+from provisioning.planning.blocks import free_resources
 from provisioning.testbed import errors
 
 # Refusals: the exceptions are built as the clients build them.
@@ -44,6 +47,7 @@ def named(name: str, message: str = "said", **attributes) -> Exception:
 
 
 PAGE = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
+POOL = "HTTPConnectionPool(host='chi.org', port=5000): Max retries exceeded with url: /v3"
 
 
 @pytest.mark.parametrize(
@@ -51,24 +55,33 @@ PAGE = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
     [
         (BlazarClientException("ERROR: Not enough hosts available"), errors.NoCapacityError, "hosts"),
         (BlazarClientException("ERROR: Not enough devices available", code=409), errors.NoCapacityError, "devices"),
-        (BlazarClientException("ERROR: Service Unavailable", code=503), errors.ServiceBusyError, "503"),
+        (BlazarClientException("ERROR: Service Unavailable", code=503), errors.MaintenanceError, "503"),
+        (
+            BlazarClientException("ERROR: Traceback", code=500),
+            errors.ServiceBusyError,
+            "answered 500: ERROR: Traceback",
+        ),
+        (BlazarClientException(PAGE, code=500), errors.ServiceBusyError, "answered 500 Internal Server Error"),
         (BlazarClientException("ERROR: start date must be later", code=400), errors.RefusedError, "400"),
         (BlazarClientException("ERROR: policy", code=403), errors.RefusedError, "policy"),
-        (HttpError("The request you have made requires authentication.", 401), errors.NotSignedInError, "requires"),
+        (HttpError("The request you have made requires authentication.", 401), errors.NotSignedInError, "refused"),
         (HttpError("Not Found", 404), errors.RefusedError, "Not Found"),
         (HttpError("Conflict", 409), errors.ConflictError, "Conflict"),
-        (HttpError(PAGE, 503), errors.ServiceBusyError, "the service answered 503: 503 Service Unavailable"),
+        (HttpError(PAGE, 503), errors.MaintenanceError, "in maintenance or overloaded (503 Service Unavailable)"),
+        (named("HTTPError", response=SimpleNamespace(status_code=504)), errors.MaintenanceError, "504 Gateway Timeout"),
+        (named("JSONDecodeError", "Expecting value"), errors.MaintenanceError, "a page came in place of an answer"),
         (ResourceError(HttpError("Conflict", 409)), errors.ConflictError, "Conflict"),
-        (ResourceError(BlazarClientException("x", code=503)), errors.ServiceBusyError, "503"),
+        (ResourceError(BlazarClientException("x", code=503)), errors.MaintenanceError, "503"),
         (named("IpAddressGenerationFailureClient", status_code=409), errors.NoAddressError, "said"),
         (named("OverQuotaClient", status_code=409), errors.NoAddressError, "said"),
-        (named("ConnectFailure"), errors.ServiceBusyError, "no answer"),
-        (ConnectionRefusedError("refused"), errors.ServiceBusyError, "no answer"),
+        (named("ConnectFailure", POOL), errors.NoAnswerError, "nothing answers at chi.org:5000"),
+        (ConnectionRefusedError(111, "Connection refused"), errors.NoAnswerError, "answers (Connection refused)"),
+        (named("ConnectTimeout", POOL), errors.NoAnswerError, "at chi.org:5000 (no answer in time)"),
         (named("MissingRequiredOptions"), errors.NotSignedInError, "said"),
         (named("CHIValueError", "No image found"), errors.RefusedError, "No image found"),
         (named("CHIValueError", "No image found", status_code=404), errors.RefusedError, "No image found"),
         (RuntimeError("odd"), errors.ProvisioningError, "RuntimeError: odd"),
-        (HttpError("words " * 5000, 502), errors.ServiceBusyError, "..."),
+        (HttpError("words " * 5000, 500), errors.ServiceBusyError, "..."),
     ],
 )
 def test_each_refusal_has_its_error(raised, expected, what):
@@ -78,7 +91,11 @@ def test_each_refusal_has_its_error(raised, expected, what):
     assert made.what.startswith("reserving at CHI@TACC: ")
     assert what in made.what
     assert len(made.what) < 600
+    assert not any(word in made.what for word in ("HTTPConnectionPool", "<", "Max retries"))
     assert explain(made, "again") is made
+    # Of a calendar, whatever is not the whole site's is the calendar's own.
+    whole_site = errors.NotSignedInError | errors.MaintenanceError | errors.NoAnswerError
+    assert isinstance(unread(made), whole_site if isinstance(made, whole_site) else errors.CalendarUnreadError)
 
 
 def test_a_circle_of_causes_ends():
@@ -155,6 +172,7 @@ LEASE = {
         ('["==", "$name", "pi5-03"]', "pi5-03"),
         ('["and", ["==", "$node_type", "compute_liqid"], ["==", "$node_name", "liqid02"]]', "liqid02"),
         ('["==", "$node_type", "compute_liqid"]', ""),
+        ('{"name": "g1.h100.pci.1", "vcpus": 48, "disk": 40}', "g1.h100.pci.1"),
         ('[">=", "$node_name", "liqid01"]', ""),
         ("", ""),
         ("not JSON", ""),
@@ -209,3 +227,19 @@ def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
         found = replies.resource(listed, "CHI@TACC", "3", taken)
         assert (found.name, found.type, found.reservable, found.bookings) == (name, kind, True, taken["3"])
         assert not replies.resource(listed, "CHI@TACC", None, taken).reservable
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.data())
+def test_as_many_virtual_machines_are_free_for_a_block_as_at_its_fullest_moment(free, data):
+    """Blazar counts them; the planner packs blocks into rooms, and must neither lose one nor promise one too many."""
+    moments = [datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in range(len(free) + 1)]
+    spans = [
+        {"start": f"{start:%Y-%m-%dT%H:%M:%S.%f}", "end": f"{end:%Y-%m-%dT%H:%M:%S.%f}", "available": n, "total": 4}
+        for start, end, n in zip(moments, moments[1:], free, strict=False)
+    ]
+    data.draw(st.randoms()).shuffle(spans)
+    rooms = replies.rooms([{"flavor_id": "f", "availability": spans}], "KVM@TACC", "g1.h100.pci.1")
+    assert len({room.name for room in rooms}) == 4
+    first = data.draw(st.integers(0, len(free) - 1))
+    last = data.draw(st.integers(first, len(free) - 1))
+    assert len(free_resources(rooms, moments[first], moments[last + 1])) == min(free[first : last + 1])

@@ -95,8 +95,11 @@ def test_the_next_option_is_chosen_and_the_text_says_why(sites, read, taken, bro
         assert chooser.block is None
         assert chooser.calendar_file() == b""
         assert chooser.code().startswith("#")
-        with pytest.raises(NoCapacityError):
-            chooser.reserve()
+        with pytest.raises(ServiceBusyError if broken else NoCapacityError):
+            chooser.reserve(anyway=True)
+        # Nobody who read 'taken' would come back.
+        assert ("·" in chooser.table().text().splitlines()[1]) != bool(broken)
+        assert bool(broken) == ("all taken this week" not in text) == ("Way out:" in text)
 
 
 def test_a_node_can_be_chosen_by_name_and_only_a_free_one(read, sites):
@@ -131,6 +134,38 @@ def test_what_is_sent_is_what_was_chosen(read, sites):
     assert (chooser.lease, chooser.lease_option) == (lease, GIGAIO)
     said = f"Reserved at CHI@UC ({GIGAIO.name}): {NAME} is PENDING, Mon 02 Mar 07:00–09:50 CST, id {lease.id}"
     assert said in chooser.text(rehearsed=True)
+
+
+def test_a_machine_that_is_refused_is_passed_over_and_not_offered_again(read, sites):
+    """The next one that is free is taken; where none can be had, the next plan is another one, in a new kernel too."""
+    chooser, bed, reserve = read(), sites("CHI@TACC"), sites("CHI@TACC").reserve
+    broken = {"liqid01"}
+
+    def refuse(request):
+        if request.node in broken:
+            raise NoCapacityError(f"not enough hosts available: {request.node}")
+        return reserve(request)
+
+    bed.reserve = refuse
+    assert chooser.reserve().node == chooser.block.resource == "liqid02"
+    assert read().table().free[0].free == ("liqid02",)
+    bed.lease_list.clear()
+    broken.add("liqid02")
+    with pytest.raises(NoCapacityError, match="liqid02"):
+        read().reserve()
+    assert read().block.start == NOON + timedelta(hours=3)
+
+
+def test_a_silent_site_may_have_the_lease(read, sites):
+    """No second one is made unasked; what can be known is."""
+    sites("CHI@TACC").before = lambda _request: (_ for _ in ()).throw(ServiceBusyError("CHI@TACC is in maintenance"))
+    chooser = read()
+    chooser.choose(GIGAIO)
+    with pytest.raises(ServiceBusyError, match="nobody knows whether you have a lease already"):
+        chooser.reserve()
+    assert chooser.reserve(anyway=True).name == NAME
+    assert chooser.lease_option == GIGAIO
+    assert read().reserve() == chooser.lease
 
 
 def test_a_second_click_makes_no_second_lease_anywhere(read, sites):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from provisioning.setup.release import release, survey, sweep, table
-from provisioning.testbed import Address
+from provisioning.testbed import Address, Group
 from provisioning.testbed.errors import NotReleasedError, ServiceBusyError
 
 NAME = "serve-model-ada"
@@ -100,6 +100,7 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
         Address("a-2", "192.0.2.2", "server-1", "serve-model-used", now),
         Address("a-3", "192.0.2.3", None, "", now),
     ]
+    memory.group_list = [Group(f"g-{n}", n) for n in ("serve-model-used", "serve-model-gone", "default")]
     found = survey(memory, now)
     assert {(item.kind, item.name): item.reason for item in found} == {
         ("lease", "serve-model-used"): "",
@@ -112,11 +113,13 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
         ("lease", "serve-edge-soon"): "",
         ("floating IP", "192.0.2.1"): "bound to nothing",
         ("floating IP", "192.0.2.2"): "",
+        ("security group", "serve-model-used"): "",
+        ("security group", "serve-model-gone"): "no machine of that name",
     }
     orphans = [item.orphan for item in found]
     assert orphans == sorted(orphans, reverse=True)
     assert found[0].name == "192.0.2.1"
-    for words in ("30.0 h", "to come, 02 Mar 17:00 UTC", "5 of 10 are orphans"):
+    for words in ("30.0 h", "to come, 02 Mar 17:00 UTC", "6 of 12 are orphans"):
         assert words in table(found)
     assert table([]) == "Nothing of the labs is left."
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,17 @@ import pytest
 from labs.records.ledger import Ledger
 from labs.records.record import Answer, Prediction
 from provisioning import lab
+from provisioning.lab.device import open_node
 from provisioning.setup.record import Record
-from provisioning.setup.transfer import FETCH_BYTES, REMOTE_ROOT, Home, only_there, pull, push
+from provisioning.setup.transfer import FETCH_BYTES, REMOTE_ROOT, BrokeOffError, Home, only_there, pull, push
 from provisioning.testbed import Machine
-from provisioning.testbed.errors import CommandFailedError, LeaseMissingError, NotHomeError
+from provisioning.testbed.errors import (
+    CommandFailedError,
+    LeaseEndedError,
+    LeaseMissingError,
+    NotHomeError,
+    NotReachableError,
+)
 from tests.provisioning.conftest import FolderShell
 
 WHEN = "2026-11-26T00:00:00+00:00"
@@ -22,10 +31,9 @@ NAME = "serve-model-ada"
 
 
 @pytest.fixture(autouse=True)
-def _records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep records in the test's own folder, and look for what was deleted at once."""
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for what was deleted at once."""
     monkeypatch.setattr(lab, "poll_s", lambda: 0.01)
-    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
 
 
 def quiet(_line: str) -> None:
@@ -122,26 +130,6 @@ def test_what_both_sides_changed_is_kept_on_both(home, there, shell):
     assert not only_there(shell, home, same).files
 
 
-def test_a_transfer_that_breaks_off_goes_on_and_leaves_no_half_file(home, there, shell):
-    """The connection ends in the second part: no file has the name yet, and the next pull brings it whole."""
-    content = os.urandom(FETCH_BYTES * 2 + 5)
-    write(there, "workspace/models/int8.onnx", content)
-
-    class Breaks(FolderShell):
-        def run(self, command, **how):
-            if f"tail -c +{FETCH_BYTES + 1} " in command:
-                raise CommandFailedError("the line is down")
-            return super().run(command, **how)
-
-    with pytest.raises(CommandFailedError):
-        pull(Breaks(shell.home), home, {}, quiet)
-    assert not home.path("workspace/models/int8.onnx").exists()
-    assert home.files() == {}
-    pull(shell, home, {}, quiet)
-    assert home.path("workspace/models/int8.onnx").read_bytes() == content
-    assert [path.name for path in home.path("workspace/models").iterdir()] == ["int8.onnx"]
-
-
 def test_a_machine_names_no_place_outside_its_folders(home, shell):
     """It may be another's by now: what it lists is not believed."""
 
@@ -177,8 +165,60 @@ def test_release_refuses_while_something_is_only_there(memory, workspace):
     assert Ledger(workspace / "ledger.jsonl").answer("m.a.found") == 3
 
 
+#: What happens to a machine, what a lesson that goes on there is told, and what a pull says then.
+LOSSES = {
+    "its lease ends": ({"machine_list": []}, LeaseEndedError, "no running machine .*: last brought home .* but for {}"),
+    "it dies": ({"deaf_looks": 10**6}, NotReachableError, None),
+    "its address changes": ({"machine_list": [Machine("m-1", NAME, "server", "ACTIVE", ("b",))]}, None, "fetching {}"),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(memory, workspace, monkeypatch, loss):
+    """The line is cut in a model's second part: no file has its name yet; then the machine goes, or is reached anew."""
+    changes, told, said_then = LOSSES[loss]
+    path, said = "workspace/models/int8.onnx", []
+    shell, content = memory.folder_shell, os.urandom(FETCH_BYTES * 2 + 5)
+    memory.machine_list.append(Machine("m-1", NAME, "server", "ACTIVE", ("a",)))
+    there = Home(shell.home / REMOTE_ROOT, shell.home / REMOTE_ROOT / "workspace")
+    there.ledger.append(Answer("m.a.found", 3, WHEN))
+    write(there, path, content)
+    monkeypatch.setenv("LABS_OWNER", "ada")
+    Record.for_name(NAME).describe(part="model", site=memory.site, type="compute_liqid")
+    device, run = open_node("model", memory), shell.run
+
+    def cut(command, **how):
+        if f"tail -c +{FETCH_BYTES + 1} " in command:
+            raise CommandFailedError("the line is down")
+        return run(command, **how)
+
+    shell.run = cut
+    with pytest.raises(BrokeOffError, match=f"the line is down; not at home yet: {path}"):
+        lab.pull("model", memory, say=quiet)
+    assert [one.name for one in (workspace / "models").glob("*")] == []
+    assert Ledger(workspace / "ledger.jsonl").answer("m.a.found") == 3
+
+    shell.run, open_shell = run, memory.shell
+    for name, value in changes.items():
+        setattr(memory, name, value)
+
+    def at_its_address(machine):
+        if machine not in memory.machine_list:
+            raise NotReachableError(f"no SSH connection to {machine.addresses}")
+        return open_shell(machine)
+
+    memory.shell = at_its_address
+    with contextlib.nullcontext() if told is None else pytest.raises(told):
+        assert device.exists(path)
+    with pytest.raises(NotReachableError) if said_then is None else contextlib.nullcontext():
+        lab.pull("model", memory, say=said.append)
+    assert said_then is None or re.search(said_then.format(path), "\n".join(said))
+    whole = [content] if loss == "its address changes" else []
+    assert [one.read_bytes() for one in (workspace / "models").glob("*")] == whole
+
+
 def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory):
-    """Pulling from it is no error, since there is nothing to lose; pushing is."""
+    """Pulling from one that never was is no error, since there is nothing to lose; pushing is."""
     said = []
     assert not lab.pull("model", memory, say=said.append, name=NAME).anything
     assert "nothing to bring home" in said[0]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +19,8 @@ from labs.checkpoints.calls import call, decode, names
 from labs.checkpoints.question import State, read_questions
 from labs.course import Lesson
 from labs.records import Records
+from tests.questions import second as seconds
 
-HERE = Path(__file__).parent
 LESSONS = sources()
 ASKED = {id: (lesson, asked) for lesson in LESSONS for id, asked in written(lesson).items()}
 FUNCTIONS = [id for id, (_, asked) in ASKED.items() if asked.cases]
@@ -39,8 +37,13 @@ def questions():
 
 
 def test_each_lesson_asks_and_checks_what_its_questions_say():
-    """Nothing is missing or left over."""
+    """Nothing is missing or left over, and each second solution belongs to a question."""
     require_whole(LESSONS)
+    named = {
+        name.replace("__", ".") for name, one in vars(seconds).items() if "__" in name.strip("_") and callable(one)
+    }
+    assert named <= set(FUNCTIONS)
+    assert len(named) >= 50
 
 
 @pytest.mark.parametrize("id", FUNCTIONS)
@@ -83,7 +86,7 @@ def test_each_case_speaks_when_it_alone_fails(id: str, questions):
 def test_two_right_solutions_agree_whatever_is_drawn(id: str):
     """Where the tests know a second one; and the first one never stops."""
     lesson, _ = ASKED[id]
-    second = _second(lesson).get(id)
+    second = getattr(seconds, id.replace(".", "__"), None)
     for seed in range(SEEDS if second else 20):
         made = drawn(lesson, id, np.random.default_rng(seed))
         if second:
@@ -148,17 +151,6 @@ def _stub(lesson: Lesson, id: str) -> Callable:
     scope = names()
     exec(ast.unparse(_definition(lesson, id)), scope)
     return scope[_definition(lesson, id).name]
-
-
-def _second(lesson: Lesson) -> dict[str, Callable]:
-    """Return the second right solutions of a lesson, by question."""
-    path = HERE / "second" / f"{lesson.id}.py"
-    if not path.is_file():
-        return {}
-    spec = importlib.util.spec_from_file_location(f"second_{lesson.id}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {f"{lesson.id}.{name}": function for name, function in vars(module).items() if callable(function)}
 
 
 def _spoilt(value: Any) -> Any:

@@ -2,6 +2,8 @@
 # Fetches, builds and starts the containers of part 3. The set-up starts this and does not wait for it.
 # Usage: containers.sh MACHINE PART
 set -euo pipefail
+# shellcheck source=/dev/null
+. "$HOME/serving-labs/provisioning/node/bin/fetch.sh"
 
 machine=$1
 cd "$HOME/serving-labs/provisioning/node/$machine"
@@ -45,6 +47,7 @@ release=${base##*:}
   grep '^LABS_TRITON_KEY=' .env
   echo "LABS_TRITON_BASE=$pulled"
   echo "LABS_TRITON_RELEASE=${release%-py3}"
+  echo "PIP_INDEX_URL=${PIP_INDEX_URL:-}"
   # So that a compose command typed in a terminal mounts the same folders.
   echo "LABS_HOME=$HOME"
 } > .env.new

@@ -4,16 +4,21 @@
 set -euo pipefail
 # uv's cache gives its files to other environments as they are: everybody may read them, also where the shell is stricter.
 umask 022
+# shellcheck source=/dev/null
+. "$HOME/serving-labs/provisioning/node/bin/fetch.sh"
 
 machine=$1
 root="$HOME/serving-labs"
 node="$root/provisioning/node/$machine"
 own="$HOME/.serving-labs"
 venv="$own/venv"
+# Login shells of Chameleon's CUDA images point the loader at the image's CUDA, and the packages here bring their own.
+keep_out='unset LD_LIBRARY_PATH # for the course: its packages bring their own CUDA'
+if ! grep -qsF "$keep_out" "$HOME/.profile"; then echo "$keep_out" >> "$HOME/.profile"; fi
 # What the packages take unpacked, with the download beside it for a while.
 case "$machine" in
   a100) needed_gb=32 ;; # 14 of them for TensorRT's environment (providers.sh)
-  mi100) needed_gb=30 ;; # most of it for PyTorch's build, which brings ROCm's libraries
+  mi100) needed_gb=45 ;; # PyTorch's build brings ROCm's libraries, and MIGraphX has its own (providers.sh)
   p100) needed_gb=16 ;;
   *) needed_gb=3 ;;
 esac
@@ -44,7 +49,8 @@ fi
 if ! command -v uv > /dev/null 2>&1 && [[ ! -x $own/uv/bin/uv ]]; then
   if ! python3 -m venv "$own/uv" 2> /dev/null; then
     # Debian and Ubuntu keep ensurepip in a package of its own.
-    sudo apt-get update -qq && sudo apt-get install -y -qq python3-venv
+    apt_get update
+    apt_get install python3-venv
     python3 -m venv "$own/uv"
   fi
   "$own/uv/bin/pip" install --quiet --require-hashes -r "$root/provisioning/node/uv/requirements.txt"

@@ -6,6 +6,8 @@ FROM ${BASE}
 ARG BASE
 LABEL org.opencontainers.image.base.name="${BASE}"
 
+# A class's mirror of PyPI (sites/mirrors.toml); empty is PyPI itself.
+ARG PIP_INDEX_URL
 # Newer bases guard the system's Python against pip; this image has no other.
 ENV PIP_BREAK_SYSTEM_PACKAGES=1
 # The backend of 24.10 wants numpy below 2. cu126 is the last CUDA with Pascal kernels in torch; its index is not PyPI,

@@ -1,36 +1,39 @@
 """A machine's scratch folder: where a rehearsed node or container keeps its files and runs its commands.
 
 The folder plays the machine's root (`/`). Commands run as the current user with a short environment, the scratch
-home as `$HOME` and as working directory, and the shims first on PATH. That keeps a rehearsal tidy; it is no prison:
-a command that names a path outside its home reaches that path of this computer.
+home as `$HOME` and as working directory, and on PATH what the machine's image brings. That keeps a rehearsal tidy; it
+is no prison: a command that names a path outside its home reaches that path of this computer.
 """
 
 import asyncio
 import contextlib
 import os
 import re
-import shlex
+import shutil
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from provisioning.rehearsal.machines import shim
+from provisioning.sites import images
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
 # What a command needs from this computer to reach package indexes and git's hosts, or the mirrors that stand for them;
 # nothing that holds a token of OpenStack.
 _PASSED_ON = re.compile(
-    r"(PIP_\w+|UV_\w+|GIT_CONFIG_\w+|(https?|no|all)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|TZ|REHEARSAL_PINNED)", re.I
+    r"(PIP_\w+|UV_\w+|GIT_CONFIG_\w+|(https?|no|all)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|TZ|REHEARSAL_PINNED)",
+    re.I,
 )
 
 
 class Scratch:
     """The scratch folder of one machine."""
 
-    def __init__(self, root: Path, home: str, machine: str, journal: Path) -> None:
+    def __init__(self, root: Path, home: str, machine: str, journal: Path, image: str) -> None:
         """Name the folder; `prepare` makes it.
 
         Args:
@@ -38,12 +41,14 @@ class Scratch:
             home: The machine's home, for example `/home/cc`.
             machine: The machine's name, for the prompt and the journal.
             journal: The file to which shims add a line.
+            image: What it was started from: its commands are the machine's, and no others of this computer.
         """
         self.root = root
         self.virtual_home = PurePosixPath(home)
         self.home = self.inside(home)
         self.machine = machine
         self.journal = journal
+        self.image = image
 
     def inside(self, path: str) -> Path:
         """Return where a path of the machine lies on this computer; `..` cannot leave the folder."""
@@ -56,35 +61,30 @@ class Scratch:
         return self.root.joinpath(*parts)
 
     def prepare(self) -> None:
-        """Make the home, a temporary folder and the shims; a folder that is there is left alone."""
+        """Make the home, a temporary folder and the image's commands; a folder that is there is left alone."""
         self.home.mkdir(parents=True, exist_ok=True)
         (self.root / "tmp").mkdir(exist_ok=True)
-        shims = self.root / ".shims"
-        if shims.exists():
-            return
-        shims.mkdir()
-        program = f"{shlex.quote(sys.executable)} -S -E {shlex.quote(shim.__file__)}"
-        for name in shim.COMMANDS:
-            script = shims / name
-            script.write_text(f'#!/bin/sh\nexec {program} {shlex.quote(name)} "$@"\n', encoding="utf-8")
-            script.chmod(0o755)
+        offer(self._commands, images.commands(self.image))
+
+    @property
+    def _commands(self) -> Path:
+        return self.root / ".commands"
 
     def environment(self, user: str, **extra: str) -> dict[str, str]:
-        """Return the environment of a command: PATH with the shims first, HOME, and little else.
+        """Return the environment of a command: PATH with the image's commands, HOME, and little else.
 
         Args:
             user: The user name the machine shows, for example `cc`.
             extra: More variables, for example those a container was started with.
         """
         passed = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
-        python = Path(sys.base_prefix) / "bin"
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         # uv's cache is this computer's: a machine's packages are fetched once, however often it is made.
         return (
             {"UV_CACHE_DIR": str(cache / "uv")}
             | passed
             | {
-                "PATH": f"{self.root / '.shims'}:{self.home / '.local/bin'}:{_SYSTEM_PATH}:{python}",
+                "PATH": f"{self._commands}:{self.home / '.local/bin'}",
                 "HOME": str(self.home),
                 "USER": user,
                 "LOGNAME": user,
@@ -94,6 +94,7 @@ class Scratch:
                 "PS1": rf"[rehearsed] {user}@{self.machine}:\W\$ ",
                 "REHEARSAL_MACHINE": self.machine,
                 "REHEARSAL_JOURNAL": str(self.journal),
+                "REHEARSAL_COMMANDS": str(self._commands),
                 **extra,
             }
         )
@@ -105,6 +106,29 @@ class Scratch:
         """
         pattern = rf"(?<![\w./-]){re.escape(str(self.virtual_home))}(?=$|[^\w.-])"
         return re.sub(pattern, lambda _: str(self.home), command)
+
+
+def offer(folder: Path, names: Iterable[str]) -> None:
+    """Make a folder of commands: this computer's own, and a shim for what it lacks or must not run for a machine.
+
+    Args:
+        folder: One that is there is left alone.
+        names: Of the commands.
+    """
+    if folder.exists():
+        return
+    folder.mkdir(parents=True)
+    for name in names:
+        # The system's Python, and not that of this process's environment: an image has no packages.
+        own = getattr(sys, "_base_executable", sys.executable) if name in ("python", "python3") else None
+        own = own or shutil.which(name, path=_SYSTEM_PATH)
+        if name in shim.COMMANDS or own is None:
+            shim.make(folder, name)
+        elif own.startswith(sys.base_prefix):
+            # Through a link Python would look for its library beside the link.
+            shim.make(folder, name, own)
+        else:
+            (folder / name).symlink_to(own)
 
 
 class Processes:

@@ -13,8 +13,10 @@ import pty
 import shutil
 import struct
 import termios
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import asyncssh
@@ -26,6 +28,8 @@ from provisioning.rehearsal.world.world import Document, World
 
 #: The user of Chameleon's images.
 USER = "cc"
+#: What a server has whose image nobody knows any more.
+USUAL_IMAGE = "CC-Ubuntu24.04"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -94,9 +98,10 @@ class OpenNode:
 class Listeners:
     """Opens and closes SSH servers so that they agree with the world; called many times, does little."""
 
-    def __init__(self, world: World, processes: Processes) -> None:
-        """Start with none open."""
+    def __init__(self, world: World, processes: Processes, names: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Start with none open; `names` has the ports of sites that are found by a name."""
         self._world = world
+        self._names = dict(names)
         self._processes = processes
         self._key = host_key(world.folder)
         self._open: dict[str, OpenNode] = {}
@@ -128,15 +133,20 @@ class Listeners:
         for address in store.find("floating_ip"):
             server = servers.get(ports.get(address["port_id"], ""))
             # A while after it is active, as on bare metal.
-            if server and machine_status(server, now_s) == "ACTIVE" and now_s >= server["ssh_at_s"]:
+            up = server and machine_status(server, now_s) == "ACTIVE" and now_s >= server["ssh_at_s"]
+            if server and up and self._world.lets_in(server, 22):
                 found[address["address"]] = server
         return found
 
     async def _listen(self, server: Document) -> OpenNode:
         """Open a node's SSH server."""
         root = self._world.folder / "nodes" / server["id"]
-        scratch = Scratch(root, f"/home/{USER}", server["name"], self._world.journal)
+        disks = self._world.store.find("volume", server_id=server["id"])
+        image_id = next((disk["image_id"] for disk in disks), server.get("image_id"))
+        image = self._world.image_named(server["site"], image_id) or USUAL_IMAGE
+        scratch = Scratch(root, f"/home/{USER}", server["name"], self._world.journal, image)
         guests: set[asyncssh.SSHServerConnection] = set()
+        key = server["public_key"] or self._any_key(server)
 
         async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
             await _serve(self._world, self._processes, server, scratch, process)
@@ -144,7 +154,7 @@ class Listeners:
         acceptor = await asyncssh.listen(
             "127.0.0.1",
             0,
-            server_factory=lambda: _Login(server["public_key"], guests),
+            server_factory=lambda: _Login(key, guests),
             process_factory=serve,
             sftp_factory=lambda channel: _Files(channel, scratch),
             allow_scp=True,
@@ -152,6 +162,16 @@ class Listeners:
             server_host_keys=[self._key],
         )
         return OpenNode(server["id"], acceptor, guests)
+
+    def _any_key(self, server: Document) -> str | None:
+        """Return a key pair of the user's for a virtual machine that was started without one.
+
+        Public notebooks start some so, and sign in: whatever lets them in there, here it is this.
+        """
+        if self._world.catalogue.sites[server["site"]].site_class != "kvm":
+            return None
+        mine = f"{server['site']}/{server['user_id']}/"
+        return next((p["public_key"] for p in self._world.store.find("keypair") if p["id"].startswith(mine)), None)
 
     async def _close(self, address: str) -> None:
         node = self._open.pop(address)
@@ -161,7 +181,7 @@ class Listeners:
     def _write(self) -> None:
         """Write `ports.json` for the port 22 hook and `ssh_config` for OpenSSH."""
         ports = {address: node.acceptor.get_port() for address, node in self._open.items()}
-        place.replace(self._world.folder / "ports.json", json.dumps(ports))
+        place.replace(self._world.folder / "ports.json", json.dumps(ports | self._names))
         blocks = [
             f"Host {address}\n  HostName 127.0.0.1\n  Port {port}\n  User {USER}\n"
             "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n"

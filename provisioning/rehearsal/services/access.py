@@ -49,7 +49,7 @@ def check(service: str) -> Callable[[Request], None]:
     """Return the check that a service's router runs before each of its handlers.
 
     Args:
-        service: `reservation`, `compute`, `network`, `image`, `container` or `identity`.
+        service: `reservation`, `compute`, `network`, `image`, `container`, `volume` or `identity`.
 
     Returns:
         A dependency. It lets time pass, strikes armed faults, and raises a refusal when the token is missing,
@@ -67,12 +67,17 @@ def check(service: str) -> Callable[[Request], None]:
             raise refuse(401, "The request you have made requires authentication.")
         if not caller.project_id and service != "identity":
             raise refusals.keystone(401, "The token is not scoped to a project: choose a project first.")
-        if service == "reservation" and world.faults.strike("service-503", caller.user):
-            # The answer of a proxy whose service behind it is down.
-            raise refusals.RefusalError(503, {"message": f"503 Service Unavailable: {service}"}, service)
+        if service != "identity" and world.faults.strike("maintenance", caller.user, site):
+            raise refusals.page(503)
         request.state.caller = caller
 
     return let_in
+
+
+async def open_to_all(request: Request) -> None:
+    """Refuse whoever comes to a site's Keystone, which does not know yet who that is, while it is in maintenance."""
+    if world_of(request).faults.strike("maintenance", "", request.path_params["site"]):
+        raise refusals.page(503)
 
 
 def whose_token(world: World, site: str, token: str) -> Caller | None:

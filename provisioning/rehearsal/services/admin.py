@@ -4,17 +4,17 @@ Every path begins with `/_rehearsal` and asks for the rehearsal's secret, but fo
 """
 
 import hmac
-import json
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
+from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.place import proof
-from provisioning.rehearsal.services import refusals, reservation
+from provisioning.rehearsal.services import flavors, refusals, reservation
 from provisioning.rehearsal.services.access import world_of
 from provisioning.rehearsal.services.identity import caller_named
-from provisioning.rehearsal.world.clock import lease_status, machine_status, stamp
+from provisioning.rehearsal.world.clock import lease_status, machine_status, stamp, volume_status
 from provisioning.rehearsal.world.world import Document, World
 
 
@@ -52,6 +52,7 @@ async def status(request: Request) -> dict[str, Any]:
         ],
         "servers": [_line(world, server, machine_status) for server in world.store.find("server")],
         "containers": [_line(world, container, machine_status) for container in world.store.find("container")],
+        "volumes": [_line(world, volume, volume_status) for volume in world.store.find("volume")],
         "floating_ips": [{"user": one["user"], "address": one["address"]} for one in world.store.find("floating_ip")],
         "folder": str(world.folder),
     }
@@ -61,23 +62,32 @@ async def status(request: Request) -> dict[str, Any]:
 async def make_lease(request: Request) -> dict[str, Any]:
     """Make a lease that is active at once, as if it had been made in Horizon beforehand.
 
-    The body has `name`, `user`, `site` (its name), `type` (of node or device) and `hours`.
+    The body has `name`, `user`, `type` (of node, device or virtual machine), `hours`, and `site`: a name, or None for
+    the first that has the type.
     """
     world, asked = world_of(request), await request.json()
-    site = next((site for site in world.catalogue.sites.values() if site.name == asked["site"]), None)
+    groups = [group for group in world.catalogue.groups if group.type == asked["type"]]
+    sites = [world.catalogue.sites[group.site] for group in groups]
+    site = next((site for site in sites if asked["site"] in (None, site.name)), None)
     if site is None:
-        raise refusals.keystone(404, f"{asked['site']} is not rehearsed")
-    edge = site.site_class == "edge"
-    sort, key = ("device", "$machine_name") if edge else ("physical:host", "$node_type")
-    wish = {"resource_type": sort, "resource_properties": json.dumps(["==", key, asked["type"]]), "min": 1, "max": 1}
+        known = ", ".join(sorted({group.type for group in world.catalogue.groups}))
+        raise refusals.keystone(404, f"no {asked['type']!r} is rehearsed at {asked['site'] or 'any site'}: {known} are")
+    match site.site_class:
+        case "kvm":
+            flavor_id = stable_id("flavor", site.where, asked["type"])
+            wish = {"resource_type": flavors.RESERVED, "flavor_id": flavor_id, "amount": 1}
+        case "edge":
+            wish = {"resource_type": "device", "resource_properties": ["==", "$machine_name", asked["type"]]}
+        case _:
+            wish = {"resource_type": "physical:host", "resource_properties": ["==", "$node_type", asked["type"]]}
     end = stamp(world.now() + asked["hours"] * 3600, "%Y-%m-%d %H:%M")
-    body = {"name": asked["name"], "start_date": "now", "end_date": end, "reservations": [wish]}
+    body = {"name": asked["name"], "start_date": "now", "end_date": end, "reservations": [{"min": 1, "max": 1} | wish]}
     try:
         lease = reservation.create(world, caller_named(asked["user"]), site.where, body)
     except refusals.RefusalError as error:
         raise refusals.keystone(error.status, str(error)) from error
     world.store.put("lease", lease | {"active_at_s": world.now()})
-    return {"end": stamp(lease["end_s"])}
+    return {"end": stamp(lease["end_s"]), "site": site.name}
 
 
 @router.post("/faults")

@@ -1,4 +1,4 @@
-"""Nova: key pairs, the one flavour of bare metal, and servers."""
+"""Nova: key pairs and servers."""
 
 import base64
 import binascii
@@ -9,10 +9,16 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from provisioning.rehearsal.catalogue import stable_id
-from provisioning.rehearsal.services import network, refusals
+from provisioning.rehearsal.services import flavors, network, refusals, volume
 from provisioning.rehearsal.services.access import all_own, body_of, caller_of, check, own, world_of
-from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, machine_status, stamp
+from provisioning.rehearsal.world.clock import (
+    SERVER_BOOT_S,
+    SSH_AFTER_ACTIVE_S,
+    VIRTUAL_BOOT_S,
+    machine_status,
+    stamp,
+    volume_status,
+)
 from provisioning.rehearsal.world.world import Caller, Document, World
 
 router = APIRouter(prefix="/{site}/compute/v2.1", dependencies=[Depends(check("compute"))])
@@ -53,14 +59,6 @@ async def delete_keypair(site: str, name: str, request: Request) -> None:
     world_of(request).store.remove("keypair", _own_keypair(request, site, name)["id"])
 
 
-@router.get("/flavors")
-@router.get("/flavors/detail")
-async def list_flavors(site: str, request: Request) -> dict[str, Any]:
-    """List flavours. Bare metal has one; an edge site runs containers and has none."""
-    edge = world_of(request).catalogue.sites[site].site_class == "edge"
-    return {"flavors": [] if edge or "marker" in request.query_params else [_flavor(site)]}
-
-
 @router.get("/servers")
 @router.get("/servers/detail")
 async def list_servers(request: Request) -> dict[str, Any]:
@@ -78,10 +76,15 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
     body = await request.json()
     asked = body["server"]
     hints = next((body[key] or asked.get(key) for key in _HINTS if key in body or key in asked), None) or {}
-    _check_request(world, caller, site, asked)
+    flavor = _check_request(request, asked)
+    disk = _boot_volume(request, asked)
     if world.faults.strike("server-conflict", caller.user):
         raise refusals.nova(409, "Conflict while starting the instance: the host is locked by another request.")
-    server = world.store.put("server", _place(world, caller, site, asked, hints.get("reservation")))
+    # A reserved flavor says itself which reservation it is of; bare metal has one for all, and a hint.
+    reservation_id = flavor["extra_specs"].get(flavors.RESERVATION) or hints.get("reservation")
+    server = world.store.put("server", _place(world, caller, site, asked, reservation_id) | {"flavor": flavor})
+    if disk is not None:
+        world.store.put("volume", disk | {"server_id": server["id"]})
     if server["host"] is not None:
         # A server without a host never gets a port, so no floating IP can be bound to it either.
         world.add_port(server)
@@ -111,19 +114,44 @@ async def act(server_id: str, request: Request) -> None:
     name = change["name"]
     if name not in {group["name"] for group in network.groups(request)}:
         raise refusals.nova(404, f"Unable to find security_group with name or id '{name}'")
-    kept = [one for one in server.get("security_groups", ["default"]) if one != name]
+    kept = [one for one in server["security_groups"] if one != name]
     world.store.put("server", server | {"security_groups": [*kept, name] if "addSecurityGroup" in action else kept})
 
 
-def _check_request(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> None:
-    """Refuse with 400 what Nova refuses before it starts anything."""
-    images = {stable_id("image", site, name) for name in world.catalogue.images}
-    if asked.get("imageRef") not in images:
-        raise refusals.nova(400, f"Can not find requested image {asked.get('imageRef')!r}")
-    if world.catalogue.sites[site].site_class == "edge" or asked.get("flavorRef") != _flavor(site)["id"]:
-        raise refusals.nova(400, f"Flavor {asked.get('flavorRef')} could not be found.")
+def _check_request(request: Request, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the flavor that is asked for; refuse with 400 what Nova refuses before it starts anything."""
+    world, caller, site = world_of(request), caller_of(request), request.path_params["site"]
+    image = asked.get("imageRef")
+    if world.image_named(site, image) is None and (image or not asked.get("block_device_mapping_v2")):
+        raise refusals.nova(400, f"Can not find requested image {image!r}")
     if asked.get("key_name") and _public_key(world, caller, site, asked["key_name"]) is None:
         raise refusals.nova(400, "Invalid key_name provided.")
+    try:
+        return flavors.find(request, asked.get("flavorRef"))
+    except refusals.RefusalError as error:
+        raise refusals.nova(400, str(error)) from error
+
+
+def _boot_volume(request: Request, asked: dict[str, Any]) -> Document | None:
+    """Return the volume that a server boots from: one that is there, or a new one of an image; None for neither."""
+    disks = asked.get("block_device_mapping_v2") or []
+    if not disks:
+        return None
+    world, site, disk = world_of(request), request.path_params["site"], disks[0]
+    if len(disks) > 1 or str(disk.get("boot_index")) != "0" or asked.get("imageRef"):
+        raise refusals.nova(400, "Block Device Mapping is Invalid: one disk, to boot from, and no image is rehearsed.")
+    match disk.get("source_type"), disk.get("destination_type"):
+        case "volume", "volume":
+            found = own(request, "volume", str(disk.get("uuid")))
+            if found is None or volume_status(found, world.now()) != "available" or not found["image_id"]:
+                message = f"Block Device Mapping is Invalid: failed to get volume {disk.get('uuid')}."
+                raise refusals.nova(400, f"{message} It has to be there, made from an image, and available.")
+        case "image", "volume" if world.image_named(site, disk.get("uuid")):
+            size_gb, image = disk.get("volume_size"), disk["uuid"]
+            found = volume.make(world, caller_of(request), site, None, size_gb, image)
+        case _:
+            raise refusals.nova(400, "Block Device Mapping is Invalid: a volume, or an image that becomes one, boots.")
+    return found | {"goes_with_server": bool(disk.get("delete_on_termination"))}
 
 
 def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reservation_id: str | None) -> Document:
@@ -132,19 +160,22 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reser
     slow = world.faults.strike("slow-boot", caller.user)
     late = world.faults.strike("ssh-late", caller.user)
     busy = {s["host"] for s in world.store.find("server", site=site, reservation_id=reservation_id)}
-    reserved = world.reserved(caller, site, reservation_id, "physical:host")
+    virtual = world.catalogue.sites[site].site_class == "kvm"
+    reserved = world.reserved(caller, site, reservation_id, flavors.RESERVED if virtual else "physical:host")
+    boot_s = VIRTUAL_BOOT_S if virtual else SERVER_BOOT_S
     server: Document = {
         "id": str(uuid.uuid4()),
         "site": site,
         "name": asked["name"],
         **vars(caller),
-        "image_id": asked["imageRef"],
+        "image_id": asked.get("imageRef"),
         "key_name": asked.get("key_name"),
         "public_key": _public_key(world, caller, site, asked.get("key_name")),
         "reservation_id": reservation_id,
+        "security_groups": [one["name"] for one in asked.get("security_groups") or []] or ["default"],
         "host": next((host for host in reserved if host not in busy), None),
         "created_s": now_s,
-        "settled_at_s": now_s + shortened(slow["seconds"] if slow else SERVER_BOOT_S),
+        "settled_at_s": now_s + shortened(slow["seconds"] if slow else boot_s),
         "starting": "BUILD",
         "fate": "ACTIVE",
         "why": "",
@@ -203,18 +234,6 @@ def _keypair_body(pair: Document) -> dict[str, Any]:
     }
 
 
-def _flavor(site: str) -> dict[str, Any]:
-    """Return the flavour of bare metal."""
-    return {
-        "id": stable_id("flavor", site, "baremetal"),
-        "name": "baremetal",
-        "ram": 1,
-        "disk": 1,
-        "vcpus": 1,
-        "extra_specs": {},
-    }
-
-
 def _server_body(world: World, server: Document) -> dict[str, Any]:
     """Return a server as Nova shows it from microversion 2.61."""
     status = machine_status(server, world.now())
@@ -228,11 +247,13 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
         "created": stamp(server["created_s"]),
         "hostId": host.uid.replace("-", "") if host else "",
         "host_status": "UP" if host else "",
-        "image": {"id": server["image_id"], "links": []},
-        "flavor": {"original_name": "baremetal", "ram": 1, "disk": 1, "vcpus": 1, "extra_specs": {}},
+        # Of a server that boots from a volume Nova says no more than that.
+        "image": {"id": server["image_id"], "links": []} if server["image_id"] else "",
+        "flavor": {k: server["flavor"][k] for k in ("ram", "disk", "vcpus", "extra_specs")}
+        | {"original_name": server["flavor"]["name"]},
         "key_name": server["key_name"],
         "addresses": _addresses(world, server),
-        "security_groups": [{"name": name} for name in server.get("security_groups", ["default"])],
+        "security_groups": [{"name": name} for name in server["security_groups"]],
         "locked": False,
         "OS-EXT-SRV-ATTR:hypervisor_hostname": host.uid if host else None,
     }

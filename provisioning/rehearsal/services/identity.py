@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from provisioning.rehearsal import place
 from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.services import refusals
-from provisioning.rehearsal.services.access import body_of, caller_of, check, world_of
+from provisioning.rehearsal.services.access import body_of, caller_of, check, open_to_all, world_of
 from provisioning.rehearsal.world.clock import stamp
 from provisioning.rehearsal.world.world import Caller, World
 
 # python-chi appends `:5000/v3` to the site's address, so the port lands in the path: one process serves all.
-router = APIRouter(prefix="/{site}:5000/v3")
+router = APIRouter(prefix="/{site}:5000/v3", dependencies=[Depends(open_to_all)])
 _guarded = APIRouter(dependencies=[Depends(check("identity"))])
 
 _TOKEN_LIFE_S = 8 * 3600.0
@@ -110,11 +110,11 @@ def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, A
         body["is_domain"] = False
         body["project"] = {"id": record["project_id"], "name": record["project"], "domain": domain}
         body["roles"] = [{"id": stable_id("role", "member").replace("-", ""), "name": "member"}]
-        body["catalog"] = _catalog(world, str(request.base_url).rstrip("/"), record["site"])
+        body["catalog"] = _catalog(world, str(request.base_url).rstrip("/"), record["site"], record["project_id"])
     return body
 
 
-def _catalog(world: World, root: str, site: str) -> list[dict[str, Any]]:
+def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[str, Any]]:
     """Return the services of a site; each Chameleon site lists its own only."""
     region = world.catalogue.sites[site].name
     paths = {
@@ -124,8 +124,11 @@ def _catalog(world: World, root: str, site: str) -> list[dict[str, Any]]:
         "image": f"/{site}/image",
         "reservation": f"/{site}/reservation/v1",
     }
-    if world.catalogue.sites[site].site_class == "edge":
-        paths["container"] = f"/{site}/container/v1"
+    match world.catalogue.sites[site].site_class:
+        case "edge":
+            paths["container"] = f"/{site}/container/v1"
+        case "kvm":
+            paths["volumev3"] = f"/{site}/volume/v3/{project_id}"
     return [
         {
             "type": kind,

@@ -34,10 +34,10 @@ async def list_images(site: str, request: Request) -> dict[str, Any]:
 @router.get("/images/{image_id}")
 async def show_image(site: str, image_id: str, request: Request) -> dict[str, Any]:
     """Show one image by its id."""
-    for name in world_of(request).catalogue.images:
-        if image_id == stable_id("image", site, name):
-            return _body(name, site)
-    raise refusals.glance(404, f"Failed to find image {image_id}")
+    name = world_of(request).image_named(site, image_id)
+    if name is None:
+        raise refusals.glance(404, f"Failed to find image {image_id}")
+    return _body(name, site)
 
 
 def _body(name: str, site: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Neutron: a site's shared network, the ports of machines in it, floating IPs, and security groups.
 
 Networks, subnets and routers of a project's own are not rehearsed: whoever wants to make one is told so. Security
-groups are kept as state; they filter nothing, here as on Chameleon's bare metal, where the node's own firewall decides.
+groups decide whether a virtual machine answers SSH; they filter nothing on bare metal, here as on Chameleon.
 """
 
 import uuid
@@ -109,9 +109,12 @@ async def create_group(request: Request) -> dict[str, Any]:
 
 @router.delete("/security-groups/{group_id}", status_code=204)
 async def delete_group(group_id: str, request: Request) -> None:
-    """Delete a group; the default one stays."""
-    if _own_group(request, group_id)["name"] == "default":
+    """Delete a group that no server is in; the default one stays."""
+    name = _own_group(request, group_id)["name"]
+    if name == "default":
         raise refusals.neutron(409, "SecurityGroupCannotRemoveDefault", "Removing default security group not allowed.")
+    if any(name in server["security_groups"] for server in all_own(request, "server")):
+        raise refusals.neutron(409, "SecurityGroupInUse", f"Security Group {group_id} in use.")
     world_of(request).store.remove("security_group", group_id)
 
 

@@ -18,6 +18,14 @@ class RefusalError(Exception):
 _NOVA_KEYS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest"}
 
 
+def page(status: int) -> RefusalError:
+    """Return what a proxy answers while the service behind it is down: a page, in no service's form."""
+    phrase = HTTPStatus(status).phrase
+    words = "due to maintenance downtime or capacity problems. Please try again later."
+    body = f"<html><head><title>{status} {phrase}</title></head><body><h1>{phrase}</h1><p>The server is temporarily "
+    return RefusalError(status, f"{body}unable to service your request {words}</p></body></html>", phrase)
+
+
 def keystone(status: int, message: str) -> RefusalError:
     """Return a refusal by Keystone, and by the token check that stands before every service."""
     return RefusalError(
@@ -32,7 +40,7 @@ def blazar(status: int, message: str) -> RefusalError:
 
 
 def nova(status: int, message: str) -> RefusalError:
-    """Return a refusal by Nova."""
+    """Return a refusal by Nova, or by Cinder, which has the same form."""
     key = _NOVA_KEYS.get(status, "computeFault")
     return RefusalError(status, {key: {"code": status, "message": message}}, message)
 
@@ -62,5 +70,5 @@ def of_service(path: str, status: int, message: str, kind: str = "BadRequest") -
         return neutron(status, kind, message)
     if service == "container":
         return zun(status, message, title=message)
-    forms = {"compute": nova, "reservation": blazar, "image": glance}
+    forms = {"compute": nova, "volume": nova, "reservation": blazar, "image": glance}
     return forms.get(service, keystone)(status, message)

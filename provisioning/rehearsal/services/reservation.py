@@ -1,6 +1,7 @@
-"""Blazar: leases, hosts, devices and who holds them."""
+"""Blazar: leases, hosts, devices, flavors and who holds them."""
 
 import json
+import math
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,9 +10,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.catalogue import Resource
-from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services import flavors, refusals
 from provisioning.rehearsal.services.access import all_own, caller_of, check, own, world_of
-from provisioning.rehearsal.world.bookings import bookings
+from provisioning.rehearsal.world.bookings import booked_until_s, bookings
 from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status
 from provisioning.rehearsal.world.world import Caller, Document, World
 
@@ -21,8 +22,6 @@ _COLLECTIONS = {"os-hosts": "host", "devices": "device"}
 _KINDS = {"physical:host": "host", "device": "device"}
 #: Chameleon's longest lease, in seconds: seven days.
 LONGEST_LEASE_S = 7 * 86_400.0
-#: How far other people's calendar is shown, in seconds.
-_HORIZON_S = 21 * 86_400.0
 
 
 @router.get("/leases")
@@ -66,10 +65,31 @@ async def delete_lease(lease_id: str, request: Request) -> None:
     world.store.remove("lease", lease["id"])
 
 
+@router.get("/flavor-instances/availability")
+async def list_availability(site: str, request: Request) -> dict[str, Any]:
+    """Show how many of each flavor are free when, or of one, for a year from now; nobody sees by whom."""
+    world, wanted = world_of(request), request.query_params.get("flavor_id")
+    if world.faults.strike("no-calendar", caller_of(request).user, site):
+        raise refusals.page(500)
+    from_s, until_s = (world.now() + ahead_s for ahead_s in (0.0, 366 * 86_400.0))
+    found = []
+    for kind in flavors.kinds_at(world, site):
+        identifier = flavors.of_kind(kind)["id"]
+        if wanted in (None, identifier):
+            free = [
+                {"start": blazar_stamp(start), "end": blazar_stamp(end), "available": count, "total": kind.count}
+                for start, end, count in flavors.calendar(world, kind, from_s, until_s)
+            ]
+            found.append({"flavor_id": identifier, "availability": free})
+    return {"flavor_instances": found}
+
+
 @router.get("/{collection}/allocations")
 async def list_allocations(site: str, collection: str, request: Request) -> dict[str, Any]:
-    """Show who holds each host or device, from now to three weeks ahead."""
+    """Show who holds each host or device from now on."""
     world, kind = world_of(request), _kind(collection)
+    if world.faults.strike("no-calendar", caller_of(request).user, site):
+        raise refusals.page(500)
     return {"allocations": [_allocation(world, r) for r in world.catalogue.at(site, kind)]}
 
 
@@ -94,7 +114,7 @@ def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     """Make a lease as `POST /leases` asks, and return its record.
 
     Raises:
-        RefusalError: 400 for what cannot be read, 500 when no host or device is free, as the real Blazar.
+        RefusalError: 400 for what cannot be read, 500 when nothing is free, as the real Blazar.
     """
     now_s = world.now()
     start_s = _read_date(asked.get("start_date"), now_s, "start_date")
@@ -156,14 +176,19 @@ def _move_end(world: World, lease: Document, end_s: float) -> None:
         resource = world.catalogue.by_id(lease["site"], identifier)
         if resource and any(h["lease_id"] != lease["id"] for h in _taken(world, resource, lease["end_s"], end_s)):
             raise refusals.blazar(500, f"Not enough {resource.group.kind}s available")
+    for kind in flavors.kinds_at(world, lease["site"]):
+        if not flavors.has_room(world, kind, lease | {"end_s": end_s}):
+            raise refusals.blazar(500, "Not enough hosts available")
     lease["end_s"] = end_s
 
 
 def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
     """Return the reservation that satisfies a wish, with the resources it holds."""
     sort = wish.get("resource_type")
+    if sort == flavors.RESERVED:
+        return _reserve_flavor(world, caller, lease, wish)
     if sort not in _KINDS:
-        raise refusals.blazar(400, f"A reservation of type {sort} is not rehearsed: nodes and devices are.")
+        raise refusals.blazar(400, f"A reservation of type {sort} is not rehearsed: nodes, devices and flavors are.")
     kind = _KINDS[sort]
     least, most = _count(wish.get("min"), "min"), _count(wish.get("max"), "max")
     try:
@@ -178,6 +203,22 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
         raise refusals.blazar(500, f"Not enough {kind}s available")
     ids = [r.id for r in free[:most]]
     return {**wish, "id": str(uuid.uuid4()), "min": least, "max": most, "resource_ids": ids}
+
+
+def _reserve_flavor(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
+    """Return the reservation of so many virtual machines; from now on its flavor is its own."""
+    kinds = {flavors.of_kind(kind)["id"]: kind for kind in flavors.kinds_at(world, lease["site"])}
+    kind, amount, identifier = kinds.get(wish.get("flavor_id")), _count(wish.get("amount"), "amount"), str(uuid.uuid4())
+    if kind is None:
+        raise refusals.blazar(400, f"Flavor {wish.get('flavor_id')} could not be found.")
+    if wish.get("affinity") is not None:
+        raise refusals.blazar(400, "Malformed parameter affinity (not supported for flavor reservations)")
+    if not flavors.has_room(world, kind, lease, amount) or world.faults.strike("no-hosts", caller.user):
+        raise refusals.blazar(500, "Not enough hosts available")
+    source = json.dumps(flavors.of_kind(kind))
+    rooms = [f"{identifier}/{number}" for number in range(amount)]
+    made = {"id": identifier, "flavor_id": identifier, "amount": amount, "resource_properties": source}
+    return {**wish, **made, "resource_ids": rooms}
 
 
 def _count(value: Any, field: str) -> int:
@@ -217,19 +258,28 @@ def matches(expression: Any, properties: Mapping[str, Any]) -> bool:
 def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> list[dict[str, Any]]:
     """Return who holds a resource in a span: other people's bookings and the students' own leases.
 
+    The calendar shows this from now to the end of time, so that what is refused is what is shown. Other people book
+    a few weeks ahead, and not what a student has by then.
+
     Returns:
         Dicts with `id`, `lease_id`, `start_s`, `end_s`, earliest first.
     """
-    held = bookings(resource.name, resource.rank, resource.group.count, from_s, until_s)
-    for lease in world.store.find("lease", site=resource.group.site, released=False):
-        if lease["start_s"] >= until_s or lease["end_s"] <= from_s or lease["fate"] == "ERROR":
-            continue
-        held += [
-            {"id": r["id"], "lease_id": lease["id"], "start_s": lease["start_s"], "end_s": lease["end_s"]}
-            for r in lease["reservations"]
-            if _KINDS.get(r["resource_type"]) == resource.group.kind and resource.id in r["resource_ids"]
-        ]
-    return sorted(held, key=lambda h: h["start_s"])
+    held = [
+        {"id": r["id"], "lease_id": lease["id"], "start_s": lease["start_s"], "end_s": lease["end_s"]}
+        for lease in world.store.find("lease", site=resource.group.site, released=False)
+        for r in lease["reservations"]
+        if lease["fate"] != "ERROR"
+        and _KINDS.get(r["resource_type"]) == resource.group.kind
+        and resource.id in r["resource_ids"]
+    ]
+    known_until_s = min(until_s, booked_until_s(world.now()))
+    others = bookings(resource.name, resource.rank, resource.group.count, from_s, known_until_s)
+    held += [one for one in others if not any(_meet(one, ours["start_s"], ours["end_s"]) for ours in held)]
+    return sorted((one for one in held if _meet(one, from_s, until_s)), key=lambda one: one["start_s"])
+
+
+def _meet(held: Mapping[str, Any], from_s: float, until_s: float) -> bool:
+    return held["start_s"] < until_s and held["end_s"] > from_s
 
 
 def _own_lease(request: Request, lease_id: str) -> Document:
@@ -309,7 +359,7 @@ def _allocation(world: World, resource: Resource) -> dict[str, Any]:
                 "start_date": blazar_stamp(held["start_s"]),
                 "end_date": blazar_stamp(held["end_s"]),
             }
-            for held in _taken(world, resource, now_s, now_s + _HORIZON_S)
+            for held in _taken(world, resource, now_s, math.inf)
         ],
     }
 

@@ -1,4 +1,4 @@
-"""What a rehearsing process may connect to: its nodes at port 22, and nothing of Chameleon.
+"""What a rehearsing process may connect to: its nodes at port 22, and nothing of the real Chameleon.
 
 A rehearsed node's floating IP is a loopback address, 127.77.x.y. Only root may listen at port 22, so for everybody
 else the node listens at a high port. When a socket of the process that loads this module connects to port 22 of a
@@ -6,8 +6,9 @@ loopback address, the rehearsal's `ports.json` says where the node really listen
 connection is refused. So the SSH daemon of this computer can never pass for a rehearsed node, nor can `localhost`, to
 which python-chi connects for a server without a floating IP.
 
-Names below chameleoncloud.org are not looked up: python-chi has the address of KVM@TACC built in, and would sign in
-there with the rehearsal's user and password. Every other address and port is left alone. The module imports the
+Names below chameleoncloud.org are not looked up. python-chi has that of KVM@TACC built in: it leads to the rehearsal
+itself, which answers there with a certificate of its own. A request that is meant for any other would carry the
+rehearsal's user and password, and is refused. Every other address and port is left alone. The module imports the
 standard library only.
 """
 
@@ -37,7 +38,9 @@ def place_of(address: Any) -> Any:
     """
     if not isinstance(address, tuple) or len(address) < 2:
         return address
-    check_name(address[0])
+    port = found_by_name(address[0])
+    if port is not None:
+        return ("127.0.0.1", port)
     if address[1] != 22:
         return address
     host = "127.0.0.1" if address[0] in ("", "localhost") else address[0]
@@ -46,11 +49,7 @@ def place_of(address: Any) -> Any:
             return address
     except ValueError:
         return address
-    try:
-        with open(os.environ[_VARIABLE], encoding="utf-8") as file:  # noqa: PTH123 - loaded at every start-up
-            places = json.load(file)
-    except (KeyError, OSError, ValueError):
-        places = {}
+    places = _places()
     if host not in places:
         raise ConnectionRefusedError(
             errno.ECONNREFUSED, f"no rehearsed node answers SSH at {host} (this computer's own is hidden)"
@@ -58,20 +57,33 @@ def place_of(address: Any) -> Any:
     return ("127.0.0.1", places[host])
 
 
-def check_name(host: Any) -> None:
-    """Refuse a name of Chameleon's.
+def _places() -> dict[str, int]:
+    """Return the ports at which the rehearsal's nodes listen, by floating IP, and its sites that have a name."""
+    try:
+        with open(os.environ[_VARIABLE], encoding="utf-8") as file:  # noqa: PTH123 - loaded at every start-up
+            return json.load(file)
+    except (KeyError, OSError, ValueError):
+        return {}
+
+
+def found_by_name(host: Any) -> int | None:
+    """Return the port of 127.0.0.1 at which the rehearsal answers for a name of Chameleon's; None for other names.
 
     Raises:
-        socket.gaierror: It is one; nothing was asked of any name server.
+        socket.gaierror: It does not; nothing was asked of any name server.
     """
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
     name = name.rstrip(".").lower()
-    if name == _CHAMELEON or name.endswith(f".{_CHAMELEON}"):
-        site = "KVM@TACC" if name.startswith("kvm.") else name
+    if name != _CHAMELEON and not name.endswith(f".{_CHAMELEON}"):
+        return None
+    port = _places().get(name)
+    if port is None:
         raise socket.gaierror(
             socket.EAI_NONAME,
-            f"{site} is not rehearsed, and a rehearsal stays on this computer: choose CHI@TACC, CHI@UC or CHI@Edge",
+            f"{name} is not rehearsed, and a rehearsal stays on this computer: choose a site that "
+            "`context.list_sites()` names, or start the testbed (`python -m provisioning rehearsal up`)",
         )
+    return port
 
 
 def install() -> None:
@@ -90,9 +102,13 @@ def install() -> None:
         except ConnectionRefusedError:
             return errno.ECONNREFUSED
 
-    def hooked_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
-        check_name(host)
-        return getaddrinfo(host, *args, **kwargs)
+    def hooked_getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        ours = found_by_name(host)
+        return (
+            getaddrinfo(host, port, *args, **kwargs)
+            if ours is None
+            else getaddrinfo("127.0.0.1", ours, *args, **kwargs)
+        )
 
     kind.connect, kind.connect_ex, socket.getaddrinfo = hooked_connect, hooked_connect_ex, hooked_getaddrinfo
     kind.rehearsal = True

@@ -11,6 +11,8 @@ LEASE_START_S = 30.0
 SERVER_BOOT_S = 600.0
 SSH_AFTER_ACTIVE_S = 60.0
 CONTAINER_START_S = 90.0
+VIRTUAL_BOOT_S = 120.0
+VOLUME_S = 90.0
 
 
 @dataclass
@@ -66,6 +68,13 @@ def lease_status(lease: dict[str, Any], now_s: float) -> str:
     if lease["fate"] == "ERROR":
         return "ERROR"
     return "ACTIVE" if now_s < lease["end_s"] else "TERMINATED"
+
+
+def volume_status(volume: dict[str, Any], now_s: float) -> str:
+    """Return Cinder's status of a recorded volume: `downloading` or `creating`, `available`, `in-use`."""
+    if now_s < volume["settled_at_s"]:
+        return "downloading" if volume["image_id"] else "creating"
+    return "in-use" if volume["server_id"] else "available"
 
 
 def machine_status(machine: dict[str, Any], now_s: float) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioning.rehearsal.catalogue import Catalogue, catalogue
+from provisioning.rehearsal.catalogue import Catalogue, catalogue, stable_id
 from provisioning.rehearsal.faults import parse_fault
 from provisioning.rehearsal.world.clock import Clock, lease_status
 
@@ -107,10 +107,10 @@ class ArmedFaults:
             if name in (None, fault["name"]):
                 self._store.remove("fault", fault["id"])
 
-    def strike(self, name: str, user: str) -> Document | None:
+    def strike(self, name: str, user: str, site: str | None = None) -> Document | None:
         """Use one strike of a fault against a user's request, and return its record, or None when it is not armed."""
         for fault in self._store.find("fault", name=name):
-            if fault["user"] not in (None, user):
+            if fault["user"] not in (None, user) or fault.get("site") not in (None, site):
                 continue
             if fault["times"] == 1:
                 self._store.remove("fault", fault["id"])
@@ -182,6 +182,11 @@ class World:
 
     def remove_machine(self, kind: str, machine: Document) -> None:
         """Delete a server or container and its port. Its floating IP stays allocated, as on Chameleon."""
+        for volume in self.store.find("volume", server_id=machine["id"]):
+            if volume["goes_with_server"]:
+                self.store.remove("volume", volume["id"])
+            else:
+                self.store.put("volume", volume | {"server_id": None})
         for port in self.store.find("port", device_id=machine["id"]):
             for address in self.store.find("floating_ip", port_id=port["id"]):
                 self.store.put("floating_ip", address | {"port_id": None, "fixed_ip": None})
@@ -212,6 +217,29 @@ class World:
             "mac": "fa:16:3e:" + ":".join(machine["id"][i : i + 2] for i in (0, 2, 4)),
         }
         return self.store.put("port", port)
+
+    def image_named(self, site: str, identifier: Any) -> str | None:
+        """Return the name of a disk image by its id, or None."""
+        return next((name for name in self.catalogue.images if stable_id("image", site, name) == identifier), None)
+
+    def lets_in(self, server: Document, port: int) -> bool:
+        """Return whether a server can be reached at a port.
+
+        A virtual machine's security groups decide. Those of bare metal filter nothing: the node's own firewall does.
+        """
+        if self.catalogue.sites[server["site"]].site_class != "kvm":
+            return True
+        groups = self.store.find("security_group", site=server["site"], project_id=server["project_id"])
+        rules = [
+            rule for one in groups if one["name"] in server["security_groups"] for rule in one["security_group_rules"]
+        ]
+        return any(
+            rule["direction"] == "ingress"
+            and rule["remote_group_id"] is None
+            and rule["protocol"] in (None, "tcp", "6")
+            and (rule["port_range_min"] or 0) <= port <= (rule["port_range_max"] or 65535)
+            for rule in rules
+        )
 
     def reserved(self, caller: Caller, site: str, reservation_id: str | None, resource_type: str) -> list[str]:
         """Return the nodes or devices of a reservation of the caller's that is active; none for any other."""

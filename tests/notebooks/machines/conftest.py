@@ -63,6 +63,15 @@ class Hub:
         for lesson, path in zip(wanted, write_solved(wanted, folder), strict=True):
             shutil.copy(path, self.notebook(lesson))
 
+    def choose(self, lesson: Lesson, machine: str) -> None:
+        """Let the lesson's student choose another machine in the planner than the one that it offers first."""
+        notebook = nbformat.read(path := self.notebook(lesson), as_version=4)
+        cell = next(one for one in notebook.cells if one.source.startswith("plan = planner("))
+        cell.source = cell.source.replace(
+            "\n", f'\nplan.choose(next(one for one in plan.chooser.options if one.type == "{machine}"))\n', 1
+        )
+        nbformat.write(notebook, path)
+
     def notebook(self, lesson: Lesson) -> Path:
         """Where a lesson lies here."""
         return self.work / "notebooks" / lesson.link

@@ -18,6 +18,7 @@ from grading.builder.rehearse import missed, own_testbed, scores
 from grading.gradescope.package import build_package
 from labs.course import Lesson, lessons
 from labs.edge.files import part_1_files
+from provisioning.rehearsal import place
 from tests.grading.gradescope.conftest import planted, unpack
 from tests.grading.gradescope.tree import SEED, by_id
 from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, run_here, unpack_course, uv
@@ -37,24 +38,28 @@ NODES = {1: "a100", 3: "p100"}
 HUB_LIMIT_MB = 350
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(("number", "machine"), [(1, ""), (1, "g1.h100.vgpu.1g.12gb"), (2, ""), (3, "")])
 def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
-    number: int, hub: Hub, tmp_path: Path, kernels_run, monkeypatch: pytest.MonkeyPatch
+    number: int, machine: str, hub: Hub, tmp_path: Path, kernels_run, monkeypatch: pytest.MonkeyPatch
 ):
     """What an instructor promises students: it can be done, and every point be earned.
 
     Lessons at home run on this machine, which plays the laptop; those that may be done on the node too run under the
     node's pins; those that reserve, lease and release in Chameleon's Jupyter, and stay small enough for it. The
-    autograder has its own environment too.
+    autograder has its own environment too. Another student chooses a slice of an H100 in the planner: what is new then
+    is in the lessons that reserve and release, and the rest was brought home before.
     """
     kernels_run(*STARTUP[number])
     # The first part's student has begun at the start.
     wanted = [one for one in lessons() if one.part in ((0, 1) if number == 1 else (number,))]
+    wanted = [one for one in wanted if "hub" in one.where] if machine else wanted
     hub.write_solved(wanted, tmp_path / "solved")
-    if number == 2:
+    if machine:
+        hub.choose(next(one for one in wanted if one.id == "reserve"), machine)
+    if number == 2 or machine:
         part_1_files(hub.workspace / "models")  # part 1's files, which its student has brought home
     monkeypatch.setenv("REHEARSAL_PINNED", "1")
-    node = _node(tmp_path, NODES[number]) if number in NODES else None
+    node = _node(tmp_path, NODES[number]) if number in NODES and not machine else None
     held = {}
     with own_testbed(tmp_path / "testbed", wanted):
         for one in wanted:
@@ -72,6 +77,10 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
                 run_here(tmp_path / "solved", one, hub.workspace)
             # What the gate spends its time on: `pytest -rP` shows it.
             print(f"{one.name}: {time.monotonic() - began_s:.0f} s, {_used_s() - used_s:.0f} s of processor")
+        left = place.ask(tmp_path / "testbed", "GET", "/status")
+    if machine:
+        assert left["servers"] == left["volumes"] == left["floating_ips"] == []
+        assert {(one["site"], one["name"]) for one in left["leases"]} <= {("CHI@TACC", "practice")}
     here, away = missed(scores(hub.workspace, wanted))
     assert {one.id: one.message for one in here} == {}
     elsewhere = {one.id for one in away}
@@ -82,7 +91,9 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     done = subprocess.run(submit, cwd=hub.work, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (tmp_path / "graded").mkdir()
+    asked = {one.id for one in wanted}
     lost = _lost_points(packed, number, tmp_path / "graded")
+    lost = {name: why for name, why in lost.items() if name.partition(".")[0] in asked}
     assert {name: why for name, why in lost.items() if name not in elsewhere | OF_ALL_IMAGES} == {}
 
 

@@ -60,14 +60,15 @@ def local(days: float) -> str:
 
 
 def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
-    """Plan, reserve, again with a late name, watch, move, extend, and give back who did not come."""
+    """Plan, reserve, again with a late name on a virtual machine, watch, move, extend, give back who did not come."""
     students, out = [f"s{number}" for number in range(30)], tmp_path / "plan"
     words = ("plan", "model", roster(students), "--until", local(6), "--hours", "8-22", "--zone", ZONE, "--out", out)
     assert "All 30 have a block" in run(*words)
     assert run("reserve", "model", out / "plan.csv").endswith("30 reserved\n")
     path = roster([*students, "late"])
-    again = run(*words)
+    again = run(*words, "--type", "g1.h100.vgpu.1g.12gb")
     assert "All 31 have a block" in again
+    assert "1 on A slice of an H100" in again
     assert again.count("there already") == 30
     assert run("reserve", "model", out / "plan.csv").endswith("30 there already, 1 reserved\n")
 
@@ -130,18 +131,17 @@ def test_a_placeholder_holds_machines_until_the_class_takes_them(run, roster, tm
         (("--until", "2099-01-01", "--hours", "22-8"), "'22-8' end before they begin"),
         (("--until", "2099-01-01", "--day", "someday"), "'someday' is no weekday"),
         (("--until", "2099-01-01", "--type", "gpu_x"), "has no machine of type gpu_x"),
-        (("--until", "2099-01-01", "--type", "g1.h100.pci.1"), "virtual machines have no public calendar"),
     ],
 )
 def test_a_plan_that_cannot_be_made_is_a_sentence(run, roster, words, message):
-    """A deadline that has passed, hours, days and machines that there are not, and machines without a calendar."""
+    """A deadline that has passed, hours, days and machines that there are not."""
     assert message in " ".join(run("plan", "model", roster(["ada"]), *words, "--zone", ZONE, code=1).split())
 
 
 def _leases():
     return [
         lease
-        for site in ("CHI@TACC", "CHI@UC")
+        for site in ("CHI@TACC", "CHI@UC", "KVM@TACC")
         for lease in open_testbed(site).leases()
         if lease.name.startswith("serve-model-")
     ]

@@ -16,7 +16,7 @@ STUDENTS = [Student(name, name.title()) for name in ("ada", "bob", "cyd", "dan",
 
 
 @pytest.fixture
-def rows(memory):
+def watched(memory):
     """Return one student in each state, forty minutes after noon."""
     for name, status, hours in (
         ("ada", "ACTIVE", 3),
@@ -39,12 +39,12 @@ def rows(memory):
     return watch([memory], "model", STUDENTS, NOON + timedelta(minutes=40), timedelta(minutes=30))
 
 
-def test_each_state_is_told_and_who_needs_somebody_stands_first(rows, memory):
+def test_each_state_is_told_and_who_needs_somebody_stands_first(watched, memory):
     """A lease that passed and was never released, or runs without its student, is something to look at.
 
     The table has names and the instructor's hours, and no addresses; two requests to a site.
     """
-    assert [(row.student.name, row.state, row.look) for row in rows] == [
+    assert [(row.student.name, row.state, row.look) for row in watched.rows] == [
         ("cyd", "no machine", "has not come"),
         ("dan", "works", "the lease ends soon"),
         ("fay", "failed", "the lease failed"),
@@ -55,7 +55,7 @@ def test_each_state_is_told_and_who_needs_somebody_stands_first(rows, memory):
         ("eve", "waits", ""),
         ("ivy", "none", ""),
     ]
-    text = watch_table(rows, NOON + timedelta(minutes=40), UTC)
+    text = watch_table(watched, NOON + timedelta(minutes=40), UTC)
     _, _, cyd, *_, said = text.splitlines()
     assert cyd.split() == "Cyd no machine Mon 02 Mar 12:00–15:00 UTC 140 min has not come".split()
     assert said == "1 no machine, 2 works, 2 failed, 1 over, 1 boots, 1 waits, 1 none; 5 to look at. As of 12:40 UTC."

@@ -39,7 +39,6 @@ def test_the_functions_of_python_chi_before_1_0_reserve_boot_and_release(found) 
         ("stop", "The action os-stop of a server is not rehearsed"),
         ("attach", "os-volume_attachments is not rehearsed"),
         ("container snapshot", "/commit is not rehearsed"),
-        ("kvm", "KVM@TACC is not rehearsed"),
         # Blazar's sentence is logged by python-chi, which raises its own error.
         ("network reservation", "ResourceError"),
         ("address reservation", "ResourceError"),

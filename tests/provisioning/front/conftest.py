@@ -13,13 +13,6 @@ from tests.grading.toy import whole, write_course
 from tests.honest import honest
 
 
-@pytest.fixture(autouse=True)
-def no_leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give each test an empty folder of provisioning's records."""
-    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
-    return tmp_path / "state"
-
-
 @pytest.fixture
 def worked(workspace: Path) -> Path:
     """Return the workspace of somebody who has worked in the course as it is."""

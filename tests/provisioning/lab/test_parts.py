@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from provisioning.setup.reach import JUPYTER_PORT, first_notebook, ports_of
@@ -15,18 +17,21 @@ NODE_STEPS = set("lease server address ssh materials environment data work drive
     [
         ("model", "compute_liqid", NODE_STEPS | {"providers"}),
         ("model", "gpu_mi100", NODE_STEPS | {"providers"}),
+        ("model", "g1.h100.vgpu.1g.12gb", NODE_STEPS | {"providers", "access"}),
+        ("model", "g1.h100.pci.1", NODE_STEPS | {"providers", "access"}),
         ("edge", "raspberrypi5", set("lease container address materials environment data work health links".split())),
-        pytest.param("system", "gpu_p100", NODE_STEPS | {"containers"}, marks=pytest.mark.slow),
+        pytest.param("system", "gpu_p100", NODE_STEPS | {"docker", "containers"}, marks=pytest.mark.slow),
     ],
 )
 def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, steps):
     """One of everything, also after a second run; what was copied is whole; nothing is left after the release."""
-    user = f"ada-{machine_type.replace('_', '-')}"
+    user = f"ada-{re.sub('[_.]', '-', machine_type)}"
+    virtual = "access" in steps
     found = rehearsal.run("part", user, part, machine_type)
     assert found["failed"] == {}
     assert found["found"] == machine_type
     assert set(found["steps"]) == steps
-    assert found["held"] == found["held again"] == [1, 1, 1]
+    assert found["held"] == found["held again"] == [1, 1, 1, int(virtual)]
     assert set(found["attempts"].values()) == {2}
     assert found["model bytes"] == 11 * 2**20
     address, _, token = found["links"]["jupyter"].partition("token=")
@@ -34,7 +39,8 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, step
     # The rehearsal's journal keeps every command that was run on a machine.
     assert token not in (rehearsal.home / "journal.txt").read_text()
     assert "failed" not in found["checks"].values()
-    assert found["left"] == [0, 0, 0]
+    assert found["left"] == [0, 0, 0, 0]
+    assert rehearsal.left(user) == []
     assert not found["record left"]
     if part != "edge":
         # Jupyter really runs on the rehearsed node, and refuses whoever has no token.
@@ -55,13 +61,13 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, step
         assert found["device"].startswith(f"serve-edge-{user} at 127.77.3.")
     if machine_type == "gpu_mi100":
         lines = (rehearsal.home / "journal.txt").read_text().splitlines()
-        assert {"rocminfo", "rocm-smi"} <= {line.partition(": rehearsed, not run: ")[2] for line in lines}
+        assert any("rehearsed, not run: rocm-smi" in line for line in lines)
     name = f"serve-{part}-{user}"
     for command, words in {
         "plan": ("choose a block (rehearsal",),
         "reserve": (f"{name} is ACTIVE",),
         "up": ("Costs about", "All done."),
-        "sweep": ("0 of 3 are orphans.",),
+        "sweep": (f"0 of {3 + virtual} are orphans.",),
         "release": (f"nothing named {name} is left",),
         "sweep after": ("Nothing of the labs is left.",),
         "up without a lease": ("no usable lease", "Way out:"),

@@ -1,9 +1,4 @@
-"""The scripts that run on a leased node, run here with programs in place of Docker, NVIDIA's tools, apt and uv.
-
-What those programs are told is written down, and they answer as the real ones do as far as the scripts look. Docker
-Compose and gpg are the real ones: neither needs a daemon or root for what is asked of it. Folders of the system are
-replaced in a copy of the script, since nothing here may write to them.
-"""
+"""The scripts that run on a leased node: each reaches its end with what the image brings, or says why not."""
 
 from __future__ import annotations
 
@@ -12,139 +7,67 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.provisioning.node.test_recipes import NODE, tool
+from provisioning.setup.steps import steps_for
+from provisioning.sites import images
+from provisioning.sites.spec import PARTS, load_spec
+from tests.provisioning.node.conftest import Machine
+from tests.provisioning.node.test_recipes import NODE, SCRIPTS, tool
 
-#: Writes its own name and arguments down.
-RECORD = '#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >> "$STUB_CALLS"\n'
-
-STUBS = {
-    "sudo": 'case "$1" in -*) exit 64;; esac\nexec "$@"\n',
-    "nvidia-smi": 'case "$*" in *=driver_version*) echo 560.35.03 ;; *=compute_cap*) cat "$STUB/capability" ;; esac\n',
-    "apt-get": 'case "$*" in *nvidia-container-toolkit*) cp "$STUB/later/nvidia-ctk" "$STUB/bin" ;; esac\n',
-    "curl": 'while [ $# -gt 1 ]; do if [ "$1" = -o ]; then cp "$STUB/key" "$2"; fi; shift; done\n',
-    "systemctl": "",
-    "usermod": "",
-    # The disk is one of the machine's parts too: a leased node's, not that of whoever runs the tests.
-    "df": 'echo Filesystem; echo "/dev/sda1 0 0 $(($(cat "$STUB/free-gb") * 1048576)) 0% /"\n',
-}
-
-#: Docker, as far as the scripts ask it. Images are lines of a file; its cgroup driver is what daemon.json says.
-DOCKER = """#!{python}
-import os, pathlib, re, subprocess, sys
-stub, words = pathlib.Path(os.environ["STUB"]), sys.argv[1:]
-with open(os.environ["STUB_CALLS"], "a") as calls:
-    print("docker", *words, file=calls)
-images = stub / "images"
-have = images.read_text().split() if images.exists() else []
-def keep(name):
-    images.write_text("\\n".join([*have, name]))
-def compose(*more):
-    return subprocess.run(["docker-compose", *more], capture_output=True, text=True, check=True).stdout
-match words:
-    case ["compose", "version"] | ["compose", "up", *_] | ["compose", "images", *_]:
-        pass
-    case ["info", *_]:
-        said = re.search(r"cgroupdriver=(\\w+)", (stub / "etc/docker/daemon.json").read_text())[1]
-        print((stub / "cgroups").read_text() if (stub / "cgroups").exists() else said)
-    case ["version", *_]:
-        print("27.5.1")
-    case ["pull", "--quiet", name]:
-        keep(name)
-    case ["image", "inspect", "--format", _, name]:
-        digest = name.partition("@")[2] or "sha256:" + "ab" * 32
-        print(name.partition("@")[0].rpartition(":")[0] + "@" + digest)
-    case ["image", "inspect", name]:
-        sys.exit(name not in have)
-    case ["compose", "build", *_]:
-        if not (stub / "build-leaves-nothing").exists():
-            keep(compose("config", "--images").strip())
-    case ["compose", "config", "--images"]:
-        print(compose("config", "--images"), end="")
-    case ["compose", "ps", *_]:
-        print("triton")
-    case _:
-        sys.exit(f"the stand-in for Docker does not know {{words}}")
-"""
-
-#: NVIDIA's tool adds its runtime to Docker's settings and leaves the rest.
-NVIDIA_CTK = """#!{python}
-import json, os, pathlib
-path = pathlib.Path(os.environ["STUB"]) / "etc/docker/daemon.json"
-settings = json.loads(path.read_text()) if path.exists() else {{}}
-settings["runtimes"] = {{"nvidia": {{"args": [], "path": "nvidia-container-runtime"}}}}
-path.write_text(json.dumps(settings))
-"""
+#: Each kind of machine that the course boots, with its image.
+MACHINES = {(one.image, one.machine, part): one for part in PARTS for one in load_spec(part).options}
 
 
-class Machine:
-    """A home and the programs in place of the system's."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.home = folder / "home"
-        self.calls_file = folder / "calls"
-        for name in ("bin", "later", "etc/docker", "etc/apt/sources.list.d", "keyrings", "home", "tmp"):
-            (folder / name).mkdir(parents=True)
-        shutil.copytree(NODE, self.home / "serving-labs" / "provisioning" / "node")
-        for name, body in STUBS.items():
-            self.program(name, RECORD + body)
-        self.program("docker", DOCKER.format(python=sys.executable))
-        self.program("nvidia-ctk", NVIDIA_CTK.format(python=sys.executable), "later")
-        self.write("capability", "6.0\n6.0\n")
-        self.write("free-gb", "100")
-
-    def program(self, name: str, text: str, where: str = "bin") -> None:
-        path = self.folder / where / name
-        path.write_text(text)
-        path.chmod(0o755)
-
-    def write(self, name: str, text: str) -> Path:
-        (self.folder / name).write_text(text)
-        return self.folder / name
-
-    def run(self, script: str, *arguments: str, changes: dict[str, str] | None = None, **variables: str):
-        """Run a script of the copied course with the system's folders replaced, and with some more variables."""
-        text = (self.home / "serving-labs/provisioning/node/bin" / script).read_text()
-        places = {"/etc/": f"{self.folder}/etc/", "/usr/share/keyrings": f"{self.folder}/keyrings"}
-        for old, new in {**places, "/var/lib/docker": str(self.folder), **(changes or {})}.items():
-            text = text.replace(old, new)
-        copy = self.write("script.sh", text)
-        environment = {
-            "HOME": str(self.home),
-            "PATH": f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "TMPDIR": str(self.folder / "tmp"),
-            "STUB": str(self.folder),
-            "STUB_CALLS": str(self.calls_file),
-            **variables,
+@pytest.mark.parametrize(
+    ("image", "name", "part", "option"), [pytest.param(*one, MACHINES[one], id="-".join(one)) for one in MACHINES]
+)
+def test_every_command_is_in_the_image_or_installed_before_it_is_used(tmp_path: Path, image, name, part, option):
+    """All scripts in the order of the steps; on PATH is what the image brings, and what apt has brought since."""
+    if part == "system":
+        tool("docker-compose")
+    machine = Machine(tmp_path, image)
+    own = machine.home / ".serving-labs"
+    own.mkdir()
+    (own / "jupyter-token").write_text("0123")
+    (machine.home / "serving-labs/assets").mkdir()
+    (machine.home / "serving-labs/assets/manifest.json").write_text("{}")
+    rocm = "deb [arch=amd64 signed-by=/k.gpg] https://amd.example/rocm/apt/6.3.3 noble main\n"
+    (machine.folder / "etc/apt/sources.list.d/rocm.list").write_text(rocm)
+    changes = NO_KEY | {"/dev/kfd": os.devnull}
+    scripts = [f"{step.name}.sh" for step in steps_for(load_spec(part), option)]
+    scripts = [script for script in scripts if NODE / "bin" / script in SCRIPTS]
+    assert "environment.sh" in scripts
+    for script in scripts:
+        done = machine.run(script, name, part, "127.0.0.1", "1", changes=changes)
+        assert done.returncode == 0, f"{script}: {done.stderr}"
+        assert "not found" not in done.stderr, f"{script}: {done.stderr}"
+    # The host of an MI100 has no ROCm to speak of: it comes at the release that the provider's wheel was built with.
+    if name == "mi100":
+        (added,) = set((machine.folder / "etc/apt/sources.list.d").iterdir()) - {
+            machine.folder / "etc/apt/sources.list.d/rocm.list"
         }
-        command = ["bash", str(copy), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-    @property
-    def calls(self) -> list[str]:
-        """What the programs were told so far, a line each."""
-        return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
-
-    @property
-    def daemon(self) -> Path:
-        return self.folder / "etc/docker/daemon.json"
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """What compose reads."""
-        lines = (self.home / "serving-labs/provisioning/node/p100/.env").read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines)
+        assert added.read_text() == rocm.replace("6.3.3", "7.2.4")
+        assert any(call.endswith("install migraphx") for call in machine.calls)
+        assert 'origin "amd.example"' in (machine.folder / "etc/apt/preferences.d/serving-labs-rocm").read_text()
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def test_the_table_knows_every_image_and_where_it_was_read():
+    """What is not known is said; an image without a source would be a guess."""
+    table = tomllib.loads((NODE.parent / "sites/images.toml").read_text())
+    images = {one["name"]: one for one in table["image"]}
+    for name, one in images.items():
+        whole = images["CC-Ubuntu24.04" if name.startswith("CC-") else "ubuntu"] | one
+        assert {"system", "user", "driver", "toolkit", "disk", "firewall", "profile"} <= {*images["ubuntu"], *whole}, (
+            name
+        )
+        assert all(one["source"]), name
+        assert not one.get("extends") or one["extends"] in images
+    assert {image.rpartition("/")[2].partition(":")[0] for image, _, _ in MACHINES} <= set(images)
 
 
 @pytest.mark.parametrize(
@@ -161,27 +84,95 @@ def test_a_disk_too_small_is_told_before_anything_is_fetched(machine: Machine, s
     assert all(call.startswith("df ") for call in machine.calls)
 
 
-@pytest.fixture
-def with_toolkit(machine: Machine) -> Machine:
-    """A machine where NVIDIA's toolkit is installed already."""
-    (machine.folder / "bin/nvidia-ctk").symlink_to(machine.folder / "later/nvidia-ctk")
-    return machine
-
-
 # Drivers
+
+NO_KEY = {'fetch_nvidia_key "$list"': ': "$list"'}
+OPEN = "NVRM: installed in this system is not supported by open\nNVRM: nvidia.ko because it does not include the GSP.\n"
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "missing", "kernel", "said"),
+    [
+        ("CC-Ubuntu24.04-CUDA", "p100", "gpus", OPEN, ["sees no GPU", "open kernel modules", "nvidia-driver-560"]),
+        ("CC-Ubuntu24.04-CUDA", "a100", "gpus", "", ["sees no GPU", "no word of NVRM", "another node"]),
+        ("CC-Ubuntu24.04", "a100", None, "", ["found: no nvidia-smi", "names an image without CUDA"]),
+        ("CC-Ubuntu24.04", "mi100", None, "", ["found: no rocm-smi", "apt-get install rocm-smi"]),
+        ("CC-Ubuntu24.04-ROCm", "mi100", None, "amdgpu: fatal error\n", ["found: no /dev/kfd", "amdgpu: fatal error"]),
+    ],
+)
+def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path, image, name, missing, kernel, said):
+    """What was found, what was expected, and the way out; the image that is right is not blamed."""
+    machine = Machine(tmp_path, image)
+    machine.write("kernel", kernel)
+    if missing:
+        machine.write(missing, "")
+    done = machine.run("drivers.sh", name, "system", changes={"/dev/kfd": f"{tmp_path}/kfd"})
+    assert done.returncode == 69
+    assert all(words in done.stderr.replace(f"{tmp_path}/kfd", "/dev/kfd") for words in [*said, "way out: "]), (
+        done.stderr
+    )
+    assert f"expected: {image}, which brings" in done.stderr
+    assert "boot it from" not in done.stderr
+    assert not [call for call in machine.calls if call.startswith("apt-get")]
+    for part in ("model", "system"):
+        steps = {step.name: step.needs for step in steps_for(load_spec(part), load_spec(part).options[0])}
+        assert all("drivers" in steps[step] for step in ("environment", "docker") if step in steps)
+
+
+@pytest.mark.parametrize(("tries", "code"), [(2, 0), (99, 100)])
+def test_apt_is_asked_again_while_another_holds_its_lock(machine: Machine, tries: int, code: int):
+    """`update` waits for nobody by itself; after ten minutes it is said, and no other failure is tried again."""
+    machine.write("locked", "x\n" * tries)
+    done = machine.run("docker.sh", "p100", "system", changes=NO_KEY)
+    assert done.returncode == code
+    calls = [call for call in machine.calls if call.startswith("apt-get")]
+    assert all("DPkg::Lock::Timeout=600" in call for call in calls)
+    assert sum(call.endswith("update") for call in calls) == (2 + tries if code == 0 else 61)
+    assert ("Could not get lock" in done.stderr) == bool(code)
+    named = re.findall(
+        r"^.*apt-get (?!\$\*).*$", "".join(path.read_text() for path in NODE.rglob("*.sh")), re.MULTILINE
+    )
+    assert [
+        line
+        for line in named
+        if "apt-get -o DPkg" not in line and "&& sudo reboot" not in line and "else sudo" not in line
+    ] == []
+
+
+def test_every_download_can_come_from_a_mirror(machine: Machine, monkeypatch):
+    """What `mirrors.toml` names reaches installers by their own variables, and files by the scripts."""
+    names = tomllib.loads((NODE.parent / "sites/mirrors.toml").read_text())
+    monkeypatch.setattr(images, "_table", lambda _name: {one: f"https://{one}.example" for one in names})
+    told = dict(one.split("=", 1) for one in images.mirrored())
+    assert told["PIP_INDEX_URL"] == told["UV_DEFAULT_INDEX"] == "https://packages.example"
+    sources = machine.folder / "etc/apt/sources.list.d"
+    (sources / "ubuntu.sources").write_text("Types: deb\nURIs: http://old/ubuntu/\n")
+    for script in ("docker.sh", "environment.sh", "containers.sh"):
+        done = machine.run(script, "p100", "system", changes=NO_KEY, **told)
+        assert done.returncode == 0, done.stderr
+    assert "URIs: https://ubuntu.example\n" in (sources / "ubuntu.sources").read_text()
+    assert "https://nvidia_toolkit.example/stable" in (sources / "nvidia-container-toolkit.list").read_text()
+    assert json.loads(machine.daemon.read_text())["registry-mirrors"] == ["https://docker_hub.example"]
+    assert machine.settings["PIP_INDEX_URL"] == told["PIP_INDEX_URL"]
+    lists = machine.home / "serving-labs/provisioning/node"
+    assert "--index-url https://torch.example/cu126" in (lists / "p100/torch.txt").read_text()
+    assert "docker pull --quiet nvidia_images.example/nvidia/tritonserver:24.10-py3" in machine.calls
+    # Every name is read by somebody.
+    text = "".join(path.read_text() for path in NODE.rglob("*.sh"))
+    assert [name for name in told if name.startswith("MIRROR_") and name not in text] == []
 
 
 def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
     """Docker keeps its groups by cgroupfs; what NVIDIA's tool and others wrote stays; no second restart."""
     with_toolkit.daemon.write_text('{"log-driver": "local", "exec-opts": ["native.cgroupdriver=systemd", "x=y"]}')
-    done = with_toolkit.run("drivers.sh", "p100", "system")
+    done = with_toolkit.run("docker.sh", "p100", "system")
     assert done.returncode == 0, done.stderr
     settings = json.loads(with_toolkit.daemon.read_text())
     assert settings["exec-opts"] == ["x=y", "native.cgroupdriver=cgroupfs"]
     assert settings["log-driver"] == "local"
     assert settings["runtimes"]["nvidia"]["path"] == "nvidia-container-runtime"
     assert "report cgroups=cgroupfs" in done.stdout
-    again = with_toolkit.run("drivers.sh", "p100", "system")
+    again = with_toolkit.run("docker.sh", "p100", "system")
     assert again.returncode == 0, again.stderr
     assert json.loads(with_toolkit.daemon.read_text()) == settings
     assert [call for call in with_toolkit.calls if call.startswith("systemctl")] == ["systemctl restart docker"]
@@ -201,7 +192,7 @@ def test_a_docker_that_cannot_be_set_up_stops_the_step(with_toolkit: Machine, se
     with_toolkit.daemon.write_text(settings)
     if cgroups:
         with_toolkit.write("cgroups", cgroups)
-    done = with_toolkit.run("drivers.sh", "p100", "system")
+    done = with_toolkit.run("docker.sh", "p100", "system")
     assert done.returncode == code
     assert said in done.stderr
     assert cgroups or with_toolkit.daemon.read_text() == settings
@@ -239,13 +230,13 @@ def test_a_repository_key_is_trusted_by_its_fingerprint_only(machine: Machine, k
     refused = [(one, None), (both, mine), ("<html>a proxy's page</html>", mine)]
     for text, changes in refused:
         machine.write("key", text)
-        done = machine.run("drivers.sh", "p100", "system", changes=changes)
+        done = machine.run("docker.sh", "p100", "system", changes=changes)
         assert done.returncode == 77, done.stderr
         assert "not trusted" in done.stderr
         assert not list((machine.folder / "etc/apt/sources.list.d").iterdir())
         assert not list((machine.folder / "keyrings").iterdir())
     machine.write("key", one)
-    done = machine.run("drivers.sh", "p100", "system", changes=mine)
+    done = machine.run("docker.sh", "p100", "system", changes=mine)
     assert done.returncode == 0, done.stderr
     (listed,) = (machine.folder / "etc/apt/sources.list.d").iterdir()
     assert "signed-by=" in listed.read_text()
@@ -265,23 +256,25 @@ def test_a_repository_key_is_trusted_by_its_fingerprint_only(machine: Machine, k
         ("12.0 6.1", "24.10", f"sha256:{'cd' * 32}"),
     ],
 )
-def test_triton_is_the_newest_that_every_gpu_can_use(machine: Machine, capabilities: str, release: str, digest: str):
+def test_triton_is_the_newest_that_every_gpu_can_use(
+    with_toolkit: Machine, capabilities: str, release: str, digest: str
+):
     """25.07 on A100 and H100, what a P100 still can on a P100; by its digest, since a tag can be moved."""
     tool("docker-compose")
-    images = machine.home / "serving-labs/provisioning/node/p100/images.txt"
+    images = with_toolkit.home / "serving-labs/provisioning/node/p100/images.txt"
     images.write_text(images.read_text().replace(f"{release}-py3 -", f"{release}-py3 {digest or '-'}"))
-    machine.write("capability", capabilities.replace(" ", "\n") + "\n")
-    done = machine.run("containers.sh", "p100", "system")
+    with_toolkit.write("capability", capabilities.replace(" ", "\n") + "\n")
+    done = with_toolkit.run("containers.sh", "p100", "system")
     assert done.returncode == 0, done.stderr
-    assert machine.settings["LABS_TRITON_RELEASE"] == release
+    assert with_toolkit.settings["LABS_TRITON_RELEASE"] == release
     by_digest = f"@{digest}" if digest else ""
-    assert f"docker pull --quiet nvcr.io/nvidia/tritonserver:{release}-py3{by_digest}" in machine.calls
+    assert f"docker pull --quiet nvcr.io/nvidia/tritonserver:{release}-py3{by_digest}" in with_toolkit.calls
     # What is built on is what was pulled: by digest, also where images.txt has none yet.
     pulled = digest or f"sha256:{'ab' * 32}"
-    assert machine.settings["LABS_TRITON_BASE"].rpartition("@")[2] == pulled
+    assert with_toolkit.settings["LABS_TRITON_BASE"].rpartition("@")[2] == pulled
     # Images are what the compose file names, held against what is there: `compose images` sees none of it yet.
     assert {"report images=1", "report containers=triton"} <= {line.strip() for line in done.stdout.splitlines()}
-    assert not [call for call in machine.calls if "compose images" in call]
+    assert not [call for call in with_toolkit.calls if "compose images" in call]
 
 
 @pytest.mark.parametrize(
@@ -292,47 +285,39 @@ def test_triton_is_the_newest_that_every_gpu_can_use(machine: Machine, capabilit
     ],
     ids=["a GPU without any Triton", "a build that left no image"],
 )
-def test_containers_that_cannot_be_are_told_before_anything_is_started(machine: Machine, file, content, code, said):
+def test_containers_that_cannot_be_are_told_before_anything_is_started(
+    with_toolkit: Machine, file, content, code, said
+):
     """A sentence, not an empty image name."""
     tool("docker-compose")
-    machine.write(file, content)
-    done = machine.run("containers.sh", "p100", "system")
+    with_toolkit.write(file, content)
+    done = with_toolkit.run("containers.sh", "p100", "system")
     assert done.returncode == code
     assert said in done.stderr
-    assert not [call for call in machine.calls if "compose up" in call]
+    assert not [call for call in with_toolkit.calls if "compose up" in call]
 
 
-def test_tritons_key_is_made_once_and_is_a_word_of_no_command(machine: Machine):
+def test_tritons_key_is_made_once_and_is_a_word_of_no_command(with_toolkit: Machine):
     """Lessons that hold it go on after a second run; only the owner can read it."""
     tool("docker-compose")
-    machine.run("containers.sh", "p100", "system")
-    key = machine.settings["LABS_TRITON_KEY"]
+    with_toolkit.run("containers.sh", "p100", "system")
+    key = with_toolkit.settings["LABS_TRITON_KEY"]
     assert re.fullmatch("[0-9a-f]{32}", key)
-    assert machine.run("containers.sh", "p100", "system").returncode == 0
-    assert machine.settings["LABS_TRITON_KEY"] == key
-    assert (machine.home / "serving-labs/provisioning/node/p100/.env").stat().st_mode & 0o077 == 0
-    assert key not in "\n".join(machine.calls)
+    assert with_toolkit.run("containers.sh", "p100", "system").returncode == 0
+    assert with_toolkit.settings["LABS_TRITON_KEY"] == key
+    assert (with_toolkit.home / "serving-labs/provisioning/node/p100/.env").stat().st_mode & 0o077 == 0
+    assert key not in "\n".join(with_toolkit.calls)
 
 
 # Packages
 
-#: uv, as far as the script asks it: an environment is a folder with a python.
-UV = RECORD + 'if [ "$1" = venv ]; then for last; do :; done; mkdir -p "$last/bin"; cp "$STUB/python" "$last/bin"; fi\n'
-
-
-@pytest.fixture
-def with_uv(machine: Machine) -> Machine:
-    machine.program("uv", UV)
-    machine.program("python", RECORD, ".")
-    return machine
-
 
 @pytest.mark.parametrize("name", ["a100", "p100", "edge"])
-def test_packages_are_installed_by_their_hashes(with_uv: Machine, name: str):
+def test_packages_are_installed_by_their_hashes(machine: Machine, name: str):
     """All of PyPI's; not torch's own index, which the README names, nor the course itself."""
-    done = with_uv.run("environment.sh", name, "any")
+    done = machine.run("environment.sh", name, "any")
     assert done.returncode == 0, done.stderr
-    installs = [call for call in with_uv.calls if call.startswith("uv pip install")]
+    installs = [call for call in machine.calls if call.startswith("uv pip install")]
     by_hash = [call for call in installs if f"/{name}/requirements.txt" in call]
     assert len(by_hash) == 1
     assert "--require-hashes" in by_hash[0]
@@ -342,12 +327,11 @@ def test_packages_are_installed_by_their_hashes(with_uv: Machine, name: str):
     assert all("/p100/torch.txt" in call or "--no-deps --editable" in call for call in others), others
 
 
-def test_providers_are_no_part_of_the_environment(with_uv: Machine):
+def test_providers_are_no_part_of_the_environment(machine: Machine):
     """Gigabytes that Jupyter does not wait for; a script of their own fetches them."""
-    assert with_uv.run("environment.sh", "a100", "model").returncode == 0
-    assert not [call for call in with_uv.calls if "labs providers" in call]
-    done = with_uv.run("providers.sh", "a100", "model")
+    assert machine.run("environment.sh", "a100", "model").returncode == 0
+    assert not [call for call in machine.calls if "labs providers" in call]
+    done = machine.run("providers.sh", "a100", "model")
     assert done.returncode == 0, done.stderr
-    assert with_uv.calls[-1] == "python -m labs providers install openvino tensorrt"
-    assert with_uv.run("providers.sh", "mi100", "model").returncode == 0
-    assert with_uv.calls[-1] == "python -m labs providers install openvino migraphx"
+    asked = [call.removeprefix("python -m labs providers install ") for call in machine.calls[-2:]]
+    assert asked == ["openvino", "tensorrt"]

@@ -70,14 +70,21 @@ def test_an_own_catalogue_in_the_folder_is_served_from_the_next_start(home) -> N
 
 
 def test_a_lease_is_there_beforehand_as_if_it_had_been_made_in_horizon(home) -> None:
-    """Active at once, at the site and with the machine that the part runs on first; a refusal is told."""
+    """Active at once, at the site and with the machine that the part runs on first, or of a type; a refusal is told."""
     run("up", "--speed", "1")
-    for part, site in (("model", "CHI@TACC"), ("edge", "CHI@Edge"), ("system", "CHI@TACC")):
-        assert f"serve_{part} is active at {site}" in run("lease", f"serve_{part}", "--part", part, "--user", "mary")
+    for option, what, site in (
+        ("--part", "model", "CHI@TACC"),
+        ("--part", "edge", "CHI@Edge"),
+        ("--type", "gpu_p100", "CHI@TACC"),
+        ("--type", "g1.h100.pci.1", "KVM@TACC"),
+    ):
+        assert f"of_{what} is active at {site}" in run("lease", f"of_{what}", option, what, "--user", "mary")
     leases = json.loads(run("status", "--json"))["leases"]
     assert {(one["user"], one["status"]) for one in leases} == {("mary", "ACTIVE")}
     run("fault", "no-hosts")
     assert "Not enough hosts available" in run("lease", "another", "--part", "model", code=1)
+    assert "say what the lease is to hold" in run("lease", "another", code=1)
+    assert "no 'h100' is rehearsed at any site: compute_gigaio, " in run("lease", "another", "--type", "h100", code=1)
 
 
 def test_two_notebooks_that_start_it_in_the_same_second_share_one(home) -> None:

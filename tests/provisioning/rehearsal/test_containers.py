@@ -55,7 +55,7 @@ def test_it_executes_and_logs_only_when_it_runs(reserved) -> None:
     ("command", "output", "code"),
     [
         ("echo $HOME | wc", "$HOME | wc\n", 0),
-        ("nvidia-smi -L", "rehearsed, not run: nvidia-smi -L\n", 0),
+        ("sudo -l", "rehearsed, not run: sudo -l\n", 0),
         ("sh -c 'echo out; echo err >&2; exit 3'", "out\nerr\n", 3),
     ],
     ids=["no shell reads it", "what cannot run is said", "both streams and its exit code are given"],

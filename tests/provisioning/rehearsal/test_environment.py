@@ -47,7 +47,8 @@ def test_chameleons_own_jupyter_is_left_alone_and_a_rehearsed_kernel_is_not_take
     monkeypatch.setenv("OS_REGION_NAME", "CHI@UC")
     before = dict(os.environ)
     assert rehearsal.on_chameleon()
-    assert rehearsal.use() == "This is Chameleon (CHI@UC): nothing is rehearsed."
+    monkeypatch.setattr(environment, "_trouble_at", lambda site: f" {site} is in maintenance.")
+    assert rehearsal.use() == "This is Chameleon (CHI@UC): nothing is rehearsed. CHI@UC is in maintenance."
     assert dict(os.environ) == before
     monkeypatch.setenv("REHEARSAL_PORTS", str(home / "ports.json"))
     assert not rehearsal.on_chameleon()

@@ -70,10 +70,12 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment_and_a_termina
                 # Errors that come after the last output leave the connection up.
                 await connection.run("echo first; exec >&-; sleep 0.3; echo late >&2; exit 3"),
                 await connection.run("sudo systemctl restart docker | cat"),
+                # What the image lacks is missing, until apt is told to bring it.
+                await connection.run("command -v rocminfo docker; sudo apt-get install -y docker.io; docker ps"),
                 await connection.run("stty size; seq 20000; exit 3", term_type="xterm", term_size=(90, 30)),
             )
 
-    where, files, echo, late, shim, terminal = asyncio.run(talk())
+    where, files, echo, late, shim, brought, terminal = asyncio.run(talk())
     home = world.folder / "nodes" / "5e7" / "home" / "cc"
     assert where.stdout.splitlines() == [str(home), str(home), "cc", "[]"]
     assert where.exit_status == 7
@@ -84,6 +86,8 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment_and_a_termina
     assert (late.stdout, late.stderr, late.exit_status) == ("first\n", "late\n", 3)
     assert shim.stdout == "rehearsed, not run: sudo systemctl restart docker\n"
     assert "node: rehearsed, not run: sudo systemctl restart docker\n" in world.journal.read_text()
+    told = ("sudo apt-get install -y docker.io", "docker ps")
+    assert brought.stdout.splitlines() == [f"rehearsed, not run: {one}" for one in told]
     assert terminal.stdout.splitlines()[0] == "30 90"
     assert (len(terminal.stdout.splitlines()), terminal.exit_status) == (20001, 3)
 

@@ -8,9 +8,8 @@ from provisioning.testbed import Resource
 
 
 @pytest.fixture(autouse=True)
-def chicago(monkeypatch, tmp_path):
+def chicago(monkeypatch):
     """No choice from an earlier test or of this computer's user, and no rehearsal."""
-    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("LABS_OWNER", "ada")
     monkeypatch.setenv("TZ", "America/Chicago")
     monkeypatch.delenv("REHEARSAL_PORTS", raising=False)

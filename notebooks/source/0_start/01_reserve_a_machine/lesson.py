@@ -186,6 +186,7 @@ print("from", draft.start_date, "until", draft.end_date)
 # | `lease.Lease(name, …)` | `plan.lease_name` | the class shares a project: this name is yours alone |
 # | | `start_date=block.start`, `end_date=block.end` | they carry UTC, and python-chi drops the zone of any other |
 # | `.add_node_reservation(…)` | `amount=1`, `node_name=block.resource` | the planner saw that *this* node is free |
+# | or `.add_flavor_reservation(…)` | `amount=1`, `name=block.option.type` | a virtual machine is lent by count |
 # | `.submit(…)` | `idempotent=True` | run twice, it finds the lease of this name and makes no second one |
 # | | `wait_for_active=False` | a lease that begins tomorrow is not active today, and no fault |
 
@@ -193,7 +194,10 @@ print("from", draft.start_date, "until", draft.end_date)
 context.use_site(block.option.site)
 ### BEGIN SOLUTION
 mine = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)
-mine.add_node_reservation(amount=1, node_name=block.resource)
+if block.option.resource == "flavor":
+    mine.add_flavor_reservation(amount=1, name=block.option.type)
+else:
+    mine.add_node_reservation(amount=1, node_name=block.resource)
 mine.submit(idempotent=True, wait_for_active=False)
 ### END SOLUTION
 testbed = lab.open_testbed(block.option.site)

@@ -1,37 +1,15 @@
 """The questions of "Reserve and provision a device": a lease, a container, and a script that ran over there."""
 
-from grading.builder.questions import at_most, holds, not_, one_of, prediction, question
+from grading.builder.leases import lease_question
+from grading.builder.questions import holds, not_, prediction, question
 
-question(
+lease_question(
     "device.lease",
     "One device by name, from a full hour to five to",
+    part="edge",
     points=2,
     hint="Three calls: make the lease with both ends of the block, put the device into it, submit it.",
-    records="labs.checkpoints.reads.leases:edge_lease",
-    rules=[
-        ("status", not_("ERROR"), "The site could not fill this lease. Delete it, and choose another board."),
-        ("by_name", True, "This lease takes any device of a type. Name the board that the planner found free."),
-        (
-            "kind",
-            one_of("raspberrypi5", "raspberrypi4-64"),
-            "This lease holds a {kind}, and this part needs one of the planner's machines.",
-        ),
-        ("begins_minute", 0, "It begins at {begins} and not at a full hour, so it takes two blocks from others."),
-        ("ends_minute", 55, "It ends at {ends}. End it at :55, so that the device is free for the next lease."),
-        ("minutes", at_most(115), "It lasts {minutes:.0f} minutes. A block has 115."),
-        ("of_this_name", 1, "You have {of_this_name} leases of this name. Delete all but one."),
-    ],
-    good={
-        "status": "PENDING",
-        "by_name": True,
-        "kind": "raspberrypi5",
-        "begins": "14:00",
-        "begins_minute": 0,
-        "ends": "15:55",
-        "ends_minute": 55,
-        "minutes": 115.0,
-        "of_this_name": 1,
-    },
+    machine="board",
 )
 
 prediction(

@@ -1,37 +1,14 @@
 """The questions of "Reserve and provision a system": a lease, what a set-up waits for, and one of everything."""
 
-from grading.builder.questions import at_least, at_most, not_, one_of, prediction, question
+from grading.builder.leases import lease_question
+from grading.builder.questions import at_least, prediction, question
 
-question(
+lease_question(
     "system.lease",
     "One node by name, from a full hour to ten to",
+    part="system",
     points=2,
     hint="Three calls: make the lease with both ends of the block, put the node into it, submit it.",
-    records="labs.checkpoints.reads.leases:system_lease",
-    rules=[
-        ("status", not_("ERROR"), "The site could not fill this lease. Delete it, and choose another node."),
-        ("by_name", True, "This lease takes any machine of a type. Name the node that the planner found free."),
-        (
-            "kind",
-            one_of("gpu_p100", "compute_liqid", "compute_gigaio", "gpu_h100"),
-            "This lease holds a {kind}, and this part needs one of the planner's machines.",
-        ),
-        ("begins_minute", 0, "It begins at {begins} and not at a full hour, so it takes two blocks from others."),
-        ("ends_minute", 50, "It ends at {ends}. End it at :50, so that the node is ready for the next lease."),
-        ("minutes", at_most(170), "It lasts {minutes:.0f} minutes. A block has 170."),
-        ("of_this_name", 1, "You have {of_this_name} leases of this name. Delete all but one."),
-    ],
-    good={
-        "status": "PENDING",
-        "by_name": True,
-        "kind": "gpu_p100",
-        "begins": "14:00",
-        "begins_minute": 0,
-        "ends": "16:50",
-        "ends_minute": 50,
-        "minutes": 170.0,
-        "of_this_name": 1,
-    },
 )
 
 prediction(

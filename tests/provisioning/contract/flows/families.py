@@ -36,10 +36,6 @@ def reserved(add):
     wanted.submit()
 
 
-# KVM@TACC: python-chi knows its address by heart.
-context.use_site("KVM@TACC")
-attempt("kvm", server.list_servers)
-
 context.use_site("CHI@TACC")
 attempt("object store", storage.list_buckets)
 attempt("shares", share.list_shares)

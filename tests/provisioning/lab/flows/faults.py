@@ -60,7 +60,7 @@ def case(fault, part, steps, at="up", before=None, while_booting=None, then=None
         fault: as the command line spells it; None arms nothing, and asks for a start in the past.
         part: of the course.
         steps: to run.
-        at: arm it before the reservation ("reserve") or before the run ("up").
+        at: arm it before the reservation ("reserve"), before the run ("up"), or before the calendar is read.
         before: what happens before the first run.
         while_booting: what happens in the middle of it.
         then: what happens between the two runs.
@@ -82,6 +82,12 @@ def case(fault, part, steps, at="up", before=None, while_booting=None, then=None
         seen["reserve again"] = reserve(part, testbed, option)
     if at == "up":
         arm(fault)
+    if at == "calendar":
+        arm(fault)
+        try:
+            testbed.resources(option.resource, option.type)
+        except errors.ProvisioningError as error:
+            seen["calendar"] = [type(error).__name__, str(error)]
     if before:
         before()
     seen["first"] = attempt(part, testbed, option, steps, while_booting, **timeouts)
@@ -109,8 +115,9 @@ case("no-hosts", "model", NODE, at="reserve")
 case("lease-error", "model", NODE, at="reserve")
 case("token-401", "model", NODE, at="reserve")
 case("token-expiry=1", "model", NODE, at="reserve", before=lambda: time.sleep(1.5))
-case("service-503", "model", NODE, at="reserve")
+case("maintenance", "model", NODE, at="reserve")
 case(None, "model", NODE, at="reserve")
+case("no-calendar", "model", NODE, at="calendar")
 case("server-error", "model", NODE)
 case("server-conflict", "model", NODE)
 case("no-floating-ip", "model", NODE)

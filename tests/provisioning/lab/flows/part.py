@@ -43,17 +43,26 @@ def run_command(name, *words):
 first = lab.reserve(testbed, part, option, None, end, None)
 run_command("plan", "plan", part, "--zone", "America/Chicago")
 run_command("reserve", "reserve", part)
-found = lab.find_option(lambda site: testbed, part, first.name)
+found = lab.find_option(lab.open_testbed, part, first.name)
 run = lab.prepare(part, option, testbed=testbed)
 run.settings = dataclasses.replace(run.settings, poll_s=0.2)
 events = list(run.events())
-held = (len(testbed.machines()), len(testbed.addresses()), len(testbed.leases()))
+
+
+def count():
+    """Return how many of each kind the student holds."""
+    groups = [one for one in testbed.groups() if one.name == first.name]
+    leases = [one for one in testbed.leases() if one.status == "ACTIVE"]
+    return [len(testbed.machines()), len(testbed.addresses()), len(leases), len(groups)]
+
+
+held = count()
 machine = run.testbed.machines()[0]
 shell = testbed.shell(machine)
 whole = shell.run("wc -c < serving-labs/assets/model.bin; cat .serving-labs/jupyter-token 2>/dev/null; true").output
 run_command("up", "up", part)
 again = lab.prepare(part, option, testbed=testbed)
-held_again = (len(testbed.machines()), len(testbed.addresses()), len(testbed.leases()))
+held_again = count()
 sequence = {name: again.record.step(name).attempts for name in again.plan.critical_path}
 links = again.record.facts("links")
 checks = again.record.facts("health").get("checks")
@@ -75,7 +84,7 @@ run_command("sweep", "sweep", "--mine")
 run_command("release", "release", part)
 run_command("sweep after", "sweep", "--mine")
 run_command("up without a lease", "up", part)
-left = (len(testbed.machines()), len(testbed.addresses()), len([x for x in testbed.leases() if x.status == "ACTIVE"]))
+left = count()
 device = ""
 if part == "edge":  # a lesson that finds no device brings one up, on a calendar that was moved
     drills.advance(timedelta(hours=30))

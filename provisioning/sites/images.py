@@ -1,0 +1,48 @@
+"""What an image brings to a machine, and where a class fetches the rest from."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+#: Variables that installers read themselves, by their mirror in ``mirrors.toml``; node/bin/fetch.sh reads the others.
+_READ_BY_INSTALLERS = {
+    "packages": ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
+    "python": ("UV_PYTHON_INSTALL_MIRROR",),
+    "nvidia_packages": ("NVIDIA_PIP_INDEX_URL",),
+}
+
+
+def commands(image: str) -> frozenset[str]:
+    """Return the commands that an image brings, as far as ``images.toml`` knows.
+
+    Args:
+        image: a disk image's name, or a container image's with registry and tag. One that is not in the table counts as
+            Chameleon's plain one, or as Ubuntu's container.
+    """
+    name = image.rpartition("/")[2].partition(":")[0]
+    images = {entry["name"]: entry for entry in _table("images")["image"]}
+    entry = images.get(name) or images["CC-Ubuntu24.04" if name.startswith("CC-") else "ubuntu"]
+    below = commands(entry["extends"]) if "extends" in entry else frozenset()
+    return below.union(*(brought(package) for package in entry["packages"]))
+
+
+def brought(package: str) -> tuple[str, ...]:
+    """Return the commands that an Ubuntu package brings; one that is not in the table brings one of its own name."""
+    return tuple(_table("images")["commands"].get(package, [package]))
+
+
+def mirrored() -> tuple[str, ...]:
+    """Return the settings of ``mirrors.toml`` as ``NAME=address``, for the machines' scripts and what they call."""
+    found = []
+    for name, address in _table("mirrors").items():
+        variables = _READ_BY_INSTALLERS.get(name, (f"MIRROR_{name.upper()}",))
+        found += [f"{variable}={address}" for variable in variables if address]
+    return tuple(found)
+
+
+@cache
+def _table(name: str) -> dict[str, Any]:
+    return tomllib.loads(resources.files("provisioning").joinpath("sites", f"{name}.toml").read_text(encoding="utf-8"))

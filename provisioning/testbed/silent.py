@@ -1,0 +1,45 @@
+"""Several sites are asked, and one that does not answer neither hides the others nor counts as a no."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+
+from provisioning.testbed.errors import NotSignedInError, ProvisioningError
+
+
+class Silent(dict[Hashable, ProvisioningError]):
+    """Sites, or kinds of machines at them, that did not answer, each with its error."""
+
+    @contextmanager
+    def at(self, site: Hashable) -> Iterator[None]:
+        """Keep the error of what is asked of a site, and go on.
+
+        Raises:
+            NotSignedInError: no site is to blame for it, and none would answer.
+        """
+        try:
+            yield
+        except NotSignedInError:
+            raise
+        except ProvisioningError as error:
+            self[site] = error
+
+    @property
+    def said(self) -> str:
+        """What they said, each sentence once."""
+        return "; ".join(dict.fromkeys(error.what for error in self.values()))
+
+    def check(self, unknown: str, way_out: str = "") -> None:
+        """Let an answer stand only if every site gave one.
+
+        Args:
+            unknown: what nobody knows otherwise, as in ``"nobody knows whether you have a lease"``.
+            way_out: more of it than the first error has.
+
+        Raises:
+            ProvisioningError: of the first silent site's kind, with what all of them said.
+        """
+        for first in self.values():
+            out = f"{first.way_out} {way_out}".strip()
+            raise type(first)(f"{unknown}: {self.said}", likely=first.likely, way_out=out) from first
