@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -23,10 +22,9 @@ from grading.grade.sandbox import abilities
 from labs.assignment import assignment
 from labs.checkpoints.question import HANDED, SUBJECT
 from labs.machine.fingerprint import Fingerprint
-from tests.grading.classroom import attacks
 from tests.grading.grader.test_red_team import entries_of, keep
 from tests.grading.recorded import MODEL, written
-from tests.grading.whole import hand_in, whole
+from tests.grading.whole import everything
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(not abilities().apart, reason="no sandbox here")]
 
@@ -156,14 +154,7 @@ def other_processor(folder: Path, part: int) -> None:
 
 def three_passes(folder: Path, part: int) -> None:
     """Keep one ledger for all parts, and go through all of them three times."""
-    entries: list[dict] = []
-    for turn in range(3):
-        for one in PARTS:
-            dice = random.Random(f"{turn} {one}")
-            again_ = json.loads(f"[{','.join(whole(one).text.splitlines())}]")
-            for entry in (one for one in again_ if one.get("kind") in ("latency", "throughput", "load")):
-                entry["samples"] = [sample * (1 - 1e-4 * dice.random()) for sample in entry["samples"]]
-            entries += attacks.with_ids_of_its_own(again_, dice)
+    entries = [one for turn in range(3) for one in everything(turn)]
     (folder / "ledger.jsonl").write_text(written(entries), encoding="utf-8")
 
 
@@ -209,12 +200,6 @@ def _printed() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    folder = tmp_path_factory.mktemp("wholes")
-    return {part: hand_in(folder / str(part), part) for part in PARTS}
-
-
-@pytest.fixture(scope="module")
 def _known() -> dict[str, object]:
     return {}
 
@@ -242,10 +227,10 @@ def _once(_known: dict[str, object], monkeypatch):
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_an_honest_hand_in_earns_all_and_nobody_looks_at_it(
-    wholes: dict[int, Path], pictures: Path, tmp_path: Path, name: str, part: int
+    whole: Callable[[int], Path], pictures: Path, name: str, part: int
 ):
     """Where this Python is older than the student's, staff is told, and no point is lost for being wrong."""
-    folder = Path(shutil.copytree(wholes[part], tmp_path / "part"))
+    folder = whole(part)
     handed = VARIANTS[name](folder, part) or folder
     result = grade(handed, part=part, student="x", setup=Setup(pictures=pictures, seed="a test's secret", rerun_s=400))
     told = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]

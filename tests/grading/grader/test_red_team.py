@@ -9,7 +9,6 @@ import ast
 import json
 import random
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +28,6 @@ from labs.checkpoints.calls import decode
 from labs.checkpoints.question import HANDED, Question, all_questions
 from tests.grading.classroom import attacks
 from tests.grading.recorded import MODEL, written
-from tests.grading.whole import hand_in
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(not abilities().apart, reason="no sandbox here")]
 
@@ -244,18 +242,6 @@ def _printed() -> Iterator[None]:
     lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in _CAME.items()]
     head = f"| attack | {' | '.join(f'part {part}, told' for part in PARTS)} |\n|{'---|' * (len(PARTS) + 1)}"
     print("\n" + "\n".join([head, *lines]))
-
-
-@pytest.fixture(scope="module")
-def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    folder = tmp_path_factory.mktemp("wholes")
-    return {part: hand_in(folder / str(part), part) for part in PARTS}
-
-
-@pytest.fixture
-def whole(wholes: dict[int, Path], tmp_path: Path) -> Callable[[int], Path]:
-    """Return a function that copies a part's whole hand-in, to be spoiled."""
-    return lambda part: Path(shutil.copytree(wholes[part], tmp_path / f"part-{part}"))
 
 
 def came(name: str, result: Result, told: bool) -> None:
