@@ -239,8 +239,6 @@ def drop(
                     typer.echo(line)
                     count += 1
         if count or not silent:
-            typer.echo(
-                f"{count or 'nothing'} still held by {len(wanted)} who left"
-                + ("" if release or not count else "; --release gives them back")
-            )
+            what, way_out = ("given back", "") if release else ("still held", "; --release gives it back" * bool(count))
+            typer.echo(f"{what}: {count or 'nothing'} of {len(wanted)} who left{way_out}")
         silent.check(f"nobody knows what they hold at {', '.join(silent)}")

@@ -9,7 +9,6 @@ import ast
 import json
 import random
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +28,6 @@ from labs.checkpoints.calls import decode
 from labs.checkpoints.question import HANDED, Question, all_questions
 from tests.grading.classroom import attacks
 from tests.grading.recorded import MODEL, written
-from tests.grading.whole import hand_in
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(not abilities().apart, reason="no sandbox here")]
 
@@ -246,18 +244,6 @@ def _printed() -> Iterator[None]:
     print("\n" + "\n".join([head, *lines]))
 
 
-@pytest.fixture(scope="module")
-def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    folder = tmp_path_factory.mktemp("wholes")
-    return {part: hand_in(folder / str(part), part) for part in PARTS}
-
-
-@pytest.fixture
-def whole(wholes: dict[int, Path], tmp_path: Path) -> Callable[[int], Path]:
-    """Return a function that copies a part's whole hand-in, to be spoiled."""
-    return lambda part: Path(shutil.copytree(wholes[part], tmp_path / f"part-{part}"))
-
-
 def came(name: str, result: Result, told: bool) -> None:
     """Note a cell of the table."""
     _CAME.setdefault(name, []).append(f"{100 * result.grade / result.worth:.0f} %{', told' * told}")
@@ -319,7 +305,7 @@ def samples_only(folder: Path, part: int) -> None:
     keep(folder, [one for one in entries if one["type"] != "answer"])
 
 
-ANOTHERS: dict[str, Spoil] = {
+NEIGHBOURS: dict[str, Spoil] = {
     "a neighbour's files under one's own name": under_ones_own_name,
     "a neighbour's ledger redrawn from quantiles": drawn_again,
     "a neighbour's records under new ids": samples_only,
@@ -327,11 +313,11 @@ ANOTHERS: dict[str, Spoil] = {
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("name", ANOTHERS)
+@pytest.mark.parametrize("name", NEIGHBOURS)
 def test_with_anothers_files_a_pair(whole, wholes, pictures: Path, name: str, part: int):
     """It may earn points; a person sees the two side by side."""
     folder = whole(part)
-    ANOTHERS[name](folder, part)
+    NEIGHBOURS[name](folder, part)
     setup = replace(SETUP, pictures=pictures, measure=False, rerun=False)
     results = [grade(one, part=part, student=who, setup=setup) for who, one in (("ada", wholes[part]), ("eve", folder))]
     pairs = similar_pairs(results)
