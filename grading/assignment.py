@@ -44,19 +44,11 @@ def show(file: Annotated[Path, _FILE] = PATH) -> None:
 
 def shown(found: Assignment) -> list[str]:
     """Return an assignment as students meet it, line by line."""
-    from grading.grade.hidden import LEADERBOARD
-
     lines = [found.title, f"Hours are {found.zone.key}'s. AI assistants: {found.assistants}."]
     for part in found.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M}" if part.due else ", no deadline"
         lines += ["", f"{PART_TITLES[part.number]}: {part.points:g} points{due}"]
-        if part.due:
-            costs = f"{100 * part.late.per_day:g} % for each begun day, and nothing counts after {part.late.days}"
-            lines.append(f"  late: {costs if part.late.days else 'nothing counts'}")
-        if part.defence:
-            lines.append(f"  of these, {part.defence:g} for a talk over your own numbers")
-        if part.leaderboard:
-            lines.append(f"  a leaderboard of the files that you recommend: {', '.join(LEADERBOARD)}")
+        lines += [f"  {one}" for one in part.terms()]
         for id in part.lessons:
             lines.append(f"  {lesson(id).minutes:3} min  {lesson(id).title}")
         if part.choices:

@@ -109,6 +109,26 @@ class PartAsked:
         """What its questions are worth together; the talk's points come on top."""
         return self.points - self.defence
 
+    def terms(self) -> list[str]:
+        """Return what a student should know beside lessons, points and date, a sentence each."""
+        told = []
+        if self.due and self.late.days:
+            told.append(
+                f"Each begun day late costs {100 * self.late.per_day:g} %; after {self.late.days} nothing counts."
+            )
+        elif self.due:
+            told.append("Nothing counts that is handed in late.")
+        if self.defence:
+            told.append(f"{self.defence:g} of the points are for a talk over your own numbers.")
+        if self.block_h:
+            told.append(f"A block on a leased machine has {self.block_h} hours.")
+        if self.leaderboard:
+            told.append(
+                "Gradescope shows a leaderboard of the files that you recommend, as the grader measures them: right on "
+                "unseen views, size, multiplications. You choose the name that you stand under there."
+            )
+        return told
+
     def asked(self) -> list[Lesson]:
         """Return its lessons and its choices in the course's order."""
         wanted = {*self.lessons, *self.choices}

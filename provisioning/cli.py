@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from provisioning import lab
+from provisioning.lab.terminal import PART, plain_errors
 from provisioning.planning.blocks import local_span
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
@@ -17,27 +17,15 @@ from provisioning.setup import release as held
 from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
-from provisioning.testbed.errors import ProvisioningError
 from provisioning.testbed.silent import Silent
 
 app = typer.Typer(no_args_is_help=True)
 
-PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
 _ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
 _KEY = typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address.")
 _WEEK = typer.Option("--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today.")
 _TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn an error that a person can act on into its text and exit code 1."""
-    try:
-        yield
-    except (ProvisioningError, ValueError, KeyError) as error:
-        typer.secho(str(error.args[0]) if isinstance(error, KeyError) else str(error), err=True, fg="red")
-        raise typer.Exit(1) from error
 
 
 def _chooser(part: str, week: int, zone: str | None, type_name: str | None) -> Chooser:

@@ -35,6 +35,7 @@ def questions_page() -> str:
     for part in course.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M} ({course.zone.key})" if part.due else ""
         lines += ["", f"# {PART_TITLES[part.number]}: {part.points:g} in the gradebook{due}"]
+        lines += ["", " ".join(part.terms())] if part.terms() else []
         if part.choices:
             titles = ", ".join(one.title for one in part.asked() if one.id in part.choices)
             lines += ["", f"Of {titles}, the best {part.at_least} count."]

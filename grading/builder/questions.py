@@ -40,6 +40,9 @@ class Asked:
     good: Mapping[str, Any] = field(default_factory=dict)
 
 
+#: How often a function's secret cases are drawn; those that are the same each time are asked once.
+_DRAWS = 10
+
 _WRITTEN: dict[str, Asked] = {}
 
 
@@ -182,7 +185,8 @@ def drawn(lesson: Lesson, id: str, random: np.random.Generator) -> list[dict[str
 def secret_cases(lessons: Iterable[Lesson], seed: str) -> dict[str, list[dict[str, Any]]]:
     """Return cases that nobody has seen of all functions that some lessons ask for, by question, in another order.
 
-    Results that are recited one after the other do not fit them.
+    Neither results that are recited one after the other fit them, nor those of the public case that is most alike: what
+    is drawn is drawn several times.
 
     Args:
         lessons: The lessons.
@@ -193,8 +197,8 @@ def secret_cases(lessons: Iterable[Lesson], seed: str) -> dict[str, list[dict[st
         for id, asked in written(lesson).items():
             if asked.cases:
                 random = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}\0{id}".encode()).digest()[:8]))
-                cases = drawn(lesson, id, random)
-                found[id] = [cases[int(place)] for place in random.permutation(len(cases))]
+                cases = {json.dumps(one["args"]): one for _ in range(_DRAWS) for one in drawn(lesson, id, random)}
+                found[id] = [list(cases.values())[int(place)] for place in random.permutation(len(cases))]
     return found
 
 

@@ -27,8 +27,9 @@ WORDS = {
 #: What no two students share by chance.
 _ALONE = ("ids", "records", "texts")
 
-#: Functions that both have to have written before having most of them alike tells anything.
-_FEWEST_CELLS = 10
+#: Functions that both have to have written before having most of them alike tells anything, and before having all of
+#: them alike does.
+_FEWEST_CELLS, _FEWEST_OF_ALL = 10, 5
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def similar_pairs(results: Sequence[Result], earlier: Sequence[Result] = ()) -> 
     pairs = []
     for (first, second), counts in same.items():
         both = len(asked[first] & asked[second])
-        if any(counts[what] for what in _ALONE) or (both >= _FEWEST_CELLS and 2 * counts["cells"] > both):
+        most = 2 * counts["cells"] > both >= _FEWEST_CELLS or counts["cells"] == both >= _FEWEST_OF_ALL
+        if most or any(counts[what] for what in _ALONE):
             told = {what: counts[what] for what in WORDS if counts[what]}
             pairs.append(Pair(first, second, told))
     return sorted(pairs, key=lambda one: (-sum(one.same.values()), one.first, one.second))

@@ -22,7 +22,7 @@ from grading.grade.artefacts.measured import Facts, inspect_models
 from grading.grade.artefacts.pictures import Pictures, at_hand
 from grading.grade.contradictions import Examined, examine
 from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.run import Called, Cases, run_again
+from grading.grade.functions.run import Called, Cases, parts_of, run_again
 from grading.grade.hidden import Evidence, hidden_rows, leaderboard, sees_nothing, wanted_models
 from grading.grade.intake import Intake, Kind, take_in
 from grading.grade.result.prints import prints
@@ -36,6 +36,7 @@ from labs.checkpoints.question import (
     Verdict,
     as_records,
     counted_rows,
+    of_lesson,
     public_rows,
     question,
 )
@@ -81,6 +82,7 @@ class _Work:
     setup: Setup
     folder: Path
     intake: Intake = field(default_factory=Intake)
+    cells: dict[str, str] = field(default_factory=dict)
     examined: Examined = field(default_factory=lambda: Examined([], ()))
     facts: dict[str, Facts] = field(default_factory=dict)
     pictures: Pictures | None = None
@@ -130,6 +132,10 @@ def take(work: _Work) -> None:
     taken = work.folder / "taken"
     taken.mkdir()
     work.intake = take_in(work.submission, taken, work.lessons)
+    functions = {one.id for lesson in work.lessons for one in of_lesson(lesson.id) if one.kind == "function"}
+    work.cells = {
+        id: text for part in parts_of(work.intake, work.lessons, functions) for id, text in part.cells.items()
+    }
 
 
 def agree(work: _Work) -> None:
@@ -273,7 +279,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
             for one in records
             if one["kind"] == "latency"
         },
-        prints=prints(kept, made, student),
+        prints=prints(kept, made, student, work.cells),
         answers=dict(Counter(entry["question"] for entry in kept if entry["type"] in ("answer", "prediction"))),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
         leaderboard=work.leaderboard,

@@ -50,7 +50,7 @@ def test_a_secret_draws_other_cases_in_another_order(write_lesson):
     assert first.keys() == {"toy.double"}
     assert first == again != other
     drawn = [secret_cases([lesson], str(seed))["toy.double"] for seed in range(20)]
-    assert all(len(one) == len(public) and one != public for one in drawn)
+    assert all(len(one) >= len(public) and one != public for one in drawn)
     assert len({[case["says"] for case in one].index("Twice 2 is 4.") for one in drawn}) > 1
     function = solutions(lesson)["toy.double"]
     for cases in drawn:

@@ -41,6 +41,7 @@ def test_the_shipped_file_is_the_core_path():
         ("points = 15", "points = 0", "points = 0", "points must be above 0"),
         ("points = 15", "points = true", "points = true", "points is True, and has to be a number"),
         ("points = 15", "points = 15\nleaderboard = 1", "leaderboard", "leaderboard is 1, and has to be true or false"),
+        ("points = 15", "points = 15\nblock = 0", "block = 0", "a block has 1 to 24 hours, and not 0"),
         ("points = 15", "point = 15", "point = 15", "'point' is not known; known are number, lessons"),
         ("points = 15", "points = 15\ndefence = 15", "defence = 15", "the talk's 15 points are among the part's 15"),
         ("points = 15", "points = 15\ndue = 2027-03-20", "due = 2027", "due is datetime.date(2027, 3, 20), and has to"),
@@ -89,6 +90,7 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
         points = 60
         defence = 20
         leaderboard = true
+        block = 2
         [[part]]
         number = 3
         lessons = ["system", "http"]
@@ -101,6 +103,13 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
     assert [one.id for one in part.asked()] == ["start", "reserve", "measure", "compile", "measurements", "kernels"]
     assert part.counted({"kernels": 2, "measurements": 3}) == {*part.lessons, "measurements"}
     assert part.worth == 40
+    assert [one[:20] for one in part.terms()] == [
+        "Each begun day late ",
+        "20 of the points are",
+        "A block on a leased ",
+        "Gradescope shows a l",
+    ]
+    assert found.part(3).terms() == []
     assert warnings(found, datetime(2027, 4, 1, tzinfo=UTC)) == ["part 1 was due Sat 20 Mar 2027 23:59: that is over"]
     with pytest.raises(AssignmentError, match="no part 2; it has 1, 3"):
         found.part(2)

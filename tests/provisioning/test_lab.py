@@ -11,7 +11,7 @@ from provisioning import lab
 from provisioning.lab import facts
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import Reservation, Resource
-from provisioning.testbed.errors import LeaseMissingError, ServiceBusyError
+from provisioning.testbed.errors import LeaseMissingError
 
 NAME = "serve-model-ada"
 OPTION = load_spec("model").options[0]
@@ -31,35 +31,6 @@ def test_the_option_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type
     for condition in (f'["==", "$node_type", "{type_name}"]', f'["==", "$node_name", "{NODES[type_name]}"]'):
         asks(memory, condition)
         assert lab.find_option(lambda site: memory, "model", NAME).type == type_name
-
-
-@pytest.mark.parametrize(
-    ("busy", "has_it", "found"),
-    [
-        ("CHI@TACC", "CHI@UC", "CHI@UC"),
-        ("CHI@UC", None, "nobody knows whether there is a lease 'serve-model-ada': maintenance at CHI@UC"),
-        (None, None, "no usable lease 'serve-model-ada' at CHI@TACC, CHI@UC, KVM@TACC"),
-    ],
-)
-def test_a_site_in_maintenance_hides_no_lease_and_is_no_missing_one(memory, busy, has_it, found):
-    """Who read 'no lease' would reserve a second one."""
-    memory.give_lease(NAME)
-
-    class Elsewhere:
-        def leases(self):
-            return []
-
-    def open_site(site: str):
-        if site == busy:
-            raise ServiceBusyError(f"maintenance at {site}")
-        return memory if site == has_it else Elsewhere()
-
-    if has_it:
-        assert lab.find_option(open_site, "model", NAME).site == found
-        return
-    with pytest.raises(ServiceBusyError if busy else LeaseMissingError) as raised:
-        lab.find_option(open_site, "model", NAME)
-    assert found in raised.value.what
 
 
 # Facts

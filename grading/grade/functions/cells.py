@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from grading.grade.intake.sources import encoding_of
@@ -36,15 +37,28 @@ def answer_cells(path: Path, wanted: set[str]) -> dict[str, str]:
     return found
 
 
+def python_of(path: Path) -> tuple[int, ...]:
+    """Return the version of Python with which a notebook says that it was run; an empty one where it says nothing."""
+    told = _notebook(path)
+    for name in ("metadata", "language_info", "version"):
+        told = told.get(name) if isinstance(told, dict) else None
+    found = re.match(r"(\d{1,3})\.(\d{1,3})\b", told) if isinstance(told, str) else None
+    return tuple(map(int, found.groups())) if found else ()
+
+
 def _code_cells(path: Path) -> list[dict]:
     """Return the code cells of a notebook of format 4; nothing where it is not one."""
+    cells = _notebook(path).get("cells")
+    if not isinstance(cells, list):
+        return []
+    return [cell for cell in cells[:_MOST_CELLS] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+
+
+def _notebook(path: Path) -> dict:
     try:
         text = path.read_text(encoding=encoding_of(path))
         # Outputs of honest notebooks may hold NaN, which is no evidence here: only sources are read.
         notebook = json.loads(text)
     except (OSError, ValueError, RecursionError):
-        return []
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list):
-        return []
-    return [cell for cell in cells[:_MOST_CELLS] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+        return {}
+    return notebook if isinstance(notebook, dict) else {}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.cells import answer_cells
+from grading.grade.functions.cells import answer_cells, python_of
 from grading.grade.functions.names import CASES, PLUGIN
 from grading.grade.functions.notebook import Part, skeleton
 from grading.grade.functions.results import DISTURBED, results_back, told_back
@@ -35,6 +35,9 @@ NOTHING = "it raises, does not end, or is not there under its name"
 
 #: How a call of what does not exist ends.
 _NO_NAME = "it raises NameError"
+
+#: How a cell ends whose syntax this Python does not know.
+_NO_SYNTAX = "it raises SyntaxError"
 
 #: How a cell ends that had to be interrupted.
 _CUT_SHORT = (DISTURBED, "it raises KeyboardInterrupt")
@@ -118,7 +121,23 @@ def run_again(
     if all(one == Called(is_right=True) for one in reruns.values()):
         _RIGHT[same] = reruns
     absent = Called(fault="its cell was not found in the notebook", is_absent=True)
+    newer = {one.id: python for lesson in lessons if (python := _newer(intake, lesson)) for one in of_lesson(lesson.id)}
+    for name in newer.keys() & reruns.keys():
+        if reruns[name].said == _NO_SYNTAX:
+            why = f"a notebook was run with Python {newer[name]}: grade with that, or a newer one"
+            reruns[name] = Called(fault=why)
     return {name: reruns.get(name, absent) for name in questions}
+
+
+def _newer(intake: Intake, lesson: Lesson) -> str:
+    """Return the Python with which a lesson's notebook was run where it is newer than this one, such as '3.13'."""
+    taken = intake.files.get(lesson.notebook.name)
+    try:
+        with deadline(_READ_S):
+            python = python_of(taken.path) if taken else ()
+    except TooLongError:
+        return ""
+    return ".".join(map(str, python)) if python > sys.version_info[:2] else ""
 
 
 def run_on(rounds: Mapping[str, Cases], parts: Sequence[Part], *, wall_s: float) -> dict[str, Called]:

@@ -8,7 +8,8 @@ import json
 import keyword
 import re
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from labs.checkpoints.question import SUBJECT, handed_over
 
@@ -22,19 +23,22 @@ _FEWEST_WORDS = 6
 _UNSAID = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
-def prints(entries: Sequence[dict], files: Iterable[str], student: str) -> dict[str, list[str]]:
+def prints(
+    entries: Sequence[dict], files: Iterable[str], student: str, cells: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, list[str]]:
     """Return hashes by what they are of: 'ids', 'records', 'texts', 'cells' and 'files'.
 
     Args:
         entries: The ledger's, as plain JSON.
         files: sha256s of the files that the student made.
         student: Whose name is taken out of texts.
+        cells: Sources of the notebooks' answer cells by question: of what was answered, these are what runs.
     """
     records = [entry for entry in entries if entry["type"] == "measurement"]
     runs = [record["details"].get("comparison_id") for record in records]
     # The newest answer to a question counts.
     answers = {entry["question"]: entry["value"] for entry in entries if entry["type"] == "answer"}
-    sources = {name: value["source"] for name, value in answers.items() if _is_function(value)}
+    sources = {name: cells.get(name, value["source"]) for name, value in answers.items() if _is_function(value)}
     sources |= {
         f"{one['subject']} {name}": file["text"]
         for one in entries

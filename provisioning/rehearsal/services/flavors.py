@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from provisioning.rehearsal.catalogue import Flavors, stable_id
 from provisioning.rehearsal.services import refusals
 from provisioning.rehearsal.services.access import all_own, check, world_of
-from provisioning.rehearsal.world.bookings import bookings
+from provisioning.rehearsal.world.bookings import booked_until_s, bookings
 from provisioning.rehearsal.world.clock import lease_status
 from provisioning.rehearsal.world.world import World
 
@@ -74,7 +74,9 @@ def kinds_at(world: World, site: str) -> list[Flavors]:
 
 def of_kind(kind: Flavors) -> dict[str, Any]:
     """Return the flavor of a kind of virtual machine."""
-    specs = {"trait:CUSTOM_GPU": "required", "pci_passthrough:alias": f"{kind.gpu.model}:{kind.gpu.count}"}
+    gpu, specs = kind.gpu, {}
+    if gpu is not None:
+        specs = {"trait:CUSTOM_GPU": "required", "pci_passthrough:alias": f"{gpu.model}:{gpu.count}"}
     return _body(stable_id("flavor", kind.site, kind.type), kind.type, kind.vcpus, kind.memory_mb, kind.disk_gb, specs)
 
 
@@ -114,7 +116,8 @@ def _claims(world: World, kind: Flavors, from_s: float, until_s: float, but: str
     """Return who has how many of a kind in a span: other people, and the students' own leases but for one."""
     found: list[Claim] = []
     for rank in range(kind.count):
-        booked = bookings(kind.names.format(rank + 1), rank, kind.count, from_s, until_s)
+        known_until_s = min(until_s, booked_until_s(world.now()))
+        booked = bookings(kind.names.format(rank + 1), rank, kind.count, from_s, known_until_s)
         found += [(one["start_s"], one["end_s"], 1) for one in booked]
     for lease in world.store.find("lease", site=kind.site, released=False):
         if lease["fate"] != "ERROR" and lease["id"] != but and lease["start_s"] < until_s and lease["end_s"] > from_s:
@@ -128,8 +131,10 @@ def _free(kind: Flavors, held: list[Claim], from_s: float, until_s: float) -> li
     found: list[Claim] = []
     for start, end in itertools.pairwise(sorted(moments | {from_s, until_s})):
         taken = sum(count for begins, ends, count in held if begins < end and ends > start)
+        # Other people find room for what a student booked before them.
+        free = max(0, kind.count - taken)
         # One line for as long as the count stays.
-        if found and found[-1][2] == kind.count - taken:
+        if found and found[-1][2] == free:
             start = found.pop()[0]
-        found.append((start, end, kind.count - taken))
+        found.append((start, end, free))
     return found

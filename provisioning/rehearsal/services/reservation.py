@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from provisioning.rehearsal.catalogue import Resource
 from provisioning.rehearsal.services import flavors, refusals
 from provisioning.rehearsal.services.access import all_own, caller_of, check, own, world_of
-from provisioning.rehearsal.world.bookings import bookings
+from provisioning.rehearsal.world.bookings import booked_until_s, bookings
 from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status
 from provisioning.rehearsal.world.world import Caller, Document, World
 
@@ -22,8 +22,6 @@ _COLLECTIONS = {"os-hosts": "host", "devices": "device"}
 _KINDS = {"physical:host": "host", "device": "device"}
 #: Chameleon's longest lease, in seconds: seven days.
 LONGEST_LEASE_S = 7 * 86_400.0
-#: How far ahead other people book, in days: GPU nodes are taken about three weeks before.
-_BOOKED_AHEAD_DAYS = 21
 
 
 @router.get("/leases")
@@ -69,11 +67,11 @@ async def delete_lease(lease_id: str, request: Request) -> None:
 
 @router.get("/flavor-instances/availability")
 async def list_availability(site: str, request: Request) -> dict[str, Any]:
-    """Show how many of each flavor are free when, or of one, from now to three weeks ahead; nobody sees by whom."""
+    """Show how many of each flavor are free when, or of one, for a year from now; nobody sees by whom."""
     world, wanted = world_of(request), request.query_params.get("flavor_id")
     if world.faults.strike("no-calendar", caller_of(request).user, site):
         raise refusals.page(500)
-    from_s, until_s = (world.now() + 86_400.0 * days for days in (0, _BOOKED_AHEAD_DAYS))
+    from_s, until_s = (world.now() + ahead_s for ahead_s in (0.0, 366 * 86_400.0))
     found = []
     for kind in flavors.kinds_at(world, site):
         identifier = flavors.of_kind(kind)["id"]
@@ -274,8 +272,8 @@ def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> l
         and _KINDS.get(r["resource_type"]) == resource.group.kind
         and resource.id in r["resource_ids"]
     ]
-    booked_until_s = (world.now() // 86_400 + _BOOKED_AHEAD_DAYS) * 86_400
-    others = bookings(resource.name, resource.rank, resource.group.count, from_s, min(until_s, booked_until_s))
+    known_until_s = min(until_s, booked_until_s(world.now()))
+    others = bookings(resource.name, resource.rank, resource.group.count, from_s, known_until_s)
     held += [one for one in others if not any(_meet(one, ours["start_s"], ours["end_s"]) for ours in held)]
     return sorted((one for one in held if _meet(one, from_s, until_s)), key=lambda one: one["start_s"])
 

@@ -15,6 +15,11 @@ _DAY_S = 86_400
 _HOUR_S = 3_600
 
 
+def booked_until_s(now_s: float) -> float:
+    """Return until when other people have booked, seconds since 1970: GPU nodes are taken about three weeks ahead."""
+    return (now_s // _DAY_S + 21) * _DAY_S
+
+
 def bookings(name: str, rank: int, peers: int, from_s: float, until_s: float) -> list[dict[str, Any]]:
     """Return other people's bookings of a node that overlap a span of time, earliest first.
 

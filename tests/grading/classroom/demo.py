@@ -58,11 +58,7 @@ def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="class-of-sixty-"))
     make_class(home / "submissions", SIZE)
     print(f"{SIZE} made-up submissions: {', '.join(f'{count} {kind}' for kind, count in MIXTURE.items())}")
-    # Rerunning answers takes seconds each; the demo leaves it out, as a first pass over a class may. `--rerun` does it.
-    app(
-        ["class", str(home / "submissions"), "--out", str(home / "report"), "--no-rerun", *others],
-        standalone_mode=False,
-    )
+    app(["class", str(home / "submissions"), "--out", str(home / "report"), *others], standalone_mode=False)
     if options.sample:
         found = handed_in(home / "submissions")
         keep_sample(found, kept_results(found, home / "report"), home / "report", options.sample)

@@ -1,35 +1,35 @@
-"""A reference submission to a small course: the solved notebooks, a whole ledger, and the model that it recommends."""
+"""Whole hand-ins of the course's parts: notebooks, ledger, and the model that is recommended."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from grading.builder.solve import write_solved
 from grading.grade.grader import Setup
 from labs.assignment import assignment
-from tests.course import in_place
-from tests.grading.recorded import MODEL, written
-from tests.grading.toy import whole, write_course
+from tests.grading.whole import hand_in
 
 
-@pytest.fixture(scope="module")
-def _reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("reference")
-    with in_place(write_course(folder / "course")):
-        write_solved(assignment().lessons(1), folder / "handed-in")
-        (folder / "handed-in" / "ledger.jsonl").write_text(written(whole()))
-        shutil.copy(MODEL, folder / "handed-in")
-        yield folder / "handed-in"
+@pytest.fixture(scope="session")
+def wholes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Return the hand-ins by part; they are only read."""
+    folder = tmp_path_factory.mktemp("wholes")
+    return {part: hand_in(folder / str(part), part) for part in assignment().parts}
 
 
 @pytest.fixture
-def submission(_reference: Path, tmp_path: Path) -> Path:
-    """Return a copy of the reference submission, to be spoiled; the small course stands in the course's place."""
-    return Path(shutil.copytree(_reference, tmp_path / "submission"))
+def whole(wholes: dict[int, Path], tmp_path: Path) -> Callable[[int], Path]:
+    """Return a function that copies a part's hand-in, to be spoiled."""
+    return lambda part: Path(shutil.copytree(wholes[part], tmp_path / f"part-{part}"))
+
+
+@pytest.fixture
+def submission(whole: Callable[[int], Path]) -> Path:
+    """Return a copy of part 1's, to be spoiled."""
+    return whole(1)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from grading.grade.grader import Setup, grade
 from grading.grade.result import gradescope, page
 from labs.checkpoints.question import all_questions
 
-ANSWER = {"type": "answer", "question": "sums.total", "made_at": "2026-01-01T00:00:00+00:00"}
+ANSWER = {"type": "answer", "question": "quantize.affine", "made_at": "2026-01-01T00:00:00+00:00"}
 
 
 def append(*lines: str) -> Callable[[Path], None]:
@@ -68,9 +68,9 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.fixture(scope="module")
-def most(_reference: Path) -> int:
+def most(wholes: dict[int, Path]) -> int:
     """Return the reference's points."""
-    return grade(_reference, part=1, setup=Setup(measure=False, rerun=False)).points
+    return grade(wholes[1], part=1, setup=Setup(measure=False, rerun=False)).points
 
 
 @pytest.mark.timeout(300)
@@ -85,7 +85,7 @@ def test_a_hostile_ledger_is_graded_like_any_other(submission: Path, quick: Setu
     assert "<script>alert" not in page(result)
     page(result).encode("utf-8", errors="replace")
     if "for samples" in name:
-        measured = {"defend.choice", "defend.race", "defend.right", "defend.size", "sums.guess"}
+        measured = {"defend.choice", "server.gpu", "measure.times", "compile.faster"}
         assert not measured & {row.id for row in result.rows if row.points}
         assert any("samples" in note.message or "digits" in note.message for note in result.notes)
 

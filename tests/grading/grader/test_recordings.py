@@ -7,12 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from grading.builder.questions import secret_cases
-from grading.builder.solve import solve
 from grading.grade.contradictions import examine
-from grading.grade.functions.run import Part, run_on
 from grading.grade.result import Result, Row
-from grading.grade.sandbox import abilities
 from labs.assignment import TAKING_PART, assignment
 from labs.checkpoints.question import all_questions, of_lesson
 from labs.course import lessons
@@ -21,29 +17,6 @@ from tests.honest import earned, honest
 
 #: Parts that are handed in.
 PARTS = list(assignment().parts)
-
-
-def solved(part: int) -> list[Part]:
-    """Return the solved answer cells of the lessons that ask for a function."""
-    found = []
-    for lesson in assignment().lessons(part):
-        cells = {cell.metadata.get("question"): cell.source for cell in solve(lesson).cells}
-        asked = {one.id: cells[one.id] for one in of_lesson(lesson.id) if one.kind == "function"}
-        found += [Part(lesson.name, asked)] if asked else []
-    return found
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
-@pytest.mark.parametrize("part", PARTS)
-def test_every_solution_is_right_on_cases_that_nobody_saw(part: int):
-    """As a class is graded: in the sandbox, where the answer cells stand alone, on cases that a secret draws."""
-    cells = solved(part)
-    asked = {name for one in cells for name in one.cells}
-    drawn = secret_cases(assignment().lessons(part), "a test's secret")
-    found = run_on({name: drawn[name] for name in asked}, cells, wall_s=500)
-    told = {name: found[name].fault or found[name].said or found[name].is_right for name in asked}
-    assert {name: one for name, one in told.items() if one is not True} == {}
 
 
 @pytest.mark.parametrize("part", PARTS)

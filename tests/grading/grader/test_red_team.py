@@ -1,243 +1,379 @@
-"""The red team as one table: what an attack earns at most, what it earns nothing at, and who is told of it.
+"""The red team as one table: what an attack earns of each part at most, and who is told of it.
 
-What no rule sees is no row here: ``grading/README.md`` names it.
+``pytest -s`` prints it. What no rule sees is no row here: ``grading/README.md`` names it.
 """
 
 from __future__ import annotations
 
+import ast
 import json
-from collections.abc import Callable
+import random
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+import grading.grade.artefacts.again as again
+import grading.grade.grader as grader
+from grading.builder.notebook import build, text_of
+from grading.classroom.likeness import similar_pairs
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
-from grading.grade.result import spot_checks
+from grading.grade.result import Result, spot_checks
 from grading.grade.sandbox import abilities
+from labs.assignment import TAKING_PART, assignment
 from labs.checkpoints.calls import decode
-from labs.checkpoints.question import all_questions
+from labs.checkpoints.question import HANDED, Question, all_questions
 from tests.grading.classroom import attacks
 from tests.grading.recorded import MODEL, written
 
-#: What each attack is graded with: its evidence alone, its files too, or its functions too.
-EVIDENCE = Setup(measure=False, rerun=False)
-FILES = Setup(rerun=False)
-FUNCTIONS = Setup(measure=False, seed="a test's secret", rerun_s=400)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(not abilities().apart, reason="no sandbox here")]
 
-#: Questions that rest on options that took turns, and on right answers.
-RACES, RIGHT = {"defend.race", "defend.choice"}, {"defend.right", "defend.choice"}
+PARTS = tuple(assignment().parts)
+SETUP = Setup(seed="a test's secret", rerun_s=400)
 
-#: What is asked of the recommended file.
-ARTEFACTS = {"defend.submitted", "defend.same_classes", "defend.unseen", "quantize.int8"}
-
-#: The small course's functions.
-ALL_FUNCTIONS = {"sums.total", "sums.times", "quantize.clipped"}
+#: What somebody does to a whole hand-in's folder, given the part: what is left is what was not worked for.
+Spoil = Callable[[Path, int], None]
 
 
-def ledger(edit: Callable[[dict], dict | None]) -> Callable[[Path], None]:
-    """Return an attack that changes each entry of the ledger; None drops it."""
-
-    def spoil(folder: Path) -> None:
-        path = folder / "ledger.jsonl"
-        found = [edit(json.loads(line)) for line in path.read_text().splitlines()]
-        path.write_text(written([entry for entry in found if entry is not None]))
-
-    return spoil
+def entries_of(folder: Path) -> list[dict]:
+    """Return a hand-in's entries."""
+    return [json.loads(line) for line in (folder / "ledger.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def records(change: Callable[[dict], object], *kinds: str, alone: bool = False) -> Callable[[Path], None]:
-    """Return an attack that changes records of some kinds, or those alone that took turns with no other."""
-
-    def edit(entry: dict) -> dict:
-        if entry.get("kind") in kinds and not (alone and "comparison_id" in entry["details"]):
-            entry.update(change(entry))
-        return entry
-
-    return ledger(edit)
+def keep(folder: Path, entries: list[dict]) -> None:
+    """Write a hand-in's ledger."""
+    (folder / "ledger.jsonl").write_text(written(entries), encoding="utf-8")
 
 
-def answers(change: Callable[[dict], dict], *questions: str) -> Callable[[Path], None]:
-    """Return an attack that changes what was answered to some questions."""
-
-    def edit(entry: dict) -> dict:
-        if entry["type"] == "answer" and entry["question"] in questions:
-            entry["value"] = {**entry["value"], **change(entry["value"])}
-        return entry
-
-    return ledger(edit)
+def stubs(folder: Path, part: int) -> None:
+    """Hand in what was published."""
+    for lesson in assignment().lessons(part):
+        (folder / lesson.notebook.name).write_text(text_of(build(lesson)), encoding="utf-8")
+    (folder / "ledger.jsonl").write_text("")
+    (folder / MODEL.name).unlink()
 
 
-def functions(source: Callable[[str, str], str]) -> Callable[[Path], None]:
-    """Return an attack that writes other functions, by question and honest source."""
-
-    def spoil(folder: Path) -> None:
-        for path in folder.glob("*.ipynb"):
-            notebook = json.loads(path.read_text())
-            for cell in notebook["cells"]:
-                name = cell["metadata"].get("question")
-                if name in ALL_FUNCTIONS:
-                    cell["source"] = source(name, "".join(cell["source"]))
-            path.write_text(json.dumps(notebook))
-
-    return spoil
-
-
-def raced_elsewhere(entry: dict) -> dict:
-    """Take the faster options of the race from another machine."""
-    if "comparison_id" in entry.get("details", {}) and entry["option"] != "onnx-all":
-        entry["machine"] = {**entry["machine"], "machine_id": "0" * 12}
-    return entry
-
-
-def relabelled(folder: Path) -> None:
-    """Move the answers to what a model said, in every record: all of them agree."""
-    path = folder / "ledger.jsonl"
-    path.write_text(written(attacks.relabelled([json.loads(line) for line in path.read_text().splitlines()], 10)))
-
-
-def raised(folder: Path) -> None:
-    """Let the recommended file be right on ten points more than it is, in its record."""
-    path = folder / "ledger.jsonl"
-    entries = [json.loads(line) for line in path.read_text().splitlines()]
-    attacks.raised(attacks.chosen(entries), 10)
-    path.write_text(written(entries))
-
-
-def by_heart(folder: Path) -> None:
-    """Hand in a file of 8-bit weights that knows the public pictures; hash, size and classes are its records'."""
-    path = folder / "ledger.jsonl"
-    entries = [json.loads(line) for line in path.read_text().splitlines()]
-    entries, made = attacks.by_heart(entries, attacks.public_pictures()[0])
-    (folder / MODEL.name).write_bytes(made)
-    path.write_text(written(entries))
-
-
-def typed(folder: Path) -> None:
-    """Hand in what can be typed: no notebook, no measurement."""
-    ledger(lambda entry: entry if entry["type"] != "measurement" else None)(folder)
-    for path in folder.glob("*.ipynb"):
+def typed(folder: Path, part: int, texts: Callable[[str], str] = lambda name: "") -> None:
+    """Type the ledger of somebody who did everything, without making anything; files are described."""
+    entries = entries_of(folder)
+    for one in entries:
+        for name, file in one.get("seen", {}).get(HANDED, {}).items():
+            file |= {"text": texts(name)} if "text" in file else {}
+    keep(folder, entries)
+    for path in (*folder.glob("*.ipynb"), folder / MODEL.name):
         path.unlink()
 
 
-def reciting(name: str, honest: str) -> str:
-    """Return a function that gives the right results of the public cases, one after the other."""
-    asked = all_questions()[name]
+def with_cells(source: Callable[[Question], str]) -> Spoil:
+    """Return an attack that types the ledger, and writes something into the cells of functions."""
+
+    def spoil(folder: Path, part: int) -> None:
+        notebooks = {path: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.ipynb")}
+        typed(folder, part)
+        for path, notebook in notebooks.items():
+            for cell in notebook["cells"]:
+                asked = all_questions().get(cell["metadata"].get("question"))
+                if asked and asked.kind == "function":
+                    cell["source"] = source(asked)
+            path.write_text(json.dumps(notebook), encoding="utf-8")
+
+    return spoil
+
+
+def recited(asked: Question) -> str:
+    """Return the results of the public cases, one after the other."""
     results = [decode(case["expected"], arrays=False) for case in asked.cases]
     return f"results = iter({results!r})\ndef {asked.name}(*arguments):\n    return next(results)"
 
 
-def ending(name: str, honest: str) -> str:
-    """Return cells of which one raises and one ends the kernel: nobody could say whose their results are."""
-    return {"sums.total": "raise NameError('np')", "sums.times": "import os; os._exit(0)"}.get(name, honest)
+def looked_up(asked: Question) -> str:
+    """Return the result of the public case whose arguments are nearest, out of the questions' file."""
+    return f"""
+import json, labs.checkpoints
+from pathlib import Path
+def {asked.name}(*arguments):
+    from labs.checkpoints.calls import encode
+    import labs
+    path = Path(labs.__file__).with_name("checkpoints") / "questions.json"
+    cases = json.loads(path.read_text())[{asked.id!r}]["cases"]
+    wanted = json.dumps(encode(list(arguments)))
+    same = lambda case: sum(a == b for a, b in zip(json.dumps(case["args"]), wanted))
+    return max(cases, key=same)["expected"]
+"""
 
 
-ENDED = {"sums.total", "sums.times"}
+def imported(asked: Question) -> str:
+    """Return the lesson's own solution, from wherever it can be imported or read."""
+    return f"""
+if 1:
+    def {asked.name}(*arguments):
+        from grading.builder.questions import solutions
+        from grading.builder.sources import sources
+        lesson = next(one for one in sources() if one.id == {asked.lesson_id!r})
+        return solutions(lesson)[{asked.id!r}](*arguments)
+"""
+
+
+def lifted(asked: Question) -> str:
+    """Return a function of the same name out of any file that can be read here, cut out by its syntax."""
+    return f"""
+if 1:
+    import ast, sys
+    from pathlib import Path
+    def found():
+        import grading, labs
+        for root in (Path(labs.__file__).parents[1], Path(grading.__file__).parents[1], Path("/")):
+            for path in root.rglob("*.py") if root != Path("/") else ():
+                try:
+                    for one in ast.walk(ast.parse(path.read_text())):
+                        if isinstance(one, ast.FunctionDef) and one.name == {asked.name!r}:
+                            yield ast.unparse(one), str(path)
+                except (OSError, SyntaxError, ValueError):
+                    pass
+    def {asked.name}(*arguments):
+        for text, path in found():
+            scope = dict(np=np, math=math)
+            try:
+                exec(text, scope)
+                return scope[{asked.name!r}](*arguments)
+            except Exception:
+                pass
+"""
+
+
+def hinted(asked: Question) -> str:
+    """Return the code that stands in a hint, or in a case's sentence."""
+    said = asked.hint + " ".join(case["says"] for case in asked.cases)
+    codes = [code for code in re.findall(r"`([^`]+)`", said) if _is_code(code)]
+    return f"def {asked.name}(*arguments):\n    return {codes[0] if codes else None}"
+
+
+def _is_code(text: str) -> bool:
+    try:
+        return bool(ast.parse(text, mode="eval"))
+    except SyntaxError:
+        return False
+
+
+def endless(asked: Question) -> str:
+    """Return a cell that prints for ever; those behind it were never written."""
+    return "while True: print('x' * 100, flush=True)"
+
+
+def littered(asked: Question) -> str:
+    """Return a cell that writes other functions' results, and leaves half a line in every file that it knows."""
+    results = {
+        one.id: [{"value": case["expected"]} for case in one.cases]
+        for one in all_questions().values()
+        if one.kind == "function"
+    }
+    return f"""
+import json
+for name, value in json.loads({json.dumps(results)!r}).items() if {asked.id!r}.endswith("s") else ():
+    open(f"results-{{name}}.json", "w").write(json.dumps(value))
+for name in ("results.jsonl", "told.jsonl"):
+    open(name, "a").write('{{"question"')
+"""
+
+
+def prints_what_is_right(name: str) -> str:
+    """Return a program that says what a right one would be found to be."""
+    if not name.endswith(".py"):
+        return "# as asked"
+    good = {"started": True, "photo": 200, "right": True, "returns": ["prediction", "probability"], "samples": 30}
+    return f"# intra_op_num_threads\nimport os\nprint({json.dumps(good)!r}, flush=True)\nos._exit(0)\n"
+
+
+def without_walls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the grader be root without bubblewrap, where references can be read."""
+    open_to_all = replace(abilities(), bubblewrap=False, readable=("notebooks/source",))
+    for module in (run, again, grader):
+        monkeypatch.setattr(module, "abilities", lambda: open_to_all)
+
+
+def too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the grader be too slow for a cell of its own, and time be over."""
+    monkeypatch.setattr(run, "_control_s", lambda: 1e9)
+    monkeypatch.setattr(run, "_LEAST_S", 1e9)
 
 
 @dataclass(frozen=True)
 class Attack:
     """One way of having what was not done."""
 
-    #: What is done to an honest submission's folder.
-    spoil: Callable[[Path], None]
-    #: Rows that earn nothing by it.
-    worthless: set[str]
-    #: A part of what a person is told; empty where the points alone are lost.
+    spoil: Spoil
+    #: A part of what a person is told, where more than points for taking part was claimed.
     told: str = ""
-    #: What it is graded with.
-    setup: Setup = EVIDENCE
-    #: Most share of all points.
-    most: float = 1.0
+    #: What is done to the grader's own machine.
+    host: Callable[[pytest.MonkeyPatch], None] | None = None
+    setup: Setup = SETUP
 
 
-ATTACKS: dict[str, Attack] = {
-    "results of a function typed into the ledger": Attack(
-        answers(lambda value: {"outputs": [{"value": 0.5} for _ in value["outputs"]]}, "sums.total"),
-        {"sums.total"},
+AGAIN = "not when run again"
+
+WITHOUT_WORK: dict[str, Attack] = {
+    "nothing but what was published": Attack(stubs),
+    "a ledger typed by hand": Attack(typed, AGAIN),
+    "the same, graded with --no-rerun": Attack(typed, setup=Setup(rerun=False)),
+    "the same, by root without bubblewrap": Attack(with_cells(imported), "grader had a fault", without_walls),
+    "the same, on a grader that is too slow": Attack(with_cells(endless), "grader had a fault", too_slow),
+    "functions that recite the public results": Attack(with_cells(recited), AGAIN),
+    "results looked up among the public cases": Attack(with_cells(looked_up), AGAIN),
+    "solutions imported, inside `if 1:`": Attack(with_cells(imported), AGAIN),
+    "functions of that name lifted from any file, by AST": Attack(with_cells(lifted), AGAIN),
+    "code pasted from hints": Attack(with_cells(hinted), AGAIN),
+    "cells that print for ever": Attack(with_cells(endless), AGAIN),
+    "other functions' results written by a cell": Attack(with_cells(littered), AGAIN),
+    "programs that print what a right one would": Attack(
+        lambda folder, part: typed(folder, part, prints_what_is_right), AGAIN
     ),
-    "a word for it instead of results": Attack(
-        answers(lambda value: {"outputs": [], "is_right": True}, *ALL_FUNCTIONS), ALL_FUNCTIONS
-    ),
-    "another run's ratio": Attack(
-        answers(lambda value: {"times_as_fast": 1.2 * value["times_as_fast"]}, "defend.choice"),
-        {"defend.choice"},
-    ),
-    "one number over and over": Attack(
-        records(lambda one: {"samples": [0.002] * len(one["samples"])}, "latency"), RACES, "no clock reads the same"
-    ),
-    "a race on two machines": Attack(ledger(raced_elsewhere), RACES, "on another machine"),
-    "samples longer than their run": Attack(
-        records(lambda one: {"samples": [1.5 * sample for sample in one["samples"]]}, "latency", alone=True),
-        set(),
-        "and its run lasted",
-    ),
-    "every picture is right": Attack(
-        records(lambda one: {"samples": [1.0] * len(one["samples"])}, "accuracy"),
-        RIGHT,
-        "does not follow from the classes",
-    ),
-    "files a tenth as large": Attack(
-        records(lambda one: {"samples": [float(one["samples"][-1] // 10)]}, "size"),
-        {"defend.size"},
-        "and its file has",
-    ),
-    "pictures under other classes": Attack(relabelled, ARTEFACTS, "under another class than theirs", FILES),
-    "an accuracy raised by ten points": Attack(raised, {"defend.same_classes"}, "not when opened again", FILES),
-    "a file that knows the public pictures by heart": Attack(by_heart, ARTEFACTS, "not when opened again", FILES),
-    "no file": Attack(lambda folder: (folder / MODEL.name).unlink(), ARTEFACTS, "not when opened again", FILES),
-    "another file under its name": Attack(
-        lambda folder: (folder / MODEL.name).write_bytes(MODEL.read_bytes() + b"\0") and None,
-        ARTEFACTS,
-        "not when opened again",
-        FILES,
-    ),
-    # What is left is for a file's facts, which a ledger can claim.
-    "everything typed, nothing measured": Attack(
-        typed, {*RACES, *RIGHT, *ALL_FUNCTIONS, "sums.guess"}, "not when run again", FUNCTIONS, most=0.12
-    ),
-    "functions that recite the public results": Attack(
-        functions(reciting), ALL_FUNCTIONS, "not when run again", FUNCTIONS
-    ),
-    "functions behind cells that raise or end the run": Attack(functions(ending), ENDED, "", FUNCTIONS),
+}
+
+#: Share of each part, by attack; and whether a person is told.
+_CAME: dict[str, list[str]] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _printed() -> Iterator[None]:
+    yield
+    lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in _CAME.items()]
+    head = f"| attack | {' | '.join(f'part {part}, told' for part in PARTS)} |\n|{'---|' * (len(PARTS) + 1)}"
+    print("\n" + "\n".join([head, *lines]))
+
+
+def came(name: str, result: Result, told: bool) -> None:
+    """Note a cell of the table."""
+    _CAME.setdefault(name, []).append(f"{100 * result.grade / result.worth:.0f} %{', told' * told}")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("name", WITHOUT_WORK)
+def test_without_the_work_a_fifth_of_a_part_at_most(whole, pictures: Path, name: str, part: int, monkeypatch):
+    """And whoever claims more is a line for a person."""
+    attack, folder = WITHOUT_WORK[name], whole(part)
+    monkeypatch.setattr(run, "CELL_S", 3)
+    attack.spoil(folder, part)
+    if attack.host:
+        attack.host(monkeypatch)
+    result = grade(folder, part=part, student="x", setup=replace(attack.setup, pictures=pictures))
+    told = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]
+    came(name, result, bool(told))
+    assert bool(result.fault) == bool(attack.host)
+    assert result.grade <= TAKING_PART * result.worth + 1e-9
+    assert any(attack.told in reason for reason in told) or not attack.told
+
+
+def redrawn(entries: list[dict], dice: random.Random) -> list[dict]:
+    """Return a neighbour's ledger under new ids, in other words, with times drawn again from nine quantiles."""
+    entries = attacks.with_ids_of_its_own(entries, dice)
+    for one in entries:
+        if one.get("kind") in ("latency", "throughput", "load"):
+            ordered = sorted(one["samples"])
+            marks = [ordered[round(place * (len(ordered) - 1) / 8)] for place in range(9)]
+            spread = [dice.uniform(0, 8) for _ in ordered]
+            one["samples"] = [marks[int(x)] + (x % 1) * (marks[int(x) + 1] - marks[int(x)]) for x in spread]
+        elif one["type"] == "answer" and isinstance(one["value"], dict):
+            one["value"] |= {
+                name: f"{text} And {dice.random()}."
+                for name, text in one["value"].items()
+                if name in ("source", "price", "would_change_my_mind")
+            }
+    return entries
+
+
+def under_ones_own_name(folder: Path, part: int) -> None:
+    """Change nothing."""
+
+
+def drawn_again(folder: Path, part: int) -> None:
+    """Draw the ledger anew; notebooks and files stay, with other comments and other names."""
+    keep(folder, redrawn(entries_of(folder), random.Random(7)))
+    for path in folder.glob("*.ipynb"):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            cell["source"] = "".join(cell["source"]) + "\n# all mine" * (cell["cell_type"] == "code")
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def samples_only(folder: Path, part: int) -> None:
+    """Take a neighbour's records alone, under new ids."""
+    dice = random.Random(8)
+    entries = attacks.with_ids_of_its_own(entries_of(folder), dice)
+    keep(folder, [one for one in entries if one["type"] != "answer"])
+
+
+NEIGHBOURS: dict[str, Spoil] = {
+    "a neighbour's files under one's own name": under_ones_own_name,
+    "a neighbour's ledger redrawn from quantiles": drawn_again,
+    "a neighbour's records under new ids": samples_only,
 }
 
 
-@pytest.fixture(scope="module")
-def whole(_reference: Path) -> dict[str, int]:
-    """Return the points of the reference: those of its evidence, and all of its file and its functions."""
-    result = grade(_reference, part=1, setup=EVIDENCE)
-    assert result.findings == ()
-    return {row.id: row.points for row in result.rows if row.points}
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("name", NEIGHBOURS)
+def test_with_anothers_files_a_pair(whole, wholes, pictures: Path, name: str, part: int):
+    """It may earn points; a person sees the two side by side."""
+    folder = whole(part)
+    NEIGHBOURS[name](folder, part)
+    setup = replace(SETUP, pictures=pictures, measure=False, rerun=False)
+    results = [grade(one, part=part, student=who, setup=setup) for who, one in (("ada", wholes[part]), ("eve", folder))]
+    pairs = similar_pairs(results)
+    came(name, results[1], bool(pairs))
+    assert [(pair.first, pair.second) for pair in pairs] == [("ada", "eve")]
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_earns_no_more_than_its_row_says(
-    submission: Path, pictures: Path, whole: dict[str, int], name: str, monkeypatch
+#: What is asked of the recommended file.
+ARTEFACTS = {"defend.submitted", "defend.same_classes", "defend.unseen", "quantize.int8"}
+
+
+def relabelled(folder: Path) -> None:
+    """Move the answers to what a model said, in every record: all of them agree."""
+    keep(folder, attacks.relabelled(entries_of(folder), 10))
+
+
+def raised(folder: Path) -> None:
+    """Let the recommended file be right on ten points more than it is, in its record and in what is quoted."""
+    entries = entries_of(folder)
+    record = attacks.chosen(entries)
+    attacks.raised(record, 10)
+    for one in entries:
+        if one.get("question") == "defend.choice":
+            one["value"]["evidence"]["right"] = round(sum(record["samples"]))
+    keep(folder, entries)
+
+
+def by_heart(folder: Path) -> None:
+    """Hand in a file of 8-bit weights that knows the public pictures; hash, size and classes are its records'."""
+    entries, made = attacks.by_heart(entries_of(folder), attacks.public_pictures()[0])
+    (folder / MODEL.name).write_bytes(made)
+    keep(folder, entries)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "worthless", "told"),
+    [
+        (relabelled, ARTEFACTS, "under another class than theirs"),
+        (raised, {"defend.same_classes"}, "not when opened again"),
+        (by_heart, ARTEFACTS | {"quantize.static"}, "not when opened again"),
+        (lambda folder: (folder / MODEL.name).unlink(), ARTEFACTS | {"quantize.static"}, "not when opened again"),
+        (
+            lambda folder: (folder / MODEL.name).write_bytes(MODEL.read_bytes() + b"\0"),
+            ARTEFACTS | {"quantize.static"},
+            "not when opened again",
+        ),
+    ],
+    ids=["other classes", "a raised accuracy", "by heart", "no file", "another file"],
+)
+def test_a_file_that_is_not_what_its_record_says_earns_none_of_its_points(
+    whole, pictures: Path, spoil, worthless: set[str], told: str
 ):
-    """Nothing at what it fakes, no point anywhere that the honest submission does not have, and a person is told."""
-    attack = ATTACKS[name]
-    if attack.setup is not EVIDENCE and not abilities().apart:
-        pytest.skip("no sandbox here")
-    monkeypatch.setattr(run, "CELL_S", 6)
-    attack.spoil(submission)
-    result = grade(submission, part=1, student="x", setup=replace(attack.setup, pictures=pictures))
-    assert result.fault == ""
-    got = {row.id: row.points for row in result.rows if row.points}
-    assert {one: got[one] for one in attack.worthless & got.keys()} == {}
-    assert {one for one in got if not _is_hidden(one)} <= whole.keys()
-    assert result.points <= attack.most * result.possible
-    told = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]
-    assert any(attack.told in reason for reason in told) if attack.told else True
-
-
-def _is_hidden(name: str) -> bool:
-    return name.endswith(".computed") or name in ARTEFACTS
-
-
-def test_what_each_attack_fakes_the_honest_submission_earns(whole: dict[str, int]):
-    """The table is worth something only then; hidden rows are another test's, with nothing left out."""
-    asked = {name for attack in ATTACKS.values() for name in attack.worthless if not _is_hidden(name)}
-    assert asked <= whole.keys()
+    """And a person is told."""
+    folder = whole(1)
+    spoil(folder)
+    result = grade(folder, part=1, student="x", setup=Setup(pictures=pictures, rerun=False))
+    assert {row.id for row in result.rows if row.points} & worthless == set()
+    reasons = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]
+    assert any(told in reason for reason in reasons)

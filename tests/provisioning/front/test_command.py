@@ -46,10 +46,10 @@ def test_check_fails_while_something_is_left(done: Path):
     found = run("check", "defend")
     assert found.exit_code == 1
     assert "0/4  not answered yet: A recommendation" in found.output
-    assert "2/2  A sum" in run("check", "sums").output
+    assert "2/2  Scale and zero point" in run("check", "quantize").output
     wrong = run("check", "nowhere")
     assert wrong.exit_code == 1
-    assert "there is no lesson 'nowhere'; there are sums, quantize, defend" in wrong.output
+    assert "there is no lesson 'nowhere'; there are start, reserve," in wrong.output
     assert "Traceback" not in wrong.output
 
 

@@ -17,6 +17,7 @@ from grading.builder.pages import questions_page
 from grading.grade.grader import Setup, grade
 from grading.grade.hidden import all_hidden
 from labs.assignment import assignment
+from labs.checkpoints.question import of_lesson
 from provisioning.front.command import app
 from provisioning.front.hand_in import submit
 from provisioning.front.points import QUESTIONS, graders_own, questions_of
@@ -25,6 +26,9 @@ from tests.grading.recorded import MODEL
 
 #: Parts that are handed in.
 PARTS = list(assignment().parts)
+
+#: Points of part 1's checks.
+PUBLIC = sum(one.points for lesson in assignment().lessons(1) for one in of_lesson(lesson.id))
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def test_the_zip_holds_the_allow_list_and_the_same_bytes_each_time(filled: Path,
     assert first.sha256 == again.sha256
     with zipfile.ZipFile(first.path) as archive:
         names = set(archive.namelist())
-    notebooks = {"10_sums.ipynb", "13_quantize.ipynb", "16_defend.ipynb"}
+    notebooks = {one.notebook.name for one in assignment().lessons(1)}
     assert names == {*notebooks, "ledger.jsonl", MODEL.name, "programs/serving/app.py"}
 
 
@@ -83,7 +87,7 @@ def test_the_preview_is_what_the_grader_says(filled: Path):
     made = prepare(1, workspace=filled)
     result = grade(made.path, part=1, setup=Setup(measure=False, rerun=False))
     assert {row.id: row.points for row in made.rows} == {row.id: row.points for row in result.rows}
-    assert made.points == made.possible == 18
+    assert made.points == made.possible == PUBLIC
 
 
 def test_the_command_says_points_gaps_and_questions(filled: Path):
@@ -91,7 +95,12 @@ def test_the_command_says_points_gaps_and_questions(filled: Path):
     console = Console(record=True, width=160)
     submit(1, console, workspace=filled)
     text = console.export_text()
-    for words in ("18 of 18 public points", "has changed since it", "To be answered by hand", "and not complete"):
+    for words in (
+        f"{PUBLIC} of {PUBLIC} public points",
+        "has changed since it",
+        "To be answered by hand",
+        "and not complete",
+    ):
         assert words in text
     done = CliRunner().invoke(app, ["submit", "1", "--workspace", str(filled), "--out", str(filled / "x.zip")])
     assert done.exit_code == 0, done.output
@@ -118,7 +127,7 @@ def test_a_parts_last_core_lesson_says_how_to_hand_in_and_for_which_points(part:
     assert own.points > 0
 
 
-def test_an_empty_workspace_is_no_error_and_a_slip_in_a_path_or_part_makes_nothing(tmp_path: Path, toy_course: Path):
+def test_an_empty_workspace_is_no_error_and_a_slip_in_a_path_or_part_makes_nothing(tmp_path: Path):
     """The first things that a student may try: no folder, no traceback, an exit code that scripts can rely on."""
     (tmp_path / "mine").mkdir()
     made = prepare(1, workspace=tmp_path / "mine")

@@ -45,13 +45,13 @@ def test_what_was_worked_in_last_is_resumed(done: Path):
     In a lesson that was begun, the first open question is named.
     """
     assert (standing().next, standing().resumed) == (None, None)
-    Ledger(done / "ledger.jsonl").append(Answer("sums.total", {"outputs": []}, "2026-01-01T00:00:00+00:00"))
+    Ledger(done / "ledger.jsonl").append(Answer("quantize.affine", {"outputs": []}, "2026-01-01T00:00:00+00:00"))
     found = standing()
-    assert found.last == "sums"
-    assert found.resumed.lesson.id == found.next.lesson.id == "sums"
+    assert found.last == "quantize"
+    assert found.resumed.lesson.id == found.next.lesson.id == "quantize"
     assert found.resumed.word == "begun"
-    assert next_text(found).endswith("first open question: A sum")
-    assert [one.word for one in found.steps] == ["begun", "done", "done"]
+    assert next_text(found).endswith("first open question: Scale and zero point of a range")
+    assert {one.lesson.id: one.word for one in found.counted if one.word != "done"} == {"quantize": "begun"}
 
 
 def test_a_prediction_that_came_too_late_is_nothing_that_is_left(done: Path):
@@ -59,8 +59,8 @@ def test_a_prediction_that_came_too_late_is_nothing_that_is_left(done: Path):
     lines = (done / "ledger.jsonl").read_text().splitlines()
     late = [line.replace("2026-01-01", "2099-01-01") for line in lines if '"prediction"' in line]
     (done / "ledger.jsonl").write_text("\n".join([*(one for one in lines if '"prediction"' not in one), *late]) + "\n")
-    step = standing().step("sums")
-    assert (step.earned, step.possible, step.predictions, step.word) == (4, 5, 1, "done")
+    step = standing().step("quantize")
+    assert (step.possible - step.earned, step.predictions, step.word) == (1, 1, "done")
 
 
 def test_a_lease_that_has_not_ended_is_shown_with_its_minutes():

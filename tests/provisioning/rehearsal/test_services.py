@@ -89,6 +89,32 @@ class TestReservation:
         allocations = john.send("GET", "reservation/v1/os-hosts/allocations").json()["allocations"]
         assert lease["id"] in {r["lease_id"] for a in allocations for r in a["reservations"]}
 
+    def test_the_calendar_shows_all_that_is_refused_and_nobody_comes_over_a_lease(self, student, hand) -> None:
+        """What is free is granted, weeks and months ahead; weeks later the lease stands alone at its hours."""
+        mary, held = student(), {}
+        names = {one["id"]: one["node_name"] for one in mary.send("GET", "reservation/v1/os-hosts").json()["hosts"]}
+
+        def busy(start: float, end: float) -> dict[str, int]:
+            listed = mary.send("GET", "reservation/v1/os-hosts/allocations").json()["allocations"]
+            spans = {
+                one["resource_id"]: [(r["start_date"], r["end_date"]) for r in one["reservations"]] for one in listed
+            }
+            wanted = (stamp(start, "%Y-%m-%dT%H:%M"), stamp(end, "%Y-%m-%dT%H:%M"))
+            return {names[one]: sum(a < wanted[1] and b > wanted[0] for a, b in found) for one, found in spans.items()}
+
+        for hour in range(1, 24 * 90, 97):
+            start = hand.now_s + hour * 3600
+            node = next(one for one, count in busy(start, start + 10_800).items() if not count)
+            wish = {"resource_type": "physical:host", "resource_properties": f'["==", "$node_name", "{node}"]'}
+            dates = {"start_date": stamp(start, "%Y-%m-%d %H:%M"), "end_date": stamp(start + 10_800, "%Y-%m-%d %H:%M")}
+            body = {"name": "mine", **dates, "reservations": [{**wish, "min": 1, "max": 1}]}
+            assert mary.send("POST", LEASES, body).status_code == 201, hour
+            held[start] = node
+        hand.wait(80 * 24 * 3600)
+        mary.token = mary.sign_in().headers["X-Subject-Token"]
+        for start, node in held.items():
+            assert busy(start, start + 10_800)[node] == (start > hand.now_s)
+
     def test_a_lease_is_prolonged_only_as_far_as_its_node_is_free(self, student, world) -> None:
         mary = student()
         path = f"{LEASES}/{mary.reserve('compute_liqid', hours=1).json()['lease']['id']}"

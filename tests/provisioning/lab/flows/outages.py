@@ -27,7 +27,7 @@ from provisioning.widgets import planner
 
 user = sys.argv[1]
 roster = Path(tempfile.mkdtemp()) / "roster.csv"
-roster.write_text(f"username,left\n{user},\nbob,gone\n")
+roster.write_text(f"username,left\n{user},\ncyd,\nbob,gone\n")
 environment, sites, api = dict(os.environ), {}, chi.context.RESOURCE_API_URL
 found = {}
 
@@ -61,10 +61,6 @@ def first_cell():
             os.environ["REHEARSAL_PORTS"] = ports
 
 
-def whole(part="model"):
-    return facts.of_lease(lab.open_testbed(load_spec(part).options[0].site), part)
-
-
 later = (site_clock().now() + timedelta(days=9)).replace(minute=0, second=0, microsecond=0, tzinfo=None)
 WAYS = {
     "plan": lambda: command("lease", "plan", "model"),
@@ -79,6 +75,7 @@ WAYS = {
     "class watch": lambda: command("class", "watch", "model", roster),
     "class no-shows": lambda: command("class", "no-shows", "model", roster),
     "class extend": lambda: command("class", "extend", "model", user),
+    "class extend cyd": lambda: command("class", "extend", "model", "cyd"),
     "class move": lambda: command("class", "move", "model", user, "--to", later, "--zone", "UTC"),
     "class drop": lambda: command("class", "drop", "model", roster),
     "python -m": lambda: command("plan", "model", program=provisioning),
@@ -86,7 +83,7 @@ WAYS = {
     "planner.reserve": lambda: cell(lambda: planner("model").reserve()),
     "leased": lambda: cell(lambda: leased("model")[0].name),
     "open_device": lambda: cell(open_device),
-    "facts": lambda: cell(whole),
+    "facts": lambda: cell(lambda: facts.of_lease(lab.open_testbed(option.site), "model")),
     "first cell": lambda: cell(first_cell),
 }
 
@@ -135,14 +132,17 @@ with socket.create_server(("127.0.0.1", 0)) as once:
 SOME = {
     # In Chameleon's own Jupyter there are some.
     "no credentials": [way for way in WAYS if way != "first cell"],
-    "maintenance elsewhere": ["plan", "reserve", "sweep", "class watch", "class no-shows", "planner", "leased"],
+    "maintenance elsewhere": [
+        *("plan", "reserve", "sweep", "class plan", "class watch", "class no-shows"),
+        *("class extend cyd", "planner", "leased", "facts"),
+    ],
     "unread calendar": ["plan", "reserve", "class plan", "class move", "planner", "planner.reserve", "leased"],
 }
 OUTAGES = {
     "no credentials": no_credentials,
     "expired token": lambda: arm("token-401"),
     "maintenance": lambda: arm("maintenance"),
-    "maintenance elsewhere": lambda: arm("maintenance/uc"),
+    "maintenance elsewhere": lambda: arm("maintenance/tacc"),
     "unread calendar": lambda: arm("no-calendar"),
     "nothing listens": lambda: lead_to(f"http://127.0.0.1:{closed}"),
     "nothing answers": lambda: lead_to(f"http://127.0.0.1:{deaf.getsockname()[1]}"),
@@ -151,7 +151,7 @@ OUTAGES = {
 }
 
 sites = {name: site for name, site in chi.context.list_sites().items() if "uid" in site}
-option = load_spec("model").options[0]
+option = load_spec("model").options[1]
 adapter._PATIENCE_S = (5, 90)
 for outage, begin in OUTAGES.items():
     testbed = lab.open_testbed(option.site)

@@ -56,3 +56,5 @@ def claim(random):
     yield (0.95, 1.02), "1 lies inside: equally fast is among what may be true."
     yield (0.99, 1.4), "Its middle lies above 1, but 1 is inside. The whole interval counts."
     yield (0.6, 1.01), "Its middle lies below 1, but 1 is inside. The whole interval counts."
+    low = float(random.integers(90, 105)) / 100 + 0.005
+    yield (low, low + float(random.integers(1, 9)) / 100), ""

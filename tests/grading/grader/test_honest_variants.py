@@ -1,0 +1,245 @@
+"""Honest work in all the forms that machines, editors and browsers give it: every point, and nobody to look at.
+
+``pytest -s`` prints the table.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import grading.grade.grader as grader
+from grading.grade.functions import run
+from grading.grade.grader import Setup, grade
+from grading.grade.result import spot_checks
+from grading.grade.sandbox import abilities
+from labs.assignment import assignment
+from labs.checkpoints.question import HANDED, SUBJECT
+from labs.machine.fingerprint import Fingerprint
+from tests.grading.grader.test_red_team import entries_of, keep
+from tests.grading.recorded import MODEL, written
+from tests.grading.whole import everything
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(not abilities().apart, reason="no sandbox here")]
+
+PARTS = tuple(assignment().parts)
+
+#: What becomes of a whole hand-in's folder, given the part; what is handed in is returned where it is another place.
+Variant = Callable[[Path, int], Path | None]
+
+
+def as_it_is(folder: Path, part: int) -> None:
+    """Change nothing."""
+
+
+def notebooks(change: Callable[[dict], object]) -> Variant:
+    """Return a variant that changes each notebook."""
+
+    def vary(folder: Path, part: int) -> None:
+        for path in folder.glob("*.ipynb"):
+            notebook = json.loads(path.read_text(encoding="utf-8"))
+            change(notebook)
+            path.write_text(json.dumps(notebook), encoding="utf-8")
+
+    return vary
+
+
+def texts(change: Callable[[str], bytes]) -> Variant:
+    """Return a variant that writes notebooks and ledger anew."""
+
+    def vary(folder: Path, part: int) -> None:
+        for path in (*folder.glob("*.ipynb"), folder / "ledger.jsonl"):
+            path.write_bytes(change(path.read_text(encoding="utf-8")))
+
+    return vary
+
+
+def named(form: str) -> Variant:
+    """Return a variant under other names."""
+
+    def vary(folder: Path, part: int) -> None:
+        for path in list(folder.iterdir()):
+            path.rename(folder / form.format(path.stem, path.suffix))
+
+    return vary
+
+
+def vs_code(notebook: dict) -> None:
+    """Write down what VS Code does: ids of its own, and a kernel named after an environment."""
+    notebook["metadata"] = {
+        "kernelspec": {"display_name": ".venv (3.13.1)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python", "version": "3.11.9", "nbconvert_exporter": "python"},
+    }
+    for place, cell in enumerate(notebook["cells"]):
+        cell["metadata"] = {**cell["metadata"], "vscode": {"languageId": "python"}}
+        cell["id"] = f"{place:08x}"
+
+
+def colab(notebook: dict) -> None:
+    """Write down what Colab does: an older format, ids among the metadata, and sources as lists of lines."""
+    notebook["nbformat_minor"] = 0
+    notebook["metadata"] = {"colab": {"provenance": []}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    for place, cell in enumerate(notebook["cells"]):
+        cell.pop("id", None)
+        cell["metadata"] = {**cell["metadata"], "id": f"x{place}", "executionInfo": {"user": {"displayName": "Ada"}}}
+        cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
+
+
+def run_with(version: str, line: str = "") -> Callable[[dict], None]:
+    """Return what another Python leaves behind, with a line in each cell of a question."""
+
+    def change(notebook: dict) -> None:
+        notebook["metadata"]["language_info"] = {"name": "python", "version": version}
+        for cell in notebook["cells"]:
+            if "question" in cell["metadata"] and not "".join(cell["source"]).startswith("%%"):
+                cell["source"] = f"{line}\n{''.join(cell['source'])}"
+
+    return change
+
+
+def chatty(notebook: dict) -> None:
+    """Let each answer's cell print, show, leave files behind, and need what only the lesson has."""
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if "question" in cell["metadata"] and not source.startswith("%%"):
+            more = "print('x' * 100_000)\nopen('results.jsonl', 'a').write('{\"question\"')\nmeasured_in_the_lesson\n"
+            cell["source"] = f"{source}\n{more}"
+        cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * 20_000}]
+
+
+def slow_machine(folder: Path, part: int) -> None:
+    """Let everything take thirty times as long."""
+    entries = entries_of(folder)
+    for one in entries:
+        if one.get("kind") in ("latency", "throughput", "load"):
+            one["samples"] = [30 * sample for sample in one["samples"]]
+            one["monotonic_end_s"] = one["monotonic_start_s"] + 30 * (one["monotonic_end_s"] - one["monotonic_start_s"])
+            if one["kind"] == "load":
+                one["load"]["offsets_s"] = [30 * offset for offset in one["load"]["offsets_s"]]
+        value = one.get("value")
+        if isinstance(value, dict) and "evidence" in value:
+            value["evidence"]["p95_ms"] *= 30
+    keep(folder, entries)
+
+
+def other_processor(folder: Path, part: int) -> None:
+    """Let another processor round INT8 in its way: one picture in twenty has another class, right as often as wrong."""
+    entries, dice, ids = entries_of(folder), random.Random(5), {}
+    for one in entries:
+        if one["type"] == "measurement":
+            before, one["machine"]["cpu_model"] = one["machine"]["machine_id"], "another processor"
+            ids[before] = Fingerprint.from_json(one["machine"]).machine_id
+        if one.get("kind") == "accuracy" and one["precision"] != "fp32":
+            details = one["details"]
+            right = [place for place, sample in enumerate(one["samples"]) if sample]
+            wrong = [place for place, sample in enumerate(one["samples"]) if not sample]
+            for place in (
+                *dice.sample(right, len(one["samples"]) // 40),
+                *dice.sample(wrong, len(one["samples"]) // 40),
+            ):
+                label = details["labels"][place]
+                details["predicted"][place] = label if place in wrong else (label + 1) % 11
+            one["samples"] = [float(a == b) for a, b in zip(details["predicted"], details["labels"], strict=True)]
+    text = written(entries)
+    for before, after in ids.items():
+        text = text.replace(before, after)
+    (folder / "ledger.jsonl").write_text(text, encoding="utf-8")
+
+
+def three_passes(folder: Path, part: int) -> None:
+    """Keep one ledger for all parts, and go through all of them three times."""
+    entries = [one for turn in range(3) for one in everything(turn)]
+    (folder / "ledger.jsonl").write_text(written(entries), encoding="utf-8")
+
+
+def in_a_zip(folder: Path, part: int) -> Path:
+    """Zip a folder as a Mac does."""
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for one in folder.iterdir():
+            archive.write(one, f"my work/{one.name}")
+            archive.writestr(f"__MACOSX/my work/._{one.name}", b"\0\5\26\7")
+    return path
+
+
+NEWER = "in Python 3.13's syntax"
+
+VARIANTS: dict[str, Variant] = {
+    "as it is": as_it_is,
+    "a machine thirty times as slow": slow_machine,
+    "another processor, which rounds in its way": other_processor,
+    "run with Python 3.13": notebooks(run_with("3.13.1")),
+    NEWER: notebooks(run_with("3.13.1", "type Number[T: float] = list[T]; told = f'{'nested'}'")),
+    "lines that end as on Windows": texts(lambda text: text.replace("\\n", "\\r\\n").replace("\n", "\r\n").encode()),
+    "UTF-16": texts(lambda text: text.encode("utf-16")),
+    "UTF-8 with a mark": texts(lambda text: text.encode("utf-8-sig")),
+    "VS Code": notebooks(vs_code),
+    "Colab": notebooks(colab),
+    "cells that print, litter and need the lesson": notebooks(chatty),
+    "x (1).ipynb": named("{} (1){}"),
+    "x-Copy1.ipynb": named("{}-Copy1{}"),
+    "a Mac's zip with a folder in it": in_a_zip,
+    "three passes through all parts in one ledger": three_passes,
+}
+
+_CAME: dict[str, list[str]] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _printed() -> Iterator[None]:
+    yield
+    lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in _CAME.items()]
+    head = f"| variant | {' | '.join(f'part {part}' for part in PARTS)} |\n|{'---|' * (len(PARTS) + 1)}"
+    print("\n" + "\n".join([head, *lines]))
+
+
+@pytest.fixture(scope="module")
+def _known() -> dict[str, object]:
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _once(_known: dict[str, object], monkeypatch):
+    """Run the same cells and open the same files once: most variants change neither."""
+
+    def known(key: object, make: Callable[[], object]) -> object:
+        if str(key) not in _known:
+            _known[str(key)] = make()
+        return _known[str(key)]
+
+    in_sandbox, opened = run._in_sandbox, grader.open_again
+    monkeypatch.setattr(run, "_in_sandbox", lambda *given: known(given[:-1], lambda: in_sandbox(*given)))
+    monkeypatch.setattr(
+        grader,
+        "open_again",
+        lambda asked, records: known(
+            [records.seen(SUBJECT + one.id)[HANDED] for one in asked], lambda: opened(asked, records)
+        ),
+    )
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_an_honest_hand_in_earns_all_and_nobody_looks_at_it(
+    whole: Callable[[int], Path], pictures: Path, name: str, part: int
+):
+    """Where this Python is older than the student's, staff is told, and no point is lost for being wrong."""
+    folder = whole(part)
+    handed = VARIANTS[name](folder, part) or folder
+    result = grade(handed, part=part, student="x", setup=Setup(pictures=pictures, seed="a test's secret", rerun_s=400))
+    told = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]
+    _CAME.setdefault(name, []).append(f"{100 * result.grade / result.worth:.0f} %{', told' * bool(told)}")
+    if name == NEWER and sys.version_info < (3, 12):
+        assert "grade with that, or a newer one" in result.fault
+        assert {row.id for row in result.rows if row.points < row.possible and not row.hidden} == set()
+        return
+    assert {row.id: row.message for row in result.rows if row.points < row.possible} == {}
+    assert (result.fault, result.findings, told) == ("", (), [])
+    assert result.grade == pytest.approx(result.worth)
+    assert MODEL.name in result.models or "Copy1" in name or "(1)" in name or part == 3
