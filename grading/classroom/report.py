@@ -26,7 +26,8 @@ main{max-width:82rem;padding-top:1.2rem}h2{margin:1rem 0 .4rem}
 .facts{display:flex;flex-wrap:wrap;gap:.2rem 2rem;margin:.5rem 0}.facts b{display:block;font-size:1.4rem}
 .screen{display:grid;gap:0 2.5rem;font-size:.94rem;line-height:1.4}
 @media(min-width:60rem){.screen{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
-.bins{display:flex;align-items:flex-end;gap:.35rem;margin:0}.bins div{flex:1;text-align:center}
+.bins{display:flex;align-items:flex-end;gap:.35rem;margin:0}.bins div{flex:1;text-align:center;white-space:nowrap}
+.bins span{font-size:.85em}td:first-child a{white-space:nowrap}
 .bins i{display:block;background:var(--good);border-top:1px solid var(--line);margin:.1rem 0}
 .screen th,.screen td{padding:.25rem .6rem .25rem 0}.screen td p{margin:0}
 .short td p{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.short table{table-layout:fixed}

@@ -169,6 +169,7 @@ def compare(
     block_calls: int = 10,
     settle_calls: int = 2,
     settle_s: float = SETTLE_S,
+    warm_up_s: float = 3.0,
     clock: Clock = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
     on_progress: OnProgress = silent,
@@ -182,6 +183,8 @@ def compare(
         block_calls: Timed calls in a turn.
         settle_calls: Calls before them that are thrown away: the caches hold the other option's weights.
         settle_s: Seconds of rest before those, until the previous option's threads have stopped spinning.
+        warm_up_s: Seconds after which the warm-up of an option is given up, as on a machine that never keeps quiet.
+            What is left of it falls on the first of many rounds, and medians leave that out.
         clock: Monotonic clock in seconds.
         sleep: Rests for some seconds.
         on_progress: Told how far it is, during warm-up too; may raise ``Cancelled``.
@@ -195,7 +198,9 @@ def compare(
     calls = {option: caller(target) for option, target in targets.items()}
     about = {option: describe(target) for option, target in targets.items()}
     warmups = {
-        option: warm_up(call, images, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up"))
+        option: warm_up(
+            call, images, limit_s=warm_up_s, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up")
+        )
         for option, call in calls.items()
     }
     samples: dict[str, list[float]] = {option: [] for option in calls}

@@ -164,12 +164,18 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _migraphx() -> Capability:
     folders = ("lib", "lib/migraphx/lib")
-    there = Path("/dev/kfd").exists() and all(
-        any(any(Path("/opt").glob(f"rocm*/{folder}/{library}")) for folder in folders) for library in MIGRAPHX_LIBRARIES
+    card, libraries = (
+        Path("/dev/kfd").exists(),
+        all(
+            any(any(Path("/opt").glob(f"rocm*/{folder}/{library}")) for folder in folders)
+            for library in MIGRAPHX_LIBRARIES
+        ),
     )
     return _judged(
         "MIGraphX provider",
-        "ROCm 7 with MIGraphX is installed" if there else "",
-        "there is no AMD GPU with ROCm 7 and MIGraphX",
-        "lease a node with AMD GPUs (MI100), or look at the reference figures",
+        "ROCm 7 with MIGraphX is installed" if card and libraries else "",
+        "ROCm 7 with MIGraphX is not there yet" if card else "there is no AMD GPU",
+        "set-up fetches it in the background: ~/.serving-labs/jobs/providers/log on the machine says how far it is"
+        if card
+        else "lease a node with AMD GPUs (MI100), or look at the reference figures",
     )

@@ -112,7 +112,7 @@ def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list
         missing.check("no machine can be planned")
     answered = {option.site for option in calendars}
     for option, why in missing.items():
-        leases_too = "" if option.site in answered else ", nor who has a lease there already"
+        leases_too = "" if option.site in answered else ", nor is any lease that is there"
         typer.echo(f"not in the plan{leases_too}: {option.name}: {why.what}")
     if placeholder:
         use = leases.without_placeholders(lab.open_testbed, use, placeholder)
@@ -239,8 +239,6 @@ def drop(
                     typer.echo(line)
                     count += 1
         if count or not silent:
-            typer.echo(
-                f"{count or 'nothing'} still held by {len(wanted)} who left"
-                + ("" if release or not count else "; --release gives them back")
-            )
+            what, way_out = ("given back", "") if release else ("still held", "; --release gives it back" * bool(count))
+            typer.echo(f"{what}: {count or 'nothing'} of {len(wanted)} who left{way_out}")
         silent.check(f"nobody knows what they hold at {', '.join(silent)}")

@@ -107,7 +107,7 @@ class Flavors(_Group):
     vcpus: int
     memory_mb: int
     disk_gb: int
-    gpu: Gpu
+    gpu: Gpu | None = None
 
 
 #: What a site of each class lends.

@@ -21,7 +21,7 @@ warm_up.__kwdefaults__.update(limit_s=LIMIT_S, **({"block": 1} if HASTY else {})
 bench.latency.__kwdefaults__.update(limit_s=LIMIT_S, min_samples=20 if HASTY else 60)
 bench.throughput.__kwdefaults__.update(min_s=0.01 if HASTY else 0.1, min_batches=2 if HASTY else 3)
 # Lessons choose their own number of rounds, so defaults would not do.
-_rounds = {"rounds": 2, "block_calls": 2} if HASTY else {"rounds": 6, "block_calls": 3}
+_rounds = {"warm_up_s": LIMIT_S, **({"rounds": 2, "block_calls": 2} if HASTY else {"rounds": 6, "block_calls": 3})}
 _compare = bench.compare
 bench.compare = lambda *args, **settings: _compare(*args, **{**settings, **_rounds})
 # The same of load: lessons choose how long each run lasts. (None: it ends after so many requests.)

@@ -51,6 +51,14 @@ def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, co
     assert (home / "runs").read_text().split() == ["run", "run"]
 
 
+def test_the_images_own_cuda_does_not_reach_what_brings_its_own(memory, make_run, course):
+    """A login shell of the CUDA image sets the loader's path; scripts, and Jupyter with its kernels, run without it."""
+    memory.give_lease("serve-model-ada")
+    memory.folder_shell.environment["LD_LIBRARY_PATH"] = "/usr/local/cuda/lib64"
+    (course / "provisioning/node/bin/data.sh").write_text('echo "<${LD_LIBRARY_PATH-none}> on $LABS_IMAGE"\n')
+    assert "<none> on CC-Ubuntu24.04-CUDA" in said_by(make_run(only=(*BOOT, "data")))
+
+
 def _wait(look, for_s: float = 30.0) -> bool:
     end_s = time.monotonic() + for_s
     while time.monotonic() < end_s:

@@ -21,14 +21,15 @@ if [[ $machine == mi100 ]]; then
     refuse "no rocm-smi" "the kernel's amdgpu and rocm-smi" \
       "if the record names another image, $another; else sudo apt-get install rocm-smi"
   fi
-  rocm-smi --showproductname --showdriverversion
+  if ! seen=$(rocm-smi --showproductname --showdriverversion 2>&1) || [[ -z ${REHEARSAL_MACHINE:-} && ! -e /dev/kfd ]]; then
+    refuse "a kernel ($(uname -r)) that shows no GPU. rocm-smi: ${seen:-(nothing)}
+  /dev/kfd: $(ls /dev/kfd 2>&1 || true)
+  kernel: $(sudo dmesg | grep -i amdgpu | tail -n 2 || true)" "a kernel whose amdgpu drives the MI100" "$another"
+  fi
+  echo "$seen"
   # Whoever computes opens /dev/kfd, which belongs to the groups render and video. Membership would count from the next
   # login on; on a node that one student leases, a rule for the devices does the same at once.
   if [[ -z ${REHEARSAL_MACHINE:-} && ! -w /dev/kfd ]]; then
-    if [[ ! -e /dev/kfd ]]; then
-      refuse "no /dev/kfd with kernel $(uname -r): $(sudo dmesg | grep -i amdgpu | tail -n 2 || true)" \
-        "a kernel whose amdgpu makes it" "$another"
-    fi
     printf '%s\n' 'KERNEL=="kfd", MODE="0666"' 'SUBSYSTEM=="drm", KERNEL=="render*", MODE="0666"' \
       | sudo tee /etc/udev/rules.d/70-serving-labs-amdgpu.rules > /dev/null
     sudo udevadm control --reload

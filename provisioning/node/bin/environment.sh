@@ -17,8 +17,8 @@ keep_out='unset LD_LIBRARY_PATH # for the course: its packages bring their own C
 if ! grep -qsF "$keep_out" "$HOME/.profile"; then echo "$keep_out" >> "$HOME/.profile"; fi
 # What the packages take unpacked, with the download beside it for a while.
 case "$machine" in
-  a100) needed_gb=32 ;; # 14 of them for TensorRT's environment (providers.sh)
-  mi100) needed_gb=45 ;; # PyTorch's build brings ROCm's libraries, and MIGraphX has its own (providers.sh)
+  a100) needed_gb=18 ;; # TensorRT's environment wants 14 more, and says so itself (providers.sh)
+  mi100) needed_gb=30 ;; # most of it for PyTorch's build, which brings ROCm's libraries
   p100) needed_gb=16 ;;
   *) needed_gb=3 ;;
 esac
@@ -42,7 +42,7 @@ fi
 
 free_gb=$(df -Pk "$HOME" | awk 'NR == 2 { print int($4 / 1048576) }')
 if [[ ! -x $venv/bin/python ]] && ((free_gb < needed_gb)); then
-  echo "only $free_gb GB are free under $HOME, and the packages need $needed_gb GB" >&2
+  echo "only $free_gb GB are free under $HOME, and the packages need $needed_gb GB: choose a machine with a larger disk" >&2
   exit 28
 fi
 

@@ -119,14 +119,13 @@ def offer(folder: Path, names: Iterable[str]) -> None:
         return
     folder.mkdir(parents=True)
     for name in names:
-        # The system's Python, and not that of this process's environment: an image has no packages.
-        own = getattr(sys, "_base_executable", sys.executable) if name in ("python", "python3") else None
-        own = own or shutil.which(name, path=_SYSTEM_PATH)
-        if name in shim.COMMANDS or own is None:
+        own = shutil.which(name, path=_SYSTEM_PATH)
+        if name in ("python", "python3"):
+            # The system's, and not that of this process's environment: an image has no packages. Through a link it
+            # would look for its library beside the link, and what pip installs goes to the machine's home.
+            shim.make(folder, name, "/usr/bin/env", "PIP_USER=1", getattr(sys, "_base_executable", sys.executable))
+        elif name in shim.COMMANDS or own is None:
             shim.make(folder, name)
-        elif own.startswith(sys.base_prefix):
-            # Through a link Python would look for its library beside the link.
-            shim.make(folder, name, own)
         else:
             (folder / name).symlink_to(own)
 

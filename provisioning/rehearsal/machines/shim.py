@@ -13,17 +13,17 @@ from pathlib import Path
 #: Commands that would change or describe this computer, and not the machine. They are recorded, never run; whatever
 #: else needs root is called through `sudo`.
 COMMANDS = frozenset(
-    "apt apt-get apt-mark cc-snapshot chgrp chown dmesg docker docker-compose firewall-cmd groupadd hostnamectl "
-    "journalctl ldconfig loginctl lsmod lspci modprobe mount nvidia-ctk nvidia-smi openstack podman poweroff reboot "
-    "rocm-smi rocminfo service shutdown su sudo systemctl timedatectl udevadm umount useradd usermod".split()
+    "apt apt-get apt-mark cc-snapshot chgrp chown conda dmesg docker docker-compose firewall-cmd groupadd hostnamectl "
+    "journalctl ldconfig loginctl lsmod lspci mamba modprobe mount nvidia-ctk nvidia-smi openstack pip podman poweroff "
+    "reboot rocm-smi rocminfo service shutdown su sudo systemctl timedatectl udevadm umount useradd usermod".split()
 )
 #: What a script that is piped into a root's shell is for, as in the older labs: Docker's own.
 _PIPED = ("docker.io",)
 
 
-def make(folder: Path, name: str, program: str = "") -> None:
+def make(folder: Path, name: str, *program: str) -> None:
     """Make a command that runs a program of this computer, or, when none is given, says that it was not run."""
-    words = [program] if program else [sys.executable, "-S", "-E", __file__, name]
+    words = program or (sys.executable, "-S", "-E", __file__, name)
     script = folder / name
     script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
     script.chmod(0o755)

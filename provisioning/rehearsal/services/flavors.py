@@ -74,7 +74,9 @@ def kinds_at(world: World, site: str) -> list[Flavors]:
 
 def of_kind(kind: Flavors) -> dict[str, Any]:
     """Return the flavor of a kind of virtual machine."""
-    specs = {"trait:CUSTOM_GPU": "required", "pci_passthrough:alias": f"{kind.gpu.model}:{kind.gpu.count}"}
+    gpu, specs = kind.gpu, {}
+    if gpu is not None:
+        specs = {"trait:CUSTOM_GPU": "required", "pci_passthrough:alias": f"{gpu.model}:{gpu.count}"}
     return _body(stable_id("flavor", kind.site, kind.type), kind.type, kind.vcpus, kind.memory_mb, kind.disk_gb, specs)
 
 

@@ -30,11 +30,17 @@ def with_ids_of_its_own(ledger: Entries, dice: random.Random) -> Entries:
 
     def renamed(value: object) -> object:
         if isinstance(value, dict):
-            return {name: renamed(part) if name != "sha256" else part for name, part in value.items()}
+            return {
+                name: own(part) if name == "comparison_id" else part if name == "sha256" else renamed(part)
+                for name, part in value.items()
+            }
         if isinstance(value, list):
             return value if value and isinstance(value[0], int | float) else [renamed(part) for part in value]
         is_id = isinstance(value, str) and len(value) == 32 and not set(value) - set("0123456789abcdef")
-        return names.setdefault(value, f"{dice.getrandbits(128):032x}") if is_id else value
+        return own(value) if is_id else value
+
+    def own(id: str) -> str:
+        return names.setdefault(id, f"{dice.getrandbits(128):032x}")
 
     return renamed(ledger)
 

@@ -1,8 +1,7 @@
 """A class that never was: what the batch, the benchmark and `make grade-demo` grade.
 
-Answers come from the lessons' own solutions, records from one rehearsal. Nothing here is a measurement of anybody. A
-diligent member has ids of its own, and the recorded samples, each moved a little: answers still fit, and members are no
-more alike than runs are.
+All hold what ``tests.grading.whole`` makes, or a part of it. A diligent member has ids of its own, and its samples are
+moved a little: answers still fit, and members are no more alike than runs are.
 """
 
 from __future__ import annotations
@@ -19,23 +18,15 @@ from grading.builder.solve import write_solved
 from labs.assignment import assignment
 from tests.grading.classroom import attacks
 from tests.grading.classroom.attacks import timed
-from tests.grading.recorded import CHOICE, MODEL, recorded
-from tests.honest import honest
+from tests.grading.recorded import MODEL
+from tests.grading.whole import whole
 
 Entries = list[dict]
 
 
 def entries() -> Entries:
-    """Return what somebody holds who did everything, new at each call: predictions, records, and then answers."""
-    made = [entry for entry in honest(1).records.to_json() if entry["type"] != "measurement"]
-    given = [entry for entry in made if entry["type"] == "answer"]
-    measured = [entry for entry in recorded(1) if entry["type"] == "measurement"]
-    choice = {
-        "option": CHOICE,
-        "why": "It is as often right as float32, and it was the fastest in one race.",
-    }
-    given.append({**given[-1], "question": "defend.choice", "value": choice, "record_id": "f" * 32})
-    return [*(entry for entry in made if entry not in given), *measured, *given]
+    """Return what somebody holds who did everything, new at each call."""
+    return whole(1).records.to_json()
 
 
 def diligent(dice: random.Random) -> Entries:

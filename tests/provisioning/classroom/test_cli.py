@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from provisioning.__main__ import app
 from provisioning.lab import open_testbed
 from provisioning.planning.blocks import is_free
 from provisioning.rehearsal import drills, environment
+from provisioning.rehearsal.startup import sockets
 from provisioning.testbed import LeaseRequest
 from tests.provisioning.rehearsed import rehearsed
 
@@ -28,6 +30,10 @@ def rehearsal(tmp_path_factory):
         for name, value in environment.variables(home, "instructor").items():
             patch.setenv(name, value)
         patch.setenv("LABS_STATE", str(home / "state"))
+        for owner, name in ((socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo")):
+            patch.setattr(owner, name, getattr(owner, name))  # given back when the rehearsal ends
+        patch.setattr(socket.socket, "rehearsal", False, raising=False)
+        sockets.install()
         yield home
 
 
@@ -70,7 +76,7 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     assert "All 31 have a block" in again
     assert "1 on A slice of an H100" in again
     assert again.count("there already") == 30
-    assert run("reserve", "model", out / "plan.csv").endswith("30 there already, 1 reserved\n")
+    assert run("reserve", "model", out / "plan.csv").endswith("1 reserved, 30 there already\n")
 
     zone = f"{drills.site_clock().now().astimezone(ZoneInfo(ZONE)):%Z}"
     # Whoever planned in a zone moves, reserves and watches in it, on a computer in any other one.

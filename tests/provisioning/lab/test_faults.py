@@ -52,7 +52,7 @@ ANSWERED = {
         "plan": (0, "A100 40 GB at TACC (CHI@TACC, compute_liqid): not known: reading the calendar at CHI@TACC"),
         "reserve": (0, "serve-model-eve is ACTIVE on A100 80 GB at UC"),
         "sweep": (1, "nobody knows what is left at CHI@TACC"),
-        "class plan": (0, "not in the plan, nor who has a lease there already: A100 40 GB at TACC"),
+        "class plan": (0, "not in the plan, nor is any lease that is there: A100 40 GB at TACC"),
         "class watch": (1, "2 not known"),
         "planner": (0, "Reserved at CHI@UC"),
         "leased": (0, "A100 80 GB at UC"),

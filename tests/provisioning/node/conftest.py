@@ -59,7 +59,7 @@ def keep(name):
 def compose(*more):
     return subprocess.run(["{compose}", *more], capture_output=True, text=True, check=True).stdout
 match words:
-    case ["compose", "version"] | ["compose", "up", *_] | ["compose", "images", *_]:
+    case ["compose", "version"] | ["compose", "up", *_]:
         pass
     case ["info", *_]:
         said = re.search(r"cgroupdriver=(\\w+)", (stub / "etc/docker/daemon.json").read_text())[1]

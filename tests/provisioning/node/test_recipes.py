@@ -130,39 +130,37 @@ def pins(machine: str) -> dict[str, tuple[int, ...]]:
     return found
 
 
+PASCAL = {"onnxruntime-gpu": (1, 26), "nvidia-cudnn-cu12": (9, 11)}
+
+
 @pytest.mark.parametrize(
     ("machine", "there", "not_there", "below"),
     [
         # Pascal: no torch of PyPI, and no second ONNX Runtime beside that for the GPU.
-        (
-            "p100",
-            {"onnxruntime-gpu", "nvidia-cudnn-cu12"},
-            {"torch", "onnxruntime", "onnxruntime-openvino", "tensorrt"},
-            {"onnxruntime-gpu": (1, 26), "nvidia-cudnn-cu12": (9, 11)},
-        ),
+        ("p100", "onnxruntime-gpu nvidia-cudnn-cu12", "torch onnxruntime onnxruntime-openvino tensorrt", PASCAL),
         # A CUDA 13 build would need a newer driver than a Chameleon image may have.
         (
             "a100",
-            {"nvidia-cudnn-cu12", "onnxruntime", "torch", "torchvision", "jupyterlab"},
-            {"onnxruntime-gpu", "onnxruntime-openvino"},
+            "nvidia-cudnn-cu12 onnxruntime torch torchvision jupyterlab",
+            "onnxruntime-gpu onnxruntime-openvino",
             {},
         ),
         # torch comes from AMD's index, MIGraphX in an environment of its own.
         (
             "mi100",
-            {"onnxruntime", "onnx", "onnxscript", "scipy", "jupyterlab", "uv"},
-            {"torch", "torchvision", "triton", "onnxruntime-migraphx"},
+            "onnxruntime onnx onnxscript scipy jupyterlab uv",
+            "torch torchvision triton onnxruntime-migraphx",
             {},
         ),
         # 4 to 16 GB of memory, a processor: the model arrives as ONNX.
-        ("edge", {"onnxruntime", "numpy", "pillow", "ipykernel"}, {"torch", "nvidia-ml-py", "openvino"}, {}),
+        ("edge", "onnxruntime numpy pillow ipykernel", "torch nvidia-ml-py openvino", {}),
     ],
 )
 def test_each_machine_can_be_used_with_what_is_pinned(machine, there, not_there, below):
     """Packages that it needs, that would not run there, and versions that are too new for it."""
     found = pins(machine)
-    assert there <= set(found)
-    assert not [name for name in found if name in not_there or name.endswith("cu13")]
+    assert set(there.split()) <= set(found)
+    assert not [name for name in found if name in not_there.split() or name.endswith("cu13")]
     assert all(found[name] < limit for name, limit in below.items())
     index = {"p100": "whl/cu126", "mi100": "whl/rocm"}.get(machine)
     if index:
@@ -186,54 +184,17 @@ def test_everything_is_pinned_with_its_hashes(target):
         assert all(re.fullmatch("sha256:[0-9a-f]{64}", each) for each in hashes), requirement
 
 
-@pytest.fixture
-def uv_on_path(monkeypatch):
-    """Find uv beside this Python too."""
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if shutil.which("uv") is None:
-        pytest.skip("uv is not installed")
-
-
 @pytest.mark.machine
-@pytest.mark.usefixtures("uv_on_path")
 @pytest.mark.parametrize("target", lock.TARGETS, ids=lambda target: target.machine)
-def test_pins_fit_what_the_project_asks_for(target, tmp_path: Path):
+def test_pins_fit_what_the_project_asks_for(target, tmp_path: Path, monkeypatch):
     """Resolving again, with the pinned versions preferred, keeps each of them: none is missing, none too many."""
+    monkeypatch.setenv("PATH", f"{Path(tool('uv')).parent}{os.pathsep}{os.environ['PATH']}")
     again = shutil.copy(lock.pinned_file(target), tmp_path / "requirements.txt")
     done = subprocess.run(lock.compile_command(target, again), capture_output=True, text=True, check=False)
-    skip_offline(done.stderr)
+    if any(said in done.stderr for said in ("dns error", "Failed to fetch", "error sending request")):
+        pytest.skip(f"no package index: {done.stderr[:100]}")
     assert done.returncode == 0, done.stderr
     assert lock.pins(again.read_text()).keys() == lock.pins(lock.pinned_file(target).read_text()).keys()
-
-
-def skip_offline(said: str) -> None:
-    """Skip where there is no package index."""
-    if "dns error" in said or "Failed to fetch" in said or "error sending request" in said:
-        pytest.skip(f"no package index: {said[:100]}")
-
-
-@pytest.mark.machine
-@pytest.mark.usefixtures("uv_on_path")
-def test_another_file_under_a_pinned_name_is_not_installed(tmp_path: Path):
-    """What was resolved is what arrives; a package whose hash differs, or that has none, is refused."""
-    text = lock.pinned_file(next(target for target in lock.TARGETS if target.machine == "edge")).read_text()
-    good = re.search(r"^idna==.*?(?=^\S)", text, re.MULTILINE | re.DOTALL)[0]
-    wrong = re.sub("sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", good)
-
-    def install(listed: str) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "listed.txt").write_text(listed)
-        command = ["uv", "pip", "install", "--no-cache", "--target", str(tmp_path / "there"), "--require-hashes"]
-        command += ["--python", sys.executable, "-r", str(tmp_path / "listed.txt")]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-
-    for listed, says in ((wrong, "Hash mismatch"), (good.split()[0] + "\n", "require-hashes")):
-        done = install(listed)
-        skip_offline(done.stderr)
-        assert done.returncode != 0
-        assert says in done.stderr
-    assert not (tmp_path / "there" / "idna").exists()
-    assert install(good).returncode == 0
-    assert (tmp_path / "there" / "idna").exists()
 
 
 def test_hashes_belong_to_their_pin():

@@ -12,9 +12,9 @@ from provisioning.rehearsal.faults import FAULTS, parse_fault
 from provisioning.testbed.surroundings import MachineClock
 
 
-def test_a_fault_is_spelt_with_seconds_times_and_user() -> None:
-    found = {"id": "slow-boot@mary", "name": "slow-boot", "seconds": 7200.0, "times": 3, "user": "mary", "site": None}
-    assert parse_fault("slow-boot=7200:3@mary") == found
+def test_a_fault_is_spelt_with_site_seconds_times_and_user() -> None:
+    found = {"name": "slow-boot", "site": "uc", "seconds": 7200.0, "times": 3, "user": "mary"}
+    assert parse_fault("slow-boot/uc=7200:3@mary") == {"id": "slow-boot/uc@mary", **found}
     assert parse_fault("no-hosts:always")["times"] == -1
     assert parse_fault("ssh-late")["seconds"] == FAULTS["ssh-late"].seconds
     with pytest.raises(ValueError, match=r"NAME one of .*ssh-late"):

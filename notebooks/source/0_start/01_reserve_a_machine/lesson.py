@@ -83,8 +83,8 @@ predict("reserve.submit", raised=...)
 # %% [markdown]
 # ## A failure on order
 #
-# This switchboard has what goes wrong on Chameleon now and then. Each fault strikes once. In the next cell the code
-# presses `lease-error`, which happens there when the node that you were given has just been taken out of service.
+# This switchboard has what goes wrong on Chameleon now and then. Each fault strikes once. The next cell switches
+# `lease-error` on, which happens there when the node that you were given has just been taken out of service.
 
 # %%
 switchboard = faults()

@@ -83,8 +83,8 @@ if mine.node_reservations:  # else it is a virtual machine: the steps below star
 mine.status
 
 # %% [markdown]
-# A node that has booted is as empty as a new laptop. The rest is a list of steps: copy the course, install pinned
-# packages, bring your models and your ledger, check the driver, start a Jupyter. Each step looks before it makes
+# A node that has booted is as empty as a new laptop. The rest is a list of steps: copy the course, check the driver,
+# install pinned packages, bring your models and your ledger, start a Jupyter. Each step looks before it makes
 # anything, so you may interrupt them and run the cell again. A check that says `rehearsed` only played its part. Then
 # the machine itself says who it is and what its GPU can do, and the countdown what is left of your block.
 

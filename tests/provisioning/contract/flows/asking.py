@@ -22,3 +22,12 @@ def arm(fault):
 def advance(seconds):
     """Let time pass at once: nothing that is waited for depends on how busy this machine is."""
     ask("clock", advance_s=seconds)
+
+
+def raised(call, *arguments, **named):
+    """Return the name of what a call raises; empty when it returns."""
+    try:
+        call(*arguments, **named)
+    except Exception as error:
+        return type(error).__name__
+    return ""
