@@ -82,7 +82,7 @@ def test_what_was_taken_from_a_neighbour_is_named(honest: list[list[dict]], take
     assert same <= pair.same.keys()
     checks = spot_checks(results, seed="x", share=0, alike=said_of([pair]))
     assert [one.student for one in checks] == ["ada", "copy"]
-    assert checks[0].reasons == (f"the same as copy's: {pair.said}",)
+    assert checks[0].reasons == (f"shared with copy: {pair.said}",)
 
 
 def test_sources_are_the_same_but_for_names_blanks_and_comments():
