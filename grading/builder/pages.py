@@ -55,10 +55,11 @@ def _shares(part: PartAsked, questions: list[dict[str, Asked]]) -> str:
     asked = [Question(id, **one.values) for some in questions for id, one in some.items()]
     opened = sum(one.points for one in asked if one.opened) + graders_own(part.number).points
     told = sum(one.points for one in asked if not one.opened)
-    a_point, a_point_told = point_worth(part.worth, opened, told)
+    worths = point_worth(part.worth, opened, told)
+    of_them = [f"{round(points * worth, 1):g}" for points, worth in zip((opened, told), worths, strict=True)]
     return (
-        f"What the grader opens ({points_in_words(opened)}) is worth {round(opened * a_point, 1):g} of them, taking part "
-        f"({points_in_words(told)}) {round(told * a_point_told, 1):g}."
+        f"What the grader opens ({points_in_words(opened)}) is worth {of_them[0]} of them, taking part "
+        f"({points_in_words(told)}) {of_them[1]}."
     )
 
 
