@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from grading.grade.artefacts import python_backend
+from grading.grade.artefacts import python_backend, servers
 from grading.grade.artefacts.measured import MEMORY_BYTES, Facts
 from grading.grade.intake import StrictJsonError, loads
 from grading.grade.sandbox import Limits, Sandbox, abilities
 from labs.checkpoints.cases import Verdict
 from labs.checkpoints.question import STUMBLES, SUBJECT, Question, State, handed_over
-from labs.checkpoints.reads import web_apps
+from labs.checkpoints.reads import streams, web_apps
 from labs.checkpoints.rules import fault
 from labs.records import Records
 from labs.serve.triton.models import food
@@ -47,6 +47,7 @@ _NEEDS = {
     f"{_READS}.prometheus": ("yaml",),
     f"{_READS}.web_apps": ("fastapi", "fastapi_offline", "httpx"),
     f"{_READS}.kernels": ("numba",),
+    f"{_READS}.streams": ("fastapi",),
 }
 
 #: ONNX files, which the grader measures again; how well they agree with the float model is seen there.
@@ -277,6 +278,47 @@ def _python_model(question: Question, texts: Mapping[str, str]) -> object:
     }
 
 
+def _router(question: Question, texts: Mapping[str, str]) -> object:
+    """Send sixty requests through a router, between two versions that only the grader knows."""
+    dice = _dice()
+    salt, images = str(dice.integers(1 << 60)), [str(one) for one in dice.integers(1 << 60, size=60)]
+    said = _asked("router", texts, {"salt": salt, "images": images, "share": 0.3})
+    answers = [one if isinstance(one, list) and len(one) == 2 else [None, None] for one in said.get("answers", [])]
+    versions = [version for _, version in answers]
+    truth = [servers.class_of(salt, image.encode()) for image in images]
+    return {
+        "answered": sum(version is not None for version in versions),
+        "named": versions.count("stable") + versions.count("canary"),
+        "canary": versions.count("canary"),
+        "right": [label for label, _ in answers] == truth,
+    }
+
+
+def _stream(question: Question, texts: Mapping[str, str]) -> object:
+    """Ask an app that streams, with an engine whose words only the grader knows."""
+    words = [f" {one}" for one in _dice().integers(1 << 40, size=10)]
+    bodies = [{"prompt": "hot soup", "max_tokens": 10}, {"max_tokens": 2}, {"prompt": "soup", "max_tokens": 100_000}]
+    replies = _asked("stream", texts, {"words": words, "bodies": bodies}).get("replies", [])
+    if len(replies) < len(bodies):
+        return {"ended": "it cannot be imported, or does not come to its end"}
+    reply, without, too_many = replies
+    return {
+        "ended": reply.get("error", ""),
+        "status": reply["status"],
+        "without_prompt": without["status"],
+        "too_many": too_many["status"],
+        **streams.facts_of(reply["type"], reply["pieces"], reply["at_s"], words),
+    }
+
+
+def _asked(what: str, texts: Mapping[str, str], asked: Mapping) -> dict:
+    """Return what an app answers that has no server around it; nothing where it says nothing."""
+    with Sandbox() as sandbox:
+        _write(sandbox.folder, {"app.py": min(texts.values()), "asked.json": json.dumps(asked)})
+        said = _ran(sandbox, servers.__name__, what)
+    return said[-1] if said else {}
+
+
 def _labels(answers: object) -> list[list[str]]:
     """Return the classes of each response; an empty list where one holds an error."""
     some = answers if isinstance(answers, list) else []
@@ -309,4 +351,6 @@ _PROGRAMS: dict[str, Callable[[Question, Mapping[str, str]], object]] = {
     f"{_READS}.triton_models:served": _python_model,
     f"{_READS}.scripts:measuring_script": _script,
     f"{_READS}.kernels:shared_kernel": _run_by_its_reader,
+    f"{_READS}.routers:router": _router,
+    f"{_READS}.streams:streaming_app": _stream,
 }

@@ -65,6 +65,15 @@ FORGED = {
         "class TritonPythonModel:\n    def execute(self, requests):\n        return [None] * len(requests)",
         "raise SystemExit",
     ],
+    "platform.router": [
+        "import json\nprint(json.dumps({'answers': [[3, 'stable']] * 40 + [[3, 'canary']] * 20}))\nraise SystemExit",
+        "from ray import serve\n@serve.deployment\nclass Router:\n    async def __call__(self, request):\n"
+        "        return {'class': 3, 'version': 'canary'}\ndef build(args):\n    return Router.bind()",
+    ],
+    "tokens.app": [
+        "from fastapi import FastAPI\napp = FastAPI()\n@app.post('/generate')\ndef all_at_once(body: dict):\n"
+        "    return 'data: [DONE]'"
+    ],
     "files.script": [
         'import sys, json\nprint(json.dumps({"samples_s": [0.001] * 30})) # intra_op_num_threads',
         'import sys, json\nprint(json.dumps({"samples_s": [0.001] * int(sys.argv[3])})) # intra_op_num_threads',

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from labs.course import lessons
+from labs.course import lesson, lessons
 from provisioning.front.command import app
+from provisioning.front.doctor import findings
+from provisioning.front.lab import command
 from provisioning.front.standing import standing
 from tests.honest import honest
 
@@ -77,3 +79,36 @@ def test_jupyterlab_is_not_started_where_results_cannot_go(tmp_path: Path):
     done = subprocess.run([MSL, "lab"], env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "cannot be written (Not a directory)" in done.stderr
+
+
+def test_options_reach_jupyterlab_and_win():
+    """What a person says comes after what the course says, and traitlets take the last."""
+    given = ["--port", "0", "--no-browser", "--allow-root"]
+    assert command(given)[-4:] == given
+
+
+def test_a_lesson_is_opened_in_place_of_the_front_page():
+    """By its id."""
+    url, one = "--LabApp.default_url=/lab", lessons()[0]
+    assert f"{url}/tree/notebooks/{one.link}" in command(lesson=lesson(one.id))
+    assert url in command()
+
+
+# The doctor: a sentence a finding, a way out wherever something is wrong, and nothing is changed
+
+
+def test_a_course_in_order_has_no_way_out_to_say(workspace: Path):
+    """Where the tests run, the course runs; looking makes no folder."""
+    found = findings()
+    assert [one for one in found if not one.ok] == []
+    assert not workspace.exists()
+
+
+def test_a_damaged_ledger_is_named(worked: Path):
+    """With the line's number, and the promise that nothing else is lost."""
+    with (worked / "ledger.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{cut\n")
+    wrong = [one for one in findings() if not one.ok]
+    assert [one.name for one in wrong] == ["ledger"]
+    assert "1 lines cannot be read" in wrong[0].said
+    assert "nothing else is lost" in wrong[0].way_out

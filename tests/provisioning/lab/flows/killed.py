@@ -19,7 +19,7 @@ option = load_spec(part).options[0]
 testbed = lab.open_testbed(option.site)
 lab.reserve(testbed, part, option, None, site_clock().now() + timedelta(hours=3), None)
 whole = lab.prepare(part, option, testbed=testbed, materials=course)
-wanted = ("lease", "server", "container", "address", "ssh", "materials", "environment")
+wanted = ("lease", "server", "container", "address", "ssh", "materials", "drivers", "environment")
 steps = [step for step in whole.plan.steps if step.name in wanted]
 run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.record)
 for event in run.events():
