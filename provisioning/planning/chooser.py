@@ -204,11 +204,7 @@ class Chooser:
 
     def said_way_out(self) -> str:
         """Return what to do about sites that did not answer; empty where all did."""
-        errors = [
-            *(self.unread[option] for option in self.spec.options if option in self.unread),
-            *self.silent.values(),
-        ]
-        return "\n".join(f"Way out: {out}" for out in dict.fromkeys(error.way_out for error in errors))
+        return Silent({**self.unread, **self.silent}).ways_out
 
     def said_lease(self) -> str:
         """Return the lease: where and when it is, its state and its identifier; empty while there is none."""

@@ -30,6 +30,11 @@ class Silent(dict[Hashable, ProvisioningError]):
         """What they said, each sentence once."""
         return "; ".join(dict.fromkeys(error.what for error in self.values()))
 
+    @property
+    def ways_out(self) -> str:
+        """What to do about them, a line for each way out; empty where all answered."""
+        return "\n".join(f"Way out: {out}" for out in dict.fromkeys(error.way_out for error in self.values()))
+
     def check(self, unknown: str, way_out: str = "") -> None:
         """Let an answer stand only if every site gave one.
 

@@ -1,7 +1,5 @@
 """Simulations of ``labs.stats``: each returns a table of how often its intervals hold the truth."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The assignment: what an instructor may choose, how slips are named, and that each derived thing follows it."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

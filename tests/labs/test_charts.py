@@ -1,8 +1,6 @@
 """What the latency chart promises: JupyterLab can draw it, tooltips, words for those who cannot see it, and no measured
 number in what a notebook stores."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from importlib.metadata import version

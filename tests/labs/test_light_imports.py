@@ -1,7 +1,5 @@
 """What a small server, a grader or a Raspberry Pi imports stays small."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

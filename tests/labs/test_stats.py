@@ -1,7 +1,5 @@
 """Percentiles, intervals and what may be claimed with them; how often they hold is in test_stats_coverage.py."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

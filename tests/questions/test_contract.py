@@ -1,7 +1,5 @@
 """What every question promises: a stub earns nothing, a solution everything, and each case and rule has its say."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Callable

@@ -4,8 +4,6 @@ Whether a sentence names a slip is a person's judgement. It was made once for al
 stand in ``NOT_NAMED``. ``pytest -s`` prints each slip with what is said to it.
 """
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 

@@ -14,13 +14,11 @@ from pathlib import Path
 
 import pytest
 
-import grading.grade.grader as grader
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import spot_checks
 from grading.grade.sandbox import abilities
 from labs.assignment import assignment
-from labs.checkpoints.question import HANDED, SUBJECT
 from labs.machine.fingerprint import Fingerprint
 from tests.grading.grader.test_red_team import entries_of, keep
 from tests.grading.recorded import MODEL, written
@@ -206,22 +204,17 @@ def _known() -> dict[str, object]:
 
 @pytest.fixture(autouse=True)
 def _once(_known: dict[str, object], monkeypatch):
-    """Run the same cells and open the same files once: most variants change neither."""
+    """Run the same cells once: most variants change none."""
 
-    def known(key: object, make: Callable[[], object]) -> object:
-        if str(key) not in _known:
-            _known[str(key)] = make()
-        return _known[str(key)]
+    honest = run._in_sandbox
 
-    in_sandbox, opened = run._in_sandbox, grader.open_again
-    monkeypatch.setattr(run, "_in_sandbox", lambda *given: known(given[:-1], lambda: in_sandbox(*given)))
-    monkeypatch.setattr(
-        grader,
-        "open_again",
-        lambda asked, records: known(
-            [records.seen(SUBJECT + one.id)[HANDED] for one in asked], lambda: opened(asked, records)
-        ),
-    )
+    def once(*given) -> object:
+        key = str(given[:-1])
+        if key not in _known:
+            _known[key] = honest(*given)
+        return _known[key]
+
+    monkeypatch.setattr(run, "_in_sandbox", once)
 
 
 @pytest.mark.parametrize("part", PARTS)

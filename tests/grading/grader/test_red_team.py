@@ -121,23 +121,20 @@ def lifted(asked: Question) -> str:
     """Return a function of the same name out of any file that can be read here, cut out by its syntax."""
     return f"""
 if 1:
-    import ast, sys
+    import ast, labs
     from pathlib import Path
-    def found():
-        import grading, labs
-        for root in (Path(labs.__file__).parents[1], Path(grading.__file__).parents[1], Path("/")):
-            for path in root.rglob("*.py") if root != Path("/") else ():
-                try:
-                    for one in ast.walk(ast.parse(path.read_text())):
-                        if isinstance(one, ast.FunctionDef) and one.name == {asked.name!r}:
-                            yield ast.unparse(one), str(path)
-                except (OSError, SyntaxError, ValueError):
-                    pass
+    if "LIFTED" not in globals():
+        LIFTED, root = [], Path(labs.__file__).parents[1]
+        for path in (one for room in ("labs", "grading", "notebooks", "tests") for one in (root / room).rglob("*.py")):
+            try:
+                LIFTED += [one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.FunctionDef)]
+            except (OSError, SyntaxError, ValueError):
+                pass
     def {asked.name}(*arguments):
-        for text, path in found():
+        for one in (one for one in LIFTED if one.name == {asked.name!r}):
             scope = dict(np=np, math=math)
             try:
-                exec(text, scope)
+                exec(ast.unparse(one), scope)
                 return scope[{asked.name!r}](*arguments)
             except Exception:
                 pass
@@ -210,6 +207,8 @@ class Attack:
     #: What is done to the grader's own machine.
     host: Callable[[pytest.MonkeyPatch], None] | None = None
     setup: Setup = SETUP
+    #: Seconds for a cell.
+    cell_s: float = 20
 
 
 AGAIN = "not when run again"
@@ -219,13 +218,13 @@ WITHOUT_WORK: dict[str, Attack] = {
     "a ledger typed by hand": Attack(typed, AGAIN),
     "the same, graded with --no-rerun": Attack(typed, setup=Setup(rerun=False)),
     "the same, by root without bubblewrap": Attack(with_cells(imported), "grader had a fault", without_walls),
-    "the same, on a grader that is too slow": Attack(with_cells(endless), "grader had a fault", too_slow),
+    "the same, on a grader that is too slow": Attack(with_cells(endless), "grader had a fault", too_slow, cell_s=1),
     "functions that recite the public results": Attack(with_cells(recited), AGAIN),
     "results looked up among the public cases": Attack(with_cells(looked_up), AGAIN),
     "solutions imported, inside `if 1:`": Attack(with_cells(imported), AGAIN),
     "functions of that name lifted from any file, by AST": Attack(with_cells(lifted), AGAIN),
     "code pasted from hints": Attack(with_cells(hinted), AGAIN),
-    "cells that print for ever": Attack(with_cells(endless), AGAIN),
+    "cells that print for ever": Attack(with_cells(endless), AGAIN, cell_s=1),
     "other functions' results written by a cell": Attack(with_cells(littered), AGAIN),
     "programs that print what a right one would": Attack(
         lambda folder, part: typed(folder, part, prints_what_is_right), AGAIN
@@ -254,7 +253,7 @@ def came(name: str, result: Result, told: bool) -> None:
 def test_without_the_work_a_fifth_of_a_part_at_most(whole, pictures: Path, name: str, part: int, monkeypatch):
     """And whoever claims more is a line for a person."""
     attack, folder = WITHOUT_WORK[name], whole(part)
-    monkeypatch.setattr(run, "CELL_S", 3)
+    monkeypatch.setattr(run, "CELL_S", attack.cell_s)
     attack.spoil(folder, part)
     if attack.host:
         attack.host(monkeypatch)
@@ -318,8 +317,9 @@ def test_with_anothers_files_a_pair(whole, wholes, pictures: Path, name: str, pa
     """It may earn points; a person sees the two side by side."""
     folder = whole(part)
     NEIGHBOURS[name](folder, part)
-    setup = replace(SETUP, pictures=pictures, measure=False, rerun=False)
-    results = [grade(one, part=part, student=who, setup=setup) for who, one in (("ada", wholes[part]), ("eve", folder))]
+    setup = replace(SETUP, pictures=pictures)
+    ada = grade(wholes[part], part=part, student="ada", setup=replace(setup, measure=False, rerun=False))
+    results = [ada, grade(folder, part=part, student="eve", setup=setup)]
     pairs = similar_pairs(results)
     came(name, results[1], bool(pairs))
     assert [(pair.first, pair.second) for pair in pairs] == [("ada", "eve")]

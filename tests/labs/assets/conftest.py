@@ -1,7 +1,5 @@
 """A web server on loopback, and a cache and a setting that are never the developer's own."""
 
-from __future__ import annotations
-
 import functools
 import gc
 import http.server

@@ -1,7 +1,5 @@
 """What comes with the checkout is handed over by name, and only while it is what the manifest says."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

@@ -1,7 +1,5 @@
 """What is fetched from a server on loopback: checked by its hash, made usable, kept; and refused in words."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import io

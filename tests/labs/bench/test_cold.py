@@ -1,7 +1,5 @@
 """Cold start, in real fresh processes."""
 
-from __future__ import annotations
-
 import numpy as np
 import onnx
 import pytest

@@ -1,7 +1,5 @@
 """A script on a machine runs in the environment that fits its GPU, or here."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

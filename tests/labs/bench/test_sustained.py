@@ -1,7 +1,5 @@
 """Load without a pause, on a told clock: windows, heat, and no more samples than are needed."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

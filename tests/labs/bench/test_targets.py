@@ -1,7 +1,5 @@
 """Native objects say truthfully what they are, all give the same logits, and come back from their records."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

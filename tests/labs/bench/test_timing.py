@@ -1,7 +1,5 @@
 """Warm-up, latency, throughput and comparison on a fake clock: percentiles come out exactly."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import replace
 

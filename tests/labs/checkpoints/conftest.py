@@ -1,7 +1,5 @@
 """The toy lesson's questions in place of the course's, and an empty ledger."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The first cell of every lesson: it links to what is missing and to where one goes on, and runs nothing by itself."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A function is called without its lesson by the grader; the notebook's check says so while it can be mended."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """What a function did on its cases: right results pass, and the first wrong one gets the sentence that helps most."""
 
-from __future__ import annotations
-
 import json
 import math
 

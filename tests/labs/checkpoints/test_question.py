@@ -1,7 +1,5 @@
 """Questions judged by a ledger alone: in time or late, right when it was answered, and whatever was typed into it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

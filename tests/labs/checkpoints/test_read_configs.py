@@ -1,7 +1,5 @@
 """Facts about Serve configs and about stanzas of instances, from texts as students write them."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

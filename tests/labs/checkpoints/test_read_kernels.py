@@ -1,7 +1,5 @@
 """What is read of a CUDA kernel and of a pair of providers: each fault is another fact, and a stub is open."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

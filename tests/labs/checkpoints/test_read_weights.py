@@ -1,7 +1,5 @@
 """Readers of files whose layers have different precisions."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

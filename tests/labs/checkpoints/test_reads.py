@@ -1,7 +1,5 @@
 """Readers of leases and decisions: facts from what sites said, and which rule a decision breaks."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

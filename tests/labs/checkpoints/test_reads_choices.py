@@ -1,7 +1,5 @@
 """Readers of facts: what a ledger's entries or a script say, for rules to judge."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What facts are held to, and the forms of answers: tables of what passes and what does not."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

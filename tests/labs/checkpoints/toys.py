@@ -1,7 +1,5 @@
 """A toy lesson's questions, one of each kind, as the builder ships them, and what they read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labs.checkpoints.question import MissingEvidenceError

@@ -1,7 +1,5 @@
 """Tables: what is shown is what was given, escaped, in order, and readable without eyes."""
 
-from __future__ import annotations
-
 from xml.etree import ElementTree
 
 from labs.display.table import Cell, Group, html_table, text_table

@@ -1,7 +1,5 @@
 """A model that takes moments: it averages a photo's colours and turns them into eleven logits."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Jobs travel as plain data, and only records of what was asked for come back."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,5 @@
 """A job from its file to its records: all or nothing."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

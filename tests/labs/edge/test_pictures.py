@@ -1,7 +1,5 @@
 """The same weights on smaller pictures."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

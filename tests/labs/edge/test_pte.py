@@ -1,7 +1,5 @@
 """ExecuTorch's environment takes the course's torch, exports, delegates and runs; a file's facts are its own."""
 
-from __future__ import annotations
-
 import json
 from importlib.metadata import version
 from pathlib import Path

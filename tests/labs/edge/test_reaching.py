@@ -1,7 +1,5 @@
 """A service on a device is started, found and ended from here, or it is said why not."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 

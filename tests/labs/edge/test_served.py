@@ -1,7 +1,5 @@
 """The device's service: behind a token, timed from inside and outside, and gone when it is told to."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -1,7 +1,5 @@
 """A small real HTTP server that does what a test tells it, and targets on it."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

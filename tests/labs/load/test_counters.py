@@ -1,7 +1,5 @@
 """What others counted: Triton's statistics and perf_analyzer's files, without running it."""
 
-from __future__ import annotations
-
 import base64
 import json
 

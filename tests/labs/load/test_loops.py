@@ -1,7 +1,5 @@
 """Closed and open loops against a real server, from a real sender's process."""
 
-from __future__ import annotations
-
 import dataclasses
 import socket
 import threading

@@ -1,7 +1,5 @@
 """Queueing formulas against tables, and against one queue that is played through."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Servers of several makers, really started: each answers under the one contract, and says the same."""
 
-from __future__ import annotations
-
 import urllib.request
 
 import pytest

@@ -1,7 +1,5 @@
 """Requests to Triton, encoded once: read back by the protocol's own means, and sent over a real gRPC connection."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

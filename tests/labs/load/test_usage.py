@@ -1,7 +1,5 @@
 """How busy the machine was, as columns of a record."""
 
-from __future__ import annotations
-
 import os
 import time
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """The capability gate, judged for machines that the course meets: laptops, Chameleon's nodes, a Raspberry Pi."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

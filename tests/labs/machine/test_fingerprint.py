@@ -1,7 +1,5 @@
 """The fingerprint of this machine, and of one that is imitated or rehearsed."""
 
-from __future__ import annotations
-
 import getpass
 import json
 import platform

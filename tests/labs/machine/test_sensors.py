@@ -1,7 +1,5 @@
 """Thermometer, clock and throttle flags, read from folders and commands that look like machines."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The real Prometheus, bound to loopback and in its own words; and Grafana's file."""
 
-from __future__ import annotations
-
 import json
 
 import psutil

@@ -1,7 +1,5 @@
 """A small MobileNetV2 with real structure, its pictures, and the files that the optimizers' tests share."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One ONNX file says what the torch model says, how it is fed, and nothing about the machine it was made on."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Triage finds the layer that hurts; a layer that is kept runs in float32; what flows inside can be read."""
 
-from __future__ import annotations
-
 import numpy as np
 import onnx
 import pytest

@@ -1,7 +1,5 @@
 """Traced matrices count what was done to them, and a small cache and a warp make of it what can be reckoned by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Training a network's end again, and making it narrower first."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

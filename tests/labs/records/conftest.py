@@ -1,7 +1,5 @@
 """Records of every kind, drawn by hypothesis."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import strategies as st
 

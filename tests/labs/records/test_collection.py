@@ -1,7 +1,5 @@
 """Looking things up among entries, and in ledgers of the version before."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from dataclasses import replace

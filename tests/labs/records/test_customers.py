@@ -1,7 +1,5 @@
 """The three customers of the story."""
 
-from __future__ import annotations
-
 from labs.records.customers import CUSTOMERS, customer
 
 

@@ -1,7 +1,5 @@
 """Entries are frozen and survive their trip to the ledger, which only grows, is readable after a crash and adopts."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import multiprocessing

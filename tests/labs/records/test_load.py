@@ -1,7 +1,5 @@
 """Load records: what belongs to them, what is derived from them, and what the ledger refuses."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -1,7 +1,5 @@
 """Summaries: the newest record of each kind counts, on one machine; and which of them can be chosen between."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Targets are judged by the option that comes nearest, and a GPU's figure never stands in for a CPU's."""
 
-from __future__ import annotations
-
 import pytest
 
 from labs.records.options import OptionSummary

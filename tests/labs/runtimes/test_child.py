@@ -1,7 +1,5 @@
 """A process that ends with its notebook: however the notebook ends, nothing of it is left, and nobody else reads it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """Ports that are known beforehand, and services that answer to this computer's own names only."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

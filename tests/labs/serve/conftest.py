@@ -1,7 +1,5 @@
 """The real service on the real model, as a child process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Each hidden fault changes what its own metric says of a replica, and nothing names it before it is rolled back."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools

@@ -1,7 +1,5 @@
 """GourmetGram's page in a real browser, in front of the real service."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """A server is ready when it says so, and gone when it should be (as a child: `tests/labs/runtimes/test_child.py`)."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

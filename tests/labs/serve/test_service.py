@@ -1,7 +1,5 @@
 """The course's service: right as torch is, clear about what it refuses, bounded under overload, and counted."""
 
-from __future__ import annotations
-
 import base64
 import io
 import struct

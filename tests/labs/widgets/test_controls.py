@@ -1,7 +1,5 @@
 """Controls of every live widget sit in a box that keeps their keys and names them; tests/browser presses the keys."""
 
-from __future__ import annotations
-
 import ipywidgets
 
 from labs.display.theme import SERIES

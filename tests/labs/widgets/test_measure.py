@@ -1,7 +1,5 @@
 """Measuring in a cell: records are kept one by one, and a stop loses none of them."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

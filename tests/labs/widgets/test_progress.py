@@ -1,7 +1,5 @@
 """Progress tells how far the work is, forecasts from it, and stops it when asked, without a traceback."""
 
-from __future__ import annotations
-
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook

@@ -1,7 +1,5 @@
 """The scoreboard says what the records hold, with their machine, and nothing else."""
 
-from __future__ import annotations
-
 from labs.widgets import scoreboard
 
 

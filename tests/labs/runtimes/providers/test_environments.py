@@ -3,8 +3,6 @@
 Everything here is real (uv, environments, wheels) except the packages, which are tiny and made on the spot.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

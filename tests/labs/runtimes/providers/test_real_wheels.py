@@ -1,7 +1,5 @@
 """OpenVINO's real wheel, installed and run: what a record says of a session there is what happened."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator

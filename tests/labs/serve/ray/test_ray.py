@@ -1,7 +1,5 @@
 """The real Ray on this machine: where it listens, who may ask, what a lost replica costs, and that nothing is left."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """The model's files for Triton, and one real server for a file's tests."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

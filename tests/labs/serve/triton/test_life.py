@@ -1,7 +1,5 @@
 """Beginning and end of a server: a killed server, a node's container, and nothing left behind."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

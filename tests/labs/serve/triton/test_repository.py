@@ -1,7 +1,5 @@
 """Repositories and configurations on disk, what the models stand on, and machines that cannot run the server."""
 
-from __future__ import annotations
-
 import base64
 import importlib.util
 import io

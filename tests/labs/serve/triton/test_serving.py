@@ -1,7 +1,5 @@
 """The real server: it says what torch says, honours its settings, and serves on whatever is done to it."""
 
-from __future__ import annotations
-
 import base64
 import io
 import subprocess

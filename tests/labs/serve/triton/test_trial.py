@@ -1,7 +1,5 @@
 """What the trial of a student's folder finds out, with the course's own model and two spoilt ones."""
 
-from __future__ import annotations
-
 import pytest
 
 from labs.serve.triton import catalogue

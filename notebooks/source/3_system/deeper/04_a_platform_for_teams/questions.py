@@ -68,7 +68,6 @@ question(
     points=3,
     hint="`random.random()` is below 0.3 in three of ten calls. Both handles are in `self.versions`, by name.",
     file="labs.checkpoints.reads.routers:router",
-    told=True,
     rules=[
         (
             "answered",

@@ -18,7 +18,6 @@ question(
     points=3,
     hint="An `async def` with `yield` in it makes the events. What describes the body, with its bounds?",
     file="labs.checkpoints.reads.streams:streaming_app",
-    told=True,
     rules=[
         ("ended", "", "The app does not run, or breaks off: {ended}"),
         ("status", 200, "POST /generate with a prompt and max_tokens answers {status}."),
