@@ -10,7 +10,7 @@ import pytest
 from provisioning.classroom import leases
 from provisioning.classroom.plan import make_plan
 from provisioning.classroom.roster import Student
-from provisioning.planning.blocks import block_end
+from provisioning.planning.blocks import block_end, calendars_of, free_resources
 from provisioning.setup.release import sweep
 from provisioning.testbed import Booking
 from provisioning.testbed.errors import ConflictError, NoCapacityError, ServiceBusyError
@@ -56,6 +56,21 @@ def test_reserving_again_fills_the_gaps_only(memory, seats):
     memory.lease_list[0] = dataclasses.replace(memory.lease_list[0], status="TERMINATED")
     assert outcome(memory, seats, datetime(2026, 3, 10, 20, tzinfo=UTC)) == ["over", "there already", "there already"]
     assert sorted(one.name for one in memory.lease_list) == ["serve-model-ada", "serve-model-bob", "serve-model-cyd"]
+
+
+def test_a_refused_machine_is_passed_over_and_the_next_plan_is_another_one(memory, seats):
+    """For one that the plan gives nobody then; a new plan does not offer it for those hours."""
+    reserve, memory.resources = memory.reserve, lambda _kind, _type: nodes("a", "b", "c", "d")
+
+    def refuse(request):
+        if request.node == "b":
+            raise NoCapacityError("not enough hosts available")
+        return reserve(request)
+
+    memory.reserve = refuse
+    assert outcome(memory, seats) == ["reserved", "reserved: on d, for b was refused", "reserved"]
+    machines, block = calendars_of(MODEL, lambda _site: memory)[0][FIRST], seats[1].block
+    assert [one.name for one in free_resources(machines, block.start, block.end)] == ["a", "c", "d"]
 
 
 def test_a_lease_that_was_moved_by_hand_stands_for_its_seat(memory, seats):

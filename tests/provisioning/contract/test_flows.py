@@ -31,9 +31,3 @@ def test_what_else_public_material_uses_works_or_says_in_one_sentence_that_it_is
     rehearsal, chi_python
 ) -> None:
     rehearsal.run("families", chi_python, f"mary.{chi_python.parts[-3][-12:]}")
-
-
-def test_python_chi_does_with_faults_as_written_down(rehearsal, chi_python) -> None:
-    rehearsal.run("faults", chi_python, "john")
-    assert rehearsal.left("john") == []
-    assert rehearsal.ask("GET", "/status")["faults"] == []

@@ -1,6 +1,6 @@
 """A fault strikes whom it should, as often as it should; and the switches and the calendar of a notebook.
 
-What each fault does to unmodified python-chi, and to a set-up, the flows beside this show (``contract``, ``lab``).
+What each fault does to a set-up, the flows beside this show (``lab``).
 """
 
 from datetime import UTC, datetime, timedelta

@@ -4,7 +4,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from asking import raised
+from asking import arm, raised
 from chi import context, hardware, lease, network, server
 
 assert list(context.list_sites())[:3] == ["CHI@TACC", "CHI@UC", "CHI@Edge"]
@@ -24,6 +24,14 @@ slots = [(node, node.next_free_timeslot(minimum_hours=3)[0]) for node in free]
 chosen = [node for node, start in slots if start <= datetime.now(UTC)]
 assert 1 <= len(chosen) <= len(free)
 
+# Both return normally when the thing went to ERROR: only the status tells, and so everybody has to look at it.
+arm("lease-error")
+broken = lease.Lease("broken", end_date=datetime.now(UTC) + timedelta(hours=3))
+broken.add_node_reservation(amount=1, node_type="compute_liqid")
+broken.submit()
+assert broken.status == "ERROR"
+broken.delete()
+
 wanted = lease.Lease("node-lease", end_date=datetime.now(UTC) + timedelta(hours=3))
 wanted.add_node_reservation(nodes=[chosen[0]])
 wanted.submit(idempotent=True)
@@ -34,6 +42,11 @@ assert wanted.id == again.id == lease.get_lease("node-lease").id
 assert raised(lease.get_lease, "no-such-lease") == "CHIValueError"
 
 reservation = wanted.node_reservations[0]["id"]
+arm("server-error")
+failed = server.Server("failed", reservation_id=reservation, image_name="CC-Ubuntu24.04-CUDA")
+failed.submit(show=None)
+assert failed.status == "ERROR"
+failed.delete(delete_ips=False)
 node = server.Server("node", reservation_id=reservation, image_name="CC-Ubuntu24.04-CUDA")
 node.submit(idempotent=True, show="text")
 assert node.status == "ACTIVE"

@@ -95,7 +95,7 @@ def arm(fault):
 def lead_to(address):
     """Let every site and the list of sites lie at another address."""
     chi.context.RESOURCE_API_URL = chi.hardware.RESOURCE_API_URL = address
-    chi.context._sites = {name: {**site, "web": f"{address}/{site['uid']}"} for name, site in sites.items()}
+    chi.context._sites = {name: {**site, "web": f"{address}/{site.get('uid')}"} for name, site in sites.items()}
 
 
 def no_credentials():
@@ -150,7 +150,7 @@ OUTAGES = {
     "a page for people": lambda: lead_to(f"http://127.0.0.1:{portal.server_port}"),
 }
 
-sites = {name: site for name, site in chi.context.list_sites().items() if "uid" in site}
+sites = dict(chi.context.list_sites())
 option = load_spec("model").options[1]
 adapter._PATIENCE_S = (5, 90)
 for outage, begin in OUTAGES.items():
