@@ -150,7 +150,7 @@ def _opened(question: Question, texts: Mapping[str, str]) -> Opened:
     """Return what was found in one question's texts; whatever they do costs that question alone."""
     needs = _NEEDS.get(question.reads.partition(":")[0], ())
     if lacking := [name for name in needs if not importlib.util.find_spec(name)]:
-        return Opened(None, f"{question.id} cannot be opened without {' and '.join(lacking)}: pip install them")
+        return Opened(None, f"{question.id} cannot be opened here: pip install {' '.join(lacking)}")
     if not texts or not all(map(_is_plain, texts)):
         return _failed(_ABSENT)
     try:

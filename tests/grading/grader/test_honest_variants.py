@@ -102,13 +102,18 @@ def run_with(version: str, line: str = "") -> Callable[[dict], None]:
 
 
 def chatty(notebook: dict) -> None:
-    """Let each answer's cell print, show, leave files behind, and need what only the lesson has."""
+    """Let each answer's cell print, show, leave files behind, need what only the lesson has, and be tried once more."""
+    notebook["metadata"]["kernelspec"] = {"name": "no-such-kernel", "language": "cobol"}
+    notebook["cells"] += [
+        {**one, "source": "raise ValueError"} for one in notebook["cells"] if "question" in one["metadata"]
+    ]
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         if "question" in cell["metadata"] and not source.startswith("%%"):
             more = "print('x' * 100_000)\nopen('results.jsonl', 'a').write('{\"question\"')\nmeasured_in_the_lesson\n"
             cell["source"] = f"{source}\n{more}"
         cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * 20_000}]
+        cell["outputs"] += [{"output_type": "display_data", "data": {"application/json": float("nan")}}]
 
 
 def slow_machine(folder: Path, part: int) -> None:
