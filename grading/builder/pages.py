@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
-from labs.assignment import TAKING_PART, assignment
+from labs.assignment import TAKING_PART, PartAsked, assignment, point_worth
 from labs.checkpoints.question import Question
 from labs.course import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson
 from labs.display.format import points_in_words
-from provisioning.front.points import questions_of
+from provisioning.front.points import graders_own, questions_of
 
 #: The committed page.
 QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"
@@ -39,6 +39,8 @@ def questions_page() -> str:
         if part.choices:
             titles = ", ".join(one.title for one in part.asked() if one.id in part.choices)
             lines += ["", f"Of {titles}, the best {part.at_least} count."]
+        else:
+            lines += ["", _shares(part, [questions[one.id] for one in part.asked()])]
         for lesson in part.asked():
             lines += _section(lesson, questions[lesson.id])
         lines += _by_hand(part.number)
@@ -46,6 +48,19 @@ def questions_page() -> str:
     for lesson in sources():
         lines += _section(lesson, questions[lesson.id]) if lesson not in asked else []
     return "\n".join(lines) + "\n"
+
+
+def _shares(part: PartAsked, questions: list[dict[str, Asked]]) -> str:
+    """Return what is worth how much in the gradebook: what the grader opens, and taking part."""
+    asked = [Question(id, **one.values) for some in questions for id, one in some.items()]
+    opened = sum(one.points for one in asked if one.opened) + graders_own(part.number).points
+    told = sum(one.points for one in asked if not one.opened)
+    worths = point_worth(part.worth, opened, told)
+    of_them = [f"{round(points * worth, 1):g}" for points, worth in zip((opened, told), worths, strict=True)]
+    return (
+        f"What the grader opens ({points_in_words(opened)}) is worth {of_them[0]} of them, taking part "
+        f"({points_in_words(told)}) {of_them[1]}."
+    )
 
 
 def _by_hand(part: int) -> list[str]:

@@ -58,6 +58,7 @@ PACKAGES = (
     "ipykernel",
     "jupyter_client",
     "nbval",
+    "numba",
     "numpy",
     "onnx",
     "onnxruntime",

@@ -156,11 +156,8 @@ def rooms(calendars: Iterable[Mapping[str, Any]], site: str, type_name: str) -> 
     for span in sorted(spans, key=lambda span: _certain(span["start"])):
         start, end = _certain(span["start"]), _certain(span["end"])
         for held in taken[int(span["available"]) :]:
-            if held and held[-1].end == start:
-                start_of_it = held.pop().start
-                held.append(Booking(start_of_it, end))
-            else:
-                held.append(Booking(start, end))
+            begin = held.pop().start if held and held[-1].end == start else start
+            held.append(Booking(begin, end))
     return tuple(
         Resource(site, f"{type_name} ({number} of {most})", type_name, bookings=tuple(held))
         for number, held in enumerate(taken, start=1)

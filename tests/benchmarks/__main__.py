@@ -1,7 +1,5 @@
 """``make bench``: what the harness costs, what a worker costs, and this machine's tables of part 1 and of serving."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterable

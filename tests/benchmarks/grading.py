@@ -1,7 +1,5 @@
 """Grading a class: submissions a minute on this machine, and memory."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Does measuring cost anything? The harness against a bare loop around the very same session, call by call in turns."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The part 1 table: every option of this machine, and the race of all of them against float32 in one run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The models of the part 1 table, made as the lessons make them."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A JupyterLab for a test's own notebooks; skipped with the reason where there is no browser to look at it with."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path

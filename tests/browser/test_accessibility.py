@@ -5,8 +5,6 @@ toolbars, the editor) has its own makers, and so have what stands in a frame (Ne
 each drawing to save it, which has a title and no name.
 """
 
-from __future__ import annotations
-
 import gzip
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Cancel works while the cell runs, in the browser that a student uses: not after it, which is what waits otherwise."""
 
-from __future__ import annotations
-
 import json
 
 #: The answers of two models, the second of which gives none before the file `go` is there.

@@ -1,7 +1,5 @@
 """Drawings in the JupyterLab that a student has: there without the internet, described, legible when enlarged."""
 
-from __future__ import annotations
-
 CHART = """
 import numpy as np
 from labs import assets, bench

@@ -1,7 +1,5 @@
 """The front page in JupyterLab: the first thing that is seen, up to date while one works, by mouse and keyboard."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From a free block to a running machine by mouse and keyboard, in the JupyterLab that a student has."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from pathlib import Path

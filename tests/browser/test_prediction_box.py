@@ -1,7 +1,5 @@
 """A prediction is made in the browser, with the keyboard alone, and the measuring cell waits for it."""
 
-from __future__ import annotations
-
 import json
 
 ASK = 'from labs.checkpoints import predict, predicted\npredict("quantize.faster", dynamic=..., static=...)'

@@ -1,7 +1,5 @@
 """The device's pinned environment, run as a Cortex-A76: it imports, names the same classes, and records no time."""
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 

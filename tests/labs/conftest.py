@@ -1,54 +1,24 @@
 """Builders for the tests of labs: a record with sensible values, a fake clock, and a model that takes set times."""
 
+import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from labs import bench
-from labs.machine import Fingerprint
-from labs.records import Measurement, ModelFile, Threads
-
-MACHINE = Fingerprint(
-    cpu_model="Test CPU",
-    architecture="x86_64",
-    cpu_flags=("avx2",),
-    cpu_count=2,
-    memory_bytes=8 * 2**30,
-    system="Linux 6",
-    python="3.11.0",
-)
+from labs.records import Measurement
+from tests.entries import completed
 
 
 @pytest.fixture
 def make_measurement() -> Callable[..., Measurement]:
     """Return a builder of valid measurements; keyword arguments replace single fields."""
-
-    def build(**changes: object) -> Measurement:
-        values = {
-            "kind": "latency",
-            "option": "onnx-all",
-            "samples": (0.001, 0.002, 0.003),
-            "batch_size": 1,
-            "model": ModelFile("model.onnx", "a" * 64, 9_000_000),
-            "backend": "onnxruntime",
-            "provider_requested": "CPUExecutionProvider",
-            "providers_used": {"CPUExecutionProvider": 56},
-            "precision": "fp32",
-            "threads": Threads(2, 1),
-            "warmup_count": 11,
-            "warmup_settled": True,
-            "started_at": "2026-01-02T03:04:05+00:00",
-            "monotonic_start_s": 10.0,
-            "monotonic_end_s": 11.0,
-            "machine": MACHINE,
-            "libraries": {"onnxruntime": "1.32.0"},
-            "code_version": "0.1.0",
-        }
-        return Measurement(**{**values, **changes})
-
-    return build
+    told = {"option": "onnx-all", "samples": [0.001, 0.002, 0.003], "providers_used": {"CPUExecutionProvider": 56}}
+    plain = Measurement.from_json(completed(**told, machine={"cpu_model": "Test CPU"}))
+    return lambda **changes: replace(plain, **{"record_id": uuid.uuid4().hex, **changes})
 
 
 class FakeClock:
@@ -122,3 +92,28 @@ def part_1(measured):
         *measured("all", 0.0027, 0.88, 340, 8.9e6),
         *measured("int8", 0.0018, 0.86, 1200, 2.4e6),
     ]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model's file that averages a photo's colours; stride 32 stands for the network's five halvings."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    generator = np.random.default_rng(0)
+    weights = {"w": generator.normal(size=(8, 3, 3, 3)), "m": generator.normal(size=(11, 8))}
+    stored = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    nodes = [
+        helper.make_node("Conv", ["input", "w"], ["a"], name="c/Conv", strides=[32, 32], pads=[1, 1, 1, 1]),
+        helper.make_node("GlobalAveragePool", ["a"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("Gemm", ["f", "m"], ["output"], name="l/Gemm", transB=1),
+    ]
+    ends = [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, 224, 224])]
+    made = [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", 11])]
+    model = helper.make_model(
+        helper.make_graph(nodes, "tiny", ends, made, stored), opset_imports=[helper.make_opsetid("", 18)], ir_version=9
+    )
+    path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
+    onnx.save(model, path)
+    return path

@@ -119,16 +119,23 @@ class MemoryTestbed:
         self._note("leases")
         return list(self.lease_list)
 
+    def refuse(self, request: str, *outcomes: Exception | None) -> None:
+        """Let the next requests of a name end like this, None being none of it; those after them are answered."""
+        left = list(outcomes)
+
+        def before(asked: str) -> None:
+            if asked == request and left and (error := left.pop(0)) is not None:
+                raise error
+
+        self.before = before
+
     def reserve(self, request):
         self._note("reserve")
         kind = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}[request.resource]
-        number = next(self._numbers)
         named = json.dumps(["==", "$node_name", request.node]) if request.node else ""
-        reservation = Reservation(f"reservation-{number}", kind, named)
-        start = request.start or NOON
-        lease = Lease(f"lease-{number}", request.name, "PENDING", start, request.end, (reservation,), created=NOON)
-        self.lease_list.append(lease)
-        return lease
+        on = (Reservation(f"reservation-{next(self._numbers)}", kind, named),)
+        dates = {"start": request.start or NOON, "end": request.end, "created": NOON}
+        return self.give_lease(request.name, "PENDING", reservations=on, **dates)
 
     def extend_lease(self, lease_id, end):
         self._note("extend_lease")

@@ -55,27 +55,16 @@ def test_an_address_without_our_label_goes_only_with_our_machine(run, memory, go
 
 def test_a_busy_service_is_asked_again_and_the_rest_waits(run, memory, go):
     """While the server cannot be deleted, the lease stays ours; then everything goes."""
-    refusals = iter([True, True])
-
-    def busy(request):
-        if request == "delete_machine" and next(refusals, False):
-            raise ServiceBusyError("503")
-        if request == "delete_lease":
-            assert memory.machine_list == []
-
-    memory.before = busy
+    memory.refuse("delete_machine", *[ServiceBusyError("503")] * 2)
     assert go().count("not yet: 503") == 2
+    deleted = [request for request in memory.requests if request.startswith("delete")]
+    assert deleted == [*["delete_machine"] * 3, "delete_address", "delete_lease"]
     assert memory.lease_list == []
 
 
 def test_what_cannot_be_deleted_is_named(run, memory, go):
     """The error lists each thing with the service's reason, and a later run finishes."""
-
-    def stuck(request):
-        if request == "delete_address":
-            raise ServiceBusyError("neutron is down")
-
-    memory.before = stuck
+    memory.refuse("delete_address", *[ServiceBusyError("neutron is down")] * 10**6)
     with pytest.raises(NotReleasedError, match=r"2 things(?s:.*)floating IP 192(?s:.*)neutron is down(?s:.*)lease"):
         go()
     memory.before = lambda _request: None

@@ -10,6 +10,7 @@ import importlib.util
 import io
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,10 @@ from labs.serve.triton.models import food
 from labs.workspace import PROJECT_DIR
 
 #: Seconds for one program, on half of a busy processor; honest ones take three of a whole one.
-_WITHIN_S = 60
+_WITHIN_S = 40
+
+#: A grader on which nothing but Python's start takes longer than this many seconds is too slow to say who hangs.
+_SLOW_S = 10
 
 _READS = "labs.checkpoints.reads"
 
@@ -65,10 +69,17 @@ class Opened:
     fault: str = ""
 
 
+class _TooLongError(Exception):
+    """What was asked did not come to its end in time."""
+
+
 def _failed(message: str) -> Opened:
     return Opened(Verdict(State.FAILED, message))
 
 
+_READER = "grading.grade.artefacts.readings"
+
+_WITHOUT_END = "Opened again, the file cannot be read, or does not come to its end."
 _ABSENT = "The file that was checked is not in the hand-in: run its check again, and hand in again."
 
 
@@ -120,24 +131,43 @@ def open_again(questions: Sequence[Question], records: Records) -> dict[str, Ope
     """
     if not abilities().apart:
         return {one.id: Opened(None, "files cannot be opened apart from the grader's own here") for one in questions}
-    found: dict[str, Opened] = {}
-    parsed: list[tuple[Question, dict[str, str]]] = []
+    found = {}
     for one in questions:
-        texts = {
-            name: file["text"] for name, file in _handed(records, one).items() if isinstance(file.get("text"), str)
-        }
-        lacking = [name for name in _NEEDS.get(one.reads.partition(":")[0], ()) if not importlib.util.find_spec(name)]
-        if lacking:
-            found[one.id] = Opened(None, f"{one.id} cannot be opened without {' and '.join(lacking)}: pip install them")
-        elif not texts or not all(map(_is_plain, texts)):
-            found[one.id] = _failed(_ABSENT)
-        elif one.reads in _PROGRAMS:
-            found[one.id] = _by_rules(one, _PROGRAMS[one.reads](one, texts))
-        else:
-            parsed.append((one, texts))
-    # Nothing of these is run, so they share one sandbox.
-    told = _read(parsed)
-    return found | {one.id: _by_rules(one, told.get(one.id)) for one, _ in parsed}
+        handed = _handed(records, one).items()
+        texts = {name: file["text"] for name, file in handed if isinstance(file.get("text"), str)}
+        known = one.id, json.dumps(texts)
+        found[one.id] = _OPENED.get(known) or _opened(one, texts)
+        if found[one.id].verdict:
+            _OPENED[known] = found[one.id]
+    return found
+
+
+#: What was found in this process, by question and texts: right configurations are the same in most of a class.
+_OPENED: dict[tuple[str, str], Opened] = {}
+
+
+def _opened(question: Question, texts: Mapping[str, str]) -> Opened:
+    """Return what was found in one question's texts; whatever they do costs that question alone."""
+    needs = _NEEDS.get(question.reads.partition(":")[0], ())
+    if lacking := [name for name in needs if not importlib.util.find_spec(name)]:
+        return Opened(None, f"{question.id} cannot be opened here: pip install {' '.join(lacking)}")
+    if not texts or not all(map(_is_plain, texts)):
+        return _failed(_ABSENT)
+    try:
+        return _by_rules(question, _PROGRAMS.get(question.reads, _read)(question, texts))
+    except _TooLongError:
+        return Opened(None, "this grader is too slow to open files") if _is_slow() else _failed(_WITHOUT_END)
+    except (*STUMBLES, OSError):  # names or replies that no honest file has
+        return _failed(_WITHOUT_END)
+
+
+def _is_slow() -> bool:
+    """Return whether reading nothing at all takes this grader long, too."""
+    begin_s = time.monotonic()
+    with Sandbox() as sandbox:
+        (sandbox.folder / "asked.json").write_text("[]")
+        sandbox.run([sys.executable, "-m", _READER, "asked.json"], limits=_limits())
+    return time.monotonic() - begin_s > _SLOW_S
 
 
 def _is_plain(name: str) -> bool:
@@ -148,7 +178,7 @@ def _is_plain(name: str) -> bool:
 def _by_rules(question: Question, facts: object) -> Opened:
     """Return the verdict on facts that came out of a sandbox, and may be anything."""
     if not isinstance(facts, dict):
-        return _failed("Opened again, the file cannot be read, or does not come to its end.")
+        return _failed(_WITHOUT_END)
     rules = [rule for rule in question.rules if rule[0] in facts or rule[0] != _NOT_IN_A_GRAPH]
     try:
         said = fault(rules, facts)
@@ -157,20 +187,16 @@ def _by_rules(question: Question, facts: object) -> Opened:
     return _failed(f"Opened again: {said[:400]}") if said else Opened(Verdict(State.PASSED, "Right, opened again too."))
 
 
-def _read(asked: Sequence[tuple[Question, Mapping[str, str]]], **more: object) -> dict[str, object]:
-    """Return the facts that readers find in texts, by question, all in one sandbox."""
-    if not asked:
-        return {}
+def _read(question: Question, texts: Mapping[str, str], **more: object) -> object:
+    """Return the facts that a question's reader finds in texts, with nothing beside them."""
     with Sandbox() as sandbox:
-        waiting = []
-        for question, texts in asked:
-            folder = sandbox.folder / question.id.replace(".", "-")
-            _write(folder, texts)
-            path = folder if len(texts) > 1 or "/" in min(texts) else folder / min(texts)
-            waiting.append({"id": question.id, "reads": reader(question), "path": str(path), "more": more})
-        (sandbox.folder / "asked.json").write_text(json.dumps(waiting))
-        said = _ran(sandbox, "grading.grade.artefacts.readings", "asked.json")
-    return {one["id"]: one.get("facts") for one in said if isinstance(one.get("id"), str)}
+        folder = sandbox.folder / "handed"
+        _write(folder, texts)
+        path = folder if len(texts) > 1 or "/" in min(texts) else folder / min(texts)
+        asked = [{"reads": reader(question), "path": str(path), "more": more}]
+        (sandbox.folder / "asked.json").write_text(json.dumps(asked))
+        said = _ran(sandbox, _READER, "asked.json")
+    return said[-1].get("facts") if said else None
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
@@ -179,10 +205,15 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _ran(sandbox: Sandbox, module: str, *arguments: str, **variables: str) -> list[dict]:
-    """Return the JSON objects that a module prints in a sandbox, a line each."""
-    limits = Limits(wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20)
-    outcome = sandbox.run([sys.executable, "-m", module, *arguments], limits=limits, variables=variables)
+def _ran(sandbox: Sandbox, module: str, *arguments: str) -> list[dict]:
+    """Return the JSON objects that a module prints in a sandbox, a line each.
+
+    Raises:
+        _TooLongError: It did not come to its end.
+    """
+    outcome = sandbox.run([sys.executable, "-m", module, *arguments], limits=_limits())
+    if outcome.timed_out:
+        raise _TooLongError
     found = []
     for line in outcome.output.splitlines():
         try:
@@ -192,14 +223,13 @@ def _ran(sandbox: Sandbox, module: str, *arguments: str, **variables: str) -> li
     return [one for one in found if isinstance(one, dict)]
 
 
+def _limits() -> Limits:
+    return Limits(wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20)
+
+
 def _script(question: Question, texts: Mapping[str, str]) -> object:
     """Run a measuring script, with another number of calls than the notebook's."""
-    return _read([(question, texts)], calls=int(_dice().integers(31, 60))).get(question.id)
-
-
-def _run_by_its_reader(question: Question, texts: Mapping[str, str]) -> object:
-    """Let a question's own reader run a file, with nothing beside it."""
-    return _read([(question, texts)]).get(question.id)
+    return _read(question, texts, calls=int(_dice().integers(31, 60)))
 
 
 def _app(question: Question, texts: Mapping[str, str]) -> object:
@@ -215,9 +245,10 @@ def _app(question: Question, texts: Mapping[str, str]) -> object:
         (sandbox.folder / "classifier.py").write_bytes(beside.read_bytes())
         (sandbox.folder / "drawn.onnx").write_bytes(_network(dice))
         (sandbox.folder / "asked.json").write_text(json.dumps(asked))
-        limits = Limits(wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20)
         command = [sys.executable, "-m", web_apps.__name__, Path(min(texts)).stem, "asked.json"]
-        done = sandbox.run(command, limits=limits, variables={"MODEL": "drawn.onnx", "WORKERS": "1"})
+        done = sandbox.run(command, limits=_limits(), variables={"MODEL": "drawn.onnx", "WORKERS": "1"})
+    if done.timed_out:
+        raise _TooLongError
     return web_apps.facts(asked, done.output, done.errors)
 
 
@@ -345,12 +376,11 @@ def _dice() -> np.random.Generator:
     return np.random.default_rng()
 
 
-#: Programs are run or imported, each in a sandbox of its own.
+#: What is asked more than a reader asks; all others are read by theirs.
 _PROGRAMS: dict[str, Callable[[Question, Mapping[str, str]], object]] = {
     f"{_READS}.web_apps:app": _app,
     f"{_READS}.triton_models:served": _python_model,
     f"{_READS}.scripts:measuring_script": _script,
-    f"{_READS}.kernels:shared_kernel": _run_by_its_reader,
     f"{_READS}.routers:router": _router,
     f"{_READS}.streams:streaming_app": _stream,
 }

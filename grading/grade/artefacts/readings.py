@@ -19,7 +19,7 @@ def main(asked: str) -> None:
             told = {"facts": getattr(importlib.import_module(module), reader)(Path(one["path"]), **one["more"])}
         except Exception as error:  # each library has its own way of refusing a file
             told = {"fault": type(error).__name__}
-        print("\n" + json.dumps({"id": one["id"], **told}), flush=True)
+        print("\n" + json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

@@ -96,14 +96,23 @@ def _body(identifier: str, name: str, vcpus: int, ram: int, disk: int, specs: di
 
 def has_room(world: World, kind: Flavors, lease: dict[str, Any], more: int = 0) -> bool:
     """Return whether all of a kind that a lease holds, and so many more, are there from its start to its end."""
-    span = lease["start_s"], lease["end_s"]
-    wanted = more + sum(_held(kind, lease))
-    return wanted <= min(left for _, _, left in _free(kind, _claims(world, kind, *span, but=lease["id"]), *span))
+    free = calendar(world, kind, lease["start_s"], lease["end_s"], but=lease["id"])
+    return more + sum(_held(kind, lease)) <= min(left for _, _, left in free)
 
 
-def calendar(world: World, kind: Flavors, from_s: float, until_s: float) -> list[Claim]:
-    """Return how many of a kind are free when, in spans that follow each other."""
-    return _free(kind, _claims(world, kind, from_s, until_s), from_s, until_s)
+def calendar(world: World, kind: Flavors, from_s: float, until_s: float, but: str = "") -> list[Claim]:
+    """Return how many of a kind are free when, in spans that follow each other; one lease may be left out."""
+    held = _claims(world, kind, from_s, until_s, but)
+    moments = {max(from_s, min(until_s, moment)) for start, end, _ in held for moment in (start, end)}
+    found: list[Claim] = []
+    for start, end in itertools.pairwise(sorted(moments | {from_s, until_s})):
+        taken = sum(count for begins, ends, count in held if begins < end and ends > start)
+        # Other people find room for what a student booked before them.
+        free = max(0, kind.count - taken)
+        # One line for as long as the count stays.
+        begin = found.pop()[0] if found and found[-1][2] == free else start
+        found.append((begin, end, free))
+    return found
 
 
 def _held(kind: Flavors, lease: dict[str, Any]) -> list[int]:
@@ -112,29 +121,14 @@ def _held(kind: Flavors, lease: dict[str, Any]) -> list[int]:
     return [one["amount"] for one in reserved if json.loads(one["resource_properties"])["name"] == kind.type]
 
 
-def _claims(world: World, kind: Flavors, from_s: float, until_s: float, but: str = "") -> list[Claim]:
+def _claims(world: World, kind: Flavors, from_s: float, until_s: float, but: str) -> list[Claim]:
     """Return who has how many of a kind in a span: other people, and the students' own leases but for one."""
     found: list[Claim] = []
+    known_until_s = min(until_s, booked_until_s(world.now()))
     for rank in range(kind.count):
-        known_until_s = min(until_s, booked_until_s(world.now()))
         booked = bookings(kind.names.format(rank + 1), rank, kind.count, from_s, known_until_s)
         found += [(one["start_s"], one["end_s"], 1) for one in booked]
     for lease in world.store.find("lease", site=kind.site, released=False):
         if lease["fate"] != "ERROR" and lease["id"] != but and lease["start_s"] < until_s and lease["end_s"] > from_s:
             found += [(lease["start_s"], lease["end_s"], count) for count in _held(kind, lease)]
-    return found
-
-
-def _free(kind: Flavors, held: list[Claim], from_s: float, until_s: float) -> list[Claim]:
-    """Return what `calendar` does of claims that are known."""
-    moments = {max(from_s, min(until_s, moment)) for start, end, _ in held for moment in (start, end)}
-    found: list[Claim] = []
-    for start, end in itertools.pairwise(sorted(moments | {from_s, until_s})):
-        taken = sum(count for begins, ends, count in held if begins < end and ends > start)
-        # Other people find room for what a student booked before them.
-        free = max(0, kind.count - taken)
-        # One line for as long as the count stays.
-        if found and found[-1][2] == free:
-            start = found.pop()[0]
-        found.append((start, end, free))
     return found

@@ -28,6 +28,12 @@ ASKED = {
 TEXTS = [id for id, (_, asked, _) in ASKED.items() if not is_model(asked)]
 
 
+@pytest.fixture(autouse=True)
+def _opened_anew(monkeypatch):
+    """Keep nothing from one test to the next."""
+    monkeypatch.setattr(again, "_OPENED", {})
+
+
 def seen(id: str, texts: dict[str, object]) -> Records:
     """Return a ledger that says that all is right, and what was handed over."""
     return Records([Observation(SUBJECT + id, ASKED[id][2] | {HANDED: texts}, "2026-01-01T00:00:00+00:00")])
@@ -95,7 +101,13 @@ def test_a_name_that_leads_elsewhere_is_no_file(name: str):
     assert not opened("triton.config", {name: {"text": "x"}}).verdict.ok
 
 
-@pytest.mark.parametrize("odd", [None, [], "text", {"a": None}, {"a": {"text": 1}}, {"a": {"sha256": 3}}])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(None, [], "text", {"a": None}, {"a": {"text": 1}}, {"a": {"sha256": 3}}),
+        *({"a": {"text": "x"}, "a/b": {"text": "y"}}, {"config.pbtxt": {"text": "\ud800"}}),
+    ],
+)
 def test_what_was_handed_over_may_be_anything(odd: object):
     """Whoever writes a ledger by hand."""
     assert not opened("triton.config", odd).verdict.ok
@@ -109,5 +121,11 @@ def test_a_grader_that_cannot_open_a_file_says_so_and_judges_nothing(monkeypatch
     monkeypatch.setitem(again._NEEDS, "labs.checkpoints.reads.serve_configs", ("no_such_package",))
     assert opened(id, texts).verdict is None
     assert "pip install" in opened(id, texts).fault
+    monkeypatch.setitem(again._NEEDS, "labs.checkpoints.reads.serve_configs", ())
+    monkeypatch.setattr(again, "_WITHIN_S", 0.01)
+    assert not opened(id, texts).verdict.ok
+    monkeypatch.setattr(again, "_SLOW_S", 0)
+    monkeypatch.setattr(again, "_OPENED", {})
+    assert "too slow" in opened(id, texts).fault
     monkeypatch.setattr(again, "abilities", lambda: replace(abilities(), bubblewrap=False, own_user=False))
     assert opened(id, texts).verdict is None

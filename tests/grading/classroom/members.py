@@ -34,7 +34,7 @@ def diligent(dice: random.Random) -> Entries:
     ledger = entries()
     for entry in timed(ledger):
         # Each a little less: they fit into the run that the record's clock enclosed, and nobody else has them.
-        entry["samples"] = [sample * (1 - 1e-4 * dice.random()) for sample in entry["samples"]]
+        entry["samples"] = [sample * (1 - 1e-6 * dice.random()) for sample in entry["samples"]]
     return in_own_words(attacks.with_ids_of_its_own(ledger, dice), dice)
 
 

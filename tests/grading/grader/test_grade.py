@@ -113,7 +113,7 @@ def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Pat
 
     monkeypatch.setattr(grader, "STEPS", (*grader.STEPS[:-1], judge_hidden))
     monkeypatch.setattr(grader, "_IN_PROCESS", (judge_hidden,))
-    monkeypatch.setattr(grader, "_STEP_S", 0.2)
+    monkeypatch.setattr(grader, "_STEP_S", 6)
     result = grade(submission, part=1, setup=quick)
     assert f"judge_hidden: {kind}" in result.fault
     assert result.points == PUBLIC
@@ -130,7 +130,7 @@ def test_a_question_without_end_costs_itself_alone(submission: Path, quick: Setu
         return honest(one, records)
 
     monkeypatch.setitem(question._JUDGES, "function", judge)
-    monkeypatch.setattr(grader, "_CHECKPOINT_S", 0.2)
+    monkeypatch.setattr(grader, "_CHECKPOINT_S", 4)
     result = grade(submission, part=1, setup=quick)
     assert result.fault == ""
     assert lost(result).keys() == {FUNCTION}

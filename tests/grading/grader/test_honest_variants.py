@@ -14,13 +14,11 @@ from pathlib import Path
 
 import pytest
 
-import grading.grade.grader as grader
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import spot_checks
 from grading.grade.sandbox import abilities
 from labs.assignment import assignment
-from labs.checkpoints.question import HANDED, SUBJECT
 from labs.machine.fingerprint import Fingerprint
 from tests.grading.grader.test_red_team import entries_of, keep
 from tests.grading.recorded import MODEL, written
@@ -104,13 +102,18 @@ def run_with(version: str, line: str = "") -> Callable[[dict], None]:
 
 
 def chatty(notebook: dict) -> None:
-    """Let each answer's cell print, show, leave files behind, and need what only the lesson has."""
+    """Let each answer's cell print, show, leave files behind, need what only the lesson has, and be tried once more."""
+    notebook["metadata"]["kernelspec"] = {"name": "no-such-kernel", "language": "cobol"}
+    notebook["cells"] += [
+        {**one, "source": "raise ValueError"} for one in notebook["cells"] if "question" in one["metadata"]
+    ]
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         if "question" in cell["metadata"] and not source.startswith("%%"):
             more = "print('x' * 100_000)\nopen('results.jsonl', 'a').write('{\"question\"')\nmeasured_in_the_lesson\n"
             cell["source"] = f"{source}\n{more}"
         cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * 20_000}]
+        cell["outputs"] += [{"output_type": "display_data", "data": {"application/json": float("nan")}}]
 
 
 def slow_machine(folder: Path, part: int) -> None:
@@ -206,22 +209,17 @@ def _known() -> dict[str, object]:
 
 @pytest.fixture(autouse=True)
 def _once(_known: dict[str, object], monkeypatch):
-    """Run the same cells and open the same files once: most variants change neither."""
+    """Run the same cells once: most variants change none."""
 
-    def known(key: object, make: Callable[[], object]) -> object:
-        if str(key) not in _known:
-            _known[str(key)] = make()
-        return _known[str(key)]
+    honest = run._in_sandbox
 
-    in_sandbox, opened = run._in_sandbox, grader.open_again
-    monkeypatch.setattr(run, "_in_sandbox", lambda *given: known(given[:-1], lambda: in_sandbox(*given)))
-    monkeypatch.setattr(
-        grader,
-        "open_again",
-        lambda asked, records: known(
-            [records.seen(SUBJECT + one.id)[HANDED] for one in asked], lambda: opened(asked, records)
-        ),
-    )
+    def once(*given) -> object:
+        key = str(given[:-1])
+        if key not in _known:
+            _known[key] = honest(*given)
+        return _known[key]
+
+    monkeypatch.setattr(run, "_in_sandbox", once)
 
 
 @pytest.mark.parametrize("part", PARTS)

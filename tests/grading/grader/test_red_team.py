@@ -317,8 +317,9 @@ def test_with_anothers_files_a_pair(whole, wholes, pictures: Path, name: str, pa
     """It may earn points; a person sees the two side by side."""
     folder = whole(part)
     NEIGHBOURS[name](folder, part)
-    setup = replace(SETUP, pictures=pictures, measure=False, rerun=False)
-    results = [grade(one, part=part, student=who, setup=setup) for who, one in (("ada", wholes[part]), ("eve", folder))]
+    setup = replace(SETUP, pictures=pictures)
+    ada = grade(wholes[part], part=part, student="ada", setup=replace(setup, measure=False, rerun=False))
+    results = [ada, grade(folder, part=part, student="eve", setup=setup)]
     pairs = similar_pairs(results)
     came(name, results[1], bool(pairs))
     assert [(pair.first, pair.second) for pair in pairs] == [("ada", "eve")]

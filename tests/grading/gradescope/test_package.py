@@ -30,7 +30,7 @@ pytestmark = pytest.mark.xdist_group("gradescope")
 NAMED = {"PIL": "pillow", "google": "onnx", "yaml": "PyYAML", "fastapi_offline": "fastapi-offline"}
 
 #: Imported where a machine is looked at or a widget or a first cell is shown, which the grader never does.
-NOT_THERE = {"IPython", "ipywidgets", "network", "numba", "openvino", "pynvml", "safetensors", "torch", "torchvision"}
+NOT_THERE = {"IPython", "ipywidgets", "network", "openvino", "pynvml", "safetensors", "torch", "torchvision"}
 
 #: What judges records and answers, and what opens files again.
 READERS = sorted(

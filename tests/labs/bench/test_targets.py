@@ -100,21 +100,17 @@ def test_two_hardware_threads_of_a_core_count_once(tmp_path: Path, monkeypatch) 
     assert physical_core_count(tmp_path / "absent") == 4
 
 
-def test_a_module_is_asked_for_its_file(files) -> None:
-    """It does not know it; said once, it is remembered for that object and for no other."""
+def test_a_module_is_asked_for_its_file_and_a_session_from_bytes_has_its_content_hashed(files) -> None:
+    """What does not know its file says exactly what it runs; said once, it is remembered for that object alone."""
+    content = files["onnx"].read_bytes()
+    found = bench.describe(ort.InferenceSession(content, providers=["CPUExecutionProvider"]))
+    assert found.model.sha256 == bench.describe(open_model(files["onnx"])).model.sha256
+    assert found.model.size_bytes == len(content)
     target = open_model(files["torch"], "torch")
     with pytest.raises(bench.UnknownTargetError, match="say model_path=…"):
         bench.describe(target)
     bench.describe(target, model_path=files["onnx"])
     assert bench.describe(target).model.name == "model.onnx"
-
-
-def test_a_session_made_from_bytes_has_its_content_hashed(files) -> None:
-    """A session that no file was named to still says exactly what it runs."""
-    content = files["onnx"].read_bytes()
-    found = bench.describe(ort.InferenceSession(content, providers=["CPUExecutionProvider"]))
-    assert found.model.sha256 == bench.describe(open_model(files["onnx"])).model.sha256
-    assert found.model.size_bytes == len(content)
 
 
 @pytest.mark.parametrize("wrong", ["model.onnx", Path("model.onnx"), 3, None])

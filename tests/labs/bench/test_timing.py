@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from labs import bench
+from labs.bench.sustained import MOST_SAMPLES, sustained
 from labs.bench.timing import SETTLE_S, warm_up
+from labs.machine.sensors import Heat
+from labs.records import Ledger
 
 from ..conftest import FakeModel
 
@@ -61,36 +64,40 @@ def test_latency_stops_when_its_time_is_spent(fake_model, fake_clock) -> None:
     assert 60 <= record.monotonic_end_s - record.monotonic_start_s < 70
 
 
-def test_cancelling_stops_at_once_and_records_nothing(fake_model, fake_clock) -> None:
-    """Raising from the reporter ends the measurement; there is no half record."""
+@pytest.mark.parametrize(
+    ("call_s", "warming", "most_calls"), [(0.01, False, 59), (2.0, True, 4)], ids=["measuring", "warming up"]
+)
+def test_cancelling_stops_at_once_and_records_nothing(fake_model, fake_clock, call_s, warming, most_calls) -> None:
+    """Raising from the reporter ends it between two calls: twenty seconds of warm-up are no reason to wait for them."""
+    heard = []
 
     def stop(fraction: float, text: str) -> None:
-        if fraction > 0:
+        heard.append(text)
+        if len(heard) == 3 if warming else fraction > 0:
             raise bench.Cancelled
 
-    model = fake_model(itertools.repeat(0.01))
+    model = fake_model(itertools.repeat(call_s))
     with pytest.raises(bench.Cancelled):
         bench.latency(model, ONE, option="x", clock=fake_clock, on_progress=stop)
-    assert model.calls < 60
+    assert not warming or set(heard) == {"x: warming up"}
+    assert model.calls <= most_calls
 
 
 def test_throughput_has_a_record_for_each_batch_size(fake_model, fake_clock) -> None:
-    """Batches are filled by repeating images, and images a second follow from the batch's time."""
-    records = bench.throughput(
-        fake_model(itertools.repeat(0.1)), ONE, option="x", batch_sizes=(1, 32), clock=fake_clock
-    )
-    assert [record.batch_size for record in records] == [1, 32]
-    assert records[1].throughput_fps.value == pytest.approx(320)
-    assert len(records[1].samples) >= 20
+    """Batches are filled by repeating images, and images a second follow from the batch's time.
 
+    A batch of a second gets ten turns and one of a tenth gets twenty, with the interval that so many allow.
+    """
 
-def test_slow_batches_are_timed_half_as_often(fake_model, fake_clock) -> None:
-    """A batch of a second gets ten turns and one of a tenth gets twenty, with the interval that so many allow."""
-    slow, quick = (fake_model(itertools.cycle(seconds)) for seconds in ((1.0, 1.2, 1.1), (0.1,)))
-    settings = {"option": "x", "batch_sizes": (32,), "clock": fake_clock}
-    (few,), (many,) = (bench.throughput(model, ONE, **settings) for model in (slow, quick))
-    assert (len(few.samples), len(many.samples)) == (10, 20)
-    assert (few.value.low, few.value.high) == (pytest.approx(1.0), pytest.approx(1.2))
+    def records(*seconds: float) -> list:
+        model = fake_model(itertools.cycle(seconds))
+        return bench.throughput(model, ONE, option="x", batch_sizes=(1, 32), clock=fake_clock)
+
+    (one, quick), (_, slow) = records(0.1), records(1.0, 1.2, 1.1)
+    assert (one.batch_size, quick.batch_size) == (1, 32)
+    assert quick.throughput_fps.value == pytest.approx(320)
+    assert (len(slow.samples), len(quick.samples)) == (10, 20)
+    assert (slow.value.low, slow.value.high) == (pytest.approx(1.0), pytest.approx(1.2))
 
 
 def test_comparison_takes_turns_in_both_orders(fake_model, fake_clock) -> None:
@@ -166,19 +173,11 @@ def test_a_fall_back_is_never_recorded_under_the_wrong_name(fake_model, fake_clo
     assert record.option == "cuda (fell back to CPU)"
 
 
-def test_accuracy_keeps_what_was_predicted(fake_model) -> None:
-    """The record holds one sample a image, and its predicted and its true class: enough for accuracy by class."""
-    images, labels = np.zeros((5, 3, 8, 8), np.float32), np.array([3, 3, 0, 3, 1])
-    model = fake_model(itertools.repeat(0.01))
-    record = bench.accuracy(model, images, labels, option="x", dataset="mini/evaluation", batch_size=2)
-    assert record.samples == (1.0, 1.0, 0.0, 1.0, 0.0)
-    assert record.details == {"dataset": "mini/evaluation", "predicted": [3] * 5, "labels": [3, 3, 0, 3, 1]}
-    with pytest.raises(ValueError, match="one label for each"):
-        bench.accuracy(model, images, labels[:2], option="x")
+def test_accuracy_keeps_what_was_predicted_and_shows_every_batch_in_one_shape(fake_model) -> None:
+    """The record holds one sample an image, and its predicted and its true class: enough for accuracy by class.
 
-
-def test_accuracy_shows_every_batch_in_one_shape(fake_model) -> None:
-    """A compiled model builds anew for a shape that it has not met; the images that fill a batch up do not count."""
+    A compiled model builds anew for a shape that it has not met; the images that fill a batch up do not count.
+    """
     images, labels = np.arange(5, dtype=np.float32).reshape(5, 1, 1, 1), np.array([3, 3, 0, 3, 1])
     seen = []
 
@@ -189,28 +188,15 @@ def test_accuracy_shows_every_batch_in_one_shape(fake_model) -> None:
             seen.append(batch.ravel().tolist())
             return super().__call__(batch)
 
-    model = fake_model(itertools.repeat(0.01), Watched)
-    record = bench.accuracy(model, images, labels, option="x", batch_size=2)
+    model, settings = fake_model(itertools.repeat(0.01), Watched), {"option": "x", "batch_size": 2}
+    record = bench.accuracy(model, images, labels, dataset="mini/evaluation", **settings)
     assert seen == [[0.0, 1.0], [2.0, 3.0], [4.0, 4.0]]
-    assert len(record.samples) == 5
-    assert len(bench.accuracy(model, images[:1], labels[:1], option="x", batch_size=2).samples) == 1
+    assert record.samples == (1.0, 1.0, 0.0, 1.0, 0.0)
+    assert record.details == {"dataset": "mini/evaluation", "predicted": [3] * 5, "labels": [3, 3, 0, 3, 1]}
+    assert len(bench.accuracy(model, images[:1], labels[:1], **settings).samples) == 1
     assert seen[-1] == [0.0]
-
-
-def test_cancel_is_heard_while_a_slow_model_warms_up(fake_model, fake_clock) -> None:
-    """Twenty seconds of warm-up are no reason to wait for them: the reporter may stop them between two calls."""
-    heard = []
-
-    def stop(fraction: float, text: str) -> None:
-        heard.append(text)
-        if len(heard) == 3:
-            raise bench.Cancelled
-
-    model = fake_model(itertools.repeat(2.0))
-    with pytest.raises(bench.Cancelled):
-        bench.latency(model, ONE, option="slow", clock=fake_clock, on_progress=stop)
-    assert set(heard) == {"slow: warming up"}
-    assert model.calls <= 4
+    with pytest.raises(ValueError, match="one label for each"):
+        bench.accuracy(model, images, labels[:2], option="x")
 
 
 def test_a_function_without_arguments_is_measured_too(fake_clock, tmp_path) -> None:
@@ -226,3 +212,48 @@ def test_a_function_without_arguments_is_measured_too(fake_clock, tmp_path) -> N
     bench.describe(work, model_path=path, backend="litert", precision="int8")
     found = bench.latency(work, option="work", min_samples=20, clock=fake_clock)
     assert (found.percentile(50), found.backend, found.model.name) == (0.25, "litert", "model.bin")
+
+
+IMAGE = np.zeros((1, 3, 224, 224), np.float32)
+
+
+def heating():
+    """Return a reader of a processor that grows ten degrees warmer at each look, and is capped at 80."""
+    warmth = itertools.count(40.0, 10.0)
+
+    def read() -> Heat:
+        now = next(warmth)
+        return Heat(now, 2.4e9 if now < 80 else 1.5e9, 0x20002 if now >= 80 else 0)
+
+    return read
+
+
+def test_windows_hold_latency_and_heat(fake_model, fake_clock, tmp_path) -> None:
+    """Ten seconds in windows of two; the answer takes twice as long from the sixth second on."""
+    fast, slow = [0.1] * 91, itertools.repeat(0.2)  # 31 calls go into warming up
+    backend = fake_model(itertools.chain(fast, slow))
+    settings = {"duration_s": 10.0, "window_s": 2.0, "clock": fake_clock, "heat": heating()}
+    made = sustained(backend, IMAGE, option="edge-x", **settings)
+    windows = made.details["windows"]
+    assert [round(window["t_s"]) for window in windows] == [2, 4, 6, 8, 10]
+    assert windows[0]["p50_s"] == pytest.approx(0.1)
+    assert windows[-1]["p50_s"] == pytest.approx(0.2)
+    assert [window["temperature_c"] for window in windows] == [50.0, 60.0, 70.0, 80.0, 90.0]
+    assert windows[-1]["throttle_bits"] == 0x20002
+    assert made.details["idle"]["temperature_c"] == 40.0
+    assert made.details["calls"] == len(made.samples) == sum(window["calls"] for window in windows)
+    assert Ledger(tmp_path / "ledger.jsonl").append(made) == made
+
+
+def test_a_long_run_is_thinned_and_says_so(fake_model, fake_clock) -> None:
+    """Minutes at 1 ms would fill the ledger; the windows have seen every call.
+
+    On a virtual machine: no thermometer, no figure, and what is not told is listed.
+    """
+    backend = fake_model(itertools.repeat(0.001))
+    settings = {"duration_s": 12.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat}
+    made = sustained(backend, IMAGE, option="edge-x", **settings)
+    assert made.details["unreadable"] == ["temperature", "frequency", "throttle flags"]
+    assert made.details["calls"] > 2 * MOST_SAMPLES
+    assert len(made.samples) <= MOST_SAMPLES
+    assert len(made.samples) * made.details["kept_every"] >= made.details["calls"]

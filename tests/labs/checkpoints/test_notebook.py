@@ -1,16 +1,24 @@
 """The verbs in a notebook: what they write down, what they show, and what they leave alone."""
 
+import functools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from labs import course
 from labs.checkpoints import NotThereYetError, check, predict, predicted
+from labs.checkpoints import begin as first_cell
 from labs.checkpoints.cards import Card, marked
 from labs.checkpoints.predictions import number
 from labs.checkpoints.question import MissingEvidenceError, State
+from labs.course import Lesson
 from labs.records import Measurement
 from labs.records.ledger import ledger
+from labs.workspace import workspace_dir
+from tests.course import build_all, write_lesson
+from tests.entries import Entries
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -113,13 +121,6 @@ def test_a_file_that_cannot_be_read_is_said_and_not_written_down(error, state, s
     assert list(ledger()) == []
 
 
-@pytest.mark.parametrize("unanswered", [..., None, {"choice": "...", "why": "x"}, {"choice": "a", "why": ""}])
-def test_an_answers_stub_writes_nothing(unanswered):
-    """Running an untouched lesson from top to bottom leaves no answers behind."""
-    assert "not answered yet" in repr(check("toy.pick", unanswered))
-    assert list(ledger()) == []
-
-
 def test_an_answer_is_kept_as_plain_json_and_judged_by_the_records(measure):
     """numpy's values are what students have in hand; capitals are forgiven."""
     given = {"choice": np.str_(" A "), "why": "it is fast"}
@@ -135,13 +136,17 @@ def test_an_answer_is_kept_as_plain_json_and_judged_by_the_records(measure):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        (..., "not answered yet"),
+        (None, "not answered yet"),
+        ({"choice": "...", "why": "x"}, "not answered yet"),
+        ({"choice": "a", "why": ""}, "not answered yet"),
         ({"choice": "c", "why": "x"}, "`choice` is one of `a`, `b`"),
         ({"choice": "a"}, "lacks `why`"),
         ({"choice": "a", "why": len}, "`why` is to be a text"),
     ],
 )
-def test_an_answer_of_another_form_is_not_written_down(given, says):
-    """An exception would be a page of code that is not the student's."""
+def test_an_answers_stub_or_another_form_is_not_written_down(given, says):
+    """An untouched lesson leaves no answers behind; an exception would be a page of code that is not the student's."""
     assert says in repr(check("toy.pick", given))
     assert list(ledger()) == []
 
@@ -195,23 +200,22 @@ def test_a_prediction_of_another_form_is_not_written_down(values):
     assert list(ledger()) == []
 
 
-def test_nobody_runs_past_a_prediction():
-    """The measuring cell says in one sentence what comes first, without a traceback."""
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "late"])
+def test_nobody_runs_past_a_prediction_and_a_late_one_earns_nothing(late, measure, monkeypatch):
+    """The measuring cell says in one sentence what comes first, without a traceback.
+
+    Whoever has measured already is not kept from the rest of the lesson.
+    """
     with pytest.raises(NotThereYetError) as caught:
         predicted("toy.guess")
     (line,) = caught.value._render_traceback_()
     assert line.startswith("Predict first: ")
+    if late:
+        measure()
+        monkeypatch.setattr("labs.checkpoints.predictions.now", lambda: "2099-01-02T00:00:00+00:00")
     predict("toy.guess", p50=2, p95=3)
     assert predicted("toy.guess") == {"p50": 2, "p95": 3}
-
-
-def test_a_late_prediction_is_noted_to_go_on_with_and_earns_nothing(measure, monkeypatch):
-    """Whoever has measured already is not kept from the rest of the lesson."""
-    measure()
-    monkeypatch.setattr("labs.checkpoints.predictions.now", lambda: "2099-01-02T00:00:00+00:00")
-    predict("toy.guess", p50=2, p95=3)
-    assert predicted("toy.guess") == {"p50": 2, "p95": 3}
-    assert "came after the measurement" in repr(check("toy.guess"))
+    assert ("came after the measurement" in repr(check("toy.guess"))) is late
 
 
 @pytest.mark.parametrize(
@@ -273,3 +277,64 @@ def test_answers_are_escaped_and_code_and_links_are_marked_up():
     assert "f(&lt;x&gt;)</code>" in marked("call `f(<x>)` first")
     assert '<a href="../a.ipynb#cell-id=b">A</a>' in marked("[A](../a.ipynb#cell-id=b)")
     assert "<a" not in marked("[A](javascript:alert.ipynb)")
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list:
+    """Return what a cell displays."""
+    kept: list = []
+    monkeypatch.setattr("IPython.display.display", kept.append)
+    return kept
+
+
+@pytest.fixture
+def toy(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
+    """Return a lesson that takes a file and a record from an earlier one, in a course of two lessons."""
+    write_lesson(tmp_path, "maker", title="Make it", folder="1_model")
+    takes = {"maker": ["models/made.onnx", "size made"]}
+    found = write_lesson(tmp_path, "toy", title="Toy", folder="2_edge", takes=takes, machine_minutes=20)
+    build_all(tmp_path)
+    monkeypatch.setattr(first_cell, "lesson", functools.partial(course.lesson, root=tmp_path))
+    return found
+
+
+def test_a_lesson_without_its_file_stops_with_a_link(toy, shown):
+    """No traceback and no AttributeError further down: one sentence, and a link to the lesson that makes it."""
+    with pytest.raises(NotThereYetError) as caught:
+        first_cell.begin("toy")
+    (line,) = caught.value._render_traceback_()
+    assert "Make it makes made.onnx" in line
+    assert "Make it makes a size record of made" in line
+    html = shown[0].html
+    assert html.count('<a href="../1_model/00_a_lesson.ipynb">Make it</a>') == 2
+    assert "msl lease push" in html
+
+
+def test_a_lesson_that_was_begun_says_where_to_go_on(toy, shown):
+    """Before anything is done, it says that it is ready; later, which question comes next, and what a restart takes."""
+    (workspace_dir() / "models").mkdir(parents=True)
+    (workspace_dir() / "models" / "made.onnx").touch()
+    ledger().append(Measurement.from_json(Entries().measured("size", "made", [1.0]).pop()))
+    first_cell.begin("toy")
+    assert repr(shown[-1]) == "✎ Toy: ready"
+    check("toy.middle", lambda low, high: (low + high) / 2)
+    kept = list(ledger())
+    first_cell.begin("toy")
+    html = shown[-1].html
+    assert 'href="00_a_lesson.ipynb#cell-id=toy-file"' in html
+    assert "Run All Above Selected Cell" in html
+    assert list(ledger()) == kept
+
+
+def test_a_prediction_that_came_too_late_is_not_gone_back_to(toy, entries):
+    """It stays as it is; everything else that is wrong can be mended."""
+    entries.answered("toy.middle", {"outputs": [{"value": 2.0}, {"value": -1.0}]})
+    entries.observed("file.toy.file", {"lines": 1})
+    assert "#cell-id=toy-file" in first_cell.way_on(toy, entries.records)
+    entries.observed("file.toy.file", {"lines": 2})
+    entries.measured("latency", "a", [1.0]).measured("latency", "b", [2.0])
+    entries.answered("toy.pick", {"choice": "a", "why": "x"})
+    # Brackets are Markdown's own.
+    assert "[How long does (it) take?](00_a_lesson.ipynb#cell-id=toy-guess)" in first_cell.way_on(toy, entries.records)
+    entries.predicted("toy.guess", {"p50": 1, "p95": 1})
+    assert first_cell.way_on(toy, entries.records) == "Every question of this lesson is answered."

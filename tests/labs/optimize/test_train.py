@@ -28,16 +28,15 @@ def learnt(seed: int, *, epochs: int = 3) -> tuple[nn.Module, list[float], list[
 
 
 def test_training_learns_and_tells_how_far_it_is():
-    """Five steps an epoch; the loss of the last epoch is below that of the first."""
+    """Five steps an epoch; the loss of the last epoch is below that of the first.
+
+    A seed repeats it, whatever else drew random numbers before, and another one does not.
+    """
     module, losses, told = learnt(0)
     assert len(losses) == 15
     assert told == [step / 15 for step in range(1, 16)]
     assert sum(losses[-5:]) < sum(losses[:5])
     assert not module.training
-
-
-def test_a_seed_repeats_a_training_and_another_one_does_not():
-    """Whatever else drew random numbers before."""
     first, again, other = learnt(1)[0], learnt(1)[0], learnt(2)[0]
     assert torch.equal(first.weight, again.weight)
     assert not torch.equal(first.weight, other.weight)

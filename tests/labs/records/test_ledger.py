@@ -1,9 +1,11 @@
 """Entries are frozen and survive their trip to the ledger, which only grows, is readable after a crash and adopts."""
 
 import dataclasses
+import gzip
 import json
 import multiprocessing
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,18 +15,41 @@ from hypothesis import strategies as st
 
 from labs.records import (
     Answer,
+    Comparison,
     DifferentMachinesError,
     Ledger,
     LedgerError,
+    Observation,
     Prediction,
     Records,
     require_same_machine,
 )
 from labs.records.ledger import parse_line
+from tests.labs.records.test_load import LOAD
 
-AT = "2026-01-02T03:04:05+00:00"
+AT = "2026-01-02T03:04:0{}+00:00"
+#: Numbers as a measurement has them, and plain JSON as an answer or a service has it.
+SAMPLES = st.lists(st.floats(0, 1e6), min_size=1, max_size=5).map(tuple)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+MOMENTS = st.datetimes().map(lambda at: f"{at.isoformat()}+00:00")
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz-_.", min_size=1, max_size=12)
 #: The fixtures only build, so one serves all examples.
 PROPERTY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def entries(make_measurement) -> st.SearchStrategy:
+    """Return a strategy of entries of all four types."""
+    return st.one_of(
+        st.builds(make_measurement, option=NAMES, samples=SAMPLES, details=st.dictionaries(NAMES, JSON, max_size=3)),
+        st.builds(Prediction, NAMES, st.dictionaries(NAMES, st.floats(-1e9, 1e9) | NAMES, max_size=3), MOMENTS),
+        st.builds(Answer, NAMES, JSON.filter(lambda one: one is not None), MOMENTS),
+        st.builds(Observation, NAMES, st.dictionaries(NAMES, JSON, max_size=3), MOMENTS),
+    )
 
 
 @PROPERTY
@@ -48,7 +73,7 @@ def test_adopting_twice_is_adopting_once_and_nothing_is_overwritten(data, entrie
         for ledger, made in ((here, mine), (there, [*mine[:1], *theirs])):
             for one in made:
                 ledger.append(one)
-        changed = [Answer("m.changed", "otherwise", AT, record_id=one.record_id) for one in mine]
+        changed = [Answer("m.changed", "otherwise", AT.format(5), record_id=one.record_id) for one in mine]
         others = [*there.lines().values(), *(json.dumps(one.to_json()) for one in changed)]
         assert [here.adopt(others), here.adopt(others)] == [len(theirs), 0]
         assert list(here) == [*mine, *theirs]
@@ -89,10 +114,11 @@ def test_junk_is_not_an_entry(line) -> None:
         lambda ledger, make: ledger.append(make(batch_size=0)),
         lambda ledger, make: ledger.append(make(kind="speed")),
         lambda ledger, make: ledger.append(make(kind="load")),
+        lambda ledger, make: ledger.append(make(load=LOAD)),
         lambda ledger, make: ledger.observe("model.lease", {"end": datetime.now(UTC)}),
         lambda ledger, make: ledger.observe("", {"status": "ACTIVE"}),
     ],
-    ids=["NaN", "no sample", "no image", "kind", "no load", "a date", "no subject"],
+    ids=["NaN", "no sample", "no image", "kind", "no load", "a load", "a date", "no subject"],
 )
 def test_what_cannot_be_read_back_is_refused_and_nothing_is_written(write, tmp_path, make_measurement) -> None:
     """A date object would be readable here and nowhere else."""
@@ -171,11 +197,82 @@ def test_machines_are_not_mixed_silently(make_measurement) -> None:
             require_same_machine([here, other])
 
 
-def test_first_prediction_and_last_answer_count(tmp_path) -> None:
-    """A prediction cannot be improved after the fact; an answer can be mended."""
+#: A whole part, written before measurements said how a model was opened.
+EARLIER = Path(__file__).parents[2] / "grading" / "fixtures" / "rehearsal-part-2.jsonl.gz"
+
+
+@pytest.fixture
+def run(make_measurement):
+    """Return a builder of two records that took turns."""
+
+    def build(comparison_id: str, faster_s: float, **fields: object) -> list:
+        details = {"comparison_id": comparison_id, "block_calls": 2}
+        slow = make_measurement(option="slow", samples=(0.02,) * 8, details=details, **fields)
+        return [slow, replace(slow, option="fast", samples=(faster_s,) * 8)]
+
+    return build
+
+
+def test_the_newest_run_of_these_options_is_the_comparison(run, make_measurement):
+    """Runs with others, of another kind and records measured alone are passed over.
+
+    Two kernels may write at once: records of a run need not be neighbours.
+    """
+    alone = make_measurement(option="fast", samples=(0.001,))
+    records = Records(
+        [*run("one", 0.01), *run("two", 0.005), *run("three", 0.002, kind="throughput", batch_size=32), alone]
+    )
+    found = records.comparison("fast", "slow")
+    assert isinstance(found, Comparison)
+    assert found.ratio("fast", "slow").interval.value == pytest.approx(0.25)
+    assert records.comparison("fast", "slow", kind="throughput").record("fast").batch_size == 32
+    assert records.comparison("fast", "absent") is None
+    with pytest.raises(KeyError, match="took no part"):
+        found.record("absent")
+    (a, b), (c, d) = run("one", 0.01), run("two", 0.005)
+    assert Records([a, c, d, b]).comparison("fast", "slow").record("fast") == b
+
+
+def test_accuracy_is_compared_on_the_same_images_only(make_measurement):
+    """Other images, or an option that was not measured, give no pair."""
+    details = {"predicted": [1, 2, 3, 4], "labels": [1, 2, 3, 5], "dataset": "x"}
+    one = make_measurement(kind="accuracy", option="one", samples=(1.0, 1.0, 1.0, 0.0), details=details)
+    other = replace(one, option="other", samples=(1.0, 0.0, 1.0, 0.0))
+    elsewhere = replace(one, option="elsewhere", details={**details, "labels": [0, 0, 0, 0]})
+    records = Records([one, other, elsewhere])
+    assert records.paired_accuracy("one", "other") is not None
+    assert records.paired_accuracy("one", "elsewhere") is None
+    assert records.paired_accuracy("one", "absent") is None
+
+
+@pytest.mark.parametrize(
+    ("order", "counts"), [("prediction first", True), ("measurement first", False), ("dated back", False)]
+)
+def test_a_prediction_counts_before_what_it_is_about(make_measurement, order, counts):
+    """Its place in the ledger and its time must both say so."""
+    made = make_measurement(started_at=AT.format(5))
+    guess = Prediction("m.q", 1.0, AT.format(2 if order != "measurement first" else 7))
+    entries = [guess, made] if order == "prediction first" else [made, guess]
+    found = Records(entries).prediction_in_time("m.q", {"kind": "latency", "option": made.option})
+    assert (found is not None) is counts
+
+
+def test_the_newest_answer_counts_and_every_prediction_is_kept(tmp_path):
+    """An answer can be mended, a prediction not improved after the fact; a ledger answers like the entries in it."""
     ledger = Ledger(tmp_path / "ledger.jsonl")
-    for value in (1.0, 2.0):
-        ledger.append(Prediction("m.q", value, AT))
-        ledger.append(Answer("m.a", value, AT))
-    assert [one.value for one in ledger.predictions("m.q")] == [1.0, 2.0]
-    assert ledger.answer("m.a") == 2.0
+    for value in (1, 2):
+        ledger.append(Answer("m.a", value, AT.format(value)))
+        ledger.append(Prediction("m.q", value, AT.format(value)))
+        assert ledger.observe("model.lease", {"status": value}) == {"status": value}
+    for found in (ledger, ledger.read(), Records.from_json(ledger.to_json())):
+        assert (found.answer("m.a"), found.answer("m.b")) == (2, None)
+        assert [one.value for one in found.predictions("m.q")] == [1, 2]
+        assert (found.seen("model.lease"), found.seen("absent")) == ({"status": 2}, None)
+        assert all(datetime.fromisoformat(one.made_at).tzinfo for one in found.observations("model.lease"))
+
+
+def test_a_ledger_of_the_version_before_loads(tmp_path):
+    """Nothing is lost by an update."""
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(gzip.decompress(EARLIER.read_bytes()))
+    assert len(Ledger(path).read()) == len(path.read_text().splitlines())

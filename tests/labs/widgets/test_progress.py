@@ -26,12 +26,6 @@ def shown(monkeypatch) -> list:
     return displayed
 
 
-def press_cancel(shown: list) -> None:
-    """Click the button of the widget that is on screen."""
-    _, button, _ = shown[0].live.children
-    button.click()
-
-
 def test_returns_what_the_work_returns_and_leaves_a_still_line(shown):
     """After the work the live widget is replaced by a line that a saved notebook shows without widgets."""
     assert run_with_progress(lambda on_progress: 42, "Count") == 42
@@ -49,7 +43,8 @@ def test_cancel_stops_at_the_next_report(shown):
             steps.append(step)
             on_progress(step / 10, f"step {step}")
             if step == 3:
-                press_cancel(shown)
+                _, button, _ = shown[0].live.children
+                button.click()
 
     with pytest.raises(Stopped) as stopped:
         run_with_progress(work, "Count", kept="All is kept.")
@@ -58,26 +53,24 @@ def test_cancel_stops_at_the_next_report(shown):
     assert "■ Count: stopped after" in shown[-1].text
 
 
-def test_the_toolbars_stop_button_ends_in_the_same_sentence(shown):
-    """A KeyboardInterrupt anywhere in the work becomes the same clean stop."""
+@pytest.mark.parametrize(
+    ("raised", "heard", "says", "line"),
+    [
+        (KeyboardInterrupt(), Stopped, "stopped at 50%", "■ Count: stopped after"),
+        (FileNotFoundError("no model"), FileNotFoundError, "no model", "✗ Count: failed after"),
+    ],
+    ids=["the toolbar's stop button", "another error"],
+)
+def test_an_interrupt_is_a_clean_stop_and_a_failure_passes_through(raised, heard, says, line, shown):
+    """A KeyboardInterrupt anywhere in the work ends in the same sentence; another error keeps its type and message."""
 
     def work(on_progress):
         on_progress(0.5, "half")
-        raise KeyboardInterrupt
+        raise raised
 
-    with pytest.raises(Stopped, match="stopped at 50%"):
+    with pytest.raises(heard, match=says):
         run_with_progress(work, "Count")
-
-
-def test_another_error_passes_through(shown):
-    """A failure is not dressed up as a stop: its own type and message arrive, and the line says that it failed."""
-
-    def work(on_progress):
-        raise FileNotFoundError("no model")
-
-    with pytest.raises(FileNotFoundError, match="no model"):
-        run_with_progress(work, "Count")
-    assert "✗ Count: failed after" in shown[-1].text
+    assert line in shown[-1].text
 
 
 def test_the_bar_never_runs_backwards_and_speaks(fake_clock, shown):

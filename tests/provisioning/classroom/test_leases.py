@@ -43,13 +43,7 @@ def without(memory, silent: str):
 
 def test_reserving_again_fills_the_gaps_only(memory, seats):
     """A refusal does not stop the others; a second run makes only what is missing."""
-    refused = iter([False, True])
-
-    def refuse(request):
-        if request == "reserve" and next(refused, False):
-            raise NoCapacityError("taken meanwhile")
-
-    memory.before = refuse
+    memory.refuse("reserve", None, NoCapacityError("taken meanwhile"))
     assert outcome(memory, seats) == ["reserved", "refused: taken meanwhile (b)", "reserved"]
     assert outcome(memory, seats) == ["there already", "reserved", "there already"]
     assert outcome(memory, seats) == ["there already"] * 3
@@ -91,14 +85,10 @@ def test_a_site_in_maintenance_stands_in_nobody_elses_way(memory, seats):
 
 def test_moving_makes_the_new_lease_first(memory):
     """On whichever free machine the site grants; whoever cannot have the new block keeps the old one."""
-    start, refused = datetime(2026, 3, 10, 12, tzinfo=UTC), iter([True])
-
-    def refuse(request):
-        if request == "reserve" and next(refused, False):
-            raise NoCapacityError("taken meanwhile")
-
+    start = datetime(2026, 3, 10, 12, tzinfo=UTC)
     free = nodes("a", "b", bookings=[Booking(start - timedelta(hours=1), start)])
-    memory.resources, memory.before = (lambda _kind, _type: free), refuse
+    memory.resources = lambda _kind, _type: free
+    memory.refuse("reserve", NoCapacityError("taken meanwhile"))
     memory.give_lease("serve-model-ada", "PENDING", start=start - timedelta(hours=28), end=start - timedelta(hours=24))
     option, machine, made = leases.move(lambda _site: memory, MODEL, "ada", start)
     assert (option, machine, made.start) == (FIRST, "b", start)

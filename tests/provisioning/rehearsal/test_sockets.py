@@ -2,9 +2,10 @@
 
 import json
 import os
-import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,24 +28,18 @@ except socket.gaierror as error:
 """
 
 
+class Greeter(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.sendall(b"SSH-2.0-greeting")
+
+
 @pytest.fixture
 def listener():
     """Something that greets whoever connects, at a free port of 127.0.0.1."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        import threading
-
-        def greet() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.sendall(b"SSH-2.0-greeting")
-
-        threading.Thread(target=greet, daemon=True).start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Greeter) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 def attempt(tmp_path: Path, places: dict[str, int], host: str, port: int) -> list[str]:

@@ -92,13 +92,7 @@ def test_one_click_reserves_and_shows_name_id_begin_and_end(plan, site, reserve)
 
 def test_a_refusal_shows_likely_and_way_out_and_can_be_tried_again(plan, site):
     """The service is busy once; the button works again."""
-    refusals = [ServiceBusyError("reserving at CHI@TACC: the service answered 503")]
-
-    def refuse(request):
-        if request == "reserve" and refusals:
-            raise refusals.pop()
-
-    site.before = refuse
+    site.refuse("reserve", ServiceBusyError("reserving at CHI@TACC: the service answered 503"))
     plan.take.click()
     for words in ("503", "Likely:", "Way out:", 'role="alert"'):
         assert words in plan.message.value

@@ -1,0 +1,221 @@
+"""One ONNX file says what the torch model says and nothing of its machine; triage finds the layer that hurts."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import numpy_helper
+from onnxruntime.quantization import QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torchvision.models import MobileNetV2
+
+from labs.data.labels import CLASS_NAMES
+from labs.optimize.export import OPSET, export_onnx, tidy_file
+from labs.optimize.predict import logits_of, signal_to_noise_db
+from labs.optimize.static_quantization import ImageReader, activations_of, keep_float, layer_sensitivity, layers_of
+from labs.runtimes.opening import open_model
+
+IMAGE_SIZE_PX = 32
+U8S8 = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+PLANTED = "classifier.1/Gemm"
+
+
+def pictures(count: int, seed: int = 0) -> np.ndarray:
+    """Return blotchy pictures of different colours, float32 (count, 3, 32, 32)."""
+    generator = np.random.default_rng(seed)
+    colour = generator.normal(size=(count, 3, 1, 1))
+    blotches = generator.normal(size=(count, 3, 8, 8)).repeat(4, axis=2).repeat(4, axis=3)
+    return (colour + blotches).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Return a five-block MobileNetV2 with settled BatchNorm statistics whose classes all occur."""
+    torch.manual_seed(0)
+    setting = [[1, 16, 1, 1], [4, 24, 2, 2], [4, 32, 2, 2]]
+    model = MobileNetV2(num_classes=5, inverted_residual_setting=setting)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.uniform_(0.7, 1.3)
+                module.bias.normal_(0.1, 0.3)
+                module.momentum = None  # a plain average, so that a few batches settle it
+        model.train()
+        for start in range(6):
+            model(torch.from_numpy(pictures(32, seed=start)))
+        model.eval()
+        model.classifier[1].weight.mul_(20)
+        logits = model(torch.from_numpy(pictures(64, seed=99)))
+        model.classifier[1].bias.sub_(logits.mean(0))
+    return model
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """64 pictures."""
+    return pictures(64, seed=7)
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory) -> Path:
+    """The network as ONNX, BatchNorm folded; beside it 'as_written.onnx', with its BatchNorm nodes."""
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    export_onnx(model, path.with_name("as_written.onnx"), image_size_px=IMAGE_SIZE_PX, fold_batch_norm=False)
+    return export_onnx(model, path, image_size_px=IMAGE_SIZE_PX)
+
+
+@pytest.fixture(scope="module")
+def prepared(exported) -> Path:
+    """The exported network, ready for quantizers."""
+    quant_pre_process(exported, exported.with_name("prepared.onnx"))
+    return exported.with_name("prepared.onnx")
+
+
+def operators(path: Path) -> Counter:
+    """Count the operators in a file."""
+    return Counter(node.op_type for node in onnx.load(path).graph.node)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "as_written.onnx"])
+@pytest.mark.parametrize("level", ["ORT_DISABLE_ALL", "ORT_ENABLE_ALL"])
+def test_both_exports_agree_with_torch(name, level, exported, model, images) -> None:
+    """Logits agree within rounding, with ONNX Runtime's optimizer on and off."""
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(images)).numpy()
+    np.testing.assert_allclose(logits_of(exported.with_name(name), images, level=level), expected, atol=1e-3)
+
+
+def test_batch_norm_is_folded_or_kept_as_asked(exported, model) -> None:
+    """The optimized export has no BatchNorm; the other has one for each of torch's, and no clutter around them.
+
+    ONNX Runtime could not have folded them with Expand or Cast nodes left there.
+    """
+    wanted = sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
+    assert "BatchNormalization" not in operators(exported)
+    kept = operators(exported.with_name("as_written.onnx"))
+    assert kept["BatchNormalization"] == wanted
+    assert not {"Expand", "Cast", "CastLike"} & set(kept)
+
+
+def test_the_file_is_self_contained_and_says_nothing_about_the_machine(exported) -> None:
+    """Weights are inside, nodes are named after modules, and no path, stack trace or note of the exporter is left.
+
+    Whoever runs the cell twice does not rename the nodes.
+    """
+    proto = onnx.load(exported, load_external_data=False)
+    assert not any(tensor.external_data for tensor in proto.graph.initializer)
+    assert not any(node.metadata_props or node.doc_string for node in proto.graph.node)
+    before = exported.read_bytes()
+    assert b"site-packages" not in before
+    assert [entry.version for entry in proto.opset_import] == [OPSET]
+    names = [node.name for node in proto.graph.node]
+    assert {"features.0.0/Conv", "classifier.1/Gemm"} <= set(names)
+    assert len(set(names)) == len(names)
+    assert tidy_file(exported).read_bytes() == before
+
+
+def test_the_file_says_how_it_is_fed(exported) -> None:
+    """Whoever gets the file alone finds the classes and the normalization in it."""
+    told = open_model(exported).get_modelmeta().custom_metadata_map
+    assert json.loads(told["classes"]) == list(CLASS_NAMES)
+    assert len(json.loads(told["mean"])) == len(json.loads(told["std"])) == 3
+
+
+def test_a_model_in_training_mode_is_refused(tmp_path) -> None:
+    """Dropout would be exported: the message says to call eval()."""
+    with pytest.raises(ValueError, match=r"model\.eval\(\)"):
+        export_onnx(torch.nn.Dropout().train(), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def quantized(prepared, images, tmp_path_factory):
+    """Write the network in INT8 in a format said in ``quantize_static``'s words; the ranges are measured once."""
+    folder = tmp_path_factory.mktemp("quantized")
+
+    def write(name: str = "plain", **changed) -> Path:
+        path = folder / f"{name}.onnx"
+        settings = {"calibration_cache_path": folder / "ranges.json", **U8S8, "per_channel": True, **changed}
+        quantize_static(prepared, path, ImageReader(images[:32]), **settings)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Count the operators of the graph that a session of ONNX Runtime makes of a file, fused as far as it goes."""
+
+    def operators_run(path: Path) -> Counter:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.optimized_model_filepath = str(tmp_path / "run.onnx")
+        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return operators(tmp_path / "run.onnx")
+
+    return operators_run
+
+
+def test_the_planted_layer_is_found_to_be_the_worst(prepared, images, tmp_path) -> None:
+    """A huge, unused weight leaves no integers for the others of its layer: triage puts that layer first."""
+    model = onnx.load(prepared)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    by_name = {node.name: node for node in model.graph.node}
+    head, gemm = by_name["features.6.0/Conv"], by_name[PLANTED]
+    weights, bias = (numpy_helper.to_array(stored[name]).copy() for name in head.input[1:3])
+    weights[0], bias[0] = 0, -1  # after ReLU6 this channel is always 0
+    classifier = numpy_helper.to_array(stored[gemm.input[1]]).copy()
+    classifier[:, 0] = 400 * np.abs(classifier).max()
+    for name, value in zip([*head.input[1:3], gemm.input[1]], [weights, bias, classifier], strict=True):
+        stored[name].CopyFrom(numpy_helper.from_array(value, name))
+    fragile, ranges = tmp_path / "fragile.onnx", tmp_path / "ranges.json"
+    onnx.save(model, fragile)
+    quantize_static(fragile, tmp_path / "q.onnx", ImageReader(images[:32]), calibration_cache_path=ranges, **U8S8)
+    table = layer_sensitivity(fragile, images[:16], ranges, U8S8)
+    assert table["layer"].iloc[0] == PLANTED
+    assert set(table["layer"]) == set(layers_of(fragile))
+    assert table["alone_db"].is_monotonic_increasing
+
+
+def test_a_layer_kept_float_runs_float(quantized, prepared, run) -> None:
+    """Exactly the excluded layers are float in the graph that ONNX Runtime really runs.
+
+    Why ``keep_float`` exists: without it, an excluded layer runs in INT8 again.
+    """
+    kept = ["features.2.conv.1.0/Conv", "features.0.0/Conv", PLANTED]
+    found = run(keep_float(quantized("kept", nodes_to_exclude=kept), kept))
+    assert found["QLinearConv"] == operators(prepared)["Conv"] - 2
+    assert found.get("Conv", 0) + found.get("FusedConv", 0) == 2
+    assert found["Gemm"] == 1
+    assert run(quantized("excluded", nodes_to_exclude=kept[:1]))["QLinearConv"] == operators(prepared)["Conv"]
+
+
+def test_all_layers_kept_lose_less_than_none(quantized, prepared, images) -> None:
+    """With nothing but shortcuts quantized, little is lost."""
+    names = list(layers_of(prepared))
+    kept = keep_float(quantized("all", nodes_to_exclude=names), names)
+    wanted = logits_of(prepared, images)
+    ratios = [signal_to_noise_db(wanted, logits_of(path, images)) for path in (kept, quantized())]
+    assert ratios[0] > ratios[1] + 3
+
+
+def test_activations_are_the_values_inside(prepared, images) -> None:
+    """What a ReLU6 hands on lies between 0 and 6, for each image."""
+    clip = next(node for node in onnx.load(prepared).graph.node if node.op_type == "Clip")
+    values = activations_of(prepared, images[:3], [clip.output[0]])[clip.output[0]]
+    assert len(values) == 3
+    assert 0 <= values.min() < values.max() <= 6
+
+
+def test_the_reader_ends() -> None:
+    """One image a call with its batch axis, then None, again and again."""
+    reader = ImageReader(np.zeros((2, 3, 4, 4), np.float32))
+    assert [reader.get_next()["input"].shape for _ in range(2)] == [(1, 3, 4, 4)] * 2
+    assert reader.get_next() is None
+    with pytest.raises(StopIteration):
+        next(iter(reader))
