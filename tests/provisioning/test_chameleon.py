@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioning.chameleon import replies
@@ -229,7 +229,6 @@ def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
         assert not replies.resource(listed, "CHI@TACC", None, taken).reservable
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.data())
 def test_as_many_virtual_machines_are_free_for_a_block_as_at_its_fullest_moment(free, data):
     """Blazar counts them; the planner packs blocks into rooms, and must neither lose one nor promise one too many."""
