@@ -56,10 +56,7 @@ def test_a_calendar_file_reads_back():
     assert "Run on the server" in str(prepare["description"])
     assert due["dtstart"].dt == START + timedelta(days=9)
     assert len(events_of(now=START - timedelta(hours=23))) == 1, "the assignment as shipped has no date"
-
-
-def test_importing_twice_gives_one_entry():
-    """The same block has the same identity; another block has another."""
+    # Imported twice it gives one entry: the same block has the same identity, and another one another.
     first, same, other = ({str(event["uid"]) for event in events_of(START + timedelta(hours=h))} for h in (0, 0, 1))
     assert first == same
     assert not first & other
