@@ -1,7 +1,5 @@
 """Builders for the tests of labs: a record with sensible values, a fake clock, and a model that takes set times."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace

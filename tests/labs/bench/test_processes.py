@@ -1,7 +1,5 @@
 """What runs in real fresh processes: cold starts, and scripts in the environment that fits the machine's GPU."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

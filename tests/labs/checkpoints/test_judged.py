@@ -1,7 +1,5 @@
 """What a function did, called as the grader calls it, and what facts are held to: a wrong one gets its sentence."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """The verbs in a notebook: what they write down, what they show, and what they leave alone."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from pathlib import Path

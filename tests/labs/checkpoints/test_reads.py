@@ -1,7 +1,5 @@
 """Readers of facts: what a ledger, a site, a script or a file says, for rules to judge."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """One ONNX file says what the torch model says and nothing of its machine; triage finds the layer that hurts."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from pathlib import Path

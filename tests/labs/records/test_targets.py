@@ -1,7 +1,5 @@
 """Customers, and targets: judged by the option that comes nearest; a GPU's figure never stands in for a CPU's."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

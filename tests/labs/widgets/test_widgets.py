@@ -1,7 +1,5 @@
 """What cells show: scoreboard, numbers, tables, charts and controls; and a stop in mid-run loses no record."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from dataclasses import replace
