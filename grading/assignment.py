@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from labs.assignment import PATH, Assignment, AssignmentError, assignment, warnings
+from labs.assignment import PATH, TAKING_PART, Assignment, AssignmentError, assignment, warnings
+from labs.checkpoints.question import of_lesson
 from labs.course import PART_TITLES, lesson
 
 console = Console()
@@ -29,6 +30,12 @@ def check(file: Annotated[Path, _FILE] = PATH) -> None:
     for part in found.parts.values():
         if part.leaderboard and not {one.partition(".")[0] for one in RECOMMENDATIONS} & set(part.lessons):
             said = f"{file.name}: part {part.number} recommends no file, so its leaderboard stays empty"
+            console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        if not any(one.opened for lesson in part.asked() for one in of_lesson(lesson.id)):
+            said = (
+                f"{file.name}: part {part.number} asks for nothing that the grader can open, so nobody gets more than "
+                f"{TAKING_PART:.0%} of it; add a lesson that asks for a function or a file"
+            )
             console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
     minutes = sum(one.minutes for one in found.lessons())
     points = sum(one.points for one in found.parts.values())

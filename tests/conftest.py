@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from labs.runtimes.loopback import ANY_PORT_VARIABLE
 from labs.workspace import WORKSPACE_VARIABLE
@@ -29,6 +30,11 @@ _LONG = (
 # two thirds of its time in page faults (of a batch of 64 images: 20,000 faults and 58 of 92 ms an image). Keeping it
 # gives the same results sooner. The C library reads this when a process starts: the suite's workers, and its kernels.
 os.environ.update({"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31), "MALLOC_TOP_PAD_": str(2**26)})
+
+
+# How long an example takes says how busy this machine is, and nothing of what is asked.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 # Several workers run lessons at once, and the lessons' known ports are there once.

@@ -166,14 +166,8 @@ def rooms(calendars: Iterable[Mapping[str, Any]], site: str, type_name: str) -> 
 
 #: Exceptions of requests, keystoneauth and sockets that mean 'no answer'. Matched by name, to import none of them.
 _NO_ANSWER = {
-    "ConnectionError",
-    "ConnectFailure",
-    "ConnectTimeout",
-    "ReadTimeout",
-    "Timeout",
-    "SSLFailure",
-    "ConnectionFailed",
-    "ChunkedEncodingError",
+    *("ConnectionError", "ConnectFailure", "ConnectionFailed", "ConnectTimeout", "ReadTimeout", "Timeout"),
+    *("SSLFailure", "ChunkedEncodingError"),
 }
 
 _ABSENT = {"EndpointNotFound", "CatalogException", "EmptyCatalog"}

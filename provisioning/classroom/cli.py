@@ -215,7 +215,7 @@ def no_shows(
                 f"{count} of {len(students)} have not come"
                 + ("" if release or not count else "; --release gives their machines back")
             )
-        silent.check(f"nobody knows who has not come at {', '.join(silent)}")
+        silent.check("nobody knows who else has not come")
 
 
 @app.command("drop")
@@ -241,4 +241,4 @@ def drop(
         if count or not silent:
             what, way_out = ("given back", "") if release else ("still held", "; --release gives it back" * bool(count))
             typer.echo(f"{what}: {count or 'nothing'} of {len(wanted)} who left{way_out}")
-        silent.check(f"nobody knows what they hold at {', '.join(silent)}")
+        silent.check("nobody knows what else they hold")

@@ -330,5 +330,6 @@ def watch_table(watched: Watched, now: datetime, zone: tzinfo) -> str:
     look = sum(bool(row.look) for row in rows)
     lines = [text_table(("student", "machine", "block", "left", "look at"), table)]
     lines.append(f"{said}; {look} to look at. As of {now.astimezone(zone):%H:%M %Z}.")
-    lines += [f"{site} is not in it: {error.what}" for site, error in watched.silent.items()]
-    return "\n".join([*lines, watched.silent.ways_out]).rstrip()
+    if watched.silent:
+        lines += [f"not in it: {watched.silent.said}", watched.silent.ways_out]
+    return "\n".join(lines)

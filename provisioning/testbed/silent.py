@@ -27,8 +27,13 @@ class Silent(dict[Hashable, ProvisioningError]):
 
     @property
     def said(self) -> str:
-        """What they said, each sentence once."""
-        return "; ".join(dict.fromkeys(error.what for error in self.values()))
+        """What they said: each cause once, after the sites that gave it."""
+        causes: dict[str, dict[str, None]] = {}
+        for key, error in self.items():
+            site = getattr(key, "site", key)
+            cause = error.what.rpartition(f" at {site}: ")[2]
+            causes.setdefault(cause, {})[site] = None
+        return "; ".join(f"{', '.join(sites)}: {cause}" for cause, sites in causes.items())
 
     @property
     def ways_out(self) -> str:

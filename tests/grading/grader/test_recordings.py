@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from grading.__main__ import app
 from grading.grade.contradictions import examine
 from grading.grade.result import Result, Row
 from labs.assignment import TAKING_PART, assignment
@@ -51,3 +54,14 @@ def test_taking_part_is_a_fifth_at_most_whatever_lessons_are_asked():
         none = replace(every, rows=tuple(replace(row, points=0) if row.opened else row for row in rows))
         assert none.grade <= TAKING_PART * 40 + 1e-9
         assert every.grade == pytest.approx(40 if any(row.opened for row in rows) else TAKING_PART * 40)
+
+
+def test_a_part_of_which_nothing_can_be_opened_is_said_beforehand(tmp_path: Path):
+    """Nobody could get more than a fifth of it, and nobody would know why."""
+    asked = {1: '"start", "reserve"', 2: '"device"'}
+    parts = [f"[[part]]\nnumber = {part}\nlessons = [{ids}]\npoints = 10\n" for part, ids in asked.items()]
+    (tmp_path / "a.toml").write_text("\n".join(['[course]\ntitle = "x"\ntime_zone = "UTC"', *parts]))
+    done = CliRunner().invoke(app, ["assignment", "check", str(tmp_path / "a.toml")])
+    assert done.exit_code == 0, done.output
+    assert "part 2 asks for nothing that the grader can open" in done.output
+    assert "part 1 asks" not in done.output

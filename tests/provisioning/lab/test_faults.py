@@ -12,7 +12,7 @@ OUTAGES = {
     "no credentials": ("There are no Chameleon credentials on this computer", "download the openrc"),
     "expired token": ("Chameleon refused to sign you in (401)", "restart your Jupyter server"),
     "maintenance": ("is in maintenance or overloaded (503 Service Unavailable)", "reserve nothing in its place"),
-    "maintenance elsewhere": ("at CHI@TACC: the site is in maintenance", "reserve nothing in its place"),
+    "maintenance elsewhere": ("CHI@TACC: the site is in maintenance", "reserve nothing in its place"),
     "unread calendar": ("so nobody knows what is free there", "a machine of another site"),
     "nothing listens": ("(Connection refused)", "whether a browser on this computer opens"),
     "nothing answers": ("(no answer in time)", "whether a browser on this computer opens"),
@@ -29,7 +29,7 @@ ANSWERED = {
     "maintenance elsewhere": {
         "plan": (0, "A100 40 GB at TACC (CHI@TACC, compute_liqid): not known: reading the calendar at CHI@TACC"),
         "reserve": (0, "serve-model-eve is ACTIVE on A100 80 GB at UC"),
-        "sweep": (1, "nobody knows what is left at CHI@TACC"),
+        "sweep": (1, "nobody knows what else is left: CHI@TACC"),
         "class plan": (0, "not in the plan, nor is any lease that is there: A100 40 GB at TACC"),
         "class watch": (1, "2 not known"),
         "planner": (0, "Reserved at CHI@UC"),
