@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.rehearsal import control, place
-
-ROOT = Path(__file__).parents[2]
+from provisioning.rehearsal import place
+from tests.provisioning.rehearsed import rehearsed, small_course
 
 PLAN = """
 from provisioning import lab, rehearsal
@@ -45,17 +44,9 @@ def kim(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("LABS_OWNER", "kim")
-    for name in ("bin", "edge"):
-        for path in (ROOT / "provisioning" / "node" / name).iterdir():
-            target = tmp_path / "notebooks" / "course" / "provisioning" / "node" / name / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    manifest = tmp_path / "notebooks" / "course" / "assets" / "manifest.json"
-    manifest.parent.mkdir()
-    manifest.write_text("{}")
-    control.start(home, speed=10_000.0)
-    yield home
-    control.stop(home)
+    small_course(tmp_path / "notebooks" / "course", "edge")
+    with rehearsed(home):
+        yield home
 
 
 @pytest.mark.slow

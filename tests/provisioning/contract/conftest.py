@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,15 +11,8 @@ from tests.provisioning.pythons import chi_python  # noqa: F401 - a fixture
 from tests.provisioning.rehearsed import Rehearsal, rehearsed
 
 
-class Strangers(Rehearsal):
-    """A rehearsal that is talked to from other Pythons too."""
-
-    def run(self, flow: str, python: Path, user: str) -> Any:
-        return super().run(flow, user, python=python)
-
-
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     """A rehearsal whose flows know nothing of this course."""
     with rehearsed(tmp_path_factory.mktemp("rehearsal")) as home:
-        yield Strangers(home, Path(__file__).with_name("flows"))
+        yield Rehearsal(home, Path(__file__).with_name("flows"))

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from provisioning.rehearsal import control, drills, environment
+from provisioning.rehearsal import drills, environment
 from provisioning.rehearsal.drills import NotRehearsingError
 from provisioning.widgets import faults
+from tests.provisioning.rehearsed import rehearsed
 
 
 def test_the_real_testbed_is_refused_in_every_form():
@@ -27,8 +28,7 @@ def test_the_real_testbed_is_refused_in_every_form():
 
 def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path, monkeypatch):
     """What was switched elsewhere is seen at the next look."""
-    control.start(tmp_path, speed=10_000.0)
-    try:
+    with rehearsed(tmp_path):
         for name, value in environment.variables(tmp_path, "kim").items():
             monkeypatch.setenv(name, value)
         board = faults()
@@ -39,8 +39,6 @@ def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path, monkeypat
         assert board.html.count(">on<") == 2
         board.off()
         assert "[x]" not in board.text
-    finally:
-        control.stop(tmp_path)
 
 
 def test_the_widgets_need_no_torch():
