@@ -43,10 +43,9 @@ BEGINS = """[...document.querySelectorAll('.widget-dropdown')].find(at => at.inn
 def kim(tmp_path, monkeypatch):
     """A student with a rehearsal and a small course of her own."""
     home = tmp_path / "rehearsal"
-    for name, value in {"REHEARSAL_HOME": str(home), "TZ": "America/Chicago"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("LABS_OWNER", "kim")
+    variables = {"REHEARSAL_HOME": home, "TZ": "America/Chicago", "LABS_STATE": tmp_path / "state", "LABS_OWNER": "kim"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
     for name in ("bin", "edge"):
         for path in (ROOT / "provisioning" / "node" / name).iterdir():
             target = tmp_path / "notebooks" / "course" / "provisioning" / "node" / name / path.name
