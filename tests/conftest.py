@@ -72,7 +72,7 @@ def _turn(id: str) -> int:
 
 def _quick_files(rooms: Iterable[str]) -> list[str]:
     """Return files of some quick tests each, to run on a worker after a long one."""
-    counted = Counter(room for room in rooms if room.startswith("labs/records/"))
+    counted = Counter(room for room in rooms if room.startswith(("labs/records/", "labs/machine/")))
     return [room for room, tests in counted.items() if tests > 3]
 
 

@@ -1,10 +1,12 @@
-"""environment.yml, pyproject.toml and the constraints say the same thing."""
+"""What is installed says the same everywhere; set-up that cannot go on; the course where people look for it."""
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -18,10 +20,15 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from labs.runtimes.providers import environments
+from provisioning.front.lab import LABEXTENSIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-EXTRAS = PROJECT["optional-dependencies"]
+MAKEFILE = (ROOT / "Makefile").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+CONTAINER = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+#: What `make setup` installs.
+EXTRAS = re.search(r"^EXTRAS := (\S+)$", MAKEFILE, re.M).group(1)
 
 #: Wheels that overwrite each other's files (microsoft/onnxruntime#26996).
 ONNX_RUNTIMES = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-migraphx"}
@@ -63,39 +70,23 @@ PART_OF = {
 
 #: Modules that another process or environment gives to its own code, students' programs among them, and one that is
 #: used where it is installed.
-NOT_PACKAGES = {
-    "classifier",
-    "food",
-    "litserve",
-    "openvino_genai",
-    "ray",
-    "triton_python_backend_utils",
-    "uvloop",
-    "yaml",
-}
+NOT_PACKAGES = set("classifier food litserve openvino_genai ray triton_python_backend_utils uvloop yaml".split())
 
 
-def _requirements(lines: list[str]) -> dict[str, Requirement]:
-    parsed = [Requirement(line) for line in lines]
-    return {canonicalize_name(r.name): r for r in parsed}
-
-
-def _constraints() -> dict[str, Requirement]:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    return _requirements([line for line in lines if line.strip() and not line.startswith("#")])
-
+_LINES = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+CONSTRAINTS = {canonicalize_name(one.name): one for one in map(Requirement, _LINES)}
 
 DECLARED = [
-    (extra, requirement)
-    for extra, lines in {"": PROJECT["dependencies"], **EXTRAS}.items()
-    for requirement in _requirements(lines).values()
+    (extra, Requirement(line))
+    for extra, lines in {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}.items()
+    for line in lines
 ]
 
 
 @pytest.mark.parametrize(("extra", "requirement"), DECLARED, ids=lambda value: str(value))
 def test_every_declared_package_has_a_constraint_that_fits(extra: str, requirement: Requirement) -> None:
     """Each package is constrained, to a version that its declared range admits."""
-    constraint = _constraints()[canonicalize_name(requirement.name)]
+    constraint = CONSTRAINTS[canonicalize_name(requirement.name)]
     pinned = [spec.version for spec in constraint.specifier if spec.operator == "=="]
     lowest = [spec.version for spec in constraint.specifier if spec.operator == ">="]
     assert pinned or lowest, f"{constraint} states no version"
@@ -104,20 +95,18 @@ def test_every_declared_package_has_a_constraint_that_fits(extra: str, requireme
 
 def test_torch_is_a_range_and_everything_else_is_pinned() -> None:
     """torch and torchvision are ranges, so that each machine takes the build that fits it; the rest is exact."""
-    ranged = {name for name, c in _constraints().items() if not any(s.operator == "==" for s in c.specifier)}
+    ranged = {name for name, c in CONSTRAINTS.items() if not any(s.operator == "==" for s in c.specifier)}
     assert ranged == {"torch", "torchvision"}
 
 
 def test_conda_environment_installs_what_make_does() -> None:
     """environment.yml has the Makefile's Python and extras, through the same constraints."""
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())
-    makefile = (ROOT / "Makefile").read_text()
-    extras = re.search(r"^EXTRAS := (\S+)$", makefile, re.M).group(1)
     pip = next(entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
-    assert f"--editable .[{extras}]" in pip
+    assert f"--editable .[{EXTRAS}]" in pip
     assert "--constraint constraints.txt" in pip
     python = next(entry for entry in conda["dependencies"] if str(entry).startswith("python="))
-    tried = re.search(r"^PYTHONS := (.+)$", makefile, re.M).group(1).split()
+    tried = re.search(r"^PYTHONS := (.+)$", MAKEFILE, re.M).group(1).split()
     assert python.replace("=", "") == tried[0]
     wanted = SpecifierSet(PROJECT["requires-python"])
     assert all(wanted.contains(f"{one.removeprefix('python')}.2") for one in tried if one != "python3")
@@ -127,9 +116,8 @@ def test_conda_environment_installs_what_make_does() -> None:
 @pytest.mark.parametrize("version", ["3.11.2", "3.12", "3.13"])
 def test_the_pinned_versions_fit_every_python_that_is_promised(version: str, tmp_path: Path) -> None:
     """One set of versions for all of them, each with a wheel; asked of the resolver, so skipped without a network."""
-    extras = re.search(r"^EXTRAS := (\S+)$", (ROOT / "Makefile").read_text(), re.M).group(1).split(",")
     line = [Path(sys.executable).with_name("uv"), "pip", "compile", "pyproject.toml", "--constraint", "constraints.txt"]
-    line += [word for extra in extras for word in ("--extra", extra)]
+    line += [word for extra in EXTRAS.split(",") for word in ("--extra", extra)]
     line += ["--python-version", version, "--only-binary", ":all:", "--quiet", "--output-file", tmp_path / "found.txt"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     if "No solution" not in done.stderr and done.returncode:
@@ -178,13 +166,12 @@ def test_what_is_not_declared_comes_with_a_package_that_is(package: str, bringer
     assert package in {canonicalize_name(Requirement(line).name) for line in requires(bringer)}
 
 
-def test_onnx_runtime_wheels_never_share_an_environment() -> None:
-    """At most one of them in the package's own environment: they overwrite each other's files."""
+def test_no_install_has_more_than_it_may() -> None:
+    """At most one ONNX Runtime in the package's own environment: they overwrite each other's files.
+
+    What Chameleon's small Jupyter installs (base and provisioning) brings none of the heavy packages.
+    """
     assert ONNX_RUNTIMES & {canonicalize_name(r.name) for _, r in DECLARED} == {"onnxruntime"}
-
-
-def test_the_light_install_has_no_framework() -> None:
-    """What Chameleon's small Jupyter installs (base and provisioning) brings none of the heavy packages."""
     light = {canonicalize_name(r.name) for extra, r in DECLARED if extra in ("", "provisioning")}
     assert not light & ({"torch", "torchvision", "openvino", "nncf", "jupyterlab", "scipy"} | ONNX_RUNTIMES)
 
@@ -194,3 +181,124 @@ def test_tests_that_belong_together_run_on_one_worker(request: pytest.FixtureReq
     if "PYTEST_XDIST_WORKER" not in os.environ:
         pytest.skip("all tests run in one process")
     assert request.node.nodeid.endswith("@test_environment.py")
+
+
+def tool(name: str, *arguments: object) -> str:
+    """Return what a linter of the course's own environment complains of; nothing where it is content."""
+    line = [Path(sys.executable).with_name(name), *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or done.stdout + done.stderr, f"{name} ended with {done.returncode} and said nothing"
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [
+        ("github-workflows", ".github/workflows/gate.yml"),
+        ("compose-spec", "provisioning/node/p100/compose.yaml"),
+    ],
+)
+def test_what_others_read_is_written_by_their_schema(schema: str, path: str):
+    """Each key is one that GitHub, or Compose, knows, with a value that it takes."""
+    assert tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", ROOT / path) == ""
+
+
+def test_github_runs_the_same_gate():
+    """``.ci/run`` itself, not a copy of its lines; and the oldest and the newest Python."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8"))
+    jobs = workflow["jobs"]
+    assert ".ci/run" in [step.get("run") for step in jobs["gate"]["steps"]]
+    assert jobs["pythons"]["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
+
+
+def test_what_they_run_is_a_target_of_the_makefile():
+    """A target that is renamed takes them along."""
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+    said = [CONTAINER["postCreateCommand"], CONTAINER["postAttachCommand"], DOCKERFILE]
+    called = {found for text in said for found in re.findall(r"\bmake (?:[A-Z]+=\S+ )*([a-z]+)\b", text)}
+    assert called == {"setup", "lab"}
+    assert called <= targets
+    # And the devcontainer forwards the port that JupyterLab tries first.
+    assert CONTAINER["forwardPorts"] == [8888]
+    assert set(CONTAINER["portsAttributes"]) == {"8888"}
+    assert re.fullmatch(r"\S+/devcontainers/python:3\.1[123]", CONTAINER["image"])
+
+
+def test_the_image_is_clean_to_hadolint_and_holds_no_solutions():
+    """Linted with the course's own hadolint; solutions and the graders' room are not sent to the builder."""
+    assert tool("hadolint", ROOT / "Dockerfile") == ""
+    left_out = set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
+    assert {"grading", "notebooks/source", "notebooks/instructor", "tests"} <= left_out
+
+
+def test_the_image_starts_the_front_page(tmp_path: Path):
+    """The settings that the image writes for JupyterLab are JSON and name the page's two halves, which are there."""
+    (run,) = re.findall(r"^RUN mkdir -p /etc/jupyter.+?[^\\]$", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    moved = run.removeprefix("RUN ").replace("/etc/jupyter", str(tmp_path / "jupyter"))
+    subprocess.run(["sh", "-c", moved], check=True)
+    settings = json.loads((tmp_path / "jupyter" / "jupyter_server_config.json").read_text(encoding="utf-8"))
+    assert settings["ServerApp"]["jpserver_extensions"] == {"provisioning.front.server": True}
+    (folder,) = settings["LabApp"]["extra_labextensions_path"]
+    assert ROOT / Path(folder).relative_to(settings["ServerApp"]["root_dir"]) == LABEXTENSIONS
+
+
+def test_a_new_image_brings_new_lessons_and_overwrites_none(tmp_path: Path):
+    """What the container runs at its start, on a volume that holds a student's work, and on an empty one."""
+    (command,) = re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)
+    shell, flag, script = json.loads(command)
+    script = script.replace("/opt/", f"{tmp_path}/opt/").replace("/home/", f"{tmp_path}/home/")
+    script = script.replace("jupyterhub-singleuser", "true")
+    shipped, home = tmp_path / "opt" / "notebooks", tmp_path / "home" / "student"
+    (shipped / "1_model").mkdir(parents=True)
+    home.mkdir(parents=True)
+    (shipped / "1_model" / "10.ipynb").write_text("as it came")
+    for new in ("10.ipynb", "11.ipynb"):
+        (shipped / "1_model" / new).write_text("as it came")
+        subprocess.run([shell, flag, script], check=True)
+        (home / "notebooks" / "1_model" / "10.ipynb").write_text("with answers")
+    assert (home / "notebooks" / "1_model" / "11.ipynb").read_text() == "as it came"
+    subprocess.run([shell, flag, script], check=True)
+    assert (home / "notebooks" / "1_model" / "10.ipynb").read_text() == "with answers"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a folder with a space and an accent in its name, and what set-up reads in it."""
+    folder = tmp_path / "serving läbs"
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def setup(folder: Path, *settings: str, **environ: str) -> str:
+    """Return what a set-up that fails says."""
+    line = ["make", *settings, "setup"]
+    done = subprocess.run(line, cwd=folder, env=os.environ | environ, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (("PYTHON=",), "sudo apt install python3 python3-venv"),
+        ((f"PYTHON={sys.executable}", "SETUP_KB=999999999999"), "make room"),
+    ],
+    ids=["no Python", "a full disk"],
+)
+def test_what_is_missing_is_said_before_anything_is_fetched(checkout: Path, settings: tuple[str, ...], says: str):
+    """With where to get it."""
+    assert says in setup(checkout, *settings)
+    assert not (checkout / ".venv").exists()
+
+
+def test_an_interrupted_set_up_goes_on_and_an_offline_one_says_so(checkout: Path):
+    """An environment that was stopped before it had pip said 'No module named pip' until `make clean`."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
+    said = setup(checkout, f"PYTHON={sys.executable}", PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    assert "Set-up stopped" in said
+    assert "it goes on" in said
+    pip = subprocess.run([checkout / ".venv" / "bin" / "python", "-m", "pip", "--version"], check=False)
+    assert pip.returncode == 0

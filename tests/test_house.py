@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import grimp
@@ -159,24 +160,13 @@ def test_an_import_in_a_wrong_direction_would_be_found(room: str, line: str):
     assert [name for name in imports(line) if not below(name, MAY_IMPORT[room])]
 
 
-def circles(graph: dict[str, set[str]]) -> list[set[str]]:
-    """Return the sets of nodes that reach each other."""
-    reached = {node: _reached(graph, node) for node in graph}
-    found: list[set[str]] = []
-    for node in sorted(graph):
-        mutual = {other for other in reached[node] if node in reached[other]}
-        if len(mutual) > 1 and mutual not in found:
-            found.append(mutual)
-    return found
-
-
-def _reached(graph: dict[str, set[str]], start: str) -> set[str]:
-    seen, waiting = set(), [start]
-    while waiting:
-        for following in graph[waiting.pop()] - seen:
-            seen.add(following)
-            waiting.append(following)
-    return seen
+def circle(graph: dict[str, set[str]]) -> set[str]:
+    """Return nodes of which each reaches the next; none in a graph without circles."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return set(error.args[1])
+    return set()
 
 
 def sibling_graphs() -> list[dict[str, set[str]]]:
@@ -204,26 +194,17 @@ def _ancestor(module: str, children: set[str]) -> str | None:
 
 
 def test_there_are_no_circles():
-    """In a circle nothing can be read, tested or moved alone."""
-    found = [circle for graph in sibling_graphs() for circle in circles(graph)]
-    assert found == []
-
-
-def test_a_circle_would_be_found():
-    """The test above is worth something only if it can fail."""
-    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
+    """In a circle nothing can be read, tested or moved alone; one that was there would be found."""
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {"a", "b", "c"}
+    assert [found for graph in sibling_graphs() if (found := circle(graph))] == []
 
 
 def floors(graph: dict[str, set[str]]) -> int:
     """Return how many nodes the longest way down has, in a graph without circles."""
-    below: dict[str, int] = {}
-
-    def height(node: str) -> int:
-        if node not in below:
-            below[node] = 1 + max(map(height, graph[node]), default=0)
-        return below[node]
-
-    return max(map(height, graph), default=0)
+    heights: dict[str, int] = {}
+    for node in TopologicalSorter(graph).static_order():
+        heights[node] = 1 + max((heights[one] for one in graph[node]), default=0)
+    return max(heights.values(), default=0)
 
 
 def test_a_room_can_be_seen_at_once():
@@ -243,17 +224,16 @@ def test_floors_are_counted(graph: dict[str, set[str]], high: int):
 
 
 def test_files_stay_within_the_ceiling():
-    """A file of more than 400 lines has more than one subject, or stands in the list with its reason."""
+    """A file of more than 400 lines has more than one subject, or stands in the list with its reason.
+
+    And it is named for a concept or an act.
+    """
+    empty = {"utils", "helpers", "common", "misc"}
+    assert [shown(path) for path in python_files(*ROOMS) if empty & set(path.with_suffix("").parts)] == []
     lines = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*ROOMS, "tests")}
     long = {name: count for name, count in lines.items() if count > CEILING_LINES}
     assert {name: count for name, count in long.items() if name not in LONG_FILES} == {}
     assert set(LONG_FILES) <= set(long), "short enough by now: take it off the list"
-
-
-def test_no_file_is_named_for_nothing():
-    """A file is named for a concept or an act."""
-    empty = {"utils", "helpers", "common", "misc"}
-    assert [shown(path) for path in python_files(*ROOMS) if empty & set(path.with_suffix("").parts)] == []
 
 
 @pytest.fixture(params=sources(), ids=lambda lesson: lesson.name)
@@ -285,21 +265,21 @@ def test_the_pages_that_are_derived_are_fresh():
     """Their points are the checkpoints' points, and their facts the lessons'."""
     assert QUESTIONS_PATH.read_text(encoding="utf-8") == questions_page(), "run: python -m grading build"
     assert MAP_PATH.read_text(encoding="utf-8") == course_map(), "run: python -m grading build"
+    assert [one.name for one in guides() if is_stale(one)] == [], "the instructors' notebooks are built like lessons"
 
 
-def test_a_lesson_has_one_title_and_a_length(lesson):
-    """The front matter's, before anything else; and no more lines than a newcomer reads in one go."""
+def test_a_lesson_has_one_title_and_fits_into_a_sitting(lesson):
+    """The front matter's, before anything else; and no more lines than a newcomer reads in one go.
+
+    Three quarters of an hour for a newcomer, or its id stands in the list with its reason.
+    """
+    assert (lesson.minutes > LONGEST_LESSON_MINUTES) == (lesson.id in LONG_LESSONS)
     headings = [line for line in texts_of(lesson).splitlines() if line.startswith("#")]
     assert [line for line in headings if line.startswith("# ")] == headings[:1] == [f"# {lesson.title}"]
     for name, most in (("lesson.py", MOST_LESSON_LINES), ("questions.py", MOST_QUESTIONS_LINES)):
         path = lesson.folder / name
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         assert len(text.rpartition("# ---\n")[2].splitlines()) <= most, name
-
-
-def test_a_lesson_fits_into_a_sitting(lesson):
-    """Three quarters of an hour for a newcomer, or its id stands in the list with its reason."""
-    assert (lesson.minutes > LONGEST_LESSON_MINUTES) == (lesson.id in LONG_LESSONS)
 
 
 @pytest.mark.parametrize("part", CORE_AT_HOME_MINUTES)
@@ -332,17 +312,17 @@ def test_no_lesson_can_reach_the_graders_room(lesson):
     assert "SOLUTION" not in lesson.notebook.read_text(encoding="utf-8")
 
 
-def test_guides_are_fresh():
-    """The instructors' notebooks are built like lessons."""
-    assert [one.name for one in guides() if is_stale(one)] == []
+def printed(*arguments: str) -> str:
+    """Return what a fresh Python prints."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
 
 
 def test_benchmarks_can_be_started():
     """No other test imports them, so a name that moved would be noticed by whoever wants a number."""
-    command = [sys.executable, "-m", "tests.benchmarks", "--help"]
-    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "--only" in done.stdout
+    assert "--only" in printed("-m", "tests.benchmarks", "--help")
 
 
 def test_the_machines_tests_lie_where_make_machines_looks():
@@ -355,3 +335,31 @@ def test_the_machines_tests_lie_where_make_machines_looks():
     ]
     assert marked
     assert [one for one in marked if not one.startswith(tuple(f"{folder}/" for folder in named.split()))] == []
+
+
+_FRAMEWORKS = "torch onnxruntime openvino scipy matplotlib"
+
+#: Heavy modules by what must not import them.
+HEAVY = dict.fromkeys(
+    (*LIGHT, *(f"labs.{name}" for name in "data.preprocess bench runtimes.opening load".split())), _FRAMEWORKS
+) | {
+    # Asking for what is here costs neither torch nor a client for HTTP.
+    "labs.assets": "torch onnx onnxruntime httpx typer",
+    # What provisioning shares brings in neither a chart library nor a model's, which Chameleon's Jupyter lacks.
+    "labs.widgets.controls, labs.display.shown, labs.display.theme": "altair torch onnxruntime scipy pydantic psutil",
+    "provisioning.rehearsal": "chi fastapi asyncssh torch",
+}
+
+
+@pytest.mark.parametrize("modules", HEAVY)
+def test_light_modules_import_nothing_heavy(modules: str) -> None:
+    """Importing them brings in no framework, no chart library and no client that they are to do without."""
+    heavy = f"[name for name in {HEAVY[modules].split()} if name in sys.modules]"
+    assert printed("-c", f"import sys, {modules}; print({heavy})").strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["labs.charts", "grading.builder.notebook"])
+def test_no_kernel_compiles_a_grammar_of_addresses(module: str) -> None:
+    """Altair and nbformat would each time, for a second; both work without it."""
+    code = f"import {module}, sys; print(sys.modules['rfc3987_syntax'], 'jsonschema' in sys.modules)"
+    assert printed("-c", code).split() == ["None", "True"]

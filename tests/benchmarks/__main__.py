@@ -14,7 +14,7 @@ from labs.load import servers
 from labs.machine import fingerprint
 from tests.benchmarks import grading, harness, part1
 from tests.benchmarks.part1_models import fp32_model
-from tests.labs import coverage
+from tests.labs import test_stats_coverage as coverage
 
 app = typer.Typer(add_completion=False, help=__doc__)
 

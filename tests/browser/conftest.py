@@ -1,7 +1,7 @@
 """A JupyterLab for a test's own notebooks; skipped with the reason where there is no browser to look at it with."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import nbformat
@@ -20,21 +20,14 @@ def write_cells(path: Path, sources: Iterable[str]) -> None:
 @pytest.fixture
 def open_cells(tmp_path: Path) -> Iterator[Callable[..., Notebook]]:
     """Return a function that opens a notebook with the given code cells in a real JupyterLab."""
-    with opening(tmp_path) as open_:
-        yield open_
-
-
-@contextmanager
-def opening(room: Path) -> Iterator[Callable[..., Notebook]]:
-    """Yield that function, for notebooks and results below a folder."""
     require_browser()
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
     with ExitStack() as stack:
 
         def open_(*cells: str) -> Notebook:
-            folder = room / "notebooks"
-            folder.mkdir(exist_ok=True)
             write_cells(folder / "test.ipynb", cells)
-            lab = stack.enter_context(JupyterLab(folder, workspace=room / "workspace"))
+            lab = stack.enter_context(JupyterLab(folder, workspace=tmp_path / "workspace"))
             return lab.open(stack.enter_context(lab.window()), "test.ipynb")
 
         yield open_

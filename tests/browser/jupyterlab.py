@@ -15,7 +15,6 @@ import os
 import secrets
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,9 +23,9 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 
+from labs.runtimes import child
 from provisioning.front.lab import LABEXTENSIONS
 
 #: Where Debian, Ubuntu and others put Chromium; CHROMIUM overrides.
@@ -104,16 +103,9 @@ class JupyterLab:
         news.parent.mkdir(parents=True)
         news.write_text('{"fetchNews": "false", "checkForUpdates": false}')
         environment["SERVING_LABS_WORKSPACE"] = str(self._workspace or home / "results")
-        self.log_path = home / "jupyterlab.log"
-        with self.log_path.open("wb") as log:
-            self._server = subprocess.Popen(
-                self._command(),
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self._server = child.start(self._command(), home / "jupyterlab.log", environment=environment)
         try:
-            self._wait_until_it_answers()
+            self._server.wait_for(self._answers, what="JupyterLab", within_s=240)
         except BaseException:
             self.__exit__()
             raise
@@ -121,15 +113,7 @@ class JupyterLab:
 
     def __exit__(self, *_: object) -> None:
         # A server that is asked to end waits some seconds for its kernels, which hold nothing that anybody misses.
-        family = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            family = psutil.Process(self._server.pid).children(recursive=True)
         self._server.kill()
-        for one in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
-        self._server.wait()
-        psutil.wait_procs(family, timeout=20)
         self._home.cleanup()
 
     def url(self, path: str = "") -> str:
@@ -176,16 +160,11 @@ class JupyterLab:
         }
         return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
 
-    def _wait_until_it_answers(self) -> None:
-        give_up_s = time.monotonic() + 240
-        while time.monotonic() < give_up_s:
-            with contextlib.suppress(urllib.error.URLError, OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self.base}api?token={self.token}", timeout=5)
-                return
-            if self._server.poll() is not None:
-                break
-            time.sleep(0.2)
-        raise RuntimeError(f"JupyterLab did not start:\n{self.log_path.read_text(errors='replace')[-3000:]}")
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self.base}api?token={self.token}", timeout=5)
+            return True
+        return False
 
 
 class Course(JupyterLab):

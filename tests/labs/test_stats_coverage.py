@@ -1,11 +1,201 @@
-"""How often intervals hold the truth: of a hundred 95 % intervals, 93 to 97 must.
+"""How often the intervals of ``labs.stats`` hold the truth: of a hundred 95 % intervals, 93 to 97 must.
 
 Each test prints its table (``pytest -s``); ``python -m tests.benchmarks --only coverage`` prints them all.
 """
 
-import pytest
+from __future__ import annotations
 
-from tests.labs import coverage
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.optimize
+import scipy.stats
+
+from labs import assets, stats
+
+_BLOCK = 10
+
+
+def autoregression(
+    rng: np.random.Generator, shape: tuple[int, ...], lag_1: float, *, heavy: bool = False
+) -> np.ndarray:
+    """Return series with this lag-1 autocorrelation along the last axis, of mean 0 and standard deviation 1.
+
+    Args:
+        rng: Source of randomness.
+        shape: Series first, time last.
+        lag_1: 0 to below 1.
+        heavy: Draw what is new at each step from Student's t with three degrees of freedom.
+    """
+    new = rng.standard_t(3, size=shape) / np.sqrt(3) if heavy else rng.standard_normal(shape)
+    series = np.empty(shape)
+    series[..., 0] = new[..., 0]
+    for step in range(1, shape[-1]):
+        series[..., step] = lag_1 * series[..., step - 1] + np.sqrt(1 - lag_1**2) * new[..., step]
+    return series
+
+
+def medians(repetitions: int = 2000) -> pd.DataFrame:
+    """Return the coverage of ``median_interval`` on independent lognormal samples."""
+    rng, rows = np.random.default_rng(1), []
+    for q, truth in ((50, 1.0), (95, float(np.exp(1.6448536)))):
+        for n in (100, 400) if q == 50 else (400,):
+            hits = [truth in stats.median_interval(rng.lognormal(size=n), q=q) for _ in range(repetitions)]
+            rows.append({"samples": n, "percentile": q, "coverage": np.mean(hits)})
+    return pd.DataFrame(rows)
+
+
+def _turns(logs: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two options' blocks of a machine's log pace, second rounds in reverse order."""
+    by_turn = logs.reshape(len(logs), rounds, 2, _BLOCK)
+    forwards = (np.arange(rounds) % 2 == 0)[None, :, None]
+    return tuple(np.where(forwards, by_turn[:, :, side], by_turn[:, :, 1 - side]) for side in (0, 1))
+
+
+def _ratio_coverage(a: np.ndarray, b: np.ndarray, truth: float) -> dict[str, float]:
+    """Return coverage and half-width of the ratio for log times of shape (repetitions, rounds, block).
+
+    The width is that of a plain t interval of the rounds' log ratios, which believes that rounds are independent.
+    """
+    found = [stats.ratio_of_medians(np.exp(x) * truth, np.exp(y)).interval for x, y in zip(a, b, strict=True)]
+    rounds, logs = a.shape[1], np.median(a, axis=2) - np.median(b, axis=2)
+    plain = scipy.stats.t.ppf(0.975, rounds - 1) * logs.std(axis=1, ddof=1) / math.sqrt(rounds)
+    half = np.array([np.log(one.high / one.low) / 2 for one in found])
+    coverage = np.mean([truth in one for one in found])
+    return {"coverage": coverage, "half-width": np.median(half), "over a plain one": half.mean() / plain.mean()}
+
+
+def ratios(rounds: int, repetitions: int = 2000, truth: float = 1.1) -> pd.DataFrame:
+    """Return the coverage of ``ratio_of_medians`` for kinds of noise that a machine makes."""
+    rng = np.random.default_rng(rounds)
+    shape, length = (repetitions, rounds, _BLOCK), rounds * _BLOCK
+    heavy = [rng.standard_t(3, size=shape) * 0.05 for _ in "ab"]
+    within = [autoregression(rng, shape, 0.9, heavy=True) * 0.1 for _ in "ab"]
+    alike = [(autoregression(rng, (repetitions, length), 0.9, heavy=True) * 0.1).reshape(shape) for _ in "ab"]
+    shared = _turns(autoregression(rng, (repetitions, 2 * length), 0.9, heavy=True) * 0.15, rounds)
+    drift = np.linspace(0, 0.5, 2 * length) + autoregression(rng, (repetitions, 2 * length), 0.99, heavy=True) * 0.15
+    drifting = _turns(drift, rounds)
+    hit = [(rng.random(shape[:2]) < 0.1)[..., None] * rng.exponential(0.5, size=shape) for _ in "ab"]
+    kinds = {
+        "independent, normal": [rng.standard_normal(shape) * 0.05 for _ in "ab"],
+        "independent, heavy tails": heavy,
+        "lag-1 0.9 within a block": within,
+        "lag-1 0.9 of the machine": [x + y * 0.5 for x, y in zip(shared, heavy, strict=True)],
+        "drift of half, lag-1 0.99": [x + y * 0.5 for x, y in zip(drifting, heavy, strict=True)],
+        "lag-1 0.9 of each option": alike,
+        "one block in ten stalls": [x + rng.standard_normal(shape) * 0.03 for x in hit],
+    }
+    return pd.DataFrame(
+        [{"rounds": rounds, "noise": kind, **_ratio_coverage(a, b, truth)} for kind, (a, b) in kinds.items()]
+    )
+
+
+def paired(repetitions: int = 1000) -> pd.DataFrame:
+    """Return the coverage of ``paired_proportions`` on the course's 182 drawings, whose images stand or fall together.
+
+    Of each drawing, a share of images is lost and another gained: Dirichlet, so that two images of one drawing are
+    correlated by ``alike``.
+    """
+    groups = np.array(assets.drawings("evaluation"))
+    rng, rows = np.random.default_rng(4), []
+    for lost, gained, alike in ((0.05, 0.05, 0.3), (0.05, 0.05, 0.7), (0.07, 0.01, 0.5), (0.15, 0.05, 0.5)):
+        shares = np.array([lost, gained, 1 - lost - gained]) * (1 - alike) / alike
+        held, by_image, called = [], [], []
+        for _ in range(repetitions):
+            odds, tossed = rng.dirichlet(shares, groups.max() + 1)[groups], rng.random(len(groups))
+            only_b = tossed < odds[:, 0]
+            only_a = ~only_b & (tossed < odds[:, 0] + odds[:, 1])
+            both = ~only_a & ~only_b
+            one, other = (only_a | both), (only_b | both)
+            found = stats.paired_proportions(one, other, groups)
+            held.append(gained - lost in found.interval)
+            called.append(found.p_value < 0.05)
+            by_image.append(gained - lost in stats.paired_proportions(one, other).interval)
+        rows.append(
+            {"lost": lost, "gained": gained, "alike": alike, "coverage": np.mean(held),
+             "by image": np.mean(by_image), "p < 0.05": np.mean(called)}
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def queue(rng: np.random.Generator, runs: int, requests: int, utilization: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return arrivals and latencies of M/D/1 with 10 ms of service that begins empty, each (runs, requests)."""
+    service_s = 0.01
+    gaps_s = rng.exponential(service_s / utilization, size=(runs, requests))
+    waits_s = np.zeros((runs, requests))
+    # Lindley's recursion: what is left of the wait before, after the gap.
+    for step in range(1, requests):
+        waits_s[:, step] = np.maximum(0, waits_s[:, step - 1] + service_s - gaps_s[:, step])
+    return np.cumsum(gaps_s, axis=1), waits_s + service_s
+
+
+def true_latency_s(utilization: float, share: float) -> float:
+    """Return the latency that this share of requests of M/D/1 with 10 ms of service stays under, in seconds.
+
+    Source: Erlang's distribution of the wait in M/D/1 (1909).
+    """
+
+    def waits_at_most(services: float) -> float:
+        left = [utilization * (k - services) for k in range(int(services) + 1)]
+        return (1 - utilization) * math.fsum(x**k / math.factorial(k) * math.exp(-x) for k, x in enumerate(left))
+
+    return 0.01 * (1 + scipy.optimize.brentq(lambda services: waits_at_most(services) - share, 0.0, 25.0))
+
+
+#: (runs, seconds) of a measurement by utilization: one of a lesson's length, and repeats up to enough.
+PLANS = {0.6: ((1, 6), (3, 6), (5, 6)), 0.8: ((1, 6), (5, 6), (10, 6)), 0.9: ((1, 6), (10, 6), (10, 24))}
+
+
+def tails(utilization: float, repetitions: int = 300) -> pd.DataFrame:
+    """Return the coverage of ``tail_interval``'s p95 of M/D/1, and how many measurements get no interval."""
+    rng, truth, rows = np.random.default_rng(5), true_latency_s(utilization, 0.95), []
+    for runs, seconds in PLANS[utilization]:
+        requests = round(utilization * 100 * seconds)
+        begun_s, took_s = (
+            x.reshape(repetitions, runs, requests) for x in queue(rng, repetitions * runs, requests, utilization)
+        )
+        found = [stats.tail_interval(list(zip(a, b, strict=True))) for a, b in zip(begun_s, took_s, strict=True)]
+        given = [one for one in found if not one.too_short]
+        held = [truth in one for one in given]
+        alone = [truth in stats.median_interval(x.ravel(), q=95) for x in took_s]
+        rows.append(
+            {
+                "utilization": utilization,
+                "measured": f"{runs} x {seconds} s",
+                "no interval": 1 - len(given) / len(found),
+                "coverage": np.mean(held) if held else np.nan,
+                "wrong promises": (len(held) - sum(held)) / len(found),
+                "as if independent": np.mean(alone),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def steady(repetitions: int = 600) -> pd.DataFrame:
+    """Return the coverage of ``steady_interval`` for independent samples and for such with a memory."""
+    from statistics import NormalDist
+
+    rng, rows = np.random.default_rng(6), []
+    for lag_1 in (0.0, 0.9):
+        for q, n in ((50, 200), (95, 500), (95, 1000)):
+            series = autoregression(rng, (repetitions, n), lag_1)
+            truth = NormalDist().inv_cdf(q / 100)
+            hits = [truth in stats.steady_interval(one, q=q) for one in series]
+            rows.append({"lag-1": lag_1, "percentile": q, "samples": n, "coverage": np.mean(hits)})
+    return pd.DataFrame(rows)
+
+
+def tables() -> list[tuple[str, pd.DataFrame]]:
+    """Return every table under its title."""
+    return [
+        ("Percentiles of independent samples", medians()),
+        ("Ratios of interleaved blocks", pd.concat([ratios(rounds) for rounds in (20, 40)])),
+        ("Accuracy on the same images, by drawing", paired()),
+        ("p95 of an open loop, M/D/1", pd.concat([tails(utilization) for utilization in PLANS])),
+        ("Percentiles of samples with a memory", steady()),
+    ]
 
 
 def assert_promised(table, repetitions: int, low: float = 0.93, high: float = 0.97) -> None:
@@ -25,7 +215,7 @@ def assert_promised(table, repetitions: int, low: float = 0.93, high: float = 0.
 
 def test_median_of_independent_samples() -> None:
     """Order statistics hold a percentile of independent samples, whatever their distribution."""
-    assert_promised(coverage.medians(2000), 2000)
+    assert_promised(medians(2000), 2000)
 
 
 @pytest.mark.parametrize("rounds", [20, 40])
@@ -34,7 +224,7 @@ def test_ratio_of_interleaved_blocks(rounds: int) -> None:
 
     Where one block in ten is hit by something else, the interval may be wider than it would have to be.
     """
-    table = coverage.ratios(rounds, 2000)
+    table = ratios(rounds, 2000)
     stalls = table["noise"].str.contains("stalls")
     assert_promised(table[~stalls], 2000)
     assert_promised(table[stalls], 2000, high=1.0)
@@ -43,17 +233,21 @@ def test_ratio_of_interleaved_blocks(rounds: int) -> None:
 
 
 def test_paired_proportions_by_drawing() -> None:
-    """The difference on the course's own images holds, and a true null is rejected five times of a hundred."""
-    table = coverage.paired(1000)
+    """The difference on the course's own images holds, and a true null is rejected five times of a hundred.
+
+    Images of one drawing are judged together: by image, intervals hold the truth far less often than they promise.
+    """
+    table = paired(1000)
     assert_promised(table, 1000, high=0.98)
     null = table[table["lost"] == table["gained"]]
     assert (null["p < 0.05"] < 0.05 + 0.015).all()
+    assert (table["by image"] < 0.9).all()
 
 
 @pytest.mark.parametrize("utilization", [0.6, 0.8, 0.9])
 def test_tail_of_an_open_loop(utilization: float) -> None:
     """A p95 of M/D/1 holds where enough was measured, and where it was not, hardly a run promises anything."""
-    table = coverage.tails(utilization, 300)
+    table = tails(utilization, 300)
     promised = table["no interval"] < 0.5
     assert promised.any()
     assert (table[~promised]["wrong promises"] < 0.03).all()
@@ -63,4 +257,4 @@ def test_tail_of_an_open_loop(utilization: float) -> None:
 
 def test_percentiles_of_samples_with_a_memory() -> None:
     """A closed loop's percentile holds for independent samples, a little cautiously, and for a lag-1 of 0.9."""
-    assert_promised(coverage.steady(600), 600, high=0.98)
+    assert_promised(steady(600), 600, high=0.98)

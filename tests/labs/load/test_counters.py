@@ -32,7 +32,11 @@ def triton_stats(requests: int, seconds: float, batches: dict[int, int]) -> dict
 
 
 def test_the_difference_is_the_runs() -> None:
-    """Means are over the run's own requests, and batches over its own executions."""
+    """Means are over the run's own requests, and batches over its own executions.
+
+    A model that has just been loaded has counted nothing, and Triton says nothing of what is zero.
+    """
+    assert Counters.of({"name": "fresh"}) == Counters(0, 0, 0.0, 0.0, 0.0, 0.0)
     before = Counters.of(triton_stats(100, 1.0, {1: 100}))
     after = Counters.of(triton_stats(140, 1.8, {1: 110, 8: 5}))
     found = between(before, after)
@@ -41,11 +45,6 @@ def test_the_difference_is_the_runs() -> None:
     assert found.compute_s == pytest.approx(0.02)
     assert found.batches == {"1": 10, "8": 5}
     assert found.mean_batch == pytest.approx((10 + 5 * 8) / 15)
-
-
-def test_what_is_zero_may_be_missing() -> None:
-    """A model that has just been loaded has counted nothing, and Triton says nothing of it."""
-    assert Counters.of({"name": "fresh"}) == Counters(0, 0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_a_reload_starts_the_counters_anew() -> None:

@@ -1,21 +1,99 @@
-"""Closed and open loops against a real server, from a real sender's process."""
+"""Closed and open loops against real servers, from a real sender's process, and how busy the machine was."""
 
+from __future__ import annotations
+
+import base64
 import dataclasses
+import os
 import socket
 import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from types import SimpleNamespace
 
+import grpc
 import numpy as np
 import psutil
+import pynvml
 import pytest
+from tritonclient.grpc.service_pb2 import ModelInferRequest
+from tritonclient.utils import deserialize_bytes_tensor
 
-from labs.load import NothingAnsweredError, closed_loop, open_loop, predict
-from labs.load.race import together
+from labs.data.labels import CLASS_NAMES
+from labs.load import NothingAnsweredError, Served, Target, closed_loop, image_inputs, open_loop, predict, tensor_inputs
+from labs.load.race import race, together
 from labs.load.sender import arrivals
-from labs.records import Ledger
+from labs.load.served import triton_grpc
+from labs.load.servers import BASELINE, SERVERS, servers_table, serving
+from labs.load.usage import Sampler
+from labs.records import Ledger, ModelFile
 from labs.runtimes.progress import Cancelled
 from labs.serve.triton.control import Counters
-from tests.labs.load.conftest import SERVED, ToldServer
+
+SERVED = Served(ModelFile("food11.onnx", "a" * 64, 9_000_000), "told", settings={"instances": 1})
+
+
+class ToldServer:
+    """What it answers, how long it takes, and what it has seen."""
+
+    def __init__(self, *, one_at_a_time: bool = False) -> None:
+        self.seen: list[bytes] = []
+        self.in_flight = self.most_in_flight = 0
+        self.status: Callable[[int], int] = lambda number: 200
+        self.pause_s: Callable[[int], float] = lambda number: 0.002
+        self._lock = threading.Lock()
+        kind = HTTPServer if one_at_a_time else ThreadingHTTPServer
+        self._server = kind(("127.0.0.1", 0), self._handler(one_at_a_time))
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(told, one_at_a_time: bool) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - 'self' is the handler's
+        class Handler(BaseHTTPRequestHandler):
+            # A single-threaded server would wait for the next request on the first connection for ever.
+            protocol_version = "HTTP/1.0" if one_at_a_time else "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                with told._lock:
+                    number = len(told.seen)
+                    told.seen.append(body)
+                    told.in_flight += 1
+                    told.most_in_flight = max(told.most_in_flight, told.in_flight)
+                time.sleep(told.pause_s(number))
+                with told._lock:
+                    told.in_flight -= 1
+                self.send_response(told.status(number))
+                self.send_header("content-length", "5")
+                self.end_headers()
+                self.wfile.write(b"Bread")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def told_server() -> Iterator[ToldServer]:
+    """Yield a server that answers every request after 2 ms until a test tells it otherwise."""
+    server = ToldServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def told_target(told_server: ToldServer) -> Target:
+    """Return a target on that server with two different bodies."""
+    return predict(told_server.url, [b"first", b"second"], SERVED, raw=True)
 
 
 def test_a_closed_loop_is_recorded_whole(told_server, told_target, tmp_path) -> None:
@@ -166,3 +244,98 @@ def test_what_is_done_together_stops_together() -> None:
 
     with pytest.raises(Cancelled, match="enough"):
         together(long, long, on_progress=cancel)
+
+
+@pytest.mark.parametrize("cards", [0, 2])
+def test_a_process_that_computes_is_seen(cards: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sampler sees this process burn a processor; each GPU has a column of its own; one that is gone counts 0."""
+    for name, told in {
+        "nvmlInit": lambda: None,
+        "nvmlDeviceGetCount": lambda: cards,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetUtilizationRates": lambda index: SimpleNamespace(gpu=40 + index),
+        "nvmlDeviceGetMemoryInfo": lambda index: SimpleNamespace(used=60 + index),
+    }.items():
+        monkeypatch.setattr(pynvml, name, told)
+    here, gone = Sampler(os.getpid(), [os.getpid()], every_s=0.2), Sampler(os.getpid(), [2**22 - 3], every_s=0.2)
+    here.start()
+    gone.start()
+    end_s = time.monotonic() + 1
+    while time.monotonic() < end_s:
+        sum(range(10_000))
+    used, unknown = here.stop(), gone.stop()
+    assert len(used.offsets_s) == len(used.cpu) == len(used.memory_bytes) >= 2
+    assert min(map(sum, (used.sender_cores, used.server_cores, used.cpu))) > 0
+    assert [one[0] for one in used.gpu] == [0.4, 0.41][:cards]
+    assert [set(one) for one in used.gpu_memory_bytes] == [{60}, {61}][:cards]
+    assert set(unknown.server_cores) == {0.0}
+
+
+@pytest.mark.slow
+@pytest.mark.triton
+def test_all_servers_answer_the_same_photo_alike_and_take_their_turns() -> None:
+    """Each names the same class; under load nothing fails, and every second round runs in reverse order."""
+    with serving() as targets:
+        assert list(targets) == list(SERVERS)
+        words = []
+        for target in targets.values():
+            request = urllib.request.Request(target.url, target.bodies[0], target.headers)
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                answer = reply.read().replace(b"\\/", b"/")  # as JSON or as Triton's bytes
+            words.append({name for name in CLASS_NAMES if name.encode() in answer})
+        assert words == [words[0]] * len(targets)
+        assert len(words[0]) == 1
+        records = race(targets, concurrency=2, rounds=2, duration_s=0.5)
+    assert [one.option for one in records] == [*SERVERS, *reversed(SERVERS)]
+    assert not any(one.load.failures for one in records)
+    table = servers_table(records).set_index("server")
+    assert list(table.index) == list(SERVERS)
+    assert table.loc[BASELINE, "× p50"] == ""
+
+
+IMAGES = [b"one picture", b"another picture"]
+
+
+def test_grpc_messages_carry_one_request_each() -> None:
+    """Shape, type and bytes, of a tensor as of an encoded picture."""
+    images = np.arange(2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2)
+    target = triton_grpc("127.0.0.1:8001", "food_classifier_onnx", tensor_inputs(images), SERVED)
+    message = ModelInferRequest.FromString(target.bodies[1])
+    assert (message.model_name, list(message.inputs[0].shape)) == ("food_classifier_onnx", [1, 3, 2, 2])
+    assert message.raw_input_contents[0] == images[1].tobytes()
+    target = triton_grpc("127.0.0.1:8001", "food_classifier", image_inputs(IMAGES), SERVED)
+    message = ModelInferRequest.FromString(target.bodies[1])
+    assert (message.inputs[0].datatype, list(message.inputs[0].shape)) == ("BYTES", [1, 1])
+    assert deserialize_bytes_tensor(message.raw_input_contents[0]).tolist() == [base64.b64encode(IMAGES[1])]
+
+
+@pytest.fixture
+def grpc_address() -> Iterator[str]:
+    """Yield the address of a gRPC server that counts its calls and refuses each fifth."""
+    calls = []
+
+    def infer(request: bytes, context: grpc.ServicerContext) -> bytes:
+        calls.append(request)
+        if len(calls) % 5 == 0:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "too busy")
+        return b"answer"
+
+    handler = grpc.method_handlers_generic_handler(
+        "inference.GRPCInferenceService", {"ModelInfer": grpc.unary_unary_rpc_method_handler(infer)}
+    )
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers((handler,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
+
+
+def test_a_run_over_grpc(grpc_address) -> None:
+    """gRPC's codes are kept as the HTTP statuses that mean the same."""
+    target = triton_grpc(grpc_address, "food_classifier", image_inputs(IMAGES), SERVED)
+    made = closed_loop(target, concurrency=2, requests=30, warmup_requests=5, option="grpc")
+    assert (len(made.samples), len(made.load.failures)) == (24, 6)
+    assert {one.status for one in made.load.failures} == {503}
+    assert made.details["first_answer"] == "answer"
+    assert made.load.target == "gRPC food_classifier"

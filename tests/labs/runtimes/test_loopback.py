@@ -5,14 +5,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from labs.runtimes.loopback import (
-    ANY_PORT_VARIABLE,
-    LINKS_VARIABLE,
-    PortsTakenError,
-    is_own_host,
-    link,
-    listen,
-)
+from labs.runtimes.loopback import ANY_PORT_VARIABLE, LINKS_VARIABLE, PortsTakenError, is_own_host, link, listen
 from labs.serve.page.app import create_page
 
 
@@ -26,15 +19,13 @@ def two_taken() -> Iterator[list[int]]:
 
 
 def test_the_next_known_port_is_taken_where_the_first_is_not_free(two_taken, monkeypatch) -> None:
-    """A lesson's second service, or a second notebook, gets a port that the tunnel knows as well."""
+    """A lesson's second service, or a second notebook, gets a port that the tunnel knows as well.
+
+    When all are taken the message says what to do: not another port in silence, at which no browser would find it.
+    """
     monkeypatch.delenv(ANY_PORT_VARIABLE)
     with listen(ports=two_taken) as found:
         assert found.getsockname() == ("127.0.0.1", two_taken[2])
-
-
-def test_when_all_known_ports_are_taken_the_message_says_what_to_do(two_taken, monkeypatch) -> None:
-    """Not another port in silence, at which no browser would find it."""
-    monkeypatch.delenv(ANY_PORT_VARIABLE)
     with pytest.raises(PortsTakenError, match="shut that kernel down"):
         listen(ports=two_taken[:2])
     with pytest.raises(PortsTakenError, match=f"port {two_taken[0]} is taken"):

@@ -7,7 +7,6 @@ import pytest
 from filelock import FileLock
 
 from labs.serve.models import fp32_model
-from labs.serve.photos import photo
 from labs.serve.running import Service, start, wait_until_ready
 
 
@@ -28,9 +27,3 @@ def service(onnx_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     log_path = tmp_path_factory.mktemp("service") / "log"
     with start(log_path=log_path, MODEL=onnx_path, MAY_WAIT=3) as one:
         yield wait_until_ready(one)
-
-
-@pytest.fixture(scope="session")
-def jpeg() -> bytes:
-    """Return a photo of 30 KB."""
-    return photo(40)

@@ -14,11 +14,6 @@ from labs.serve.photos import photo
 from labs.serve.running import start, wait_until_ready
 
 
-def seed_of(fault: str) -> int:
-    """Return the first number that draws a fault."""
-    return next(number for number in itertools.count() if replica.faulty(number) == fault)
-
-
 @pytest.fixture(scope="module")
 def spoiled(onnx_path, tmp_path_factory):
     """Return the model of release 42 with its fault."""
@@ -30,7 +25,7 @@ def spoiled(onnx_path, tmp_path_factory):
 def after_photos(model, spoiled, fault: str, rolled_out: tuple[str, ...], count: int = 11) -> dict[str, float]:
     """Return what a replica's metrics say after some photos of all classes, and how many it answered."""
     variables = {
-        replica.SEED: seed_of(fault),
+        replica.SEED: next(number for number in itertools.count() if replica.faulty(number) == fault),
         replica.NUMBER: 1,
         replica.ROLLED_OUT: " ".join(rolled_out),
         replica.MODEL: spoiled,
@@ -44,17 +39,9 @@ def after_photos(model, spoiled, fault: str, rolled_out: tuple[str, ...], count:
                 client.post("/predict/raw", content=content, headers={"content-type": "image/jpeg"}).raise_for_status()
                 answered += 1
         text = httpx.get(service.url + "/metrics").text if answered == count else ""
-    classes = [float(one) for one in re.findall(r"serving_predictions_total\{.*\} (\S+)", text)]
-    return {
-        "answered": answered,
-        "prepare_s": value(text, 'serving_stage_seconds_sum{stage="prepare"}') / count if text else 0.0,
-        "classes": len(classes),
-    }
-
-
-def value(text: str, series: str) -> float:
-    """Return a series' value in a page of metrics."""
-    return float(re.search(rf"^{re.escape(series)} (\S+)$", text, re.MULTILINE)[1])
+    prepared_s = re.findall(r'^serving_stage_seconds_sum\{stage="prepare"\} (\S+)$', text, re.MULTILINE)
+    classes = re.findall(r"serving_predictions_total\{.*\} \S+", text)
+    return {"answered": answered, "prepare_s": sum(map(float, prepared_s)) / count, "classes": len(classes)}
 
 
 @pytest.mark.parametrize("fault", ["decoder", "model"])

@@ -10,7 +10,7 @@ import pytest
 from labs.data.labels import CLASS_NAMES
 from labs.serve.page.app import create_page, samples
 from labs.serve.running import PAGE, start, wait_until_ready
-from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium, serious
+from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium, require_browser, serious
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,10 @@ def page_url(service, tmp_path_factory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
     """Return a real Chromium; skipped with the reason where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if chromium() is None:
-        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
-    with playwright.sync_playwright() as driver:
+    require_browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
         window = driver.chromium.launch(executable_path=chromium(), headless=True, args=list(_CHROMIUM_FLAGS))
         yield window
         window.close()

@@ -20,7 +20,9 @@ from labs.data.labels import CLASS_NAMES
 from labs.data.models import load_mobilenet_v2
 from labs.data.preprocess import load_image, softmax, to_input
 from labs.runtimes.calling import caller
-from labs.serve.running import Service, start, wait_until_ready
+from labs.runtimes.progress import Cancelled
+from labs.serve.photos import photo
+from labs.serve.running import SERVICE, Service, ServiceError, serve_app, start, wait_until_ready
 
 #: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
 TOLERANCE = 2e-4
@@ -133,9 +135,13 @@ def test_overload_is_refused_at_once_and_leaves_no_trace(service: Service):
     assert again == [200] * 4
 
 
-def test_replies_are_counted_by_path_and_status(service: Service, jpeg: bytes):
-    """Made-up paths are one; and of all that came before, nothing was the service's own fault."""
-    predict(service.url, jpeg)
+def test_replies_are_counted_by_path_and_status(service: Service):
+    """Made-up paths are one; and of all that came before, nothing was the service's own fault.
+
+    DNS rebinding, where the browser sends a page's own name, gets nothing.
+    """
+    assert httpx.get(f"{service.url}/healthz", headers={"host": "evil.example"}).status_code == 421
+    predict(service.url, photo(40))
     httpx.post(f"{service.url}/predict", json={})
     assert httpx.get(f"{service.url}/nowhere").status_code == 404
     counted = httpx.get(f"{service.url}/metrics").text
@@ -145,11 +151,6 @@ def test_replies_are_counted_by_path_and_status(service: Service, jpeg: bytes):
     assert "serving_in_flight 0.0" in counted
     assert 'serving_predictions_total{class_name="Bread"}' in counted
     assert "Traceback" not in service.log(100_000)
-
-
-def test_a_page_of_another_host_gets_nothing(service: Service):
-    """DNS rebinding: the browser sends the page's own name."""
-    assert httpx.get(f"{service.url}/healthz", headers={"host": "evil.example"}).status_code == 421
 
 
 def test_a_stop_finishes_what_was_started(onnx_path):
@@ -168,3 +169,42 @@ def test_a_stop_finishes_what_was_started(onnx_path):
     assert [reply.status_code for reply in replies] == [200] * 12
     with pytest.raises(httpx.ConnectError):
         predict_raw(service.url, large)
+
+
+def test_who_comes_before_the_model_is_loaded_waits_at_the_door(onnx_path):
+    """The socket listens from the start, so that an early request is answered and not refused."""
+    with start(MODEL=onnx_path) as service:
+        assert httpx.get(service.url + "/healthz", timeout=60).status_code == 200
+
+
+@pytest.mark.parametrize(("app", "says"), [(SERVICE, "broken.onnx"), ("no_such_module:app", "no_such_module")])
+def test_an_app_that_does_not_start_is_said_with_the_log(app, says, tmp_path):
+    """The process's own words are in the error, and no process stays behind."""
+    (tmp_path / "broken.onnx").write_bytes(b"not a model")
+    service = start(app, log_path=tmp_path / "log", MODEL=tmp_path / "broken.onnx")
+    with pytest.raises(ServiceError, match=says):
+        wait_until_ready(service)
+    assert not service.alive
+
+
+def test_a_cancelled_wait_leaves_no_process(onnx_path):
+    """Pressing Cancel while it starts stops what was started."""
+    service = start(MODEL=onnx_path)
+
+    def cancel(fraction: float, text: str) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        wait_until_ready(service, on_progress=cancel)
+    assert not service.alive
+
+
+def test_a_cell_that_is_run_twice_leaves_one_service(tmp_path):
+    """And it may have the port of the one before."""
+    code = "from fastapi import FastAPI\napp = FastAPI()\napp.get('/healthz')(lambda: 'here')\n"
+    (tmp_path / "app.py").write_text(code)
+    first = serve_app(tmp_path)
+    second = serve_app(tmp_path, port=int(first.url.rpartition(":")[2]))
+    assert (first.alive, second.alive, second.url) == (False, True, first.url)
+    assert httpx.get(f"{second.url}/healthz").json() == "here"
+    second.stop()

@@ -1,4 +1,4 @@
-"""Beginning and end of a server: a killed server, a node's container, and nothing left behind."""
+"""Beginning and end of a server, killed or a node's container; and what the trial of a student's folder finds out."""
 
 import tempfile
 from pathlib import Path
@@ -6,20 +6,18 @@ from pathlib import Path
 import psutil
 import pytest
 
+from labs import assets
 from labs.serve.triton import catalogue, opening
 from labs.serve.triton.catalogue import ModelRepository
 from labs.serve.triton.control import KEY_HEADER, TritonError
 from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.server import start
-from tests.labs.serve.triton.conftest import WITHIN_S
+from labs.serve.triton.trial import tried
+from labs.workspace import WORKSPACE_VARIABLE
+from tests.labs.runtimes.test_child import gone
+from tests.labs.serve.triton.test_serving import WITHIN_S
 
 pytestmark = pytest.mark.xdist_group("triton")
-
-
-def gone(processes: list[psutil.Process], within_s: float = 60.0) -> bool:
-    """Return whether all of these processes end within some time."""
-    _, alive = psutil.wait_procs(processes, timeout=within_s)
-    return not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -39,7 +37,7 @@ def test_a_server_that_ends_leaves_nothing(tmp_path, killed, monkeypatch):
     server.stop()
     with pytest.raises(TritonError, match="does not answer"):
         server.loaded()
-    assert gone(family)
+    assert gone(family, within_s=60)
     assert not [path for path in held if path.exists()]
 
 
@@ -51,7 +49,7 @@ def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
     children = set(psutil.Process().children(recursive=True))
     with pytest.raises(TritonError, match="food_classifier_onnx was not loaded"):
         start([broken], repository=ModelRepository(tmp_path / "models"), within_s=WITHIN_S)
-    assert gone(list(set(psutil.Process().children(recursive=True)) - children))
+    assert gone(list(set(psutil.Process().children(recursive=True)) - children), within_s=60)
 
 
 def test_a_nodes_container_serves_the_lessons_repository_and_nothing_else(tmp_path, onnx_path, monkeypatch):
@@ -83,3 +81,40 @@ def test_a_node_whose_container_is_on_its_way_says_so(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("LABS_TRITON_KEY=0123\n")
     with pytest.raises(TritonUnavailableError, match=r"does not answer.*jobs/containers/log"):
         opening.open_repository(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return the folder of a model that does everything right."""
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "workspace"))
+    ModelRepository(tmp_path / "models").write([catalogue.food_classifier(assets.model())])
+    return tmp_path / "models" / "food_classifier"
+
+
+def test_a_good_model_answers_alone_in_rows_and_in_a_crowd(folder):
+    """Every answer is its own request's, a bad one is refused alone, and the folder stays as it is."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    facts = tried(folder)
+    assert facts == {
+        "loaded": True, "reason": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "said": ""
+    }  # fmt: skip
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_model_that_answers_the_first_request_only_is_found_out(folder):
+    """Alone it is right; several requests in one `execute` get no answer, and Triton says why."""
+    code = folder / "1" / "model.py"
+    code.write_text(code.read_text().replace("return responses", "return responses[:1]"))
+    facts = tried(folder)
+    assert facts["right"] == 6
+    assert facts["burst"] < 48
+    assert "do not match the number of InferenceRequest" in facts["said"]
+
+
+def test_a_configuration_that_is_none_is_explained(folder):
+    """Line and column, as Triton's own grammar finds them."""
+    config = folder / "config.pbtxt"
+    config.write_text(config.read_text().replace("max_batch_size", "max_batch_sise"))
+    facts = tried(folder)
+    assert facts["loaded"] is False
+    assert "max_batch_sise" in facts["reason"]

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from labs import assets
 from labs.data.labels import CLASS_NAMES
 from labs.data.models import load_mobilenet_v2
 from labs.data.preprocess import load_image, to_input
 from labs.serve.triton import catalogue, environment, opening
-from labs.serve.triton.catalogue import ConfigError, ModelRepository, parse
+from labs.serve.triton.catalogue import ModelRepository
 from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.groups import groups_of, in_words
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
@@ -46,27 +47,27 @@ def test_the_recipe_beside_the_models_is_the_courses(width, height, kind, seed):
         assert np.array_equal(food.to_input(text), to_input(load_image(content.getvalue())))
 
 
-def test_the_classifiers_network_is_torchvisions(weights):
+def test_the_classifiers_network_is_torchvisions():
     """The same tensors under the same names, and the same bits out, without the seconds of importing torchvision."""
     import torch
     from safetensors.torch import load_file
 
-    ours, theirs = from_models("network").mobilenet_v2(11).eval(), load_mobilenet_v2(weights)
-    ours.load_state_dict(load_file(weights))
+    ours, theirs = from_models("network").mobilenet_v2(11).eval(), load_mobilenet_v2(assets.model())
+    ours.load_state_dict(load_file(assets.model()))
     assert list(ours.state_dict()) == list(theirs.state_dict())
     images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.equal(ours(images), theirs(images))
 
 
-def test_the_lessons_repository_has_what_did_not_travel(tmp_path, weights, monkeypatch):
+def test_the_lessons_repository_has_what_did_not_travel(tmp_path, monkeypatch):
     """On a leased machine the student's model.py is there and the weights are not; at home it may all be missing."""
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
     folder = tmp_path / "programs" / "repository" / "food_classifier" / "1"
     folder.mkdir(parents=True)
     (folder / "model.py").write_text("theirs")
     opening.lesson_repository()
-    assert (folder / "model.safetensors").read_bytes() == weights.read_bytes()
+    assert (folder / "model.safetensors").read_bytes() == assets.model().read_bytes()
     assert (folder / "model.py").read_text() == "theirs"
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "fresh"))
     assert ModelRepository(opening.lesson_repository()).names() == ["food_classifier"]
@@ -79,17 +80,19 @@ def test_the_lessons_repository_has_what_did_not_travel(tmp_path, weights, monke
         (catalogue.instances(3), "3 on CPU"),
         (catalogue.instances(1, range(2)[:1]), "1 on GPU 0"),
         (catalogue.instances(2, (0, 1)), "2 on GPU 0, 2 on GPU 1"),
+        ("instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] } ]", "1 on GPU 0"),
+        ("instance_group: [{kind: KIND_GPU, gpus: [0, 1], count: 2}]", "2 on GPU 0, 2 on GPU 1"),
+        ("instance_group [ { count: 1 kind: KIND_GPU } ]", "1 on every GPU"),
+        ("instance_group [ { count: 1 } ]", "1 on any device"),
+        (
+            "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] }, { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] } ]",
+            "3 on GPU 0, 2 on GPU 1",
+        ),
     ],
 )
 def test_instances_are_where_they_are_said_to_be(stanza: str, words: str):
-    """A GPU is named, so that one instance on a node with two is one, and not one on each."""
+    """However it is written. A GPU is named: one instance on a node with two is one, and not one on each."""
     assert in_words(groups_of(stanza)) == words
-
-
-def test_a_text_that_is_no_configuration_is_refused_with_its_place():
-    """Line, column and what to look for."""
-    with pytest.raises(ConfigError, match=r"line:column 2:1 .*max_batch_sise.*misspelt"):
-        parse('name: "x"\nmax_batch_sise: 4\n')
 
 
 def test_a_machine_or_a_python_that_cannot_is_told_what_to_do(monkeypatch):

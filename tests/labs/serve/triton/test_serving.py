@@ -3,7 +3,9 @@
 import base64
 import io
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -13,6 +15,8 @@ import tritonclient.http as httpclient
 from PIL import Image
 from tritonclient.utils import InferenceServerException
 
+from labs import assets
+from labs.data.dataset import iterate
 from labs.data.labels import CLASS_NAMES
 from labs.data.models import load_mobilenet_v2
 from labs.data.preprocess import load_image, softmax, to_input
@@ -22,15 +26,53 @@ from labs.load.served import triton_target
 from labs.runtimes.calling import caller
 from labs.serve.page.asking import NoAnswerError, ask
 from labs.serve.photos import write_input_data
-from labs.serve.triton.catalogue import instances
+from labs.serve.triton import catalogue
+from labs.serve.triton.catalogue import ModelFolder, ModelRepository, instances
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.environment import perf_analyzer
-from labs.serve.triton.server import LocalTriton
-
-#: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
-TOLERANCE = 2e-4
+from labs.serve.triton.server import LocalTriton, start
+from labs.workspace import WORKSPACE_VARIABLE
+from tests.labs.serve.test_service import TOLERANCE
 
 pytestmark = pytest.mark.xdist_group("triton")
+
+#: CI is busier than a laptop.
+WITHIN_S = 180.0
+
+#: Requests that come together run together.
+BATCHING = "dynamic_batching { max_queue_delay_microseconds: 20000 }"
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[bytes]:
+    """Return six evaluation pictures of six classes."""
+    items = list(iterate(assets.dataset("food11-mini"), "evaluation"))
+    return [items[index * len(items) // 6][0].read_bytes() for index in range(6)]
+
+
+@pytest.fixture(scope="module")
+def folders(onnx_path: Path) -> dict[str, ModelFolder]:
+    """Return the repository's models by name."""
+    made = [
+        catalogue.food_classifier(assets.model(), BATCHING),
+        catalogue.food_classifier_onnx(onnx_path, BATCHING),
+        catalogue.food_preprocess(),
+        catalogue.food_label(),
+        catalogue.food_palette(),
+        catalogue.food_ensemble(),
+    ]
+    return {one.name: one for one in made}
+
+
+@pytest.fixture(scope="module")
+def triton(folders: dict[str, ModelFolder], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
+    """Yield a real server with all of them."""
+    room = tmp_path_factory.mktemp("triton")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(WORKSPACE_VARIABLE, str(room / "workspace"))
+        repository = ModelRepository(room / "models")
+        with start(folders.values(), repository=repository, within_s=WITHIN_S) as server:
+            yield server
 
 
 def classify(triton: LocalTriton, model: str, pictures: list[bytes]) -> tuple[list[str], np.ndarray]:
@@ -61,9 +103,9 @@ def inputs(pictures) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def expected(weights, inputs) -> np.ndarray:
+def expected(inputs) -> np.ndarray:
     """Return torch's probabilities, with the one recipe and the one softmax."""
-    return softmax(caller(load_mobilenet_v2(weights))(inputs))
+    return softmax(caller(load_mobilenet_v2(assets.model()))(inputs))
 
 
 def test_all_models_agree_with_torch(triton, pictures, inputs, expected):
