@@ -1,7 +1,5 @@
 """Shared by all tests: marks by folder, and a workspace that is never the developer's own."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterable

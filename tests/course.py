@@ -1,7 +1,5 @@
 """A small course in a folder, in the real one's form: sources beside questions, notebooks where they belong."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Iterable, Iterator

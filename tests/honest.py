@@ -4,8 +4,6 @@ Of each lesson of the course as it is, functions, files and predictions are answ
 what was measured are a recording's matter (``tests.grading.recorded``).
 """
 
-from __future__ import annotations
-
 import ast
 import copy
 import functools

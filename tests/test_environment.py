@@ -1,7 +1,5 @@
 """What is installed says the same everywhere; set-up that cannot go on; the course where people look for it."""
 
-from __future__ import annotations
-
 import ast
 import json
 import os

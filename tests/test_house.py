@@ -1,7 +1,5 @@
 """House rules that a machine can see: who imports whom, no circles, the length of files, how lessons are written."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -4,8 +4,6 @@ Each server runs with its folders below one that is open to all. Then user 65534
 command lines of all processes and asks the port. Only root may become another user; without it nothing is asked here.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Cells in the JupyterLab that a student has: stopped while they run, predictions by keyboard, drawings offline."""
 
-from __future__ import annotations
-
 import json
 
 #: The answers of two models, the second of which gives none before the file `go` is there.

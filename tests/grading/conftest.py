@@ -1,7 +1,5 @@
 """Builders of hidden pictures, and of a tiny course in a folder."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from pathlib import Path

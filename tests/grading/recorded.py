@@ -1,7 +1,5 @@
 """Recorded ledgers by part of the course's earlier version: of these, measurements are what counts."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from pathlib import Path

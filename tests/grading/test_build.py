@@ -1,7 +1,5 @@
 """Building: the same source gives the same bytes, a cell keeps its name, and no solution is handed out."""
 
-from __future__ import annotations
-
 import ast
 
 import nbformat

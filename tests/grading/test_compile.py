@@ -1,7 +1,5 @@
 """Questions on their way out: what ships is data, a secret draws other cases, and a lesson asks what it says."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The course's order, its map and its page of questions are derived, from front matter and questions."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Running a notebook: outputs, failures that show their cell, and kernels that hang or die."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Rehearsing: a fresh workspace each time, the scoreboard at the end, and nothing of the student's touched."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

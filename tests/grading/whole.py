@@ -4,8 +4,6 @@ Functions and files are the lessons' own; times and classes are a recording's, u
 and nodes with GPUs said is made up. Nothing here is a measurement of anybody.
 """
 
-from __future__ import annotations
-
 import copy
 import functools
 import random

@@ -3,8 +3,6 @@
 Each test prints its table (``pytest -s``); ``python -m tests.benchmarks --only coverage`` prints them all.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

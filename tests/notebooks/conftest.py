@@ -4,8 +4,6 @@ Everything is real, only shorter. These tests prove that every cell runs, and wh
 a measurement is, ``make rehearse`` shows.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import itertools

@@ -1,7 +1,5 @@
 """The instructors' notebooks: fresh twins, and they run to their end; nothing is left behind."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from grading.builder.execute import execute

@@ -1,7 +1,5 @@
 """The notebooks as students get them: pressing Shift + Enter alone earns nothing, and says what has to come first."""
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator

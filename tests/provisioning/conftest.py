@@ -1,7 +1,5 @@
 """A testbed in memory, whose machines are folders of this computer, and a clock that tests drive."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import json

@@ -1,7 +1,5 @@
 """The Pythons with the two versions of python-chi that are supported: this one, and one of its own for the older."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """A rehearsal of a test's own, and the small course that is copied to its machines."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

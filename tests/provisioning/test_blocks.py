@@ -1,7 +1,5 @@
 """Blocks of a lease: what is free at each full hour, in the student's own time, and what fits into one."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """Code to copy, and a calendar file that another program reads back."""
 
-from __future__ import annotations
-
 import ast
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

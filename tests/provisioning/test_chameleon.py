@@ -1,7 +1,5 @@
 """What clients answer becomes plain values, and what they raise becomes what a student can act on."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from types import SimpleNamespace
 

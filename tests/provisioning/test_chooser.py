@@ -1,7 +1,5 @@
 """From a calendar to a lease: what is chosen first, what a student can choose, and one lease for each part."""
 
-from __future__ import annotations
-
 import dataclasses
 from datetime import timedelta
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """A device reached from inside: files, jobs and what they wrote, in a home of the test's own."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path

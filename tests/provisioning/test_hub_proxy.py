@@ -5,8 +5,6 @@ machine is a real SSH server, and its Jupyter is the one that the node's own scr
 here.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

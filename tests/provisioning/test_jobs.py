@@ -1,7 +1,5 @@
 """Jobs on a machine outlive the connection. The commands here run for real, in a folder that plays the machine."""
 
-from __future__ import annotations
-
 import functools
 import threading
 import time

@@ -1,7 +1,5 @@
 """A lease is found wherever it is, and what is seen of a testbed is kept as plain JSON."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -3,8 +3,6 @@
 What a run does about each fault of a testbed, ``lab/test_faults.py`` shows with unmodified python-chi.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """All ports of a part's machine come here with one command, by a real SSH server, and the links work."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import http.client

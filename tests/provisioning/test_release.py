@@ -1,7 +1,5 @@
 """Everything is given back, and what was left is found, with its age, and never somebody else's."""
 
-from __future__ import annotations
-
 import dataclasses
 from datetime import timedelta
 

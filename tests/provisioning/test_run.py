@@ -1,7 +1,5 @@
 """A plan is worked off: side by side, resumable, stoppable, and never waiting for an event that does not come."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import subprocess

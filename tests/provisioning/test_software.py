@@ -1,7 +1,5 @@
 """What the set-up puts on a machine, what it only begins, and what is nobody else's business. Commands run for real."""
 
-from __future__ import annotations
-
 import time
 
 BOOT = ("lease", "server", "address", "ssh", "materials")

@@ -1,7 +1,5 @@
 """What each part needs, as the site files say."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What a machine has comes home, what is made at home is there, and a machine with results is not deleted."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

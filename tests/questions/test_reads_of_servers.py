@@ -1,7 +1,5 @@
 """What is read of apps and Dockerfiles: whatever does the same in other words counts as well, and faults are named."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files that questions ask for, opened again: the lessons' own are right, and what only looks like them is not."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Submitted models: an honest one is measured, and whatever else calls itself a model becomes one clear sentence."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import replace

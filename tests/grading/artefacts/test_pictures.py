@@ -1,7 +1,5 @@
 """Hidden pictures: a seed draws the same ones again, another seed others, and views are not the pictures themselves."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path

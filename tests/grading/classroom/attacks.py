@@ -1,7 +1,5 @@
 """What dishonest members hand in, where it takes more than a line: changes to an honest ledger, and files for it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import random

@@ -3,8 +3,6 @@
 `--sample FOLDER` also keeps what an instructor would read of it, small enough to be published.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import shutil

@@ -4,8 +4,6 @@ All hold what ``tests.grading.whole`` makes, or a part of it. A diligent member 
 moved a little: answers still fit, and members are no more alike than runs are.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random

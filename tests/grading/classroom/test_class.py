@@ -1,7 +1,5 @@
 """A class from folder to report: kept results, one row a failure, and a second run that does nothing."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

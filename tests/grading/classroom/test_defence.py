@@ -1,7 +1,5 @@
 """Defence sheets: from a student's own numbers, the same for a seed, with answers for staff alone."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Gradebooks: read back by the columns that each system publishes, with lateness, own dates, talks and leavers."""
 
-from __future__ import annotations
-
 import csv
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Likeness in a class: what two submissions hold alike makes a line for a person, and honest ones make none."""
 
-from __future__ import annotations
-
 import json
 import random
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The published sample of a graded class: of today's rules, whole, nobody's, and not for students."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter

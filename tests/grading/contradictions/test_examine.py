@@ -1,7 +1,5 @@
 """Contradictions: what cannot be true is set aside, alone; honest evidence is left in peace."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """A part of two lessons: one whose answer cells a test writes, and an honest one beside it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Answer cells are found whatever surrounds them, and nothing else of a notebook is looked at."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

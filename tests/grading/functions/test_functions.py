@@ -1,7 +1,5 @@
 """Functions in the sandbox: called on cases that were drawn outside, judged outside, and nothing to copy inside."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

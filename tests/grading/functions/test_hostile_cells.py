@@ -3,8 +3,6 @@
 What they can reach, the sandbox's own tests and Gradescope's say.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from grading.grade.functions import run

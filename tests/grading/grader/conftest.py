@@ -1,7 +1,5 @@
 """Whole hand-ins of the course's parts: notebooks, ledger, and the model that is recommended."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path

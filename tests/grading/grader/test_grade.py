@@ -1,7 +1,5 @@
 """The grader grades itself, on evidence: the reference earns all, and whatever is missing or made up earns nothing."""
 
-from __future__ import annotations
-
 import json
 import signal
 from dataclasses import replace

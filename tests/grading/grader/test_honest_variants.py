@@ -3,8 +3,6 @@
 ``pytest -s`` prints the table.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import sys

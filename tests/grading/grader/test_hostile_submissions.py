@@ -4,8 +4,6 @@ What is no evidence at all is refused by the intake's own tests; what a cell or 
 and ``artefacts``.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

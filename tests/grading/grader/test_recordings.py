@@ -1,7 +1,5 @@
 """Honest work in the course as it is: solutions on cases that nobody saw, and recorded ledgers of each part."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 from pathlib import Path

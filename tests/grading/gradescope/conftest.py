@@ -4,8 +4,6 @@ One thing differs from Gradescope: ``setup.sh`` installs packages over the netwo
 environment that lends this one's packages, without the checkout, which would otherwise lend what the zip lacks.
 """
 
-from __future__ import annotations
-
 import compileall
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """The zip: what has to be in it, what must not, and that it can be made again."""
 
-from __future__ import annotations
-
 import ast
 import json
 import os

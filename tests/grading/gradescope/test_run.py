@@ -1,7 +1,5 @@
 """``run_autograder`` as the contract lays it out: honest, hostile, empty, killed."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

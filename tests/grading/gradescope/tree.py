@@ -1,7 +1,5 @@
 """``/autograder`` in another place, and ``run_autograder`` started in it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

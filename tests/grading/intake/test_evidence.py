@@ -1,7 +1,5 @@
 """The schema is kept whole although long lists are not walked: what it would refuse, the short cut refuses too."""
 
-from __future__ import annotations
-
 import json
 import random
 

@@ -1,7 +1,5 @@
 """Strict JSON: what evidence may not hold is refused by name, and nothing hostile takes the parser down."""
 
-from __future__ import annotations
-
 import pytest
 
 from grading.grade.intake import StrictJsonError, loads

@@ -1,7 +1,5 @@
 """Taking in: only what the allow-list names, regular files only, and a reason for everything that is left."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

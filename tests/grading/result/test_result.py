@@ -1,7 +1,5 @@
 """Results: told to student, instructor and Gradescope from one set of rows, whole or not at all."""
 
-from __future__ import annotations
-
 import json
 import threading
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Each test runs with all walls that this host allows, and once more as on a host without namespaces, where it is root.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 import subprocess

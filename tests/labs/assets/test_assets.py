@@ -1,7 +1,5 @@
 """What comes with the checkout, and what is fetched: checked by its hash, made usable, kept; refused in words."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import gc

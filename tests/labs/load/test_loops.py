@@ -1,7 +1,5 @@
 """Closed and open loops against real servers, from a real sender's process, and how busy the machine was."""
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import os

@@ -1,7 +1,5 @@
 """The machines of the course, each with exactly the packages that it gets."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What a run through the machines is worth: with one pin less it fails, and the message names the package."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -4,8 +4,6 @@ The suite itself runs under one Python. That every pin has a wheel for the other
 (``tests/test_environment.py``); a GitHub workflow sets up all of it under both.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

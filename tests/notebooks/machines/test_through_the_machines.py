@@ -3,8 +3,6 @@
 Every environment is made from exactly the pins that the machine gets, by the script that makes it on a lease.
 """
 
-from __future__ import annotations
-
 import resource
 import shutil
 import subprocess

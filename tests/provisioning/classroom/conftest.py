@@ -1,7 +1,5 @@
 """A class of a few students, two kinds of machines, and two days on which it may work."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, time
 
 import pytest

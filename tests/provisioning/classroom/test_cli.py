@@ -1,7 +1,5 @@
 """`python -m provisioning class …` against a real rehearsal: from a roster to leases, and what goes wrong."""
 
-from __future__ import annotations
-
 import re
 import socket
 from datetime import timedelta

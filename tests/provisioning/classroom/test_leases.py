@@ -1,7 +1,5 @@
 """The class's leases: made once, made longer, moved without a gap, and given back where nobody came."""
 
-from __future__ import annotations
-
 import dataclasses
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Who runs when: as many students as fit, nobody's machine twice, wishes where they can be met; table and calendars."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from datetime import UTC, datetime, time, timedelta

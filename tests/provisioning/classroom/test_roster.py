@@ -1,7 +1,5 @@
 """Rosters as registrars and spreadsheets write them."""
 
-from __future__ import annotations
-
 from datetime import datetime, time
 
 import pytest

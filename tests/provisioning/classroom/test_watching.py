@@ -1,7 +1,5 @@
 """Where each student is: by name, whoever needs somebody first."""
 
-from __future__ import annotations
-
 from datetime import UTC, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """A running rehearsal, and the Pythons whose unmodified python-chi talks to it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -4,8 +4,6 @@
 Blazar's hosts were asked for by an operator there: Chameleon shows them to everybody, and so does the testbed.
 """
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -3,8 +3,6 @@
 What each step gives is asserted in the flow.
 """
 
-from __future__ import annotations
-
 
 def test_a_node_from_choosing_the_site_to_releasing_it(rehearsal, chi_python) -> None:
     rehearsal.run("node", "mary.node", python=chi_python)

@@ -1,7 +1,5 @@
 """A student's workspace for the front door: empty, or with a ledger in which everything is answered that can be."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """``msl`` from a terminal: one command, exit codes that scripts can rely on, completion that binds to it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Where a student stands: the same points as the checks, the next step, leases, all without a network."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """The course's next version in a student's folder: nbgitpuller's real merge of two versions of the template."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

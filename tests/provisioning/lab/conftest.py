@@ -1,7 +1,5 @@
 """A rehearsal that unmodified python-chi talks to, and a small course to copy to its machines."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every fault of the testbed and every outage: a clear message from wherever one meets it, and a way to the end."""
 
-from __future__ import annotations
-
 import pytest
 
 from provisioning.rehearsal.faults import FAULTS

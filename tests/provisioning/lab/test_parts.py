@@ -1,7 +1,5 @@
 """The whole sequence of every part, through unmodified python-chi, on the rehearsal testbed."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -5,8 +5,6 @@ real ones do as far as the scripts look. Docker Compose and gpg are the real one
 what is asked of it. Folders of the system are replaced in a copy of the script, since nothing here may write to them.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

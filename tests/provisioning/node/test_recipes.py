@@ -1,7 +1,5 @@
 """What is put on a machine: scripts, container recipes and pins are checked by the tools of their trade."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The scripts that run on a leased node: each reaches its end with what the image brings, or says why not."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

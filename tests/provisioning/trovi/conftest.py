@@ -1,7 +1,5 @@
 """A small course to publish."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

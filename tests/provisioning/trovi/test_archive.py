@@ -1,7 +1,5 @@
 """What leaves the repository: an allow-list, without solutions, the same bytes each time; and what Trovi takes."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """The unpacked archive as a student meets it: each command of its README and Makefile works, each link too."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

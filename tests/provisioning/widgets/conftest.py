@@ -1,7 +1,5 @@
 """A planner's sites in memory, in the time zone of a class in Chicago."""
 
-from __future__ import annotations
-
 import pytest
 
 from provisioning.testbed import Resource

@@ -1,7 +1,5 @@
 """The switchboard of faults, on the real testbed and in a rehearsal."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """The planner's controls and its code do the same, and every form says the same."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

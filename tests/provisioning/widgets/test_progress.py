@@ -1,7 +1,5 @@
 """Progress, watched or not: one state, told in a widget, a still picture and text."""
 
-from __future__ import annotations
-
 import importlib
 import threading
 
