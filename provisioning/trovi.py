@@ -8,8 +8,6 @@ the archive holds and nothing else, in its history too: the course's own reposit
 never its parent. Keep the folder, or clone it again before the next version: merging needs that they follow each other.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tarfile

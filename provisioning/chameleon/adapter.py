@@ -18,8 +18,6 @@ It serves the real sites and the rehearsal testbed alike, which differ by enviro
 - no request of its has a time-out, and without its list of sites `use_site` prints a hint and goes on with the old one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import io
@@ -87,7 +85,7 @@ def _call(doing: str, patience_s: tuple[float, float] | None = None) -> Callable
 
     def wrap(method: Callable) -> Callable:
         @functools.wraps(method)
-        def request(self: ChameleonTestbed, *args: Any, **kwargs: Any) -> Any:
+        def request(self: "ChameleonTestbed", *args: Any, **kwargs: Any) -> Any:
             with _CHI:
                 try:
                     self._use_site()

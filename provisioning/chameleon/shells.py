@@ -1,7 +1,5 @@
 """Two ways to run a command on a machine: SSH to a server, and the container service's execute."""
 
-from __future__ import annotations
-
 import io
 import math
 import shlex

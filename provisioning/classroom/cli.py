@@ -1,7 +1,5 @@
 """``python -m provisioning class …``: plan a class, make its leases, see who is where, mend what goes wrong."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path

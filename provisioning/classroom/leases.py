@@ -1,7 +1,5 @@
 """The class's leases: made from a plan, made longer, moved, given back, and watched while students work."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

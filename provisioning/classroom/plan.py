@@ -7,8 +7,6 @@ takes the one with the fewest seats on later site options, and among those the o
 Out of a plan come a table that a person may edit and ``class reserve`` reads, and a calendar for each student.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence

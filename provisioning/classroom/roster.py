@@ -1,7 +1,5 @@
 """The roster: who is in the class, and when each can and would like to work."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """The allow-list: which files make up a submission. The collector and the grader read the same list."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 from pathlib import PurePosixPath

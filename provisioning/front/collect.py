@@ -3,8 +3,6 @@
 The zip has the same bytes for the same files.
 """
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Exit codes: 0, done; 1, something is wrong, and the sentence on the screen says 
 understood.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

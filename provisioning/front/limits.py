@@ -1,7 +1,5 @@
 """How much of anything a submission may hold. Honest ones stay far below: the course's largest model has 9 MB."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -4,8 +4,6 @@ Links carry the notebook's path in ``data-open``; whoever shows the page opens i
 ``href`` does the same.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from html import escape
 

@@ -5,8 +5,6 @@ grader judges what it measures itself stays with the grader; how many points tha
 left them out would promise too little and warn of too little.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from labs.assignment import assignment

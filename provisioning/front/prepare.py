@@ -1,7 +1,5 @@
 """Everything about handing a part in that command and button share: collect, pack, look through the grader's eyes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Everything is read from the assignment, the lessons' front matter, the ledger an
 computer. Nothing asks a network, so the front page and ``msl status`` answer at once and offline.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace

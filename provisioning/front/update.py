@@ -6,8 +6,6 @@ workspace is no part of the repository. What it does not know is that a notebook
 put right here.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable, Iterable

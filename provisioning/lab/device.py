@@ -4,8 +4,6 @@ Everything goes through the container service's execute and upload, since a cont
 longer than a request runs as a job that outlives the connection (:mod:`provisioning.setup.jobs`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform

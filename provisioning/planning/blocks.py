@@ -3,8 +3,6 @@
 The calendar has a row for each local day and a column for each local hour. Widget, text and command line read it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo

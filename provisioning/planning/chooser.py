@@ -3,8 +3,6 @@
 The planner's widget draws this, and a lesson, the command line and a screen reader get its text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo

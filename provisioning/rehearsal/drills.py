@@ -1,7 +1,5 @@
 """The rehearsal's switches in a notebook: faults, and a calendar that moves; never on Chameleon."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

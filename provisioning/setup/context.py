@@ -1,7 +1,5 @@
 """What a step may use: the testbed, what others found, and a way to wait that can be timed, cancelled and watched."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Steps as one visible list with what each needs, and the plan that follows: order, critical path, minutes of lease."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter

@@ -9,8 +9,6 @@ In Chameleon's Jupyter the tunnel ends in the Hub's container, where no browser 
 when it is made, and its floating IP is the way.
 """
 
-from __future__ import annotations
-
 import contextlib
 import html
 import os
@@ -192,7 +190,7 @@ class Tunnel(Reached):
         self._ssh = ssh
         self._child: subprocess.Popen[str] | None = None
 
-    def start(self) -> Tunnel:
+    def start(self) -> "Tunnel":
         """Connect, and return when the ports are here.
 
         Raises:
@@ -239,7 +237,7 @@ class Tunnel(Reached):
             child.terminate()
             child.communicate()
 
-    def __enter__(self) -> Tunnel:
+    def __enter__(self) -> "Tunnel":
         return self.start()
 
     def __exit__(self, *_: object) -> None:

@@ -4,8 +4,6 @@ Nothing hangs on it: every step looks at the site and at the machine first. It h
 often a step ran, what a transfer left the same on both sides, and when the lease ends for whoever is offline.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile
@@ -62,7 +60,7 @@ class Record:
         self.path = path
 
     @classmethod
-    def for_name(cls, name: str) -> Record:
+    def for_name(cls, name: str) -> "Record":
         """Return the record of the resources that carry this name."""
         return cls(state_folder() / f"{name}.json")
 

@@ -4,8 +4,6 @@ Each step looks at the testbed before it makes anything. So a second go after a 
 quickly over what is there and continues with what is not.
 """
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections import deque

@@ -1,7 +1,5 @@
 """What each part needs: its block of time, the site options where it can run, and what is installed on them."""
 
-from __future__ import annotations
-
 import os
 import re
 import tomllib
@@ -84,7 +82,7 @@ class PartSpec:
                 return option
         raise KeyError(f"{self.title} has no machine {type_name or ''} at {site}; it runs on {self._known()}")
 
-    def only(self, type_name: str) -> PartSpec:
+    def only(self, type_name: str) -> "PartSpec":
         """Return the part as if it ran on machines of one type only.
 
         Raises:

@@ -5,8 +5,6 @@ python-chi. `provisioning.chameleon` implements it, for the real sites and for t
 memory. Calls are single requests. None waits: the steps poll, so that a wait can be watched and cancelled.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

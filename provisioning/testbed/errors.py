@@ -1,7 +1,5 @@
 """Typed errors of this room: each says what happened, the likely mistake, and the way out."""
 
-from __future__ import annotations
-
 
 class ProvisioningError(Exception):
     """Something that a student or instructor can act on.

@@ -1,7 +1,5 @@
 """The planner: a week of free blocks in the student's own time, one chosen, and the lease that comes of it."""
 
-from __future__ import annotations
-
 import base64
 import threading
 from collections.abc import Callable, Sequence
@@ -32,7 +30,7 @@ def planner(
     *,
     zone: str | None = None,
     clock: Clock | None = None,
-) -> Planner:
+) -> "Planner":
     """Return the planner of a part, with every site's calendar read and the first free block chosen.
 
     Args:

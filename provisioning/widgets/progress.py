@@ -1,7 +1,5 @@
 """Bringing a machine up, watched: each step, its log, what it still takes, Cancel and Resume; then the links."""
 
-from __future__ import annotations
-
 import threading
 from contextlib import suppress
 from html import escape
@@ -34,7 +32,7 @@ _MARKS = {
 }
 
 
-def provisioning_progress(run: Run) -> ProvisioningProgress:
+def provisioning_progress(run: Run) -> "ProvisioningProgress":
     """Return the progress of a run from ``lab.prepare``; nothing begins before ``run()`` or a click on its button."""
     return ProvisioningProgress(run)
 
