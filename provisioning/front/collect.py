@@ -54,7 +54,6 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
 
 
 def _programs(found: Collection, workspace: Path) -> None:
-    """Add what the student wrote: programs and configurations."""
     for path in sorted((workspace / "programs").rglob("*")):
         name = path.relative_to(workspace).as_posix()
         regular = path.is_file() and not path.is_symlink()

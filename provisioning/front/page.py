@@ -56,7 +56,6 @@ def _summary(found: Standing) -> str:
 
 
 def _parts(found: Standing) -> list[int | None]:
-    """Return the assignment's parts and, where there are lessons that nobody asks for, None."""
     return [*assignment().parts, *([None] if found.of_part(None) else [])]
 
 
@@ -138,7 +137,6 @@ def _row(step: Step, found: Standing) -> list[Cell]:
 
 
 def _ends(part: int | None) -> str:
-    """Return what ends a part: bringing results home, and handing in."""
     if part is None:
         return ""
     home = f"Bring results home from the leased machine: `msl pull {part}`. " if part in PROVISIONED else ""

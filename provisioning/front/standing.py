@@ -197,14 +197,12 @@ def stamp() -> tuple[int, ...]:
 
 
 def _last(records: Iterable[object]) -> str | None:
-    """Return the id of the lesson whose question was answered last."""
     known = {one.id for one in lessons()}
     asked = [one.question.partition(".")[0] for one in records if isinstance(one, Answer | Prediction)]
     return next((id for id in reversed(asked) if id in known), None)
 
 
 def _leases(clock: Clock) -> tuple[LeaseLeft, ...]:
-    """Return the leases that set-up has written down and that have not ended."""
     now, found = clock.now(), []
     for part, provisioned in PROVISIONED.items():
         name = resource_name(provisioned)

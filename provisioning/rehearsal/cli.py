@@ -105,5 +105,4 @@ def down() -> None:
 
 
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Ask the running rehearsal."""
     return place.ask(place.folder(), method, path, body)

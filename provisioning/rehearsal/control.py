@@ -75,7 +75,6 @@ def _lock_unless_alive(home: Path) -> TextIO | None:
 
 
 def _launch(home: Path, speed: float, lock: TextIO) -> None:
-    """Start the process, hand it the folder's lock, and return once it answers."""
     place.secret(home)
     log = home / "rehearsal.log"
     with log.open("ab") as output:

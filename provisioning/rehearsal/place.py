@@ -172,7 +172,6 @@ def _exchange(
     body: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> tuple[int, bytes]:
-    """Return the status and the body of one answer."""
     connection.request(method, f"/_rehearsal{path}", body, headers or {})
     with connection.getresponse() as answer:
         return answer.status, answer.read()

@@ -85,7 +85,6 @@ def build(
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    """Return a service's refusal as it would send it."""
     if not isinstance(error, refusals.RefusalError):
         raise error
     # A 401 without this header is not read as "get a new token" by keystoneauth's older relatives.

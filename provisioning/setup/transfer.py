@@ -266,7 +266,6 @@ def _files_there(shell: Shell) -> Files:
 
 
 def _ledger_there(shell: Shell) -> dict[str, str]:
-    """Return the ledger's lines over there by their identity."""
     # Packed, because samples are long texts of digits; whole, because a ledger is small beside one model.
     remote = f"{REMOTE_ROOT}/workspace/ledger.jsonl"
     packed = _run(shell, f"if [ -f {remote} ]; then gzip -c {remote} | base64; fi", "reading the ledger there")

@@ -316,7 +316,6 @@ def _kinds(hour: Sequence[Slot], chosen: Slot | None) -> tuple[str, ...]:
 
 
 def _head_html(chooser: Chooser, rehearsed: bool) -> str:
-    """Return the HTML of the head: what is planned, by whose clock, by which rules."""
     title = f"{chooser.spec.title}: choose a block"
     rules = f'<p class="msl-sub">{escape(chooser.said_rules())}</p>'
     whose = f'<p class="msl-strong" style="margin:8px 0 4px">{escape(chooser.said_zone())}</p>'
@@ -324,7 +323,6 @@ def _head_html(chooser: Chooser, rehearsed: bool) -> str:
 
 
 def _machines_html(chooser: Chooser) -> str:
-    """Return the HTML of the chosen machine, and of all options; their table is open where the first is all taken."""
     option = chooser.option
     changes = f" <b>What changes for the lesson:</b> {escape(option.changes)}" if option.changes else ""
     taken = not chooser.table(chooser.spec.options[0]).free
@@ -337,7 +335,6 @@ def _machines_html(chooser: Chooser) -> str:
 
 
 def _week_html(chooser: Chooser) -> str:
-    """Return the HTML that names the week on the page, and explains the cells below it."""
     first, *_, last = chooser.table().days
     return (
         f'<span class="msl-strong">{first:%a %d %b} – {last:%a %d %b %Y}</span> <span class="msl-soft">'
@@ -346,7 +343,6 @@ def _week_html(chooser: Chooser) -> str:
 
 
 def _take_along_html(chooser: Chooser) -> str:
-    """Return the HTML of the python-chi code that makes the same reservation, and of the calendar file."""
     if chooser.block is None:
         return ""
     ics = base64.b64encode(chooser.calendar_file()).decode()
@@ -359,7 +355,6 @@ def _take_along_html(chooser: Chooser) -> str:
 
 
 def _lease_html(chooser: Chooser) -> str:
-    """Return the HTML of the lease once there is one, and of what to do before the block."""
     held, made = chooser.said_lease(), chooser.lease
     if made is not None and made.status == "ERROR":
         held = note(str(LeaseFailedError(f"the lease {made.name!r} is in ERROR")))

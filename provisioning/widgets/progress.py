@@ -152,7 +152,6 @@ class ProvisioningProgress(Shown):
 
 
 def _picture(shown: ProvisioningProgress) -> str:
-    """Return the HTML of the steps, and of the links once they are there."""
     run = shown.setup
     settings, rows = run.settings, run.rows.values()
     done = f"{sum(row.state == 'done' for row in rows)} of {len(rows)} steps done"
@@ -177,7 +176,6 @@ def _cells(run: Run, row: Row) -> list[Cell]:
 
 
 def _detail(row: Row) -> str:
-    """Return the log tail of what runs, or the message of what failed."""
     if row.state == "running" and row.tail:
         tail = "\n".join(list(row.tail)[-_TAIL_LINES:])
         return f'<p class="msl-sub">{escape(row.title)}:</p><pre class="msl-code">{escape(tail)}</pre>'

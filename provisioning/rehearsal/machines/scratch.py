@@ -193,6 +193,5 @@ class Processes:
 
     @staticmethod
     def _signal(group: int) -> None:
-        """Kill a process group that may be gone already."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)

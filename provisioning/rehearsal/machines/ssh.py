@@ -125,7 +125,6 @@ class Listeners:
             await self._close(address)
 
     def _wanted(self) -> dict[str, Document]:
-        """Return the nodes that should answer SSH, by floating IP."""
         store, now_s = self._world.store, self._world.now()
         ports = {port["id"]: port["device_id"] for port in store.find("port")}
         servers = {server["id"]: server for server in store.find("server")}
@@ -139,7 +138,6 @@ class Listeners:
         return found
 
     async def _listen(self, server: Document) -> OpenNode:
-        """Open a node's SSH server."""
         root = self._world.folder / "nodes" / server["id"]
         disks = self._world.store.find("volume", server_id=server["id"])
         image_id = next((disk["image_id"] for disk in disks), server.get("image_id"))
@@ -190,7 +188,6 @@ class Listeners:
         place.replace(self._world.folder / "ssh_config", "\n".join(blocks))
 
     def _wipe(self) -> None:
-        """End the processes and delete the folders of machines that are gone."""
         for kind, folder in (("server", "nodes"), ("container", "containers")):
             base = self._world.folder / folder
             alive = {machine["id"] for machine in self._world.store.find(kind)}

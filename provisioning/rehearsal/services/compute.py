@@ -155,7 +155,6 @@ def _boot_volume(request: Request, asked: dict[str, Any]) -> Document | None:
 
 
 def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reservation_id: str | None) -> Document:
-    """Return a new server's record, with its host when the reservation has one to give."""
     now_s, shortened = world.now(), world.clock.shortened
     slow = world.faults.strike("slow-boot", caller.user)
     late = world.faults.strike("ssh-late", caller.user)
@@ -192,13 +191,11 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reser
 
 
 def _public_key(world: World, caller: Caller, site: str, name: str | None) -> str | None:
-    """Return the public key that the caller registered at this site under a name, or None."""
     pair = world.store.get("keypair", f"{site}/{caller.user_id}/{name}")
     return pair["public_key"] if pair else None
 
 
 def _own_keypair(request: Request, site: str, name: str) -> Document:
-    """Return one of the caller's key pairs, or refuse with 404."""
     user_id = caller_of(request).user_id
     pair = world_of(request).store.get("keypair", f"{site}/{user_id}/{name}")
     if pair is None:
@@ -207,7 +204,6 @@ def _own_keypair(request: Request, site: str, name: str) -> Document:
 
 
 def _own_server(request: Request, server_id: str) -> Document:
-    """Return a server of the caller's project, or refuse with 404."""
     server = own(request, "server", server_id)
     if server is None:
         raise refusals.nova(404, f"Instance {server_id} could not be found.")
@@ -225,7 +221,6 @@ def _fingerprint(public_key: str) -> str:
 
 
 def _keypair_body(pair: Document) -> dict[str, Any]:
-    """Return a key pair as Nova shows it."""
     return {
         "name": pair["name"],
         "public_key": pair["public_key"],

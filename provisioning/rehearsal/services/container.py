@@ -185,7 +185,6 @@ def _own(request: Request, ref: str) -> Document:
 
 
 def _running(request: Request, ref: str, verb: str) -> Document:
-    """Return a container that runs, or refuse with 409 as Zun does."""
     record = _own(request, ref)
     status = machine_status(record, world_of(request).now())
     if status != "Running":
@@ -211,7 +210,6 @@ def _localised(scratch: Scratch, word: str) -> str:
 
 
 def _body(world: World, record: Document) -> dict[str, Any]:
-    """Return a container as Zun shows it."""
     status = machine_status(record, world.now())
     network_id = stable_id("network", record["site"], world.catalogue.sites[record["site"]].network)
     ports = world.store.find("port", device_id=record["id"])

@@ -97,7 +97,6 @@ async def project(project_id: str, request: Request) -> dict[str, Any]:
 
 
 def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, Any]:
-    """Return Keystone's description of a token."""
     domain = {"id": "default", "name": "chameleon"}
     body: dict[str, Any] = {
         "methods": ["password"],
@@ -149,7 +148,6 @@ def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[s
 
 
 def _project_body(request: Request) -> dict[str, Any]:
-    """Return Keystone's description of the caller's project."""
     own = caller_named(caller_of(request).user)
     return {
         "id": own.project_id,

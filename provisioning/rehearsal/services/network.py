@@ -148,7 +148,6 @@ def groups(request: Request) -> list[Document]:
 
 
 def _new(request: Request, name: str, description: str) -> Document:
-    """Make a group of the caller's project."""
     project_id, identifier = caller_of(request).project_id, str(uuid.uuid4())
     group: Document = {"id": identifier, "name": name, "description": description, "tags": []}
     group |= {"site": request.path_params["site"], "project_id": project_id, "tenant_id": project_id}
@@ -157,14 +156,12 @@ def _new(request: Request, name: str, description: str) -> Document:
 
 
 def _rule(group: Document, direction: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return a rule of a group as Neutron shows it."""
     ids = {"security_group_id": group["id"], "tenant_id": group["project_id"], "project_id": group["project_id"]}
     fields = {name: asked.get(name) for name in _RULE_FIELDS} | {"ethertype": asked.get("ethertype") or "IPv4"}
     return {"id": str(uuid.uuid4()), "direction": direction, "description": "", **fields, **ids}
 
 
 def _own_group(request: Request, group_id: str) -> Document:
-    """Return a group of the caller's project, or refuse with 404."""
     for group in groups(request):
         if group["id"] == group_id:
             return group
@@ -172,7 +169,6 @@ def _own_group(request: Request, group_id: str) -> Document:
 
 
 def _bind(request: Request, address: Document, port_id: str | None) -> Document:
-    """Point a floating IP at a port of the project, and save it."""
     world = world_of(request)
     fixed_ip = None
     if port_id is not None:
@@ -184,7 +180,6 @@ def _bind(request: Request, address: Document, port_id: str | None) -> Document:
 
 
 def _own(request: Request, kind: str, identifier: str) -> Document:
-    """Return a port or floating IP of the caller's project, or refuse with 404."""
     found = own(request, kind, identifier)
     if found is None:
         name = {"port": "Port", "floating_ip": "FloatingIP"}[kind]
@@ -193,7 +188,6 @@ def _own(request: Request, kind: str, identifier: str) -> Document:
 
 
 def _networks(world: World, site: str) -> list[dict[str, Any]]:
-    """Return the networks of a site as Neutron shows them."""
     shared = world.catalogue.sites[site].network
     return [
         {
@@ -210,7 +204,6 @@ def _networks(world: World, site: str) -> list[dict[str, Any]]:
 
 
 def _port_body(world: World, port: Document) -> dict[str, Any]:
-    """Return a port as Neutron shows it."""
     site = port["site"]
     return {
         "id": port["id"],
@@ -224,7 +217,6 @@ def _port_body(world: World, port: Document) -> dict[str, Any]:
 
 
 def _address_body(address: Document) -> dict[str, Any]:
-    """Return a floating IP as Neutron shows it."""
     return {
         "id": address["id"],
         "floating_ip_address": address["address"],

@@ -183,7 +183,6 @@ def _move_end(world: World, lease: Document, end_s: float) -> None:
 
 
 def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
-    """Return the reservation that satisfies a wish, with the resources it holds."""
     sort = wish.get("resource_type")
     if sort == flavors.RESERVED:
         return _reserve_flavor(world, caller, lease, wish)
@@ -283,7 +282,6 @@ def _meet(held: Mapping[str, Any], from_s: float, until_s: float) -> bool:
 
 
 def _own_lease(request: Request, lease_id: str) -> Document:
-    """Return a lease of the caller's project, or refuse with 404 as if it did not exist."""
     lease = own(request, "lease", lease_id)
     if lease is None:
         raise refusals.blazar(404, f"Object with {{'lease_id': '{lease_id}'}} not found")
@@ -291,7 +289,6 @@ def _own_lease(request: Request, lease_id: str) -> Document:
 
 
 def _kind(collection: str) -> str:
-    """Return `host` or `device` for the path's collection, or refuse with 404."""
     if collection not in _COLLECTIONS:
         raise refusals.blazar(404, f"{collection!r} of the reservation service is not rehearsed")
     return _COLLECTIONS[collection]
@@ -365,7 +362,6 @@ def _allocation(world: World, resource: Resource) -> dict[str, Any]:
 
 
 def _resource_body(resource: Resource) -> dict[str, Any]:
-    """Return a host or a device as Blazar shows it."""
     body = {name: value if value is True else str(value) for name, value in resource.properties().items()}
     body |= {"id": resource.id, "reservable": True, "created_at": created_stamp(0.0), "updated_at": None}
     if resource.group.kind == "host":

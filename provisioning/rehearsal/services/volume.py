@@ -57,7 +57,6 @@ def make(world: World, caller: Caller, site: str, name: str | None, size_gb: Any
 
 
 def _own(request: Request, volume_id: str) -> Document:
-    """Return a volume of the caller's project, or refuse with 404."""
     volume = own(request, "volume", volume_id)
     if volume is None:
         raise refusals.nova(404, f"Volume {volume_id} could not be found.")
@@ -65,7 +64,6 @@ def _own(request: Request, volume_id: str) -> Document:
 
 
 def _body(world: World, volume: Document) -> dict[str, Any]:
-    """Return a volume as Cinder shows it."""
     held = {"server_id": volume["server_id"], "volume_id": volume["id"], "device": "/dev/vda"}
     return {
         "id": volume["id"],
