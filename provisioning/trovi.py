@@ -48,7 +48,6 @@ class TemplateError(ProvisioningError):
 class Version:
     """One version of the students' repository."""
 
-    #: Of the commit.
     commit: str
     #: Files that the version has, and how many of them differ from the one before.
     files: int

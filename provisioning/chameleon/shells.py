@@ -54,7 +54,6 @@ class SshShell:
         return Completed(result.exited, said.getvalue())
 
     def put(self, source: Path, target: str) -> None:
-        """Copy one file."""
         with self._connection() as connection:
             connection.put(str(source), target)
 

@@ -23,7 +23,6 @@ from provisioning.testbed.silent import Silent
 
 #: A lease that ends within this is pointed at.
 ENDS_SOON = timedelta(minutes=20)
-#: Returns the testbed of a site's name.
 TestbedFor = Callable[[str], Testbed]
 
 

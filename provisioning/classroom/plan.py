@@ -39,7 +39,6 @@ class Wish:
     earliest: datetime
     #: Latest end, with time zone.
     latest: datetime
-    #: The class's time zone.
     zone: tzinfo
     #: Local hours in which a block may lie; a block that leaves them is not offered.
     day_begins: time = time(0, 0)
@@ -82,7 +81,6 @@ class Plan:
     wish: Wish
     #: The earliest first.
     seats: tuple[Seat, ...]
-    #: Students without a block.
     without: tuple[str, ...]
 
     @property

@@ -13,7 +13,6 @@ class Kind(StrEnum):
 
     #: A lesson's notebook, under its own name.
     NOTEBOOK = "notebook"
-    #: The student's ledger.
     LEDGER = "ledger"
     #: A model that the student made: ONNX or safetensors.
     MODEL = "model"

@@ -19,7 +19,6 @@ from provisioning.front.limits import DEFAULT_LIMITS
 class Collection:
     """The files of a submission where they lie, and what is missing."""
 
-    #: Lessons of the part.
     lessons: list[Lesson]
     #: Files by the name that they have in the zip.
     files: dict[str, Path] = field(default_factory=dict)

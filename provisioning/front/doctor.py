@@ -30,7 +30,6 @@ _MODULES = {
 class Finding:
     """One thing that was looked at."""
 
-    #: What it is.
     name: str
     #: What was found, in one sentence.
     said: str

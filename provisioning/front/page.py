@@ -101,13 +101,10 @@ def _section(found: Standing, part: int | None) -> str:
 class _Wrapped(Cell):
     """A cell that may take several lines, with a link where it has one."""
 
-    #: Path of a notebook in the checkout.
     path: str = ""
-    #: Whether it is the step to take now.
     now: bool = False
 
     def html(self) -> str:
-        """Return the cell's inside."""
         now = ' aria-current="step"' if self.now else ""
         link = f'<a href="/lab/tree/{escape(self.path)}" data-open="{escape(self.path)}"{now}>{escape(self.text)}</a>'
         return f'<span style="white-space:normal">{link if self.path else escape(self.text)}</span>'

@@ -17,9 +17,7 @@ class Question:
 
     #: Part of the course: 1, 2 or 3.
     part: int
-    #: What is asked.
     text: str
-    #: What it is worth.
     points: int
     #: What a reader gives the points for, one line a point or two.
     rubric: tuple[str, ...]

@@ -28,7 +28,6 @@ PROVISIONED: dict[int, Part] = {number: part for part, number in NUMBERS.items()
 class Step:
     """One lesson, and how far it is."""
 
-    #: The lesson.
     lesson: Lesson
     #: Its questions, in the order in which it asks them.
     rows: tuple[Row, ...]
@@ -79,13 +78,10 @@ class Step:
 class LeaseLeft:
     """What this computer remembers of a lease that has not ended."""
 
-    #: Part of the course.
     part: int
-    #: Name that lease and machine carry.
     name: str
     #: Its end, with time zone.
     end: datetime
-    #: Time that is left of it.
     left: timedelta
 
     @property

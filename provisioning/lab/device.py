@@ -34,7 +34,6 @@ from provisioning.testbed.errors import (
     StepTimeoutError,
 )
 
-#: Where models lie under the course's folder.
 MODELS = "workspace/models"
 
 _PYTHON = '"$HOME/.serving-labs/venv/bin/python"'
@@ -44,11 +43,9 @@ _PYTHON = '"$HOME/.serving-labs/venv/bin/python"'
 class Brought:
     """A file that is on the device now."""
 
-    #: Its name.
     name: str
     #: sha256 of its bytes, computed over there.
     sha256: str
-    #: Its size.
     size_bytes: int
     #: Whether it travelled, or the same bytes were there.
     how: Literal["copied", "was there"]
@@ -227,11 +224,9 @@ class _Found:
         self._testbed, self.machine = testbed, self._look()
 
     def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
-        """Return how the command ended."""
         return self._there(lambda shell: shell.run(command, timeout_s=timeout_s))
 
     def put(self, source: Path, target: str) -> None:
-        """Copy one file."""
         self._there(lambda shell: shell.put(source, target))
 
     def _there(self, act: Callable[[Shell], Any]) -> Any:

@@ -26,7 +26,6 @@ PAGES = 4
 #: How far ahead the block lies that is chosen unasked: a request that arrives after its beginning is refused.
 LEAD = timedelta(minutes=5)
 
-#: Columns of the table of options.
 OPTION_COLUMNS = ("machine", "free this week", "what changes for the lesson")
 
 
@@ -43,7 +42,6 @@ class Chooser:
     def __init__(self, spec: PartSpec, testbed_for: Callable[[str], Testbed], zone: ZoneInfo, clock: Clock) -> None:
         self.spec = spec
         self.zone = zone
-        #: Of the lease.
         self.name = resource_name(spec.part)
         self.page = 0
         self.option: SiteOption = spec.options[0]

@@ -23,7 +23,6 @@ class Drill:
     """One fault, as a student practises with it."""
 
     name: str
-    #: What goes wrong, in a sentence.
     what: str
     #: What one sees then in the course's notebooks.
     seen: str

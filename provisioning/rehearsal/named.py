@@ -32,7 +32,6 @@ class ByName:
         self._root = (b"host", root.encode())
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
-        """Serve one request."""
         if scope["type"] == "http":
             headers = dict(scope["headers"])
             name, _, port = headers.get(b"host", b"").decode("latin-1").partition(":")

@@ -32,7 +32,6 @@ class RehearsalDownError(ProvisioningError):
     way_out = "`python -m provisioning rehearsal up` starts it, with everything that was in it."
 
     def __init__(self) -> None:
-        """Say that nobody answers."""
         super().__init__("no rehearsal answers")
 
 

@@ -51,7 +51,6 @@ class Look:
     state: JobState
     #: Exit code; None while it runs.
     exit_code: int | None
-    #: What it printed since the last look.
     text: str
 
 

@@ -16,13 +16,10 @@ StepBody = Callable[[StepContext], Mapping[str, Any]]
 class Step:
     """One idempotent piece of work."""
 
-    #: Short name.
     name: str
-    #: Words for people.
     title: str
     #: Names of the steps that must be done before.
     needs: tuple[str, ...]
-    #: The work itself.
     body: StepBody
     #: Usual seconds; feeds the plan and the progress bar.
     expected_s: float

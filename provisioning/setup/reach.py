@@ -39,11 +39,9 @@ ASK = 'for each in token port base; do printf "$each=%s " "$(cat .serving-labs/j
 class Row:
     """One port and the way to it."""
 
-    #: On the machine.
     port: int
     #: On this computer; None where the machine's own address leads to it.
     local: int | None
-    #: What is there.
     what: str
     #: What a browser opens; empty where there is no way to it from here.
     link: str
@@ -148,7 +146,6 @@ class Reached:
     """The ways to a machine's services; shows itself as a table of links."""
 
     def __init__(self, rows: Iterable[Row] = (), environ: Mapping[str, str] = os.environ) -> None:
-        """Hold rows."""
         self.rows: tuple[Row, ...] = tuple(rows)
         self._prefix = hub_prefix(environ)
 

@@ -23,13 +23,11 @@ class StepRecord:
     """What was noted about one step."""
 
     state: StepState = "waiting"
-    #: How often it was begun.
     attempts: int = 0
     #: Seconds of its last attempt.
     elapsed_s: float = 0.0
     #: Message of the last failure; empty after a success.
     error: str = ""
-    #: What it found or made.
     facts: dict[str, Any] = field(default_factory=dict)
 
 

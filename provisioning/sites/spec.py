@@ -24,7 +24,6 @@ NAME_PREFIX = "serve"
 class SiteOption:
     """One kind of machine on which a part can run."""
 
-    #: Words for people.
     name: str
     #: Site's name, such as ``CHI@TACC``.
     site: str
@@ -60,7 +59,6 @@ class PartSpec:
     """One part of the course, as far as machines are concerned."""
 
     part: Part
-    #: Words for people.
     title: str
     #: Length of the block, the minutes after the end minute included: the assignment's, or the unit's.
     hours: int

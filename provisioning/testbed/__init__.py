@@ -98,7 +98,6 @@ class Machine:
     kind: MachineKind
     #: The service's word in capitals: BUILD, ACTIVE, ERROR for servers; CREATING, RUNNING, ERROR for containers.
     status: str
-    #: Floating IP addresses bound to it.
     addresses: tuple[str, ...] = ()
     #: The service's reason when the status is ERROR, else empty.
     fault: str = ""
@@ -181,7 +180,6 @@ class Completed:
 class Way:
     """How SSH reaches a machine."""
 
-    #: Its floating IP.
     host: str
     #: File of the private key; SSH's usual ones when empty.
     key: str = ""

@@ -134,7 +134,6 @@ class Processes:
     """Starts commands in machines, each in a process group of its own, which ends with its machine."""
 
     def __init__(self) -> None:
-        """Start with no process."""
         self._groups: dict[str, set[int]] = defaultdict(set)
 
     async def start(

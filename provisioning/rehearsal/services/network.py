@@ -70,7 +70,7 @@ async def create_floating_ip(site: str, request: Request) -> dict[str, Any]:
 @router.put("/floatingips/{address_id}")
 async def change_floating_ip(address_id: str, request: Request) -> dict[str, Any]:
     """Bind a floating IP to a port, or take it off with `port_id: null`."""
-    address = _own(request, "floating_ip", address_id)
+    address = own(request, "floating_ip", address_id)
     asked = await body_of(request, "floatingip")
     if "port_id" in asked:
         address = _bind(request, address, asked["port_id"])
@@ -80,7 +80,7 @@ async def change_floating_ip(address_id: str, request: Request) -> dict[str, Any
 @router.put("/floatingips/{address_id}/tags")
 async def tag_floating_ip(address_id: str, request: Request) -> dict[str, Any]:
     """Replace the tags of a floating IP."""
-    address = _own(request, "floating_ip", address_id)
+    address = own(request, "floating_ip", address_id)
     tags = (await request.json())["tags"]
     world_of(request).store.put("floating_ip", address | {"tags": tags})
     return {"tags": tags}
@@ -89,7 +89,7 @@ async def tag_floating_ip(address_id: str, request: Request) -> dict[str, Any]:
 @router.delete("/floatingips/{address_id}", status_code=204)
 async def delete_floating_ip(address_id: str, request: Request) -> None:
     """Give a floating IP back."""
-    world_of(request).store.remove("floating_ip", _own(request, "floating_ip", address_id)["id"])
+    world_of(request).store.remove("floating_ip", own(request, "floating_ip", address_id)["id"])
 
 
 @router.get("/security-groups")
@@ -162,29 +162,19 @@ def _rule(group: Document, direction: str, asked: dict[str, Any]) -> dict[str, A
 
 
 def _own_group(request: Request, group_id: str) -> Document:
-    for group in groups(request):
-        if group["id"] == group_id:
-            return group
-    raise refusals.neutron(404, "SecurityGroupNotFound", f"Security group {group_id} does not exist")
+    groups(request)  # the default one is there from the first look on
+    return own(request, "security_group", group_id)
 
 
 def _bind(request: Request, address: Document, port_id: str | None) -> Document:
     world = world_of(request)
     fixed_ip = None
     if port_id is not None:
-        fixed_ip = _own(request, "port", port_id)["fixed_ip"]
+        fixed_ip = own(request, "port", port_id)["fixed_ip"]
         if any(a["id"] != address["id"] for a in world.store.find("floating_ip", port_id=port_id)):
             message = f"Cannot associate floating IP {address['address']} with port {port_id}: it has one."
             raise refusals.neutron(409, "FloatingIPPortAlreadyAssociated", message)
     return world.store.put("floating_ip", address | {"port_id": port_id, "fixed_ip": fixed_ip})
-
-
-def _own(request: Request, kind: str, identifier: str) -> Document:
-    found = own(request, kind, identifier)
-    if found is None:
-        name = {"port": "Port", "floating_ip": "FloatingIP"}[kind]
-        raise refusals.neutron(404, f"{name}NotFound", f"{name} {identifier} could not be found")
-    return found
 
 
 def _networks(world: World, site: str) -> list[dict[str, Any]]:

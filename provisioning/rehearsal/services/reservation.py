@@ -42,13 +42,13 @@ async def create_lease(site: str, request: Request) -> dict[str, Any]:
 @router.get("/leases/{lease_id}")
 async def show_lease(lease_id: str, request: Request) -> dict[str, Any]:
     """Show a lease by its id; a name is answered 404, and python-chi then looks through the list."""
-    return {"lease": lease_body(_own_lease(request, lease_id), world_of(request).now())}
+    return {"lease": lease_body(own(request, "lease", lease_id), world_of(request).now())}
 
 
 @router.put("/leases/{lease_id}")
 async def change_lease(lease_id: str, request: Request) -> dict[str, Any]:
     """Rename a lease or move its end, as long as nobody else holds its resources then."""
-    world, lease = world_of(request), _own_lease(request, lease_id)
+    world, lease = world_of(request), own(request, "lease", lease_id)
     asked = await request.json()
     lease["name"] = asked.get("name") or lease["name"]
     if asked.get("end_date"):
@@ -60,7 +60,7 @@ async def change_lease(lease_id: str, request: Request) -> dict[str, Any]:
 @router.delete("/leases/{lease_id}", status_code=204)
 async def delete_lease(lease_id: str, request: Request) -> None:
     """Delete a lease and everything that runs on it."""
-    world, lease = world_of(request), _own_lease(request, lease_id)
+    world, lease = world_of(request), own(request, "lease", lease_id)
     world.release(lease)
     world.store.remove("lease", lease["id"])
 
@@ -279,13 +279,6 @@ def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> l
 
 def _meet(held: Mapping[str, Any], from_s: float, until_s: float) -> bool:
     return held["start_s"] < until_s and held["end_s"] > from_s
-
-
-def _own_lease(request: Request, lease_id: str) -> Document:
-    lease = own(request, "lease", lease_id)
-    if lease is None:
-        raise refusals.blazar(404, f"Object with {{'lease_id': '{lease_id}'}} not found")
-    return lease
 
 
 def _kind(collection: str) -> str:

@@ -35,13 +35,13 @@ async def create_volume(site: str, request: Request) -> dict[str, Any]:
 @router.get("/{volume_id}")
 async def show_volume(volume_id: str, request: Request) -> dict[str, Any]:
     """Show a volume of the project."""
-    return {"volume": _body(world_of(request), _own(request, volume_id))}
+    return {"volume": _body(world_of(request), own(request, "volume", volume_id))}
 
 
 @router.delete("/{volume_id}", status_code=202)
 async def delete_volume(volume_id: str, request: Request) -> None:
     """Delete a volume that no server holds."""
-    world, volume = world_of(request), _own(request, volume_id)
+    world, volume = world_of(request), own(request, "volume", volume_id)
     if (status := volume_status(volume, world.now())) != "available":
         raise refusals.nova(400, f"Invalid volume: Volume status must be available or error, but is {status}.")
     world.store.remove("volume", volume["id"])
@@ -54,13 +54,6 @@ def make(world: World, caller: Caller, site: str, name: str | None, size_gb: Any
     volume: Document = {"id": str(uuid.uuid4()), "site": site, **vars(caller), "name": name or "", "size": size_gb}
     volume |= {"image_id": image, "server_id": None, "goes_with_server": False, "created_s": world.now()}
     return world.store.put("volume", volume | {"settled_at_s": world.now() + world.clock.shortened(VOLUME_S)})
-
-
-def _own(request: Request, volume_id: str) -> Document:
-    volume = own(request, "volume", volume_id)
-    if volume is None:
-        raise refusals.nova(404, f"Volume {volume_id} could not be found.")
-    return volume
 
 
 def _body(world: World, volume: Document) -> dict[str, Any]:
