@@ -140,7 +140,6 @@ def _why_none(mine: Sequence[Lease], start: datetime, now: datetime) -> str:
 
 
 def _give_back(testbed: Testbed, placeholder: str, block: Block) -> bool:
-    """Delete the placeholder leases that hold a block's machine at its time; return whether there were any."""
     ours = _placeholders(testbed, placeholder)
     machines = testbed.resources(block.option.resource, block.option.type) if ours else ()
     bookings = [one for machine in machines if machine.name == block.resource for one in machine.bookings]

@@ -146,7 +146,6 @@ def make_plan(
 def _kept(
     students: Sequence[Student], spec: PartSpec, leases: Iterable[tuple[SiteOption, Lease]], wish: Wish
 ) -> dict[str, Seat]:
-    """Return the seats that students have already; of several leases the earliest."""
     found: dict[str, Block] = {}
     for option, lease in sorted(leases, key=lambda each: each[1].start):
         found.setdefault(lease.name, Block(option, lease.node, lease.start, lease.end))

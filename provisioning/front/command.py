@@ -44,7 +44,6 @@ _PART = Annotated[int, typer.Argument(parser=_part, metavar="PART", help="0, 1, 
 
 @contextmanager
 def _in_sentences() -> Iterator[None]:
-    """Turn what a person can act on into its text and exit code 1."""
     from provisioning.front.lab import LabError
     from provisioning.testbed.errors import ProvisioningError
 

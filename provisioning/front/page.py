@@ -120,7 +120,6 @@ _HEADER = ["lesson", "state", "points", "predictions", "minutes", "on the lease"
 
 
 def _row(step: Step, found: Standing) -> list[Cell]:
-    """Return a lesson's row: in HTML its name is a link, in text it is the name."""
     kind = "msl-good" if step.done else "msl-strong" if step.begun else "msl-soft"
     # What nobody asks for has checks, and no points.
     points = ("", "") if step.part is None else (f"{step.earned}/{step.possible}", step.predictions or "")
@@ -145,6 +144,5 @@ def _paragraph(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Return plain text as HTML, with what stands between backticks as code."""
     pieces = escape(text).split("`")
     return "".join(f"<code>{piece}</code>" if place % 2 else piece for place, piece in enumerate(pieces))

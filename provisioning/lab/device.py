@@ -253,15 +253,12 @@ def open_device() -> Device:
     """
     if on_the_device() and not lab.rehearsing():
         return Device(HereShell(), "this device", here=True)
-    spec = load_spec("edge")
-    option = spec.options[0]
-    testbed = lab.open_testbed(option.site)
     try:
-        return _opened("edge", testbed, poll_s=2.0)
+        return _opened("edge", lab.open_testbed(load_spec("edge").options[0].site), poll_s=2.0)
     except LeaseMissingError:
         if not lab.rehearsing():
             raise
-    lab.reserve(testbed, "edge", option, None, site_clock().now() + timedelta(hours=spec.hours), None)
+    option, testbed = leased("edge")
     lab.prepare("edge", option, testbed=testbed).go()
     return _opened("edge", testbed, poll_s=2.0)
 

@@ -26,8 +26,6 @@ class Block:
     start: datetime
     #: End at the option's end minute, with time zone UTC.
     end: datetime
-    #: How many other machines of the option are free in the same block; more means less haste.
-    others_free: int = 0
 
     def local(self, zone: tzinfo) -> str:
         """Return the block in words of the student's own time zone, the date once."""

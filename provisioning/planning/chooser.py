@@ -123,7 +123,7 @@ class Chooser:
         """The chosen block on the chosen machine; None when nothing is free on this page."""
         if self.slot is None or self.node is None:
             return None
-        return Block(self.option, self.node, self.slot.start, self.slot.end, len(self.slot.free) - 1)
+        return Block(self.option, self.node, self.slot.start, self.slot.end)
 
     def reserve(self, *, anyway: bool = False) -> Lease:
         """Return the student's lease: the one that is there, else a new one of the chosen block.

@@ -141,13 +141,7 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) 
 
 @contextlib.contextmanager
 def _proven(home: Path, patience_s: float) -> Iterator[http.client.HTTPConnection]:
-    """Yield a connection to a listener that has proven that it knows the folder's secret.
-
-    The secret itself travels on the same connection, so that nobody takes the port in between.
-
-    Raises:
-        RehearsalDownError: Nothing listens, or it is another program, or another user's.
-    """
+    # The secret itself travels on the connection that was proven, so that nobody takes the port in between.
     number = port(home)
     if number is None:
         raise RehearsalDownError

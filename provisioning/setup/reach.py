@@ -273,11 +273,6 @@ class Tunnel(Reached):
 
 
 def _free(usual: int, *, only: bool) -> int:
-    """Return the usual port where that is free here, else the next one that is, unless it has to be that one.
-
-    Raises:
-        NotReachableError: it is taken.
-    """
     # A hundred apart, since the next ones may be the lessons' own; and in order, so that a link stays what it is.
     for port in range(usual, usual + (1 if only else 5000), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):

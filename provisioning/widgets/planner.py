@@ -171,7 +171,6 @@ class Planner(Shown):
         self.live.add_class("msl").add_class("msl-card")
 
     def _do(self, act: Callable[[], object]) -> None:
-        """Do what a control stands for; show what was refused."""
         with self._lock:
             if self._drawing:
                 return

@@ -129,10 +129,7 @@ class ProvisioningProgress(Shown):
                 self.stop.disabled, self.stop.description = False, "Cancel"
 
     def _go(self) -> None:
-        """Go at the run while a second thread lets the times go on; leave a still picture of what is done.
-
-        A saved notebook then needs no widget to be read.
-        """
+        # A still picture stays of what is done: a saved notebook then needs no widget to be read.
         self._going = True
         threading.Thread(target=self._tick, name="provisioning-clock", daemon=True).start()
         try:

@@ -74,13 +74,7 @@ class _Files(asyncssh.SFTPServer):
 
 @dataclass
 class OpenNode:
-    """A node whose SSH server is open.
-
-    Attributes:
-        server_id: The server that listens.
-        acceptor: asyncssh's listener.
-        guests: The connections that are up.
-    """
+    """A node whose SSH server is open, and the connections that are up."""
 
     server_id: str
     acceptor: asyncssh.SSHAcceptor
@@ -162,10 +156,7 @@ class Listeners:
         return OpenNode(server["id"], acceptor, guests)
 
     def _any_key(self, server: Document) -> str | None:
-        """Return a key pair of the user's for a virtual machine that was started without one.
-
-        Public notebooks start some so, and sign in: whatever lets them in there, here it is this.
-        """
+        # Public notebooks start a virtual machine without one and sign in: here this lets them in.
         if self._world.catalogue.sites[server["site"]].site_class != "kvm":
             return None
         mine = f"{server['site']}/{server['user_id']}/"

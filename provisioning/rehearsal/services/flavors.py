@@ -88,7 +88,6 @@ def _reserved(lease: dict[str, Any], reservation: dict[str, Any]) -> dict[str, A
 
 
 def _body(identifier: str, name: str, vcpus: int, ram: int, disk: int, specs: dict[str, str]) -> dict[str, Any]:
-    """Return a flavor as Nova shows it from microversion 2.61."""
     sizes = {"vcpus": vcpus, "ram": ram, "disk": disk, "swap": 0, "OS-FLV-EXT-DATA:ephemeral": 0}
     return {"id": identifier, "name": name, "description": None, **sizes, "extra_specs": specs}
 

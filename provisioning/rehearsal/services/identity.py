@@ -114,7 +114,6 @@ def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, A
 
 
 def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[str, Any]]:
-    """Return the services of a site; each Chameleon site lists its own only."""
     region = world.catalogue.sites[site].name
     paths = {
         "identity": f"/{site}:5000/v3",

@@ -135,7 +135,6 @@ async def create_rule(request: Request) -> dict[str, Any]:
 
 
 def _wanted(request: Request, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the items that match the query's fields, as every Neutron list does."""
     asked = {k: v for k, v in request.query_params.items() if items and k in items[0]}
     return [item for item in items if all(str(item[k]) == v for k, v in asked.items())]
 

@@ -158,7 +158,6 @@ def _read_date(text: Any, now_s: float, field: str) -> float:
 
 
 def _check_span(start_s: float, end_s: float, now_s: float) -> None:
-    """Refuse with 400 a span that has gone by, ends before it starts, or is longer than seven days."""
     if end_s <= start_s or end_s <= now_s:
         raise refusals.blazar(400, "End date must be later than current and start date.")
     if end_s - start_s > LONGEST_LEASE_S:
@@ -205,7 +204,6 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
 
 
 def _reserve_flavor(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
-    """Return the reservation of so many virtual machines; from now on its flavor is its own."""
     kinds = {flavors.of_kind(kind)["id"]: kind for kind in flavors.kinds_at(world, lease["site"])}
     kind, amount, identifier = kinds.get(wish.get("flavor_id")), _count(wish.get("amount"), "amount"), str(uuid.uuid4())
     if kind is None:
@@ -255,14 +253,8 @@ def matches(expression: Any, properties: Mapping[str, Any]) -> bool:
 
 
 def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> list[dict[str, Any]]:
-    """Return who holds a resource in a span: other people's bookings and the students' own leases.
-
-    The calendar shows this from now to the end of time, so that what is refused is what is shown. Other people book
-    a few weeks ahead, and not what a student has by then.
-
-    Returns:
-        Dicts with `id`, `lease_id`, `start_s`, `end_s`, earliest first.
-    """
+    # The calendar shows this from now to the end of time, so that what is refused is what is shown. Other people book
+    # a few weeks ahead, and not what a student has by then.
     held = [
         {"id": r["id"], "lease_id": lease["id"], "start_s": lease["start_s"], "end_s": lease["end_s"]}
         for lease in world.store.find("lease", site=resource.group.site, released=False)

@@ -74,14 +74,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sends a request.
-
-    Attributes:
-        user: User name.
-        user_id: Keystone's identifier of the user.
-        project: Project name; empty for a token without a project.
-        project_id: Keystone's identifier of the project; empty likewise.
-    """
+    """Who sends a request, by name and by Keystone's identifier; without a project for a token that has none."""
 
     user: str
     user_id: str
