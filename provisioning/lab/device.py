@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -51,6 +51,7 @@ class Brought:
     how: Literal["copied", "was there"]
 
 
+@dataclass(eq=False)
 class Device:
     """A machine with the course on it.
 
@@ -64,24 +65,14 @@ class Device:
         before: shell commands before each of its Python's.
     """
 
-    def __init__(
-        self,
-        shell: Shell,
-        name: str,
-        *,
-        rehearsed: bool = False,
-        address: str = "",
-        here: bool = False,
-        poll_s: float = 1.0,
-        before: str = "",
-    ):
-        self.shell = shell
-        self.name = name
-        self.rehearsed = rehearsed
-        self.address = address
-        self.here = here
-        self._poll_s = poll_s
-        self._before = before
+    shell: Shell
+    name: str
+    _: KW_ONLY
+    rehearsed: bool = False
+    address: str = ""
+    here: bool = False
+    poll_s: float = 1.0
+    before: str = ""
 
     def __str__(self) -> str:
         played = ", played by this computer: a rehearsal" if self.rehearsed else ""
@@ -161,7 +152,7 @@ class Device:
             while (seen := look()) is None:
                 if time.monotonic() > deadline_s:
                     raise StepTimeoutError(f"{title} has not ended after {timeout_s:.0f} s")
-                time.sleep(self._poll_s)
+                time.sleep(self.poll_s)
             return seen
 
         # A measurement is made anew each time; only one that still runs is followed.
@@ -184,7 +175,7 @@ class Device:
         return self.shell.run(f"test -f {shlex.quote(f'{REMOTE_ROOT}/{path}')}").exit_code == 0
 
     def _command(self, arguments: Sequence[str]) -> str:
-        return f'{self._before}cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
+        return f'{self.before}cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
 
     def _sh(self, command: str, doing: str, timeout_s: float = PATIENCE_S) -> str:
         done = self.shell.run(command, timeout_s=timeout_s)

@@ -10,8 +10,6 @@ class ProvisioningError(Exception):
         way_out: what to do next; the class's own sentence when left out.
 
     Attributes:
-        likely: see Args.
-        way_out: see Args.
         shown: True when a widget shows the whole message already, so that the cell adds nothing to it.
         transient: True when trying the same step again shortly may succeed without anybody's help.
     """
