@@ -1,7 +1,5 @@
 """``python -m provisioning plan|reserve|up|forward|release|sweep …``: what the notebooks do, from a terminal."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import Annotated
 

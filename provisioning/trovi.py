@@ -8,8 +8,6 @@ the archive holds and nothing else, in its history too: the course's own reposit
 never its parent. Keep the folder, or clone it again before the next version: merging needs that they follow each other.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tarfile
@@ -50,7 +48,6 @@ class TemplateError(ProvisioningError):
 class Version:
     """One version of the students' repository."""
 
-    #: Of the commit.
     commit: str
     #: Files that the version has, and how many of them differ from the one before.
     files: int

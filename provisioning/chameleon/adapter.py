@@ -18,8 +18,6 @@ It serves the real sites and the rehearsal testbed alike, which differ by enviro
 - no request of its has a time-out, and without its list of sites `use_site` prints a hint and goes on with the old one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import io
@@ -43,16 +41,7 @@ from chi import clients
 from provisioning.chameleon import replies
 from provisioning.chameleon.replies import explain, unless_absent, unless_missing, unread
 from provisioning.chameleon.shells import ContainerShell, SshShell
-from provisioning.testbed import (
-    Address,
-    Group,
-    Lease,
-    LeaseRequest,
-    Machine,
-    Resource,
-    ResourceKind,
-    Way,
-)
+from provisioning.testbed import Address, Group, Lease, LeaseRequest, Machine, Resource, ResourceKind, Way
 from provisioning.testbed.errors import NoKeyError, ProvisioningError, ServiceBusyError
 
 #: python-chi keeps the chosen site and its session in module globals.
@@ -75,7 +64,6 @@ class _PatientRequests:
 
     @staticmethod
     def get(url: str) -> requests.Response:
-        """Return the answer."""
         return requests.get(url, timeout=_PATIENCE_S)
 
 
@@ -87,7 +75,7 @@ def _call(doing: str, patience_s: tuple[float, float] | None = None) -> Callable
 
     def wrap(method: Callable) -> Callable:
         @functools.wraps(method)
-        def request(self: ChameleonTestbed, *args: Any, **kwargs: Any) -> Any:
+        def request(self: "ChameleonTestbed", *args: Any, **kwargs: Any) -> Any:
             with _CHI:
                 try:
                     self._use_site()
@@ -120,12 +108,10 @@ class ChameleonTestbed:
 
     @_call("listing leases")
     def leases(self) -> tuple[Lease, ...]:
-        """Return the project's leases."""
         return tuple(replies.lease(document) for document in clients.blazar().lease.list())
 
     @_call("reserving")
     def reserve(self, request: LeaseRequest) -> Lease:
-        """Return the new lease."""
         # Only its lists of reservations are used; the dates go below, where a time zone is not dropped.
         lease = chi.lease.Lease(request.name, end_date=request.end)
         if request.resource == "flavor":
@@ -147,17 +133,14 @@ class ChameleonTestbed:
 
     @_call("extending the lease")
     def extend_lease(self, lease_id: str, end: datetime) -> Lease:
-        """Return the lease with its new end."""
         return replies.lease(clients.blazar().lease.update(lease_id, end_date=_utc(end)))
 
     @_call("deleting the lease")
     def delete_lease(self, lease_id: str) -> None:
-        """Ask for the lease's deletion."""
         unless_missing(lambda: clients.blazar().lease.delete(lease_id))
 
     @_call("listing servers and containers")
     def machines(self) -> tuple[Machine, ...]:
-        """Return servers and containers."""
         servers = unless_absent(lambda: clients.nova().servers.list())
         containers = unless_absent(lambda: clients.zun().containers.list())
         bound = self._addresses_by_port() if containers else {}
@@ -168,7 +151,6 @@ class ChameleonTestbed:
 
     @_call("booting the server")
     def boot(self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0) -> None:
-        """Ask for a server."""
         keypair = chi.server.update_keypair()
         if keypair is None:
             raise NoKeyError("there is no SSH key pair to put on the server")
@@ -194,7 +176,6 @@ class ChameleonTestbed:
     def launch(
         self, name: str, reservation_id: str, image: str, ports: Sequence[int], environment: Mapping[str, str]
     ) -> None:
-        """Ask for a container."""
         opened = {f"{port}/tcp": {} for port in ports}
         how = {"reservation_id": reservation_id, "environment": dict(environment)}
         container = chi.container.Container(name, image, exposed_ports=list(opened), **how)
@@ -218,12 +199,10 @@ class ChameleonTestbed:
 
     @_call("listing floating IPs")
     def addresses(self) -> tuple[Address, ...]:
-        """Return the project's floating IPs."""
         return tuple(replies.address(document) for document in chi.network.list_floating_ips())
 
     @_call("allocating a floating IP")
     def allocate_address(self, label: str) -> Address:
-        """Return a new floating IP."""
         network = chi.network.get_network_id(chi.network.PUBLIC_NETWORK)
         body = {"floating_network_id": network, "description": label}
         made = clients.neutron().create_floatingip({"floatingip": body})["floatingip"]
@@ -233,7 +212,6 @@ class ChameleonTestbed:
 
     @_call("binding the floating IP")
     def attach_address(self, address: Address, machine: Machine) -> None:
-        """Bind the floating IP."""
         module = chi.container if machine.kind == "container" else chi.server
         bound = module.associate_floating_ip(machine.id, address.address)
         if bound is None:
@@ -242,7 +220,6 @@ class ChameleonTestbed:
 
     @_call("giving the floating IP back")
     def delete_address(self, address_id: str) -> None:
-        """Give the floating IP back."""
         unless_missing(lambda: clients.neutron().delete_floatingip(address_id))
 
     @_call("letting SSH in")
@@ -255,18 +232,15 @@ class ChameleonTestbed:
 
     @_call("listing security groups")
     def groups(self) -> tuple[Group, ...]:
-        """Return the project's security groups."""
         return tuple(
             Group(one["id"], one["name"]) for one in clients.neutron().list_security_groups()["security_groups"]
         )
 
     @_call("deleting the security group")
     def delete_group(self, group_id: str) -> None:
-        """Delete the group."""
         unless_missing(lambda: clients.neutron().delete_security_group(group_id))
 
     def shell(self, machine: Machine) -> SshShell | ContainerShell:
-        """Return a shell on the machine."""
         if machine.kind == "container":
             return ContainerShell(
                 functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
@@ -291,7 +265,6 @@ class ChameleonTestbed:
         chi.container.upload(container_id, source, folder)
 
     def resources(self, kind: ResourceKind, type_name: str) -> tuple[Resource, ...]:
-        """Return every node or device of the type, or room for a virtual machine, with its bookings."""
         try:
             return self._calendar(kind, type_name)
         except ProvisioningError as error:

@@ -1,7 +1,5 @@
 """From what python-chi and the services answer to the plain values and the errors of this room. Imports no client."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Two ways to run a command on a machine: SSH to a server, and the container service's execute."""
 
-from __future__ import annotations
-
 import io
 import math
 import shlex
@@ -56,7 +54,6 @@ class SshShell:
         return Completed(result.exited, said.getvalue())
 
     def put(self, source: Path, target: str) -> None:
-        """Copy one file."""
         with self._connection() as connection:
             connection.put(str(source), target)
 

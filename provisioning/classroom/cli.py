@@ -1,7 +1,5 @@
 """``python -m provisioning class …``: plan a class, make its leases, see who is where, mend what goes wrong."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -222,23 +220,19 @@ def no_shows(
 def drop(
     part: Annotated[str, PART],
     roster: Annotated[Path, _ROSTER],
-    student: Annotated[str | None, typer.Option(help="One student; all who have left when not named.")] = None,
     release: Annotated[bool, typer.Option("--release", help="Give it back; without, it is only listed.")] = False,
 ) -> None:
     """List, or give back, what students who have left the class still hold."""
     with plain_errors():
         spec = load_spec(part)
-        names = [one.name for one in read_roster(roster) if one.left]
-        if student is not None and short_name(student) not in names:
-            raise ValueError(f"{student} has not left, by {roster.name}: write a word into its column 'left' first")
-        wanted = names if student is None else [short_name(student)]
+        gone = [one.name for one in read_roster(roster) if one.left]
         count, silent = 0, Silent()
         for site in lab.sites_of(spec.part):
             with silent.at(site):
-                for line in leases.drop(lab.open_testbed(site), spec.part, wanted, release=release):
+                for line in leases.drop(lab.open_testbed(site), spec.part, gone, release=release):
                     typer.echo(line)
                     count += 1
         if count or not silent:
             what, way_out = ("given back", "") if release else ("still held", "; --release gives it back" * bool(count))
-            typer.echo(f"{what}: {count or 'nothing'} of {len(wanted)} who left{way_out}")
+            typer.echo(f"{what}: {count or 'nothing'} of {len(gone)} who left{way_out}")
         silent.check("nobody knows what else they hold")

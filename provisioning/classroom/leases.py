@@ -1,7 +1,5 @@
 """The class's leases: made from a plan, made longer, moved, given back, and watched while students work."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +23,6 @@ from provisioning.testbed.silent import Silent
 
 #: A lease that ends within this is pointed at.
 ENDS_SOON = timedelta(minutes=20)
-#: Returns the testbed of a site's name.
 TestbedFor = Callable[[str], Testbed]
 
 
@@ -143,7 +140,6 @@ def _why_none(mine: Sequence[Lease], start: datetime, now: datetime) -> str:
 
 
 def _give_back(testbed: Testbed, placeholder: str, block: Block) -> bool:
-    """Delete the placeholder leases that hold a block's machine at its time; return whether there were any."""
     ours = _placeholders(testbed, placeholder)
     machines = testbed.resources(block.option.resource, block.option.type) if ours else ()
     bookings = [one for machine in machines if machine.name == block.resource for one in machine.bookings]

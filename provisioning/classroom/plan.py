@@ -7,8 +7,6 @@ takes the one with the fewest seats on later site options, and among those the o
 Out of a plan come a table that a person may edit and ``class reserve`` reads, and a calendar for each student.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,7 +39,6 @@ class Wish:
     earliest: datetime
     #: Latest end, with time zone.
     latest: datetime
-    #: The class's time zone.
     zone: tzinfo
     #: Local hours in which a block may lie; a block that leaves them is not offered.
     day_begins: time = time(0, 0)
@@ -84,7 +81,6 @@ class Plan:
     wish: Wish
     #: The earliest first.
     seats: tuple[Seat, ...]
-    #: Students without a block.
     without: tuple[str, ...]
 
     @property
@@ -150,7 +146,6 @@ def make_plan(
 def _kept(
     students: Sequence[Student], spec: PartSpec, leases: Iterable[tuple[SiteOption, Lease]], wish: Wish
 ) -> dict[str, Seat]:
-    """Return the seats that students have already; of several leases the earliest."""
     found: dict[str, Block] = {}
     for option, lease in sorted(leases, key=lambda each: each[1].start):
         found.setdefault(lease.name, Block(option, lease.node, lease.start, lease.end))

@@ -1,7 +1,5 @@
 """The roster: who is in the class, and when each can and would like to work."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re
@@ -64,7 +62,6 @@ class Student:
     full_name: str = ""
     #: When the student would like to work; empty for any time.
     prefers: tuple[Times, ...] = ()
-    #: When the student cannot work.
     cannot: tuple[Times, ...] = ()
     #: The account's name as the roster has it.
     account: str = ""
@@ -72,7 +69,6 @@ class Student:
     hours: int = 0
     #: The student's own date, with time zone; None for the class's.
     due: datetime | None = None
-    #: Whether the student has left the class.
     left: bool = False
 
     def can(self, start: datetime, end: datetime) -> bool:

@@ -1,7 +1,5 @@
 """The allow-list: which files make up a submission. The collector and the grader read the same list."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -15,7 +13,6 @@ class Kind(StrEnum):
 
     #: A lesson's notebook, under its own name.
     NOTEBOOK = "notebook"
-    #: The student's ledger.
     LEDGER = "ledger"
     #: A model that the student made: ONNX or safetensors.
     MODEL = "model"

@@ -3,8 +3,6 @@
 The zip has the same bytes for the same files.
 """
 
-from __future__ import annotations
-
 import hashlib
 import zipfile
 from dataclasses import dataclass, field
@@ -21,7 +19,6 @@ from provisioning.front.limits import DEFAULT_LIMITS
 class Collection:
     """The files of a submission where they lie, and what is missing."""
 
-    #: Lessons of the part.
     lessons: list[Lesson]
     #: Files by the name that they have in the zip.
     files: dict[str, Path] = field(default_factory=dict)
@@ -56,7 +53,6 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
 
 
 def _programs(found: Collection, workspace: Path) -> None:
-    """Add what the student wrote: programs and configurations."""
     for path in sorted((workspace / "programs").rglob("*")):
         name = path.relative_to(workspace).as_posix()
         regular = path.is_file() and not path.is_symlink()

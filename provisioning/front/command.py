@@ -4,8 +4,6 @@ Exit codes: 0, done; 1, something is wrong, and the sentence on the screen says 
 understood.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,8 @@ import typer
 from rich.console import Console
 
 from labs.course import lessons
+from provisioning.classroom.cli import app as classroom
+from provisioning.cli import app as provisioned
 
 app = typer.Typer(
     name="msl",
@@ -46,7 +46,6 @@ _PART = Annotated[int, typer.Argument(parser=_part, metavar="PART", help="0, 1, 
 
 @contextmanager
 def _in_sentences() -> Iterator[None]:
-    """Turn what a person can act on into its text and exit code 1."""
     from provisioning.front.lab import LabError
     from provisioning.testbed.errors import ProvisioningError
 
@@ -174,37 +173,24 @@ def doctor() -> None:
             raise typer.Exit(1)
 
 
-def _add_class() -> None:
-    from provisioning.classroom.cli import app as provisioned
-
-    app.add_typer(provisioned, name="class", help="For instructors: plan a class, make its leases, watch it.")
-
-
-def _add_lease() -> None:
-    from provisioning.cli import app as provisioned
-
-    lease = typer.Typer(
-        invoke_without_command=True, help="Leases: what is left of yours; plan, reserve, up, release, …"
-    )
-
-    @lease.callback()
-    def left(context: typer.Context) -> None:
-        """Say what is left of your leases, as far as this computer knows; the sub-commands ask Chameleon."""
-        from provisioning.front.standing import standing
-
-        if context.invoked_subcommand is None:
-            known = standing().leases
-            for one in known:
-                typer.echo(one.text)
-            if not known:
-                typer.echo("This computer knows of no lease that runs. `msl lease plan model` shows what is free.")
-
-    lease.add_typer(provisioned)
-    app.add_typer(lease, name="lease")
+leases = typer.Typer(invoke_without_command=True, help="Leases: what is left of yours; plan, reserve, up, release, …")
+leases.add_typer(provisioned)
+app.add_typer(leases, name="lease")
+app.add_typer(classroom, name="class", help="For instructors: plan a class, make its leases, watch it.")
 
 
-_add_lease()
-_add_class()
+@leases.callback()
+def left(context: typer.Context) -> None:
+    """Say what is left of your leases, as far as this computer knows; the sub-commands ask Chameleon."""
+    from provisioning.front.standing import standing
+
+    if context.invoked_subcommand is None:
+        known = standing().leases
+        for one in known:
+            typer.echo(one.text)
+        if not known:
+            typer.echo("This computer knows of no lease that runs. `msl lease plan model` shows what is free.")
+
 
 if __name__ == "__main__":
     app(prog_name="msl")

@@ -1,7 +1,5 @@
 """What may be wrong with a course on this computer: one sentence a finding, with the way out. It changes nothing."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import shutil
@@ -32,7 +30,6 @@ _MODULES = {
 class Finding:
     """One thing that was looked at."""
 
-    #: What it is.
     name: str
     #: What was found, in one sentence.
     said: str

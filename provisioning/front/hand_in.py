@@ -1,17 +1,14 @@
 """What a student sees when a part is handed in."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from labs.checkpoints.question import Row
 from provisioning.front.prepare import Prepared, prepare
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
 
 def submit(part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None) -> Prepared:
@@ -23,11 +20,7 @@ def submit(part: int, console: Console, *, target: Path | None = None, workspace
         target: The zip; in the workspace when None.
         workspace: Folder with ledger and models; the student's own when None.
     """
-    return show(prepare(part, target=target, workspace=workspace), console)
-
-
-def show(found: Prepared, console: Console) -> Prepared:
-    """Print what the grader will find in a zip."""
+    found = prepare(part, target=target, workspace=workspace)
     points = f"{found.points} of {found.possible} public points"
     console.print(points_table(found.rows, points))
     for title, lines in found.lists.items():
@@ -42,9 +35,6 @@ def show(found: Prepared, console: Console) -> Prepared:
 
 def points_table(rows: Sequence[Row], title: str) -> Table:
     """Return rows as a table for a terminal."""
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table("lesson", "points", "what is asked, or what is missing", title=title, title_justify="left")
     for row in rows:
         style = "" if row.points == row.possible else "bold"

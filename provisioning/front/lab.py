@@ -1,7 +1,5 @@
 """Starting JupyterLab on the course, the front page first; ports and browser are JupyterLab's own matter."""
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

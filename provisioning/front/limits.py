@@ -1,7 +1,5 @@
 """How much of anything a submission may hold. Honest ones stay far below: the course's largest model has 9 MB."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 
@@ -17,19 +15,14 @@ class Limits:
     models: int = 24
     #: Programs that are kept, the first ones by name.
     programs: int = 80
-    #: One program or configuration.
     program_bytes: int = 128 << 10
-    #: One notebook.
     notebook_bytes: int = 8 << 20
     #: The ledger; three recorded passes through all parts have 8 MB. Of a larger one, the beginning is read.
     ledger_bytes: int = 64 << 20
     #: What a ledger's entries may take in memory, estimated from its commas and brackets: 64 MB of samples.
     ledger_memory_bytes: int = 384 << 20
-    #: One model.
     model_bytes: int = 24 << 20
-    #: All files together.
     total_bytes: int = 160 << 20
-    #: One line of the ledger.
     line_bytes: int = 4 << 20
     #: Objects and lists within each other.
     json_depth: int = 24

@@ -4,8 +4,6 @@ Links carry the notebook's path in ``data-open``; whoever shows the page opens i
 ``href`` does the same.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from html import escape
 
@@ -58,7 +56,6 @@ def _summary(found: Standing) -> str:
 
 
 def _parts(found: Standing) -> list[int | None]:
-    """Return the assignment's parts and, where there are lessons that nobody asks for, None."""
     return [*assignment().parts, *([None] if found.of_part(None) else [])]
 
 
@@ -104,13 +101,10 @@ def _section(found: Standing, part: int | None) -> str:
 class _Wrapped(Cell):
     """A cell that may take several lines, with a link where it has one."""
 
-    #: Path of a notebook in the checkout.
     path: str = ""
-    #: Whether it is the step to take now.
     now: bool = False
 
     def html(self) -> str:
-        """Return the cell's inside."""
         now = ' aria-current="step"' if self.now else ""
         link = f'<a href="/lab/tree/{escape(self.path)}" data-open="{escape(self.path)}"{now}>{escape(self.text)}</a>'
         return f'<span style="white-space:normal">{link if self.path else escape(self.text)}</span>'
@@ -126,7 +120,6 @@ _HEADER = ["lesson", "state", "points", "predictions", "minutes", "on the lease"
 
 
 def _row(step: Step, found: Standing) -> list[Cell]:
-    """Return a lesson's row: in HTML its name is a link, in text it is the name."""
     kind = "msl-good" if step.done else "msl-strong" if step.begun else "msl-soft"
     # What nobody asks for has checks, and no points.
     points = ("", "") if step.part is None else (f"{step.earned}/{step.possible}", step.predictions or "")
@@ -140,7 +133,6 @@ def _row(step: Step, found: Standing) -> list[Cell]:
 
 
 def _ends(part: int | None) -> str:
-    """Return what ends a part: bringing results home, and handing in."""
     if part is None:
         return ""
     home = f"Bring results home from the leased machine: `msl pull {part}`. " if part in PROVISIONED else ""
@@ -152,6 +144,5 @@ def _paragraph(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Return plain text as HTML, with what stands between backticks as code."""
     pieces = escape(text).split("`")
     return "".join(f"<code>{piece}</code>" if place % 2 else piece for place, piece in enumerate(pieces))

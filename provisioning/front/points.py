@@ -5,8 +5,6 @@ grader judges what it measures itself stays with the grader; how many points tha
 left them out would promise too little and warn of too little.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from labs.assignment import assignment
@@ -19,9 +17,7 @@ class Question:
 
     #: Part of the course: 1, 2 or 3.
     part: int
-    #: What is asked.
     text: str
-    #: What it is worth.
     points: int
     #: What a reader gives the points for, one line a point or two.
     rubric: tuple[str, ...]

@@ -1,7 +1,5 @@
 """Everything about handing a part in that command and button share: collect, pack, look through the grader's eyes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +15,6 @@ from provisioning.front.points import GradersOwn, Question, graders_own, questio
 class Prepared:
     """A zip that is ready to be handed in, and what can be said about it."""
 
-    #: The zip.
     path: Path
     #: Its sha256, to compare after an upload.
     sha256: str

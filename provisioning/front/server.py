@@ -1,7 +1,5 @@
 """The front page as JupyterLab's server gives it out: ``GET …/msl/course``, for whoever may use the server at all."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 

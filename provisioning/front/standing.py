@@ -4,8 +4,6 @@ Everything is read from the assignment, the lessons' front matter, the ledger an
 computer. Nothing asks a network, so the front page and ``msl status`` answer at once and offline.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -30,7 +28,6 @@ PROVISIONED: dict[int, Part] = {number: part for part, number in NUMBERS.items()
 class Step:
     """One lesson, and how far it is."""
 
-    #: The lesson.
     lesson: Lesson
     #: Its questions, in the order in which it asks them.
     rows: tuple[Row, ...]
@@ -81,13 +78,10 @@ class Step:
 class LeaseLeft:
     """What this computer remembers of a lease that has not ended."""
 
-    #: Part of the course.
     part: int
-    #: Name that lease and machine carry.
     name: str
     #: Its end, with time zone.
     end: datetime
-    #: Time that is left of it.
     left: timedelta
 
     @property
@@ -199,14 +193,12 @@ def stamp() -> tuple[int, ...]:
 
 
 def _last(records: Iterable[object]) -> str | None:
-    """Return the id of the lesson whose question was answered last."""
     known = {one.id for one in lessons()}
     asked = [one.question.partition(".")[0] for one in records if isinstance(one, Answer | Prediction)]
     return next((id for id in reversed(asked) if id in known), None)
 
 
 def _leases(clock: Clock) -> tuple[LeaseLeft, ...]:
-    """Return the leases that set-up has written down and that have not ended."""
     now, found = clock.now(), []
     for part, provisioned in PROVISIONED.items():
         name = resource_name(provisioned)

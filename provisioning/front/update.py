@@ -6,8 +6,6 @@ workspace is no part of the repository. What it does not know is that a notebook
 put right here.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable, Iterable
@@ -71,7 +69,6 @@ def _pull(folder: Path, origin: str) -> Iterable[str]:
 
 
 def _changed_notebooks(folder: Path) -> list[str]:
-    """Return the notebooks that differ from the version that was cloned or pulled last."""
     base = _git(folder, "merge-base", "HEAD", "origin/HEAD")
     names = _git(folder, "diff", "--name-only", "-z", base).split("\0")
     return [name for name in names if name.endswith(".ipynb") and (folder / name).is_file()]

@@ -1,7 +1,5 @@
 """One call for each thing a lesson or a command does with a part's machine; the rest of the room has the work."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ Everything goes through the container service's execute and upload, since a cont
 longer than a request runs as a job that outlives the connection (:mod:`provisioning.setup.jobs`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform
@@ -14,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +34,6 @@ from provisioning.testbed.errors import (
     StepTimeoutError,
 )
 
-#: Where models lie under the course's folder.
 MODELS = "workspace/models"
 
 _PYTHON = '"$HOME/.serving-labs/venv/bin/python"'
@@ -46,16 +43,15 @@ _PYTHON = '"$HOME/.serving-labs/venv/bin/python"'
 class Brought:
     """A file that is on the device now."""
 
-    #: Its name.
     name: str
     #: sha256 of its bytes, computed over there.
     sha256: str
-    #: Its size.
     size_bytes: int
     #: Whether it travelled, or the same bytes were there.
     how: Literal["copied", "was there"]
 
 
+@dataclass(eq=False)
 class Device:
     """A machine with the course on it.
 
@@ -69,24 +65,14 @@ class Device:
         before: shell commands before each of its Python's.
     """
 
-    def __init__(
-        self,
-        shell: Shell,
-        name: str,
-        *,
-        rehearsed: bool = False,
-        address: str = "",
-        here: bool = False,
-        poll_s: float = 1.0,
-        before: str = "",
-    ):
-        self.shell = shell
-        self.name = name
-        self.rehearsed = rehearsed
-        self.address = address
-        self.here = here
-        self._poll_s = poll_s
-        self._before = before
+    shell: Shell
+    name: str
+    _: KW_ONLY
+    rehearsed: bool = False
+    address: str = ""
+    here: bool = False
+    poll_s: float = 1.0
+    before: str = ""
 
     def __str__(self) -> str:
         played = ", played by this computer: a rehearsal" if self.rehearsed else ""
@@ -166,7 +152,7 @@ class Device:
             while (seen := look()) is None:
                 if time.monotonic() > deadline_s:
                     raise StepTimeoutError(f"{title} has not ended after {timeout_s:.0f} s")
-                time.sleep(self._poll_s)
+                time.sleep(self.poll_s)
             return seen
 
         # A measurement is made anew each time; only one that still runs is followed.
@@ -189,7 +175,7 @@ class Device:
         return self.shell.run(f"test -f {shlex.quote(f'{REMOTE_ROOT}/{path}')}").exit_code == 0
 
     def _command(self, arguments: Sequence[str]) -> str:
-        return f'{self._before}cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
+        return f'{self.before}cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
 
     def _sh(self, command: str, doing: str, timeout_s: float = PATIENCE_S) -> str:
         done = self.shell.run(command, timeout_s=timeout_s)
@@ -229,11 +215,9 @@ class _Found:
         self._testbed, self.machine = testbed, self._look()
 
     def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
-        """Return how the command ended."""
         return self._there(lambda shell: shell.run(command, timeout_s=timeout_s))
 
     def put(self, source: Path, target: str) -> None:
-        """Copy one file."""
         self._there(lambda shell: shell.put(source, target))
 
     def _there(self, act: Callable[[Shell], Any]) -> Any:
@@ -260,15 +244,12 @@ def open_device() -> Device:
     """
     if on_the_device() and not lab.rehearsing():
         return Device(HereShell(), "this device", here=True)
-    spec = load_spec("edge")
-    option = spec.options[0]
-    testbed = lab.open_testbed(option.site)
     try:
-        return _opened("edge", testbed, poll_s=2.0)
+        return _opened("edge", lab.open_testbed(load_spec("edge").options[0].site), poll_s=2.0)
     except LeaseMissingError:
         if not lab.rehearsing():
             raise
-    lab.reserve(testbed, "edge", option, None, site_clock().now() + timedelta(hours=spec.hours), None)
+    option, testbed = leased("edge")
     lab.prepare("edge", option, testbed=testbed).go()
     return _opened("edge", testbed, poll_s=2.0)
 

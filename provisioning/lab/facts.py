@@ -3,8 +3,6 @@
 A grader without that testbed judges them later, so each document says whether it was rehearsed, at which site and when.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime

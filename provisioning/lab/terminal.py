@@ -1,7 +1,5 @@
 """What every command of a terminal shares: how a part is named, and how an error is told."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -3,8 +3,6 @@
 The calendar has a row for each local day and a column for each local hour. Widget, text and command line read it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -28,8 +26,6 @@ class Block:
     start: datetime
     #: End at the option's end minute, with time zone UTC.
     end: datetime
-    #: How many other machines of the option are free in the same block; more means less haste.
-    others_free: int = 0
 
     def local(self, zone: tzinfo) -> str:
         """Return the block in words of the student's own time zone, the date once."""

@@ -1,7 +1,5 @@
 """A chosen block, ready to take: python-chi code to read and copy, and a calendar file with what to do before."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 

@@ -3,8 +3,6 @@
 The planner's widget draws this, and a lesson, the command line and a screen reader get its text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -28,7 +26,6 @@ PAGES = 4
 #: How far ahead the block lies that is chosen unasked: a request that arrives after its beginning is refused.
 LEAD = timedelta(minutes=5)
 
-#: Columns of the table of options.
 OPTION_COLUMNS = ("machine", "free this week", "what changes for the lesson")
 
 
@@ -45,7 +42,6 @@ class Chooser:
     def __init__(self, spec: PartSpec, testbed_for: Callable[[str], Testbed], zone: ZoneInfo, clock: Clock) -> None:
         self.spec = spec
         self.zone = zone
-        #: Of the lease.
         self.name = resource_name(spec.part)
         self.page = 0
         self.option: SiteOption = spec.options[0]
@@ -127,7 +123,7 @@ class Chooser:
         """The chosen block on the chosen machine; None when nothing is free on this page."""
         if self.slot is None or self.node is None:
             return None
-        return Block(self.option, self.node, self.slot.start, self.slot.end, len(self.slot.free) - 1)
+        return Block(self.option, self.node, self.slot.start, self.slot.end)
 
     def reserve(self, *, anyway: bool = False) -> Lease:
         """Return the student's lease: the one that is there, else a new one of the chosen block.

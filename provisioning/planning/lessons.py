@@ -4,8 +4,6 @@ Minutes of a lesson stand in its front matter, seconds of a set-up step in ``sit
 at home takes no minute of a lease.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

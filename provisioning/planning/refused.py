@@ -3,8 +3,6 @@
 A refusal is remembered for a while, or the same calendar would lead to the same plan, and that to the same refusal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

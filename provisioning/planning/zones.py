@@ -1,7 +1,5 @@
 """The student's own time zone: found, chosen, and kept for the next notebook."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from contextlib import suppress

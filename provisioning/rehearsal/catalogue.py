@@ -193,7 +193,6 @@ class Catalogue:
     """Everything the rehearsed sites have, in the file's order."""
 
     def __init__(self, file: _File) -> None:
-        """Number each group's machines through their site."""
         self.sites = {site.where: site for site in file.sites}
         self.images = file.images["names"]
         self._machines: dict[str, list[Resource]] = {where: [] for where in self.sites}

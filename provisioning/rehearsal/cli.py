@@ -18,7 +18,6 @@ _USER = typer.Option("--user", help="The student; this computer's user by defaul
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn an error that a user can act on into one line and exit code 1."""
     try:
         yield
     except (place.RehearsalDownError, PermissionError, ValueError, RuntimeError) as error:
@@ -105,5 +104,4 @@ def down() -> None:
 
 
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Ask the running rehearsal."""
     return place.ask(place.folder(), method, path, body)

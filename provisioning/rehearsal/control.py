@@ -20,9 +20,6 @@ def start(home: Path | None = None, speed: float = 120.0) -> Path:
         home: The rehearsal's folder; `place.folder()` by default.
         speed: How many times shorter waits are than on Chameleon; ignored by one that runs already.
 
-    Returns:
-        The rehearsal's folder.
-
     Raises:
         RuntimeError: The process ended or did not answer; the message holds the end of its log, or the way out.
     """
@@ -58,11 +55,7 @@ def stop(home: Path | None = None) -> bool:
 
 
 def _lock_unless_alive(home: Path) -> TextIO | None:
-    """Return None once the folder's rehearsal answers, be it busy or just starting; the folder's lock if none is there.
-
-    Raises:
-        RuntimeError: One is there and does not answer; the message says how to end it.
-    """
+    """Return None once the folder's rehearsal answers, be it busy or starting; the folder's lock if none is there."""
     deadline = time.monotonic() + _PATIENCE_S
     while not place.is_alive(home):
         lock = place.lock(home)
@@ -75,7 +68,6 @@ def _lock_unless_alive(home: Path) -> TextIO | None:
 
 
 def _launch(home: Path, speed: float, lock: TextIO) -> None:
-    """Start the process, hand it the folder's lock, and return once it answers."""
     place.secret(home)
     log = home / "rehearsal.log"
     with log.open("ab") as output:

@@ -1,7 +1,5 @@
 """The rehearsal's switches in a notebook: faults, and a calendar that moves; never on Chameleon."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +23,6 @@ class Drill:
     """One fault, as a student practises with it."""
 
     name: str
-    #: What goes wrong, in a sentence.
     what: str
     #: What one sees then in the course's notebooks.
     seen: str

@@ -117,7 +117,6 @@ def use(speed: float = 120.0, user: str | None = None, *, always: bool = False) 
 
 
 def _trouble_at(site: str) -> str:
-    """Return why a site of Chameleon's cannot be used now, or nothing."""
     # It imports chi, and a rehearsal has to be chosen before that.
     from provisioning.chameleon.adapter import ChameleonTestbed
 

@@ -17,22 +17,20 @@ from provisioning.rehearsal.catalogue import Catalogue
 
 
 class ByName:
-    """ASGI middleware that sends a request for a site's own address where its paths are served for all sites."""
+    """ASGI middleware that sends a request for a site's own address where its paths are served for all sites.
+
+    Args:
+        app: What answers.
+        catalogue: With the sites that have a name.
+        root: Host and port at which everything else is asked, such as `127.0.0.1:4711`.
+    """
 
     def __init__(self, app: Callable[..., Awaitable[None]], catalogue: Catalogue, root: str) -> None:
-        """Wrap the application.
-
-        Args:
-            app: What answers.
-            catalogue: With the sites that have a name.
-            root: Host and port at which everything else is asked, such as `127.0.0.1:4711`.
-        """
         self._app = app
         self._sites = {site.host: site.where for site in catalogue.sites.values() if site.host}
         self._root = (b"host", root.encode())
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
-        """Serve one request."""
         if scope["type"] == "http":
             headers = dict(scope["headers"])
             name, _, port = headers.get(b"host", b"").decode("latin-1").partition(":")

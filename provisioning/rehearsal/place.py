@@ -32,7 +32,6 @@ class RehearsalDownError(ProvisioningError):
     way_out = "`python -m provisioning rehearsal up` starts it, with everything that was in it."
 
     def __init__(self) -> None:
-        """Say that nobody answers."""
         super().__init__("no rehearsal answers")
 
 
@@ -142,13 +141,7 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) 
 
 @contextlib.contextmanager
 def _proven(home: Path, patience_s: float) -> Iterator[http.client.HTTPConnection]:
-    """Yield a connection to a listener that has proven that it knows the folder's secret.
-
-    The secret itself travels on the same connection, so that nobody takes the port in between.
-
-    Raises:
-        RehearsalDownError: Nothing listens, or it is another program, or another user's.
-    """
+    # The secret itself travels on the connection that was proven, so that nobody takes the port in between.
     number = port(home)
     if number is None:
         raise RehearsalDownError
@@ -172,7 +165,6 @@ def _exchange(
     body: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> tuple[int, bytes]:
-    """Return the status and the body of one answer."""
     connection.request(method, f"/_rehearsal{path}", body, headers or {})
     with connection.getresponse() as answer:
         return answer.status, answer.read()

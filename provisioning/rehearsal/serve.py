@@ -48,15 +48,12 @@ _TICK_S = 0.2
 def build(
     world: World, stop: Callable[[], None] = lambda: None, names: Mapping[str, int] = MappingProxyType({})
 ) -> FastAPI:
-    """Return the application that serves a world.
+    """Return the ASGI application that serves a world; its lifespan keeps the nodes' SSH servers open.
 
     Args:
         world: The world to serve.
         stop: Called when the admin service is asked to end the process.
         names: Ports at which sites answer that are found by a name, by that name.
-
-    Returns:
-        An ASGI application; its lifespan keeps the nodes' SSH servers open.
     """
 
     @contextlib.asynccontextmanager
@@ -85,7 +82,6 @@ def build(
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    """Return a service's refusal as it would send it."""
     if not isinstance(error, refusals.RefusalError):
         raise error
     # A 401 without this header is not read as "get a new token" by keystoneauth's older relatives.

@@ -1,13 +1,11 @@
 """What a step may use: the testbed, what others found, and a way to wait that can be timed, cancelled and watched."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from provisioning.setup import jobs
 from provisioning.setup.record import Record
@@ -40,6 +38,7 @@ class Settings:
     clock: Clock = field(default_factory=MachineClock)
 
 
+@dataclass(eq=False)
 class StepContext:
     """One attempt of one step.
 
@@ -54,27 +53,19 @@ class StepContext:
     """
 
     #: Seconds between two looks at whether the lease is still ours.
-    LEASE_CHECK_S = 30.0
+    LEASE_CHECK_S: ClassVar = 30.0
 
-    def __init__(
-        self,
-        settings: Settings,
-        testbed: Testbed,
-        record: Record,
-        step_name: str,
-        timeout_s: float,
-        say: Callable[[str], None],
-        cancelled: threading.Event,
-    ):
-        self.settings = settings
-        self.testbed = testbed
-        self.record = record
-        self.step_name = step_name
-        self.timeout_s = timeout_s
-        self.say = say
-        self.cancelled = cancelled
-        self._deadline_s = settings.clock.monotonic_s() + timeout_s
-        self._lease_checked_s = settings.clock.monotonic_s()
+    settings: Settings
+    testbed: Testbed
+    record: Record
+    step_name: str
+    timeout_s: float
+    say: Callable[[str], None]
+    cancelled: threading.Event
+
+    def __post_init__(self) -> None:
+        self._lease_checked_s = self.settings.clock.monotonic_s()
+        self._deadline_s = self._lease_checked_s + self.timeout_s
 
     def facts(self, step_name: str) -> dict[str, Any]:
         """Return what another step has noted."""

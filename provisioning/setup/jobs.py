@@ -5,8 +5,6 @@ A job is a folder ``~/.serving-labs/jobs/NAME`` on the machine with ``log``, ``p
 is made of the command, and follows it. Plain POSIX sh, because it runs over SSH and inside small containers alike.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shlex
 from collections.abc import Callable
@@ -53,7 +51,6 @@ class Look:
     state: JobState
     #: Exit code; None while it runs.
     exit_code: int | None
-    #: What it printed since the last look.
     text: str
 
 

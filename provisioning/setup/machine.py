@@ -1,7 +1,5 @@
 """The steps that end with a machine one can talk to: lease, server or container, floating IP, SSH."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable
 from typing import Any

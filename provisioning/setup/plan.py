@@ -1,7 +1,5 @@
 """Steps as one visible list with what each needs, and the plan that follows: order, critical path, minutes of lease."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -18,13 +16,10 @@ StepBody = Callable[[StepContext], Mapping[str, Any]]
 class Step:
     """One idempotent piece of work."""
 
-    #: Short name.
     name: str
-    #: Words for people.
     title: str
     #: Names of the steps that must be done before.
     needs: tuple[str, ...]
-    #: The work itself.
     body: StepBody
     #: Usual seconds; feeds the plan and the progress bar.
     expected_s: float

@@ -9,8 +9,6 @@ In Chameleon's Jupyter the tunnel ends in the Hub's container, where no browser 
 when it is made, and its floating IP is the way.
 """
 
-from __future__ import annotations
-
 import contextlib
 import html
 import os
@@ -41,11 +39,9 @@ ASK = 'for each in token port base; do printf "$each=%s " "$(cat .serving-labs/j
 class Row:
     """One port and the way to it."""
 
-    #: On the machine.
     port: int
     #: On this computer; None where the machine's own address leads to it.
     local: int | None
-    #: What is there.
     what: str
     #: What a browser opens; empty where there is no way to it from here.
     link: str
@@ -150,7 +146,6 @@ class Reached:
     """The ways to a machine's services; shows itself as a table of links."""
 
     def __init__(self, rows: Iterable[Row] = (), environ: Mapping[str, str] = os.environ) -> None:
-        """Hold rows."""
         self.rows: tuple[Row, ...] = tuple(rows)
         self._prefix = hub_prefix(environ)
 
@@ -192,7 +187,7 @@ class Tunnel(Reached):
         self._ssh = ssh
         self._child: subprocess.Popen[str] | None = None
 
-    def start(self) -> Tunnel:
+    def start(self) -> "Tunnel":
         """Connect, and return when the ports are here.
 
         Raises:
@@ -239,7 +234,7 @@ class Tunnel(Reached):
             child.terminate()
             child.communicate()
 
-    def __enter__(self) -> Tunnel:
+    def __enter__(self) -> "Tunnel":
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -278,11 +273,6 @@ class Tunnel(Reached):
 
 
 def _free(usual: int, *, only: bool) -> int:
-    """Return the usual port where that is free here, else the next one that is, unless it has to be that one.
-
-    Raises:
-        NotReachableError: it is taken.
-    """
     # A hundred apart, since the next ones may be the lessons' own; and in order, so that a link stays what it is.
     for port in range(usual, usual + (1 if only else 5000), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):

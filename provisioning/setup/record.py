@@ -4,8 +4,6 @@ Nothing hangs on it: every step looks at the site and at the machine first. It h
 often a step ran, what a transfer left the same on both sides, and when the lease ends for whoever is offline.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile
@@ -25,13 +23,11 @@ class StepRecord:
     """What was noted about one step."""
 
     state: StepState = "waiting"
-    #: How often it was begun.
     attempts: int = 0
     #: Seconds of its last attempt.
     elapsed_s: float = 0.0
     #: Message of the last failure; empty after a success.
     error: str = ""
-    #: What it found or made.
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -62,7 +58,7 @@ class Record:
         self.path = path
 
     @classmethod
-    def for_name(cls, name: str) -> Record:
+    def for_name(cls, name: str) -> "Record":
         """Return the record of the resources that carry this name."""
         return cls(state_folder() / f"{name}.json")
 

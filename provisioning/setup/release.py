@@ -3,8 +3,6 @@
 Nothing is believed gone unseen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -167,7 +165,6 @@ def survey(testbed: Testbed, now: datetime, owner: str | None = None, *, grace: 
 
 
 def _why(one: Held, held: list[Held], now: datetime, grace: timedelta) -> str:
-    """Return why a thing is an orphan; empty while it is in use."""
     machines = {each.name for each in held if isinstance(each.thing, Machine)}
     match one.thing:
         case Lease(status="ERROR"):

@@ -4,8 +4,6 @@ Each step looks at the testbed before it makes anything. So a second go after a 
 quickly over what is there and continues with what is not.
 """
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections import deque
@@ -47,7 +45,6 @@ LINKS = {
 class Event:
     """Something that a display may want to show."""
 
-    #: Which step.
     step: str
     #: ``line`` is one line of log; ``blocked`` means that a step it needs failed.
     kind: EventKind
@@ -68,7 +65,6 @@ class Row:
     expected_s: float
     state: RowState = "waiting"
     elapsed_s: float = 0.0
-    #: Last lines of its log.
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
     #: Text of its error, with the way out; empty when there is none.
     error: str = ""
@@ -97,7 +93,6 @@ class Link:
     """One way to the machine."""
 
     name: str
-    #: What it is for, in words.
     purpose: str
     #: An address to open, or a command to run.
     value: str

@@ -1,7 +1,5 @@
 """The steps that turn a machine into the lab's machine, from the course's copy to the links that lead to it."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import tempfile

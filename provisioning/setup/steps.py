@@ -1,7 +1,5 @@
 """The one visible list of what provisioning does, for each kind of machine."""
 
-from __future__ import annotations
-
 from provisioning.setup.machine import (
     address_bound,
     container_running,

@@ -5,8 +5,6 @@ at home has to be there before the first measurement. Both ways can be taken aga
 side already stays where it is. A transfer that breaks off leaves no half file: each has its name only once it is whole.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib
@@ -114,7 +112,7 @@ class Home:
     workspace: Path
 
     @classmethod
-    def of_course(cls, course: Path) -> Home:
+    def of_course(cls, course: Path) -> "Home":
         """Return this computer's: a course with the workspace that belongs to this process."""
         return cls(course, workspace_dir())
 
@@ -128,7 +126,7 @@ class Home:
         first, _, rest = name.partition("/")
         return self.workspace / rest if first == "workspace" else self.course / name
 
-    def files(self) -> Files:
+    def files(self) -> "Files":
         """Return what travels, by name: its sha256 and its size in bytes."""
         found = {}
         for folder in _NAMES:
@@ -268,7 +266,6 @@ def _files_there(shell: Shell) -> Files:
 
 
 def _ledger_there(shell: Shell) -> dict[str, str]:
-    """Return the ledger's lines over there by their identity."""
     # Packed, because samples are long texts of digits; whole, because a ledger is small beside one model.
     remote = f"{REMOTE_ROOT}/workspace/ledger.jsonl"
     packed = _run(shell, f"if [ -f {remote} ]; then gzip -c {remote} | base64; fi", "reading the ledger there")

@@ -1,7 +1,5 @@
 """What an image brings to a machine, and where a class fetches the rest from."""
 
-from __future__ import annotations
-
 import tomllib
 from functools import cache
 from importlib import resources

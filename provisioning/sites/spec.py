@@ -1,7 +1,5 @@
 """What each part needs: its block of time, the site options where it can run, and what is installed on them."""
 
-from __future__ import annotations
-
 import os
 import re
 import tomllib
@@ -26,7 +24,6 @@ NAME_PREFIX = "serve"
 class SiteOption:
     """One kind of machine on which a part can run."""
 
-    #: Words for people.
     name: str
     #: Site's name, such as ``CHI@TACC``.
     site: str
@@ -62,7 +59,6 @@ class PartSpec:
     """One part of the course, as far as machines are concerned."""
 
     part: Part
-    #: Words for people.
     title: str
     #: Length of the block, the minutes after the end minute included: the assignment's, or the unit's.
     hours: int
@@ -84,7 +80,7 @@ class PartSpec:
                 return option
         raise KeyError(f"{self.title} has no machine {type_name or ''} at {site}; it runs on {self._known()}")
 
-    def only(self, type_name: str) -> PartSpec:
+    def only(self, type_name: str) -> "PartSpec":
         """Return the part as if it ran on machines of one type only.
 
         Raises:

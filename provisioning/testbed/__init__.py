@@ -5,8 +5,6 @@ python-chi. `provisioning.chameleon` implements it, for the real sites and for t
 memory. Calls are single requests. None waits: the steps poll, so that a wait can be watched and cancelled.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,7 +98,6 @@ class Machine:
     kind: MachineKind
     #: The service's word in capitals: BUILD, ACTIVE, ERROR for servers; CREATING, RUNNING, ERROR for containers.
     status: str
-    #: Floating IP addresses bound to it.
     addresses: tuple[str, ...] = ()
     #: The service's reason when the status is ERROR, else empty.
     fault: str = ""
@@ -183,7 +180,6 @@ class Completed:
 class Way:
     """How SSH reaches a machine."""
 
-    #: Its floating IP.
     host: str
     #: File of the private key; SSH's usual ones when empty.
     key: str = ""

@@ -1,7 +1,5 @@
 """Typed errors of this room: each says what happened, the likely mistake, and the way out."""
 
-from __future__ import annotations
-
 
 class ProvisioningError(Exception):
     """Something that a student or instructor can act on.
@@ -12,8 +10,6 @@ class ProvisioningError(Exception):
         way_out: what to do next; the class's own sentence when left out.
 
     Attributes:
-        likely: see Args.
-        way_out: see Args.
         shown: True when a widget shows the whole message already, so that the cell adds nothing to it.
         transient: True when trying the same step again shortly may succeed without anybody's help.
     """

@@ -1,7 +1,5 @@
 """Several sites are asked, and one that does not answer neither hides the others nor counts as a no."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Where this process is: at Chameleon or in a rehearsal of it, and by which clock."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import time

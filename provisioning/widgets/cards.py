@@ -1,7 +1,5 @@
 """Cards of this room: the course's own look, with a label that says whether this is the rehearsal or Chameleon."""
 
-from __future__ import annotations
-
 from html import escape
 
 import ipywidgets

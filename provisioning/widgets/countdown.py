@@ -3,8 +3,6 @@
 While it is open it pulls every few minutes: a lease that ends in the middle of a run costs minutes, not the afternoon.
 """
 
-from __future__ import annotations
-
 import itertools
 import threading
 from datetime import datetime
@@ -27,7 +25,7 @@ REDRAW_S = 20.0
 PULL_EVERY = 9
 
 
-def lease_countdown(run: Run, *, clock: Clock | None = None) -> LeaseCountdown:
+def lease_countdown(run: Run, *, clock: Clock | None = None) -> "LeaseCountdown":
     """Return the countdown of the lease that a run uses; see ``LeaseCountdown``."""
     return LeaseCountdown(run, clock or site_clock())
 

@@ -1,7 +1,5 @@
 """Faults to practise with: what each does, what one sees then, and how to switch one on; in the rehearsal only."""
 
-from __future__ import annotations
-
 from labs.display import theme
 from labs.display.shown import Shown
 from labs.display.table import Cell, html_table
@@ -14,7 +12,7 @@ _HOW = 'faults().on("lease-error") switches one on, then reserve or bring up a m
 _REFUSED = "Faults exist in the rehearsal only: this is Chameleon itself, where what breaks breaks by itself."
 
 
-def faults() -> Faults:
+def faults() -> "Faults":
     """Return the switchboard of faults; on the real Chameleon it says so and switches nothing."""
     return Faults()
 

@@ -1,7 +1,5 @@
 """The planner: a week of free blocks in the student's own time, one chosen, and the lease that comes of it."""
 
-from __future__ import annotations
-
 import base64
 import threading
 from collections.abc import Callable, Sequence
@@ -32,7 +30,7 @@ def planner(
     *,
     zone: str | None = None,
     clock: Clock | None = None,
-) -> Planner:
+) -> "Planner":
     """Return the planner of a part, with every site's calendar read and the first free block chosen.
 
     Args:
@@ -173,7 +171,6 @@ class Planner(Shown):
         self.live.add_class("msl").add_class("msl-card")
 
     def _do(self, act: Callable[[], object]) -> None:
-        """Do what a control stands for; show what was refused."""
         with self._lock:
             if self._drawing:
                 return
@@ -318,7 +315,6 @@ def _kinds(hour: Sequence[Slot], chosen: Slot | None) -> tuple[str, ...]:
 
 
 def _head_html(chooser: Chooser, rehearsed: bool) -> str:
-    """Return the HTML of the head: what is planned, by whose clock, by which rules."""
     title = f"{chooser.spec.title}: choose a block"
     rules = f'<p class="msl-sub">{escape(chooser.said_rules())}</p>'
     whose = f'<p class="msl-strong" style="margin:8px 0 4px">{escape(chooser.said_zone())}</p>'
@@ -326,7 +322,6 @@ def _head_html(chooser: Chooser, rehearsed: bool) -> str:
 
 
 def _machines_html(chooser: Chooser) -> str:
-    """Return the HTML of the chosen machine, and of all options; their table is open where the first is all taken."""
     option = chooser.option
     changes = f" <b>What changes for the lesson:</b> {escape(option.changes)}" if option.changes else ""
     taken = not chooser.table(chooser.spec.options[0]).free
@@ -339,7 +334,6 @@ def _machines_html(chooser: Chooser) -> str:
 
 
 def _week_html(chooser: Chooser) -> str:
-    """Return the HTML that names the week on the page, and explains the cells below it."""
     first, *_, last = chooser.table().days
     return (
         f'<span class="msl-strong">{first:%a %d %b} – {last:%a %d %b %Y}</span> <span class="msl-soft">'
@@ -348,7 +342,6 @@ def _week_html(chooser: Chooser) -> str:
 
 
 def _take_along_html(chooser: Chooser) -> str:
-    """Return the HTML of the python-chi code that makes the same reservation, and of the calendar file."""
     if chooser.block is None:
         return ""
     ics = base64.b64encode(chooser.calendar_file()).decode()
@@ -361,7 +354,6 @@ def _take_along_html(chooser: Chooser) -> str:
 
 
 def _lease_html(chooser: Chooser) -> str:
-    """Return the HTML of the lease once there is one, and of what to do before the block."""
     held, made = chooser.said_lease(), chooser.lease
     if made is not None and made.status == "ERROR":
         held = note(str(LeaseFailedError(f"the lease {made.name!r} is in ERROR")))

@@ -1,7 +1,5 @@
 """Bringing a machine up, watched: each step, its log, what it still takes, Cancel and Resume; then the links."""
 
-from __future__ import annotations
-
 import threading
 from contextlib import suppress
 from html import escape
@@ -34,7 +32,7 @@ _MARKS = {
 }
 
 
-def provisioning_progress(run: Run) -> ProvisioningProgress:
+def provisioning_progress(run: Run) -> "ProvisioningProgress":
     """Return the progress of a run from ``lab.prepare``; nothing begins before ``run()`` or a click on its button."""
     return ProvisioningProgress(run)
 
@@ -131,10 +129,7 @@ class ProvisioningProgress(Shown):
                 self.stop.disabled, self.stop.description = False, "Cancel"
 
     def _go(self) -> None:
-        """Go at the run while a second thread lets the times go on; leave a still picture of what is done.
-
-        A saved notebook then needs no widget to be read.
-        """
+        # A still picture stays of what is done: a saved notebook then needs no widget to be read.
         self._going = True
         threading.Thread(target=self._tick, name="provisioning-clock", daemon=True).start()
         try:
@@ -154,7 +149,6 @@ class ProvisioningProgress(Shown):
 
 
 def _picture(shown: ProvisioningProgress) -> str:
-    """Return the HTML of the steps, and of the links once they are there."""
     run = shown.setup
     settings, rows = run.settings, run.rows.values()
     done = f"{sum(row.state == 'done' for row in rows)} of {len(rows)} steps done"
@@ -179,7 +173,6 @@ def _cells(run: Run, row: Row) -> list[Cell]:
 
 
 def _detail(row: Row) -> str:
-    """Return the log tail of what runs, or the message of what failed."""
     if row.state == "running" and row.tail:
         tail = "\n".join(list(row.tail)[-_TAIL_LINES:])
         return f'<p class="msl-sub">{escape(row.title)}:</p><pre class="msl-code">{escape(tail)}</pre>'

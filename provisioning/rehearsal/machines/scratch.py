@@ -134,7 +134,6 @@ class Processes:
     """Starts commands in machines, each in a process group of its own, which ends with its machine."""
 
     def __init__(self) -> None:
-        """Start with no process."""
         self._groups: dict[str, set[int]] = defaultdict(set)
 
     async def start(
@@ -193,6 +192,5 @@ class Processes:
 
     @staticmethod
     def _signal(group: int) -> None:
-        """Kill a process group that may be gone already."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)

@@ -74,13 +74,7 @@ class _Files(asyncssh.SFTPServer):
 
 @dataclass
 class OpenNode:
-    """A node whose SSH server is open.
-
-    Attributes:
-        server_id: The server that listens.
-        acceptor: asyncssh's listener.
-        guests: The connections that are up.
-    """
+    """A node whose SSH server is open, and the connections that are up."""
 
     server_id: str
     acceptor: asyncssh.SSHAcceptor
@@ -125,7 +119,6 @@ class Listeners:
             await self._close(address)
 
     def _wanted(self) -> dict[str, Document]:
-        """Return the nodes that should answer SSH, by floating IP."""
         store, now_s = self._world.store, self._world.now()
         ports = {port["id"]: port["device_id"] for port in store.find("port")}
         servers = {server["id"]: server for server in store.find("server")}
@@ -139,7 +132,6 @@ class Listeners:
         return found
 
     async def _listen(self, server: Document) -> OpenNode:
-        """Open a node's SSH server."""
         root = self._world.folder / "nodes" / server["id"]
         disks = self._world.store.find("volume", server_id=server["id"])
         image_id = next((disk["image_id"] for disk in disks), server.get("image_id"))
@@ -164,10 +156,7 @@ class Listeners:
         return OpenNode(server["id"], acceptor, guests)
 
     def _any_key(self, server: Document) -> str | None:
-        """Return a key pair of the user's for a virtual machine that was started without one.
-
-        Public notebooks start some so, and sign in: whatever lets them in there, here it is this.
-        """
+        # Public notebooks start a virtual machine without one and sign in: here this lets them in.
         if self._world.catalogue.sites[server["site"]].site_class != "kvm":
             return None
         mine = f"{server['site']}/{server['user_id']}/"
@@ -190,7 +179,6 @@ class Listeners:
         place.replace(self._world.folder / "ssh_config", "\n".join(blocks))
 
     def _wipe(self) -> None:
-        """End the processes and delete the folders of machines that are gone."""
         for kind, folder in (("server", "nodes"), ("container", "containers")):
             base = self._world.folder / folder
             alive = {machine["id"] for machine in self._world.store.find(kind)}

@@ -19,9 +19,17 @@ def caller_of(request: Request) -> Caller:
     return request.state.caller
 
 
-def own(request: Request, kind: str, identifier: str) -> Document | None:
-    """Return a thing of the caller's project at the site that was asked, or None, as if it did not exist."""
-    return next((found for found in all_own(request, kind) if found["id"] == identifier), None)
+def own(request: Request, kind: str, identifier: str) -> Document:
+    """Return a thing of the caller's project at the site that was asked.
+
+    Raises:
+        RefusalError: 404 in the form of the service that was asked, as if what is another project's did not exist.
+    """
+    for found in all_own(request, kind):
+        if found["id"] == identifier:
+            return found
+    name = {"floating_ip": "FloatingIP", "security_group": "SecurityGroup"}.get(kind, kind.capitalize())
+    raise refusals.of_service(request.url.path, 404, f"{name} {identifier} could not be found.", f"{name}NotFound")
 
 
 def all_own(request: Request, kind: str) -> list[Document]:

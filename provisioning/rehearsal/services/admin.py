@@ -133,7 +133,6 @@ async def down(request: Request) -> None:
 
 
 def _line(world: World, found: Document, status_of: Callable[[Document, float], str]) -> dict[str, Any]:
-    """Return what the status says of a lease, a server or a container."""
     return {
         "site": world.catalogue.sites[found["site"]].name,
         "name": found["name"],

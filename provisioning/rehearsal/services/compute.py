@@ -94,19 +94,19 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
 @router.get("/servers/{server_id}")
 async def show_server(server_id: str, request: Request) -> dict[str, Any]:
     """Show a server of the project."""
-    return {"server": _server_body(world_of(request), _own_server(request, server_id))}
+    return {"server": _server_body(world_of(request), own(request, "server", server_id))}
 
 
 @router.delete("/servers/{server_id}", status_code=204)
 async def delete_server(server_id: str, request: Request) -> None:
     """Delete a server. Its floating IP stays with the project and must be released apart."""
-    world_of(request).remove_machine("server", _own_server(request, server_id))
+    world_of(request).remove_machine("server", own(request, "server", server_id))
 
 
 @router.post("/servers/{server_id}/action", status_code=202)
 async def act(server_id: str, request: Request) -> None:
     """Put a server into a security group, or take it out."""
-    world, server = world_of(request), _own_server(request, server_id)
+    world, server = world_of(request), own(request, "server", server_id)
     action = await request.json()
     change = action.get("addSecurityGroup") or action.get("removeSecurityGroup")
     if not change:
@@ -142,7 +142,7 @@ def _boot_volume(request: Request, asked: dict[str, Any]) -> Document | None:
         raise refusals.nova(400, "Block Device Mapping is Invalid: one disk, to boot from, and no image is rehearsed.")
     match disk.get("source_type"), disk.get("destination_type"):
         case "volume", "volume":
-            found = own(request, "volume", str(disk.get("uuid")))
+            found = next((one for one in all_own(request, "volume") if one["id"] == disk.get("uuid")), None)
             if found is None or volume_status(found, world.now()) != "available" or not found["image_id"]:
                 message = f"Block Device Mapping is Invalid: failed to get volume {disk.get('uuid')}."
                 raise refusals.nova(400, f"{message} It has to be there, made from an image, and available.")
@@ -155,7 +155,6 @@ def _boot_volume(request: Request, asked: dict[str, Any]) -> Document | None:
 
 
 def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reservation_id: str | None) -> Document:
-    """Return a new server's record, with its host when the reservation has one to give."""
     now_s, shortened = world.now(), world.clock.shortened
     slow = world.faults.strike("slow-boot", caller.user)
     late = world.faults.strike("ssh-late", caller.user)
@@ -192,26 +191,16 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reser
 
 
 def _public_key(world: World, caller: Caller, site: str, name: str | None) -> str | None:
-    """Return the public key that the caller registered at this site under a name, or None."""
     pair = world.store.get("keypair", f"{site}/{caller.user_id}/{name}")
     return pair["public_key"] if pair else None
 
 
 def _own_keypair(request: Request, site: str, name: str) -> Document:
-    """Return one of the caller's key pairs, or refuse with 404."""
     user_id = caller_of(request).user_id
     pair = world_of(request).store.get("keypair", f"{site}/{user_id}/{name}")
     if pair is None:
         raise refusals.nova(404, f"Keypair {name} not found for user {user_id}")
     return pair
-
-
-def _own_server(request: Request, server_id: str) -> Document:
-    """Return a server of the caller's project, or refuse with 404."""
-    server = own(request, "server", server_id)
-    if server is None:
-        raise refusals.nova(404, f"Instance {server_id} could not be found.")
-    return server
 
 
 def _fingerprint(public_key: str) -> str:
@@ -225,7 +214,6 @@ def _fingerprint(public_key: str) -> str:
 
 
 def _keypair_body(pair: Document) -> dict[str, Any]:
-    """Return a key pair as Nova shows it."""
     return {
         "name": pair["name"],
         "public_key": pair["public_key"],

@@ -130,11 +130,6 @@ async def get_archive(ref: str, request: Request) -> dict[str, Any]:
 
 
 def _place(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Document:
-    """Return a new container's record, with its device when the reservation has one to give.
-
-    Raises:
-        RefusalError: 400 for what Zun's schema refuses, or at a site without containers.
-    """
     if world.catalogue.sites[site].site_class != "edge":
         raise refusals.zun(404, "containers are an edge site's: use CHI@Edge")
     environment = asked.get("environment") or {}
@@ -170,11 +165,6 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
 
 
 def _own(request: Request, ref: str) -> Document:
-    """Return a container of the caller's project by id or by name, or refuse.
-
-    Raises:
-        RefusalError: 404 when there is none; 409 when the name belongs to several.
-    """
     found = [record for record in all_own(request, "container") if ref in (record["id"], record["name"])]
     if not found:
         raise refusals.zun(404, f"Container {ref} could not be found.")
@@ -185,7 +175,6 @@ def _own(request: Request, ref: str) -> Document:
 
 
 def _running(request: Request, ref: str, verb: str) -> Document:
-    """Return a container that runs, or refuse with 409 as Zun does."""
     record = _own(request, ref)
     status = machine_status(record, world_of(request).now())
     if status != "Running":
@@ -211,7 +200,6 @@ def _localised(scratch: Scratch, word: str) -> str:
 
 
 def _body(world: World, record: Document) -> dict[str, Any]:
-    """Return a container as Zun shows it."""
     status = machine_status(record, world.now())
     network_id = stable_id("network", record["site"], world.catalogue.sites[record["site"]].network)
     ports = world.store.find("port", device_id=record["id"])

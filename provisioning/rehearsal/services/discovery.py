@@ -63,13 +63,11 @@ async def versions(site: str, service: str, request: Request) -> JSONResponse:
 
 
 def _site_body(site: Site, root: str) -> dict[str, Any]:
-    """Return a site as the discovery API shows it."""
     shown = {"uid": site.where, "name": site.name, "site_class": site.site_class, "location": site.location}
     return shown | {"web": f"{root}/{site.where}", "user_support_contact": "nobody: this is a rehearsal"}
 
 
 def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
-    """Return a node as the discovery API shows it."""
     cpu, gpu = group.cpu, group.gpu
     shown_gpu: dict[str, Any] = {"gpu": gpu is not None}
     if gpu:
@@ -88,7 +86,6 @@ def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
 
 
 def _device_body(device: Resource, group: Devices) -> dict[str, Any]:
-    """Return a device as the edge hardware API shows it."""
     return {
         "uuid": device.uid,
         "device_name": device.name,

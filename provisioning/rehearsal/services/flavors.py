@@ -81,7 +81,6 @@ def of_kind(kind: Flavors) -> dict[str, Any]:
 
 
 def _reserved(lease: dict[str, Any], reservation: dict[str, Any]) -> dict[str, Any]:
-    """Return the flavor that a reservation has made."""
     identifier, source = reservation["id"], json.loads(reservation["resource_properties"])
     own = {"id": identifier, "name": f"reservation:{identifier}", "description": f"{lease['name']} (ID: {lease['id']})"}
     resource = f"resources:CUSTOM_RESERVATION_{identifier.upper().replace('-', '_')}"
@@ -89,7 +88,6 @@ def _reserved(lease: dict[str, Any], reservation: dict[str, Any]) -> dict[str, A
 
 
 def _body(identifier: str, name: str, vcpus: int, ram: int, disk: int, specs: dict[str, str]) -> dict[str, Any]:
-    """Return a flavor as Nova shows it from microversion 2.61."""
     sizes = {"vcpus": vcpus, "ram": ram, "disk": disk, "swap": 0, "OS-FLV-EXT-DATA:ephemeral": 0}
     return {"id": identifier, "name": name, "description": None, **sizes, "extra_specs": specs}
 
@@ -116,7 +114,6 @@ def calendar(world: World, kind: Flavors, from_s: float, until_s: float, but: st
 
 
 def _held(kind: Flavors, lease: dict[str, Any]) -> list[int]:
-    """Return how many of a kind each reservation of a lease holds."""
     reserved = [one for one in lease["reservations"] if one["resource_type"] == RESERVED]
     return [one["amount"] for one in reserved if json.loads(one["resource_properties"])["name"] == kind.type]
 

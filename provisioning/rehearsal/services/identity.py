@@ -97,7 +97,6 @@ async def project(project_id: str, request: Request) -> dict[str, Any]:
 
 
 def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, Any]:
-    """Return Keystone's description of a token."""
     domain = {"id": "default", "name": "chameleon"}
     body: dict[str, Any] = {
         "methods": ["password"],
@@ -115,7 +114,6 @@ def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, A
 
 
 def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[str, Any]]:
-    """Return the services of a site; each Chameleon site lists its own only."""
     region = world.catalogue.sites[site].name
     paths = {
         "identity": f"/{site}:5000/v3",
@@ -149,7 +147,6 @@ def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[s
 
 
 def _project_body(request: Request) -> dict[str, Any]:
-    """Return Keystone's description of the caller's project."""
     own = caller_named(caller_of(request).user)
     return {
         "id": own.project_id,

@@ -41,7 +41,6 @@ async def show_image(site: str, image_id: str, request: Request) -> dict[str, An
 
 
 def _body(name: str, site: str) -> dict[str, Any]:
-    """Return an image as Glance shows it."""
     identifier = stable_id("image", site, name)
     return {
         "id": identifier,

@@ -70,7 +70,7 @@ async def create_floating_ip(site: str, request: Request) -> dict[str, Any]:
 @router.put("/floatingips/{address_id}")
 async def change_floating_ip(address_id: str, request: Request) -> dict[str, Any]:
     """Bind a floating IP to a port, or take it off with `port_id: null`."""
-    address = _own(request, "floating_ip", address_id)
+    address = own(request, "floating_ip", address_id)
     asked = await body_of(request, "floatingip")
     if "port_id" in asked:
         address = _bind(request, address, asked["port_id"])
@@ -80,7 +80,7 @@ async def change_floating_ip(address_id: str, request: Request) -> dict[str, Any
 @router.put("/floatingips/{address_id}/tags")
 async def tag_floating_ip(address_id: str, request: Request) -> dict[str, Any]:
     """Replace the tags of a floating IP."""
-    address = _own(request, "floating_ip", address_id)
+    address = own(request, "floating_ip", address_id)
     tags = (await request.json())["tags"]
     world_of(request).store.put("floating_ip", address | {"tags": tags})
     return {"tags": tags}
@@ -89,7 +89,7 @@ async def tag_floating_ip(address_id: str, request: Request) -> dict[str, Any]:
 @router.delete("/floatingips/{address_id}", status_code=204)
 async def delete_floating_ip(address_id: str, request: Request) -> None:
     """Give a floating IP back."""
-    world_of(request).store.remove("floating_ip", _own(request, "floating_ip", address_id)["id"])
+    world_of(request).store.remove("floating_ip", own(request, "floating_ip", address_id)["id"])
 
 
 @router.get("/security-groups")
@@ -135,7 +135,6 @@ async def create_rule(request: Request) -> dict[str, Any]:
 
 
 def _wanted(request: Request, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the items that match the query's fields, as every Neutron list does."""
     asked = {k: v for k, v in request.query_params.items() if items and k in items[0]}
     return [item for item in items if all(str(item[k]) == v for k, v in asked.items())]
 
@@ -148,7 +147,6 @@ def groups(request: Request) -> list[Document]:
 
 
 def _new(request: Request, name: str, description: str) -> Document:
-    """Make a group of the caller's project."""
     project_id, identifier = caller_of(request).project_id, str(uuid.uuid4())
     group: Document = {"id": identifier, "name": name, "description": description, "tags": []}
     group |= {"site": request.path_params["site"], "project_id": project_id, "tenant_id": project_id}
@@ -157,43 +155,28 @@ def _new(request: Request, name: str, description: str) -> Document:
 
 
 def _rule(group: Document, direction: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return a rule of a group as Neutron shows it."""
     ids = {"security_group_id": group["id"], "tenant_id": group["project_id"], "project_id": group["project_id"]}
     fields = {name: asked.get(name) for name in _RULE_FIELDS} | {"ethertype": asked.get("ethertype") or "IPv4"}
     return {"id": str(uuid.uuid4()), "direction": direction, "description": "", **fields, **ids}
 
 
 def _own_group(request: Request, group_id: str) -> Document:
-    """Return a group of the caller's project, or refuse with 404."""
-    for group in groups(request):
-        if group["id"] == group_id:
-            return group
-    raise refusals.neutron(404, "SecurityGroupNotFound", f"Security group {group_id} does not exist")
+    groups(request)  # the default one is there from the first look on
+    return own(request, "security_group", group_id)
 
 
 def _bind(request: Request, address: Document, port_id: str | None) -> Document:
-    """Point a floating IP at a port of the project, and save it."""
     world = world_of(request)
     fixed_ip = None
     if port_id is not None:
-        fixed_ip = _own(request, "port", port_id)["fixed_ip"]
+        fixed_ip = own(request, "port", port_id)["fixed_ip"]
         if any(a["id"] != address["id"] for a in world.store.find("floating_ip", port_id=port_id)):
             message = f"Cannot associate floating IP {address['address']} with port {port_id}: it has one."
             raise refusals.neutron(409, "FloatingIPPortAlreadyAssociated", message)
     return world.store.put("floating_ip", address | {"port_id": port_id, "fixed_ip": fixed_ip})
 
 
-def _own(request: Request, kind: str, identifier: str) -> Document:
-    """Return a port or floating IP of the caller's project, or refuse with 404."""
-    found = own(request, kind, identifier)
-    if found is None:
-        name = {"port": "Port", "floating_ip": "FloatingIP"}[kind]
-        raise refusals.neutron(404, f"{name}NotFound", f"{name} {identifier} could not be found")
-    return found
-
-
 def _networks(world: World, site: str) -> list[dict[str, Any]]:
-    """Return the networks of a site as Neutron shows them."""
     shared = world.catalogue.sites[site].network
     return [
         {
@@ -210,7 +193,6 @@ def _networks(world: World, site: str) -> list[dict[str, Any]]:
 
 
 def _port_body(world: World, port: Document) -> dict[str, Any]:
-    """Return a port as Neutron shows it."""
     site = port["site"]
     return {
         "id": port["id"],
@@ -224,7 +206,6 @@ def _port_body(world: World, port: Document) -> dict[str, Any]:
 
 
 def _address_body(address: Document) -> dict[str, Any]:
-    """Return a floating IP as Neutron shows it."""
     return {
         "id": address["id"],
         "floating_ip_address": address["address"],

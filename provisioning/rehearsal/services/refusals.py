@@ -8,7 +8,6 @@ class RefusalError(Exception):
     """A service's answer with a status of 400 or more; the application turns it into the response."""
 
     def __init__(self, status: int, body: Any, message: str) -> None:
-        """Keep status, JSON body, and the reason in words."""
         super().__init__(message)
         self.status = status
         self.body = body

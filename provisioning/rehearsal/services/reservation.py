@@ -42,13 +42,13 @@ async def create_lease(site: str, request: Request) -> dict[str, Any]:
 @router.get("/leases/{lease_id}")
 async def show_lease(lease_id: str, request: Request) -> dict[str, Any]:
     """Show a lease by its id; a name is answered 404, and python-chi then looks through the list."""
-    return {"lease": lease_body(_own_lease(request, lease_id), world_of(request).now())}
+    return {"lease": lease_body(own(request, "lease", lease_id), world_of(request).now())}
 
 
 @router.put("/leases/{lease_id}")
 async def change_lease(lease_id: str, request: Request) -> dict[str, Any]:
     """Rename a lease or move its end, as long as nobody else holds its resources then."""
-    world, lease = world_of(request), _own_lease(request, lease_id)
+    world, lease = world_of(request), own(request, "lease", lease_id)
     asked = await request.json()
     lease["name"] = asked.get("name") or lease["name"]
     if asked.get("end_date"):
@@ -60,7 +60,7 @@ async def change_lease(lease_id: str, request: Request) -> dict[str, Any]:
 @router.delete("/leases/{lease_id}", status_code=204)
 async def delete_lease(lease_id: str, request: Request) -> None:
     """Delete a lease and everything that runs on it."""
-    world, lease = world_of(request), _own_lease(request, lease_id)
+    world, lease = world_of(request), own(request, "lease", lease_id)
     world.release(lease)
     world.store.remove("lease", lease["id"])
 
@@ -158,7 +158,6 @@ def _read_date(text: Any, now_s: float, field: str) -> float:
 
 
 def _check_span(start_s: float, end_s: float, now_s: float) -> None:
-    """Refuse with 400 a span that has gone by, ends before it starts, or is longer than seven days."""
     if end_s <= start_s or end_s <= now_s:
         raise refusals.blazar(400, "End date must be later than current and start date.")
     if end_s - start_s > LONGEST_LEASE_S:
@@ -183,7 +182,6 @@ def _move_end(world: World, lease: Document, end_s: float) -> None:
 
 
 def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
-    """Return the reservation that satisfies a wish, with the resources it holds."""
     sort = wish.get("resource_type")
     if sort == flavors.RESERVED:
         return _reserve_flavor(world, caller, lease, wish)
@@ -206,7 +204,6 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
 
 
 def _reserve_flavor(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
-    """Return the reservation of so many virtual machines; from now on its flavor is its own."""
     kinds = {flavors.of_kind(kind)["id"]: kind for kind in flavors.kinds_at(world, lease["site"])}
     kind, amount, identifier = kinds.get(wish.get("flavor_id")), _count(wish.get("amount"), "amount"), str(uuid.uuid4())
     if kind is None:
@@ -256,14 +253,8 @@ def matches(expression: Any, properties: Mapping[str, Any]) -> bool:
 
 
 def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> list[dict[str, Any]]:
-    """Return who holds a resource in a span: other people's bookings and the students' own leases.
-
-    The calendar shows this from now to the end of time, so that what is refused is what is shown. Other people book
-    a few weeks ahead, and not what a student has by then.
-
-    Returns:
-        Dicts with `id`, `lease_id`, `start_s`, `end_s`, earliest first.
-    """
+    # The calendar shows this from now to the end of time, so that what is refused is what is shown. Other people book
+    # a few weeks ahead, and not what a student has by then.
     held = [
         {"id": r["id"], "lease_id": lease["id"], "start_s": lease["start_s"], "end_s": lease["end_s"]}
         for lease in world.store.find("lease", site=resource.group.site, released=False)
@@ -282,16 +273,7 @@ def _meet(held: Mapping[str, Any], from_s: float, until_s: float) -> bool:
     return held["start_s"] < until_s and held["end_s"] > from_s
 
 
-def _own_lease(request: Request, lease_id: str) -> Document:
-    """Return a lease of the caller's project, or refuse with 404 as if it did not exist."""
-    lease = own(request, "lease", lease_id)
-    if lease is None:
-        raise refusals.blazar(404, f"Object with {{'lease_id': '{lease_id}'}} not found")
-    return lease
-
-
 def _kind(collection: str) -> str:
-    """Return `host` or `device` for the path's collection, or refuse with 404."""
     if collection not in _COLLECTIONS:
         raise refusals.blazar(404, f"{collection!r} of the reservation service is not rehearsed")
     return _COLLECTIONS[collection]
@@ -365,7 +347,6 @@ def _allocation(world: World, resource: Resource) -> dict[str, Any]:
 
 
 def _resource_body(resource: Resource) -> dict[str, Any]:
-    """Return a host or a device as Blazar shows it."""
     body = {name: value if value is True else str(value) for name, value in resource.properties().items()}
     body |= {"id": resource.id, "reservable": True, "created_at": created_stamp(0.0), "updated_at": None}
     if resource.group.kind == "host":

@@ -35,13 +35,13 @@ async def create_volume(site: str, request: Request) -> dict[str, Any]:
 @router.get("/{volume_id}")
 async def show_volume(volume_id: str, request: Request) -> dict[str, Any]:
     """Show a volume of the project."""
-    return {"volume": _body(world_of(request), _own(request, volume_id))}
+    return {"volume": _body(world_of(request), own(request, "volume", volume_id))}
 
 
 @router.delete("/{volume_id}", status_code=202)
 async def delete_volume(volume_id: str, request: Request) -> None:
     """Delete a volume that no server holds."""
-    world, volume = world_of(request), _own(request, volume_id)
+    world, volume = world_of(request), own(request, "volume", volume_id)
     if (status := volume_status(volume, world.now())) != "available":
         raise refusals.nova(400, f"Invalid volume: Volume status must be available or error, but is {status}.")
     world.store.remove("volume", volume["id"])
@@ -56,16 +56,7 @@ def make(world: World, caller: Caller, site: str, name: str | None, size_gb: Any
     return world.store.put("volume", volume | {"settled_at_s": world.now() + world.clock.shortened(VOLUME_S)})
 
 
-def _own(request: Request, volume_id: str) -> Document:
-    """Return a volume of the caller's project, or refuse with 404."""
-    volume = own(request, "volume", volume_id)
-    if volume is None:
-        raise refusals.nova(404, f"Volume {volume_id} could not be found.")
-    return volume
-
-
 def _body(world: World, volume: Document) -> dict[str, Any]:
-    """Return a volume as Cinder shows it."""
     held = {"server_id": volume["server_id"], "volume_id": volume["id"], "device": "/dev/vda"}
     return {
         "id": volume["id"],

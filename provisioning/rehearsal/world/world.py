@@ -33,7 +33,6 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the SQLite file, creating it when it is missing."""
         # One event loop owns the store, but the test client moves it to a thread of its own.
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -75,14 +74,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sends a request.
-
-    Attributes:
-        user: User name.
-        user_id: Keystone's identifier of the user.
-        project: Project name; empty for a token without a project.
-        project_id: Keystone's identifier of the project; empty likewise.
-    """
+    """Who sends a request, by name and by Keystone's identifier; without a project for a token that has none."""
 
     user: str
     user_id: str
@@ -94,7 +86,6 @@ class ArmedFaults:
     """The faults that are armed now. Each strikes the number of times it was given, then is gone."""
 
     def __init__(self, store: Store) -> None:
-        """Keep the armed faults in the store, so that they survive a restart."""
         self._store = store
 
     def arm(self, text: str) -> Document:
