@@ -12,13 +12,8 @@ _HOW = 'faults().on("lease-error") switches one on, then reserve or bring up a m
 _REFUSED = "Faults exist in the rehearsal only: this is Chameleon itself, where what breaks breaks by itself."
 
 
-def faults() -> "Faults":
-    """Return the switchboard of faults; on the real Chameleon it says so and switches nothing."""
-    return Faults()
-
-
 class Faults(Shown):
-    """The table of faults; ``on`` and ``off`` raise ``NotRehearsingError`` on the real Chameleon."""
+    """The switchboard of faults, as a table; ``on`` and ``off`` raise ``NotRehearsingError`` on the real Chameleon."""
 
     def __init__(self) -> None:
         """Nothing is kept: each look asks the testbed."""
