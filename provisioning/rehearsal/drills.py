@@ -1,7 +1,6 @@
 """The rehearsal's switches in a notebook: faults, and a calendar that moves; never on Chameleon."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,22 +17,10 @@ class NotRehearsingError(ProvisioningError):
     way_out = "On a laptop: `from provisioning import rehearsal; rehearsal.use()` in the notebook's first cell."
 
 
-@dataclass(frozen=True)
-class Drill:
-    """One fault, as a student practises with it."""
-
-    name: str
-    what: str
-    #: What one sees then in the course's notebooks.
-    seen: str
-    #: How often it will strike yet: 0 while it is off, -1 for always.
-    strikes: int
-
-
-def drills() -> tuple[Drill, ...]:
-    """Return every fault with whether it is armed."""
+def drills() -> dict[str, int]:
+    """Return every fault by its name, with how often it will strike yet: 0 while it is off, -1 for always."""
     armed = {fault["name"]: int(fault["times"]) for fault in status()["faults"]}
-    return tuple(Drill(name, fault.what, fault.seen, armed.get(name, 0)) for name, fault in FAULTS.items())
+    return {name: armed.get(name, 0) for name in FAULTS}
 
 
 def arm(name: str, times: int = 1) -> None:

@@ -127,7 +127,6 @@ def _trouble_at(site: str) -> str:
 
 
 def _key_pair(home: Path, user: str) -> Path:
-    """Return a student's private key file, made with its public half on first use."""
     import asyncssh
 
     path = home / "keys" / hashlib.sha256(user.encode()).hexdigest()[:16] / "id_ed25519"

@@ -102,7 +102,6 @@ async def _not_rehearsed(request: Request, error: Exception) -> Response:
 
 
 async def _tick(world: World, listeners: Listeners) -> None:
-    """Let time pass and keep the SSH servers in agreement, until cancelled."""
     while True:
         try:
             world.settle()

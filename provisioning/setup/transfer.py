@@ -246,7 +246,6 @@ def _same(here: Files, there: Files) -> Same:
 
 
 def _travels(name: str) -> bool:
-    """Return whether a name is one of a student's files: the same question is asked of both sides."""
     path = PurePosixPath(name)
     patterns = next((found for folder, found in _NAMES.items() if name.startswith(f"{folder}/")), ())
     return (

@@ -1,14 +1,16 @@
 """What the reservation lessons show: planner, progress, countdown and the switchboard of faults.
 
-Every function returns an object that a notebook shows as a live widget; ``.text`` and ``print`` give the same content
+Each is called and gives an object that a notebook shows as a live widget; ``.text`` and ``print`` give the same content
 in words and columns, and its methods do what its buttons do, for notebooks that run without anybody at the mouse.
 Nothing is computed here: the state of the planner is `provisioning.planning.chooser`, that of the progress
 `provisioning.setup.run`, that of the faults `provisioning.rehearsal.drills`.
 """
 
-from provisioning.widgets.countdown import lease_countdown
-from provisioning.widgets.faults import faults
+from provisioning.widgets.countdown import LeaseCountdown
+from provisioning.widgets.faults import Faults
 from provisioning.widgets.planner import planner
-from provisioning.widgets.progress import provisioning_progress
+from provisioning.widgets.progress import ProvisioningProgress
+
+faults, lease_countdown, provisioning_progress = Faults, LeaseCountdown, ProvisioningProgress
 
 __all__ = ["faults", "lease_countdown", "planner", "provisioning_progress"]

@@ -25,23 +25,18 @@ REDRAW_S = 20.0
 PULL_EVERY = 9
 
 
-def lease_countdown(run: Run, *, clock: Clock | None = None) -> "LeaseCountdown":
-    """Return the countdown of the lease that a run uses; see ``LeaseCountdown``."""
-    return LeaseCountdown(run, clock or site_clock())
-
-
 class LeaseCountdown(Shown):
-    """The widget.
+    """The countdown of the lease that a run uses.
 
     Args:
         run: whose step 'lease' is done.
-        clock: of the sites.
+        clock: of the sites; this process's when left out.
 
     Raises:
         ValueError: the end of the lease is not known.
     """
 
-    def __init__(self, run: Run, clock: Clock) -> None:
+    def __init__(self, run: Run, *, clock: Clock | None = None) -> None:
         end = run.record.facts("lease").get("end")
         if end is None:
             raise ValueError("the run has not found its lease yet: bring the machine up first")
@@ -49,7 +44,7 @@ class LeaseCountdown(Shown):
         self.rehearsed = lab.rehearsing()
         planned = block_of(run.settings.spec.part).begin_by(self.end)
         self._steps = [(one.title, at) for one, at in planned]
-        self._run, self._clock = run, clock
+        self._run, self._clock = run, clock or site_clock()
         #: What the last pull brought, in a sentence.
         self.pulled = "nothing was pulled yet"
         self._words = html()

@@ -5,6 +5,7 @@ from labs.display.shown import Shown
 from labs.display.table import Cell, html_table
 from provisioning import lab
 from provisioning.rehearsal import drills
+from provisioning.rehearsal.faults import FAULTS
 from provisioning.widgets.cards import badge, still
 
 _TITLE = "Practise what goes wrong"
@@ -12,13 +13,8 @@ _HOW = 'faults().on("lease-error") switches one on, then reserve or bring up a m
 _REFUSED = "Faults exist in the rehearsal only: this is Chameleon itself, where what breaks breaks by itself."
 
 
-def faults() -> "Faults":
-    """Return the switchboard of faults; on the real Chameleon it says so and switches nothing."""
-    return Faults()
-
-
 class Faults(Shown):
-    """The table of faults; ``on`` and ``off`` raise ``NotRehearsingError`` on the real Chameleon."""
+    """The switchboard of faults, as a table; ``on`` and ``off`` raise ``NotRehearsingError`` on the real Chameleon."""
 
     def __init__(self) -> None:
         """Nothing is kept: each look asks the testbed."""
@@ -32,8 +28,8 @@ class Faults(Shown):
         if not lab.rehearsing():
             return _REFUSED
         lines = [f"{_TITLE} (rehearsal)", _HOW]
-        for drill in drills.drills():
-            lines += [f"[{'x' if drill.strikes else ' '}] {drill.name}: {drill.what}", f"      {drill.seen}"]
+        for name, strikes in drills.drills().items():
+            lines += [f"[{'x' if strikes else ' '}] {name}: {FAULTS[name].what}", f"      {FAULTS[name].seen}"]
         return "\n".join([*lines, "", drills.status_text(drills.status())])
 
     @property
@@ -41,7 +37,8 @@ class Faults(Shown):
         """The same as a table."""
         if not lab.rehearsing():
             return still(_TITLE, _REFUSED, rehearsed=False)
-        shown = [(one.name, "on" if one.strikes else "", one.what, one.seen) for one in drills.drills()]
+        known = [(name, "on" if strikes else "", FAULTS[name]) for name, strikes in drills.drills().items()]
+        shown = [(name, on, fault.what, fault.seen) for name, on, fault in known]
         rows = [[Cell(text, words=True) for text in row] for row in shown]
         table = html_table(("fault", "is", "what goes wrong", "what one sees"), rows)
         return theme.card(_TITLE, table, subtitle=_HOW, badge=badge(rehearsed=True))

@@ -32,16 +32,11 @@ _MARKS = {
 }
 
 
-def provisioning_progress(run: Run) -> "ProvisioningProgress":
-    """Return the progress of a run from ``lab.prepare``; nothing begins before ``run()`` or a click on its button."""
-    return ProvisioningProgress(run)
-
-
 class ProvisioningProgress(Shown):
-    """The widget. Call ``run()`` in a cell that later cells depend on; show the object itself to start by click.
+    """The progress of a run. Call ``run()`` in a cell that later cells depend on; show the object to start by click.
 
     Args:
-        setup: the run that is watched; ``run`` is the method that starts it.
+        setup: from ``lab.prepare``; nothing of it begins before ``run()`` or a click on the button.
     """
 
     def __init__(self, setup: Run) -> None:

@@ -168,7 +168,6 @@ class Listeners:
         await node.close()
 
     def _write(self) -> None:
-        """Write `ports.json` for the port 22 hook and `ssh_config` for OpenSSH."""
         ports = {address: node.acceptor.get_port() for address, node in self._open.items()}
         place.replace(self._world.folder / "ports.json", json.dumps(ports | self._names))
         blocks = [
@@ -195,7 +194,6 @@ async def _serve(
     scratch: Scratch,
     process: asyncssh.SSHServerProcess[bytes],
 ) -> None:
-    """Run what one SSH session asks for, in the node's scratch home; with a real pseudo-terminal if it wants one."""
     raw = process.command
     text = raw.decode() if isinstance(raw, bytes) else raw
     world.note(server["name"], text or "(shell)")

@@ -251,7 +251,6 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
 
 
 def _addresses(world: World, server: Document) -> dict[str, list[dict[str, Any]]]:
-    """Return a server's addresses in the site's network, the fixed one first; none without a port."""
     found = []
     for port in world.store.find("port", device_id=server["id"]):
         mac = {"version": 4, "OS-EXT-IPS-MAC:mac_addr": port["mac"]}

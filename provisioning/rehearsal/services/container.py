@@ -183,7 +183,6 @@ def _running(request: Request, ref: str, verb: str) -> Document:
 
 
 def _scratch(world: World, record: Document) -> Scratch:
-    """Return the scratch folder of a container; its home is the working directory it was started in."""
     home = record["workdir"] or ("/home/jovyan/work" if "jupyter" in record["image"].lower() else "/root")
     folder = world.folder / "containers" / record["id"]
     scratch = Scratch(folder, home, record["name"], world.journal, record["image"])

@@ -119,7 +119,6 @@ def _held(kind: Flavors, lease: dict[str, Any]) -> list[int]:
 
 
 def _claims(world: World, kind: Flavors, from_s: float, until_s: float, but: str) -> list[Claim]:
-    """Return who has how many of a kind in a span: other people, and the students' own leases but for one."""
     found: list[Claim] = []
     known_until_s = min(until_s, booked_until_s(world.now()))
     for rank in range(kind.count):

@@ -32,7 +32,7 @@ def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path, monkeypat
         board = faults()
         board.on("slow-boot")
         drills.arm("no-hosts")
-        assert {drill.name for drill in drills.drills() if drill.strikes} == {"no-hosts", "slow-boot"}
+        assert {name for name, strikes in drills.drills().items() if strikes} == {"no-hosts", "slow-boot"}
         assert "[x] no-hosts: " in board.text
         assert board.html.count(">on<") == 2
         board.off()
