@@ -77,11 +77,11 @@ def test_however_it_ends_nothing_is_left(words, end, tmp_path, request) -> None:
     family = one.processes()
     assert len(family) == 2
     end(one)
+    one.process.wait(30)
     if "keeper" in request.node.name:
         assert gone(family[:1])
         family[1].kill()
     else:
-        one.process.wait(30)
         assert gone(family)
         assert not (tmp_path / "left.txt").exists()
     assert not one.alive
