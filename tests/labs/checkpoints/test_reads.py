@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from labs.records import Answer, Observation, Records
 from labs.records.customers import CUSTOMERS
 from labs.serve.triton.groups import groups_of
 from tests.entries import Entries
+
+COMPILED = pytest.mark.skipif(find_spec("numba") is None, reason="the light rooms have no compiler for kernels")
 
 LEASE = {"status": "PENDING", "node": "liqid01", "type": "compute_liqid", "of_this_name": 1}
 LEASE |= {"start": "2026-03-02T14:00:00+00:00", "end": "2026-03-02T16:50:00+00:00"}
@@ -116,7 +119,7 @@ def test_a_measuring_script_is_run(samples: str, facts: dict, tmp_path: Path) ->
     assert {name: found[name] for name in facts} == facts
 
 
-@pytest.mark.parametrize("read", [scripts.measuring_script, shared_kernel])
+@pytest.mark.parametrize("read", [scripts.measuring_script, pytest.param(shared_kernel, marks=COMPILED)])
 def test_a_program_that_is_not_written_yet_is_open(read: Callable[[Path], dict], tmp_path: Path) -> None:
     """The stub's line is no error of the student's."""
     path = tmp_path / "program.py"
@@ -257,6 +260,7 @@ def multiply_shared(a, b, c):
 """
 
 
+@COMPILED
 def test_a_kernel_without_shared_memory_is_seen_by_its_reads(tmp_path: Path) -> None:
     """It reads all of global memory, waits for nobody, and reaches beyond the edge."""
     path = tmp_path / "kernel.py"

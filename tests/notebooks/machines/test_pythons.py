@@ -22,8 +22,9 @@ pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 #: The front door, hand-in, records and a class: what everybody runs on a Python of their own.
 ROOMS = ("labs/checkpoints", "labs/records", "provisioning/front", "provisioning/classroom")
 EXTRAS = ("provisioning", "rehearsal", "grading")
-#: What the tests need beside it: the suite's own plugins, hypothesis, and scipy, which some are compared with.
-TOOLS = ("hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "scipy")
+#: What the tests need beside it: the suite's own plugins, hypothesis, scipy, which some are compared with, and httpx,
+#: with which lessons ask a service.
+TOOLS = ("httpx", "hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "scipy")
 
 #: From 3.11.2, which Debian 12 has, to the last one before the first that is refused.
 OLDEST, BEYOND = re.fullmatch(
