@@ -14,8 +14,8 @@ from grading.builder import cli
 from grading.classroom.cli import grade_folder, hand_back
 from grading.classroom.gradebook import gradebook
 from grading.gradescope.package import gradescope
-from labs.assignment import AssignmentError
-from labs.course import LessonError
+from labs.course.assignment import AssignmentError
+from labs.course.lessons import LessonError
 
 console = Console()
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build, solve, rehearse and grade the course.")

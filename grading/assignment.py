@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from labs.assignment import PATH, TAKING_PART, Assignment, AssignmentError, assignment, warnings
-from labs.checkpoints.question import of_lesson
-from labs.course import PART_TITLES, lesson
+from labs.course.assignment import PATH, TAKING_PART, Assignment, AssignmentError, assignment, warnings
+from labs.course.lessons import PART_TITLES, lesson
+from labs.course.question import of_lesson
 
 console = Console()
 app = typer.Typer(no_args_is_help=True, help="The assignment file: check it, show what a class will see.")

@@ -12,10 +12,9 @@ from grading.builder.questions import compiled
 from grading.builder.sources import guides, sources
 from grading.grade import grader
 from grading.grade.hidden import all_hidden
-from labs import assignment
-from labs import course as real
-from labs.checkpoints import question
-from labs.course import Lesson
+from labs.course import assignment, question
+from labs.course import lessons as real
+from labs.course.lessons import Lesson
 
 FACTS = {
     "title": "A lesson",

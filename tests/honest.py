@@ -22,11 +22,11 @@ from grading.builder.notebook import build
 from grading.builder.questions import solutions, written
 from grading.builder.solve import guesses
 from grading.grade.artefacts.again import is_model
-from labs.assignment import assignment
-from labs.checkpoints.calls import call
 from labs.checkpoints.notebook import kept_of
-from labs.checkpoints.question import HANDED, SUBJECT, all_questions, question
-from labs.course import Lesson, lessons
+from labs.course.assignment import assignment
+from labs.course.calls import call
+from labs.course.lessons import Lesson, lessons
+from labs.course.question import HANDED, SUBJECT, all_questions, question
 from tests.entries import Entries
 from tests.grading.recorded import MODEL
 

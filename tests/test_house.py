@@ -14,13 +14,13 @@ import pytest
 from grading.builder.notebook import is_stale
 from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, questions_page
 from grading.builder.sources import guides, read_source, sources
-from labs.course import lessons
+from labs.course.lessons import lessons
 from labs.workspace import PROJECT_DIR
 
 ROOMS = ("labs", "provisioning", "grading")
 
 #: The modules of labs that import nothing heavy: they run in Chameleon's Jupyter and where submissions are graded.
-LIGHT = tuple(f"labs.{name}" for name in "assignment course display.format machine records stats workspace".split())
+LIGHT = tuple(f"labs.{name}" for name in "course display.format machine records stats workspace".split())
 
 LIGHT += tuple(f"labs.{name}" for name in "data.labels optimize.traced runtimes.loopback runtimes.progress".split())
 
@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "grading": (
         # And what Python models for Triton stand on, which is made to travel.
         *("grading", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints", "labs.serve.triton.models.food"),
-        *(f"provisioning.front.{name}" for name in ("allowed", "hand_in", "limits", "points")),
+        "provisioning.front.hand_in",
         *("provisioning.classroom.roster", "provisioning.sites.spec"),
         *LIGHT,
     ),

@@ -14,8 +14,8 @@ from grading.builder.questions import compiled, require_whole
 from grading.builder.rehearse import rehearse as rehearse_lessons
 from grading.builder.solve import write_solved
 from grading.builder.sources import guides, sources
-from labs.checkpoints.question import QUESTIONS_PATH as CHECKS_PATH
-from labs.course import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
+from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
+from labs.course.question import QUESTIONS_PATH as CHECKS_PATH
 
 console = Console()
 

@@ -11,7 +11,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbclient.util import run_sync
 from nbformat import NotebookNode
 
-from labs.course import LessonError
+from labs.course.lessons import LessonError
 
 #: A cell that takes longer than this hangs; the slowest honest one compiles and measures a model.
 CELL_TIMEOUT_S = 600

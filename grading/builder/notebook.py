@@ -22,7 +22,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grading.builder.sources import read_source, sources
-from labs.course import NOTEBOOKS_DIR, Lesson, LessonError
+from labs.course.lessons import NOTEBOOKS_DIR, Lesson, LessonError
 
 #: Dots separate words, so that '.' ↔ '-' maps ids to notebook cell ids and back (those know no dot).
 ID_FORM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
-from labs.assignment import TAKING_PART, PartAsked, assignment, point_worth
-from labs.checkpoints.question import Question
-from labs.course import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson
+from labs.course.assignment import TAKING_PART, PartAsked, assignment, point_worth
+from labs.course.lessons import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson
+from labs.course.points import graders_own, questions_of
+from labs.course.question import Question
 from labs.display.format import points_in_words
-from provisioning.front.points import graders_own, questions_of
 
 #: The committed page.
 QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from grading.builder.notebook import build
-from labs.checkpoints.calls import call, define, encode, names
-from labs.course import Lesson, LessonError
+from labs.course.calls import call, define, encode, names
+from labs.course.lessons import Lesson, LessonError
 
 #: One case: the arguments, and the sentence for whoever fails just there; an empty one says nothing of its own.
 Case = tuple[tuple, str]
@@ -32,7 +32,7 @@ Cases = Callable[[np.random.Generator], Iterator[Case]]
 class Asked:
     """A question as its author wrote it."""
 
-    #: What is shipped as it stands (fields of ``labs.checkpoints.question.Question``).
+    #: What is shipped as it stands (fields of ``labs.course.question.Question``).
     values: dict[str, Any]
     #: Draws a function's cases.
     cases: Cases | None = None
@@ -69,8 +69,8 @@ def question(
         hint: Where to look; not the answer.
         file: 'module:function' that returns facts about what was handed over: a path, a class, a program.
         records: 'module:function' that returns facts about the ledger's records.
-        form: What an answer looks like (``labs.checkpoints.rules.fitted``); its facts come from ``records``.
-        rules: What has to hold of the facts, in order (``labs.checkpoints.rules``).
+        form: What an answer looks like (``labs.course.rules.fitted``); its facts come from ``records``.
+        rules: What has to hold of the facts, in order (``labs.course.rules``).
         good: Facts that keep all rules.
         gate: What a machine must be able to do for it to be earned there.
         told: Of a file: that the grader cannot open it again, so that its points are for taking part.

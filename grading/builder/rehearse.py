@@ -21,8 +21,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from grading.builder.execute import execute
 from grading.builder.notebook import text_of
 from grading.builder.solve import solve
-from labs.checkpoints.question import Row, public_rows, question
-from labs.course import NOTEBOOKS_DIR, Lesson
+from labs.course.lessons import NOTEBOOKS_DIR, Lesson
+from labs.course.question import Row, public_rows, question
 from labs.display.format import duration
 from labs.machine import capabilities
 from labs.records import Ledger

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from grading.builder.notebook import build, text_of
 from grading.builder.questions import Asked, written
-from labs.course import NOTEBOOKS_DIR, Lesson, LessonError
+from labs.course.lessons import NOTEBOOKS_DIR, Lesson, LessonError
 
 
 def solve(lesson: Lesson) -> NotebookNode:

@@ -1,4 +1,4 @@
-"""The lessons as their sources describe them, for authors; everybody else asks ``labs.course``, which reads twins."""
+"""Lessons as their sources describe them, for authors; others ask ``labs.course.lessons``, which reads notebooks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from labs.course import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError, in_order
+from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError, in_order
 
 
 def sources(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:

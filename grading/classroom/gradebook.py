@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from labs.assignment import PartAsked, assignment
-from labs.course import PART_TITLES
+from labs.course.assignment import PartAsked, assignment
+from labs.course.lessons import PART_TITLES
 
 if TYPE_CHECKING:
     from grading.classroom.roster import Handed
@@ -91,7 +91,7 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
 
     Args:
         grades: One for each person.
-        form: One of ``labs.assignment.GRADEBOOKS``.
+        form: One of ``labs.course.assignment.GRADEBOOKS``.
         item: What the gradebook calls this piece of work.
         worth: The most points.
     """

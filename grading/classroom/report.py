@@ -17,9 +17,9 @@ from grading.classroom.roster import Handed, Person
 from grading.grade.result import Result, Row, SpotCheck, line, page, write_text
 from grading.grade.result.page import STYLE
 from grading.grade.result.result import AT_RANDOM
-from labs.assignment import assignment
-from labs.checkpoints.question import State
-from labs.course import lessons
+from labs.course.assignment import assignment
+from labs.course.lessons import lessons
+from labs.course.question import State
 
 _MORE_STYLE = """
 main{max-width:82rem;padding-top:1.2rem}h2{margin:1rem 0 .4rem}

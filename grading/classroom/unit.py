@@ -13,7 +13,7 @@ from grading.grade.artefacts.pictures import at_hand
 from grading.grade.grader import Setup, grade
 from grading.grade.intake.take import copy_in
 from grading.grade.result import Result
-from labs.assignment import assignment
+from labs.course.assignment import assignment
 from labs.workspace import PROJECT_DIR
 
 
@@ -75,9 +75,9 @@ def key_of(task: Task, digest: str) -> str:
 @functools.cache
 def rules_sha256() -> str:
     """Return a sha256 over the source of what decides about a result: questions, points, records, statistics."""
-    rooms = ("grading", "labs/checkpoints", "labs/records", "notebooks/source")
+    rooms = ("grading", "labs/checkpoints", "labs/course", "labs/records", "notebooks/source")
     of_rooms = (f"{room}/**/*.{ending}" for room in rooms for ending in ("py", "json"))
-    patterns = ("assignment.toml", "labs/assignment.py", "labs/stats.py", *of_rooms)
+    patterns = ("assignment.toml", "labs/stats.py", *of_rooms)
     files = sorted(path for pattern in patterns for path in PROJECT_DIR.glob(pattern))
     digest = hashlib.sha256()
     for path in files:

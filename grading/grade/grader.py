@@ -28,8 +28,9 @@ from grading.grade.intake import Intake, Kind, take_in
 from grading.grade.result.prints import prints
 from grading.grade.result.result import Result
 from grading.grade.sandbox import abilities
-from labs.assignment import assignment
-from labs.checkpoints.question import (
+from labs.course.assignment import assignment
+from labs.course.lessons import Lesson
+from labs.course.question import (
     Question,
     Row,
     State,
@@ -40,7 +41,6 @@ from labs.checkpoints.question import (
     public_rows,
     question,
 )
-from labs.course import Lesson
 from labs.records import Records
 
 #: Seed of the pictures where the instructor names none. It is public: good for trying things out.

@@ -15,11 +15,11 @@ from functools import partial
 from grading.grade.artefacts.again import hashes, is_model
 from grading.grade.artefacts.measured import Facts
 from grading.grade.functions.run import Called
-from labs.checkpoints.question import Row, State, Verdict, of_lesson, question
-from labs.course import Lesson, lessons
+from labs.course.lessons import Lesson, lessons
+from labs.course.points import FUNCTION_POINTS
+from labs.course.question import Row, State, Verdict, of_lesson, question
 from labs.display.format import megabytes, percent
 from labs.records import Measurement, Records
-from provisioning.front.points import FUNCTION_POINTS
 
 #: Recommendations: each names the option whose file is measured again.
 RECOMMENDATIONS = ("defend.choice", "target.choice")

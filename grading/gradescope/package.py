@@ -19,8 +19,8 @@ from rich.console import Console
 
 from grading.grade.artefacts.again import is_model, reader
 from grading.gradescope.places import SECRET, Assignment
-from labs.assignment import assignment
-from labs.checkpoints.question import all_questions
+from labs.course.assignment import assignment
+from labs.course.question import all_questions
 from labs.workspace import PROJECT_DIR
 
 console = Console()
@@ -30,10 +30,8 @@ console = Console()
 ALLOWED = (
     "grading/__init__.py",
     *(f"grading/{room}/*.py" for room in "grade gradescope".split()),
-    "provisioning/__init__.py",
-    *(f"provisioning/front/{name}.py" for name in "__init__ allowed limits points".split()),
-    *("labs/checkpoints/*.py", "labs/checkpoints/questions.json"),
-    *(f"labs/{name}.py" for name in "__init__ assignment course stats workspace".split()),
+    *("labs/checkpoints/*.py", "labs/course/*.py", "labs/course/questions.json"),
+    *(f"labs/{name}.py" for name in "__init__ stats workspace".split()),
     *(f"labs/runtimes/{name}.py" for name in "__init__ progress".split()),
     *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/labels data/preprocess".split()),
     *(f"labs/{name}.py" for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()),

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 
 from labs.checkpoints.cards import Card, NotThereYetError
-from labs.checkpoints.question import State, public_rows
-from labs.course import Lesson, lesson
+from labs.course.lessons import Lesson, lesson
+from labs.course.question import State, public_rows
 from labs.records import Records
 from labs.records.ledger import ledger
 from labs.workspace import workspace_dir

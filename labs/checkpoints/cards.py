@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from labs.checkpoints.question import State
+from labs.course.question import State
 from labs.display.shown import Shown
 from labs.display.theme import STYLE
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from labs.checkpoints.calls import alone, call
 from labs.checkpoints.cards import Card, NotThereYetError
-from labs.checkpoints.cases import STUB
 from labs.checkpoints.predictions import PredictionBox, note, noted, now
-from labs.checkpoints.question import HANDED, OPEN, SUBJECT, MissingEvidenceError, Question, State, Verdict, question
-from labs.checkpoints.rules import NotAnsweredError, fitted, plain
+from labs.course.calls import alone, call
+from labs.course.cases import STUB
+from labs.course.question import HANDED, OPEN, SUBJECT, MissingEvidenceError, Question, State, Verdict, question
+from labs.course.rules import NotAnsweredError, fitted, plain
 from labs.records import Answer, Records
 from labs.records.ledger import ledger
 

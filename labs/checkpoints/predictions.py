@@ -13,8 +13,8 @@ from html import escape
 import ipywidgets
 
 from labs.checkpoints.cards import marked
-from labs.checkpoints.question import Question
-from labs.checkpoints.rules import fitted
+from labs.course.question import Question
+from labs.course.rules import fitted
 from labs.display.shown import Shown
 from labs.records import Prediction, Records
 from labs.records.ledger import ledger

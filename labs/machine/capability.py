@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs import course
 from labs.machine.fingerprint import Fingerprint, fingerprint
 
 #: Smallest compute capability by provider.
@@ -85,20 +84,6 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
             "place the instances on what is there, and read the published figures of two P100",
         ),
     )
-
-
-def for_lesson(lesson: str, machine: Fingerprint | None = None) -> tuple[Capability, ...]:
-    """Return what one lesson uses.
-
-    Args:
-        lesson: Its id, such as 'pi'; what it uses stands in its front matter.
-        machine: As in ``capabilities``.
-
-    Raises:
-        KeyError: No lesson has this id, or it uses what is no capability.
-    """
-    by_name = {one.name: one for one in capabilities(machine)}
-    return tuple(by_name[name] for name in course.lesson(lesson).uses)
 
 
 def capability_text(found: Iterable[Capability]) -> str:

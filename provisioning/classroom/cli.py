@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from labs.assignment import PATH, assignment
+from labs.course.assignment import PATH, assignment
 from provisioning import lab
 from provisioning.classroom import leases
 from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all

@@ -8,11 +8,11 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labs.checkpoints.question import SUBJECT, handed_over, of_lesson
-from labs.course import Lesson
+from labs.course.allowed import LEDGER_NAME, Kind, kind_of, wanted_names
+from labs.course.lessons import Lesson
+from labs.course.limits import DEFAULT_LIMITS
+from labs.course.question import SUBJECT, handed_over, of_lesson
 from labs.records import Ledger, Records
-from provisioning.front.allowed import LEDGER_NAME, Kind, kind_of, wanted_names
-from provisioning.front.limits import DEFAULT_LIMITS
 
 
 @dataclass

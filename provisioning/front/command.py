@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from labs.course import lessons
+from labs.course.lessons import lessons
 from provisioning.classroom.cli import app as classroom
 from provisioning.cli import app as provisioned
 
@@ -92,7 +92,7 @@ _HANDED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command(context_settings=_HANDED_ON)
 def lab(context: typer.Context) -> None:
     """Open the course in JupyterLab: `msl lab`, `msl lab compile`, `msl lab --port 9000`, as JupyterLab's."""
-    from labs.course import lesson
+    from labs.course.lessons import lesson
     from provisioning.front.lab import start
 
     with _in_sentences():

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from labs.checkpoints.question import Row
+from labs.course.question import Row
 from provisioning.front.prepare import Prepared, prepare
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from labs.course import Lesson
+from labs.course.lessons import Lesson
 from labs.workspace import PROJECT_DIR, workspace_dir
 
 #: Folder of the front page's part that runs in the browser.

@@ -7,13 +7,13 @@ Links carry the notebook's path in ``data-open``; whoever shows the page opens i
 from dataclasses import dataclass
 from html import escape
 
-from labs.assignment import assignment
-from labs.course import PART_TITLES
+from labs.course.assignment import assignment
+from labs.course.lessons import PART_TITLES
+from labs.course.points import graders_own
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, html_table, text_table
 from labs.display.theme import card, progress_bar
 from labs.workspace import PROJECT_DIR
-from provisioning.front.points import graders_own
 from provisioning.front.standing import PROVISIONED, LeaseLeft, Standing, Step
 
 #: A mark beside each word, so that nothing is told by colour alone.

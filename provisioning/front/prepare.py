@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labs.assignment import assignment
-from labs.checkpoints.question import Row, counted_rows, public_rows
+from labs.course.assignment import assignment
+from labs.course.points import GradersOwn, Question, graders_own, questions_of
+from labs.course.question import Row, counted_rows, public_rows
 from labs.records import Ledger
 from labs.workspace import workspace_dir
 from provisioning.front.collect import collect, pack
-from provisioning.front.points import GradersOwn, Question, graders_own, questions_of
 
 
 @dataclass(frozen=True)

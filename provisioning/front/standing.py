@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from labs.assignment import assignment
-from labs.checkpoints.question import Row, public_rows, question
-from labs.course import PLACES, Lesson, lessons
+from labs.course.assignment import assignment
+from labs.course.lessons import PLACES, Lesson, lessons
+from labs.course.question import Row, public_rows, question
 from labs.records import Answer, Prediction, Records
 from labs.records.ledger import ledger
 from labs.workspace import workspace_dir

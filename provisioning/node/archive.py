@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from labs.assignment import assignment
+from labs.course.assignment import assignment
 
 #: What a student needs. Matched against the whole path from the root; ``**`` spans folders.
 ALLOWED = (

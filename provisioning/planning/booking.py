@@ -5,7 +5,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from icalendar import Alarm, Calendar, Event
 
-from labs.assignment import assignment
+from labs.course.assignment import assignment
 from provisioning.planning.blocks import HOUR, Block
 from provisioning.planning.lessons import to_prepare
 from provisioning.sites.spec import NUMBERS, PartSpec

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from labs.assignment import assignment
-from labs.course import Lesson, lessons
+from labs.course.assignment import assignment
+from labs.course.lessons import Lesson, lessons
 from provisioning.setup.plan import plan
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import NUMBERS, Part, SiteOption, load_spec

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.course import Lesson, lessons
+from labs.course.lessons import Lesson, lessons
 from provisioning.sites.spec import NUMBERS, Part
 from provisioning.testbed import Shell, Way
 from provisioning.testbed.errors import NoKeyError, NotReachableError

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Literal, get_args
 
-from labs.assignment import assignment
+from labs.course.assignment import assignment
 
 Part = Literal["model", "edge", "system"]
 PARTS: tuple[Part, ...] = get_args(Part)

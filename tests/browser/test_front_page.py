@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labs.checkpoints.question import of_lesson
-from labs.course import lessons
+from labs.course.lessons import lessons
+from labs.course.question import of_lesson
 from labs.records import Answer, Ledger
 from labs.workspace import PROJECT_DIR
 

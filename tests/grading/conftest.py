@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grading.grade.artefacts.pictures import Pictures
-from labs.course import Lesson
+from labs.course.lessons import Lesson
 from tests.course import write_lesson as write
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from grading.builder.notebook import BEGIN, NOTEBOOK_METADATA, build, is_stale, source_of, write
 from grading.builder.sources import sources
-from labs.course import NOTEBOOKS_DIR, LessonError
+from labs.course.lessons import NOTEBOOKS_DIR, LessonError
 from tests.course import SOURCE
 
 SAME = SOURCE.format(id="toy")

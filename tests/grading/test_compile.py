@@ -10,11 +10,11 @@ from grading.builder.notebook import _definitions, build, text_of
 from grading.builder.questions import compiled, require_whole, secret_cases, solutions, written
 from grading.builder.solve import solve, write_solved
 from grading.builder.sources import sources
-from labs.checkpoints import cases as judged
-from labs.checkpoints.calls import call
 from labs.checkpoints.predictions import meant
-from labs.checkpoints.question import QUESTIONS_PATH, read_questions
-from labs.course import NOTEBOOKS_DIR, LessonError
+from labs.course import cases as judged
+from labs.course.calls import call
+from labs.course.lessons import NOTEBOOKS_DIR, LessonError
+from labs.course.question import QUESTIONS_PATH, read_questions
 from tests.course import QUESTIONS, SOURCE
 
 SAME, ASKED = SOURCE.format(id="toy"), QUESTIONS.format(id="toy")

@@ -12,10 +12,10 @@ from grading.builder.cli import refresh_notebooks
 from grading.builder.notebook import BEGIN, build
 from grading.builder.pages import course_map, questions_page
 from grading.builder.sources import sources
-from labs.assignment import assignment
 from labs.checkpoints import begin as first_cell
-from labs.checkpoints.question import of_lesson
-from labs.course import LessonError, lesson, lessons
+from labs.course.assignment import assignment
+from labs.course.lessons import LessonError, lesson, lessons
+from labs.course.question import of_lesson
 from labs.records import Records
 
 

@@ -12,9 +12,9 @@ from grading.builder.notebook import build
 from grading.builder.questions import compiled
 from grading.builder.rehearse import missed, own_testbed, rehearse, run_all, scores
 from grading.builder.solve import solve
-from labs.checkpoints import question
-from labs.checkpoints.question import Row, all_questions
-from labs.course import NOTEBOOKS_DIR
+from labs.course import question
+from labs.course.lessons import NOTEBOOKS_DIR
+from labs.course.question import Row, all_questions
 from labs.machine import Capability, capabilities
 from labs.records import Ledger
 from labs.workspace import WORKSPACE_VARIABLE
@@ -30,7 +30,7 @@ def console() -> Console:
 #: Runs first in a kernel: the small course's questions in place of the course's.
 USE = """\
 from pathlib import Path
-from labs.checkpoints import question
+from labs.course import question
 question.QUESTIONS_PATH = Path({path!r})
 """
 

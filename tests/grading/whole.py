@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from grading.builder.solve import write_solved
-from labs.assignment import assignment
 from labs.checkpoints.reads.devices import FOUR
 from labs.checkpoints.reads.instances import ARRANGEMENTS
+from labs.course.assignment import assignment
 from labs.records import Records
 from labs.records.candidates import choosable
 from tests.entries import Entries

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.course import lessons
+from labs.course.lessons import lessons
 from labs.machine import fingerprint
 
 _HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ from grading.builder.execute import execute
 from grading.builder.notebook import build, is_stale
 from grading.builder.rehearse import own_testbed
 from grading.builder.sources import guides
-from labs.course import lessons
+from labs.course.lessons import lessons
 from provisioning.rehearsal import place
 
 

@@ -13,8 +13,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from grading.builder.execute import CELL_TIMEOUT_S, PollingClient
 from grading.builder.notebook import build
 from grading.builder.rehearse import own_testbed, scores
-from labs.checkpoints.question import of_lesson
-from labs.course import lessons
+from labs.course.lessons import lessons
+from labs.course.question import of_lesson
 from labs.edge.files import PART_1_FILES
 from labs.records import Answer, Ledger, Prediction
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labs.course import lesson
+from labs.course.lessons import lesson
 from provisioning.setup import reach
 from provisioning.testbed import Way
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from labs.course import lesson, lessons
+from labs.course.lessons import lesson, lessons
 from labs.edge.reaching import SERVICE_PORT
 from provisioning.setup import reach
 from provisioning.sites.spec import PARTS

@@ -13,11 +13,11 @@ import pytest
 from grading.builder.notebook import build
 from grading.builder.questions import Asked, compiled, drawn, require_whole, solutions, written
 from grading.builder.sources import sources
-from labs.checkpoints import cases as judged
-from labs.checkpoints import rules
-from labs.checkpoints.calls import call, decode, define, names
-from labs.checkpoints.question import State, read_questions
-from labs.course import Lesson
+from labs.course import cases as judged
+from labs.course import rules
+from labs.course.calls import call, decode, define, names
+from labs.course.lessons import Lesson
+from labs.course.question import State, read_questions
 from labs.records import Records
 from tests.questions import second as seconds
 

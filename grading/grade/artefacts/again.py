@@ -22,10 +22,10 @@ from grading.grade.artefacts import python_backend, servers
 from grading.grade.artefacts.measured import MEMORY_BYTES, Facts
 from grading.grade.intake import StrictJsonError, loads
 from grading.grade.sandbox import Limits, Sandbox, abilities
-from labs.checkpoints.cases import Verdict
-from labs.checkpoints.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.checkpoints.reads import streams, web_apps
-from labs.checkpoints.rules import fault
+from labs.course.cases import Verdict
+from labs.course.question import STUMBLES, SUBJECT, Question, State, handed_over
+from labs.course.rules import fault
 from labs.records import Records
 from labs.serve.triton.models import food
 from labs.workspace import PROJECT_DIR

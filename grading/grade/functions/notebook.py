@@ -11,7 +11,7 @@ _SETUP = """\
 for name in {functions}:
     globals().pop(name, None)
 import math
-from labs.checkpoints.calls import names
+from labs.course.calls import names
 from grading.grade.functions.verbs import *
 
 globals().update(names())"""

@@ -22,9 +22,9 @@ from grading.grade.functions.notebook import Part, skeleton
 from grading.grade.functions.results import DISTURBED, results_back, told_back
 from grading.grade.intake import Intake
 from grading.grade.sandbox import Limits, Sandbox, abilities
-from labs.checkpoints import cases as compared
-from labs.checkpoints.question import STUMBLES, all_questions, of_lesson
-from labs.course import Lesson
+from labs.course import cases as compared
+from labs.course.lessons import Lesson
+from labs.course.question import STUMBLES, all_questions, of_lesson
 
 #: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
 CELL_S = 20

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from grading.grade.functions.names import CASES, RESULTS
-from labs.checkpoints.calls import call
+from labs.course.calls import call
 
 __all__ = ["check", "predict", "predicted"]
 

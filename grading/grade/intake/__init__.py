@@ -8,8 +8,8 @@ out is named with its reason, so that a student can mend it.
 from grading.grade.intake.ledger import Ledger, read_ledger
 from grading.grade.intake.strict import StrictJsonError, loads
 from grading.grade.intake.take import Intake, Note, take_in
-from provisioning.front.allowed import Kind, kind_of, wanted_names
-from provisioning.front.limits import DEFAULT_LIMITS, Limits
+from labs.course.allowed import Kind, kind_of, wanted_names
+from labs.course.limits import DEFAULT_LIMITS, Limits
 
 __all__ = [
     "DEFAULT_LIMITS",

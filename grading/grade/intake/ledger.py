@@ -10,9 +10,9 @@ from pathlib import Path
 
 from grading.grade.intake.sources import encoding_of
 from grading.grade.intake.strict import StrictJsonError, loads
+from labs.course.limits import DEFAULT_LIMITS, Limits
 from labs.records.ledger import first_problem
 from labs.records.record import ENTRY_TYPES
-from provisioning.front.limits import DEFAULT_LIMITS, Limits
 
 #: RefusedError lines that are named one by one; the rest is only counted.
 _NAMED = 20

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from provisioning.front.limits import Limits
+from labs.course.limits import Limits
 
 #: What Python's own reader of zips raises where one is damaged: it trusts names, lengths and flags.
 _DAMAGE = (

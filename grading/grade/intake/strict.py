@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from provisioning.front.limits import DEFAULT_LIMITS, Limits
+from labs.course.limits import DEFAULT_LIMITS, Limits
 
 
 class StrictJsonError(ValueError):

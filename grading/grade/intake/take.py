@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 from grading.grade.intake.ledger import TOO_LONG, Ledger, read_ledger
 from grading.grade.intake.sources import RefusedError, Source, open_source
-from labs.course import Lesson
-from provisioning.front.allowed import Kind, cap_bytes, kind_of, placed, wanted_names
-from provisioning.front.limits import DEFAULT_LIMITS, Limits
+from labs.course.allowed import Kind, cap_bytes, kind_of, placed, wanted_names
+from labs.course.lessons import Lesson
+from labs.course.limits import DEFAULT_LIMITS, Limits
 
 #: Notes of one sort that are written out; a submission of 10,000 odd files needs no 10,000 lines.
 _NAMED = 20

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from grading.grade.hidden import LEADERBOARD
 from grading.grade.result.result import Result
-from labs.checkpoints.question import Row
-from labs.course import lesson
+from labs.course.lessons import lesson
+from labs.course.question import Row
 
 #: Hidden rows appear with the grades: before, they would tell which shortcut was noticed.
 _LATER = "after_published"

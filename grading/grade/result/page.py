@@ -7,9 +7,9 @@ from collections import defaultdict
 from html import escape
 
 from grading.grade.result.result import Result
-from labs.assignment import TAKING_PART
-from labs.checkpoints.question import Row
-from labs.course import lesson
+from labs.course.assignment import TAKING_PART
+from labs.course.lessons import lesson
+from labs.course.question import Row
 from labs.display.format import points_in_words
 
 STYLE = """

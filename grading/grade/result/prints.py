@@ -11,7 +11,7 @@ import tokenize
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from labs.checkpoints.question import SUBJECT, handed_over
+from labs.course.question import SUBJECT, handed_over
 
 #: Samples of a record below which two may be the same by chance: sizes, a few load times.
 _FEWEST_SAMPLES = 20

@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 from grading.grade.contradictions import Finding
 from grading.grade.intake import Note
-from labs.assignment import point_worth
-from labs.checkpoints.question import Row, State
+from labs.course.assignment import point_worth
+from labs.course.question import Row, State
 
 #: Raised when a result's form changes.
 VERSION = 11

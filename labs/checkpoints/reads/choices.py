@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from labs.checkpoints.question import MissingEvidenceError
+from labs.course.question import MissingEvidenceError
 from labs.records import Records
 from labs.records.candidates import choosable
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labs.checkpoints.question import MissingEvidenceError
+from labs.course.question import MissingEvidenceError
 from labs.records import Measurement, Records
 from labs.records.candidates import of_machine
 

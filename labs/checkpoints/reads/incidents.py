@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from labs.checkpoints.question import MissingEvidenceError
+from labs.course.question import MissingEvidenceError
 from labs.records import Records
 from labs.workspace import workspace_dir
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labs.checkpoints.question import MissingEvidenceError
+from labs.course.question import MissingEvidenceError
 from labs.records import Records
 from labs.serve.triton.groups import groups_of, in_words
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
-from labs.checkpoints.question import MissingEvidenceError
+from labs.course.question import MissingEvidenceError
 from labs.records import Records
 
 

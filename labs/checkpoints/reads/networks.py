@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labs.checkpoints.question import MissingEvidenceError
+from labs.course.question import MissingEvidenceError
 from labs.records import Records
 
 #: Limits of the server and of the device: times as long as the MobileNetV2, and million weights.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labs.checkpoints.question import MissingEvidenceError
+from labs.course.question import MissingEvidenceError
 from labs.records import Records
 from labs.records.targets import GPU_PROVIDERS
 

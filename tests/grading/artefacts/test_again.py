@@ -10,7 +10,7 @@ from grading.builder.sources import sources
 from grading.grade.artefacts import again
 from grading.grade.artefacts.again import is_model, open_again
 from grading.grade.sandbox import abilities
-from labs.checkpoints.question import HANDED, SUBJECT, Question
+from labs.course.question import HANDED, SUBJECT, Question
 from labs.records import Observation, Records
 from tests.honest import handed
 

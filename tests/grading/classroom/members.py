@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grading.builder.notebook import build, text_of
 from grading.builder.solve import write_solved
-from labs.assignment import assignment
+from labs.course.assignment import assignment
 from tests.grading.classroom import attacks
 from tests.grading.classroom.attacks import timed
 from tests.grading.recorded import MODEL

@@ -27,7 +27,7 @@ from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade.grader import Setup
 from grading.grade.result import Result, spot_checks
-from labs.checkpoints.question import Row
+from labs.course.question import Row
 from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
 from tests.grading.recorded import recorded, written
@@ -309,7 +309,7 @@ def test_a_zip_beside_its_folder_is_a_row_of_its_own(tmp_path: Path):
 def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What a question is worth stands in its source and in what was compiled, and their hashes in the key."""
     project = tmp_path / "project"
-    rules = [project / name for name in ("grading/rule.py", "labs/checkpoints/questions.json", "notebooks/source/q.py")]
+    rules = [project / name for name in ("grading/rule.py", "labs/course/questions.json", "notebooks/source/q.py")]
     monkeypatch.setattr(unit, "PROJECT_DIR", project)
     seen = set()
     for rule in rules:

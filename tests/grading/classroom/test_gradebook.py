@@ -9,7 +9,7 @@ import pytest
 from grading.classroom.gradebook import Grade, grades, read_heard, table
 from grading.classroom.roster import Handed, Person
 from grading.grade.result import Result, Row
-from labs.assignment import GRADEBOOKS, Late, PartAsked
+from labs.course.assignment import GRADEBOOKS, Late, PartAsked
 from provisioning.classroom.roster import read_roster
 
 DUE = datetime(2027, 3, 20, 23, 59, tzinfo=UTC)

@@ -13,8 +13,8 @@ from grading.classroom.likeness import Pair, said_of, similar_pairs
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks, write_json
 from grading.grade.result.prints import plain_source, prints
-from labs.assignment import assignment
-from labs.checkpoints.question import of_lesson
+from labs.course.assignment import assignment
+from labs.course.question import of_lesson
 from tests.grading.classroom.members import diligent, entries
 from tests.grading.recorded import written
 

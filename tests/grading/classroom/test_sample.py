@@ -9,8 +9,8 @@ from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.grade.hidden import all_hidden
 from grading.grade.result import Result
-from labs.assignment import assignment
-from labs.checkpoints.question import Row, of_lesson
+from labs.course.assignment import assignment
+from labs.course.question import Row, of_lesson
 from labs.workspace import PROJECT_DIR
 from provisioning.node.archive import allowed
 from tests.grading.classroom.members import MIXTURE

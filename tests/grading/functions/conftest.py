@@ -13,8 +13,8 @@ from grading.grade.functions import run
 from grading.grade.functions.run import Called
 from grading.grade.intake import Intake, Kind
 from grading.grade.intake.take import Taken
-from labs.assignment import assignment
-from labs.checkpoints.question import of_lesson
+from labs.course.assignment import assignment
+from labs.course.question import of_lesson
 from tests.course import in_place, write_lesson
 
 #: The spoiled lesson's questions, each for a function of this name that adds two numbers.

@@ -8,8 +8,8 @@ from grading.grade.functions import run
 from grading.grade.functions.notebook import Part
 from grading.grade.functions.run import run_on
 from grading.grade.sandbox import abilities
-from labs.checkpoints.calls import encode
-from labs.checkpoints.question import Question
+from labs.course.calls import encode
+from labs.course.question import Question
 
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 

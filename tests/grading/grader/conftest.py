@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grading.grade.grader import Setup
-from labs.assignment import assignment
+from labs.course.assignment import assignment
 from tests.grading.whole import hand_in
 
 

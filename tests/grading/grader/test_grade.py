@@ -14,9 +14,9 @@ from grading.grade.functions.run import NOTHING, Called
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, gradescope, line, page
 from grading.grade.sandbox import abilities
-from labs.assignment import TAKING_PART, assignment
-from labs.checkpoints import question
-from labs.checkpoints.question import Question, Row, Verdict, of_lesson
+from labs.course import question
+from labs.course.assignment import TAKING_PART, assignment
+from labs.course.question import Question, Row, Verdict, of_lesson
 from labs.records import Records
 
 sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")

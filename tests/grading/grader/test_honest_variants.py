@@ -16,7 +16,7 @@ from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import spot_checks
 from grading.grade.sandbox import abilities
-from labs.assignment import assignment
+from labs.course.assignment import assignment
 from labs.machine.fingerprint import Fingerprint
 from tests.grading.grader.test_red_team import entries_of, keep
 from tests.grading.recorded import MODEL, written

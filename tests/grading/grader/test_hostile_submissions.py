@@ -12,7 +12,7 @@ import pytest
 
 from grading.grade.grader import Setup, grade
 from grading.grade.result import gradescope, page
-from labs.checkpoints.question import all_questions
+from labs.course.question import all_questions
 
 ANSWER = {"type": "answer", "question": "quantize.affine", "made_at": "2026-01-01T00:00:00+00:00"}
 

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from grading.__main__ import app
 from grading.grade.contradictions import examine
 from grading.grade.result import Result, Row
-from labs.assignment import TAKING_PART, assignment
-from labs.checkpoints.question import all_questions, of_lesson
-from labs.course import lessons
+from labs.course.assignment import TAKING_PART, assignment
+from labs.course.lessons import lessons
+from labs.course.question import all_questions, of_lesson
 from tests.grading.recorded import RECORDED, recorded
 from tests.honest import earned, honest
 

@@ -21,9 +21,9 @@ from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
 from grading.grade.sandbox import abilities
-from labs.assignment import TAKING_PART, assignment
-from labs.checkpoints.calls import decode
-from labs.checkpoints.question import HANDED, Question, all_questions
+from labs.course.assignment import TAKING_PART, assignment
+from labs.course.calls import decode
+from labs.course.question import HANDED, Question, all_questions
 from tests.grading.classroom import attacks
 from tests.grading.recorded import MODEL, written
 
@@ -93,9 +93,9 @@ def looked_up(asked: Question) -> str:
 import json, labs.checkpoints
 from pathlib import Path
 def {asked.name}(*arguments):
-    from labs.checkpoints.calls import encode
+    from labs.course.calls import encode
     import labs
-    path = Path(labs.__file__).with_name("checkpoints") / "questions.json"
+    path = Path(labs.__file__).with_name("course") / "questions.json"
     cases = json.loads(path.read_text())[{asked.id!r}]["cases"]
     wanted = json.dumps(encode(list(arguments)))
     same = lambda case: sum(a == b for a, b in zip(json.dumps(case["args"]), wanted))

@@ -19,7 +19,7 @@ import pytest
 
 from grading.builder.solve import write_solved
 from grading.gradescope.package import Package, build_package
-from labs.assignment import assignment
+from labs.course.assignment import assignment
 from tests.grading.classroom.members import entries
 from tests.grading.gradescope.tree import METADATA, SEED, Tree
 from tests.grading.recorded import MODEL, written

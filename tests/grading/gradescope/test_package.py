@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from grading.__main__ import app
 from grading.grade.artefacts.again import is_model, reader
 from grading.gradescope.package import PACKAGES, Package, build_package
-from labs.assignment import assignment
-from labs.checkpoints.question import all_questions, of_lesson
-from labs.course import lessons
+from labs.course.assignment import assignment
+from labs.course.lessons import lessons
+from labs.course.question import all_questions, of_lesson
 from labs.workspace import PROJECT_DIR
 from tests.grading.gradescope.tree import SEED
 

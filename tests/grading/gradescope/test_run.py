@@ -17,9 +17,9 @@ from grading.builder.solve import write_solved
 from grading.grade.hidden import all_hidden
 from grading.grade.sandbox import abilities
 from grading.gradescope.children import below
-from labs.assignment import assignment
-from labs.checkpoints.question import all_questions, of_lesson
-from labs.course import lesson
+from labs.course.assignment import assignment
+from labs.course.lessons import lesson
+from labs.course.question import all_questions, of_lesson
 from tests.grading.gradescope.tree import Tree, by_id
 from tests.grading.recorded import MODEL
 from tests.honest import honest

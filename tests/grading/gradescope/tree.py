@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.grade.hidden import all_hidden
-from labs.assignment import assignment
-from labs.checkpoints.question import all_questions
-from labs.course import lesson
+from labs.course.assignment import assignment
+from labs.course.lessons import lesson
+from labs.course.question import all_questions
 
 SEED = "a seed that no student may see"
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grading.grade.intake import DEFAULT_LIMITS, Intake, Kind, take_in
-from labs.course import Lesson
+from labs.course.lessons import Lesson
 from tests.grading.recorded import WHOLE, recorded
 
 ANSWER = {

@@ -9,8 +9,8 @@ from grading.grade.contradictions import Finding
 from grading.grade.hidden import LEADERBOARD
 from grading.grade.intake import Note
 from grading.grade.result import Result, fallback, gradescope, line, page, spot_checks, write_json
-from labs.checkpoints.question import Row
-from labs.course import lessons
+from labs.course.lessons import lessons
+from labs.course.question import Row
 
 KNEE, LESSON = "measure.knee", lessons()[0]
 SHOWN = (("Returned", "0.3 ×"), ("Expected", "3 ×"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labs.checkpoints import question
-from labs.checkpoints.question import Question, all_questions
+from labs.course import question
+from labs.course.question import Question, all_questions
 from tests.entries import Entries
 from tests.labs.checkpoints.toys import QUESTIONS
 

@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from IPython.core.interactiveshell import InteractiveShell
 
 from labs.checkpoints import check
-from labs.checkpoints.calls import alone, call, decode, encode
-from labs.checkpoints.cases import State, close, general, judge, shown
-from labs.checkpoints.rules import NotAnsweredError, fault, fitted, holds, plain
+from labs.course.calls import alone, call, decode, encode
+from labs.course.cases import State, close, general, judge, shown
+from labs.course.rules import NotAnsweredError, fault, fitted, holds, plain
 
 CASES = (
     {"args": [1], "expected": 2.0, "says": "Plain."},

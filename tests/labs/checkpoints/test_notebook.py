@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labs import course
 from labs.checkpoints import NotThereYetError, check, predict, predicted
 from labs.checkpoints import begin as first_cell
 from labs.checkpoints.cards import Card, marked
 from labs.checkpoints.predictions import number
-from labs.checkpoints.question import MissingEvidenceError, State
-from labs.course import Lesson
+from labs.course import lessons as course
+from labs.course.lessons import Lesson
+from labs.course.question import MissingEvidenceError, State
 from labs.records import Measurement
 from labs.records.ledger import ledger
 from labs.workspace import workspace_dir

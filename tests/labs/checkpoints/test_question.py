@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labs.checkpoints.question import State, all_questions, as_records, of_lesson, public_rows, question
-from labs.course import lessons
+from labs.course.lessons import lessons
+from labs.course.question import State, all_questions, as_records, of_lesson, public_rows, question
 from labs.records import Records
 from tests.entries import Entries
 from tests.labs.checkpoints.toys import QUESTIONS

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from labs.checkpoints.question import MissingEvidenceError
 from labs.checkpoints.reads import choices, devices, leases, providers, scripts
 from labs.checkpoints.reads.decisions import decisions
 from labs.checkpoints.reads.instances import stanzas
@@ -21,6 +20,7 @@ from labs.checkpoints.reads.networks import networks
 from labs.checkpoints.reads.providers import pair_of_providers
 from labs.checkpoints.reads.serve_configs import team_template
 from labs.checkpoints.reads.weights import share_by_type, within_budgets
+from labs.course.question import MissingEvidenceError
 from labs.records import Answer, Observation, Records
 from labs.records.customers import CUSTOMERS
 from labs.serve.triton.groups import groups_of

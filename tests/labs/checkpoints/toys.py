@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from labs.checkpoints.question import MissingEvidenceError
+from labs.course.question import MissingEvidenceError
 from labs.records import Records
 from labs.records.record import require_same_machine
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from labs.course import lessons
-from labs.machine import Capability, Fingerprint, Gpu, capabilities, capability_text, for_lesson
+from labs.course.lessons import for_lesson, lessons
+from labs.machine import Capability, Fingerprint, Gpu, capabilities, capability_text
 from labs.machine.quantization_format import quantization_format
 
 

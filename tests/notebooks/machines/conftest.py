@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell
 
 from grading.builder.execute import execute
 from grading.builder.solve import write_solved
-from labs.course import Lesson
+from labs.course.lessons import Lesson
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 from provisioning.node.archive import pack
 

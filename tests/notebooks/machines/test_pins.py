@@ -13,7 +13,7 @@ from grading.builder.execute import LessonFailedError, execute
 from grading.builder.rehearse import own_testbed
 from grading.builder.solve import write_solved
 from grading.gradescope.package import build_package
-from labs.course import lesson
+from labs.course.lessons import lesson
 from tests.grading.gradescope.conftest import unpack
 from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, unpack_course, uv
 

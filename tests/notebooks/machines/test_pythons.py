@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 
 #: The front door, hand-in, records and a class: what everybody runs on a Python of their own.
-ROOMS = ("labs/checkpoints", "labs/records", "provisioning/front", "provisioning/classroom")
+ROOMS = ("labs/checkpoints", "labs/course", "labs/records", "provisioning/front", "provisioning/classroom")
 EXTRAS = ("provisioning", "rehearsal", "grading")
 #: What the tests need beside it: the suite's own plugins, hypothesis, scipy, which some are compared with, and httpx,
 #: with which lessons ask a service.

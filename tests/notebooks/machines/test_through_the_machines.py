@@ -14,7 +14,7 @@ import pytest
 
 from grading.builder.rehearse import missed, own_testbed, scores
 from grading.gradescope.package import build_package
-from labs.course import Lesson, lessons
+from labs.course.lessons import Lesson, lessons
 from labs.edge.files import part_1_files
 from provisioning.rehearsal import place
 from tests.grading.gradescope.conftest import planted, unpack

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from labs.course import lesson, lessons
+from labs.course.lessons import lesson, lessons
 from provisioning.front.command import app
 from provisioning.front.doctor import findings
 from provisioning.front.lab import command

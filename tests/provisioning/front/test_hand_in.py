@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from grading.builder.pages import questions_page
 from grading.grade.grader import Setup, grade
 from grading.grade.hidden import all_hidden
-from labs.assignment import assignment
-from labs.checkpoints.question import of_lesson
+from labs.course.assignment import assignment
+from labs.course.points import QUESTIONS, graders_own, questions_of
+from labs.course.question import of_lesson
 from provisioning.front.command import app
 from provisioning.front.hand_in import submit
-from provisioning.front.points import QUESTIONS, graders_own, questions_of
 from provisioning.front.prepare import prepare
 from tests.grading.recorded import MODEL
 

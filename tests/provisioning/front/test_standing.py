@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
-from labs.assignment import assignment
-from labs.course import lessons
+from labs.course.assignment import assignment
+from labs.course.lessons import lessons
+from labs.course.points import graders_own
 from labs.records import Answer, Ledger
 from provisioning.front.page import front_page, next_text
-from provisioning.front.points import graders_own
 from provisioning.front.standing import stamp, standing
 from provisioning.setup.record import Record
 from provisioning.sites.spec import resource_name

@@ -26,7 +26,7 @@ OTHER = "notebooks/1_model/11_second.ipynb"
 def root(tmp_path: Path) -> Path:
     """Return the course as its authors have it: sources and notebooks, a few modules, grading and tests."""
     root = tmp_path / "course"
-    copied = "README.md LICENSE Makefile assignment.toml pyproject.toml constraints.txt labs/course.py".split()
+    copied = "README.md LICENSE Makefile assignment.toml pyproject.toml constraints.txt labs/course/lessons.py".split()
     for name in (*copied, "provisioning/student/assistants/tutor.md"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT_DIR / name, root / name)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.assignment import PATH
+from labs.course.assignment import PATH
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def course(tmp_path: Path) -> Path:
         "notebooks/instructor/90_publish.ipynb": "{}",
         "notebooks/source/1_model/11_measure/lesson.py": "### BEGIN SOLUTION\nx = 42\n### END SOLUTION",
         "notebooks/source/1_model/11_measure/questions.py": "question = 1",
-        "labs/checkpoints/questions.json": "{}",
+        "labs/course/questions.json": "{}",
         "provisioning/node/bin/setup.sh": "#!/bin/sh\n",
         "grading/builder/notebook.py": "build = 1",
         "tests/test_x.py": "assert True",

@@ -31,7 +31,7 @@ def test_only_the_allowed_files(course):
         "assets/manifest.json",
         "assignment.toml",
         "labs/bench.py",
-        "labs/checkpoints/questions.json",
+        "labs/course/questions.json",
         "notebooks/1_model/11_measure.ipynb",
         "provisioning/node/bin/setup.sh",
         "pyproject.toml",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.course import lessons
+from labs.course.lessons import lessons
 from provisioning.node.archive import pack, unpack
 
 ROOT = Path(__file__).parents[3]
@@ -109,7 +109,7 @@ def test_no_solution_and_no_test_is_in_it(unpacked: Path):
     ours = ("grading", "tests", "notebooks/source", "notebooks/instructor", "assets/recipes")
     assert [name for name in inside if name.startswith(ours) or "/." in f"/{name}"] == []
     lessons_there = {f"notebooks/{one.link}" for one in lessons()}
-    assert {"provisioning/lab/__init__.py", "labs/checkpoints/questions.json", "requirements.txt"} <= inside
+    assert {"provisioning/lab/__init__.py", "labs/course/questions.json", "requirements.txt"} <= inside
     assert lessons_there <= inside
     written = "".join((unpacked / name).read_text(encoding="utf-8") for name in lessons_there)
     assert not re.search("SOLUTION|### STUB", written)
@@ -117,7 +117,7 @@ def test_no_solution_and_no_test_is_in_it(unpacked: Path):
 
 def test_nothing_in_it_imports_what_stays_home(unpacked: Path):
     """Every module of the checks, of handing in and of the front page can be imported without the graders' room."""
-    rooms = ("labs/checkpoints", "provisioning/front")
+    rooms = ("labs/checkpoints", "labs/course", "provisioning/front")
     names = [path.relative_to(unpacked) for room in rooms for path in sorted((unpacked / room).rglob("*.py"))]
     modules = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in names]
     # The checkout is installed editable here, and would lend what the archive lacks.

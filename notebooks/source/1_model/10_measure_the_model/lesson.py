@@ -36,10 +36,10 @@ from torchvision.models import mobilenet_v2
 from labs import assets, bench
 from labs.charts import latency_distribution
 from labs.checkpoints import check, predict, predicted
+from labs.course.lessons import for_lesson
 from labs.data.dataset import iterate
 from labs.data.labels import CLASS_NAMES
 from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop
-from labs.machine import for_lesson
 from labs.records.ledger import ledger
 from labs.records.targets import target
 from labs.widgets import compare, evaluate

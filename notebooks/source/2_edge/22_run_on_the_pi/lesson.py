@@ -39,9 +39,10 @@ import numpy as np
 import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
+from labs.course.lessons import for_lesson
 from labs.edge.files import part_1_files
 from labs.edge.job import Candidate
-from labs.machine import capability_text, for_lesson
+from labs.machine import capability_text
 from labs.machine.sensors import FLAGS
 from labs.records.ledger import ledger
 from labs.widgets import compare_there, measure_there

@@ -31,7 +31,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
-from labs.course import lesson
+from labs.course.lessons import lesson
 from labs.load import closed_loop, open_loop
 from labs.load.served import app_target
 from labs.machine.fingerprint import usable_cpu_count

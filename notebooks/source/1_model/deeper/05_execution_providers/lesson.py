@@ -32,8 +32,9 @@ import pandas as pd
 
 from labs import assets
 from labs.checkpoints import check, predict, predicted
+from labs.course.lessons import for_lesson
 from labs.data.dataset import load_split
-from labs.machine import capability_text, for_lesson
+from labs.machine import capability_text
 from labs.machine.fingerprint import physical_core_count
 from labs.records.ledger import ledger
 from labs.runtimes import providers

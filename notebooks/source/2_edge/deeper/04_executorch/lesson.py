@@ -27,8 +27,9 @@ import json
 import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
+from labs.course.lessons import for_lesson
 from labs.edge.files import part_1_files
-from labs.machine import capability_text, for_lesson
+from labs.machine import capability_text
 from labs.records.ledger import ledger
 from labs.runtimes import providers
 from labs.widgets import run_with_progress

@@ -24,7 +24,7 @@ import httpx
 import matplotlib.pyplot as plt
 
 from labs.checkpoints import check, predict, predicted
-from labs.course import lesson
+from labs.course.lessons import lesson
 from labs.observe.incident import P95, Incident
 from labs.records.ledger import ledger
 from labs.runtimes.loopback import link

@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
-from labs.course import lesson
+from labs.course.lessons import lesson
 from labs.load.tokens import generate, tokens_per_s
 from labs.records.ledger import ledger
 from labs.tokens import serving

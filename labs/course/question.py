@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from labs.assignment import PartAsked
-from labs.checkpoints import cases, rules
-from labs.checkpoints.cases import State, Verdict
-from labs.course import Lesson
+from labs.course import cases, rules
+from labs.course.assignment import PartAsked
+from labs.course.cases import State, Verdict
+from labs.course.lessons import Lesson
 from labs.records import Answer, DifferentMachinesError, Records
 from labs.records.collection import began
 from labs.records.record import ENTRY_TYPES
@@ -63,7 +63,7 @@ class Question:
     reads: str = ""
     #: What has to hold of the facts, in order: field, what it is held to, sentence.
     rules: Sequence[tuple[str, Any, str]] = ()
-    #: What an answer looks like (``labs.checkpoints.rules.fitted``).
+    #: What an answer looks like (``labs.course.rules.fitted``).
     form: Any = None
     #: Fields of the measurements that a prediction must precede.
     about: Mapping = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Question:
     @property
     def opened(self) -> bool:
         """Whether the grader opens something itself: it calls a function, or reads a file again. Else, the points are
-        for taking part (``labs.assignment.TAKING_PART``)."""
+        for taking part (``labs.course.assignment.TAKING_PART``)."""
         return self.kind in ("function", "file") and not self.told
 
     def verdict(self, entries: Records | Iterable[Mapping]) -> Verdict:

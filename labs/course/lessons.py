@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labs.machine.capability import Capability, capabilities
+from labs.machine.fingerprint import Fingerprint
+
 #: Where the notebooks are.
-NOTEBOOKS_DIR = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOKS_DIR = Path(__file__).resolve().parents[2] / "notebooks"
 
 #: How a lesson's file is named; the number is its place among its neighbours, and nothing else.
 LESSON_NAME = re.compile(r"\d{2}_[a-z0-9_]+")
@@ -185,6 +188,20 @@ def lesson(id: str, *, root: Path = NOTEBOOKS_DIR) -> Lesson:
     if id not in by_id:
         raise KeyError(f"no lesson {id!r}; there are {', '.join(by_id)}")
     return by_id[id]
+
+
+def for_lesson(id: str, machine: Fingerprint | None = None) -> tuple[Capability, ...]:
+    """Return what one lesson uses.
+
+    Args:
+        id: Such as 'pi'; what it uses stands in its front matter.
+        machine: As in ``capabilities``.
+
+    Raises:
+        KeyError: No lesson has this id, or it uses what is no capability.
+    """
+    by_name = {one.name: one for one in capabilities(machine)}
+    return tuple(by_name[name] for name in lesson(id).uses)
 
 
 @functools.lru_cache(maxsize=256)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from labs.checkpoints.calls import MARK, decode
+from labs.course.calls import MARK, decode
 
 #: Characters of one value in a call.
 _MOST_SHOWN = 160
@@ -57,7 +57,7 @@ STUB = Verdict(State.UNANSWERED, "Not written yet: replace the line `raise NotIm
 
 
 def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Verdict:
-    """Return the verdict on a function, by what it did on its cases (``labs.checkpoints.calls.call``).
+    """Return the verdict on a function, by what it did on its cases (``labs.course.calls.call``).
 
     Of each case, arguments and expected result are encoded; its sentence may be empty.
     """

@@ -7,8 +7,8 @@ left them out would promise too little and warn of too little.
 
 from dataclasses import dataclass
 
-from labs.assignment import assignment
-from labs.checkpoints.question import of_lesson
+from labs.course.assignment import assignment
+from labs.course.question import of_lesson
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from labs.checkpoints.calls import MARK, decode, encode
+from labs.course.calls import MARK, decode, encode
 
 #: What a field may be held to, other than a value.
 TESTS: dict[str, Callable[[Any, Any], bool]] = {

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from labs.course import PART_TITLES, Lesson, in_order, lessons
+from labs.course.lessons import PART_TITLES, Lesson, in_order, lessons
 from labs.workspace import PROJECT_DIR
 
 #: The file that the course follows.

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs.assignment import PATH, AssignmentError, Late, assignment, faults, warnings
-from labs.course import lessons
+from labs.course.assignment import PATH, AssignmentError, Late, assignment, faults, warnings
+from labs.course.lessons import lessons
 
 SHIPPED = PATH.read_text(encoding="utf-8")
 NEW_YORK = ZoneInfo("America/New_York")

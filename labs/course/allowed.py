@@ -4,8 +4,8 @@ import re
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from labs.course import Lesson
-from provisioning.front.limits import Limits
+from labs.course.lessons import Lesson
+from labs.course.limits import Limits
 
 
 class Kind(StrEnum):
