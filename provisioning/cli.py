@@ -10,12 +10,12 @@ from provisioning.lab.terminal import PART, plain_errors
 from provisioning.planning.blocks import local_span
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
-from provisioning.rehearsal.drills import site_clock
 from provisioning.setup import release as held
 from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
 from provisioning.testbed.silent import Silent
+from provisioning.testbed.surroundings import site_clock
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -197,6 +197,22 @@ def test_there_are_no_circles():
     assert [found for graph in sibling_graphs() if (found := circle(graph))] == []
 
 
+PLAYED = "provisioning.rehearsal"
+#: What may know that a rehearsal exists: its commands, its widget, and the block that a lesson rehearsed alone begins.
+REHEARSES = {f"provisioning.{name}" for name in ("__main__", "front.command", "widgets.faults", "lab.device")}
+
+
+def test_what_runs_on_chameleon_does_not_import_the_rehearsal():
+    """It is turned towards one by variables alone."""
+    graph = grimp.build_graph(*ROOMS, exclude_type_checking_imports=False, cache_dir=None)
+    importers = {
+        importer
+        for module in (PLAYED, *graph.find_descendants(PLAYED))
+        for importer in graph.find_modules_that_directly_import(module)
+    }
+    assert {name for name in importers if not f"{name}.".startswith(f"{PLAYED}.")} - REHEARSES == set()
+
+
 def floors(graph: dict[str, set[str]]) -> int:
     """Return how many nodes the longest way down has, in a graph without circles."""
     heights: dict[str, int] = {}

@@ -17,10 +17,10 @@ from provisioning.lab.terminal import PART, plain_errors
 from provisioning.planning.blocks import calendars_of
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone, keep_zone
-from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.release import GRACE, sweep
 from provisioning.sites.spec import NUMBERS, PartSpec, load_spec
 from provisioning.testbed.silent import Silent
+from provisioning.testbed.surroundings import site_clock
 
 #: Of what is planned in a block, how much there should be room for: something goes wrong.
 _SPARE = 1.5

@@ -15,10 +15,9 @@ from labs.course.question import Row, public_rows, question
 from labs.records import Answer, Prediction, Records
 from labs.records.ledger import ledger
 from labs.workspace import workspace_dir
-from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.record import Record
 from provisioning.sites.spec import NUMBERS, Part, resource_name
-from provisioning.testbed.surroundings import Clock
+from provisioning.testbed.surroundings import Clock, site_clock
 
 #: The part of provisioning that belongs to a part of the course.
 PROVISIONED: dict[int, Part] = {number: part for part, number in NUMBERS.items()}

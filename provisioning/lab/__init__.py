@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from provisioning.chameleon.shells import SshShell
-from provisioning.rehearsal.drills import site_clock
 from provisioning.setup import transfer
 from provisioning.setup.context import Settings, pick_lease
 from provisioning.setup.reach import Reached, Tunnel, at_address, container_token
@@ -25,7 +24,7 @@ from provisioning.testbed.errors import (
     NotReachableError,
 )
 from provisioning.testbed.silent import Silent
-from provisioning.testbed.surroundings import poll_s, ssh_command
+from provisioning.testbed.surroundings import poll_s, site_clock, ssh_command
 from provisioning.testbed.surroundings import rehearsing as rehearsing  # for those who have this module
 
 #: The course's root folder: what is copied to a machine.

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from labs.machine import Fingerprint
 from provisioning import lab
-from provisioning.rehearsal.drills import advance_to, site_clock
+from provisioning.rehearsal.drills import advance_to
 from provisioning.setup import jobs
 from provisioning.setup.context import pick_lease
 from provisioning.setup.transfer import PATIENCE_S, REMOTE_ROOT, digest_there, fetch, send
@@ -33,6 +33,7 @@ from provisioning.testbed.errors import (
     RefusedError,
     StepTimeoutError,
 )
+from provisioning.testbed.surroundings import site_clock
 
 MODELS = "workspace/models"
 

@@ -7,7 +7,7 @@ from typing import Any
 from provisioning.rehearsal import place
 from provisioning.rehearsal.faults import FAULTS
 from provisioning.testbed.errors import ProvisioningError
-from provisioning.testbed.surroundings import MachineClock, rehearsing
+from provisioning.testbed.surroundings import rehearsing
 
 
 class NotRehearsingError(ProvisioningError):
@@ -41,15 +41,12 @@ def disarm(name: str | None = None) -> None:
 
 def advance(by: timedelta) -> datetime:
     """Move the calendar forward and return its new present, with time zone UTC."""
-    answer = _ask("POST", "/clock", {"advance_s": by.total_seconds()})
-    PlayedClock.forget()
-    return datetime.fromisoformat(answer["now"])
+    return datetime.fromisoformat(_ask("POST", "/clock", {"advance_s": by.total_seconds()})["now"])
 
 
 def advance_to(moment: datetime) -> datetime:
     """Move the calendar to a moment, unless that has gone by; return its present, with time zone UTC."""
-    PlayedClock.forget()
-    now = PlayedClock().now()
+    now = datetime.fromisoformat(status()["now"])
     # A second beyond it: what begins at that moment has begun.
     return advance(moment - now + timedelta(seconds=1)) if moment > now else now
 
@@ -79,36 +76,6 @@ def status_text(now: Mapping[str, Any]) -> str:
         more = f", and {len(alive) - 6} more" if len(alive) > 6 else ""
         lines.append(f"{kind}: {shown or 'none'}{more}")
     return "\n".join(lines)
-
-
-class PlayedClock(MachineClock):
-    """The rehearsal's calendar: the machine's own time and what it was moved forward by."""
-
-    #: Seconds for which an answer is believed: a display asks many times in a row.
-    BELIEVED_S = 1.0
-    #: When the calendar was last asked for, on the monotonic clock, and how far ahead it was then.
-    _known: tuple[float, timedelta] | None = None
-
-    def now(self) -> datetime:
-        """Return the testbed's present with time zone UTC; this computer's while the testbed does not answer."""
-        known = PlayedClock._known
-        if known is None or self.monotonic_s() - known[0] > self.BELIEVED_S:
-            try:
-                ahead = timedelta(seconds=float(status()["advanced_s"]))
-            except ProvisioningError:
-                ahead = timedelta()
-            PlayedClock._known = known = (self.monotonic_s(), ahead)
-        return super().now() + known[1]
-
-    @staticmethod
-    def forget() -> None:
-        """Ask again at the next look, after the calendar was moved."""
-        PlayedClock._known = None
-
-
-def site_clock() -> MachineClock:
-    """Return the clock of the sites: the machine's, or the rehearsal's, whose calendar can be moved."""
-    return PlayedClock() if rehearsing() else MachineClock()
 
 
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:

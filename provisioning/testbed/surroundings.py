@@ -1,10 +1,11 @@
 """Where this process is: at Chameleon or in a rehearsal of it, and by which clock."""
 
+import json
 import os
 import shlex
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,10 @@ from typing import Protocol
 def rehearsing(environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether this process talks to the rehearsal testbed."""
     return "REHEARSAL_PORTS" in environ
+
+
+#: In a rehearsal's folder: how far its calendar was moved ahead of this computer's.
+CALENDAR_NAME = "calendar.json"
 
 
 def poll_s() -> float:
@@ -49,3 +54,28 @@ class MachineClock:
 
     monotonic_s = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
+
+
+class RehearsedClock(MachineClock):
+    """The rehearsal's calendar: the machine's own time, and how far the calendar was moved ahead of it."""
+
+    def now(self) -> datetime:
+        """Return the testbed's present moment with time zone UTC."""
+        return super().now() + ahead_of(Path(os.environ["REHEARSAL_PORTS"]).parent)
+
+
+def ahead_of(folder: Path) -> timedelta:
+    """Return how far a rehearsal's calendar was moved ahead of this computer's; nothing if it never was.
+
+    Args:
+        folder: The rehearsal's.
+    """
+    try:
+        return timedelta(seconds=float(json.loads((folder / CALENDAR_NAME).read_text(encoding="utf-8"))["ahead_s"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return timedelta()
+
+
+def site_clock() -> MachineClock:
+    """Return the clock of the sites: the machine's, or the rehearsal's, whose calendar can be moved."""
+    return RehearsedClock() if rehearsing() else MachineClock()

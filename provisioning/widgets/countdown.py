@@ -14,10 +14,9 @@ from labs.widgets.controls import controls, has_kernel
 from provisioning import lab
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone
-from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.run import Run
 from provisioning.testbed.errors import ProvisioningError
-from provisioning.testbed.surroundings import Clock
+from provisioning.testbed.surroundings import Clock, site_clock
 from provisioning.widgets.cards import heading, html, still
 
 REDRAW_S = 20.0

@@ -16,11 +16,10 @@ from provisioning import lab
 from provisioning.planning.blocks import Block, Slot, mark_of
 from provisioning.planning.chooser import OPTION_COLUMNS, PAGE_DAYS, PAGES, Chooser
 from provisioning.planning.zones import find_zone, keep_zone, zone_names
-from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import Part, SiteOption, load_spec
 from provisioning.testbed import Lease, Testbed
 from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError
-from provisioning.testbed.surroundings import Clock
+from provisioning.testbed.surroundings import Clock, site_clock
 from provisioning.widgets.cards import heading, html, note, still
 
 

@@ -121,7 +121,7 @@ async def reset(request: Request) -> dict[str, Any]:
     """Forget every lease, machine, token and fault, and set the calendar back to now."""
     world = world_of(request)
     world.store.clear()
-    world.clock.offset_s = 0.0
+    world.set_calendar(0.0)
     world.journal.unlink(missing_ok=True)
     return {"now": stamp(world.now())}
 

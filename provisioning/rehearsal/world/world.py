@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provisioning.rehearsal import place
 from provisioning.rehearsal.catalogue import Catalogue, catalogue, stable_id
 from provisioning.rehearsal.faults import parse_fault
 from provisioning.rehearsal.world.clock import Clock, lease_status
+from provisioning.testbed.surroundings import CALENDAR_NAME, ahead_of
 
 Document = dict[str, Any]
 
@@ -129,8 +131,7 @@ class World:
         # Another number when documents get another form: what an earlier version remembers is left alone.
         self.store = Store(folder / "world-2.sqlite3")
         self.clock = clock or Clock()
-        moved = self.store.get("calendar", "calendar")
-        self.clock.offset_s = moved["offset_s"] if moved else 0.0
+        self.clock.offset_s = ahead_of(folder).total_seconds()
         self.faults = ArmedFaults(self.store)
         own = folder / "catalogue.toml"
         self.catalogue: Catalogue = catalogue(own if own.exists() else None)
@@ -147,9 +148,13 @@ class World:
         """
         if duration_s < 0:
             raise ValueError("the calendar only moves forward: reset the rehearsal to start again from now")
-        self.clock.offset_s += duration_s
-        self.store.put("calendar", {"id": "calendar", "offset_s": self.clock.offset_s})
+        self.set_calendar(self.clock.offset_s + duration_s)
         self.settle()
+
+    def set_calendar(self, ahead_s: float) -> None:
+        """Let the calendar run so many seconds ahead of this computer's, for every process that rehearses."""
+        self.clock.offset_s = ahead_s
+        place.replace(self.folder / CALENDAR_NAME, json.dumps({"ahead_s": ahead_s}))
 
     def note(self, machine: str, command: str) -> None:
         """Write into the journal what a machine was asked to run; its shims add what they did not run."""

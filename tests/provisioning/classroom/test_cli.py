@@ -14,6 +14,7 @@ from provisioning.planning.blocks import is_free
 from provisioning.rehearsal import drills, environment
 from provisioning.rehearsal.startup import sockets
 from provisioning.testbed import LeaseRequest
+from provisioning.testbed.surroundings import site_clock
 from tests.provisioning.rehearsed import rehearsed
 
 ZONE = "America/Chicago"
@@ -60,7 +61,7 @@ def roster(tmp_path):
 
 
 def local(days: float) -> str:
-    return f"{drills.site_clock().now().astimezone(ZoneInfo(ZONE)) + timedelta(days=days):%Y-%m-%d}"
+    return f"{site_clock().now().astimezone(ZoneInfo(ZONE)) + timedelta(days=days):%Y-%m-%d}"
 
 
 def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
@@ -76,7 +77,7 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     assert again.count("there already") == 30
     assert run("reserve", "model", out / "plan.csv").endswith("1 reserved, 30 there already\n")
 
-    zone = f"{drills.site_clock().now().astimezone(ZoneInfo(ZONE)):%Z}"
+    zone = f"{site_clock().now().astimezone(ZoneInfo(ZONE)):%Z}"
     # Whoever planned in a zone moves, reserves and watches in it, on a computer in any other one.
     assert re.search(rf"31 waits; 0 to look at. As of \d\d:\d\d {zone}", run("watch", "model", path))
     move = ("move", "model", "s7@uni.edu", "--to")
@@ -102,7 +103,7 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
 def test_a_placeholder_holds_machines_until_the_class_takes_them(run, roster, tmp_path):
     """For others it is a booking; for the class it is time, and only what is in the way of a lease is given back."""
     testbed, out = open_testbed("CHI@TACC"), tmp_path / "plan"
-    now = drills.site_clock().now().replace(minute=0, second=0, microsecond=0)
+    now = site_clock().now().replace(minute=0, second=0, microsecond=0)
     half, length = timedelta(hours=6), timedelta(hours=12)
     nodes = testbed.resources("node", "compute_liqid")
     begins = [now + timedelta(hours=hour) for hour in range(24, 24 * 12)]

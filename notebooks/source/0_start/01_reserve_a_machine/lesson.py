@@ -46,7 +46,7 @@ from labs.checkpoints import check, predict, predicted
 from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
-from provisioning.rehearsal.drills import site_clock
+from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import faults, planner
 
 # %% [markdown]

@@ -46,9 +46,9 @@ from labs.workspace import models_dir, programs_dir
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.lab.device import leased, open_node
-from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import resource_name
 from provisioning.testbed.errors import NotHomeError
+from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import lease_countdown, provisioning_progress
 
 (folder := programs_dir() / "server").mkdir(exist_ok=True)

@@ -36,8 +36,8 @@ from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.lab.device import leased
-from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import resource_name
+from provisioning.testbed.surroundings import site_clock
 
 # %% [markdown]
 # ## Predict

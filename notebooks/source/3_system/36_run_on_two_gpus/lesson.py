@@ -39,7 +39,7 @@ from labs.workspace import programs_dir
 from provisioning import lab, rehearsal
 from provisioning.lab import facts
 from provisioning.lab.device import leased, open_node
-from provisioning.rehearsal.drills import site_clock
+from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import lease_countdown, provisioning_progress
 
 print(rehearsal.use())

@@ -45,6 +45,7 @@ from provisioning.planning.zones import find_zone
 from provisioning.rehearsal import drills
 from provisioning.setup.release import survey, sweep, table
 from provisioning.sites.spec import load_spec
+from provisioning.testbed.surroundings import site_clock
 
 # %% [markdown]
 # ## The roster
@@ -70,7 +71,7 @@ students[0]
 # option is used only for those whom the first one cannot take. Each student has one block.
 
 # %%
-spec, clock, zone = load_spec("model"), drills.site_clock(), find_zone()
+spec, clock, zone = load_spec("model"), site_clock(), find_zone()
 begin = clock.now() + timedelta(hours=2)
 wish = Wish(begin, begin + timedelta(days=3), zone)
 calendars, _ = calendars_of(spec, lab.open_testbed)

@@ -10,9 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec
+from provisioning.testbed.surroundings import site_clock
 
 user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 option = load_spec(part).options[0]

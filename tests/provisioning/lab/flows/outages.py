@@ -21,8 +21,8 @@ from provisioning.front.command import app
 from provisioning.lab import facts
 from provisioning.lab.device import leased, open_device
 from provisioning.rehearsal import place
-from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import load_spec
+from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import planner
 
 user = sys.argv[1]

@@ -22,11 +22,12 @@ from provisioning.lab.device import open_device
 from provisioning.rehearsal import drills
 from provisioning.setup.reach import JUPYTER_PORT, first_notebook, ports_of
 from provisioning.sites.spec import load_spec
+from provisioning.testbed.surroundings import site_clock
 
 user, course, part, machine_type = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
 option = load_spec(part).only(machine_type).options[0]
 testbed = lab.open_testbed(option.site)
-end = drills.site_clock().now() + timedelta(hours=3)
+end = site_clock().now() + timedelta(hours=3)
 lab.prepare = functools.partial(lab.prepare, materials=course)
 
 
