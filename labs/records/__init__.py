@@ -1,7 +1,7 @@
 """Records of measurements: raw samples with their machine, kept in one append-only ledger."""
 
 from labs.records.collection import Lookup, Records
-from labs.records.ledger import Ledger, LedgerError
+from labs.records.ledger import Ledger, LedgerError, LedgerWriteError
 from labs.records.record import (
     Answer,
     Comparison,
@@ -20,6 +20,7 @@ __all__ = [
     "DifferentMachinesError",
     "Ledger",
     "LedgerError",
+    "LedgerWriteError",
     "Lookup",
     "Measurement",
     "ModelFile",

@@ -7,16 +7,19 @@ A line that a crash cut short is skipped with a warning and never overwritten.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import functools
 import hashlib
 import json
 import math
 import os
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from labs.records.collection import Lookup, Records
 from labs.records.record import ENTRY_TYPES, Entry, Measurement, Observation
@@ -49,6 +52,37 @@ def _validator() -> Callable[[object], object]:
 
 class LedgerError(ValueError):
     """A ledger holds something that is not an entry."""
+
+
+#: Seconds for which an entry waits until another kernel has written its own, which takes milliseconds.
+LOCK_WAIT_S = 20.0
+
+#: What keeps a ledger from being written, by the system's own number for it: the cause and the way out.
+_REASONS = {
+    errno.ENOSPC: "the disk is full. Make room, then run the cell again.",
+    errno.EDQUOT: "your quota on this disk is used up. Make room, then run the cell again.",
+    errno.EFBIG: "the file would grow beyond what this system allows (`ulimit -f`).",
+    errno.EROFS: "this disk can only be read. Copy the course to a folder of your own and work there.",
+    errno.EACCES: "the file or its folder belongs to somebody else, or is write-protected (`ls -l` shows it).",
+    errno.ENOLCK: "this file system offers no locks. Let SERVING_LABS_WORKSPACE name a folder on a local disk.",
+    errno.EAGAIN: "another kernel holds it; perhaps that one is stopped in a debugger. Shut the other kernels "
+    "down (Kernel → Shut Down All Kernels), then run the cell again.",
+}
+_REASONS |= {errno.ENOTSUP: _REASONS[errno.ENOLCK], errno.EPERM: _REASONS[errno.EACCES]}
+
+
+class LedgerWriteError(OSError):
+    """An entry could not be written; what the ledger held before is as it was."""
+
+    def __init__(self, path: Path, cause: OSError) -> None:
+        super().__init__(cause.errno, f"Nothing was recorded in {path}: {_REASONS.get(cause.errno, cause.strerror)}")
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the sentence alone: the way out is not in the code."""
+        return [str(self)]
 
 
 #: Hashes of lines that were found valid. Checking every sample against the schema takes longer than reading the line,
@@ -92,6 +126,7 @@ class Ledger(Lookup):
 
         Raises:
             LedgerError: The entry does not fit the published schema; nothing is written.
+            LedgerWriteError: The disk is full or can only be read, or somebody else holds the ledger.
         """
         # Round-tripping through parse_line refuses NaN and anything the reader would refuse later.
         line = json.dumps(entry.to_json(), allow_nan=True, separators=(",", ":"))
@@ -101,15 +136,15 @@ class Ledger(Lookup):
 
     def _write(self, choose: Callable[[], list[str]]) -> int:
         """Append the lines that are chosen while nobody else writes, and return their number."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
-            lines = choose()
-            if lines:
-                cut = "\n" if _ends_in_cut_line(file) else ""
-                file.write((cut + "".join(f"{line}\n" for line in lines)).encode())
-                file.flush()
-                os.fsync(file.fileno())
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab+", buffering=0) as file:
+                _lock(file)  # until it is closed
+                lines = choose()
+                cut = "\n" if lines and _ends_in_cut_line(file) else ""
+                _append(file, (cut + "".join(f"{line}\n" for line in lines)).encode())
+        except OSError as error:
+            raise LedgerWriteError(self.path, error) from error
         return len(lines)
 
     @staticmethod
@@ -180,6 +215,35 @@ def _finite(text: str) -> float:
     if not math.isfinite(number := float(text)):
         raise ValueError(f"{text} is not a number that JSON knows")
     return number
+
+
+def _lock(file: BinaryIO) -> None:
+    """Hold a file alone until it is closed.
+
+    Raises:
+        OSError: Somebody else has held it for ``LOCK_WAIT_S`` (EAGAIN), or there are no locks here.
+    """
+    until_s = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.02)
+
+
+def _append(file: BinaryIO, content: bytes) -> None:
+    """Write all of it to the end of a file and to the disk, or nothing."""
+    size_bytes, left = file.seek(0, os.SEEK_END), memoryview(content)
+    try:
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            file.truncate(size_bytes)
+        raise
 
 
 def _ends_in_cut_line(file) -> bool:

@@ -1,9 +1,14 @@
 """Entries are frozen and survive their trip to the ledger, which only grows, is readable after a crash and adopts."""
 
 import dataclasses
+import errno
+import fcntl
 import gzip
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +24,7 @@ from labs.records import (
     DifferentMachinesError,
     Ledger,
     LedgerError,
+    LedgerWriteError,
     Observation,
     Prediction,
     Records,
@@ -276,3 +282,71 @@ def test_a_ledger_of_the_version_before_loads(tmp_path):
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(gzip.decompress(EARLIER.read_bytes()))
     assert len(Ledger(path).read()) == len(path.read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "disk is full"),
+        (errno.EDQUOT, "quota"),
+        (errno.EROFS, "can only be read"),
+        (errno.EACCES, "write-protected"),
+        (errno.EPERM, "write-protected"),
+        (errno.ENOLCK, "no locks"),
+        (errno.ENOTSUP, "no locks"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_what_keeps_a_ledger_from_being_written_is_said(monkeypatch, tmp_path, number, words):
+    """In one sentence, without a traceback, whatever the system's own words are."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(LedgerWriteError, match=words) as caught:
+        Ledger(tmp_path / "ledger.jsonl").append(Answer("m.a", 1, AT.format(1)))
+    assert caught.value._render_traceback_() == [str(caught.value)]
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_full_disk_is_said():
+    """Where every write really fails."""
+    with pytest.raises(LedgerWriteError, match="disk is full"):
+        Ledger("/dev/full").append(Answer("m.a", 1, AT.format(1)))
+
+
+#: A process that may write some bytes more to a ledger, and tries to write more than those.
+_LIMITED = """import resource, sys
+from labs.records import Answer, Ledger, LedgerWriteError
+ledger = Ledger(sys.argv[1])
+most = ledger.path.stat().st_size + 40
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+try:
+    ledger.append(Answer("m.b", "long" * 100, "2026-01-02T03:04:05+00:00"))
+except LedgerWriteError as error:
+    print(error)
+"""
+
+
+def test_an_entry_that_no_longer_fits_leaves_the_ledger_as_it_was(tmp_path):
+    """Half a line was written when the space ran out."""
+    path = tmp_path / "ledger.jsonl"
+    Ledger(path).append(Answer("m.a", 1, AT.format(1)))
+    before = path.read_bytes()
+    ran = subprocess.run([sys.executable, "-c", _LIMITED, path], capture_output=True, text=True, check=True)
+    assert "Nothing was recorded" in ran.stdout
+    assert path.read_bytes() == before
+
+
+def test_a_lock_that_somebody_holds_is_waited_for_and_then_named(monkeypatch, tmp_path):
+    """A kernel that was stopped holds it for ever."""
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    monkeypatch.setattr("labs.records.ledger.LOCK_WAIT_S", 0.1)
+    with ledger.path.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(LedgerWriteError, match="another kernel holds it"):
+            ledger.append(Answer("m.a", 1, AT.format(1)))
+    ledger.append(Answer("m.a", 2, AT.format(2)))
+    assert ledger.answer("m.a") == 2
