@@ -19,9 +19,8 @@ from labs.workspace import PROJECT_DIR
 #: user's.
 FIRST_USER, USERS = 210_000, 40_000
 
-#: Folders of the course, from its root, in which what is right can be read: where bubblewrap does not hide them from
-#: sandboxed code, they have to be closed to other users.
-REFERENCES = ("notebooks/source", "tests", ".git")
+#: Set by Gradescope's ``run_autograder`` alone: its container holds one hand-in, and no solution.
+ALONE_VARIABLE = "GRADER_ALONE"
 
 #: What a command is put behind so that it can open no network socket.
 WITHOUT_NETWORK = (sys.executable, "-I", "-S", str(Path(no_network.__file__)))
@@ -40,8 +39,8 @@ class Abilities:
     in_reach: bool = True
     #: Whether the kernel refuses network sockets to a process that asks for it.
     filters: bool = False
-    #: ``REFERENCES`` that every user of this machine can read.
-    readable: tuple[str, ...] = ()
+    #: Whether one hand-in is alone on this machine, as in Gradescope's containers, which forbid namespaces.
+    alone: bool = False
 
     @property
     def network(self) -> bool:
@@ -50,18 +49,18 @@ class Abilities:
 
     @property
     def apart(self) -> bool:
-        """Whether a command can be kept from the grader's own processes and files: else, no student code is run."""
-        return self.bubblewrap or (self.own_user and self.in_reach and not self.readable)
+        """Whether a command can be kept from the grader's files and other hand-ins: else, no code of a student runs."""
+        return self.bubblewrap or (self.alone and self.own_user and self.in_reach)
 
     @property
     def refusal(self) -> str:
-        """Why no student code is run here and what would help, in one sentence; empty where it is run."""
+        """Why no student's code is run here and what would help, in one sentence; empty if it is run."""
         if self.apart:
             return ""
-        closing = f", or close them to other users: chmod 700 {' '.join(self.readable)}" if self.readable else ""
         return (
-            "students' code is not run here: without bubblewrap it could read the course's references and the "
-            f"grader's files; install bubblewrap (a container may need the right to make namespaces){closing}"
+            "students' code is not run here, since without bubblewrap it could read other hand-ins and the course's "
+            "solutions: grade on a Linux machine with bubblewrap (Debian, Ubuntu: apt install bubblewrap), a virtual "
+            "machine at KVM@TACC, or on Gradescope"
         )
 
     def missing(self) -> list[str]:
@@ -83,7 +82,7 @@ def abilities() -> Abilities:
     walls = ("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *CLOSED)
     bubblewrap = tools and _works("bwrap", *walls, "true")
     filters = no_network.is_known() and _works(*WITHOUT_NETWORK, "true")
-    return Abilities(bubblewrap, own_user, _in_reach(), filters, readable(PROJECT_DIR))
+    return Abilities(bubblewrap, own_user, _in_reach(), filters, bool(os.environ.get(ALONE_VARIABLE)))
 
 
 def privileges(user: int | None) -> list[str]:
@@ -94,18 +93,6 @@ def privileges(user: int | None) -> list[str]:
     """
     become = [] if user is None else [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     return [*become, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
-
-
-def readable(course: Path) -> tuple[str, ...]:
-    """Return those of ``REFERENCES`` below a course's root that every user of this machine can read."""
-    return tuple(name for name in REFERENCES if (course / name).exists() and _is_open(course / name))
-
-
-def _is_open(path: Path) -> bool:
-    # A folder that cannot be passed closes all that lies in it.
-    return all(one.stat().st_mode & stat.S_IXOTH for one in (path, *path.parents) if one.is_dir()) and bool(
-        path.stat().st_mode & (stat.S_IROTH | stat.S_IXOTH)
-    )
 
 
 def _works(*command: str) -> bool:

@@ -183,8 +183,8 @@ def prints_what_is_right(name: str) -> str:
 
 
 def without_walls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the grader be root without bubblewrap, where references can be read."""
-    open_to_all = replace(abilities(), bubblewrap=False, readable=("notebooks/source",))
+    """Let the grader be root on a machine without bubblewrap."""
+    open_to_all = replace(abilities(), bubblewrap=False)
     for module in (run, again, grader):
         monkeypatch.setattr(module, "abilities", lambda: open_to_all)
 
