@@ -1,8 +1,9 @@
 """Long commands on a machine that outlive the connection: started once, followed from anywhere, never doubled.
 
-A job is a folder ``~/.serving-labs/jobs/NAME`` on the machine with ``log``, ``pid``, ``key`` and, when it has ended,
-``rc``. A kernel that dies, or a laptop that sleeps, leaves the job running; the next attempt finds it by its key, which
-is made of the command, and follows it. Plain POSIX sh, because it runs over SSH and inside small containers alike.
+A job is a folder ``~/.serving-labs/jobs/NAME`` on the machine with ``log``, ``pid``, ``key``, ``lock`` and, when it has
+ended, ``rc``. A kernel that dies, or a laptop that sleeps, leaves the job running; the next attempt finds it by its
+key, which is made of the command, and follows it. It is a session of its own, and runs as long as its lock is held.
+POSIX sh and util-linux, because it runs over SSH and inside small containers alike.
 """
 
 import hashlib
@@ -18,30 +19,81 @@ JobState = Literal["running", "ended", "lost"]
 
 #: Bytes of a log in one look.
 _CHUNK = 16384
+#: Seconds that an old job has to end by itself when another one takes its name, and again once it is killed.
+GRACE_S = 10.0
+#: Seconds of a start at most: its turn, both graces, and the connection.
+_START_S = 120.0
 
-_START = """
+#: Lock 8 is held while somebody starts or looks; lock 9 by whatever the job consists of, since children inherit it. A
+#: lock is free when its last holder is gone, after a reboot too; a process id may be another program's by then.
+_LOCKS = """
+command -v flock >/dev/null && command -v setsid >/dev/null || {{
+  echo "no flock or setsid here: install the package util-linux, or start the image that the part names"
+  exit 69
+}}
+exec 8>> turn 9>> lock
+flock -w 60 8 || {{ echo "another set-up has been starting {name} for a minute: try again"; exit 75; }}
+if flock -n 9; then held=no; else held=yes; fi
+"""
+
+#: The old job's family is its session and whatever descends from it, in sessions of their own too (sudo's, uv's).
+_START = (
+    """
 set -u
 job="$HOME/.serving-labs/jobs/{name}"
 mkdir -p "$job" && cd "$job" || exit 70
+"""
+    + _LOCKS
+    + """
 if [ "$(cat key 2>/dev/null)" = {key} ]; then
   if [ {again} = no ] && [ "$(cat rc 2>/dev/null)" = 0 ]; then echo ended; exit 0; fi
-  if [ ! -f rc ] && kill -0 "$(cat pid 2>/dev/null)" 2>/dev/null; then echo running; exit 0; fi
-elif [ -f pid ] && [ ! -f rc ]; then
-  kill "$(cat pid)" 2>/dev/null || true
+  if [ $held = yes ] && [ ! -f rc ]; then echo running; exit 0; fi
+fi
+family() {{
+  ps -A -o pid= -o ppid= -o pgid= -o sess= -o stat= | awk -v top="$(cat pid)" '
+    $5 !~ /^Z/ {{ parent[$1] = $2; if ($1 == top || $3 == top || $4 == top) of[$1] }}
+    END {{
+      do {{ more = 0; for (p in parent) if (!(p in of) && parent[p] in of) {{ of[p]; more = 1 }} }} while (more)
+      for (p in of) print p
+    }}'
+}}
+alive() {{ ! flock -n 9 || ps -o stat= -p "$(echo $old | tr " " ,)" 2>/dev/null | grep -q "^[^Z]"; }}
+old=
+if [ $held = yes ]; then
+  for signal in TERM KILL; do
+    alive || break
+    old="$old $(family)"
+    # What sudo started is root's; a rehearsed machine has none of that.
+    kill -s $signal $old 2>/dev/null || [ -n "${{REHEARSAL_MACHINE:-}}" ] ||
+      sudo -n kill -s $signal $old >/dev/null 2>&1
+    tries=0
+    while alive && [ $tries -lt {grace} ]; do sleep 0.1; tries=$((tries + 1)); done
+  done
+  if alive; then
+    echo "what an earlier $job started does not end. On the machine: fuser -k $job/lock; if that fails too, reboot it"
+    exit 75
+  fi
 fi
 rm -f rc && echo {key} > key && : > log
-nohup sh -c {wrapped} >> log 2>&1 < /dev/null &
+setsid sh -c {wrapped} >> log 2>&1 < /dev/null 8>&- &
 echo $! > pid
 echo running
 """
+)
 
-_LOOK = """
+#: The lock is asked before the exit code: a job writes that first, and only then lets go.
+_LOOK = (
+    """
 cd "$HOME/.serving-labs/jobs/{name}" 2>/dev/null || {{ echo "state lost"; exit 0; }}
+"""
+    + _LOCKS
+    + """
 if [ -f rc ]; then echo "state ended $(cat rc)"
-elif kill -0 "$(cat pid 2>/dev/null)" 2>/dev/null; then echo "state running"
+elif [ $held = yes ]; then echo "state running"
 else echo "state lost"; fi
 tail -c +{offset} log 2>/dev/null | head -c {chunk}
 """
+)
 
 
 @dataclass(frozen=True)
@@ -59,14 +111,15 @@ def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
 
     Args:
         shell: where.
-        name: the job's folder. Another command under this name stops the old job.
+        name: the job's folder. Another command under this name ends the old job first, with all that it started.
         command: for ``sh``; it starts in the job's folder.
         again: start it also when it has succeeded, for what may have changed since.
     """
     key = hashlib.sha256(command.encode()).hexdigest()[:16]
     # rc is written by rename, so that a look never reads half of it.
     wrapped = shlex.quote(f"( {command}\n); echo $? > rc.new; mv rc.new rc")
-    done = shell.run(_START.format(name=name, key=key, wrapped=wrapped, again="yes" if again else "no"))
+    words = {"key": key, "wrapped": wrapped, "again": "yes" if again else "no", "grace": round(GRACE_S * 10)}
+    done = shell.run(_START.format(name=name, **words), timeout_s=_START_S)
     said = done.output.strip()
     word = said.rpartition("\n")[2]
     if done.exit_code != 0 or word not in ("running", "ended"):

@@ -1,18 +1,28 @@
 """Jobs on a machine outlive the connection. The commands here run for real, in a folder that plays the machine."""
 
 import functools
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
+from provisioning.rehearsal.machines import shim, util_linux
 from provisioning.setup import jobs
 from provisioning.testbed.errors import CommandFailedError
 
 
 @pytest.fixture
-def shell(memory):
-    return memory.folder_shell
+def shell(memory, request):
+    """The machine: with this computer's util-linux, or with what a rehearsal on a Mac offers in its place."""
+    machine = memory.folder_shell
+    for name in util_linux.COMMANDS if getattr(request, "param", "") == "stand-ins" else ():
+        (machine.offered / name).unlink()
+        shim.make(machine.offered, name, sys.executable, "-S", "-E", util_linux.__file__, name)
+    return machine
 
 
 @pytest.fixture
@@ -49,6 +59,7 @@ def test_a_failure_shows_exit_code_and_last_lines_and_can_be_repeated(follow, sh
     assert follow("setup", command).split() == ["trying"]
 
 
+@pytest.mark.parametrize("shell", ["util-linux", "stand-ins"], indirect=True)
 def test_a_running_job_is_followed_not_doubled_and_holds_no_connection(follow, shell):
     """A second kernel finds the job that a dead one started; another command under its name ends it."""
     command = f"echo run >> runs; while [ ! -f {shell.home}/go ]; do sleep 0.05; done; echo finished; cat runs"
@@ -58,6 +69,79 @@ def test_a_running_job_is_followed_not_doubled_and_holds_no_connection(follow, s
     jobs.start(shell, "slow", "sleep 30")
     assert jobs.look(shell, "slow").state == "running"
     assert follow("slow", "echo quick").split() == ["quick"]
+    assert shell.run("flock file echo locked").output.split() == ["locked"]
+
+
+WORDS = '["sh", "-c", ". ./beat; beat"]'
+
+#: Children of a job, by what makes each hard to end; all write down that they run, and then go on for long.
+CHILDREN = {
+    "a child": "beat & wait",
+    "grandchildren": "( ( beat & beat & wait ) & wait ) & wait",
+    "one that ignores TERM": "( trap '' TERM; beat ) & wait",
+    "one whose parent ends first": "( beat & ); beat",
+    "one in a session of its own": "setsid sh -c '. ./beat; beat' & wait",
+    "one in a group of its own": "timeout 600 sh -c '. ./beat; beat' & wait",
+    "one in a session of its own, that lets go of the lock": "setsid sh -c '. ./beat; beat' 9>&- & wait",
+    "a program that hands nothing on": f"exec {sys.executable} -c 'import subprocess as s; s.run({WORDS})'",
+    "the wrapper is killed alone": "beat & kill -9 $$; wait",
+}
+BEAT = "beat() { sh -c 'echo $PPID' >> pids; while :; do echo old >> beats; sleep 0.02; done; }\n"
+
+
+@pytest.mark.parametrize("old", CHILDREN.values(), ids=CHILDREN)
+def test_a_changed_job_begins_when_nothing_of_the_old_one_is_left(follow, shell, monkeypatch, old):
+    """Whatever it started, and however; the new one runs alone."""
+    monkeypatch.setattr(jobs, "GRACE_S", 0.5)
+    folder = shell.home / ".serving-labs/jobs/setup"
+    folder.mkdir(parents=True)
+    (folder / "beat").write_text(BEAT)
+    jobs.start(shell, "setup", f". ./beat; {old}")
+    while not (folder / "beats").exists():
+        time.sleep(0.02)
+    assert jobs.look(shell, "setup").state == "running"
+    follow("setup", "cp beats before; sleep 0.3; cmp beats before")
+    pids = [int(pid) for pid in (folder / "pids").read_text().split()]
+    assert pids
+    assert [pid for pid in pids if _runs(pid)] == []
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process runs; one that ended and was not waited for yet does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state) and not state.startswith("Z")
+
+
+@pytest.mark.parametrize("there", ["a number used again", "nobody", "no file"])
+def test_after_a_reboot_nothing_runs_whatever_the_files_say(follow, shell, there):
+    """Lock and process id are left over: the lock has no holder, and the number may be another program's by now."""
+    folder = shell.home / ".serving-labs/jobs/setup"
+    jobs.start(shell, "setup", "touch began; sleep 600")
+    while not (folder / "began").exists():
+        time.sleep(0.02)
+    os.killpg(int((folder / "pid").read_text()), signal.SIGKILL)
+    while (seen := jobs.look(shell, "setup")).state == "running":
+        time.sleep(0.02)
+    assert seen.state == "lost"
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
+        (folder / "pid").write_text({"a number used again": str(other.pid), "nobody": "999999999"}.get(there, ""))
+        if there == "no file":
+            (folder / "pid").unlink()
+        assert jobs.look(shell, "setup").state == "lost"
+        assert follow("setup", "echo new").split() == ["new"]
+        assert other.poll() is None
+        other.kill()
+
+
+def test_two_that_start_at_once_start_one(shell):
+    """Two kernels press the same button."""
+    command = "echo run >> runs; sleep 0.5"
+    both = [threading.Thread(target=jobs.start, args=(shell, "setup", command)) for _ in range(4)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert (shell.home / ".serving-labs/jobs/setup/runs").read_text().split() == ["run"]
 
 
 def test_a_job_that_vanished_is_said_and_the_next_run_starts_it_again(follow, shell):

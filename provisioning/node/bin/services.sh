@@ -33,11 +33,12 @@ taken() {
 }
 
 starts() {
-  # The token goes in by the environment, so that `ps` shows it to nobody.
+  # The token goes in by the environment, so that `ps` shows it to nobody. Jupyter outlives this step, and so it must not
+  # hold the step's lock (setup/jobs.py).
   JUPYTER_TOKEN=$token nohup "$own/venv/bin/jupyter" lab --no-browser --ServerApp.ip="$bind" --ServerApp.port="$1" \
     --ServerApp.port_retries=0 --ServerApp.root_dir="$root" --ServerApp.allow_root=True \
     --ServerApp.base_url="$base" "${names[@]}" \
-    > "$own/jupyter.log" 2>&1 < /dev/null &
+    > "$own/jupyter.log" 2>&1 < /dev/null 9>&- &
   echo $! > "$own/jupyter.pid"
   for _ in $(seq 120); do
     if answers "$1"; then return 0; fi

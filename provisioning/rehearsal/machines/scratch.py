@@ -12,13 +12,15 @@ import re
 import shutil
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from provisioning.rehearsal.machines import shim
+import psutil
+
+from provisioning.rehearsal.machines import shim, util_linux
 from provisioning.sites import images
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
@@ -64,11 +66,7 @@ class Scratch:
         """Make the home, a temporary folder and the image's commands; a folder that is there is left alone."""
         self.home.mkdir(parents=True, exist_ok=True)
         (self.root / "tmp").mkdir(exist_ok=True)
-        offer(self._commands, images.commands(self.image))
-
-    @property
-    def _commands(self) -> Path:
-        return self.root / ".commands"
+        offer(_commands(self.root), images.commands(self.image))
 
     def environment(self, user: str, **extra: str) -> dict[str, str]:
         """Return the environment of a command: PATH with the image's commands, HOME, and little else.
@@ -84,7 +82,7 @@ class Scratch:
             {"UV_CACHE_DIR": str(cache / "uv")}
             | passed
             | {
-                "PATH": f"{self._commands}:{self.home / '.local/bin'}",
+                "PATH": f"{_commands(self.root)}:{self.home / '.local/bin'}",
                 "HOME": str(self.home),
                 "USER": user,
                 "LOGNAME": user,
@@ -94,7 +92,7 @@ class Scratch:
                 "PS1": rf"[rehearsed] {user}@{self.machine}:\W\$ ",
                 "REHEARSAL_MACHINE": self.machine,
                 "REHEARSAL_JOURNAL": str(self.journal),
-                "REHEARSAL_COMMANDS": str(self._commands),
+                "REHEARSAL_COMMANDS": str(_commands(self.root)),
                 **extra,
             }
         )
@@ -106,6 +104,10 @@ class Scratch:
         """
         pattern = rf"(?<![\w./-]){re.escape(str(self.virtual_home))}(?=$|[^\w.-])"
         return re.sub(pattern, lambda _: str(self.home), command)
+
+
+def _commands(root: Path) -> Path:
+    return root / ".commands"
 
 
 def offer(folder: Path, names: Iterable[str]) -> None:
@@ -124,6 +126,8 @@ def offer(folder: Path, names: Iterable[str]) -> None:
             # The system's, and not that of this process's environment: an image has no packages. Through a link it
             # would look for its library beside the link, and what pip installs goes to the machine's home.
             shim.make(folder, name, "/usr/bin/env", "PIP_USER=1", getattr(sys, "_base_executable", sys.executable))
+        elif name in util_linux.COMMANDS and own is None:
+            shim.make(folder, name, sys.executable, "-S", "-E", util_linux.__file__, name)
         elif name in shim.COMMANDS or own is None:
             shim.make(folder, name)
         else:
@@ -131,14 +135,12 @@ def offer(folder: Path, names: Iterable[str]) -> None:
 
 
 class Processes:
-    """Starts commands in machines, each in a process group of its own, which ends with its machine."""
+    """Starts commands in machines, each in a process group of its own; all that they start ends with their machine."""
 
     def __init__(self) -> None:
-        self._groups: dict[str, set[int]] = defaultdict(set)
+        self._roots: set[Path] = set()
 
-    async def start(
-        self, machine_id: str, scratch: Scratch, command: list[str], environment: dict[str, str], **streams: Any
-    ) -> Process:
+    async def start(self, scratch: Scratch, command: list[str], environment: dict[str, str], **streams: Any) -> Process:
         """Start a command in the machine's home; three pipes lead to it unless `streams` say otherwise.
 
         Raises:
@@ -147,14 +149,13 @@ class Processes:
         """
         scratch.prepare()
         pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE} | streams
-        process = await asyncio.create_subprocess_exec(
+        self._roots.add(scratch.root)
+        return await asyncio.create_subprocess_exec(
             *command, cwd=scratch.home, env=environment, start_new_session=True, **pipes
         )
-        self._groups[machine_id].add(process.pid)
-        return process
 
     async def run(
-        self, machine_id: str, scratch: Scratch, command: list[str], environment: dict[str, str], limit_s: float
+        self, scratch: Scratch, command: list[str], environment: dict[str, str], limit_s: float
     ) -> tuple[str, int]:
         """Run a command to its end, for at most some seconds.
 
@@ -163,34 +164,43 @@ class Processes:
             127 when there is no such program, 124 when the limit was reached.
         """
         try:
-            process = await self.start(machine_id, scratch, command, environment, stdin=DEVNULL, stderr=STDOUT)
+            process = await self.start(scratch, command, environment, stdin=DEVNULL, stderr=STDOUT)
         except (FileNotFoundError, PermissionError):
             why = "executable file not found in $PATH"
             return f'OCI runtime exec failed: exec: "{command[0]}": {why}: unknown\n', 127
         try:
             output, _ = await asyncio.wait_for(process.communicate(), limit_s)
         except TimeoutError:
-            self._signal(process.pid)
+            self.end_one(process.pid)
             return f"ended after {limit_s:.0f} s, the longest a command may run here\n", 124
         code = process.returncode or 0
         return output.decode(errors="replace"), code if code >= 0 else 128 - code
 
-    def end(self, machine_id: str) -> None:
-        """End everything that was started in a machine, background jobs included."""
-        for group in self._groups.pop(machine_id, set()):
-            self._signal(group)
+    def end(self, root: Path) -> None:
+        """End everything that was started in a machine, its jobs in sessions of their own included.
 
-    def end_one(self, machine_id: str, group: int) -> None:
+        Args:
+            root: The folder that plays the machine's `/`: what runs there has its commands on PATH.
+        """
+        self._roots.discard(root)
+        for _ in range(100):  # one of them may just be starting another
+            killed = False
+            for process in psutil.process_iter():
+                with contextlib.suppress(psutil.Error):  # another user's, or over
+                    if process.environ().get("REHEARSAL_COMMANDS") == str(_commands(root)):
+                        process.kill()
+                        killed = True
+            if not killed:
+                return
+            time.sleep(0.02)
+
+    @staticmethod
+    def end_one(group: int) -> None:
         """End one process group of a machine, when the session that started it was cut."""
-        self._groups[machine_id].discard(group)
-        self._signal(group)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
 
     def end_all(self) -> None:
         """End everything that was started in any machine."""
-        for machine_id in list(self._groups):
-            self.end(machine_id)
-
-    @staticmethod
-    def _signal(group: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, signal.SIGKILL)
+        for root in list(self._roots):
+            self.end(root)

@@ -183,7 +183,7 @@ class Listeners:
             alive = {machine["id"] for machine in self._world.store.find(kind)}
             for path in base.iterdir() if base.exists() else ():
                 if path.name not in alive:
-                    self._processes.end(path.name)
+                    self._processes.end(path)
                     shutil.rmtree(path, ignore_errors=True)
 
 
@@ -209,7 +209,7 @@ async def _serve(
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), inner)
         # The session needs its terminal as the controlling one, or Ctrl-C reaches nobody.
         streams["preexec_fn"] = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    child = await processes.start(server["id"], scratch, command, environment, **streams)
+    child = await processes.start(scratch, command, environment, **streams)
     try:
         # The channel's end of file is for both streams: sent when the first one ends, it would cut off the other, and
         # the connection with it. `exit` closes the channel once both are through.
@@ -224,7 +224,7 @@ async def _serve(
         process.exit(code if code >= 0 else 128 - code)
     finally:
         if child.returncode is None:
-            processes.end_one(server["id"], child.pid)
+            processes.end_one(child.pid)
         await process.wait_closed()
 
 

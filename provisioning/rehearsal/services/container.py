@@ -88,7 +88,6 @@ async def execute(ref: str, request: Request) -> dict[str, Any]:
     scratch = _scratch(world, record)
     processes: Processes = request.app.state.processes
     output, exit_code = await processes.run(
-        record["id"],
         scratch,
         [_localised(scratch, word) for word in command],
         scratch.environment("root", **record["environment"]),
