@@ -9,16 +9,28 @@ mirror=${MIRROR_NVIDIA_IMAGES:-} # a registry's name, which is no address
 replace 's#^([0-9.]+) [^ /]+#\1 ' "${mirror#*://}" "$lists"/p100/images.txt
 
 # A node that just booted often runs its own unattended upgrade: wait for that instead of failing. apt's option is for
-# dpkg's lock; `update` takes that of the lists, and waits for nobody.
+# dpkg's lock; `update` takes that of the lists, and waits for nobody. An index that cannot be had is a failure: by itself
+# apt goes on with the index of another day, or with none, and a package is missing later.
 apt_get() {
-  local said tries=0 sources=/etc/apt/sources.list.d/ubuntu.sources
+  local said missing tries=0 repairs=0 sources=/etc/apt/sources.list.d/ubuntu.sources
+  local options=(-o DPkg::Lock::Timeout=600 -o APT::Update::Error-Mode=any)
   if [[ -n ${MIRROR_UBUNTU:-} && -f $sources ]]; then sudo sed -i -E "s#^URIs: .*#URIs: $MIRROR_UBUNTU#" "$sources"; fi
-  until said=$(sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -y -qq "$@" 2>&1); do
-    tries=$((tries + 1))
-    if [[ $said != *"Could not get lock"* ]] || ((tries > 60)); then
+  until said=$(sudo env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get "${options[@]}" -y -qq "$@" 2>&1); do
+    if [[ $said == *"dpkg was interrupted"* ]] && ((repairs++ == 0)); then
+      echo "dpkg was interrupted before: finishing what it began"
+      sudo env DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a
+    elif [[ $said == *"Could not get lock"* ]] && ((tries++ < 60)); then
+      sleep 10
+    else
       echo "apt-get $* failed: $said" >&2
+      # The lines that apt has for it: an address that does not answer, no index there, a signature that does not fit.
+      missing=$(sed -nE "s/^[EW]: (Failed to fetch |The repository '|.*GPG error: )([^ ']+).*/\2/p" <<< "$said" | sort -u)
+      if [[ $1 == update && -n $missing ]]; then
+        echo "found: no index of packages at ${missing//$'\n'/, }" >&2
+        echo "way out: run this step again in some minutes. If it stays so, name a mirror in sites/mirrors.toml, or remove" >&2
+        echo "  the source that nothing here needs: grep -r ADDRESS /etc/apt/sources.list.d shows its file" >&2
+      fi
       return 100
     fi
-    sleep 10
   done
 }

@@ -137,6 +137,45 @@ def test_apt_is_asked_again_while_another_holds_its_lock(machine: Machine, tries
     assert not re.findall(r"^ *(?:sudo )?apt(?:-get)? ", "".join(one.read_text() for one in SCRIPTS), re.MULTILINE)
 
 
+@pytest.fixture
+def real_apt(machine: Machine) -> Machine:
+    """A machine with this computer's apt, in a root of its own, and a script that only updates the indexes."""
+    root = machine.folder
+    for name in ("var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/lib/dpkg", "index", "unsigned"):
+        (root / name).mkdir(parents=True)
+    for name in ("var/lib/dpkg/status", "index/Packages", "unsigned/Packages"):
+        (root / name).touch()
+    machine.program("apt-get", f'#!/bin/sh\nexec {tool("apt-get")} "$@"\n')
+    machine.write("apt.conf", f'Dir "{root}"; Acquire::Retries "0"; APT::Sandbox::User "root";')
+    fetch = machine.home / "serving-labs/provisioning/node/bin/fetch.sh"
+    (fetch.parent / "update.sh").write_text(f"set -eu\n. {fetch}\napt_get update\n")
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("", ""),
+        ("deb [trusted=yes] http://127.0.0.1:9/ubuntu noble main", "http://127.0.0.1:9/ubuntu/dists/noble/InRelease"),
+        ("deb [trusted=yes] file:{root}/nothing ./", "file:{root}/nothing/./Packages"),
+        ("deb file:{root}/unsigned ./", "file:{root}/unsigned"),
+    ],
+    ids=["every index is there", "nothing answers", "no index there", "nobody signed it"],
+)
+def test_an_index_that_cannot_be_had_is_a_failure_that_names_it(real_apt: Machine, source: str, named: str):
+    """By a real apt, which otherwise ends well with what it has; the other index is there each time."""
+    root = real_apt.folder
+    lines = ["deb [trusted=yes] file:{root}/index ./", source]
+    (root / "etc/apt/sources.list").write_text("\n".join(lines).format(root=root) + "\n")
+    done = real_apt.run("update.sh", APT_CONFIG=str(root / "apt.conf"))
+    if not named:
+        assert done.returncode == 0, done.stderr
+        return
+    assert done.returncode == 100
+    assert f"found: no index of packages at {named.format(root=root)}\n" in done.stderr
+    assert "way out: run this step again" in done.stderr
+
+
 def test_every_download_can_come_from_a_mirror(machine: Machine, monkeypatch):
     """What `mirrors.toml` names reaches installers by their own variables, and files by the scripts."""
     names = tomllib.loads((NODE.parent / "sites/mirrors.toml").read_text())
