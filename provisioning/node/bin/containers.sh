@@ -16,12 +16,6 @@ if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
   exit 0
 fi
 
-free_gb=$(df -Pk /var/lib/docker | awk 'NR == 2 { print int($4 / 1048576) }')
-if ((free_gb < 30)); then
-  echo "only $free_gb GB are free under /var/lib/docker, and the Triton image needs about 30 GB unpacked" >&2
-  exit 28
-fi
-
 # The key of Triton's restricted APIs, made once; compose reads it from .env, and so do the lessons.
 umask 077
 if ! grep -qs '^LABS_TRITON_KEY=.' .env; then
@@ -39,6 +33,11 @@ read -r base digest <<< "$chosen"
 wanted=$base
 if [[ $digest == sha256:* ]]; then wanted=$base@$digest; fi
 echo "compute capability $lowest: $wanted"
+free_gb=$(df -Pk /var/lib/docker | awk 'NR == 2 { print int($4 / 1048576) }')
+if ((free_gb < 30)) && ! sudo docker image inspect "$wanted" > /dev/null 2>&1; then
+  echo "only $free_gb GB are free under /var/lib/docker, and the Triton image needs about 30 GB unpacked" >&2
+  exit 28
+fi
 sudo docker pull --quiet "$wanted"
 # From here on the base is what was pulled, by its digest; the built image's label names it too.
 pulled=$(sudo docker image inspect --format '{{index .RepoDigests 0}}' "$wanted")

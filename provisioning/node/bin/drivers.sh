@@ -14,6 +14,8 @@ refuse() {
   echo "Nothing was installed. Whatever you try, the same set-up goes on from here." >&2
   exit 69
 }
+# Both tools may say that there is none and end well. A rehearsed machine's only say that they were not run.
+gpus() { if [[ -n ${REHEARSAL_MACHINE:-} ]]; then echo "$2"; else grep -E "$1" <<< "$2" || true; fi; }
 another="release the machine and set the part up on another node, or on the next option of its plan"
 
 if [[ $machine == mi100 ]]; then
@@ -21,7 +23,8 @@ if [[ $machine == mi100 ]]; then
     refuse "no rocm-smi" "the kernel's amdgpu and rocm-smi" \
       "if the record names another image, $another; else sudo apt-get install rocm-smi"
   fi
-  if ! seen=$(rocm-smi --showproductname --showdriverversion 2>&1) || [[ -z ${REHEARSAL_MACHINE:-} && ! -e /dev/kfd ]]; then
+  if ! seen=$(rocm-smi --showproductname --showdriverversion 2>&1) || [[ -z $(gpus '^GPU\[[0-9]+\]' "$seen") ]] ||
+    [[ -z ${REHEARSAL_MACHINE:-} && ! -e /dev/kfd ]]; then
     refuse "a kernel ($(uname -r)) that shows no GPU. rocm-smi: ${seen:-(nothing)}
   /dev/kfd: $(ls /dev/kfd 2>&1 || true)
   kernel: $(sudo dmesg | grep -i amdgpu | tail -n 2 || true)" "a kernel whose amdgpu drives the MI100" "$another"
@@ -42,7 +45,9 @@ fi
 if ! command -v nvidia-smi > /dev/null 2>&1; then
   refuse "no nvidia-smi" "NVIDIA's driver" "if the record names an image without CUDA, $another"
 fi
-if ! seen=$(nvidia-smi --query-gpu=name,compute_cap,driver_version,memory.total --format=csv,noheader 2>&1) || [[ -z $seen ]]; then
+# Name, compute capability, driver, and memory, which a slice of a GPU may not tell.
+if ! seen=$(nvidia-smi --query-gpu=name,compute_cap,driver_version,memory.total --format=csv,noheader 2>&1) ||
+  [[ -z $(gpus '^[^,]+, [0-9]+\.[0-9]+, [0-9]+(\.[0-9]+)+, ' "$seen") ]]; then
   loaded=$(grep -m 1 NVRM /proc/driver/nvidia/version 2> /dev/null || echo "no module loaded")
   kernel=$(sudo dmesg | grep NVRM | tail -n 6 || true)
   way="$another"
@@ -56,4 +61,4 @@ if ! seen=$(nvidia-smi --query-gpu=name,compute_cap,driver_version,memory.total 
   kernel: ${kernel:-(no word of NVRM)}" "a driver that fits it" "$way"
 fi
 echo "$seen"
-echo "report drivers=$(awk -F ', ' 'NR == 1 { print $3 }' <<< "$seen")"
+echo "report drivers=$(gpus ', ' "$seen" | awk -F ', ' 'NR == 1 { print $3 }')"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes ~/.serving-labs/venv with the machine's pinned packages. Running it again only checks.
+# Makes ~/.serving-labs/venv with the machine's pinned packages; it is there whole or not at all. Running it again only checks.
 # Usage: environment.sh MACHINE PART
 set -euo pipefail
 # uv's cache gives its files to other environments as they are: everybody may read them, also where the shell is stricter.
@@ -40,8 +40,13 @@ if [[ -n ${REHEARSAL_MACHINE:-} && -z ${REHEARSAL_PINNED:-} ]]; then
   exit 0
 fi
 
+# What it is made from: other pins make another one.
+lists=("$node/requirements.txt")
+for list in overrides.txt torch.txt; do if [[ -f $node/$list ]]; then lists+=("$node/$list"); fi; done
+pins=$(cat "${lists[@]}" | sha256sum | cut -d ' ' -f 1)
+made=$(cat "$venv/.pins" 2> /dev/null || true)
 free_gb=$(df -Pk "$HOME" | awk 'NR == 2 { print int($4 / 1048576) }')
-if [[ ! -x $venv/bin/python ]] && ((free_gb < needed_gb)); then
+if [[ $made != "$pins" ]] && ((free_gb < needed_gb)); then
   echo "only $free_gb GB are free under $HOME, and the packages need $needed_gb GB: choose a machine with a larger disk" >&2
   exit 28
 fi
@@ -57,24 +62,30 @@ if ! command -v uv > /dev/null 2>&1 && [[ ! -x $own/uv/bin/uv ]]; then
 fi
 PATH="$PATH:$own/uv/bin"
 
-if [[ ! -x $venv/bin/python ]]; then
-  uv venv --quiet --python 3.11 "$venv"
-fi
-echo "installing the pinned packages of $machine"
-wanted=(-r "$node/requirements.txt")
-# What a package asks for and this machine gets from elsewhere.
-if [[ -f $node/overrides.txt ]]; then wanted+=(--overrides "$node/overrides.txt"); fi
-uv pip install --python "$venv/bin/python" --require-hashes "${wanted[@]}"
-if [[ -f $node/torch.txt ]]; then
-  # A range without hashes: its index is not PyPI and moves on.
-  torch=(-r "$node/torch.txt")
-  if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
-    # Neither Pascal nor MI100 in a rehearsal: the versions that the A100 has, from the usual index, will do, and that one can
-    # always be reached. (With the A100's hashes, or uv would fetch the same gigabytes once for each list.)
-    grep -v -- '^--' "$node/torch.txt" > "$own/torch.txt"
-    torch=(-r "$own/torch.txt" --constraint "$root/provisioning/node/a100/requirements.txt")
+if [[ $made != "$pins" ]]; then
+  echo "installing the pinned packages of $machine"
+  new="$own/venv.new"
+  rm -rf "$new"
+  # Its commands find Python beside them, so that it can be renamed.
+  uv venv --quiet --relocatable --python 3.11 "$new"
+  wanted=(-r "$node/requirements.txt")
+  # What a package asks for and this machine gets from elsewhere.
+  if [[ -f $node/overrides.txt ]]; then wanted+=(--overrides "$node/overrides.txt"); fi
+  uv pip install --python "$new/bin/python" --require-hashes "${wanted[@]}"
+  if [[ -f $node/torch.txt ]]; then
+    # A range without hashes: its index is not PyPI and moves on.
+    torch=(-r "$node/torch.txt")
+    if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
+      # Neither Pascal nor MI100 in a rehearsal: the versions that the A100 has, from the usual index, will do, and that one
+      # can always be reached. (With the A100's hashes, or uv would fetch the same gigabytes once for each list.)
+      grep -v -- '^--' "$node/torch.txt" > "$own/torch.txt"
+      torch=(-r "$own/torch.txt" --constraint "$root/provisioning/node/a100/requirements.txt")
+    fi
+    uv pip install --python "$new/bin/python" "${torch[@]}"
   fi
-  uv pip install --python "$venv/bin/python" "${torch[@]}"
+  echo "$pins" > "$new/.pins"
+  rm -rf "$venv"
+  mv "$new" "$venv"
 fi
 uv pip install --quiet --python "$venv/bin/python" --no-deps --editable "$root"
 if [[ $machine == edge ]]; then

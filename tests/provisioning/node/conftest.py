@@ -16,16 +16,22 @@ from provisioning.rehearsal.machines.scratch import offer
 from provisioning.sites.images import commands
 from tests.provisioning.node.test_recipes import FETCH, NODE
 
-#: Writes its own name and arguments down.
-RECORD = '#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >> "$STUB_CALLS"\n'
+#: Writes its own name and arguments down. The call of that number is the last one of the script that makes it.
+RECORD = """#!/bin/sh
+printf "%s\\n" "$(basename "$0") $*" >> "$STUB_CALLS"
+[ "$(wc -l < "$STUB_CALLS")" != "${STUB_STOP:-}" ] || kill -9 $PPID
+"""
 
 #: What a stand-in does beside writing that down. It is there where the image has its package.
 STUBS = {
     "sudo": 'case "$1" in -*) exit 64;; esac\nexec "$@"\n',
     "nvidia-smi": 'case "$*" in *=name*) cat "$STUB/gpus" ;; *) cat "$STUB/capability" ;; esac\n',
-    "rocm-smi": "",
+    "rocm-smi": 'cat "$STUB/amd"\n',
     "apt-get": """if [ -s "$STUB/locked" ]; then
   sed -i 1d "$STUB/locked"; echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1" >&2; exit 100
+fi
+if [ -e "$STUB/interrupted" ] && [ "$8" != update ]; then
+  echo "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem." >&2; exit 100
 fi
 for word; do if [ -d "$STUB/packages/$word" ]; then cp "$STUB/packages/$word"/* "$STUB/bin"; fi; done
 """,
@@ -33,6 +39,7 @@ for word; do if [ -d "$STUB/packages/$word" ]; then cp "$STUB/packages/$word"/* 
     "curl": """case "$*" in *"--config -"*) cat > /dev/null ;; esac
 while [ $# -gt 1 ]; do if [ "$1" = -o ]; then cp "$STUB/key" "$2"; fi; shift; done
 """,
+    "dpkg": 'case "$*" in *"--configure -a") rm -f "$STUB/interrupted" ;; esac\n',
     "systemctl": "",
     "udevadm": "",
     "usermod": "",
@@ -45,7 +52,12 @@ while [ $# -gt 1 ]; do if [ "$1" = -o ]; then cp "$STUB/key" "$2"; fi; shift; do
 mkdir -p "$3/bin"; cp "$STUB/uv" "$STUB/pip" "$3/bin"
 """,
 }
-UV = 'if [ "$1" = venv ]; then for last; do :; done; mkdir -p "$last/bin"; cp "$STUB/python" "$last/bin"; fi\n'
+UV = """if [ "$1" = venv ]; then
+  for last; do :; done
+  if [ -e "$last" ]; then echo "A directory already exists at: $last" >&2; exit 2; fi
+  mkdir -p "$last/bin"; cp "$STUB/python" "$last/bin"
+fi
+"""
 
 #: Docker, as far as the scripts ask it. Images are lines of a file; its cgroup driver is what daemon.json says.
 DOCKER = """#!{python}
@@ -53,6 +65,9 @@ import os, pathlib, re, subprocess, sys
 stub, words = pathlib.Path(os.environ["STUB"]), sys.argv[1:]
 with open(os.environ["STUB_CALLS"], "a") as calls:
     print("docker", *words, file=calls)
+with open(os.environ["STUB_CALLS"]) as calls:
+    if len(calls.readlines()) == int(os.environ.get("STUB_STOP", 0)):
+        os.kill(os.getppid(), 9)
 images = stub / "images"
 have = images.read_text().split() if images.exists() else []
 def keep(name):
@@ -120,6 +135,7 @@ class Machine:
         self.program("python", RECORD + '[ "$1" != -c ]\n', ".")
         self.write("capability", "6.0\n6.0\n")
         self.write("gpus", "Tesla P100-PCIE-16GB, 6.0, 560.35.03, 16384 MiB\n")
+        self.write("amd", "GPU[0]\t\t: Card Series: \t\tAMD Instinct MI100\n")
         self.write("free-gb", "100")
         self.write("kernel", "")
 

@@ -74,17 +74,20 @@ def test_the_table_knows_every_image_and_where_it_was_read():
 
 
 @pytest.mark.parametrize(
-    ("script", "free", "said"),
-    [("environment.sh", "17", "the packages need 18 GB"), ("containers.sh", "29", "needs about 30 GB")],
+    ("script", "name", "free", "said"),
+    [
+        ("environment.sh", "a100", "17", "the packages need 18 GB"),
+        ("containers.sh", "p100", "29", "needs about 30 GB"),
+    ],
 )
-def test_a_disk_too_small_is_told_before_anything_is_fetched(machine: Machine, script: str, free: str, said: str):
+def test_a_disk_too_small_is_told_before_anything_is_fetched(machine: Machine, script, name, free: str, said: str):
     """At once and in gigabytes, not by a download that dies half-way."""
     machine.write("free-gb", free)
-    done = machine.run(script, "a100", "system")
+    done = machine.run(script, name, "system")
     assert done.returncode == 28
     assert f"only {free} GB are free under" in done.stderr
     assert said in done.stderr
-    assert all(call.startswith("df ") for call in machine.calls)
+    assert not [call for call in machine.calls if re.search("install|pull|build|venv", call)]
 
 
 # Drivers
@@ -94,25 +97,34 @@ OPEN = "NVRM: installed in this system is not supported by open\nNVRM: nvidia.ko
 
 
 @pytest.mark.parametrize(
-    ("image", "name", "kernel", "said"),
+    ("image", "name", "gpus", "kernel", "said"),
     [
-        ("CC-Ubuntu24.04-CUDA", "p100", OPEN, ["sees no GPU", "open kernel modules", "nvidia-driver-560"]),
-        ("CC-Ubuntu24.04-CUDA", "a100", "", ["sees no GPU", "no word of NVRM", "another node"]),
-        ("CC-Ubuntu24.04", "a100", "", ["found: no nvidia-smi", "names an image without CUDA"]),
-        ("CC-Ubuntu24.04", "mi100", "", ["found: no rocm-smi", "apt-get install rocm-smi"]),
+        ("CC-Ubuntu24.04-CUDA", "p100", "", OPEN, ["sees no GPU", "open kernel modules", "nvidia-driver-560"]),
+        (
+            "CC-Ubuntu24.04-CUDA",
+            "a100",
+            "No devices were found\n",
+            "",
+            ["sees no GPU", "no word of NVRM", "another node"],
+        ),
+        ("CC-Ubuntu24.04", "a100", "", "", ["found: no nvidia-smi", "names an image without CUDA"]),
+        ("CC-Ubuntu24.04", "mi100", "", "", ["found: no rocm-smi", "apt-get install rocm-smi"]),
         (
             "CC-Ubuntu24.04-ROCm",
             "mi100",
+            "GPU[0] : Card Series: AMD Instinct MI100",
             "amdgpu: fatal error\n",
             ["that shows no GPU", "/dev/kfd: ", "amdgpu: fatal error"],
         ),
+        ("CC-Ubuntu24.04-ROCm", "mi100", "WARNING: No AMD GPUs specified\n", "", ["that shows no GPU", "another node"]),
     ],
 )
-def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path, image, name, kernel, said):
+def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path, image, name, gpus, kernel, said):
     """What was found, what was expected, and the way out; the image that is right is not blamed."""
     machine = Machine(tmp_path, image)
     machine.write("kernel", kernel)
-    machine.write("gpus", "")
+    machine.write("gpus", gpus)
+    machine.write("amd", gpus)
     done = machine.run("drivers.sh", name, "system", changes={"/dev/kfd": f"{tmp_path}/kfd"})
     assert done.returncode == 69
     told = done.stderr.replace(f"{tmp_path}/kfd", "/dev/kfd")
@@ -135,45 +147,6 @@ def test_apt_is_asked_again_while_another_holds_its_lock(machine: Machine, tries
     assert sum(call.endswith("update") for call in calls) == (2 + tries if code == 0 else 61)
     assert ("Could not get lock" in done.stderr) == bool(code)
     assert not re.findall(r"^ *(?:sudo )?apt(?:-get)? ", "".join(one.read_text() for one in SCRIPTS), re.MULTILINE)
-
-
-@pytest.fixture
-def real_apt(machine: Machine) -> Machine:
-    """A machine with this computer's apt, in a root of its own, and a script that only updates the indexes."""
-    root = machine.folder
-    for name in ("var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/lib/dpkg", "index", "unsigned"):
-        (root / name).mkdir(parents=True)
-    for name in ("var/lib/dpkg/status", "index/Packages", "unsigned/Packages"):
-        (root / name).touch()
-    machine.program("apt-get", f'#!/bin/sh\nexec {tool("apt-get")} "$@"\n')
-    machine.write("apt.conf", f'Dir "{root}"; Acquire::Retries "0"; APT::Sandbox::User "root";')
-    fetch = machine.home / "serving-labs/provisioning/node/bin/fetch.sh"
-    (fetch.parent / "update.sh").write_text(f"set -eu\n. {fetch}\napt_get update\n")
-    return machine
-
-
-@pytest.mark.parametrize(
-    ("source", "named"),
-    [
-        ("", ""),
-        ("deb [trusted=yes] http://127.0.0.1:9/ubuntu noble main", "http://127.0.0.1:9/ubuntu/dists/noble/InRelease"),
-        ("deb [trusted=yes] file:{root}/nothing ./", "file:{root}/nothing/./Packages"),
-        ("deb file:{root}/unsigned ./", "file:{root}/unsigned"),
-    ],
-    ids=["every index is there", "nothing answers", "no index there", "nobody signed it"],
-)
-def test_an_index_that_cannot_be_had_is_a_failure_that_names_it(real_apt: Machine, source: str, named: str):
-    """By a real apt, which otherwise ends well with what it has; the other index is there each time."""
-    root = real_apt.folder
-    lines = ["deb [trusted=yes] file:{root}/index ./", source]
-    (root / "etc/apt/sources.list").write_text("\n".join(lines).format(root=root) + "\n")
-    done = real_apt.run("update.sh", APT_CONFIG=str(root / "apt.conf"))
-    if not named:
-        assert done.returncode == 0, done.stderr
-        return
-    assert done.returncode == 100
-    assert f"found: no index of packages at {named.format(root=root)}\n" in done.stderr
-    assert "way out: run this step again" in done.stderr
 
 
 def test_every_download_can_come_from_a_mirror(machine: Machine, monkeypatch):
