@@ -1,4 +1,4 @@
-"""A script that was stopped, or that something else stopped, ends well the second time; an index that is away is told."""
+"""A script that was stopped ends well the second time, whatever stopped it; an index that is away is told."""
 
 import functools
 from pathlib import Path
