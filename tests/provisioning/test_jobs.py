@@ -86,7 +86,7 @@ CHILDREN = {
     "a program that hands nothing on": f"exec {sys.executable} -c 'import subprocess as s; s.run({WORDS})'",
     "the wrapper is killed alone": "beat & kill -9 $$; wait",
 }
-BEAT = "beat() { sh -c 'echo $PPID' >> pids; while :; do echo old >> beats; sleep 0.02; done; }\n"
+BEAT = "beat() { sh -c 'echo $PPID' >> pids; for n in $(seq 3000); do echo old >> beats; sleep 0.02; done; }\n"
 
 
 @pytest.mark.parametrize("old", CHILDREN.values(), ids=CHILDREN)
