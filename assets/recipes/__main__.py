@@ -13,7 +13,7 @@ import typer
 from assets.recipes import dataset as recipe
 from assets.recipes.drawings import SourceError
 from assets.recipes.manifest import DATASET_NAME, read_manifest, write_manifest
-from labs.assets.places import ASSETS_DIR
+from labs.assets.manifest import ASSETS_DIR
 from labs.workspace import cache_dir
 
 app = typer.Typer(help="How the assets that come with the checkout were made.", no_args_is_help=True)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from labs.assets.places import ASSETS_DIR
+from labs.assets.manifest import ASSETS_DIR
 
 MANIFEST_PATH = ASSETS_DIR / "manifest.json"
 DATASET_NAME = "food11-mini"

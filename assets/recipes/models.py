@@ -21,7 +21,7 @@ from assets.recipes.manifest import DATASET_NAME, read_manifest, write_manifest
 from assets.recipes.pictures import training_drawings
 from assets.recipes.teacher import FINE_TUNING, TEACHER, TEACHER_SEED, fine_tune, shipped
 from assets.recipes.training import Phase, Training, accuracy, evaluate
-from labs.assets.places import ASSETS_DIR
+from labs.assets.manifest import ASSETS_DIR
 from labs.data.dataset import load_split
 from labs.data.models import ARCHITECTURES, load_model, save_weights
 

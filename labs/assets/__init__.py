@@ -1,7 +1,7 @@
 """One way to a model or data set by name: `labs.assets.model("food11-mini-mobilenetv2")`.
 
 Without a name, `dataset()` and `model()` give the course's pair: the real Food-11 with its published model where an
-address is set (`labs/assets/places.py` says how), and the small ones of the checkout elsewhere.
+address is set (`labs/assets/published.py` says how), and the small ones of the checkout elsewhere.
 
 What comes with the checkout is compared with the manifest once in each process. What does not is fetched, checked, made
 usable without running anything in it, and kept in a cache (`$SERVING_LABS_CACHE`).
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from labs.assets.manifest import Carried, carried
-from labs.assets.places import AssetError, address
+from labs.assets.manifest import AssetError, carried
+from labs.assets.published import PUBLISHED, address, fetch
 
 __all__ = [
     "AssetError",
@@ -85,14 +85,9 @@ def model(name: str | None = None) -> Path:
 
 
 def _obtain(name: str, kind: str) -> Path:
-    item = carried().get(name)
-    if item is None:
-        from labs.assets.fetched import PUBLISHED, fetch  # what fetching needs is imported only here
-
-        item = PUBLISHED.get(name)
-        if item is None:
-            names = ", ".join([*carried(), *PUBLISHED])
-            raise AssetError(f"no data set or model is called {name!r}; there are {names}")
-    if kind != item.kind:
-        raise AssetError(f"{name!r} is a {item.kind}: ask labs.assets.{item.kind}({name!r}) for it")
-    return item.checked if isinstance(item, Carried) else fetch(item)
+    known = {**PUBLISHED, **carried()}
+    if name not in known:
+        raise AssetError(f"no data set or model is called {name!r}; there are {', '.join(known)}")
+    if kind != known[name].kind:
+        raise AssetError(f"{name!r} is a {known[name].kind}: ask labs.assets.{known[name].kind}({name!r}) for it")
+    return carried()[name].checked if name in carried() else fetch(name)

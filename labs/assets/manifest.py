@@ -8,10 +8,14 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labs.assets import places
-from labs.assets.places import AssetError
+#: The checkout's data: the small data set, the models, and the manifest with their hashes.
+ASSETS_DIR = Path(__file__).resolve().parents[2] / "assets"
 
 _RESTORE = "Restore it with `git checkout -- assets`, or get the course again"
+
+
+class AssetError(RuntimeError):
+    """A model or data set could not be handed over; the message names the likely mistake and the way out."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def carried() -> dict[str, Carried]:
     Raises:
         AssetError: The manifest is missing: the checkout is incomplete, or the package was copied without its data.
     """
-    return _read(places.ASSETS_DIR)
+    return _read(ASSETS_DIR)
 
 
 @functools.cache

@@ -1,0 +1,195 @@
+"""The real Food-11 and the course's published model, fetched from the one address that an instructor sets.
+
+Nothing is fetched until you say from where. Put the files as they are published, `Food-11.zip`, `food11.pth` and
+`food11.onnx`, into one folder of a server or an object store, and set its address, with the SHA-256 of `Food-11.zip`
+behind it as in pip's links (optional, recommended):
+
+    SERVING_LABS_ASSETS_URL=https://…/folder/#sha256=…
+
+pooch downloads each file into the cache once, compares its hash and unpacks it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+import pooch
+
+from labs.assets.manifest import AssetError, sha256_of
+from labs.workspace import cache_dir
+
+#: Environment variable that says where the published files are.
+URL_VARIABLE = "SERVING_LABS_ASSETS_URL"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A data set or model as it is published."""
+
+    #: `dataset` or `model`.
+    kind: str
+    #: Name of the published file.
+    file: str
+    #: The id under which git stores the published file, if that is known.
+    git_blob: str = ""
+
+
+#: Everything that can be fetched, by the name under which it is asked for.
+PUBLISHED = {
+    "food11": Published("dataset", "Food-11.zip"),
+    "food11-mobilenetv2": Published("model", "food11.pth", "b550214474f469ca65c2eb6c30f383ef4e7e8c7a"),
+    "food11-mobilenetv2-onnx": Published("model", "food11.onnx", "b3dba6529bf29980fa0903871d4de4a4a61bca97"),
+}
+
+
+def address() -> SplitResult | None:
+    """Return the address of the published files' folder; None if nobody has set it.
+
+    Raises:
+        AssetError: The setting is no address; often it is a share page's short code, a path, or a hash cut short by
+            copying.
+    """
+    setting = os.environ.get(URL_VARIABLE, "").strip()
+    parts = urlsplit(setting)
+    if not setting:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise AssetError(f"{URL_VARIABLE} holds {setting!r}, which is not the http(s) address of a folder")
+    if parts.fragment and not re.fullmatch("sha256=[0-9a-f]{64}", parts.fragment.lower()):
+        raise AssetError(f"{URL_VARIABLE} ends in #{parts.fragment}: #sha256= and 64 hexadecimal digits are needed")
+    return parts
+
+
+def fetch(name: str) -> Path:
+    """Return the folder of a published data set or the file of a published model, downloaded on the first call.
+
+    Args:
+        name: One of ``PUBLISHED``.
+
+    Raises:
+        AssetError: No address is set, or the server, the disk or the file is at fault.
+    """
+    asset, where = PUBLISHED[name], address()
+    if where is None:
+        raise AssetError(
+            f"{name} is made of {asset.file}, which is fetched, and no address is set: labs/assets/published.py says "
+            "how. Without internet, food11-mini and its model come with the checkout"
+        )
+    path = _downloaded(asset, where)
+    try:
+        return _usable(path)
+    except AssetError:
+        path.unlink()  # it would be found again at the next call
+        raise
+
+
+def _downloaded(asset: Published, where: SplitResult) -> Path:
+    """Return the published file in the cache, with the hash that it must have."""
+    pooch.get_logger().setLevel(logging.WARNING)  # it would print the address, with its token
+    sha256 = "" if asset.git_blob else where.fragment.lower().removeprefix("sha256=")
+    url = urlunsplit(where._replace(path=f"{where.path.rstrip('/')}/{asset.file}", fragment=""))
+    # User name, password and query may be secrets.
+    shown = f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path}"
+    try:
+        path = Path(pooch.retrieve(url, f"sha256:{sha256}" if sha256 else None, path=cache_dir() / "assets"))
+        if asset.git_blob and _git_blob(path) != asset.git_blob:
+            path.unlink()
+            raise ValueError
+    except ValueError:
+        raise AssetError(
+            f"{asset.file} from {shown} has another hash than it must have, and was deleted: it is another file, or "
+            "was damaged on its way"
+        ) from None
+    except OSError as error:  # requests' errors too, whose texts hold the address
+        answer = getattr(error, "response", None)
+        reason = error.strerror or (type(error).__name__ if answer is None else f"answer {answer.status_code}")
+        raise AssetError(
+            f"{asset.file} could not be brought from {shown} to {cache_dir()}: {reason}. Check the address and try "
+            "again; if the disk is full, make room, or set SERVING_LABS_CACHE to a folder on another one"
+        ) from None
+    if not (asset.git_blob or sha256):
+        logger.warning("%s was trusted as it came; to pin it, end the address in #sha256=%s", path, sha256_of(path))
+    return path
+
+
+def _usable(path: Path) -> Path:
+    if path.suffix == ".onnx":
+        return path
+    return unpacked(path) if path.suffix == ".zip" else converted(path)
+
+
+def unpacked(archive: Path) -> Path:
+    """Return the folder that holds Food-11's three splits, unpacked beside its archive on the first call.
+
+    Raises:
+        AssetError: The archive is damaged, holds something else, or is not complete.
+    """
+    from labs.data.dataset import (  # brings Pillow, which Chameleon's Jupyter need not have
+        SPLITS,
+        DatasetError,
+        iterate,
+    )
+    from labs.data.labels import NUM_CLASSES
+
+    try:
+        names = pooch.Unzip()(str(archive), "fetch", None)
+    except zipfile.BadZipFile as error:
+        raise AssetError(
+            f"{archive.name} is damaged or no zip ({error}); some share links answer with a web page instead of a file"
+        ) from error
+    folders = {folder for name in names for folder in Path(name).parents if "__MACOSX" not in folder.parts}
+    root = next((folder.parent for folder in sorted(folders) if folder.name == SPLITS[0]), archive.parent)
+    try:
+        for split in SPLITS:
+            labels = {label for _, label in iterate(root, split)}
+            if len(labels) != NUM_CLASSES:
+                raise AssetError(f"the {split} split of {archive.name} has {len(labels)} of {NUM_CLASSES} classes")
+    except DatasetError as error:
+        raise AssetError(f"{archive.name}: {error}. Is this another data set?") from error
+    return root
+
+
+def converted(published: Path) -> Path:
+    """Return the published `.pth`, a state dict or a whole MobileNetV2, as safetensors of the course's own model.
+
+    Raises:
+        AssetError: The file holds something else.
+    """
+    target = published.with_suffix(".safetensors")
+    if target.exists():
+        return target
+    import torch
+    from torch import nn
+    from torchvision.models import mobilenetv2
+    from torchvision.ops.misc import Conv2dNormActivation
+
+    from labs.data.labels import NUM_CLASSES
+    from labs.data.models import save_weights
+
+    parts = [mobilenetv2.MobileNetV2, mobilenetv2.InvertedResidual, Conv2dNormActivation, set]
+    parts += [nn.ReLU6, nn.BatchNorm2d, nn.Sequential, nn.Conv2d, nn.Dropout, nn.Linear]
+    model = mobilenetv2.mobilenet_v2(num_classes=NUM_CLASSES)
+    try:
+        with torch.serialization.safe_globals(parts):
+            weights = torch.load(published, map_location="cpu", weights_only=True)
+        model.load_state_dict(weights.state_dict() if isinstance(weights, nn.Module) else weights)
+    except Exception as error:  # torch's own advice would be to trust the file
+        raise AssetError(f"{published.name} holds no MobileNetV2 with {NUM_CLASSES} classes") from error
+    draft = target.with_name(f"{target.name}.{os.getpid()}")
+    save_weights(model, draft, {"made_from_sha256": sha256_of(published)})
+    return draft.replace(target)
+
+
+def _git_blob(path: Path) -> str:
+    """Return the id under which git would store a file: SHA-1 over `blob SIZE`, a zero byte and the content."""
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
