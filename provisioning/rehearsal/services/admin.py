@@ -4,6 +4,7 @@ Every path begins with `/_rehearsal` and asks for the rehearsal's secret, but fo
 """
 
 import hmac
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -77,9 +78,9 @@ async def make_lease(request: Request) -> dict[str, Any]:
             flavor_id = stable_id("flavor", site.where, asked["type"])
             wish = {"resource_type": flavors.RESERVED, "flavor_id": flavor_id, "amount": 1}
         case "edge":
-            wish = {"resource_type": "device", "resource_properties": ["==", "$machine_name", asked["type"]]}
+            wish = {"resource_type": "device", "resource_properties": _is("$machine_name", asked["type"])}
         case _:
-            wish = {"resource_type": "physical:host", "resource_properties": ["==", "$node_type", asked["type"]]}
+            wish = {"resource_type": "physical:host", "resource_properties": _is("$node_type", asked["type"])}
     end = stamp(world.now() + asked["hours"] * 3600, "%Y-%m-%d %H:%M")
     body = {"name": asked["name"], "start_date": "now", "end_date": end, "reservations": [{"min": 1, "max": 1} | wish]}
     try:
@@ -88,6 +89,10 @@ async def make_lease(request: Request) -> dict[str, Any]:
         raise refusals.keystone(error.status, str(error)) from error
     world.store.put("lease", lease | {"active_at_s": world.now()})
     return {"end": stamp(lease["end_s"]), "site": site.name}
+
+
+def _is(name: str, value: str) -> str:
+    return json.dumps(["==", name, value])
 
 
 @router.post("/faults")

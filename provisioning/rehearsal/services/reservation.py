@@ -190,10 +190,10 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
     kind = _KINDS[sort]
     least, most = _count(wish.get("min"), "min"), _count(wish.get("max"), "max")
     try:
-        asked = wish.get("resource_properties")
-        expression = json.loads(asked) if isinstance(asked, str) and asked else asked
+        # Text, whoever asks: Blazar sends it back as it came.
+        expression = json.loads(wish.get("resource_properties") or '""')
         fitting = [r for r in world.catalogue.at(lease["site"], kind) if matches(expression, r.properties())]
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise refusals.blazar(400, f"Malformed requirements: {error}") from error
     mine = {i for r in lease["reservations"] if r["resource_type"] == sort for i in r["resource_ids"]}
     free = [r for r in fitting if r.id not in mine and not _taken(world, r, lease["start_s"], lease["end_s"])]

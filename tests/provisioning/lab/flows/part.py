@@ -21,7 +21,7 @@ from provisioning.__main__ import app
 from provisioning.lab.device import open_device
 from provisioning.rehearsal import drills
 from provisioning.setup.reach import JUPYTER_PORT, first_notebook, ports_of
-from provisioning.sites.spec import load_spec
+from provisioning.sites.spec import load_spec, resource_name
 from provisioning.testbed.surroundings import site_clock
 
 user, course, part, machine_type = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
@@ -45,7 +45,11 @@ def count():
     return [len(testbed.machines()), len(testbed.addresses()), len(leases), len(groups)]
 
 
-first = lab.reserve(testbed, part, option, None, end, None)
+if option == load_spec(part).options[0]:  # a lease that was made beforehand, as if in Horizon, is as good as one's own
+    says("rehearsal", "lease", resource_name(part), "--part", part)
+    (first,) = testbed.leases()
+else:
+    first = lab.reserve(testbed, part, option, None, end, None)
 assert first.name == f"serve-{part}-{user}"
 assert "choose a block (rehearsal" in says("plan", part, "--zone", "America/Chicago")
 assert f"{first.name} is ACTIVE" in says("reserve", part)
