@@ -14,7 +14,7 @@ SETUP_KB ?= 3000000
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test machines check notebooks assets bench emulate grade-demo clean compiler-hint test-hint
+.PHONY: help setup lab rehearse test machines check notebooks assets bench emulate pictures grade-demo clean compiler-hint test-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -89,6 +89,9 @@ emulate: setup ## Run the edge environment as an ARM Cortex-A76 and compare its 
 
 bench: setup ## Print the benchmark tables of this machine
 	@$(BIN)/python -m tests.benchmarks
+
+pictures: setup ## Take README's pictures from a rehearsal; ARGS=FOLDER takes one that was kept
+	@$(BIN)/python -m tests.browser.pictures $(ARGS)
 
 grade-demo: setup ## Grade a made-up class of sixty and show its report; ARGS="--sample FOLDER" keeps it
 	@$(BIN)/python -m tests.grading.classroom.demo $(ARGS)

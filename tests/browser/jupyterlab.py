@@ -182,7 +182,7 @@ class Course(JupyterLab):
         """Yield a page that shows the course as it opens."""
         with self.window(height=height) as page:
             page.goto(self.url())
-            page.wait_for_selector("#msl-course [data-open]", timeout=180_000)
+            page.wait_for_selector("#msl-course .msl-card", timeout=180_000)
             yield page
 
 

@@ -1,0 +1,116 @@
+"""``python -m tests.browser.pictures [KEPT]``: take the README's pictures from a rehearsal, and note what they show.
+
+KEPT is a folder that ``grading rehearse --keep`` left, with part 1's lessons in it; without one they are rehearsed
+first, which takes a while. The note is read off the pages that are photographed, and
+``tests/browser/test_pictures.py`` compares it with the course.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import nbformat
+from rich.console import Console
+
+from grading.builder.rehearse import rehearse
+from grading.builder.sources import sources
+from labs.assignment import assignment
+from labs.course import lesson
+from labs.workspace import PROJECT_DIR
+
+from .jupyterlab import Course
+
+PICTURES = PROJECT_DIR / "assets" / "pictures"
+#: What the pictures show.
+NOTE = "shown.json"
+
+#: The part whose end the pictures show, and the lesson that prints its scoreboard.
+PART, LAST = 1, "defend"
+
+#: Lessons by part with their points, as the front page's visible rows say them.
+_ROWS = """card => Object.fromEntries([...card.querySelectorAll("details[data-part]")].map(part => [
+  part.dataset.part, Object.fromEntries([...part.querySelectorAll("tbody tr")].filter(row => row.checkVisibility()).map(
+    row => [row.cells[0].innerText, row.cells[2].innerText]))]))"""
+
+
+def take(kept: Path, out: Path = PICTURES) -> None:
+    """Take the pictures from a kept rehearsal, and write beside them what they show.
+
+    Args:
+        kept: The folder, with the ledger in ``workspace/`` and the executed notebooks.
+        out: Receives ``front-page.png``, ``scoreboard.png`` and ``shown.json``.
+
+    Raises:
+        FileNotFoundError: The folder lacks the ledger, or the notebook of part 1's last lesson.
+        ValueError: That notebook shows no scoreboard.
+    """
+    if not (kept / "workspace" / "ledger.jsonl").is_file():
+        raise FileNotFoundError(f"{kept} holds no workspace/ledger.jsonl: name a folder that a rehearsal was kept in")
+    board = next(_boards(kept / lesson(LAST).notebook.name), None)
+    if board is None:
+        raise ValueError(f"{lesson(LAST).title} shows no scoreboard in {kept}: rehearse it to its end")
+    out.mkdir(parents=True, exist_ok=True)
+    shown = {}
+    lab = Course(PROJECT_DIR, workspace=kept.resolve() / "workspace")
+    with _as_at_home(), lab, lab.front_page(height=1400) as page:
+        part = page.locator(f"#msl-course details[data-part='{PART}']")
+        if part.get_attribute("open") is None:
+            part.locator("summary").click()
+        card = page.locator("#msl-course .msl-card")
+        shown["front-page.png"] = {"lessons": card.evaluate(_ROWS)} | _photograph(card, out / "front-page.png")
+        page.goto("about:blank")  # JupyterLab would go on beneath it
+        page.set_content(board)
+        card = page.locator(".msl-card")
+        options = [*dict.fromkeys(card.locator(".msl-best-here b").all_inner_texts())]
+        shown["scoreboard.png"] = {"options": options} | _photograph(card, out / "scoreboard.png")
+    (out / NOTE).write_text(json.dumps(shown, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _as_at_home() -> Iterator[None]:
+    """Show the course as in anybody's home folder: neither this computer's paths nor leases that it knows of."""
+    python = Path(sys.executable)
+    with tempfile.TemporaryDirectory() as home:
+        course = Path(home) / "model-serving-labs"
+        course.symlink_to(PROJECT_DIR)
+        own = course / python.relative_to(PROJECT_DIR) if python.is_relative_to(PROJECT_DIR) else python
+        places = mock.patch.dict(os.environ, HOME=home, LABS_STATE=home)
+        with places, mock.patch.object(sys, "executable", str(own)):
+            yield
+
+
+def _boards(path: Path) -> Iterator[str]:
+    """Yield the HTML of each scoreboard that an executed notebook shows."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", ()):
+            html = output.get("data", {}).get("text/html", "")
+            if 'class="msl-board"' in html:  # every card's style sheet names it
+                yield html
+
+
+def _photograph(card: object, path: Path) -> dict[str, str]:
+    card.screenshot(path=path)
+    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def main() -> None:
+    """Take the pictures of a kept rehearsal, or of one that is run for them."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("kept", nargs="?", type=Path, help="a folder of `grading rehearse --keep`")
+    kept = asked.parse_args().kept
+    with tempfile.TemporaryDirectory() as folder:
+        if kept is None:
+            kept, wanted = Path(folder), {one.id for one in assignment().lessons(PART)}
+            rehearse([one for one in sources() if one.id in wanted], kept, Console())
+        take(kept)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""README's pictures are of the course as it is: its lessons and points, and files that lessons make."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from labs.assignment import assignment
+from labs.course import NOTEBOOKS_DIR, lesson
+from labs.records import Records
+from labs.widgets.scoreboard import scoreboard
+from provisioning.front.standing import standing
+from tests.grading.recorded import recorded, written
+from tests.grading.whole import everything
+
+from .jupyterlab import require_browser
+from .pictures import LAST, NOTE, PICTURES, take
+
+#: What makes them again.
+AGAIN = "the pictures are older than the course: make pictures"
+
+
+@pytest.fixture(scope="module")
+def shown() -> dict:
+    """What the pictures show, as was noted when they were taken."""
+    return json.loads((PICTURES / NOTE).read_text(encoding="utf-8"))
+
+
+def test_the_note_is_that_of_the_pictures(shown: dict):
+    """Nobody changed one without the other."""
+    for name, noted in shown.items():
+        assert hashlib.sha256((PICTURES / name).read_bytes()).hexdigest() == noted["sha256"], AGAIN
+    readme = (NOTEBOOKS_DIR.parent / "README.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"assets/pictures/(\S+?)\)", readme)} == {*shown}
+
+
+def test_the_front_pages_picture_shows_the_courses_lessons_and_points(shown: dict):
+    """Each lesson of the parts that are open on it, in order, with what its checks give."""
+    parts = {part: rows for part, rows in shown["front-page.png"]["lessons"].items() if rows}
+    assert {str(part) for part in assignment().parts} >= {*parts} > set()
+    for part, rows in parts.items():
+        course = [(one.lesson.title, one.possible) for one in standing().of_part(int(part))]
+        assert [(title, int(points.partition("/")[2])) for title, points in rows.items()] == course, AGAIN
+
+
+def test_the_scoreboards_picture_names_what_core_lessons_make(shown: dict):
+    """A deep dive's options are not reached on the way that everybody goes."""
+    core = [one for part in assignment().parts for one in assignment().lessons(part)]
+    texts = [one.notebook.read_text(encoding="utf-8") for one in core]
+    options = shown["scoreboard.png"]["options"]
+    assert options
+    assert [one for one in options if not any(one in text for text in texts)] == [], AGAIN
+
+
+def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
+    """What they show is noted from the pages themselves; a folder that no rehearsal left is refused."""
+    require_browser()
+    kept, out = tmp_path / "kept", tmp_path / "out"
+    with pytest.raises(FileNotFoundError, match="name a folder"):
+        take(kept, out)
+    (kept / "workspace").mkdir(parents=True)
+    (kept / "workspace" / "ledger.jsonl").write_text(written(everything()), encoding="utf-8")
+    board = scoreboard(Records.from_json(recorded(1)))
+    output = nbformat.v4.new_output("display_data", {"text/html": board.html})
+    cells = [nbformat.v4.new_code_cell("scoreboard(records)", outputs=[output])]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), kept / lesson(LAST).notebook.name)
+    take(kept, out)
+    noted = json.loads((out / NOTE).read_text(encoding="utf-8"))
+    assert all(option in board.text for option in noted["scoreboard.png"]["options"])
+    (rows,) = [rows for rows in noted["front-page.png"]["lessons"].values() if rows]
+    assert all(earned == possible != "0" for earned, _, possible in (points.partition("/") for points in rows.values()))
+    assert {path.name for path in out.iterdir()} == {*noted, NOTE}
