@@ -5,6 +5,7 @@ A module joins with one line below: `app.add_typer(module.app, name="…")`.
 
 import typer
 
+from labs.shell import python
 from provisioning import cli, trovi
 from provisioning.classroom import cli as classroom
 from provisioning.rehearsal import cli as rehearsal
@@ -16,4 +17,4 @@ app.add_typer(classroom.app, name="class")
 app.add_typer(trovi.app, name="trovi")
 
 if __name__ == "__main__":
-    app(prog_name="python -m provisioning")
+    app(prog_name=python("provisioning"))

@@ -20,7 +20,7 @@ from labs.workspace import PROJECT_DIR
 ROOMS = ("labs", "provisioning", "grading")
 
 #: The modules of labs that import nothing heavy: they run in Chameleon's Jupyter and where submissions are graded.
-LIGHT = tuple(f"labs.{name}" for name in "course display.format machine records stats workspace".split())
+LIGHT = tuple(f"labs.{name}" for name in "course display.format machine records shell stats workspace".split())
 
 LIGHT += tuple(f"labs.{name}" for name in "data.labels optimize.traced runtimes.loopback runtimes.progress".split())
 

@@ -16,6 +16,7 @@ from grading.builder.solve import write_solved
 from grading.builder.sources import guides, sources
 from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
 from labs.course.question import QUESTIONS_PATH as CHECKS_PATH
+from labs.shell import python
 
 console = Console()
 
@@ -41,7 +42,7 @@ def build(check: Check = False) -> None:
             left = True
             console.print(sentence)
     if check and left:
-        console.print("Run: python -m grading build")
+        console.print(f"Run: {python('grading build')}")
         raise typer.Exit(1)
 
 

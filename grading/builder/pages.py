@@ -73,7 +73,7 @@ def _by_hand(part: int) -> list[str]:
         "",
         f"## Part {part}, read by a person ({points_in_words(points)})",
         "",
-        "Answered in words where the zip is handed in (`msl submit`); no check can judge a sentence.",
+        "Answered in words where the zip is handed in; no check can judge a sentence.",
         "",
     ]
     for one in asked:

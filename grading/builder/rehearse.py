@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -157,7 +158,7 @@ def _provisioning(*words: str) -> None:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, check=False)
         said.seek(0)
         if done.returncode:
-            raise RuntimeError(f"python -m provisioning {' '.join(words)}:\n{said.read()}")
+            raise RuntimeError(f"{shlex.join(command)}:\n{said.read()}")
 
 
 def _workspace(folder: Path) -> contextlib.AbstractContextManager[None]:

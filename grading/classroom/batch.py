@@ -13,6 +13,7 @@ from grading.classroom.roster import Handed
 from grading.classroom.unit import Task
 from grading.grade.grader import Setup
 from grading.grade.result import Result, write_json
+from labs.shell import python
 
 #: What reading a damaged result raises.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError)
@@ -69,7 +70,7 @@ def kept_results(submissions: Sequence[Handed], out: Path) -> list[Result]:
             found.append(_kept(out, one))
         except _UNREADABLE:
             raise FileNotFoundError(
-                f"{out} holds no result of {one.student}: run `python -m grading class` first"
+                f"{out} holds no result of {one.student}: run `{python('grading class')}` first"
             ) from None
     return found
 

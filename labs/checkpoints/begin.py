@@ -15,6 +15,7 @@ from labs.course.lessons import Lesson, lesson
 from labs.course.question import State, public_rows
 from labs.records import Records
 from labs.records.ledger import ledger
+from labs.shell import msl
 from labs.workspace import workspace_dir
 
 
@@ -28,7 +29,8 @@ def begin(id: str) -> None:
 
     this, records = lesson(id), ledger().read()
     if absent := absences(this, records):
-        away = ("Made at home? `msl lease push` brings it to a leased machine.",) if this.machine_minutes else ()
+        push = f"Made at home? There, `{msl('lease push PART', at_home=True)}` brings it to a leased machine."
+        away = (push,) if this.machine_minutes else ()
         display(Card(f"{this.title} cannot begin yet", State.MISSING, (*absent.values(), *away)))
         raise NotThereYetError(f"Make it first: {'; '.join(absent)}. Then run this cell again.")
     rows = public_rows(records, [this])

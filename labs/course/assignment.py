@@ -18,6 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from labs.course.lessons import PART_TITLES, Lesson, in_order, lessons
+from labs.shell import msl
 from labs.workspace import PROJECT_DIR
 
 #: The file that the course follows.
@@ -188,7 +189,7 @@ def assignment(path: Path | None = None) -> Assignment:
     try:
         changed_ns = path.stat().st_mtime_ns
     except OSError:
-        raise AssignmentError(f"there is no {path}: `msl update`, or git, brings it back") from None
+        raise AssignmentError(f"there is no {path}: `{msl('update')}`, or git, brings it back") from None
     return _read(path, changed_ns)
 
 

@@ -209,5 +209,5 @@ def _read(path: Path, changed_ns: int) -> Lesson:
     """Return a built notebook's lesson; ``changed_ns`` tells an edited file from the one that was read before."""
     facts = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("lesson")
     if not isinstance(facts, dict):
-        raise LessonError(f"{path.stem}: the notebook holds no front matter; build it: python -m grading build")
+        raise LessonError(f"{path.stem}: the notebook holds no front matter: bring the course's own back, or build it")
     return Lesson.from_facts(facts, path)

@@ -69,7 +69,7 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
         ),
         *_arm(machine),
         _wheel("OpenVINO provider", machine, "run OpenVINO itself, which has more builds than ONNX Runtime's provider"),
-        _wheel("ExecuTorch", machine, "'pip install executorch torch' in an environment of your own"),
+        _wheel("ExecuTorch", machine, "install executorch and torch in an environment of your own"),
         *gpus,
         _judged(
             "GPU provider",

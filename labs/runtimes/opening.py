@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from labs.shell import python
+
 #: The runtimes, by the name that a record gives as its backend.
 RUNTIMES = ("torch", "onnxruntime", "openvino")
 
@@ -56,7 +58,7 @@ def _open_session(path: Path, given: dict):
         raise RuntimeUnavailableError(
             f"this environment's ONNX Runtime has no {missing[0]}; it has {', '.join(ort.get_available_providers())}. "
             "Each provider comes with its own wheel, which has an environment of its own: "
-            "'python -m labs providers list' shows them."
+            f"`{python('labs providers list')}` shows them."
         )
     if names[0] != "CPUExecutionProvider":
         if hasattr(ort, "preload_dlls"):

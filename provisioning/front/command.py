@@ -13,8 +13,10 @@ import typer
 from rich.console import Console
 
 from labs.course.lessons import lessons
+from labs.shell import msl
 from provisioning.classroom.cli import app as classroom
 from provisioning.cli import app as provisioned
+from provisioning.rehearsal.cli import app as rehearsal
 
 app = typer.Typer(
     name="msl",
@@ -176,6 +178,7 @@ def doctor() -> None:
 leases = typer.Typer(invoke_without_command=True, help="Leases: what is left of yours; plan, reserve, up, release, …")
 leases.add_typer(provisioned)
 app.add_typer(leases, name="lease")
+app.add_typer(rehearsal, name="rehearsal")
 app.add_typer(classroom, name="class", help="For instructors: plan a class, make its leases, watch it.")
 
 
@@ -189,7 +192,7 @@ def left(context: typer.Context) -> None:
         for one in known:
             typer.echo(one.text)
         if not known:
-            typer.echo("This computer knows of no lease that runs. `msl lease plan model` shows what is free.")
+            typer.echo(f"This computer knows of no lease that runs. `{msl('lease plan model')}` shows what is free.")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.records import Ledger
+from labs.shell import setup
 from labs.workspace import PROJECT_DIR, workspace_dir
 from provisioning.front.lab import unwritable
 
@@ -65,7 +66,9 @@ def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     if SpecifierSet(wanted).contains(version):
         return Finding("Python", f"{version}, in {sys.prefix}")
-    return Finding("Python", f"{version} is not {wanted}, which the pinned packages need.", "Run `make clean setup`.")
+    return Finding(
+        "Python", f"{version} is not {wanted}, which the pinned packages need.", f"Run `{setup('clean setup')}`."
+    )
 
 
 def _packages() -> Finding:
@@ -75,7 +78,7 @@ def _packages() -> Finding:
     if "NB_USER" in os.environ:  # the Hub's small Jupyter drives leases, and has no room for the rest
         return Finding("packages", f"not here: {', '.join(absent)}; their lessons run at home and on the machines")
     extras = ", ".join(dict.fromkeys(_MODULES[name] for name in absent))
-    return Finding("packages", f"{', '.join(absent)} cannot be imported ({extras}).", "Run `make setup`; it goes on.")
+    return Finding("packages", f"{', '.join(absent)} cannot be imported ({extras}).", f"Run `{setup()}`; it goes on.")
 
 
 def _writable(folder: Path) -> Finding:

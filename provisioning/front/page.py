@@ -13,6 +13,7 @@ from labs.course.points import graders_own
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, html_table, text_table
 from labs.display.theme import card, progress_bar
+from labs.shell import msl
 from labs.workspace import PROJECT_DIR
 from provisioning.front.standing import PROVISIONED, LeaseLeft, Standing, Step
 
@@ -23,8 +24,7 @@ _MARKS = {"done": "✓", "begun": "◐", "open": "○"}
 def front_page(found: Standing) -> Shown:
     """Return the page for a standing."""
     body = _top(found) + "".join(_section(found, part) for part in _parts(found))
-    unread = f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them." if found.unread else ""
-    return Shown(card(assignment().title, body, subtitle=_summary(found), footer=unread), text_of(found))
+    return Shown(card(assignment().title, body, subtitle=_summary(found), footer=_unread(found)), text_of(found))
 
 
 def text_of(found: Standing) -> str:
@@ -36,15 +36,20 @@ def text_of(found: Standing) -> str:
         rows += [_row(one, found) for one in found.of_part(part)]
     lines += ["", text_table(_HEADER, rows)]
     if found.unread:
-        lines += ["", f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them."]
+        lines += ["", _unread(found)]
     return "\n".join(lines)
+
+
+def _unread(found: Standing) -> str:
+    count = len(found.unread)
+    return f"{count} lines of the ledger cannot be read; `{msl('doctor')}` names them." if count else ""
 
 
 def next_text(found: Standing) -> str:
     """Return one sentence on the next step."""
     step = found.next
     if step is None:
-        return "Every lesson that is asked is done: hand in what is not handed in yet (`msl submit PART`)."
+        return f"Every lesson that is asked is done: hand in what is not handed in yet (`{msl('submit PART')}`)."
     asked = f"; first open question: {step.left[0].title}" if step.begun and step.left else ""
     lease = f", {step.lesson.machine_minutes} of them on a lease" if step.lesson.machine_minutes else ""
     return f"Next: {step.lesson.title}, {step.lesson.minutes} minutes{lease}, {step.where}{asked}"
@@ -135,8 +140,8 @@ def _row(step: Step, found: Standing) -> list[Cell]:
 def _ends(part: int | None) -> str:
     if part is None:
         return ""
-    home = f"Bring results home from the leased machine: `msl pull {part}`. " if part in PROVISIONED else ""
-    return _paragraph(f"{home}Look at what the grader will say, and write the zip: `msl submit {part}`.")
+    home = f"Bring results home from the leased machine: `{msl(f'pull {part}')}`. " if part in PROVISIONED else ""
+    return _paragraph(f"{home}Look at what the grader will say, and write the zip: `{msl(f'submit {part}')}`.")
 
 
 def _paragraph(text: str) -> str:

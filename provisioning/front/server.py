@@ -8,6 +8,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import IOLoop
 
+from labs.shell import msl
 from provisioning.front.page import front_page
 from provisioning.front.standing import stamp, standing
 
@@ -25,7 +26,11 @@ class CourseHandler(APIHandler):
         if self.get_query_argument("stamp", "") == now:
             self.set_status(204)
             return
-        page = await IOLoop.current().run_in_executor(_JUDGE, lambda: front_page(standing()))
+        try:
+            page = await IOLoop.current().run_in_executor(_JUDGE, lambda: front_page(standing()))
+        except Exception as error:
+            # The log has the traceback; whoever looks at the page has a line to type.
+            raise web.HTTPError(500, f"`{msl('doctor')}` says what is wrong.") from error
         self.finish(json.dumps({"stamp": now, "html": page.html, "text": page.text}))
 
 

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from labs.shell import python, setup
 from labs.workspace import PROJECT_DIR
 from provisioning.front.lab import LabError
 
@@ -49,14 +50,16 @@ def update(say: Callable[[str], None], folder: Path = PROJECT_DIR) -> None:
         return
     say(f"The course is at {_git(folder, 'log', '-1', '--format=%s (%ad)', '--date=short', after)}. Your work is kept.")
     if {"pyproject.toml", "constraints.txt"} & set(moved):
-        say("Packages have changed: run `make setup`, then restart JupyterLab.")
+        say(f"Packages have changed: run `{setup()}`, then restart JupyterLab.")
 
 
 def _pull(folder: Path, origin: str) -> Iterable[str]:
     try:
         from nbgitpuller.pull import GitPuller
     except ImportError as error:
-        raise LabError("nbgitpuller is missing, which merges the next version: run `make setup` once more.") from error
+        raise LabError(
+            f"nbgitpuller, which merges the next version, is missing: run `{python('pip install nbgitpuller')}`."
+        ) from error
     try:
         _git(folder, "remote", "set-head", "origin", "--auto")
         branch = _git(folder, "rev-parse", "--abbrev-ref", "origin/HEAD").removeprefix("origin/")

@@ -12,6 +12,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from labs.shell import python
+
 NODE_FOLDER = Path(__file__).parent
 PROJECT = NODE_FOLDER.parents[1] / "pyproject.toml"
 
@@ -56,7 +58,7 @@ def compile_command(target: Target, output: Path) -> list[str]:
         extras += ["--overrides", str(overrides)]
     uv = shutil.which("uv")
     if uv is None:
-        raise FileNotFoundError("uv is not installed: `pip install uv`")
+        raise FileNotFoundError(f"uv is not installed: `{python('pip install uv')}`")
     return [
         *(uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes", *inputs, *extras),
         *("--python-version", target.python, "--python-platform", target.platform, "--output-file", str(output)),

@@ -6,6 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 from icalendar import Alarm, Calendar, Event
 
 from labs.course.assignment import assignment
+from labs.shell import msl
 from provisioning.planning.blocks import HOUR, Block
 from provisioning.planning.lessons import to_prepare
 from provisioning.sites.spec import NUMBERS, PartSpec
@@ -95,5 +96,5 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime, 
     if before > now and words:
         add("prepare", before, before + HOUR, f"Prepare for {spec.title}", words)
     if due:
-        add("due", due, due, f"Hand in {spec.title}", "`msl submit` makes the zip.")
+        add("due", due, due, f"Hand in {spec.title}", f"`{msl(f'submit {spec.part}', at_home=True)}` makes the zip.")
     return calendar.to_ical()

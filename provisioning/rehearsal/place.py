@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 import platformdirs
 
+from labs.shell import rehearse
 from provisioning.testbed.errors import ProvisioningError
 
 _HOME = "REHEARSAL_HOME"
@@ -29,7 +30,7 @@ class RehearsalDownError(ProvisioningError):
     """No rehearsal answers."""
 
     likely = "It was never started, or was stopped, or the computer was restarted."
-    way_out = "`python -m provisioning rehearsal up` starts it, with everything that was in it."
+    way_out = f"`{rehearse()}` starts it, with everything that was in it."
 
     def __init__(self) -> None:
         super().__init__("no rehearsal answers")

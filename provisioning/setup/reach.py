@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.course.lessons import Lesson, lessons
+from labs.shell import python
 from provisioning.sites.spec import NUMBERS, Part
 from provisioning.testbed import Shell, Way
 from provisioning.testbed.errors import NoKeyError, NotReachableError
@@ -155,7 +156,9 @@ class Reached:
             lines += [f"{row.port:>14}   {row.link or 'no way to it from here'}", f"{'':>14}   {row.what}"]
         if self._prefix:
             lines.append("The links go behind the address of the Hub that you look at (https://…).")
-            lines.append("Should they say 404: `pip install jupyter-server-proxy`, then stop and start your server.")
+            lines.append(
+                f"Should they say 404: `{python('pip install jupyter-server-proxy')}`, then stop and start your server."
+            )
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from labs.shell import msl
 from provisioning.node.archive import build_archive, materials_files
 from provisioning.setup import reach
 from provisioning.setup.context import StepContext
@@ -152,7 +153,7 @@ def node_links(context: StepContext) -> dict[str, Any]:
     way = context.testbed.way(context.machine())
     address = "" if reach.hub_prefix() else f"http://127.0.0.1:{reach.usual_port(there.port, there.base)}"
     links = {
-        "forward": f"msl lease forward {part}",
+        "forward": msl(f"lease forward {part}"),
         "jupyter": reach.jupyter_link(address, there.base, there.token, reach.first_notebook(part)),
         "ssh": reach.ssh_line(way, settings.ssh),
     }

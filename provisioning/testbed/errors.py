@@ -1,5 +1,7 @@
 """Typed errors of this room: each says what happened, the likely mistake, and the way out."""
 
+from labs.shell import msl, rehearse
+
 
 class ProvisioningError(Exception):
     """Something that a student or instructor can act on.
@@ -39,7 +41,7 @@ class NotSignedInError(ProvisioningError):
     likely = "The token has expired or was revoked; or the openrc's password is another one's."
     way_out = (
         "On Chameleon: open a new terminal or restart your Jupyter server from the hub, then run this again. "
-        "In rehearsal: `python -m provisioning rehearsal status`, and restart the kernel."
+        f"In rehearsal: `{msl('rehearsal status')}`, and restart the kernel."
     )
 
 
@@ -49,8 +51,8 @@ class NoCredentialsError(NotSignedInError):
     def __init__(self) -> None:
         super().__init__(
             "There are no Chameleon credentials on this computer: rehearse with "
-            '`eval "$(python -m provisioning rehearsal up)"`, or download the openrc from Chameleon\'s web page '
-            "(Identity, Application Credentials) and `source` it, or open Chameleon's Jupyter."
+            f"`{rehearse()}`, or download the openrc from Chameleon's web page (Identity, Application Credentials) "
+            "and `source` it, or open Chameleon's Jupyter."
         )
 
     def __str__(self) -> str:
@@ -81,7 +83,7 @@ class NoAnswerError(ServiceBusyError):
     likely = "This computer has no way there: no network, or a VPN or firewall in between. Or the site is down."
     way_out = (
         "See whether a browser on this computer opens chameleoncloud.org, then try again. "
-        "In rehearsal: `python -m provisioning rehearsal up`."
+        f"In rehearsal: `{msl('rehearsal up')}`."
     )
 
 
@@ -152,7 +154,7 @@ class NoAddressError(ProvisioningError):
     """The site has no floating IP left for this project."""
 
     likely = "Earlier work in your project was not released, and its addresses are idle."
-    way_out = "`msl lease sweep --mine` lists yours; release those, or ask the instructor to sweep."
+    way_out = f"`{msl('lease sweep --mine')}` lists yours; release those, or ask the instructor to sweep."
 
 
 class NotReachableError(ProvisioningError):
@@ -163,7 +165,7 @@ class NotReachableError(ProvisioningError):
         "security group that allows SSH (web page: Instances, Edit Security Groups)."
     )
     way_out = (
-        "Run the step again, it waits once more. If it stays deaf: `msl lease release PART --keep-lease`, "
+        f"Run the step again, it waits once more. If it stays deaf: `{msl('lease release PART --keep-lease')}`, "
         "then bring it up anew; the same node boots again."
     )
 
@@ -196,7 +198,7 @@ class NotReleasedError(ProvisioningError):
     """Something could not be deleted and still counts against you."""
 
     likely = "A service refused or was slow; a resource in ERROR sometimes needs a second request."
-    way_out = "Run the release again in a minute; what stays after that, `msl lease sweep` shows."
+    way_out = f"Run the release again in a minute; what stays after that, `{msl('lease sweep')}` shows."
 
 
 class NotHomeError(ProvisioningError):
@@ -204,7 +206,7 @@ class NotHomeError(ProvisioningError):
 
     likely = "You measured or wrote something on the machine since the last pull."
     way_out = (
-        "Pull first: `lab.pull(PART)` in a notebook, `msl pull PART` in a terminal. What you really "
+        f"Pull first: `lab.pull(PART)` in a notebook, `{msl('pull PART')}` in a terminal. What you really "
         "do not want is given up with `discard=True`, or --discard."
     )
 

@@ -21,8 +21,8 @@ from rich.console import Console
 
 from grading.builder.rehearse import rehearse
 from grading.builder.sources import sources
-from labs.assignment import assignment
-from labs.course import lesson
+from labs.course.assignment import assignment
+from labs.course.lessons import lesson
 from labs.workspace import PROJECT_DIR
 
 from .jupyterlab import Course

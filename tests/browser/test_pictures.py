@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labs.assignment import assignment
-from labs.course import NOTEBOOKS_DIR, lesson
+from labs.course.assignment import assignment
+from labs.course.lessons import NOTEBOOKS_DIR, lesson
 from labs.records import Records
 from labs.widgets.scoreboard import scoreboard
 from provisioning.front.standing import standing

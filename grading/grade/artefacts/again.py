@@ -28,6 +28,7 @@ from labs.course.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.course.rules import fault
 from labs.records import Records
 from labs.serve.triton.models import food
+from labs.shell import python
 from labs.workspace import PROJECT_DIR
 
 #: Seconds for one program, on half of a busy processor; honest ones take three of a whole one.
@@ -150,7 +151,7 @@ def _opened(question: Question, texts: Mapping[str, str]) -> Opened:
     """Return what was found in one question's texts; whatever they do costs that question alone."""
     needs = _NEEDS.get(question.reads.partition(":")[0], ())
     if lacking := [name for name in needs if not importlib.util.find_spec(name)]:
-        return Opened(None, f"{question.id} cannot be opened here: pip install {' '.join(lacking)}")
+        return Opened(None, f"{question.id} cannot be opened here: {python('pip install ' + ' '.join(lacking))}")
     if not texts or not all(map(_is_plain, texts)):
         return _failed(_ABSENT)
     try:

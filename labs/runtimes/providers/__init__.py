@@ -27,6 +27,7 @@ from pathlib import Path
 
 from labs.runtimes.opening import RuntimeUnavailableError
 from labs.runtimes.progress import OnProgress, silent
+from labs.shell import python
 from labs.workspace import PROJECT_DIR
 
 #: The pinned table.
@@ -112,7 +113,7 @@ class Environment:
         """
         if not self.is_installed:
             raise EnvironmentUnavailableError(
-                f"the environment {self.name} is not there yet: python -m labs providers install {self.name}"
+                f"the environment {self.name} is not there yet: {python(f'labs providers install {self.name}')}"
             )
         script = Path(script).resolve()
         command = [str(self.python), "-u", str(script), *map(str, arguments)]
@@ -192,8 +193,8 @@ def _make(wanted: Environment, on_progress: OnProgress) -> None:
     if free < needed:
         raise EnvironmentUnavailableError(
             f"{wanted.name} needs {needed / 1e9:.1f} GB and {wanted.folder.parent} has {free / 1e9:.1f} GB free: make "
-            "room ('python -m labs providers list' shows what is installed), or set SERVING_LABS_CACHE to a folder on "
-            "a larger disk"
+            f"room (`{python('labs providers list')}` shows what is installed), or set SERVING_LABS_CACHE to a folder "
+            "on a larger disk"
         )
     on_progress(0.0, f"making an environment for {wanted.wheel}: {wanted.download_bytes / 1e6:,.0f} MB to download")
     _uv(wanted, ["venv", "--quiet", "--no-project", "--python", sys.executable, str(wanted.folder)], on_progress)
@@ -211,7 +212,7 @@ def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> N
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if uv is None:
-        raise EnvironmentUnavailableError(f"uv is not installed for {sys.executable}: 'pip install uv' brings it")
+        raise EnvironmentUnavailableError(f"uv is not installed here: `{python('pip install uv')}` brings it")
     tail: deque[str] = deque(maxlen=40)
     sizes: dict[str, float] = {}
     arrived_bytes = 0.0

@@ -81,7 +81,7 @@ def found_by_name(host: Any) -> int | None:
         raise socket.gaierror(
             socket.EAI_NONAME,
             f"{name} is not rehearsed, and a rehearsal stays on this computer: choose a site that "
-            "`context.list_sites()` names, or start the testbed (`python -m provisioning rehearsal up`)",
+            "`context.list_sites()` names, while the testbed runs",
         )
     return port
 

@@ -23,7 +23,7 @@ def run(*arguments: str):
     return CliRunner().invoke(app, list(arguments), prog_name="msl")
 
 
-@pytest.mark.parametrize("name", "status next lab lease pull check submit doctor update class".split())
+@pytest.mark.parametrize("name", "status next lab lease pull check submit doctor update rehearsal class".split())
 def test_every_step_of_the_course_has_a_command_with_help(name: str):
     """And its help does nothing else."""
     done = run(name, "--help")

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from labs.shell import setup
 from labs.workspace import PROJECT_DIR
 from provisioning.front.lab import LabError
 from provisioning.front.update import update
@@ -124,7 +125,7 @@ def test_the_next_version_arrives_and_a_students_work_stays(root: Path, template
     assert (student / "labs" / "course.py").read_text() == "# corrected\n"
     assert not (student / "LICENSE").exists()
     assert "The course is at Second version" in said
-    assert "run `make setup`" in said
+    assert f"run `{setup()}`" in said
     assert "as new as it gets" in update_said(student)
 
 

@@ -23,7 +23,7 @@
 #
 # A terminal does the same, and writes calendars too: `msl class plan`, `msl class reserve`,
 # `msl class watch`, `msl lease sweep`. In rehearsal it is switched over by
-# `eval "$(python -m provisioning rehearsal up)"`. [The page beside this notebook](README.md) goes
+# `eval "$(.venv/bin/msl rehearsal up)"`. [The page beside this notebook](README.md) goes
 # through a whole term.
 
 # %%

@@ -69,7 +69,8 @@
               stamp = found.stamp;
               show(node, found);
             } else if (answer.status !== 204 && stamp === "") {
-              say(node, `The course's page did not come (${answer.status}). Run msl doctor in a terminal.`);
+              const { message = "" } = await answer.json().catch(() => ({}));
+              say(node, `The course's page did not come (${answer.status}). ${message}`);
             }
           }
         } catch (error) {

@@ -1,0 +1,79 @@
+"""Command lines for the reader's own shell: what a message names as the way out can be pasted there as it stands.
+
+An environment need not be active, and a login shell forgets what JupyterLab put on the PATH; a kernel's folder is not
+the one in which its reader opens a terminal; Chameleon's Jupyter has the course as a folder, and installs nothing.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+#: The checkout that holds this package. This file stands on the lowest floor, so that every other may import it.
+_COURSE = Path(__file__).resolve().parents[1]
+
+#: Folder of this environment's programs. It has ``msl`` where the course is installed.
+_PROGRAMS = Path(sysconfig.get_path("scripts"))
+
+#: The environment's name in ``environment.yml``, after which conda names its folder.
+_CONDA_NAME = "model-serving-labs"
+
+
+def msl(words: str, *, at_home: bool = False) -> str:
+    """Return the line that runs ``msl``.
+
+    Args:
+        words: What is typed behind it; the reader replaces what is in capitals.
+        at_home: For the reader's own computer, in the course's folder there, if this may be another machine.
+    """
+    if at_home:
+        return f".venv/bin/msl {words}"
+    program = _PROGRAMS / "msl"
+    return f"{_typed(program)} {words}" if program.exists() else python(f"provisioning.front.command {words}")
+
+
+def python(words: str) -> str:
+    """Return the line that runs a module with this environment's Python; ``words`` begin with the module's name."""
+    line = f"{_typed(Path(sys.executable))} -m {words}"
+    anywhere = (_PROGRAMS / "msl").exists() or _in_course()
+    return line if anywhere else f"cd {_quoted(_COURSE)} && {line}"
+
+
+def setup(target: str = "setup") -> str:
+    """Return the line that makes the environment or brings it up to date: make's, or conda's in one that conda made."""
+    if Path(sys.prefix, "conda-meta").is_dir() and Path(sys.prefix).name == _CONDA_NAME:
+        return f"conda env update --file {_quoted(_COURSE / 'environment.yml')}"
+    return f"make {target}" if _in_course() else f"make -C {_quoted(_COURSE)} {target}"
+
+
+def rehearse() -> str:
+    """Return the line that starts the rehearsal and turns the reader's shell to it."""
+    return f'eval "$({msl("rehearsal up")})"'
+
+
+def _typed(program: Path) -> str:
+    """Return a program by its name, from the course's folder, or from anywhere: the shortest that works."""
+    if _in_terminal() and shutil.which(program.name) == str(program):
+        return program.name
+    if _in_course() and program.is_relative_to(_COURSE):
+        return str(program.relative_to(_COURSE))
+    return _quoted(program)
+
+
+def _in_terminal() -> bool:
+    """Return whether this process is the reader's own command, and neither a kernel nor Jupyter's server."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is None and "jupyter_server.serverapp" not in sys.modules
+
+
+def _in_course() -> bool:
+    return _in_terminal() and os.path.samefile(".", _COURSE)  # noqa: PTH121 - a folder that is gone has no Path.cwd()
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a shell reads it, below ``~`` if that needs no quotes."""
+    home = Path("~").expanduser()
+    below = str(path.relative_to(home)) if path.is_relative_to(home) else "'"
+    return f"~/{below}" if shlex.quote(below) == below else shlex.quote(str(path))
