@@ -8,7 +8,8 @@ Sources: Brightspace, 'Import grades' (columns ``OrgDefinedId`` or ``Username``,
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,11 +19,11 @@ from rich.console import Console
 
 from labs.course.assignment import PartAsked, assignment
 from labs.course.lessons import PART_TITLES
+from provisioning.classroom.roster import HEADERS, RosterError, Student, read_roster
 
 if TYPE_CHECKING:
-    from grading.classroom.roster import Handed
+    from grading.classroom.roster import Handed, People
     from grading.grade.result import Result
-    from provisioning.classroom.roster import Student
 
 console = Console()
 
@@ -31,59 +32,53 @@ console = Console()
 class Grade:
     """One person's grade of one part."""
 
-    name: str
-    #: The university's number; empty where nobody told it.
-    sid: str
-    email: str
+    person: Student
     #: In the gradebook's measure, lateness taken off.
     points: float
-    #: Why it is less than what was earned, or that nothing was handed in; empty otherwise.
+    #: Why it is less than what was earned, or what is not known; empty otherwise.
     note: str = ""
     #: Whether there are points of a talk, none included.
     heard: bool = False
 
     @property
-    def login(self) -> str:
-        """The address's name at the university."""
-        return self.email.partition("@")[0]
+    def name(self) -> str:
+        """As people say it."""
+        return self.person.full_name or self.person.name
+
+
+#: What a grade says if nobody knows when the work came.
+NO_TIME = "no time of handing in is known: counted as in time"
 
 
 def grades(
     part: PartAsked,
     handed: Sequence[Handed],
     results: Sequence[Result],
-    students: Sequence[Student] = (),
+    people: People,
     heard: Mapping[str, float] | None = None,
 ) -> list[Grade]:
-    """Return the grade of everybody who handed in, and of everybody of the roster who did not and has not left.
+    """Return the grade of everybody who handed in, and of everybody of the class who did not and has not left.
 
     Args:
         part: Of the assignment: its points, its date, what lateness costs.
-        handed: Who handed in, and when.
+        handed: Who handed in, and when, under the class's names.
         results: What each is worth, in the same order.
-        students: The roster: who has a date of their own, and who has left.
+        people: The class: who has a date of their own, and who has left.
         heard: Points of the talk by short name.
     """
-    from grading.classroom.roster import Person
-    from provisioning.classroom.roster import short_name
-
-    known, found, there = {one.name: one for one in students}, [], set()
+    found, there = [], set()
     for one, result in zip(handed, results, strict=True):
-        for person in one.people or (Person(one.student),):
-            names = [short_name(text) for text in (person.email, person.sid, person.name) if text]
-            student = next((known[name] for name in names if name in known), None)
-            there |= {student.name} if student else set()
-            if student and student.left:
-                continue
-            due = (student.due if student else None) or part.due
+        for person in one.members:
+            there.add(person.name)
+            due = person.due or part.due
             share = part.late.share(one.at, due) if one.at and due else 1.0
-            talks = [heard[name] for name in names if name in heard] if heard else []
-            talk = min(part.defence, max(talks, default=0.0))
+            talk = min(part.defence, max((heard or {}).get(person.name, 0.0), 0.0))
             note = f"late: {1 - share:.0%} of {result.grade:.2f} taken off" if share < 1 else ""
-            who, points = (person.name or one.student, person.sid, person.email), result.grade * share + talk
-            found.append(Grade(*who, points, note, bool(talks)))
-    absent = [one for one in students if one.name not in there and not one.left]
-    return found + [Grade(one.full_name or one.name, "", one.account, 0.0, "nothing handed in") for one in absent]
+            note = NO_TIME if due and not one.at else note
+            found.append(Grade(person, result.grade * share + talk, note, person.name in (heard or {})))
+    absent = [person for person in people.students if person.name not in there]
+    found += [Grade(person, 0.0, "nothing handed in") for person in absent]
+    return [one for one in found if not one.person.left]
 
 
 def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[list[str]]:
@@ -94,74 +89,112 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
         form: One of ``labs.course.assignment.GRADEBOOKS``.
         item: What the gradebook calls this piece of work.
         worth: The most points.
+
+    Raises:
+        ValueError: The gradebook could not tell who somebody is; the message names them.
     """
-    rows = [(one, f"{one.points:.2f}") for one in grades]
+    rows = [(one.person, one.name, f"{one.points:.2f}", one.note) for one in grades]
+    needed = {"brightspace": ("sid", "login"), "canvas": ("lms_id", "sid", "login"), "gradescope": ("sid", "email")}
+    needed = needed.get(form, ())
+    if nameless := [name for who, name, *_ in rows if needed and not any(getattr(who, field) for field in needed)]:
+        raise ValueError(
+            f"{form} could not tell who these are: {', '.join(nameless)}. Name a roster that has one of the columns "
+            + ", ".join(HEADERS[field][0] for field in needed)
+        )
     if form == "brightspace":
         head = ["OrgDefinedId", "Username", f"{item} Points Grade", "End-of-Line Indicator"]
-        return [head, *([f"#{one.sid}" if one.sid else "", f"#{one.login}", points, "#"] for one, points in rows)]
+        marked = [(who.sid and f"#{who.sid}", who.login and f"#{who.login}", points) for who, _, points, _ in rows]
+        return [head, *([*cells, "#"] for cells in marked)]
     if form == "canvas":
         head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", item]
         possible = ["    Points Possible", "", "", "", "", f"{worth:g}"]
-        return [head, possible, *([one.name, "", one.sid, one.login, "", points] for one, points in rows)]
+        return [
+            *(head, possible),
+            *([name, who.lms_id, who.sid, who.login, who.section, points] for who, name, points, _ in rows),
+        ]
     if form == "gradescope":
         head = ["First Name", "Last Name", "SID", "Email", item, f"{item} - Max Points"]
-        return [head, *([*_first_last(one.name), one.sid, one.email, points, f"{worth:g}"] for one, points in rows)]
-    return [["name", "sid", "email", item, "note"], *([o.name, o.sid, o.email, points, o.note] for o, points in rows)]
+        return [
+            head,
+            *([*_first_last(name), who.sid, who.email, points, f"{worth:g}"] for who, name, points, _ in rows),
+        ]
+    head = ["name", "sid", "login", "email", item, "note"]
+    return [head, *([name, who.sid, who.login, who.email, points, note] for who, name, points, note in rows)]
 
 
 def _first_last(name: str) -> tuple[str, str]:
-    first, _, last = name.rpartition(" ")
+    last, _, first = name.partition(", ")
+    if not first:
+        first, _, last = name.rpartition(" ")
     return (first, last) if first else (last, "")
 
 
-def read_heard(path: Path) -> dict[str, float]:
+def read_heard(path: Path, people: People) -> dict[str, float]:
     """Return the points of the talk by short name, as ``defence.csv`` has them (columns who, points, note).
 
     Raises:
-        ValueError: A column is missing, or points are no number; the message names the line.
+        ValueError: A column is missing, somebody is nobody of the class, or points are no number; with the line.
     """
-    from provisioning.classroom.roster import short_name
+    return {name: points for name, points, _ in _lines(path, people, "note") if points is not None}
 
+
+def _lines(path: Path, people: People, words: str) -> Iterator[tuple[str, float | None, str]]:
+    """Yield short name, points and words of each line of a table of points by person."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         if not {"who", "points"} <= set(reader.fieldnames or ()):
-            raise ValueError(f"{path.name} wants the columns who, points, note")
-        try:
-            return {short_name(row["who"]): float(row["points"]) for row in reader if (row["points"] or "").strip()}
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from None
+            raise ValueError(f"{path.name} wants the columns who, points, {words}")
+        for row in reader:
+            try:
+                points = float(row["points"]) if (row["points"] or "").strip() else None
+                if points is not None and not math.isfinite(points):
+                    raise ValueError(f"{row['points']} are no points")
+                yield people.find(row["who"] or "").name, points, (row.get(words) or "").strip()
+            except ValueError as error:
+                raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from None
 
 
 def gradebook(
     submissions: Annotated[Path, typer.Argument(help="The folder that was graded.")],
     out: Annotated[Path, typer.Option(help="Where `class` put its results; receives gradebook.csv.")],
     part: Annotated[int, typer.Option(help="Part of the assignment.")] = 1,
-    roster: Annotated[Path | None, typer.Option(exists=True, help="CSV of the class: own dates, who has left.")] = None,
+    roster: Annotated[
+        Path | None, typer.Option(exists=True, help="CSV of the class: names, numbers, own dates, who has left.")
+    ] = None,
     defence: Annotated[Path | None, typer.Option(exists=True, help="CSV of the talks: who, points, note.")] = None,
 ) -> None:
     """Write a part's grades as the gradebook of the assignment wants them, lateness and talks counted."""
     from grading.classroom.batch import kept_results
     from grading.classroom.report import safe
-    from grading.classroom.roster import handed_in
-    from provisioning.classroom.roster import read_roster
+    from grading.classroom.roster import People, handed_in, of_roster
 
     try:
         course = assignment()
         asked = course.part(part)
         handed = handed_in(submissions)
-        students = read_roster(roster, course.zone) if roster else ()
-        heard = read_heard(defence) if defence else None
-        found = grades(asked, handed, kept_results(handed, out), students, heard)
-    except (FileNotFoundError, ValueError) as error:
+        results = kept_results(handed, out)
+        if roster:
+            people = People(read_roster(roster, course.zone))
+            handed = of_roster(handed, people)
+        else:
+            people = People(person for one in handed for person in one.members)
+        heard = read_heard(defence, people) if defence else None
+        found = grades(asked, handed, results, people, heard)
+        rows = table(found, course.gradebook, PART_TITLES[part], asked.points)
+    except (FileNotFoundError, RosterError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     path = out / "gradebook.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
-        rows = table(found, course.gradebook, PART_TITLES[part], asked.points)
         csv.writer(file).writerows([str(safe(cell)) for cell in row] for row in rows)
-    console.print(f"{path}: {len(found)} people, for {course.gradebook}", highlight=False, soft_wrap=True)
+    _say(f"{path}: {len(found)} people, for {course.gradebook}")
     for one in found:
-        if one.note:
-            console.print(f"{one.name:28} {one.points:7.2f}  {one.note}", markup=False, highlight=False, soft_wrap=True)
+        if one.note and one.note != NO_TIME:
+            _say(f"{one.name:28} {one.points:7.2f}  {one.note}")
+    if timeless := [one.name for one in found if one.note == NO_TIME]:
+        _say(f"{NO_TIME[0].upper()}{NO_TIME[1:]}: {', '.join(timeless)}")
     if asked.defence and heard is not None:
-        silent = [one.name for one in found if not one.heard]
-        console.print(f"Not heard yet: {', '.join(silent) or 'nobody'}", markup=False, highlight=False, soft_wrap=True)
+        _say(f"Not heard yet: {', '.join(one.name for one in found if not one.heard) or 'nobody'}")
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
@@ -11,12 +13,29 @@ from labs.course.assignment import LONGEST_BLOCK_H
 from provisioning.sites.spec import owner_name
 from provisioning.testbed.errors import ProvisioningError
 
-#: Column of the roster that names a student, the surest first: leases carry the account's name, and accounts that come
-#: from a university's sign-in are called by the address there.
-NAME_COLUMNS = ("username", "email", "netid", "user", "login")
-#: Columns that may be there beside it; all others are ignored. An accommodation is a longer ``block``, in hours, and a
-#: later date, ``due``; whoever has ``left`` keeps the line, so that what the student still holds can be found.
-MORE_COLUMNS = ("name", "prefers", "cannot", "block", "due", "left")
+#: What a roster may hold, each with its headers, as class lists, learning platforms and spreadsheets write them.
+#: Capitals, blanks and hyphens do not matter, and other columns are ignored. An accommodation is a longer ``block``, in
+#: hours, and a later date, ``due``; whoever has ``left`` keeps the line, so that what the student still holds is found.
+#: Sources: exports of Canvas' gradebook (``Student``, ``ID``, ``SIS User ID``, ``SIS Login ID``, ``Section``),
+#: Brightspace's (``OrgDefinedId``, ``Username``, ``Last Name``, …) and Gradescope's roster (``SID``, ``Email``, …).
+HEADERS = {
+    "account": ("username", "user", "account"),
+    "email": ("email", "emailaddress", "mail"),
+    "login": ("login", "netid", "loginid", "sisloginid"),
+    "sid": ("sid", "studentid", "sisuserid", "orgdefinedid", "studentnumber", "idnumber"),
+    "lms_id": ("id",),
+    "section": ("section", "sections"),
+    "full_name": ("name", "fullname", "student", "studentname"),
+    "first": ("firstname", "givenname"),
+    "last": ("lastname", "surname", "familyname"),
+    **{name: (name,) for name in ("prefers", "cannot", "block", "due", "left")},
+}
+#: What names a student, the surest first: leases carry the account's name, and accounts that come from a university's
+#: sign-in are called by the address there.
+_NAMED_BY = ("account", "email", "login")
+
+#: What says in the column ``left`` that somebody is still there.
+_STILL_THERE = ("", "no", "n", "false", "0")
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = r"(\d{1,2})(?::(\d\d))?\s*[-–]\s*(\d{1,2})(?::(\d\d))?"
@@ -28,7 +47,7 @@ class RosterError(ProvisioningError):
     """The roster cannot be used as it is."""
 
     likely = "The file was saved with other column names, or a student is in it twice."
-    way_out = f"It needs a header line with one of {', '.join(NAME_COLUMNS)}, and one line a student."
+    way_out = "It needs a header line with username, email or login, and one line per student."
 
 
 @dataclass(frozen=True)
@@ -54,9 +73,9 @@ class Times:
 
 @dataclass(frozen=True)
 class Student:
-    """One student of a roster."""
+    """One person of the class, under every name that a site or a platform has for them; empty where nothing tells."""
 
-    #: Short name, fit for resource names.
+    #: Short name, fit for resource names; nobody else in the class has it.
     name: str
     #: As people say it; empty where the roster does not tell.
     full_name: str = ""
@@ -70,6 +89,14 @@ class Student:
     #: The student's own date, with time zone; None for the class's.
     due: datetime | None = None
     left: bool = False
+    #: The university's number.
+    sid: str = ""
+    #: The name that the university's sign-in knows, without a domain.
+    login: str = ""
+    email: str = ""
+    #: The learning platform's own number.
+    lms_id: str = ""
+    section: str = ""
 
     def can(self, start: datetime, end: datetime) -> bool:
         """Return whether a block, in local time, meets nothing that stands in the way."""
@@ -83,6 +110,11 @@ class Student:
 def short_name(raw: str) -> str:
     """Return a student's short name as the student's own notebooks make it of the account's name."""
     return owner_name({"LABS_OWNER": raw})
+
+
+def plain(text: str) -> str:
+    """Return the letters and digits of a text, small and without accents: 'Ana-Li@x.edu' is 'ana_li_x_edu'."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text).casefold() if letter.isalnum())
 
 
 def read_times(text: str) -> tuple[Times, ...]:
@@ -157,33 +189,60 @@ def read_roster(path: Path, zone: tzinfo = UTC) -> tuple[Student, ...]:
     """
     with io.StringIO(read_text(path), newline="") as stream:
         reader = csv.DictReader(stream)
-        columns = {(column or "").strip().lower(): column for column in reader.fieldnames or ()}
-        column = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
-        if column is None:
-            raise RosterError(f"{path.name} has the columns {', '.join(columns) or 'none'}")
+        headers = {plain(header or ""): header for header in reader.fieldnames or ()}
+        columns = {field: [headers[name] for name in names if name in headers] for field, names in HEADERS.items()}
+        if not any(columns[field] for field in _NAMED_BY):
+            raise RosterError(f"{path.name} has the columns {', '.join(headers) or 'none'}")
         students: dict[str, Student] = {}
         for row in reader:
-            line, raw = reader.line_num, (row[column] or "").strip()
-            if not re.search(r"[A-Za-z0-9]", raw):
-                raise RosterError(f"{path.name}, line {line}: no name in column {column!r}")
-            name = short_name(raw)
-            if name in students:
-                raise RosterError(f"{path.name}, line {line}: {name!r} is there already")
-            more = {each: (row[columns[each]] or "").strip() for each in MORE_COLUMNS if each in columns}
+            cells = {field: _first(row, names) for field, names in columns.items()}
+            if cells["full_name"] == "Points Possible":  # the second line of an export of Canvas'
+                continue
+            line = f"{path.name}, line {reader.line_num}"
             try:
-                prefers, cannot = (read_times(more.get(each, "")) for each in ("prefers", "cannot"))
-                own = _hours(more.get("block", "")), _due(more.get("due", ""), zone)
-                left = more.get("left", "").lower() not in ("", "no")
-                students[name] = Student(name, more.get("name", ""), prefers, cannot, raw, *own, left)
+                student = _student(cells, zone)
             except ValueError as error:
                 raise RosterError(
-                    f"{path.name}, line {line}: {error}",
+                    f"{line}: {error}",
                     likely="A day, an hour or a date is written in another way.",
                     way_out="Days and hours look like this: Tue 14-20; Wed; Thu 9:30-12. A date: 2027-03-22 23:59",
                 ) from error
+            if not student.account:
+                named_by = " or ".join(name for field in _NAMED_BY for name in columns[field])
+                raise RosterError(f"{line}: no name in column {named_by}")
+            if student.name in students:
+                raise RosterError(f"{line}: {student.name!r} is there already")
+            students[student.name] = student
     if not students:
         raise RosterError(f"{path.name} names no student")
     return tuple(students.values())
+
+
+def _first(row: Mapping[str, str | None], headers: Sequence[str]) -> str:
+    """Return the first cell of some columns that holds something, without the ``#`` of Brightspace's names."""
+    return next(filter(None, ((row[header] or "").strip().removeprefix("#") for header in headers)), "")
+
+
+def _student(cells: Mapping[str, str], zone: tzinfo) -> Student:
+    """Return the student of one line, by the names of ``HEADERS``; without a name, one without an account."""
+    account = next((cells[field] for field in _NAMED_BY if re.search("[A-Za-z0-9]", cells[field])), "")
+    email = cells["email"] or (account if "@" in account else "")
+    # The Hub calls an account by its address; another word is the one that the university's sign-in asks for.
+    is_login = cells["account"] and "@" not in account and plain(account) != plain(email)
+    return Student(
+        short_name(account),
+        cells["full_name"] or f"{cells['first']} {cells['last']}".strip(),
+        *(read_times(cells[column]) for column in ("prefers", "cannot")),
+        account=account,
+        hours=_hours(cells["block"]),
+        due=_due(cells["due"], zone),
+        left=cells["left"].lower() not in _STILL_THERE,
+        sid=cells["sid"],
+        login=cells["login"] or (account if is_login else email.partition("@")[0]),
+        email=email,
+        lms_id=cells["lms_id"],
+        section=cells["section"],
+    )
 
 
 def read_text(path: Path) -> str:

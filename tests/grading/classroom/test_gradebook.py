@@ -1,16 +1,17 @@
 """Gradebooks: read back by the columns that each system publishes, with lateness, own dates, talks and leavers."""
 
 import csv
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from grading.classroom.gradebook import Grade, grades, read_heard, table
-from grading.classroom.roster import Handed, Person
+from grading.classroom.gradebook import NO_TIME, Grade, grades, read_heard, table
+from grading.classroom.roster import Handed, People, of_roster
 from grading.grade.result import Result, Row
 from labs.course.assignment import GRADEBOOKS, Late, PartAsked
-from provisioning.classroom.roster import read_roster
+from provisioning.classroom.roster import Student, read_roster
 
 DUE = datetime(2027, 3, 20, 23, 59, tzinfo=UTC)
 PART = PartAsked(1, ("measure",), 100.0, due=DUE, late=Late(0.1, 2), defence=20.0)
@@ -23,33 +24,126 @@ dan@uni.edu,Dan,,,
 """
 
 
-def handed(email: str, late: timedelta, name: str = "") -> tuple[Handed, Result]:
-    """Return a submission that earned half of its rows' points, and when."""
+def handed(entry: str, late: timedelta | None) -> tuple[Handed, Result]:
+    """Return a submission that earned half of its rows' points, and when; no time tells when it came."""
     rows = (Row("a", "A", "measure", 3, 6, ""),)
-    who = Person(name or email.partition("@")[0].title(), "17", email)
-    return Handed(email, Path(email), (who,), DUE + late), Result(email, 1, "d", rows, worth=80.0)
+    at = None if late is None else DUE + late
+    return Handed(entry, Path(entry), at=at), Result(entry, 1, "d", rows, worth=80.0)
+
+
+def people(folder: Path, text: str) -> People:
+    """Return the people of a roster."""
+    (folder / "roster.csv").write_text(text)
+    return People(read_roster(folder / "roster.csv"))
 
 
 @pytest.fixture
-def roster(tmp_path: Path) -> Path:
-    """Return a roster with an accommodation and one who has left."""
-    path = tmp_path / "roster.csv"
-    path.write_text(ROSTER)
-    return path
+def roster(tmp_path: Path) -> People:
+    """Return a class with an accommodation and one who has left."""
+    return people(tmp_path, ROSTER)
 
 
-def test_points_are_scaled_late_days_cost_and_everybodys_own_date_counts(roster: Path):
+def test_points_are_scaled_late_days_cost_and_everybodys_own_date_counts(roster: People):
     """Ada is late by a day and an hour, Bob has two days more, Cyd has left, Dan handed in nothing."""
     day, hour = timedelta(days=1), timedelta(hours=1)
-    made = [handed("ada@uni.edu", day + hour), handed("bob@uni.edu", day + hour), handed("cyd@uni.edu", -day)]
-    found = grades(PART, *zip(*made, strict=True), read_roster(roster), {"ada-uni-edu": 15.0, "bob-uni-edu": 99.0})
-    assert {one.name: one.points for one in found} == pytest.approx({"Ada": 40 * 0.8 + 15, "Bob": 40 + 20, "Dan": 0})
+    made = [handed("ada@uni.edu", day + hour), handed("bob", day + hour), handed("cyd", -day)]
+    submissions, results = zip(*made, strict=True)
+    heard = {"ada-uni-edu": 15.0, "bob-uni-edu": 99.0}
+    found = grades(PART, of_roster(submissions, roster), results, roster, heard)
+    points = {"Ada Lovelace": 40 * 0.8 + 15, "Bob": 40 + 20, "Dan": 0}
+    assert {one.name: one.points for one in found} == pytest.approx(points)
     assert [one.name for one in found if not one.heard] == ["Dan"]
     assert {one.name: one.note for one in found} == {
-        "Ada": "late: 20% of 40.00 taken off",
+        "Ada Lovelace": "late: 20% of 40.00 taken off",
         "Bob": "",
         "Dan": "nothing handed in",
     }
+
+
+def test_a_date_and_no_time_of_handing_in_is_said_by_name(roster: People):
+    """Nobody is called late for that, and nobody silently in time."""
+    submissions, results = zip(handed("ada", None), handed("bob", timedelta(0)), strict=True)
+    found = grades(PART, of_roster(submissions, roster), results, roster)
+    assert [one.name for one in found if one.note == NO_TIME] == ["Ada Lovelace"]
+    undated = replace(PART, due=None)
+    assert [one.name for one in grades(undated, submissions[:1], results[:1], People(())) if one.note] == []
+
+
+#: Rosters as three platforms and a person write them, of the same two people.
+ROSTERS = {
+    "canvas": "Student,ID,SIS User ID,SIS Login ID,Section,Part 1\n    Points Possible,,,,,100\n"
+    '"Li, Ana",801,u17,li,A\n"Lovelace, Ada",802,u18,al3,A\n',
+    "brightspace": "OrgDefinedId,Username,Last Name,First Name,E-Mail,End-of-Line Indicator\n"
+    "#u17,#li,Li,Ana,ana.li@uni.edu,#\n#u18,#al3,Lovelace,Ada,ada.l@uni.edu,#\n",
+    "gradescope": "First Name,Last Name,SID,Email\nAna,Li,u17,li@uni.edu\nAda,Lovelace,u18,al3@uni.edu\n",
+    "plain": "Name,E-mail Address,NetID,sid\nAna Li,li@uni.edu,li,u17\nAda Lovelace,al3@uni.edu,al3,u18\n",
+}
+
+#: What a hand-in of Ana's may be called: by a person, and by Canvas, Brightspace and Moodle.
+ENTRIES = (
+    *("li", "LI", "u17", "Ana Li", "ana-li", "Li, Ana"),
+    *("liana_48213_771_part1", "2231-4410 - Ana Li - Nov 3, 2026 1159 PM", "Ana Li_48213_assignsubmission_file_"),
+)
+
+
+@pytest.mark.parametrize("form", ROSTERS)
+def test_a_folder_gets_the_rosters_identity_in_every_gradebook(form: str, tmp_path: Path):
+    """One row per person, whatever the folder is called, and the columns by which the platform finds the person."""
+    known = people(tmp_path, ROSTERS[form])
+    for entry in ENTRIES:
+        submission, result = handed(entry, timedelta(0))
+        found = grades(PART, of_roster([submission], known), [result], known)
+        assert [(one.person.sid, one.points) for one in found] == [("u17", 40.0), ("u18", 0.0)], entry
+        rows = table(found, form, "Part 1", 100.0)
+        row = dict(zip(rows[0], rows[-2], strict=True))
+        wanted = {
+            "canvas": {"ID": "801", "SIS User ID": "u17", "SIS Login ID": "li", "Section": "A"},
+            "brightspace": {"OrgDefinedId": "#u17", "Username": "#li"},
+            "gradescope": {"First Name": "Ana", "Last Name": "Li", "SID": "u17", "Email": "li@uni.edu"},
+            "plain": {"name": "Ana Li", "login": "li", "email": "li@uni.edu"},
+        }
+        assert wanted[form].items() <= row.items()
+
+
+TWO = "email,name,left\nli@uni.edu,Ana Li,no\nli@other.edu,Li,False\nbo@uni.edu,Bo,0\n"
+
+
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        (["eve"], "eve: eve is nobody of the class"),
+        (["bo_b"], "bo_b: bo_b is nobody of the class"),
+        (["li"], "li may be li-uni-edu or li-other-edu"),
+        (["bo", "bo@uni.edu"], "bo@uni.edu: bo-uni-edu handed in bo too"),
+        (["bo", "eve", "adam"], r"(?s)eve is nobody.*adam is nobody"),
+    ],
+)
+def test_a_submission_that_is_nobodys_or_several_peoples_is_refused_by_name(entries: list[str], says: str, tmp_path):
+    """All of them at once: a row that stands beside its person's, with no points, is found by nobody."""
+    known = people(tmp_path, TWO)
+    with pytest.raises(ValueError, match=says):
+        of_roster([Handed(entry, tmp_path / entry) for entry in entries], known)
+
+
+def test_an_exports_people_are_found_by_address_or_number_and_by_name_only_then(tmp_path: Path):
+    """On Gradescope some use another address; what an address and a number say of two people is refused."""
+    known = people(tmp_path, "email,name,sid\nli@uni.edu,Ana Li,1\nli@other.edu,Li,2\n")
+
+    def of(email: str, sid: str, name: str) -> str:
+        told = Handed("x", tmp_path / "submission_3", (Student("x", name, sid=sid, email=email),))
+        return of_roster([told], known)[0].people[0].name
+
+    assert of("li@uni.edu", "", "Li") == "li-uni-edu"
+    assert of("ana@mail.com", "", "Ana  Li") == "li-uni-edu"
+    with pytest.raises(ValueError, match="li-uni-edu or li-other-edu"):
+        of("li@uni.edu", "2", "Ana Li")
+
+
+@pytest.mark.parametrize("form", [form for form in GRADEBOOKS if form != "plain"])
+def test_a_platform_that_could_not_tell_who_somebody_is_gets_no_row(form: str):
+    """A row without number and login is dropped at the import, or lands at somebody else's."""
+    with pytest.raises(ValueError, match="who these are: Bo"):
+        table([Grade(Student("bo", "Bo"), 1.0)], form, "Part 1", 100.0)
 
 
 #: What each system wants in its first line. Sources: grading.classroom.gradebook.
@@ -57,14 +151,15 @@ HEADS = {
     "brightspace": ["OrgDefinedId", "Username", "Part 1 Points Grade", "End-of-Line Indicator"],
     "canvas": ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Part 1"],
     "gradescope": ["First Name", "Last Name", "SID", "Email", "Part 1", "Part 1 - Max Points"],
-    "plain": ["name", "sid", "email", "Part 1", "note"],
+    "plain": ["name", "sid", "login", "email", "Part 1", "note"],
 }
 
 
 @pytest.mark.parametrize("form", GRADEBOOKS)
 def test_each_gradebook_has_its_columns_and_gives_back_who_has_how_many_points(form: str, tmp_path: Path):
     """Written, read back, and found by the person's number or name."""
-    made = [Grade("Ada Lovelace", "17", "ada@uni.edu", 47.125), Grade("Bob", "", "bob@uni.edu", 0.0, "nothing")]
+    ada = Student("ada", "Ada Lovelace", sid="17", login="ada", email="ada@uni.edu")
+    made = [Grade(ada, 47.125), Grade(Student("bob", "Bob", login="bob", email="bob@uni.edu"), 0.0, "nothing")]
     path = tmp_path / "book.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(table(made, form, "Part 1", 100.0))
@@ -82,13 +177,18 @@ def test_each_gradebook_has_its_columns_and_gives_back_who_has_how_many_points(f
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("who,note\nada,x\n", "wants the columns who, points"), ("who,points\nada,many\n", "line 2: could not convert")],
+    [
+        ("who,note\nada,x\n", "wants the columns who, points"),
+        ("who,points\nbob,1\nada,many\n", "line 3: could not convert"),
+        ("who,points\nada,nan\n", "line 2: nan are no points"),
+        ("who,points\neve,1\n", "line 2: eve is nobody of the class"),
+    ],
 )
-def test_a_table_of_talks_that_cannot_be_read_is_a_sentence(text: str, says: str, tmp_path: Path):
+def test_a_table_of_talks_that_cannot_be_read_is_a_sentence(text: str, says: str, tmp_path: Path, roster: People):
     """With its line."""
     path = tmp_path / "defence.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=says):
-        read_heard(path)
+        read_heard(path, roster)
     path.write_text("who,points,note\nada@uni.edu,12.5,good\nbob@uni.edu,,absent\n")
-    assert read_heard(path) == {"ada-uni-edu": 12.5}
+    assert read_heard(path, roster) == {"ada-uni-edu": 12.5}

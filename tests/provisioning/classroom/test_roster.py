@@ -23,6 +23,26 @@ def test_a_spreadsheets_roster_is_read(tmp_path):
     assert short_name("Ada@x.edu") == short_name("ada_x_edu") == "ada-x-edu" != short_name("ada@other.edu")
 
 
+@pytest.mark.parametrize(("cell", "left"), [("", 0), ("no", 0), ("False", 0), ("0", 0), ("yes", 1), ("2027-03-01", 1)])
+def test_who_has_left_is_what_the_cell_says(tmp_path, cell: str, left: int):
+    """Spreadsheets write a box that is not ticked as FALSE."""
+    assert read_roster(roster(tmp_path, f"username,left\nada,{cell}\n"))[0].left == bool(left)
+
+
+@pytest.mark.parametrize(
+    ("text", "login"),
+    [
+        ("username,email\nada_uni_edu,ada@uni.edu\n", "ada"),
+        ("username,email\nal3,ada@uni.edu\n", "al3"),
+        ("email,netid\nada@uni.edu,al3\n", "al3"),
+        ("username\nada@uni.edu\n", "ada"),
+    ],
+)
+def test_a_login_is_the_universitys_own(tmp_path, text: str, login: str):
+    """The Hub's form of an address is no login, and a gradebook would find nobody by it."""
+    assert read_roster(roster(tmp_path, text))[0].login == login
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
