@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import correlation, median
 
 from grading.classroom.likeness import WORDS, Pair
-from grading.classroom.roster import Handed, Person
+from grading.classroom.roster import Handed
 from grading.grade.result import Result, Row, SpotCheck, line, page, write_text
 from grading.grade.result.page import STYLE
 from grading.grade.result.result import AT_RANDOM
@@ -100,8 +100,8 @@ def write_feedback(
             archive.writestr(f"{one.slug}.html", text.encode(errors="replace"))
             shown = [row for row in result.rows if hidden or not row.hidden]
             points = {"points": sum(row.points for row in shown), "possible": sum(row.possible for row in shown)}
-            for person in one.people or (Person(one.student),):
-                who = {"name": person.name or one.student, "sid": person.sid, "email": person.email}
+            for person in one.members:
+                who = {"name": person.full_name, "sid": person.sid, "email": person.email}
                 rows.append({**who, **points, "page": f"{one.slug}.html"})
         archive.writestr(TABLE_NAME, as_csv(rows).encode(errors="replace"))
     partial.replace(path)
@@ -139,6 +139,7 @@ def _facts(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
     }
     if due:
         facts["after the class's date"] = sum(bool(one.at and one.at > due) for one in submissions)
+        facts["without a time of handing in"] = sum(not one.at for one in submissions)
     limits = sorted({limit for result in results for limit in result.limits})
     said = "".join(
         f"<div><b>{escape(str(value))}</b><span class=soft>{escape(name)}</span></div>" for name, value in facts.items()
@@ -208,7 +209,7 @@ def _rest(count: int, before: str) -> str:
 
 
 def _of_class(one: Handed, result: Result) -> dict[str, object]:
-    emails = ", ".join(filter(None, (person.email for person in one.people)))
+    emails = ", ".join(filter(None, (person.email for person in one.members)))
     return {"student": result.student, "email": emails, "entry": one.path.name, **line(result)}
 
 
