@@ -39,7 +39,7 @@ def grade_folder(
     from grading.classroom.batch import earlier_results
     from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
-    from grading.classroom.likeness import said_of, similar_pairs
+    from grading.classroom.likeness import alike, said_of
     from grading.classroom.report import write_feedback, write_report
     from grading.classroom.roster import handed_in
     from grading.grade.grader import Setup
@@ -61,16 +61,16 @@ def grade_folder(
             results = _with_progress(found, out, part, dask(client), setup)
     else:
         results = _with_progress(found, out, part, processes(workers or os.cpu_count() or 1), setup)
-    pairs = similar_pairs(results, before)
-    checks = spot_checks(results, seed=seed, alike=said_of(pairs))
+    groups = alike(results, before)
+    checks = spot_checks(results, seed=seed, alike=said_of(groups))
     sheets = write_sheets(found, results, seed, out)
     feedback = write_feedback(found, results, out)
-    report = write_report(found, results, pairs, checks, out)
+    report = write_report(found, results, groups, checks, out)
     _say(
         {
             "submissions": len(results),
             "grader's own faults": sum(bool(result.fault) for result in results),
-            "pairs that hold the same": len(pairs),
+            "groups that hold the same": f"{len(groups)}, of {sum(len(one.students) for one in groups)}",
             "for a person to look at": len(checks),
             "defence sheets": sheets,
             "to hand back": feedback,

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from statistics import correlation, median
 
-from grading.classroom.likeness import WORDS, Pair
+from grading.classroom.likeness import TALK_DECIDES, WORDS, Group
 from grading.classroom.roster import Handed
 from grading.grade.result import Result, Row, SpotCheck, line, page, write_text
 from grading.grade.result.page import STYLE
@@ -42,16 +42,16 @@ _FIRST, _REASONS = 8, 3
 def write_report(
     submissions: Sequence[Handed],
     results: Sequence[Result],
-    pairs: Sequence[Pair],
+    groups: Sequence[Group],
     checks: Sequence[SpotCheck],
     out: Path,
 ) -> Path:
-    """Write ``report.html`` and, beside it, the tables of class, checks, questions and pairs; return the report's path.
+    """Write ``report.html`` and, beside it, tables of class, checks, questions and groups; return its path.
 
     Args:
         submissions: Who handed in, in the order of the results.
         results: What each is worth.
-        pairs: Pairs that are too alike.
+        groups: Who is alike.
         checks: Submissions that a person should look at.
         out: Folder of ``grade_class``.
     """
@@ -65,13 +65,20 @@ def write_report(
                 for result, earned in zip(results, points, strict=True)
             ]
         ),
-        "similar": as_csv([_pair(pair) for pair in pairs], ("first", "second", *WORDS)),
+        "similar": as_csv(
+            [
+                {"group": number, "student": student} | {what: shared.get(what, 0) for what in WORDS}
+                for number, group in enumerate(groups, start=1)
+                for student, shared in sorted(group.shared.items())
+            ],
+            ("group", "student", *WORDS),
+        ),
         "questions": as_csv(question_statistics(results)),
     }
     for name, text in tables.items():
         write_text(text, out / f"{name}.csv")
     path = out / "report.html"
-    write_text(_page(submissions, results, pairs, checks), path)
+    write_text(_page(submissions, results, groups, checks), path)
     return path
 
 
@@ -109,7 +116,7 @@ def write_feedback(
 
 
 def _page(
-    submissions: Sequence[Handed], results: Sequence[Result], pairs: Sequence[Pair], checks: Sequence[SpotCheck]
+    submissions: Sequence[Handed], results: Sequence[Result], groups: Sequence[Group], checks: Sequence[SpotCheck]
 ) -> str:
     part = results[0].part if results else 0
     title = f"Part {part}: {len(results)} submissions"
@@ -118,7 +125,10 @@ def _page(
         f'<div class="short"><h2>Questions by how many failed</h2>{_failed(results)}</div></div>'
         f"<div><h2>For a person to look at ({len(checks)})</h2>{_looks(checks, submissions)}</div>"
     )
-    below = ((f"Pairs that hold the same ({len(pairs)})", _pairs(pairs)), ("Students", _students(submissions, results)))
+    below = (
+        (f"Groups that hold the same ({len(groups)})", _groups(groups)),
+        ("Students", _students(submissions, results)),
+    )
     folded = "".join(f"<details><summary>{escape(head)}</summary>{text}</details>" for head, text in below)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -213,16 +223,11 @@ def _of_class(one: Handed, result: Result) -> dict[str, object]:
     return {"student": result.student, "email": emails, "entry": one.path.name, **line(result)}
 
 
-def _pair(pair: Pair) -> dict[str, object]:
-    return {"first": pair.first, "second": pair.second} | {what: pair.same.get(what, 0) for what in WORDS}
-
-
-def _pairs(pairs: Sequence[Pair]) -> str:
-    if not pairs:
-        return "<p>None: no two hold the same.</p>"
-    rows = [(escape(one.first), escape(one.second), escape(one.said)) for one in pairs[:200]]
-    left = f'<p class="soft">{len(pairs) - 200} more stand in similar.csv.</p>' if len(pairs) > 200 else ""
-    return _table(("First", "Second", "The same"), rows) + left
+def _groups(groups: Sequence[Group]) -> str:
+    rows = [(str(len(one.students)), escape(one.beside()), escape(one.said)) for one in groups]
+    text = _table(("Students", "Who", "The same"), rows) if rows else "<p>None: no two hold the same.</p>"
+    names = '<p class="soft">similar.csv names everybody, with what each shares.</p>' if rows else ""
+    return f'{text}{names}<p class="soft">{escape(TALK_DECIDES)}</p>'
 
 
 def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grading.classroom.defence import sheet
-from grading.classroom.likeness import Pair
+from grading.classroom.likeness import Group
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.grade.result import SpotCheck, page
@@ -132,8 +132,8 @@ def test_what_a_lesson_shows_is_for_everybody(course):
 def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
     """What graders hand out and look at; each a whole page, in both colour schemes."""
     ada = replace(member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(ASIDE,), limits=("no walls",))
-    pair, looked_at = Pair("ada", "bob", {"ids": 3, "texts": 1}), SpotCheck("ada", ("drawn at random",))
-    report = write_report([Handed("ada", tmp_path)], [ada], [pair], [looked_at], tmp_path)
+    group, looked_at = Group(("ada", "bob"), {"ids": 3, "texts": 1}), SpotCheck("ada", ("drawn at random",))
+    report = write_report([Handed("ada", tmp_path)], [ada], [group], [looked_at], tmp_path)
     texts = {"student": page(ada), "published": page(ada, hidden=True), "defence": sheet(ada, "a seed", answers=True)}
     for name, text in texts.items():
         (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from grading.classroom import likeness
 from grading.classroom.batch import earlier_results
-from grading.classroom.likeness import Pair, said_of, similar_pairs
+from grading.classroom.likeness import WORDS, alike, said_of
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks, write_json
 from grading.grade.result.prints import plain_source, prints
@@ -35,9 +36,9 @@ def honest() -> list[list[dict]]:
     return [entries(), *(diligent(random.Random(number)) for number in range(2))]
 
 
-def test_honest_members_make_no_pair_though_their_files_are_the_same(honest: list[list[dict]]):
+def test_honest_members_make_no_group_though_their_files_are_the_same(honest: list[list[dict]]):
     """Quantizing is deterministic, and a class has one course."""
-    assert similar_pairs([member(f"member {number}", one) for number, one in enumerate(honest)]) == []
+    assert alike([member(f"member {number}", one) for number, one in enumerate(honest)]) == []
 
 
 def only(ledger: list[dict], *kinds: str) -> list[dict]:
@@ -75,12 +76,48 @@ def test_what_was_taken_from_a_neighbour_is_named(honest: list[list[dict]], take
     monkeypatch.setattr(likeness, "_FEWEST_CELLS", 2)
     results = [member(name, ledger) for name, ledger in zip(("bob", "eve"), honest[1:], strict=True)]
     results += [member("ada", honest[0]), member("copy", taken(honest[0]))]
-    (pair,) = similar_pairs(results)
-    assert (pair.first, pair.second) == ("ada", "copy")
-    assert same <= pair.same.keys()
-    checks = spot_checks(results, seed="x", share=0, alike=said_of([pair]))
+    (group,) = alike(results)
+    assert group.students == ("ada", "copy")
+    assert same <= group.same.keys()
+    checks = spot_checks(results, seed="x", share=0, alike=said_of([group]))
     assert [one.student for one in checks] == ["ada", "copy"]
-    assert checks[0].reasons == (f"shared with copy: {pair.said}",)
+    assert checks[0].reasons == (f"shared with copy: {group.said}",)
+
+
+def test_whoever_is_alike_by_way_of_others_is_one_group_with_what_each_shares():
+    """Ada's sentence is Bob's and Bob's record is Cyd's; a file is no reason, and neither is a short function."""
+    holds = {
+        "ada": {"texts": ["t1", "t2"], "files": ["f"]},
+        "bob": {"texts": ["t1"], "records": ["r"], "cells": ["q.a 1"]},
+        "cyd": {"records": ["r", "s"], "files": ["f"]},
+        "dan": {"files": ["f"], "cells": ["q.a 1"]},
+    }
+    (group,) = alike([Result(name, 1, "", prints=things) for name, things in holds.items()])
+    assert (group.students, group.same) == (("ada", "bob", "cyd"), {"records": 1, "texts": 1, "files": 1})
+    assert {name: {what for what in things if things[what]} for name, things in group.shared.items()} == {
+        "ada": {"texts", "files"},
+        "bob": {"records", "texts"},
+        "cyd": {"records", "files"},
+    }
+
+
+def test_a_class_of_copies_is_one_line_and_its_work_grows_with_the_class(monkeypatch: pytest.MonkeyPatch):
+    """Four times as many copies take about four times as many looks at what two of them hold, not sixteen times."""
+    looks: Counter[int] = Counter()
+
+    class Counted(set):
+        def __and__(self, other: set) -> set:
+            looks[size] += 1
+            return set(self) & set(other)
+
+    monkeypatch.setattr(likeness, "set", Counted, raising=False)
+    whole = [f"q.{number} {number}" for number in range(12)]
+    for size in (10, 40):
+        results = [Result(f"{number:02d}", 1, "", prints=dict.fromkeys(WORDS, whole)) for number in range(size)]
+        (group,) = alike(results)
+        assert len(group.students) == size
+        assert said_of([group])["00"][0].startswith(f"shared with 01, 02, 03, 04, 05 and {size - 6} more: 12 ids")
+    assert looks[40] < 6 * looks[10]
 
 
 def test_sources_are_the_same_but_for_names_blanks_and_comments():
@@ -99,9 +136,9 @@ def test_another_years_members_are_compared_and_two_of_that_year_are_nobodys_mat
         write_json({"key": "", "result": result.to_json()}, tmp_path / "2025" / "results" / f"{result.student}.json")
     (tmp_path / "2025" / "results" / "torn.json").write_text("{")
     before = earlier_results(tmp_path / "2025")
-    found = {(pair.first, pair.second) for pair in similar_pairs([bob, replace(ada, student="copy")], before)}
-    assert found == {("ada in 2025", "copy"), ("copy", "eve in 2025")}
-    assert similar_pairs([bob], before) == []
+    (group,) = alike([bob, replace(ada, student="copy")], before)
+    assert group.students == ("ada in 2025", "copy", "eve in 2025")
+    assert alike([bob], before) == []
     with pytest.raises(FileNotFoundError, match="no results"):
         earlier_results(tmp_path)
 
@@ -110,7 +147,7 @@ def test_a_result_keeps_what_is_compared_and_no_students_work(tmp_path: Path):
     """Hashes alone, and the samples that a student may be asked about."""
     (tmp_path / "ledger.jsonl").write_text(written(entries()))
     result = grade(tmp_path, part=1, student="ada", setup=EVIDENCE)
-    assert Pair("a", "b", {what: len(one) for what, one in result.prints.items()}).same["cells"] == FUNCTIONS
+    assert len(result.prints["cells"]) == FUNCTIONS
     kept = json.dumps(result.to_json()["prints"])
     assert "def " not in kept
     assert max(map(len, result.samples.values())) == 200

@@ -16,7 +16,7 @@ import pytest
 import grading.grade.artefacts.again as again
 import grading.grade.grader as grader
 from grading.builder.notebook import build, text_of
-from grading.classroom.likeness import similar_pairs
+from grading.classroom.likeness import alike
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
@@ -311,16 +311,16 @@ NEIGHBOURS: dict[str, Spoil] = {
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", NEIGHBOURS)
-def test_with_anothers_files_a_pair(whole, wholes, pictures: Path, name: str, part: int):
+def test_with_anothers_files_a_group(whole, wholes, pictures: Path, name: str, part: int):
     """It may earn points; a person sees the two side by side."""
     folder = whole(part)
     NEIGHBOURS[name](folder, part)
     setup = replace(SETUP, pictures=pictures)
     ada = grade(wholes[part], part=part, student="ada", setup=replace(setup, measure=False, rerun=False))
     results = [ada, grade(folder, part=part, student="eve", setup=setup)]
-    pairs = similar_pairs(results)
-    came(name, results[1], bool(pairs))
-    assert [(pair.first, pair.second) for pair in pairs] == [("ada", "eve")]
+    groups = alike(results)
+    came(name, results[1], bool(groups))
+    assert [group.students for group in groups] == [("ada", "eve")]
 
 
 #: What is asked of the recommended file.
