@@ -24,12 +24,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build, solve
 @app.command()
 def pictures(
     out: Annotated[Path, typer.Argument(help="The file, in a folder that only the grader can read.")],
-    seed: Annotated[str, typer.Option(prompt=True, help="A secret: whoever knows it can foresee the pictures.")],
 ) -> None:
-    """Draw the hidden pictures that submitted models are measured with."""
+    """Draw the hidden pictures that submitted models are measured with; the seed is GRADING_SEED, or asked for."""
     from grading.grade.artefacts.pictures import Pictures
+    from grading.seed import secret_seed
 
-    drawn = Pictures.draw(seed)
+    drawn = Pictures.draw(secret_seed())
     drawn.save(out)
     out.chmod(0o600)
     console.print(f"{len(drawn.pixels)} pictures in {out} ({out.stat().st_size / 1e6:.0f} MB)")

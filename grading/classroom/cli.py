@@ -27,7 +27,6 @@ def grade_folder(
     pictures: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="The hidden pictures; public ones unless named.")
     ] = None,
-    seed: Annotated[str, typer.Option(help="Draws functions' cases and the random looks; keep it secret.")] = "public",
     rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox: the slow step.")] = True,
     workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores unless told.")] = 0,
     earlier: Annotated[
@@ -35,7 +34,11 @@ def grade_folder(
     ] = None,
     scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, to use a cluster's machines.")] = "",
 ) -> None:
-    """Grade a class; run it again to go on after a stop, or when more was handed in."""
+    """Grade a class; run it again to go on after a stop, or when more was handed in.
+
+    The seed (GRADING_SEED, or asked for) draws functions' cases, sheets and random looks: the same again, or all is
+    graded anew.
+    """
     from grading.classroom.batch import earlier_results
     from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
@@ -45,15 +48,17 @@ def grade_folder(
     from grading.grade.grader import Setup
     from grading.grade.result import spot_checks
     from grading.grade.sandbox import abilities
+    from grading.seed import secret_seed
 
     if rerun and (refusal := abilities().refusal):
         console.print(refusal, style="yellow", markup=False, highlight=False)
-    setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
     try:
         found = handed_in(submissions)
         before = [result for folder in earlier or () for result in earlier_results(folder)]
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error)) from None
+    seed = secret_seed(may_be_public=True)
+    setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
     if scheduler:
         from distributed import Client
 

@@ -218,21 +218,14 @@ def _plain(name: str) -> str:
 
 
 def gradescope(
-    seed: Annotated[
-        str,
-        typer.Option(
-            envvar="GRADESCOPE_SEED",
-            prompt=True,
-            hide_input=True,
-            help="A secret: whoever knows it can foresee what models and answers are tried on. Asked for unless named.",
-        ),
-    ],
     part: Annotated[int, typer.Option(help="Part of the assignment.")] = 1,
     out: Annotated[Path, typer.Option(help="The zip to upload.")] = Path("autograder.zip"),
 ) -> None:
-    """Build a part's autograder for Gradescope."""
+    """Build a part's autograder for Gradescope; the seed comes from GRADING_SEED, or is asked for."""
+    from grading.seed import secret_seed
+
     try:
-        built = build_package(out, part=part, seed=seed)
+        built = build_package(out, part=part, seed=secret_seed())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     console.print(f"{built.path}: {len(built.files)} files, {built.size_bytes / 1e6:.1f} MB", highlight=False)

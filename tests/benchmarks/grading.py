@@ -19,6 +19,8 @@ import psutil
 from grading.classroom.batch import kept_results
 from grading.classroom.roster import handed_in
 from grading.grade.artefacts.pictures import Pictures
+from grading.grade.grader import PUBLIC_SEED
+from grading.seed import VARIABLE
 from labs.runtimes.progress import OnProgress, silent
 from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
@@ -56,12 +58,13 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
             Pictures.draw("a benchmark's seed").save(home / "secret" / "pictures.npz")
             options = ["--out", home / "out", "--pictures", home / "secret" / "pictures.npz", "--workers", workers]
             command = [sys.executable, "-m", "grading", "class", home / "submissions", *options]
+            surroundings = {"cwd": PROJECT_DIR, "env": {**os.environ, VARIABLE: PUBLIC_SEED}}
             report((place + 0.3) / len(asked), f"a class of {size}: graded")
             seconds = []
             with _memory() as most:
                 for _ in ("graded", "again"):
                     begin_s = time.perf_counter()
-                    subprocess.run(list(map(str, command)), cwd=PROJECT_DIR, stdout=subprocess.DEVNULL, check=True)
+                    subprocess.run(list(map(str, command)), stdout=subprocess.DEVNULL, check=True, **surroundings)
                     seconds.append(time.perf_counter() - begin_s)
             results = kept_results(handed_in(home / "submissions"), home / "out")
         earned = [{row.id for row in one.rows if row.points} for one in results]

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import re
 import shutil
 import tempfile
@@ -15,7 +16,9 @@ from grading.__main__ import app
 from grading.classroom.batch import kept_results
 from grading.classroom.report import TABLE_NAME, write_feedback
 from grading.classroom.roster import Handed, handed_in
+from grading.grade.grader import PUBLIC_SEED
 from grading.grade.result import Result
+from grading.seed import VARIABLE
 from tests.grading.classroom.members import MIXTURE, make_class
 
 SIZE = sum(MIXTURE.values())
@@ -56,6 +59,7 @@ def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="class-of-sixty-"))
     make_class(home / "submissions", SIZE)
     print(f"{SIZE} made-up submissions: {', '.join(f'{count} {kind}' for kind, count in MIXTURE.items())}")
+    os.environ.setdefault(VARIABLE, PUBLIC_SEED)
     app(["class", str(home / "submissions"), "--out", str(home / "report"), *others], standalone_mode=False)
     if options.sample:
         found = handed_in(home / "submissions")

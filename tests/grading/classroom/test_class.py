@@ -27,6 +27,7 @@ from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade.grader import Setup
 from grading.grade.result import Result, spot_checks
+from grading.seed import VARIABLE, secret_seed
 from labs.course.question import Row
 from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
@@ -145,7 +146,7 @@ def test_a_name_that_is_no_text_costs_nobody_a_row(tmp_path: Path):
     found, out = handed_in(tmp_path / "in"), tmp_path / "out"
     command = [sys.executable, "-m", "grading", "class", str(tmp_path / "in"), "--out", str(out)]
     command += ["--workers", "1", "--no-rerun"]
-    strict = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8", VARIABLE: "public"}
     said = subprocess.run(command, cwd=PROJECT_DIR, env=strict, capture_output=True, encoding="utf-8")
     assert (said.returncode, said.stderr) == (0, "")
     with (out / "class.csv").open() as file:
@@ -169,6 +170,18 @@ def test_pictures_that_are_not_there_are_said_before_a_class_is_graded(tmp_path:
     assert said.exit_code == 2
     assert "Invalid value for '--pictures'" in said.output
     assert not (tmp_path / "out").exists()
+
+
+def test_the_seed_is_asked_for_and_stands_in_no_list_of_processes(monkeypatch: pytest.MonkeyPatch):
+    """No command has it as an argument; the variable is taken away from what is started; nobody to ask is said."""
+    for command in (["class", "x", "--out", "y"], ["gradescope"], ["pictures", "z.npz"]):
+        said = CliRunner().invoke(app, [*command, "--seed", "words"])
+        assert (said.exit_code, "No such option: --seed" in said.output) == (2, True)
+    monkeypatch.setenv(VARIABLE, "words")
+    assert secret_seed() == "words"
+    assert VARIABLE not in os.environ
+    said = CliRunner().invoke(app, ["gradescope"], input="")
+    assert (said.exit_code, VARIABLE in said.output) == (2, True)
 
 
 def die_once(task: Task) -> Done:

@@ -116,7 +116,7 @@ def test_what_is_imported_is_what_is_installed(texts: dict[str, str]):
 def test_the_command_makes_the_same_bytes_again(package: Package, tmp_path: Path):
     """Same tree, same part, same seed; a secret may come from the environment instead of a shell's history."""
     out = tmp_path / "again" / "autograder.zip"
-    done = CliRunner().invoke(app, ["gradescope", "--out", str(out)], env={"GRADESCOPE_SEED": SEED})
+    done = CliRunner().invoke(app, ["gradescope", "--out", str(out)], env={"GRADING_SEED": SEED})
     assert done.exit_code == 0, done.output
     assert SEED not in done.output
     assert out.read_bytes() == package.path.read_bytes()

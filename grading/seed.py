@@ -1,0 +1,39 @@
+"""The grader's secret: words that draw pictures, cases and sheets, and that no list of processes shows."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from grading.grade.grader import PUBLIC_SEED
+
+#: Variable that the seed is taken from, so that a script need not type it.
+VARIABLE = "GRADING_SEED"
+
+
+def secret_seed(*, may_be_public: bool = False) -> str:
+    """Return the seed: what ``GRADING_SEED`` holds, else what is typed, unseen.
+
+    An argument would stand in ``ps`` for everybody on the machine, students' cells included.
+
+    Args:
+        may_be_public: Whether Enter alone takes the public seed, which is good for trying things out.
+
+    Raises:
+        typer.BadParameter: There is nobody to ask.
+    """
+    # What this process starts has no use for it.
+    if seed := os.environ.pop(VARIABLE, ""):
+        return seed
+    words = "Seed (any words that nobody else knows" + ("; Enter for the public one)" if may_be_public else ")")
+    try:
+        default = PUBLIC_SEED if may_be_public else None
+        return typer.prompt(words, default=default, show_default=False, hide_input=True, err=True)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise typer.BadParameter(
+            f'no terminal to ask for the seed: set the variable, {VARIABLE}="$(cat secret/seed)" python -m grading …'
+        ) from None
