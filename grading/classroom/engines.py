@@ -42,8 +42,8 @@ def processes(workers: int, unit: Callable[[Task], Done] = work) -> Engine:
 def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
     """Return an engine on a Dask cluster.
 
-    The cluster tries a task again elsewhere when its worker is lost. Workers see the submissions and the checkout at
-    the same paths as this machine does.
+    The cluster tries a task again elsewhere when its worker is lost, with results that nobody has fetched yet. Workers
+    see the submissions and the checkout at the same paths as this machine does.
 
     Args:
         client: A ``distributed.Client``.
@@ -58,10 +58,12 @@ def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
         by_key = {future.key: task for future, task in zip(futures, tasks, strict=True)}
         for future in finished(futures):
             task = by_key[future.key]
-            if future.status == "finished":
-                yield task, future.result()
-            else:
-                yield task, failed(task, f"the cluster gave up on it: {type(future.exception()).__name__}")
+            try:
+                # What was finished may be lost with its worker by now: this waits until it is made again.
+                done = future.result()
+            except Exception as error:  # one submission's row, not the end of the class
+                done = failed(task, f"the cluster gave up on it: {type(error).__name__}")
+            yield task, done
 
     return run
 

@@ -249,6 +249,40 @@ def test_a_cluster_that_loses_a_worker_loses_no_submission(tmp_path: Path):
         assert replace(done[task.student], wall_s=0.0) == replace(alone, wall_s=0.0)
 
 
+def told(task: Task) -> Done:
+    """Say who works on it, and grade as ever."""
+    (task.path.parents[1] / "marks" / f"{os.getpid()} {task.student}").touch()
+    return work(task)
+
+
+def test_a_result_that_is_lost_with_its_worker_is_made_again(tmp_path: Path):
+    """Dask, one worker, killed when all is graded and one result is fetched: nobody loses a row."""
+    distributed = pytest.importorskip("distributed")
+    (tmp_path / "marks").mkdir()
+    tasks = [Task(path.name, path, 1, EVIDENCE) for path in make_class(tmp_path / "submissions", 3)]
+
+    def states() -> set[str]:
+        return {state.status for state in client.futures.values()}
+
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1", processes=True
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        engine = dask(client, told)(tasks)
+        done = dict([next(engine)])
+        while states() != {"finished"}:
+            time.sleep(0.01)
+        os.kill(int(next((tmp_path / "marks").iterdir()).name.partition(" ")[0]), signal.SIGKILL)
+        while states() == {"finished"}:
+            time.sleep(0.01)
+        done |= dict(engine)
+    assert {task.student: one.result.fault for task, one in done.items()} == {task.student: "" for task in tasks}
+    tried = Counter(path.name.partition(" ")[2] for path in (tmp_path / "marks").iterdir())
+    assert max(tried.values()) > 1, "nothing was made again: no result was lost"
+
+
 EXPORT = """
 submission_300000:
   :submitters:
