@@ -128,7 +128,8 @@ class Sandbox:
         begin_s = time.monotonic()
         kept = [self.temporary / name for name in ("output", "errors")]
         with contextlib.ExitStack() as stack:
-            output, errors = (stack.enter_context(path.open("wb")) for path in kept)
+            # What a student's code prints is for nobody else on this machine.
+            output, errors = (stack.enter_context(open(path, "wb", opener=_private)) for path in kept)
             process = subprocess.Popen(
                 self._line(command, limits, variables or {}),
                 cwd=self.folder,
@@ -257,6 +258,10 @@ def size_bytes(folder: Path) -> int:
     """Return the bytes that a folder takes on the disk."""
     done = subprocess.run(["du", "-s", "--block-size=1", str(folder)], capture_output=True, text=True, check=False)
     return int(done.stdout.split()[0]) if done.stdout else 0
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _beginning(path: Path, limits: Limits) -> str:

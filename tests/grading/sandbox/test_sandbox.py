@@ -243,6 +243,19 @@ except OSError:
 
 
 @walls
+def test_what_a_command_prints_is_for_nobody_else(can):
+    """Read by the grader while it is there: its modes, whatever umask the grader has."""
+    umask = os.umask(0)
+    try:
+        with Sandbox(can) as sandbox:
+            sandbox.run([sys.executable, "-c", "print(1)"])
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in sandbox.temporary.iterdir()}
+    finally:
+        os.umask(umask)
+    assert (modes["output"], modes["errors"]) == (0o600, 0o600)
+
+
+@walls
 def test_a_flood_of_words_is_cut(can):
     """200 MB of prints would otherwise lie in the grader's memory."""
     found = shell("yes | head -c 50000000; echo end >&2", can, output_bytes=1000)
