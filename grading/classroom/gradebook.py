@@ -10,9 +10,10 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -56,6 +57,7 @@ def grades(
     results: Sequence[Result],
     people: People,
     heard: Mapping[str, float] | None = None,
+    changed: Mapping[str, Sequence[tuple[float, str]]] = MappingProxyType({}),
 ) -> list[Grade]:
     """Return the grade of everybody who handed in, and of everybody of the class who did not and has not left.
 
@@ -65,6 +67,8 @@ def grades(
         results: What each is worth, in the same order.
         people: The class: who has a date of their own, and who has left.
         heard: Points of the talk by short name.
+        changed: Points that a person gives or takes, each with its reason, by short name; what comes of them stays
+            within the part.
     """
     found, there = [], set()
     for one, result in zip(handed, results, strict=True):
@@ -78,7 +82,13 @@ def grades(
             found.append(Grade(person, result.grade * share + talk, note, person.name in (heard or {})))
     absent = [person for person in people.students if person.name not in there]
     found += [Grade(person, 0.0, "nothing handed in") for person in absent]
-    return [one for one in found if not one.person.left]
+    return [_changed(one, changed.get(one.person.name, ()), part.points) for one in found if not one.person.left]
+
+
+def _changed(grade: Grade, changes: Sequence[tuple[float, str]], most: float) -> Grade:
+    points = min(most, max(0.0, grade.points + sum(change for change, _ in changes)))
+    notes = [grade.note, *(f"{change:+g}: {reason}" for change, reason in changes)]
+    return replace(grade, points=points, note="; ".join(filter(None, notes))) if changes else grade
 
 
 def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[list[str]]:
@@ -138,8 +148,32 @@ def read_heard(path: Path, people: People) -> dict[str, float]:
     return {name: points for name, points, _ in _lines(path, people, "note") if points is not None}
 
 
-def _lines(path: Path, people: People, words: str) -> Iterator[tuple[str, float | None, str]]:
-    """Yield short name, points and words of each line of a table of points by person."""
+def read_changed(path: Path, people: People, most: float) -> dict[str, list[tuple[float, str]]]:
+    """Return points that a person gives or takes, and why, by short name: ``adjust.csv`` (who, points, reason).
+
+    Args:
+        path: The table; of several lines for one person all count.
+        people: The class.
+        most: What the part is worth.
+
+    Raises:
+        ValueError: A column, number or reason is missing or wrong, or somebody is nobody of the class; with the line.
+    """
+    changed: dict[str, list[tuple[float, str]]] = {}
+    for name, points, reason in _lines(path, people, "reason", most):
+        changed.setdefault(name, []).append((points, reason))
+    return changed
+
+
+def _lines(path: Path, people: People, words: str, most: float | None = None) -> Iterator[tuple[str, Any, str]]:
+    """Yield short name, points and words of each line of a table of points by person.
+
+    Args:
+        path: The table.
+        people: The class.
+        words: Name of the column with words.
+        most: If each line has to have points, at most so many, and words; else points may be None.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         if not {"who", "points"} <= set(reader.fieldnames or ()):
@@ -149,6 +183,10 @@ def _lines(path: Path, people: People, words: str) -> Iterator[tuple[str, float 
                 points = float(row["points"]) if (row["points"] or "").strip() else None
                 if points is not None and not math.isfinite(points):
                     raise ValueError(f"{row['points']} are no points")
+                if most is not None and (points is None or abs(points) > most):
+                    raise ValueError(f"write points from -{most:g} to {most:g}, and not {row['points']!r}")
+                if most is not None and not (row.get(words) or "").strip():
+                    raise ValueError(f"a {words} is missing: whoever asks later wants to know it")
                 yield people.find(row["who"] or "").name, points, (row.get(words) or "").strip()
             except ValueError as error:
                 raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from None
@@ -162,8 +200,11 @@ def gradebook(
         Path | None, typer.Option(exists=True, help="CSV of the class: names, numbers, own dates, who has left.")
     ] = None,
     defence: Annotated[Path | None, typer.Option(exists=True, help="CSV of the talks: who, points, note.")] = None,
+    adjust: Annotated[
+        Path | None, typer.Option(exists=True, help="CSV of points that you give or take: who, points, reason.")
+    ] = None,
 ) -> None:
-    """Write a part's grades as the gradebook of the assignment wants them, lateness and talks counted."""
+    """Write a part's grades as the assignment's gradebook wants them: lateness, talks and changes counted."""
     from grading.classroom.batch import kept_results
     from grading.classroom.report import safe
     from grading.classroom.roster import People, handed_in, of_roster
@@ -179,7 +220,8 @@ def gradebook(
         else:
             people = People(person for one in handed for person in one.members)
         heard = read_heard(defence, people) if defence else None
-        found = grades(asked, handed, results, people, heard)
+        changed = read_changed(adjust, people, asked.points) if adjust else {}
+        found = grades(asked, handed, results, people, heard, changed)
         rows = table(found, course.gradebook, PART_TITLES[part], asked.points)
     except (FileNotFoundError, RosterError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
@@ -188,9 +230,9 @@ def gradebook(
         csv.writer(file).writerows([str(safe(cell)) for cell in row] for row in rows)
     _say(f"{path}: {len(found)} people, for {course.gradebook}")
     for one in found:
-        if one.note and one.note != NO_TIME:
-            _say(f"{one.name:28} {one.points:7.2f}  {one.note}")
-    if timeless := [one.name for one in found if one.note == NO_TIME]:
+        if note := one.note.removeprefix(NO_TIME).removeprefix("; "):
+            _say(f"{one.name:28} {one.points:7.2f}  {note}")
+    if timeless := [one.name for one in found if one.note.startswith(NO_TIME)]:
         _say(f"{NO_TIME[0].upper()}{NO_TIME[1:]}: {', '.join(timeless)}")
     if asked.defence and heard is not None:
         _say(f"Not heard yet: {', '.join(one.name for one in found if not one.heard) or 'nobody'}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.classroom.gradebook import NO_TIME, Grade, grades, read_heard, table
+from grading.classroom.gradebook import NO_TIME, Grade, grades, read_changed, read_heard, table
 from grading.classroom.roster import Handed, People, of_roster
 from grading.grade.result import Result, Row
 from labs.course.assignment import GRADEBOOKS, Late, PartAsked
@@ -192,3 +192,38 @@ def test_a_table_of_talks_that_cannot_be_read_is_a_sentence(text: str, says: str
         read_heard(path, roster)
     path.write_text("who,points,note\nada@uni.edu,12.5,good\nbob@uni.edu,,absent\n")
     assert read_heard(path, roster) == {"ada-uni-edu": 12.5}
+
+
+def test_what_a_person_gives_or_takes_comes_behind_lateness_and_stays_within_the_part(tmp_path: Path, roster: People):
+    """Several lines for one person count together, and each says why in the gradebook."""
+    path = tmp_path / "adjust.csv"
+    path.write_text("who,points,reason\nada,+3,by hand\nada,-1,typo\nbob@uni.edu,-99,not own\nDan,2.5,on paper\n")
+    changed = read_changed(path, roster, PART.points)
+    submissions, results = zip(handed("ada", timedelta(hours=1)), handed("bob", timedelta(0)), strict=True)
+    found = grades(PART, of_roster(submissions, roster), results, roster, changed=changed)
+    assert {one.name: one.points for one in found} == pytest.approx({"Ada Lovelace": 38.0, "Bob": 0.0, "Dan": 2.5})
+    assert found[0].note == "late: 10% of 40.00 taken off; +3: by hand; -1: typo"
+    path.write_text("who,points,reason\nada,100,all\n")
+    most = grades(PART, of_roster(submissions, roster), results, roster, changed=read_changed(path, roster, 100.0))
+    assert most[0].points == PART.points
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("who,points\nada,1\n", "line 2: a reason is missing"),
+        ("who,points,reason\nada,1,x\nada,1,\n", "line 3: a reason is missing"),
+        ("who,points,reason\nada,,x\n", "line 2: write points from -100 to 100, and not ''"),
+        ("who,points,reason\nada,101,x\n", "line 2: write points from -100 to 100"),
+        ("who,points,reason\nada,inf,x\n", "line 2: inf are no points"),
+        ("who,points,reason\nada,much,x\n", "line 2: could not convert"),
+        ("who,points,reason\neve,1,x\n", "line 2: eve is nobody of the class"),
+        ("name,points,reason\nada,1,x\n", "wants the columns who, points, reason"),
+    ],
+)
+def test_a_change_that_cannot_be_made_is_refused_with_its_line(text: str, says: str, tmp_path: Path, roster: People):
+    """No gradebook is written with half of them."""
+    path = tmp_path / "adjust.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"adjust.csv.*{says}"):
+        read_changed(path, roster, PART.points)
