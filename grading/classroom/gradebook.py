@@ -213,12 +213,12 @@ def gradebook(
         course = assignment()
         asked = course.part(part)
         handed = handed_in(submissions)
-        results = kept_results(handed, out)
         if roster:
             people = People(read_roster(roster, course.zone))
             handed = of_roster(handed, people)
         else:
             people = People(person for one in handed for person in one.members)
+        results = kept_results(handed, out)
         heard = read_heard(defence, people) if defence else None
         changed = read_changed(adjust, people, asked.points) if adjust else {}
         found = grades(asked, handed, results, people, heard, changed)

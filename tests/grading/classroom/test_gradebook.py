@@ -6,11 +6,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from grading.__main__ import app
+from grading.classroom import gradebook
+from grading.classroom.batch import grade_class
 from grading.classroom.gradebook import NO_TIME, Grade, grades, read_changed, read_heard, table
-from grading.classroom.roster import Handed, People, of_roster
+from grading.classroom.roster import Handed, People, handed_in, of_roster
+from grading.classroom.unit import Done
 from grading.grade.result import Result, Row
-from labs.course.assignment import GRADEBOOKS, Late, PartAsked
+from labs.course.assignment import GRADEBOOKS, Late, PartAsked, assignment
 from provisioning.classroom.roster import Student, read_roster
 
 DUE = datetime(2027, 3, 20, 23, 59, tzinfo=UTC)
@@ -227,3 +232,30 @@ def test_a_change_that_cannot_be_made_is_refused_with_its_line(text: str, says: 
     path.write_text(text)
     with pytest.raises(ValueError, match=f"adjust.csv.*{says}"):
         read_changed(path, roster, PART.points)
+
+
+def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(tmp_path: Path, monkeypatch):
+    """A folder, a roster and a table of changes in; identities, a date without a time and a refusal out."""
+    dated = replace(assignment().part(1), due=DUE)
+    monkeypatch.setattr(gradebook, "assignment", lambda: replace(assignment(), parts={1: dated}, gradebook="plain"))
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for name in ("li", "u18"):
+        (folder / name).mkdir(parents=True)
+    rows = (Row("a", "A", "measure", 3, 6, ""),)
+    results = (Done(Result(name, 1, "d", rows, worth=50.0), "k") for name in ("li", "u18"))
+    grade_class(handed_in(folder), out, part=1, engine=lambda tasks: zip(tasks, results, strict=True))
+    (tmp_path / "roster.csv").write_text(ROSTERS["plain"])
+    (tmp_path / "adjust.csv").write_text("who,points,reason\nAda Lovelace,-5,by hand\n")
+    command = ["gradebook", str(folder), "--out", str(out), "--roster", str(tmp_path / "roster.csv")]
+    said = CliRunner().invoke(app, [*command, "--adjust", str(tmp_path / "adjust.csv")])
+    assert said.exit_code == 0, said.output
+    assert "no time of handing in is known: counted as in time: ana li, ada lovelace" in said.output.lower()
+    with (out / "gradebook.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["sid"], row["login"], *list(row.values())[4:5]) for row in rows] == [
+        ("u17", "li", "25.00"),
+        ("u18", "al3", "20.00"),
+    ]
+    (folder / "eve").mkdir()
+    said = CliRunner().invoke(app, command)
+    assert (said.exit_code, "eve is nobody of the class" in said.output) == (2, True)
