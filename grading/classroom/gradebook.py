@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from labs.course.assignment import PartAsked, assignment
 from labs.course.lessons import PART_TITLES
-from provisioning.classroom.roster import HEADERS, RosterError, Student, read_roster
+from provisioning.classroom.roster import RosterError, Student, read_roster
 
 if TYPE_CHECKING:
     from grading.classroom.roster import Handed, People
@@ -56,7 +56,7 @@ def grades(
     handed: Sequence[Handed],
     results: Sequence[Result],
     people: People,
-    heard: Mapping[str, float] | None = None,
+    heard: Mapping[str, float] = MappingProxyType({}),
     changed: Mapping[str, Sequence[tuple[float, str]]] = MappingProxyType({}),
 ) -> list[Grade]:
     """Return the grade of everybody who handed in, and of everybody of the class who did not and has not left.
@@ -76,10 +76,10 @@ def grades(
             there.add(person.name)
             due = person.due or part.due
             share = part.late.share(one.at, due) if one.at and due else 1.0
-            talk = min(part.defence, max((heard or {}).get(person.name, 0.0), 0.0))
+            talk = min(part.defence, max(heard.get(person.name, 0.0), 0.0))
             note = f"late: {1 - share:.0%} of {result.grade:.2f} taken off" if share < 1 else ""
             note = NO_TIME if due and not one.at else note
-            found.append(Grade(person, result.grade * share + talk, note, person.name in (heard or {})))
+            found.append(Grade(person, result.grade * share + talk, note, person.name in heard))
     absent = [person for person in people.students if person.name not in there]
     found += [Grade(person, 0.0, "nothing handed in") for person in absent]
     return [_changed(one, changed.get(one.person.name, ()), part.points) for one in found if not one.person.left]
@@ -89,6 +89,28 @@ def _changed(grade: Grade, changes: Sequence[tuple[float, str]], most: float) ->
     points = min(most, max(0.0, grade.points + sum(change for change, _ in changes)))
     notes = [grade.note, *(f"{change:+g}: {reason}" for change, reason in changes)]
     return replace(grade, points=points, note="; ".join(filter(None, notes))) if changes else grade
+
+
+#: Columns of each gradebook, with what stands in them.
+_COLUMNS = {
+    "brightspace": {
+        "OrgDefinedId": "#sid",
+        "Username": "#login",
+        "{item} Points Grade": "points",
+        "End-of-Line Indicator": "#",
+    },
+    "canvas": {
+        **{"Student": "name", "ID": "lms_id", "SIS User ID": "sid", "SIS Login ID": "login"},
+        **{"Section": "section", "{item}": "points"},
+    },
+    "gradescope": {
+        **{"First Name": "first", "Last Name": "last", "SID": "sid", "Email": "email"},
+        **{"{item}": "points", "{item} - Max Points": "worth"},
+    },
+    "plain": {"name": "name", "sid": "sid", "login": "login", "email": "email", "{item}": "points", "note": "note"},
+}
+#: By which of these a platform finds somebody, and the columns that a roster has for them.
+_FOUND_BY = {"sid": "sid", "login": "login", "lms_id": "ID", "email": "email"}
 
 
 def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[list[str]]:
@@ -103,33 +125,26 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
     Raises:
         ValueError: The gradebook could not tell who somebody is; the message names them.
     """
-    rows = [(one.person, one.name, f"{one.points:.2f}", one.note) for one in grades]
-    needed = {"brightspace": ("sid", "login"), "canvas": ("lms_id", "sid", "login"), "gradescope": ("sid", "email")}
-    needed = needed.get(form, ())
-    if nameless := [name for who, name, *_ in rows if needed and not any(getattr(who, field) for field in needed)]:
+    columns = _COLUMNS[form]
+    rows, nameless = [], []
+    needed = [field for field in _FOUND_BY if {field, f"#{field}"} & set(columns.values())]
+    for one in grades:
+        who, (first, last) = one.person, _first_last(one.name)
+        cells = {field: getattr(who, field) for field in ("sid", "login", "email", "lms_id", "section")}
+        cells |= {f"#{field}": value and f"#{value}" for field, value in cells.items()} | {"#": "#"}
+        cells |= {"name": one.name, "first": first, "last": last, "note": one.note}
+        cells |= {"points": f"{one.points:.2f}", "worth": f"{worth:g}"}
+        rows.append([cells[field] for field in columns.values()])
+        if form != "plain" and not any(cells[field] for field in needed):
+            nameless.append(one.name)
+    if nameless:
         raise ValueError(
             f"{form} could not tell who these are: {', '.join(nameless)}. Name a roster that has one of the columns "
-            + ", ".join(HEADERS[field][0] for field in needed)
+            f"{', '.join(_FOUND_BY[field] for field in needed)}"
         )
-    if form == "brightspace":
-        head = ["OrgDefinedId", "Username", f"{item} Points Grade", "End-of-Line Indicator"]
-        marked = [(who.sid and f"#{who.sid}", who.login and f"#{who.login}", points) for who, _, points, _ in rows]
-        return [head, *([*cells, "#"] for cells in marked)]
-    if form == "canvas":
-        head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", item]
-        possible = ["    Points Possible", "", "", "", "", f"{worth:g}"]
-        return [
-            *(head, possible),
-            *([name, who.lms_id, who.sid, who.login, who.section, points] for who, name, points, _ in rows),
-        ]
-    if form == "gradescope":
-        head = ["First Name", "Last Name", "SID", "Email", item, f"{item} - Max Points"]
-        return [
-            head,
-            *([*_first_last(name), who.sid, who.email, points, f"{worth:g}"] for who, name, points, _ in rows),
-        ]
-    head = ["name", "sid", "login", "email", item, "note"]
-    return [head, *([name, who.sid, who.login, who.email, points, note] for who, name, points, note in rows)]
+    head = [name.format(item=item) for name in columns]
+    possible = [["    Points Possible", "", "", "", "", f"{worth:g}"]] if form == "canvas" else []
+    return [head, *possible, *rows]
 
 
 def _first_last(name: str) -> tuple[str, str]:
@@ -161,33 +176,29 @@ def read_changed(path: Path, people: People, most: float) -> dict[str, list[tupl
     """
     changed: dict[str, list[tuple[float, str]]] = {}
     for name, points, reason in _lines(path, people, "reason", most):
-        changed.setdefault(name, []).append((points, reason))
+        changed.setdefault(name, []).append((points or 0.0, reason))
     return changed
 
 
-def _lines(path: Path, people: People, words: str, most: float | None = None) -> Iterator[tuple[str, Any, str]]:
-    """Yield short name, points and words of each line of a table of points by person.
-
-    Args:
-        path: The table.
-        people: The class.
-        words: Name of the column with words.
-        most: If each line has to have points, at most so many, and words; else points may be None.
-    """
+def _lines(
+    path: Path, people: People, words: str, most: float | None = None
+) -> Iterator[tuple[str, float | None, str]]:
+    """Yield short name, points and words of each line; with ``most``, points up to it and words have to be there."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         if not {"who", "points"} <= set(reader.fieldnames or ()):
             raise ValueError(f"{path.name} wants the columns who, points, {words}")
         for row in reader:
+            who, written, why = ((row.get(name) or "").strip() for name in ("who", "points", words))
             try:
-                points = float(row["points"]) if (row["points"] or "").strip() else None
+                points = float(written) if written else None
                 if points is not None and not math.isfinite(points):
-                    raise ValueError(f"{row['points']} are no points")
+                    raise ValueError(f"{written} are no points")
                 if most is not None and (points is None or abs(points) > most):
-                    raise ValueError(f"write points from -{most:g} to {most:g}, and not {row['points']!r}")
-                if most is not None and not (row.get(words) or "").strip():
+                    raise ValueError(f"write points from -{most:g} to {most:g}, and not {written!r}")
+                if most is not None and not why:
                     raise ValueError(f"a {words} is missing: whoever asks later wants to know it")
-                yield people.find(row["who"] or "").name, points, (row.get(words) or "").strip()
+                yield people.find(who).name, points, why
             except ValueError as error:
                 raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from None
 
@@ -219,7 +230,7 @@ def gradebook(
         else:
             people = People(person for one in handed for person in one.members)
         results = kept_results(handed, out)
-        heard = read_heard(defence, people) if defence else None
+        heard = read_heard(defence, people) if defence else {}
         changed = read_changed(adjust, people, asked.points) if adjust else {}
         found = grades(asked, handed, results, people, heard, changed)
         rows = table(found, course.gradebook, PART_TITLES[part], asked.points)
@@ -234,7 +245,7 @@ def gradebook(
             _say(f"{one.name:28} {one.points:7.2f}  {note}")
     if timeless := [one.name for one in found if one.note.startswith(NO_TIME)]:
         _say(f"{NO_TIME[0].upper()}{NO_TIME[1:]}: {', '.join(timeless)}")
-    if asked.defence and heard is not None:
+    if asked.defence and defence:
         _say(f"Not heard yet: {', '.join(one.name for one in found if not one.heard) or 'nobody'}")
 
 
