@@ -33,7 +33,7 @@ ALLOWED = (
     *("labs/checkpoints/*.py", "labs/course/*.py", "labs/course/questions.json"),
     *(f"labs/{name}.py" for name in "__init__ stats workspace".split()),
     *(f"labs/runtimes/{name}.py" for name in "__init__ progress".split()),
-    *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/labels data/preprocess".split()),
+    *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/intake data/labels data/preprocess".split()),
     *(f"labs/{name}.py" for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()),
     *("labs/serve/__init__.py", "labs/serve/compared/__init__.py", "labs/serve/triton/__init__.py"),
     *(f"labs/serve/{name}.py" for name in ("compared/classifier", "triton/models/__init__", "triton/models/food")),

@@ -6,23 +6,20 @@ MAY_WAIT. The model is loaded at the import, so whoever gets an answer gets it f
 
 from __future__ import annotations
 
-import base64
 import time
 from typing import Annotated
 
 import numpy as np
-from fastapi import Body, FastAPI, HTTPException, Request, Response
+from fastapi import Body, FastAPI, Request, Response
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
+from labs.data.intake import PhotoError, from_base64, guard, open_photo, to_input
 from labs.data.labels import CLASS_NAMES
-from labs.data.preprocess import ImageDecodeError, ImageTooLargeError, load_image, softmax, to_input
+from labs.data.preprocess import softmax
 from labs.runtimes.loopback import OwnHosts
 from labs.serve.compared.classifier import place, session
-
-#: Most bytes of a photo, and most pixels; formats that are decoded: fewer decoders are fewer ways in.
-MOST_BYTES, MOST_PIXELS, FORMATS = 10_000_000, 25_000_000, ("JPEG", "PNG", "WEBP")
 
 #: Paths that are counted by name; all others are one, or strangers could fill the memory with made-up ones.
 PATHS = ("/predict", "/predict/raw", "/healthz", "/metrics")
@@ -37,6 +34,7 @@ PREDICTIONS = Counter("serving_predictions", "Classes that were answered.", ["cl
 IN_FLIGHT = Gauge("serving_in_flight", "Photos waiting or computed.")
 
 app = FastAPI(title="GourmetGram's classifier", docs_url=None, redoc_url=None)
+guard(app)  # before the counter, which is around it then, and counts what it refuses
 app.add_middleware(
     OwnHosts, refusal=PlainTextResponse("this service answers at this machine's own addresses only", 421)
 )
@@ -68,14 +66,16 @@ async def count(request: Request, call_next):
         REQUESTS.labels(path, status).inc()
 
 
+@app.exception_handler(PhotoError)
+async def refuse(request: Request, error: PhotoError) -> JSONResponse:
+    """Say why a photo is refused, with the status that the intake gives it."""
+    return JSONResponse({"detail": str(error)}, error.status)
+
+
 @app.post("/predict")
 def predict(photo: Photo, reply: Response) -> Answer:
     """Return what the photo in ``image`` shows."""
-    try:
-        content = base64.b64decode(photo.image, validate=True)
-    except ValueError as error:
-        raise HTTPException(422, f"this is no base64: {error}") from error
-    return answer(content, reply)
+    return answer(from_base64(photo.image), reply)
 
 
 @app.post("/predict/raw")
@@ -86,15 +86,10 @@ def predict_raw(content: Annotated[bytes, Body(media_type="image/jpeg")], reply:
 
 def answer(content: bytes, reply: Response) -> Answer:
     """Return what a photo's file shows; where the time went is counted, and told in a header of the reply."""
-    if len(content) > MOST_BYTES:
-        raise HTTPException(413, f"{MOST_BYTES:,} bytes are the limit")
     marks = [time.perf_counter()]
     with IN_FLIGHT.track_inprogress(), place():
         marks.append(time.perf_counter())
-        try:
-            rows = to_input(load_image(content, formats=FORMATS, max_pixels=MOST_PIXELS))[None]
-        except ImageDecodeError as error:
-            raise HTTPException(413 if isinstance(error, ImageTooLargeError) else 422, str(error)) from error
+        rows = to_input(open_photo(content))[None]
         marks.append(time.perf_counter())
         (logits,) = session.run(None, {session.get_inputs()[0].name: rows})[0]
         marks.append(time.perf_counter())

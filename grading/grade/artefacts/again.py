@@ -26,6 +26,7 @@ from labs.checkpoints.reads import streams, web_apps
 from labs.course.cases import Verdict
 from labs.course.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.course.rules import fault
+from labs.data.intake import open_photo, to_input
 from labs.records import Records
 from labs.serve.triton.models import food
 from labs.shell import python
@@ -242,8 +243,8 @@ def _app(question: Question, texts: Mapping[str, str]) -> object:
     asked = [asked[int(place)] for place in dice.permutation(len(asked))]
     with Sandbox() as sandbox:
         _write(sandbox.folder, {Path(name).name: text for name, text in texts.items()})
-        beside = PROJECT_DIR / "labs" / "serve" / "compared" / "classifier.py"
-        (sandbox.folder / "classifier.py").write_bytes(beside.read_bytes())
+        for beside in (PROJECT_DIR / "labs/serve/compared/classifier.py", PROJECT_DIR / "labs/data/intake.py"):
+            (sandbox.folder / beside.name).write_bytes(beside.read_bytes())
         (sandbox.folder / "drawn.onnx").write_bytes(_network(dice))
         (sandbox.folder / "asked.json").write_text(json.dumps(asked))
         command = [sys.executable, "-m", web_apps.__name__, Path(min(texts)).stem, "asked.json"]
@@ -278,9 +279,9 @@ def _weights(dice: np.random.Generator) -> np.ndarray:
 def _python_model(question: Question, texts: Mapping[str, str]) -> object:
     """Call a model for Triton's Python backend as Triton does: one request, one of six images, eight at once."""
     dice = _dice()
-    images = [python_backend.encoded(one) for one in _images(dice, 6)]
-    weights = _weights(dice)
-    rows = python_backend.network(weights)([food.to_input(one) for one in images])
+    drawn, weights = _images(dice, 6), _weights(dice)
+    images = [python_backend.encoded(one) for one in drawn]
+    rows = python_backend.network(weights)([to_input(open_photo(one)) for one in drawn])
     truth = food.labelled(rows)["FOOD_LABEL"].ravel()
     order = dice.integers(0, 6, (6, 8))
     odd, mixed = int(dice.integers(0, 6)), list(images)

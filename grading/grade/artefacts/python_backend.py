@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from labs.data import intake
 from labs.serve.triton.models import food
 
 #: What the stand-ins are called where a model imports them.
@@ -84,7 +85,9 @@ class InferenceResponse:
 
 
 class TritonError(Exception):
-    """What a response says in place of an answer."""
+    """What a response says in place of an answer; a code may follow, of which these are two."""
+
+    INTERNAL, INVALID_ARG = 1, 3
 
 
 def utils() -> ModuleType:
@@ -126,7 +129,7 @@ def main() -> None:
     stand_in: Any = ModuleType(_FOOD)
     vars(stand_in).update({name: value for name, value in vars(food).items() if not name.startswith("__")})
     stand_in.load = lambda args: probabilities
-    sys.modules |= {_UTILS: utils(), _FOOD: stand_in}
+    sys.modules |= {_UTILS: utils(), _FOOD: stand_in, "intake": intake}
     try:
         model = importlib.import_module("model").TritonPythonModel()
         if hasattr(model, "initialize"):

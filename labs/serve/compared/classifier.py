@@ -1,8 +1,8 @@
 """What a student's own app stands on, copied beside it: the model, and the places in front of it.
 
-Standing alone, so that it travels into a container: onnxruntime, numpy, Pillow and FastAPI, and nothing of the course.
-``MODEL`` names the ONNX file, ``WORKERS`` says how many photos are computed at once (each with ``THREADS`` threads),
-``MAY_WAIT`` how many may wait.
+With ``intake.py`` beside it, it stands alone, so that it travels into a container: onnxruntime, numpy, Pillow and
+FastAPI, and nothing of the course. ``MODEL`` names the ONNX file, ``WORKERS`` says how many photos are computed at once
+(each with ``THREADS`` threads), ``MAY_WAIT`` how many may wait.
 """
 
 import contextlib
@@ -12,10 +12,13 @@ import threading
 import numpy as np
 import onnxruntime as ort
 from fastapi import HTTPException
-from PIL import Image, ImageOps
+
+try:
+    from intake import to_input
+except ModuleNotFoundError:  # in the course's own service, which needs no copy
+    from labs.data.intake import to_input
 
 CLASSES = "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, Seafood, Soup, Vegetable/Fruit"
-MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 
 WORKERS, MAY_WAIT = int(os.environ.get("WORKERS", 1)), int(os.environ.get("MAY_WAIT", 1000))
 workers, places = threading.Semaphore(WORKERS), threading.Semaphore(WORKERS + MAY_WAIT)
@@ -39,8 +42,6 @@ def place():
 
 def classify(image):
     """Return the class of a PIL image, and its probability."""
-    square = ImageOps.fit(image.convert("RGB"), (224, 224), Image.Resampling.BILINEAR)
-    pixels = np.asarray(square, np.float32) / 255
-    (logits,) = session.run(None, {session.get_inputs()[0].name: ((pixels - MEAN) / STD).transpose(2, 0, 1)[None]})
+    (logits,) = session.run(None, {session.get_inputs()[0].name: to_input(image)[None]})
     odds = np.exp(logits[0] - logits[0].max())
     return CLASSES.split(", ")[odds.argmax()], float(odds.max() / odds.sum())

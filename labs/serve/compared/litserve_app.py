@@ -1,17 +1,25 @@
 """The course's contract behind LitServe; ``labs.load.servers`` runs it as a module, in an environment of its own."""
 
-import base64
 import sys
 
 import litserve as ls
 import onnxruntime as ort
+from fastapi import HTTPException
+from pydantic import BaseModel
 
+from labs.data.intake import PhotoError, from_base64, guard, open_photo, to_input
 from labs.data.labels import CLASS_NAMES
-from labs.data.preprocess import load_image, softmax, to_input
+from labs.data.preprocess import softmax
+
+
+class Photo(BaseModel):
+    """A photo's file as base64 text."""
+
+    image: str
 
 
 class FoodClassifier(ls.LitAPI):
-    """A JPEG as base64 text in, class and probability out; each worker is a process with one session."""
+    """A photo as base64 text in, class and probability out; each worker is a process with one session."""
 
     def __init__(self, model):
         """Remember the file; a worker opens it."""
@@ -24,9 +32,12 @@ class FoodClassifier(ls.LitAPI):
         options.intra_op_num_threads = 1
         self.session = ort.InferenceSession(self.model, options, providers=["CPUExecutionProvider"])
 
-    def decode_request(self, request):
-        """Return the model's input."""
-        return to_input(load_image(base64.b64decode(request["image"])))[None]
+    def decode_request(self, request: Photo):
+        """Return the model's input; its annotation lets FastAPI judge the JSON."""
+        try:
+            return to_input(open_photo(from_base64(request.image)))[None]
+        except PhotoError as error:
+            raise HTTPException(error.status, str(error)) from None
 
     def predict(self, batch):
         """Return the logits."""
@@ -42,4 +53,5 @@ class FoodClassifier(ls.LitAPI):
 if __name__ == "__main__":
     path, port, workers = sys.argv[1:]
     server = ls.LitServer(FoodClassifier(path), accelerator="cpu", workers_per_device=int(workers))
+    guard(server.app)
     server.run(host="127.0.0.1", port=int(port), num_api_servers=1, generate_client_file=False, log_level="warning")

@@ -1,20 +1,20 @@
 """The course's contract behind Ray Serve; ``labs.load.servers`` deploys it, in an environment of its own."""
 
-import base64
-
 import onnxruntime as ort
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
 from ray import serve
 
+from labs.data.intake import PhotoError, from_base64, guard, open_photo, to_input
 from labs.data.labels import CLASS_NAMES
-from labs.data.preprocess import load_image, softmax, to_input
+from labs.data.preprocess import softmax
 
 api = FastAPI()
+guard(api)
 
 
-class PredictRequest(BaseModel):
-    """One image."""
+class Photo(BaseModel):
+    """A photo's file as base64 text."""
 
     image: str
 
@@ -22,7 +22,7 @@ class PredictRequest(BaseModel):
 @serve.deployment
 @serve.ingress(api)
 class FoodClassifier:
-    """A JPEG as base64 text in, class and probability out; each replica is a process with one session."""
+    """A photo as base64 text in, class and probability out; each replica is a process with one session."""
 
     def __init__(self, model: str):
         """Open the session, with one thread: there are as many replicas as processors."""
@@ -31,9 +31,12 @@ class FoodClassifier:
         self.session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     @api.post("/predict")
-    def predict(self, request: PredictRequest) -> dict:
+    def predict(self, photo: Photo) -> dict:
         """Return the reply."""
-        tensor = to_input(load_image(base64.b64decode(request.image)))[None]
+        try:
+            tensor = to_input(open_photo(from_base64(photo.image)))[None]
+        except PhotoError as error:
+            raise HTTPException(error.status, str(error)) from None
         (logits,) = self.session.run(None, {self.session.get_inputs()[0].name: tensor})[0]
         probabilities = softmax(logits)
         best = int(probabilities.argmax())

@@ -18,16 +18,17 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from PIL import Image
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from labs import assets
 from labs.data.dataset import iterate
+from labs.data.intake import MOST_BYTES, Bounded, PhotoError, open_photo
 from labs.data.labels import CLASS_NAMES
-from labs.data.preprocess import ImageDecodeError, load_image
 from labs.runtimes.loopback import OwnHosts
-from labs.serve.page.asking import NoAnswerError, ask
+from labs.serve.page.asking import IN_PLAIN_WORDS, NoAnswerError, ask
 
-#: Longer side of the preview, in pixels; most pixels that it is made from; most bytes of an upload.
-_PREVIEW_PX, _MOST_PIXELS, _MOST_BYTES = 640, 25_000_000, 10_000_000
+#: Longer side of the preview, in pixels.
+_PREVIEW_PX = 640
 
 #: Nothing but the page's own files and the preview: an image's name or content can start nothing in the browser.
 _POLICY = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; form-action 'self'"
@@ -56,14 +57,19 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
         triton_model: The model, where the server is a Triton.
     """
     app = FastAPI(openapi_url=None)
-    app.add_middleware(OwnHosts, refusal=PlainTextResponse(_WRONG_HOST, 421))
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
     templates = Jinja2Templates(_HERE / "templates")
     always = {"server": server, "answered_by": f"Triton, {triton_model}" if triton_model else "FastAPI"}
 
     def page(request: Request, status: int = 200, **shown: object) -> HTMLResponse:
-        shown |= {"samples": [name for name, _ in samples()], "most_mb": _MOST_BYTES // 1_000_000, **always}
+        shown |= {"samples": [name for name, _ in samples()], "most_mb": MOST_BYTES // 1_000_000, **always}
         return templates.TemplateResponse(request, "page.html", shown, status, headers=dict(_HEADERS))
+
+    async def too_large(scope: Scope, receive: Receive, send: Send) -> None:
+        await page(Request(scope), 413, error=IN_PLAIN_WORDS[413])(scope, receive, send)
+
+    app.add_middleware(Bounded, refusal=too_large)
+    app.add_middleware(OwnHosts, refusal=PlainTextResponse(_WRONG_HOST, 421))
 
     @app.get("/")
     def start(request: Request) -> HTMLResponse:
@@ -78,9 +84,10 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
         label, content = samples()[sample] if sample is not None else (None, picture.file.read() if picture else b"")
         if not content:
             return page(request, 400, error="Choose a picture first, or click one of the samples.")
-        if len(content) > _MOST_BYTES:
-            return page(request, 413, error="This picture is too large a file. A smaller copy shows the same food.")
-        shown = {"preview": preview(content), "label": label}
+        try:
+            shown = {"preview": preview(content), "label": label}
+        except PhotoError as error:
+            return page(request, error.status, error=IN_PLAIN_WORDS[error.status])
         try:
             return page(request, answer=ask(content, server, triton_model), **shown)
         except NoAnswerError as error:
@@ -93,7 +100,7 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
         return Response(samples()[number][1], media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
 
     @app.get("/healthz")
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         # The server behind the page has its own.
         return {"status": "ok"}
 
@@ -101,11 +108,8 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
 
 
 def preview(content: bytes) -> str:
-    """Return a small copy of a picture as a data URL, or '' when it is none."""
-    try:
-        image = load_image(content, max_pixels=_MOST_PIXELS)
-    except ImageDecodeError:
-        return ""
+    """Return a small copy of a picture as a data URL; raise PhotoError when it is none."""
+    image = open_photo(content, least_px=_PREVIEW_PX)
     image.thumbnail((_PREVIEW_PX, _PREVIEW_PX), Image.Resampling.BILINEAR)
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=85)

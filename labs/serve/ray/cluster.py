@@ -120,6 +120,8 @@ class RayCluster:
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ADDRESS": self._address,
             "RAY_DASHBOARD_ADDRESS": self.dashboard_url,
+            # The proxy would keep as much of a body as arrives before its replica has looked at any of it.
+            "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "labs.data.intake.before_ray",
             # Serve kills a proxy that is not ready after 5 s, and on a busy machine with two cores none would ever be.
             "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
             "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",

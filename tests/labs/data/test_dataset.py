@@ -18,7 +18,6 @@ from labs.data.preprocess import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     ImageDecodeError,
-    ImageTooLargeError,
     crop,
     load_batch,
     load_image,
@@ -170,16 +169,6 @@ def test_looking_levels_up_gives_the_bits_that_computing_gives() -> None:
     np.testing.assert_array_equal(to_input(image), computed.transpose(2, 0, 1))
     np.testing.assert_array_equal(batch[1], to_input(image))
     assert not batch[0].any()
-
-
-def test_a_picture_of_too_many_pixels_is_refused_undecoded() -> None:
-    """The limit is judged from the file's header, and a format that is not listed is not tried."""
-    content = _encoded(_picture(300, 200), "PNG")
-    assert load_image(content, max_pixels=60_000).size == (300, 200)
-    with pytest.raises(ImageTooLargeError, match="300 × 200"):
-        load_image(content, max_pixels=59_999)
-    with pytest.raises(ImageDecodeError):
-        load_image(content, formats=("JPEG",))
 
 
 @pytest.mark.parametrize("size", [(1, 1_000_000), (1_000_000, 1), (3, 200)])
