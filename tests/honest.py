@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 
 from grading.builder.notebook import build
 from grading.builder.questions import solutions, written
+from grading.builder.repository import solved_text
 from grading.builder.solve import guesses
 from grading.grade.artefacts.again import is_model
 from labs.checkpoints.notebook import kept_of
@@ -92,7 +93,11 @@ def handed(lesson: Lesson, id: str) -> dict[str, dict]:
         # What such cells take from those before them: texts, and places to write to.
         places = {name: Path(folder) / name for name in ("folder", "model", "repository", "network", "classifier")}
         scope = _texts(cells) | places | {"path": Path(folder) / "config.pbtxt", "json": json, "httpx": httpx}
-        scope |= {"service": SimpleNamespace(url="http://127.0.0.1:8000"), "deploy": lambda *_: None}
+        scope |= {
+            "PLAIN": solved_text("triton.config"),
+            "service": SimpleNamespace(url="http://127.0.0.1:8000"),
+            "deploy": lambda *_: None,
+        }
         for place in places.values():
             place.mkdir()
         exec(source, scope | {"check": lambda _, one: made.append(kept_of(one))})

@@ -21,6 +21,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from grading.builder.execute import execute
 from grading.builder.notebook import text_of
+from grading.builder.repository import food_classifier
 from grading.builder.solve import solve
 from labs.course.lessons import NOTEBOOKS_DIR, Lesson
 from labs.course.question import Row, public_rows, question
@@ -28,7 +29,8 @@ from labs.display.format import duration
 from labs.machine import capabilities
 from labs.records import Ledger
 from labs.runtimes.loopback import ANY_PORT_VARIABLE
-from labs.workspace import WORKSPACE_VARIABLE
+from labs.serve.triton.catalogue import ModelRepository
+from labs.workspace import WORKSPACE_VARIABLE, programs_dir
 from provisioning.front.hand_in import points_table
 
 #: How many times shorter waits are in the testbed of a rehearsal: a boot of ten minutes takes less than a second.
@@ -87,6 +89,7 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
         own_testbed(folder / "testbed", wanted),
         Progress(*columns, console=console, transient=True) as progress,
     ):
+        _bring(wanted)
         for lesson in wanted:
             task = progress.add_task(lesson.name)
             begin_s = time.monotonic()
@@ -102,6 +105,12 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
             console.print(f"{lesson.name}: {duration(spent_s[lesson.name])}")
     console.print(f"All {len(wanted)} lessons: {duration(sum(spent_s.values()))}")
     return spent_s
+
+
+def _bring(wanted: list[Lesson]) -> None:
+    """Write the model that lessons take of *Serve with Triton*, where that is not rehearsed with them."""
+    if "triton" not in {one.id for one in wanted} and any("triton" in one.takes for one in wanted):
+        ModelRepository(programs_dir() / "repository").write([food_classifier()])
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import json
 import os
+import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -31,11 +32,15 @@ from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import start_ray
 from labs.serve.running import Service, start, wait_until_ready
-from labs.serve.triton import catalogue, server
+from labs.serve.triton import opening, server
+from labs.serve.triton.catalogue import ModelRepository, with_instances
 from labs.workspace import PROJECT_DIR
 
 #: What the others are compared with.
 BASELINE = "FastAPI"
+
+#: Triton's models, which the student writes in *Build an ensemble*.
+_ENSEMBLE, _STEPS = "food_classifier_ensemble", ("food_preprocess", "food_classifier_onnx", "food_label")
 
 #: Starts a server for a model's file and photos, and returns what load is sent to; the stack ends it.
 Start = Callable[[contextlib.ExitStack, Path, Path, Sequence[bytes]], Target]
@@ -51,6 +56,7 @@ def compare(*, rounds: int = 5, on_progress: OnProgress = silent) -> list[Measur
     Raises:
         RuntimeUnavailableError: Triton, or LitServe's or Ray's environment, cannot be had on this machine; the message
             says why.
+        LookupError: The student's ensemble is not written yet.
     """
     with serving(part(on_progress, 0.0, 0.4)) as targets:
         return race(targets, concurrency=16, rounds=rounds, on_progress=part(on_progress, 0.4, 1.0))
@@ -132,16 +138,22 @@ def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequenc
 
 
 def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
-    instances = catalogue.instances(usable_cpu_count())
-    network = catalogue.food_classifier_onnx(model, instances)
-    ensemble = catalogue.food_ensemble()
-    models = [catalogue.food_preprocess(instances), network, catalogue.food_label(), ensemble]
-    triton = stack.enter_context(server.start(models, repository=server.ModelRepository(folder / "models")))
+    written, repository = opening.lesson_repository(), ModelRepository(folder / "models")
+    if not (written / _ENSEMBLE).is_dir():
+        raise LookupError(f"there is no {_ENSEMBLE} in {written} yet: write it in *Build an ensemble* first")
+    repository.copy(ModelRepository(written))
+    for name in ("food_preprocess", "food_classifier_onnx"):  # the others have next to nothing to do
+        config = repository.folder / name / "config.pbtxt"
+        config.write_text(with_instances(config.read_text(encoding="utf-8"), usable_cpu_count()), encoding="utf-8")
+    for name in (*_STEPS, _ENSEMBLE):  # empty folders do not travel
+        (repository.folder / name / "1").mkdir(exist_ok=True)
+    shutil.copyfile(model, repository.folder / "food_classifier_onnx" / "1" / "model.onnx")
+    triton = stack.enter_context(server.start(repository=repository, load=(*_STEPS, _ENSEMBLE)))
     texts = [base64.b64encode(image).decode() for image in photos]
     wanted = [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": [text]} for text in texts]
     bodies = tuple(json.dumps({"inputs": [one]}).encode() for one in wanted)
-    served, url = triton_served(triton, ensemble.name, model), f"{triton.url}/v2/models/{ensemble.name}/infer"
-    return Target(f"HTTP {ensemble.name}", "http", url, bodies, served, pids=(triton.pid,))
+    served, url = triton_served(triton, _ENSEMBLE, model), f"{triton.url}/v2/models/{_ENSEMBLE}/infer"
+    return Target(f"HTTP {_ENSEMBLE}", "http", url, bodies, served, pids=(triton.pid,))
 
 
 #: Servers by the name under which their records are kept, in the order of the first round.

@@ -1,4 +1,4 @@
-"""The course's models: their configurations and files, and the repository on disk that a server reads.
+"""The models that lessons are given: their configurations and files, and the repository on disk that a server reads.
 
 Any ``config.pbtxt`` is read with Triton's own grammar, the ``ModelConfig`` that its client carries.
 """
@@ -6,12 +6,15 @@ Any ``config.pbtxt`` is read with Triton's own grammar, the ``ModelConfig`` that
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 #: Where the files are that run inside Triton.
 CODE_DIR = Path(__file__).parent / "models"
+
+#: What takes photos in there, too.
+INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
 
 _IMAGE = 'input [ { name: "INPUT_IMAGE" data_type: TYPE_STRING dims: [ 1 ] } ]'
 _LABEL = """output [
@@ -23,29 +26,6 @@ _COLOURS = """output [
   { name: "SHARES" data_type: TYPE_FP32 dims: [ 3 ] }
 ]"""
 _NUMBERS = '{} [ {{ name: "{}" data_type: TYPE_FP32 dims: [ {} ] }} ]'
-_INPUT, _OUTPUT = _NUMBERS.format("input", "input", "3, 224, 224"), _NUMBERS.format("output", "output", "11")
-
-_STEPS = """ensemble_scheduling {
-  step {
-    model_name: "food_preprocess"
-    model_version: -1
-    input_map { key: "INPUT_IMAGE" value: "INPUT_IMAGE" }
-    output_map { key: "input" value: "pixels" }
-  }
-  step {
-    model_name: "food_classifier_onnx"
-    model_version: -1
-    input_map { key: "input" value: "pixels" }
-    output_map { key: "output" value: "logits" }
-  }
-  step {
-    model_name: "food_label"
-    model_version: -1
-    input_map { key: "output" value: "logits" }
-    output_map { key: "FOOD_LABEL" value: "FOOD_LABEL" }
-    output_map { key: "PROBABILITY" value: "PROBABILITY" }
-  }
-}"""
 
 #: The only version that the course serves of a model.
 VERSION = "1"
@@ -59,8 +39,8 @@ class ModelFolder:
     name: str
     #: The text of its ``config.pbtxt``.
     config: str
-    #: Source by place in the version folder; an ensemble has none.
-    files: dict[str, Path]
+    #: Files of the version folder by name, each as a text or as the file that is copied; an ensemble has none.
+    files: dict[str, Path | str]
 
 
 def instances(count: int = 1, gpus: Iterable[int] = ()) -> str:
@@ -75,37 +55,25 @@ def instances(count: int = 1, gpus: Iterable[int] = ()) -> str:
     return f"instance_group [ {{ count: {count} kind: {where} }} ]"
 
 
-def food_classifier(weights: Path, *stanzas: str) -> ModelFolder:
-    """Return the classifier in Python: images in, class names out, the network in torch.
+def beside(weights: Path | None = None) -> dict[str, Path]:
+    """Return the files that lie beside a ``model.py``, by name: those of a classifier where its weights are named.
 
     Args:
         weights: The ``.safetensors`` file.
-        stanzas: More of its configuration; one instance on the CPU unless one of them says otherwise.
     """
-    beside = {"network.py": CODE_DIR / "network.py", "model.safetensors": weights}
-    return _python("food_classifier", "classifier.py", (_IMAGE, _LABEL), stanzas, beside)
-
-
-def food_classifier_onnx(model: Path, *stanzas: str) -> ModelFolder:
-    """Return the classifier as an ONNX model, which takes ready inputs and returns logits.
-
-    Args:
-        model: The ``.onnx`` file.
-        stanzas: More of its configuration, as for ``food_classifier``.
-    """
-    name = "food_classifier_onnx"
-    return ModelFolder(name, _config(name, "onnxruntime", (_INPUT, _OUTPUT), stanzas), {"model.onnx": model})
+    files = {"food.py": CODE_DIR / "food.py", "intake.py": INTAKE}
+    return files | ({"network.py": CODE_DIR / "network.py", "model.safetensors": weights} if weights else {})
 
 
 def food_preprocess(*stanzas: str) -> ModelFolder:
     """Return the ensemble's first step: from base64 text to the model's input."""
-    made = _INPUT.replace("input [", "output [")
+    made = _NUMBERS.format("output", "input", "3, 224, 224")
     return _python("food_preprocess", "preprocess.py", (_IMAGE, made), stanzas)
 
 
 def food_label(*stanzas: str) -> ModelFolder:
     """Return the ensemble's last step: from logits to class name and probability."""
-    given = _OUTPUT.replace("output [", "input [")
+    given = _NUMBERS.format("input", "output", "11")
     return _python("food_label", "label.py", (given, _LABEL), stanzas)
 
 
@@ -114,29 +82,12 @@ def food_palette(*stanzas: str) -> ModelFolder:
     return _python("food_palette", "palette.py", (_IMAGE, _COLOURS), stanzas)
 
 
-def food_ensemble() -> ModelFolder:
-    """Return the ensemble: the same tensors as ``food_classifier``, with the network in ``food_classifier_onnx``."""
-    name = "food_classifier_ensemble"
-    head = (f'name: "{name}"', 'platform: "ensemble"', "max_batch_size: 16")
-    return ModelFolder(name, _text(*head, _IMAGE, _LABEL, _STEPS), {})
-
-
-def _python(
-    name: str, code: str, tensors: Iterable[str], stanzas: Iterable[str], beside: Mapping[str, Path] = {}
-) -> ModelFolder:
-    files = {"model.py": CODE_DIR / code, "food.py": CODE_DIR / "food.py", **beside}
-    return ModelFolder(name, _config(name, "python", tensors, stanzas), files)
-
-
-def _config(name: str, backend: str, tensors: Iterable[str], stanzas: Iterable[str]) -> str:
+def _python(name: str, code: str, tensors: Iterable[str], stanzas: Iterable[str]) -> ModelFolder:
     stanzas = list(stanzas)
     if not any(one.startswith("instance_group") for one in stanzas):
         stanzas.insert(0, instances())
-    return _text(f'name: "{name}"', f'backend: "{backend}"', "max_batch_size: 16", *tensors, *stanzas)
-
-
-def _text(*lines: str) -> str:
-    return "\n".join(lines) + "\n"
+    lines = [f'name: "{name}"', 'backend: "python"', "max_batch_size: 16", *tensors, *stanzas]
+    return ModelFolder(name, "\n".join(lines) + "\n", {"model.py": CODE_DIR / code, **beside()})
 
 
 class ConfigError(ValueError):
@@ -161,6 +112,19 @@ def parse(text: str):
         ) from error
 
 
+def with_instances(text: str, count: int) -> str:
+    """Return a configuration's text with another number of instances, where its first ``instance_group`` has them.
+
+    Raises:
+        ConfigError: The text is none.
+    """
+    from google.protobuf import text_format
+
+    made = parse(text)
+    (made.instance_group or [made.instance_group.add()])[0].count = count
+    return text_format.MessageToString(made)
+
+
 class ModelRepository:
     """A folder with one folder a model, as Triton reads it."""
 
@@ -180,7 +144,10 @@ class ModelRepository:
             # Triton wants a version folder of an ensemble too.
             (target / VERSION).mkdir(parents=True)
             for place, source in model.files.items():
-                shutil.copyfile(source, target / VERSION / place)
+                if isinstance(source, str):
+                    (target / VERSION / place).write_text(source, encoding="utf-8")
+                else:
+                    shutil.copyfile(source, target / VERSION / place)
             (target / "config.pbtxt").write_text(model.config, encoding="utf-8")
 
     def copy(self, other: ModelRepository) -> None:

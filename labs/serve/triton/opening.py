@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labs import assets
 from labs.runtimes.progress import OnProgress, silent
-from labs.serve.triton.catalogue import ModelRepository, food_classifier
+from labs.serve.triton.catalogue import ModelRepository, beside
 from labs.serve.triton.control import Triton
 from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.server import LocalTriton, start
@@ -96,13 +96,13 @@ def _require_written(repository: Path) -> None:
 def lesson_repository() -> Path:
     """Return the model repository that the lessons on Triton write, ``programs/repository`` in the workspace.
 
-    Where *Serve with Triton* was left out, the course's own ``food_classifier`` stands in it.
+    Raises:
+        LookupError: ``food_classifier`` is not there; the message names the lesson that writes it.
     """
-    repository = ModelRepository(programs_dir() / "repository")
-    folder = repository.folder / "food_classifier"
-    if not folder.exists():
-        repository.write([food_classifier(assets.model())])
-    weights = folder / "1" / "model.safetensors"
-    if not weights.is_file():  # what a student writes travels to a machine, and the course's weights are there
-        shutil.copyfile(assets.model(), weights)
-    return repository.folder
+    repository = programs_dir() / "repository"
+    folder = repository / "food_classifier" / "1"
+    if not (folder / "model.py").is_file():
+        raise LookupError(f"there is no {folder / 'model.py'} yet: write it in *Serve with Triton* first")
+    for name, given in beside(assets.model()).items():  # what a student writes travels to a machine, and these do not
+        shutil.copyfile(given, folder / name)
+    return repository

@@ -1,40 +1,13 @@
-"""What the Python models stand on, copied beside each ``model.py``: from base64 text to an input, and the network."""
+"""What the Python models stand on, copied beside each ``model.py``: the classes' names, and the network."""
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 CLASSES = "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, Seafood, Soup, Vegetable/Fruit"
 NAMES = CLASSES.split(", ")
-MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
-
-
-def decode(text):
-    """Return an image's base64 text as an RGB image, or raise ValueError."""
-    try:
-        image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=("JPEG", "PNG", "WEBP"))
-        if image.width * image.height > 25e6 or max(image.size) > 32 * min(image.size):
-            raise ValueError
-        return image.convert("RGB")
-    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):
-        raise ValueError("no base64 text of a JPEG, PNG or WebP file with 25 million pixels at most") from None
-
-
-def to_input(text):
-    """Return an image's base64 text as the network's input (3, 224, 224), or raise ValueError.
-
-    The recipe is ``labs.data.preprocess``'s: the shorter side becomes 224 pixels, and the middle is taken.
-    """
-    image = decode(text)
-    width, height = (max(224, int(224 * side / min(image.size))) for side in image.size)
-    left, top = round((width - 224) / 2), round((height - 224) / 2)
-    middle = image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + 224, top + 224))
-    return (np.asarray(middle, np.float32).transpose(2, 0, 1) / 255 - MEAN[:, None, None]) / STD[:, None, None]
 
 
 def labelled(probabilities):

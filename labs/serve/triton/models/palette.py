@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from food import decode
+from intake import PhotoError, from_base64, open_photo
 
 #: Colours that are returned; pixels of one side of the picture that is looked at; rounds of k-means.
 COLOURS, SIDE_PX, ROUNDS = 3, 64, 8
@@ -24,9 +24,10 @@ class TritonPythonModel:
 def answer(texts):
     """Return the response to one request."""
     try:
-        found = [palette(decode(text)) for text in texts]
-    except ValueError as error:
-        return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"INPUT_IMAGE: {error}"))
+        found = [palette(open_photo(from_base64(text))) for text in texts]
+    except PhotoError as error:
+        refusal = pb_utils.TritonError(f"INPUT_IMAGE: {error}", pb_utils.TritonError.INVALID_ARG)
+        return pb_utils.InferenceResponse(error=refusal)
     names = np.array([[name.encode() for name in colours] for colours, _ in found], dtype=object)
     shares = np.array([share for _, share in found], np.float32)
     return pb_utils.InferenceResponse([pb_utils.Tensor("COLOURS", names), pb_utils.Tensor("SHARES", shares)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from food import to_input
+from intake import PhotoError, from_base64, open_photo, to_input
 
 
 class TritonPythonModel:
@@ -18,7 +18,8 @@ class TritonPythonModel:
 def answer(texts):
     """Return the response to one request."""
     try:
-        batch = np.stack([to_input(text) for text in texts])
-    except ValueError as error:
-        return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"INPUT_IMAGE: {error}"))
+        batch = np.stack([to_input(open_photo(from_base64(text))) for text in texts])
+    except PhotoError as error:
+        refusal = pb_utils.TritonError(f"INPUT_IMAGE: {error}", pb_utils.TritonError.INVALID_ARG)
+        return pb_utils.InferenceResponse(error=refusal)
     return pb_utils.InferenceResponse([pb_utils.Tensor("input", batch)])

@@ -38,7 +38,7 @@ from labs.load.served import triton_target
 from labs.records.ledger import ledger
 from labs.serve.photos import photo, write_input_data
 from labs.serve.triton import opening
-from labs.serve.triton.catalogue import CODE_DIR
+from labs.serve.triton.catalogue import beside
 from labs.serve.triton.environment import put_on_path
 from labs.widgets import run_with_progress
 from labs.workspace import programs_dir, workspace_dir
@@ -57,14 +57,15 @@ predict("triton.eight", answers=..., latency=...)
 # ## The configuration
 #
 # A **model repository** is a folder with one folder a model. In it lie a `config.pbtxt`, and a folder for each version
-# with its files: here the weights, the network, and `food.py`, which is given: `to_input(text)` makes the network's
-# input from an image's base64 text, and `load(args)` returns a function from a list of inputs to their probabilities.
+# with its files. Those here are given: the weights, the network, and `food.py`, whose `load(args)` returns a function
+# from a list of inputs to their probabilities. You know `intake.py` from your route: `open_photo(from_base64(text))` is
+# an image, or raises a `PhotoError`, and `to_input(image)` makes the network's input of it.
 
 # %%
 model = programs_dir() / "repository" / "food_classifier"
 (model / "1").mkdir(parents=True, exist_ok=True)
-for given in (CODE_DIR / "network.py", CODE_DIR / "food.py", assets.model()):
-    shutil.copy(given, model / "1" / ("model.safetensors" if given.suffix == ".safetensors" else given.name))
+for name, given in beside(assets.model()).items():
+    shutil.copy(given, model / "1" / name)
 
 # %% [markdown]
 # Say what the model takes and gives, in lines like `input [ { name: "…" data_type: TYPE_… dims: [ … ] } ]`. The input
@@ -100,14 +101,16 @@ check("triton.config", model / "config.pbtxt")
 # - a request may hold several images: `get_input_tensor_by_name(request, "INPUT_IMAGE").as_numpy()` (of `pb_utils`) is
 #   an array of texts with the shape (images, 1);
 # - the images of all requests go through `self.probabilities` in **one** call, and each request gets its own rows;
-# - a request with something else than images gets `InferenceResponse(error=TritonError("…"))`, and the others their
-#   answers.
+# - a request with something else than photos is refused, by `InferenceResponse(error=TritonError("…", code))`, and the
+#   others get their answers. The code `TritonError.INVALID_ARG` makes it a 400, the client's fault. Without one it is a
+#   500, the server's.
 
 # %% question="triton.model"
 # %%writefile {model}/1/model.py
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from food import NAMES, load, to_input
+from food import NAMES, load
+from intake import PhotoError, from_base64, open_photo, to_input
 
 
 def answer(rows):
@@ -127,9 +130,10 @@ class TritonPythonModel:
         for number, request in enumerate(requests):
             texts = pb_utils.get_input_tensor_by_name(request, "INPUT_IMAGE").as_numpy().ravel()
             try:
-                images = [to_input(text) for text in texts]
-            except (ValueError, OSError) as error:
-                responses[number] = pb_utils.InferenceResponse(error=pb_utils.TritonError(f"no image: {error}"))
+                images = [to_input(open_photo(from_base64(text))) for text in texts]
+            except PhotoError as error:
+                refusal = pb_utils.TritonError(f"INPUT_IMAGE: {error}", pb_utils.TritonError.INVALID_ARG)
+                responses[number] = pb_utils.InferenceResponse(error=refusal)
                 continue
             places[number] = slice(len(inputs), len(inputs) + len(images))
             inputs += images

@@ -10,6 +10,7 @@
 #     where: [laptop]
 #     needs: [triton]
 #     ports: []
+#     takes: {triton: [programs/repository/food_classifier/1/model.py]}
 # ---
 
 # %% [markdown]
@@ -36,6 +37,7 @@ from labs.records.ledger import ledger
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
 from labs.widgets import run_with_progress
+from labs.workspace import programs_dir
 
 # %% [markdown]
 # ## Predict
@@ -87,17 +89,7 @@ for axis, most in zip(axes, (1, 4)):
 # %%
 repository = opening.lesson_repository()
 path = repository / "food_classifier" / "config.pbtxt"
-PLAIN = """
-name: "food_classifier"
-backend: "python"
-max_batch_size: 16
-input [ { name: "INPUT_IMAGE" data_type: TYPE_STRING dims: [ 1 ] } ]
-output [
-  { name: "FOOD_LABEL" data_type: TYPE_STRING dims: [ 1 ] },
-  { name: "PROBABILITY" data_type: TYPE_FP32 dims: [ 1 ] }
-]
-instance_group [ { count: 1 kind: KIND_CPU } ]
-"""
+PLAIN = path.read_text().partition("dynamic_batching")[0]  # as you wrote it in *Serve with Triton*
 
 # %% question="batching.config"
 stanza = """
@@ -139,6 +131,7 @@ check("batching.mean_batch", mean_batch)
 # one is ready, the old one answers, and where the new text cannot be read, the old one stays.
 
 # %%
+(programs_dir() / "batching.pbtxt").write_text(stanza)  # *Run on two GPUs* will measure it again
 path.write_text(PLAIN)
 triton = run_with_progress(lambda report: opening.serve(repository, report), "Start Triton")
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)

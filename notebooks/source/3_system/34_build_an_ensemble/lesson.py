@@ -10,6 +10,7 @@
 #     where: [laptop]
 #     needs: [triton]
 #     ports: []
+#     takes: {triton: [programs/repository/food_classifier/1/model.py]}
 # ---
 
 # %% [markdown]

@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from grading.builder import repository as solved
 from labs import assets
 from labs.serve.triton import catalogue, opening
 from labs.serve.triton.catalogue import ModelRepository
@@ -43,7 +44,7 @@ def test_a_server_that_ends_leaves_nothing(tmp_path, killed, monkeypatch):
 
 def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
     """Nothing half-started stays behind, and the error is the model's."""
-    broken = catalogue.food_classifier_onnx(onnx_path)
+    broken = solved.food_classifier_onnx(onnx_path)
     (tmp_path / "junk.onnx").write_bytes(b"junk")
     broken.files["model.onnx"] = tmp_path / "junk.onnx"
     children = set(psutil.Process().children(recursive=True))
@@ -54,8 +55,8 @@ def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
 
 def test_a_nodes_container_serves_the_lessons_repository_and_nothing_else(tmp_path, onnx_path, monkeypatch):
     """What an earlier lesson left loaded goes, its ensemble first; the container goes on when the lesson is over."""
-    network = catalogue.food_classifier_onnx(onnx_path)
-    earlier = [catalogue.food_preprocess(), network, catalogue.food_label(), catalogue.food_ensemble()]
+    network = solved.food_classifier_onnx(onnx_path)
+    earlier = [catalogue.food_preprocess(), network, catalogue.food_label(), solved.food_ensemble()]
     with start(earlier, repository=ModelRepository(tmp_path / "models"), within_s=WITHIN_S) as container:
         monkeypatch.setattr(opening, "CONTAINER_HTTP", container.http)
         monkeypatch.setattr(opening, "CONTAINER_GRPC", container.grpc)
@@ -87,7 +88,7 @@ def test_a_node_whose_container_is_on_its_way_says_so(tmp_path, monkeypatch):
 def folder(tmp_path, monkeypatch):
     """Return the folder of a model that does everything right."""
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "workspace"))
-    ModelRepository(tmp_path / "models").write([catalogue.food_classifier(assets.model())])
+    ModelRepository(tmp_path / "models").write([solved.food_classifier(assets.model())])
     return tmp_path / "models" / "food_classifier"
 
 

@@ -10,6 +10,9 @@
 #     where: [laptop]
 #     needs: [batching]
 #     ports: []
+#     takes:
+#       quantize: [models/int8-static-u8s8.onnx]
+#       ensemble: [programs/repository/food_classifier_onnx/config.pbtxt]
 # ---
 
 # %% [markdown]
@@ -32,11 +35,11 @@ from labs.data.preprocess import load_image, to_input
 from labs.load import closed_loop, image_inputs
 from labs.load.served import triton_target
 from labs.records.ledger import ledger
-from labs.serve.models import fp32_model, int8_model
+from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
 from labs.widgets import run_with_progress
-from labs.workspace import programs_dir
+from labs.workspace import models_dir, programs_dir
 
 # %% [markdown]
 # ## Predict
@@ -50,26 +53,19 @@ predict("cache.hits", all=..., half=...)
 # %% [markdown]
 # ## Two versions
 #
-# Each numbered folder of a model is a version of it. Here 1 is the float32 file and 2 the INT8 one. Unless it is told
-# otherwise, Triton serves the *latest* alone: on the day on which somebody copies a folder `2` there, everybody gets
-# it. The stanza `version_policy` says what is meant: `{ latest { num_versions: 1 } }` is the default, `{ all { } }`
-# takes every folder, and `{ specific { versions: [ … ] } }` those that are named. A stray folder must not become a
-# release, so name the two.
+# Each numbered folder of a model is a version of it. Here 1 is the float32 file and 2 your INT8 one of *Quantize*.
+# Unless it is told otherwise, Triton serves the *latest* alone: on the day on which somebody copies a folder `2` there,
+# everybody gets it. The stanza `version_policy` says what is meant: `{ latest { num_versions: 1 } }` is the default, `{
+# all { } }` takes every folder, and `{ specific { versions: [ … ] } }` those that are named. A stray folder must not
+# become a release, so name the two.
 
 # %%
 repository = programs_dir() / "several"
 classifier = repository / "food_classifier_onnx"
-for version, path in {"1": fp32_model(), "2": int8_model()}.items():
+for version, path in {"1": fp32_model(), "2": models_dir() / "int8-static-u8s8.onnx"}.items():
     (classifier / version).mkdir(parents=True, exist_ok=True)
     shutil.copy(path, classifier / version / "model.onnx")
-PLAIN = """
-name: "food_classifier_onnx"
-backend: "onnxruntime"
-max_batch_size: 16
-input [ { name: "input" data_type: TYPE_FP32 dims: [ 3, 224, 224 ] } ]
-output [ { name: "output" data_type: TYPE_FP32 dims: [ 11 ] } ]
-instance_group [ { count: 1 kind: KIND_CPU } ]
-"""
+PLAIN = (programs_dir() / "repository" / "food_classifier_onnx" / "config.pbtxt").read_text()  # of *Build an ensemble*
 
 # %% question="cache.versions"
 stanza = """

@@ -1,0 +1,56 @@
+"""The models of the lessons on Triton as a student leaves them who has solved those lessons: from the lessons' sources.
+
+Nothing that is published holds them. Whoever needs one without its lesson (a rehearsal of a later lesson alone, the
+benchmark, a test) has it from here.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from grading.builder.notebook import build
+from grading.builder.sources import sources
+from labs.serve.triton.catalogue import ModelFolder, beside
+
+
+def food_classifier(weights: Path | None = None, *stanzas: str) -> ModelFolder:
+    """Return the model in Python of *Serve with Triton*.
+
+    Args:
+        weights: The ``.safetensors`` file; without it and the network, as ``lesson_repository`` finds it, when None.
+        stanzas: What its configuration gets besides.
+    """
+    files = {"model.py": solved_text("triton.model"), **beside(weights)}
+    return ModelFolder("food_classifier", "\n".join([solved_text("triton.config"), *stanzas]), files)
+
+
+def food_classifier_onnx(model: Path, *stanzas: str) -> ModelFolder:
+    """Return the ONNX model of *Build an ensemble*.
+
+    Args:
+        model: The ``.onnx`` file.
+        stanzas: What its configuration gets besides.
+    """
+    config = "\n".join([solved_text("ensemble.onnx"), *stanzas])
+    return ModelFolder("food_classifier_onnx", config, {"model.onnx": model})
+
+
+def food_ensemble() -> ModelFolder:
+    """Return the ensemble of *Build an ensemble*."""
+    return ModelFolder("food_classifier_ensemble", solved_text("ensemble.steps"), {})
+
+
+def solved_text(id: str) -> str:
+    """Return the text that a solved cell writes: what follows ``%%writefile``, or the text constant that it names.
+
+    Args:
+        id: The question that the cell answers.
+    """
+    lesson = next(one for one in sources() if one.id == id.partition(".")[0])
+    source = next(one.source for one in build(lesson, solved=True).cells if one.metadata.get("question") == id)
+    first, _, rest = source.partition("\n")
+    if first.startswith("%%writefile"):
+        return f"{rest}\n"
+    values = (one.value for one in ast.parse(source).body if isinstance(one, ast.Assign))
+    return next(one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str))
