@@ -21,7 +21,7 @@
 
 # %%
 import base64
-import contextlib
+import io
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import matplotlib.pyplot as plt
 import pandas as pd
+from PIL import Image
 
 from labs.checkpoints import check, predict, predicted
 from labs.course.lessons import lesson
@@ -54,14 +55,15 @@ predict("http.sixteen", answers=..., latency=...)
 # %% [markdown]
 # ## The route
 #
-# `classifier.py` is given: `classify(image)` returns the class of a PIL image and its probability, and `place` keeps
-# order before it. A **worker** is a place at the model, one for each processor. Whoever comes when too many wait
-# already is refused at once, with the status 503 (*service unavailable*).
+# Two files are given. In `classifier.py`, `classify(image)` returns the class of a PIL image and its probability, and
+# `place` keeps order before it. A **worker** is a place at the model, one for each processor. Whoever comes when too
+# many wait is refused at once, with the status 503 (*service unavailable*). `intake.py` has `from_base64(text)`, which
+# returns a file's bytes, and `open_photo(content)`. What they refuse is a `PhotoError` with a sentence and a `status`.
 
 # %%
 folder = programs_dir() / "http"
 folder.mkdir(exist_ok=True)
-shutil.copy(PROJECT_DIR / "labs" / "serve" / "compared" / "classifier.py", folder)
+_ = [shutil.copy(PROJECT_DIR / "labs" / one, folder) for one in ("serve/compared/classifier.py", "data/intake.py")]
 
 # %% shows="labs.serve.compared.classifier:place"
 ...
@@ -73,9 +75,9 @@ shutil.copy(PROJECT_DIR / "labs" / "serve" / "compared" / "classifier.py", folde
 # |---|---|
 # | `POST /predict`, `{"image": "<base64 of a file>"}` | 200, `{"prediction": "Soup", "probability": 0.93}` |
 # | the field is missing, or is no text | 422, which a pydantic model does by itself |
-# | the text is no base64 | 422; `base64.b64decode(text, validate=True)` raises a `ValueError` |
-# | its bytes are no photo, or half a photo | 422; `Image.open` and `classify` raise an `OSError` |
-# | the photo has more than 10,000,000 bytes | 413 |
+# | the text is no base64, or its bytes are no photo, or half of one | 422, a `PhotoError` |
+# | the photo has more than 10,000,000 **bytes** | 413, as does a body without end: `guard(app)` counts what arrives |
+# | it has more than 25,000,000 **pixels** | 413, before it is decoded: a file's first bytes say how many it has |
 # | too many wait | 503, which `place()` does by itself |
 #
 # Write two `BaseModel`s, one for the request and one for the answer (`response_model=`), and the route. For what is
@@ -85,20 +87,18 @@ shutil.copy(PROJECT_DIR / "labs" / "serve" / "compared" / "classifier.py", folde
 
 # %% question="http.app"
 # %%writefile {folder}/app.py
-import base64
-import io
-
 from classifier import classify, place
 from fastapi import HTTPException
 from fastapi_offline import FastAPIOffline as FastAPI  # FastAPI, whose page /docs needs no other host
-from PIL import Image
+from intake import PhotoError, from_base64, guard, open_photo
 from pydantic import BaseModel
 
 app = FastAPI(title="GourmetGram's classifier")
+guard(app)
 
 
 @app.get("/healthz")
-def healthz():
+async def healthz():
     return {"status": "ok"}
 
 
@@ -115,13 +115,11 @@ class Answer(BaseModel):
 @app.post("/predict", response_model=Answer)
 def predict(photo: Photo):
     try:
-        content = base64.b64decode(photo.image, validate=True)
-        if len(content) > 10_000_000:
-            raise HTTPException(413, "10,000,000 bytes are the limit")
+        content = from_base64(photo.image)
         with place():
-            prediction, probability = classify(Image.open(io.BytesIO(content)))
-    except (ValueError, OSError) as error:
-        raise HTTPException(422, f"this is no photo in base64: {error}") from error
+            prediction, probability = classify(open_photo(content))
+    except PhotoError as error:
+        raise HTTPException(error.status, str(error)) from error
     return Answer(prediction=prediction, probability=probability)
 
 
@@ -144,9 +142,9 @@ print(link(f"{service.url}/docs"), link(page.url))
 # %% [markdown]
 # ## A client, and sixteen of them
 #
-# A client is one call of `httpx`; `raise_for_status` turns a refusal into an exception. Sixteen threads are sixteen.
-# Clients that measure must be quicker than the service: ours send bytes that were encoded beforehand, in a process of
-# their own, and in a **closed loop**, where each waits for its answer before it sends again.
+# A client is one call of `httpx`; `raise_for_status` turns a refusal into an exception. Refused are a text, a PNG of 12
+# kB that decodes to 288 MB, and 400 MB in pieces. Clients that measure must be quick themselves: ours send bytes that
+# were encoded before, from a process of their own, in a **closed loop**: each waits for its answer, then sends again.
 
 
 # %%
@@ -158,7 +156,10 @@ def ask(content):
 photos = [photo(number) for number in range(8)]
 with ThreadPoolExecutor(16) as clients:
     answers = list(clients.map(ask, photos * 2))
-answers[0], httpx.post(f"{service.url}/predict", json={"image": "lunch.jpg"}).text
+Image.new("1", (12_000, 8_000)).save(bomb := io.BytesIO(), "PNG")
+bodies = [{"json": {"image": base64.b64encode(one).decode()}} for one in (photos[0], b"hello", bomb.getvalue())]
+for body in [*bodies, {"content": (b"A" * 1_000_000 for _ in range(400))}]:
+    print(httpx.post(f"{service.url}/predict", **body).text, f"{service.memory_bytes() / 1e6:.0f} MB are held")
 
 # %%
 guesses = predicted("http.sixteen")
@@ -235,10 +236,10 @@ pd.DataFrame(rows).T
 # ## The container
 #
 # To run elsewhere, the service travels as a container image. Write its `Dockerfile`: an image of Python with a version
-# in its tag; `requirements.txt` and `RUN pip install --no-cache-dir -r requirements.txt` first, `app.py` and
-# `classifier.py` after them, so that a change in those does not install everything anew; a `USER` who is not root; and
-# a `CMD` in its list form: uvicorn with `--host 0.0.0.0`, because a container's own loopback is nobody else's. The
-# model stays outside: whoever runs the image mounts it, and names it by `MODEL`.
+# in its tag; `requirements.txt` and `RUN pip install --no-cache-dir -r requirements.txt` first, the three `.py` files
+# after them, so that a change in those does not install everything anew; a `USER` who is not root; and a `CMD` in its
+# list form: uvicorn with `--host 0.0.0.0`, because a container's own loopback is nobody else's. The model stays
+# outside: whoever runs the image mounts it, and names it by `MODEL`.
 
 # %% question="http.dockerfile"
 dockerfile = """
@@ -247,7 +248,7 @@ FROM python:3.12-slim
 WORKDIR /srv
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
-COPY app.py classifier.py ./
+COPY app.py classifier.py intake.py ./
 USER 1000
 CMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000"]
 ### STUB
