@@ -53,8 +53,12 @@ class PhotoError(ValueError):
 
     def __init__(self, status: int, message: str) -> None:
         """Keep the status of HTTP that says whose fault it is: 413 for too much of it, 422 for anything else."""
-        super().__init__(message)
+        super().__init__(status, message)  # both, so that it survives the way from one process to another
         self.status = status
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return self.args[1]
 
 
 def from_base64(text: object) -> bytes:

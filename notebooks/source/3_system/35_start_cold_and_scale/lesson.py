@@ -61,7 +61,8 @@ folder.mkdir(exist_ok=True)
 (folder / "app.py").write_text("""
 import onnxruntime as ort
 from ray import serve
-from labs.data.preprocess import load_image, to_input
+from starlette.responses import JSONResponse
+from labs.data.intake import PhotoError, open_photo, to_input
 @serve.deployment
 class Food:
     def __init__(self, model):
@@ -70,7 +71,10 @@ class Food:
         self.session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     async def __call__(self, request):
-        tensor = to_input(load_image(await request.body()))
+        try:
+            tensor = to_input(open_photo(await request.body()))
+        except PhotoError as error:
+            return JSONResponse({"detail": str(error)}, error.status)
         return {"class": int(self.session.run(None, {"input": tensor[None]})[0].argmax())}
 
 def build(args):

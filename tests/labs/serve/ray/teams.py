@@ -2,8 +2,9 @@
 
 import onnxruntime as ort
 from ray import serve
+from starlette.responses import JSONResponse
 
-from labs.data.preprocess import load_image, to_input
+from labs.data.intake import PhotoError, open_photo, to_input
 
 
 @serve.deployment
@@ -14,9 +15,12 @@ class Food:
         """Open the model."""
         self.session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
 
-    async def __call__(self, request) -> dict:
-        """Return an image's class."""
-        pixels = to_input(load_image(await request.body()))[None]
+    async def __call__(self, request):
+        """Return an image's class, or why it has none."""
+        try:
+            pixels = to_input(open_photo(await request.body()))[None]
+        except PhotoError as error:
+            return JSONResponse({"detail": str(error)}, error.status)
         return {"class": int(self.session.run(None, {"input": pixels})[0].argmax())}
 
 

@@ -70,6 +70,9 @@ def test_nobody_without_the_token_is_answered(cluster: RayCluster):
     assert cluster.applications()["menu"]["status"] == "RUNNING"
     answer = httpx.post(f"{cluster.url}/menu/predict/raw", content=photo(0), timeout=60)
     assert (answer.status_code, list(answer.json())) == (200, ["class"])
+    for bad in (b"", b"hello", photo(0)[:9_000]):
+        refused = httpx.post(f"{cluster.url}/menu", content=bad, timeout=60)
+        assert (refused.status_code, "0x" in refused.text) == (422, False)
 
 
 def test_a_killed_replica_costs_no_request_that_a_retry_policy_covers(cluster: RayCluster):

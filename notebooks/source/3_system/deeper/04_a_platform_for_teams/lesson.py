@@ -59,7 +59,8 @@ photos = [photo(number) for number in range(8)]
 import asyncio
 import onnxruntime as ort
 from ray import serve
-from labs.data.preprocess import load_image, to_input
+from starlette.responses import JSONResponse
+from labs.data.intake import PhotoError, open_photo, to_input
 
 class Version:
     def __init__(self, model, delay_s=0.0):
@@ -69,12 +70,15 @@ class Version:
         self.delay_s = delay_s
     async def __call__(self, image):
         await asyncio.sleep(self.delay_s)
-        return int(self.session.run(None, {"input": to_input(load_image(image))[None]})[0].argmax())
+        return int(self.session.run(None, {"input": to_input(open_photo(image))[None]})[0].argmax())
 
 @serve.deployment
 class Food(Version):
     async def __call__(self, request):
-        return {"class": await super().__call__(await request.body())}
+        try:
+            return {"class": await super().__call__(await request.body())}
+        except PhotoError as error:
+            return JSONResponse({"detail": str(error)}, error.status)
 
 def build(args):
     return Food.bind(args["model"])
