@@ -11,7 +11,7 @@ from pathlib import Path
 
 from grading.builder.notebook import build
 from grading.builder.sources import sources
-from labs.serve.triton.catalogue import ModelFolder, beside
+from labs.serve.triton.catalogue import ModelFolder, ModelRepository, beside, food_label, food_preprocess
 
 
 def food_classifier(weights: Path | None = None, *stanzas: str) -> ModelFolder:
@@ -39,6 +39,17 @@ def food_classifier_onnx(model: Path, *stanzas: str) -> ModelFolder:
 def food_ensemble() -> ModelFolder:
     """Return the ensemble of *Build an ensemble*."""
     return ModelFolder("food_classifier_ensemble", solved_text("ensemble.steps"), {})
+
+
+def write_solved(repository: Path, model: Path) -> None:
+    """Write all models of the lessons' repository into a folder, those that lessons give among them.
+
+    Args:
+        repository: The folder, which is ``programs/repository`` in a student's workspace.
+        model: The ``.onnx`` file.
+    """
+    given = [food_preprocess(), food_label()]
+    ModelRepository(repository).write([food_classifier(), food_classifier_onnx(model), *given, food_ensemble()])
 
 
 def solved_text(id: str) -> str:

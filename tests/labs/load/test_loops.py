@@ -21,6 +21,7 @@ import pytest
 from tritonclient.grpc.service_pb2 import ModelInferRequest
 from tritonclient.utils import deserialize_bytes_tensor
 
+from grading.builder.repository import write_solved
 from labs.data.labels import CLASS_NAMES
 from labs.load import NothingAnsweredError, Served, Target, closed_loop, image_inputs, open_loop, predict, tensor_inputs
 from labs.load.race import race, together
@@ -30,7 +31,9 @@ from labs.load.servers import BASELINE, SERVERS, servers_table, serving
 from labs.load.usage import Sampler
 from labs.records import Ledger, ModelFile
 from labs.runtimes.progress import Cancelled
+from labs.serve.models import fp32_model
 from labs.serve.triton.control import Counters
+from labs.workspace import programs_dir
 
 SERVED = Served(ModelFile("food11.onnx", "a" * 64, 9_000_000), "told", settings={"instances": 1})
 
@@ -273,6 +276,7 @@ def test_a_process_that_computes_is_seen(cards: int, monkeypatch: pytest.MonkeyP
 @pytest.mark.triton
 def test_all_servers_answer_the_same_photo_alike_and_take_their_turns() -> None:
     """Each names the same class; under load nothing fails, and every second round runs in reverse order."""
+    write_solved(programs_dir() / "repository", fp32_model())
     with serving() as targets:
         assert list(targets) == list(SERVERS)
         words = []

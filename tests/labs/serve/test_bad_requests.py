@@ -15,14 +15,12 @@ import pytest
 from PIL import Image
 
 from grading.builder import repository as solved
-from labs import assets
 from labs.data.intake import MOST_BYTES
 from labs.load.served import app_target
 from labs.load.servers import SERVERS
 from labs.load.target import Target
 from labs.serve.photos import photo
 from labs.serve.running import start, wait_until_ready
-from labs.serve.triton import catalogue
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE, programs_dir
 
 #: Bytes of a body that never seems to end, and what it may cost the processes of a server.
@@ -87,9 +85,7 @@ def target(request, onnx_path: Path, tmp_path_factory: pytest.TempPathFactory) -
     """Yield a running server, once for all tests of this file."""
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setenv(WORKSPACE_VARIABLE, str(tmp_path_factory.mktemp("workspace")))
-        models = [solved.food_classifier(assets.model()), solved.food_classifier_onnx(onnx_path)]
-        models += [catalogue.food_preprocess(), catalogue.food_label(), solved.food_ensemble()]
-        catalogue.ModelRepository(programs_dir() / "repository").write(models)
+        solved.write_solved(programs_dir() / "repository", onnx_path)
         begin = SERVERS.get(request.param, solution)
         yield begin(stack, tmp_path_factory.mktemp("server"), onnx_path, [photo(0)])
 
