@@ -86,4 +86,4 @@ def test_a_killed_replica_costs_no_request_that_a_retry_policy_covers(cluster: R
     assert found.to_json()["lost"] == 0
     replicas = cluster.replicas("menu", "Food")
     assert len(replicas) == 2
-    assert killed not in [one["pid"] for one in replicas]
+    assert killed not in [one.get("pid") for one in replicas]  # one that still starts has none
