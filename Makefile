@@ -74,8 +74,8 @@ test: setup test-hint ## Run the tests
 machines: setup ## Test the machines: each part as a student does it, under each machine's own pins
 	@$(PYTEST) -m machine $(MACHINES)
 
-check: setup ## Lint, format, spelling, fresh notebook twins
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/python -m grading build --check
+check: setup ## Lint, format, types, spelling, fresh notebook twins
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell && $(BIN)/python -m grading build --check
 
 notebooks: setup ## Build the notebooks from their sources, the page of questions and the course's table
 	@$(BIN)/python -m grading build

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from labs.course.assignment import PATH, TAKING_PART, Assignment, AssignmentError, assignment, warnings
+from labs.course.assignment import PATH, assignment, warnings
 from labs.course.lessons import PART_TITLES, lesson
+from labs.course.points import points_of
 from labs.course.question import of_lesson
+from labs.course.tables import Assignment, AssignmentError
 
 console = Console()
 app = typer.Typer(no_args_is_help=True, help="The assignment file: check it, show what a class will see.")
@@ -31,10 +33,10 @@ def check(file: Annotated[Path, _FILE] = PATH) -> None:
         if part.leaderboard and not {one.partition(".")[0] for one in RECOMMENDATIONS} & set(part.lessons):
             said = f"{file.name}: part {part.number} recommends no file, so its leaderboard stays empty"
             console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
-        if not any(one.opened for lesson in part.asked() for one in of_lesson(lesson.id)):
+        if not points_of(one for lesson in part.asked() for one in of_lesson(lesson.id))[0]:
             said = (
-                f"{file.name}: part {part.number} asks for nothing that the grader can open, so nobody gets more than "
-                f"{TAKING_PART:.0%} of it; add a lesson that asks for a function or a file"
+                f"{file.name}: part {part.number} asks for nothing that the grader can open, so nobody can earn "
+                "anything in it; add a lesson that asks for a function or a file"
             )
             console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
     minutes = sum(one.minutes for one in found.lessons())
@@ -55,7 +57,7 @@ def shown(found: Assignment) -> list[str]:
     for part in found.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M}" if part.due else ", no deadline"
         lines += ["", f"{PART_TITLES[part.number]}: {part.points:g} points{due}"]
-        lines += [f"  {one}" for one in part.terms()]
+        lines += [f"  {one}" for one in part.terms(found.course.late)]
         for id in part.lessons:
             lines.append(f"  {lesson(id).minutes:3} min  {lesson(id).title}")
         if part.choices:

@@ -61,6 +61,7 @@ PART_OF = {
     "packaging": "jupyterlab",
     "paramiko": "python-chi",
     "protobuf": "onnx",
+    "pydantic-core": "pydantic",
     "pytest": "nbval",
     "starlette": "fastapi",
     "tornado": "jupyterlab",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
-from labs.course.assignment import TAKING_PART, PartAsked, assignment, point_worth
+from labs.course.assignment import assignment
 from labs.course.lessons import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson
-from labs.course.points import graders_own, questions_of
+from labs.course.points import TAKING_PART, points_of, worth_of
 from labs.course.question import Question
+from labs.course.tables import PartAsked
 from labs.display.format import points_in_words
 
 #: The committed page.
@@ -26,16 +27,16 @@ def questions_page() -> str:
         "often as you like. A prediction earns its point once what it is about is measured.",
         "",
         "The grader opens what you made: it calls functions on cases that nobody has seen, reads or runs files, and",
-        "measures models again; points for that come on top. What only your ledger says (predictions, records,",
-        "answers) is *taking part*, marked so below. All points of a part together are scaled to what it is worth in",
-        f"the gradebook, and taking part to {TAKING_PART:.0%} of it at most.",
+        "measures models again; what does not hold there loses its points. What only your ledger says (predictions,",
+        "records, answers) is *taking part*, marked so below. A part's points together are what it is worth in the",
+        f"gradebook, and taking part is {TAKING_PART:.0%} of that at most.",
         "",
         "Made from the lessons and `assignment.toml`: what is written here by hand is lost.",
     ]
     for part in course.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M} ({course.zone.key})" if part.due else ""
         lines += ["", f"# {PART_TITLES[part.number]}: {part.points:g} in the gradebook{due}"]
-        lines += ["", " ".join(part.terms())] if part.terms() else []
+        lines += ["", " ".join(part.terms(course.course.late))] if part.terms(course.course.late) else []
         if part.choices:
             titles = ", ".join(one.title for one in part.asked() if one.id in part.choices)
             lines += ["", f"Of {titles}, the best {part.at_least} count."]
@@ -43,7 +44,6 @@ def questions_page() -> str:
             lines += ["", _shares(part, [questions[one.id] for one in part.asked()])]
         for lesson in part.asked():
             lines += _section(lesson, questions[lesson.id])
-        lines += _by_hand(part.number)
     lines += ["", "# Deep dives that nobody asks for"]
     for lesson in sources():
         lines += _section(lesson, questions[lesson.id]) if lesson not in asked else []
@@ -53,42 +53,19 @@ def questions_page() -> str:
 def _shares(part: PartAsked, questions: list[dict[str, Asked]]) -> str:
     """Return what is worth how much in the gradebook: what the grader opens, and taking part."""
     asked = [Question(id, **one.values) for some in questions for id, one in some.items()]
-    opened = sum(one.points for one in asked if one.opened) + graders_own(part.number).points
-    told = sum(one.points for one in asked if not one.opened)
-    worths = point_worth(part.worth, opened, told)
-    of_them = [f"{round(points * worth, 1):g}" for points, worth in zip((opened, told), worths, strict=True)]
+    opened, taking_part = points_of(asked)
+    worth = worth_of(part.worth, opened, taking_part)
     return (
-        f"What the grader opens ({points_in_words(opened)}) is worth {of_them[0]} of them, taking part "
-        f"({points_in_words(told)}) {of_them[1]}."
+        f"What the grader opens ({points_in_words(opened)}) is worth {round(opened * worth.opened, 1):g} of them, "
+        f"taking part ({points_in_words(taking_part)}) {round(taking_part * worth.taking_part, 1):g}."
     )
 
 
-def _by_hand(part: int) -> list[str]:
-    """Return the section on a part's questions that are answered in words, with what points are given for."""
-    asked = questions_of(part)
-    if not asked:
-        return []
-    points = sum(one.points for one in asked)
-    lines = [
-        "",
-        f"## Part {part}, read by a person ({points_in_words(points)})",
-        "",
-        "Answered in words where the zip is handed in; no check can judge a sentence.",
-        "",
-    ]
-    for one in asked:
-        lines += [f"- {one.text} ({points_in_words(one.points)})", *(f"  - {line}" for line in one.rubric)]
-    return lines
-
-
 def _section(lesson: Lesson, asked: dict[str, Asked]) -> list[str]:
-    points = sum(one.values["points"] for one in asked.values())
+    questions = [Question(id, **one.values) for id, one in asked.items()]
+    points = sum(one.total for one in questions)
     kinds = {"records": "measurements"}
-    rows = [
-        f"| {one.values['title']} | {kinds.get(one.values['kind'], one.values['kind'])}"
-        f"{'' if Question(id, **one.values).opened else ', taking part'} | {one.values['points']} |"
-        for id, one in asked.items()
-    ]
+    rows = [f"| {one.title} | {kinds.get(one.kind, one.kind)}{_taking_part(one)} | {one.total} |" for one in questions]
     return [
         "",
         f"## [{lesson.title}]({lesson.link}) ({points_in_words(points)})",
@@ -97,6 +74,12 @@ def _section(lesson: Lesson, asked: dict[str, Asked]) -> list[str]:
         "|---|---|---:|",
         *rows,
     ]
+
+
+def _taking_part(one: Question) -> str:
+    if one.opened:
+        return ""
+    return f", {one.points} of them taking part" if one.again else ", taking part"
 
 
 #: The page whose table is generated; the rest of it is written by hand.

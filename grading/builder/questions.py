@@ -59,6 +59,7 @@ def question(
     good: Mapping[str, Any] | None = None,
     gate: Sequence[str] = (),
     told: bool = False,
+    again: Mapping[str, int] | None = None,
 ) -> Callable[[Cases], Cases]:
     """Ask for a function, by decorating the generator of its cases; or for a file, an answer or records, by rules.
 
@@ -74,10 +75,13 @@ def question(
         good: Facts that keep all rules.
         gate: What a machine must be able to do for it to be earned there.
         told: Of a file: that the grader cannot open it again, so that its points are for taking part.
+        again: Points on top for what the grader opens itself, by what it looks at (``grading.grade.hidden``); of a
+            function, 3 for being right on cases that nobody has seen, unless others are named.
     """
     kind = "file" if file else "answer" if form is not None else "records" if records else "function"
     values = {"title": title, "kind": kind, "points": points, "hint": hint, "gate": list(gate), "form": form}
     values |= {"told": True} if told else {}
+    values["again"] = {"computed": 3} if kind == "function" and again is None else dict(again or {})
     asked = Asked(values | {"reads": file or records, "rules": [list(rule) for rule in rules]}, good=good or {})
     _write(id, asked)
 
@@ -153,7 +157,7 @@ def compiled(lessons: Iterable[Lesson]) -> str:
 def shipped(lesson: Lesson, id: str) -> dict[str, Any]:
     """Return one question as plain data, with its public cases."""
     asked = written(lesson)[id]
-    values = {name: value for name, value in asked.values.items() if value not in ("", [], None)}
+    values = {name: value for name, value in asked.values.items() if value not in ("", [], {}, None)}
     if asked.cases:
         values["name"] = solutions(lesson)[id].__name__
         values["cases"] = drawn(lesson, id, np.random.default_rng(zlib.crc32(id.encode())))

@@ -19,6 +19,7 @@ from grading.classroom.roster import Handed
 from grading.grade.result import Result, write_text
 from grading.grade.result.page import STYLE
 from labs import stats
+from labs.course.assignment import assignment
 
 #: Samples below which a percentile says too little to be asked about.
 _FEWEST = 40
@@ -32,6 +33,52 @@ class Item:
     question: str
     #: For whoever asks.
     expected: str
+
+
+#: What a person judges and no check can, by the lesson that it is about.
+_OF_LESSONS: tuple[tuple[str, Item], ...] = (
+    (
+        "defend",
+        Item(
+            "Your recommendation to the manager (it is in your ledger): would you sign it?",
+            "It says what was compared, in one run, on which machine; the price is named in the manager's terms, and "
+            "fits the numbers; what would change your mind is a measurement that could be made, and could come out "
+            "otherwise.",
+        ),
+    ),
+    (
+        "defend",
+        Item(
+            "Take the prediction of yours that was furthest from its measurement. What did you believe, and which "
+            "record shows where the time or the size really went?",
+            "A prediction of this ledger, with its measurement; the explanation names a cause in this part (graph, "
+            "precision, provider, caches) and a record for it.",
+        ),
+    ),
+    (
+        "target",
+        Item(
+            "Which figure of this part would you not dare to promise to a user with a phone of their own, and why?",
+            "A figure of the ledger, with its machine; the reason is a difference that matters (heat, other programs, "
+            "another processor), not 'phones differ'.",
+        ),
+    ),
+    (
+        "batching",
+        Item(
+            "Your server's latency doubled when the load did not. Describe, from your own records, one way in which "
+            "that happens and how you would tell it from another.",
+            "A mechanism seen in the student's records (queueing, batching, too many instances); a measurement that "
+            "separates it from a second one.",
+        ),
+    ),
+)
+
+
+def of_lessons(part: int) -> list[Item]:
+    """Return what to ask about the lessons of a part, whatever was measured."""
+    asked = {one.id for one in assignment().lessons(part)}
+    return [item for lesson, item in _OF_LESSONS if lesson in asked]
 
 
 def items(result: Result, seed: str) -> list[Item]:
@@ -117,7 +164,7 @@ def sheet(result: Result, seed: str, *, answers: bool) -> str:
         f"<li><p>{escape(one.question)}</p>"
         + (f'<p class="soft"><strong>Expected:</strong> {escape(one.expected)}</p>' if answers else "")
         + "</li>"
-        for one in items(result, seed)
+        for one in (*items(result, seed), *of_lessons(result.part))
     )
     who = escape(result.student) or "Your submission"
     return (

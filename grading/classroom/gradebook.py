@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from labs.course.assignment import PartAsked, assignment
+from labs.course.assignment import assignment
 from labs.course.lessons import PART_TITLES
+from labs.course.tables import PartAsked
 from provisioning.classroom.roster import RosterError, Student, read_roster
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
 
     Args:
         grades: One for each person.
-        form: One of ``labs.course.assignment.GRADEBOOKS``.
+        form: One of ``labs.course.tables.GRADEBOOKS``.
         item: What the gradebook calls this piece of work.
         worth: The most points.
 

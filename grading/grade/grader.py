@@ -12,7 +12,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,6 @@ from labs.course.question import (
     State,
     Verdict,
     as_records,
-    counted_rows,
     of_lesson,
     public_rows,
     question,
@@ -59,10 +58,9 @@ class Setup:
 
     #: File with the pictures for measuring models again (``Pictures.save``); drawn with the public seed when None.
     pictures: Path | None = None
-    #: Whether submitted models are measured again; if not, the hidden rows about them are left out, and questions that
-    #: ask for them count as taking part.
+    #: Whether submitted models are measured again; if not, what rests on them is pending.
     measure: bool = True
-    #: Whether functions and programs are run again in the sandbox; if not, it is the same with theirs.
+    #: Whether functions and programs are run again in the sandbox; if not, what rests on them is pending.
     rerun: bool = True
     #: Seconds for all answer cells together.
     rerun_s: float = 150.0
@@ -91,6 +89,8 @@ class _Work:
     public: list[Row] = field(default_factory=list)
     hidden: list[Row] = field(default_factory=list)
     leaderboard: dict[str, float] = field(default_factory=dict)
+    #: Faults of the grader's own, by the step that had them.
+    faults: dict[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def records(self) -> Records:
@@ -114,7 +114,6 @@ def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None
         setup: How to grade; everything, with public pictures, when None.
     """
     begin_s = time.monotonic()
-    faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix="grade-") as folder:
         work = _Work(Path(submission), assignment().lessons(part), part, setup or Setup(), Path(folder))
         for step in STEPS:
@@ -123,8 +122,8 @@ def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None
                     step(work)
             except Exception as error:  # whatever it is, the student keeps what the other steps find
                 where = traceback.extract_tb(error.__traceback__)[-1]
-                faults.append(f"{step.__name__}: {type(error).__name__} in {Path(where.filename).name}:{where.lineno}")
-        return _result(work, student, faults, time.monotonic() - begin_s)
+                work.faults[step.__name__] = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}"
+        return _result(work, student, time.monotonic() - begin_s)
 
 
 def take(work: _Work) -> None:
@@ -148,14 +147,17 @@ def judge_public(work: _Work) -> None:
     until_s = time.monotonic() + _STEP_S
 
     def in_time(one: Question, records: Records) -> Verdict:
-        """Judge one question: evidence that takes it longer than any honest one costs that question alone."""
+        """Judge one question: what the grader cannot judge, or not in time, is pending, and that question alone."""
         try:
             with deadline(max(0.001, min(_CHECKPOINT_S, until_s - time.monotonic()))):
                 return one.verdict(records)
         except TooLongError:
             return Verdict(
-                State.FAILED, "Judging this takes far longer than any honest record does, so it was given up."
+                State.PENDING, "Judging this takes far longer than any honest record does, so it was given up."
             )
+        except Exception as error:  # any other than those that a reader of evidence may stumble over
+            work.faults[f"judge {one.id}"] = type(error).__name__
+            return Verdict(State.PENDING, f"The grader could not judge it ({type(error).__name__}).")
 
     work.public = public_rows(work.records, work.lessons, in_time)
 
@@ -214,24 +216,46 @@ def _drawn(seed: str) -> Mapping[str, Cases]:
 
 def judge_hidden(work: _Work) -> None:
     """Judge the hidden rows."""
-    public = [_settled(work, row) for row in work.public]
-    setup = work.setup
-    work.hidden = hidden_rows(work.evidence, work.lessons, public, measured=setup.measure, rerun=setup.rerun)
+    models, functions = (_untried(work, *names) for names in (("measure",), ("rerun",)))
+    work.hidden = hidden_rows(work.evidence, work.lessons, _public(work), models=models, functions=functions)
     if assignment().part(work.part).leaderboard:
         work.leaderboard = leaderboard(work.evidence, work.lessons)
 
 
+def _public(work: _Work) -> list[Row]:
+    """Return one row for each public question, as what was opened leaves it."""
+    judged = {row.id: row for row in work.public}
+    if any(name in work.faults for name in ("take", "agree", "judge_public")):
+        judged = {}
+    waiting = partial(Verdict, State.PENDING, "The grader had a fault of its own before it came to this.")
+    rows = public_rows(work.records, work.lessons, lambda one, _: waiting()) if not judged else judged.values()
+    return [_settled(work, row) for row in rows]
+
+
 def _settled(work: _Work, row: Row) -> Row:
-    """Return a public row as what was opened leaves it: what nobody opened is taking part, whatever the reason."""
+    """Return a public row as what was opened leaves it: earned, lost, or pending if nobody could open it."""
     asked = question(row.id)
-    if not asked.opened:
+    if not asked.opened or not row.points:
         return row
-    is_tried = work.setup.measure if is_model(asked) else work.setup.rerun
-    opened = work.opened.get(row.id) if asked.kind == "file" else _as_opened(work.reruns.get(row.id))
-    if opened is None or opened.verdict is None:
-        # A row without points is one that could have been opened.
-        return replace(row, opened=is_tried and not row.points)
+    if asked.kind == "function":
+        opened, untried = _as_opened(work.reruns.get(row.id)), _untried(work, "rerun")
+    else:
+        opened = work.opened.get(row.id)
+        untried = _untried(work, *(("measure", "reopen") if is_model(asked) else ("rerun", "reopen")))
+    if untried or opened is None or opened.verdict is None:
+        why = untried or (opened.fault if opened else "") or "The grader could not open it again."
+        return replace(row, points=0, state=State.PENDING, message=why, hint="")
     return row if opened.verdict.ok else replace(row, points=0, message=opened.verdict.message)
+
+
+def _untried(work: _Work, *steps: str) -> str:
+    """Return why nothing can have come of steps, in a sentence; an empty text if they were gone through."""
+    switched_off = {"measure": not work.setup.measure, "rerun": not work.setup.rerun}
+    if any(switched_off.get(step) for step in steps):
+        return "Not opened in this pass of the grader, which left that out."
+    if any(step in work.faults for step in ("take", "agree", *steps)):
+        return "The grader had a fault of its own when it was to open this; staff has been told."
+    return ""
 
 
 def _as_opened(called: Called | None) -> Opened | None:
@@ -261,16 +285,19 @@ STEPS: tuple[Callable[[_Work], None], ...] = (
 _IN_PROCESS = (take, agree, judge_hidden)
 
 
-def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> Result:
-    kept, public = work.examined.kept, [_settled(work, row) for row in work.public]
-    faults = [*faults, *_unopened(work)]
+def _result(work: _Work, student: str, wall_s: float) -> Result:
+    kept, public = work.examined.kept, _public(work)
+    if "judge_hidden" in work.faults or not work.hidden:
+        why = "The grader had a fault of its own before it came to this."
+        work.hidden = hidden_rows(Evidence(as_records([])), work.lessons, public, models=why, functions=why)
+    faults = [*(f"{step}: {why}" for step, why in work.faults.items()), *_unopened(work)]
     records = [entry for entry in kept if entry["type"] == "measurement"]
     made = [one.sha256 for kind in (Kind.MODEL, Kind.PROGRAM) for one in work.intake.of(kind)]
     return Result(
         student=student,
         part=work.part,
         digest=work.intake.digest,
-        rows=counted_rows((*public, *work.hidden), assignment().part(work.part)),
+        rows=(*public, *work.hidden),
         notes=tuple(work.intake.notes),
         findings=work.examined.findings,
         machines=tuple(dict.fromkeys(_machine(one["machine"]) for one in records)),

@@ -16,8 +16,7 @@ from grading.grade.artefacts.again import hashes, is_model
 from grading.grade.artefacts.measured import Facts
 from grading.grade.functions.run import Called
 from labs.course.lessons import Lesson, lessons
-from labs.course.points import FUNCTION_POINTS
-from labs.course.question import Row, State, Verdict, of_lesson, question
+from labs.course.question import STUMBLES, Question, Row, State, Verdict, of_lesson
 from labs.display.format import megabytes, percent
 from labs.records import Measurement, Records
 
@@ -97,15 +96,6 @@ class HiddenRow:
     def is_rerun(self) -> bool:
         """Whether it judges a function that was called again, and not a model."""
         return self.id.endswith(".computed")
-
-    def verdict(self, evidence: Evidence, earned: Sequence[str]) -> Verdict:
-        """Return the verdict, given the public questions that earned their points."""
-        if self.needs not in earned:
-            return _failed(f"It rests on “{question(self.needs).title}”, which did not earn its points.")
-        try:
-            return self.judge(evidence)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-            return _failed("The evidence does not have the form that this needs.", "", type(error).__name__)
 
 
 def recommended(records: Records, question: str) -> Measurement | None:
@@ -229,8 +219,9 @@ def is_int8(evidence: Evidence) -> Verdict:
 def is_right_again(id: str, evidence: Evidence) -> Verdict:
     """Judge a function on cases that a secret seed draws: what was written for the public ones alone fails there."""
     rerun = evidence.reruns.get(id)
-    if rerun is None:
-        return _failed("The cell was not run again, so nothing can be said.")
+    if rerun is None or (rerun.is_right is None and not rerun.is_absent):
+        why = f": {rerun.fault}" if rerun else ""
+        return Verdict(State.PENDING, f"The grader could not call the function again{why}. Staff has been told.")
     if rerun.fault or rerun.is_right is None:
         return _failed(f"Run again, the cell comes to nothing: {rerun.fault}.")
     if rerun.is_right:
@@ -251,40 +242,36 @@ def leaderboard(evidence: Evidence, asked: Iterable[Lesson]) -> dict[str, float]
     return {}
 
 
-#: What is asked of the recommended file: end of the id, title, points, judge.
-_OF_A_FILE = (
-    ("submitted", "The recommended model is the one that was measured", 4, submitted),
-    ("same_classes", "Run again, it gives the recorded classes", 4, same_classes),
-    ("unseen", "It is as accurate as claimed on other pictures", 6, unseen),
-)
+#: What is opened again, by the names in a question's ``again``: title and judge. A function is judged by
+#: ``is_right_again``, under the name 'computed'.
+_OF_A_FILE: Mapping[str, tuple[str, Callable[[Evidence, Measurement, Facts], Verdict]]] = {
+    "submitted": ("The recommended model is the one that was measured", submitted),
+    "same_classes": ("Run again, it gives the recorded classes", same_classes),
+    "unseen": ("It is as accurate as claimed on other pictures", unseen),
+}
 
 
 @functools.lru_cache(maxsize=1)
 def all_hidden() -> tuple[HiddenRow, ...]:
     """Return the hidden rows of all lessons: files, then functions."""
-    files = [
-        HiddenRow(f"{needs.partition('.')[0]}.{name}", title, points, needs, of_the_recommended(needs, judge))
-        for needs in RECOMMENDATIONS
-        for name, title, points, judge in _OF_A_FILE
-    ]
-    int8 = HiddenRow("quantize.int8", "A model of 8-bit weights was made", 4, "quantize.static", is_int8)
-    functions_again = [
-        HiddenRow(
-            f"{one.id}.computed",
-            f"Computed, not typed: {one.title}",
-            FUNCTION_POINTS,
-            one.id,
-            partial(is_right_again, one.id),
-        )
-        for lesson in lessons()
-        for one in of_lesson(lesson.id)
-        if one.kind == "function"
-    ]
-    return (*files, int8, *functions_again)
+    asked = [one for lesson in lessons() for one in of_lesson(lesson.id)]
+    rows = [_hidden(one, name, points) for one in asked for name, points in one.again.items()]
+    return tuple(sorted(rows, key=lambda row: row.is_rerun))
+
+
+def _hidden(one: Question, name: str, points: int) -> HiddenRow:
+    if name == "computed":
+        title = f"Computed, not typed: {one.title}"
+        return HiddenRow(f"{one.id}.computed", title, points, one.id, partial(is_right_again, one.id))
+    id = f"{one.lesson_id}.{name}"
+    if name == "int8":
+        return HiddenRow(id, "A model of 8-bit weights was made", points, one.id, is_int8)
+    title, judge = _OF_A_FILE[name]
+    return HiddenRow(id, title, points, one.id, of_the_recommended(one.id, judge))
 
 
 def hidden_rows(
-    evidence: Evidence, asked: Sequence[Lesson], public: Sequence[Row], *, measured: bool = True, rerun: bool = True
+    evidence: Evidence, asked: Sequence[Lesson], public: Sequence[Row], *, models: str = "", functions: str = ""
 ) -> list[Row]:
     """Return one row for each hidden row of some lessons.
 
@@ -292,17 +279,30 @@ def hidden_rows(
         evidence: What was found about the submission.
         asked: The lessons.
         public: Rows of the public questions, which the hidden ones depend on.
-        measured: Whether models were measured again; without that, nothing is said about them.
-        rerun: Whether functions were called again; without that, nothing is said about them.
+        models: Why no model was measured again; empty if they were.
+        functions: Why no function was called again; empty if they were.
     """
-    earned = [row.id for row in public if row.points == row.possible]
-    rows, ids = [], {one.id for one in asked}
-    for one in all_hidden():
-        if one.lesson not in ids or not (rerun if one.is_rerun else measured):
-            continue
-        verdict = one.verdict(evidence, earned)
-        points = one.points if verdict.ok else 0
-        message, shown = verdict.message, verdict.shown
-        row = Row(one.id, one.title, "", points, one.points, message, shown, hidden=True, needs=one.needs)
-        rows.append(row)
+    by_id, ids = {row.id: row for row in public}, {one.id for one in asked}
+    rows = []
+    for one in (row for row in all_hidden() if row.lesson in ids):
+        verdict = _standing(one, evidence, by_id[one.needs], functions if one.is_rerun else models)
+        points, message = one.points if verdict.ok else 0, verdict.message
+        more = {"shown": verdict.shown, "state": verdict.state, "hidden": True, "needs": one.needs}
+        rows.append(Row(one.id, one.title, "", points, one.points, message, **more))
     return rows
+
+
+def _standing(one: HiddenRow, evidence: Evidence, needs: Row, untried: str) -> Verdict:
+    """Return how a hidden row stands, given the public one that it needs."""
+    if needs.is_pending:
+        return Verdict(State.PENDING, f"It rests on “{needs.title}”, which is not judged yet.")
+    if needs.points < needs.possible:
+        return _failed(f"It rests on “{needs.title}”, which did not earn its points.")
+    if untried:
+        return Verdict(State.PENDING, untried)
+    try:
+        return one.judge(evidence)
+    except STUMBLES as error:
+        return _failed("The evidence does not have the form that this needs.", "", type(error).__name__)
+    except Exception as error:  # the grader's own, whatever it is
+        return Verdict(State.PENDING, f"The grader could not judge it ({type(error).__name__}); staff has been told.")

@@ -20,6 +20,7 @@ _LOOKS = {
     State.FAILED: ("✗", ": not right yet", "msl-bad"),
     State.MISSING: ("▷", ": something has to run first", "msl-strong"),
     State.UNANSWERED: ("○", ": not answered yet", "msl-soft"),
+    State.PENDING: ("…", ": not judged yet", "msl-note"),
     None: ("✎", "", "msl-strong"),
 }
 

@@ -13,6 +13,7 @@ import linecache
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def encode(value: object, depth: int = 0) -> object:
     return {MARK: "other", "type": type(value).__name__}
 
 
-def decode(value: object, *, arrays: bool = True) -> object:
+def decode(value: Any, *, arrays: bool = True) -> Any:
     """Return the value that ``encode`` wrote: arrays as arrays again (traced ones with an empty log), or as lists."""
     if isinstance(value, list):
         return [decode(part, arrays=arrays) for part in value]
@@ -88,7 +89,7 @@ def call(function: Callable, cases: Sequence[object]) -> list[dict]:
     return done
 
 
-def names() -> dict[str, object]:
+def names() -> dict[str, Any]:
     """Return the names that a lesson's functions may use."""
     # With pandas, which a lesson that asks for no function need not wait for.
     import pandas as pd
@@ -109,7 +110,7 @@ def alone(function: Callable) -> Callable:
     return scope.get(function.__name__, function)
 
 
-def define(cell: str, scope: dict[str, object]) -> None:
+def define(cell: str, scope: dict[str, Any]) -> None:
     """Run the definitions, imports and assignments of a cell in a scope, and nothing that stands for itself."""
     kept = [one for one in ast.parse(cell).body if not isinstance(one, ast.Expr)]
     exec(compile(ast.Module(kept, []), "<cell>", "exec"), scope)

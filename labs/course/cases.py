@@ -35,6 +35,8 @@ class State(StrEnum):
     UNANSWERED = "unanswered"
     #: A record or a file that the question rests on is not there yet.
     MISSING = "missing"
+    #: The grader could not open it, through no fault of the student's; only the grader says so.
+    PENDING = "pending"
 
 
 @dataclass(frozen=True)

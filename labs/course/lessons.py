@@ -112,7 +112,9 @@ class Lesson:
         ]
         if found:
             raise LessonError(f"{notebook.stem}: its front matter {'; '.join(found)}. Known: {', '.join(KEYS)}")
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
+        }
         lesson = cls(notebook, **values)
         faults = lesson._faults()
         if faults:

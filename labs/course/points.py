@@ -1,108 +1,145 @@
-"""The points of a part that no check in a lesson gives: those of a reader, and those of the grader.
+"""The rule of points, once: what a point is worth in the gradebook, and what a hand-in has of it.
 
-A person reads answers in words, by a rubric that stands on the page of questions from the first lesson on. How the
-grader judges what it measures itself stays with the grader; how many points that is is no secret, for a hand-in that
-left them out would promise too little and warn of too little.
+What the grader opens itself carries the grade; what only a ledger says is taking part, a fifth of a part at most.
+Worths follow from the assignment alone. A row is earned, lost or pending: what the grader could not open is nobody's
+until it is judged, and no other point becomes worth more for it.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from labs.course.assignment import assignment
-from labs.course.question import of_lesson
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from labs.course.question import Question, Row, of_lesson, question
+from labs.course.tables import Change, PartAsked
 
-@dataclass(frozen=True)
-class Question:
-    """One question of the assignment that is answered in words, on the page where the zip is handed in."""
+#: Most of a part's worth that taking part may give, whatever lessons are asked.
+TAKING_PART = 0.2
 
-    #: Part of the course: 1, 2 or 3.
-    part: int
-    text: str
-    points: int
-    #: What a reader gives the points for, one line a point or two.
-    rubric: tuple[str, ...]
-
-
-QUESTIONS: tuple[Question, ...] = (
-    Question(
-        1,
-        "Your recommendation to the manager (it is in your ledger; nothing has to be copied). Would you sign it?",
-        4,
-        (
-            "1: it says what was compared, in one run, on which machine",
-            "1: the price is named in the manager's terms, and fits the numbers",
-            "2: what would change your mind is a measurement that could be made, and could come out otherwise",
-        ),
-    ),
-    Question(
-        1,
-        "Take the prediction of yours that was furthest from its measurement. What did you believe, and which record "
-        "shows where the time or the size really went?",
-        3,
-        (
-            "1: a prediction of this ledger, with its measurement",
-            "2: the explanation names a cause in this part (graph, precision, provider, caches) and a record for it",
-        ),
-    ),
-    Question(
-        2,
-        "Which figure of this part would you not dare to promise to a user with a phone of their own, and why?",
-        3,
-        (
-            "1: a figure of the ledger, with its machine",
-            "2: the reason is a difference that matters (heat, other programs, another processor), not 'phones differ'",
-        ),
-    ),
-    Question(
-        3,
-        "Your server's latency doubled when the load did not. Describe, from your own records, one way in which that "
-        "happens and how you would tell it from another.",
-        4,
-        (
-            "2: a mechanism seen in the student's records (queueing, batching, too many instances)",
-            "2: a measurement that separates it from a second one",
-        ),
-    ),
-)
-
-
-def questions_of(part: int) -> list[Question]:
-    """Return the questions of a part that a person reads."""
-    return [one for one in QUESTIONS if one.part == part]
+#: No question has changed in mid-term.
+UNCHANGED: Mapping[str, Change] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class GradersOwn:
-    """Points of one part that no check in a lesson gives."""
+class Worth:
+    """What one point is worth in the gradebook."""
 
-    #: For the files of models that are handed in, measured again.
-    files: int = 0
-    #: For functions and cells, run again on other cases.
-    again: int = 0
+    #: For what the grader opens itself.
+    opened: float
+    #: For what only the ledger says.
+    taking_part: float
 
-    @property
-    def points(self) -> int:
-        """Both together."""
-        return self.files + self.again
-
-
-#: Points of one function that is right on cases that nobody has seen.
-FUNCTION_POINTS = 3
-
-#: Points of files that are measured again, by the lesson that makes or recommends them.
-FILE_POINTS = {"quantize": 4, "defend": 14, "target": 14}
+    def of(self, row: Row) -> float:
+        """Return what each point of a row is worth."""
+        return self.opened if row.opened else self.taking_part
 
 
-def graders_own(part: int) -> GradersOwn:
-    """Return the points of a part of the assignment that no check in a lesson gives."""
-    asked = assignment().part(part)
-    # Of choices, those with the most: what a part can be worth.
-    own = {one.id: _of_lesson(one.id) for one in asked.asked()}
-    counted = asked.counted({id: each.points for id, each in own.items()})
-    files, again = (sum(getattr(own[id], kind) for id in counted) for kind in ("files", "again"))
-    return GradersOwn(files, again)
+def worth_of(total: float, opened: float, taking_part: float) -> Worth:
+    """Return what a point is worth.
+
+    All points are worth the same until taking part would be more than ``TAKING_PART`` of the whole; then its points
+    share just that. If there is nothing to open, nothing is given for a ledger's word.
+
+    Args:
+        total: What all points together are worth in the gradebook.
+        opened: Points for what the grader opens itself.
+        taking_part: All others.
+    """
+    share = min(TAKING_PART, taking_part / (opened + taking_part)) if opened else 0.0
+    return Worth(
+        (1 - share) * total / opened if opened else 0.0,
+        share * total / taking_part if taking_part else 0.0,
+    )
 
 
-def _of_lesson(id: str) -> GradersOwn:
-    functions = [one for one in of_lesson(id) if one.kind == "function"]
-    return GradersOwn(FILE_POINTS.get(id, 0), FUNCTION_POINTS * len(functions))
+def points_of(questions: Iterable[Question]) -> tuple[int, int]:
+    """Return the points of some questions: for what the grader opens itself, and for taking part."""
+    opened = taking_part = 0
+    for one in questions:
+        opened += one.total if one.opened else one.total - one.points
+        taking_part += 0 if one.opened else one.points
+    return opened, taking_part
+
+
+def most_points(part: PartAsked) -> int:
+    """Return the points that a part can give; of choices, those with the most."""
+    points = {lesson.id: sum(one.total for one in of_lesson(lesson.id)) for lesson in part.asked()}
+    return sum(points[id] for id in part.counted(points))
+
+
+def counted_rows(rows: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
+    """Return the rows whose points count: of deep dives among which students choose, those of the best.
+
+    What is pending counts here as if it were earned, so that a fault of the grader's changes nobody's choice.
+    """
+    rows, earned = tuple(rows), defaultdict[str, float](float)
+    for row in rows:
+        earned[row.about] += row.possible if row.is_pending else row.points
+    left = set(part.choices) - part.counted(earned)
+    return tuple(row for row in rows if row.about not in left)
+
+
+def changed_rows(rows: Iterable[Row], changes: Mapping[str, Change]) -> tuple[Row, ...]:
+    """Return rows as the assignment's ``[[adjust]]`` leaves them.
+
+    Of a voided question no point is left to anybody; of one with other points, each row has its share of these.
+    """
+    rows = tuple(rows)
+    possible = defaultdict[str, float](float)
+    for row in rows:
+        possible[row.asked] += row.possible
+    return tuple(_changed(row, changes[row.asked], possible) if row.asked in changes else row for row in rows)
+
+
+def _changed(row: Row, change: Change, possible: Mapping[str, float]) -> Row:
+    if change.void or change.points is None:
+        return replace(row, points=0, possible=0, message=f"Taken out for the whole class: {change.reason}", hint="")
+    factor = change.points / possible[row.asked] if possible[row.asked] else 0.0
+    return replace(row, points=row.points * factor, possible=row.possible * factor)
+
+
+def promised_rows(rows: Sequence[Row], changes: Mapping[str, Change] = UNCHANGED) -> tuple[Row, ...]:
+    """Return public rows with all that their questions are worth, as a student's own checks promise it.
+
+    What the grader gives for opening it again is counted as if it came out as the check says.
+    """
+    totals = {row.id: question(row.id).total for row in rows}
+    whole = (replace(row, points=totals[row.id] if row.points else 0, possible=totals[row.id]) for row in rows)
+    return changed_rows(whole, changes)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a hand-in has of a part, in the gradebook's measure."""
+
+    earned: float
+    #: What it may still earn when staff has mended the grader; 0 until then.
+    pending: float
+    #: What there is.
+    possible: float
+
+
+def worth_of_rows(rows: Iterable[Row], total: float) -> Worth:
+    """Return what a point of a part is worth, by all its rows that count, whatever became of them."""
+    rows = list(rows)
+    opened = sum(row.possible for row in rows if row.opened)
+    return worth_of(total, opened, sum(row.possible for row in rows) - opened)
+
+
+def standing(rows: Sequence[Row], part: PartAsked, changes: Mapping[str, Change] = UNCHANGED) -> Standing:
+    """Return how a hand-in stands in the gradebook, before lateness and a talk.
+
+    Args:
+        rows: Of all the part's questions, as they were graded.
+        part: Of the assignment.
+        changes: What changed in mid-term, by question (``Assignment.changes``).
+    """
+    counted = counted_rows(changed_rows(rows, changes), part)
+    worth = worth_of_rows(counted, part.worth)
+    return Standing(
+        sum(worth.of(row) * row.points for row in counted if not row.is_pending),
+        sum(worth.of(row) * row.possible for row in counted if row.is_pending),
+        sum(worth.of(row) * row.possible for row in counted),
+    )

@@ -10,7 +10,6 @@ import difflib
 import functools
 import importlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from labs.course import cases, rules
-from labs.course.assignment import PartAsked
 from labs.course.cases import State, Verdict
 from labs.course.lessons import Lesson
 from labs.records import Answer, DifferentMachinesError, Records
@@ -52,6 +50,8 @@ class Question:
     #: 'function', 'file', 'answer' (which a person gives), 'records' (nothing is handed over) or 'prediction'.
     kind: str
     points: int
+    #: What the grader gives on top for what it opens itself, by what it looks at (``grading.grade.hidden``).
+    again: Mapping[str, int] = field(default_factory=dict)
     #: Where to look; not the answer.
     hint: str = ""
     #: What a machine must be able to do for it to be earned there, by the names of ``labs.machine.capability``.
@@ -82,9 +82,16 @@ class Question:
 
     @property
     def opened(self) -> bool:
-        """Whether the grader opens something itself: it calls a function, or reads a file again. Else, the points are
-        for taking part (``labs.course.assignment.TAKING_PART``)."""
+        """Whether ``points`` rest on what the grader opens itself: it calls a function, or reads a file again.
+
+        Else they are for taking part (``labs.course.points.TAKING_PART``). What stands in ``again`` is always opened.
+        """
         return self.kind in ("function", "file") and not self.told
+
+    @property
+    def total(self) -> int:
+        """All its points: those of its check, and those that the grader gives on top."""
+        return self.points + sum(self.again.values())
 
     def verdict(self, entries: Records | Iterable[Mapping]) -> Verdict:
         """Return how the question stands by a ledger's entries, typed or as plain JSON.
@@ -121,7 +128,7 @@ def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, 
 
 
 def _of_function(question: Question, records: Records) -> Verdict:
-    kept = records.answer(question.id)
+    kept: Any = records.answer(question.id)
     return OPEN if kept is None else cases.judge(question.name, question.cases, kept["outputs"])
 
 
@@ -181,6 +188,7 @@ def as_records(entries: Records | Iterable[Mapping]) -> Records:
     if isinstance(entries, Records):
         return entries
     found = []
+    values: Any  # typed or plain, and by its writer's leave anything
     for values in entries:
         try:
             found.append(ENTRY_TYPES[values["type"]].from_json(dict(values)))
@@ -225,8 +233,8 @@ class Row:
     title: str
     #: Id of its lesson; empty where it belongs to none.
     lesson: str
-    points: int
-    possible: int
+    points: float
+    possible: float
     #: What is right, or what to mend.
     message: str
     #: Names and values that go with it.
@@ -243,6 +251,16 @@ class Row:
     opened: bool = True
 
     @property
+    def asked(self) -> str:
+        """Id of the public question that it is about."""
+        return self.needs or self.id
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is neither earned nor lost: the grader could not open it, through no fault of the hand-in."""
+        return self.state == State.PENDING
+
+    @property
     def about(self) -> str:
         """Id of the lesson that it belongs to, whoever judges it."""
         return self.lesson or self.needs.partition(".")[0]
@@ -257,15 +275,6 @@ class Row:
         """Whether it can still be earned; a prediction that came too late cannot."""
         late = self.state == State.FAILED and question(self.id).kind == "prediction"
         return self.points < self.possible and not late
-
-
-def counted_rows(rows: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
-    """Return the rows whose points count: of deep dives among which students choose, those of the best."""
-    rows, earned = list(rows), Counter()
-    for row in rows:
-        earned[row.about] += row.points
-    ids = part.counted(earned)
-    return tuple(row for row in rows if row.about in ids)
 
 
 def public_rows(

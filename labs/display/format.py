@@ -51,6 +51,6 @@ NUMBERS = {
 }
 
 
-def points_in_words(count: int) -> str:
+def points_in_words(count: float) -> str:
     """Return a number of points as it is read."""
-    return "1 point" if count == 1 else f"{count} points"
+    return "1 point" if count == 1 else f"{count:g} points"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
 
-from labs.course.assignment import LONGEST_BLOCK_H
+from labs.course.tables import LONGEST_BLOCK_H
 from provisioning.sites.spec import owner_name
 from provisioning.testbed.errors import ProvisioningError
 

@@ -21,12 +21,12 @@ def submit(part: int, console: Console, *, target: Path | None = None, workspace
         workspace: Folder with ledger and models; the student's own when None.
     """
     found = prepare(part, target=target, workspace=workspace)
-    points = f"{found.points} of {found.possible} public points"
+    points = f"{found.points:g} of {found.possible:g} points by your own checks"
     console.print(points_table(found.rows, points))
-    for title, lines in found.lists.items():
-        console.print(f"\n[bold]{title}[/]")
-        for line in lines:
-            console.print(f"  • {line}", markup=False, highlight=False)
+    if found.missing:
+        console.print("\n[bold]Missing[/]")
+    for line in found.missing:
+        console.print(f"  • {line}", markup=False, highlight=False)
     console.print(f"\n{found.points_text}", markup=False, highlight=False)
     console.print(found.state_text, style="bold", markup=False, highlight=False, soft_wrap=True)
     console.print(f"sha256 {found.sha256}", style="dim")
@@ -38,7 +38,7 @@ def points_table(rows: Sequence[Row], title: str) -> Table:
     table = Table("lesson", "points", "what is asked, or what is missing", title=title, title_justify="left")
     for row in rows:
         style = "" if row.points == row.possible else "bold"
-        table.add_row(row.lesson, f"{row.points}/{row.possible}", Text(says(row)), style=style)
+        table.add_row(row.lesson, f"{row.points:g}/{row.possible:g}", Text(says(row)), style=style)
     return table
 
 

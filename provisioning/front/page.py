@@ -9,7 +9,6 @@ from html import escape
 
 from labs.course.assignment import assignment
 from labs.course.lessons import PART_TITLES
-from labs.course.points import graders_own
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, html_table, text_table
 from labs.display.theme import card, progress_bar
@@ -57,7 +56,7 @@ def next_text(found: Standing) -> str:
 
 def _summary(found: Standing) -> str:
     done = sum(one.done for one in found.counted)
-    return f"{done} of {len(found.counted)} lessons done, {found.earned} of {found.possible} points"
+    return f"{done} of {len(found.counted)} lessons done, {found.earned:g} of {found.possible:g} points"
 
 
 def _parts(found: Standing) -> list[int | None]:
@@ -69,11 +68,8 @@ def _part_line(found: Standing, part: int | None) -> str:
         return "Deep dives that nobody asks for: as you like, without points"
     asked, counted = assignment().part(part), [one for one in found.counted if one.part == part]
     earned, possible = sum(one.earned for one in counted), sum(one.possible for one in counted)
-    own = graders_own(part).points
-    more = f", and {own} hidden points that only the grader gives" if own else ""
-    worth = f"; worth {asked.points:g} in the gradebook"
     due = f"; due {asked.due.astimezone():%a %d %b %H:%M}" if asked.due else ""
-    return f"{PART_TITLES[part]}: {earned} of {possible} points{more}{worth}{due}"
+    return f"{PART_TITLES[part]}: {earned:g} of {possible:g} points; {asked.points:g} in the gradebook{due}"
 
 
 def _top(found: Standing) -> str:
@@ -127,7 +123,7 @@ _HEADER = ["lesson", "state", "points", "predictions", "minutes", "on the lease"
 def _row(step: Step, found: Standing) -> list[Cell]:
     kind = "msl-good" if step.done else "msl-strong" if step.begun else "msl-soft"
     # What nobody asks for has checks, and no points.
-    points = ("", "") if step.part is None else (f"{step.earned}/{step.possible}", step.predictions or "")
+    points = ("", "") if step.part is None else (f"{step.earned:g}/{step.possible:g}", step.predictions or "")
     numbers = (*points, step.lesson.minutes)
     return [
         _link(step, step is found.next),

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from labs.course.assignment import assignment
 from labs.course.lessons import PLACES, Lesson, lessons
+from labs.course.points import promised_rows
 from labs.course.question import Row, public_rows, question
 from labs.records import Answer, Prediction, Records
 from labs.records.ledger import ledger
@@ -38,17 +39,17 @@ class Step:
     choice: bool = False
 
     @property
-    def earned(self) -> int:
-        """Points earned so far."""
+    def earned(self) -> float:
+        """Points that its checks promise so far."""
         return sum(row.points for row in self.rows)
 
     @property
-    def possible(self) -> int:
-        """Points that its checks give."""
+    def possible(self) -> float:
+        """Points that its questions are worth."""
         return sum(row.possible for row in self.rows)
 
     @property
-    def predictions(self) -> int:
+    def predictions(self) -> float:
         """Points of these that are given for predicting in time."""
         return sum(row.possible for row in self.rows if question(row.id).kind == "prediction")
 
@@ -113,13 +114,13 @@ class Standing:
         return tuple(one for one in self.steps if one.lesson.id in ids)
 
     @property
-    def earned(self) -> int:
-        """Points of the checks that count."""
+    def earned(self) -> float:
+        """Points that the checks that count promise."""
         return sum(one.earned for one in self.counted)
 
     @property
-    def possible(self) -> int:
-        """Points that these checks give."""
+    def possible(self) -> float:
+        """Points that their questions are worth."""
         return sum(one.possible for one in self.counted)
 
     @property
@@ -168,7 +169,7 @@ def standing_of(records: Records) -> Standing:
     Args:
         records: Entries in the order in which they were made.
     """
-    rows = public_rows(records, lessons())
+    rows = promised_rows(public_rows(records, lessons()), assignment().changes)
     touched = {one.question for one in records if isinstance(one, Answer | Prediction)}
     touched |= {row.id for row in rows if row.points}
     asked = {one.id: part.number for part in assignment().parts.values() for one in part.asked()}

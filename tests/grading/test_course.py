@@ -124,7 +124,7 @@ def test_the_page_of_questions_names_every_question_with_its_points():
     in_order = [one for lesson in (*asked, *rest) for one in of_lesson(lesson.id)]
     assert f"{sum(len(of_lesson(one.id)) for one in asked)} questions are asked" in page
     rows = re.findall(r"^\| (.+) \| [\w, ]+ \| (\d+) \|$", page, re.MULTILINE)
-    assert rows == [(one.title, str(one.points)) for one in in_order]
+    assert rows == [(one.title, str(one.total)) for one in in_order]
 
 
 def test_an_unknown_lesson_is_answered_with_the_known_ones():

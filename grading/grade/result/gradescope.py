@@ -31,7 +31,7 @@ def gradescope(result: Result) -> dict:
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "execution_time": round(result.wall_s),
-        "tests": [_test(row, index, result) for index, row in enumerate(result.rows, start=1)],
+        "tests": [_test(row, index, result) for index, row in enumerate(result.counted, start=1)],
         "extra_data": {
             "digest": result.digest,
             "part": result.part,
@@ -72,6 +72,7 @@ def fallback(possible: float) -> dict:
 
 def _test(row: Row, number: int, result: Result) -> dict:
     said = [row.message if row.opened else f"{row.message} (for taking part)"]
+    said += ["Not judged yet, through no fault of yours: these points are open until staff has."] * row.is_pending
     said += [f"{name}: {value}" for name, value in row.shown]
     if row.hint:
         said.append(f"Hint: {row.hint}")
@@ -89,8 +90,13 @@ def _test(row: Row, number: int, result: Result) -> dict:
 
 
 def _summary(result: Result) -> str:
-    public = [row for row in result.rows if not row.hidden]
-    lines = [f"{sum(row.points for row in public)} of {sum(row.possible for row in public)} points in public checks."]
+    public = [row for row in result.counted if not row.hidden]
+    earned, possible = sum(row.points for row in public), sum(row.possible for row in public)
+    lines = [f"{earned:g} of {possible:g} points in public checks."]
+    if waiting := sum(row.is_pending for row in public):
+        lines.append(
+            f"{waiting} of them could not be judged yet, through no fault of yours; what they are worth stays."
+        )
     if result.fault:
         lines.append("A part of the grader failed, not your work; staff has been told and will look at it.")
     lines += [f"{note.about}: {note.message}" for note in result.notes[:30]]

@@ -7,8 +7,8 @@ from collections import defaultdict
 from html import escape
 
 from grading.grade.result.result import Result
-from labs.course.assignment import TAKING_PART
 from labs.course.lessons import lesson
+from labs.course.points import TAKING_PART
 from labs.course.question import Row
 from labs.display.format import points_in_words
 
@@ -45,7 +45,7 @@ def page(result: Result, *, hidden: bool = False) -> str:
         result: The result.
         hidden: Whether hidden rows are shown too, as they are after the grades are out.
     """
-    rows = [row for row in result.rows if hidden or not row.hidden]
+    rows = [row for row in result.counted if hidden or not row.hidden]
     earned, possible = sum(row.points for row in rows), sum(row.possible for row in rows)
     width = 100 * earned / possible if possible else 0
     later = "Points for what the grader measures again come with the grades."
@@ -53,13 +53,13 @@ def page(result: Result, *, hidden: bool = False) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Part {result.part}: {earned} of {possible} points</title><style>{STYLE}</style></head><body><main>"
-        f"<h1>Part {result.part}: {earned} of {possible} points</h1>"
+        f"<title>Part {result.part}: {earned:g} of {possible:g} points</title><style>{STYLE}</style></head><body><main>"
+        f"<h1>Part {result.part}: {earned:g} of {possible:g} points</h1>"
         f'<p class="soft">{escape(result.student) or "Your submission"}. {grade if hidden else later}'
         f" {_taking_part(rows)}"
-        f'</p><div class="bar" role="img" aria-label="{earned} of {possible} points">'
+        f'</p><div class="bar" role="img" aria-label="{earned:g} of {possible:g} points">'
         f'<div style="width:{width:.1f}%"></div></div>'
-        f"{_fault(result)}{_mend(rows)}{_evidence(result)}{_table(rows)}</main></body></html>\n"
+        f"{_fault(result)}{_waiting(rows)}{_mend(rows)}{_evidence(result)}{_table(rows)}</main></body></html>\n"
     )
 
 
@@ -70,7 +70,7 @@ def _taking_part(rows: list[Row]) -> str:
         return ""
     earned, possible = (sum(getattr(row, name) for row in some) for name in ("points", "possible"))
     return (
-        f"{earned} of {points_in_words(possible)} are for taking part: for what your ledger says and nobody can open "
+        f"{earned:g} of {points_in_words(possible)} are for taking part: for what your ledger says and nobody can open "
         f"again. They are at most {TAKING_PART:.0%} of what the part is worth."
     )
 
@@ -81,15 +81,30 @@ def _fault(result: Result) -> str:
     return "<p><strong>A part of the grader failed.</strong> That is not your fault, and staff will look at it.</p>"
 
 
+def _waiting(rows: list[Row]) -> str:
+    """Return what the grader could not judge, each with its cause."""
+    waiting = [row for row in rows if row.is_pending]
+    if not waiting:
+        return ""
+    lines = (
+        f"<li>{_words(row.title)} <span class=soft>({_where(row, [])})</span>: {_words(row.message)}</li>"
+        for row in waiting
+    )
+    return (
+        f"<h2>Not judged yet ({points_in_words(_points(waiting))})</h2><p>Through no fault of yours: these points are "
+        f"open, and no other point is worth more or less for them.</p><ul>{''.join(lines)}</ul>"
+    )
+
+
 def _mend(rows: list[Row]) -> str:
     """Return what is worth mending, the most points first: what was tried, each with all that rests on it; the rest."""
-    lost = {row.id: row for row in rows if row.points < row.possible}
-    if not lost:
+    lost = {row.id: row for row in rows if row.points < row.possible and not row.is_pending}
+    if not lost and not any(row.is_pending for row in rows):
         return "<h2>Nothing to mend</h2><p>Every check is passed.</p>"
     behind: dict[str, list[Row]] = defaultdict(list)
     for row in lost.values():
         behind[row.needs if row.needs in lost else ""].append(row)
-    causes = sorted(behind.pop(""), key=lambda row: -row.possible - _points(behind[row.id]))
+    causes = sorted(behind.pop("", []), key=lambda row: -row.possible - _points(behind[row.id]))
     tried = [_card(row, behind[row.id]) for row in causes if not row.is_open]
     never = [row for row in causes if row.is_open]
     text = "<h2>What to mend first</h2>" + "".join(tried) if tried else ""
@@ -102,13 +117,13 @@ def _mend(rows: list[Row]) -> str:
     return text
 
 
-def _points(rows: list[Row]) -> int:
+def _points(rows: list[Row]) -> float:
     return sum(row.possible for row in rows)
 
 
 def _where(row: Row, behind: list[Row]) -> str:
     """Return a row's lesson and points, and how many more rest on it."""
-    more = f", and {_points(behind)} more that rest on it" if behind else ""
+    more = f", and {_points(behind):g} more that rest on it" if behind else ""
     return f"{_lesson(row)}, {points_in_words(row.possible)}{more}"
 
 
@@ -148,7 +163,7 @@ def _evidence(result: Result) -> str:
 def _table(rows: list[Row]) -> str:
     lines = "".join(
         f"<tr><td>{_lesson(row)}</td><td>{_words(row.title)}</td>"
-        f'<td class="points {"yes" if row.points == row.possible else "no"}">{row.points}/{row.possible}</td></tr>'
+        f'<td class="points {"yes" if row.points == row.possible else "no"}">{row.points:g}/{row.possible:g}</td></tr>'
         for row in rows
     )
     head = '<tr><th scope="col">Lesson</th><th scope="col">Asks for</th><th scope="col" class="points">Points</th></tr>'

@@ -13,11 +13,12 @@ from types import MappingProxyType
 
 from grading.grade.contradictions import Finding
 from grading.grade.intake import Note
-from labs.course.assignment import point_worth
+from labs.course.assignment import assignment
+from labs.course.points import Worth, changed_rows, counted_rows, worth_of_rows
 from labs.course.question import Row, State
 
 #: Raised when a result's form changes.
-VERSION = 11
+VERSION = 12
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Result:
     part: int
     #: sha256 over names and contents of what was taken in.
     digest: str
-    #: Public rows, then hidden ones.
+    #: Public rows, then hidden ones: one for each question of the part, of all its choices, as they were graded.
     rows: tuple[Row, ...] = ()
     #: What was left out, is missing or damaged.
     notes: tuple[Note, ...] = ()
@@ -55,36 +56,52 @@ class Result:
     fault: str = ""
     #: What this host could not do to keep submissions apart.
     limits: tuple[str, ...] = ()
-    #: What all rows together are worth in the gradebook, the talk's points left out.
+    #: What the part's questions were worth in the gradebook when it was graded, the talk's points left out. A gradebook
+    #: asks ``labs.course.points.standing``, by the assignment as it is then.
     worth: float = 0.0
     #: Wall time in seconds.
     wall_s: float = 0.0
     #: Version of this form.
     version: int = VERSION
 
-    @property
-    def points(self) -> int:
-        """Points earned."""
-        return sum(row.points for row in self.rows)
+    @functools.cached_property
+    def counted(self) -> tuple[Row, ...]:
+        """The rows whose points count, as the assignment has it now: the best of its choices, changes of mid-term."""
+        course = assignment()
+        return counted_rows(changed_rows(self.rows, course.changes), course.part(self.part))
 
     @property
-    def possible(self) -> int:
+    def pending(self) -> tuple[Row, ...]:
+        """The rows that the grader could not judge: 0 until staff has mended it."""
+        return tuple(row for row in self.counted if row.is_pending)
+
+    @property
+    def points(self) -> float:
+        """Points earned."""
+        return sum(row.points for row in self.counted)
+
+    @property
+    def possible(self) -> float:
         """Points that there are."""
-        return sum(row.possible for row in self.rows)
+        return sum(row.possible for row in self.counted)
+
+    @property
+    def pending_grade(self) -> float:
+        """What ``pending`` may still be worth in the gradebook's measure."""
+        return sum(self.point_worth(row) * row.possible for row in self.pending)
 
     @property
     def grade(self) -> float:
         """Points earned in the gradebook's measure, 0 to ``worth``; at most a fifth of it for taking part."""
-        return sum(self.point_worth(row) * row.points for row in self.rows)
+        return sum(self.point_worth(row) * row.points for row in self.counted)
 
     def point_worth(self, row: Row) -> float:
         """Return what a row's point is worth in the gradebook."""
-        return self._worths[not row.opened]
+        return self._worth.of(row)
 
     @functools.cached_property
-    def _worths(self) -> tuple[float, float]:
-        opened = sum(row.possible for row in self.rows if row.opened)
-        return point_worth(self.worth, opened, self.possible - opened)
+    def _worth(self) -> Worth:
+        return worth_of_rows(self.counted, self.worth)
 
     def to_json(self) -> dict:
         """Return the result as plain JSON values."""
@@ -134,8 +151,8 @@ AT_RANDOM = "drawn at random"
 
 def line(result: Result) -> dict[str, object]:
     """Return a result as one line of a table, in plain values."""
-    public = [row for row in result.rows if not row.hidden]
-    hidden = [row for row in result.rows if row.hidden]
+    public = [row for row in result.counted if not row.hidden]
+    hidden = [row for row in result.counted if row.hidden]
     return {
         "student": result.student,
         "part": result.part,
@@ -194,10 +211,12 @@ def spot_checks(
 
 def _reasons(result: Result) -> list[str]:
     reasons = [f"the grader had a fault: {result.fault}"] if result.fault else []
+    if result.pending:
+        reasons.append(f"not judged yet, and 0 until it is: {_some([row.title for row in result.pending])}")
     reasons += [one.message for one in result.findings]
     # What rests on a prerequisite that the ledger passes, and is not met itself, claims more than the files hold.
     passed = {row.id: row for row in result.rows if row.state == State.PASSED}
-    unmet = [row for row in result.rows if row.hidden and not row.points and row.needs in passed]
+    unmet = [row for row in result.rows if row.hidden and not row.points and not row.is_pending and row.needs in passed]
     typed = [passed[row.needs].title for row in unmet if row.id.endswith(".computed")]
     claimed = [row.title for row in unmet if not row.id.endswith(".computed")]
     known = {row.id for row in result.rows}

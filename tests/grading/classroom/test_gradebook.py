@@ -15,7 +15,9 @@ from grading.classroom.gradebook import NO_TIME, Grade, grades, read_changed, re
 from grading.classroom.roster import Handed, People, handed_in, of_roster
 from grading.classroom.unit import Done
 from grading.grade.result import Result, Row
-from labs.course.assignment import GRADEBOOKS, Late, PartAsked, assignment
+from labs.course.assignment import assignment
+from labs.course.late import NOTHING_LATE, Late
+from labs.course.tables import GRADEBOOKS, PartAsked
 from provisioning.classroom.roster import Student, read_roster
 
 DUE = datetime(2027, 3, 20, 23, 59, tzinfo=UTC)
@@ -70,7 +72,7 @@ def test_a_date_and_no_time_of_handing_in_is_said_by_name(roster: People):
     submissions, results = zip(handed("ada", None), handed("bob", timedelta(0)), strict=True)
     found = grades(PART, of_roster(submissions, roster), results, roster)
     assert [one.name for one in found if one.note == NO_TIME] == ["Ada Lovelace"]
-    undated = replace(PART, due=None)
+    undated = replace(PART, due=None, late=NOTHING_LATE)
     assert [one.name for one in grades(undated, submissions[:1], results[:1], People(())) if one.note] == []
 
 
@@ -237,7 +239,7 @@ def test_a_change_that_cannot_be_made_is_refused_with_its_line(text: str, says: 
 def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(tmp_path: Path, monkeypatch):
     """A folder, a roster and a table of changes in; identities, a date without a time and a refusal out."""
     dated = replace(assignment().part(1), due=DUE)
-    monkeypatch.setattr(gradebook, "assignment", lambda: replace(assignment(), parts={1: dated}, gradebook="plain"))
+    monkeypatch.setattr(gradebook, "assignment", lambda: replace(assignment(), asked=(dated,)))
     folder, out = tmp_path / "in", tmp_path / "out"
     for name in ("li", "u18"):
         (folder / name).mkdir(parents=True)

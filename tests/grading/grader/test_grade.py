@@ -12,17 +12,17 @@ from grading.builder.notebook import build, text_of
 from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import NOTHING, Called
 from grading.grade.grader import Setup, grade
-from grading.grade.result import Result, gradescope, line, page
+from grading.grade.result import Result, gradescope, line, page, spot_checks
 from grading.grade.sandbox import abilities
 from labs.course import question
-from labs.course.assignment import TAKING_PART, assignment
-from labs.course.question import Question, Row, Verdict, of_lesson
+from labs.course.assignment import assignment
+from labs.course.points import TAKING_PART
+from labs.course.question import Question, Verdict
 from labs.records import Records
 
 sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
 #: All public points of the part, and one of its functions.
-PUBLIC = sum(one.points for lesson in assignment().lessons(1) for one in of_lesson(lesson.id))
 FUNCTION = "quantize.affine"
 
 
@@ -32,15 +32,15 @@ def earned(result: Result) -> dict[str, int]:
 
 
 def lost(result: Result) -> dict[str, str]:
-    """Return what did not earn its points, with the reason."""
-    return {row.id: row.message for row in result.rows if row.points < row.possible}
+    """Return what was judged and did not earn its points, with the reason."""
+    return {row.id: row.message for row in result.rows if row.points < row.possible and not row.is_pending}
 
 
 @sandboxed
 def test_the_leaderboards_figures_are_those_of_the_file(submission: Path, pictures: Path, monkeypatch):
     """Where the assignment asks for them, and models are measured again."""
     asked = replace(assignment().part(1), leaderboard=True)
-    monkeypatch.setattr(grader, "assignment", lambda: replace(assignment(), parts={1: asked}))
+    monkeypatch.setattr(grader, "assignment", lambda: replace(assignment(), asked=(asked,)))
     result = grade(submission, part=1, setup=Setup(pictures=pictures, rerun=False))
     assert result.leaderboard == pytest.approx(
         {"accuracy on unseen views": 0.7, "size in MB": 1.9, "multiplications in millions": 220}, rel=0.3
@@ -68,13 +68,12 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
     assert line(result)["student"] == "ada"
     form = gradescope(result)
     assert form["score"] == pytest.approx(sum(test["score"] for test in form["tests"]), abs=0.05)
-    # Nothing was opened here, and the rest is for taking part.
-    assert form["score"] == pytest.approx(TAKING_PART * result.worth)
-    assert {test["visibility"] for test in form["tests"]} == {"visible"}, "what was not looked at has no row"
-    hidden = Row("a.b.computed", "Run again", "", 1, 1, "Right there too.", hidden=True)
-    later = gradescope(replace(result, rows=(*result.rows, hidden)))["tests"][-1]
-    assert later["visibility"] == "after_published"
-    assert later["score"] == later["max_score"] > 0
+    # Nothing was opened here, so that all of it is pending; the rest is for taking part, and worth what it always is.
+    told = [test for row, test in zip(result.counted, form["tests"], strict=True) if not row.opened]
+    assert form["score"] == pytest.approx(sum(test["max_score"] for test in told), abs=0.05)
+    assert sum(test["max_score"] for test in form["tests"]) == pytest.approx(result.worth, abs=0.05)
+    assert result.grade + result.pending_grade == pytest.approx(result.worth)
+    assert {test["visibility"] for test in form["tests"]} == {"visible", "after_published"}
 
 
 def test_how_a_functions_cell_ended_is_for_staff_alone(submission: Path, quick: Setup, monkeypatch):
@@ -114,12 +113,33 @@ def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Pat
     monkeypatch.setattr(grader, "_STEP_S", 6)
     result = grade(submission, part=1, setup=quick)
     assert f"judge_hidden: {kind}" in result.fault
-    assert result.points == PUBLIC
+    assert lost(result) == {}
+    assert {row.id for row in result.rows if row.hidden} <= {row.id for row in result.pending}
+    assert result.grade + result.pending_grade == pytest.approx(result.worth)
     assert "not your work" in gradescope(result)["output"]
 
 
+@pytest.mark.parametrize("step", grader.STEPS[:-1])
+def test_whatever_the_grader_stumbles_over_is_pending_and_told(submission: Path, monkeypatch, step):
+    """Any exception, in any step: nothing is lost by it, nothing is earned by it, and no other point is worth more."""
+
+    def stumbles(work) -> None:
+        raise RecursionError("a bug of ours")
+
+    stumbles.__name__ = step.__name__
+    monkeypatch.setattr(grader, "STEPS", tuple(stumbles if one is step else one for one in grader.STEPS))
+    for broken in ("run_again", "open_again"):
+        monkeypatch.setattr(grader, broken, lambda *_, **__: {})
+    result = grade(submission, part=1, setup=Setup(measure=False))
+    assert f"{step.__name__}: RecursionError" in result.fault
+    assert lost(result) == {}
+    assert result.grade <= TAKING_PART * result.worth + 1e-9
+    assert result.grade + result.pending_grade == pytest.approx(result.worth)
+    assert "not judged yet" in spot_checks([result], seed="x")[0].reasons[1]
+
+
 def test_a_question_without_end_costs_itself_alone(submission: Path, quick: Setup, monkeypatch):
-    """What one record does to one judge is the submission's doing: no fault of the grader's, and no other point."""
+    """What one record does to one judge is for a person to see, and no other point's."""
     honest = question._JUDGES["function"]
 
     def judge(one: Question, records: Records) -> Verdict:
@@ -131,8 +151,9 @@ def test_a_question_without_end_costs_itself_alone(submission: Path, quick: Setu
     monkeypatch.setattr(grader, "_CHECKPOINT_S", 4)
     result = grade(submission, part=1, setup=quick)
     assert result.fault == ""
-    assert lost(result).keys() == {FUNCTION}
-    assert "given up" in lost(result)[FUNCTION]
+    assert lost(result) == {}
+    (row,) = (row for row in result.pending if row.id == FUNCTION)
+    assert "given up" in row.message
 
 
 def endless(seconds: float) -> None:

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from grading.__main__ import app
 from grading.grade.contradictions import examine
 from grading.grade.result import Result, Row
-from labs.course.assignment import TAKING_PART, assignment
+from labs.course.assignment import assignment
 from labs.course.lessons import lessons
+from labs.course.points import TAKING_PART
 from labs.course.question import all_questions, of_lesson
 from tests.grading.recorded import RECORDED, recorded
 from tests.honest import earned, honest
@@ -51,11 +52,11 @@ def test_taking_part_is_a_fifth_at_most_whatever_lessons_are_asked():
         every = Result("x", 1, "", rows, worth=40.0)
         none = replace(every, rows=tuple(replace(row, points=0) if row.opened else row for row in rows))
         assert none.grade <= TAKING_PART * 40 + 1e-9
-        assert every.grade == pytest.approx(40 if any(row.opened for row in rows) else TAKING_PART * 40)
+        assert every.grade == pytest.approx(40 if any(row.opened for row in rows) else 0)
 
 
 def test_a_part_of_which_nothing_can_be_opened_is_said_beforehand(tmp_path: Path):
-    """Nobody could get more than a fifth of it, and nobody would know why."""
+    """Nobody could earn anything in it, and nobody would know why."""
     asked = {1: '"start", "reserve"', 2: '"device"'}
     parts = [f"[[part]]\nnumber = {part}\nlessons = [{ids}]\npoints = 10\n" for part, ids in asked.items()]
     (tmp_path / "a.toml").write_text("\n".join(['[course]\ntitle = "x"\ntime_zone = "UTC"', *parts]))

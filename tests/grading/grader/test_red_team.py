@@ -21,8 +21,9 @@ from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
 from grading.grade.sandbox import abilities
-from labs.course.assignment import TAKING_PART, assignment
+from labs.course.assignment import assignment
 from labs.course.calls import decode
+from labs.course.points import TAKING_PART
 from labs.course.question import HANDED, Question, all_questions
 from tests.grading.classroom import attacks
 from tests.grading.recorded import MODEL, written

@@ -25,7 +25,13 @@ from tests.grading.gradescope.tree import SEED
 pytestmark = pytest.mark.xdist_group("gradescope")
 
 #: Modules whose package has another name.
-NAMED = {"PIL": "pillow", "google": "onnx", "yaml": "PyYAML", "fastapi_offline": "fastapi-offline"}
+NAMED = {
+    "pydantic_core": "pydantic",
+    "PIL": "pillow",
+    "google": "onnx",
+    "yaml": "PyYAML",
+    "fastapi_offline": "fastapi-offline",
+}
 
 #: Imported where a machine is looked at or a widget or a first cell is shown, which the grader never does.
 NOT_THERE = {"IPython", "ipywidgets", "network", "openvino", "pynvml", "safetensors", "torch", "torchvision"}

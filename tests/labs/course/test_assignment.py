@@ -1,5 +1,6 @@
 """The assignment: what an instructor may choose, how slips are named, and that each derived thing follows it."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs.course.assignment import PATH, AssignmentError, Late, assignment, faults, warnings
+from labs.course.assignment import PATH, assignment, checked, faults, warnings
+from labs.course.late import Late, Pool
 from labs.course.lessons import lessons
+from labs.course.tables import Assignment, AssignmentError
 
 SHIPPED = PATH.read_text(encoding="utf-8")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -24,45 +27,86 @@ def test_the_shipped_file_is_the_core_path():
     assert warnings(found, datetime.now(UTC)) == []
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "line_of", "says"),
-    [
-        ('"quantize"', '"quantise"', '"quantise"', "there is no lesson 'quantise'; there are start, reserve"),
-        ('"measure", ', "", '"architecture"', "Choose an architecture ('architecture') needs Measure the model"),
-        ('"device", ', '"device", "device", ', '"device"', "'device' is there twice"),
-        ('lessons = ["device"', 'lessons = ["kernels", "device"', '"kernels"', "belongs to part 1"),
-        ("number = 2", "number = 1", 'number = 1\nlessons = ["device"', "part 1 is there already"),
-        ("number = 3", "number = 7", "number = 7", "there is no part 7; there are 0, 1, 2, 3"),
-        ("America/New_York", "New York", "New York", "there is no time zone 'New York'"),
-        ('"tutor"', '"yes"', '"yes"', "assistants is 'yes'; it may be tutor, free, none"),
-        ('"plain"', '"excel"', '"excel"', "format is 'excel'; it may be brightspace"),
-        ("points = 15", "points = 0", "points = 0", "points must be above 0"),
-        ("points = 15", "points = true", "points = true", "points is True, and has to be a number"),
-        ("points = 15", "points = 15\nleaderboard = 1", "leaderboard", "leaderboard is 1, and has to be true or false"),
-        ("points = 15", "points = 15\nblock = 0", "block = 0", "a block has 1 to 24 hours, and not 0"),
-        ("points = 15", "point = 15", "point = 15", "'point' is not known; known are number, lessons"),
-        ("points = 15", "points = 15\ndefence = 15", "defence = 15", "the talk's 15 points are among the part's 15"),
-        ("points = 15", "points = 15\ndue = 2027-03-20", "due = 2027", "due is datetime.date(2027, 3, 20), and has to"),
-        ("points = 15", 'points = 15\nlate = { per_day = "10", days = 2 }', "late =", 'write it as "10 %"'),
-        ("points = 15", 'points = 15\nlate = { per_day = "10 %" }', "late =", "days is missing"),
-        (
-            "points = 15",
-            'points = 15\nchoose = { from = ["pixels"], at_least = 2 }',
-            "choose =",
-            "2 of 1 cannot be chosen",
-        ),
-        ("[course]", "[course", "[course", "Expected ']'"),
-        ("points = 35", "points = 35 %", "points = 35 %", ""),
-    ],
-)
-def test_a_fault_is_named_with_its_line_and_reason(before: str, after: str, line_of: str, says: str):
-    """Whoever wrote it finds it without reading code."""
-    text = SHIPPED.replace(before, after)
-    assert text != SHIPPED
-    found = faults(text)
-    bare = re.sub("(?m)^#.*$", lambda comment: " " * len(comment[0]), text)
-    line = bare[: bare.index(line_of)].count("\n") + 1
-    assert [one for one in found if one.startswith(f"line {line}: ") and says in one], found
+#: One slip each: what it takes the place of, what is written, where the fault lies, and what is said of it.
+SLIPS = [
+    ('"quantize"', '"quantise"', '"quantise"', "there is no lesson 'quantise'; there are start, reserve"),
+    ('"measure", ', "", '"architecture"', "Choose an architecture ('architecture') needs Measure the model"),
+    ('"device", ', '"device", "device", ', '"device"', "'device' is there twice"),
+    ('lessons = ["device"', 'lessons = ["kernels", "device"', '"kernels"', "belongs to part 1"),
+    ('lessons = ["device"', 'lessons = ["start", "device"', '"start", "device"', "'start' is in another part already"),
+    ("number = 2", "number = 1", 'number = 1\nlessons = ["device"', "part 1 is there already"),
+    ("number = 3", "number = 7", "number = 7", "there is no part 7; there are 0, 1, 2, 3"),
+    ("America/New_York", "New York", "time_zone", "there is no time zone 'New York'"),
+    ('"tutor"', '"yes"', '"yes"', "assistants is 'yes'; it may be tutor, implement, free, none"),
+    ('"plain"', '"excel"', '"excel"', "format is 'excel'; it may be brightspace"),
+    ("points = 15", "points = 0", "points = 0", "points is 0, and has to be above 0"),
+    ("points = 15", "points = inf", "points = inf", "points is inf, and has to be a number that can be reached"),
+    ("points = 15", "points = true", "points = true", "points is True, and has to be a number"),
+    ("points = 15", "point = 15", "point = 15", "'point' is not known; did you mean points?"),
+    ("points = 15", "points = 15\ncolour = 1", "colour", "'colour' is not known; known are number, lessons"),
+    ("points = 15", "points = 15\nblock_h = 2", "block_h", "'block_h' is not known; known are number, lessons"),
+    ("points = 15", "points = 15\nleaderboard = 1", "leaderboard", "leaderboard is 1, and has to be true or false"),
+    ("points = 15", "points = 15\nblock = 0", "block = 0", "block is 0, and has to be 1 or more"),
+    ("points = 15", "points = 15\nblock = 25", "block = 25", "block is 25, and has to be 24 or less"),
+    ("points = 15", "points = 15\ndefence = 15", "defence = 15", "the talk's 15 points are among the part's 15"),
+    ("points = 15", "points = 15\ndue = 2027-03-20", "due = 2027", "due is datetime.date(2027, 3, 20), and has to"),
+    ("points = 15", "points = 15\ndue = 2027-03-14T02:30:00", "due = 2027", "the clocks go on; write 03:30"),
+    ("points = 15", 'points = 15\nlate = { per_day = "10", days = 2 }', "late =", 'write it as "10 %"'),
+    ("points = 15", "points = 15\nlate = { per_day = 0.1, days = 2 }", "late =", 'write it as "10 %"'),
+    ("points = 15", 'points = 15\nlate = { per_day = "10 %" }', "late =", "days is missing"),
+    ("points = 15", 'points = 15\nlate = { per_day = "200 %", days = 1 }', "late =", "all there is to lose is 100 %"),
+    ("points = 15", 'points = 15\nlate = { per_day = "10 %", days = -3 }', "late =", "days is -3, and has to be 0 or"),
+    ("points = 15", 'points = 15\nlate = { per_day = "10 %", days = 3 }', "late =", "no date is due: write due"),
+    ('"tutor"', '"tutor"\nlate = { pool_h = 72, per_hour = "20 %" }', "late = {", "no part is due: write due"),
+    (
+        '"tutor"',
+        '"tutor"\nlate = { pool_h = -1, per_hour = "20 %" }',
+        "late = {",
+        "pool_h is -1, and has to be 0 or more",
+    ),
+    ("points = 15", 'points = 15\nchoose = { from = ["pixels"], at_least = 2 }', "choose =", "2 of 1 cannot be chosen"),
+    (
+        "[gradebook]",
+        '[[adjust]]\nquestion = "quantize.afine"\nvoid = true\nreason = "a slip"\n[gradebook]',
+        '"quantize.afine"',
+        "did you mean quantize.affine?",
+    ),
+    (
+        "[gradebook]",
+        '[[adjust]]\nquestion = "quantize.affine"\nreason = "a slip"\n[gradebook]',
+        "question =",
+        "void = true, or points",
+    ),
+    (
+        "[gradebook]",
+        '[[adjust]]\nquestion = "quantize.affine"\nvoid = true\n[gradebook]',
+        "[[adjust]]",
+        "reason is missing",
+    ),
+    ("[course]", "[course", "[course", "Expected ']'"),
+    ("points = 35", "points = 35 %", "points = 35 %", ""),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "line_of", "says"), SLIPS)
+def test_a_slip_is_one_fault_with_its_line_and_reason(before: str, after: str, line_of: str, says: str):
+    """An instructor finds it without reading code, and is told of nothing that only follows from it."""
+    text = re.sub("(?m)^#.*$", "#", SHIPPED).replace(before, after)
+    (fault,) = faults(text)
+    line = text[: text.index(line_of)].count("\n") + 1
+    assert fault.startswith(f"line {line}: ")
+    assert says in fault
+
+
+def test_a_mark_at_the_beginning_is_no_fault(tmp_path: Path):
+    """Windows' Notepad writes one; another encoding is named."""
+    path = tmp_path / "assignment.toml"
+    path.write_text(SHIPPED, encoding="utf-8-sig")
+    assert assignment(path) == assignment()
+    assert faults("\ufeff" + SHIPPED) == []
+    path.write_text(SHIPPED + "# é", encoding="utf-16")
+    with pytest.raises(AssignmentError, match="save it as UTF-8"):
+        assignment(path)
 
 
 @given(st.text(max_size=80), st.integers(0, len(SHIPPED)), st.integers(0, 40))
@@ -116,18 +160,50 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("late", "share"),
+    ("late", "off"),
     [
-        (timedelta(0), 1.0),
-        (-timedelta(days=3), 1.0),
-        (timedelta(seconds=1), 0.9),
-        (timedelta(days=1), 0.9),
-        (timedelta(days=1, seconds=1), 0.8),
-        (timedelta(days=3), 0.7),
-        (timedelta(days=3, seconds=1), 0.0),
+        (timedelta(0), 0.0),
+        (-timedelta(days=3), 0.0),
+        (timedelta(seconds=1), 0.1),
+        (timedelta(days=1), 0.1),
+        (timedelta(days=1, seconds=1), 0.2),
+        (timedelta(days=3), 0.3),
+        (timedelta(days=3, seconds=1), 1.0),
     ],
 )
-def test_each_begun_day_costs_its_share_and_after_the_last_nothing_is_left(late: timedelta, share: float):
-    """Also across the night on which clocks change: a day is 24 hours."""
-    due = datetime(2027, 3, 13, 23, 59, tzinfo=NEW_YORK).astimezone(UTC)
-    assert Late(0.1, 3).share(due + late, due) == pytest.approx(share)
+def test_each_begun_day_costs_its_share_and_after_the_last_nothing_is_left(late: timedelta, off: float):
+    """A day is 24 hours, whatever the clocks do."""
+    assert Late(0.1, 3).off(late) == pytest.approx(off)
+
+
+@given(st.lists(st.floats(-100, 200).map(lambda hours: timedelta(hours=hours)), max_size=4), st.floats(0, 100))
+def test_a_pool_is_used_up_in_the_order_of_the_dates(late: list[timedelta], pool_h: float):
+    """Hours of the pool cost nothing; each begun hour beyond costs its share, of the part that it is late in."""
+    shares = Pool(pool_h, 0.2).off(late)
+    used_h = [sum(max(0.0, one / timedelta(hours=1)) for one in late[:place]) for place in range(len(late))]
+    for one, before_h, share in zip(late, used_h, shares, strict=True):
+        beyond_h = max(0.0, one / timedelta(hours=1) - max(0.0, pool_h - before_h))
+        assert 0 <= share <= 1
+        assert share == pytest.approx(min(1, 0.2 * math.ceil(beyond_h - 1e-9)), abs=0.2 + 1e-9)
+        assert (share == 0) == (beyond_h < 1e-9) or beyond_h < 1e-6
+
+
+def test_lateness_takes_points_of_the_part_that_was_late():
+    """Of the part's points, whatever was earned; a person's own date counts in place of the part's."""
+    text = SHIPPED.replace("points = 50", "points = 50\ndue = 2027-03-01T12:00:00")
+    text = text.replace("points = 15", "points = 15\ndue = 2027-04-01T12:00:00")
+    due = {1: datetime(2027, 3, 1, 12, tzinfo=NEW_YORK), 2: datetime(2027, 4, 1, 12, tzinfo=NEW_YORK)}
+    came = {1: due[1] + timedelta(hours=70), 2: due[2] + timedelta(hours=3, minutes=1)}
+    days = read(text.replace("points = 50\n", 'points = 50\nlate = { per_day = "10 %", days = 5 }\n'))
+    assert days.late_points(came) == pytest.approx({1: 15.0, 2: 15.0})
+    assert days.late_points(came, {1: came[1], 2: came[2]}) == {1: 0.0, 2: 0.0}
+    pool = read(text.replace('"tutor"', '"tutor"\nlate = { pool_h = 72, per_hour = "20 %" }', 1))
+    assert pool.late_points(came) == pytest.approx({1: 0.0, 2: 2 * 0.2 * 15})
+    assert "72 hours late" in pool.part(1).terms(pool.course.late)[0]
+
+
+def read(text: str) -> Assignment:
+    """Return the assignment of a text that has no fault."""
+    found, wrong = checked(text)
+    assert wrong == []
+    return found

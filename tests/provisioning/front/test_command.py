@@ -45,8 +45,8 @@ def test_check_fails_while_something_is_left(done: Path):
     (done / "ledger.jsonl").write_text(honest(1).text)
     found = run("check", "defend")
     assert found.exit_code == 1
-    assert "0/4  not answered yet: A recommendation" in found.output
-    assert "2/2  Scale and zero point" in run("check", "quantize").output
+    assert "0/18  not answered yet: A recommendation" in found.output
+    assert "5/5  Scale and zero point" in run("check", "quantize").output
     wrong = run("check", "nowhere")
     assert wrong.exit_code == 1
     assert "there is no lesson 'nowhere'; there are start, reserve," in wrong.output

@@ -11,11 +11,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from grading.builder.pages import questions_page
 from grading.grade.grader import Setup, grade
 from grading.grade.hidden import all_hidden
 from labs.course.assignment import assignment
-from labs.course.points import QUESTIONS, graders_own, questions_of
+from labs.course.points import points_of
 from labs.course.question import of_lesson
 from provisioning.front.command import app
 from provisioning.front.hand_in import submit
@@ -26,7 +25,7 @@ from tests.grading.recorded import MODEL
 PARTS = list(assignment().parts)
 
 #: Points of part 1's checks.
-PUBLIC = sum(one.points for lesson in assignment().lessons(1) for one in of_lesson(lesson.id))
+WHOLE = sum(one.total for lesson in assignment().lessons(1) for one in of_lesson(lesson.id))
 
 
 @pytest.fixture
@@ -77,15 +76,15 @@ def test_what_is_missing_is_said_with_its_reason_and_what_it_costs(filled: Path)
     assert "food11.onnx was measured, and is not in" in said
     assert "is ready" not in made.state_text
     assert f"{len(made.missing)} files are missing" in made.state_text
-    assert f"{made.own.files} points for model files depend on them" in made.state_text
+    assert "is lost until they are there" in made.state_text
 
 
 def test_the_preview_is_what_the_grader_says(filled: Path):
     """The same questions judged by the same ledger: no surprise in public."""
     made = prepare(1, workspace=filled)
     result = grade(made.path, part=1, setup=Setup(measure=False, rerun=False))
-    assert {row.id: row.points for row in made.rows} == {row.id: row.points for row in result.rows}
-    assert made.points == made.possible == PUBLIC
+    assert made.points == made.possible == result.possible == WHOLE
+    assert {row.id for row in made.rows} == {row.asked for row in result.rows}
 
 
 def test_the_command_says_points_gaps_and_questions(filled: Path):
@@ -94,9 +93,8 @@ def test_the_command_says_points_gaps_and_questions(filled: Path):
     submit(1, console, workspace=filled)
     text = console.export_text()
     for words in (
-        f"{PUBLIC} of {PUBLIC} public points",
+        f"{WHOLE} of {WHOLE} points by your own checks",
         "has changed since it",
-        "To be answered by hand",
         "and not complete",
     ):
         assert words in text
@@ -105,24 +103,15 @@ def test_the_command_says_points_gaps_and_questions(filled: Path):
     assert (filled / "x.zip").is_file()
 
 
-def test_questions_for_a_person_have_a_rubric_that_adds_up():
-    """And stand on the page from the first lesson on."""
-    page = questions_page()
-    for one in QUESTIONS:
-        assert sum(int(line.partition(":")[0]) for line in one.rubric) == one.points
-        assert one.part not in PARTS or one.text in page
-
-
 @pytest.mark.parametrize("part", PARTS)
-def test_a_parts_last_core_lesson_says_how_to_hand_in_and_for_which_points(part: int):
-    """A person reads something of each part, and the plain figures that students see are those of the hidden rows."""
+def test_a_parts_last_core_lesson_says_how_to_hand_in(part: int):
+    """And what its questions are worth together is what the grader gives for all that it looks at."""
     assert "msl submit" in assignment().lessons(part)[-1].notebook.read_text(encoding="utf-8")
-    assert questions_of(part)
     ids = {one.id for one in assignment().lessons(part)}
-    own, hidden = graders_own(part), [one for one in all_hidden() if one.lesson in ids]
-    assert own.again == sum(one.points for one in hidden if one.is_rerun)
-    assert own.files == sum(one.points for one in hidden if not one.is_rerun)
-    assert own.points > 0
+    asked = [one for id in ids for one in of_lesson(id)]
+    hidden = sum(one.points for one in all_hidden() if one.lesson in ids)
+    assert sum(points_of(asked)) == hidden + sum(one.points for one in asked)
+    assert points_of(asked)[0] > 0
 
 
 def test_an_empty_workspace_is_no_error_and_a_slip_in_a_path_or_part_makes_nothing(tmp_path: Path):

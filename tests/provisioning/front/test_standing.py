@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from labs.course.assignment import assignment
 from labs.course.lessons import lessons
-from labs.course.points import graders_own
+from labs.course.question import of_lesson
 from labs.records import Answer, Ledger
 from provisioning.front.page import front_page, next_text
 from provisioning.front.standing import stamp, standing
@@ -71,12 +71,13 @@ def test_a_lease_that_has_not_ended_is_shown_with_its_minutes():
     assert "1 h 15 min left" in front_page(found).text
 
 
-def test_the_page_says_which_points_are_predictions_and_which_are_hidden(worked: Path):
+def test_the_page_has_one_scale_of_points_and_says_which_are_predictions(worked: Path):
     """Text and HTML say the same about points; every lesson is a link to its notebook."""
     shown = front_page(standing())
     for form in (shown.text, shown.html):
-        for part in {one.part for one in lessons()} - {0}:
-            assert f"{graders_own(part).points} hidden points that only the grader gives" in form
+        for part in assignment().parts.values():
+            whole = sum(one.total for lesson in part.asked() for one in of_lesson(lesson.id))
+            assert f" of {whole} points; {part.points:g} in the gradebook" in form
         assert "predictions" in form
     for lesson in lessons():
         assert f'data-open="notebooks/{lesson.link}"' in shown.html

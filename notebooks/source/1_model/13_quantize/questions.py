@@ -65,6 +65,7 @@ question(
     "quantize.static",
     "A static INT8 file",
     points=3,
+    again={"int8": 4},
     hint="Go through the sentence above your call, wish by wish. What you leave out keeps its default.",
     file="labs.checkpoints.reads.onnx_files:quantized_file",
     rules=[

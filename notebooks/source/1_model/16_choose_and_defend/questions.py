@@ -47,6 +47,7 @@ question(
     "defend.choice",
     "A recommendation: option, evidence, price, and what would change your mind",
     points=4,
+    again={"submitted": 4, "same_classes": 4, "unseen": 6},
     hint="Everything that you quote stands in the table above, for the machine that it names.",
     form={
         "option": "text",

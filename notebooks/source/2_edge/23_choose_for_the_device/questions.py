@@ -45,6 +45,7 @@ question(
     "target.choice",
     "A recommendation for the device, that says where it was measured",
     points=4,
+    again={"submitted": 4, "same_classes": 4, "unseen": 6},
     hint="Everything that you quote stands in the table above. The line over it says which machine that was.",
     form={
         "option": "text",

@@ -1,0 +1,102 @@
+"""The rule of points: worths that the assignment fixes, rows earned, lost or pending, and what changes in mid-term."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labs.course.cases import State
+from labs.course.points import (
+    TAKING_PART,
+    changed_rows,
+    counted_rows,
+    points_of,
+    promised_rows,
+    standing,
+    worth_of,
+    worth_of_rows,
+)
+from labs.course.question import Row, of_lesson
+from labs.course.tables import Change, Choose, PartAsked
+
+PART = PartAsked(1, ("measure", "quantize"), 50.0, defence=10.0)
+STATES = (State.PASSED, State.FAILED, State.PENDING)
+
+#: Rows of a hand-in: points, whether the grader opens it, how it stands.
+ROWS = st.lists(st.tuples(st.integers(1, 9), st.booleans(), st.sampled_from(STATES)), min_size=1, max_size=12)
+
+
+def rows_of(drawn: list[tuple[int, bool, State]]) -> list[Row]:
+    """Return rows of the lesson *Quantize*."""
+    return [
+        Row(
+            f"quantize.{place}",
+            "",
+            "quantize",
+            points * (state is State.PASSED),
+            points,
+            "",
+            state=state,
+            opened=opened,
+        )
+        for place, (points, opened, state) in enumerate(drawn)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("opened", "taking_part", "worth"),
+    [(60, 20, (0.8 / 60, 0.2 / 20)), (90, 10, (0.01, 0.01)), (10, 0, (0.1, 0.0)), (0, 10, (0.0, 0.0)), (0, 0, (0, 0))],
+)
+def test_a_points_worth_follows_from_the_questions(opened: int, taking_part: int, worth: tuple[float, float]):
+    """Alike until taking part would be more than a fifth; nothing for a ledger's word where nothing is opened."""
+    found = worth_of(1.0, opened, taking_part)
+    assert (found.opened, found.taking_part) == pytest.approx(worth)
+
+
+@given(ROWS, st.sets(st.integers(0, 11)))
+def test_what_becomes_of_a_row_changes_no_others_worth(drawn: list[tuple[int, bool, State]], lost: set[int]):
+    """Earned, pending and lost points add up to what the part is worth; taking part never gives more than a fifth."""
+    rows = rows_of(drawn)
+    found = standing(rows, PART)
+    assert found.possible == pytest.approx(PART.worth if any(row.opened for row in rows) else 0)
+    assert 0 <= found.earned + found.pending <= found.possible + 1e-9
+    told = [row if not row.opened else replace(row, points=0, state=State.FAILED) for row in rows]
+    assert standing(told, PART).earned <= TAKING_PART * PART.worth + 1e-9
+    worse = [replace(row, points=0, state=State.PENDING) if place in lost else row for place, row in enumerate(rows)]
+    assert worth_of_rows(worse, 1) == worth_of_rows(rows, 1)
+    worth = worth_of_rows(rows, PART.worth)
+    gone = sum(worth.of(row) * row.points for place, row in enumerate(rows) if place in lost)
+    assert standing(worse, PART).earned == pytest.approx(found.earned - gone)
+
+
+@given(ROWS, st.integers(0, 11))
+def test_a_voided_question_leaves_for_everybody(drawn: list[tuple[int, bool, State]], place: int):
+    """What is left of the part is worth the whole; with other points, its rows share these."""
+    rows = rows_of(drawn)
+    id = f"quantize.{place}"
+    hidden = Row(f"{id}.computed", "", "", 2, 2, "", state=State.PASSED, hidden=True, needs=id)
+    void = {id: Change(id, "it was wrong", void=True)}
+    others = [row for row in rows if row.id != id]
+    assert standing([*rows, hidden], PART, void) == standing(others, PART)
+    more = changed_rows([*rows, hidden], {id: Change(id, "it is harder than it looked", points=6)})
+    assert sum(row.possible for row in more if row.asked == id) == pytest.approx(6)
+    assert [row for row in more if row.asked != id] == others
+
+
+def test_a_pending_row_takes_nobodys_choice_away():
+    """Of two deep dives the best counts; what the grader could not judge might have been it."""
+    part = PartAsked(1, ("measure",), 10.0, choose=Choose(("kernels", "budget"), 1))
+    chosen = Row("kernels.a", "", "kernels", 0, 3, "", state=State.PENDING)
+    other = Row("budget.a", "", "budget", 2, 3, "", state=State.PASSED)
+    assert counted_rows([chosen, other], part) == (chosen,)
+    assert counted_rows([replace(chosen, state=State.FAILED), other], part) == (other,)
+
+
+def test_a_students_own_checks_promise_all_that_a_question_is_worth():
+    """One scale: what the grader gives for opening it again stands with the question."""
+    asked = of_lesson("quantize")
+    rows = [Row(one.id, one.title, "quantize", one.points, one.points, "") for one in asked]
+    promised = promised_rows(rows)
+    assert sum(row.possible for row in promised) == sum(row.points for row in promised) == sum(points_of(asked))
+    assert all(one.total > one.points for one in asked if one.kind == "function")
