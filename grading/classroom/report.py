@@ -246,7 +246,7 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
                 asked.setdefault(row.id, []).append((result, row))
     found, titles = [], {one.id: one.title for one in lessons()}
     for name, answers in asked.items():
-        taken = [one for one in answers if one[1].state not in (State.UNANSWERED, State.MISSING)]
+        taken = [one for one in answers if one[1].state not in (State.UNANSWERED, State.MISSING, State.PENDING)]
         passes = [float(row.points == row.possible) for _, row in answers]
         rest = [float(result.points - row.points) for result, row in answers]
         wrong = Counter(row.message for _, row in taken if row.points < row.possible)
