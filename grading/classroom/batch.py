@@ -13,6 +13,7 @@ from grading.classroom.roster import Handed
 from grading.classroom.unit import Task
 from grading.grade.grader import Setup
 from grading.grade.result import Result, write_json
+from labs.course.assignment import assignment
 from labs.shell import python
 
 #: What reading a damaged result raises.
@@ -107,4 +108,5 @@ def _kept_key(out: Path, one: Handed) -> str:
 def _kept(out: Path, one: Handed) -> Result:
     result = Result.from_json(json.loads(_place(out, one).read_text(encoding="utf-8"))["result"])
     # A file holds text, and a name from a file system may hold bytes that are none.
-    return replace(result, student=one.student)
+    # What a part is worth may have changed since, which grades nobody again.
+    return replace(result, student=one.student, worth=assignment().part(result.part).worth)

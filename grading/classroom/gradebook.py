@@ -11,6 +11,7 @@ import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +21,7 @@ from rich.console import Console
 
 from labs.course.assignment import assignment
 from labs.course.lessons import PART_TITLES
-from labs.course.tables import PartAsked
+from labs.course.tables import Assignment
 from provisioning.classroom.roster import RosterError, Student, read_roster
 
 if TYPE_CHECKING:
@@ -53,37 +54,57 @@ NO_TIME = "no time of handing in is known: counted as in time"
 
 
 def grades(
-    part: PartAsked,
+    course: Assignment,
+    number: int,
     handed: Sequence[Handed],
     results: Sequence[Result],
     people: People,
     heard: Mapping[str, float] = MappingProxyType({}),
     changed: Mapping[str, Sequence[tuple[float, str]]] = MappingProxyType({}),
+    others: Mapping[int, Sequence[Handed]] = MappingProxyType({}),
 ) -> list[Grade]:
     """Return the grade of everybody who handed in, and of everybody of the class who did not and has not left.
 
     Args:
-        part: Of the assignment: its points, its date, what lateness costs.
+        course: The assignment: points, dates, what lateness costs.
+        number: Of the part.
         handed: Who handed in, and when, under the class's names.
         results: What each is worth, in the same order.
         people: The class: who has a date of their own, and who has left.
         heard: Points of the talk by short name.
         changed: Points that a person gives or takes, each with its reason, by short name; what comes of them stays
             within the part.
+        others: Who handed in other parts, by number: they use up a pool of late hours.
     """
+    part = course.part(number)
+    times = _times({**others, number: handed})
     found, there = [], set()
     for one, result in zip(handed, results, strict=True):
         for person in one.members:
             there.add(person.name)
             due = person.due or part.due
-            share = part.late.share(one.at, due) if one.at and due else 1.0
+            taken = course.late_points(times[person.name], {number: person.due} if person.due else {}).get(number, 0.0)
             talk = min(part.defence, max(heard.get(person.name, 0.0), 0.0))
-            note = f"late: {1 - share:.0%} of {result.grade:.2f} taken off" if share < 1 else ""
-            note = NO_TIME if due and not one.at else note
-            found.append(Grade(person, result.grade * share + talk, note, person.name in heard))
+            notes = (
+                f"late: {min(taken, result.grade):.2f} points taken off" if taken else "",
+                NO_TIME if due and not one.at else "",
+                f"not judged yet: {result.pending_grade:.2f} points" if result.pending else "",
+            )
+            points = max(0.0, result.grade - taken) + talk
+            found.append(Grade(person, points, "; ".join(filter(None, notes)), person.name in heard))
     absent = [person for person in people.students if person.name not in there]
     found += [Grade(person, 0.0, "nothing handed in") for person in absent]
     return [_changed(one, changed.get(one.person.name, ()), part.points) for one in found if not one.person.left]
+
+
+def _times(handed: Mapping[int, Sequence[Handed]]) -> dict[str, dict[int, datetime]]:
+    """Return when each person handed in each part, by short name and the part's number."""
+    times: dict[str, dict[int, datetime]] = {}
+    for number, submissions in handed.items():
+        for one in submissions:
+            for person in one.members:
+                times.setdefault(person.name, {}).update({number: one.at} if one.at else {})
+    return times
 
 
 def _changed(grade: Grade, changes: Sequence[tuple[float, str]], most: float) -> Grade:
@@ -215,6 +236,13 @@ def gradebook(
     adjust: Annotated[
         Path | None, typer.Option(exists=True, help="CSV of points that you give or take: who, points, reason.")
     ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="2=FOLDER: another part's submissions, whose late hours use up the pool.")
+    ] = None,
+    pending: Annotated[
+        bool,
+        typer.Option("--pending", help="Write it although something is not judged yet: it counts 0, with a note."),
+    ] = False,
 ) -> None:
     """Write a part's grades as the assignment's gradebook wants them: lateness, talks and changes counted."""
     from grading.classroom.batch import kept_results
@@ -230,10 +258,13 @@ def gradebook(
             handed = of_roster(handed, people)
         else:
             people = People(person for one in handed for person in one.members)
+        others = {number: _of_class(folder, people) for number, folder in _folders(also or ()).items()}
         results = kept_results(handed, out)
+        if not pending:
+            _require_judged(results)
         heard = read_heard(defence, people) if defence else {}
         changed = read_changed(adjust, people, asked.points) if adjust else {}
-        found = grades(asked, handed, results, people, heard, changed)
+        found = grades(course, part, handed, results, people, heard, changed, others)
         rows = table(found, course.gradebook, PART_TITLES[part], asked.points)
     except (FileNotFoundError, RosterError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
@@ -246,8 +277,42 @@ def gradebook(
             _say(f"{one.name:28} {one.points:7.2f}  {note}")
     if timeless := [one.name for one in found if one.note.startswith(NO_TIME)]:
         _say(f"{NO_TIME[0].upper()}{NO_TIME[1:]}: {', '.join(timeless)}")
+    due = [number for number, one in course.parts.items() if one.due and number not in (part, *others)]
+    if course.course.late and due:
+        named = " ".join(f"--also {number}=…" for number in due)
+        _say(f"The pool of late hours does not know of other parts' lateness; name their submissions: {named}")
     if asked.defence and defence:
         _say(f"Not heard yet: {', '.join(one.name for one in found if not one.heard) or 'nobody'}")
+
+
+def _folders(also: Iterable[str]) -> dict[int, Path]:
+    folders = {}
+    for one in also:
+        number, _, folder = one.partition("=")
+        if not number.isdigit() or not Path(folder).is_dir():
+            raise ValueError(f"--also is {one!r}: write a part's number and its submissions' folder, as 2=part2")
+        folders[int(number)] = Path(folder)
+    return folders
+
+
+def _of_class(folder: Path, people: People) -> Sequence[Handed]:
+    from grading.classroom.roster import handed_in, of_roster
+
+    return of_roster(handed_in(folder), people)
+
+
+def _require_judged(results: Sequence[Result]) -> None:
+    """Refuse to write grades of which some would rise when staff has mended the grader.
+
+    Raises:
+        ValueError: Something is pending; the message names whose, and what.
+    """
+    waiting = [f"{one.student} ({', '.join(row.title for row in one.pending[:3])})" for one in results if one.pending]
+    if waiting:
+        raise ValueError(
+            f"not judged yet, through no fault of theirs: {'; '.join(waiting)}. Mend what the report says and grade "
+            "again, or write it now with --pending: these points count 0, and the notes say so"
+        )
 
 
 def _say(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
@@ -47,10 +47,6 @@ class Late:
         """Return the share of the part's points that is taken off; 0 if it was in time, and ``late`` not above 0."""
         late_days = _begun(late, timedelta(days=1))
         return min(1.0, self.per_day * late_days) if late_days <= self.days else 1.0
-
-    def share(self, handed_in: datetime, due: datetime) -> float:
-        """Return the share of the points that is left, 1 if it was in time."""
-        return 1 - self.off(handed_in - due)
 
 
 #: Nothing counts that comes late.

@@ -9,19 +9,22 @@ import pytest
 from typer.testing import CliRunner
 
 from grading.__main__ import app
-from grading.classroom import gradebook
+from grading.classroom import gradebook, unit
 from grading.classroom.batch import grade_class
-from grading.classroom.gradebook import NO_TIME, Grade, grades, read_changed, read_heard, table
+from grading.classroom.gradebook import NO_TIME, Grade, _require_judged, grades, read_changed, read_heard, table
 from grading.classroom.roster import Handed, People, handed_in, of_roster
-from grading.classroom.unit import Done
+from grading.classroom.unit import Done, Task, key_of
+from grading.grade.grader import Setup
 from grading.grade.result import Result, Row
 from labs.course.assignment import assignment
-from labs.course.late import NOTHING_LATE, Late
-from labs.course.tables import GRADEBOOKS, PartAsked
+from labs.course.late import NOTHING_LATE, Late, Pool
+from labs.course.question import State
+from labs.course.tables import GRADEBOOKS, Assignment, Change, PartAsked
 from provisioning.classroom.roster import Student, read_roster
 
 DUE = datetime(2027, 3, 20, 23, 59, tzinfo=UTC)
 PART = PartAsked(1, ("measure",), 100.0, due=DUE, late=Late(0.1, 2), defence=20.0)
+COURSE = replace(assignment(), asked=(PART,))
 
 ROSTER = """email,name,due,block,left
 ada@uni.edu,Ada Lovelace,,,
@@ -56,24 +59,47 @@ def test_points_are_scaled_late_days_cost_and_everybodys_own_date_counts(roster:
     made = [handed("ada@uni.edu", day + hour), handed("bob", day + hour), handed("cyd", -day)]
     submissions, results = zip(*made, strict=True)
     heard = {"ada-uni-edu": 15.0, "bob-uni-edu": 99.0}
-    found = grades(PART, of_roster(submissions, roster), results, roster, heard)
-    points = {"Ada Lovelace": 40 * 0.8 + 15, "Bob": 40 + 20, "Dan": 0}
+    found = grades(COURSE, 1, of_roster(submissions, roster), results, roster, heard)
+    points = {"Ada Lovelace": 40 - 20 + 15, "Bob": 40 + 20, "Dan": 0}
     assert {one.name: one.points for one in found} == pytest.approx(points)
     assert [one.name for one in found if not one.heard] == ["Dan"]
     assert {one.name: one.note for one in found} == {
-        "Ada Lovelace": "late: 20% of 40.00 taken off",
+        "Ada Lovelace": "late: 20.00 points taken off",
         "Bob": "",
         "Dan": "nothing handed in",
     }
 
 
+def test_a_pool_of_late_hours_is_used_up_by_the_parts_before(roster: People):
+    """The first part took six of the eight hours; of the second part's four, two begun hours cost a tenth each."""
+    first = PartAsked(2, ("device",), 50.0, due=DUE - timedelta(days=9))
+    terms = replace(assignment().course, late=Pool(8.0, 0.1))
+    course = replace(COURSE, course=terms, asked=(replace(PART, late=NOTHING_LATE), first))
+    earlier, _ = handed("dan", timedelta(hours=6) - timedelta(days=9))
+    submission, result = handed("dan", timedelta(hours=4))
+    others = {2: of_roster([earlier], roster)}
+    found = grades(course, 1, of_roster([submission], roster), [result], roster, others=others)
+    assert [(one.points, one.note) for one in found if one.name == "Dan"] == [(20.0, "late: 20.00 points taken off")]
+
+
+def test_what_is_not_judged_yet_keeps_a_gradebook_from_being_written_and_counts_nothing(roster: People):
+    """It is the grader's fault: named, and a note if the book is asked for all the same."""
+    rows = (Row("a", "A", "measure", 3, 6, ""), Row("b", "B", "measure", 0, 6, "", state=State.PENDING))
+    submission, _ = handed("dan", timedelta(0))
+    result = Result("dan", 1, "d", rows, worth=80.0)
+    with pytest.raises(ValueError, match=r"dan \(B\).*--pending"):
+        _require_judged([result])
+    found = grades(COURSE, 1, of_roster([submission], roster), [result], roster)
+    assert [(one.points, one.note) for one in found if one.name == "Dan"] == [(20.0, "not judged yet: 40.00 points")]
+
+
 def test_a_date_and_no_time_of_handing_in_is_said_by_name(roster: People):
     """Nobody is called late for that, and nobody silently in time."""
     submissions, results = zip(handed("ada", None), handed("bob", timedelta(0)), strict=True)
-    found = grades(PART, of_roster(submissions, roster), results, roster)
+    found = grades(COURSE, 1, of_roster(submissions, roster), results, roster)
     assert [one.name for one in found if one.note == NO_TIME] == ["Ada Lovelace"]
-    undated = replace(PART, due=None, late=NOTHING_LATE)
-    assert [one.name for one in grades(undated, submissions[:1], results[:1], People(())) if one.note] == []
+    undated = replace(COURSE, asked=(replace(PART, due=None, late=NOTHING_LATE),))
+    assert [one.name for one in grades(undated, 1, submissions[:1], results[:1], People(())) if one.note] == []
 
 
 #: Rosters as three platforms and a person write them, of the same two people.
@@ -99,7 +125,7 @@ def test_a_folder_gets_the_rosters_identity_in_every_gradebook(form: str, tmp_pa
     known = people(tmp_path, ROSTERS[form])
     for entry in ENTRIES:
         submission, result = handed(entry, timedelta(0))
-        found = grades(PART, of_roster([submission], known), [result], known)
+        found = grades(COURSE, 1, of_roster([submission], known), [result], known)
         assert [(one.person.sid, one.points) for one in found] == [("u17", 40.0), ("u18", 0.0)], entry
         rows = table(found, form, "Part 1", 100.0)
         row = dict(zip(rows[0], rows[-2], strict=True))
@@ -207,11 +233,11 @@ def test_what_a_person_gives_or_takes_comes_behind_lateness_and_stays_within_the
     path.write_text("who,points,reason\nada,+3,by hand\nada,-1,typo\nbob@uni.edu,-99,not own\nDan,2.5,on paper\n")
     changed = read_changed(path, roster, PART.points)
     submissions, results = zip(handed("ada", timedelta(hours=1)), handed("bob", timedelta(0)), strict=True)
-    found = grades(PART, of_roster(submissions, roster), results, roster, changed=changed)
-    assert {one.name: one.points for one in found} == pytest.approx({"Ada Lovelace": 38.0, "Bob": 0.0, "Dan": 2.5})
-    assert found[0].note == "late: 10% of 40.00 taken off; +3: by hand; -1: typo"
+    found = grades(COURSE, 1, of_roster(submissions, roster), results, roster, changed=changed)
+    assert {one.name: one.points for one in found} == pytest.approx({"Ada Lovelace": 32.0, "Bob": 0.0, "Dan": 2.5})
+    assert found[0].note == "late: 10.00 points taken off; +3: by hand; -1: typo"
     path.write_text("who,points,reason\nada,100,all\n")
-    most = grades(PART, of_roster(submissions, roster), results, roster, changed=read_changed(path, roster, 100.0))
+    most = grades(COURSE, 1, of_roster(submissions, roster), results, roster, changed=read_changed(path, roster, 100.0))
     assert most[0].points == PART.points
 
 
@@ -261,3 +287,17 @@ def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(tmp_
     (folder / "eve").mkdir()
     said = CliRunner().invoke(app, command)
     assert (said.exit_code, "eve is nobody of the class" in said.output) == (2, True)
+
+
+def test_what_changes_in_mid_term_grades_nobody_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A date, points and a voided question keep the key of a result; another lesson does not."""
+    course = assignment()
+    part = replace(course.part(1), due=datetime(2027, 3, 20, tzinfo=UTC), points=80.0)
+    void = Change(question="measure.spread", reason="its figure was wrong", void=True)
+
+    def key(asked: Assignment) -> str:
+        monkeypatch.setattr(unit, "assignment", lambda: asked)
+        return key_of(Task("ada", tmp_path, 1, Setup()), "digest")
+
+    assert key(course) == key(replace(course, asked=(part,), adjust=(void,)))
+    assert key(course) != key(replace(course, asked=(replace(part, lessons=part.lessons[1:]),)))
