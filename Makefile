@@ -68,8 +68,8 @@ PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscop
 # Where the machines' tests lie: collecting all the others takes longer.
 MACHINES = tests/emulation tests/labs/serve/ray tests/notebooks tests/provisioning
 
-test: setup test-hint ## Run the tests
-	@$(PYTEST) -m 'not machine'
+test: setup test-hint ## Run the tests; pytest's options go in ARGS="-x tests/labs"
+	@$(PYTEST) -m 'not machine' $(ARGS)
 
 machines: setup ## Test the machines: each part as a student does it, under each machine's own pins
 	@$(PYTEST) -m machine $(MACHINES)

@@ -13,13 +13,11 @@ from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import NOTHING, Called
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, gradescope, line, page
-from grading.grade.sandbox import abilities
 from labs.course import question
 from labs.course.assignment import TAKING_PART, assignment
 from labs.course.question import Question, Row, Verdict, of_lesson
 from labs.records import Records
-
-sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+from tests.tools import sandboxed
 
 #: All public points of the part, and one of its functions.
 PUBLIC = sum(one.points for lesson in assignment().lessons(1) for one in of_lesson(lesson.id))
