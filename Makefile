@@ -54,7 +54,7 @@ test: setup test-hint ## Run the tests; pytest's options go in ARGS="-x tests/la
 
 front-door: setup ## Test what everybody meets first, on this Python: set-up, msl, the ledger, taking a hand-in
 	@$(BIN)/msl doctor
-	@$(PYTEST) -m 'not machine' tests/test_environment.py tests/provisioning/front tests/labs/records tests/grading/intake
+	@$(PYTEST) -m 'not machine' tests/test_environment.py tests/test_set_up.py tests/provisioning/front tests/labs/records tests/grading/intake
 
 machines: setup ## Test the machines: each part as a student does it, under each machine's own pins
 	@$(PYTEST) -m machine $(MACHINES)

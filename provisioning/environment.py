@@ -5,7 +5,6 @@ Run by the computer's own Python before anything is installed: ``python3 provisi
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -67,11 +66,10 @@ def set_up(extras: str) -> None:
     if not _run(_PYTHON, "-m", "pip", "--version"):
         _require(_run(sys.executable, "-m", "venv", "--clear", str(VENV)))
     _require(_run(_PYTHON, "-m", "pip", "install", "--upgrade", *_CONSTRAINTS, "pip", "uv", logged=True))
-    coming, install = _by_uv() or _by_pip()
-    build = build_of(coming)
-    _require_room(build)
-    if coming:
-        print(f"PyTorch {coming.get('torch', '')}: {build.name}, about {build.installed_gb:g} GB in all.")
+    build, install = _by_uv() or _by_pip()
+    if build:
+        _require_room(build)
+        print(f"PyTorch comes as {build.name}: about {build.installed_gb:g} GB in all.", flush=True)
     if build is CUDA and not has_nvidia_gpu():
         print(
             "There is no NVIDIA GPU here, but the build for CPUs, 3.6 GB smaller, cannot be had: download.pytorch.org\n"
@@ -83,15 +81,15 @@ def set_up(extras: str) -> None:
     print("Done.")
 
 
-def build_of(coming: dict[str, str]) -> Build:
-    """Return which build it is, told by what comes along with it; packages that stay as they are take no room."""
-    if "+rocm" in coming.get("torch", ""):
-        return ROCM
-    return CUDA if "torch" in coming and any(map(is_cuda, coming)) else CPU
+def build_of(coming: dict[str, str]) -> Build | None:
+    """Return which build is among packages that are to come, with their versions; None if PyTorch stays as it is."""
+    if "torch" not in coming:
+        return None
+    return ROCM if "+rocm" in coming["torch"] else CUDA if any(map(is_cuda, coming)) else CPU
 
 
-def _by_uv() -> tuple[dict[str, str], Sequence[str | Path]] | None:
-    """Return which packages PyTorch would bring from its own index, and the command; None if uv reaches no index.
+def _by_uv() -> tuple[Build | None, Sequence[str | Path]] | None:
+    """Return which build comes from PyTorch's own index, and the command; None if uv cannot reach that.
 
     uv chooses the build by the GPU that it finds.
     """
@@ -99,26 +97,34 @@ def _by_uv() -> tuple[dict[str, str], Sequence[str | Path]] | None:
     done = _output(*line, "--dry-run", *_CONSTRAINTS, *_TORCH)
     if done.returncode:
         return None
-    return dict(re.findall(r"^ \+ (\S+)==(\S+)$", done.stdout + done.stderr, re.MULTILINE)), line
+    return build_of(dict(re.findall(r"^ \+ (\S+)==(\S+)$", done.stdout + done.stderr, re.MULTILINE))), line
 
 
-def _by_pip() -> tuple[dict[str, str], Sequence[str | Path]]:
-    """Return the same from wherever pip is told to look: the build for CPUs if there is one and no GPU."""
+def _by_pip() -> tuple[Build | None, Sequence[str | Path]]:
+    """Return the same from wherever pip is told to look: the build for CPUs if there is one and no GPU.
+
+    pip itself would tell only after it has downloaded, from an index that keeps no metadata apart; PyPI's wheels for
+    Linux are those with CUDA.
+    """
     line = (_PYTHON, "-m", "pip", "install", "--progress-bar", "off")
-    chosen = (
-        [] if has_nvidia_gpu() else [f"{name}=={version}" for name in _TORCH if (version := _version_for_cpus(name))]
-    )
-    done = _output(*line, "--dry-run", "--quiet", "--report", "-", *_CONSTRAINTS, *_TORCH, *chosen)
-    _require(done.returncode == 0)
-    packages = [one["metadata"] for one in json.loads(done.stdout)["install"]]
-    return {one["name"].lower(): one["version"] for one in packages}, (*line, *chosen)
+    if f"\nVersion: {_minor('torch')}." in _output(_PYTHON, "-m", "pip", "show", "torch").stdout:
+        return None, line
+    versions = [] if has_nvidia_gpu() else [_version_for_cpus(name) for name in _TORCH]
+    if versions and all(versions):
+        return CPU, (*line, *(f"{name}=={version}" for name, version in zip(_TORCH, versions, strict=True)))
+    return CUDA if sys.platform == "linux" else CPU, line
+
+
+def _minor(package: str) -> str:
+    """Return the one minor version of a package that constraints.txt admits."""
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    return re.search(rf"^{package}>=(\d+\.\d+)", constraints, re.MULTILINE)[1]
 
 
 def _version_for_cpus(package: str) -> str:
-    """Return the newest version of a package that is built for CPUs, within the constraints; '' without one."""
-    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    minor = re.search(rf"^{package}>=(\d+\.\d+)", constraints, re.MULTILINE)
-    found = re.search(rf"\b{minor[1]}\.\d+\+cpu\b", _output(_PYTHON, "-m", "pip", "index", "versions", package).stdout)
+    """Return the newest version within the constraints that pip knows as built for CPUs; '' without one."""
+    known = _output(_PYTHON, "-m", "pip", "index", "versions", package).stdout
+    found = re.search(rf"\b{_minor(package)}\.\d+\+cpu\b", known)
     return found[0] if found else ""
 
 

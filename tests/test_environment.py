@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -297,47 +296,3 @@ def test_a_new_image_brings_new_lessons_and_overwrites_none(tmp_path: Path):
     assert (home / "notebooks" / "1_model" / "11.ipynb").read_text() == "as it came"
     subprocess.run([shell, flag, script], check=True)
     assert (home / "notebooks" / "1_model" / "10.ipynb").read_text() == "with answers"
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Return a folder with a space and an accent in its name, and what set-up reads in it."""
-    folder = tmp_path / "serving läbs"
-    folder.mkdir()
-    (folder / "provisioning").mkdir()
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", "provisioning/environment.py"):
-        shutil.copy(ROOT / name, folder / name)
-    return folder
-
-
-def setup(folder: Path, *settings: str, **environ: str) -> str:
-    """Return what a set-up that fails says."""
-    line = ["make", *settings, "setup"]
-    done = subprocess.run(line, cwd=folder, env=os.environ | environ, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "Traceback" not in done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        (("PYTHON=",), "sudo apt install python3 python3-venv"),
-        ((f"PYTHON={sys.executable}", "SETUP_GB=999999999"), "make room"),
-    ],
-    ids=["no Python", "a full disk"],
-)
-def test_what_is_missing_is_said_before_anything_is_fetched(checkout: Path, settings: tuple[str, ...], says: str):
-    """With where to get it."""
-    assert says in setup(checkout, *settings)
-    assert not (checkout / ".venv").exists()
-
-
-def test_an_interrupted_set_up_goes_on_and_an_offline_one_says_so(checkout: Path):
-    """An environment that was stopped before it had pip said 'No module named pip' until `make clean`."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
-    said = setup(checkout, f"PYTHON={sys.executable}", PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
-    assert "Set-up stopped" in said
-    assert "it goes on" in said
-    pip = subprocess.run([checkout / ".venv" / "bin" / "python", "-m", "pip", "--version"], check=False)
-    assert pip.returncode == 0
