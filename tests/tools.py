@@ -9,7 +9,7 @@ import pytest
 from grading.grade.sandbox import abilities
 
 #: Debian's package of a program that is not called as its package is.
-_PACKAGES = {"bwrap": "bubblewrap", "gpg": "gnupg", "ssh-keygen": "openssh-client"}
+_PACKAGES = {"bwrap": "bubblewrap", "gpg": "gnupg", "ssh": "openssh-client"}
 
 
 def tool(*names: str) -> str:
