@@ -7,14 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS := provisioning,rehearsal,labs,serving,grading,cluster,dev
 STAMP := $(VENV)/.installed
-# uv chooses PyTorch's build by the GPU that it finds: without one, that for CPUs, and no CUDA libraries.
-WANTED := --constraint constraints.txt --editable '.[$(EXTRAS)]'
-SETUP_KB ?= 3000000
 # Where it is set, as in many a container, each of a run's hundreds of processes would compile its imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test machines check notebooks assets bench emulate pictures grade-demo clean compiler-hint test-hint
+.PHONY: help setup lab rehearse test front-door machines check notebooks assets bench emulate pictures grade-demo clean compiler-hint test-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -23,29 +20,13 @@ help: ## Show this list
 setup: $(STAMP) compiler-hint ## Make the environment in .venv (a few minutes the first time, nothing after that)
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -w . || { echo "$(CURDIR) cannot be written: copy the course to a folder of your own and run make there."; exit 1; }
 	@test -n "$(PYTHON)" && command -v $(PYTHON) >/dev/null || { echo "Python 3.11, 3.12 or 3.13 is missing. Get one with:"; \
 	  echo "  Debian, Ubuntu:  sudo apt install python3 python3-venv"; \
 	  echo "  macOS:           brew install python@3.13"; \
 	  echo "  anywhere:        conda env create -f environment.yml   (then work in that environment)"; \
 	  echo "or name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11, 2) <= sys.version_info[:3] < (3, 14))' || { \
-	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), and the pinned packages need 3.11.2 to 3.13: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
-	  echo "$(PYTHON) cannot make environments: sudo apt install $(notdir $(PYTHON))-venv"; exit 1; }
-	@test "$$(df -Pk . | awk 'NR == 2 {print $$4}')" -ge $(SETUP_KB) || { \
-	  echo "Less than 3 GB are free here, and set-up takes about 2 GB: make room, or copy the course to a larger disk."; exit 1; }
-	@echo "Setting up $(VENV) with $$($(PYTHON) --version): about 2 GB of packages, a few minutes the first time."
-	@echo "Interrupted anywhere, the same command goes on."
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip uv && { \
-	  $(BIN)/uv pip install --python $(BIN)/python --torch-backend auto $(WANTED) || { \
-	  echo "uv could not finish (where only PyTorch's own index is out of reach, that is no matter): pip takes over, with PyPI's torch,"; \
-	  echo "which on Linux brings some GB of NVIDIA's libraries."; \
-	  PYTHONWARNINGS=ignore $(BIN)/python -m pip install $(WANTED); }; } || { \
-	  echo "Set-up stopped; the last lines say at what. Offline: connect. A full disk: make room. Then run make again: it goes on."; exit 1; }
+	@$(PYTHON) provisioning/environment.py $(EXTRAS)
 	@touch $@
-	@echo "Done."
 
 compiler-hint:
 	@command -v g++ >/dev/null || command -v clang++ >/dev/null || { \
@@ -68,8 +49,12 @@ PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscop
 # Where the machines' tests lie: collecting all the others takes longer.
 MACHINES = tests/emulation tests/labs/serve/ray tests/notebooks tests/provisioning
 
-test: setup test-hint ## Run the tests
-	@$(PYTEST) -m 'not machine'
+test: setup test-hint ## Run the tests; pytest's options go in ARGS="-x tests/labs"
+	@$(PYTEST) -m 'not machine' $(ARGS)
+
+front-door: setup ## Test what everybody meets first, on this Python: set-up, msl, the ledger, taking a hand-in
+	@$(BIN)/msl doctor
+	@$(PYTEST) -m 'not machine' tests/test_environment.py tests/test_set_up.py tests/provisioning/front tests/labs/records tests/grading/intake
 
 machines: setup ## Test the machines: each part as a student does it, under each machine's own pins
 	@$(PYTEST) -m machine $(MACHINES)

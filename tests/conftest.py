@@ -1,6 +1,7 @@
 """Shared by all tests: marks by folder, and a workspace that is never the developer's own."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -62,6 +63,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for folder, marker in (("browser", "browser"), ("triton", "triton"), ("emulation", "machine")):
             if folder in room.split("/"):
                 item.add_marker(marker)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the name of a file for the ids of skipped tests: pytest runs just those when it is called with ``@FILE``."""
+    parser.addoption("--skipped-to", type=Path, help="write the ids of skipped tests to a file, one per line")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Write the file, if one is wanted."""
+    if path := config.getoption("--skipped-to"):
+        ids = {report.nodeid for report in terminalreporter.stats.get("skipped", ())}
+        # xdist adds a test's group to its id.
+        path.write_text("".join(f"{re.sub(r'@[^@]*$', '', id)}\n" for id in sorted(ids)), encoding="utf-8")
 
 
 def _turn(id: str) -> int:

@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,6 +15,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from labs.runtimes.providers import environments
 from provisioning.front.lab import LABEXTENSIONS
@@ -92,10 +92,24 @@ def test_every_declared_package_has_a_constraint_that_fits(extra: str, requireme
     assert all(requirement.specifier.contains(version) for version in pinned or lowest)
 
 
-def test_torch_is_a_range_and_everything_else_is_pinned() -> None:
-    """torch and torchvision are ranges, so that each machine takes the build that fits it; the rest is exact."""
+def test_everything_is_pinned_and_torch_to_one_minor_version_wherever_it_is_named() -> None:
+    """Of torch and torchvision, each machine takes the build that fits it; only nodes have versions of their own."""
     ranged = {name for name, c in CONSTRAINTS.items() if not any(s.operator == "==" for s in c.specifier)}
     assert ranged == {"torch", "torchvision"}
+    files = [*ROOT.glob("*.*"), *(ROOT / "labs").rglob("*.*"), *(ROOT / "provisioning").rglob("*.*")]
+    files = [path for path in files if path.suffix in (".toml", ".txt", ".yml")]
+    limits = r"(?:[<>=!~]=|[<>]) *[\d.]+"
+    named = [
+        (path, name, SpecifierSet(said))
+        for path in files
+        if not path.is_relative_to(ROOT / "provisioning" / "node")
+        for name, said in re.findall(rf"\b(torch|torchvision) *({limits}(?: *, *{limits})*)", path.read_text("utf-8"))
+    ]
+    assert {path.name for path, _, _ in named} >= {"pyproject.toml", "constraints.txt"}
+    for path, name, said in named:
+        (lowest,) = [Version(one.version) for one in CONSTRAINTS[name].specifier if one.operator == ">="]
+        inside = [f"{lowest.major}.{minor}.9" for minor in range(99) if said.contains(f"{lowest.major}.{minor}.9")]
+        assert inside == [f"{lowest.major}.{lowest.minor}.9"], f"{path}: {name}{said}"
 
 
 def test_conda_environment_installs_what_make_does() -> None:
@@ -208,15 +222,40 @@ def test_github_runs_the_same_gate():
     jobs = workflow["jobs"]
     assert ".ci/run" in [step.get("run") for step in jobs["gate"]["steps"]]
     assert jobs["pythons"]["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
+    assert "make PYTHON=python front-door" in [step.get("run") for step in jobs["pythons"]["steps"]]
+
+
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+#: What CI runs, by the file that says so: the steps of workflows, and the recipes and scripts that those call.
+CI = {
+    ".ci/run": (ROOT / ".ci" / "run").read_text(encoding="utf-8"),
+    "Makefile": re.search(r"^front-door:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE).group(1),
+} | {
+    f"{path.name}, {name}": "\n".join(step["run"] for step in job["steps"] if "run" in step)
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
+    for name, job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].items()
+}
+
+
+@pytest.mark.parametrize("place", CI)
+def test_every_path_and_target_that_ci_names_is_there(place: str):
+    """A folder of tests that moves, or a target that is renamed, takes CI along."""
+    text = re.sub(r"^ *#.*$", "", CI[place], flags=re.MULTILINE).replace("$(BIN)", ".venv/bin")
+    made = {".venv/bin/msl": Path(sys.executable).with_name("msl"), ".venv/bin/python": Path(sys.executable)}
+    paths = re.findall(r"(?<![\w$}/\"])\.?[A-Za-z][\w.-]*/[\w./-]*\w", text)
+    calls = re.findall(r"(?:^|[;&|] *|PATH=\S+ )make((?: +[^\s;&|#]+)*)", text, re.MULTILINE)
+    targets = {word for call in calls for word in re.sub(r'\w+=("[^"]*"|\S*)', "", call).split()}
+    assert paths or targets
+    assert [path for path in paths if not made.get(path, ROOT / path).exists()] == []
+    assert targets <= TARGETS
 
 
 def test_what_they_run_is_a_target_of_the_makefile():
     """A target that is renamed takes them along."""
-    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     said = [CONTAINER["postCreateCommand"], CONTAINER["postAttachCommand"], DOCKERFILE]
     called = {found for text in said for found in re.findall(r"\bmake (?:[A-Z]+=\S+ )*([a-z]+)\b", text)}
     assert called == {"setup", "lab"}
-    assert called <= targets
+    assert called <= TARGETS
     # And the devcontainer forwards the port that JupyterLab tries first.
     assert CONTAINER["forwardPorts"] == [8888]
     assert set(CONTAINER["portsAttributes"]) == {"8888"}
@@ -258,46 +297,3 @@ def test_a_new_image_brings_new_lessons_and_overwrites_none(tmp_path: Path):
     assert (home / "notebooks" / "1_model" / "11.ipynb").read_text() == "as it came"
     subprocess.run([shell, flag, script], check=True)
     assert (home / "notebooks" / "1_model" / "10.ipynb").read_text() == "with answers"
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Return a folder with a space and an accent in its name, and what set-up reads in it."""
-    folder = tmp_path / "serving läbs"
-    folder.mkdir()
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / name, folder)
-    return folder
-
-
-def setup(folder: Path, *settings: str, **environ: str) -> str:
-    """Return what a set-up that fails says."""
-    line = ["make", *settings, "setup"]
-    done = subprocess.run(line, cwd=folder, env=os.environ | environ, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "Traceback" not in done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.mark.parametrize(
-    ("settings", "says"),
-    [
-        (("PYTHON=",), "sudo apt install python3 python3-venv"),
-        ((f"PYTHON={sys.executable}", "SETUP_KB=999999999999"), "make room"),
-    ],
-    ids=["no Python", "a full disk"],
-)
-def test_what_is_missing_is_said_before_anything_is_fetched(checkout: Path, settings: tuple[str, ...], says: str):
-    """With where to get it."""
-    assert says in setup(checkout, *settings)
-    assert not (checkout / ".venv").exists()
-
-
-def test_an_interrupted_set_up_goes_on_and_an_offline_one_says_so(checkout: Path):
-    """An environment that was stopped before it had pip said 'No module named pip' until `make clean`."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
-    said = setup(checkout, f"PYTHON={sys.executable}", PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
-    assert "Set-up stopped" in said
-    assert "it goes on" in said
-    pip = subprocess.run([checkout / ".venv" / "bin" / "python", "-m", "pip", "--version"], check=False)
-    assert pip.returncode == 0

@@ -7,11 +7,13 @@ import sys
 import tomllib
 import warnings
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
 from labs.records import Ledger
 from labs.shell import setup
 from labs.workspace import PROJECT_DIR, workspace_dir
+from provisioning.environment import has_nvidia_gpu, is_cuda
 from provisioning.front.lab import unwritable
 
 #: What the models and results of all lessons take, beside the environment.
@@ -52,6 +54,7 @@ def findings() -> tuple[Finding, ...]:
     return (
         _python(),
         _packages(),
+        _cuda(),
         _writable(folder),
         _room(folder),
         _ledger(folder / "ledger.jsonl"),
@@ -79,6 +82,20 @@ def _packages() -> Finding:
         return Finding("packages", f"not here: {', '.join(absent)}; their lessons run at home and on the machines")
     extras = ", ".join(dict.fromkeys(_MODULES[name] for name in absent))
     return Finding("packages", f"{', '.join(absent)} cannot be imported ({extras}).", f"Run `{setup()}`; it goes on.")
+
+
+def _cuda() -> Finding:
+    files = {one.name: one.files or () for one in distributions() if is_cuda(one.name)}
+    if not files or has_nvidia_gpu():
+        return Finding(
+            "CUDA", f"{len(files)} of its libraries are installed" if files else "none of its libraries is here"
+        )
+    size_gb = sum(file.size or 0 for each in files.values() for file in each) / 1e9
+    return Finding(
+        "CUDA",
+        f"{len(files)} of its libraries take {size_gb:.1f} GB, and there is no NVIDIA GPU here.",
+        "If download.pytorch.org can be reached now, run `make clean setup`: it takes the build of PyTorch for CPUs.",
+    )
 
 
 def _writable(folder: Path) -> Finding:

@@ -53,8 +53,8 @@ def compile_command(target: Target, output: Path) -> list[str]:
     extras = [word for extra in target.extras for word in ("--extra", extra)]
     inputs = [str(PROJECT)] if target.course else []
     inputs.append(str(NODE_FOLDER / target.machine / "requirements.in"))
-    overrides = NODE_FOLDER / target.machine / "overrides.txt"
-    if overrides.is_file():
+    # What stands in overrides.in is for this alone; overrides.txt is also given to the installer.
+    for overrides in sorted((NODE_FOLDER / target.machine).glob("overrides.*")):
         extras += ["--overrides", str(overrides)]
     uv = shutil.which("uv")
     if uv is None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import socket
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import pytest
 
 from labs.runtimes import child
 from provisioning.front.lab import LABEXTENSIONS
+from tests.tools import tool
 
 #: Where Debian, Ubuntu and others put Chromium; CHROMIUM overrides.
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -37,16 +37,15 @@ _CHROMIUM_FLAGS = (
 ).split()
 
 
-def chromium() -> str | None:
-    """Return the path of a Chromium on this machine, or None."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _CHROMIUM_NAMES)), None)
+def chromium() -> str:
+    """Return the path of a Chromium on this machine; skip the test if there is none."""
+    return os.environ.get("CHROMIUM") or tool(*_CHROMIUM_NAMES)
 
 
 def require_browser() -> None:
-    """Skip a test where there is no browser to look with."""
+    """Skip a test if there is no browser to look with."""
     pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
-    if chromium() is None:
-        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
+    chromium()
 
 
 def serious(page: object, *within: str, without: Sequence[str] = ()) -> list[str]:

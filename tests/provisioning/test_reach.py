@@ -25,6 +25,7 @@ from provisioning.setup import reach
 from provisioning.sites.spec import PARTS
 from provisioning.testbed import Way
 from provisioning.testbed.errors import NoKeyError, NotReachableError
+from tests.tools import tool
 
 PORTS = lesson("http").ports
 TOKEN = "0123abcd"
@@ -42,7 +43,7 @@ class Node:
         self.thread.start()
         self.acceptor = asyncio.run_coroutine_threadsafe(self._listen(), self.loop).result(20)
         #: How OpenSSH is called to come here.
-        self.ssh = f"ssh -F none -p {self.acceptor.get_port()}"
+        self.ssh = f"{tool('ssh')} -F none -p {self.acceptor.get_port()}"
 
     async def _listen(self):
         guests, ours, home = self.guests, self.key, self.home
@@ -238,7 +239,7 @@ def test_a_machine_that_is_not_there_is_said_not_to_answer() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         with pytest.raises(NotReachableError, match="no SSH connection"):
-            reach.Tunnel(Way("127.0.0.1"), "model", f"ssh -F none -p {nobody.getsockname()[1]}").start()
+            reach.Tunnel(Way("127.0.0.1"), "model", f"{tool('ssh')} -F none -p {nobody.getsockname()[1]}").start()
 
 
 def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jupyter) -> None:

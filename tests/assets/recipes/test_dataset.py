@@ -13,6 +13,7 @@ from assets.recipes.drawings import Source, SourceError, sources_of
 from assets.recipes.manifest import read_manifest, write_manifest
 from labs import assets
 from labs.data.dataset import SPLITS, iterate
+from tests.tools import tool
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
@@ -46,6 +47,7 @@ def test_a_class_is_rebuilt_from_the_real_packs_as_it_is_shipped(tmp_path: Path)
     if versions() != entry["made_with"]:
         pytest.skip(f"other versions draw other bytes: {versions()} instead of {entry['made_with']}")
     soup = 9
+    tool("npm")
     try:
         files = recipe.build(tmp_path / "built", tmp_path / "packs", labels=[soup])
     except SourceError as error:

@@ -13,8 +13,9 @@ from grading.grade.sandbox import abilities
 from labs.course.question import HANDED, SUBJECT, Question
 from labs.records import Observation, Records
 from tests.honest import handed
+from tests.tools import sandboxed
 
-pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+pytestmark = sandboxed
 
 #: Each question about a file that the grader opens, with its lesson and with facts that keep all rules.
 ASKED = {

@@ -14,12 +14,13 @@ from grading.grade.artefacts.measured import inspect_models
 from grading.grade.artefacts.pictures import Pictures
 from grading.grade.intake import Kind
 from grading.grade.intake.take import Taken
-from grading.grade.sandbox import Limits, Outcome, Sandbox, abilities
+from grading.grade.sandbox import Limits, Outcome, Sandbox
 from labs.edge.files import with_input_size
+from tests.tools import sandboxed
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "int8-static-qdq.onnx"
 
-pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+pytestmark = sandboxed
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import pytest
 from grading.grade.functions import run
 from grading.grade.functions.notebook import Part
 from grading.grade.functions.run import run_on
-from grading.grade.sandbox import abilities
 from labs.course.calls import encode
 from labs.course.question import Question
+from tests.tools import sandboxed
 
-pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+pytestmark = sandboxed
 
 
 def drawn(name: str) -> list[dict]:

@@ -3,14 +3,12 @@
 What they can reach, the sandbox's own tests and Gradescope's say.
 """
 
-import pytest
-
 from grading.grade.functions import run
 from grading.grade.functions.run import NOTHING, Called
-from grading.grade.sandbox import abilities
 from tests.grading.functions.conftest import ADD, HONEST, NAMES
+from tests.tools import sandboxed
 
-pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+pytestmark = sandboxed
 
 #: Each ends the kernel, pytest, or patience.
 KILLERS = (

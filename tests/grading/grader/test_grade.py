@@ -13,14 +13,12 @@ from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import NOTHING, Called
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, gradescope, line, page, spot_checks
-from grading.grade.sandbox import abilities
 from labs.course import question
 from labs.course.assignment import assignment
 from labs.course.points import TAKING_PART
 from labs.course.question import Question, Verdict
 from labs.records import Records
-
-sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+from tests.tools import sandboxed
 
 #: All public points of the part, and one of its functions.
 FUNCTION = "quantize.affine"

@@ -15,14 +15,14 @@ import pytest
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import spot_checks
-from grading.grade.sandbox import abilities
 from labs.course.assignment import assignment
 from labs.machine.fingerprint import Fingerprint
 from tests.grading.grader.test_red_team import entries_of, keep
 from tests.grading.recorded import MODEL, written
 from tests.grading.whole import everything
+from tests.tools import sandboxed
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(not abilities().apart, reason="no sandbox here")]
+pytestmark = [pytest.mark.timeout(600), sandboxed]
 
 PARTS = tuple(assignment().parts)
 

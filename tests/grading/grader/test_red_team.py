@@ -27,8 +27,9 @@ from labs.course.points import TAKING_PART
 from labs.course.question import HANDED, Question, all_questions
 from tests.grading.classroom import attacks
 from tests.grading.recorded import MODEL, written
+from tests.tools import sandboxed
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(not abilities().apart, reason="no sandbox here")]
+pytestmark = [pytest.mark.timeout(600), sandboxed]
 
 PARTS = tuple(assignment().parts)
 SETUP = Setup(seed="a test's secret", rerun_s=400)

@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -21,6 +20,7 @@ from labs.course.lessons import lessons
 from labs.course.question import all_questions, of_lesson
 from labs.workspace import PROJECT_DIR
 from tests.grading.gradescope.tree import SEED
+from tests.tools import tool
 
 pytestmark = pytest.mark.xdist_group("gradescope")
 
@@ -139,11 +139,7 @@ def test_a_part_that_does_not_exist_and_a_seed_that_is_none_are_refused(tmp_path
 
 def test_the_scripts_pass_shellcheck():
     """Every finding of every level."""
-    tool = shutil.which("shellcheck", path=str(Path(sys.executable).parent)) or shutil.which("shellcheck")
-    if tool is None:
-        pytest.skip("shellcheck is not installed; the gate installs it")
     scripts = [PROJECT_DIR / "grading" / "gradescope" / name for name in ("setup.sh", "run_autograder")]
-    done = subprocess.run(
-        [tool, "--severity=style", *map(str, scripts)], capture_output=True, text=True, timeout=60, check=False
-    )
+    line = [tool("shellcheck"), "--severity=style", *map(str, scripts)]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout

@@ -15,7 +15,6 @@ import pytest
 
 from grading.builder.solve import write_solved
 from grading.grade.hidden import all_hidden
-from grading.grade.sandbox import abilities
 from grading.gradescope.children import below
 from labs.course.assignment import assignment
 from labs.course.lessons import lesson
@@ -23,9 +22,9 @@ from labs.course.question import all_questions, of_lesson
 from tests.grading.gradescope.tree import Tree, by_id
 from tests.grading.recorded import MODEL
 from tests.honest import honest
+from tests.tools import sandboxed
 
 pytestmark = [pytest.mark.xdist_group("gradescope"), pytest.mark.timeout(400)]
-sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
 #: Gradescope's fields; another name would be ignored, and nobody would know.
 TEST_FIELDS = set("score max_score status name number output output_format tags visibility extra_data".split())

@@ -17,10 +17,11 @@ import pytest
 from grading.grade.sandbox import Abilities, Limits, Outcome, Sandbox, abilities
 from grading.grade.sandbox.abilities import FIRST_USER, privileges
 from labs.workspace import PROJECT_DIR
+from tests.tools import sandboxed
 
 CAN = abilities()
 
-pytestmark = pytest.mark.skipif(not CAN.apart, reason="; ".join(CAN.missing()))
+pytestmark = sandboxed
 
 #: Without namespaces, Python itself may lie in a folder that only root can pass; /bin/sh never does.
 BARE = replace(CAN, bubblewrap=False)

@@ -1,7 +1,6 @@
 """Native objects say truthfully what they are, all give the same logits, and come back from their records."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from labs import bench
 from labs.machine.fingerprint import physical_core_count
 from labs.runtimes.opening import RuntimeUnavailableError, open_model
+from tests.tools import tool
 
 torch = pytest.importorskip("torch")
 ort = pytest.importorskip("onnxruntime")
@@ -61,9 +61,9 @@ def test_runtimes_agree_with_eager_torch(files, images, eager_logits, runtime, s
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
 def test_compiled_torch_agrees_with_eager(files, images, eager_logits) -> None:
     """Compiling changes the speed, not the logits."""
+    tool("g++", "clang++")
     target = torch.compile(open_model(files["torch"], "torch"))
     np.testing.assert_allclose(bench.caller(target)(images), eager_logits, atol=1e-4)
     assert bench.describe(target, model_path=files["torch"]).backend == "torch-compiled"

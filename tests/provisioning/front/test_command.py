@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from labs.course.lessons import lesson, lessons
+from provisioning.environment import has_nvidia_gpu
 from provisioning.front.command import app
 from provisioning.front.doctor import findings
 from provisioning.front.lab import command
@@ -100,6 +101,26 @@ def test_a_course_in_order_has_no_way_out_to_say(workspace: Path):
     found = findings()
     assert [one for one in found if not one.ok] == []
     assert not workspace.exists()
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_cuda_without_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool):
+    """With its size; its binding for NVML, which everybody has, is no library of it."""
+    for name, size in {"nvidia_cublas_cu12": 3 * 10**9, "cuda_bindings": 10**9, "nvidia_ml_py": 10**9}.items():
+        (tmp_path / f"{name}-1.dist-info").mkdir()
+        (tmp_path / f"{name}-1.dist-info" / "METADATA").write_text(f"Name: {name.replace('_', '-')}\nVersion: 1\n")
+        (tmp_path / f"{name}-1.dist-info" / "RECORD").write_text(f"{name}.so,,{size}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "bin").mkdir()
+    if gpu:
+        (tmp_path / "bin" / "nvidia-smi").write_text("#!/bin/sh\n")
+        (tmp_path / "bin" / "nvidia-smi").chmod(0o755)
+    elif has_nvidia_gpu():
+        pytest.skip("there is an NVIDIA GPU here")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (found,) = [one for one in findings() if one.name == "CUDA"]
+    assert found.ok == gpu
+    assert gpu or ("2 of its libraries take 4.0 GB" in found.said and "make clean setup" in found.way_out)
 
 
 def test_a_damaged_ledger_is_named(worked: Path):

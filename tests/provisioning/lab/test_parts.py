@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.provisioning.pythons import older_python
+from tests.tools import tool
 
 NODE_STEPS = set("lease server address ssh materials environment data work drivers services health links".split())
 
@@ -25,6 +26,8 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, step
 
     What must hold on the way stands in the flow.
     """
+    if part != "edge":
+        tool("ssh")  # which brings the machine's ports here
     user = f"ada-{re.sub('[_.]', '-', machine_type)}"
     found = rehearsal.run("part", user, part, machine_type)
     assert set(found["steps"]) == steps

@@ -15,6 +15,7 @@ import pytest
 from provisioning.rehearsal.machines.scratch import offer
 from provisioning.sites.images import commands
 from tests.provisioning.node.test_recipes import FETCH, NODE
+from tests.tools import tool
 
 #: Writes its own name and arguments down. The call of that number is the last one of the script that makes it.
 RECORD = """#!/bin/sh
@@ -126,7 +127,7 @@ class Machine:
         for name, body in STUBS.items():
             if name in there:
                 self.program(name, RECORD + body.replace("{python}", sys.executable))
-        compose = shutil.which("docker-compose") or "docker-compose"
+        compose = shutil.which("docker-compose") or ""
         self.program("docker", DOCKER.format(python=sys.executable, compose=compose), "packages/docker.io")
         self.program("nvidia-ctk", NVIDIA_CTK.format(python=sys.executable), "packages/nvidia-container-toolkit")
         self.program("uv", RECORD + UV, ".")
@@ -157,6 +158,8 @@ class Machine:
 
     def run(self, script: str, *arguments: str, changes: dict[str, str] | None = None, **variables: str):
         """Run a script of the copied course with the system's folders replaced, and with some more variables."""
+        if script == "containers.sh":
+            tool("docker-compose")
         node = self.home / "serving-labs/provisioning/node"
         text = (node / "bin" / script).read_text().replace("/var/lib/docker", str(self.folder))
         (node / "bin/fetch.sh").write_text(FETCH.read_text().replace("/etc/", f"{self.folder}/etc/"))

@@ -4,25 +4,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from provisioning.node import lock
+from tests.tools import tool
 
 NODE = Path(__file__).parents[3] / "provisioning" / "node"
 FETCH = NODE / "bin" / "fetch.sh"  # which the others source
 SCRIPTS = sorted({*NODE.glob("bin/*.sh")} - {FETCH})
-
-
-def tool(name: str) -> str:
-    """Return a tool's path: beside this Python, or on PATH; skip with the reason otherwise."""
-    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
-    if found is None:
-        pytest.skip(f"not looked at: {name} is not installed (Debian, Ubuntu: sudo apt install {name})")
-    return found
 
 
 def run(*command: str, **options) -> subprocess.CompletedProcess[str]:

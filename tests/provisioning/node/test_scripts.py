@@ -18,7 +18,8 @@ from provisioning.setup.steps import steps_for
 from provisioning.sites import images
 from provisioning.sites.spec import PARTS, load_spec
 from tests.provisioning.node.conftest import RECORD, Machine
-from tests.provisioning.node.test_recipes import NODE, SCRIPTS, tool
+from tests.provisioning.node.test_recipes import NODE, SCRIPTS
+from tests.tools import tool
 
 #: Each kind of machine that the course boots, with its image.
 MACHINES = {(one.image, one.machine, part): one for part in PARTS for one in load_spec(part).options}
@@ -29,8 +30,6 @@ MACHINES = {(one.image, one.machine, part): one for part in PARTS for one in loa
 )
 def test_every_command_is_in_the_image_or_installed_before_it_is_used(tmp_path: Path, image, name, part, option):
     """All scripts in the order of the steps; on PATH is what the image brings, and what apt has brought since."""
-    if part == "system":
-        tool("docker-compose")
     machine = Machine(tmp_path, image)
     own = machine.home / ".serving-labs"
     own.mkdir()
@@ -270,7 +269,6 @@ def test_triton_is_the_newest_that_every_gpu_can_use(
     with_toolkit: Machine, capabilities: str, release: str, digest: str
 ):
     """25.07 on A100 and H100, what a P100 still can on a P100; by its digest, since a tag can be moved."""
-    tool("docker-compose")
     images = with_toolkit.home / "serving-labs/provisioning/node/p100/images.txt"
     images.write_text(images.read_text().replace(f"{release}-py3 -", f"{release}-py3 {digest or '-'}"))
     with_toolkit.write("capability", capabilities.replace(" ", "\n") + "\n")
@@ -298,7 +296,6 @@ def test_containers_that_cannot_be_are_told_before_anything_is_started(
     with_toolkit: Machine, file, content, code, said
 ):
     """A sentence, not an empty image name."""
-    tool("docker-compose")
     with_toolkit.write(file, content)
     done = with_toolkit.run("containers.sh", "p100", "system")
     assert done.returncode == code
@@ -308,7 +305,6 @@ def test_containers_that_cannot_be_are_told_before_anything_is_started(
 
 def test_tritons_key_is_made_once_and_is_a_word_of_no_command(with_toolkit: Machine):
     """Lessons that hold it go on after a second run; only the owner can read it."""
-    tool("docker-compose")
     with_toolkit.run("containers.sh", "p100", "system")
     key = with_toolkit.settings["LABS_TRITON_KEY"]
     assert re.fullmatch("[0-9a-f]{32}", key)
@@ -363,7 +359,7 @@ def test_a_port_that_was_just_taken_gives_way_to_the_next_and_another_failure_is
     machine.program("jupyter", JUPYTER.format(python=sys.executable, folder=machine.folder, broken=broken), venv)
     machine.program("python", f'#!/bin/sh\nexec {sys.executable} "$@"\n', venv)
     for name in ("curl", "seq", "nohup"):
-        machine.program(name, f'{RECORD}exec {shutil.which(name)} "$@"\n')
+        machine.program(name, f'{RECORD}exec {tool(name)} "$@"\n')
     (own / "jupyter-token").write_text("secret")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,0 +1,28 @@
+"""Programs that no wheel brings: where they are here, and what a test that needs one does without it."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from grading.grade.sandbox import abilities
+
+#: Debian's package of a program that is not called as its package is.
+_PACKAGES = {"bwrap": "bubblewrap", "gpg": "gnupg", "ssh": "openssh-client"}
+
+
+def tool(*names: str) -> str:
+    """Return the path of the first of these programs that is here, beside this Python or on PATH; skip without one."""
+    places = (str(Path(sys.executable).parent), None)
+    found = next(filter(None, (shutil.which(name, path=place) for name in names for place in places)), None)
+    if found is None:
+        package = _PACKAGES.get(names[0], names[0])
+        pytest.skip(f"{names[0]} is not installed (Debian, Ubuntu: sudo apt install {package})")
+    return found
+
+
+#: For tests that run a student's code as the grader does.
+sandboxed = pytest.mark.skipif(
+    not abilities().apart, reason="no sandbox (Debian, Ubuntu: sudo apt install bubblewrap; many containers forbid it)"
+)
