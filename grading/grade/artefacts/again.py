@@ -20,7 +20,6 @@ from PIL import Image
 
 from grading.grade.artefacts import python_backend, servers
 from grading.grade.artefacts.measured import MEMORY_BYTES, Facts
-from grading.grade.intake import StrictJsonError, loads
 from grading.grade.sandbox import Limits, Sandbox, abilities
 from labs.checkpoints.reads import streams, web_apps
 from labs.course.cases import Verdict
@@ -28,6 +27,7 @@ from labs.course.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.course.rules import fault
 from labs.data.intake import open_photo, to_input
 from labs.records import Records
+from labs.records.strict import StrictJsonError, loads
 from labs.serve.triton.models import food
 from labs.shell import python
 from labs.workspace import PROJECT_DIR
