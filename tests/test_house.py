@@ -30,9 +30,8 @@ MAY_IMPORT = {
     "provisioning": ("provisioning", "labs.display", "labs.widgets", *LIGHT),
     # Images as numpy and Pillow see them, for measuring a submitted model again; of the front, what both sides read.
     "grading": (
-        # And what Python models for Triton stand on, which is made to travel.
         *("grading", "labs.data.intake", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints"),
-        *("labs.serve.triton.models.food", "labs.serve.triton.catalogue", "provisioning.front.hand_in"),
+        *("labs.judge", "labs.serve.triton.catalogue", "provisioning.front.hand_in"),
         *("provisioning.classroom.roster", "provisioning.sites.spec"),
         *LIGHT,
     ),
