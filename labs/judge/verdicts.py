@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from labs.checkpoints.reads.texts import STUB
 from labs.judge.program import Lost
+from labs.workspace import STUB
 
 
 def content_of(path: Path, name: str) -> bytes:

@@ -9,10 +9,9 @@ import pytest
 from grading.builder.notebook import build
 from grading.builder.sources import sources
 from labs.checkpoints.reads.containers import dockerfile
-from labs.checkpoints.reads.texts import STUB
 from labs.checkpoints.reads.triton_models import config
 from labs.checkpoints.reads.web_apps import app
-from labs.workspace import PROJECT_DIR
+from labs.workspace import PROJECT_DIR, STUB
 
 #: Lines of a Dockerfile, parted by `|`.
 BASE, PIP, APP = (
