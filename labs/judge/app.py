@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -12,7 +11,7 @@ from PIL import Image, ImageOps
 from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from labs.judge.drawn import Network, as_text, dice, photos
 from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
-from labs.judge.verdicts import content_of, noting
+from labs.judge.verdicts import Handed, content_of, noting
 from labs.records.strict import StrictJsonError, loads
 
 #: A photo of more bytes is refused.
@@ -52,17 +51,17 @@ class _Place:
         self.inside -= 1
 
 
-def app(path: Path, start: Start = at_home) -> dict:
+def app(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``app`` of a file answers, on a classifier whose model is the judge's.
 
     Args:
-        path: The ``app.py``.
+        handed: The ``app.py``.
         start: Starts its process.
     """
     facts = {"photo": 0, "said": "", "fields": [], "right": False, "returns": [], "alive": False}
     facts |= dict.fromkeys(("no_field", "no_base64", "no_image", "cut", "large", "full"), 0)
     facts |= {"many": 0, "many_said": "", "many_right": False, "many_refused": False, "many_calls": 0}
-    content, place = content_of(path, "app.py"), _Place()
+    content, place = content_of(handed, "app.py"), _Place()
     with noting(facts), Program("app", content, place.outside(), start) as program:
         place.runs_outside = 0  # a warm-up needs no place
         _ask_one_by_one(program, place, facts)

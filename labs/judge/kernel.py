@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 
 from labs.judge.drawn import dice
 from labs.judge.program import Lost, Outside, Program, Start, at_home
-from labs.judge.verdicts import content_of, noting
+from labs.judge.verdicts import Handed, content_of, noting
 from labs.optimize.traced import SECTOR_BYTES, Touch, transactions
 
 #: Rows of a, columns of a, columns of b: one case that tiles fit into, and one that they do not.
@@ -65,11 +64,11 @@ class _Memory:
         return float(np.nan_to_num(difference, nan=1e9, posinf=1e9).max())
 
 
-def shared_kernel(path: Path, start: Start = at_home) -> dict:
+def shared_kernel(handed: Handed, start: Start = at_home) -> dict:
     """Return what a kernel with tiles in shared memory did on matrices that its tiles fit into, and on others.
 
     Args:
-        path: The file, with a kernel ``multiply_shared(a, b, c)`` for blocks of ``TILE`` × ``TILE`` threads.
+        handed: The file, with a kernel ``multiply_shared(a, b, c)`` for blocks of ``TILE`` × ``TILE`` threads.
         start: Starts its process.
 
     Returns:
@@ -78,7 +77,7 @@ def shared_kernel(path: Path, start: Start = at_home) -> dict:
         ``transactions``, both over the fewest that tiles need.
     """
     facts = {"error": "", "barriers": 0, "off_whole": 1e9, "off_ragged": 1e9, "reads": 0.0, "transactions": 0.0}
-    content = content_of(path, "shared_kernel.py")
+    content = content_of(handed, "shared_kernel.py")
     with noting(facts):
         for name, shape in (("off_whole", _WHOLE), ("off_ragged", _RAGGED)):
             memory, (rows, inner, columns) = _Memory(shape), shape

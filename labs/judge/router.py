@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from pathlib import Path
 
 from labs.judge.drawn import dice
 from labs.judge.program import Outside, Program, Start, at_home
-from labs.judge.verdicts import content_of, noting
+from labs.judge.verdicts import Handed, content_of, noting
 
 _REQUESTS, _SHARE, _CLASSES = 60, 0.3, 11
 
 _REPLY = {"class": object, "version": object, "complaint": str}
 
 
-def router(path: Path, start: Start = at_home) -> dict:
+def router(handed: Handed, start: Start = at_home) -> dict:
     """Return of sixty requests how many were answered, by which version as they say, and by which in truth.
 
     Args:
-        path: The program, whose ``build`` binds a router to two versions.
+        handed: The program, whose ``build`` binds a router to two versions.
         start: Starts its process.
     """
     key, asked = secrets.token_bytes(16), []
@@ -33,7 +32,7 @@ def router(path: Path, start: Start = at_home) -> dict:
 
     facts = {"answered": 0, "named": 0, "canary": 0, "asked": 0, "right": False, "said": ""}
     outside = {"version": Outside({"version": str, "image": str}, answer)}
-    with noting(facts), Program("router", content_of(path, "app.py"), outside, start) as program:
+    with noting(facts), Program("router", content_of(handed, "app.py"), outside, start) as program:
         facts["said"], right = program.ask(_REPLY, share=_SHARE)["complaint"], 0
         for image in map(str, dice().integers(1 << 60, size=_REQUESTS)):
             before = len(asked)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from labs.judge.drawn import dice
 from labs.judge.program import Outside, Program, Start, at_home
-from labs.judge.verdicts import content_of, noting
+from labs.judge.verdicts import Handed, content_of, noting
 from labs.records.strict import StrictJsonError, loads
 
 #: Share and seconds by which the clocks of two processes may differ.
@@ -52,11 +51,11 @@ class _Runtime:
         return [(self.answered_s[at] - self.came_s[at], ends[at] - begins[at]) for at in range(first, len(self.came_s))]
 
 
-def script(path: Path, start: Start = at_home) -> dict:
+def script(handed: Handed, start: Start = at_home) -> dict:
     """Return how ``python measure.py MODEL THREADS CALLS`` ends, what it prints last, and whether it has measured that.
 
     Args:
-        path: The script.
+        handed: The script.
         start: Starts its process.
     """
     random, runtime = dice(), _Runtime()
@@ -64,7 +63,7 @@ def script(path: Path, start: Start = at_home) -> dict:
     facts = {"asked": calls, "wanted_threads": threads, "ended": 1, "said": "", "printed": "nothing", "is_json": False}
     facts |= {"samples": 0, "warm_ups": 0, "threads": 0, "moments": False, "in_seconds": False, "measured": False}
     facts |= {"sample_ms": 0.0, "took_ms": 0.0}
-    with noting(facts), Program("script", content_of(path, "measure.py"), runtime.outside(), start) as program:
+    with noting(facts), Program("script", content_of(handed, "measure.py"), runtime.outside(), start) as program:
         begin_s = time.perf_counter()
         reply = program.reply(program.begin(arguments=["model.onnx", str(threads), str(calls)]), _REPLY, 30)
         wall_s = time.perf_counter() - begin_s

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from labs.judge.drawn import as_text, dice
 from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
-from labs.judge.verdicts import content_of, noting
+from labs.judge.verdicts import Handed, content_of, noting
 from labs.records.strict import StrictJsonError, loads
 
 #: Tokens that are asked for.
@@ -34,17 +33,17 @@ class _Engine:
         return Held(word) if self.holds else word
 
 
-def streaming_app(path: Path, start: Start = at_home) -> dict:
+def streaming_app(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``POST /generate`` of an app refuses, and how it streams the words of the judge's engine.
 
     Args:
-        path: The ``app.py``.
+        handed: The ``app.py``.
         start: Starts its process.
     """
     facts = {"status": 0, "media_type": "", "right_events": False, "streams": False, "done": False}
     facts |= {"without_prompt": 0, "too_many": 0}
     engine = _Engine()
-    with noting(facts), Program("stream", content_of(path, "app.py"), engine.outside(), start) as program:
+    with noting(facts), Program("stream", content_of(handed, "app.py"), engine.outside(), start) as program:
         facts["without_prompt"] = program.reply(_post(program, max_tokens=2), _REPLY)["status"]
         facts["too_many"] = program.reply(_post(program, prompt="soup", max_tokens=100_000), _REPLY)["status"]
         engine.runs = engine.holds = True

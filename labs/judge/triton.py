@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from labs.judge.drawn import Network, as_text, dice, photos
 from labs.judge.program import Outside, Program, Start, at_home
-from labs.judge.verdicts import content_of, noting
+from labs.judge.verdicts import Handed, content_of, noting
 from labs.serve.triton.models.food import to_input
 
 #: Photos; requests in one execution, and executions of so many.
@@ -18,11 +17,11 @@ _PHOTOS, _TOGETHER, _EXECUTIONS = 6, 8, 6
 _REPLY = {"answers": list | None, "complaint": str}
 
 
-def model(path: Path, start: Start = at_home) -> dict:
+def model(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``execute`` of a ``model.py`` answers, called as Triton calls it, with a network of the judge's.
 
     Args:
-        path: The model's folder, or the file.
+        handed: The model's folder, or the file.
         start: Starts its process.
     """
     facts = {"said": "", "right": 0, "rows": 0, "burst": 0, "calls": 0, "refused": False}
@@ -36,7 +35,7 @@ def model(path: Path, start: Start = at_home) -> dict:
     texts = [as_text(one) for one in contents]
     truth = [label for label, _ in network.answers(np.stack([to_input(text) for text in texts]))]
     outside = {"network": Outside({"rows": [[float | int]]}, probabilities)}
-    with noting(facts), Program("triton", content_of(path, "1/model.py"), outside, start) as program:
+    with noting(facts), Program("triton", content_of(handed, "1/model.py"), outside, start) as program:
 
         def ask(requests: Sequence[Sequence[str]]) -> list:
             """Return the labels of each request, None for one that is refused."""

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from labs.judge.program import Lost
 from labs.workspace import STUB
 
+#: A program as it is handed over: its file, a folder that holds it, or texts by name.
+Handed = Path | Mapping[str, str]
 
-def content_of(path: Path, name: str) -> bytes:
-    """Return the bytes of the one file that is judged; whatever lies beside it is nobody's.
+
+def content_of(handed: Handed, name: str) -> bytes:
+    """Return the bytes of the one file that is judged; whatever lies beside it is not looked at.
 
     Args:
-        path: The file, or a folder that holds it.
-        name: What it is called in a folder.
+        handed: The file, or several.
+        name: What it is called among several.
 
     Raises:
         NotImplementedError: The stub is still in it.
+        Lost: It is not among them.
     """
-    path = Path(path)
-    content = (path / name if path.is_dir() else path).read_bytes()
+    if isinstance(handed, Mapping):
+        text = next(iter(handed.values())) if len(handed) == 1 else handed.get(name)
+        content = None if text is None else text.encode(errors="replace")
+    else:
+        path = handed / name if handed.is_dir() else handed
+        content = path.read_bytes() if path.is_file() else None
+    if content is None:
+        raise Lost(f"There is no `{name}` in what was handed over.")
     if STUB.encode() in content:
         raise NotImplementedError(STUB)
     return content

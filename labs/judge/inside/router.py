@@ -79,7 +79,9 @@ def router(wire: Wire, path: str) -> Ask:
             else:
                 answer = await application(Request(request["image"].encode()))
                 answer = json.loads(answer.body) if hasattr(answer, "body") else answer
-                reply |= {"class": answer["class"], "version": answer["version"]}
+                answer = {"class": answer["class"], "version": answer["version"]}
+                json.dumps(answer)  # which a reply that was not waited for does not survive
+                reply |= answer
         except Exception as error:  # whatever it raises, this request has no answer
             reply["complaint"] = f"{type(error).__name__}: {error}"[:300]
         wire.say(reply=request["ask"], **reply)

@@ -18,9 +18,9 @@ question(
     points=4,
     hint="Go through the table row by row: which line of your route makes that row true? A `try` around two lines, and "
     "one `except`, are enough for everything that is no photo.",
-    file="labs.checkpoints.reads.web_apps:app",
+    file="labs.judge.app:app",
     rules=[
-        ("started", True, "Your file cannot be imported: {log}"),
+        ("lost", "", "{lost}"),
         ("photo", 200, "A photo is answered with {photo} instead of 200. The answer says: {said}"),
         (
             "fields",
@@ -48,8 +48,14 @@ question(
             ["prediction", "probability"],
             "`/openapi.json` does not say what an answer holds: name your second model as `response_model`.",
         ),
+        (
+            "alive",
+            True,
+            "While the model computes a photo, `/healthz` does not answer: the event loop waits for the model. FastAPI "
+            "gives a route a thread of its own if it is written with `def`; after `async def`, what blocks stops all.",
+        ),
     ],
-    good={"started": True, "log": "", "photo": 200, "said": "{}", "right": True, "large": 413, "full": 503}
+    good={"lost": "", "alive": True, "photo": 200, "said": "{}", "right": True, "large": 413, "full": 503}
     | dict.fromkeys(("no_field", "no_base64", "no_image", "cut"), 422)
     | {name: ["prediction", "probability"] for name in ("fields", "returns")},
 )
