@@ -11,6 +11,7 @@ from grading.grade.artefacts import again
 from grading.grade.artefacts.again import is_model, open_again
 from grading.grade.sandbox import abilities
 from labs.course.question import HANDED, SUBJECT, Question
+from labs.judge import program
 from labs.records import Observation, Records
 from tests.honest import handed
 
@@ -23,6 +24,8 @@ ASKED = {
     for id, one in written(lesson).items()
     if one.values["kind"] == "file" and not one.values.get("told")
 }
+#: What Triton's folder holds beside the program.
+BESIDE = ("1/network.py", "1/food.py", "1/intake.py")
 TEXTS = [id for id, (_, asked, _) in ASKED.items() if not is_model(asked)]
 
 
@@ -53,6 +56,29 @@ def test_what_the_solved_cell_hands_over_is_right_when_it_is_opened(id: str):
         assert not opened(id, other).verdict.ok
 
 
+#: Into every descriptor: what the pipe's other end may want to hear.
+TAKES_THE_PIPE = """
+import json, os
+for number in range(1, 12):
+    try:
+        os.ftruncate(number, 0)
+    except OSError:
+        pass
+    for line in ({"hello": ""}, {"ready": ""}, {"reply": 1, "status": 200, "answers": [["Soup"]], "error": ""}):
+        try:
+            os.write(number, json.dumps(line).encode() + b"\\n")
+        except OSError:
+            pass
+os._exit(0)
+"""
+
+#: Whatever lies beside it, and below it: there is no truth in here.
+LOOKS_AROUND = """
+import os, pathlib
+for path in (*pathlib.Path(".").rglob("*"), *pathlib.Path("/proc/self").glob("environ")):
+    print(path, path.read_bytes() if path.is_file() else "")
+"""
+
 #: Programs that say what a right one would say, or take what runs them for a ride.
 FORGED = {
     "http.app": [
@@ -61,16 +87,14 @@ FORGED = {
         "class Answer(BaseModel):\n    prediction: str\n    probability: float\n"
         "@app.post('/predict', response_model=Answer)\ndef predict(photo: dict):\n"
         "    return {'prediction': 'Soup', 'probability': 0.9}",
-        "while True: pass",
         "import sys\nwhile True: sys.stdout.write('x' * 10**6)",
     ],
     "triton.model": [
-        "import json\nfor _ in range(14): print(json.dumps({'answers': [{'FOOD_LABEL': ['Soup']}]}))",
         "class TritonPythonModel:\n    def execute(self, requests):\n        return [None] * len(requests)",
+        "class TritonPythonModel:\n    def execute(self, requests):\n        while True: pass",
         "raise SystemExit",
     ],
     "platform.router": [
-        "import json\nprint(json.dumps({'answers': [[3, 'stable']] * 40 + [[3, 'canary']] * 20}))\nraise SystemExit",
         "from ray import serve\n@serve.deployment\nclass Router:\n    async def __call__(self, request):\n"
         "        return {'class': 3, 'version': 'canary'}\ndef build(args):\n    return Router.bind()",
     ],
@@ -79,18 +103,49 @@ FORGED = {
         "    return 'data: [DONE]'"
     ],
     "files.script": [
-        'import sys, json\nprint(json.dumps({"samples_s": [0.001] * 30})) # intra_op_num_threads',
         'import sys, json\nprint(json.dumps({"samples_s": [0.001] * int(sys.argv[3])})) # intra_op_num_threads',
+        "import json, os, sys\nimport onnxruntime as ort\noptions = ort.SessionOptions()\n"
+        "options.intra_op_num_threads = int(sys.argv[2])\nsession = ort.InferenceSession(sys.argv[1], options)\n"
+        "import numpy as np\nfor _ in range(20 + int(sys.argv[3])):\n"
+        "    session.run(None, {'image': np.zeros((1, 3, 224, 224))})\n"
+        "size = os.path.getsize(__file__) * 1e-6\nprint(json.dumps({'samples_s': [size] * int(sys.argv[3])}))",
     ],
+    "kernels.shared": ["def multiply_shared(a, b, c):\n    c[0, 0] = 1"],
 }
 
 
-@pytest.mark.parametrize(("id", "text"), [(id, text) for id, texts in FORGED.items() for text in texts])
+@pytest.mark.parametrize(
+    ("id", "text"),
+    [
+        *((id, text) for id, texts in FORGED.items() for text in texts),
+        *((id, text) for id in FORGED for text in (TAKES_THE_PIPE, LOOKS_AROUND, "while True: pass")),
+    ],
+)
 def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatch):
-    """Nobody knows what it is asked, nor in what order; and one without end ends."""
-    monkeypatch.setattr(again, "_WITHIN_S", 15)
-    (name,) = handed(ASKED[id][0], id)
-    assert not opened(id, {name: {"text": text}}).verdict.ok
+    """It stands on what is outside; and whatever it does to be excused costs it the question."""
+    monkeypatch.setattr(program, "READY_S", 3)
+    name = next(name for name in handed(ASKED[id][0], id) if name.endswith(".py") and name not in BESIDE)
+    found = opened(id, {name: {"text": text}})
+    assert not found.verdict.ok, found
+
+
+def test_modules_that_are_handed_over_beside_a_program_are_not_imported():
+    """They would take the place of those that ask."""
+    forged = {
+        f"{name}.py": {"text": "raise SystemExit('mine')"} for name in ("labs", "base64", "PIL", "fastapi", "asker")
+    }
+    for id, name in (("http.app", "app.py"), ("tokens.app", "app.py")):
+        texts = handed(ASKED[id][0], id)
+        assert opened(id, {name: next(iter(texts.values()))} | forged).verdict.ok
+
+
+def test_an_asker_that_does_not_come_up_is_the_graders_fault(monkeypatch):
+    """No line of the program has run by then: nothing is judged, and staff is told."""
+    texts = handed(ASKED["files.script"][0], "files.script")
+    monkeypatch.setattr(program, "_ASKER_S", 0.01)
+    found = opened("files.script", texts)
+    assert found.verdict is None
+    assert "files.script cannot be opened here" in found.fault
 
 
 @pytest.mark.parametrize("name", ["../x/config.pbtxt", "/etc/passwd", "", "a\0b", "x" * 300])

