@@ -175,12 +175,69 @@ for name in ("results.jsonl", "told.jsonl"):
 """
 
 
-def prints_what_is_right(name: str) -> str:
-    """Return a program that says what a right one would be found to be."""
-    if not name.endswith(".py"):
-        return "# as asked"
-    good = {"started": True, "photo": 200, "right": True, "returns": ["prediction", "probability"], "samples": 30}
-    return f"# intra_op_num_threads\nimport os\nprint({json.dumps(good)!r}, flush=True)\nos._exit(0)\n"
+def with_programs(program: str, beside: str = "") -> Spoil:
+    """Return an attack that types the ledger, and hands over this program in the place of each; modules beside it."""
+
+    def spoil(folder: Path, part: int) -> None:
+        typed(folder, part, lambda name: program if name.endswith(".py") else "# as asked")
+        entries = entries_of(folder)
+        for one in entries:
+            handed = one.get("seen", {}).get(HANDED, {})
+            if beside and any(name.endswith(".py") for name in handed):
+                handed |= {f"{name}.py": {"text": beside} for name in MODULES}
+        keep(folder, entries)
+
+    return spoil
+
+
+#: What a right program is found to be, in one line: facts, truths and replies.
+GOOD = json.dumps(
+    {"photo": 200, "right": True, "returns": ["prediction", "probability"], "lost": "", "samples_s": [0.01] * 30}
+    | {"hello": "", "ready": "", "reply": 1, "status": 200, "answers": [["Soup"]], "truth": [["Soup", 1.0]]}
+)
+
+#: What the asker and programs import.
+MODULES = ("labs", "base64", "json", "PIL", "numpy", "onnxruntime", "asker", "classifier", "food")
+
+PRINTED = f"# intra_op_num_threads\nimport os\nprint({GOOD!r}, flush=True)\nos._exit(0)\n"
+
+TRUNCATED = f"""
+import os
+for number in range(1, 12):
+    try:
+        os.ftruncate(number, 0)
+    except OSError:
+        pass
+    try:
+        os.write(number, {GOOD!r}.encode() + b"\\n")
+    except OSError:
+        pass
+os._exit(0)
+"""
+
+BESIDE = """
+import pathlib
+FOUND = [path.read_text(errors="replace") for path in pathlib.Path(".").rglob("*") if path.is_file()]
+print(*FOUND, sep="\\n", flush=True)
+class TritonPythonModel:
+    def execute(self, requests):
+        print(*FOUND, sep="\\n", flush=True)
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": " ".join(FOUND).encode()})
+"""
+
+GETSIZE = """
+import json, os, sys
+import numpy as np
+import onnxruntime as ort
+options = ort.SessionOptions()
+options.intra_op_num_threads = int(sys.argv[2])
+session = ort.InferenceSession(sys.argv[1], options)
+for _ in range(20 + int(sys.argv[3])):
+    session.run(None, {"image": np.zeros((1, 3, 224, 224))})
+print(json.dumps({"samples_s": [os.path.getsize(__file__) * 2e-5] * int(sys.argv[3])}))
+"""
 
 
 def without_walls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,9 +282,12 @@ WITHOUT_WORK: dict[str, Attack] = {
     "code pasted from hints": Attack(with_cells(hinted), AGAIN),
     "cells that print for ever": Attack(with_cells(endless), AGAIN, cell_s=1),
     "other functions' results written by a cell": Attack(with_cells(littered), AGAIN),
-    "programs that print what a right one would": Attack(
-        lambda folder, part: typed(folder, part, prints_what_is_right), AGAIN
-    ),
+    "truth printed first": Attack(with_programs(PRINTED), AGAIN),
+    "descriptor truncated": Attack(with_programs(TRUNCATED), AGAIN),
+    "module beside it": Attack(with_programs(PRINTED, beside=PRINTED), AGAIN),
+    "answers beside it": Attack(with_programs(BESIDE), AGAIN),
+    "getsize for a time": Attack(with_programs(GETSIZE), AGAIN),
+    "silent program": Attack(with_programs("import time\ntime.sleep(1e6)\n"), AGAIN),
 }
 
 #: Share of each part, by attack; and whether a person is told.
