@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import json
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from labs.judge.drawn import Network, as_text, dice, photos
 from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
 from labs.judge.verdicts import Handed, content_of, noting
@@ -17,10 +15,13 @@ from labs.records.strict import StrictJsonError, loads
 #: A photo of more bytes is refused.
 _MOST_BYTES = 10_000_000
 
-_REPLY = {"status": int, "type": str, "body": str}
+_REPLY = {"status": int, "type": str, "body": str, "taken": int}
+
+#: Megabytes of a body of which nobody says how long it is.
+_ENDLESS = 60
 
 #: Status of each case that is no 422.
-_GOOD = {"photo": 200, "large": 413, "full": 503}
+_GOOD = {"photo": 200, "large": 413, "pixels": 413, "full": 503}
 
 
 class _Place:
@@ -59,7 +60,8 @@ def app(handed: Handed, start: Start = at_home) -> dict:
         start: Starts its process.
     """
     facts = {"photo": 0, "said": "", "fields": [], "right": False, "returns": [], "alive": False}
-    facts |= dict.fromkeys(("no_field", "no_base64", "no_image", "cut", "large", "full"), 0)
+    facts |= dict.fromkeys(("no_field", "no_base64", "no_image", "cut", "large", "pixels", "full", "endless"), 0)
+    facts |= {"endless_mb": 0}
     facts |= {"many": 0, "many_said": "", "many_right": False, "many_refused": False, "many_calls": 0}
     content, place = content_of(handed, "app.py"), _Place()
     with noting(facts), Program("app", content, place.outside(), start) as program:
@@ -70,16 +72,6 @@ def app(handed: Handed, start: Start = at_home) -> dict:
         facts["right"] = facts["right"] and not place.runs_outside
         facts["alive"] = _is_alive(program, place)
     return facts
-
-
-def truth(network: Network, contents: list[bytes]) -> list[tuple[str, float]]:
-    """Return class and probability of photos, as the course's ``classifier.py`` makes inputs of them."""
-    sides = [
-        ImageOps.fit(Image.open(io.BytesIO(one)).convert("RGB"), (224, 224), Image.Resampling.BILINEAR)
-        for one in contents
-    ]
-    pixels = (np.asarray(sides, np.float32) / 255 - IMAGENET_MEAN) / IMAGENET_STD
-    return network.answers(pixels.transpose(0, 3, 1, 2))
 
 
 def _post(program: Program, path: str, **body: object) -> int:
@@ -102,9 +94,10 @@ def _cases(photo: bytes) -> dict[str, dict]:
 def _ask_one_by_one(program: Program, place: _Place, facts: dict) -> None:
     """Ask about three photos in all ways, in an order that nobody knows; the case that is answered wrong speaks."""
     contents = photos(3)
-    expected = truth(place.network, contents)
+    expected = place.network.truth(contents)
     cases = [(*case, number) for number, one in enumerate(contents) for case in _cases(one).items()]
     cases.append(("large", {"image": as_text(bytes(_MOST_BYTES + 1))}, 0))
+    cases.append(("pixels", {"image": as_text(_many_pixels())}, 0))
     wrong = []
     for case, body, number in [cases[at] for at in dice().permutation(len(cases))]:
         place.full = case == "full"
@@ -116,12 +109,21 @@ def _ask_one_by_one(program: Program, place: _Place, facts: dict) -> None:
             facts |= {"said": reply["body"][:200], "fields": sorted(fields) if isinstance(fields, dict) else []}
             wrong += [] if _is_answer(fields, expected[number]) else [number]
     place.full, facts["right"] = False, not wrong
+    reply = program.ask(_REPLY, method="POST", path="/predict", pieces=_ENDLESS)
+    facts |= {"endless": reply["status"], "endless_mb": reply["taken"]}
+
+
+def _many_pixels() -> bytes:
+    """Return a PNG of some kilobytes that decodes to 30 million pixels."""
+    content = io.BytesIO()
+    Image.new("1", (6_000, 5_000)).save(content, "PNG")
+    return content.getvalue()
 
 
 def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
     """Ask about six photos in a request, and about as many with something else among them."""
     contents = photos(6)
-    expected, texts = truth(place.network, contents), [as_text(one) for one in contents]
+    expected, texts = place.network.truth(contents), [as_text(one) for one in contents]
 
     def answers() -> object:
         before = place.runs

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import load_image, to_input
+from labs.judge.inside.runtime import features
 from labs.judge.program import Lost
 
 #: Numbers that the network takes of an image: three colours of each of its 64 squares.
@@ -61,9 +64,7 @@ class Network:
         odds = np.exp(scores - scores.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
 
-    def answers(self, inputs: np.ndarray) -> list[tuple[str, float]]:
-        """Return class and probability of each of some inputs (n, 3, 224, 224)."""
-        from labs.judge.inside.runtime import features
-
-        shares = self.probabilities(features(inputs))
+    def truth(self, contents: Sequence[bytes]) -> list[tuple[str, float]]:
+        """Return class and probability of each of some square photos (``photos``)."""
+        shares = self.probabilities(features(np.stack([to_input(load_image(one)) for one in contents])))
         return [(CLASS_NAMES[row.argmax()], float(row.max())) for row in shares]

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from labs.judge.drawn import Network, as_text, dice, photos
 from labs.judge.program import Outside, Program, Start, at_home
 from labs.judge.verdicts import Handed, content_of, noting
-from labs.serve.triton.models.food import to_input
 
 #: Photos; requests in one execution, and executions of so many.
 _PHOTOS, _TOGETHER, _EXECUTIONS = 6, 8, 6
@@ -33,7 +30,7 @@ def model(handed: Handed, start: Start = at_home) -> dict:
 
     contents = photos(_PHOTOS)
     texts = [as_text(one) for one in contents]
-    truth = [label for label, _ in network.answers(np.stack([to_input(text) for text in texts]))]
+    truth = [label for label, _ in network.truth(contents)]
     outside = {"network": Outside({"rows": [[float | int]]}, probabilities)}
     with noting(facts), Program("triton", content_of(handed, "1/model.py"), outside, start) as program:
 

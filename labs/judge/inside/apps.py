@@ -12,8 +12,13 @@ from typing import Any
 
 from labs.judge.inside.wire import MOST_TEXT, Ask, Wire, in_loop, load, module
 
-#: Stands beside a student's app.
+#: They stand beside a student's app.
 CLASSIFIER = Path(__file__).parents[2] / "serve" / "compared" / "classifier.py"
+INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
+
+
+#: Of a body that does not end.
+_PIECE = b"A" * 1_000_000
 
 
 class Asgi:
@@ -47,14 +52,16 @@ class Asgi:
         await started.wait()
 
     async def answer(self, request: dict) -> None:
-        """Answer one request."""
-        body, reply = base64.b64decode(request.get("body", "")), {"status": 0, "type": "", "body": b""}
-        given = [{"type": "http.request", "body": body, "more_body": False}]
+        """Answer one request: with a ``body``, or with ``pieces`` of a megabyte each, of which nobody says how many."""
+        reply = {"status": 0, "type": "", "body": b"", "taken": 0}
+        body, most = base64.b64decode(request.get("body", "")), request.get("pieces", 0)
 
         async def receive() -> dict:
-            if not given:
+            if reply["taken"] > most:
                 await asyncio.Event().wait()  # the client stays
-            return given.pop()
+            reply["taken"] += 1
+            piece = body if reply["taken"] > most else b'{"image": "' + _PIECE
+            return {"type": "http.request", "body": piece, "more_body": reply["taken"] <= most}
 
         async def send(message: Mapping) -> None:
             if message["type"] == "http.response.start":
@@ -66,13 +73,13 @@ class Asgi:
                 reply["body"] += message.get("body", b"")
 
         try:
-            await self._app(self._scope(request, len(body)), receive, send)
+            await self._app(self._scope(request, None if most else len(body)), receive, send)
         except Exception:  # a server would answer with this, too
             reply["status"] = reply["status"] if self._pieces and reply["status"] >= 400 else 500
         reply["body"] = reply["body"][:MOST_TEXT].decode(errors="replace")
         self._wire.say(reply=request["ask"], **reply)
 
-    def _scope(self, request: Mapping, length: int) -> dict:
+    def _scope(self, request: Mapping, length: int | None) -> dict:
         return {
             **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": ""},
             **{"method": request["method"], "path": request["path"], "raw_path": request["path"].encode()},
@@ -80,7 +87,7 @@ class Asgi:
             "headers": [
                 (b"host", b"127.0.0.1"),
                 (b"content-type", b"application/json"),
-                (b"content-length", str(length).encode()),
+                (b"transfer-encoding", b"chunked") if length is None else (b"content-length", str(length).encode()),
             ],
         }
 
@@ -107,6 +114,8 @@ def app(wire: Wire, path: str) -> Ask:
         def release(self) -> None:
             wire.call("leave")
 
+    if INTAKE.is_file():
+        load(INTAKE, "intake")
     load(CLASSIFIER, "classifier").places = Places()
     return served(wire, load(path, "app").app)
 

@@ -13,8 +13,9 @@ import numpy as np
 from labs.judge.inside.runtime import features
 from labs.judge.inside.wire import Ask, Wire, in_thread, load, module
 
-#: Stands beside a student's model.
+#: They stand beside a student's model.
 FOOD = Path(__file__).parents[2] / "serve" / "triton" / "models" / "food.py"
+INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
 
 
 def triton(wire: Wire, path: str) -> Ask:
@@ -61,6 +62,8 @@ def triton(wire: Wire, path: str) -> Ask:
     def probabilities(inputs: Any) -> Any:
         return np.array(wire.call("network", rows=features(inputs).round(5).tolist()), np.float32)
 
+    if INTAKE.is_file():
+        load(INTAKE, "intake")
     load(FOOD, "food").load = lambda args: probabilities
     model = load(path, "model").TritonPythonModel()
     if hasattr(model, "initialize"):

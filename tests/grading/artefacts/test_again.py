@@ -13,6 +13,7 @@ from grading.grade.sandbox import abilities
 from labs.course.question import HANDED, SUBJECT, Question
 from labs.judge import program
 from labs.records import Observation, Records
+from tests.grading.forged import BESIDE, GETSIZE, MODULES, PRINTED, SILENT, TRUNCATED
 from tests.honest import handed
 
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
@@ -24,8 +25,6 @@ ASKED = {
     for id, one in written(lesson).items()
     if one.values["kind"] == "file" and not one.values.get("told")
 }
-#: What Triton's folder holds beside the program.
-BESIDE = ("1/network.py", "1/food.py", "1/intake.py")
 TEXTS = [id for id, (_, asked, _) in ASKED.items() if not is_model(asked)]
 
 
@@ -56,29 +55,6 @@ def test_what_the_solved_cell_hands_over_is_right_when_it_is_opened(id: str):
         assert not opened(id, other).verdict.ok
 
 
-#: Into every descriptor: what the pipe's other end may want to hear.
-TAKES_THE_PIPE = """
-import json, os
-for number in range(1, 12):
-    try:
-        os.ftruncate(number, 0)
-    except OSError:
-        pass
-    for line in ({"hello": ""}, {"ready": ""}, {"reply": 1, "status": 200, "answers": [["Soup"]], "error": ""}):
-        try:
-            os.write(number, json.dumps(line).encode() + b"\\n")
-        except OSError:
-            pass
-os._exit(0)
-"""
-
-#: Whatever lies beside it, and below it: there is no truth in here.
-LOOKS_AROUND = """
-import os, pathlib
-for path in (*pathlib.Path(".").rglob("*"), *pathlib.Path("/proc/self").glob("environ")):
-    print(path, path.read_bytes() if path.is_file() else "")
-"""
-
 #: Programs that say what a right one would say, or take what runs them for a ride.
 FORGED = {
     "http.app": [
@@ -104,11 +80,7 @@ FORGED = {
     ],
     "files.script": [
         'import sys, json\nprint(json.dumps({"samples_s": [0.001] * int(sys.argv[3])})) # intra_op_num_threads',
-        "import json, os, sys\nimport onnxruntime as ort\noptions = ort.SessionOptions()\n"
-        "options.intra_op_num_threads = int(sys.argv[2])\nsession = ort.InferenceSession(sys.argv[1], options)\n"
-        "import numpy as np\nfor _ in range(20 + int(sys.argv[3])):\n"
-        "    session.run(None, {'image': np.zeros((1, 3, 224, 224))})\n"
-        "size = os.path.getsize(__file__) * 1e-6\nprint(json.dumps({'samples_s': [size] * int(sys.argv[3])}))",
+        GETSIZE,
     ],
     "kernels.shared": ["def multiply_shared(a, b, c):\n    c[0, 0] = 1"],
 }
@@ -118,22 +90,20 @@ FORGED = {
     ("id", "text"),
     [
         *((id, text) for id, texts in FORGED.items() for text in texts),
-        *((id, text) for id in FORGED for text in (TAKES_THE_PIPE, LOOKS_AROUND, "while True: pass")),
+        *((id, text) for id in FORGED for text in (PRINTED, TRUNCATED, BESIDE, SILENT)),
     ],
 )
 def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatch):
     """It stands on what is outside; and whatever it does to be excused costs it the question."""
     monkeypatch.setattr(program, "READY_S", 3)
-    name = next(name for name in handed(ASKED[id][0], id) if name.endswith(".py") and name not in BESIDE)
+    (name,) = handed(ASKED[id][0], id)
     found = opened(id, {name: {"text": text}})
     assert not found.verdict.ok, found
 
 
 def test_modules_that_are_handed_over_beside_a_program_are_not_imported():
     """They would take the place of those that ask."""
-    forged = {
-        f"{name}.py": {"text": "raise SystemExit('mine')"} for name in ("labs", "base64", "PIL", "fastapi", "asker")
-    }
+    forged = {f"{name}.py": {"text": PRINTED} for name in MODULES}
     for id, name in (("http.app", "app.py"), ("tokens.app", "app.py")):
         texts = handed(ASKED[id][0], id)
         assert opened(id, {name: next(iter(texts.values()))} | forged).verdict.ok

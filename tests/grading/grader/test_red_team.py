@@ -26,6 +26,7 @@ from labs.course.calls import decode
 from labs.course.points import TAKING_PART
 from labs.course.question import HANDED, Question, all_questions
 from tests.grading.classroom import attacks
+from tests.grading.forged import BESIDE, GETSIZE, MODULES, PRINTED, SILENT, TRUNCATED
 from tests.grading.recorded import MODEL, written
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.skipif(not abilities().apart, reason="no sandbox here")]
@@ -190,56 +191,6 @@ def with_programs(program: str, beside: str = "") -> Spoil:
     return spoil
 
 
-#: What a right program is found to be, in one line: facts, truths and replies.
-GOOD = json.dumps(
-    {"photo": 200, "right": True, "returns": ["prediction", "probability"], "lost": "", "samples_s": [0.01] * 30}
-    | {"hello": "", "ready": "", "reply": 1, "status": 200, "answers": [["Soup"]], "truth": [["Soup", 1.0]]}
-)
-
-#: What the asker and programs import.
-MODULES = ("labs", "base64", "json", "PIL", "numpy", "onnxruntime", "asker", "classifier", "food")
-
-PRINTED = f"# intra_op_num_threads\nimport os\nprint({GOOD!r}, flush=True)\nos._exit(0)\n"
-
-TRUNCATED = f"""
-import os
-for number in range(1, 12):
-    try:
-        os.ftruncate(number, 0)
-    except OSError:
-        pass
-    try:
-        os.write(number, {GOOD!r}.encode() + b"\\n")
-    except OSError:
-        pass
-os._exit(0)
-"""
-
-BESIDE = """
-import pathlib
-FOUND = [path.read_text(errors="replace") for path in pathlib.Path(".").rglob("*") if path.is_file()]
-print(*FOUND, sep="\\n", flush=True)
-class TritonPythonModel:
-    def execute(self, requests):
-        print(*FOUND, sep="\\n", flush=True)
-async def app(scope, receive, send):
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": " ".join(FOUND).encode()})
-"""
-
-GETSIZE = """
-import json, os, sys
-import numpy as np
-import onnxruntime as ort
-options = ort.SessionOptions()
-options.intra_op_num_threads = int(sys.argv[2])
-session = ort.InferenceSession(sys.argv[1], options)
-for _ in range(20 + int(sys.argv[3])):
-    session.run(None, {"image": np.zeros((1, 3, 224, 224))})
-print(json.dumps({"samples_s": [os.path.getsize(__file__) * 2e-5] * int(sys.argv[3])}))
-"""
-
-
 def without_walls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the grader be root on a machine without bubblewrap."""
     open_to_all = replace(abilities(), bubblewrap=False)
@@ -287,7 +238,7 @@ WITHOUT_WORK: dict[str, Attack] = {
     "module beside it": Attack(with_programs(PRINTED, beside=PRINTED), AGAIN),
     "answers beside it": Attack(with_programs(BESIDE), AGAIN),
     "getsize for a time": Attack(with_programs(GETSIZE), AGAIN),
-    "silent program": Attack(with_programs("import time\ntime.sleep(1e6)\n"), AGAIN),
+    "silent program": Attack(with_programs(SILENT), AGAIN),
 }
 
 #: Share of each part, by attack; and whether a person is told.
