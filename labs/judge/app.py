@@ -59,17 +59,17 @@ def app(handed: Handed, start: Start = at_home) -> dict:
         handed: The ``app.py``.
         start: Starts its process.
     """
-    facts = {"photo": 0, "said": "", "fields": [], "right": False, "returns": [], "alive": False}
+    facts = {"photo": 0, "said": "", "fields": [], "right": False, "returns": [], "alive": False, "placed": False}
     facts |= dict.fromkeys(("no_field", "no_base64", "no_image", "cut", "large", "pixels", "full", "endless"), 0)
     facts |= {"endless_mb": 0}
-    facts |= {"many": 0, "many_said": "", "many_right": False, "many_refused": False, "many_calls": 0}
+    facts |= {"many": 0, "many_said": "", "many_right": False, "many_refused": False, "many_calls": 0, "too_many": 0}
     content, place = content_of(handed, "app.py"), _Place()
     with noting(facts), Program("app", content, place.outside(), start) as program:
         place.runs_outside = 0  # a warm-up needs no place
         _ask_one_by_one(program, place, facts)
         facts["returns"] = _promised(program)
         _ask_for_several(program, place, facts)
-        facts["right"] = facts["right"] and not place.runs_outside
+        facts["placed"] = not place.runs_outside
         facts["alive"] = _is_alive(program, place)
     return facts
 
@@ -129,10 +129,11 @@ def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
         before = place.runs
         reply = program.reply(_post(program, "/predict/many", images=texts), _REPLY)
         facts["many_calls"] = max(facts["many_calls"], place.runs - before)
-        facts.update(many=max(facts["many"], reply["status"]), many_said=reply["body"][:200])
+        facts.update(many=facts["many"] or reply["status"], many_said=reply["body"][:200])
         return _json(reply["body"])
 
     facts["many_right"] = _are_answers(answers(), expected)
+    facts["too_many"] = program.reply(_post(program, "/predict/many", images=[*texts, *texts[:3]]), _REPLY)["status"]
     odd = int(dice().integers(6))
     texts[odd] = as_text(contents[odd][:200])
     mixed = answers()

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from labs.data.intake import open_photo, to_input
 from labs.data.labels import CLASS_NAMES
-from labs.data.preprocess import load_image, to_input
 from labs.judge.inside.runtime import features
 from labs.judge.program import Lost
 
@@ -66,5 +66,5 @@ class Network:
 
     def truth(self, contents: Sequence[bytes]) -> list[tuple[str, float]]:
         """Return class and probability of each of some square photos (``photos``)."""
-        shares = self.probabilities(features(np.stack([to_input(load_image(one)) for one in contents])))
+        shares = self.probabilities(features(np.stack([to_input(open_photo(one)) for one in contents])))
         return [(CLASS_NAMES[row.argmax()], float(row.max())) for row in shares]

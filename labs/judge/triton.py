@@ -21,7 +21,7 @@ def model(handed: Handed, start: Start = at_home) -> dict:
         handed: The model's folder, or the file.
         start: Starts its process.
     """
-    facts = {"said": "", "right": 0, "rows": 0, "burst": 0, "calls": 0, "refused": False}
+    facts = {"said": "", "right": 0, "rows": 0, "burst": 0, "calls": 0, "refused": False, "blamed": ""}
     network, sizes = Network(), []
 
     def probabilities(rows: list) -> list:
@@ -35,12 +35,12 @@ def model(handed: Handed, start: Start = at_home) -> dict:
     with noting(facts), Program("triton", content_of(handed, "1/model.py"), outside, start) as program:
 
         def ask(requests: Sequence[Sequence[str]]) -> list:
-            """Return the labels of each request, None for one that is refused."""
+            """Return the labels of each request, or why it is refused; None for one without an answer."""
             before = len(sizes)
             reply = program.ask(_REPLY, requests=requests)
             facts["said"] = facts["said"] or reply["complaint"]
             facts["calls"] = max(facts["calls"], len(sizes) - before)
-            answers = [one if isinstance(one, list) else None for one in reply["answers"] or []]
+            answers = [one if isinstance(one, list | str) else None for one in reply["answers"] or []]
             return answers if len(answers) == len(requests) else [None] * len(requests)
 
         for at in dice().permutation(_PHOTOS):
@@ -53,5 +53,7 @@ def model(handed: Handed, start: Start = at_home) -> dict:
         odd = int(dice().integers(_PHOTOS))
         texts[odd] = as_text(contents[odd][:200])
         answers = ask([[text] for text in texts])
-        facts["refused"] = answers == [None if at == odd else [label] for at, label in enumerate(truth)]
+        facts["blamed"] = answers.pop(odd)
+        del truth[odd]
+        facts["refused"] = isinstance(facts["blamed"], str) and answers == [[label] for label in truth]
     return facts

@@ -53,8 +53,8 @@ HONEST: dict[str, dict[str, Edits]] = {
             "def predict(photo: Photo):",
             "async def predict(photo: Photo):\n    return await run_in_threadpool(answer, photo)\n\n\n"
             "def answer(photo: Photo):",
-            "import io\n",
-            "import io\n\nfrom fastapi.concurrency import run_in_threadpool\n",
+            "from pydantic",
+            "from fastapi.concurrency import run_in_threadpool\nfrom pydantic",
         ),
         "middleware": (
             "@app.get(",
@@ -73,7 +73,14 @@ HONEST: dict[str, dict[str, Edits]] = {
             "    return Answer(prediction=prediction, probability=probability)\n",
             "    return {'prediction': prediction, 'probability': probability}\n\n\napp.include_router(routes)\n",
         ),
-        "a health check that waits": ("def healthz", "async def healthz"),
+        "a health check on a thread": ("async def healthz", "def healthz"),
+        "more fields": ("    probability: float\n", "    probability: float\n    model_config = {'frozen': True}\n"),
+        "many by gathering": (
+            "answers, images = [], []",
+            "answers, images = [], []\n    print(len(photos.images))",
+            "[answer or",
+            "[{**answer} if answer else",
+        ),
     },
     "triton.model": {
         "as it is": (),
@@ -144,10 +151,37 @@ HONEST: dict[str, dict[str, Edits]] = {
 
 SLIPS: dict[str, dict[str, tuple[str, *tuple[str, ...]]]] = {
     "http.app": {
-        "blocks the loop": ("event loop waits", "def predict", "async def predict", "def healthz", "async def healthz"),
-        "outside a place": ("what `classify` says|answers with", "with place():", "if True:"),
-        "errors as success": ("200 would look like", "HTTPException(422", "HTTPException(200"),
-        "a library that is not there": ("ionosphere", "import io", "import ionosphere"),
+        "blocks the loop": ("event loop waits", "def predict(", "async def predict("),
+        "outside a place": ("inside `with place", "with place():", "if True:"),
+        "counts outside its place": (
+            "some pass those that wait",
+            "        results = iter(classify(images))\n    return",
+            "    results = iter(classify(images))\n    return",
+        ),
+        "errors as success": ("200 would look like", "HTTPException(error.status", "HTTPException(200"),
+        "a library that is not there": ("ionosphere", "from pydantic", "import ionosphere\nfrom pydantic"),
+        "decodes first": (
+            "30 million pixels",
+            "open_photo(content)",
+            "Image.open(io.BytesIO(content)).convert('RGB')",
+            "except PhotoError as error:\n        raise",
+            "except (PhotoError, OSError) as error:\n        error.status = getattr(error, 'status', 422)\n"
+            "        raise",
+            "from pydantic",
+            "import io\nfrom PIL import Image\nfrom pydantic",
+        ),
+        "takes everything in": ("piece by piece", "guard(app)\n", ""),
+        "a call per photo": (
+            "6 times",
+            "classify(images))",
+            "[classify([one])[0] for one in images])",
+        ),
+        "one bad photo for all": (
+            "half a photo",
+            "            except PhotoError as error:\n                answers",
+            "            except KeyError as error:\n                answers",
+        ),
+        "without a most": ("max_length", "Field(max_length=8)", "Field()"),
         "no response model": ("response_model", ", response_model=Answer", ""),
     },
     "triton.model": {
@@ -158,7 +192,8 @@ SLIPS: dict[str, dict[str, tuple[str, *tuple[str, ...]]]] = {
             "answer(rows[place])",
             "answer(self.probabilities(inputs[place]))",
         ),
-        "one error for all": ("half a photo", "(ValueError, OSError)", "KeyError"),
+        "one error for all": ("half a photo", "except PhotoError", "except KeyError"),
+        "the server's fault": ("INVALID_ARG", ", pb_utils.TritonError.INVALID_ARG", ""),
         "the other order": ("right rows|own class", "return responses", "return responses[::-1]"),
     },
     "files.script": {

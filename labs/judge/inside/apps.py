@@ -114,8 +114,7 @@ def app(wire: Wire, path: str) -> Ask:
         def release(self) -> None:
             wire.call("leave")
 
-    if INTAKE.is_file():
-        load(INTAKE, "intake")
+    load(INTAKE, "intake")
     load(CLASSIFIER, "classifier").places = Places()
     return served(wire, load(path, "app").app)
 

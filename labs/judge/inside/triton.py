@@ -46,7 +46,12 @@ def triton(wire: Wire, path: str) -> Ask:
             self.tensors, self.error = list(output_tensors or ()), error
 
     class TritonError(Exception):
-        pass
+        UNKNOWN, INTERNAL, NOT_FOUND, INVALID_ARG = "unknown", "internal", "not found", "invalid argument"
+        UNAVAILABLE, UNSUPPORTED, ALREADY_EXISTS, CANCELLED = "unavailable", "unsupported", "exists", "cancelled"
+
+        def __init__(self, message: str = "", code: str = INTERNAL) -> None:
+            super().__init__(message)
+            self.code = code
 
     module(
         "triton_python_backend_utils",
@@ -62,8 +67,7 @@ def triton(wire: Wire, path: str) -> Ask:
     def probabilities(inputs: Any) -> Any:
         return np.array(wire.call("network", rows=features(inputs).round(5).tolist()), np.float32)
 
-    if INTAKE.is_file():
-        load(INTAKE, "intake")
+    load(INTAKE, "intake")
     load(FOOD, "food").load = lambda args: probabilities
     model = load(path, "model").TritonPythonModel()
     if hasattr(model, "initialize"):
@@ -71,9 +75,10 @@ def triton(wire: Wire, path: str) -> Ask:
         given = dict(zip(names, ("food_classifier", ".", "{}", "1", "CPU"), strict=True))
         model.initialize(given | {"model_instance_device_id": "0"})
 
-    def labels(response: Any) -> list[str] | None:
+    def labels(response: Any) -> list[str] | str | None:
+        """Return an answer's classes, or why a request is refused."""
         if response is None or response.error is not None:
-            return None
+            return response and str(getattr(response.error, "code", TritonError.INTERNAL))
         values = {tensor.name(): np.ravel(tensor.as_numpy()).tolist() for tensor in response.tensors}
         return [text.decode() if isinstance(text, bytes) else str(text) for text in values.get("FOOD_LABEL", [])]
 

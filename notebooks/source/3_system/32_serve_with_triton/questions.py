@@ -68,12 +68,19 @@ question(
             "One request of six holds half a photo: give that one an error, the others their answers. {said}",
         ),
         (
+            "blamed",
+            "invalid argument",
+            "Half a photo is refused as if the server were broken ({blamed}): the code `TritonError.INVALID_ARG` says "
+            "that it is the request.",
+        ),
+        (
             "calls",
             1,
             "One `execute` calls `self.probabilities` {calls} times: collect the images of all its requests before it.",
         ),
     ],
-    good={"lost": "", "said": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "calls": 1},
+    good={"lost": "", "said": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "calls": 1}
+    | {"blamed": "invalid argument"},
 )
 
 
