@@ -9,8 +9,7 @@ from PIL import Image
 
 from labs.judge.drawn import Network, as_text, dice, photos
 from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
-from labs.judge.verdicts import Handed, content_of, noting
-from labs.records.strict import StrictJsonError, loads
+from labs.judge.verdicts import Handed, as_json, content_of, noting
 
 #: A photo of more bytes is refused.
 _MOST_BYTES = 10_000_000
@@ -105,7 +104,7 @@ def _ask_one_by_one(program: Program, place: _Place, facts: dict) -> None:
         if facts[case] in (0, _GOOD.get(case, 422)):
             facts[case] = reply["status"]
         if case == "photo" and not wrong:
-            fields = _json(reply["body"])
+            fields = as_json(reply["body"])
             facts |= {"said": reply["body"][:200], "fields": sorted(fields) if isinstance(fields, dict) else []}
             wrong += [] if _is_answer(fields, expected[number]) else [number]
     place.full, facts["right"] = False, not wrong
@@ -130,7 +129,7 @@ def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
         reply = program.reply(_post(program, "/predict/many", images=texts), _REPLY)
         facts["many_calls"] = max(facts["many_calls"], place.runs - before)
         facts.update(many=facts["many"] or reply["status"], many_said=reply["body"][:200])
-        return _json(reply["body"])
+        return as_json(reply["body"])
 
     facts["many_right"] = _are_answers(answers(), expected)
     facts["too_many"] = program.reply(_post(program, "/predict/many", images=[*texts, *texts[:3]]), _REPLY)["status"]
@@ -160,7 +159,7 @@ def _is_alive(program: Program, place: _Place) -> bool:
 
 def _promised(program: Program) -> list[str]:
     """Return the fields of an answer of ``/predict`` that ``/openapi.json`` tells."""
-    told = _json(program.ask(_REPLY, method="GET", path="/openapi.json")["body"])
+    told = as_json(program.ask(_REPLY, method="GET", path="/openapi.json")["body"])
 
     def part(value: object, *names: str) -> object:
         for name in names:
@@ -171,13 +170,6 @@ def _promised(program: Program) -> list[str]:
     named = str(part(answer, "$ref")).rpartition("/")[2]
     fields = part(part(told, "components", "schemas", named) or answer, "properties")
     return sorted(fields) if isinstance(fields, dict) else []
-
-
-def _json(text: str) -> object:
-    try:
-        return loads(text)
-    except StrictJsonError:
-        return None
 
 
 def _is_answer(answer: object, expected: tuple[str, float]) -> bool:

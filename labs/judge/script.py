@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
-from typing import Any
 
 from labs.judge.drawn import dice
 from labs.judge.program import Outside, Program, Start, at_home
-from labs.judge.verdicts import Handed, content_of, noting
-from labs.records.strict import StrictJsonError, loads
+from labs.judge.verdicts import Handed, as_json, content_of, noting
 
 #: Share and seconds by which the clocks of two processes may differ.
 _NEAR, _NEAR_S = 0.01, 1e-4
@@ -82,13 +80,10 @@ def script(handed: Handed, start: Start = at_home) -> dict:
 
 def _samples(line: str) -> list[float] | None:
     """Return the samples in a line of JSON; None for anything else."""
-    try:
-        found: Any = loads(line)
-    except StrictJsonError:
-        return None
-    samples = found.get("samples_s") if isinstance(found, dict) else None
-    right = isinstance(samples, list) and samples and all(type(one) in (int, float) for one in samples)
-    return [float(one) for one in samples] if right else None
+    match as_json(line):
+        case {"samples_s": [_, *_] as samples} if all(type(one) in (int, float) for one in samples):
+            return [float(one) for one in samples]
+    return None
 
 
 def _held_against(samples_s: list[float], bounds_s: list[tuple[float, float]]) -> dict:

@@ -6,8 +6,7 @@ import json
 
 from labs.judge.drawn import as_text, dice
 from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
-from labs.judge.verdicts import Handed, content_of, noting
-from labs.records.strict import StrictJsonError, loads
+from labs.judge.verdicts import Handed, as_json, content_of, noting
 
 #: Tokens that are asked for.
 _TOKENS = 10
@@ -83,14 +82,7 @@ def _leave_one_by_one(program: Program, engine: _Engine, number: int) -> bool:
 
 
 def _token(event: str) -> str | None:
-    match _json(event):
+    match as_json(event):
         case {"token": str(token)}:
             return token
     return None
-
-
-def _json(text: str) -> object:
-    try:
-        return loads(text)
-    except StrictJsonError:
-        return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from labs.judge.program import Lost
+from labs.records.strict import StrictJsonError, loads
 from labs.workspace import STUB
 
 #: A program as it is handed over: its file, a folder that holds it, or texts by name.
@@ -45,3 +46,11 @@ def noting(facts: dict) -> Iterator[dict]:
         yield facts
     except Lost as lost:
         facts["lost"] = str(lost)
+
+
+def as_json(text: str) -> object:
+    """Return the value of a text that a program wrote; None for what is no JSON."""
+    try:
+        return loads(text)
+    except StrictJsonError:
+        return None
