@@ -52,7 +52,6 @@ PACKAGES = (
     "fastapi-offline",
     "fastjsonschema",
     "grpcio",
-    "httpx",
     "ipykernel",
     "jupyter_client",
     "nbval",
