@@ -56,7 +56,7 @@ class Network:
         """
         if not len(rows) or any(len(row) != _FEATURES for row in rows):
             raise Lost("It calls the model with something else than images of 3 × 224 × 224 numbers.")
-        return np.array(rows, np.float64) @ self._weights
+        return np.clip(np.array(rows, np.float64), -1e6, 1e6) @ self._weights
 
     def probabilities(self, rows: object) -> np.ndarray:
         """Return probabilities (n, 11) of features (n, 192)."""

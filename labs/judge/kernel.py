@@ -38,16 +38,15 @@ class _Memory:
         self.reads: dict[str, list[Touch]] = {"a": [], "b": [], "c": []}
         self._turns: Counter[tuple] = Counter()
 
-    def outside(self) -> dict[str, Outside]:
-        return {"read": Outside(_TOUCH, self._read), "write": Outside({**_TOUCH, "value": float | int}, self._write)}
-
     def _place(self, name: str, at: list[int]) -> tuple[int, int]:
-        shape = self.matrices[name].shape if name in self.matrices else ()
-        if len(at) != len(shape) or not all(0 <= one < side for one, side in zip(at, shape, strict=True)):
+        if name not in self.matrices or len(at) != 2:
+            raise Lost("It touches what is neither a number of `a`, nor of `b`, nor of `c`.")
+        shape = self.matrices[name].shape
+        if not all(0 <= one < side for one, side in zip(at, shape, strict=True)):
             raise Lost(f"It touches {name}{at}, which lies beyond the edge of {list(shape)}.")
         return at[0], at[1]
 
-    def _read(self, name: str, at: list, line: int, block: list, thread: int) -> float:
+    def read(self, name: str, at: list, line: int, block: list, thread: int) -> float:
         place = self._place(name, at)
         who = name, tuple(block), thread, line
         self._turns[who] += 1
@@ -55,8 +54,9 @@ class _Memory:
         self.reads[name].append(Touch(number, False, tuple(block), thread, line, self._turns[who]))
         return float(self.matrices[name][place])
 
-    def _write(self, name: str, at: list, value: float, line: int, block: list, thread: int) -> None:
-        self.matrices[name][self._place(name, at)] = value
+    def write(self, name: str, at: list, value: float, line: int, block: list, thread: int) -> None:
+        place = self._place(name, at)
+        self.matrices[name][place] = value
 
     def off(self) -> float:
         """Return the largest difference from the product."""
@@ -77,17 +77,19 @@ def shared_kernel(handed: Handed, start: Start = at_home) -> dict:
         ``transactions``, both over the fewest that tiles need.
     """
     facts = {"error": "", "barriers": 0, "off_whole": 1e9, "off_ragged": 1e9, "reads": 0.0, "transactions": 0.0}
-    content = content_of(handed, "shared_kernel.py")
-    with noting(facts):
-        for name, shape in (("off_whole", _WHOLE), ("off_ragged", _RAGGED)):
-            memory, (rows, inner, columns) = _Memory(shape), shape
+    content, memory = content_of(handed, "shared_kernel.py"), _Memory(_WHOLE)
+    outside = {
+        "read": Outside(_TOUCH, lambda **touch: memory.read(**touch)),
+        "write": Outside({**_TOUCH, "value": float | int}, lambda **touch: memory.write(**touch)),
+    }
+    with noting(facts), Program("kernel", content, outside, start, wall_s=90, most_calls=_MOST_CALLS) as program:
+        for name, (rows, inner, columns) in (("off_whole", _WHOLE), ("off_ragged", _RAGGED)):
+            memory = memory if name == "off_whole" else _Memory(_RAGGED)
             blocks = [-(-side // _TILE) for side in (columns, rows)]
-            outside = memory.outside()
-            with Program("kernel", content, outside, start, wall_s=90, most_calls=_MOST_CALLS) as program:
-                shapes = {name: matrix.shape for name, matrix in memory.matrices.items()}
-                reply = program.reply(program.begin(blocks=blocks, shapes=shapes), _REPLY, _WITHIN_S)
+            shapes = {name: matrix.shape for name, matrix in memory.matrices.items()}
+            reply = program.reply(program.begin(blocks=blocks, shapes=shapes), _REPLY, _WITHIN_S)
             facts |= {"error": reply["error"], "barriers": reply["barriers"], name: memory.off()}
-            if shape == _WHOLE:
+            if name == "off_whole":
                 # Each block reads a strip of a and one of b, each number once.
                 fewest = blocks[0] * rows * inner + blocks[1] * inner * columns
                 touched = sum(map(transactions, memory.reads.values())) * SECTOR_BYTES / 4

@@ -24,7 +24,7 @@ def router(handed: Handed, start: Start = at_home) -> dict:
     key, asked = secrets.token_bytes(16), []
 
     def class_of(image: str) -> int:
-        return hmac.digest(key, image.encode(), "sha256")[0] % _CLASSES
+        return hmac.digest(key, image.encode(errors="replace"), "sha256")[0] % _CLASSES
 
     def answer(version: str, image: str) -> int:
         asked.append((version.lower(), image))

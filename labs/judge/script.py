@@ -26,7 +26,7 @@ class _Runtime:
         self._dice = dice()
 
     def outside(self) -> dict[str, Outside]:
-        return {"session": Outside({"threads": int}, self._session), "run": Outside({"rows": list}, self._run)}
+        return {"session": Outside({"threads": int}, self._session), "run": Outside({"rows": [list]}, self._run)}
 
     def _session(self, threads: int) -> int:
         self.threads.append(threads)
@@ -36,7 +36,7 @@ class _Runtime:
         self.came_s.append(time.perf_counter())
         time.sleep(float(self._dice.uniform(0.002, 0.02)))
         self.answered_s.append(time.perf_counter())
-        return [[0.0] * 11] * len(rows)
+        return [[0.0] * 11] * min(len(rows), 64)
 
     def bounds_s(self, count: int) -> list[tuple[float, float]]:
         """Return between which two durations each of the last calls lies, whatever else keeps the machine busy.

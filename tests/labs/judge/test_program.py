@@ -19,6 +19,19 @@ JUDGES = [app.app, triton.model, script.script, stream.streaming_app, router.rou
 OUTSIDE = {"double": Outside({"number": int}, lambda number: 2 * number)}
 
 
+#: What each judge's programs call, and arguments of the right form that no honest one would give.
+CALLED = ("session run enter leave", "network", "run", "word", "version", "read write")
+NAMES = {judge: names.split() for judge, names in zip(JUDGES, CALLED, strict=True)}
+GIVEN = {
+    "rows": [[], [[]], [[0] * 192], [[1e308] * 192]],
+    "at": [[], [0], [0, 0], [-1, 0], [1 << 50, 0]],
+    "name": ["a", "b", "c", "d", ""],
+    "block": [[], [0, 0, 0], [-1]],
+    **{"value": [1e308, -1], "thread": [-1, 0, 1 << 50], "line": [0], "threads": [-1], "prompt": ["\ud800"]},
+    **{"version": ["\ud800", "canary"], "image": ["\ud800", "1"]},
+}
+
+
 def line(**message: object) -> bytes:
     """Return a message as it goes through the pipe."""
     return json.dumps(message).encode() + b"\n"
@@ -124,7 +137,11 @@ def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(judg
         if number % 2:
             forged |= {"status": 200, "type": "x", "body": json.dumps(junk(dice)), "ended": 0, "complaint": ""}
             forged |= {"error": "", "barriers": 2, "answers": [junk(dice)] * 8, "printed": json.dumps(junk(dice))}
-        start = saying(UP, lambda message, forged=forged: line(**forged, reply=message.get("ask")))
+        calls = b"".join(
+            line(call=place, name=name, given={key: dice.choice(values) for key, values in GIVEN.items()})
+            for place, name in enumerate(dice.choices(NAMES[judge], k=number % 3))
+        )
+        start = saying(UP, lambda message, forged=forged, calls=calls: calls + line(**forged, reply=message.get("ask")))
         facts = judge(path, start)
         json.dumps(facts)
         assert facts["lost"] or not facts.get("right", facts.get("measured", False))
