@@ -24,6 +24,7 @@ from typing import Any
 
 from labs.judge import asker
 from labs.records.strict import StrictJsonError, loads
+from labs.shell import python
 
 #: Starts an asker of a kind on a program's file, with pipes at both ends, and ends it with the context.
 Start = Callable[[str, bytes], AbstractContextManager[subprocess.Popen[bytes]]]
@@ -164,7 +165,7 @@ class Program:
                 raise
             raise NotReadyError(f"nothing can be asked on this machine: {lost}") from None
         if lacks:
-            raise NotReadyError(f"pip install {lacks}")
+            raise NotReadyError(python(f"pip install {lacks}"))
 
     @property
     def is_holding(self) -> bool:

@@ -58,8 +58,8 @@ predict("http.sixteen", answers=..., latency=...)
 # Two files are given. In `classifier.py`, `classify(images)` returns class and probability of each PIL image in a list,
 # in one call of the model, and `place` keeps order before it. A **worker** is a place at the model, one per processor.
 # Whoever comes when too many wait is refused at once, with the status 503 (*service unavailable*). `intake.py` has
-# `from_base64(text)`, which returns a file's bytes, and `open_photo(content)`. What they refuse is a `PhotoError` with a
-# sentence and a `status`.
+# `from_base64(text)`, which returns a file's bytes, and `open_photo(content)`. What they refuse is a `PhotoError` with
+# a sentence and a `status`.
 
 # %%
 folder = programs_dir() / "http"
