@@ -20,7 +20,6 @@ from grading.grade.sandbox import Limits, Sandbox, abilities
 from labs.course.cases import Verdict
 from labs.course.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.course.rules import fault
-from labs.judge.program import NotReadyError
 from labs.records import Records
 from labs.records.strict import StrictJsonError, loads
 from labs.shell import python
@@ -143,8 +142,8 @@ def _opened(question: Question, texts: Mapping[str, str]) -> Opened:
     if texts and is_program(question):
         try:
             return _by_rules(question, asked(question, texts))
-        except NotReadyError as error:
-            return Opened(None, f"{question.id} cannot be opened here: {error}")
+        except Exception as error:  # what is the program's own, its judge has noted
+            return Opened(None, f"{question.id} cannot be opened here: {type(error).__name__}: {error}")
     needs = _NEEDS.get(question.reads.partition(":")[0], ())
     if lacking := [name for name in needs if not importlib.util.find_spec(name)]:
         return Opened(None, f"{question.id} cannot be opened here: {python('pip install ' + ' '.join(lacking))}")

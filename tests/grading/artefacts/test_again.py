@@ -11,7 +11,7 @@ from grading.grade.artefacts import again
 from grading.grade.artefacts.again import is_model, open_again
 from grading.grade.sandbox import abilities
 from labs.course.question import HANDED, SUBJECT, Question
-from labs.judge import program
+from labs.judge import program, script
 from labs.records import Observation, Records
 from tests.grading.forged import BESIDE, GETSIZE, MODULES, PRINTED, SILENT, TRUNCATED
 from tests.honest import handed
@@ -115,7 +115,20 @@ def test_an_asker_that_does_not_come_up_is_the_graders_fault(monkeypatch):
     monkeypatch.setattr(program, "_ASKER_S", 0.01)
     found = opened("files.script", texts)
     assert found.verdict is None
-    assert "files.script cannot be opened here" in found.fault
+    assert "files.script cannot be opened here: NotReadyError" in found.fault
+
+
+@pytest.mark.parametrize("error", [RecursionError, MemoryError, OSError("no space left"), KeyError("x")])
+def test_what_a_judge_stumbles_over_costs_one_question_and_is_told(error: Exception, monkeypatch):
+    """Whatever it is, since no list of errors is whole: the file is not opened, and the others are."""
+
+    def stumbles(*_) -> None:
+        raise error
+
+    monkeypatch.setattr(script, "content_of", stumbles)
+    records = Records([one for id in ("files.script", "scale.team") for one in seen(id, handed(ASKED[id][0], id))])
+    first, second = open_again([ASKED[id][1] for id in ("files.script", "scale.team")], records).values()
+    assert (first.verdict, "files.script" in first.fault, second.fault, second.verdict.ok) == (None, True, "", True)
 
 
 @pytest.mark.parametrize("name", ["../x/config.pbtxt", "/etc/passwd", "", "a\0b", "x" * 300])
