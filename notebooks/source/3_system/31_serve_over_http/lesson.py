@@ -21,6 +21,7 @@
 
 # %%
 import base64
+import contextlib
 import io
 import shutil
 import subprocess
