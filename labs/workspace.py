@@ -17,6 +17,9 @@ APP_NAME = "model-serving-labs"
 #: The checkout that holds this package.
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 
+#: What a lesson has in the place of a solution; a file that holds it is not judged yet.
+STUB = "Your turn: replace this line."
+
 
 def workspace_dir() -> Path:
     """Return the folder for results: ``$SERVING_LABS_WORKSPACE``, or ``workspace/`` in the checkout."""

@@ -30,9 +30,8 @@ MAY_IMPORT = {
     "provisioning": ("provisioning", "labs.display", "labs.widgets", *LIGHT),
     # Images as numpy and Pillow see them, for measuring a submitted model again; of the front, what both sides read.
     "grading": (
-        # And what Python models for Triton stand on, which is made to travel.
         *("grading", "labs.data.intake", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints"),
-        *("labs.serve.triton.models.food", "labs.serve.triton.catalogue", "provisioning.front.hand_in"),
+        *("labs.judge", "labs.serve.triton.catalogue", "provisioning.front.hand_in"),
         *("provisioning.classroom.roster", "provisioning.sites.spec"),
         *LIGHT,
     ),
@@ -64,9 +63,6 @@ CROWDED = {
     "labs": "one word for each thing that a student imports from",
     "provisioning": "one word for each step of a lease, and the front that a student meets",
 }
-#: Lines that a core lesson or a deep dive may have with its solutions, and its questions.
-MOST_LESSON_LINES, MOST_QUESTIONS_LINES = 260, 130
-
 #: A newcomer's patience, in minutes; lessons above it, each with its reason.
 LONGEST_LESSON_MINUTES = 45
 LONG_LESSONS: dict[str, str] = {"server": "one sitting at the leased machine, from set-up to what comes home"}
@@ -283,17 +279,13 @@ def test_the_pages_that_are_derived_are_fresh():
 
 
 def test_a_lesson_has_one_title_and_fits_into_a_sitting(lesson):
-    """The front matter's, before anything else; and no more lines than a newcomer reads in one go.
+    """The front matter's, before anything else.
 
     Three quarters of an hour for a newcomer, or its id stands in the list with its reason.
     """
     assert (lesson.minutes > LONGEST_LESSON_MINUTES) == (lesson.id in LONG_LESSONS)
     headings = [line for line in texts_of(lesson).splitlines() if line.startswith("#")]
     assert [line for line in headings if line.startswith("# ")] == headings[:1] == [f"# {lesson.title}"]
-    for name, most in (("lesson.py", MOST_LESSON_LINES), ("questions.py", MOST_QUESTIONS_LINES)):
-        path = lesson.folder / name
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        assert len(text.rpartition("# ---\n")[2].splitlines()) <= most, name
 
 
 @pytest.mark.parametrize("part", CORE_AT_HOME_MINUTES)

@@ -23,6 +23,7 @@ from nbformat import NotebookNode
 
 from grading.builder.sources import read_source, sources
 from labs.course.lessons import NOTEBOOKS_DIR, Lesson, LessonError
+from labs.workspace import STUB
 
 #: Dots separate words, so that '.' ↔ '-' maps ids to notebook cell ids and back (those know no dot).
 ID_FORM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
@@ -155,8 +156,7 @@ def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
     """Take the solutions out; what stands behind ``### STUB`` in one stays, and a line that raises otherwise."""
     for cell in notebook.cells:
         writes = re.match(r"%%writefile .*?(\.\w+)?\s*\n", cell.source)
-        words = "Your turn: replace this line."
-        line = f"# {words}" if writes and writes[1] != ".py" else f'raise NotImplementedError("{words}")'
+        line = f"# {STUB}" if writes and writes[1] != ".py" else f'raise NotImplementedError("{STUB}")'
 
         def stub(found: re.Match, line: str = line) -> str:
             return found[3] if found[3] is not None else f"{found[1]}{line}\n"

@@ -30,7 +30,7 @@ console = Console()
 ALLOWED = (
     "grading/__init__.py",
     *(f"grading/{room}/*.py" for room in "grade gradescope".split()),
-    *("labs/checkpoints/*.py", "labs/course/*.py", "labs/course/questions.json"),
+    *("labs/checkpoints/*.py", "labs/course/*.py", "labs/course/questions.json", "labs/judge/*.py"),
     *(f"labs/{name}.py" for name in "__init__ shell stats workspace".split()),
     *(f"labs/runtimes/{name}.py" for name in "__init__ progress".split()),
     *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/intake data/labels data/preprocess".split()),
@@ -52,7 +52,6 @@ PACKAGES = (
     "fastapi-offline",
     "fastjsonschema",
     "grpcio",
-    "httpx",
     "ipykernel",
     "jupyter_client",
     "nbval",

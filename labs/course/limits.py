@@ -24,10 +24,6 @@ class Limits:
     model_bytes: int = 24 << 20
     total_bytes: int = 160 << 20
     line_bytes: int = 4 << 20
-    #: Objects and lists within each other.
-    json_depth: int = 24
-    #: Digits of a whole number; more are nobody's measurement.
-    json_digits: int = 18
 
 
 #: The caps that are used unless a test or a course says otherwise.

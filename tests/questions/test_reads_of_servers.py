@@ -1,18 +1,13 @@
-"""What is read of apps and Dockerfiles: whatever does the same in other words counts as well, and faults are named."""
+"""What is read of Dockerfiles and configurations: other words for the same count as well, and faults are named."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-from grading.builder.notebook import build
-from grading.builder.sources import sources
 from labs.checkpoints.reads.containers import dockerfile
-from labs.checkpoints.reads.texts import STUB
 from labs.checkpoints.reads.triton_models import config
-from labs.checkpoints.reads.web_apps import app
-from labs.workspace import PROJECT_DIR
+from labs.workspace import STUB
 
 #: Lines of a Dockerfile, parted by `|`.
 BASE, PIP, APP = (
@@ -73,26 +68,3 @@ def test_what_still_holds_the_stub_is_not_judged(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(f"# {STUB}\n")
     with pytest.raises(NotImplementedError):
         dockerfile(tmp_path / "Dockerfile")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder with the lesson's solved app and its classifier."""
-    lesson = next(one for one in sources() if one.id == "http")
-    cell = next(one for one in build(lesson, solved=True).cells if one.metadata.get("question") == "http.app")
-    (tmp_path / "app.py").write_text(cell.source.partition("\n")[2])
-    for given in ("serve/compared/classifier.py", "data/intake.py"):
-        shutil.copy(PROJECT_DIR / "labs" / given, tmp_path)
-    return tmp_path
-
-
-def test_an_app_tells_its_faults_apart(folder: Path) -> None:
-    """One that waits for no place, answers errors as success, and one that cannot be imported."""
-    path, text = folder / "app.py", (folder / "app.py").read_text()
-    good = app(path)
-    assert (good["right"], good["large"], good["cut"], good["full"]) == (True, 413, 422, 503)
-    path.write_text(text.replace("with place():", "if True:").replace("error.status,", "200,"))
-    wrong = app(path)
-    assert {name for name in good if good[name] != wrong[name]} == {"full", "no_base64", "no_image", "cut", "large"}
-    path.write_text(text.replace("from pydantic", "from ionosphere"))
-    assert "ionosphere" in app(path)["log"]

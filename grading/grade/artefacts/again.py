@@ -1,13 +1,12 @@
 """Files that questions ask for, opened again: parsed, imported, run, or measured, and judged by what was found there.
 
 A ledger's word for a file counts for nothing: what is read is the text that was handed over, or the model that was
-handed in under the hash that was checked. Programs are asked what nobody has seen, in an order that nobody knows.
+handed in under the hash that was checked. Programs are asked from outside (``grading.grade.artefacts.programs``).
 """
 
 from __future__ import annotations
 
 import importlib.util
-import io
 import json
 import sys
 import time
@@ -15,24 +14,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from grading.grade.artefacts import python_backend, servers
 from grading.grade.artefacts.measured import MEMORY_BYTES, Facts
-from grading.grade.intake import StrictJsonError, loads
+from grading.grade.artefacts.programs import asked, is_program
 from grading.grade.sandbox import Limits, Sandbox, abilities
-from labs.checkpoints.reads import streams, web_apps
 from labs.course.cases import Verdict
 from labs.course.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.course.rules import fault
-from labs.data.intake import open_photo, to_input
 from labs.records import Records
-from labs.serve.triton.models import food
+from labs.records.strict import StrictJsonError, loads
 from labs.shell import python
-from labs.workspace import PROJECT_DIR
 
-#: Seconds for one program, on half of a busy processor; honest ones take three of a whole one.
+#: Seconds for one file, on half of a busy processor; honest ones take one of a whole one.
 _WITHIN_S = 40
 
 #: A grader on which nothing but Python's start takes longer than this many seconds is too slow to say who hangs.
@@ -51,9 +43,6 @@ _NEEDS = {
     f"{_READS}.triton_models": ("tritonclient",),
     f"{_READS}.serve_configs": ("yaml",),
     f"{_READS}.prometheus": ("yaml",),
-    f"{_READS}.web_apps": ("fastapi", "fastapi_offline", "httpx"),
-    f"{_READS}.kernels": ("numba",),
-    f"{_READS}.streams": ("fastapi",),
 }
 
 #: ONNX files, which the grader measures again; how well they agree with the float model is seen there.
@@ -150,13 +139,18 @@ _OPENED: dict[tuple[str, str], Opened] = {}
 
 def _opened(question: Question, texts: Mapping[str, str]) -> Opened:
     """Return what was found in one question's texts; whatever they do costs that question alone."""
+    if texts and is_program(question):
+        try:
+            return _by_rules(question, asked(question, texts))
+        except Exception as error:  # what is the program's own, its judge has noted
+            return Opened(None, f"{question.id} cannot be opened here: {type(error).__name__}: {error}")
     needs = _NEEDS.get(question.reads.partition(":")[0], ())
     if lacking := [name for name in needs if not importlib.util.find_spec(name)]:
         return Opened(None, f"{question.id} cannot be opened here: {python('pip install ' + ' '.join(lacking))}")
     if not texts or not all(map(_is_plain, texts)):
         return _failed(_ABSENT)
     try:
-        return _by_rules(question, _PROGRAMS.get(question.reads, _read)(question, texts))
+        return _by_rules(question, _read(question, texts))
     except _TooLongError:
         return Opened(None, "this grader is too slow to open files") if _is_slow() else _failed(_WITHOUT_END)
     except (*STUMBLES, OSError):  # names or replies that no honest file has
@@ -186,25 +180,21 @@ def _by_rules(question: Question, facts: object) -> Opened:
         said = fault(rules, facts)
     except STUMBLES:
         said = "what it says makes no sense"
+    said = said.encode(errors="replace").decode()  # a program may have given half a letter
     return _failed(f"Opened again: {said[:400]}") if said else Opened(Verdict(State.PASSED, "Right, opened again too."))
 
 
-def _read(question: Question, texts: Mapping[str, str], **more: object) -> object:
+def _read(question: Question, texts: Mapping[str, str]) -> object:
     """Return the facts that a question's reader finds in texts, with nothing beside them."""
     with Sandbox() as sandbox:
         folder = sandbox.folder / "handed"
-        _write(folder, texts)
+        for name, text in texts.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
         path = folder if len(texts) > 1 or "/" in min(texts) else folder / min(texts)
-        asked = [{"reads": reader(question), "path": str(path), "more": more}]
-        (sandbox.folder / "asked.json").write_text(json.dumps(asked))
+        (sandbox.folder / "asked.json").write_text(json.dumps([{"reads": reader(question), "path": str(path)}]))
         said = _ran(sandbox, _READER, "asked.json")
     return said[-1].get("facts") if said else None
-
-
-def _write(folder: Path, texts: Mapping[str, str]) -> None:
-    for name, text in texts.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
 
 
 def _ran(sandbox: Sandbox, module: str, *arguments: str) -> list[dict]:
@@ -227,162 +217,3 @@ def _ran(sandbox: Sandbox, module: str, *arguments: str) -> list[dict]:
 
 def _limits() -> Limits:
     return Limits(wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20)
-
-
-def _script(question: Question, texts: Mapping[str, str]) -> object:
-    """Run a measuring script, with another number of calls than the notebook's."""
-    return _read(question, texts, calls=int(_dice().integers(31, 60)))
-
-
-def _app(question: Question, texts: Mapping[str, str]) -> object:
-    """Ask an app about three images that nobody has seen, with a network that nobody has seen."""
-    dice = _dice()
-    asked = [one for image in _images(dice, 3) for one in web_apps.requests(image)]
-    # The largest one is the same of all.
-    asked = [one for place, one in enumerate(asked) if one["case"] != "large" or place < len(asked) // 3]
-    asked = [asked[int(place)] for place in dice.permutation(len(asked))]
-    with Sandbox() as sandbox:
-        _write(sandbox.folder, {Path(name).name: text for name, text in texts.items()})
-        for beside in (PROJECT_DIR / "labs/serve/compared/classifier.py", PROJECT_DIR / "labs/data/intake.py"):
-            (sandbox.folder / beside.name).write_bytes(beside.read_bytes())
-        (sandbox.folder / "drawn.onnx").write_bytes(_network(dice))
-        (sandbox.folder / "asked.json").write_text(json.dumps(asked))
-        command = [sys.executable, "-m", web_apps.__name__, Path(min(texts)).stem, "asked.json"]
-        done = sandbox.run(command, limits=_limits(), variables={"MODEL": "drawn.onnx", "WORKERS": "1"})
-    if done.timed_out:
-        raise _TooLongError
-    return web_apps.facts(asked, done.output, done.errors)
-
-
-def _network(dice: np.random.Generator) -> bytes:
-    """Return an ONNX file that takes images as the course's model does, with drawn weights."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    nodes = [
-        helper.make_node("AveragePool", ["input"], ["squares"], kernel_shape=[28, 28], strides=[28, 28]),
-        helper.make_node("Flatten", ["squares"], ["row"]),
-        helper.make_node("MatMul", ["row", "weights"], ["output"]),
-    ]
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in (("input", ["n", 3, 224, 224]), ("output", ["n", 11]))
-    ]
-    weights = numpy_helper.from_array(_weights(dice).astype(np.float32), "weights")
-    graph = helper.make_graph(nodes, "drawn", ends[:1], ends[1:], [weights])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
-
-
-def _weights(dice: np.random.Generator) -> np.ndarray:
-    return dice.normal(0, 0.2, (python_backend.FEATURES, 11))
-
-
-def _python_model(question: Question, texts: Mapping[str, str]) -> object:
-    """Call a model for Triton's Python backend as Triton does: one request, one of six images, eight at once."""
-    dice = _dice()
-    drawn, weights = _images(dice, 6), _weights(dice)
-    images = [python_backend.encoded(one) for one in drawn]
-    rows = python_backend.network(weights)([to_input(open_photo(one)) for one in drawn])
-    truth = food.labelled(rows)["FOOD_LABEL"].ravel()
-    order = dice.integers(0, 6, (6, 8))
-    odd, mixed = int(dice.integers(0, 6)), list(images)
-    mixed[odd] = python_backend.encoded(b"no image")
-    calls = [[[one]] for one in images] + [[images]] + [[[images[at]] for at in some] for some in order]
-    calls.append([[one] for one in mixed])
-    with Sandbox() as sandbox:
-        _write(sandbox.folder, {"model.py": texts.get("1/model.py", "")})
-        np.save(sandbox.folder / "weights.npy", weights)
-        (sandbox.folder / "asked.json").write_text(json.dumps(calls))
-        said = _ran(sandbox, python_backend.__name__)
-    if not said or "reason" in said[0]:
-        reason = str(said[0].get("reason")) if said else "it does not come to its end"
-        return {"loaded": False, "reason": reason}
-    answers = [_labels(one.get("answers")) for one in said] + [[]] * (len(calls) - len(said))
-    expected = [truth[at].decode() for at in range(6)]
-    burst = zip(answers[7:13], order, strict=True)
-    last = answers[13]
-    return {
-        "loaded": True,
-        "reason": "",
-        "said": "",
-        "right": sum(one == [[label]] for one, label in zip(answers[:6], expected, strict=True)),
-        "rows": sum(one == label for one, label in zip((answers[6] or [[]])[0], expected, strict=False)),
-        "burst": sum(one == [expected[at]] for some, of in burst for one, at in zip(some, of, strict=False)),
-        "refused": [one == [] for one in last] == [at == odd for at in range(6)],
-    }
-
-
-def _router(question: Question, texts: Mapping[str, str]) -> object:
-    """Send sixty requests through a router, between two versions that only the grader knows."""
-    dice = _dice()
-    salt, images = str(dice.integers(1 << 60)), [str(one) for one in dice.integers(1 << 60, size=60)]
-    said = _asked("router", texts, {"salt": salt, "images": images, "share": 0.3})
-    answers = [one if isinstance(one, list) and len(one) == 2 else [None, None] for one in said.get("answers", [])]
-    versions = [version for _, version in answers]
-    truth = [servers.class_of(salt, image.encode()) for image in images]
-    return {
-        "answered": sum(version is not None for version in versions),
-        "named": versions.count("stable") + versions.count("canary"),
-        "canary": versions.count("canary"),
-        "right": [label for label, _ in answers] == truth,
-    }
-
-
-def _stream(question: Question, texts: Mapping[str, str]) -> object:
-    """Ask an app that streams, with an engine whose words only the grader knows."""
-    words = [f" {one}" for one in _dice().integers(1 << 40, size=10)]
-    bodies = [{"prompt": "hot soup", "max_tokens": 10}, {"max_tokens": 2}, {"prompt": "soup", "max_tokens": 100_000}]
-    replies = _asked("stream", texts, {"words": words, "bodies": bodies}).get("replies", [])
-    if len(replies) < len(bodies):
-        return {"ended": "it cannot be imported, or does not come to its end"}
-    reply, without, too_many = replies
-    return {
-        "ended": reply.get("error", ""),
-        "status": reply["status"],
-        "without_prompt": without["status"],
-        "too_many": too_many["status"],
-        **streams.facts_of(reply["type"], reply["pieces"], reply["at_s"], words),
-    }
-
-
-def _asked(what: str, texts: Mapping[str, str], asked: Mapping) -> dict:
-    """Return what an app answers that has no server around it; nothing where it says nothing."""
-    with Sandbox() as sandbox:
-        _write(sandbox.folder, {"app.py": min(texts.values()), "asked.json": json.dumps(asked)})
-        said = _ran(sandbox, servers.__name__, what)
-    return said[-1] if said else {}
-
-
-def _labels(answers: object) -> list[list[str]]:
-    """Return the classes of each response; an empty list where one holds an error."""
-    some = answers if isinstance(answers, list) else []
-    found = [one.get("FOOD_LABEL") if isinstance(one, dict) else None for one in some]
-    return [one if isinstance(one, list) else [] for one in found]
-
-
-def _images(dice: np.random.Generator, count: int) -> list[bytes]:
-    """Return JPEGs of colours that run into each other, as nobody has seen them."""
-    found = []
-    for _ in range(count):
-        colours = Image.fromarray(dice.integers(0, 256, (5, 5, 3), np.uint8)).resize(
-            (320, 320), Image.Resampling.BICUBIC
-        )
-        grain = np.asarray(colours, np.int16) + dice.integers(-20, 21, (320, 320, 3))
-        content = io.BytesIO()
-        Image.fromarray(np.clip(grain, 0, 255).astype(np.uint8)).save(content, "JPEG", quality=85)
-        found.append(content.getvalue())
-    return found
-
-
-def _dice() -> np.random.Generator:
-    """Return dice that nobody can foresee: what is right is right with all of them."""
-    return np.random.default_rng()
-
-
-#: What is asked more than a reader asks; all others are read by theirs.
-_PROGRAMS: dict[str, Callable[[Question, Mapping[str, str]], object]] = {
-    f"{_READS}.web_apps:app": _app,
-    f"{_READS}.triton_models:served": _python_model,
-    f"{_READS}.scripts:measuring_script": _script,
-    f"{_READS}.routers:router": _router,
-    f"{_READS}.streams:streaming_app": _stream,
-}

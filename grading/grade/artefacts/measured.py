@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from grading.grade.artefacts.pictures import at_hand
-from grading.grade.intake import StrictJsonError, loads
 from grading.grade.intake.take import Taken
 from grading.grade.sandbox import Limits, Sandbox
+from labs.records.strict import StrictJsonError, loads
 from labs.workspace import PROJECT_DIR
 
 #: For one model: it loads and predicts a hundred pictures in about a second of a whole processor.

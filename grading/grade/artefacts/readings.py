@@ -1,6 +1,6 @@
 """What questions' readers find in files: ``python -m grading.grade.artefacts.readings asked.json`` prints a line each.
 
-It runs inside the sandbox: a file may be anything, and some readers run it.
+It runs inside the sandbox, since a file may be anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def main(asked: str) -> None:
     for one in json.loads(Path(asked).read_text(encoding="utf-8")):
         module, _, reader = one["reads"].partition(":")
         try:
-            told = {"facts": getattr(importlib.import_module(module), reader)(Path(one["path"]), **one["more"])}
+            told = {"facts": getattr(importlib.import_module(module), reader)(Path(one["path"]))}
         except Exception as error:  # each library has its own way of refusing a file
             told = {"fault": type(error).__name__}
         print("\n" + json.dumps(told), flush=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from grading.grade.functions.names import RESULTS, TOLD
-from grading.grade.intake import StrictJsonError, loads
 from grading.grade.intake.sources import RefusedError, open_regular
+from labs.records.strict import StrictJsonError, loads
 
 #: What one function, or one cell, may have written down.
 _BACK_BYTES = 1 << 20

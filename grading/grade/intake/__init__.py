@@ -6,7 +6,6 @@ out is named with its reason, so that a student can mend it.
 """
 
 from grading.grade.intake.ledger import Ledger, read_ledger
-from grading.grade.intake.strict import StrictJsonError, loads
 from grading.grade.intake.take import Intake, Note, take_in
 from labs.course.allowed import Kind, kind_of, wanted_names
 from labs.course.limits import DEFAULT_LIMITS, Limits
@@ -18,9 +17,7 @@ __all__ = [
     "Ledger",
     "Limits",
     "Note",
-    "StrictJsonError",
     "kind_of",
-    "loads",
     "read_ledger",
     "take_in",
     "wanted_names",

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from grading.grade.intake.sources import encoding_of
-from grading.grade.intake.strict import StrictJsonError, loads
 from labs.course.limits import DEFAULT_LIMITS, Limits
 from labs.records.ledger import first_problem
 from labs.records.record import ENTRY_TYPES
+from labs.records.strict import StrictJsonError, loads
 
 #: RefusedError lines that are named one by one; the rest is only counted.
 _NAMED = 20
@@ -84,7 +84,7 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         raise StrictJsonError("the line is not UTF-8 text") from None
-    entry = loads(text, limits)
+    entry = loads(text)
     if not isinstance(entry, dict):
         raise StrictJsonError(f"an entry is a JSON object, and this is a {type(entry).__name__}")
     if problem := first_problem(_in_short(entry)):

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -148,6 +149,39 @@ class Sandbox:
         wall_s = time.monotonic() - begin_s
         timed_out = was_late or (process.returncode in (124, 137, -9) and wall_s >= limits.wall_s)
         return Outcome(process.returncode, timed_out, *(_beginning(path, limits) for path in kept), wall_s)
+
+    @contextlib.contextmanager
+    def conversation(
+        self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a command in the folder, and yield it with pipes at both ends; nothing that it starts is left.
+
+        Args:
+            command: Program and arguments, with whole paths.
+            limits: What it may use.
+        """
+        self.give_to_user()
+        process = subprocess.Popen(
+            self._line(command, limits, {}),
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        end_s = time.monotonic() + limits.wall_s + GRACE_S
+        watch = threading.Thread(target=self._watched_to_its_end, args=(process, limits, end_s))
+        watch.start()
+        try:
+            yield process
+        finally:
+            _kill_group(process)
+            self.kill_leftovers()
+            watch.join()
+            process.wait()
+            for end in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):  # what it never read is written no more
+                    end.close()
 
     def _watched_to_its_end(self, process: subprocess.Popen[bytes], limits: Limits, end_s: float) -> bool:
         """Wait for a command; end one whose processes hold too much memory together, or whose folder grows too large.

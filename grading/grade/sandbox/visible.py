@@ -18,10 +18,7 @@ COURSE = (
     "labs",
     "grading/__init__.py",
     "grading/grade/__init__.py",
-    *(
-        f"grading/grade/artefacts/{name}.py"
-        for name in ("__init__", "child", "graph", "python_backend", "readings", "servers")
-    ),
+    *(f"grading/grade/artefacts/{name}.py" for name in ("__init__", "child", "graph", "readings")),
     *(f"grading/grade/functions/{name}.py" for name in ("__init__", "kernel", "names", "plugin", "verbs")),
     "grading/grade/sandbox/no_network.py",
 )

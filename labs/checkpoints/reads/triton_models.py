@@ -63,20 +63,6 @@ def versions(path: Path) -> dict:
     return {"fault": fault, "policy": policy, "versions": sorted(made.version_policy.specific.versions)}
 
 
-def served(folder: Path) -> dict:
-    """Return what the real Triton answers with a model's folder, in several requests at once with one wrong among them.
-
-    Args:
-        folder: With ``config.pbtxt`` and a version.
-    """
-    from labs.serve.triton.trial import tried
-
-    folder = Path(folder)
-    for path in (folder / "config.pbtxt", folder / "1" / "model.py"):
-        written(path)
-    return tried(folder)
-
-
 def ensemble(folder: Path) -> dict:
     """Return what the real Triton answers with an ensemble, through which steps.
 

@@ -40,8 +40,12 @@ def place():
         places.release()
 
 
-def classify(image):
-    """Return the class of a PIL image, and its probability."""
-    (logits,) = session.run(None, {session.get_inputs()[0].name: to_input(image)[None]})
-    odds = np.exp(logits[0] - logits[0].max())
-    return CLASSES.split(", ")[odds.argmax()], float(odds.max() / odds.sum())
+def classify(images):
+    """Return class and probability of each of some PIL images, in one call of the model."""
+    if not images:
+        return []
+    inputs = np.stack([to_input(image) for image in images])
+    (logits,) = session.run(None, {session.get_inputs()[0].name: inputs})
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    names = CLASSES.split(", ")
+    return [(names[row.argmax()], float(row.max() / row.sum())) for row in odds]

@@ -38,9 +38,6 @@ CPUS = 4
 
 _LOOPBACK = Path(__file__).with_name("loopback")
 
-#: Clusters that run in this process: a check looks into what is deployed there.
-OPEN: list[RayCluster] = []
-
 #: Seconds that it gets to end by itself: Ray would drain it for 30, and nobody waits for its requests any more.
 GRACE_S = 3.0
 
@@ -94,7 +91,6 @@ class RayCluster:
         except BaseException:
             self.stop()
             raise
-        OPEN.append(self)
         on_progress(1.0, f"Ray Serve listens at {self.url}")
 
     @property
@@ -186,13 +182,6 @@ class RayCluster:
             on_progress(min(0.99, spent_s / 30), ", ".join(f"{name} {status}" for name, status in told.items()))
             time.sleep(0.3)
 
-    def address_of(self, program: str) -> str | None:
-        """Return where the application of a program's module answers, or None where none of it is deployed."""
-        for one in self.applications().values():
-            if one["deployed_app_config"]["import_path"].partition(":")[0] == program:
-                return self.url + one["route_prefix"].rstrip("/")
-        return None
-
     def kill_replica(self, application: str, deployment: str, *, after_s: float = 0.0) -> int:
         """End a running replica by a signal that no process can catch; return its process id."""
         time.sleep(after_s)
@@ -204,8 +193,6 @@ class RayCluster:
 
     def stop(self) -> None:
         """End every process of the cluster; again is fine."""
-        if self in OPEN:
-            OPEN.remove(self)
         self._node.stop(GRACE_S)
         shutil.rmtree(self._private, ignore_errors=True)
 

@@ -11,16 +11,13 @@ from labs.serve.triton.catalogue import ModelRepository, beside
 from labs.serve.triton.control import Triton
 from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.server import LocalTriton, start
-from labs.workspace import PROJECT_DIR, programs_dir
+from labs.workspace import PROJECT_DIR, STUB, programs_dir
 
 #: Where provisioning/node/p100/compose.yaml puts NVIDIA's container: HTTP, gRPC, and its repository on the host.
 CONTAINER_HTTP, CONTAINER_GRPC = "127.0.0.1:8000", "127.0.0.1:8001"
 CONTAINER_REPOSITORY = Path("~/models")
 #: Where its set-up keeps the key of its restricted APIs.
 CONTAINER_KEY = PROJECT_DIR / "provisioning" / "node" / "p100" / ".env"
-
-#: What the builder leaves where a student is to write.
-STUB = "Your turn: replace this line."
 
 #: What ``serve`` has started in this process; one at most.
 _STARTED: list[LocalTriton] = []

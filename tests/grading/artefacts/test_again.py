@@ -11,7 +11,9 @@ from grading.grade.artefacts import again
 from grading.grade.artefacts.again import is_model, open_again
 from grading.grade.sandbox import abilities
 from labs.course.question import HANDED, SUBJECT, Question
+from labs.judge import program, script
 from labs.records import Observation, Records
+from tests.grading.forged import BESIDE, GETSIZE, MODULES, PRINTED, SILENT, TRUNCATED
 from tests.honest import handed
 from tests.tools import sandboxed
 
@@ -62,16 +64,14 @@ FORGED = {
         "class Answer(BaseModel):\n    prediction: str\n    probability: float\n"
         "@app.post('/predict', response_model=Answer)\ndef predict(photo: dict):\n"
         "    return {'prediction': 'Soup', 'probability': 0.9}",
-        "while True: pass",
         "import sys\nwhile True: sys.stdout.write('x' * 10**6)",
     ],
     "triton.model": [
-        "import json\nfor _ in range(14): print(json.dumps({'answers': [{'FOOD_LABEL': ['Soup']}]}))",
         "class TritonPythonModel:\n    def execute(self, requests):\n        return [None] * len(requests)",
+        "class TritonPythonModel:\n    def execute(self, requests):\n        while True: pass",
         "raise SystemExit",
     ],
     "platform.router": [
-        "import json\nprint(json.dumps({'answers': [[3, 'stable']] * 40 + [[3, 'canary']] * 20}))\nraise SystemExit",
         "from ray import serve\n@serve.deployment\nclass Router:\n    async def __call__(self, request):\n"
         "        return {'class': 3, 'version': 'canary'}\ndef build(args):\n    return Router.bind()",
     ],
@@ -80,18 +80,56 @@ FORGED = {
         "    return 'data: [DONE]'"
     ],
     "files.script": [
-        'import sys, json\nprint(json.dumps({"samples_s": [0.001] * 30})) # intra_op_num_threads',
         'import sys, json\nprint(json.dumps({"samples_s": [0.001] * int(sys.argv[3])})) # intra_op_num_threads',
+        GETSIZE,
     ],
+    "kernels.shared": ["def multiply_shared(a, b, c):\n    c[0, 0] = 1"],
 }
 
 
-@pytest.mark.parametrize(("id", "text"), [(id, text) for id, texts in FORGED.items() for text in texts])
+@pytest.mark.parametrize(
+    ("id", "text"),
+    [
+        *((id, text) for id, texts in FORGED.items() for text in texts),
+        *((id, text) for id in FORGED for text in (PRINTED, TRUNCATED, BESIDE, SILENT)),
+    ],
+)
 def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatch):
-    """Nobody knows what it is asked, nor in what order; and one without end ends."""
-    monkeypatch.setattr(again, "_WITHIN_S", 15)
+    """It stands on what is outside; and whatever it does to be excused costs it the question."""
+    monkeypatch.setattr(program, "READY_S", 3)
     (name,) = handed(ASKED[id][0], id)
-    assert not opened(id, {name: {"text": text}}).verdict.ok
+    found = opened(id, {name: {"text": text}})
+    assert not found.verdict.ok, found
+
+
+def test_modules_that_are_handed_over_beside_a_program_are_not_imported():
+    """They would take the place of those that ask."""
+    forged = {f"{name}.py": {"text": PRINTED} for name in MODULES}
+    for id, name in (("http.app", "app.py"), ("tokens.app", "app.py")):
+        texts = handed(ASKED[id][0], id)
+        assert opened(id, {name: next(iter(texts.values()))} | forged).verdict.ok
+
+
+def test_an_asker_that_does_not_come_up_is_the_graders_fault(monkeypatch):
+    """No line of the program has run by then: nothing is judged, and staff is told."""
+    texts = handed(ASKED["files.script"][0], "files.script")
+    monkeypatch.setattr(program, "_ASKER_S", 0.01)
+    found = opened("files.script", texts)
+    assert found.verdict is None
+    assert "files.script cannot be opened here: NotReadyError" in found.fault
+
+
+@pytest.mark.parametrize("error", [RecursionError, MemoryError, OSError("no space left"), KeyError("x")])
+def test_what_a_judge_stumbles_over_costs_one_question_and_is_told(error: Exception, monkeypatch):
+    """Whatever it is, since no list of errors is whole: the file is not opened, and the others are."""
+
+    def stumbles(*_) -> None:
+        raise error
+
+    monkeypatch.setattr(script, "content_of", stumbles)
+    records = Records([one for id in ("files.script", "scale.team") for one in seen(id, handed(ASKED[id][0], id))])
+    first, second = open_again([ASKED[id][1] for id in ("files.script", "scale.team")], records).values()
+    assert (first.verdict, "files.script" in first.fault, second.fault, second.verdict.ok) == (None, True, "", True)
 
 
 @pytest.mark.parametrize("name", ["../x/config.pbtxt", "/etc/passwd", "", "a\0b", "x" * 300])

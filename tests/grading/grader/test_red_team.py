@@ -26,6 +26,7 @@ from labs.course.calls import decode
 from labs.course.points import TAKING_PART
 from labs.course.question import HANDED, Question, all_questions
 from tests.grading.classroom import attacks
+from tests.grading.forged import BESIDE, GETSIZE, MODULES, PRINTED, SILENT, TRUNCATED
 from tests.grading.recorded import MODEL, written
 from tests.tools import sandboxed
 
@@ -176,12 +177,19 @@ for name in ("results.jsonl", "told.jsonl"):
 """
 
 
-def prints_what_is_right(name: str) -> str:
-    """Return a program that says what a right one would be found to be."""
-    if not name.endswith(".py"):
-        return "# as asked"
-    good = {"started": True, "photo": 200, "right": True, "returns": ["prediction", "probability"], "samples": 30}
-    return f"# intra_op_num_threads\nimport os\nprint({json.dumps(good)!r}, flush=True)\nos._exit(0)\n"
+def with_programs(program: str, beside: str = "") -> Spoil:
+    """Return an attack that types the ledger, and hands over this program in the place of each; modules beside it."""
+
+    def spoil(folder: Path, part: int) -> None:
+        typed(folder, part, lambda name: program if name.endswith(".py") else "# as asked")
+        entries = entries_of(folder)
+        for one in entries:
+            handed = one.get("seen", {}).get(HANDED, {})
+            if beside and any(name.endswith(".py") for name in handed):
+                handed |= {f"{name}.py": {"text": beside} for name in MODULES}
+        keep(folder, entries)
+
+    return spoil
 
 
 def without_walls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,9 +234,12 @@ WITHOUT_WORK: dict[str, Attack] = {
     "code pasted from hints": Attack(with_cells(hinted), AGAIN),
     "cells that print for ever": Attack(with_cells(endless), AGAIN, cell_s=1),
     "other functions' results written by a cell": Attack(with_cells(littered), AGAIN),
-    "programs that print what a right one would": Attack(
-        lambda folder, part: typed(folder, part, prints_what_is_right), AGAIN
-    ),
+    "truth printed first": Attack(with_programs(PRINTED), AGAIN),
+    "descriptor truncated": Attack(with_programs(TRUNCATED), AGAIN),
+    "module beside it": Attack(with_programs(PRINTED, beside=PRINTED), AGAIN),
+    "answers beside it": Attack(with_programs(BESIDE), AGAIN),
+    "getsize for a time": Attack(with_programs(GETSIZE), AGAIN),
+    "silent program": Attack(with_programs(SILENT), AGAIN),
 }
 
 #: Share of each part, by attack; and whether a person is told.

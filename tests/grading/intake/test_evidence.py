@@ -6,9 +6,9 @@ import random
 import jsonschema
 import pytest
 
-from grading.grade.intake import StrictJsonError
 from grading.grade.intake.ledger import read_entry
 from labs.records.ledger import SCHEMA_PATH, first_problem
+from labs.records.strict import StrictJsonError
 from tests.grading.recorded import WHOLE, recorded, written
 from tests.honest import honest
 

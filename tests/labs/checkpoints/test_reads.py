@@ -1,9 +1,7 @@
-"""Readers of facts: what a ledger, a site, a script or a file says, for rules to judge."""
+"""Readers of facts: what a ledger, a site or a file says, for rules to judge."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +10,9 @@ import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from labs.checkpoints.reads import choices, devices, leases, providers, scripts
+from labs.checkpoints.reads import choices, devices, leases, providers
 from labs.checkpoints.reads.decisions import decisions
 from labs.checkpoints.reads.instances import stanzas
-from labs.checkpoints.reads.kernels import shared_kernel
 from labs.checkpoints.reads.networks import networks
 from labs.checkpoints.reads.providers import pair_of_providers
 from labs.checkpoints.reads.serve_configs import team_template
@@ -25,8 +22,6 @@ from labs.records import Answer, Observation, Records
 from labs.records.customers import CUSTOMERS
 from labs.serve.triton.groups import groups_of
 from tests.entries import Entries
-
-COMPILED = pytest.mark.skipif(find_spec("numba") is None, reason="the light rooms have no compiler for kernels")
 
 LEASE = {"status": "PENDING", "node": "liqid01", "type": "compute_liqid", "of_this_name": 1}
 LEASE |= {"start": "2026-03-02T14:00:00+00:00", "end": "2026-03-02T16:50:00+00:00"}
@@ -91,42 +86,6 @@ def test_a_decision_is_judged_by_the_manager_s_rule(tmp_path: Path, design: str,
     assert not any(value for name, value in written(tmp_path, {}).items() if name != "customers")
     found = written(tmp_path, {"guide": design})
     assert {name for name, value in found.items() if value == "guide"} == {fault}
-
-
-SCRIPT = """
-import json, sys, time
-threads = "intra_op_num_threads"
-calls = int(sys.argv[3])
-print(json.dumps({"samples_s": SAMPLES}))
-"""
-
-
-@pytest.mark.parametrize(
-    ("samples", "facts"),
-    [
-        ("[1e-6] * calls", {"is_json": True, "samples": scripts.CALLS, "moments": False, "in_seconds": True}),
-        ("[1e-6 * n for n in range(calls)]", {"moments": True}),
-        ("[2.0] * calls", {"in_seconds": False}),
-        ("1 / 0", {"ended": 1, "said": "ZeroDivisionError: division by zero"}),
-        ("1", {"is_json": False, "printed": '{"samples_s": 1}'}),
-    ],
-)
-def test_a_measuring_script_is_run(samples: str, facts: dict, tmp_path: Path) -> None:
-    """What it prints last decides, and how it ends."""
-    path = tmp_path / "measure.py"
-    path.write_text(SCRIPT.replace("SAMPLES", samples))
-    found = scripts.measuring_script(path)
-    assert {name: found[name] for name in facts} == facts
-
-
-@pytest.mark.parametrize("read", [scripts.measuring_script, pytest.param(shared_kernel, marks=COMPILED)])
-def test_a_program_that_is_not_written_yet_is_open(read: Callable[[Path], dict], tmp_path: Path) -> None:
-    """The stub's line is no error of the student's."""
-    path = tmp_path / "program.py"
-    stub = 'raise NotImplementedError("Your turn: replace this line.")\n'
-    path.write_text(stub if read is scripts.measuring_script else f"def multiply_shared(a, b, c):\n    {stub}")
-    with pytest.raises(NotImplementedError):
-        read(path)
 
 
 @pytest.fixture
@@ -246,30 +205,6 @@ def test_what_is_no_stanza_is_an_error(text: str, tmp_path: Path):
     path.write_text(json.dumps({"one": "instance_group [ { count: 1 kind: KIND_CPU } ]"}))
     with pytest.raises(KeyError):
         stanzas(path)
-
-
-NAIVE = """
-from numba import cuda, float32
-
-def multiply_shared(a, b, c):
-    column, row = cuda.grid(2)
-    total = float32(0)
-    for k in range(a.shape[1]):
-        total += a[row, k] * b[k, column]
-    c[row, column] = total
-"""
-
-
-@COMPILED
-def test_a_kernel_without_shared_memory_is_seen_by_its_reads(tmp_path: Path) -> None:
-    """It reads all of global memory, waits for nobody, and reaches beyond the edge."""
-    path = tmp_path / "kernel.py"
-    path.write_text(NAIVE)
-    assert "IndexError" in shared_kernel(path)["error"]
-    inside = "    if row >= c.shape[0] or column >= c.shape[1]:\n        return\n"
-    path.write_text(NAIVE.replace("    total =", f"{inside}    total ="))
-    facts = shared_kernel(path)
-    assert (facts["error"], facts["reads"], facts["barriers"], facts["off_ragged"]) == ("", 1.0, 0, 0.0)
 
 
 def test_a_pair_says_what_changes_and_what_may_be_claimed(make_measurement) -> None:

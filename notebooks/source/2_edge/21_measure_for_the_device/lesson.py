@@ -177,8 +177,9 @@ print(json.dumps({"samples_s": samples_s}))
 check("files.script", folder / "measure.py")
 
 # %% [markdown]
-# The check ran it here, with a tiny model. Now over there, under the device's own Python. It runs as a job that
-# survives a lost connection, and its last line comes home.
+# The check ran it here, with a runtime whose calls take a time that was drawn for each, and held your samples against
+# them. Now over there, under the device's own Python. It runs as a job that survives a lost connection, and its last
+# line comes home.
 
 # %%
 device.bring([folder / "measure.py"], "workspace/programs/device")

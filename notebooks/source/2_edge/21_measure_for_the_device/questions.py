@@ -44,8 +44,9 @@ question(
     "A script that measures where there is nothing but ONNX Runtime",
     points=3,
     hint="`samples_s` is a list that grows by one in each call. What stands before the call, and what behind it?",
-    file="labs.checkpoints.reads.scripts:measuring_script",
+    file="labs.judge.script:script",
     rules=[
+        ("lost", "", "{lost}"),
         ("ended", 0, "It ends with an error: {said}"),
         ("is_json", True, "Its last line is no JSON with `samples_s`: it prints `{printed}`."),
         (
@@ -54,30 +55,42 @@ question(
             "It was asked for {asked} calls and gives {samples} samples: one for each call, without the 20 before "
             "them.",
         ),
-        ("moments", False, "Each sample is larger than the one before: these are moments, and not durations."),
         (
-            "times",
-            at_least(1.5),
-            "A model with twelve times the work takes {times:.2f} × as long by it: what stands between its two times?",
+            "warm_ups",
+            at_least(20),
+            "It has called the model {warm_ups} times before it began to count, and 20 are asked for: the first calls "
+            "fill caches and wake processors up.",
         ),
+        ("moments", False, "Each sample is larger than the one before: these are moments, and not durations."),
         ("in_seconds", True, "All samples together take longer than the script ran: `samples_s` is in seconds."),
         (
-            "threads",
+            "measured",
             True,
-            "It does not set `intra_op_num_threads`, so ONNX Runtime takes all cores, whatever was asked for.",
+            "A call that took {took_ms:.1f} ms is a sample of {sample_ms:.1f} ms. What stands between the two times?",
+        ),
+        (
+            "threads",
+            fact("wanted_threads"),
+            "It was started for {wanted_threads} threads, and its session asks for {threads} (0 are all cores): set "
+            "`intra_op_num_threads`.",
         ),
     ],
     good={
+        "lost": "",
         "ended": 0,
         "said": "",
         "printed": '{"samples_s": [0.001]}',
         "is_json": True,
         "asked": 30,
         "samples": 30,
+        "warm_ups": 20,
         "moments": False,
-        "times": 15.0,
         "in_seconds": True,
-        "threads": True,
+        "measured": True,
+        "took_ms": 0.0,
+        "sample_ms": 0.0,
+        "threads": 4,
+        "wanted_threads": 4,
     },
 )
 

@@ -3,9 +3,9 @@
 #   lesson:
 #     id: http
 #     title: Serve over HTTP
-#     summary: a FastAPI route with its schema and its refusals, sixteen clients at once, and how many may wait
+#     summary: FastAPI routes with their schema and refusals, sixteen clients at once, and how many may wait
 #     part: 3
-#     minutes: 30
+#     minutes: 35
 #     kind: core
 #     where: [laptop, node]
 #     needs: []
@@ -21,6 +21,7 @@
 
 # %%
 import base64
+import contextlib
 import io
 import shutil
 import subprocess
@@ -53,12 +54,13 @@ from labs.workspace import PROJECT_DIR, programs_dir
 predict("http.sixteen", answers=..., latency=...)
 
 # %% [markdown]
-# ## The route
+# ## The routes
 #
-# Two files are given. In `classifier.py`, `classify(image)` returns the class of a PIL image and its probability, and
-# `place` keeps order before it. A **worker** is a place at the model, one for each processor. Whoever comes when too
-# many wait is refused at once, with the status 503 (*service unavailable*). `intake.py` has `from_base64(text)`, which
-# returns a file's bytes, and `open_photo(content)`. What they refuse is a `PhotoError` with a sentence and a `status`.
+# Two files are given. In `classifier.py`, `classify(images)` returns class and probability of each PIL image in a list,
+# in one call of the model, and `place` keeps order before it. A **worker** is a place at the model, one per processor.
+# Whoever comes when too many wait is refused at once, with the status 503 (*service unavailable*). `intake.py` has
+# `from_base64(text)`, which returns a file's bytes, and `open_photo(content)`. What they refuse is a `PhotoError` with
+# a sentence and a `status`.
 
 # %%
 folder = programs_dir() / "http"
@@ -79,11 +81,15 @@ _ = [shutil.copy(PROJECT_DIR / "labs" / one, folder) for one in ("serve/compared
 # | the photo has more than 10,000,000 **bytes** | 413, as does a body without end: `guard(app)` counts what arrives |
 # | it has more than 25,000,000 **pixels** | 413, before it is decoded: a file's first bytes say how many it has |
 # | too many wait | 503, which `place()` does by itself |
+# | `POST /predict/many`, `{"images": [text, …]}` | 200, a list: for each its answer, or `{"error": "…"}` |
+# | it has more than 8 images | 422: `Field(max_length=8)` of pydantic bounds what one request may hold |
 #
-# Write two `BaseModel`s, one for the request and one for the answer (`response_model=`), and the route. For what is
-# wrong, raise `HTTPException(status, "what is wrong")`: phones, load balancers and monitoring read the *status*, and an
-# error with status 200 looks like success to all of them. Open and classify inside `with place():`. Write `def` and not
-# `async def`: FastAPI then runs the route on a thread, and its event loop stays free for other requests.
+# Write `BaseModel`s for the requests and the answer (`response_model=`), and two routes. Several photos take **one**
+# call of `classify`, and a bad one among them costs the others nothing; *Batch and multiply* shows what one call for
+# many is worth. For what is wrong with a whole request, raise `HTTPException(status, "what is wrong")`: phones, load
+# balancers and monitoring read the *status*, and an error with status 200 looks like success to all of them. Open and
+# classify inside `with place():`. Write `def` and not `async def`: FastAPI then runs the route on a thread, and its
+# event loop stays free for other requests.
 
 # %% question="http.app"
 # %%writefile {folder}/app.py
@@ -91,7 +97,7 @@ from classifier import classify, place
 from fastapi import HTTPException
 from fastapi_offline import FastAPIOffline as FastAPI  # FastAPI, whose page /docs needs no other host
 from intake import PhotoError, from_base64, guard, open_photo
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 app = FastAPI(title="GourmetGram's classifier")
 guard(app)
@@ -107,6 +113,10 @@ class Photo(BaseModel):
     image: str
 
 
+class Photos(BaseModel):
+    images: list[str] = Field(max_length=8)
+
+
 class Answer(BaseModel):
     prediction: str
     probability: float
@@ -117,10 +127,24 @@ def predict(photo: Photo):
     try:
         content = from_base64(photo.image)
         with place():
-            prediction, probability = classify(open_photo(content))
+            ((prediction, probability),) = classify([open_photo(content)])
     except PhotoError as error:
         raise HTTPException(error.status, str(error)) from error
     return Answer(prediction=prediction, probability=probability)
+
+
+@app.post("/predict/many")
+def predict_many(photos: Photos):
+    answers, images = [], []
+    with place():
+        for text in photos.images:
+            try:
+                images.append(open_photo(from_base64(text)))
+                answers.append(None)
+            except PhotoError as error:
+                answers.append({"error": str(error)})
+        results = iter(classify(images))
+    return [answer or dict(zip(("prediction", "probability"), next(results))) for answer in answers]
 
 
 ### END SOLUTION
@@ -129,6 +153,10 @@ def predict(photo: Photo):
 check("http.app", folder / "app.py")
 
 # %% [markdown]
+# The check has asked your app in a process of its own, on a model that it plays itself. So it knows how often the model
+# was called, and it kept one call waiting to see whether `/healthz` still answers: a service that looks dead while it
+# works is started again, in the middle of its work.
+#
 # `uvicorn app:app` in a terminal serves it; started from here, it ends with the notebook. The page `/docs` is made from
 # your two models, and *Try it out* sends a request. The other page is GourmetGram's own. It stands before your service
 # and relies on the same promise: choose one of its samples.

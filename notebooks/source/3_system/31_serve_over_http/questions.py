@@ -1,6 +1,6 @@
 """The questions of "Serve over HTTP": a route that keeps its promise, how many may wait, and a container image."""
 
-from grading.builder.questions import not_, prediction, question
+from grading.builder.questions import at_most, not_, prediction, question
 
 prediction(
     "http.sixteen",
@@ -18,9 +18,9 @@ question(
     points=4,
     hint="Go through the table row by row: which line of your route makes that row true? A `try` around two lines, and "
     "one `except`, are enough for everything that is no photo.",
-    file="labs.checkpoints.reads.web_apps:app",
+    file="labs.judge.app:app",
     rules=[
-        ("started", True, "Your file cannot be imported: {log}"),
+        ("lost", "", "{lost}"),
         ("photo", 200, "A photo is answered with {photo} instead of 200. The answer says: {said}"),
         (
             "fields",
@@ -41,16 +41,70 @@ question(
         ),
         ("no_image", 422, "Base64 of 'hello' is no photo, and is answered with {no_image}: catch what PIL raises."),
         ("cut", 422, "A photo that ends in the middle is answered with {cut}: only `classify` notices that."),
-        ("large", 413, "10,000,001 bytes are answered with {large} instead of 413. Compare before you open them."),
+        ("large", 413, "10,000,001 bytes are answered with {large} instead of 413: let `from_base64` compare them."),
+        (
+            "pixels",
+            413,
+            "A PNG of 30 million pixels is answered with {pixels} instead of 413: `open_photo` reads how many it has.",
+        ),
+        (
+            "endless",
+            413,
+            "A body of 60 MB that comes piece by piece is answered with {endless}, and not 413: `guard(app)`.",
+        ),
+        (
+            "endless_mb",
+            at_most(20),
+            "It took {endless_mb} MB of a body of 60 before it refused it: `guard(app)` counts.",
+        ),
         ("full", 503, "Where nobody more may wait, it answers with {full}: is the work done inside `with place():`?"),
+        (
+            "placed",
+            True,
+            "Not every call of the model comes from inside `with place():`, so some pass those that wait.",
+        ),
         (
             "returns",
             ["prediction", "probability"],
             "`/openapi.json` does not say what an answer holds: name your second model as `response_model`.",
         ),
+        ("many", 200, "`POST /predict/many` with six photos is answered with {many}: {many_said}"),
+        ("many_right", True, "Six photos in a request are not answered as each alone, in their order: {many_said}"),
+        (
+            "many_refused",
+            True,
+            "Of six texts one is half a photo: `error` is to stand in its place, and the others' answers in theirs. It "
+            "answers {many_said}",
+        ),
+        (
+            "many_calls",
+            1,
+            "Six photos in a request call the model {many_calls} times: collect the images, then call `classify` once.",
+        ),
+        ("too_many", 422, "Nine images in a request are answered with {too_many}: `Field(max_length=8)` bounds them."),
+        (
+            "alive",
+            True,
+            "While the model computes a photo, `/healthz` does not answer: the event loop waits for the model. FastAPI "
+            "gives a route a thread of its own if it is written with `def`; after `async def`, what blocks stops all.",
+        ),
     ],
-    good={"started": True, "log": "", "photo": 200, "said": "{}", "right": True, "large": 413, "full": 503}
-    | dict.fromkeys(("no_field", "no_base64", "no_image", "cut"), 422)
+    good={
+        "lost": "",
+        "alive": True,
+        "placed": True,
+        "many": 200,
+        "many_said": "[]",
+        "many_calls": 1,
+        "pixels": 413,
+        "photo": 200,
+        "said": "{}",
+        "right": True,
+        "large": 413,
+        "full": 503,
+    }
+    | dict.fromkeys(("no_field", "no_base64", "no_image", "cut", "too_many"), 422)
+    | {"endless": 413, "endless_mb": 15, "many_right": True, "many_refused": True}
     | {name: ["prediction", "probability"] for name in ("fields", "returns")},
 )
 

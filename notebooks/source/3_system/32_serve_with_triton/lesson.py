@@ -145,8 +145,8 @@ class TritonPythonModel:
 
 
 # %% [markdown]
-# The check copies your folder, starts a Triton of its own on the copy, and asks: single photos, six in one request, and
-# eight clients at once, one of them with nonsense. It takes about ten seconds.
+# The check calls `execute` as Triton does, on a network that it plays itself: with single photos, six in one request,
+# eight requests at once, and half a photo among others. So it sees whose rows are whose, and how often you call.
 
 # %%
 check("triton.model", model)

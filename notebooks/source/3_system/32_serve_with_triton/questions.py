@@ -47,28 +47,40 @@ question(
     "A model for the Python backend",
     points=4,
     hint="A loop that collects inputs and remembers which rows are whose; then one run; then a loop that answers.",
-    file="labs.checkpoints.reads.triton_models:served",
+    file="labs.judge.triton:model",
     rules=[
-        ("loaded", True, "Triton does not load it. It says: {reason}"),
+        ("lost", "", "{lost}"),
         (
             "right",
             at_least(5),
-            "Of six photos, sent one by one, {right} get the class that torch gives them. Triton says: {said}",
+            "Of six photos, sent one by one, {right} get their class. {said}",
         ),
         ("rows", at_least(5), "Six photos in one request get {rows} right rows: take all texts of a request."),
         (
             "burst",
             at_least(40),
             "Eight clients at once: {burst} of 48 requests got their own class. `execute` gets several requests then, "
-            "and returns as many responses in the same order. Triton says: {said}",
+            "and returns as many responses in the same order. {said}",
         ),
         (
             "refused",
             True,
-            "One request of several holds no image: give that one an error, the others their answers.",
+            "One request of six holds half a photo: give that one an error, the others their answers. {said}",
+        ),
+        (
+            "blamed",
+            "invalid argument",
+            "Half a photo is refused as if the server were broken ({blamed}): the code `TritonError.INVALID_ARG` says "
+            "that it is the request.",
+        ),
+        (
+            "calls",
+            1,
+            "One `execute` calls `self.probabilities` {calls} times: collect the images of all its requests before it.",
         ),
     ],
-    good={"loaded": True, "reason": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "said": ""},
+    good={"lost": "", "said": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "calls": 1}
+    | {"blamed": "invalid argument"},
 )
 
 

@@ -1,4 +1,4 @@
-"""Beginning and end of a server, killed or a node's container; and what the trial of a student's folder finds out."""
+"""Beginning and end of a server, killed or a node's container."""
 
 import tempfile
 from pathlib import Path
@@ -7,14 +7,11 @@ import psutil
 import pytest
 
 from grading.builder import repository as solved
-from labs import assets
 from labs.serve.triton import catalogue, opening
 from labs.serve.triton.catalogue import ModelRepository
 from labs.serve.triton.control import KEY_HEADER, TritonError
 from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.server import start
-from labs.serve.triton.trial import tried
-from labs.workspace import WORKSPACE_VARIABLE
 from tests.labs.runtimes.test_child import gone
 from tests.labs.serve.triton.test_serving import WITHIN_S
 
@@ -82,40 +79,3 @@ def test_a_node_whose_container_is_on_its_way_says_so(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("LABS_TRITON_KEY=0123\n")
     with pytest.raises(TritonUnavailableError, match=r"does not answer.*jobs/containers/log"):
         opening.open_repository(tmp_path)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Return the folder of a model that does everything right."""
-    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "workspace"))
-    ModelRepository(tmp_path / "models").write([solved.food_classifier(assets.model())])
-    return tmp_path / "models" / "food_classifier"
-
-
-def test_a_good_model_answers_alone_in_rows_and_in_a_crowd(folder):
-    """Every answer is its own request's, a bad one is refused alone, and the folder stays as it is."""
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    facts = tried(folder)
-    assert facts == {
-        "loaded": True, "reason": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "said": ""
-    }  # fmt: skip
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-
-
-def test_a_model_that_answers_the_first_request_only_is_found_out(folder):
-    """Alone it is right; several requests in one `execute` get no answer, and Triton says why."""
-    code = folder / "1" / "model.py"
-    code.write_text(code.read_text().replace("return responses", "return responses[:1]"))
-    facts = tried(folder)
-    assert facts["right"] == 6
-    assert facts["burst"] < 48
-    assert "do not match the number of InferenceRequest" in facts["said"]
-
-
-def test_a_configuration_that_is_none_is_explained(folder):
-    """Line and column, as Triton's own grammar finds them."""
-    config = folder / "config.pbtxt"
-    config.write_text(config.read_text().replace("max_batch_size", "max_batch_sise"))
-    facts = tried(folder)
-    assert facts["loaded"] is False
-    assert "max_batch_sise" in facts["reason"]

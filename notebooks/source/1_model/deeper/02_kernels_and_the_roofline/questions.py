@@ -34,13 +34,14 @@ question(
     "A CUDA kernel with tiles in shared memory",
     points=3,
     hint="Each thread brings one number of each tile. When may the others read it, and when may it be overwritten?",
-    file="labs.checkpoints.reads.kernels:shared_kernel",
+    file="labs.judge.kernel:shared_kernel",
     rules=[
+        ("lost", "", "{lost}"),
         ("error", "", "It ends with an error: {error}"),
         (
             "reads",
-            at_most(0.5),
-            "It reads global memory {reads:.0%} as often as a kernel without tiles. Each should come once a tile.",
+            at_most(1.01),
+            "It reads global memory {reads:.1f} × as often as tiles need: each number should come once per tile.",
         ),
         (
             "barriers",
@@ -61,7 +62,8 @@ question(
             "load neighbours in a row.",
         ),
     ],
-    good={"error": "", "reads": 0.125, "barriers": 2, "off_whole": 0.0, "off_ragged": 0.0, "transactions": 1.0},
+    good={"lost": "", "error": "", "reads": 1.0, "barriers": 2, "transactions": 1.0}
+    | dict.fromkeys(("off_whole", "off_ragged"), 0.0),
 )
 
 

@@ -67,15 +67,16 @@ question(
     "A router that sends a share to a canary",
     points=3,
     hint="`random.random()` is below 0.3 in three of ten calls. Both handles are in `self.versions`, by name.",
-    file="labs.checkpoints.reads.routers:router",
+    file="labs.judge.router:router",
     rules=[
-        (
-            "answered",
-            60,
-            "Of 60 requests, {answered} were answered with 200. `cluster.folder` has the replicas' logs, in "
-            "session_latest/logs/serve.",
-        ),
+        ("lost", "", "{lost}"),
+        ("answered", 60, "Of 60 requests, {answered} were answered. {said}"),
         ("named", 60, "{named} of 60 answers say under `version` whether `stable` or `canary` gave it."),
+        (
+            "asked",
+            60,
+            "In {asked} of 60 requests, the version that the answer names is the one that was asked, and it alone.",
+        ),
         (
             "canary",
             at_least(5),
@@ -92,5 +93,5 @@ question(
             "The classes are not those that the model gives. Is the handle awaited, with the body's bytes?",
         ),
     ],
-    good={"answered": 60, "named": 60, "canary": 17, "right": True},
+    good={"lost": "", "said": "", "answered": 60, "named": 60, "canary": 17, "asked": 60, "right": True},
 )

@@ -99,8 +99,9 @@ async def generate(ask: Ask):
 check("tokens.app", folder / "app.py")
 
 # %% [markdown]
-# The check has started your app with an engine that has no model and yields words at a known pace. Now with the model,
-# in its own environment, and a client that reads: `httpx.stream` opens a reply without reading it to the end.
+# The check has asked your app with an engine that has no model, and that kept each word back until the one before had
+# left. Now with the model, in its own environment, and a client that reads: `httpx.stream` opens a reply without
+# reading it to the end.
 
 # %%
 ports = lesson("tokens").ports

@@ -1,6 +1,6 @@
 """The questions of "A language model": a streaming route, the two latencies, and what keys and values take."""
 
-from grading.builder.questions import at_least, prediction, question
+from grading.builder.questions import prediction, question
 
 prediction(
     "tokens.times",
@@ -17,9 +17,9 @@ question(
     "A route that streams tokens as they come",
     points=3,
     hint="An `async def` with `yield` in it makes the events. What describes the body, with its bounds?",
-    file="labs.checkpoints.reads.streams:streaming_app",
+    file="labs.judge.stream:streaming_app",
     rules=[
-        ("ended", "", "The app does not run, or breaks off: {ended}"),
+        ("lost", "", "{lost}"),
         ("status", 200, "POST /generate with a prompt and max_tokens answers {status}."),
         (
             "media_type",
@@ -31,17 +31,22 @@ question(
             True,
             "There are not ten events with a token each: `data: `, JSON with `token`, an empty line.",
         ),
-        ("spread_s", at_least(0.2), "All tokens arrive together. They were collected: `yield` each as it comes."),
+        (
+            "streams",
+            True,
+            "The engine was asked for another token before the one that it had given was sent. Tokens are collected: "
+            "`yield` each as it comes.",
+        ),
         ("done", True, "The last event is not `data: [DONE]`: is that an end, or a broken connection?"),
         ("without_prompt", 422, "A body without `prompt` gets {without_prompt} and not 422: describe it by a model."),
         ("too_many", 422, "100,000 tokens are accepted: one client would hold a place for an hour. Set a most."),
     ],
     good={
-        "ended": "",
+        "lost": "",
         "status": 200,
         "media_type": "text/event-stream",
         "right_events": True,
-        "spread_s": 0.47,
+        "streams": True,
         "done": True,
         "without_prompt": 422,
         "too_many": 422,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 
-from labs.course.limits import DEFAULT_LIMITS, Limits
+#: Objects and lists within each other, and digits of a whole number; more are nobody's measurement.
+MOST_DEPTH, MOST_DIGITS = 24, 18
 
 
 class StrictJsonError(ValueError):
     """Text that is not JSON, or JSON that evidence may not hold; the message says what is wrong."""
 
 
-def loads(text: str, limits: Limits = DEFAULT_LIMITS) -> object:
+def loads(text: str) -> object:
     """Return a JSON text's value.
 
     Raises:
@@ -31,7 +32,7 @@ def loads(text: str, limits: Limits = DEFAULT_LIMITS) -> object:
     except ValueError:
         # The interpreter's own limit on a whole number's digits.
         raise StrictJsonError("a whole number has thousands of digits") from None
-    _look_through(value, limits)
+    _look_through(value)
     return value
 
 
@@ -46,33 +47,33 @@ def _no_key_twice(pairs: list[tuple[str, object]]) -> dict:
     return found
 
 
-def _look_through(value: object, limits: Limits) -> None:
+def _look_through(value: object) -> None:
     """Raise for what is too deep, too large for a float, or a whole number of too many digits; without recursion."""
     level = [[value]]
-    for _ in range(limits.json_depth + 1):
+    for _ in range(MOST_DEPTH + 1):
         below: list = []
         for one in level:
             parts = one.values() if isinstance(one, dict) else one
             kinds = set(map(type, parts))
             # A list of samples is known by its types alone, which takes a third of the time.
             numbers = parts if kinds <= _NUMBERS else [part for part in parts if type(part) in _NUMBERS]
-            if numbers and max(max(numbers), -min(numbers)) >= 10**limits.json_digits:
-                _refuse_large(numbers, limits)
+            if numbers and max(max(numbers), -min(numbers)) >= 10**MOST_DIGITS:
+                _refuse_large(numbers)
             if kinds & _CONTAINERS:
                 below += [part for part in parts if type(part) in _CONTAINERS]
         level = below
         if not level:
             return
-    raise StrictJsonError(f"it is nested deeper than {limits.json_depth} levels")
+    raise StrictJsonError(f"it is nested deeper than {MOST_DEPTH} levels")
 
 
-def _refuse_large(numbers: object, limits: Limits) -> None:
+def _refuse_large(numbers: object) -> None:
     """Raise where a large number is infinite by now (1e999), or whole; a large float is a float."""
     for one in numbers:
         if one in (math.inf, -math.inf):
             raise StrictJsonError("a number is not finite: it is larger than any float")
-        if type(one) is int and abs(one) >= 10**limits.json_digits:
-            raise StrictJsonError(f"a whole number has more than {limits.json_digits} digits")
+        if type(one) is int and abs(one) >= 10**MOST_DIGITS:
+            raise StrictJsonError(f"a whole number has more than {MOST_DIGITS} digits")
 
 
 _NUMBERS, _CONTAINERS = frozenset({int, float}), frozenset({dict, list})

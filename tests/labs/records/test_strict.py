@@ -2,7 +2,7 @@
 
 import pytest
 
-from grading.grade.intake import StrictJsonError, loads
+from labs.records.strict import StrictJsonError, loads
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""Apps without a server: FastAPI on the course's classifier, and one whose reply streams."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from labs.judge.inside.wire import MOST_TEXT, Ask, Wire, in_loop, load, module
+
+#: They stand beside a student's app.
+CLASSIFIER = Path(__file__).parents[2] / "serve" / "compared" / "classifier.py"
+INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
+
+
+#: Of a body that does not end.
+_PIECE = b"A" * 1_000_000
+
+
+class Asgi:
+    """An app without a server: its lifespan begins, and each request is one call."""
+
+    def __init__(self, wire: Wire, app: Any, *, pieces: bool = False) -> None:
+        """Take an app; ``pieces`` tells each part of a body as it comes."""
+        self._wire, self._app, self._pieces, self._state = wire, app, pieces, {}
+
+    async def live(self) -> None:
+        """Begin the lifespan, as a server does before the first request."""
+        begun = asyncio.Event()
+
+        async def receive() -> dict:
+            if begun.is_set():
+                await asyncio.Event().wait()  # for ever: this server never stops
+            begun.set()
+            return {"type": "lifespan.startup"}
+
+        started = asyncio.Event()
+
+        async def send(message: Mapping) -> None:
+            started.set()
+
+        async def lifespan() -> None:
+            with contextlib.suppress(Exception):  # an app may know no lifespan
+                await self._app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": self._state}, receive, send)
+            started.set()
+
+        self._living = asyncio.ensure_future(lifespan())
+        await started.wait()
+
+    async def answer(self, request: dict) -> None:
+        """Answer one request: with a ``body``, or with ``pieces`` of a megabyte each, of which nobody says how many."""
+        reply = {"status": 0, "type": "", "body": b"", "taken": 0}
+        body, most = base64.b64decode(request.get("body", "")), request.get("pieces", 0)
+
+        async def receive() -> dict:
+            if reply["taken"] > most:
+                await asyncio.Event().wait()  # the client stays
+            reply["taken"] += 1
+            piece = body if reply["taken"] > most else b'{"image": "' + _PIECE
+            return {"type": "http.request", "body": piece, "more_body": reply["taken"] <= most}
+
+        async def send(message: Mapping) -> None:
+            if message["type"] == "http.response.start":
+                heads = {name.decode().lower(): value.decode() for name, value in message["headers"]}
+                reply.update(status=message["status"], type=heads.get("content-type", ""))
+            elif self._pieces and message.get("body"):
+                self._wire.say(piece=request["ask"], text=message["body"].decode(errors="replace"))
+            else:
+                reply["body"] += message.get("body", b"")
+
+        try:
+            await self._app(self._scope(request, None if most else len(body)), receive, send)
+        except Exception:  # a server would answer with this, too
+            reply["status"] = reply["status"] if self._pieces and reply["status"] >= 400 else 500
+        reply["body"] = reply["body"][:MOST_TEXT].decode(errors="replace")
+        self._wire.say(reply=request["ask"], **reply)
+
+    def _scope(self, request: Mapping, length: int | None) -> dict:
+        return {
+            **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": ""},
+            **{"method": request["method"], "path": request["path"], "raw_path": request["path"].encode()},
+            **{"query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2), "state": {**self._state}},
+            "headers": [
+                (b"host", b"127.0.0.1"),
+                (b"content-type", b"application/json"),
+                (b"transfer-encoding", b"chunked") if length is None else (b"content-length", str(length).encode()),
+            ],
+        }
+
+
+def served(wire: Wire, app: Any, *, pieces: bool = False) -> Ask:
+    """Return what asks an app, whose lifespan has begun."""
+    asgi = Asgi(wire, app, pieces=pieces)
+    ask = in_loop(lambda request: asgi.answer(request) if "ask" in request else asgi.live())
+    ask({}).result()
+    return ask
+
+
+def app(wire: Wire, path: str) -> Ask:
+    """A FastAPI app on the course's classifier, whose runtime and places are outside."""
+    from labs.judge.inside import runtime  # here, since an app that streams needs no numpy
+
+    os.environ.update(MODEL="outside.onnx", WORKERS="1")
+    runtime.onnxruntime_outside(wire)
+
+    class Places:
+        def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+            return wire.call("enter")
+
+        def release(self) -> None:
+            wire.call("leave")
+
+    load(INTAKE, "intake")
+    load(CLASSIFIER, "classifier").places = Places()
+    return served(wire, load(path, "app").app)
+
+
+def stream(wire: Wire, path: str) -> Ask:
+    """An app that streams; the engine is outside, and its next word comes when the judge wants it to."""
+
+    class Engine:
+        async def stream(self, prompt: str, max_tokens: int = 32) -> Any:
+            for _ in range(max_tokens):
+                word = await wire.called("word", prompt=prompt)
+                if word is None:
+                    return
+                yield word
+
+    module("labs.tokens.engine", engine=Engine())
+    return served(wire, load(path, "app").app, pieces=True)

@@ -1,0 +1,31 @@
+"""A measuring script, started with arguments."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+
+from labs.judge.inside.runtime import onnxruntime_outside
+from labs.judge.inside.wire import MOST_TEXT, Ask, Wire, in_thread
+
+
+def script(wire: Wire, path: str) -> Ask:
+    """A measuring script, started with arguments; ONNX Runtime is outside."""
+    printed = os.open("printed", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    os.dup2(printed, 1)
+    onnxruntime_outside(wire)
+
+    def run(request: dict) -> None:
+        sys.argv, ended, complaint = [path, *request["arguments"]], 0, ""
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except SystemExit as error:
+            ended, complaint = (error.code, "") if isinstance(error.code, int) else (int(bool(error.code)), error.code)
+        except BaseException as error:
+            ended, complaint = 1, f"{type(error).__name__}: {error}"
+        sys.stdout.flush()
+        text = os.pread(printed, MOST_TEXT, max(0, os.fstat(printed).st_size - MOST_TEXT)).decode(errors="replace")
+        wire.say(reply=request["ask"], ended=ended, printed=text, complaint=str(complaint or "")[:200])
+
+    return in_thread(run)

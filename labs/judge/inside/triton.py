@@ -1,0 +1,93 @@
+"""A model for Triton's Python backend, without Triton.
+
+Source: names and calls are those of https://github.com/triton-inference-server/python_backend.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labs.judge.inside.runtime import features
+from labs.judge.inside.wire import Ask, Wire, in_thread, load, module
+
+#: They stand beside a student's model.
+FOOD = Path(__file__).parents[2] / "serve" / "triton" / "models" / "food.py"
+INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
+
+
+def triton(wire: Wire, path: str) -> Ask:
+    """A model for Triton's Python backend; the network is outside.
+
+    Source: names and calls are those of https://github.com/triton-inference-server/python_backend.
+    """
+
+    class Tensor:
+        def __init__(self, name: str, values: Any) -> None:
+            self._name, self._values = name, np.asarray(values)
+
+        def name(self) -> str:
+            return self._name
+
+        def as_numpy(self) -> Any:
+            return self._values
+
+    class Request:
+        def __init__(self, texts: list[str]) -> None:
+            self._inputs = [Tensor("INPUT_IMAGE", np.array([[text.encode()] for text in texts], object))]
+
+        def inputs(self) -> list[Tensor]:
+            return self._inputs
+
+    class Response:
+        def __init__(self, output_tensors: Any = (), error: object = None) -> None:
+            self.tensors, self.error = list(output_tensors or ()), error
+
+    class TritonError(Exception):
+        UNKNOWN, INTERNAL, NOT_FOUND, INVALID_ARG = "unknown", "internal", "not found", "invalid argument"
+        UNAVAILABLE, UNSUPPORTED, ALREADY_EXISTS, CANCELLED = "unavailable", "unsupported", "exists", "cancelled"
+
+        def __init__(self, message: str = "", code: str = INTERNAL) -> None:
+            super().__init__(message)
+            self.code = code
+
+    module(
+        "triton_python_backend_utils",
+        Tensor=Tensor,
+        InferenceRequest=Request,
+        InferenceResponse=Response,
+        TritonError=TritonError,
+        TritonModelException=TritonError,
+        triton_string_to_numpy={"TYPE_STRING": np.object_, "TYPE_FP32": np.float32}.get,
+        get_input_tensor_by_name=lambda request, name: next((t for t in request.inputs() if t.name() == name), None),
+    )
+
+    def probabilities(inputs: Any) -> Any:
+        return np.array(wire.call("network", rows=features(inputs).round(5).tolist()), np.float32)
+
+    load(INTAKE, "intake")
+    load(FOOD, "food").load = lambda args: probabilities
+    model = load(path, "model").TritonPythonModel()
+    if hasattr(model, "initialize"):
+        names = ("model_name", "model_repository", "model_config", "model_version", "model_instance_kind")
+        given = dict(zip(names, ("food_classifier", ".", "{}", "1", "CPU"), strict=True))
+        model.initialize(given | {"model_instance_device_id": "0"})
+
+    def labels(response: Any) -> list[str] | str | None:
+        """Return an answer's classes, or why a request is refused."""
+        if response is None or response.error is not None:
+            return response and str(getattr(response.error, "code", TritonError.INTERNAL))
+        values = {tensor.name(): np.ravel(tensor.as_numpy()).tolist() for tensor in response.tensors}
+        return [text.decode() if isinstance(text, bytes) else str(text) for text in values.get("FOOD_LABEL", [])]
+
+    def execute(request: dict) -> None:
+        answers, complaint = None, ""
+        try:
+            answers = [labels(one) for one in model.execute([Request(texts) for texts in request["requests"]])]
+        except Exception as error:  # whatever a model raises, its requests have no answer
+            complaint = f"{type(error).__name__}: {error}"[:300]
+        wire.say(reply=request["ask"], answers=answers, complaint=complaint)
+
+    return in_thread(execute)

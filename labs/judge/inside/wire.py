@@ -1,0 +1,90 @@
+"""The pipe as the asker sees it, and how it loads a program beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import itertools
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+#: Takes a request: a dictionary with its number under ``ask``.
+Ask = Callable[[dict], Any]
+
+#: Most characters of a reply's body, and of what a script prints.
+MOST_TEXT = 100_000
+
+
+class Wire:
+    """One pipe for both directions: requests and values come in, replies and calls go out."""
+
+    def __init__(self) -> None:
+        """Take standard input and output away from the program, whose prints go nowhere."""
+        self._source, self._sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1):
+            os.dup2(nowhere, number)
+        self._lock, self._numbers, self._waiting = threading.Lock(), itertools.count(), {}
+
+    def say(self, **message: object) -> None:
+        """Write a line."""
+        line = json.dumps(message).encode() + b"\n"
+        with self._lock:
+            self._sink.write(line)
+            self._sink.flush()
+
+    def call(self, name: str, /, **given: object) -> Any:
+        """Call what stands outside, and wait for its value."""
+        number, box = next(self._numbers), [threading.Event(), None]
+        self._waiting[number] = box
+        self.say(call=number, name=name, given=given)
+        box[0].wait()
+        return box[1]
+
+    async def called(self, name: str, /, **given: object) -> Any:
+        """Do the same, and leave the event loop free meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(None, lambda: self.call(name, **given))
+
+    def listen(self, ask: Ask) -> None:
+        """Hand over values and requests until the judge closes the pipe."""
+        for line in self._source:
+            message = json.loads(line)
+            if "answer" in message:
+                box = self._waiting.pop(message["answer"])
+                box[1] = message["value"]
+                box[0].set()
+            else:
+                ask(message)
+
+
+def module(name: str, **values: object) -> ModuleType:
+    """Put a module of this name in the place of whatever a program would import."""
+    stand_in = sys.modules[name] = ModuleType(name)
+    vars(stand_in).update(values)
+    return stand_in
+
+
+def load(path: Path | str, name: str) -> Any:
+    """Import one file under a name."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    loaded = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def in_thread(ask: Ask) -> Ask:
+    """Return what does the same in a thread of its own, so that the wire is read meanwhile."""
+    return lambda request: threading.Thread(target=ask, args=(request,), daemon=True).start()
+
+
+def in_loop(ask: Callable[[dict], Any]) -> Ask:
+    """Return what does the same in an event loop that runs from now on."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return lambda request: asyncio.run_coroutine_threadsafe(ask(request), loop)

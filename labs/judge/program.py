@@ -1,0 +1,313 @@
+"""A program in a process of its own, asked through a pipe of which every line may be anything.
+
+One exception stands for all that a program can do wrong (``Lost``): it costs the question that is asked, and nothing
+else. Whatever else is raised here is a fault of the judge or of its machine, and no program's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labs.judge import asker
+from labs.records.strict import StrictJsonError, loads
+from labs.shell import python
+
+#: Starts an asker of a kind on a program's file, with pipes at both ends, and ends it with the context.
+Start = Callable[[str, bytes], AbstractContextManager[subprocess.Popen[bytes]]]
+
+#: Bytes of one line, and of all lines.
+_LINE_BYTES, _ALL_BYTES = 2 << 20, 32 << 20
+
+#: Seconds until the asker is there, in which no line of the program has run; and then until the program is loaded.
+_ASKER_S, READY_S = 120, 10
+
+_GARBLED = "It writes into the pipe through which it is asked."
+
+
+class Lost(Exception):  # noqa: N818 - what a program does, and no error of ours
+    """The program did not answer as it was asked to; the message is a sentence for its author."""
+
+
+class NotReadyError(RuntimeError):
+    """The asker did not come up, before any line of the program had run: a package is missing, or the machine is slow.
+
+    The message says which.
+    """
+
+
+@dataclass(frozen=True)
+class Held:
+    """A value that is given only when the judge releases it (``Program.release``)."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Something that a program stands on, and calls by name."""
+
+    #: Of what it is called with (``shaped``).
+    form: Mapping[str, Any]
+    #: Gets these as named arguments; returns a value as JSON knows it, or one that is ``Held``.
+    answer: Callable[..., object]
+
+
+def command(kind: str, path: Path) -> list[str]:
+    """Return the command that asks a program: isolated, so that nothing beside it is imported in place of a library."""
+    return [sys.executable, "-I", str(Path(asker.__file__).resolve()), kind, str(path)]
+
+
+@contextlib.contextmanager
+def at_home(kind: str, content: bytes) -> Iterator[subprocess.Popen[bytes]]:
+    """Start an asker as an ordinary process: for the program of whoever runs this."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "program.py"
+        path.write_bytes(content)
+        process = subprocess.Popen(
+            command(kind, path),
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                # What nobody has read yet is not written any more.
+                with contextlib.suppress(OSError):
+                    process.stdin.close()
+
+
+class Program:
+    """A program that is being asked; use it as a context."""
+
+    def __init__(
+        self,
+        kind: str,
+        content: bytes,
+        outside: Mapping[str, Outside],
+        start: Start = at_home,
+        *,
+        each_s: float = 5.0,
+        wall_s: float = 40.0,
+        most_calls: int = 2_000,
+    ) -> None:
+        """Prepare to ask.
+
+        Args:
+            kind: Of the asker's.
+            content: The one file.
+            outside: What it stands on, by name.
+            start: Starts the process.
+            each_s: Seconds for an answer, unless a question has its own.
+            wall_s: Seconds for everything, from the moment at which the asker is there.
+            most_calls: Calls of what stands outside, all together.
+        """
+        self._starting, self._outside = start(kind, content), outside
+        self._each_s, self._wall_s, self._most_calls = each_s, wall_s, most_calls
+        self._end_s, self._hello, self._ready = float("inf"), None, None
+        self._open: set[int] = set()
+        self._replies: dict[int, dict] = {}
+        self._held: list[tuple[int, object]] = []
+        self._read_bytes, self._rest = 0, b""
+        #: Names of what it called, in order.
+        self.calls: list[str] = []
+        #: Pieces of texts that came before their reply, by number of the request.
+        self.pieces: dict[int, list[str]] = {}
+
+    def __enter__(self) -> Program:
+        """Wait until the program is loaded.
+
+        Raises:
+            Lost: It cannot be loaded, or not within ``READY_S``.
+            NotReadyError: The asker itself is not there.
+        """
+        self._process = self._starting.__enter__()
+        for end in (self._process.stdin, self._process.stdout):
+            os.set_blocking(end.fileno(), False)
+        try:
+            self._wait_for_the_asker()
+            self._end_s = time.monotonic() + self._wall_s
+            reason = self.until(lambda: self._ready, READY_S, f"It is not loaded within {READY_S} s.")
+            if reason:
+                raise Lost(f"Your file cannot be loaded: {reason}")
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._starting.__exit__(*exception)
+
+    def _wait_for_the_asker(self) -> None:
+        try:
+            lacks = self.until(lambda: self._hello, _ASKER_S)
+        except Lost as lost:
+            if self._hello is not None:  # and the program's own lines came with it
+                raise
+            raise NotReadyError(f"nothing can be asked on this machine: {lost}") from None
+        if lacks:
+            raise NotReadyError(python(f"pip install {lacks}"))
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether a call waits to be released."""
+        return bool(self._held)
+
+    def begin(self, **request: object) -> int:
+        """Send a request; return its number."""
+        number = secrets.randbits(48)
+        self._open.add(number)
+        self.pieces[number] = []
+        self._write({"ask": number, **request})
+        return number
+
+    def has_replied(self, number: int) -> bool:
+        """Return whether the reply to a request is there."""
+        return number in self._replies
+
+    def reply(self, number: int, form: Mapping[str, Any], within_s: float | None = None) -> dict:
+        """Return the reply to a request, with the fields of a form (``shaped``).
+
+        Raises:
+            Lost: None came in time, or one of another form.
+        """
+        return shaped(self.until(lambda: self._replies.pop(number, None), within_s), form)
+
+    def ask(self, form: Mapping[str, Any], **request: object) -> dict:
+        """Send a request, and return its reply."""
+        return self.reply(self.begin(**request), form)
+
+    def release(self) -> None:
+        """Answer the calls that were held."""
+        held, self._held = self._held, []
+        for number, value in held:
+            self._write({"answer": number, "value": value})
+
+    def until(self, found: Callable[[], Any], within_s: float | None = None, says: str = "") -> Any:
+        """Listen until something is found (neither None nor False), and return it.
+
+        Raises:
+            Lost: Not in time; or the program ended, or wrote what is no reply, before.
+        """
+        within_s = self._each_s if within_s is None else within_s
+        end_s = time.monotonic() + within_s
+        while (value := found()) is None or value is False:
+            left_s = min(end_s, self._end_s) - time.monotonic()
+            if left_s <= 0:
+                raise Lost(says or f"It gave no answer within {within_s:.0f} s.")
+            self._listen(left_s)
+        return value
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self._end_s:
+            raise Lost("It does not come to its end.")
+
+    def _write(self, message: Mapping) -> None:
+        data, end_s = memoryview(json.dumps(message).encode() + b"\n"), time.monotonic() + self._each_s
+        while data:
+            self._in_time()
+            if time.monotonic() > end_s:
+                raise Lost("It does not read what it is asked.")
+            if not select.select([], [self._process.stdin], [], 0.2)[1]:
+                continue
+            try:
+                data = data[os.write(self._process.stdin.fileno(), data[:65536]) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise Lost("It ended.") from None
+
+    def _listen(self, wait_s: float) -> None:
+        """Take what has come, waiting for it some seconds at most."""
+        if not select.select([self._process.stdout], [], [], wait_s)[0]:
+            return
+        try:
+            more = os.read(self._process.stdout.fileno(), 1 << 16)
+        except BlockingIOError:
+            return
+        if not more:
+            raise Lost("It ended before it had answered.")
+        self._read_bytes += len(more)
+        *lines, self._rest = (self._rest + more).split(b"\n")
+        if len(self._rest) > _LINE_BYTES or self._read_bytes > _ALL_BYTES:
+            raise Lost("It says far more than it was asked for.")
+        for line in lines:
+            self._in_time()  # answering a call may take a while, so a flood of them costs the program's own time
+            self._hear(line)
+
+    def _hear(self, line: bytes) -> None:
+        try:
+            message = loads(line.decode("utf-8"))
+        except (StrictJsonError, UnicodeDecodeError):
+            raise Lost(_GARBLED) from None
+        match message:
+            case {"hello": str(lacks)} if self._hello is None:
+                self._hello = lacks
+            case {"ready": str(reason)} if self._hello == "" and self._ready is None:
+                self._ready = reason
+            case {"reply": int(number)} if number in self._open:
+                self._open.remove(number)  # to what was asked, and once
+                self._replies[number] = message
+            case {"piece": int(number), "text": str(text)} if number in self._open:
+                self.pieces[number].append(text)
+            case {"call": int(number), "name": str(name), "given": dict(given)} if name in self._outside:
+                self._call(number, name, given)
+            case _:
+                raise Lost(_GARBLED)
+
+    def _call(self, number: int, name: str, given: dict) -> None:
+        self.calls.append(name)
+        if len(self.calls) > self._most_calls:
+            raise Lost(f"It calls what it stands on more than {self._most_calls:,} times.")
+        outside = self._outside[name]
+        shaped(given, outside.form)
+        value = outside.answer(**{key: given[key] for key in outside.form})
+        if isinstance(value, Held):
+            self._held.append((number, value.value))
+        else:
+            self._write({"answer": number, "value": value})
+
+
+def shaped(value: Any, form: Any) -> Any:
+    """Return a value that came out of a program, if it has a form.
+
+    Args:
+        value: As JSON knows it.
+        form: A type or a union of types; a list of one form, for a list of any length; or forms by name, for an object
+            that has these fields and perhaps others.
+
+    Raises:
+        Lost: It has another form.
+    """
+    if isinstance(form, Mapping):
+        right = isinstance(value, dict) and all(name in value for name in form)
+        parts: Sequence = [(value[name], part) for name, part in form.items()] if right else ()
+    elif isinstance(form, list):
+        right = isinstance(value, list)
+        parts = [(part, form[0]) for part in value] if right else ()
+    else:
+        right, parts = isinstance(value, form), ()
+    if not right:
+        raise Lost("What it answers has not the form that was asked for.")
+    for part, of in parts:
+        shaped(part, of)
+    return value

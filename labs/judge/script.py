@@ -1,0 +1,94 @@
+"""A measuring script for a device: how it opens a session, what it calls, and whether its samples are those calls."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+from labs.judge.drawn import dice
+from labs.judge.program import Outside, Program, Start, at_home
+from labs.judge.verdicts import Handed, as_json, content_of, noting
+
+#: Share and seconds by which the clocks of two processes may differ.
+_NEAR, _NEAR_S = 0.01, 1e-4
+
+_REPLY = {"ended": int, "printed": str, "complaint": str}
+
+
+class _Runtime:
+    """ONNX Runtime as the judge plays it: each call takes a time that is drawn for it."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+        #: When each call came, and when it was answered.
+        self.came_s: list[float] = []
+        self.answered_s: list[float] = []
+        self._dice = dice()
+
+    def outside(self) -> dict[str, Outside]:
+        return {"session": Outside({"threads": int}, self._session), "run": Outside({"rows": [list]}, self._run)}
+
+    def _session(self, threads: int) -> int:
+        self.threads.append(threads)
+        return len(self.threads)
+
+    def _run(self, rows: list) -> list:
+        self.came_s.append(time.perf_counter())
+        time.sleep(float(self._dice.uniform(0.002, 0.02)))
+        self.answered_s.append(time.perf_counter())
+        return [[0.0] * 11] * min(len(rows), 64)
+
+    def bounds_s(self, count: int) -> list[tuple[float, float]]:
+        """Return between which two durations each of the last calls lies, whatever else keeps the machine busy.
+
+        A call takes as long as the judge took at least; at most, the time from the answer before to the call after.
+        """
+        first = len(self.came_s) - count
+        ends = [*self.came_s[1:], time.perf_counter()]
+        begins = [self.came_s[0] - 60, *self.answered_s]
+        return [(self.answered_s[at] - self.came_s[at], ends[at] - begins[at]) for at in range(first, len(self.came_s))]
+
+
+def script(handed: Handed, start: Start = at_home) -> dict:
+    """Return how ``python measure.py MODEL THREADS CALLS`` ends, what it prints last, and whether it has measured that.
+
+    Args:
+        handed: The script.
+        start: Starts its process.
+    """
+    random, runtime = dice(), _Runtime()
+    threads, calls = int(random.integers(2, 9)), int(random.integers(31, 60))
+    facts = {"asked": calls, "wanted_threads": threads, "ended": 1, "said": "", "printed": "nothing", "is_json": False}
+    facts |= {"samples": 0, "warm_ups": 0, "threads": 0, "moments": False, "in_seconds": False, "measured": False}
+    facts |= {"sample_ms": 0.0, "took_ms": 0.0}
+    with noting(facts), Program("script", content_of(handed, "measure.py"), runtime.outside(), start) as program:
+        begin_s = time.perf_counter()
+        reply = program.reply(program.begin(arguments=["model.onnx", str(threads), str(calls)]), _REPLY, 30)
+        wall_s = time.perf_counter() - begin_s
+        last = (reply["printed"].strip().splitlines() or ["nothing"])[-1]
+        facts |= {"ended": reply["ended"], "said": reply["complaint"], "printed": last[:80]}
+        samples_s = _samples(last)
+        if samples_s is None:
+            return facts
+        facts |= {"is_json": True, "samples": len(samples_s), "warm_ups": len(runtime.came_s) - calls}
+        facts |= {"threads": runtime.threads[-1] if runtime.threads else 0, "in_seconds": sum(samples_s) <= wall_s}
+        facts["moments"] = len(samples_s) > 2 and all(a < b for a, b in pairwise(samples_s))
+        if len(samples_s) == calls <= len(runtime.came_s):
+            facts |= _held_against(samples_s, runtime.bounds_s(calls))
+    return facts
+
+
+def _samples(line: str) -> list[float] | None:
+    """Return the samples in a line of JSON; None for anything else."""
+    match as_json(line):
+        case {"samples_s": [_, *_] as samples} if all(type(one) in (int, float) for one in samples):
+            return [float(one) for one in samples]
+    return None
+
+
+def _held_against(samples_s: list[float], bounds_s: list[tuple[float, float]]) -> dict:
+    """Return whether each sample is the time of its call; of the first that is not, both in milliseconds."""
+    for sample_s, (least_s, most_s) in zip(samples_s, bounds_s, strict=True):
+        if not least_s * (1 - _NEAR) - _NEAR_S <= sample_s <= most_s * (1 + _NEAR) + _NEAR_S:
+            return {"measured": False, "sample_ms": 1e3 * sample_s, "took_ms": 1e3 * least_s}
+    return {"measured": True}

@@ -1,0 +1,59 @@
+"""A model for Triton's Python backend: its rows, its order, how often it calls the network, and whom it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labs.judge.drawn import Network, as_text, dice, photos
+from labs.judge.program import Outside, Program, Start, at_home
+from labs.judge.verdicts import Handed, content_of, noting
+
+#: Photos; requests in one execution, and executions of so many.
+_PHOTOS, _TOGETHER, _EXECUTIONS = 6, 8, 6
+
+_REPLY = {"answers": list | None, "complaint": str}
+
+
+def model(handed: Handed, start: Start = at_home) -> dict:
+    """Return what ``execute`` of a ``model.py`` answers, called as Triton calls it, with a network of the judge's.
+
+    Args:
+        handed: The model's folder, or the file.
+        start: Starts its process.
+    """
+    facts = {"said": "", "right": 0, "rows": 0, "burst": 0, "calls": 0, "refused": False, "blamed": ""}
+    network, sizes = Network(), []
+
+    def probabilities(rows: list) -> list:
+        sizes.append(len(rows))
+        return network.probabilities(rows).round(6).tolist()
+
+    contents = photos(_PHOTOS)
+    texts = [as_text(one) for one in contents]
+    truth = [label for label, _ in network.truth(contents)]
+    outside = {"network": Outside({"rows": [[float | int]]}, probabilities)}
+    with noting(facts), Program("triton", content_of(handed, "1/model.py"), outside, start) as program:
+
+        def ask(requests: Sequence[Sequence[str]]) -> list:
+            """Return the labels of each request, or why it is refused; None for one without an answer."""
+            before = len(sizes)
+            reply = program.ask(_REPLY, requests=requests)
+            facts["said"] = facts["said"] or reply["complaint"]
+            facts["calls"] = max(facts["calls"], len(sizes) - before)
+            answers = [one if isinstance(one, list | str) else None for one in reply["answers"] or []]
+            return answers if len(answers) == len(requests) else [None] * len(requests)
+
+        for at in dice().permutation(_PHOTOS):
+            facts["right"] += ask([[texts[at]]]) == [[truth[at]]]
+        (six,) = ask([texts])
+        facts["rows"] = sum(one == label for one, label in zip(six or [], truth, strict=False))
+        for places in dice().integers(0, _PHOTOS, (_EXECUTIONS, _TOGETHER)):
+            answers = ask([[texts[at]] for at in places])
+            facts["burst"] += sum(one == [truth[at]] for one, at in zip(answers, places, strict=True))
+        odd = int(dice().integers(_PHOTOS))
+        texts[odd] = as_text(contents[odd][:200])
+        answers = ask([[text] for text in texts])
+        facts["blamed"] = answers.pop(odd)
+        del truth[odd]
+        facts["refused"] = isinstance(facts["blamed"], str) and answers == [[label] for label in truth]
+    return facts

@@ -1,0 +1,56 @@
+"""What the judges of all kinds share: the one file that is judged, and facts that survive a program that is lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from labs.judge.program import Lost
+from labs.records.strict import StrictJsonError, loads
+from labs.workspace import STUB
+
+#: A program as it is handed over: its file, a folder that holds it, or texts by name.
+Handed = Path | Mapping[str, str]
+
+
+def content_of(handed: Handed, name: str) -> bytes:
+    """Return the bytes of the one file that is judged; whatever lies beside it is not looked at.
+
+    Args:
+        handed: The file, or several.
+        name: What it is called among several.
+
+    Raises:
+        NotImplementedError: The stub is still in it.
+        Lost: It is not among them.
+    """
+    if isinstance(handed, Mapping):
+        text = next(iter(handed.values())) if len(handed) == 1 else handed.get(name)
+        content = None if text is None else text.encode(errors="replace")
+    else:
+        path = handed / name if handed.is_dir() else handed
+        content = path.read_bytes() if path.is_file() else None
+    if content is None:
+        raise Lost(f"There is no `{name}` in what was handed over.")
+    if STUB.encode() in content:
+        raise NotImplementedError(STUB)
+    return content
+
+
+@contextlib.contextmanager
+def noting(facts: dict) -> Iterator[dict]:
+    """Note in ``facts["lost"]`` why a program could not be asked to the end; what was seen before stays."""
+    facts["lost"] = ""
+    try:
+        yield facts
+    except Lost as lost:
+        facts["lost"] = str(lost)
+
+
+def as_json(text: str) -> object:
+    """Return the value of a text that a program wrote; None for what is no JSON."""
+    try:
+        return loads(text)
+    except StrictJsonError:
+        return None

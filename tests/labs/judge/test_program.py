@@ -1,0 +1,210 @@
+"""The pipe to a program: whatever comes through it costs the program its question, and nothing else."""
+
+import contextlib
+import json
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from labs.judge import app, kernel, program, router, script, stream, triton
+from labs.judge.program import Held, Lost, NotReadyError, Outside, Program, at_home
+
+#: Each judge, with what its file is called.
+JUDGES = [app.app, triton.model, script.script, stream.streaming_app, router.router, kernel.shared_kernel]
+
+OUTSIDE = {"double": Outside({"number": int}, lambda number: 2 * number)}
+
+
+#: What each judge's programs call, and arguments of the right form that no honest one would give.
+CALLED = ("session run enter leave", "network", "run", "word", "version", "read write")
+NAMES = {judge: names.split() for judge, names in zip(JUDGES, CALLED, strict=True)}
+GIVEN = {
+    "rows": [[], [[]], [[0] * 192], [[1e308] * 192]],
+    "at": [[], [0], [0, 0], [-1, 0], [1 << 50, 0]],
+    "name": ["a", "b", "c", "d", ""],
+    "block": [[], [0, 0, 0], [-1]],
+    **{"value": [1e308, -1], "thread": [-1, 0, 1 << 50], "line": [0], "threads": [-1], "prompt": ["\ud800"]},
+    **{"version": ["\ud800", "canary"], "image": ["\ud800", "1"]},
+}
+
+
+def line(**message: object) -> bytes:
+    """Return a message as it goes through the pipe."""
+    return json.dumps(message).encode() + b"\n"
+
+
+UP = line(hello="") + line(ready="")
+
+
+def saying(first: bytes, answer: Callable[[dict], bytes] | None = None) -> program.Start:
+    """Return a start of what says something, and then answers each request; without an answer, it ends."""
+
+    @contextlib.contextmanager
+    def start(kind: str, content: bytes) -> Iterator[SimpleNamespace]:
+        (asked, ask), (said, say) = os.pipe(), os.pipe()
+
+        def talk() -> None:
+            with (
+                os.fdopen(asked, "rb") as requests,
+                os.fdopen(say, "wb", 0) as replies,
+                contextlib.suppress(OSError, ValueError),
+            ):
+                replies.write(first)
+                for request in requests if answer else ():
+                    replies.write(answer(json.loads(request)))
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        with os.fdopen(ask, "wb", 0) as stdin, os.fdopen(said, "rb", 0) as stdout:
+            yield SimpleNamespace(stdin=stdin, stdout=stdout)
+        thread.join()
+
+    return start
+
+
+def asked(start: program.Start, **limits: float) -> object:
+    """Return the reply of whatever was started."""
+    with Program("x", b"", OUTSIDE, start, **limits) as one:
+        return one.ask({"value": int}, question=1)
+
+
+def junk(dice: random.Random, depth: int = 0) -> object:
+    """Return any JSON, with values that a judge may be foolish about."""
+    odd = (None, True, 0, -1, 1 << 70, 1e308, 0.5, "", "photo", "\ud800", [], {}, [[]], {"$": 1}, float("nan"))
+    if depth > 3 or dice.random() < 0.5:
+        return dice.choice(odd)
+    if dice.random() < 0.5:
+        return [junk(dice, depth + 1) for _ in range(dice.randrange(4))]
+    return {dice.choice(FIELDS): junk(dice, depth + 1) for _ in range(dice.randrange(4))}
+
+
+FIELDS = (
+    *("hello", "ready", "reply", "piece", "call", "name", "given", "text", "status", "body", "type", "answers", "rows"),
+    *("class", "version", "printed", "ended", "complaint", "error", "barriers", "at", "block", "samples_s"),
+)
+
+
+def garbled(dice: random.Random) -> bytes:
+    """Return a line that no asker writes."""
+    kind = dice.randrange(6)
+    if kind == 0:
+        return dice.randbytes(dice.randrange(1, 60)).replace(b"\n", b"") + b"\n"
+    if kind == 1:
+        return dice.choice([b"[", b'{"a":']) * dice.randrange(1, 5_000) + b"\n"
+    if kind == 2:
+        return b'{"reply": %d, "reply": %d}\n' % (dice.randrange(9), dice.randrange(9))
+    if kind == 3:
+        return b"9" * dice.randrange(1, 9_000) + b"\n"
+    given = {"call": junk(dice), "name": dice.choice(["double", "halve", 3]), "given": junk(dice)}
+    return line(**(given if kind == 4 else {dice.choice(FIELDS): junk(dice) for _ in range(3)}))
+
+
+def test_a_reply_comes_back_and_calls_are_answered_from_outside():
+    """Counted, in order; prints of the program are in nobody's way."""
+    calls = line(call=0, name="double", given={"number": 21})
+    replies = {}
+
+    def answer(message: dict) -> bytes:
+        if "ask" in message:
+            replies["ask"] = message["ask"]
+            return calls
+        return line(reply=replies["ask"], value=message["value"])
+
+    assert asked(saying(UP, answer))["value"] == 42
+
+
+def test_twenty_thousand_lines_of_anything_lose_their_question_alone():
+    """Whether they come for a reply, a call or a piece."""
+    dice = random.Random(31)
+    for _ in range(20_000):
+        with pytest.raises(Lost):
+            asked(saying(UP + garbled(dice)))
+
+
+@pytest.mark.parametrize("judge", JUDGES, ids=lambda judge: judge.__name__)
+def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(judge, tmp_path, monkeypatch):
+    """It answers the right requests, with anything; in some rounds with what has the right form."""
+    monkeypatch.setitem(Program.__init__.__kwdefaults__, "each_s", 0.2)
+    dice = random.Random(judge.__name__)
+    path = tmp_path / "file.py"
+    path.write_text("")
+    for number in range(24):
+        forged = {name: junk(dice) for name in FIELDS[5:]}
+        if number % 2:
+            forged |= {"status": 200, "type": "x", "body": json.dumps(junk(dice)), "ended": 0, "complaint": ""}
+            forged |= {"error": "", "barriers": 2, "answers": [junk(dice)] * 8, "printed": json.dumps(junk(dice))}
+        calls = b"".join(
+            line(call=place, name=name, given={key: dice.choice(values) for key, values in GIVEN.items()})
+            for place, name in enumerate(dice.choices(NAMES[judge], k=number % 3))
+        )
+        start = saying(UP, lambda message, forged=forged, calls=calls: calls + line(**forged, reply=message.get("ask")))
+        facts = judge(path, start)
+        json.dumps(facts)
+        assert facts["lost"] or not facts.get("right", facts.get("measured", False))
+
+
+@pytest.mark.parametrize(
+    ("first", "answer", "says"),
+    [
+        (UP, None, "It ended"),
+        (line(hello="") + line(ready="ImportError: x"), None, "cannot be loaded: ImportError: x"),
+        (UP + line(hello=""), None, "writes into the pipe"),
+        (UP, lambda message: line(reply=1, value=1), "writes into the pipe"),
+        (UP, lambda message: 2 * line(reply=message["ask"], value=1), "writes into the pipe"),
+        (UP, lambda message: line(reply=message["ask"], value="1"), "form"),
+        (UP, lambda message: line(call=0, name="double", given={"number": "21"}), "form"),
+        (UP, lambda message: line(call=0, name="double", given={"number": 1}) * 12, "more than 10 times"),
+        (UP, lambda message: b"x" * (3 << 20), "far more"),
+        (UP, lambda message: b"", "no answer within"),
+    ],
+)
+def test_each_way_of_not_answering_has_its_sentence(first, answer, says):
+    """And one request is answered once: the second reply is nobody's."""
+    with pytest.raises(Lost, match=says):
+        asked(saying(first, answer), each_s=1, most_calls=10)
+
+
+def test_what_is_held_waits_for_its_release():
+    """Meanwhile, others are answered."""
+    outside = {"word": Outside({}, lambda: Held("soup"))}
+    numbers = []
+
+    def answer(message: dict) -> bytes:
+        if "ask" in message:
+            numbers.append(message["ask"])
+            return line(call=7, name="word", given={}) if len(numbers) == 1 else line(reply=numbers[1], value=1)
+        return line(reply=numbers[0], value=len(message["value"]))
+
+    with Program("x", b"", outside, saying(UP, answer)) as one:
+        first = one.begin()
+        one.until(lambda: one.is_holding)
+        assert one.ask({"value": int}) == {"reply": numbers[1], "value": 1}
+        assert not one.has_replied(first)
+        one.release()
+        assert one.reply(first, {"value": int})["value"] == 4
+
+
+@pytest.mark.parametrize("first", [b"", line(hello="numba"), b"Traceback"])
+def test_an_asker_that_is_not_there_is_no_programs_fault(first):
+    """No line of the program has run by then."""
+    with pytest.raises(NotReadyError):
+        asked(saying(first))
+
+
+@pytest.mark.parametrize("text", ["import sys\nwhile True: pass", "import time; time.sleep(99)"])
+def test_a_program_that_is_never_loaded_is_lost(text, monkeypatch):
+    """At home as in the grader; and nothing that it has started is left."""
+    monkeypatch.setattr(program, "READY_S", 0.5)
+    with pytest.raises(Lost, match="not loaded"), Program("router", text.encode(), {}, at_home):
+        pass
+
+
+def test_what_lies_beside_a_program_is_not_imported(tmp_path):
+    """Nor is what lies in its working folder: the asker is isolated."""
+    text = b"import sys\nassert '' not in sys.path and 'PYTHONPATH' not in sys.flags.__repr__()\nimport no_such_module"
+    with pytest.raises(Lost, match="no_such_module"), Program("router", text, {}, at_home):
+        pass
