@@ -10,14 +10,13 @@ import contextlib
 import functools
 import tempfile
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from grading.grade.artefacts.again import Opened, is_model, judge_model, open_again
+from grading.grade.artefacts.again import Opened, fault_of, is_model, judge_model, open_again
 from grading.grade.artefacts.measured import Facts, inspect_models
 from grading.grade.artefacts.pictures import Pictures, at_hand
 from grading.grade.contradictions import Examined, examine
@@ -121,8 +120,7 @@ def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None
                 with deadline(_STEP_S) if step in _IN_PROCESS else contextlib.nullcontext():
                     step(work)
             except Exception as error:  # whatever it is, the student keeps what the other steps find
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                work.faults[step.__name__] = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}"
+                work.faults[step.__name__] = fault_of(error)
         return _result(work, student, time.monotonic() - begin_s)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 from grading.grade.intake.sources import encoding_of
@@ -35,15 +34,6 @@ def answer_cells(path: Path, wanted: set[str]) -> dict[str, str]:
         if name and name not in found and isinstance(source, str) and len(source) <= _MOST_CHARACTERS:
             found[name] = source
     return found
-
-
-def python_of(path: Path) -> tuple[int, ...]:
-    """Return the version of Python with which a notebook says that it was run; an empty one where it says nothing."""
-    told = _notebook(path)
-    for name in ("metadata", "language_info", "version"):
-        told = told.get(name) if isinstance(told, dict) else None
-    found = re.match(r"(\d{1,3})\.(\d{1,3})\b", told) if isinstance(told, str) else None
-    return tuple(map(int, found.groups())) if found else ()
 
 
 def _code_cells(path: Path) -> list[dict]:

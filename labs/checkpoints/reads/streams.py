@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 #: Tokens that are asked for; the engine's words repeat.
@@ -46,7 +46,13 @@ def streaming_app(path: Path) -> dict:
     return facts
 
 
-def facts_of(media_type: str, pieces: Sequence[str], arrived_s: Sequence[float], words: Sequence[str]) -> dict:
+def facts_of(
+    media_type: str,
+    pieces: Sequence[str],
+    arrived_s: Sequence[float],
+    words: Sequence[str],
+    loads: Callable[[str], object] = json.loads,
+) -> dict:
     """Return form and pace of a reply that streams.
 
     Args:
@@ -54,18 +60,19 @@ def facts_of(media_type: str, pieces: Sequence[str], arrived_s: Sequence[float],
         pieces: Of its text, as they came.
         arrived_s: When each came, in seconds of any clock.
         words: What the engine yielded.
+        loads: Reads JSON, as a grader's own loader does.
     """
     events = [one.removeprefix("data:").strip() for one in "".join(pieces).split("\n\n") if one.startswith("data:")]
     return {
         "media_type": media_type.partition(";")[0],
-        "right_events": [_token(one) for one in events if one != "[DONE]"] == list(words),
+        "right_events": [_token(one, loads) for one in events if one != "[DONE]"] == list(words),
         "done": events[-1:] == ["[DONE]"],
         "spread_s": arrived_s[-1] - arrived_s[0] if arrived_s else 0.0,
     }
 
 
-def _token(event: str) -> str | None:
+def _token(event: str, loads: Callable[[str], object]) -> str | None:
     try:
-        return str(json.loads(event)["token"])
+        return str(loads(event)["token"])
     except (ValueError, KeyError, TypeError):
         return None

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from labs.checkpoints.reads.texts import written
@@ -79,16 +79,17 @@ def requests(photo: bytes) -> list[dict]:
     ]
 
 
-def facts(asked: Sequence[Mapping], printed: str, complained: str) -> dict:
+def facts(asked: Sequence[Mapping], printed: str, complained: str, loads: Callable[[str], object] = json.loads) -> dict:
     """Return the facts of an app's replies, as its process printed them.
 
     Args:
         asked: What it was asked: ``requests`` of one photo or of several, in any order.
         printed: What the process printed: a line with the truth about each photo, and one with the replies.
         complained: What it printed as errors.
+        loads: Reads JSON; a grader trusts no text of a program's, and has a loader of its own.
     """
     try:
-        truths, told = (json.loads(line) for line in (printed.splitlines()[0], printed.splitlines()[-1]))
+        truths, told = (loads(line) for line in (printed.splitlines()[0], printed.splitlines()[-1]))
         replies = [
             (one["case"], *reply, truth) for one, reply, truth in zip(asked, told["replies"], truths, strict=True)
         ]
@@ -99,15 +100,15 @@ def facts(asked: Sequence[Mapping], printed: str, complained: str) -> dict:
     good = {"photo": 200, "large": 413, "full": 503}
     for case, status, _, _ in sorted(replies, key=lambda one: one[1] != good.get(one[0], 422)):
         found[case] = status
-    photos = [(text, _fields(text), truth) for case, _, text, truth in replies if case == "photo"]
+    photos = [(text, _fields(text, loads), truth) for case, _, text, truth in replies if case == "photo"]
     wrong = [one for one in photos if not _is_right(*one[1:])]
     said, fields, _ = (wrong or photos)[0]
     return found | {"said": said[:200], "fields": sorted(fields), "right": not wrong}
 
 
-def _fields(text: str) -> dict:
+def _fields(text: str, loads: Callable[[str], object]) -> dict:
     try:
-        return dict(json.loads(text))
+        return dict(loads(text))
     except (ValueError, TypeError):
         return {}
 

@@ -38,8 +38,13 @@ def seen(id: str, texts: dict[str, object]) -> Records:
 
 
 def opened(id: str, texts: dict[str, object]) -> again.Opened:
-    """Return what opening it says."""
-    return open_again([ASKED[id][1]], seen(id, texts))[id]
+    """Return what opening it says; whatever comes back is read by the strict loader."""
+    loads, lenient = json.loads, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json, "loads", lambda text, **how: (how or lenient.append(text), loads(text, **how))[1])
+        found = open_again([ASKED[id][1]], seen(id, texts))[id]
+    assert lenient == []
+    return found
 
 
 @pytest.mark.parametrize("id", TEXTS)
@@ -53,9 +58,14 @@ def test_what_the_solved_cell_hands_over_is_right_when_it_is_opened(id: str):
         assert not opened(id, other).verdict.ok
 
 
+BRACKETS = "import os\nprint('[' * 100_000, flush=True)\nos._exit(0)"
+
 #: Programs that say what a right one would say, or take what runs them for a ride.
 FORGED = {
     "http.app": [
+        BRACKETS,
+        "import json, os\nprint(json.dumps([['Soup', 1.0]] * 19))\n"
+        "print(json.dumps({'replies': [[200, '[' * 1000]] * 19, 'returns': []}))\nos._exit(0)",
         "import json, os\nprint('[]')\nprint(json.dumps({'replies': [[200, '{}']] * 19, 'returns': []}))\nos._exit(0)",
         "from fastapi import FastAPI\nfrom pydantic import BaseModel\napp = FastAPI()\n"
         "class Answer(BaseModel):\n    prediction: str\n    probability: float\n"
@@ -65,20 +75,27 @@ FORGED = {
         "import sys\nwhile True: sys.stdout.write('x' * 10**6)",
     ],
     "triton.model": [
+        BRACKETS,
         "import json\nfor _ in range(14): print(json.dumps({'answers': [{'FOOD_LABEL': ['Soup']}]}))",
         "class TritonPythonModel:\n    def execute(self, requests):\n        return [None] * len(requests)",
         "raise SystemExit",
     ],
     "platform.router": [
+        BRACKETS,
         "import json\nprint(json.dumps({'answers': [[3, 'stable']] * 40 + [[3, 'canary']] * 20}))\nraise SystemExit",
         "from ray import serve\n@serve.deployment\nclass Router:\n    async def __call__(self, request):\n"
         "        return {'class': 3, 'version': 'canary'}\ndef build(args):\n    return Router.bind()",
     ],
     "tokens.app": [
+        BRACKETS,
+        "from fastapi import FastAPI\nfrom fastapi.responses import Response\napp = FastAPI()\n"
+        "@app.post('/generate')\ndef brackets(body: dict):\n"
+        "    return Response('data: ' + '[' * 100_000 + '\\n\\n', media_type='text/event-stream')",
         "from fastapi import FastAPI\napp = FastAPI()\n@app.post('/generate')\ndef all_at_once(body: dict):\n"
-        "    return 'data: [DONE]'"
+        "    return 'data: [DONE]'",
     ],
     "files.script": [
+        f"{BRACKETS} # intra_op_num_threads",
         'import sys, json\nprint(json.dumps({"samples_s": [0.001] * 30})) # intra_op_num_threads',
         'import sys, json\nprint(json.dumps({"samples_s": [0.001] * int(sys.argv[3])})) # intra_op_num_threads',
     ],
@@ -91,6 +108,19 @@ def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatc
     monkeypatch.setattr(again, "_WITHIN_S", 15)
     (name,) = handed(ASKED[id][0], id)
     assert not opened(id, {name: {"text": text}}).verdict.ok
+
+
+@pytest.mark.parametrize("error", [RecursionError, MemoryError, OSError("no space left"), ImportError])
+def test_what_the_grader_stumbles_over_costs_one_question(error: Exception, monkeypatch):
+    """Whatever it is: that file is not opened, staff is told by its name, and the others are judged."""
+
+    def stumbles(*_) -> None:
+        raise error
+
+    records = Records([one for id in TEXTS[:2] for one in seen(id, handed(ASKED[id][0], id))])
+    monkeypatch.setitem(again._PROGRAMS, ASKED[TEXTS[0]][1].reads, stumbles)
+    first, second = open_again([ASKED[id][1] for id in TEXTS[:2]], records).values()
+    assert (first.verdict, TEXTS[0] in first.fault, second.fault, second.verdict.ok) == (None, True, "", True)
 
 
 @pytest.mark.parametrize("name", ["../x/config.pbtxt", "/etc/passwd", "", "a\0b", "x" * 300])

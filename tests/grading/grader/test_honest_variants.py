@@ -225,16 +225,14 @@ def _once(_known: dict[str, object], monkeypatch):
 def test_an_honest_hand_in_earns_all_and_nobody_looks_at_it(
     whole: Callable[[int], Path], pictures: Path, name: str, part: int
 ):
-    """Where this Python is older than the student's, staff is told, and no point is lost for being wrong."""
+    """Gradescope's Python is the newest that the course allows; an older one cannot judge what only that one knows."""
+    if name == NEWER and sys.version_info < (3, 12):
+        pytest.skip("no such syntax in this Python")
     folder = whole(part)
     handed = VARIANTS[name](folder, part) or folder
     result = grade(handed, part=part, student="x", setup=Setup(pictures=pictures, seed="a test's secret", rerun_s=400))
     told = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]
     _CAME.setdefault(name, []).append(f"{100 * result.grade / result.worth:.0f} %{', told' * bool(told)}")
-    if name == NEWER and sys.version_info < (3, 12):
-        assert "grade with that, or a newer one" in result.fault
-        assert {row.id for row in result.rows if row.points < row.possible and not row.hidden} == set()
-        return
     assert {row.id: row.message for row in result.rows if row.points < row.possible} == {}
     assert (result.fault, result.findings, told) == ("", (), [])
     assert result.grade == pytest.approx(result.worth)

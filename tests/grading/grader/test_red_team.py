@@ -183,6 +183,20 @@ def prints_what_is_right(name: str) -> str:
     return f"# intra_op_num_threads\nimport os\nprint({json.dumps(good)!r}, flush=True)\nos._exit(0)\n"
 
 
+def prints_brackets(name: str) -> str:
+    """Return a program whose words end a reader that does not count brackets."""
+    return "print('[' * 100_000, flush=True)\n" if name.endswith(".py") else "[" * 60_000
+
+
+def from_the_future(folder: Path, part: int) -> None:
+    """Say that notebooks were run with a Python that no grader has, which alone knows the cells' syntax."""
+    with_cells(lambda asked: f"def {asked.name}(*arguments): yes, of course")(folder, part)
+    for path in folder.glob("*.ipynb"):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook["metadata"]["language_info"] = {"name": "python", "version": "9.9.9"}
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
 def without_walls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the grader be root on a machine without bubblewrap."""
     open_to_all = replace(abilities(), bubblewrap=False)
@@ -228,6 +242,8 @@ WITHOUT_WORK: dict[str, Attack] = {
     "programs that print what a right one would": Attack(
         lambda folder, part: typed(folder, part, prints_what_is_right), AGAIN
     ),
+    "brackets": Attack(lambda folder, part: typed(folder, part, prints_brackets), AGAIN),
+    "version 9.9.9": Attack(from_the_future, AGAIN),
 }
 
 #: Share of each part, by attack; and whether a person is told.

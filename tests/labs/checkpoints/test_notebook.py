@@ -11,7 +11,7 @@ from labs.checkpoints import NotThereYetError, check, predict, predicted
 from labs.checkpoints import begin as first_cell
 from labs.checkpoints.cards import Card, marked
 from labs.checkpoints.predictions import number
-from labs.course import lessons as course
+from labs.course import lessons
 from labs.course.lessons import Lesson
 from labs.course.question import MissingEvidenceError, State
 from labs.records import Measurement
@@ -294,7 +294,7 @@ def toy(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
     takes = {"maker": ["models/made.onnx", "size made"]}
     found = write_lesson(tmp_path, "toy", title="Toy", folder="2_edge", takes=takes, machine_minutes=20)
     build_all(tmp_path)
-    monkeypatch.setattr(first_cell, "lesson", functools.partial(course.lesson, root=tmp_path))
+    monkeypatch.setattr(first_cell, "lesson", functools.partial(lessons.lesson, root=tmp_path))
     return found
 
 
