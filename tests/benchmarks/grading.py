@@ -24,7 +24,7 @@ from grading.seed import VARIABLE
 from labs.runtimes.progress import OnProgress, silent
 from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
-from tests.grading.recorded import MODEL
+from tests.grading.recorded import MODEL, written
 
 SIZES = (50, 200)
 
@@ -89,14 +89,13 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
 
 
 def _give_functions_of_its_own(member: Path, number: int) -> None:
-    """Add a line to each code cell of a member's notebooks."""
-    for path in member.glob("*.ipynb"):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "code":
-                cell["source"] = "".join(cell["source"]) + f"\nnumber = {number}"
-        path.unlink()  # a link that all members share
-        path.write_text(json.dumps(notebook), encoding="utf-8")
+    """Add a line to each function's cell of a member's ledger."""
+    path = member / "ledger.jsonl"
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for one in entries:
+        if isinstance(one.get("value"), dict) and "source" in one["value"]:
+            one["value"]["source"] += f"\nnumber = {number}"
+    path.write_text(written(entries), encoding="utf-8")
 
 
 def _give_a_file_of_its_own(member: Path, number: int) -> None:

@@ -8,7 +8,7 @@ out is named with its reason, so that a student can mend it.
 from grading.grade.intake.ledger import Ledger, read_ledger
 from grading.grade.intake.strict import StrictJsonError, loads
 from grading.grade.intake.take import Intake, Note, take_in
-from labs.course.allowed import Kind, kind_of, wanted_names
+from labs.course.allowed import Kind, kind_of
 from labs.course.limits import DEFAULT_LIMITS, Limits
 
 __all__ = [
@@ -23,5 +23,4 @@ __all__ = [
     "loads",
     "read_ledger",
     "take_in",
-    "wanted_names",
 ]

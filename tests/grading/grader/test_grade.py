@@ -142,15 +142,17 @@ def test_whatever_the_grader_stumbles_over_is_pending_and_told(submission: Path,
 def test_one_file_that_the_grader_could_not_open_is_pending_alone(whole, monkeypatch):
     """Its points wait for staff, and every other one is worth what it was."""
 
+    unopened: dict[str, Opened] = {}
+
     def open_again(questions: list[Question], records: Records) -> dict[str, Opened]:
         return {one.id: Opened(Verdict(State.PASSED, "")) for one in questions} | unopened
 
     monkeypatch.setattr(grader, "run_again", lambda *_, wanted, **__: {one: Called(is_right=True) for one in wanted})
     monkeypatch.setattr(grader, "open_again", open_again)
-    folder, results = whole(3), []
-    for unopened in ({}, {"http.app": Opened(None, "http.app could not be opened")}):
-        results.append(grade(folder, part=3, setup=Setup(measure=False, cases={})))
-    honest, result = results
+    folder, setup = whole(3), Setup(measure=False, cases={})
+    honest = grade(folder, part=3, setup=setup)
+    unopened["http.app"] = Opened(None, "http.app could not be opened")
+    result = grade(folder, part=3, setup=setup)
     assert earned(honest).keys() - earned(result).keys() == {"http.app"}
     assert "http.app could not be opened" in result.fault
     assert [honest.point_worth(row) for row in honest.rows] == [result.point_worth(row) for row in result.rows]
