@@ -13,6 +13,7 @@ from grading.grade.artefacts.pictures import at_hand
 from grading.grade.grader import Setup, grade
 from grading.grade.intake.take import copy_in
 from grading.grade.result import Result
+from labs.course.assignment import assignment
 from labs.workspace import PROJECT_DIR
 
 
