@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import io
 import json
 import sys
 import time
@@ -18,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from grading.grade.artefacts import python_backend, servers
+from grading.grade.artefacts import drawn, python_backend, servers
 from grading.grade.artefacts.measured import MEMORY_BYTES, Facts
 from grading.grade.intake import StrictJsonError, loads
 from grading.grade.sandbox import Limits, Sandbox, abilities
@@ -261,13 +259,13 @@ def _limits() -> Limits:
 
 def _script(question: Question, texts: Mapping[str, str]) -> object:
     """Run a measuring script, with another number of calls than the notebook's."""
-    return _read(question, texts, calls=int(_dice().integers(31, 60)))
+    return _read(question, texts, calls=int(drawn.dice().integers(31, 60)))
 
 
 def _app(question: Question, texts: Mapping[str, str]) -> object:
     """Ask an app about three images that nobody has seen, with a network that nobody has seen."""
-    dice = _dice()
-    asked = [one for image in _images(dice, 3) for one in web_apps.requests(image)]
+    dice = drawn.dice()
+    asked = [one for image in drawn.images(dice, 3) for one in web_apps.requests(image)]
     # The largest one is the same of all.
     asked = [one for place, one in enumerate(asked) if one["case"] != "large" or place < len(asked) // 3]
     asked = [asked[int(place)] for place in dice.permutation(len(asked))]
@@ -275,7 +273,7 @@ def _app(question: Question, texts: Mapping[str, str]) -> object:
         _write(sandbox.folder, {Path(name).name: text for name, text in texts.items()})
         for beside in (PROJECT_DIR / "labs/serve/compared/classifier.py", PROJECT_DIR / "labs/data/intake.py"):
             (sandbox.folder / beside.name).write_bytes(beside.read_bytes())
-        (sandbox.folder / "drawn.onnx").write_bytes(_network(dice))
+        (sandbox.folder / "drawn.onnx").write_bytes(drawn.network(dice))
         (sandbox.folder / "asked.json").write_text(json.dumps(asked))
         command = [sys.executable, "-m", web_apps.__name__, Path(min(texts)).stem, "asked.json"]
         done = sandbox.run(command, limits=_limits(), variables={"MODEL": "drawn.onnx", "WORKERS": "1"})
@@ -284,34 +282,12 @@ def _app(question: Question, texts: Mapping[str, str]) -> object:
     return web_apps.facts(asked, done.output, done.errors, loads)
 
 
-def _network(dice: np.random.Generator) -> bytes:
-    """Return an ONNX file that takes images as the course's model does, with drawn weights."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    nodes = [
-        helper.make_node("AveragePool", ["input"], ["squares"], kernel_shape=[28, 28], strides=[28, 28]),
-        helper.make_node("Flatten", ["squares"], ["row"]),
-        helper.make_node("MatMul", ["row", "weights"], ["output"]),
-    ]
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in (("input", ["n", 3, 224, 224]), ("output", ["n", 11]))
-    ]
-    weights = numpy_helper.from_array(_weights(dice).astype(np.float32), "weights")
-    graph = helper.make_graph(nodes, "drawn", ends[:1], ends[1:], [weights])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
-
-
-def _weights(dice: np.random.Generator) -> np.ndarray:
-    return dice.normal(0, 0.2, (python_backend.FEATURES, 11))
-
-
 def _python_model(question: Question, texts: Mapping[str, str]) -> object:
     """Call a model for Triton's Python backend as Triton does: one request, one of six images, eight at once."""
-    dice = _dice()
-    drawn, weights = _images(dice, 6), _weights(dice)
-    images = [python_backend.encoded(one) for one in drawn]
-    rows = python_backend.network(weights)([to_input(open_photo(one)) for one in drawn])
+    dice = drawn.dice()
+    photos, weights = drawn.images(dice, 6), drawn.weights(dice)
+    images = [python_backend.encoded(one) for one in photos]
+    rows = python_backend.network(weights)([to_input(open_photo(one)) for one in photos])
     truth = food.labelled(rows)["FOOD_LABEL"].ravel()
     order = dice.integers(0, 6, (6, 8))
     odd, mixed = int(dice.integers(0, 6)), list(images)
@@ -343,7 +319,7 @@ def _python_model(question: Question, texts: Mapping[str, str]) -> object:
 
 def _router(question: Question, texts: Mapping[str, str]) -> object:
     """Send sixty requests through a router, between two versions that only the grader knows."""
-    dice = _dice()
+    dice = drawn.dice()
     salt, images = str(dice.integers(1 << 60)), [str(one) for one in dice.integers(1 << 60, size=60)]
     said = _asked("router", texts, {"salt": salt, "images": images, "share": 0.3})
     answers = [one if isinstance(one, list) and len(one) == 2 else [None, None] for one in said.get("answers", [])]
@@ -359,7 +335,7 @@ def _router(question: Question, texts: Mapping[str, str]) -> object:
 
 def _stream(question: Question, texts: Mapping[str, str]) -> object:
     """Ask an app that streams, with an engine whose words only the grader knows."""
-    words = [f" {one}" for one in _dice().integers(1 << 40, size=10)]
+    words = [f" {one}" for one in drawn.dice().integers(1 << 40, size=10)]
     bodies = [{"prompt": "hot soup", "max_tokens": 10}, {"max_tokens": 2}, {"prompt": "soup", "max_tokens": 100_000}]
     replies = _asked("stream", texts, {"words": words, "bodies": bodies}).get("replies", [])
     if len(replies) < len(bodies):
@@ -387,25 +363,6 @@ def _labels(answers: object) -> list[list[str]]:
     some = answers if isinstance(answers, list) else []
     found = [one.get("FOOD_LABEL") if isinstance(one, dict) else None for one in some]
     return [one if isinstance(one, list) else [] for one in found]
-
-
-def _images(dice: np.random.Generator, count: int) -> list[bytes]:
-    """Return JPEGs of colours that run into each other, as nobody has seen them."""
-    found = []
-    for _ in range(count):
-        colours = Image.fromarray(dice.integers(0, 256, (5, 5, 3), np.uint8)).resize(
-            (320, 320), Image.Resampling.BICUBIC
-        )
-        grain = np.asarray(colours, np.int16) + dice.integers(-20, 21, (320, 320, 3))
-        content = io.BytesIO()
-        Image.fromarray(np.clip(grain, 0, 255).astype(np.uint8)).save(content, "JPEG", quality=85)
-        found.append(content.getvalue())
-    return found
-
-
-def _dice() -> np.random.Generator:
-    """Return dice that nobody can foresee: what is right is right with all of them."""
-    return np.random.default_rng()
 
 
 #: What is asked more than a reader asks; all others are read by theirs.
