@@ -54,7 +54,8 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
             if files == "each its own":
                 for number, member in enumerate(members):
                     _give_a_file_of_its_own(member, number)
-                    _give_functions_of_its_own(member, number)
+            for number, member in enumerate(members):
+                _give_functions(member, number if files == "each its own" else 0)
             Pictures.draw("a benchmark's seed").save(home / "secret" / "pictures.npz")
             options = ["--out", home / "out", "--pictures", home / "secret" / "pictures.npz", "--workers", workers]
             command = [sys.executable, "-m", "grading", "class", home / "submissions", *options]
@@ -88,13 +89,14 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
     return pd.DataFrame(rows)
 
 
-def _give_functions_of_its_own(member: Path, number: int) -> None:
-    """Add a line to each function's cell of a member's ledger."""
+def _give_functions(member: Path, number: int) -> None:
+    """Let each function's cell of a member's ledger end with a line that has this number."""
     path = member / "ledger.jsonl"
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     for one in entries:
         if isinstance(one.get("value"), dict) and "source" in one["value"]:
-            one["value"]["source"] += f"\nnumber = {number}"
+            cell, _, _ = one["value"]["source"].rpartition("\n")  # the last line is nobody else's
+            one["value"]["source"] = f"{cell}\nnumber = {number}"
     path.write_text(written(entries), encoding="utf-8")
 
 

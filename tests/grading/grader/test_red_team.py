@@ -289,7 +289,7 @@ def redrawn(entries: list[dict], dice: random.Random) -> list[dict]:
             one["value"] |= {
                 name: f"{text} And {dice.random()}."
                 for name, text in one["value"].items()
-                if name in ("source", "price", "would_change_my_mind")
+                if name in ("price", "would_change_my_mind")
             }
     return entries
 
