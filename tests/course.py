@@ -13,8 +13,8 @@ from grading.builder.sources import guides, sources
 from grading.grade import grader
 from grading.grade.hidden import all_hidden
 from labs.course import assignment, question
-from labs.course import lessons as real
 from labs.course.lessons import Lesson
+from labs.course.lessons import lessons as real
 
 FACTS = {
     "title": "A lesson",

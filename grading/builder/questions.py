@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from grading.builder.notebook import build
-from labs.course.calls import call, define, encode, names
+from labs.course.calls import call, encode
+from labs.course.cells import define, names
 from labs.course.lessons import Lesson, LessonError
 
 #: One case: the arguments, and the sentence for whoever fails just there; an empty one says nothing of its own.

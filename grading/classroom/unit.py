@@ -90,4 +90,4 @@ def rules_sha256() -> str:
 
 def _digest(task: Task) -> str:
     with tempfile.TemporaryDirectory(prefix="digest-") as folder:
-        return copy_in(task.path, Path(folder), assignment().lessons(task.part)).digest
+        return copy_in(task.path, Path(folder)).digest

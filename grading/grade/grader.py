@@ -10,25 +10,25 @@ import contextlib
 import functools
 import tempfile
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from grading.grade.artefacts.again import Opened, is_model, judge_model, open_again
+from grading.grade.artefacts.again import Opened, fault_of, is_model, judge_model, open_again
 from grading.grade.artefacts.measured import Facts, inspect_models
 from grading.grade.artefacts.pictures import Pictures, at_hand
 from grading.grade.contradictions import Examined, examine
 from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.run import Called, Cases, parts_of, run_again
+from grading.grade.functions.run import NO_CELL, Called, Cases, run_again
 from grading.grade.hidden import Evidence, hidden_rows, leaderboard, sees_nothing, wanted_models
 from grading.grade.intake import Intake, Kind, take_in
 from grading.grade.result.prints import prints
 from grading.grade.result.result import Result
 from grading.grade.sandbox import abilities
 from labs.course.assignment import assignment
+from labs.course.cells import MOST_CHARACTERS
 from labs.course.lessons import Lesson
 from labs.course.question import (
     Question,
@@ -36,6 +36,7 @@ from labs.course.question import (
     State,
     Verdict,
     as_records,
+    counted_answer,
     of_lesson,
     public_rows,
     question,
@@ -80,6 +81,7 @@ class _Work:
     setup: Setup
     folder: Path
     intake: Intake = field(default_factory=Intake)
+    #: Of functions, as their checks kept them, by question.
     cells: dict[str, str] = field(default_factory=dict)
     examined: Examined = field(default_factory=lambda: Examined([], ()))
     facts: dict[str, Facts] = field(default_factory=dict)
@@ -121,8 +123,7 @@ def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None
                 with deadline(_STEP_S) if step in _IN_PROCESS else contextlib.nullcontext():
                     step(work)
             except Exception as error:  # whatever it is, the student keeps what the other steps find
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                work.faults[step.__name__] = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}"
+                work.faults[step.__name__] = fault_of(error)
         return _result(work, student, time.monotonic() - begin_s)
 
 
@@ -130,16 +131,16 @@ def take(work: _Work) -> None:
     """Take the submission in."""
     taken = work.folder / "taken"
     taken.mkdir()
-    work.intake = take_in(work.submission, taken, work.lessons)
-    functions = {one.id for lesson in work.lessons for one in of_lesson(lesson.id) if one.kind == "function"}
-    work.cells = {
-        id: text for part in parts_of(work.intake, work.lessons, functions) for id, text in part.cells.items()
-    }
+    work.intake = take_in(work.submission, taken)
 
 
 def agree(work: _Work) -> None:
-    """Set aside what contradicts itself."""
+    """Set aside what contradicts itself, and find the functions' cells in what is left."""
     work.examined = examine(work.intake.ledger.entries)
+    asked = [one for lesson in work.lessons for one in of_lesson(lesson.id) if one.kind == "function"]
+    answers = {one.id: counted_answer(one, work.records)[0] for one in asked}
+    cells = {id: answer.get("source") for id, answer in answers.items() if isinstance(answer, dict)}
+    work.cells = {id: cell for id, cell in cells.items() if isinstance(cell, str) and 0 < len(cell) <= MOST_CHARACTERS}
 
 
 def judge_public(work: _Work) -> None:
@@ -192,13 +193,7 @@ def rerun(work: _Work) -> None:
     """Call functions again, on secret cases, and hold them against the course's own."""
     if work.setup.rerun and any(row.points for row in work.public):
         passed = {row.id for row in work.public if row.points}
-        work.reruns = run_again(
-            work.intake,
-            work.lessons,
-            wanted=passed,
-            cases=_cases(work.setup),
-            wall_s=work.setup.rerun_s,
-        )
+        work.reruns = run_again(work.cells, wanted=passed, cases=_cases(work.setup), wall_s=work.setup.rerun_s)
 
 
 def _cases(setup: Setup) -> Mapping[str, Cases]:
@@ -264,6 +259,8 @@ def _as_opened(called: Called | None) -> Opened | None:
         return called and Opened(Verdict(State.PASSED, ""))
     if called.is_right is None and not called.is_absent:
         return Opened(None, called.fault)
+    if called == NO_CELL:
+        return Opened(Verdict(State.FAILED, f"It could not be called again, since {called.fault}"))
     wrong = "Called again on other cases, the function is wrong"
     why = f"Called again, the function came to nothing ({called.fault})" if called.is_absent else wrong
     return Opened(Verdict(State.FAILED, f"{why}: the results in the ledger are not its own, and count for nothing."))

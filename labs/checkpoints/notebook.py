@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from labs.checkpoints.cards import Card, NotThereYetError
 from labs.checkpoints.predictions import PredictionBox, note, noted, now
-from labs.course.calls import alone, call
+from labs.course.calls import call
 from labs.course.cases import STUB
+from labs.course.cells import UnfitCellError, by_itself
 from labs.course.question import HANDED, OPEN, SUBJECT, MissingEvidenceError, Question, State, Verdict, question
 from labs.course.rules import NotAnsweredError, fitted, plain
 from labs.display.format import points_in_words
 from labs.records import Answer, Records
 from labs.records.ledger import ledger
 
-#: Characters of a function's source, and bytes of a text, that are kept.
-_MOST_SOURCE, _MOST_TEXT = 20_000, 64 << 10
+#: Bytes of a text that are kept.
+_MOST_TEXT = 64 << 10
 
 
 def predict(id: str, **values: object) -> object:
@@ -67,17 +68,21 @@ def check(id: str, made: object = None) -> Card:
 def _check_function(asked: Question, function: object) -> Verdict:
     if not callable(function):
         return Verdict(State.FAILED, f"Hand over the function itself: `check({asked.id!r}, {asked.name})`.")
-    outputs = call(alone(function), [case["args"] for case in asked.cases])
+    try:
+        cell, own = by_itself(function, asked.name)
+    except UnfitCellError as error:
+        return Verdict(State.FAILED, str(error))
+    outputs = call(own, [case["args"] for case in asked.cases])
     # What an exception says may be long, and anything; its type is enough to judge by.
     kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
-    source = ""
-    with suppress(OSError, TypeError):  # what was not written in a cell has none
-        source = inspect.getsource(function)[:_MOST_SOURCE]
-    answer = {"source": source, "outputs": kept}
+    answer = {"source": cell, "outputs": kept}
     # An untouched stub is no try.
     if not all(one.get("raised") == "NotImplementedError" for one in outputs):
         _keep(asked, answer)
-    return asked.verdict(Records([Answer(asked.id, answer | {"outputs": outputs}, now())]))
+    verdict = asked.verdict(Records([Answer(asked.id, answer | {"outputs": outputs}, now())]))
+    if verdict.state is State.FAILED and asked.verdict(ledger().read()).ok:
+        return replace(verdict, message=f"{verdict.message} (Your last right one is kept, and still counts.)")
+    return verdict
 
 
 def _check_file(asked: Question, made: object) -> Verdict | None:

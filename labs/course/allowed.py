@@ -4,14 +4,13 @@ import re
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from labs.course.lessons import Lesson
 from labs.course.limits import Limits
 
 
 class Kind(StrEnum):
     """What a file of a submission is."""
 
-    #: A lesson's notebook, under its own name.
+    #: For people who read along; no point rests on one.
     NOTEBOOK = "notebook"
     LEDGER = "ledger"
     #: A model that the student made: ONNX or safetensors.
@@ -32,27 +31,20 @@ _PROGRAM_NAME = re.compile(
     r"([A-Za-z0-9_][A-Za-z0-9_+-]{0,60}\.(py|pbtxt|promql|toml|yaml|yml|json|txt)|Dockerfile)"
 )
 
-#: What browsers, desktops and Jupyter put behind the name of a second copy, and behind an ending that they do not know.
-_COPY = re.compile(
-    r"(?P<stem>.+?)(?:[ _]?\(\d{1,3}\)| ?- ?copy ?\d{0,3}|[ _]copy ?\d{0,3})*(?P<ending>\.(?:ipynb|jsonl|json))"
-    r"(?:\.(?:txt|json))?",
-    re.IGNORECASE,
-)
+#: Browsers, desktops, platforms and people put words around a file's name, and an ending behind one that they do not
+#: know: `Copy of ledger.jsonl`, `ledger - Kopie.jsonl`, `ada_ledger-1.jsonl.txt`.
+_LEDGER_NAME = re.compile(r".*ledger.*\.jsonl(\.(txt|json))?", re.IGNORECASE)
+_NOTEBOOK_NAME = re.compile(r".*\.ipynb(\.(txt|json))?", re.IGNORECASE)
 
 #: A folder that a Mac's zips hold beside the files.
 _NOT_THE_FILES = "__MACOSX"
 
 
-def wanted_names(lessons: list[Lesson]) -> set[str]:
-    """Return the names of the notebooks that belong to these lessons."""
-    return {lesson.notebook.name for lesson in lessons}
-
-
 def placed(name: str) -> str:
     """Return the name of a file in the grader's own folder, which is the one that it was given first.
 
-    Programs keep their folders, everything else has none: a zip may have folders of its own around it. What was put
-    behind the name of a notebook's or a ledger's copy is taken off (``11_x (1).ipynb``); models keep their difference.
+    Programs keep their folders, everything else has none: a zip may have folders of its own around it. A ledger has
+    one name, whatever was put around it; models keep their difference, and are known by their hashes.
 
     Args:
         name: Path inside the submission, with forward slashes.
@@ -60,16 +52,17 @@ def placed(name: str) -> str:
     parts = name.split("/")
     if _PROGRAMS in parts[:-1]:
         return "/".join(parts[parts.index(_PROGRAMS) :])
-    copy = _COPY.fullmatch(parts[-1])
-    return copy["stem"] + copy["ending"] if copy else re.sub(r"[ ()]+", "-", parts[-1])
+    if _LEDGER_NAME.fullmatch(parts[-1]):
+        return LEDGER_NAME
+    stem, dot, ending = re.sub(r"[ ()]+", "-", parts[-1]).rpartition(".")
+    return f"{stem}{dot}{ending.lower()}"
 
 
-def kind_of(name: str, notebooks: set[str]) -> Kind | None:
+def kind_of(name: str) -> Kind | None:
     """Return what a file is, or None when no submission needs it.
 
     Args:
         name: Path inside the submission, with forward slashes.
-        notebooks: Names of the notebooks that are asked for.
     """
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") or part == _NOT_THE_FILES for part in path.parts)
@@ -78,7 +71,7 @@ def kind_of(name: str, notebooks: set[str]) -> Kind | None:
     short = placed(name)
     if short.startswith(f"{_PROGRAMS}/"):
         return Kind.PROGRAM if _PROGRAM_NAME.fullmatch(short) else None
-    if short in notebooks:
+    if _NOTEBOOK_NAME.fullmatch(short):
         return Kind.NOTEBOOK
     if short == LEDGER_NAME:
         return Kind.LEDGER
@@ -88,7 +81,6 @@ def kind_of(name: str, notebooks: set[str]) -> Kind | None:
 def cap_bytes(kind: Kind, limits: Limits) -> int:
     """Return the most bytes that a file of this kind may have."""
     return {
-        Kind.NOTEBOOK: limits.notebook_bytes,
         Kind.LEDGER: limits.ledger_bytes,
         Kind.MODEL: limits.model_bytes,
         Kind.PROGRAM: limits.program_bytes,

@@ -1,18 +1,13 @@
 """A student's function called on cases without its lesson, and what it did, as plain JSON.
 
-The notebook's check and the grader's sandbox both do it with this file, which knows no question and no answer. The
-grader runs the answer cells of a lesson and no other cell: no torch, no runtime, no server, and no record. So the check
-in the notebook calls a function alone, too, and nobody learns from a grade what it took from other cells.
+The notebook's check and the grader's sandbox both do it with this file, which knows no question and no answer.
 """
 
 from __future__ import annotations
 
-import ast
 import json
-import linecache
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -87,30 +82,3 @@ def call(function: Callable, cases: Sequence[object]) -> list[dict]:
         except Exception as error:  # whatever a student's function raises is its result
             done.append({"raised": type(error).__name__, "said": str(error)[:300]})
     return done
-
-
-def names() -> dict[str, Any]:
-    """Return the names that a lesson's functions may use."""
-    # With pandas, which a lesson that asks for no function need not wait for.
-    import pandas as pd
-
-    return {"np": np, "pd": pd, "json": json, "math": math}
-
-
-def alone(function: Callable) -> Callable:
-    """Return a function as the grader has it: made by what its own cell defines, and by nothing else of the notebook.
-
-    One that was not written in a cell comes back as it is.
-    """
-    cell = "".join(linecache.getlines(getattr(getattr(function, "__code__", None), "co_filename", "")))
-    scope = names()
-    # Where a line of the cell needs the notebook: what the function needs is seen when it is called.
-    with suppress(Exception):
-        define(cell, scope)
-    return scope.get(function.__name__, function)
-
-
-def define(cell: str, scope: dict[str, Any]) -> None:
-    """Run the definitions, imports and assignments of a cell in a scope, and nothing that stands for itself."""
-    kept = [one for one in ast.parse(cell).body if not isinstance(one, ast.Expr)]
-    exec(compile(ast.Module(kept, []), "<cell>", "exec"), scope)

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
 from labs.course.calls import MARK, decode
+from labs.course.cells import ALONE, MAY_IMPORT
 
 #: Characters of one value in a call.
 _MOST_SHOWN = 160
 
 #: Share of a number, and distance from 0, by which a result may differ.
 _NEAR, _ZERO = 1e-3, 1e-9
-
-_ALONE = "The grader calls this function alone: import or define what it needs in its own cell."
 
 
 class State(StrEnum):
@@ -73,10 +72,10 @@ def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Ve
                 continue
             says, did = general(value, expected, case["says"]).strip() or "Not right yet.", shown(value)
         elif came.get("raised") == "NotImplementedError":
-            return STUB
+            return replace(STUB, message=f"{STUB.message} It may import {MAY_IMPORT}.")
         else:
             said = f": {came['said']}" if came.get("said") else ""
-            alone = _ALONE if came.get("raised") == "NameError" else case["says"]
+            alone = ALONE if came.get("raised") == "NameError" else case["says"]
             says, did = f"It stops with {came.get('raised')}{said}. {alone}".strip(), "nothing"
         arguments = ", ".join(shown(decode(one, arrays=False)) for one in case["args"])
         pairs = (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected)))

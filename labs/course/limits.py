@@ -16,7 +16,6 @@ class Limits:
     #: Programs that are kept, the first ones by name.
     programs: int = 80
     program_bytes: int = 128 << 10
-    notebook_bytes: int = 8 << 20
     #: The ledger; three recorded passes through all parts have 8 MB. Of a larger one, the beginning is read.
     ledger_bytes: int = 64 << 20
     #: What a ledger's entries may take in memory, estimated from its commas and brackets: 64 MB of samples.

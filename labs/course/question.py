@@ -127,9 +127,25 @@ def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, 
         return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
 
 
+def counted_answer(question: Question, records: Records) -> tuple[object, Verdict]:
+    """Return the answer to a question about a function that counts, with its verdict: the newest that is right, else
+    the newest; None where there is none."""
+    counted: tuple[object, Verdict] = (None, OPEN)
+    for answer in reversed(records.answers(question.id)):
+        verdict = _guarded(functools.partial(_of_outputs, given=answer), question, records)
+        if verdict.ok or counted[0] is None:
+            counted = answer, verdict
+        if verdict.ok:
+            break
+    return counted
+
+
+def _of_outputs(question: Question, records: Records, *, given: Any) -> Verdict:
+    return cases.judge(question.name, question.cases, given["outputs"])
+
+
 def _of_function(question: Question, records: Records) -> Verdict:
-    kept: Any = records.answer(question.id)
-    return OPEN if kept is None else cases.judge(question.name, question.cases, kept["outputs"])
+    return counted_answer(question, records)[1]
 
 
 def _of_file(question: Question, records: Records) -> Verdict:

@@ -98,8 +98,11 @@ class Lookup:
 
     def answer(self, question: str) -> object | None:
         """Return the newest answer to a question, or None."""
-        found = [one.value for one in self._of_type(Answer) if one.question == question]
-        return found[-1] if found else None
+        return next(reversed(self.answers(question)), None)
+
+    def answers(self, question: str) -> list[object]:
+        """Return the answers to a question, oldest first."""
+        return [one.value for one in self._of_type(Answer) if one.question == question]
 
     def observations(self, subject: str) -> list[Observation]:
         """Return the observations of a subject, oldest first."""

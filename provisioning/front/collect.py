@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labs.course.allowed import LEDGER_NAME, Kind, kind_of, wanted_names
+from labs.course.allowed import LEDGER_NAME, Kind, kind_of
 from labs.course.lessons import Lesson
 from labs.course.limits import DEFAULT_LIMITS
 from labs.course.question import SUBJECT, handed_over, of_lesson
@@ -56,7 +56,7 @@ def _programs(found: Collection, workspace: Path) -> None:
     for path in sorted((workspace / "programs").rglob("*")):
         name = path.relative_to(workspace).as_posix()
         regular = path.is_file() and not path.is_symlink()
-        if regular and kind_of(name, set()) == Kind.PROGRAM and path.stat().st_size <= DEFAULT_LIMITS.program_bytes:
+        if regular and kind_of(name) == Kind.PROGRAM and path.stat().st_size <= DEFAULT_LIMITS.program_bytes:
             found.files[name] = path
 
 
@@ -70,7 +70,7 @@ def _models(found: Collection, records: Records, folder: Path) -> None:
     cited = {sha256: name for sha256, name in cited.items() if name.endswith((".onnx", ".safetensors"))}
     here: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        wanted = kind_of(path.name, wanted_names(found.lessons)) == Kind.MODEL and path.is_file()
+        wanted = kind_of(path.name) == Kind.MODEL and path.is_file()
         if wanted and not path.is_symlink() and path.stat().st_size <= DEFAULT_LIMITS.model_bytes:
             with path.open("rb") as file:
                 here.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)

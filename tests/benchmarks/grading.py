@@ -24,7 +24,7 @@ from grading.seed import VARIABLE
 from labs.runtimes.progress import OnProgress, silent
 from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
-from tests.grading.recorded import MODEL
+from tests.grading.recorded import MODEL, written
 
 SIZES = (50, 200)
 
@@ -54,7 +54,8 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
             if files == "each its own":
                 for number, member in enumerate(members):
                     _give_a_file_of_its_own(member, number)
-                    _give_functions_of_its_own(member, number)
+            for number, member in enumerate(members):
+                _give_functions(member, number if files == "each its own" else 0)
             Pictures.draw("a benchmark's seed").save(home / "secret" / "pictures.npz")
             options = ["--out", home / "out", "--pictures", home / "secret" / "pictures.npz", "--workers", workers]
             command = [sys.executable, "-m", "grading", "class", home / "submissions", *options]
@@ -88,15 +89,15 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
     return pd.DataFrame(rows)
 
 
-def _give_functions_of_its_own(member: Path, number: int) -> None:
-    """Add a line to each code cell of a member's notebooks."""
-    for path in member.glob("*.ipynb"):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "code":
-                cell["source"] = "".join(cell["source"]) + f"\nnumber = {number}"
-        path.unlink()  # a link that all members share
-        path.write_text(json.dumps(notebook), encoding="utf-8")
+def _give_functions(member: Path, number: int) -> None:
+    """Let each function's cell of a member's ledger end with a line that has this number."""
+    path = member / "ledger.jsonl"
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for one in entries:
+        if isinstance(one.get("value"), dict) and "source" in one["value"]:
+            cell, _, _ = one["value"]["source"].rpartition("\n")  # the last line is nobody else's
+            one["value"]["source"] = f"{cell}\nnumber = {number}"
+    path.write_text(written(entries), encoding="utf-8")
 
 
 def _give_a_file_of_its_own(member: Path, number: int) -> None:

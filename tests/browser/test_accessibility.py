@@ -28,14 +28,16 @@ from .jupyterlab import Course, Notebook, require_browser, serious
 #: What students press and read, a cell for each kind.
 CELLS = {
     "questions": """
-from IPython.display import display
 from labs.checkpoints import check, predict
-def stub(xmin, xmax, qmin, qmax):
+predict("quantize.faster", dynamic=..., static=...)""",
+    "stub": """
+def scale_and_zero_point(xmin, xmax, qmin, qmax):
     raise NotImplementedError
-def gaps(xmin, xmax, qmin, qmax):
+check("quantize.affine", scale_and_zero_point)""",
+    "mistake": """
+def scale_and_zero_point(xmin, xmax, qmin, qmax):
     return (xmax - xmin) / 256, 0
-display(predict("quantize.faster", dynamic=..., static=...))
-display(*(check("quantize.affine", made) for made in (stub, gaps)))""",
+check("quantize.affine", scale_and_zero_point)""",
     "tables": """
 from labs.widgets import scoreboard
 from labs.records.ledger import ledger

@@ -13,11 +13,12 @@ import pytest
 from grading.builder.notebook import build
 from grading.builder.questions import Asked, compiled, drawn, require_whole, solutions, written
 from grading.builder.sources import sources
+from labs.checkpoints import rules
 from labs.course import cases as judged
-from labs.course import rules
-from labs.course.calls import call, decode, define, names
+from labs.course.calls import call, decode
+from labs.course.cells import MOST_CHARACTERS, absent_import, alone, define, names
 from labs.course.lessons import Lesson
-from labs.course.question import State, read_questions
+from labs.course.question import State, all_questions, read_questions
 from labs.records import Records
 from tests.questions import second as seconds
 
@@ -40,6 +41,14 @@ NOT_NAMED = {
 
 #: Seeds on which a second right solution must agree with the first.
 SEEDS = 200
+
+
+@pytest.mark.parametrize("id", FUNCTIONS)
+def test_a_solutions_cell_is_one_that_the_grader_can_call(id: str):
+    """By itself, with what the grader's machine has; another right way needs no more."""
+    assert callable(alone(SOLVED[id], all_questions()[id].name))
+    assert len(SOLVED[id]) < MOST_CHARACTERS / 10
+    assert [absent_import(text) for text in (SOLVED[id], Path(seconds.__file__).read_text("utf-8"))] == ["", ""]
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,12 @@ handed in under the hash that was checked. Programs are asked from outside (``gr
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +72,9 @@ def _failed(message: str) -> Opened:
 
 _READER = "grading.grade.artefacts.readings"
 
+#: How writing a file ends whose name is a folder's too.
+_ODD_NAMES = (FileExistsError, NotADirectoryError, IsADirectoryError)
+
 _WITHOUT_END = "Opened again, the file cannot be read, or does not come to its end."
 _ABSENT = "The file that was checked is not in the hand-in: run its check again, and hand in again."
 
@@ -94,6 +99,27 @@ def _handed(records: Records, question: Question) -> dict[str, Mapping]:
     return handed_over(records.seen(SUBJECT + question.id) or {})
 
 
+def fault_of(error: Exception) -> str:
+    """Return what went wrong in the grader itself, and where, for staff."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}"
+
+
+def _at_its_own_cost(open_file: Callable[..., Opened]) -> Callable[..., Opened]:
+    """Return the same function of a question, which no error ends: one that is the grader's leaves this file unopened,
+    and every other one as it is."""
+
+    @functools.wraps(open_file)
+    def opened(question: Question, *given: object) -> Opened:
+        try:
+            return open_file(question, *given)
+        except Exception as error:
+            return Opened(None, f"{question.id} could not be opened: {fault_of(error)}: {error}"[:400])
+
+    return opened
+
+
+@_at_its_own_cost
 def judge_model(
     question: Question, records: Records, facts: Mapping[str, Facts], unfit: Callable[[Facts], str]
 ) -> Opened:
@@ -122,28 +148,28 @@ def open_again(questions: Sequence[Question], records: Records) -> dict[str, Ope
     """
     if not abilities().apart:
         return {one.id: Opened(None, "files cannot be opened apart from the grader's own here") for one in questions}
-    found = {}
-    for one in questions:
-        handed = _handed(records, one).items()
-        texts = {name: file["text"] for name, file in handed if isinstance(file.get("text"), str)}
-        known = one.id, json.dumps(texts)
-        found[one.id] = _OPENED.get(known) or _opened(one, texts)
-        if found[one.id].verdict:
-            _OPENED[known] = found[one.id]
-    return found
+    return {one.id: _opened(one, records) for one in questions}
 
 
 #: What was found in this process, by question and texts: right configurations are the same in most of a class.
 _OPENED: dict[tuple[str, str], Opened] = {}
 
 
-def _opened(question: Question, texts: Mapping[str, str]) -> Opened:
-    """Return what was found in one question's texts; whatever they do costs that question alone."""
+@_at_its_own_cost
+def _opened(question: Question, records: Records) -> Opened:
+    """Return what was found in one question's texts."""
+    handed = _handed(records, question).items()
+    texts = {name: file["text"] for name, file in handed if isinstance(file.get("text"), str)}
+    known = question.id, json.dumps(texts)
+    opened = _OPENED.get(known) or _opened_anew(question, texts)
+    if opened.verdict:
+        _OPENED[known] = opened
+    return opened
+
+
+def _opened_anew(question: Question, texts: Mapping[str, str]) -> Opened:
     if texts and is_program(question):
-        try:
-            return _by_rules(question, asked(question, texts))
-        except Exception as error:  # what is the program's own, its judge has noted
-            return Opened(None, f"{question.id} cannot be opened here: {type(error).__name__}: {error}")
+        return _by_rules(question, asked(question, texts))
     needs = _NEEDS.get(question.reads.partition(":")[0], ())
     if lacking := [name for name in needs if not importlib.util.find_spec(name)]:
         return Opened(None, f"{question.id} cannot be opened here: {python('pip install ' + ' '.join(lacking))}")
@@ -153,7 +179,7 @@ def _opened(question: Question, texts: Mapping[str, str]) -> Opened:
         return _by_rules(question, _read(question, texts))
     except _TooLongError:
         return Opened(None, "this grader is too slow to open files") if _is_slow() else _failed(_WITHOUT_END)
-    except (*STUMBLES, OSError):  # names or replies that no honest file has
+    except (*STUMBLES, *_ODD_NAMES):  # replies and names that no honest file has
         return _failed(_WITHOUT_END)
 
 
@@ -168,7 +194,8 @@ def _is_slow() -> bool:
 
 def _is_plain(name: str) -> bool:
     """Return whether a name that a ledger gives leads to a place below its folder."""
-    return not Path(name).is_absolute() and ".." not in Path(name).parts and "\0" not in name and 0 < len(name) < 200
+    is_below = not Path(name).is_absolute() and ".." not in Path(name).parts
+    return is_below and "\0" not in name and 0 < len(name.encode(errors="replace")) < 200
 
 
 def _by_rules(question: Question, facts: object) -> Opened:

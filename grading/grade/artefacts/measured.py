@@ -116,7 +116,8 @@ def _ask(files: Sequence[Taken], pictures: Path, limits: Limits) -> dict[str, di
         except StrictJsonError:
             continue
         # What was said of a model before a later one was loaded stands.
-        if not isinstance(values, dict) or values.get("name") not in unsaid:
+        name = values.get("name") if isinstance(values, dict) else None
+        if not isinstance(name, str) or name not in unsaid:
             continue
         why = (
             "it did not finish in time"
@@ -124,8 +125,8 @@ def _ask(files: Sequence[Taken], pictures: Path, limits: Limits) -> dict[str, di
             else "it needs more memory than there is, or ends its process"
         )
         begun = values.get("begun")
-        told[values["name"]] = {"fault": why} if begun else values
-        unsaid -= set() if begun else {values["name"]}
+        told[name] = {"fault": why} if begun else values
+        unsaid -= set() if begun else {name}
     return told
 
 

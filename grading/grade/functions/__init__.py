@@ -1,8 +1,8 @@
 """Calling a student's functions again: in our own notebook, on cases that nobody has seen, in the sandbox.
 
-Nothing of the submitted notebook is run but the sources of its answer cells, found by their cells' ids. Their outputs,
-metadata, execution counts and everything around them stay where they are. A secret seed draws the cases: a function
-that computes is right on them too, and one that recites is not. Only results come back, and they are judged outside."""
+What runs is the cell that the function's own check kept in the ledger; of a notebook nothing is read. A secret seed
+draws the cases: a function that computes is right on them too, and one that recites is not. Only results come back, and
+they are judged outside."""
 
 # Nothing is imported here: the plugin and the stage of this package run inside the sandbox, where some folders are
 # hidden.

@@ -1,49 +1,22 @@
-"""Our own notebook around a student's answer cells."""
+"""Our own notebook, into which the ledger's cells are grafted."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-#: Stands before each lesson's cells: what any lesson has imported, and no function of another lesson.
-_SETUP = """\
-for name in {functions}:
-    globals().pop(name, None)
-import math
-from labs.course.calls import names
-from grading.grade.functions.verbs import *
-
-globals().update(names())"""
+from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
-class Part:
-    """The answer cells of one lesson."""
+def skeleton(cells: Mapping[str, str], functions: Mapping[str, str]) -> str:
+    """Return a notebook's text: a set-up, and a cell for each function, which makes and calls it.
 
-    #: The lesson's file name without its ending.
-    lesson: str
-    #: Sources by question, in the lesson's order.
-    cells: dict[str, str]
-
-
-def skeleton(parts: Sequence[Part], functions: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return a notebook's text, and the question of each of its cells; a set-up's is empty.
-
-    A function is called in a cell of its own, behind the student's: a line below it that needs what only the lesson has
-    may raise, and the function is there all the same.
+    A student's cell stands in it as one literal, so that no comment or magic of its own speaks to nbval.
 
     Args:
-        parts: Lessons that share one kernel.
-        functions: Names of the functions that are asked for, by question.
+        cells: Texts of students' cells, by question.
+        functions: Names of the functions that are called, by question.
     """
-    sources: list[tuple[str, str]] = []
-    for part in parts:
-        sources.append(("", _SETUP.format(functions=sorted(set(functions.values())))))
-        for name, source in part.cells.items():
-            sources.append((name, source))
-            if name in functions:
-                sources.append((name, f"check({name!r}, {functions[name]})"))
+    setup = "from grading.grade.functions.verbs import check"
+    calls = [f"check({question!r}, {functions[question]!r}, {cell!r})" for question, cell in cells.items()]
     made = [
         {
             "cell_type": "code",
@@ -53,8 +26,7 @@ def skeleton(parts: Sequence[Part], functions: Mapping[str, str]) -> tuple[str, 
             "outputs": [],
             "source": source,
         }
-        for index, (_, source) in enumerate(sources)
+        for index, source in enumerate([setup, *calls])
     ]
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    text = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": made})
-    return text, [name for name, _ in sources]
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": made})

@@ -1,4 +1,4 @@
-"""nbval in the sandbox: all lessons in one run; after a cell that ended it, once more without that cell.
+"""nbval in the sandbox: all functions in one run; after a cell that ended it, once more without that cell.
 
 What goes in are a student's cells and cases for their functions, as plain values. What comes out are the functions'
 results as plain values. They are judged here, outside: the sandbox holds no question and no answer.
@@ -15,32 +15,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.cells import answer_cells, python_of
+from grading.grade.deadline import deadline
 from grading.grade.functions.names import CASES, PLUGIN
-from grading.grade.functions.notebook import Part, skeleton
+from grading.grade.functions.notebook import skeleton
 from grading.grade.functions.results import DISTURBED, results_back, told_back
-from grading.grade.intake import Intake
 from grading.grade.sandbox import Limits, Sandbox, abilities
 from labs.course import cases as compared
-from labs.course.lessons import Lesson
-from labs.course.question import STUMBLES, all_questions, of_lesson
+from labs.course.question import all_questions
 
 #: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
 CELL_S = 20
 
 #: What students are told of a function that came to nothing, whatever its cell did: through the name of an exception,
 #: a cell could read its secret cases out, five bits at a time.
-NOTHING = "it raises, does not end, or is not there under its name"
-
-#: How a call of what does not exist ends.
-_NO_NAME = "it raises NameError"
-
-#: How a cell ends whose syntax this Python does not know.
-_NO_SYNTAX = "it raises SyntaxError"
-
-#: How a cell ends that had to be interrupted.
-_CUT_SHORT = (DISTURBED, "it raises KeyboardInterrupt")
+NOTHING = (
+    "it raises, does not end, is not there under its name, "
+    f"or is not Python {'.'.join(map(str, sys.version_info[:2]))}, which the grader runs"
+)
 
 #: Seconds without which no kernel is begun, and those for a cell of the grader's own.
 _LEAST_S, _CONTROL_S = 5, 60
@@ -54,8 +45,8 @@ _SLOW_S = 20
 #: Said of a cell that was never reached.
 _LATE = "there was no time left for it"
 
-#: Seconds for reading one notebook, and for judging what one function did; honest ones take milliseconds.
-_READ_S = 5.0
+#: Seconds for judging what one function did; honest ones take milliseconds.
+_JUDGE_S = 5.0
 
 #: Address space of each process: pytest, and a kernel with pandas.
 _MEMORY_BYTES = 1_400 << 20
@@ -77,13 +68,18 @@ class Called:
 
     #: Whether what it wrote down is right; None where it came to nothing.
     is_right: bool | None = None
-    #: Why nothing came back, or only after an interruption, in words of the grader's own; empty when all went well.
+    #: Why nothing came back, in words of the grader's own; empty when all went well.
     fault: str = ""
     #: Whether that is the submission's doing: it holds no such function, or none that can be called.
     is_absent: bool = False
-    #: For staff alone: how its cell ended where nothing came back, or only after an interruption.
+    #: For staff alone: how its cell ended where nothing came back.
     said: str = ""
 
+
+#: Of a function whose results stand in the ledger and whose cell does not.
+NO_CELL = Called(
+    fault="the ledger holds no cell with it: run its check again, and hand in again.", is_absent=True, said="no cell"
+)
 
 #: A function's secret cases: arguments and expected result of each.
 Cases = Sequence[Mapping]
@@ -94,70 +90,45 @@ _RIGHT: dict[str, dict[str, Called]] = {}
 
 
 def run_again(
-    intake: Intake,
-    lessons: Sequence[Lesson],
-    *,
-    wanted: set[str],
-    cases: Mapping[str, Cases],
-    wall_s: float,
+    cells: Mapping[str, str], *, wanted: set[str], cases: Mapping[str, Cases], wall_s: float
 ) -> dict[str, Called]:
     """Return what functions did on cases that nobody has seen, by question.
 
     Args:
-        intake: The submission's files.
-        lessons: Lessons of the part.
+        cells: By question, as the checks of functions kept them.
         wanted: Questions that were passed; others are not run for.
         cases: By question.
         wall_s: Seconds for everything.
     """
-    questions = {one.id for lesson in lessons for one in of_lesson(lesson.id)} & wanted & cases.keys()
+    questions = wanted & cases.keys()
     if not abilities().apart:
         why = "this grader could not keep it apart from the course's references, so it was not run"
         return {name: Called(fault=why) for name in questions}
-    parts = parts_of(intake, lessons, questions)
-    rounds = {name: cases[name] for name in sorted(questions)}
-    same = hashlib.sha256(json.dumps([rounds, [(one.lesson, one.cells) for one in parts]]).encode()).hexdigest()
-    reruns = _RIGHT.get(same) or run_on(rounds, parts, wall_s=wall_s)
+    asked = {name: cell for name, cell in sorted(cells.items()) if name in questions}
+    rounds = {name: cases[name] for name in asked}
+    same = hashlib.sha256(json.dumps([rounds, asked]).encode()).hexdigest()
+    reruns = _RIGHT.get(same) or run_on(rounds, asked, wall_s=wall_s)
     if all(one == Called(is_right=True) for one in reruns.values()):
         _RIGHT[same] = reruns
-    absent = Called(fault="its cell was not found in the notebook", is_absent=True)
-    newer = {one.id: python for lesson in lessons if (python := _newer(intake, lesson)) for one in of_lesson(lesson.id)}
-    for name in newer.keys() & reruns.keys():
-        if reruns[name].said == _NO_SYNTAX:
-            why = f"a notebook was run with Python {newer[name]}: grade with that, or a newer one"
-            reruns[name] = Called(fault=why)
-    return {name: reruns.get(name, absent) for name in questions}
+    return {name: reruns.get(name, NO_CELL) for name in questions}
 
 
-def _newer(intake: Intake, lesson: Lesson) -> str:
-    """Return the Python with which a lesson's notebook was run where it is newer than this one, such as '3.13'."""
-    taken = intake.files.get(lesson.notebook.name)
-    try:
-        with deadline(_READ_S):
-            python = python_of(taken.path) if taken else ()
-    except TooLongError:
-        return ""
-    return ".".join(map(str, python)) if python > sys.version_info[:2] else ""
-
-
-def run_on(rounds: Mapping[str, Cases], parts: Sequence[Part], *, wall_s: float) -> dict[str, Called]:
-    """Return what each function of some lessons did on these cases.
+def run_on(rounds: Mapping[str, Cases], cells: Mapping[str, str], *, wall_s: float) -> dict[str, Called]:
+    """Return what each function did on these cases.
 
     A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
-    to hide that its results were typed. A cell that ends its run costs itself: the lessons that are left run again
-    without it, and what it took is given back to them. Only a grader that cannot run a cell of its own either takes
-    that back; and where time ran out, one that is slow.
+    to hide that its results were typed. A cell that ends its run costs itself: those that are left run again without
+    it, and what it took is given back to them. Only a grader that cannot run a cell of its own either takes that back;
+    and where time ran out, one that is slow.
 
     Args:
         rounds: Cases on which functions are called, by question.
-        parts: The lessons' cells.
+        cells: Their cells, by question.
         wall_s: Seconds for everything, but for what cells take that end their run.
     """
-    cells = {part.lesson: dict(part.cells) for part in parts}
-    asked = {name for part in parts for name in part.cells if name in rounds}
     reruns: dict[str, Called] = {}
     until_s, spare_s = time.monotonic() + wall_s, _GIVEN_BACK_S
-    while left := [Part(lesson, own) for lesson, own in cells.items() if own.keys() & asked - reruns.keys()]:
+    while left := {name: cell for name, cell in cells.items() if name not in reruns}:
         begin_s = time.monotonic()
         if until_s - begin_s < _LEAST_S:
             break
@@ -166,79 +137,50 @@ def run_on(rounds: Mapping[str, Cases], parts: Sequence[Part], *, wall_s: float)
             break
         took_s = min(spare_s, time.monotonic() - begin_s)
         until_s, spare_s = until_s + took_s, spare_s - took_s
-        for own in cells.values():
-            own.pop(ending, None)
-    if unknown := asked - reruns.keys():
+    if unknown := cells.keys() - reruns.keys():
         is_slow = _control_s() > _SLOW_S
         fault = "this grader could not run a cell of its own either" if is_slow else NOTHING
         reruns |= dict.fromkeys(unknown, Called(fault=fault, is_absent=not is_slow, said=_LATE))
     return reruns
 
 
-def parts_of(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> list[Part]:
-    """Return the lessons' functions where one of them is asked for; it may call the others."""
-    found = []
-    for lesson in lessons:
-        taken = intake.files.get(lesson.notebook.name)
-        if taken is None:
-            continue
-        order = [one.id for one in of_lesson(lesson.id) if one.kind == "function"]
-        try:
-            with deadline(_READ_S):
-                cells = answer_cells(taken.path, set(order))
-        except TooLongError:
-            continue  # as a file that is no notebook: it holds no cell
-        if set(cells) & questions:
-            found.append(Part(lesson.name, {name: cells[name] for name in order if name in cells}))
-    return found
-
-
-def _run(parts: Sequence[Part], rounds: Mapping[str, Cases], reruns: dict[str, Called], wall_s: float) -> str:
-    """Run some lessons in one kernel and note what their functions did, or why nothing came back.
+def _run(cells: Mapping[str, str], rounds: Mapping[str, Cases], reruns: dict[str, Called], wall_s: float) -> str:
+    """Run some cells in one kernel and note what their functions did, or why nothing came back.
 
     Of the cells behind one that ends the run, nothing is noted.
 
     Returns:
-        The question whose cell ended the run before its last cell, or at it; empty when none did, or all time was over.
+        The question whose cell ended the run, as is noted then; empty when none did, or all time was over.
     """
-    names = {name: all_questions()[name].name for name in rounds}
-    arguments = {name: [case["args"] for case in cases] for name, cases in rounds.items()}
     begin_s = time.monotonic()
-    results, told, order = _in_sandbox(parts, names, arguments, wall_s)
+    names = {name: all_questions()[name].name for name in cells}
+    results, told = _in_sandbox(cells, names, {name: [one["args"] for one in rounds[name]] for name in cells}, wall_s)
     is_over = time.monotonic() - begin_s >= wall_s
-    ended = [told.get(place, (False, DISTURBED)) for place in range(len(order))]
+    if not told.get(0, (False, ""))[0]:
+        return ""  # our own cell: of those behind it, nothing is known
     # Behind the last cell that came to its end, whatever that was, nothing ran any more.
-    reached = 1 + max((place for place, (_, said) in enumerate(ended) if said != DISTURBED), default=-1)
-    ending = next((name for name in reversed(order[: reached + 1]) if name), "") if reached < len(order) else ""
-    for name in {name for name in order[:reached] if name in rounds and name not in reruns}:
-        # A function's last cell is the one of ours that calls it: where that did not go through, any other cell wrote.
-        first, last = (find(place for place, whose in enumerate(order) if whose == name) for find in (min, max))
-        if last >= reached:
-            continue
-        if ended[last][0] and name in results:
-            # A cell that had to be interrupted has not come to its end, though its function may be right.
-            how = {"fault": NOTHING, "said": DISTURBED} if ended[first][1] in _CUT_SHORT else {}
-            reruns[name] = Called(_is_right(rounds[name], results[name]), **how)
+    reached = max(place for place, (_, said) in told.items() if said != DISTURBED or place == 0)
+    for place, name in list(enumerate(cells, start=1))[:reached]:
+        went_through, said = told.get(place, (False, DISTURBED))
+        if went_through and name in results:
+            reruns[name] = Called(_is_right(rounds[name], results[name]))
         else:
-            # Of the student's cell or, where that went through, of the one that calls its function.
-            why = next((said for ok, said in (ended[first], ended[last]) if not ok), "it wrote down nothing")
-            said = "there is no such function" if why == _NO_NAME else why
+            said = "it wrote down nothing" if went_through else said
             reruns[name] = Called(fault=NOTHING, is_absent=True, said=said)
-    if is_over:
+    if is_over or reached == len(cells):
         return ""
-    if ending in rounds and ending not in reruns:
-        reruns[ending] = Called(fault=NOTHING, is_absent=True, said=DISTURBED)
+    ending = list(cells)[reached]
+    reruns[ending] = Called(fault=NOTHING, is_absent=True, said=DISTURBED)
     return ending
 
 
 def _in_sandbox(
-    parts: Sequence[Part], functions: Mapping[str, str], cases: Mapping[str, Sequence[list]], wall_s: float
-) -> tuple[dict[str, object], dict[int, tuple[bool, str]], list[str]]:
-    """Run a notebook of these cells; return functions' outputs, how cells ended by place, and whose each cell is."""
+    cells: Mapping[str, str], functions: Mapping[str, str], cases: Mapping[str, Sequence[list]], wall_s: float
+) -> tuple[dict[str, object], dict[int, tuple[bool, str]]]:
+    """Call the functions of some cells in our notebook; return their outputs, and how its cells ended by place."""
     with Sandbox() as sandbox:
-        text, order = skeleton(parts, functions)
         (sandbox.folder / CASES).write_text(json.dumps(cases))
-        (sandbox.folder / NOTEBOOK).write_text(text, encoding="utf-8")
+        (sandbox.folder / NOTEBOOK).write_text(skeleton(cells, functions), encoding="utf-8")
         kernel = sandbox.folder / "jupyter" / "kernels" / "python3"
         kernel.mkdir(parents=True)
         (kernel / "kernel.json").write_text(json.dumps(_KERNEL))
@@ -252,14 +194,14 @@ def _in_sandbox(
                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             },
         )
-        return results_back(sandbox.folder, functions), told_back(sandbox.folder, len(order)), order
+        return results_back(sandbox.folder, cells), told_back(sandbox.folder, 1 + len(cells))
 
 
 def _control_s() -> float:
     """Return the seconds that a cell of the grader's own takes here; infinite where it does not run."""
     begin_s = time.monotonic()
-    part = Part("control", {"control": "def control():\n    return 1"})
-    results, _, _ = _in_sandbox([part], {"control": "control"}, {"control": [[]]}, _CONTROL_S)
+    cell = {"control": "def control():\n    return 1"}
+    results, _ = _in_sandbox(cell, {"control": "control"}, {"control": [[]]}, _CONTROL_S)
     return time.monotonic() - begin_s if results.get("control") == [{"value": 1}] else math.inf
 
 
@@ -268,9 +210,9 @@ def _is_right(cases: Cases, outputs: object) -> bool:
     # What came out of the sandbox may be anything.
     sound = isinstance(outputs, list) and all(isinstance(one, dict) for one in outputs)
     try:
-        with deadline(_READ_S):
+        with deadline(_JUDGE_S):
             return sound and compared.judge("", cases, outputs).ok
-    except (*STUMBLES, TooLongError):
+    except Exception:  # whatever it is, no honest function's output ends so
         return False
 
 

@@ -1,37 +1,29 @@
-"""The lessons' verbs as the sandbox has them: they call functions and write down what these did, and judge nothing.
+"""A lesson's ``check`` as the sandbox has it: it calls a function and writes down what this did, and judges nothing.
 
-This file knows no question and no answer. Where a cell imports ``labs.checkpoints``, it is given this module.
+This file knows no question and no answer.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from grading.grade.functions.names import CASES, RESULTS
 from labs.course.calls import call
-
-__all__ = ["check", "predict", "predicted"]
+from labs.course.cells import alone
 
 #: The run's folder; a cell may go elsewhere.
 _HERE = Path.cwd()
 
 
-def check(question: str, function: object = None) -> None:
-    """Call a function on the cases that lie ready for its question, and write down what it did."""
-    cases = json.loads((_HERE / CASES).read_text(encoding="utf-8"))
-    if question in cases and callable(function):
-        done = [{name: part for name, part in one.items() if name != "said"} for one in call(function, cases[question])]
-        (_HERE / RESULTS.format(question)).write_text(json.dumps(done), encoding="utf-8")
+def check(question: str, name: str, cell: str) -> None:
+    """Call the function of a cell, by itself, on the cases that lie ready, and write down what it did.
 
-
-def predict(question: str, **values: object) -> None:
-    """Do nothing."""
-
-
-def predicted(question: str) -> None:
-    """Do nothing."""
-
-
-sys.modules["labs.checkpoints"] = sys.modules[__name__]
+    Args:
+        question: Its id.
+        name: The function's.
+        cell: As the student's own check kept it.
+    """
+    cases = json.loads((_HERE / CASES).read_text(encoding="utf-8"))[question]
+    done = [{part: value for part, value in one.items() if part != "said"} for one in call(alone(cell, name), cases)]
+    (_HERE / RESULTS.format(question)).write_text(json.dumps(done), encoding="utf-8")

@@ -7,7 +7,7 @@ out is named with its reason, so that a student can mend it.
 
 from grading.grade.intake.ledger import Ledger, read_ledger
 from grading.grade.intake.take import Intake, Note, take_in
-from labs.course.allowed import Kind, kind_of, wanted_names
+from labs.course.allowed import Kind, kind_of
 from labs.course.limits import DEFAULT_LIMITS, Limits
 
 __all__ = [
@@ -20,5 +20,4 @@ __all__ = [
     "kind_of",
     "read_ledger",
     "take_in",
-    "wanted_names",
 ]

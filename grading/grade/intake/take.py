@@ -9,8 +9,7 @@ from typing import BinaryIO
 
 from grading.grade.intake.ledger import TOO_LONG, Ledger, read_ledger
 from grading.grade.intake.sources import RefusedError, Source, open_source
-from labs.course.allowed import Kind, cap_bytes, kind_of, placed, wanted_names
-from labs.course.lessons import Lesson
+from labs.course.allowed import Kind, cap_bytes, kind_of, placed
 from labs.course.limits import DEFAULT_LIMITS, Limits
 
 #: Notes of one sort that are written out; a submission of 10,000 odd files needs no 10,000 lines.
@@ -65,37 +64,40 @@ class Intake:
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def take_in(submission: Path, into: Path, lessons: list[Lesson], limits: Limits = DEFAULT_LIMITS) -> Intake:
+def take_in(submission: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Intake:
     """Return a submission's evidence, with copies of its files in a private folder.
 
     Args:
         submission: Folder (Gradescope's), or a zip; a folder that holds nothing but one zip is read as that zip.
         into: Empty folder of the grader's own; receives the copies.
-        lessons: The lessons of the part that is handed in.
         limits: Caps.
     """
-    found = copy_in(submission, into, lessons, limits)
-    _read(found, lessons, limits)
+    found = copy_in(submission, into, limits)
+    _read(found, limits)
     return found
 
 
-def copy_in(submission: Path, into: Path, lessons: list[Lesson], limits: Limits = DEFAULT_LIMITS) -> Intake:
+def copy_in(submission: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Intake:
     """Return a submission's files, copied as ``take_in`` does, before any of them is read: enough for the digest.
+
+    Notebooks stay where they are, for people: nothing in them decides about a point.
 
     Args:
         submission: As for ``take_in``, and the others too.
         into: Empty folder.
-        lessons: The lessons of the part.
         limits: Caps.
     """
     found = Intake()
-    notebooks = wanted_names(lessons)
     left = 0
     with open_source(submission, limits) as source:
         found.notes += [Note("the submission", fault) for fault in source.faults]
         # A file under its own name before a copy of it, and one further out before one in a folder.
-        for name in sorted(source.files, key=lambda name: (not name.endswith(placed(name)), name.count("/"))):
-            kind = kind_of(name, notebooks)
+        for name in sorted(
+            source.files, key=lambda name: (not f"/{name}".endswith(f"/{placed(name)}"), name.count("/"))
+        ):
+            kind = kind_of(name)
+            if kind is Kind.NOTEBOOK:
+                continue
             if kind is None:
                 left += 1
                 if left <= _NAMED:
@@ -156,7 +158,7 @@ def _copy(file: BinaryIO, target: Path, most_bytes: int, *, cut: bool) -> tuple[
     return size_bytes, digest.hexdigest(), False
 
 
-def _read(found: Intake, lessons: list[Lesson], limits: Limits) -> None:
+def _read(found: Intake, limits: Limits) -> None:
     """Read the ledger, and note what is missing."""
     ledgers = found.of(Kind.LEDGER)
     if ledgers:
@@ -164,6 +166,3 @@ def _read(found: Intake, lessons: list[Lesson], limits: Limits) -> None:
         found.notes += [Note(f"ledger.jsonl, line {n}", f"Not counted: {why}.") for n, why in found.ledger.refused]
     else:
         found.notes.append(Note("ledger.jsonl", "Missing: without the ledger there is no evidence to judge."))
-    for lesson in lessons:
-        if lesson.notebook.name not in found.files:
-            found.notes.append(Note(lesson.notebook.name, "Missing, or under another name."))

@@ -32,14 +32,14 @@ def prints(
         entries: The ledger's, as plain JSON.
         files: sha256s of the files that the student made.
         student: Whose name is taken out of texts.
-        cells: Sources of the notebooks' answer cells by question: of what was answered, these are what runs.
+        cells: Of functions, by question, where another answer than the newest counts.
     """
     records = [entry for entry in entries if entry["type"] == "measurement"]
     runs = [record["details"].get("comparison_id") for record in records]
     # The newest answer to a question counts.
     answers = {entry["question"]: entry["value"] for entry in entries if entry["type"] == "answer"}
-    sources = {name: cells.get(name, value["source"]) for name, value in answers.items() if _is_function(value)}
-    sources |= {
+    sources = {name: value["source"] for name, value in answers.items() if _is_function(value)}
+    sources |= dict(cells) | {
         f"{one['subject']} {name}": file["text"]
         for one in entries
         if one["type"] == "observation" and one["subject"].startswith(SUBJECT)

@@ -41,8 +41,13 @@ def seen(id: str, texts: dict[str, object]) -> Records:
 
 
 def opened(id: str, texts: dict[str, object]) -> again.Opened:
-    """Return what opening it says."""
-    return open_again([ASKED[id][1]], seen(id, texts))[id]
+    """Return what opening it says; whatever comes back is read by the strict loader."""
+    loads, lenient = json.loads, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json, "loads", lambda text, **how: (how or lenient.append(text), loads(text, **how))[1])
+        found = open_again([ASKED[id][1]], seen(id, texts))[id]
+    assert lenient == []
+    return found
 
 
 @pytest.mark.parametrize("id", TEXTS)
@@ -56,9 +61,14 @@ def test_what_the_solved_cell_hands_over_is_right_when_it_is_opened(id: str):
         assert not opened(id, other).verdict.ok
 
 
+BRACKETS = "import os\nprint('[' * 100_000, flush=True)\nos._exit(0)"
+
 #: Programs that say what a right one would say, or take what runs them for a ride.
 FORGED = {
     "http.app": [
+        BRACKETS,
+        "import json, os\nprint(json.dumps([['Soup', 1.0]] * 19))\n"
+        "print(json.dumps({'replies': [[200, '[' * 1000]] * 19, 'returns': []}))\nos._exit(0)",
         "import json, os\nprint('[]')\nprint(json.dumps({'replies': [[200, '{}']] * 19, 'returns': []}))\nos._exit(0)",
         "from fastapi import FastAPI\nfrom pydantic import BaseModel\napp = FastAPI()\n"
         "class Answer(BaseModel):\n    prediction: str\n    probability: float\n"
@@ -67,19 +77,26 @@ FORGED = {
         "import sys\nwhile True: sys.stdout.write('x' * 10**6)",
     ],
     "triton.model": [
+        BRACKETS,
         "class TritonPythonModel:\n    def execute(self, requests):\n        return [None] * len(requests)",
         "class TritonPythonModel:\n    def execute(self, requests):\n        while True: pass",
         "raise SystemExit",
     ],
     "platform.router": [
+        BRACKETS,
         "from ray import serve\n@serve.deployment\nclass Router:\n    async def __call__(self, request):\n"
         "        return {'class': 3, 'version': 'canary'}\ndef build(args):\n    return Router.bind()",
     ],
     "tokens.app": [
+        BRACKETS,
+        "from fastapi import FastAPI\nfrom fastapi.responses import Response\napp = FastAPI()\n"
+        "@app.post('/generate')\ndef brackets(body: dict):\n"
+        "    return Response('data: ' + '[' * 100_000 + '\\n\\n', media_type='text/event-stream')",
         "from fastapi import FastAPI\napp = FastAPI()\n@app.post('/generate')\ndef all_at_once(body: dict):\n"
-        "    return 'data: [DONE]'"
+        "    return 'data: [DONE]'",
     ],
     "files.script": [
+        f"{BRACKETS} # intra_op_num_threads",
         'import sys, json\nprint(json.dumps({"samples_s": [0.001] * int(sys.argv[3])})) # intra_op_num_threads',
         GETSIZE,
     ],
@@ -116,7 +133,7 @@ def test_an_asker_that_does_not_come_up_is_the_graders_fault(monkeypatch):
     monkeypatch.setattr(program, "_ASKER_S", 0.01)
     found = opened("files.script", texts)
     assert found.verdict is None
-    assert "files.script cannot be opened here: NotReadyError" in found.fault
+    assert "files.script could not be opened: NotReadyError" in found.fault
 
 
 @pytest.mark.parametrize("error", [RecursionError, MemoryError, OSError("no space left"), KeyError("x")])

@@ -9,6 +9,7 @@ import pytest
 
 import grading.grade.grader as grader
 from grading.builder.notebook import build, text_of
+from grading.grade.artefacts.again import Opened
 from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import NOTHING, Called
 from grading.grade.grader import Setup, grade
@@ -16,7 +17,7 @@ from grading.grade.result import Result, gradescope, line, page, spot_checks
 from labs.course import question
 from labs.course.assignment import assignment
 from labs.course.points import TAKING_PART
-from labs.course.question import Question, Verdict
+from labs.course.question import Question, State, Verdict
 from labs.records import Records
 from tests.tools import sandboxed
 
@@ -134,6 +135,25 @@ def test_whatever_the_grader_stumbles_over_is_pending_and_told(submission: Path,
     assert result.grade <= TAKING_PART * result.worth + 1e-9
     assert result.grade + result.pending_grade == pytest.approx(result.worth)
     assert "not judged yet" in spot_checks([result], seed="x")[0].reasons[1]
+
+
+def test_one_file_that_the_grader_could_not_open_is_pending_alone(whole, monkeypatch):
+    """Its points wait for staff, and every other one is worth what it was."""
+
+    unopened: dict[str, Opened] = {}
+
+    def open_again(questions: list[Question], records: Records) -> dict[str, Opened]:
+        return {one.id: Opened(Verdict(State.PASSED, "")) for one in questions} | unopened
+
+    monkeypatch.setattr(grader, "run_again", lambda *_, wanted, **__: {one: Called(is_right=True) for one in wanted})
+    monkeypatch.setattr(grader, "open_again", open_again)
+    folder, setup = whole(3), Setup(measure=False, cases={})
+    honest = grade(folder, part=3, setup=setup)
+    unopened["http.app"] = Opened(None, "http.app could not be opened")
+    result = grade(folder, part=3, setup=setup)
+    assert earned(honest).keys() - earned(result).keys() == {"http.app"}
+    assert "http.app could not be opened" in result.fault
+    assert [honest.point_worth(row) for row in honest.rows] == [result.point_worth(row) for row in result.rows]
 
 
 def test_a_question_without_end_costs_itself_alone(submission: Path, quick: Setup, monkeypatch):

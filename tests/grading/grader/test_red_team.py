@@ -57,10 +57,17 @@ def stubs(folder: Path, part: int) -> None:
     (folder / MODEL.name).unlink()
 
 
-def typed(folder: Path, part: int, texts: Callable[[str], str] = lambda name: "") -> None:
+def typed(
+    folder: Path,
+    part: int,
+    texts: Callable[[str], str] = lambda name: "",
+    cell: Callable[[Question], str] = lambda asked: "",
+) -> None:
     """Type the ledger of somebody who did everything, without making anything; files are described."""
     entries = entries_of(folder)
     for one in entries:
+        if isinstance(one.get("value"), dict) and "source" in one["value"]:
+            one["value"]["source"] = cell(all_questions()[one["question"]])
         for name, file in one.get("seen", {}).get(HANDED, {}).items():
             file |= {"text": texts(name)} if "text" in file else {}
     keep(folder, entries)
@@ -69,19 +76,8 @@ def typed(folder: Path, part: int, texts: Callable[[str], str] = lambda name: ""
 
 
 def with_cells(source: Callable[[Question], str]) -> Spoil:
-    """Return an attack that types the ledger, and writes something into the cells of functions."""
-
-    def spoil(folder: Path, part: int) -> None:
-        notebooks = {path: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.ipynb")}
-        typed(folder, part)
-        for path, notebook in notebooks.items():
-            for cell in notebook["cells"]:
-                asked = all_questions().get(cell["metadata"].get("question"))
-                if asked and asked.kind == "function":
-                    cell["source"] = source(asked)
-            path.write_text(json.dumps(notebook), encoding="utf-8")
-
-    return spoil
+    """Return an attack that types the ledger, with something in the cells of functions."""
+    return lambda folder, part: typed(folder, part, cell=source)
 
 
 def recited(asked: Question) -> str:
@@ -192,6 +188,20 @@ def with_programs(program: str, beside: str = "") -> Spoil:
     return spoil
 
 
+def prints_brackets(name: str) -> str:
+    """Return a program whose words end a reader that does not count brackets."""
+    return "print('[' * 100_000, flush=True)\n" if name.endswith(".py") else "[" * 60_000
+
+
+def from_the_future(folder: Path, part: int) -> None:
+    """Say that notebooks were run with a Python that no grader has, which alone knows the cells' syntax."""
+    with_cells(lambda asked: f"def {asked.name}(*arguments): yes, of course")(folder, part)
+    metadata = {"language_info": {"name": "python", "version": "9.9.9"}}
+    for lesson in assignment().lessons(part):
+        notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": []}
+        (folder / lesson.notebook.name).write_text(json.dumps(notebook), encoding="utf-8")
+
+
 def without_walls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the grader be root on a machine without bubblewrap."""
     open_to_all = replace(abilities(), bubblewrap=False)
@@ -240,6 +250,8 @@ WITHOUT_WORK: dict[str, Attack] = {
     "answers beside it": Attack(with_programs(BESIDE), AGAIN),
     "getsize for a time": Attack(with_programs(GETSIZE), AGAIN),
     "silent program": Attack(with_programs(SILENT), AGAIN),
+    "brackets": Attack(lambda folder, part: typed(folder, part, prints_brackets), AGAIN),
+    "version 9.9.9": Attack(from_the_future, AGAIN),
 }
 
 #: Share of each part, by attack; and whether a person is told.
@@ -289,7 +301,7 @@ def redrawn(entries: list[dict], dice: random.Random) -> list[dict]:
             one["value"] |= {
                 name: f"{text} And {dice.random()}."
                 for name, text in one["value"].items()
-                if name in ("source", "price", "would_change_my_mind")
+                if name in ("price", "would_change_my_mind")
             }
     return entries
 
@@ -299,13 +311,12 @@ def under_ones_own_name(folder: Path, part: int) -> None:
 
 
 def drawn_again(folder: Path, part: int) -> None:
-    """Draw the ledger anew; notebooks and files stay, with other comments and other names."""
-    keep(folder, redrawn(entries_of(folder), random.Random(7)))
-    for path in folder.glob("*.ipynb"):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        for cell in notebook["cells"]:
-            cell["source"] = "".join(cell["source"]) + "\n# all mine" * (cell["cell_type"] == "code")
-        path.write_text(json.dumps(notebook), encoding="utf-8")
+    """Draw the ledger anew; files stay, and functions with other comments."""
+    entries = redrawn(entries_of(folder), random.Random(7))
+    for one in entries:
+        if isinstance(one.get("value"), dict) and "source" in one["value"]:
+            one["value"]["source"] += "\n# all mine"
+    keep(folder, entries)
 
 
 def samples_only(folder: Path, part: int) -> None:

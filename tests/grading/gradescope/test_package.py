@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from grading.__main__ import app
 from grading.grade.artefacts.again import is_model, reader
 from grading.gradescope.package import PACKAGES, Package, build_package
+from labs.course import cells
 from labs.course.assignment import assignment
 from labs.course.lessons import lessons
 from labs.course.question import all_questions, of_lesson
@@ -112,8 +113,9 @@ def test_what_is_imported_is_what_is_installed(texts: dict[str, str]):
     outside = imported - set(sys.stdlib_module_names) - {"grading", "labs", "provisioning"} - NOT_THERE
     # Started by name, in the sandbox: nbval on pytest, which talks to a kernel through jupyter_client. And what a
     # student's function may import there. And what programs and Triton's client stand on.
-    by_name = {"nbval", "jupyter_client", "pytest", "scipy", "fastapi", "fastapi-offline", "grpcio"}
+    by_name = {"nbval", "jupyter_client", "pytest", "fastapi", "fastapi-offline", "grpcio", *cells.PACKAGES}
     assert {NAMED.get(name, name) for name in outside} | by_name == set(PACKAGES)
+    assert {f"{name.replace('.', '/')}.py" for name in cells.COURSE} <= texts.keys()
     pinned = texts["requirements.txt"].splitlines()
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pinned)
     assert set(pinned) <= set((PROJECT_DIR / "constraints.txt").read_text().splitlines())

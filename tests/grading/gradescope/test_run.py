@@ -10,17 +10,14 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import nbformat
 import pytest
 
-from grading.builder.solve import write_solved
 from grading.grade.hidden import all_hidden
 from grading.gradescope.children import below
 from labs.course.assignment import assignment
-from labs.course.lessons import lesson
 from labs.course.question import all_questions, of_lesson
 from tests.grading.gradescope.tree import Tree, by_id
-from tests.grading.recorded import MODEL
+from tests.grading.recorded import MODEL, written
 from tests.honest import honest
 from tests.tools import sandboxed
 
@@ -33,7 +30,6 @@ TOP_FIELDS = set("score output output_format visibility stdout_visibility tests 
 #: Two functions of part 1's: the first one's cell is spoiled.
 FUNCTIONS = [one for lesson in assignment().lessons(1) for one in of_lesson(lesson.id) if one.kind == "function"]
 SPOILED, HONEST = FUNCTIONS[0], FUNCTIONS[-1]
-LESSON = lesson(SPOILED.lesson_id).notebook.name
 
 
 @sandboxed
@@ -41,8 +37,6 @@ LESSON = lesson(SPOILED.lesson_id).notebook.name
 def test_honest_work_earns_its_points(part: int, tree_of: Callable, tmp_path: Path):
     """Functions, on secret cases too, and files, in Gradescope's form, in each part's own package, without torch."""
     with tree_of(part) as tree:
-        for path in write_solved(assignment().lessons(part), tmp_path / "solved"):
-            shutil.copy(path, tree.submission)
         shutil.copy(MODEL, tree.submission)
         (tree.submission / "ledger.jsonl").write_text(honest(part).text)
         assert tree.run() == "result: whole\n"
@@ -80,7 +74,8 @@ for name in ("results.json", "new.json"):
         open("{root}/results/" + name, "w").write('{{"score": 1000}}')
     except OSError:
         pass
-subprocess.Popen(["setsid", "sh", "-c", "while :; do echo 1000 >{root}/results/results.json; sleep {marker}; done"])
+endless = "while :; do echo 1000 >{root}/results/results.json; sleep {marker}; done"
+daemon = subprocess.Popen(["setsid", "sh", "-c", endless])
 raise RuntimeError("".join(seen)[:150])
 """
 
@@ -88,12 +83,11 @@ raise RuntimeError("".join(seen)[:150])
 @sandboxed
 def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callable[..., Path]):
     """What it reads, it would show in its error; what it starts is gone with it."""
-    folder = hand_in("ledger.jsonl", LESSON, lesson(HONEST.lesson_id).notebook.name)
-    notebook = nbformat.read(folder / LESSON, as_version=4)
-    marker = f"9{os.getpid()}"
-    (spoiled,) = [cell for cell in notebook.cells if cell["id"] == SPOILED.id.replace(".", "-")]
-    spoiled.source = CELL.format(root=tree.root, marker=marker)
-    nbformat.write(notebook, folder / LESSON)
+    ledger, marker = hand_in("ledger.jsonl") / "ledger.jsonl", f"9{os.getpid()}"
+    entries = [json.loads(line) for line in ledger.read_text().splitlines()]
+    (spoiled,) = [one for one in entries if one.get("question") == SPOILED.id and one["type"] == "answer"]
+    spoiled["value"]["source"] = CELL.format(root=tree.root, marker=marker)
+    ledger.write_text(written(entries))
     assert tree.run() == "result: whole\n"
     found = tree.results
     rows = by_id(found["tests"])
@@ -115,7 +109,7 @@ def test_hostile_files_are_left_and_the_rest_is_graded(tree: Tree, hand_in: Call
     (folder / "results.json").write_text('{"score": 1000}')
     (folder / "conftest.py").write_text("raise SystemExit(0)")
     (folder / "sitecustomize.py").write_text("raise SystemExit(0)")
-    (folder / LESSON).symlink_to(tree.root / "source" / "secret" / "cases.json")
+    (folder / "link.onnx").symlink_to(tree.root / "source" / "secret" / "cases.json")
     os.mkfifo(folder / "pipe.onnx")
     with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("ledger.jsonl", bytes(64 << 20))
@@ -124,7 +118,7 @@ def test_hostile_files_are_left_and_the_rest_is_graded(tree: Tree, hand_in: Call
     found = tree.results
     assert 0 < found["score"] < sum(test["max_score"] for test in found["tests"])
     assert found["extra_data"]["fault"] == ""
-    assert all(name in found["output"] for name in ("bomb.zip", "pipe.onnx", "conftest.py", LESSON))
+    assert all(name in found["output"] for name in ("bomb.zip", "pipe.onnx", "conftest.py", "link.onnx"))
     assert '"args"' not in str(found)
     assert not list(tree.root.rglob("escaped.onnx"))
 

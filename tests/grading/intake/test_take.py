@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grading.grade.intake import DEFAULT_LIMITS, Intake, Kind, take_in
-from labs.course.lessons import Lesson
 from tests.grading.recorded import WHOLE, recorded
 
 ANSWER = {
@@ -24,7 +23,7 @@ ANSWER = {
 }
 
 NOTEBOOK = "00_a_lesson.ipynb"
-HONEST = {NOTEBOOK: b"{}", "ledger.jsonl": json.dumps(ANSWER).encode() + b"\n", "model.onnx": b"onnx"}
+HONEST = {"ledger.jsonl": json.dumps(ANSWER).encode() + b"\n", "model.onnx": b"onnx"}
 
 
 @pytest.fixture
@@ -32,21 +31,20 @@ def folder(tmp_path: Path) -> Path:
     """Return a submission with a notebook, a ledger of one answer, and a model."""
     root = tmp_path / "submission"
     root.mkdir()
-    for name, content in HONEST.items():
+    for name, content in {NOTEBOOK: b"{}", **HONEST}.items():
         (root / name).write_bytes(content)
     return root
 
 
 @pytest.fixture
-def take(tmp_path: Path, write_lesson):
+def take(tmp_path: Path):
     """Return a function that takes a submission in."""
-    lesson: Lesson = write_lesson()
 
     def run(submission: Path, limits=DEFAULT_LIMITS) -> Intake:
         into = tmp_path / "taken"
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir()
-        return take_in(submission, into, [lesson], limits)
+        return take_in(submission, into, limits)
 
     return run
 
@@ -75,7 +73,7 @@ def test_the_allow_lists_files_are_taken_and_equal_ones_have_equal_digests(take,
     "name",
     [
         *("conftest.py", "pytest.ini", "ipykernel_launcher.py", "sitecustomize.py", "numpy.py", "labs/stats.py"),
-        *("model.pth", ".hidden.onnx", "__MACOSX/other.onnx", "a;b.onnx", "final_FINAL.ipynb", "00_a_lesson.py"),
+        *("model.pth", ".hidden.onnx", "__MACOSX/other.onnx", "a;b.onnx", "ledger.json", "00_a_lesson.py"),
         *("programs/run.sh", "programs/.hidden/app.py", "programs/a b/app.py", "programs/Dockerfile/app.py"),
         "programs/a.b/app.py",
     ],
@@ -108,7 +106,7 @@ def test_links_pipes_and_folders_are_not_opened(take, folder: Path, tmp_path: Pa
     (folder / "ledger.jsonl").unlink()
     (folder / "ledger.jsonl").symlink_to("/etc/passwd")
     found = take(folder)
-    assert sorted(found.files) == [NOTEBOOK, "model.onnx"]
+    assert sorted(found.files) == ["model.onnx"]
     assert said(found).count("not a regular file") == 3
     assert "without the ledger there is no evidence" in said(found)
 
@@ -116,26 +114,34 @@ def test_links_pipes_and_folders_are_not_opened(take, folder: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     "name",
     [
-        *("00_a_lesson (1).ipynb", "00_a_lesson(2).ipynb", "00_a_lesson-Copy1.ipynb", "00_a_lesson - Copy.ipynb"),
-        *("00_a_lesson copy 2.ipynb", "00_a_lesson.ipynb.txt", "00_a_lesson (1).ipynb.json"),
-        *("part one/00_a_lesson.ipynb", "notebooks/0_start/00_a_lesson.ipynb"),
+        *("ledger (1).jsonl", "ledger(2).jsonl", "ledger-Copy1.jsonl", "ledger - Copy.jsonl", "ledger - Kopie.jsonl"),
+        *("Copy of ledger.jsonl", "ledger copy 2.jsonl", "ledger.jsonl.txt", "ledger (1).jsonl.json", "ledger-1.jsonl"),
+        *("LEDGER.JSONL", "ada_ledger-2.jsonl", "part one/ledger.jsonl", "a/b/Kopie von ledger.jsonl"),
     ],
 )
-def test_a_copys_name_and_a_folder_around_it_cost_nothing(take, folder: Path, name: str):
-    """Browsers, desktops and Jupyter make such names, and whoever zips a folder has it in the zip; so has a ledger.
+def test_a_name_and_a_folder_around_a_ledger_cost_nothing(take, folder: Path, name: str):
+    """Browsers, desktops, platforms and Jupyter make such names, and whoever zips a folder has it in the zip.
 
     Beside the file under its own name, it counts for nothing.
     """
     put(folder, name, b"another")
     found = take(folder)
-    assert found.files[NOTEBOOK].path.read_text() == "{}"
+    assert (found.files["ledger.jsonl"].path.read_bytes(), found.ledger.entries) == (HONEST["ledger.jsonl"], [ANSWER])
     assert "only the first one counts" in said(found)
-    (folder / NOTEBOOK).unlink()
-    (folder / "ledger.jsonl").rename(folder / name.replace("00_a_lesson", "ledger").replace(".ipynb", ".jsonl"))
+    (folder / "ledger.jsonl").replace(folder / name)
     found = take(folder)
     assert (found.files.keys(), found.ledger.entries, found.notes) == (HONEST.keys(), [ANSWER], [])
-    (folder / name).unlink()
-    assert f"{NOTEBOOK}: Missing, or under another name" in said(take(folder))
+
+
+@pytest.mark.parametrize("content", [b"{}", b"", b"[" * 100_000, b"x" * (20 << 20)])
+@pytest.mark.parametrize("name", [NOTEBOOK, "Copy of 00_a_lesson.ipynb", "FINAL-1.IPYNB", "x.ipynb.txt"])
+def test_notebooks_are_for_people(take, folder: Path, name: str, content: bytes):
+    """Whatever they are called and hold: nothing is said about them, and the digest stays what it was."""
+    before = take(folder)
+    (folder / NOTEBOOK).unlink()
+    put(folder, name, content)
+    found = take(folder)
+    assert (found.files.keys(), found.notes, found.digest) == (HONEST.keys(), [], before.digest)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
@@ -247,12 +253,11 @@ def test_a_damaged_member_is_at_most_one_file_lost(take, tmp_path: Path):
     """Python's reader raises what is no error of a zip: the others are read all the same."""
     path = tmp_path / "damaged.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for one in ("ledger.jsonl", NOTEBOOK):
-            archive.writestr(f"mine/{one}", HONEST[one])
+        archive.writestr("mine/ledger.jsonl", HONEST["ledger.jsonl"])
         archive.writestr("mine/model.onnx", b"onnx")
     content = bytearray(path.read_bytes())
     content[content.index(b"onnx", content.rindex(b"PK\x03\x04")) - 3] ^= 0xFF
     path.write_bytes(content)
     found = take(path)
-    assert sorted(found.files) == [NOTEBOOK, "ledger.jsonl"]
+    assert sorted(found.files) == ["ledger.jsonl"]
     assert found.ledger.entries == [ANSWER]

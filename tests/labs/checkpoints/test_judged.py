@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from IPython.core.interactiveshell import InteractiveShell
 
-from labs.checkpoints import check
-from labs.course.calls import alone, call, decode, encode
+from labs.course.calls import call, decode, encode
 from labs.course.cases import State, close, general, judge, shown
 from labs.course.rules import NotAnsweredError, fault, fitted, holds, plain
 
@@ -237,51 +235,6 @@ def test_an_answers_form_is_checked_before_its_content(form, value, says):
 def test_capitals_and_spaces_of_a_word_are_forgiven(form, value, kept):
     """All spellings of 'Latency' are one word."""
     assert fitted(value, form) == kept
-
-
-CLAIM = """
-def claim(lost, gained):
-    if lost + gained == 0 or binomtest(lost, lost + gained).pvalue >= 0.05:
-        return "cannot tell"
-    return "better" if gained > lost else "worse"
-"""
-IMPORT = "from scipy.stats import binomtest\n"
-
-
-def function_of(*cells: str, name: str = "claim"):
-    """Return the function that cells of a notebook leave behind."""
-    shell = InteractiveShell()
-    for cell in cells:
-        shell.run_cell(cell).raise_error()
-    return shell.user_ns[name]
-
-
-@pytest.mark.parametrize(
-    ("cells", "works"),
-    [
-        ((IMPORT, CLAIM), False),
-        ((IMPORT + CLAIM,), True),
-        ((CLAIM.replace(":\n", ":\n    from scipy.stats import binomtest\n", 1),), True),
-        (("offset = 1", "def claim(a, b):\n    return shifted(a)\ndef shifted(a):\n    return a + offset"), False),
-        (("def claim(a, b):\n    return shifted(a)\nshifted = lambda a: math.sqrt(np.max([a, 1]))",), True),
-        (("%time pass\ndef claim(a, b):\n    return offset",), False),
-        (("def other():\n    return 1", "def claim(a, b):\n    return other()"), False),
-    ],
-)
-def test_a_function_is_called_as_the_grader_has_it(cells: tuple[str, ...], works: bool):
-    """With what its own cell defines: a helper in another cell would else be learned from a grade."""
-    (done,) = call(alone(function_of(*cells)), [[3, 1]])
-    assert ("value" in done) == works
-    assert works or done["raised"] == "NameError"
-
-
-def test_check_says_that_the_grader_would_miss_a_name(toys):
-    """Right here and a NameError there; what was not written in a cell is called as it is."""
-    half, middle = "def half(x):\n    return x / 2", "def middle(low, high):\n    return half(low + high)"
-    away, at_hand = (function_of(*cells, name="middle") for cells in ((half, middle), (f"{middle}\n{half}",)))
-    assert "name 'half' is not defined. The grader calls this function alone" in repr(check("toy.middle", away))
-    assert ": right" in repr(check("toy.middle", at_hand))
-    assert alone(len) is len
 
 
 @pytest.mark.parametrize(

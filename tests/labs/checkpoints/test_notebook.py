@@ -13,12 +13,13 @@ from labs.checkpoints.cards import Card, marked
 from labs.checkpoints.predictions import number
 from labs.course import lessons as course
 from labs.course.lessons import Lesson
-from labs.course.question import MissingEvidenceError, State
+from labs.course.question import MissingEvidenceError, State, counted_answer, question
 from labs.records import Measurement
 from labs.records.ledger import ledger
 from labs.workspace import workspace_dir
 from tests.course import build_all, write_lesson
 from tests.entries import Entries
+from tests.labs.checkpoints.toys import in_a_cell
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -37,9 +38,12 @@ def measure(entries) -> Callable[..., None]:
     return write
 
 
-def middle(low, high):
-    """Return the middle of two numbers."""
-    return (low + high) / 2
+def returning(what: str, given: str = "low, high") -> object:
+    """Return a function that returns what is said, as a cell of its own has it."""
+    return in_a_cell(f"def middle({given}):\n    return {what}")
+
+
+middle = returning("(low + high) / 2")
 
 
 def test_a_right_function_is_written_down_once_with_its_source():
@@ -51,9 +55,7 @@ def test_a_right_function_is_written_down_once_with_its_source():
     assert kept.value["source"].startswith("def middle(low, high):")
 
 
-def stub(low, high):
-    """Return the middle of two numbers."""
-    raise NotImplementedError("Your turn: replace this line.")
+stub = in_a_cell('def middle(low, high):\n    raise NotImplementedError("Your turn: replace this line.")')
 
 
 @pytest.mark.parametrize(
@@ -61,10 +63,10 @@ def stub(low, high):
     [
         (stub, "not answered yet", "Not written yet"),
         (9.0, "not right yet", "Hand over the function itself: `check('toy.middle', middle)`"),
-        (lambda low, high: None, "not right yet", "is there a `return`?"),
-        (lambda low, high: high + 3, "not right yet", "2 lies between 0 and 4"),
-        (lambda low: low, "not right yet", "It stops with TypeError"),
-        (lambda low, high: 2.0, "not right yet", "One of them is negative here."),
+        (returning("None"), "not right yet", "is there a `return`?"),
+        (returning("high + 3"), "not right yet", "2 lies between 0 and 4"),
+        (returning("low", given="low"), "not right yet", "It stops with TypeError"),
+        (returning("2.0"), "not right yet", "One of them is negative here."),
     ],
 )
 def test_a_stub_is_open_and_a_mistake_gets_its_sentence_and_the_hint(function, state, says):
@@ -75,12 +77,23 @@ def test_a_stub_is_open_and_a_mistake_gets_its_sentence_and_the_hint(function, s
     assert ("Hint: It lies as far" in said) == (state == "not right yet")
 
 
+def test_the_last_right_try_counts_and_a_wrong_one_behind_it_says_so():
+    """Somebody who plays on with a right function loses nothing by it."""
+    check("toy.middle", middle)
+    later = returning("(low + high) / 2.0")
+    assert "still counts" not in repr(check("toy.middle", later))
+    said = repr(check("toy.middle", returning("low")))
+    assert "not right yet" in said
+    assert "Your last right one is kept, and still counts" in said
+    asked, records = question("toy.middle"), ledger().read()
+    assert asked.verdict(records).ok
+    assert len(records.answers(asked.id)) == 3
+    assert counted_answer(asked, records)[0]["source"] == "def middle(low, high):\n    return (low + high) / 2.0"
+
+
 def test_a_students_own_exception_is_shown_to_the_student_only():
     """Type and message on the card, the type alone in what is kept and handed in."""
-
-    def broken(low, high):
-        raise ZeroDivisionError("my own words")
-
+    broken = in_a_cell("def middle(low, high):\n    raise ZeroDivisionError('my own words')")
     assert "It stops with ZeroDivisionError: my own words" in check("toy.middle", broken).html
     assert ledger().answer("toy.middle")["outputs"] == [{"raised": "ZeroDivisionError"}] * 2
 
@@ -317,7 +330,7 @@ def test_a_lesson_that_was_begun_says_where_to_go_on(toy, shown):
     ledger().append(Measurement.from_json(Entries().measured("size", "made", [1.0]).pop()))
     first_cell.begin("toy")
     assert repr(shown[-1]) == "✎ Toy: ready"
-    check("toy.middle", lambda low, high: (low + high) / 2)
+    check("toy.middle", middle)
     kept = list(ledger())
     first_cell.begin("toy")
     html = shown[-1].html

@@ -43,7 +43,11 @@ def test_what_was_worked_in_last_is_resumed(done: Path):
     In a lesson that was begun, the first open question is named.
     """
     assert (standing().next, standing().resumed) == (None, None)
-    Ledger(done / "ledger.jsonl").append(Answer("quantize.affine", {"outputs": []}, "2026-01-01T00:00:00+00:00"))
+    path, wrong = done / "ledger.jsonl", Answer("quantize.affine", {"outputs": []}, "2026-01-01T00:00:00+00:00")
+    Ledger(path).append(wrong)
+    assert standing().next is None, "the last right check counts"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if '"quantize.affine"' not in line))
+    Ledger(path).append(wrong)
     found = standing()
     assert found.last == "quantize"
     assert found.resumed.lesson.id == found.next.lesson.id == "quantize"

@@ -1,0 +1,118 @@
+"""The cell of a student's function: what a check keeps of it in the ledger, and what the grader calls later.
+
+The grader has this cell and nothing else of the notebook: no torch, no runtime, no server, and no record. So the check
+at home calls the function out of its cell alone, too, and says at once what the grader would stumble over.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import linecache
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+#: What a cell may import beside Python's own modules: packages by their names on PyPI, which Gradescope's environment
+#: is made from, and modules of the course.
+PACKAGES = ("numpy", "pandas", "scipy")
+COURSE = ("labs.stats",)
+MAY_IMPORT = f"Python's own modules, {', '.join((*PACKAGES, *COURSE[:-1]))} and {COURSE[-1]}"
+
+#: Characters of a cell; an answer is a few lines.
+MOST_CHARACTERS = 20_000
+
+#: What to do where the cell needs the rest of the notebook.
+ALONE = "The grader calls this function alone: import or define what it needs in its own cell."
+
+
+class UnfitCellError(ValueError):
+    """The grader could not call a function out of its cell; the message is a sentence for the student."""
+
+
+def by_itself(function: Callable, name: str) -> tuple[str, Callable]:
+    """Return the text of the cell in which a function stands, and the function as this text alone makes it.
+
+    Args:
+        function: The function.
+        name: What the grader calls it by.
+
+    Raises:
+        UnfitCellError: There is no text (a ``%%`` magic ran the cell), it is too long, it makes no such function by
+            itself, or it imports what the grader does not have.
+    """
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    cell = "".join(linecache.getlines(getattr(code, "co_filename", "")))
+    if not cell:
+        raise UnfitCellError(
+            f"The text of this function cannot be read, and the grader needs it: write `def {name}(…)` in a cell that "
+            "begins with no `%%` line, and run that cell."
+        )
+    if len(cell) > MOST_CHARACTERS:
+        raise UnfitCellError(
+            f"The function's cell has {len(cell):,} characters, and {MOST_CHARACTERS:,} are the most that the grader "
+            "reads: leave the function and its helpers in this cell, and move the rest to another one."
+        )
+    try:
+        absent, own = absent_import(cell), alone(cell, name)
+    except Exception as error:
+        raise UnfitCellError(f"By itself, its cell stops with {type(error).__name__}: {error}. {ALONE}") from None
+    if absent:
+        raise UnfitCellError(
+            f"Its cell imports `{absent}`, which the grader's machine does not have: a checked function may import "
+            f"{MAY_IMPORT}. Move what it does not need to another cell."
+        )
+    return cell, own
+
+
+def absent_import(cell: str) -> str:
+    """Return the first module that a cell imports, anywhere in it, and the grader does not have; or an empty text."""
+    imported: list[str] = []
+    for node in ast.walk(ast.parse(cell)):
+        if isinstance(node, ast.Import):
+            imported += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            imported += [f"labs.{alias.name}" for alias in node.names] if module == "labs" else [module]
+    return next((module for module in imported if not _is_at_the_graders(module)), "")
+
+
+def _is_at_the_graders(module: str) -> bool:
+    top = module.partition(".")[0]
+    return top in sys.stdlib_module_names or top in PACKAGES or module in COURSE
+
+
+def alone(cell: str, name: str) -> Callable:
+    """Return a function as its own cell makes it, with nothing else of the notebook.
+
+    Raises:
+        NameError: The cell makes none of this name.
+        Exception: Whatever the cell raises before it has made it. A line behind it may need the notebook.
+    """
+    scope = names()
+    try:
+        define(cell, scope)
+    except Exception:
+        if name not in scope:
+            raise
+    if not callable(scope.get(name)):
+        raise NameError(f"there is no function `{name}` in it")
+    return scope[name]
+
+
+def names() -> dict[str, Any]:
+    """Return the names that a lesson's functions may use."""
+    # With pandas, which a lesson that asks for no function need not wait for.
+    import pandas as pd
+
+    return {"np": np, "pd": pd, "json": json, "math": math}
+
+
+def define(cell: str, scope: dict[str, Any]) -> None:
+    """Run the definitions, imports and assignments of a cell in a scope, and nothing that stands for itself."""
+    kept = [node for node in ast.parse(cell).body if not isinstance(node, ast.Expr)]
+    exec(compile(ast.Module(kept, []), "<cell>", "exec"), scope)
