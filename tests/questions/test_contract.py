@@ -13,8 +13,8 @@ import pytest
 from grading.builder.notebook import build
 from grading.builder.questions import Asked, compiled, drawn, require_whole, solutions, written
 from grading.builder.sources import sources
-from labs.checkpoints import rules
 from labs.course import cases as judged
+from labs.course import rules
 from labs.course.calls import call, decode
 from labs.course.cells import MOST_CHARACTERS, absent_import, alone, define, names
 from labs.course.lessons import Lesson
