@@ -160,11 +160,13 @@ def _ms(seconds: float) -> str:
 
 def sheet(result: Result, seed: str, *, answers: bool) -> str:
     """Return a student's sheet as HTML, with the expected answers for staff or without."""
-    rows = "".join(
+    own = items(result, seed)
+    rows = "" if own else "<li>No record has enough samples to ask about.</li>"
+    rows += "".join(
         f"<li><p>{escape(one.question)}</p>"
         + (f'<p class="soft"><strong>Expected:</strong> {escape(one.expected)}</p>' if answers else "")
         + "</li>"
-        for one in (*items(result, seed), *of_lessons(result.part))
+        for one in (*own, *of_lessons(result.part))
     )
     who = escape(result.student) or "Your submission"
     return (
@@ -172,7 +174,7 @@ def sheet(result: Result, seed: str, *, answers: bool) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>Part {result.part}: defend your numbers</title><style>{STYLE}</style></head><body><main>"
         f'<h1>Part {result.part}: defend your numbers</h1><p class="soft">{who}. From the first 200 samples of each '
-        f"record.</p><ol>{rows or '<li>No record has enough samples to ask about.</li>'}</ol></main></body></html>\n"
+        f"record.</p><ol>{rows}</ol></main></body></html>\n"
     )
 
 
