@@ -196,9 +196,8 @@ def prints_brackets(name: str) -> str:
 def from_the_future(folder: Path, part: int) -> None:
     """Say that notebooks were run with a Python that no grader has, which alone knows the cells' syntax."""
     with_cells(lambda asked: f"def {asked.name}(*arguments): yes, of course")(folder, part)
-    metadata = {"language_info": {"name": "python", "version": "9.9.9"}}
+    notebook = {"nbformat": 4, "metadata": {"language_info": {"name": "python", "version": "9.9.9"}}, "cells": []}
     for lesson in assignment().lessons(part):
-        notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": []}
         (folder / lesson.notebook.name).write_text(json.dumps(notebook), encoding="utf-8")
 
 
