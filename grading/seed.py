@@ -8,6 +8,7 @@ import sys
 import typer
 
 from grading.grade.grader import PUBLIC_SEED
+from labs.shell import python
 
 #: Variable that the seed is taken from, so that a script need not type it.
 VARIABLE = "GRADING_SEED"
@@ -35,5 +36,5 @@ def secret_seed(*, may_be_public: bool = False) -> str:
         if sys.stdin.isatty():
             raise
         raise typer.BadParameter(
-            f'no terminal to ask for the seed: set the variable, {VARIABLE}="$(cat secret/seed)" python -m grading …'
+            f'no terminal to ask for the seed: set the variable, {VARIABLE}="$(cat secret/seed)" {python("grading …")}'
         ) from None

@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-import pooch
-
 from labs.assets.manifest import AssetError, sha256_of
 from labs.workspace import cache_dir
 
@@ -94,6 +92,8 @@ def fetch(name: str) -> Path:
 
 def _downloaded(asset: Published, where: SplitResult) -> Path:
     """Return the published file in the cache, with the hash that it must have."""
+    import pooch  # late: the providers' environments have what is carried, and fetch nothing
+
     pooch.get_logger().setLevel(logging.WARNING)  # it would print the address, with its token
     sha256 = "" if asset.git_blob else where.fragment.lower().removeprefix("sha256=")
     url = urlunsplit(where._replace(path=f"{where.path.rstrip('/')}/{asset.file}", fragment=""))
@@ -133,11 +133,10 @@ def unpacked(archive: Path) -> Path:
     Raises:
         AssetError: The archive is damaged, holds something else, or is not complete.
     """
-    from labs.data.dataset import (  # brings Pillow, which Chameleon's Jupyter need not have
-        SPLITS,
-        DatasetError,
-        iterate,
-    )
+    import pooch
+
+    # With Pillow, which Chameleon's Jupyter need not have.
+    from labs.data.dataset import SPLITS, DatasetError, iterate
     from labs.data.labels import NUM_CLASSES
 
     try:

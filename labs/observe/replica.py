@@ -37,7 +37,7 @@ def create() -> FastAPI:
 
     app = service.app
     if fault == "decoder":
-        service.load_image = _slower(service.load_image)
+        service.open_photo = _slower(service.open_photo)
     elif fault == "cache":
         app.add_middleware(_Keeping)
     elif fault == "process" and os.environ.get(NUMBER) == "1":

@@ -94,7 +94,7 @@ def _cuda() -> Finding:
     return Finding(
         "CUDA",
         f"{len(files)} of its libraries take {size_gb:.1f} GB, and there is no NVIDIA GPU here.",
-        "If download.pytorch.org can be reached now, run `make clean setup`: it takes the build of PyTorch for CPUs.",
+        f"Run `{setup('clean setup')}`: where download.pytorch.org can be reached, it takes the build for CPUs.",
     )
 
 

@@ -34,9 +34,10 @@ from labs.course import question
 question.QUESTIONS_PATH = Path({path!r})
 """
 
-FIRST = """# %% question="toy.double"
+FIRST = """# %%
 from labs.checkpoints import check
 
+# %% question="toy.double"
 def double(number):
     ### BEGIN SOLUTION
     return 2 * number
