@@ -141,6 +141,8 @@ def test_two_that_start_at_once_start_one(shell):
         thread.start()
     for thread in both:
         thread.join()
+    while jobs.look(shell, "setup").state == "running":  # it has begun, and may not have written yet
+        time.sleep(0.05)
     assert (shell.home / ".serving-labs/jobs/setup/runs").read_text().split() == ["run"]
 
 
