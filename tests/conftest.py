@@ -42,11 +42,15 @@ os.environ[ANY_PORT_VARIABLE] = "1"
 
 # First, because xdist reads the groups in a hook of the same name: what is marked after it has no effect.
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what lies in a folder that is named like a marker, and keep together what must run on one worker.
 
     A file's tests share fixtures. All of provisioning shares more: testbeds claim ports and addresses of this machine.
     """
+    if path := config.getoption("--only"):
+        wanted = set(path.read_text(encoding="utf-8").splitlines())
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
+        items[:] = [item for item in items if item.nodeid in wanted]
     rooms = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}
     items.sort(key=lambda item: _turn(f"{rooms[item]}::{item.name}"))
     quick = iter(_quick_files(rooms.values()))
@@ -66,8 +70,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take the name of a file for the ids of skipped tests: pytest runs just those when it is called with ``@FILE``."""
+    """Take the name of a file for the ids of skipped tests, and of one that says which tests to run."""
     parser.addoption("--skipped-to", type=Path, help="write the ids of skipped tests to a file, one per line")
+    parser.addoption("--only", type=Path, help="run the tests of such a file alone, in the order of a whole run")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grading.builder.sources import sources
-from grading.grade.artefacts.again import MEMORY_BYTES, is_model, open_again, reader
+from grading.grade.artefacts.again import is_model, open_again, reader
 from grading.grade.sandbox import Limits, Sandbox, abilities
 from labs import assets
 from labs.course.question import HANDED, SUBJECT, Question, all_questions
@@ -92,7 +92,7 @@ def call_all(folder: str, weights: str) -> None:
 
     os.environ["SERVING_LABS_WORKSPACE"] = f"{folder}/workspace"
     given = {"Path": Path(weights), "str | Path": weights, "str": "x", "int": 1, "float": 1.0}
-    texts, called = {}, 0
+    texts, called, most_bytes = {}, 0, 64 << 10  # of a text that a check keeps
 
     def flat(value: object) -> list[str]:
         if isinstance(value, str):
@@ -101,7 +101,7 @@ def call_all(folder: str, weights: str) -> None:
             return [value.decode("utf-8", "ignore")]
         if isinstance(value, Path):
             files = [one for one in (value.rglob("*") if value.is_dir() else [value]) if one.is_file()]
-            return [text for one in files if one.stat().st_size < 1_000_000 for text in flat(one.read_bytes())]
+            return [text for one in files if one.stat().st_size <= most_bytes for text in flat(one.read_bytes())]
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return [text for one in dataclasses.fields(value) for text in flat(getattr(value, one.name))]
         if isinstance(value, dict):
@@ -149,7 +149,8 @@ def returned() -> tuple[int, dict[str, str]]:
         pytest.skip("functions are called in a sandbox alone: without bubblewrap there is none")
     with Sandbox() as sandbox:
         code = f"{inspect.getsource(call_all)}\ncall_all({str(sandbox.folder)!r}, {str(assets.model())!r})"
-        limits = Limits(wall_s=500, cpu_s=500, memory_bytes=MEMORY_BYTES)
+        # All of the course is imported at once.
+        limits = Limits(wall_s=500, cpu_s=500, memory_bytes=16 << 30, together_bytes=4 << 30)
         outcome = sandbox.run([sys.executable, "-c", code], limits=limits)
         kept = sandbox.folder / "returned.json"
         assert kept.is_file(), (outcome.returncode, outcome.errors[-2000:])
