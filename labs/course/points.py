@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from labs.course.question import Question, Row, of_lesson, question
+from labs.course.question import Question, Row, question
 from labs.course.tables import Change, PartAsked
 
 #: Most of a part's worth that taking part may give, whatever lessons are asked.
@@ -61,12 +61,6 @@ def points_of(questions: Iterable[Question]) -> tuple[int, int]:
         opened += one.total if one.opened else one.total - one.points
         taking_part += 0 if one.opened else one.points
     return opened, taking_part
-
-
-def most_points(part: PartAsked) -> int:
-    """Return the points that a part can give; of choices, those with the most."""
-    points = {lesson.id: sum(one.total for one in of_lesson(lesson.id)) for lesson in part.asked()}
-    return sum(points[id] for id in part.counted(points))
 
 
 def counted_rows(rows: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
