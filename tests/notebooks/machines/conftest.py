@@ -17,7 +17,7 @@ from grading.builder.execute import execute
 from grading.builder.solve import write_solved
 from labs.course.lessons import Lesson
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
-from provisioning.node.archive import pack
+from provisioning.node.archive import pack, unpack
 
 #: What Chameleon's image of Jupyter has, whatever the archive asks for.
 _IN_THE_IMAGE = ("ipykernel", "nbformat")
@@ -115,7 +115,7 @@ def run_here(folder: Path, lesson: Lesson, workspace: Path, course: Path | None 
 def unpack_course(folder: Path, target: Path) -> Path:
     """Unpack the archive that students get, and return where."""
     with tarfile.open(pack(PROJECT_DIR, folder / "labs.tar.gz").path) as packed:
-        packed.extractall(target, filter="data")
+        unpack(packed, target)
     return target
 
 
