@@ -58,8 +58,6 @@ def write_version(root: Path, repository: Path, message: str) -> Version | None:
     """Commit the student's files as the next version of a repository; return None where nothing has changed.
 
     Args:
-        root: The course.
-        repository: Folder of the students' repository; made where it is missing.
         message: Of the commit, which students see: what is new.
 
     Raises:

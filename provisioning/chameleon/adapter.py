@@ -90,11 +90,7 @@ def _call(doing: str, patience_s: tuple[float, float] | None = None) -> Callable
 
 
 class ChameleonTestbed:
-    """One site, seen by the project that the environment names (``OS_PROJECT_NAME``).
-
-    Args:
-        site: such as ``CHI@TACC``.
-    """
+    """One site, seen by the project that the environment names (``OS_PROJECT_NAME``)."""
 
     def __init__(self, site: str):
         self.site = site

@@ -6,19 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from provisioning.testbed import Address, Booking, Lease, Machine, Reservation, Resource
-from provisioning.testbed.errors import (
-    CalendarUnreadError,
-    ConflictError,
-    MaintenanceError,
-    NoAddressError,
-    NoAnswerError,
-    NoCapacityError,
-    NotSignedInError,
-    ProvisioningError,
-    RefusedError,
-    ServiceBusyError,
-)
+from provisioning.testbed import Address, Booking, Lease, Machine, Reservation, Resource, errors
 
 
 def moment(text: Any) -> datetime | None:
@@ -80,7 +68,6 @@ def container(reply: Any, addresses_by_port: Mapping[str, str]) -> Machine:
     """Return the machine of zunclient's container.
 
     Args:
-        reply: the container.
         addresses_by_port: floating IP of each port that has one. Zun lists the fixed addresses only.
     """
     ports = [
@@ -128,8 +115,6 @@ def resource(found: Any, site: str, blazar_id: str | None, taken: Mapping[str, t
     """Return the resource of python-chi's node or device.
 
     Args:
-        found: the node or device.
-        site: where it is.
         blazar_id: by which Blazar knows it; one that it does not know cannot be reserved, whatever the catalogue says.
         taken: bookings by that id.
     """
@@ -187,51 +172,53 @@ def status_of(error: BaseException) -> int | None:
     return None
 
 
-def explain(error: BaseException, doing: str) -> ProvisioningError:
+def explain(error: BaseException, doing: str) -> errors.ProvisioningError:
     """Return the error of this room for what a client raised.
 
     Args:
         error: anything that python-chi, a client, or a socket raised.
         doing: what was being done, for the message: ``"reserving 'serve-model-ada'"``.
     """
-    if isinstance(error, ProvisioningError):
+    if isinstance(error, errors.ProvisioningError):
         return error
     status, names, said = status_of(error), {type(each).__name__ for each in _chain(error)}, _said(error)
     name = type(error).__name__
     # Blazar answers 500 to a full calendar, and Neutron 409 to an empty pool: words and names decide before statuses.
     if "not enough" in said.lower() and "available" in said.lower():
-        return NoCapacityError(f"{doing}: {said}")
+        return errors.NoCapacityError(f"{doing}: {said}")
     if name in ("IpAddressGenerationFailureClient", "OverQuotaClient"):
-        return NoAddressError(f"{doing}: {said}")
+        return errors.NoAddressError(f"{doing}: {said}")
     if name == "CHIValueError" and status in (None, 404):
-        return RefusedError(f"{doing}: {said}")
+        return errors.RefusedError(f"{doing}: {said}")
     if status == 401 or name == "Unauthorized":
-        return NotSignedInError(f"{doing}: Chameleon refused to sign you in (401)")
+        return errors.NotSignedInError(f"{doing}: Chameleon refused to sign you in (401)")
     if name in ("MissingRequiredOptions", "MissingAuthPlugin"):
-        return NotSignedInError(f"{doing}: not enough to sign in with: {said}")
+        return errors.NotSignedInError(f"{doing}: not enough to sign in with: {said}")
     if status == 409:
-        return ConflictError(f"{doing}: {said}")
+        return errors.ConflictError(f"{doing}: {said}")
     if status in _MAINTENANCE:
-        return MaintenanceError(f"{doing}: the site is in maintenance or overloaded ({_phrase(status)})")
+        return errors.MaintenanceError(f"{doing}: the site is in maintenance or overloaded ({_phrase(status)})")
     if status is not None:
         answer = _phrase(status) if "<html" in str(error).lower() else f"{status}: {said}"
-        return (ServiceBusyError if status >= 500 else RefusedError)(f"{doing}: the service answered {answer}")
+        return (errors.ServiceBusyError if status >= 500 else errors.RefusedError)(
+            f"{doing}: the service answered {answer}"
+        )
     if "JSONDecodeError" in names or isinstance(error, TypeError):
         # Blazar's client subscribes the None that it makes of a page.
-        return MaintenanceError(
+        return errors.MaintenanceError(
             f"{doing}: a page came in place of an answer",
             likely="The site is in maintenance, or this network wants you to sign in first, as hotels' and cafés' do.",
         )
     if names & _NO_ANSWER or isinstance(error, OSError):
-        return NoAnswerError(f"{doing}: nothing answers{_where(error)}")
-    return ProvisioningError(f"{doing}: {name}: {said}")
+        return errors.NoAnswerError(f"{doing}: nothing answers{_where(error)}")
+    return errors.ProvisioningError(f"{doing}: {name}: {said}")
 
 
-def unread(error: ProvisioningError) -> ProvisioningError:
+def unread(error: errors.ProvisioningError) -> errors.ProvisioningError:
     """Return the error for a calendar, unless the whole site or its credentials are the reason."""
-    if isinstance(error, NotSignedInError | MaintenanceError | NoAnswerError):
+    if isinstance(error, errors.NotSignedInError | errors.MaintenanceError | errors.NoAnswerError):
         return error
-    return CalendarUnreadError(f"{error.what}, so nobody knows what is free there")
+    return errors.CalendarUnreadError(f"{error.what}, so nobody knows what is free there")
 
 
 def _phrase(status: int) -> str:

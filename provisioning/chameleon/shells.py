@@ -9,14 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from provisioning.testbed import Completed, Way
-from provisioning.testbed.errors import (
-    CommandFailedError,
-    NoKeyError,
-    NotReachableError,
-    ServiceBusyError,
-    StepTimeoutError,
-)
+from provisioning.testbed import Completed, Way, errors
 
 #: What the container service takes in one upload is limited, and the limit is not published: start here, and halve
 #: when it is refused.
@@ -29,11 +22,7 @@ _WITH_LIMIT = "if command -v timeout >/dev/null; then exec timeout {limit_s} sh 
 
 
 class SshShell:
-    """Commands over SSH, one connection each: the steps run side by side, and a connection is not to be shared.
-
-    Args:
-        way: to the server.
-    """
+    """Commands over SSH, one connection each: the steps run side by side, and a connection is not to be shared."""
 
     def __init__(self, way: Way):
         self._way = way
@@ -73,11 +62,11 @@ class SshShell:
         except Exception as error:
             name = type(error).__name__
             if name in {"AuthenticationException", "PasswordRequiredException", "BadAuthenticationType"}:
-                raise NoKeyError(f"{host} does not accept the SSH key ({error})") from error
+                raise errors.NoKeyError(f"{host} does not accept the SSH key ({error})") from error
             if name == "CommandTimedOut":
-                raise StepTimeoutError(f"a command on {host} did not end in time") from error
+                raise errors.StepTimeoutError(f"a command on {host} did not end in time") from error
             if isinstance(error, OSError | EOFError) or name in {"SSHException", "NoValidConnectionsError"}:
-                raise NotReachableError(f"no SSH connection to {host}: {error}") from error
+                raise errors.NotReachableError(f"no SSH connection to {host}: {error}") from error
             raise
 
 
@@ -102,7 +91,9 @@ class ContainerShell:
         try:
             return Completed(int(str(exit_code)), output)
         except ValueError as error:
-            raise ServiceBusyError(f"the container service gave no exit code for a command: {exit_code!r}") from error
+            raise errors.ServiceBusyError(
+                f"the container service gave no exit code for a command: {exit_code!r}"
+            ) from error
 
     def put(self, source: Path, target: str) -> None:
         """Copy one file to a path under the home, in parts where it is larger than the service takes at once."""
@@ -130,4 +121,4 @@ class ContainerShell:
                 part.unlink()
         joined = self.run(f"cat {parts} > {shlex.quote(target)} && rm -f {parts}", timeout_s=120)
         if joined.exit_code != 0:
-            raise CommandFailedError(f"joining the parts of {target} failed: {joined.output.strip()}")
+            raise errors.CommandFailedError(f"joining the parts of {target} failed: {joined.output.strip()}")

@@ -34,13 +34,7 @@ def usable(lease: Lease) -> bool:
 def leases_at(
     testbed_for: TestbedFor, calendars: Mapping[SiteOption, Sequence[Resource]], part: Part
 ) -> list[tuple[SiteOption, Lease]]:
-    """Return the part's usable leases at the calendars' sites, each with the option whose machine it has.
-
-    Args:
-        testbed_for: returns the testbed of a site's name.
-        calendars: machines of each option.
-        part: of the course.
-    """
+    """Return the part's usable leases at the calendars' sites, each with the option whose machine it has."""
     machines = {option.type: option for option in calendars}  # a virtual machine's lease names its flavor
     machines |= {each.name: option for option, found in calendars.items() for each in found}
     # A lease of a machine that no calendar has counts as one of its site's first option.
@@ -56,13 +50,7 @@ def leases_at(
 def without_placeholders(
     testbed_for: TestbedFor, calendars: Mapping[SiteOption, Sequence[Resource]], name: str
 ) -> dict[SiteOption, list[Resource]]:
-    """Return calendars in which the class's placeholder leases take up no time: the class is to have it.
-
-    Args:
-        testbed_for: returns the testbed of a site's name.
-        calendars: machines of each option with their bookings.
-        name: that the placeholder leases carry.
-    """
+    """Return calendars in which the class's placeholder leases take up no time: the class is to have it."""
     free = {}
     for option, resources in calendars.items():
         ours = _placeholders(testbed_for(option.site), name)
@@ -86,10 +74,6 @@ def reserve_all(
     time, moved by hand perhaps, keeps it and gets no further one in its place.
 
     Args:
-        testbed_for: returns the testbed of a site's name.
-        part: of the course.
-        seats: of a plan.
-        now: with time zone.
         placeholder: name of the leases that hold machines for the class; each is given back just before the first
             lease that it is in the way of.
     """
@@ -181,9 +165,7 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
     The new one is made first: whoever cannot have it keeps the old one.
 
     Args:
-        testbed_for: returns the testbed of a site's name.
         spec: of the part, with the options that are allowed.
-        student: short name.
         start: of the new block, a full hour, with time zone.
 
     Raises:
@@ -227,12 +209,6 @@ def no_shows(testbed: Testbed, part: Part, students: Iterable[str], now: datetim
 def drop(testbed: Testbed, part: Part, students: Iterable[str], *, release: bool) -> Iterator[str]:
     """Yield what students who have left still hold at a site, a line for each thing; give it back where asked.
 
-    Args:
-        testbed: the site.
-        part: of the course.
-        students: short names.
-        release: whether to delete it.
-
     Raises:
         NotReleasedError: something is still there; it names each thing, and why.
     """
@@ -272,10 +248,6 @@ def watch(
     """Return where each student is, from two requests to each site.
 
     Args:
-        testbeds: the part's sites.
-        part: of the course.
-        students: of the roster.
-        now: with time zone.
         grace: how long a lease may run without a machine before its student counts as absent.
     """
     leases, machines, silent = [], [], Silent()

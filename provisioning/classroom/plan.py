@@ -117,8 +117,6 @@ def make_plan(
     """Return who runs when.
 
     Args:
-        students: of the roster.
-        spec: of the part.
         calendars: machines with their bookings of each option that may be used; a later option of the part takes what
             the earlier ones cannot. Leases that the class has are bookings too.
         leases: of the class that are still usable, each with the option that it is on.
@@ -218,9 +216,7 @@ def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:
     """Write ``plan.csv`` and for each student a calendar, called as the lease is; return the paths.
 
     Args:
-        plan: who runs when.
         folder: receives the files; made where it is missing. Calendars of an earlier plan of the part go.
-        now: with time zone.
     """
     spec, calendars = plan.spec, folder / "calendars"
     calendars.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,6 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
     claim rests on, and the many that a lesson makes on its way stay home.
 
     Args:
-        lessons: Lessons of the part.
         workspace: Folder with the ledger, with models in ``models/`` and programs in ``programs/``.
     """
     found = Collection(lessons)
@@ -94,7 +93,6 @@ def pack(collection: Collection, target: Path) -> str:
     """Write a submission and return its sha256.
 
     Args:
-        collection: What was collected.
         target: The zip; an earlier one is replaced.
     """
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,6 @@ def submit(part: int, console: Console, *, target: Path | None = None, workspace
     """Write a part's zip, and say what the grader will find in it and what is left to do.
 
     Args:
-        part: 1, 2 or 3.
-        console: Of rich, where it is said.
         target: The zip; in the workspace when None.
         workspace: Folder with ledger and models; the student's own when None.
     """

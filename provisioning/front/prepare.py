@@ -56,7 +56,6 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
     """Write a part's zip and return it with what the grader will find in it.
 
     Args:
-        part: Of the assignment.
         target: The zip; ``submission-part-N.zip`` in the workspace when None.
         workspace: Folder with ledger and models; the student's own when None.
 

@@ -164,11 +164,7 @@ def standing(clock: Clock | None = None) -> Standing:
 
 
 def standing_of(records: Records) -> Standing:
-    """Return how far the entries of a ledger have come; of leases they say nothing.
-
-    Args:
-        records: Entries in the order in which they were made.
-    """
+    """Return how far the entries of a ledger have come; of leases they say nothing."""
     rows = promised_rows(public_rows(records, lessons()), assignment().changes)
     touched = {one.question for one in records if isinstance(one, Answer | Prediction)}
     touched |= {row.id for row in rows if row.points}

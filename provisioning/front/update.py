@@ -22,10 +22,6 @@ _AUTHORS = ("grading", "tests")
 def update(say: Callable[[str], None], folder: Path = PROJECT_DIR) -> None:
     """Bring the next version of the course.
 
-    Args:
-        say: Called with a line for each thing that a student should know.
-        folder: The course, cloned from the students' repository.
-
     Raises:
         LabError: It is no clone of that, or its origin cannot be reached; the message says what to do.
     """

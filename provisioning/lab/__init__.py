@@ -15,14 +15,7 @@ from provisioning.setup.release import release
 from provisioning.setup.run import Run
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
-from provisioning.testbed import Lease, LeaseRequest, Machine, Testbed, Way
-from provisioning.testbed.errors import (
-    LeaseMissingError,
-    NoCredentialsError,
-    NoKeyError,
-    NotHomeError,
-    NotReachableError,
-)
+from provisioning.testbed import Lease, LeaseRequest, Machine, Testbed, Way, errors
 from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import poll_s, site_clock, ssh_command
 from provisioning.testbed.surroundings import rehearsing as rehearsing  # for those who have this module
@@ -41,7 +34,7 @@ def open_testbed(site: str) -> Testbed:
     # Chameleon's Jupyter, an openrc and a rehearsal all set one of these; python-chi can also ask a browser.
     asks_a_browser = getattr(sys.modules.get("chi.context"), "_device_auth", False)
     if not asks_a_browser and not any(os.environ.get(name) for name in _CREDENTIALS):
-        raise NoCredentialsError
+        raise errors.NoCredentialsError
     from provisioning.chameleon.adapter import ChameleonTestbed  # imports chi, which takes a second and 150 MB
 
     return ChameleonTestbed(site)
@@ -53,11 +46,7 @@ def reserve(
     """Return the part's lease: the one that is there, else a new one.
 
     Args:
-        testbed: the option's site.
-        part: decides the name.
-        option: what to reserve.
         start: with time zone, or None for now.
-        end: with time zone.
         node: one named node or device; None takes any of the type.
     """
     name = resource_name(part)
@@ -69,11 +58,6 @@ def reserve(
 
 def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) -> SiteOption:
     """Return the option whose site holds a usable lease of that name.
-
-    Args:
-        testbed_for: returns the testbed of a site's name.
-        part: of the course.
-        name: of the lease.
 
     Raises:
         LeaseMissingError: every site of the options answered, and none has one.
@@ -88,7 +72,7 @@ def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) ->
         if lease is not None:
             return option_of(lease, [option for option in spec.options if option.site == place], testbed)
     silent.check(f"nobody knows whether there is a lease {name!r}", "Until then reserve no second machine.")
-    raise LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(sites)}")
+    raise errors.LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(sites)}")
 
 
 def sites_of(part: Part) -> list[str]:
@@ -114,10 +98,8 @@ def prepare(
     """Return the run that brings the part's machine up; iterate over its events, or call ``go``.
 
     Args:
-        part: of the course.
         option: where; the first when left out.
         testbed: the option's site; opened through python-chi when left out.
-        materials: tree to copy to the machine.
     """
     spec = load_spec(part)
     option = option or spec.options[0]
@@ -154,10 +136,8 @@ def pull(
     """Bring home what was recorded, made and written on the part's machine; again, or without a machine, is fine.
 
     Args:
-        part: of the course.
         testbed: the machine's site; the one that has it when left out.
         name: of the machine; the student's own when left out.
-        say: called with a line for each thing that travels.
         way: to the machine, for a computer that knows its address and has no credentials; no site is asked then.
 
     Raises:
@@ -166,7 +146,7 @@ def pull(
     name = name or resource_name(part)
     try:
         return _travel(transfer.pull, part, testbed, name, say, way)
-    except LeaseMissingError as error:
+    except errors.LeaseMissingError as error:
         last = Record.for_name(name).facts("work")
         brought = f"last brought home {last.get('pulled', 'never')}" if last else "nothing to bring home"
         but = f", but for {', '.join(last['missing'])}" if last.get("missing") else ""
@@ -201,7 +181,6 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
     container on a device it is no more than the table, since its ports are open at its own address.
 
     Args:
-        part: of the course.
         testbed: the machine's site; the one that has it when left out.
         way: to the machine, for whoever knows its address and has no credentials here; no site is asked then.
 
@@ -216,7 +195,7 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
     if way is not None:
         return Tunnel(way, part, ssh_command()).start()
     if not machine.addresses:
-        raise NotReachableError(
+        raise errors.NotReachableError(
             f"{machine.name} has no floating IP",
             likely="It was taken away since the container was made.",
             way_out="Run the provisioning notebook again: it binds a new one and keeps the container.",
@@ -240,7 +219,7 @@ def running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, Ma
                 if machine.name == name and machine.up:
                     return site, machine
     silent.check(f"nobody knows whether a machine {name!r} runs")
-    raise LeaseMissingError(
+    raise errors.LeaseMissingError(
         f"there is no running machine {name!r}",
         likely="It was not brought up yet, or its lease has ended.",
         way_out="Run the provisioning notebook; it resumes where it stopped.",
@@ -258,8 +237,6 @@ def give_back(
     """Delete everything of the part at the site and yield what happens.
 
     Args:
-        part: of the course.
-        testbed: the site.
         name: that machine and lease carry; the student's own when left out.
         keep_lease: leave the lease, to boot again on the same reservation.
         discard: delete the machine with results that are nowhere else, or without having asked it.
@@ -281,16 +258,16 @@ def _require_home(part: Part, testbed: Testbed, name: str, record: Record) -> No
         site, machine = running(part, testbed, name)
         known = record.facts("work").get("known", {})
         left = transfer.only_there(site.shell(machine), transfer.Home.of_course(ROOT), known)
-    except LeaseMissingError:
+    except errors.LeaseMissingError:
         return  # nothing runs, so nothing is on it
-    except (NotReachableError, NoKeyError) as error:
+    except (errors.NotReachableError, errors.NoKeyError) as error:
         if record.about and record.step("work").state != "done":
             return  # the set-up has never reached it, so nothing of the student's can be on it
-        raise NotHomeError(
+        raise errors.NotHomeError(
             f"{name} does not answer, so nobody knows what is only there: {error.what}",
             likely="It is still booting, or the network is in the way.",
             way_out="Try again in a minute; `discard=True`, or --discard, deletes it without asking it.",
         ) from error
     if left.anything:
         listed = "".join(f"\n  - {path}" for path in left.files)
-        raise NotHomeError(f"{name} holds what is nowhere else: {left}{listed}")
+        raise errors.NotHomeError(f"{name} holds what is nowhere else: {left}{listed}")

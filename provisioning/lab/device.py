@@ -24,15 +24,7 @@ from provisioning.setup import jobs
 from provisioning.setup.context import pick_lease
 from provisioning.setup.transfer import PATIENCE_S, REMOTE_ROOT, digest_there, fetch, send
 from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
-from provisioning.testbed import Completed, Shell, Testbed
-from provisioning.testbed.errors import (
-    CommandFailedError,
-    LeaseEndedError,
-    LeaseMissingError,
-    NotReachableError,
-    RefusedError,
-    StepTimeoutError,
-)
+from provisioning.testbed import Completed, Shell, Testbed, errors
 from provisioning.testbed.surroundings import site_clock
 
 MODELS = "workspace/models"
@@ -57,8 +49,6 @@ class Device:
     """A machine with the course on it.
 
     Args:
-        shell: how it is reached.
-        name: for people.
         rehearsed: whether this computer only plays it.
         address: its floating IP; empty where it has none.
         here: whether this process runs on it.
@@ -85,10 +75,6 @@ class Device:
 
     def bring(self, files: Iterable[Path], folder: str = MODELS) -> list[Brought]:
         """Copy files to a folder over there, unless the same bytes are there, and return what is there now.
-
-        Args:
-            files: on this computer.
-            folder: under the course's folder.
 
         Raises:
             CommandFailedError: what arrived is not what was sent.
@@ -138,8 +124,6 @@ class Device:
         """Run the device's Python as a job to its end; asked again while the same one runs, follow that one.
 
         Args:
-            arguments: for Python.
-            name: of the job.
             on_line: called with each line that it prints.
             timeout_s: seconds after which watching is given up.
 
@@ -152,7 +136,7 @@ class Device:
         def until(look: Callable[[], jobs.Look | None], title: str) -> jobs.Look:
             while (seen := look()) is None:
                 if time.monotonic() > deadline_s:
-                    raise StepTimeoutError(f"{title} has not ended after {timeout_s:.0f} s")
+                    raise errors.StepTimeoutError(f"{title} has not ended after {timeout_s:.0f} s")
                 time.sleep(self.poll_s)
             return seen
 
@@ -182,7 +166,7 @@ class Device:
         done = self.shell.run(command, timeout_s=timeout_s)
         if done.exit_code != 0:
             said = done.output.strip()[-1500:]
-            raise CommandFailedError(f"{doing} ended with {done.exit_code} on {self.name}: {said}")
+            raise errors.CommandFailedError(f"{doing} ended with {done.exit_code} on {self.name}: {said}")
         return done.output
 
 
@@ -224,11 +208,11 @@ class _Found:
     def _there(self, act: Callable[[Shell], Any]) -> Any:
         try:
             return act(self._testbed.shell(self.machine))
-        except (NotReachableError, RefusedError) as error:
+        except (errors.NotReachableError, errors.RefusedError) as error:
             try:
                 now = self._look()
-            except LeaseMissingError as gone:
-                raise LeaseEndedError(gone.what, likely="Its lease has ended, or it was deleted.") from error
+            except errors.LeaseMissingError as gone:
+                raise errors.LeaseEndedError(gone.what, likely="Its lease has ended, or it was deleted.") from error
             if now == self.machine:
                 raise
             self.machine = now
@@ -247,7 +231,7 @@ def open_device() -> Device:
         return Device(HereShell(), "this device", here=True)
     try:
         return _opened("edge", lab.open_testbed(load_spec("edge").options[0].site), poll_s=2.0)
-    except LeaseMissingError:
+    except errors.LeaseMissingError:
         if not lab.rehearsing():
             raise
     option, testbed = leased("edge")
@@ -273,7 +257,7 @@ def leased(part: Part) -> tuple[SiteOption, Testbed]:
     """
     try:
         option = lab.find_option(lab.open_testbed, part, resource_name(part))
-    except LeaseMissingError:
+    except errors.LeaseMissingError:
         if not lab.rehearsing():
             raise
         spec = load_spec(part)
@@ -288,10 +272,6 @@ def leased(part: Part) -> tuple[SiteOption, Testbed]:
 
 def open_node(part: Part, testbed: Testbed) -> Device:
     """Return a part's server, whose Python then measures over there while the lesson runs here.
-
-    Args:
-        part: of the course.
-        testbed: the server's site.
 
     Raises:
         LeaseMissingError: no server of the student's runs there.

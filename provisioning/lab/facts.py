@@ -23,8 +23,6 @@ def of_lease(testbed: Testbed, part: Part, name: str | None = None) -> dict[str,
     """Return the part's lease as the site has it now.
 
     Args:
-        testbed: the site.
-        part: of the course.
         name: of the lease; the student's own when left out.
 
     Raises:
@@ -60,10 +58,7 @@ def of_machine(testbed: Testbed, part: Part, name: str | None = None, record: Re
     """Return what stands under the part's name at the site, and what the steps noted about it.
 
     Args:
-        testbed: the site.
-        part: of the course.
         name: of machine and lease; the student's own when left out.
-        record: of the set-up; the usual one when left out.
     """
     name = name or resource_name(part)
     record = record or Record.for_name(name)
@@ -83,9 +78,6 @@ def of_holdings(testbed: Testbed, part: Part, now: datetime, name: str | None = 
     """Return what still counts against the student under the part's name: nothing, after a release.
 
     Args:
-        testbed: the site.
-        part: of the course.
-        now: the site's present, with time zone.
         name: of machine and lease; the student's own when left out.
     """
     name = name or resource_name(part)

@@ -133,10 +133,6 @@ def materials_files(root: Path, *, assets: bool) -> tuple[str, ...]:
 def unpack(archive: tarfile.TarFile, folder: Path) -> None:
     """Unpack an archive so that nothing lands outside a folder.
 
-    Args:
-        archive: Opened for reading.
-        folder: Receives it.
-
     Raises:
         tarfile.TarError: An entry points outside, or is no file and no folder.
     """
@@ -169,12 +165,7 @@ def assistants(root: Path) -> str:
 
 
 def pack(root: Path, target: Path) -> Archive:
-    """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs.
-
-    Args:
-        root: the repository.
-        target: the archive; its folder is made when needed.
-    """
+    """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs."""
     target.parent.mkdir(parents=True, exist_ok=True)
     made = {"requirements.txt": light_requirements(root / "pyproject.toml"), "AGENTS.md": assistants(root)}
     return build_archive(root, student_files(root), target, made)
@@ -184,9 +175,6 @@ def build_archive(root: Path, files: Iterable[str], target: Path, made: Mapping[
     """Write a ``tar.gz`` of the files; the same tree gives the same bytes wherever and whenever it is built.
 
     Args:
-        root: the repository.
-        files: paths relative to it.
-        target: the archive to write; its folder must exist.
         made: texts by path that are written for it, in place of a file of that name.
     """
     made = made or {}

@@ -116,9 +116,6 @@ def timetable(
         spec: of the part; its hours are the block's length.
         option: the kind of machine; its end minute ends the block.
         resources: machines of the option with their bookings; None when the calendar could not be read.
-        first: first local day.
-        days: how many days.
-        zone: the student's.
         now: with time zone; earlier slots are past.
     """
     dates = [first + timedelta(days=number) for number in range(days)]
@@ -160,10 +157,6 @@ def calendars_of(
     """Return the calendar of each option, and the options whose calendar could not be read.
 
     A machine that was refused lately counts as taken for the time that was asked for.
-
-    Args:
-        spec: of the part.
-        testbed_for: returns the testbed of a site's name.
     """
     calendars: dict[SiteOption, Sequence[Resource]] = {}
     unread: Silent = Silent()

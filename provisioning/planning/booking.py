@@ -18,12 +18,7 @@ REMIND_BEFORE = timedelta(minutes=15)
 
 
 def reservation_code(block: Block, lease_name: str) -> str:
-    """Return python-chi code that reserves the block; it runs as it stands in a notebook.
-
-    Args:
-        block: from the planner.
-        lease_name: the student's own.
-    """
+    """Return python-chi code that reserves the block; it runs as it stands in a notebook."""
     kind, key, named = {
         "node": ("node", "node_name", block.resource),
         "device": ("device", "device_name", block.resource),
@@ -56,8 +51,6 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime, 
     Times are written in UTC, which every calendar program shows in its user's own zone.
 
     Args:
-        spec: of the part.
-        block: from the planner, or of a class's plan.
         lease_name: the student's own; the same name and block give the same entries, so importing twice is harmless.
         now: with time zone; a preparation that would lie before it is left out.
         due: when the part is handed in; the assignment's date when None.

@@ -34,8 +34,6 @@ class Chooser:
 
     Args:
         spec: of the part, with the options that may be chosen.
-        testbed_for: returns the testbed of a site's name.
-        zone: the student's.
         clock: whose present decides what has gone by.
     """
 
@@ -222,11 +220,7 @@ class Chooser:
         return rows
 
     def text(self, *, rehearsed: bool) -> str:
-        """Return calendar, options, choice and lease in words and columns.
-
-        Args:
-            rehearsed: whether the sites are played.
-        """
+        """Return calendar, options, choice and lease in words and columns."""
         block, option = self.block, self.option
         chosen = f"{block.resource} ({option.name}, {option.site}), {block.local(self.zone)}" if block else ""
         lines = [

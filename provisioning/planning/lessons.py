@@ -36,11 +36,7 @@ class Block:
         return self.setup_s + 60.0 * sum(one.machine_minutes for one in self.asked)
 
     def begin_by(self, end: datetime) -> list[tuple[Lesson, datetime]]:
-        """Return when each lesson that is asked must begin at the latest, for all to be done at the end of the lease.
-
-        Args:
-            end: of the lease, with time zone.
-        """
+        """Return when each lesson that is asked must begin at the latest, for all to be done when the lease ends."""
         found = []
         for lesson in reversed(self.asked):
             end -= timedelta(minutes=lesson.machine_minutes)
@@ -78,7 +74,6 @@ def block_of(part: Part, option: SiteOption | None = None) -> Block:
     """Return what is planned in a part's block.
 
     Args:
-        part: of the course.
         option: the kind of machine; the part's first when None.
     """
     spec = load_spec(part)

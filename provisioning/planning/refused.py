@@ -21,7 +21,6 @@ def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) ->
     """Return a lease of the machine that is asked for, or of the next one where the site refuses it.
 
     Args:
-        testbed: the site.
         request: with the machine's name, or without one for any of the type.
         others: names of other machines that are free then; looked at after the first refusal only.
 

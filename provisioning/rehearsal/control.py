@@ -17,7 +17,6 @@ def start(home: Path | None = None, speed: float = 120.0) -> Path:
     """Start the rehearsal unless it runs already, and return its folder once it answers.
 
     Args:
-        home: The rehearsal's folder; `place.folder()` by default.
         speed: How many times shorter waits are than on Chameleon; ignored by one that runs already.
 
     Raises:

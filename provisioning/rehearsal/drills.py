@@ -57,11 +57,7 @@ def status() -> Mapping[str, Any]:
 
 
 def status_text(now: Mapping[str, Any]) -> str:
-    """Return the testbed's state in a few lines.
-
-    Args:
-        now: from :func:`status`.
-    """
+    """Return the testbed's state in a few lines."""
     ahead = timedelta(seconds=round(now["advanced_s"]))
     lines = [
         f"calendar: {datetime.fromisoformat(now['now']):%a %d %b %Y %H:%M} UTC"

@@ -95,7 +95,6 @@ def use(speed: float = 120.0, user: str | None = None, *, always: bool = False) 
 
     Args:
         speed: How many times shorter waits are than on Chameleon, for a rehearsal that is started now.
-        user: The student's name; the name of this computer's user by default.
         always: Rehearse in Chameleon's Jupyter as well; only this process is turned, and nothing real is touched.
 
     Returns:

@@ -20,8 +20,6 @@ class ByName:
     """ASGI middleware that sends a request for a site's own address where its paths are served for all sites.
 
     Args:
-        app: What answers.
-        catalogue: With the sites that have a name.
         root: Host and port at which everything else is asked, such as `127.0.0.1:4711`.
     """
 

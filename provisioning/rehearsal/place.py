@@ -119,10 +119,8 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) 
     """Send a request to the rehearsal's own service and return its JSON answer.
 
     Args:
-        home: The rehearsal's folder.
         method: `GET`, `POST` or `DELETE`.
         path: The path below `/_rehearsal`.
-        body: A JSON body, if any.
 
     Returns:
         The decoded answer; None when it is empty.

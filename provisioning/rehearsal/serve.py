@@ -51,8 +51,6 @@ def build(
     """Return the ASGI application that serves a world; its lifespan keeps the nodes' SSH servers open.
 
     Args:
-        world: The world to serve.
-        stop: Called when the admin service is asked to end the process.
         names: Ports at which sites answer that are found by a name, by that name.
     """
 
@@ -117,7 +115,6 @@ def main(folder: str, speed: str) -> None:
 
     Args:
         folder: The rehearsal's folder; it must hold the file `secret`.
-        speed: How many times shorter waits are; see `Clock`.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.WARNING)

@@ -43,12 +43,7 @@ class StepContext:
     """One attempt of one step.
 
     Args:
-        settings: what the caller decided.
-        testbed: the site.
-        record: of the set-up.
-        step_name: which step this is.
         timeout_s: seconds from now after which waiting is given up.
-        say: called with each line worth showing.
         cancelled: set when the user asks to stop.
     """
 
@@ -123,9 +118,6 @@ class StepContext:
 
     def require_lease(self, meanwhile: str = "") -> None:
         """See that the lease is still ours, once one was.
-
-        Args:
-            meanwhile: what went wrong, which a lease that has ended explains.
 
         Raises:
             LeaseEndedError: it is no longer active.

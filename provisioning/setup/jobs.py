@@ -110,7 +110,6 @@ def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
     """Start the job unless the same one runs or has succeeded; return ``"running"`` or ``"ended"``.
 
     Args:
-        shell: where.
         name: the job's folder. Another command under this name ends the old job first, with all that it started.
         command: for ``sh``; it starts in the job's folder.
         again: start it also when it has succeeded, for what may have changed since.
@@ -149,11 +148,6 @@ def follow(
     """Run a command as a job to its end and return its whole log.
 
     Args:
-        shell: where.
-        name: the job's folder.
-        command: for ``sh``; it starts in the job's folder.
-        title: words for people.
-        say: called with each line that it prints.
         until: waits; called with a look and the title, it returns the first thing that the look finds.
         again: run it also when it has succeeded before.
 

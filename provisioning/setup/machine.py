@@ -6,17 +6,7 @@ from typing import Any
 
 from provisioning.setup.context import StepContext
 from provisioning.setup.reach import ports_of
-from provisioning.testbed import Address, Lease, Machine
-from provisioning.testbed.errors import (
-    CommandFailedError,
-    LeaseFailedError,
-    LeaseMissingError,
-    NoAddressError,
-    NoKeyError,
-    NotReachableError,
-    ServerFailedError,
-    StepTimeoutError,
-)
+from provisioning.testbed import Address, Lease, Machine, errors
 
 RESOURCE_TYPES = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}
 
@@ -28,15 +18,15 @@ def lease_active(context: StepContext) -> dict[str, Any]:
     def look() -> Lease | None:
         lease = context.lease()
         if lease is None:
-            raise LeaseMissingError(f"there is no usable lease {name!r} at {context.testbed.site}")
+            raise errors.LeaseMissingError(f"there is no usable lease {name!r} at {context.testbed.site}")
         if lease.status == "ERROR":
-            raise LeaseFailedError(f"the lease {name!r} is in ERROR")
+            raise errors.LeaseFailedError(f"the lease {name!r} is in ERROR")
         if lease.status == "ACTIVE":
             return lease
         wait_s = (lease.start - clock.now()).total_seconds()
         if wait_s > context.settings.early_s:
             local = lease.start.astimezone().strftime("%A %d %B at %H:%M %Z")
-            raise LeaseMissingError(
+            raise errors.LeaseMissingError(
                 f"the lease {name!r} starts in {wait_s / 3600:.1f} h, on {local}",
                 likely="You are early.",
                 way_out="Come back at that time; a machine cannot be booted before its lease is active.",
@@ -48,7 +38,7 @@ def lease_active(context: StepContext) -> dict[str, Any]:
     wanted = RESOURCE_TYPES[context.settings.option.resource]
     held = {reservation.resource_type: reservation.id for reservation in reversed(lease.reservations)}
     if wanted not in held:
-        raise LeaseMissingError(
+        raise errors.LeaseMissingError(
             f"the lease {name!r} holds {', '.join(held) or 'nothing'}, not a {wanted}",
             likely="It was made for another part, or only its floating IP was added in the web page's form.",
         )
@@ -105,7 +95,7 @@ def _up(context: StepContext, make: Callable[[str], None]) -> Machine:
         if machine.failed:
             reason = f": {machine.fault}" if machine.fault else ""
             what = f"the {machine.kind} {name!r} is in {machine.status}{reason}"
-            raise ServerFailedError(what)
+            raise errors.ServerFailedError(what)
         if machine.up:
             return machine
         context.say(f"{machine.kind} is {machine.status}")
@@ -129,7 +119,7 @@ def address_bound(context: StepContext) -> dict[str, Any]:
         now = [one for one in context.testbed.addresses() if one.id == address.id]
         if not now:
             what = f"the floating IP {address.address} was taken away again"
-            raise NoAddressError(what, likely="A sweep removed it.")
+            raise errors.NoAddressError(what, likely="A sweep removed it.")
         return now[0] if now[0].port_id or address.address in context.machine().addresses else None
 
     context.until(bound, f"{address.address} to be bound")
@@ -145,22 +135,22 @@ def ssh_let_in(context: StepContext) -> dict[str, Any]:
 
 def ssh_answers(context: StepContext) -> dict[str, Any]:
     """Wait until a command really runs over SSH; return what the machine says about itself."""
-    last: NoKeyError | NotReachableError | None = None
+    last: errors.NoKeyError | errors.NotReachableError | None = None
 
     def signs_in() -> str | None:
         nonlocal last
         try:
             done = context.shell().run("uname -srm", timeout_s=30)
-        except (NoKeyError, NotReachableError) as error:
+        except (errors.NoKeyError, errors.NotReachableError) as error:
             # The port opens some seconds before cloud-init writes the key, and the daemon may restart meanwhile.
             last = error
             context.say(f"not yet: {error.what}")
             return None
         if done.exit_code != 0:
-            raise CommandFailedError(f"`uname` ended with {done.exit_code}: {done.output.strip()}")
+            raise errors.CommandFailedError(f"`uname` ended with {done.exit_code}: {done.output.strip()}")
         return done.output.strip()
 
     try:
         return {"kernel": context.until(signs_in, "the machine to accept the SSH key")}
-    except StepTimeoutError as error:
+    except errors.StepTimeoutError as error:
         raise (last or error) from error

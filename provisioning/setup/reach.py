@@ -125,9 +125,6 @@ def jupyter_link(address: str, base: str, token: str, notebook: str) -> str:
 
     Args:
         address: 'http://127.0.0.1:18888', or empty for a path below the Hub's own address.
-        base: path at which that Jupyter lives.
-        token: lets whoever has it in.
-        notebook: path below that Jupyter's root.
     """
     return f"{address}{base}lab{f'/tree/{notebook}' if notebook else ''}?token={token}"
 
@@ -136,7 +133,6 @@ def ssh_line(way: Way, ssh: str) -> str:
     """Return the command that signs in.
 
     Args:
-        way: to the machine.
         ssh: how OpenSSH is called; a rehearsal has its own configuration and key.
     """
     key = f" -i {shlex.quote(way.key)}" if way.key and " -i " not in ssh else ""
@@ -177,8 +173,6 @@ class Tunnel(Reached):
     After a loss the same call brings the same ports again, and links that are open in a browser work as before.
 
     Args:
-        way: to the machine.
-        part: of the course, which decides the ports.
         ssh: how OpenSSH is called; a rehearsal has its own configuration and key.
         environ: tells a JupyterHub.
     """
@@ -293,9 +287,6 @@ def at_address(address: str, part: Part, token: str, root: str = "") -> tuple[Ro
     """Return the ways to a device's container, whose ports are open at its floating IP; Jupyter's is the first.
 
     Args:
-        address: its floating IP.
-        part: of the course.
-        token: of its Jupyter.
         root: where the course lies below that Jupyter's root.
     """
     notebook = f"{root}/{first_notebook(part)}".lstrip("/")

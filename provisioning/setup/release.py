@@ -66,8 +66,6 @@ def held_by(testbed: Testbed, name: str, known: Collection[str] = ()) -> list[He
     """Return what belongs to this name at the site, also what was made in another kernel, or by hand under that name.
 
     Args:
-        testbed: the site.
-        name: that lease, machine, and addresses carry.
         known: identifiers of what belonged to it before, such as the address of a machine that is gone by now.
     """
     return [one for one in held_at(testbed) if one.owner == name or one.id in known]
@@ -86,13 +84,9 @@ def release(
     """Delete everything that belongs to the name, and yield a line for each thing that happens.
 
     Args:
-        testbed: the site.
-        name: that lease, machine, and addresses carry.
         record: of the set-up; it is cleared once nothing is left.
         keep_lease: leave the lease, to boot again on the same reservation.
         timeout_s: how long to wait until everything is really gone.
-        poll_s: seconds between two looks.
-        clock: of tests.
 
     Raises:
         NotReleasedError: something is still there; it names each thing, and why.
@@ -148,8 +142,6 @@ def survey(testbed: Testbed, now: datetime, owner: str | None = None, *, grace: 
     """Return every resource of the labs at one site, orphans first, the oldest first among them.
 
     Args:
-        testbed: the site.
-        now: with time zone.
         owner: one student's short name; all students when left out.
         grace: how long a lease may be active without a machine.
     """

@@ -107,9 +107,6 @@ class Run:
     """The steps of one set-up, and how far they are; go again after a failure, and it continues.
 
     Args:
-        steps: the list, in any order.
-        settings: what the caller decided.
-        testbed: the site.
         record: of the set-up; what it says is done is shown as done before anything runs.
     """
 
@@ -153,9 +150,6 @@ class Run:
 
     def go(self, changed: Callable[[Event], None] = lambda _event: None) -> None:
         """Run what there is to run, to the end or the first failure of each branch.
-
-        Args:
-            changed: called with each event, from this thread.
 
         Raises:
             ProvisioningError: the first failure; the record keeps what is done.

@@ -80,12 +80,7 @@ def work_brought(context: StepContext) -> dict[str, Any]:
 
 
 def scripted(name: str, title: str) -> StepBody:
-    """Return the step that runs the machine's script of that name to its end.
-
-    Args:
-        name: of the script without its suffix, and of its job.
-        title: words for people.
-    """
+    """Return the step that runs the machine's script of that name to its end."""
 
     def body(context: StepContext) -> dict[str, Any]:
         context.follow(name, script_command(context, f"{name}.sh"), title)
@@ -95,12 +90,7 @@ def scripted(name: str, title: str) -> StepBody:
 
 
 def begun(name: str, what: str) -> StepBody:
-    """Return the step that only begins what nothing here waits for: gigabytes that come while the student reads.
-
-    Args:
-        name: of the script without its suffix, and of its job.
-        what: words for what it fetches.
-    """
+    """Return the step that only begins what nothing here waits for: gigabytes that come while the student reads."""
 
     def body(context: StepContext) -> dict[str, Any]:
         state = start(context.shell(), name, script_command(context, f"{name}.sh"))

@@ -1,25 +1,7 @@
 """The one visible list of what provisioning does, for each kind of machine."""
 
-from provisioning.setup.machine import (
-    address_bound,
-    container_running,
-    lease_active,
-    server_active,
-    ssh_answers,
-    ssh_let_in,
-)
+from provisioning.setup import machine, software
 from provisioning.setup.plan import Step, StepBody
-from provisioning.setup.software import (
-    begun,
-    container_links,
-    data_copied,
-    healthy,
-    materials_copied,
-    node_links,
-    scripted,
-    services_started,
-    work_brought,
-)
 from provisioning.sites.spec import PartSpec, SiteOption
 
 #: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them.
@@ -28,43 +10,43 @@ from provisioning.sites.spec import PartSpec, SiteOption
 #: providers, and part 3's containers.
 Row = tuple[str, str, tuple[str, ...], StepBody, float]
 
-_ENVIRONMENT = scripted("environment", "making the environment")
-_DRIVERS = scripted("drivers", "looking for the GPU")
-_DOCKER = scripted("docker", "installing Docker")
-_PROVIDERS = begun("providers", "the execution providers' environments")
-_CONTAINERS = begun("containers", "NVIDIA's Triton")
+_ENVIRONMENT = software.scripted("environment", "making the environment")
+_DRIVERS = software.scripted("drivers", "looking for the GPU")
+_DOCKER = software.scripted("docker", "installing Docker")
+_PROVIDERS = software.begun("providers", "the execution providers' environments")
+_CONTAINERS = software.begun("containers", "NVIDIA's Triton")
 
 NODE_STEPS: tuple[Row, ...] = (
-    ("lease", "Lease is active", (), lease_active, 900),
-    ("server", "Server boots", ("lease",), server_active, 1800),
-    ("address", "Floating IP is bound", ("server",), address_bound, 300),
-    ("access", "SSH is let in", ("server",), ssh_let_in, 300),
-    ("ssh", "SSH answers", ("address", "access"), ssh_answers, 900),
-    ("materials", "Course is copied", ("ssh",), materials_copied, 600),
+    ("lease", "Lease is active", (), machine.lease_active, 900),
+    ("server", "Server boots", ("lease",), machine.server_active, 1800),
+    ("address", "Floating IP is bound", ("server",), machine.address_bound, 300),
+    ("access", "SSH is let in", ("server",), machine.ssh_let_in, 300),
+    ("ssh", "SSH answers", ("address", "access"), machine.ssh_answers, 900),
+    ("materials", "Course is copied", ("ssh",), software.materials_copied, 600),
     ("drivers", "The driver sees a GPU", ("materials",), _DRIVERS, 120),
     ("environment", "Python environment", ("drivers",), _ENVIRONMENT, 1800),
-    ("data", "Pictures and model", ("materials",), data_copied, 1200),
-    ("work", "Your work arrives", ("materials",), work_brought, 900),
+    ("data", "Pictures and model", ("materials",), software.data_copied, 1200),
+    ("work", "Your work arrives", ("materials",), software.work_brought, 900),
     ("docker", "Docker", ("drivers",), _DOCKER, 1200),
     ("providers", "Providers, in the background", ("environment",), _PROVIDERS, 120),
     ("containers", "Triton, in the background", ("docker",), _CONTAINERS, 120),
-    ("services", "Jupyter", ("environment", "docker", "data", "work"), services_started, 600),
-    ("health", "Everything answers", ("services",), healthy, 300),
-    ("links", "Links", ("health",), node_links, 60),
+    ("services", "Jupyter", ("environment", "docker", "data", "work"), software.services_started, 600),
+    ("health", "Everything answers", ("services",), software.healthy, 300),
+    ("links", "Links", ("health",), software.node_links, 60),
 )
 #: What only the other part on a node needs, and what bare metal does not: its own firewall lets SSH in.
 _NOT_OF = {"model": ("docker", "containers"), "system": ("providers",), "node": ("access",)}
 
 EDGE_STEPS: tuple[Row, ...] = (
-    ("lease", "Lease is active", (), lease_active, 900),
-    ("container", "Container starts", ("lease",), container_running, 900),
-    ("address", "Floating IP is bound", ("container",), address_bound, 300),
-    ("materials", "Course is copied", ("container",), materials_copied, 900),
+    ("lease", "Lease is active", (), machine.lease_active, 900),
+    ("container", "Container starts", ("lease",), machine.container_running, 900),
+    ("address", "Floating IP is bound", ("container",), machine.address_bound, 300),
+    ("materials", "Course is copied", ("container",), software.materials_copied, 900),
     ("environment", "Python environment", ("materials",), _ENVIRONMENT, 1800),
-    ("data", "Pictures and model", ("materials",), data_copied, 1800),
-    ("work", "Your work arrives", ("materials",), work_brought, 900),
-    ("health", "Everything answers", ("environment", "data", "work"), healthy, 300),
-    ("links", "Links", ("health", "address"), container_links, 60),
+    ("data", "Pictures and model", ("materials",), software.data_copied, 1800),
+    ("work", "Your work arrives", ("materials",), software.work_brought, 900),
+    ("health", "Everything answers", ("environment", "data", "work"), software.healthy, 300),
+    ("links", "Links", ("health", "address"), software.container_links, 60),
 )
 
 

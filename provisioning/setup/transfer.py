@@ -89,12 +89,7 @@ def _counted(count: int, one: str, more: str) -> str:
 
 
 class BrokeOffError(CommandFailedError):
-    """Files of the machine are not at home yet.
-
-    Args:
-        error: that ended the transfer.
-        missing: their names.
-    """
+    """Files of the machine are not at home yet."""
 
     def __init__(self, error: ProvisioningError, missing: list[str]) -> None:
         what = f"{error.what}; not at home yet: {', '.join(missing)}"
@@ -149,10 +144,7 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
     """Bring predictions, answers, records, models, programs and notebooks to the machine.
 
     Args:
-        shell: on the machine.
-        home: this side.
         known: what the last transfer returned; empty before the first.
-        say: called with a line for each thing that travels.
 
     Returns:
         What moved, and what is the same on both sides now.
@@ -186,12 +178,6 @@ def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
 
     An entry that is here already stays as it is. A file that was changed on both sides arrives beside the one that is
     here, under a name of its own.
-
-    Args:
-        shell: on the machine.
-        home: this side.
-        known: what the last transfer returned; empty before the first.
-        say: called with a line for each thing that travels.
 
     Returns:
         What moved, and what is the same on both sides now.
@@ -286,12 +272,6 @@ def _send_entries(shell: Shell, lines: list[str]) -> None:
 def send(shell: Shell, source: Path, path: str, digest: str) -> None:
     """Put a file on the machine, whole or not at all.
 
-    Args:
-        shell: on the machine.
-        source: the file here.
-        path: below the course's folder.
-        digest: sha256 of the file here.
-
     Raises:
         CommandFailedError: it did not arrive as it left.
     """
@@ -316,11 +296,9 @@ def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None
     """Fetch a file in parts, whole or not at all.
 
     Args:
-        shell: on the machine.
         path: below the course's folder.
         size: in bytes.
         digest: sha256 of the file over there.
-        target: where it goes, once it is whole.
 
     Raises:
         CommandFailedError: it broke off, or it changed on its way.

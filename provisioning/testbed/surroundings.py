@@ -65,11 +65,7 @@ class RehearsedClock(MachineClock):
 
 
 def ahead_of(folder: Path) -> timedelta:
-    """Return how far a rehearsal's calendar was moved ahead of this computer's; nothing if it never was.
-
-    Args:
-        folder: The rehearsal's.
-    """
+    """Return how far a rehearsal's calendar was moved ahead of this computer's; nothing if it never was."""
     try:
         return timedelta(seconds=float(json.loads((folder / CALENDAR_NAME).read_text(encoding="utf-8"))["ahead_s"]))
     except (OSError, ValueError, LookupError, TypeError):

@@ -15,13 +15,7 @@ def badge(rehearsed: bool) -> str:
 
 
 def heading(title: str, rehearsed: bool, subtitle: str = "") -> str:
-    """Return the HTML of a card's head.
-
-    Args:
-        title: plain text; escaped here.
-        rehearsed: decides the label.
-        subtitle: plain text under the title.
-    """
+    """Return the HTML of a card's head."""
     return theme.heading(title, subtitle, badge(rehearsed))
 
 

@@ -29,7 +29,6 @@ class LeaseCountdown(Shown):
 
     Args:
         run: whose step 'lease' is done.
-        clock: of the sites; this process's when left out.
 
     Raises:
         ValueError: the end of the lease is not known.

@@ -33,10 +33,8 @@ def planner(
     """Return the planner of a part, with every site's calendar read and the first free block chosen.
 
     Args:
-        part: ``"model"``, ``"edge"`` or ``"system"``.
         testbed_for: opens a site by its name; python-chi when left out.
         zone: time zone, such as ``"America/Chicago"``; the one chosen last time, or this computer's, when left out.
-        clock: of the sites.
     """
     if zone is not None:
         keep_zone(find_zone(zone))
@@ -46,11 +44,7 @@ def planner(
 
 
 class Planner(Shown):
-    """The widget; its methods do what its controls do.
-
-    Args:
-        chooser: its state.
-    """
+    """The widget; its methods do what its controls do."""
 
     def __init__(self, chooser: Chooser) -> None:
         self.chooser = chooser
@@ -95,9 +89,7 @@ class Planner(Shown):
         """Choose in code what a click chooses; what is left out becomes the first that is free.
 
         Args:
-            option: kind of machine, from ``load_spec(part).options``.
             start: a full hour with time zone.
-            node: name of the machine.
 
         Raises:
             NoCapacityError: it is not free.
@@ -264,9 +256,6 @@ class CalendarGrid:
     """Buttons for one page of the calendar, a row a day and a column an hour, made once and repainted.
 
     The mouse chooses here; the Tab key passes by, because the planner's list of beginnings does the same in one stop.
-
-    Args:
-        clicked: called with the slot that was clicked.
     """
 
     def __init__(self, clicked: Callable[[Slot], None]) -> None:

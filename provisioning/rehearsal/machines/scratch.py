@@ -69,12 +69,7 @@ class Scratch:
         offer(_commands(self.root), images.commands(self.image))
 
     def environment(self, user: str, **extra: str) -> dict[str, str]:
-        """Return the environment of a command: PATH with the image's commands, HOME, and little else.
-
-        Args:
-            user: The user name the machine shows, for example `cc`.
-            extra: More variables, for example those a container was started with.
-        """
+        """Return the environment of a command: PATH with the image's commands, HOME, and little else."""
         passed = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         # uv's cache is this computer's: a machine's packages are fetched once, however often it is made.
@@ -111,12 +106,7 @@ def _commands(root: Path) -> Path:
 
 
 def offer(folder: Path, names: Iterable[str]) -> None:
-    """Make a folder of commands: this computer's own, and a shim for what it lacks or must not run for a machine.
-
-    Args:
-        folder: One that is there is left alone.
-        names: Of the commands.
-    """
+    """Make a folder of commands: this computer's own, and a shim for what it lacks or must not run for a machine."""
     if folder.exists():
         return
     folder.mkdir(parents=True)
@@ -177,11 +167,7 @@ class Processes:
         return output.decode(errors="replace"), code if code >= 0 else 128 - code
 
     def end(self, root: Path) -> None:
-        """End everything that was started in a machine, its jobs in sessions of their own included.
-
-        Args:
-            root: The folder that plays the machine's `/`: what runs there has its commands on PATH.
-        """
+        """End everything that was started in a machine, its jobs in sessions of their own included."""
         self._roots.discard(root)
         for _ in range(100):  # one of them may just be starting another
             killed = False

@@ -24,11 +24,8 @@ def bookings(name: str, rank: int, peers: int, from_s: float, until_s: float) ->
     """Return other people's bookings of a node that overlap a span of time, earliest first.
 
     Args:
-        name: The node's name.
         rank: The node's place among the nodes of its type, from 0.
         peers: How many nodes of that type the site has.
-        from_s: Start of the span, seconds since 1970.
-        until_s: End of the span, seconds since 1970.
 
     Returns:
         Dicts with `id` (the reservation's) and `lease_id`, always the same for a booking, and with `start_s < until_s`

@@ -61,7 +61,6 @@ def lease_status(lease: dict[str, Any], now_s: float) -> str:
 
     Args:
         lease: A recorded lease with `active_at_s`, `end_s` and `fate` (`ACTIVE` or `ERROR`).
-        now_s: The rehearsal's time, seconds since 1970.
     """
     if now_s < lease["active_at_s"]:
         return "PENDING"
@@ -83,6 +82,5 @@ def machine_status(machine: dict[str, Any], now_s: float) -> str:
     Args:
         machine: A recorded server or container with `starting`, `settled_at_s` and `fate` (`ACTIVE` or `ERROR`,
             `Running` or `Error`).
-        now_s: The rehearsal's time, seconds since 1970.
     """
     return machine["starting"] if now_s < machine["settled_at_s"] else machine["fate"]
