@@ -109,12 +109,7 @@ def prepare(
 
 
 def push(
-    part: Part,
-    testbed: Testbed | None = None,
-    *,
-    name: str | None = None,
-    say: Callable[[str], None] = print,
-    way: Way | None = None,
+    part: Part, testbed: Testbed | None = None, *, say: Callable[[str], None] = print, way: Way | None = None
 ) -> transfer.Moved:
     """Bring predictions, answers, models and notebooks to the part's machine; arguments as for ``pull``.
 
@@ -122,41 +117,35 @@ def push(
         LeaseMissingError: there is no running machine of that name.
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
-    return _travel(transfer.push, part, testbed, name or resource_name(part), say, way)
+    return _travel(transfer.push, part, testbed, say, way)
 
 
 def pull(
-    part: Part,
-    testbed: Testbed | None = None,
-    *,
-    name: str | None = None,
-    say: Callable[[str], None] = print,
-    way: Way | None = None,
+    part: Part, testbed: Testbed | None = None, *, say: Callable[[str], None] = print, way: Way | None = None
 ) -> transfer.Moved:
     """Bring home what was recorded, made and written on the part's machine; again, or without a machine, is fine.
 
     Args:
         testbed: the machine's site; the one that has it when left out.
-        name: of the machine; the student's own when left out.
         way: to the machine, for a computer that knows its address and has no credentials; no site is asked then.
 
     Raises:
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
-    name = name or resource_name(part)
     try:
-        return _travel(transfer.pull, part, testbed, name, say, way)
+        return _travel(transfer.pull, part, testbed, say, way)
     except errors.LeaseMissingError as error:
-        last = Record.for_name(name).facts("work")
+        last = Record.for_name(resource_name(part)).facts("work")
         brought = f"last brought home {last.get('pulled', 'never')}" if last else "nothing to bring home"
         but = f", but for {', '.join(last['missing'])}" if last.get("missing") else ""
         say(f"{error.what}: {brought}{but}")
         return transfer.Moved()
 
 
-def _travel(how, part, testbed, name, say, way) -> transfer.Moved:
+def _travel(how, part, testbed, say, way) -> transfer.Moved:
+    name = resource_name(part)
     if way is None:
-        site, machine = running(part, testbed, name)
+        site, machine = running(part, testbed)
         shell, record = site.shell(machine), Record.for_name(name)
     else:
         # Another computer than the one that has set it up, and so with a record of its own.
@@ -190,7 +179,7 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
         NotReachableError: it does not answer.
     """
     if way is None:
-        site, machine = running(part, testbed, resource_name(part))
+        site, machine = running(part, testbed)
         way = site.way(machine)
     if way is not None:
         return Tunnel(way, part, ssh_command()).start()
@@ -204,14 +193,14 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
     return Reached(at_address(machine.addresses[0], part, token, transfer.REMOTE_ROOT))
 
 
-def running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, Machine]:
-    """Return the running machine of that name and its site.
+def running(part: Part, testbed: Testbed | None) -> tuple[Testbed, Machine]:
+    """Return the student's running machine of the part and its site.
 
     Raises:
         LeaseMissingError: every site answered, and none has it.
         ProvisioningError: no site that answered has it, and another did not answer.
     """
-    silent = Silent()
+    name, silent = resource_name(part), Silent()
     for place in [testbed.site] if testbed is not None else sites_of(part):
         with silent.at(place):
             site = testbed or open_testbed(place)
@@ -226,18 +215,10 @@ def running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, Ma
     )
 
 
-def give_back(
-    part: Part,
-    testbed: Testbed,
-    *,
-    name: str | None = None,
-    keep_lease: bool = False,
-    discard: bool = False,
-) -> Iterator[str]:
+def give_back(part: Part, testbed: Testbed, *, keep_lease: bool = False, discard: bool = False) -> Iterator[str]:
     """Delete everything of the part at the site and yield what happens.
 
     Args:
-        name: that machine and lease carry; the student's own when left out.
         keep_lease: leave the lease, to boot again on the same reservation.
         discard: delete the machine with results that are nowhere else, or without having asked it.
 
@@ -246,16 +227,17 @@ def give_back(
             deleted then.
         NotReleasedError: something is still there; it names each thing, and why.
     """
-    name = name or resource_name(part)
+    name = resource_name(part)
     record = Record.for_name(name)
     if not discard:
-        _require_home(part, testbed, name, record)
+        _require_home(part, testbed, record)
     return release(testbed, name, record, keep_lease=keep_lease, poll_s=poll_s())
 
 
-def _require_home(part: Part, testbed: Testbed, name: str, record: Record) -> None:
+def _require_home(part: Part, testbed: Testbed, record: Record) -> None:
+    name = resource_name(part)
     try:
-        site, machine = running(part, testbed, name)
+        site, machine = running(part, testbed)
         known = record.facts("work").get("known", {})
         left = transfer.only_there(site.shell(machine), transfer.Home.of_course(ROOT), known)
     except errors.LeaseMissingError:

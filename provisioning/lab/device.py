@@ -193,10 +193,10 @@ def on_the_device() -> bool:
 
 
 class _Found:
-    """A shell on the machine of a name, wherever its address is by now; one that is gone is said to be gone."""
+    """A shell on a part's machine, wherever its address is by now; one that is gone is said to be gone."""
 
-    def __init__(self, part: Part, testbed: Testbed, name: str) -> None:
-        self._look = lambda: lab.running(part, testbed, name)[1]
+    def __init__(self, part: Part, testbed: Testbed) -> None:
+        self._look = lambda: lab.running(part, testbed)[1]
         self._testbed, self.machine = testbed, self._look()
 
     def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
@@ -240,7 +240,7 @@ def open_device() -> Device:
 
 
 def _opened(part: Part, testbed: Testbed, poll_s: float, before: str = "") -> Device:
-    shell, rehearsed = _Found(part, testbed, resource_name(part)), lab.rehearsing()
+    shell, rehearsed = _Found(part, testbed), lab.rehearsing()
     machine = shell.machine
     address = next(iter(machine.addresses), "")
     poll_s = 0.2 if rehearsed else poll_s

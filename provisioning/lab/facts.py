@@ -19,23 +19,19 @@ from provisioning.testbed.errors import LeaseMissingError
 from provisioning.testbed.surroundings import rehearsing
 
 
-def of_lease(testbed: Testbed, part: Part, name: str | None = None) -> dict[str, Any]:
+def of_lease(testbed: Testbed, part: Part) -> dict[str, Any]:
     """Return the part's lease as the site has it now.
-
-    Args:
-        name: of the lease; the student's own when left out.
 
     Raises:
         LeaseMissingError: the site has no usable lease of that name.
     """
-    name = name or resource_name(part)
-    leases = testbed.leases()
+    name, leases = resource_name(part), testbed.leases()
     lease = pick_lease(leases, name)
     if lease is None:
         raise LeaseMissingError(f"there is no usable lease {name!r} at {testbed.site}")
     options = [option for option in load_spec(part).options if option.site == testbed.site]
     return {
-        **_about(testbed, part, name),
+        **_about(testbed, part),
         "status": lease.status,
         "start": lease.start.isoformat(),
         "end": lease.end.isoformat(),
@@ -54,18 +50,14 @@ def of_plan(plan: Plan) -> dict[str, Any]:
     }
 
 
-def of_machine(testbed: Testbed, part: Part, name: str | None = None, record: Record | None = None) -> dict[str, Any]:
-    """Return what stands under the part's name at the site, and what the steps noted about it.
-
-    Args:
-        name: of machine and lease; the student's own when left out.
-    """
-    name = name or resource_name(part)
-    record = record or Record.for_name(name)
+def of_machine(testbed: Testbed, part: Part) -> dict[str, Any]:
+    """Return what stands under the part's name at the site, and what the steps noted about it."""
+    name = resource_name(part)
+    record = Record.for_name(name)
     machines = [each for each in testbed.machines() if each.name == name]
     kept = ("state", "attempts", "elapsed_s")
     return {
-        **_about(testbed, part, name),
+        **_about(testbed, part),
         "statuses": [each.status for each in machines],
         "addresses": [address for each in machines for address in each.addresses],
         "held": dict(Counter(one.kind for one in held_by(testbed, name))),
@@ -74,16 +66,11 @@ def of_machine(testbed: Testbed, part: Part, name: str | None = None, record: Re
     }
 
 
-def of_holdings(testbed: Testbed, part: Part, now: datetime, name: str | None = None) -> dict[str, Any]:
-    """Return what still counts against the student under the part's name: nothing, after a release.
-
-    Args:
-        name: of machine and lease; the student's own when left out.
-    """
-    name = name or resource_name(part)
-    held = [one.kind for one in held_by(testbed, name)]
-    return {**_about(testbed, part, name), "held": held, "at": now.isoformat()}
+def of_holdings(testbed: Testbed, part: Part, now: datetime) -> dict[str, Any]:
+    """Return what still counts against the student under the part's name: nothing, after a release."""
+    held = [one.kind for one in held_by(testbed, resource_name(part))]
+    return {**_about(testbed, part), "held": held, "at": now.isoformat()}
 
 
-def _about(testbed: Testbed, part: Part, name: str) -> dict[str, Any]:
-    return {"rehearsed": rehearsing(), "part": part, "site": testbed.site, "name": name}
+def _about(testbed: Testbed, part: Part) -> dict[str, Any]:
+    return {"rehearsed": rehearsing(), "part": part, "site": testbed.site, "name": resource_name(part)}

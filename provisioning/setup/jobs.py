@@ -176,5 +176,5 @@ def follow(
     return log
 
 
-def _tail(log: str, lines: int = 15) -> str:
-    return "\n".join(f"  | {line}" for line in log.splitlines()[-lines:])
+def _tail(log: str) -> str:
+    return "\n".join(f"  | {line}" for line in log.splitlines()[-15:])

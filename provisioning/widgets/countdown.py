@@ -87,7 +87,7 @@ class LeaseCountdown(Shown):
         """Bring home what is only on the machine."""
         try:
             run = self._run
-            moved = lab.pull(run.settings.spec.part, run.testbed, name=self.name, say=lambda _line: None)
+            moved = lab.pull(run.settings.spec.part, run.testbed, say=lambda _line: None)
             came = f"{moved} came home" if moved.anything else "nothing new"
         except ProvisioningError as error:
             # The lease goes on, and so does the countdown; the next pull may work.

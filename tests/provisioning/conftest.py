@@ -236,8 +236,9 @@ class MemoryTestbed:
 
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep records, zone and refusals in the test's own folder."""
+    """Keep records, zone and refusals in the test's own folder; the student is Ada."""
     monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("LABS_OWNER", "ada")
 
 
 @pytest.fixture
@@ -272,6 +273,6 @@ def make_run(memory: MemoryTestbed, clock: DrivenClock, course: Path, tmp_path: 
         chosen = Settings(
             spec, option, f"serve-{part}-ada", course, stand_in=Path(sys.executable), **{"clock": clock, **settings}
         )
-        return Run(steps, chosen, testbed or memory, Record(tmp_path / "state" / f"{part}.json"))
+        return Run(steps, chosen, testbed or memory, Record.for_name(f"serve-{part}-ada"))
 
     return make

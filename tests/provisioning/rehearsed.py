@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncssh
+import psutil
+
 from provisioning.rehearsal import control, environment, place
+from provisioning.rehearsal.world.world import Caller, World
 
 ROOT = Path(__file__).parents[2]
+#: Where the server of ``answers_ssh`` is.
+ADDRESS = "127.77.1.10"
 
 
 @dataclass
@@ -64,6 +70,19 @@ class Rehearsal:
         return [f"{kind}: {row}" for kind, row in rows if row["user"] == user and row.get("status") != "TERMINATED"]
 
 
+def answers_ssh(world: World, key: asyncssh.SSHKey) -> dict[str, Any]:
+    """Put a server into a world that answers SSH at ``ADDRESS``, for that key."""
+    server = {
+        "id": "5e7", "site": "tacc", "name": "node", "project": "p", "project_id": "p", "reservation_id": "r",
+        "starting": "BUILD", "settled_at_s": 0.0, "ssh_at_s": 0.0, "fate": "ACTIVE",
+        "public_key": key.export_public_key().decode(),
+    }  # fmt: skip
+    port = world.add_port(world.store.put("server", server))
+    address = world.allocate_floating_ip("tacc", Caller("mary", "m", "p", "p"))
+    world.store.put("floating_ip", address | {"port_id": port["id"]})
+    return server
+
+
 @contextlib.contextmanager
 def rehearsed(home: Path) -> Iterator[Path]:
     """Run a rehearsal in a folder, with waits that take no time, until the end of the block."""
@@ -72,6 +91,14 @@ def rehearsed(home: Path) -> Iterator[Path]:
         yield home
     finally:
         control.stop(home)
+
+
+def runs(pid: int) -> bool:
+    """Return whether a process runs; one that ended and was not waited for yet does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def small_course(root: Path, *machines: str) -> Path:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from labs.runtimes.providers import environments
 from provisioning.planning.blocks import mark_of, timetable
 from provisioning.planning.lessons import block_of
-from provisioning.planning.zones import find_zone, keep_zone, zone_names
+from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
 
@@ -96,28 +96,16 @@ def test_the_text_says_what_the_calendar_shows():
 
 
 def test_a_choice_is_kept_for_the_next_notebook(tmp_path):
-    """What was chosen once wins over what the computer says; a name that is asked for wins over both."""
-    environ = {"LABS_STATE": str(tmp_path / "not yet there"), "TZ": "Europe/Berlin"}
-    assert find_zone(None, environ).key == "Europe/Berlin"
+    """It wins over what the computer says; a name that is asked for wins over both, and a broken file costs nothing."""
+    environ = {"LABS_STATE": str(tmp_path), "TZ": "Europe/Berlin"}
+    for left_over in ("Nowhere/Atlantis", "../../etc/passwd", ""):
+        (tmp_path / "time-zone").write_text(left_over)
+        assert find_zone(None, environ).key == "Europe/Berlin"
     keep_zone(ZoneInfo("Asia/Kolkata"), environ)
     assert find_zone(None, environ).key == "Asia/Kolkata"
     assert find_zone("America/Denver", environ).key == "America/Denver"
     with pytest.raises(ValueError, match="America/Chicago"):
         find_zone("Chicago time")
-
-
-@pytest.mark.parametrize("left_over", ["Nowhere/Atlantis", "../../etc/passwd", ""])
-def test_a_broken_choice_is_passed_over(tmp_path, left_over):
-    """A file that holds no zone costs the choice, and nothing else."""
-    (tmp_path / "time-zone").write_text(left_over)
-    assert find_zone(None, {"LABS_STATE": str(tmp_path), "TZ": "America/New_York"}).key == "America/New_York"
-
-
-def test_the_students_own_zone_comes_first_and_once():
-    """A list of four hundred names begins with what is likely."""
-    names = zone_names("Asia/Kolkata")
-    assert names[:2] == ("Asia/Kolkata", "America/Chicago")
-    assert len(names) == len(set(names)) > 300
 
 
 # Minutes of a block, from the lessons' own facts
@@ -133,21 +121,8 @@ def test_what_a_block_is_planned_for_fits_it_wherever_it_runs(part, option):
     block = block_of(part, option)
     assert block.setup_s > 60 * 5
     assert block.planned_s <= 60 * LIMITS[part]
-    assert block.length_s == 60 * {"model": 170, "edge": 115, "system": 170}[part]
-    assert block.length_s - block.planned_s > 60 * sum(one.machine_minutes for one in block.extras), (
-        "the extras fit as well"
-    )
-
-
-@pytest.mark.parametrize("part", LIMITS)
-def test_each_lesson_on_a_lease_begins_early_enough_for_those_behind_it(part):
-    """Lessons at home take no minute of a lease; the last one begins at its own minutes before the end."""
-    block, end = block_of(part), datetime(2026, 3, 2, tzinfo=UTC)
-    assert block.asked
-    assert all(one.kind == "deeper" for one in block.extras)
-    needed = [one.machine_minutes for one in block.asked]
-    minutes = [(end - at) / timedelta(minutes=1) for _, at in block.begin_by(end)]
-    assert minutes == [sum(needed[place:]) for place in range(len(needed))]
+    extras_s = 60 * sum(one.machine_minutes for one in block.extras)
+    assert block.length_s - block.planned_s > extras_s
 
 
 def test_the_plan_names_its_lessons_and_what_is_fetched():

@@ -23,10 +23,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
 
 
 def test_files_travel_once_and_whole(device: Device, tmp_path: Path) -> None:
-    """A changed file travels again, a spoilt copy over there is replaced, a large one comes back in pieces.
-
-    One that is missing is named.
-    """
+    """A changed file travels again, a spoilt copy is replaced, a large one comes in pieces, a missing one is named."""
     model, content = tmp_path / "model.onnx", os.urandom(2 * FETCH_BYTES + 17)
     model.write_bytes(content)
     assert [one.how for one in device.bring([model])] == ["copied"]

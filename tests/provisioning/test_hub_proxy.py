@@ -8,9 +8,7 @@ here.
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
@@ -21,7 +19,8 @@ from provisioning.setup import reach
 from provisioning.testbed import Way
 
 from ..browser.jupyterlab import JupyterLab, require_browser
-from .test_reach import Node
+from .rehearsed import ADDRESS
+from .test_reach import Node, answering
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.machine]
 
@@ -62,10 +61,9 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
     """The way to a machine and how ssh is called for it; the node's script has started its Jupyter for a Hub."""
-    home = tmp_path / "home"
-    own, notebooks = home / ".serving-labs", home / "serving-labs" / "notebooks" / "3_system"
-    own.mkdir(parents=True)
-    notebooks.mkdir(parents=True)
+    made = Node(tmp_path)
+    home, own = made.home, made.home / ".serving-labs"
+    (home / "serving-labs" / "notebooks" / "3_system").mkdir(parents=True)
     (own / "venv").symlink_to(sys.prefix)
     (own / "jupyter-token").write_text("inner")
     (own / "jupyter-base").write_text(reach.jupyter_base(HERE))
@@ -73,15 +71,12 @@ def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
     cell = nbformat.v4.new_code_cell("import os\nprint(6 * 7, os.environ['SERVING_LABS_LINKS'])")
     written = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
     nbformat.write(written, home / reach.first_notebook("system").replace("notebooks/", "serving-labs/notebooks/", 1))
-    made = Node(home)
-    made.key.write_private_key(tmp_path / "key")
-    (tmp_path / "key").chmod(0o600)
     environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
     started = ["bash", str(SERVICES), "p100", "system", "127.0.0.1", str(reach.JUPYTER_PORT)]
     try:
         done = subprocess.run(started, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        yield Way("127.0.0.1", str(tmp_path / "key")), made.ssh
+        yield Way(ADDRESS, str(tmp_path / "key")), made.ssh
     finally:
         pid = own / "jupyter.pid"
         if pid.exists():
@@ -89,37 +84,21 @@ def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
         made.end()
 
 
-class Page(BaseHTTPRequestHandler):
-    """What a lesson's service shows: the Host that was asked for."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("content-type", "text/html")
-        self.end_headers()
-        self.wfile.write(f"<p id=host>{self.headers['Host']}</p>".encode())
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_a_notebook_runs_on_the_machine_and_a_service_is_seen_through_the_hub(hub, machine) -> None:
     """Pages, WebSockets and a lesson's service pass through proxy and tunnel."""
-    service = ThreadingHTTPServer(("127.0.0.1", lesson("http").ports[0]), Page)
-    threading.Thread(target=service.serve_forever, daemon=True).start()
     named = f"--host-resolver-rules=MAP {HUB} 127.0.0.1:{hub.port}"
-    try:
-        with reach.Tunnel(machine[0], "system", machine[1], HERE) as tunnel, hub.window(named) as page:
-            page.set_default_timeout(120_000)
-            page.goto(f"http://{HUB}{hub.base}lab?token={hub.token}")
-            page.goto(f"http://{HUB}{tunnel.rows[0].link}")
-            page.get_by_text("| Idle").wait_for()  # in the status bar, once the kernel is connected
-            page.click("[data-jp-item-name='run'] jp-button")
-            shown = page.locator(".jp-OutputArea-output").first
-            shown.wait_for()
-            assert shown.inner_text().strip() == "42 /user/ada/proxy/1{port}/"
-            seen = next(row for row in tunnel.rows if row.port == service.server_port)
-            page.goto(f"http://{HUB}{seen.link}")
-            page.locator("#host").wait_for()
-    finally:
-        service.shutdown()
-        service.server_close()
+    with (
+        answering(lesson("http").ports[0], "<p id=service>a page</p>") as port,
+        reach.Tunnel(machine[0], "system", machine[1], HERE) as tunnel,
+        hub.window(named) as page,
+    ):
+        page.set_default_timeout(120_000)
+        page.goto(f"http://{HUB}{hub.base}lab?token={hub.token}")
+        page.goto(f"http://{HUB}{tunnel.rows[0].link}")
+        page.get_by_text("| Idle").wait_for()  # in the status bar, once the kernel is connected
+        page.click("[data-jp-item-name='run'] jp-button")
+        shown = page.locator(".jp-OutputArea-output").first
+        shown.wait_for()
+        assert shown.inner_text().strip() == "42 /user/ada/proxy/1{port}/"
+        page.goto(f"http://{HUB}{next(row for row in tunnel.rows if row.port == port).link}")
+        page.locator("#service").wait_for()

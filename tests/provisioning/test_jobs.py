@@ -13,6 +13,7 @@ import pytest
 from provisioning.rehearsal.machines import shim, util_linux
 from provisioning.setup import jobs
 from provisioning.testbed.errors import CommandFailedError
+from tests.provisioning.rehearsed import runs
 
 
 @pytest.fixture
@@ -103,13 +104,7 @@ def test_a_changed_job_begins_when_nothing_of_the_old_one_is_left(follow, shell,
     follow("setup", "cp beats before; sleep 0.3; cmp beats before")
     pids = [int(pid) for pid in (folder / "pids").read_text().split()]
     assert pids
-    assert [pid for pid in pids if _runs(pid)] == []
-
-
-def _runs(pid: int) -> bool:
-    """Return whether a process runs; one that ended and was not waited for yet does not."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return bool(state) and not state.startswith("Z")
+    assert [pid for pid in pids if runs(pid)] == []
 
 
 @pytest.mark.parametrize("there", ["a number used again", "nobody", "no file"])

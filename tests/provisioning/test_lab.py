@@ -37,12 +37,12 @@ def test_the_option_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type
 def test_a_lease_is_described_as_the_site_has_it(memory, monkeypatch):
     """Node by name, and the type that the site's catalogue gives that node; a missing lease is not invented."""
     with pytest.raises(LeaseMissingError, match=NAME):
-        facts.of_lease(memory, "model", NAME)
+        facts.of_lease(memory, "model")
     asks(memory, '["==", "$node_name", "liqid01"]')
     (lease,) = memory.lease_list
     nodes = [Resource("CHI@TACC", "liqid01", OPTION.type)]
     monkeypatch.setattr(memory, "resources", lambda kind, type_name: nodes if type_name == OPTION.type else [])
-    seen = facts.of_lease(memory, "model", NAME)
+    seen = facts.of_lease(memory, "model")
     expected = {"node": "liqid01", "type": OPTION.type, "status": lease.status, "of_this_name": 1}
     expected |= {"start": lease.start.isoformat(), "end": lease.end.isoformat()}
     assert expected.items() <= json.loads(json.dumps(seen)).items()
@@ -57,13 +57,13 @@ def test_a_machine_is_described_with_its_steps_and_checks(memory, make_run, cloc
     assert plan["total_s"] == sum(step["expected_s"] for step in plan["steps"])
     run.go()
     run.record.update("health", state="done", remember={"checks": {"disk": "ok", "GPU": "rehearsed"}})
-    seen = json.loads(json.dumps(facts.of_machine(memory, "model", NAME, run.record)))
+    seen = json.loads(json.dumps(facts.of_machine(memory, "model")))
     assert (seen["statuses"], len(seen["addresses"])) == (["ACTIVE"], 1)
     assert seen["held"] == {"server": 1, "floating IP": 1, "lease": 1}
     assert seen["checks"] == {"disk": "ok", "GPU": "rehearsed"}
     attempts = {name: (step["state"], step["attempts"]) for name, step in seen["steps"].items()}
     assert attempts == {**dict.fromkeys(("lease", "server", "address"), ("done", 1)), "health": ("done", 0)}
     memory.machine_list = memory.address_list = []
-    assert facts.of_holdings(memory, "model", clock.now(), NAME)["held"] == ["lease"]
+    assert facts.of_holdings(memory, "model", clock.now())["held"] == ["lease"]
     memory.lease_list = []
-    assert facts.of_holdings(memory, "model", clock.now(), NAME)["held"] == []
+    assert facts.of_holdings(memory, "model", clock.now())["held"] == []

@@ -21,10 +21,14 @@ import pytest
 
 from labs.course.lessons import lesson, lessons
 from labs.edge.reaching import SERVICE_PORT
+from provisioning.rehearsal.machines.scratch import Processes
+from provisioning.rehearsal.machines.ssh import Listeners
+from provisioning.rehearsal.world.world import World
 from provisioning.setup import reach
 from provisioning.sites.spec import PARTS
 from provisioning.testbed import Way
 from provisioning.testbed.errors import NoKeyError, NotReachableError
+from tests.provisioning.rehearsed import ADDRESS, answers_ssh
 from tests.tools import tool
 
 PORTS = lesson("http").ports
@@ -32,71 +36,37 @@ TOKEN = "0123abcd"
 
 
 class Node:
-    """A machine with OpenSSH's protocol at its door and its own answer on its loopback."""
+    """A rehearsed machine with its SSH server, in a thread of its own; its loopback is this computer's."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, folder: Path) -> None:
         self.key = asyncssh.generate_private_key("ssh-ed25519")
-        self.guests: set[asyncssh.SSHServerConnection] = set()
+        self.key.write_private_key(folder / "key")
+        (folder / "key").chmod(0o600)
+        self.world, self.processes = World(folder / "world", "secret"), Processes()
+        self.home = self.world.folder / "nodes" / answers_ssh(self.world, self.key)["id"] / "home" / "cc"
+        (self.home / ".serving-labs").mkdir(parents=True)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.acceptor = asyncio.run_coroutine_threadsafe(self._listen(), self.loop).result(20)
+        self.listeners = Listeners(self.world, self.processes)
+        self._run(self.listeners.agree())
         #: How OpenSSH is called to come here.
-        self.ssh = f"{tool('ssh')} -F none -p {self.acceptor.get_port()}"
+        self.ssh = f"{tool('ssh')} -F {self.world.folder / 'ssh_config'}"
 
-    async def _listen(self):
-        guests, ours, home = self.guests, self.key, self.home
-
-        class Door(asyncssh.SSHServer):
-            def connection_made(self, conn):
-                guests.add(conn)
-
-            def public_key_auth_supported(self):
-                return True
-
-            def validate_public_key(self, username, key):
-                return username == "cc" and key == ours.convert_to_public()
-
-            def connection_requested(self, dest_host, dest_port, orig_host, orig_port):
-                return dest_host == "127.0.0.1"
-
-        async def serve(process):
-            child = await asyncio.create_subprocess_shell(
-                process.command, cwd=home, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-            )
-
-            async def feed():
-                with contextlib.suppress(asyncssh.Error, OSError):
-                    await process.stdin.read()
-                child.stdin.close()
-
-            feeding = asyncio.ensure_future(feed())
-            while line := await child.stdout.readline():
-                process.stdout.write(line.decode())
-            feeding.cancel()
-            process.exit(await child.wait())
-
-        host_key = asyncssh.generate_private_key("ssh-ed25519")
-        doors = {"server_factory": Door, "process_factory": serve}
-        return await asyncssh.listen("127.0.0.1", 0, server_host_keys=[host_key], **doors)
+    def _run(self, coroutine) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
 
     def cut(self) -> None:
         """Lose every connection and answer nobody, as when the network goes."""
-
-        async def close():
-            self.acceptor.close()
-            for guest in self.guests:
-                guest.abort()
-            await asyncio.sleep(0)
-
-        asyncio.run_coroutine_threadsafe(close(), self.loop).result(20)
+        self._run(self.listeners.close())
 
     def end(self) -> None:
         self.cut()
+        self.processes.end_all()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
+        self.world.store.close()
 
 
 @contextmanager
@@ -125,13 +95,9 @@ def get(url: str) -> str:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Node]:
-    own = tmp_path / "home" / ".serving-labs"
-    own.mkdir(parents=True)
-    made = Node(tmp_path / "home")
-    made.key.write_private_key(tmp_path / "key")
-    (tmp_path / "key").chmod(0o600)
-    (own / "jupyter-token").write_text(TOKEN)
-    (own / "jupyter-base").write_text("/")
+    made = Node(tmp_path)
+    (made.home / ".serving-labs/jupyter-token").write_text(TOKEN)
+    (made.home / ".serving-labs/jupyter-base").write_text("/")
     yield made
     made.end()
 
@@ -149,7 +115,7 @@ def open_tunnel(node: Node, jupyter: int, tmp_path: Path):
     opened = []
 
     def open_(part="system", key="key", **more):
-        opened.append(reach.Tunnel(Way("127.0.0.1", str(tmp_path / key)), part, node.ssh, **more))
+        opened.append(reach.Tunnel(Way(ADDRESS, str(tmp_path / key)), part, node.ssh, **more))
         return opened[-1].start()
 
     yield open_
@@ -208,7 +174,7 @@ def test_a_tunnel_ends_with_its_process_however_that_ends(node, jupyter, tmp_pat
     """A killed kernel gives its ports back."""
     program = (
         "import os, signal; from provisioning.setup.reach import Tunnel; from provisioning.testbed import Way;"
-        f"tunnel = Tunnel(Way('127.0.0.1', {str(tmp_path / 'key')!r}), 'model', {node.ssh!r}).start();"
+        f"tunnel = Tunnel(Way({ADDRESS!r}, {str(tmp_path / 'key')!r}), 'model', {node.ssh!r}).start();"
         "print(tunnel.rows[0].local, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
@@ -243,10 +209,7 @@ def test_a_machine_that_is_not_there_is_said_not_to_answer() -> None:
 
 
 def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jupyter) -> None:
-    """The tunnel ends in the Hub's container, and the proxy shows its ports below the user's own path.
-
-    A Jupyter that was started for a laptop has no link: its pages would point to the Hub's root.
-    """
+    """Below the user's own path; a Jupyter that was started for a laptop has none: its pages lead to the Hub's root."""
     hub = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
     tunnel = open_tunnel(environ=hub)
     assert {row.port: row.link for row in tunnel.rows}[jupyter] == ""

@@ -25,24 +25,6 @@ def test_every_option_is_complete(part):
         assert option.image.rpartition(":")[2] != "latest"
 
 
-@pytest.mark.parametrize(
-    ("part", "hours", "end_minute", "first"),
-    [("model", 3, 50, "compute_liqid"), ("edge", 2, 55, "raspberrypi5"), ("system", 3, 50, "gpu_p100")],
-)
-def test_blocks_follow_the_course(part, hours, end_minute, first):
-    """Three, two and three hours; :50 on bare metal, :55 on the edge."""
-    spec = load_spec(part)
-    assert (spec.hours, spec.options[0].end_minute, spec.options[0].type) == (hours, end_minute, first)
-
-
-def test_the_amd_edition_is_an_option_of_part_one_with_an_environment_of_its_own():
-    """Chameleon's ROCm image, its own pins, and the targets that differ; alone, where only it is asked for."""
-    only = load_spec("model").only("gpu_mi100")
-    (option,) = only.options
-    assert (option.site, option.machine, option.image) == ("CHI@TACC", "mi100", "CC-Ubuntu24.04-ROCm")
-    assert only.hours == load_spec("model").hours
-
-
 def test_an_unknown_place_lists_the_known_ones():
     """A wrong site, type or part is answered with the right ones."""
     with pytest.raises(KeyError, match="gpu_mi100 at CHI@TACC"):

@@ -14,14 +14,7 @@ from provisioning import lab
 from provisioning.lab.device import open_node
 from provisioning.setup.record import Record
 from provisioning.setup.transfer import FETCH_BYTES, REMOTE_ROOT, BrokeOffError, Home, only_there, pull, push
-from provisioning.testbed import Machine
-from provisioning.testbed.errors import (
-    CommandFailedError,
-    LeaseEndedError,
-    LeaseMissingError,
-    NotHomeError,
-    NotReachableError,
-)
+from provisioning.testbed import Machine, errors
 from tests.provisioning.conftest import FolderShell
 
 WHEN = "2026-11-26T00:00:00+00:00"
@@ -154,19 +147,23 @@ def test_release_refuses_while_something_is_only_there(memory, workspace):
     memory.machine_list.append(Machine("m-1", NAME, "server", "ACTIVE"))
     remote = Ledger(memory.folder_shell.home / REMOTE_ROOT / "workspace" / "ledger.jsonl")
     remote.append(Answer("m.a.found", 3, WHEN))
-    with pytest.raises(NotHomeError, match="1 ledger entry"):
-        lab.give_back("model", memory, name=NAME)
+    with pytest.raises(errors.NotHomeError, match="1 ledger entry"):
+        lab.give_back("model", memory)
     assert len(memory.machine_list) == 1
-    assert lab.pull("model", memory, say=quiet, name=NAME).entries == 1
-    list(lab.give_back("model", memory, name=NAME))
+    assert lab.pull("model", memory, say=quiet).entries == 1
+    list(lab.give_back("model", memory))
     assert memory.machine_list == []
     assert Ledger(workspace / "ledger.jsonl").answer("m.a.found") == 3
 
 
 #: What happens to a machine, what a lesson that goes on there is told, and what a pull says then.
 LOSSES = {
-    "its lease ends": ({"machine_list": []}, LeaseEndedError, "no running machine .*: last brought home .* but for {}"),
-    "it dies": ({"deaf_looks": 10**6}, NotReachableError, None),
+    "its lease ends": (
+        {"machine_list": []},
+        errors.LeaseEndedError,
+        "no running machine .*: last brought home .* but for {}",
+    ),
+    "it dies": ({"deaf_looks": 10**6}, errors.NotReachableError, None),
     "its address changes": ({"machine_list": [Machine("m-1", NAME, "server", "ACTIVE", ("b",))]}, None, "fetching {}"),
 }
 
@@ -181,13 +178,12 @@ def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(memory, work
     there = Home(shell.home / REMOTE_ROOT, shell.home / REMOTE_ROOT / "workspace")
     there.ledger.append(Answer("m.a.found", 3, WHEN))
     write(there, path, content)
-    monkeypatch.setenv("LABS_OWNER", "ada")
     Record.for_name(NAME).describe(part="model", site=memory.site, type="compute_liqid")
     device, run = open_node("model", memory), shell.run
 
     def cut(command, **how):
         if f"tail -c +{FETCH_BYTES + 1} " in command:
-            raise CommandFailedError("the line is down")
+            raise errors.CommandFailedError("the line is down")
         return run(command, **how)
 
     shell.run = cut
@@ -202,13 +198,13 @@ def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(memory, work
 
     def at_its_address(machine):
         if machine not in memory.machine_list:
-            raise NotReachableError(f"no SSH connection to {machine.addresses}")
+            raise errors.NotReachableError(f"no SSH connection to {machine.addresses}")
         return open_shell(machine)
 
     memory.shell = at_its_address
     with contextlib.nullcontext() if told is None else pytest.raises(told):
         assert device.exists(path)
-    with pytest.raises(NotReachableError) if said_then is None else contextlib.nullcontext():
+    with pytest.raises(errors.NotReachableError) if said_then is None else contextlib.nullcontext():
         lab.pull("model", memory, say=said.append)
     assert said_then is None or re.search(said_then.format(path), "\n".join(said))
     whole = [content] if loss == "its address changes" else []
@@ -218,10 +214,10 @@ def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(memory, work
 def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory):
     """Pulling from one that never was is no error, since there is nothing to lose; pushing is."""
     said = []
-    assert not lab.pull("model", memory, say=said.append, name=NAME).anything
+    assert not lab.pull("model", memory, say=said.append).anything
     assert "nothing to bring home" in said[0]
-    with pytest.raises(LeaseMissingError):
-        lab.push("model", memory, say=quiet, name=NAME)
+    with pytest.raises(errors.LeaseMissingError):
+        lab.push("model", memory, say=quiet)
 
 
 @pytest.mark.parametrize("reached", [True, False], ids=["reached before", "never reached"])
@@ -233,7 +229,7 @@ def test_release_refuses_a_machine_that_does_not_answer(memory, reached):
     record.describe(part="model", site=memory.site, type="compute_liqid")
     if reached:
         record.update("work", state="done")
-        with pytest.raises(NotHomeError, match="does not answer"):
-            lab.give_back("model", memory, name=NAME)
-    list(lab.give_back("model", memory, discard=reached, name=NAME))
+        with pytest.raises(errors.NotHomeError, match="does not answer"):
+            lab.give_back("model", memory)
+    list(lab.give_back("model", memory, discard=reached))
     assert memory.machine_list == []

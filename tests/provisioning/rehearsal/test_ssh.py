@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -12,7 +11,8 @@ import pytest
 
 from provisioning.rehearsal.machines import ssh
 from provisioning.rehearsal.machines.scratch import Processes
-from provisioning.rehearsal.world.world import Caller, World
+from provisioning.rehearsal.world.world import World
+from tests.provisioning.rehearsed import ADDRESS, answers_ssh, runs
 
 
 @pytest.fixture
@@ -22,17 +22,7 @@ def key() -> asyncssh.SSHKey:
 
 @pytest.fixture
 def node(world: World, key: asyncssh.SSHKey) -> dict[str, Any]:
-    """A server that answers SSH at 127.77.1.10."""
-    server = {
-        "id": "5e7", "site": "tacc", "name": "node", "project": "p", "project_id": "p", "reservation_id": "r",
-        "starting": "BUILD", "settled_at_s": 0.0, "ssh_at_s": 0.0, "fate": "ACTIVE",
-        "public_key": key.export_public_key().decode(),
-    }  # fmt: skip
-    world.store.put("server", server)
-    port = world.add_port(server)
-    address = world.allocate_floating_ip("tacc", Caller("mary", "m", "p", "p"))
-    world.store.put("floating_ip", address | {"port_id": port["id"]})
-    return server
+    return answers_ssh(world, key)
 
 
 @contextlib.asynccontextmanager
@@ -50,7 +40,7 @@ async def opened(world: World) -> AsyncIterator[ssh.Listeners]:
 
 def connect(world: World, key: asyncssh.SSHKey, user: str = "cc") -> Any:
     """Connect to the node, wherever it listens."""
-    port = json.loads((world.folder / "ports.json").read_text())["127.77.1.10"]
+    port = json.loads((world.folder / "ports.json").read_text())[ADDRESS]
     return asyncssh.connect(
         "127.0.0.1", port, username=user, client_keys=[key], known_hosts=None, agent_path=None, config=[]
     )
@@ -117,26 +107,17 @@ def test_a_node_that_is_deleted_takes_its_processes_and_files_along(world, node,
         async with opened(world) as listeners:
             async with connect(world, key) as connection:
                 pids = [int(pid) for pid in (await connection.run(line)).stdout.split()]
-                alive = len(pids) == 2 and all(map(_runs, pids))
+                alive = len(pids) == 2 and all(map(runs, pids))
                 world.remove_machine("server", world.store.get("server", node["id"]))
                 await listeners.agree()
                 await asyncio.sleep(0.1)
-            return alive, any(map(_runs, pids)), json.loads((world.folder / "ports.json").read_text())
+            return alive, any(map(runs, pids)), json.loads((world.folder / "ports.json").read_text())
 
     alive, still, places = asyncio.run(go())
     assert alive
     assert not still
     assert places == {}
     assert not (world.folder / "nodes" / "5e7").exists()
-
-
-def _runs(pid: int) -> bool:
-    """Return whether a process runs; one that ended and was not waited for yet does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in ("Z", "X")
 
 
 @pytest.mark.parametrize("change", [{}, {"fate": "ERROR"}])
@@ -148,10 +129,10 @@ def test_a_node_listens_when_it_should_and_openssh_is_told_where(world, node, ch
             return json.loads((world.folder / "ports.json").read_text()), (world.folder / "ssh_config").read_text()
 
     ports, config = asyncio.run(look())
-    assert list(ports) == ([] if change else ["127.77.1.10"])
+    assert list(ports) == ([] if change else [ADDRESS])
     for port in ports.values():
         assert port > 1023
-        assert f"Host 127.77.1.10\n  HostName 127.0.0.1\n  Port {port}\n  User cc\n" in config
+        assert f"Host {ADDRESS}\n  HostName 127.0.0.1\n  Port {port}\n  User cc\n" in config
 
 
 def test_after_a_restart_the_node_answers_again_with_its_files_and_its_host_key(world, node, key) -> None:

@@ -8,7 +8,6 @@ from provisioning.testbed import Resource
 @pytest.fixture(autouse=True)
 def chicago(monkeypatch):
     """No choice from an earlier test or of this computer's user, and no rehearsal."""
-    monkeypatch.setenv("LABS_OWNER", "ada")
     monkeypatch.setenv("TZ", "America/Chicago")
     monkeypatch.delenv("REHEARSAL_PORTS", raising=False)
 
