@@ -22,11 +22,7 @@ NOON_S = 1_790_337_600.0
 
 @dataclass
 class Hand:
-    """A clock that only the test moves: call it to read it, `wait` to move it.
-
-    Attributes:
-        now_s: What it shows, seconds since 1970.
-    """
+    """A clock that only the test moves: call it to read seconds since 1970, `wait` to move it."""
 
     now_s: float = NOON_S
 
@@ -55,15 +51,7 @@ class Client:
 
 @dataclass
 class Student:
-    """Somebody with a token at one site.
-
-    Attributes:
-        client: The HTTP client.
-        world: The world, for its passwords.
-        name: User name.
-        site: Path prefix of the site.
-        token: The token; taken on creation.
-    """
+    """Somebody with a token at one site, whose path prefix `site` is."""
 
     client: Client
     world: World

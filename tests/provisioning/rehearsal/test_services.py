@@ -8,23 +8,16 @@ from provisioning.rehearsal.world.clock import SERVER_BOOT_S, stamp
 LEASES, SERVERS, FLOATING = "reservation/v1/leases", "compute/v2.1/servers", "network/v2.0/floatingips"
 
 
-class TestIdentity:
-    """Keystone: who gets a token, and what it opens."""
-
-    def test_somebody_elses_project_is_401(self, student) -> None:
-        mary = student()
-        assert mary.sign_in(project=caller_named("john").project).status_code == 401
-        assert mary.sign_in().status_code == 201
-
-    def test_a_token_opens_its_own_site_for_eight_hours(self, student, hand) -> None:
-        mary = student(site="tacc")
-        mary.site = "uc"
-        assert mary.send("GET", LEASES).status_code == 401
-        mary.site = "tacc"
-        hand.wait(8 * 3600 - 1)
-        assert mary.send("GET", LEASES).status_code == 200
-        hand.wait(1)
-        assert mary.send("GET", LEASES).status_code == 401
+def test_a_token_opens_its_own_site_and_project_for_eight_hours(student, hand) -> None:
+    mary = student(site="tacc")
+    assert mary.sign_in(project=caller_named("john").project).status_code == 401
+    mary.site = "uc"
+    assert mary.send("GET", LEASES).status_code == 401
+    mary.site = "tacc"
+    hand.wait(8 * 3600 - 1)
+    assert mary.send("GET", LEASES).status_code == 200
+    hand.wait(1)
+    assert mary.send("GET", LEASES).status_code == 401
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"auth": 1}', '{"auth": {"identity": {"password": "x"}}}', "{"])

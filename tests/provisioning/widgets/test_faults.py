@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
 from provisioning.rehearsal import drills, environment
 from provisioning.rehearsal.drills import NotRehearsingError
+from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import faults
 from tests.provisioning.rehearsed import rehearsed
 
@@ -19,7 +21,7 @@ def test_the_real_testbed_is_refused_in_every_form():
     assert "rehearsal only" in board.html
     assert "msl-real" in board.html
     assert set(board._repr_mimebundle_()) == {"text/html", "text/plain"}
-    for act in (lambda: board.on("no-hosts"), board.off):
+    for act in (lambda: board.on("no-hosts"), board.off, lambda: drills.advance(timedelta(hours=1)), drills.status):
         with pytest.raises(NotRehearsingError, match="Way out"):
             act()
 
@@ -37,6 +39,10 @@ def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path, monkeypat
         assert board.html.count(">on<") == 2
         board.off()
         assert "[x]" not in board.text
+        # The calendar goes to just beyond a moment, so that what begins then has begun, and never back.
+        later = site_clock().now() + timedelta(hours=3)
+        assert drills.advance_to(later) > later
+        assert drills.advance_to(later - timedelta(hours=1)) > later
 
 
 def test_the_widgets_need_no_torch():
