@@ -65,11 +65,7 @@ def server(reply: Any) -> Machine:
 
 
 def container(reply: Any, addresses_by_port: Mapping[str, str]) -> Machine:
-    """Return the machine of zunclient's container.
-
-    Args:
-        addresses_by_port: floating IP of each port that has one. Zun lists the fixed addresses only.
-    """
+    """Return the machine of zunclient's container, which lists fixed addresses only: the floating ones are by port."""
     ports = [
         each.get("port")
         for addresses in (getattr(reply, "addresses", None) or {}).values()
@@ -173,12 +169,7 @@ def status_of(error: BaseException) -> int | None:
 
 
 def explain(error: BaseException, doing: str) -> errors.ProvisioningError:
-    """Return the error of this room for what a client raised.
-
-    Args:
-        error: anything that python-chi, a client, or a socket raised.
-        doing: what was being done, for the message: ``"reserving 'serve-model-ada'"``.
-    """
+    """Return the error of this room for what a client raised while ``"reserving 'serve-model-ada'"``, for example."""
     if isinstance(error, errors.ProvisioningError):
         return error
     status, names, said = status_of(error), {type(each).__name__ for each in _chain(error)}, _said(error)

@@ -245,11 +245,7 @@ class Watched:
 def watch(
     testbeds: Iterable[Testbed], part: Part, students: Iterable[Student], now: datetime, grace: timedelta = GRACE
 ) -> Watched:
-    """Return where each student is, from two requests to each site.
-
-    Args:
-        grace: how long a lease may run without a machine before its student counts as absent.
-    """
+    """Return where each student is, from two requests to each site; absent is who has no machine after the grace."""
     leases, machines, silent = [], [], Silent()
     for testbed in testbeds:
         with silent.at(testbed.site):

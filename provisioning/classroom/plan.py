@@ -198,8 +198,7 @@ def _seat(student: Student, block: Block, wish: Wish, *, kept: bool = False) -> 
 def assign(costs: np.ndarray) -> list[int | None]:
     """Return a column for each row, no column twice: as many rows as possible, and of such choices the cheapest.
 
-    Args:
-        costs: of row and column, shape ``(rows, columns)``; infinite where they do not go together.
+    Costs have shape ``(rows, columns)``, and are infinite where the two do not go together.
     """
     # Planning alone needs SciPy, and the Hub, where students have the other commands, has none.
     from scipy.optimize import linear_sum_assignment
@@ -215,8 +214,7 @@ def assign(costs: np.ndarray) -> list[int | None]:
 def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:
     """Write ``plan.csv`` and for each student a calendar, called as the lease is; return the paths.
 
-    Args:
-        folder: receives the files; made where it is missing. Calendars of an earlier plan of the part go.
+    Calendars of an earlier plan of the part go.
     """
     spec, calendars = plan.spec, folder / "calendars"
     calendars.mkdir(parents=True, exist_ok=True)

@@ -90,11 +90,7 @@ _ZERO_HOUR = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(collection: Collection, target: Path) -> str:
-    """Write a submission and return its sha256.
-
-    Args:
-        target: The zip; an earlier one is replaced.
-    """
+    """Write a submission, in place of an earlier one, and return its sha256."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:

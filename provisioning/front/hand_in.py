@@ -12,12 +12,7 @@ from provisioning.front.prepare import Prepared, prepare
 
 
 def submit(part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None) -> Prepared:
-    """Write a part's zip, and say what the grader will find in it and what is left to do.
-
-    Args:
-        target: The zip; in the workspace when None.
-        workspace: Folder with ledger and models; the student's own when None.
-    """
+    """Write a part's zip, in the workspace unless named, and say what the grader will find in it and what is left."""
     found = prepare(part, target=target, workspace=workspace)
     points = f"{found.points:g} of {found.possible:g} points by your own checks"
     console.print(points_table(found.rows, points))

@@ -151,11 +151,7 @@ class Standing:
 
 
 def standing(clock: Clock | None = None) -> Standing:
-    """Return how a student stands, from the ledger in the workspace.
-
-    Args:
-        clock: Of the sites; the rehearsal's where one runs, else this computer's.
-    """
+    """Return how a student stands, from the ledger in the workspace and by the clock of the sites."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         records = ledger().read()

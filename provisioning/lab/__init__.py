@@ -43,12 +43,7 @@ def open_testbed(site: str) -> Testbed:
 def reserve(
     testbed: Testbed, part: Part, option: SiteOption, start: datetime | None, end: datetime, node: str | None
 ) -> Lease:
-    """Return the part's lease: the one that is there, else a new one.
-
-    Args:
-        start: with time zone, or None for now.
-        node: one named node or device; None takes any of the type.
-    """
+    """Return the part's lease: the one that is there, else a new one; without a start it begins now, on any node."""
     name = resource_name(part)
     # Duplicate names are allowed at Chameleon, so a second click would make a second lease.
     return pick_lease(testbed.leases(), name) or testbed.reserve(
@@ -97,9 +92,7 @@ def prepare(
 ) -> Run:
     """Return the run that brings the part's machine up; iterate over its events, or call ``go``.
 
-    Args:
-        option: where; the first when left out.
-        testbed: the option's site; opened through python-chi when left out.
+    Without an option it is the part's first, through python-chi.
     """
     spec = load_spec(part)
     option = option or spec.options[0]

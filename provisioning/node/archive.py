@@ -174,8 +174,7 @@ def pack(root: Path, target: Path) -> Archive:
 def build_archive(root: Path, files: Iterable[str], target: Path, made: Mapping[str, str] | None = None) -> Archive:
     """Write a ``tar.gz`` of the files; the same tree gives the same bytes wherever and whenever it is built.
 
-    Args:
-        made: texts by path that are written for it, in place of a file of that name.
+    Texts that are made for it, by path, take the place of files.
     """
     made = made or {}
     names = tuple(sorted({*files, *made}))

@@ -30,12 +30,7 @@ OPTION_COLUMNS = ("machine", "free this week", "what changes for the lesson")
 
 
 class Chooser:
-    """One part's calendar, the block chosen in it, and the lease that comes of it.
-
-    Args:
-        spec: of the part, with the options that may be chosen.
-        clock: whose present decides what has gone by.
-    """
+    """One part's calendar, the block chosen in it, and the lease that comes of it; the clock says what has gone by."""
 
     def __init__(self, spec: PartSpec, testbed_for: Callable[[str], Testbed], zone: ZoneInfo, clock: Clock) -> None:
         self.spec = spec

@@ -71,11 +71,7 @@ def to_prepare(part: Part) -> str:
 
 
 def block_of(part: Part, option: SiteOption | None = None) -> Block:
-    """Return what is planned in a part's block.
-
-    Args:
-        option: the kind of machine; the part's first when None.
-    """
+    """Return what is planned in a part's block on a kind of machine, the part's first if none is named."""
     spec = load_spec(part)
     option = option or spec.options[0]
     there = [one for one in lessons() if one.part == NUMBERS[part] and one.machine_minutes]

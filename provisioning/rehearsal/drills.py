@@ -24,12 +24,7 @@ def drills() -> dict[str, int]:
 
 
 def arm(name: str, times: int = 1) -> None:
-    """Let a fault strike.
-
-    Args:
-        name: of the fault, or the command line's full spelling of it.
-        times: how often; -1 for always.
-    """
+    """Let a fault strike so many times, -1 for always; its name may be the command line's full spelling of it."""
     spelled = name if ":" in name else f"{name}:{'always' if times < 0 else times}"
     _ask("POST", "/faults", {"fault": spelled})
 

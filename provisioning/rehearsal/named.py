@@ -19,8 +19,7 @@ from provisioning.rehearsal.catalogue import Catalogue
 class ByName:
     """ASGI middleware that sends a request for a site's own address where its paths are served for all sites.
 
-    Args:
-        root: Host and port at which everything else is asked, such as `127.0.0.1:4711`.
+    That is at the root, a host and port such as `127.0.0.1:4711`.
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]], catalogue: Catalogue, root: str) -> None:

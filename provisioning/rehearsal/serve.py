@@ -50,8 +50,7 @@ def build(
 ) -> FastAPI:
     """Return the ASGI application that serves a world; its lifespan keeps the nodes' SSH servers open.
 
-    Args:
-        names: Ports at which sites answer that are found by a name, by that name.
+    Sites that are found by a name answer at the ports of `names`.
     """
 
     @contextlib.asynccontextmanager
@@ -111,11 +110,7 @@ async def _tick(world: World, listeners: Listeners) -> None:
 
 
 def main(folder: str, speed: str) -> None:
-    """Serve a folder's world on loopback until told to stop.
-
-    Args:
-        folder: The rehearsal's folder; it must hold the file `secret`.
-    """
+    """Serve a folder's world on loopback until told to stop; the folder must hold the file `secret`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     # Before the first file is made: nothing of the rehearsal is for another user's eyes.

@@ -40,12 +40,7 @@ class Settings:
 
 @dataclass(eq=False)
 class StepContext:
-    """One attempt of one step.
-
-    Args:
-        timeout_s: seconds from now after which waiting is given up.
-        cancelled: set when the user asks to stop.
-    """
+    """One attempt of one step, which is given up after ``timeout_s`` seconds, or when the user asks to stop."""
 
     #: Seconds between two looks at whether the lease is still ours.
     LEASE_CHECK_S: ClassVar = 30.0

@@ -81,12 +81,7 @@ def ports_of(part: Part) -> dict[int, str]:
 
 
 def usual_port(port: int, base: str = "") -> int:
-    """Return where a port of the machine is brought when that is free here.
-
-    Args:
-        port: of the machine; that of its Jupyter may be another than the usual one already.
-        base: path at which that Jupyter lives; behind a Hub's proxy it names the port.
-    """
+    """Return where a port of the machine is brought when that is free here; behind a Hub's proxy the base names it."""
     last = base.strip("/").rpartition("/")[2]
     if "/proxy/absolute/" in base and last.isdigit():
         return int(last)
@@ -121,20 +116,12 @@ def jupyter_base(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def jupyter_link(address: str, base: str, token: str, notebook: str) -> str:
-    """Return the link that opens a notebook in the machine's Jupyter.
-
-    Args:
-        address: 'http://127.0.0.1:18888', or empty for a path below the Hub's own address.
-    """
+    """Return the link that opens a notebook in the machine's Jupyter; behind a Hub it is a path, without an address."""
     return f"{address}{base}lab{f'/tree/{notebook}' if notebook else ''}?token={token}"
 
 
 def ssh_line(way: Way, ssh: str) -> str:
-    """Return the command that signs in.
-
-    Args:
-        ssh: how OpenSSH is called; a rehearsal has its own configuration and key.
-    """
+    """Return the command that signs in; a rehearsal calls OpenSSH with a configuration and key of its own."""
     key = f" -i {shlex.quote(way.key)}" if way.key and " -i " not in ssh else ""
     return f"{ssh}{key} {way.user}@{way.host}"
 
@@ -171,10 +158,6 @@ class Tunnel(Reached):
     """All ports of a part's machine, brought here by one ``ssh -L`` until ``stop`` or until the connection is lost.
 
     After a loss the same call brings the same ports again, and links that are open in a browser work as before.
-
-    Args:
-        ssh: how OpenSSH is called; a rehearsal has its own configuration and key.
-        environ: tells a JupyterHub.
     """
 
     def __init__(self, way: Way, part: Part, ssh: str = "ssh", environ: Mapping[str, str] = os.environ) -> None:
@@ -286,8 +269,7 @@ def _free(usual: int, *, only: bool) -> int:
 def at_address(address: str, part: Part, token: str, root: str = "") -> tuple[Row, ...]:
     """Return the ways to a device's container, whose ports are open at its floating IP; Jupyter's is the first.
 
-    Args:
-        root: where the course lies below that Jupyter's root.
+    The course lies at ``root`` below that Jupyter's own.
     """
     notebook = f"{root}/{first_notebook(part)}".lstrip("/")
     rows = {port: (what, f"http://{address}:{port}") for port, what in ports_of(part).items()}

@@ -47,8 +47,7 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 class Record:
     """The record of one set-up, in JSON; whoever else writes it is seen at once.
 
-    Args:
-        path: the file; its folder is made when needed. It holds a link with a token: only the owner can read it.
+    It holds a link with a token: only the owner can read it.
     """
 
     #: Steps run side by side, and a countdown beside them pulls.

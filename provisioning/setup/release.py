@@ -65,8 +65,7 @@ def held_at(testbed: Testbed) -> list[Held]:
 def held_by(testbed: Testbed, name: str, known: Collection[str] = ()) -> list[Held]:
     """Return what belongs to this name at the site, also what was made in another kernel, or by hand under that name.
 
-    Args:
-        known: identifiers of what belonged to it before, such as the address of a machine that is gone by now.
+    What is known by its identifier belongs to it as well, such as the address of a machine that is gone by now.
     """
     return [one for one in held_at(testbed) if one.owner == name or one.id in known]
 

@@ -106,8 +106,7 @@ class Link:
 class Run:
     """The steps of one set-up, and how far they are; go again after a failure, and it continues.
 
-    Args:
-        record: of the set-up; what it says is done is shown as done before anything runs.
+    What the record says is done is shown as done before anything runs.
     """
 
     def __init__(self, steps: Iterable[Step], settings: Settings, testbed: Testbed, record: Record):

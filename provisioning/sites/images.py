@@ -16,9 +16,7 @@ _READ_BY_INSTALLERS = {
 def commands(image: str) -> frozenset[str]:
     """Return the commands that an image brings, as far as ``images.toml`` knows.
 
-    Args:
-        image: a disk image's name, or a container image's with registry and tag. One that is not in the table counts as
-            Chameleon's plain one, or as Ubuntu's container.
+    One that is not in the table counts as Chameleon's plain one, or as Ubuntu's container.
     """
     name = image.rpartition("/")[2].partition(":")[0]
     images = {entry["name"]: entry for entry in _table("images")["image"]}

@@ -33,11 +33,7 @@ _MARKS = {
 
 
 class ProvisioningProgress(Shown):
-    """The progress of a run. Call ``run()`` in a cell that later cells depend on; show the object to start by click.
-
-    Args:
-        setup: from ``lab.prepare``; nothing of it begins before ``run()`` or a click on the button.
-    """
+    """The progress of a run. Call ``run()`` in a cell that later cells depend on; show the object to start by click."""
 
     def __init__(self, setup: Run) -> None:
         self.setup = setup

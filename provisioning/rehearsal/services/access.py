@@ -54,14 +54,10 @@ async def body_of(request: Request, key: str) -> dict[str, Any]:
 
 
 def check(service: str) -> Callable[[Request], None]:
-    """Return the check that a service's router runs before each of its handlers.
+    """Return the dependency that a service's router runs before each of its handlers.
 
-    Args:
-        service: `reservation`, `compute`, `network`, `image`, `container`, `volume` or `identity`.
-
-    Returns:
-        A dependency. It lets time pass, strikes armed faults, and raises a refusal when the token is missing,
-        unknown, expired, of another site, or has no project.
+    It lets time pass, strikes armed faults, and raises a refusal when the token is missing, unknown, expired, of
+    another site, or has no project.
     """
 
     async def let_in(request: Request) -> None:

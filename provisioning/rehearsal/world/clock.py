@@ -57,11 +57,7 @@ def created_stamp(moment_s: float) -> str:
 
 
 def lease_status(lease: dict[str, Any], now_s: float) -> str:
-    """Return Blazar's status of a lease: `PENDING`, `ACTIVE`, `TERMINATED` or `ERROR`.
-
-    Args:
-        lease: A recorded lease with `active_at_s`, `end_s` and `fate` (`ACTIVE` or `ERROR`).
-    """
+    """Return Blazar's status of a recorded lease: `PENDING`, `ACTIVE`, `TERMINATED` or `ERROR`."""
     if now_s < lease["active_at_s"]:
         return "PENDING"
     if lease["fate"] == "ERROR":
@@ -77,10 +73,5 @@ def volume_status(volume: dict[str, Any], now_s: float) -> str:
 
 
 def machine_status(machine: dict[str, Any], now_s: float) -> str:
-    """Return Nova's or Zun's status of a server or container: `BUILD` or `Creating`, then its fate.
-
-    Args:
-        machine: A recorded server or container with `starting`, `settled_at_s` and `fate` (`ACTIVE` or `ERROR`,
-            `Running` or `Error`).
-    """
+    """Return Nova's or Zun's status of a recorded server or container: `BUILD` or `Creating`, then its fate."""
     return machine["starting"] if now_s < machine["settled_at_s"] else machine["fate"]
