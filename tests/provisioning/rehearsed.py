@@ -23,16 +23,11 @@ ADDRESS = "127.77.1.10"
 
 @dataclass
 class Rehearsal:
-    """A running rehearsal, in which waiting takes no time, and programs that talk to it as a student's do.
-
-    Attributes:
-        home: Its folder.
-        flows: The folder of the programs.
-        course: The course that they find on their path and copy to machines; None for those that know nothing of it.
-    """
+    """A running rehearsal, in which waiting takes no time, and programs that talk to it as a student's do."""
 
     home: Path
     flows: Path
+    #: What the programs find on their path and copy to machines; None for those that know nothing of the course.
     course: Path | None = None
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

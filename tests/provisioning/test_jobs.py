@@ -123,6 +123,8 @@ def test_after_a_reboot_nothing_runs_whatever_the_files_say(follow, shell, there
         if there == "no file":
             (folder / "pid").unlink()
         assert jobs.look(shell, "setup").state == "lost"
+        with pytest.raises(CommandFailedError, match="vanished without an exit code"):
+            follow("setup", "kill -9 $$")
         assert follow("setup", "echo new").split() == ["new"]
         assert other.poll() is None
         other.kill()
@@ -139,15 +141,6 @@ def test_two_that_start_at_once_start_one(shell):
     while jobs.look(shell, "setup").state == "running":  # it has begun, and may not have written yet
         time.sleep(0.05)
     assert (shell.home / ".serving-labs/jobs/setup/runs").read_text().split() == ["run"]
-
-
-def test_a_job_that_vanished_is_said_and_the_next_run_starts_it_again(follow, shell):
-    """After a reboot there is neither a process nor an exit code."""
-    command = "echo run >> runs; [ -f second ] && exit 0; touch second; kill -9 $$"
-    with pytest.raises(CommandFailedError, match="vanished without an exit code"):
-        follow("setup", command)
-    follow("setup", command)
-    assert (shell.home / ".serving-labs/jobs/setup/runs").read_text().split() == ["run", "run"]
 
 
 def test_a_long_log_comes_whole(follow):

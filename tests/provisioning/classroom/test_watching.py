@@ -38,10 +38,7 @@ def watched(memory):
 
 
 def test_each_state_is_told_and_who_needs_somebody_stands_first(watched, memory):
-    """A lease that passed and was never released, or runs without its student, is something to look at.
-
-    The table has names and the instructor's hours, and no addresses; two requests to a site.
-    """
+    """In the instructor's hours, without addresses, by two requests to a site."""
     assert [(row.student.name, row.state, row.look) for row in watched.rows] == [
         ("cyd", "no machine", "has not come"),
         ("dan", "works", "the lease ends soon"),

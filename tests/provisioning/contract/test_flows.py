@@ -15,10 +15,7 @@ def test_a_container_from_the_device_to_its_deletion(rehearsal, chi_python) -> N
 
 
 def test_a_virtual_machine_from_the_calendar_to_its_release(rehearsal) -> None:
-    """Lent by count; its volume goes with it, and it answers nobody whom no security group lets in.
-
-    python-chi 1.2.6 cannot read a server that boots from a volume.
-    """
+    """With one python-chi: 1.2.6 cannot read a server that boots from a volume."""
     rehearsal.run("virtual", "mary.virtual")
 
 

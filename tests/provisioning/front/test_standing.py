@@ -38,10 +38,7 @@ def test_points_are_those_of_the_checks(worked: Path):
 
 
 def test_what_was_worked_in_last_is_resumed(done: Path):
-    """A lesson with something left is opened again; one that is done leads to the next step; at the end there is none.
-
-    In a lesson that was begun, the first open question is named.
-    """
+    """With its first open question; one that is done leads to the next step; at the end there is none."""
     assert (standing().next, standing().resumed) == (None, None)
     path, wrong = done / "ledger.jsonl", Answer("quantize.affine", {"outputs": []}, "2026-01-01T00:00:00+00:00")
     Ledger(path).append(wrong)

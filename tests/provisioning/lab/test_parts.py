@@ -22,10 +22,7 @@ NODE_STEPS = set("lease server address ssh materials environment data work drive
     ],
 )
 def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, steps):
-    """One of everything, also after a second run; what was copied is whole; nothing is left after the release.
-
-    What must hold on the way stands in the flow.
-    """
+    """What must hold on the way stands in the flow; nothing is left after the release."""
     if part != "edge":
         tool("ssh")  # which brings the machine's ports here
     user = f"ada-{re.sub('[_.]', '-', machine_type)}"

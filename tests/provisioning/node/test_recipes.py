@@ -187,12 +187,6 @@ def test_pins_fit_what_the_project_asks_for(target, tmp_path: Path, monkeypatch)
     assert lock.pins(again.read_text()).keys() == lock.pins(lock.pinned_file(target).read_text()).keys()
 
 
-def test_hashes_belong_to_their_pin():
-    """As uv writes them: a backslash goes on, a marker belongs to the pin, a comment to nothing."""
-    text = "# said\na==1.0 \\\n    --hash=sha256:11 \\\n    --hash=sha256:22\nb[x]==2 ; python_version < '4'\n"
-    assert lock.pins(text) == {"a==1.0": {"sha256:11", "sha256:22"}, "b[x]==2 ; python_version < '4'": set()}
-
-
 def test_health_checks_name_packages_that_are_installed():
     """Import names and pins agree, so that a check cannot fail by a typing error of ours."""
     source = (NODE / "bin" / "health.py").read_text()

@@ -66,19 +66,10 @@ def ended(error, kind):
 
 
 def case(fault, kind, part, steps, at="up", before=None, while_booting=None, then=None, **timeouts):
-    """Arm the fault before the reservation or before the run; run twice; release.
+    """Arm a fault (None: ask for a start in the past), run twice, release; without a kind of error the step mends it.
 
-    Args:
-        fault: as the command line spells it; None arms nothing, and asks for a start in the past.
-        kind: name of the error that it leads to; empty where the step deals with it by itself.
-        part: of the course.
-        steps: to run.
-        at: arm it before the reservation, which it refuses ("reserve") or lets pass ("lease"), before the run ("up"),
-            or before the calendar is read.
-        before: what happens before the first run.
-        while_booting: what happens in the middle of it.
-        then: what happens between the two runs.
-        timeouts: seconds of single steps in the first run.
+    It is armed at a reservation that it refuses ("reserve") or lets pass ("lease"), at the "calendar", or before the
+    first run ("up"), whose single steps have other time-outs; `before`, `while_booting` and `then` happen around it.
     """
     option = load_spec(part).options[0]
     testbed = lab.open_testbed(option.site)
