@@ -8,9 +8,12 @@ import typer
 from labs.shell import python
 from provisioning import cli, trovi
 from provisioning.classroom import cli as classroom
+from provisioning.lab.terminal import InSentences
 from provisioning.rehearsal import cli as rehearsal
 
-app = typer.Typer(no_args_is_help=True, help="Reserve, provision and release machines, or rehearse all of it.")
+app = typer.Typer(
+    cls=InSentences, no_args_is_help=True, help="Reserve, provision and release machines, or rehearse all of it."
+)
 app.add_typer(rehearsal.app, name="rehearsal")
 app.add_typer(cli.app)  # plan, reserve, up, release, sweep
 app.add_typer(classroom.app, name="class")

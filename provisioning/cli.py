@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from provisioning import lab
-from provisioning.lab.terminal import PART, plain_errors
+from provisioning.lab.terminal import PART
 from provisioning.planning.blocks import local_span
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
@@ -46,11 +46,10 @@ def plan(
     type_name: Annotated[str | None, _TYPE] = None,
 ) -> None:
     """Show the free blocks of a part's machines in your time zone: what the planner shows, and a numbered list."""
-    with plain_errors():
-        chooser = _chooser(part, week, zone, type_name)
-        typer.echo(chooser.text(rehearsed=lab.rehearsing()))
-        for number, slot in enumerate(chooser.table().free[:10], start=1):
-            typer.echo(f"{number:>3}  {slot.said(chooser.zone)}, on {slot.free[0]}")
+    chooser = _chooser(part, week, zone, type_name)
+    typer.echo(chooser.text(rehearsed=lab.rehearsing()))
+    for number, slot in enumerate(chooser.table().free[:10], start=1):
+        typer.echo(f"{number:>3}  {slot.said(chooser.zone)}, on {slot.free[0]}")
 
 
 @app.command()
@@ -63,31 +62,29 @@ def reserve(
     anyway: Annotated[bool, typer.Option("--anyway", help="Though a site cannot say if you have one there.")] = False,
 ) -> None:
     """Reserve a block of the planner's list."""
-    with plain_errors():
-        chooser = _chooser(part, week, zone, type_name)
-        free = chooser.table().free
-        if not 1 <= number <= len(free):
-            raise ValueError(f"there is no block {number}; the list has {len(free)}")
-        chooser.choose(start=free[number - 1].start)
-        lease = chooser.reserve(anyway=anyway)
-        where = f"{lease.node or chooser.lease_option.name} at {chooser.lease_option.site}"
-        typer.echo(f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}")
+    chooser = _chooser(part, week, zone, type_name)
+    free = chooser.table().free
+    if not 1 <= number <= len(free):
+        raise ValueError(f"there is no block {number}; the list has {len(free)}")
+    chooser.choose(start=free[number - 1].start)
+    lease = chooser.reserve(anyway=anyway)
+    where = f"{lease.node or chooser.lease_option.name} at {chooser.lease_option.site}"
+    typer.echo(f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}")
 
 
 @app.command()
 def up(part: Annotated[str, PART]) -> None:
     """Bring the part's machine up; run it again to resume."""
-    with plain_errors():
-        spec = load_spec(part)
-        option = lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part))
-        run = lab.prepare(spec.part, option)
-        typer.echo(run.plan.text())
-        for event in run.events():
-            if event.text or event.kind in ("started", "done"):
-                typer.echo(f"{event.elapsed_s:7.1f} s  {event.step:<12}{event.text or event.kind}")
-        typer.echo(run.text())
-        if run.failures:
-            raise typer.Exit(1)
+    spec = load_spec(part)
+    option = lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part))
+    run = lab.prepare(spec.part, option)
+    typer.echo(run.plan.text())
+    for event in run.events():
+        if event.text or event.kind in ("started", "done"):
+            typer.echo(f"{event.elapsed_s:7.1f} s  {event.step:<12}{event.text or event.kind}")
+    typer.echo(run.text())
+    if run.failures:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -97,17 +94,16 @@ def forward(
     key: Annotated[str | None, _KEY] = None,
 ) -> None:
     """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
-    with plain_errors():
-        spec = load_spec(part)
-        reached = lab.forward(spec.part, way=_way(address, key))
-        typer.echo(repr(reached))
-        if not isinstance(reached, Tunnel):
-            typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
-            return
-        typer.echo("A link works once its lesson has started what it leads to. Ctrl+C closes the tunnel.")
-        with suppress(KeyboardInterrupt):
-            reached.wait()
-        reached.stop()
+    spec = load_spec(part)
+    reached = lab.forward(spec.part, way=_way(address, key))
+    typer.echo(repr(reached))
+    if not isinstance(reached, Tunnel):
+        typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
+        return
+    typer.echo("A link works once its lesson has started what it leads to. Ctrl+C closes the tunnel.")
+    with suppress(KeyboardInterrupt):
+        reached.wait()
+    reached.stop()
 
 
 @app.command()
@@ -117,8 +113,7 @@ def push(
     key: Annotated[str | None, _KEY] = None,
 ) -> None:
     """Bring predictions, answers, models and notebooks to the part's machine; `up` does it too."""
-    with plain_errors():
-        typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(address, key))}")
+    typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(address, key))}")
 
 
 @app.command()
@@ -128,8 +123,7 @@ def pull(
     key: Annotated[str | None, _KEY] = None,
 ) -> None:
     """Bring home what was measured and made on the part's machine; run it as often as you like."""
-    with plain_errors():
-        typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(address, key))}")
+    typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(address, key))}")
 
 
 def _way(address: str | None, key: str | None) -> Way | None:
@@ -144,16 +138,15 @@ def release(
     discard: Annotated[bool, typer.Option("--discard", help="Delete results that are nowhere else.")] = False,
 ) -> None:
     """Give everything of a part back: machine, floating IPs, lease; refuse while results are only there."""
-    with plain_errors():
-        spec = load_spec(part)
-        if pull_first:
-            typer.echo(f"home: {lab.pull(spec.part)}")
-        silent = Silent()
-        for name in lab.sites_of(spec.part):
-            with silent.at(name):
-                for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
-                    typer.echo(line)
-        silent.check("not everything was given back")
+    spec = load_spec(part)
+    if pull_first:
+        typer.echo(f"home: {lab.pull(spec.part)}")
+    silent = Silent()
+    for name in lab.sites_of(spec.part):
+        with silent.at(name):
+            for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
+                typer.echo(line)
+    silent.check("not everything was given back")
 
 
 @app.command()
@@ -164,20 +157,19 @@ def sweep(
     """List what the labs left at all sites, with its age; with --delete, what is left after that."""
     now, silent = site_clock().now(), Silent()
     found, lines = [], []
-    with plain_errors():
-        for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
-            with silent.at(site):
-                testbed, owner = lab.open_testbed(site), owner_name() if mine else None
-                here = held.survey(testbed, now, owner)
-                swept = held.sweep(testbed, here, now) if delete else []
-                # What is counted below is what is there now, not what was there before.
-                found += held.survey(testbed, now, owner) if swept else here
-                lines += swept
-        for line in lines:
-            typer.echo(line)
-        if delete:
-            kept = sum(line.startswith("kept") for line in lines)
-            typer.echo(f"{len(lines) - kept} deleted" + (f", {kept} could not be" if kept else ""))
-        if found or not silent:
-            typer.echo(held.table(found))
-        silent.check("nobody knows what else is left")
+    for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
+        with silent.at(site):
+            testbed, owner = lab.open_testbed(site), owner_name() if mine else None
+            here = held.survey(testbed, now, owner)
+            swept = held.sweep(testbed, here, now) if delete else []
+            # What is counted below is what is there now, not what was there before.
+            found += held.survey(testbed, now, owner) if swept else here
+            lines += swept
+    for line in lines:
+        typer.echo(line)
+    if delete:
+        kept = sum(line.startswith("kept") for line in lines)
+        typer.echo(f"{len(lines) - kept} deleted" + (f", {kept} could not be" if kept else ""))
+    if found or not silent:
+        typer.echo(held.table(found))
+    silent.check("nobody knows what else is left")

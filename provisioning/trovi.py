@@ -140,11 +140,7 @@ def template(
     root: Annotated[Path, _ROOT] = PROJECT_DIR,
 ) -> None:
     """Commit the student's files as the next version of a git repository that students clone and update."""
-    try:
-        version = write_version(root, repository, message)
-    except (ProvisioningError, ValueError) as error:
-        typer.secho(str(error), err=True, fg="red")
-        raise typer.Exit(1) from None
+    version = write_version(root, repository, message)
     if version is None:
         typer.echo(f"nothing has changed since the last version in {repository}")
     else:

@@ -13,7 +13,7 @@ from provisioning import lab
 from provisioning.classroom import leases
 from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
-from provisioning.lab.terminal import PART, plain_errors
+from provisioning.lab.terminal import PART
 from provisioning.planning.blocks import calendars_of
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone, keep_zone
@@ -51,26 +51,25 @@ def plan_class(
     out: Annotated[Path | None, typer.Option(help="Folder that receives plan.csv and calendars.")] = None,
 ) -> None:
     """Say who runs when, and whether it works out; exit 1 when somebody is without a block."""
-    with plain_errors():
-        spec, local, now = load_spec(part), _zone(zone), site_clock().now()  # type: ignore[arg-type]
-        if zone:
-            # `move --to` means the hours that the plan was made in, and so do the tables.
-            keep_zone(local)
-        block = block_of(spec.part)
-        if not block.asked:
-            raise ValueError(f"{PATH.name} asks for no lesson of {spec.title} that needs a machine: nothing to plan")
-        if _SPARE * block.planned_s > block.length_s:
-            typer.echo(
-                f"{block.planned_s / 60:.0f} of a block's {block.length_s / 60:.0f} minutes are planned, which leaves "
-                f"little for what goes wrong: ask for longer ones in {PATH.name} (block = {spec.hours + 1})"
-            )
-        wish = _wish(begin, until or _due(spec, local), day or [], hours, local, now)
-        plan = _plan(spec, read_roster(roster, assignment().zone), wish, type_name or [], placeholder)
-        typer.echo(plan_text(plan))
-        if out:
-            typer.echo(f"{len(write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
-        if plan.without:
-            raise typer.Exit(1)
+    spec, local, now = load_spec(part), _zone(zone), site_clock().now()  # type: ignore[arg-type]
+    if zone:
+        # `move --to` means the hours that the plan was made in, and so do the tables.
+        keep_zone(local)
+    block = block_of(spec.part)
+    if not block.asked:
+        raise ValueError(f"{PATH.name} asks for no lesson of {spec.title} that needs a machine: nothing to plan")
+    if _SPARE * block.planned_s > block.length_s:
+        typer.echo(
+            f"{block.planned_s / 60:.0f} of a block's {block.length_s / 60:.0f} minutes are planned, which leaves "
+            f"little for what goes wrong: ask for longer ones in {PATH.name} (block = {spec.hours + 1})"
+        )
+    wish = _wish(begin, until or _due(spec, local), day or [], hours, local, now)
+    plan = _plan(spec, read_roster(roster, assignment().zone), wish, type_name or [], placeholder)
+    typer.echo(plan_text(plan))
+    if out:
+        typer.echo(f"{len(write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
+    if plan.without:
+        raise typer.Exit(1)
 
 
 def _zone(name: str | None) -> ZoneInfo:
@@ -125,16 +124,15 @@ def reserve_class(
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Make a plan's leases; run it again to fill the gaps. Exit 1 when one could not be made."""
-    with plain_errors():
-        spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
-        seats = read_plan(plan, spec)
-        outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, site_clock().now(), placeholder)
-        for seat, what in outcome:
-            typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
-        counts = Counter(what.split(":")[0] for _, what in outcome)
-        typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
-        if any(what.startswith(("refused", "not made")) for _, what in outcome):
-            raise typer.Exit(1)
+    spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
+    seats = read_plan(plan, spec)
+    outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, site_clock().now(), placeholder)
+    for seat, what in outcome:
+        typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
+    counts = Counter(what.split(":")[0] for _, what in outcome)
+    typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
+    if any(what.startswith(("refused", "not made")) for _, what in outcome):
+        raise typer.Exit(1)
 
 
 @app.command("watch")
@@ -144,14 +142,13 @@ def watch_class(
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Show where each student of a roster is now, and at whom somebody should look."""
-    with plain_errors():
-        spec, local, students = load_spec(part), _zone(zone), read_roster(roster)  # type: ignore[arg-type]
-        testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
-        now = site_clock().now()
-        watched = leases.watch(testbeds, spec.part, students, now)
-        typer.echo(leases.watch_table(watched, now, local))
-        if watched.silent:
-            raise typer.Exit(1)
+    spec, local, students = load_spec(part), _zone(zone), read_roster(roster)  # type: ignore[arg-type]
+    testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
+    now = site_clock().now()
+    watched = leases.watch(testbeds, spec.part, students, now)
+    typer.echo(leases.watch_table(watched, now, local))
+    if watched.silent:
+        raise typer.Exit(1)
 
 
 @app.command("extend")
@@ -162,9 +159,8 @@ def extend_lease(
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Let a student's lease end later, where nobody has the machine after it."""
-    with plain_errors():
-        lease = leases.extend(lab.open_testbed, load_spec(part).part, short_name(student), hours)  # type: ignore[arg-type]
-        typer.echo(f"{lease.name} ends {lease.end.astimezone(_zone(zone)):%a %d %b %H:%M %Z}")
+    lease = leases.extend(lab.open_testbed, load_spec(part).part, short_name(student), hours)  # type: ignore[arg-type]
+    typer.echo(f"{lease.name} ends {lease.end.astimezone(_zone(zone)):%a %d %b %H:%M %Z}")
 
 
 @app.command("move")
@@ -175,16 +171,13 @@ def move_lease(
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Give a student another block in the place of the one that is reserved; the new one is made first."""
-    with plain_errors():
-        spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
-        start = to.replace(tzinfo=local)
-        if start.astimezone(UTC).minute or start.second:
-            raise ValueError(f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour")
-        option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start)
-        begins = lease.start.astimezone(local)
-        typer.echo(
-            f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}. {option.changes}".rstrip()
-        )
+    spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
+    start = to.replace(tzinfo=local)
+    if start.astimezone(UTC).minute or start.second:
+        raise ValueError(f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour")
+    option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start)
+    begins = lease.start.astimezone(local)
+    typer.echo(f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}. {option.changes}".rstrip())
 
 
 @app.command("no-shows")
@@ -197,23 +190,22 @@ def no_shows(
     release: Annotated[bool, typer.Option("--release", help="Give these leases back, for others to take.")] = False,
 ) -> None:
     """List the leases whose students have not come."""
-    with plain_errors():
-        spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)  # type: ignore[arg-type]
-        students, count, silent = [each.name for each in read_roster(roster) if not each.left], 0, Silent()
-        for site in lab.sites_of(spec.part):
-            with silent.at(site):
-                testbed = lab.open_testbed(site)
-                found = leases.no_shows(testbed, spec.part, students, now, grace)
-                count += len(found)
-                gone = sweep(testbed, found, now, grace=grace) if release else None
-                for line in [f"{each.name}: {each.reason}" for each in found] if gone is None else gone:
-                    typer.echo(line)
-        if count or not silent:
-            typer.echo(
-                f"{count} of {len(students)} have not come"
-                + ("" if release or not count else "; --release gives their machines back")
-            )
-        silent.check("nobody knows who else has not come")
+    spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)  # type: ignore[arg-type]
+    students, count, silent = [each.name for each in read_roster(roster) if not each.left], 0, Silent()
+    for site in lab.sites_of(spec.part):
+        with silent.at(site):
+            testbed = lab.open_testbed(site)
+            found = leases.no_shows(testbed, spec.part, students, now, grace)
+            count += len(found)
+            gone = sweep(testbed, found, now, grace=grace) if release else None
+            for line in [f"{each.name}: {each.reason}" for each in found] if gone is None else gone:
+                typer.echo(line)
+    if count or not silent:
+        typer.echo(
+            f"{count} of {len(students)} have not come"
+            + ("" if release or not count else "; --release gives their machines back")
+        )
+    silent.check("nobody knows who else has not come")
 
 
 @app.command("drop")
@@ -223,16 +215,15 @@ def drop(
     release: Annotated[bool, typer.Option("--release", help="Give it back; without, it is only listed.")] = False,
 ) -> None:
     """List, or give back, what students who have left the class still hold."""
-    with plain_errors():
-        spec = load_spec(part)
-        gone = [one.name for one in read_roster(roster) if one.left]
-        count, silent = 0, Silent()
-        for site in lab.sites_of(spec.part):
-            with silent.at(site):
-                for line in leases.drop(lab.open_testbed(site), spec.part, gone, release=release):
-                    typer.echo(line)
-                    count += 1
-        if count or not silent:
-            what, way_out = ("given back", "") if release else ("still held", "; --release gives it back" * bool(count))
-            typer.echo(f"{what}: {count or 'nothing'} of {len(gone)} who left{way_out}")
-        silent.check("nobody knows what else they hold")
+    spec = load_spec(part)
+    gone = [one.name for one in read_roster(roster) if one.left]
+    count, silent = 0, Silent()
+    for site in lab.sites_of(spec.part):
+        with silent.at(site):
+            for line in leases.drop(lab.open_testbed(site), spec.part, gone, release=release):
+                typer.echo(line)
+                count += 1
+    if count or not silent:
+        what, way_out = ("given back", "") if release else ("still held", "; --release gives it back" * bool(count))
+        typer.echo(f"{what}: {count or 'nothing'} of {len(gone)} who left{way_out}")
+    silent.check("nobody knows what else they hold")

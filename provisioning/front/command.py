@@ -4,8 +4,6 @@ Exit codes: 0, done; 1, something is wrong, and the sentence on the screen says 
 understood.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +14,12 @@ from labs.course.lessons import lessons
 from labs.shell import msl
 from provisioning.classroom.cli import app as classroom
 from provisioning.cli import app as provisioned
+from provisioning.lab.terminal import InSentences
 from provisioning.rehearsal.cli import app as rehearsal
 
 app = typer.Typer(
     name="msl",
+    cls=InSentences,
     no_args_is_help=True,
     help="Model serving labs: where you stand, what comes next, and the way to it.",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -46,32 +46,13 @@ def _part(text: str) -> int:
 _PART = Annotated[int, typer.Argument(parser=_part, metavar="PART", help="0, 1, 2 or 3.", autocompletion=_parts)]
 
 
-@contextmanager
-def _in_sentences() -> Iterator[None]:
-    from provisioning.front.lab import LabError
-    from provisioning.testbed.errors import ProvisioningError
-
-    try:
-        yield
-    except KeyError as error:
-        _fail(str(error.args[0]))
-    except (LabError, ProvisioningError, ValueError, OSError) as error:
-        _fail(str(error))
-
-
-def _fail(sentence: str) -> None:
-    typer.secho(sentence, err=True, fg="red")
-    raise typer.Exit(1)
-
-
 @app.command()
 def status() -> None:
     """Show all lessons with points, minutes and where they run; the front page in words."""
     from provisioning.front.page import front_page
     from provisioning.front.standing import standing
 
-    with _in_sentences():
-        typer.echo(front_page(standing()).text)
+    typer.echo(front_page(standing()).text)
 
 
 @app.command("next")
@@ -80,11 +61,10 @@ def next_() -> None:
     from provisioning.front.page import next_text
     from provisioning.front.standing import standing
 
-    with _in_sentences():
-        found = standing()
-        typer.echo(next_text(found))
-        for one in found.leases:
-            typer.echo(one.text)
+    found = standing()
+    typer.echo(next_text(found))
+    for one in found.leases:
+        typer.echo(one.text)
 
 
 #: What JupyterLab does not get wrong by itself is handed on to it.
@@ -97,10 +77,9 @@ def lab(context: typer.Context) -> None:
     from labs.course.lessons import lesson
     from provisioning.front.lab import start
 
-    with _in_sentences():
-        given = list(context.args)
-        wanted = lesson(given.pop(0)) if given and not given[0].startswith("-") else None
-        start(given, wanted)
+    given = list(context.args)
+    wanted = lesson(given.pop(0)) if given and not given[0].startswith("-") else None
+    start(given, wanted)
 
 
 @app.command()
@@ -110,15 +89,14 @@ def check(
     """Judge a lesson's questions from your ledger, as its own checks do, and say what is left."""
     from provisioning.front.standing import standing
 
-    with _in_sentences():
-        step = standing().step(lesson)
-        for row in step.rows:
-            full = row.points == row.possible
-            says = row.title if full else f"not answered yet: {row.title}" if row.is_open else row.message
-            typer.echo(f"{row.points}/{row.possible}  {says}")
-        typer.echo(f"{step.lesson.title}: {step.earned} of {step.possible} points")
-        if not step.done:
-            raise typer.Exit(1)
+    step = standing().step(lesson)
+    for row in step.rows:
+        full = row.points == row.possible
+        says = row.title if full else f"not answered yet: {row.title}" if row.is_open else row.message
+        typer.echo(f"{row.points}/{row.possible}  {says}")
+    typer.echo(f"{step.lesson.title}: {step.earned} of {step.possible} points")
+    if not step.done:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -134,7 +112,7 @@ def pull(
     from provisioning.front.standing import PROVISIONED
 
     if part not in PROVISIONED:
-        _fail(f"Part {part} leases no machine, so there is nothing to bring home.")
+        raise ValueError(f"Part {part} leases no machine, so there is nothing to bring home.")
     bring_home(PROVISIONED[part], address=address, key=key)
 
 
@@ -149,8 +127,7 @@ def submit(
     """Collect a part of your work, check it as the grader will, and write one zip to hand in."""
     from provisioning.front.hand_in import submit as hand_in
 
-    with _in_sentences():
-        hand_in(part, Console(), target=out, workspace=workspace)
+    hand_in(part, Console(), target=out, workspace=workspace)
 
 
 @app.command()
@@ -158,8 +135,7 @@ def update() -> None:
     """Bring the course's next version; what you changed, measured and answered is kept."""
     from provisioning.front.update import update as bring
 
-    with _in_sentences():
-        bring(typer.echo)
+    bring(typer.echo)
 
 
 @app.command()
@@ -167,12 +143,11 @@ def doctor() -> None:
     """Look for what is wrong with the course on this computer; each finding is a sentence with the way out."""
     from provisioning.front.doctor import findings
 
-    with _in_sentences():
-        found = findings()
-        for one in found:
-            typer.secho(str(one), fg=None if one.ok else "red")
-        if not all(one.ok for one in found):
-            raise typer.Exit(1)
+    found = findings()
+    for one in found:
+        typer.secho(str(one), fg=None if one.ok else "red")
+    if not all(one.ok for one in found):
+        raise typer.Exit(1)
 
 
 leases = typer.Typer(invoke_without_command=True, help="Leases: what is left of yours; plan, reserve, up, release, …")

@@ -13,7 +13,7 @@ from labs.workspace import PROJECT_DIR, workspace_dir
 LABEXTENSIONS = Path(__file__).resolve().parent / "labextensions"
 
 
-class LabError(Exception):
+class LabError(OSError):
     """JupyterLab cannot be started; the message says why and what to do."""
 
 

@@ -1,9 +1,7 @@
-"""What every command of a terminal shares: how a part is named, and how an error is told."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""What the commands of a terminal share: how a part is named, and how an error is told."""
 
 import typer
+from typer.core import TyperGroup
 
 from provisioning.sites.spec import PARTS
 from provisioning.testbed.errors import ProvisioningError
@@ -11,11 +9,12 @@ from provisioning.testbed.errors import ProvisioningError
 PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 
 
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn an error that a person can act on into its text and exit code 1."""
-    try:
-        yield
-    except (ProvisioningError, ValueError, KeyError) as error:
-        typer.secho(str(error.args[0]) if isinstance(error, KeyError) else str(error), err=True, fg="red")
-        raise typer.Exit(1) from error
+class InSentences(TyperGroup):
+    """A command line whose errors that a person can act on are their text and exit code 1, in every sub-command."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (ProvisioningError, ValueError, KeyError, OSError) as error:
+            typer.secho(str(error.args[0]) if isinstance(error, KeyError) else str(error), err=True, fg="red")
+            raise typer.Exit(1) from error

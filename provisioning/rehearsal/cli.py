@@ -1,8 +1,6 @@
 """`python -m provisioning rehearsal …`: start, look into, disturb and stop the rehearsal."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -16,24 +14,14 @@ app = typer.Typer(no_args_is_help=True, help="A local testbed that python-chi ta
 _USER = typer.Option("--user", help="The student; this computer's user by default.")
 
 
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    try:
-        yield
-    except (place.RehearsalDownError, PermissionError, ValueError, RuntimeError) as error:
-        typer.secho(str(error), err=True, fg="red")
-        raise typer.Exit(1) from error
-
-
 @app.command()
 def up(
     speed: Annotated[float, typer.Option(help="How many times shorter waits are than on Chameleon.")] = 120.0,
     user: Annotated[str | None, _USER] = None,
 ) -> None:
     """Start the rehearsal, or find it, and print the export lines for python-chi: `eval "$(… rehearsal up)"`."""
-    with _plain_errors():
-        home = control.start(speed=speed)
-        typer.echo(environment.export_lines(home, user))
+    home = control.start(speed=speed)
+    typer.echo(environment.export_lines(home, user))
 
 
 @app.command()
@@ -46,25 +34,23 @@ def lease(
     user: Annotated[str | None, _USER] = None,
 ) -> None:
     """Make an active lease of a part's block, or of three hours, as if it had been made in Horizon beforehand."""
-    with _plain_errors():
-        if (part is None) == (kind is None):
-            raise ValueError("say what the lease is to hold: --part model, edge or system, or --type of a machine")
-        asked = {"name": name, "user": user or environment.variables()["OS_USERNAME"]}
-        if part is not None:
-            spec = load_spec(part)
-            asked |= {"site": spec.options[0].site, "type": spec.options[0].type, "hours": spec.hours}
-        else:
-            asked |= {"site": None, "type": kind, "hours": 3}
-        made = _ask("POST", "/leases", asked)
-        typer.echo(f"{name} is active at {made['site']}, with one {asked['type']}, until {made['end']}")
+    if (part is None) == (kind is None):
+        raise ValueError("say what the lease is to hold: --part model, edge or system, or --type of a machine")
+    asked = {"name": name, "user": user or environment.variables()["OS_USERNAME"]}
+    if part is not None:
+        spec = load_spec(part)
+        asked |= {"site": spec.options[0].site, "type": spec.options[0].type, "hours": spec.hours}
+    else:
+        asked |= {"site": None, "type": kind, "hours": 3}
+    made = _ask("POST", "/leases", asked)
+    typer.echo(f"{name} is active at {made['site']}, with one {asked['type']}, until {made['end']}")
 
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the clock, what exists and which faults are armed."""
-    with _plain_errors():
-        found = _ask("GET", "/status")
-        typer.echo(json.dumps(found, indent=2) if as_json else drills.status_text(found))
+    found = _ask("GET", "/status")
+    typer.echo(json.dumps(found, indent=2) if as_json else drills.status_text(found))
 
 
 @app.command()
@@ -73,34 +59,30 @@ def fault(
     clear: Annotated[bool, typer.Option("--clear", help="Disarm it, or all when no name is given.")] = False,
 ) -> None:
     """Arm or disarm a fault in the running rehearsal; without a name, list the faults."""
-    with _plain_errors():
-        if clear:
-            _ask("DELETE", f"/faults?name={name}" if name else "/faults")
-        elif name:
-            _ask("POST", "/faults", {"fault": name})
-        else:
-            typer.echo("\n".join(f"{name:16} {one.what}" for name, one in FAULTS.items()))
+    if clear:
+        _ask("DELETE", f"/faults?name={name}" if name else "/faults")
+    elif name:
+        _ask("POST", "/faults", {"fault": name})
+    else:
+        typer.echo("\n".join(f"{name:16} {one.what}" for name, one in FAULTS.items()))
 
 
 @app.command()
 def advance(hours: Annotated[float, typer.Argument(help="Hours to move the calendar forward.")]) -> None:
     """Move the calendar forward: leases start and end as if the time had passed."""
-    with _plain_errors():
-        typer.echo(_ask("POST", "/clock", {"advance_s": hours * 3600})["now"])
+    typer.echo(_ask("POST", "/clock", {"advance_s": hours * 3600})["now"])
 
 
 @app.command()
 def reset() -> None:
     """Forget every lease and machine, and set the calendar back to now."""
-    with _plain_errors():
-        typer.echo(f"empty, at {_ask('POST', '/reset', {})['now']}")
+    typer.echo(f"empty, at {_ask('POST', '/reset', {})['now']}")
 
 
 @app.command()
 def down() -> None:
     """Stop the rehearsal. Leases and files stay for the next `up`."""
-    with _plain_errors():
-        typer.echo("stopped" if control.stop() else "no rehearsal was running")
+    typer.echo("stopped" if control.stop() else "no rehearsal was running")
 
 
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:

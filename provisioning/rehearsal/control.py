@@ -20,7 +20,8 @@ def start(home: Path | None = None, speed: float = 120.0) -> Path:
         speed: How many times shorter waits are than on Chameleon; ignored by one that runs already.
 
     Raises:
-        RuntimeError: The process ended or did not answer; the message holds the end of its log, or the way out.
+        ChildProcessError: The process ended or did not answer; the message holds the end of its log.
+        TimeoutError: One runs and does not answer; the message says how to end it.
     """
     home = home or place.folder()
     lock = _lock_unless_alive(home)
@@ -34,7 +35,7 @@ def stop(home: Path | None = None) -> bool:
     """Stop the rehearsal and return whether one ran. Its leases and files stay for the next start.
 
     Raises:
-        RuntimeError: One runs and does not answer; the message says how to end it.
+        TimeoutError: One runs and does not answer; the message says how to end it.
     """
     home = home or place.folder()
     lock = _lock_unless_alive(home)
@@ -61,7 +62,7 @@ def _lock_unless_alive(home: Path) -> TextIO | None:
         if lock is not None:
             return lock
         if time.monotonic() > deadline:
-            raise RuntimeError(f"the rehearsal does not answer: end it with `pkill -f 'rehearsal.serve {home}'`")
+            raise TimeoutError(f"the rehearsal does not answer: end it with `pkill -f 'rehearsal.serve {home}'`")
         time.sleep(0.2)
     return None
 
@@ -87,6 +88,6 @@ def _launch(home: Path, speed: float, lock: TextIO) -> None:
             process.kill()
             process.wait()
             tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
-            raise RuntimeError(f"the rehearsal did not start:\n{tail}")
+            raise ChildProcessError(f"the rehearsal did not start:\n{tail}")
         time.sleep(0.1)
     _CHILDREN[home] = process
