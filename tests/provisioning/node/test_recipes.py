@@ -121,6 +121,7 @@ def pins(machine: str) -> dict[str, tuple[int, ...]]:
 
 
 PASCAL = {"onnxruntime-gpu": (1, 26), "nvidia-cudnn-cu12": (9, 11)}
+LESSONS = "onnxruntime onnx onnxscript scipy jupyterlab uv"
 
 
 @pytest.mark.parametrize(
@@ -129,19 +130,9 @@ PASCAL = {"onnxruntime-gpu": (1, 26), "nvidia-cudnn-cu12": (9, 11)}
         # Pascal: no torch of PyPI, and no second ONNX Runtime beside that for the GPU.
         ("p100", "onnxruntime-gpu nvidia-cudnn-cu12", "torch onnxruntime onnxruntime-openvino tensorrt", PASCAL),
         # A CUDA 13 build would need a newer driver than a Chameleon image may have.
-        (
-            "a100",
-            "nvidia-cudnn-cu12 onnxruntime torch torchvision jupyterlab",
-            "onnxruntime-gpu onnxruntime-openvino",
-            {},
-        ),
+        ("a100", f"nvidia-cudnn-cu12 torch torchvision {LESSONS}", "onnxruntime-gpu onnxruntime-openvino", {}),
         # torch comes from AMD's index, MIGraphX in an environment of its own.
-        (
-            "mi100",
-            "onnxruntime onnx onnxscript scipy jupyterlab uv",
-            "torch torchvision triton onnxruntime-migraphx",
-            {},
-        ),
+        ("mi100", LESSONS, "torch torchvision triton onnxruntime-migraphx", {}),
         # 4 to 16 GB of memory, a processor: the model arrives as ONNX.
         ("edge", "onnxruntime numpy pillow ipykernel", "torch nvidia-ml-py openvino", {}),
     ],

@@ -95,27 +95,19 @@ NO_KEY = {'fetch_nvidia_key "$list"': ': "$list"'}
 OPEN = "NVRM: installed in this system is not supported by open\nNVRM: nvidia.ko because it does not include the GSP.\n"
 
 
+PLAIN, CUDA, ROCM = "CC-Ubuntu24.04", "CC-Ubuntu24.04-CUDA", "CC-Ubuntu24.04-ROCm"
+CARD, FATAL = "GPU[0] : Card Series: AMD Instinct MI100", "amdgpu: fatal error"
+
+
 @pytest.mark.parametrize(
     ("image", "name", "gpus", "kernel", "said"),
     [
-        ("CC-Ubuntu24.04-CUDA", "p100", "", OPEN, ["sees no GPU", "open kernel modules", "nvidia-driver-560"]),
-        (
-            "CC-Ubuntu24.04-CUDA",
-            "a100",
-            "No devices were found\n",
-            "",
-            ["sees no GPU", "no word of NVRM", "another node"],
-        ),
-        ("CC-Ubuntu24.04", "a100", "", "", ["found: no nvidia-smi", "names an image without CUDA"]),
-        ("CC-Ubuntu24.04", "mi100", "", "", ["found: no rocm-smi", "apt-get install rocm-smi"]),
-        (
-            "CC-Ubuntu24.04-ROCm",
-            "mi100",
-            "GPU[0] : Card Series: AMD Instinct MI100",
-            "amdgpu: fatal error\n",
-            ["that shows no GPU", "/dev/kfd: ", "amdgpu: fatal error"],
-        ),
-        ("CC-Ubuntu24.04-ROCm", "mi100", "WARNING: No AMD GPUs specified\n", "", ["that shows no GPU", "another node"]),
+        (CUDA, "p100", "", OPEN, "sees no GPU|open kernel modules|nvidia-driver-560"),
+        (CUDA, "a100", "No devices were found\n", "", "sees no GPU|no word of NVRM|another node"),
+        (PLAIN, "a100", "", "", "found: no nvidia-smi|names an image without CUDA"),
+        (PLAIN, "mi100", "", "", "found: no rocm-smi|apt-get install rocm-smi"),
+        (ROCM, "mi100", CARD, f"{FATAL}\n", f"that shows no GPU|/dev/kfd: |{FATAL}"),
+        (ROCM, "mi100", "WARNING: No AMD GPUs specified\n", "", "that shows no GPU|another node"),
     ],
 )
 def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path, image, name, gpus, kernel, said):
@@ -127,7 +119,7 @@ def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path, 
     done = machine.run("drivers.sh", name, "system", changes={"/dev/kfd": f"{tmp_path}/kfd"})
     assert done.returncode == 69
     told = done.stderr.replace(f"{tmp_path}/kfd", "/dev/kfd")
-    wanted = [*said, "way out: ", f"expected: {image}, which brings"]
+    wanted = [*said.split("|"), "way out: ", f"expected: {image}, which brings"]
     assert [words for words in wanted if words not in told] == []
     assert not [call for call in machine.calls if call.startswith("apt-get")]
     for part in ("model", "system"):
