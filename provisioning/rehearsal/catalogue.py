@@ -28,24 +28,19 @@ class _Table(BaseModel):
 
 
 class Site(_Table):
-    """One Chameleon site.
+    """One Chameleon site."""
 
-    Attributes:
-        where: Path prefix under which the rehearsal serves it, for example `tacc`.
-        name: The name that python-chi shows, for example `CHI@TACC`.
-        site_class: `baremetal`, `edge`, or `kvm` for virtual machines.
-        location: The city, for display.
-        network: Name of the network that servers or containers join.
-        floating: First three numbers of its floating IPs; they lie in 127.77.0.0/16, so none is a real one.
-        host: Name of its web page where python-chi has that built in and looks into no list; empty for the others.
-    """
-
+    #: Path prefix under which the rehearsal serves it, for example `tacc`.
     where: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     name: str
     site_class: Literal["baremetal", "edge", "kvm"]
+    #: The city, for display.
     location: str
+    #: That servers or containers join.
     network: str
+    #: First three numbers of its floating IPs; they lie in 127.77.0.0/16, so none is a real one.
     floating: Annotated[str, Field(pattern=r"^127\.77\.(25[0-5]|2[0-4]\d|1?\d?\d)$")]
+    #: Name of its web page where python-chi has that built in and looks into no list; empty for the others.
     host: str = ""
 
     @model_validator(mode="after")
@@ -141,19 +136,14 @@ class _File(_Table):
 
 @dataclass(frozen=True)
 class Resource:
-    """A node, an edge device, or the room for one virtual machine: something that one lease holds at a time.
+    """A node, an edge device, or the room for one virtual machine: something that one lease holds at a time."""
 
-    Attributes:
-        id: Blazar's identifier, a small number as text.
-        uid: The hardware's own UUID, which the discovery API and Blazar share.
-        name: Its name, for example `liqid03`.
-        rank: Its place among its peers, from 0.
-        group: The catalogue's entry for it and its peers.
-    """
-
+    #: Blazar's identifier, a small number as text.
     id: str
+    #: The hardware's own UUID, which the discovery API and Blazar share.
     uid: str
     name: str
+    #: Its place among its peers, from 0.
     rank: int
     group: Nodes | Devices | Flavors = field(hash=False)
 
