@@ -7,17 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong on Chameleon and can be made to go wrong here.
+    """One thing that goes wrong on Chameleon and can be made to go wrong here."""
 
-    Attributes:
-        what: What happens, in a sentence a student reads.
-        seen: What the course's own cells show when it strikes.
-        seconds: How long it takes, for faults that have a length, in seconds; as on Chameleon for waits (the
-            clock's speed shortens them), real seconds where the sentence says so.
-    """
-
+    #: What happens, in a sentence a student reads.
     what: str
+    #: What the course's own cells show when it strikes.
     seen: str
+    #: How long it takes, for faults that have a length; the clock's speed shortens it unless the sentence says 'real'.
     seconds: float | None = None
 
 

@@ -3,11 +3,12 @@
 import dataclasses
 import itertools
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from provisioning.sites.images import commands
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Address, Completed, Group, Lease, Machine, Reservation, Way
 from provisioning.testbed.errors import NoAddressError, NoKeyError, NotReachableError, ServiceBusyError
-from tests.provisioning.rehearsed import small_course
+from tests.provisioning.pythons import chi_python  # noqa: F401 - a fixture
+from tests.provisioning.rehearsed import Rehearsal, rehearsed, small_course
 
 OPTIONS = [option for part in PARTS for option in load_spec(part).options]
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -239,6 +241,18 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep records, zone and refusals in the test's own folder; the student is Ada."""
     monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("LABS_OWNER", "ada")
+
+
+@pytest.fixture(scope="module")
+def rehearsal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """A rehearsal for unmodified python-chi: its flows lie beside the test, and those of lab bring a course along."""
+    flows, course = request.path.with_name("flows"), None
+    if flows.parent.name == "lab":
+        course = small_course(tmp_path_factory.mktemp("course"), "a100", "mi100", "p100", "edge")
+        # Larger than one upload that a container takes, so that it has to travel in parts.
+        (course / "assets" / "model.bin").write_bytes(os.urandom(11 * 2**20))
+    with rehearsed(tmp_path_factory.mktemp("rehearsal")) as home:
+        yield Rehearsal(home, flows, course)
 
 
 @pytest.fixture
