@@ -15,33 +15,20 @@ from provisioning.testbed import errors
 # Refusals: the exceptions are built as the clients build them.
 
 
-class BlazarClientException(Exception):  # noqa: N818 - the client names it so
-    """As blazarclient: the class says 500, the real status is in kwargs."""
-
-    code = 500
-
-    def __init__(self, message, **kwargs):
-        self.kwargs = {"code": 500, **kwargs}
-        super().__init__(message)
-
-
-class HttpError(Exception):
-    """As keystoneauth's and novaclient's."""
-
-    def __init__(self, message, http_status):
-        self.http_status = http_status
-        super().__init__(message)
-
-
-class ResourceError(Exception):
-    """As python-chi's, which takes the cause as its only argument."""
-
-
-def named(name: str, message: str = "said", **attributes) -> Exception:
-    error = type(name, (Exception,), {})(message)
-    for key, value in attributes.items():
-        setattr(error, key, value)
+def named(name: str, said: object = "said", **attributes) -> Exception:
+    error = type(name, (Exception,), {})(said)
+    vars(error).update(attributes)
     return error
+
+
+def blazar(said: str, code: int = 500) -> Exception:
+    """As blazarclient's: the class says 500, the real status is in kwargs."""
+    return named("BlazarClientException", said, code=500, kwargs={"code": code})
+
+
+def http(said: str, status: int) -> Exception:
+    """As keystoneauth's and novaclient's."""
+    return named("HttpError", said, http_status=status)
 
 
 PAGE = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
@@ -51,25 +38,21 @@ POOL = "HTTPConnectionPool(host='chi.org', port=5000): Max retries exceeded with
 @pytest.mark.parametrize(
     ("raised", "expected", "what"),
     [
-        (BlazarClientException("ERROR: Not enough hosts available"), errors.NoCapacityError, "hosts"),
-        (BlazarClientException("ERROR: Not enough devices available", code=409), errors.NoCapacityError, "devices"),
-        (BlazarClientException("ERROR: Service Unavailable", code=503), errors.MaintenanceError, "503"),
-        (
-            BlazarClientException("ERROR: Traceback", code=500),
-            errors.ServiceBusyError,
-            "answered 500: ERROR: Traceback",
-        ),
-        (BlazarClientException(PAGE, code=500), errors.ServiceBusyError, "answered 500 Internal Server Error"),
-        (BlazarClientException("ERROR: start date must be later", code=400), errors.RefusedError, "400"),
-        (BlazarClientException("ERROR: policy", code=403), errors.RefusedError, "policy"),
-        (HttpError("The request you have made requires authentication.", 401), errors.NotSignedInError, "refused"),
-        (HttpError("Not Found", 404), errors.RefusedError, "Not Found"),
-        (HttpError("Conflict", 409), errors.ConflictError, "Conflict"),
-        (HttpError(PAGE, 503), errors.MaintenanceError, "in maintenance or overloaded (503 Service Unavailable)"),
+        (blazar("ERROR: Not enough hosts available"), errors.NoCapacityError, "hosts"),
+        (blazar("ERROR: Not enough devices available", 409), errors.NoCapacityError, "devices"),
+        (blazar("ERROR: Service Unavailable", 503), errors.MaintenanceError, "503"),
+        (blazar("ERROR: Traceback"), errors.ServiceBusyError, "answered 500: ERROR: Traceback"),
+        (blazar(PAGE, 500), errors.ServiceBusyError, "answered 500 Internal Server Error"),
+        (blazar("ERROR: start date must be later", 400), errors.RefusedError, "400"),
+        (blazar("ERROR: policy", 403), errors.RefusedError, "policy"),
+        (http("The request you have made requires authentication.", 401), errors.NotSignedInError, "refused"),
+        (http("Not Found", 404), errors.RefusedError, "Not Found"),
+        (http("Conflict", 409), errors.ConflictError, "Conflict"),
+        (http(PAGE, 503), errors.MaintenanceError, "in maintenance or overloaded (503 Service Unavailable)"),
         (named("HTTPError", response=SimpleNamespace(status_code=504)), errors.MaintenanceError, "504 Gateway Timeout"),
         (named("JSONDecodeError", "Expecting value"), errors.MaintenanceError, "a page came in place of an answer"),
-        (ResourceError(HttpError("Conflict", 409)), errors.ConflictError, "Conflict"),
-        (ResourceError(BlazarClientException("x", code=503)), errors.MaintenanceError, "503"),
+        (named("ResourceError", http("Conflict", 409)), errors.ConflictError, "Conflict"),
+        (named("ResourceError", blazar("x", 503)), errors.MaintenanceError, "503"),
         (named("IpAddressGenerationFailureClient", status_code=409), errors.NoAddressError, "said"),
         (named("OverQuotaClient", status_code=409), errors.NoAddressError, "said"),
         (named("ConnectFailure", POOL), errors.NoAnswerError, "nothing answers at chi.org:5000"),
@@ -79,7 +62,7 @@ POOL = "HTTPConnectionPool(host='chi.org', port=5000): Max retries exceeded with
         (named("CHIValueError", "No image found"), errors.RefusedError, "No image found"),
         (named("CHIValueError", "No image found", status_code=404), errors.RefusedError, "No image found"),
         (RuntimeError("odd"), errors.ProvisioningError, "RuntimeError: odd"),
-        (HttpError("words " * 5000, 500), errors.ServiceBusyError, "..."),
+        (http("words " * 5000, 500), errors.ServiceBusyError, "..."),
     ],
 )
 def test_each_refusal_has_its_error(raised, expected, what):
@@ -112,10 +95,10 @@ def test_missing_and_absent():
 
         return call
 
-    unless_missing(raiser(BlazarClientException("gone", code=404)))
+    unless_missing(raiser(blazar("gone", 404)))
     assert unless_absent(raiser(named("EndpointNotFound"))) == []
-    for call, error in ((unless_missing, HttpError("busy", 503)), (unless_absent, HttpError("gone", 404))):
-        with pytest.raises(HttpError):
+    for call, error in ((unless_missing, http("busy", 503)), (unless_absent, http("gone", 404))):
+        with pytest.raises(type(error)):
             call(raiser(error))
 
 
