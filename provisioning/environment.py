@@ -54,9 +54,6 @@ def is_cuda(package: str) -> bool:
 def set_up(extras: str) -> None:
     """Make the environment, or bring the one that is there up to date.
 
-    Args:
-        extras: Of ``pyproject.toml``, with commas.
-
     Raises:
         SetupError: Something is missing here, or could not be fetched.
     """

@@ -55,10 +55,7 @@ class Version:
 
 
 def write_version(root: Path, repository: Path, message: str) -> Version | None:
-    """Commit the student's files as the next version of a repository; return None where nothing has changed.
-
-    Args:
-        message: Of the commit, which students see: what is new.
+    """Commit the student's files as the next version of a repository, whose message students see; None if none changed.
 
     Raises:
         TemplateError: The folder holds the course itself, something that is no repository, or work of somebody's.

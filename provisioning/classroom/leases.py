@@ -160,13 +160,9 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
 
 
 def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime) -> tuple[SiteOption, str, Lease]:
-    """Give a student another block in the place of the lease; return its option, its machine and its lease.
+    """Give a student another block, from a full hour on, for the lease; return its option, its machine and its lease.
 
     The new one is made first: whoever cannot have it keeps the old one.
-
-    Args:
-        spec: of the part, with the options that are allowed.
-        start: of the new block, a full hour, with time zone.
 
     Raises:
         LeaseMissingError: there is no lease to move.

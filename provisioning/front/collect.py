@@ -31,9 +31,6 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
 
     A model is taken when an accuracy or size record, or a question's check, names its sha256: those are the ones that a
     claim rests on, and the many that a lesson makes on its way stay home.
-
-    Args:
-        workspace: Folder with the ledger, with models in ``models/`` and programs in ``programs/``.
     """
     found = Collection(lessons)
     for lesson in lessons:

@@ -18,11 +18,7 @@ class LabError(OSError):
 
 
 def command(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> list[str]:
-    """Return the command line that opens the course.
-
-    Args:
-        arguments: JupyterLab's own options, which win over the course's.
-        lesson: Opened in place of the front page.
+    """Return the command line that opens the course, or one lesson of it; JupyterLab's own options win.
 
     Raises:
         LabError: Results cannot be written.

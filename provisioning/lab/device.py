@@ -121,11 +121,7 @@ class Device:
         on_line: Callable[[str], None] = lambda line: None,
         timeout_s: float = 3600.0,
     ) -> None:
-        """Run the device's Python as a job to its end; asked again while the same one runs, follow that one.
-
-        Args:
-            on_line: called with each line that it prints.
-            timeout_s: seconds after which watching is given up.
+        """Run the device's Python as a job to its end, or for so long; asked again while it runs, follow that one.
 
         Raises:
             CommandFailedError: it ended with another exit code than 0; its last lines are in the message.

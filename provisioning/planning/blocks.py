@@ -113,8 +113,6 @@ def timetable(
     past.
 
     Args:
-        spec: of the part; its hours are the block's length.
-        option: the kind of machine; its end minute ends the block.
         resources: machines of the option with their bookings; None when the calendar could not be read.
         now: with time zone; earlier slots are past.
     """

@@ -22,7 +22,6 @@ def find_zone(name: str | None = None, environ: Mapping[str, str] = os.environ, 
 
     Args:
         name: such as ``"America/Chicago"``; None looks further.
-        environ: environment, for the kept choice and ``TZ``.
         otherwise: a zone where none was chosen, such as a class's; empty for this computer's.
 
     Raises:

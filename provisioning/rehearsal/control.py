@@ -14,10 +14,7 @@ _CHILDREN: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 def start(home: Path | None = None, speed: float = 120.0) -> Path:
-    """Start the rehearsal unless it runs already, and return its folder once it answers.
-
-    Args:
-        speed: How many times shorter waits are than on Chameleon; ignored by one that runs already.
+    """Start the rehearsal unless it runs already, at whatever speed, and return its folder once it answers.
 
     Raises:
         ChildProcessError: The process ended or did not answer; the message holds the end of its log.

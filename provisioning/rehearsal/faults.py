@@ -98,9 +98,6 @@ _SPELLING = re.compile(
 def parse_fault(text: str) -> dict[str, Any]:
     """Return the record of a fault as the command line spells it: `NAME[/SITE][=SECONDS][:TIMES][@USER]`.
 
-    Args:
-        text: For example `no-hosts`, `slow-boot=7200`, `maintenance/uc:3`, `ssh-never:always@mary`.
-
     Returns:
         A document for the store with `name`, `seconds`, `times` (-1 for always), `user` (None for everybody) and `site`
         (None for all).

@@ -118,10 +118,6 @@ def lock(home: Path) -> TextIO | None:
 def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Send a request to the rehearsal's own service and return its JSON answer.
 
-    Args:
-        method: `GET`, `POST` or `DELETE`.
-        path: The path below `/_rehearsal`.
-
     Returns:
         The decoded answer; None when it is empty.
 

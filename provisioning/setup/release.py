@@ -85,7 +85,6 @@ def release(
     Args:
         record: of the set-up; it is cleared once nothing is left.
         keep_lease: leave the lease, to boot again on the same reservation.
-        timeout_s: how long to wait until everything is really gone.
 
     Raises:
         NotReleasedError: something is still there; it names each thing, and why.

@@ -295,11 +295,6 @@ def digest_there(shell: Shell, path: str) -> str:
 def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None:
     """Fetch a file in parts, whole or not at all.
 
-    Args:
-        path: below the course's folder.
-        size: in bytes.
-        digest: sha256 of the file over there.
-
     Raises:
         CommandFailedError: it broke off, or it changed on its way.
     """

@@ -27,9 +27,6 @@ PULL_EVERY = 9
 class LeaseCountdown(Shown):
     """The countdown of the lease that a run uses.
 
-    Args:
-        run: whose step 'lease' is done.
-
     Raises:
         ValueError: the end of the lease is not known.
     """

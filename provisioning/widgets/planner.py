@@ -88,9 +88,6 @@ class Planner(Shown):
     ) -> Block | None:
         """Choose in code what a click chooses; what is left out becomes the first that is free.
 
-        Args:
-            start: a full hour with time zone.
-
         Raises:
             NoCapacityError: it is not free.
         """
@@ -99,10 +96,7 @@ class Planner(Shown):
         return self.chosen
 
     def reserve(self, *, anyway: bool = False) -> Lease:
-        """Reserve the chosen block, or return the lease that is there already; the button does the same.
-
-        Args:
-            anyway: also while a site cannot say whether there is one; the button's second press.
+        """Reserve the chosen block, or return the lease that is there; ``anyway`` also while a site cannot say so.
 
         Raises:
             ProvisioningError: the site refused; the message says what to do.

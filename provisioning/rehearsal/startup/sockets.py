@@ -26,9 +26,6 @@ _CHAMELEON = "chameleoncloud.org"
 def place_of(address: Any) -> Any:
     """Return where a connection to an address should really go.
 
-    Args:
-        address: What a socket connects to, for example `("127.77.1.10", 22)`.
-
     Returns:
         The address itself, unless it is port 22 of a loopback address; then the node's own.
 
