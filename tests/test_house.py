@@ -146,7 +146,7 @@ def test_rooms_import_in_their_directions_only():
         ("grading", "from provisioning.front.standing import standing"),
         ("provisioning", "from labs.bench import latency"),
         ("front", "from grading.grade.hidden import all_hidden"),
-        ("questions", "from labs.checkpoints.reads import onnx_files"),
+        ("questions", "from labs.checkpoints.reads import leases"),
     ],
 )
 def test_an_import_in_a_wrong_direction_would_be_found(room: str, line: str):
@@ -221,7 +221,7 @@ def test_a_room_can_be_seen_at_once():
     """Thirteen names side by side and six floors of imports are what a newcomer keeps in mind."""
     found = {}
     for graph in sibling_graphs():
-        if graph and ".reads." not in next(iter(graph)):  # one file for each thing that questions read
+        if graph and ".reads." not in next(iter(graph)):  # one file per lesson
             found[next(iter(graph)).rpartition(".")[0]] = (len(graph), floors(graph))
     assert {room: size for room, size in found.items() if size[0] > MOST_NAMES and room not in CROWDED} == {}
     assert {room: size for room, size in found.items() if size[1] > MOST_FLOORS} == {}

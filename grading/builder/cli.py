@@ -13,7 +13,7 @@ from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, question
 from grading.builder.questions import compiled, require_whole
 from grading.builder.rehearse import rehearse as rehearse_lessons
 from grading.builder.solve import write_solved
-from grading.builder.sources import guides, sources
+from grading.builder.sources import guides, left_behind, sources
 from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
 from labs.course.question import QUESTIONS_PATH as CHECKS_PATH
 from labs.shell import python
@@ -31,6 +31,8 @@ def build(check: Check = False) -> None:
     """Build every notebook from its source, the checks, the page of questions, and the course's map."""
     left = False
     require_whole(sources())
+    for sentence in left_behind():
+        console.print(sentence)
     # One after the other, the notebooks first: the pages are derived from them.
     for refresh in (
         lambda: refresh_notebooks(NOTEBOOKS_DIR, check),

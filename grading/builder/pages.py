@@ -125,6 +125,6 @@ def _row(one: Lesson) -> str:
         str(one.minutes),
         str(one.machine_minutes or ""),
         ", ".join(PLACES[place] for place in one.where),
-        ", ".join(titles.get(id, id) for id in one.needs),
+        ", ".join(titles[id] for id in one.needs if id in titles),
     ]
     return "| " + " | ".join(cells) + " |"

@@ -39,6 +39,8 @@ class Asked:
     cases: Cases | None = None
     #: Facts that keep all rules; the tests break them one by one.
     good: Mapping[str, Any] = field(default_factory=dict)
+    #: Of a function: another right way to write it (``another``).
+    another: Callable | None = None
 
 
 #: How often a function's secret cases are drawn; those that are the same each time are asked once.
@@ -60,6 +62,7 @@ def question(
     good: Mapping[str, Any] | None = None,
     gate: Sequence[str] = (),
     told: bool = False,
+    opened_by: str = "",
     again: Mapping[str, int] | None = None,
 ) -> Callable[[Cases], Cases]:
     """Ask for a function, by decorating the generator of its cases; or for a file, an answer or records, by rules.
@@ -76,12 +79,14 @@ def question(
         good: Facts that keep all rules.
         gate: What a machine must be able to do for it to be earned there.
         told: Of a file: that the grader cannot open it again, so that its points are for taking part.
+        opened_by: Of a file: how the grader opens it, if not by ``file``: 'model' for an ONNX file, which it measures
+            again, or the 'module:function' of a reader that needs no server.
         again: Points on top for what the grader opens itself, by what it looks at (``grading.grade.hidden``); of a
             function, 3 for being right on cases that nobody has seen, unless others are named.
     """
     kind = "file" if file else "answer" if form is not None else "records" if records else "function"
     values = {"title": title, "kind": kind, "points": points, "hint": hint, "gate": list(gate), "form": form}
-    values |= {"told": True} if told else {}
+    values |= ({"told": True} if told else {}) | {"opened_by": opened_by}
     values["again"] = {"computed": 3} if kind == "function" and again is None else dict(again or {})
     asked = Asked(values | {"reads": file or records, "rules": [list(rule) for rule in rules]}, good=good or {})
     _write(id, asked)
@@ -91,6 +96,24 @@ def question(
         return draw
 
     return cases
+
+
+def another(id: str) -> Callable[[Callable], Callable]:
+    """Give another right way to write the function that the question above asks for, whatever its cases draw.
+
+    Worth its lines if right ways may part: at a tie, half-way between two numbers, on a bound, or in the result's type.
+
+    Raises:
+        LessonError: There is no such question above.
+    """
+    if id not in _WRITTEN:
+        raise LessonError(f"@another({id!r}) belongs to no question above it: put it below its @question")
+
+    def solution(function: Callable) -> Callable:
+        _WRITTEN[id].another = function
+        return function
+
+    return solution
 
 
 def prediction(
@@ -275,6 +298,7 @@ def _predictions(tree: ast.AST) -> list[str]:
     return [one.args[0].value for one in calls if one.args and isinstance(one.args[0], ast.Constant)]
 
 
+@functools.lru_cache(maxsize=4096)
 def _parsed(source: str) -> ast.Module:
     """Return a cell's code; of a cell for another program (``%%writefile``), nothing."""
     from IPython.core.inputtransformer2 import TransformerManager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def sources(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
 def guides(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
     """Return the instructors' notebooks, which are built like lessons, are no part of the course and are not graded."""
     return _described(root, "instructor")
+
+
+def left_behind(root: Path = NOTEBOOKS_DIR) -> list[str]:
+    """Return a sentence for each lesson that needs one, or takes something of one, that the course does not have."""
+    course = sources(root)
+    gone = {one: sorted({*one.needs, *one.takes} - {other.id for other in course}) for one in course}
+    return [
+        f"note: {one.name} names {', '.join(ids)}, which is no lesson here: mend its 'needs' and 'takes', and its text"
+        for one, ids in gone.items()
+        if ids
+    ]
 
 
 def _described(root: Path, *folders: str) -> list[Lesson]:
@@ -54,6 +66,12 @@ def _of_source(path: Path, changed_ns: int) -> Lesson:
 
 def read_source(path: Path) -> NotebookNode:
     """Return a py:percent file as a notebook, as jupytext reads it."""
+    return copy.deepcopy(_read_text(path.read_text(encoding="utf-8")))
+
+
+@functools.lru_cache(maxsize=256)
+def _read_text(text: str) -> NotebookNode:
+    """Return a py:percent text as a notebook, read once; nobody may change it."""
     import jupytext
 
-    return jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
+    return jupytext.reads(text, fmt="py:percent")

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from labs.checkpoints.cards import Card, NotThereYetError
-from labs.course.lessons import Lesson, lesson
+from labs.course.lessons import Lesson, lesson, lessons
 from labs.course.question import State, public_rows
 from labs.records import Records
 from labs.records.ledger import ledger
@@ -50,10 +50,14 @@ def absences(this: Lesson, records: Records) -> dict[str, str]:
             else:
                 there, words = (workspace_dir() / thing).is_file(), f"`{Path(thing).name}`"
             if not there:
-                plain = f"{lesson(id).title} makes {words.replace('`', '')}"
-                there = Path(os.path.relpath(lesson(id).notebook, this.notebook.parent)).as_posix()
-                link = f"[{lesson(id).title}]({there})"
-                found[plain] = f"There is no {words.removeprefix('a ')} yet: {link} makes it."
+                maker = next((one for one in lessons() if one.id == id), None)
+                title, link = "your teacher", "no lesson of this course makes it: ask your teacher for it"
+                if maker:
+                    where = Path(os.path.relpath(maker.notebook, this.notebook.parent)).as_posix()
+                    title, link = maker.title, f"[{maker.title}]({where}) makes it"
+                found[f"{title} makes {words.replace('`', '')}"] = (
+                    f"There is no {words.removeprefix('a ')} yet: {link}."
+                )
     return found
 
 

@@ -203,12 +203,13 @@ def _of_lessons(found: Assignment) -> Iterator[tuple[_Where, str]]:
 
 
 def _of_needs(found: Assignment) -> Iterator[tuple[_Where, str]]:
-    """Yield what lessons need that nobody asks for."""
+    """Yield what lessons need that nobody asks for; a lesson that has left the course is nobody's to ask for."""
     known = {one.id: one for one in lessons()}
     taken = {id for part in found.asked for id in (*part.lessons, *part.choices)}
     for place, part in enumerate(found.asked):
         for id in (*part.lessons, *part.choices):
-            lacking = [f"{known[other].title} ({other!r})" for other in _needs(known[id]) if other not in taken]
+            absent = known.keys() - taken
+            lacking = [f"{known[other].title} ({other!r})" for other in _needs(known[id]) if other in absent]
             if lacking:
                 needs = f"{known[id].title} ({id!r}) needs {', '.join(lacking)}, which nobody asks for"
                 yield ("part", place, f'"{id}"'), needs

@@ -74,6 +74,9 @@ class Question:
     between: Sequence[float] = (0.0, float("inf"))
     #: Of a file: that the grader has only the ledger's word for it, since what made it is not at hand there.
     told: bool = False
+    #: Of a file: how the grader opens it, if not by ``reads``: 'model' (an ONNX file is measured again), or as
+    #: 'module:function' a reader that needs no server.
+    opened_by: str = ""
 
     @property
     def lesson_id(self) -> str:

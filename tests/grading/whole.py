@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from grading.builder.solve import write_solved
-from labs.checkpoints.reads.devices import FOUR
-from labs.checkpoints.reads.instances import ARRANGEMENTS
+from labs.checkpoints.reads.files import FOUR
+from labs.checkpoints.reads.gpus import ARRANGEMENTS
 from labs.course.assignment import assignment
 from labs.records import Records
 from labs.records.candidates import choosable

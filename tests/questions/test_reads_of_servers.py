@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labs.checkpoints.reads.containers import dockerfile
-from labs.checkpoints.reads.triton_models import config
+from labs.checkpoints.reads.triton_configs import config
 from labs.workspace import STUB
 
 #: Lines of a Dockerfile, parted by `|`.

@@ -7,7 +7,6 @@ handed in under the hash that was checked. Programs are asked from outside (``gr
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
 import sys
 import time
@@ -24,7 +23,6 @@ from labs.course.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.course.rules import fault
 from labs.records import Records
 from labs.records.strict import StrictJsonError, loads
-from labs.shell import python
 
 #: Seconds for one file, on half of a busy processor; honest ones take one of a whole one.
 _WITHIN_S = 40
@@ -32,23 +30,7 @@ _WITHIN_S = 40
 #: A grader on which nothing but Python's start takes longer than this many seconds is too slow to say who hangs.
 _SLOW_S = 10
 
-_READS = "labs.checkpoints.reads"
-
-#: Read by what stands in for a server that the grader has not.
-_IN_PLACE_OF = {
-    f"{_READS}.triton_models:ensemble": f"{_READS}.triton_models:wired",
-    f"{_READS}.prometheus:scraped": f"{_READS}.scrape_configs:configured",
-}
-
-#: Packages without which a reader cannot work.
-_NEEDS = {
-    f"{_READS}.triton_models": ("tritonclient",),
-    f"{_READS}.serve_configs": ("yaml",),
-    f"{_READS}.prometheus": ("yaml",),
-}
-
-#: ONNX files, which the grader measures again; how well they agree with the float model is seen there.
-_MODELS = (f"{_READS}.onnx_files", f"{_READS}.weights")
+#: How well an ONNX file agrees with the float model, which is seen when it is measured.
 _NOT_IN_A_GRAPH = "agreement"
 
 
@@ -81,12 +63,12 @@ _ABSENT = "The file that was checked is not in the hand-in: run its check again,
 
 def reader(question: Question) -> str:
     """Return what reads a question's evidence here, as 'module:function'."""
-    return _IN_PLACE_OF.get(question.reads, question.reads)
+    return question.opened_by or question.reads
 
 
 def is_model(question: Question) -> bool:
     """Return whether a question's file is an ONNX model, which is measured again."""
-    return question.reads.partition(":")[0] in _MODELS
+    return question.opened_by == "model"
 
 
 def hashes(records: Records, questions: Iterable[Question]) -> list[str]:
@@ -170,13 +152,13 @@ def _opened(question: Question, records: Records) -> Opened:
 def _opened_anew(question: Question, texts: Mapping[str, str]) -> Opened:
     if texts and is_program(question):
         return _by_rules(question, asked(question, texts))
-    needs = _NEEDS.get(question.reads.partition(":")[0], ())
-    if lacking := [name for name in needs if not importlib.util.find_spec(name)]:
-        return Opened(None, f"{question.id} cannot be opened here: {python('pip install ' + ' '.join(lacking))}")
     if not texts or not all(map(_is_plain, texts)):
         return _failed(_ABSENT)
     try:
-        return _by_rules(question, _read(question, texts))
+        reading = _read(question, texts)
+        if reading.get("fault") == "ModuleNotFoundError":
+            return Opened(None, f"{question.id} cannot be opened here: install `{reading.get('name')}` for the grader")
+        return _by_rules(question, reading.get("facts"))
     except _TooLongError:
         return Opened(None, "this grader is too slow to open files") if _is_slow() else _failed(_WITHOUT_END)
     except (*STUMBLES, *_ODD_NAMES):  # replies and names that no honest file has
@@ -211,8 +193,8 @@ def _by_rules(question: Question, facts: object) -> Opened:
     return _failed(f"Opened again: {said[:400]}") if said else Opened(Verdict(State.PASSED, "Right, opened again too."))
 
 
-def _read(question: Question, texts: Mapping[str, str]) -> object:
-    """Return the facts that a question's reader finds in texts, with nothing beside them."""
+def _read(question: Question, texts: Mapping[str, str]) -> dict:
+    """Return the ``facts`` that a question's reader finds in texts, with nothing beside them, or its ``fault``."""
     with Sandbox() as sandbox:
         folder = sandbox.folder / "handed"
         for name, text in texts.items():
@@ -221,7 +203,7 @@ def _read(question: Question, texts: Mapping[str, str]) -> object:
         path = folder if len(texts) > 1 or "/" in min(texts) else folder / min(texts)
         (sandbox.folder / "asked.json").write_text(json.dumps([{"reads": reader(question), "path": str(path)}]))
         said = _ran(sandbox, _READER, "asked.json")
-    return said[-1].get("facts") if said else None
+    return said[-1] if said else {}
 
 
 def _ran(sandbox: Sandbox, module: str, *arguments: str) -> list[dict]:

@@ -1,4 +1,4 @@
-"""Facts about ONNX files: how numbers are written down in them, and what they answer."""
+"""Facts about ONNX files: in which types their weights are stored, and what they answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from labs import assets
 from labs.data.dataset import load_split
@@ -17,37 +16,24 @@ from labs.workspace import models_dir
 _EVERY = 11
 
 
-def quantized_file(path: Path) -> dict:
-    """Return how a file writes its numbers down, and on what share of 60 photos it agrees with the float model.
-
-    Args:
-        path: The ``.onnx`` file; the float model is the workspace's ``food11.onnx``.
-    """
-    graph = onnx.load(path).graph
-    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    kinds = {node.op_type for node in graph.node}
-    weights = [node for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in stored]
-    weights = [node for node in weights if stored[node.input[0]].ndim > 1]
-    signs = {str(stored[node.input[2]].dtype) for node in graph.node if node.op_type == "QuantizeLinear"}
+def agreement(path: Path) -> float:
+    """Return on what share of 60 photos a file names the same class as the workspace's ``food11.onnx``."""
     images = load_split(assets.dataset(), "evaluation")[0][::_EVERY]
-    layouts = ("DynamicQuantizeLinear", "QLinearConv", "QuantizeLinear")
-    return {
-        "layout": next((name for name in layouts if name in kinds), ""),
-        "weights": " and ".join(sorted({str(stored[node.input[0]].dtype) for node in weights})),
-        "activations": " and ".join(sorted(signs)),
-        "per_channel": any(stored[node.input[1]].size > 1 for node in weights),
-        "agreement": float(np.mean(answers(path, images) == answers(models_dir() / "food11.onnx", images))),
-    }
+    return float(np.mean(answers(path, images) == answers(models_dir() / "food11.onnx", images)))
 
 
-def resized_file(path: Path) -> dict:
-    """Return what photos a file takes, and on what share of 33 it names the class of the signed static INT8 file."""
-    full = models_dir() / "int8-static-s8s8.onnx"
-    batch, _, height, width = (
-        side.dim_value or "free" for side in onnx.load(path).graph.input[0].type.tensor_type.shape.dim
-    )
-    facts = {"changed": path.read_bytes() != full.read_bytes(), "height": height, "width": width, "batch": batch}
-    if (height, width, batch) != (160, 160, "free"):
-        return facts | {"agreement": 0.0}
-    small, large = (load_split(assets.dataset(), "validation", limit=33, size_px=side)[0] for side in (160, 224))
-    return facts | {"agreement": float(np.mean(answers(path, small) == answers(full, large)))}
+def share_by_type(path: str | Path) -> dict[str, float]:
+    """Return the share of the weights of convolutions and matrix products that is stored in each type, by ONNX name."""
+    graph = onnx.load(path).graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    made_by = {output: node for node in graph.node for output in node.output}
+    counts: dict[str, int] = {}
+    for node in graph.node:
+        if node.op_type not in ("Conv", "Gemm", "MatMul"):
+            continue
+        source = made_by.get(node.input[1])
+        name = node.input[1] if source is None else source.input[0]
+        if name in stored:
+            kind = onnx.TensorProto.DataType.Name(stored[name].data_type)
+            counts[kind] = counts.get(kind, 0) + int(np.prod(stored[name].dims))
+    return {kind: count / sum(counts.values()) for kind, count in counts.items()}

@@ -172,10 +172,10 @@ def test_a_grader_that_cannot_open_a_file_says_so_and_judges_nothing(monkeypatch
     """A package that is missing, or walls: that is no student's fault, and staff is told."""
     id = "scale.team"
     texts = handed(ASKED[id][0], id)
-    monkeypatch.setitem(again._NEEDS, "labs.checkpoints.reads.serve_configs", ("no_such_package",))
-    assert opened(id, texts).verdict is None
-    assert "pip install" in opened(id, texts).fault
-    monkeypatch.setitem(again._NEEDS, "labs.checkpoints.reads.serve_configs", ())
+    absent = replace(ASKED[id][1], opened_by="no_such_package:facts")
+    found = open_again([absent], seen(id, texts))[id]
+    assert found.verdict is None
+    assert "install `no_such_package`" in found.fault
     # Of the clock alone: whom the processor's limit ends first, nobody knows.
     limits = replace(again._limits(), wall_s=0.01)
     monkeypatch.setattr(again, "_limits", lambda: limits)

@@ -307,7 +307,8 @@ def toy(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
     takes = {"maker": ["models/made.onnx", "size made"]}
     found = write_lesson(tmp_path, "toy", title="Toy", folder="2_edge", takes=takes, machine_minutes=20)
     build_all(tmp_path)
-    monkeypatch.setattr(first_cell, "lesson", functools.partial(course.lesson, root=tmp_path))
+    for name in ("lesson", "lessons"):
+        monkeypatch.setattr(first_cell, name, functools.partial(getattr(course, name), root=tmp_path))
     return found
 
 

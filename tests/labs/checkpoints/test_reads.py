@@ -1,7 +1,7 @@
 """Readers of facts: what a ledger, a site or a file says, for rules to judge."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,54 +10,149 @@ import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from labs.checkpoints.reads import choices, devices, leases, providers
-from labs.checkpoints.reads.decisions import decisions
-from labs.checkpoints.reads.instances import stanzas
-from labs.checkpoints.reads.networks import networks
-from labs.checkpoints.reads.providers import pair_of_providers
-from labs.checkpoints.reads.serve_configs import team_template
-from labs.checkpoints.reads.weights import share_by_type, within_budgets
+from labs.checkpoints.reads.budget import within_budgets
+from labs.checkpoints.reads.customers import decisions
+from labs.checkpoints.reads.files import FOUR
+from labs.checkpoints.reads.gpus import stanzas
+from labs.checkpoints.reads.onnx_files import share_by_type
+from labs.checkpoints.reads.scale import team_template
 from labs.course.question import MissingEvidenceError
-from labs.records import Answer, Observation, Records
 from labs.records.customers import CUSTOMERS
 from labs.serve.triton.groups import groups_of
 from tests.entries import Entries
 
 LEASE = {"status": "PENDING", "node": "liqid01", "type": "compute_liqid", "of_this_name": 1}
 LEASE |= {"start": "2026-03-02T14:00:00+00:00", "end": "2026-03-02T16:50:00+00:00"}
+RELEASE = {"held": [], "at": "2026-03-02T15:50:00+00:00"}
+
+STEPS = {"lease": {"state": "done", "attempts": 2}, "server": {"state": "failed", "attempts": 1}}
+MACHINE = {"steps": STEPS, "checks": {"gpu": "rehearsed", "disk": "failed"}}
+MACHINE |= {"held": {"lease": 1, "server": 2, "volume": 5}}
+
+SIDE_BY_SIDE = {"details": {"comparison_id": "1", "block_calls": 10}}
+CUDA = SIDE_BY_SIDE | {"provider_requested": "CUDAExecutionProvider"}
+
+RECOMMENDED = {
+    "option": "small",
+    "evidence": {"p95_ms": 2.5, "right": 80},
+    "price": "One answer fewer of 100, which nobody will see.",
+    "would_change_my_mind": "Nothing.",
+}
+
+NETWORKS = {
+    "mobilenetv2_100": {"ms": 4.0, "top-1 %": 72.9, "million weights": 3.5},
+    "small": {"ms": 3.0, "top-1 %": 73.8, "million weights": 3.8},
+    "large": {"ms": 3.5, "top-1 %": 75.8, "million weights": 5.5},
+    "resnet50": {"ms": 44.0, "top-1 %": 80.4, "million weights": 25.6},
+    "transformer": {"ms": 196.0, "top-1 %": 83.8, "million weights": 86.6},
+}
+CHOSEN = {"server": "transformer", "device": "mobilenetv2_100"}
 
 
-def seen(*pairs: tuple[str, dict]) -> Records:
-    """Return observations, a second apart."""
-    began = datetime(2026, 3, 2, tzinfo=UTC)
-    return Records(
-        Observation(subject, facts, (began + timedelta(seconds=place)).isoformat())
-        for place, (subject, facts) in enumerate(pairs)
-    )
+def in_full() -> Entries:
+    """Return a ledger in which a machine has measured float32 and a smaller file in full."""
+    entries = Entries()
+    for option, milliseconds, right, size in (("food11", 3.0, 81, 9_000), ("small", 2.0, 80, 2_000)):
+        entries.measured("size", option, [size])
+        entries.measured("accuracy", option, [1] * right + [0] * (100 - right))
+        entries.measured("latency", option, [milliseconds / 1e3] * 40)
+    return entries
 
 
-def test_a_lease_is_read_as_the_site_had_it_last():
-    """Kind, both ends and length; nothing of another part. An earlier block's release is none of this lease's."""
-    records = seen(("model.lease", LEASE | {"node": None}), ("model.lease", LEASE), ("edge.lease", LEASE))
-    found = leases.model_lease(records)
-    assert (found["by_name"], found["begins"], found["ends"], found["minutes"]) == (True, "14:00", "16:50", 170)
-    with pytest.raises(MissingEvidenceError, match="No lease of yours"):
-        leases.system_lease(records)
-    released = ("model.release", {"held": [], "at": "2026-03-02T15:50:00+00:00"})
-    before = ("model.lease_at_release", LEASE)
-    assert leases.model_release(seen(before, released)) == {"held": "", "hours_given_back": 1.0}
-    with pytest.raises(MissingEvidenceError, match="No release"):
-        leases.model_release(seen(released, before))
+def ran(provider: str) -> Entries:
+    """Return a ledger in which CUDA was asked for, and a provider ran 56 nodes."""
+    return in_full().measured("latency", "cuda", [0.001] * 40, providers_used={provider: 56}, **CUDA)
 
 
-def test_a_machine_says_what_is_open_and_what_there_is_twice():
-    """By the steps' own record, and by the site; a volume is no machine's."""
-    steps = {"lease": {"state": "done", "attempts": 2}, "server": {"state": "failed", "attempts": 1}}
-    held = {"lease": 1, "server": 2, "volume": 5}
-    facts = {"steps": steps, "checks": {"gpu": "rehearsed", "disk": "failed"}, "held": held}
-    found = leases.system_machine(seen(("system.machine", facts)))
-    assert (found["open_steps"], found["failed_checks"], found["runs"]) == ("server", "disk", 1)
-    assert (found["held"], found["most_of_one_kind"]) == ("1 lease, 2 server", 2)
+def raced() -> Entries:
+    """Return a ledger in which three of four files took turns on a device, one with other bytes than were sent."""
+    entries = Entries().observed("edge.files", dict.fromkeys(FOUR, "0" * 64))
+    for option in FOUR[:3]:
+        sha256 = ("1" if option == "edge-int8-dynamic" else "0") * 64
+        entries.measured("accuracy", option, [1] * 100)
+        entries.measured("latency", option, [0.001] * 40, model={"sha256": sha256}, **SIDE_BY_SIDE)
+    return entries.observed("edge.race", {"machine_id": entries.records.measurements()[0].machine_id})
+
+
+def claimed(option: str, baseline: str) -> Entries:
+    """Return a ledger in which OpenVINO's provider is twice as fast, and an answer about a pair."""
+    entries = Entries().measured("latency", "cpu-provider", (0.010, 0.011) * 10, **SIDE_BY_SIDE)
+    used = {"OpenVINOExecutionProvider": 1}
+    entries.measured("latency", "openvino", (0.005, 0.006) * 10, providers_used=used, **SIDE_BY_SIDE)
+    return entries.answered("providers.fair", {"option": option, "baseline": baseline, "claim": "faster"})
+
+
+@pytest.mark.parametrize(
+    ("reader", "entries", "facts"),
+    [
+        (
+            "leases:model_lease",
+            Entries().observed("model.lease", LEASE | {"node": None}).observed("model.lease", LEASE),
+            {"by_name": True, "begins": "14:00", "ends": "16:50", "minutes": 170},
+        ),
+        ("leases:system_lease", Entries().observed("model.lease", LEASE), "No lease of yours"),
+        (
+            "leases:model_release",
+            Entries().observed("model.lease_at_release", LEASE).observed("model.release", RELEASE),
+            {"held": "", "hours_given_back": 1.0},
+        ),
+        # An earlier block's release is none of this lease's.
+        (
+            "leases:model_release",
+            Entries().observed("model.release", RELEASE).observed("model.lease_at_release", LEASE),
+            "No release",
+        ),
+        # By the steps' own record, and by the site; a volume is no machine's.
+        (
+            "system:machine",
+            Entries().observed("system.machine", MACHINE),
+            {"open_steps": "server", "failed_checks": "disk", "runs": 1, "held": "1 lease, 2 server"}
+            | {"most_of_one_kind": 2},
+        ),
+        (
+            "defend:choice",
+            in_full().answered("defend.choice", RECOMMENDED),
+            {"p95_ms": 2.5, "measured_p95_ms": 2.0, "kept": True, "measured": True, "price_has_a_figure": True}
+            | {"measured_right": 80, "change_words": 1},
+        ),
+        (
+            "defend:choice",
+            in_full().answered("defend.choice", RECOMMENDED | {"option": "other"}),
+            {"kept": False, "measured": False},
+        ),
+        ("defend:choice", Entries().answered("defend.choice", RECOMMENDED), "not measured in full"),
+        # A GPU counts by the nodes that it ran.
+        ("server:on_gpu", in_full(), "Nothing was measured on a GPU"),
+        ("server:on_gpu", ran("CPUExecutionProvider"), {"nodes": 0}),
+        ("server:on_gpu", ran("CUDAExecutionProvider"), {"nodes": 56, "beside_cpu": False, "in_batches": False}),
+        ("files:four_files", raced(), {"missing": FOUR[3], "other_bytes": "edge-int8-dynamic", "pictures": 0}),
+        ("files:four_files", Entries(), "not taken turns"),
+        # What breaks a limit is no rival: neither the slow transformer, nor what does not fit into 5 MB.
+        ("architecture:networks", Entries().answered("architecture.choice", CHOSEN), "Measure the networks"),
+        (
+            "architecture:networks",
+            Entries().answered("architecture.choice", CHOSEN).observed("architecture.networks", NETWORKS),
+            {"server_times": 49.0, "server_best": 80.4, "device_times": 1.0, "device_top1": 72.9, "device_best": 73.8},
+        ),
+        (
+            "providers:pair_of_providers",
+            claimed("openvino", "cpu-provider"),
+            {"changes_provider": True, "changes_precision": False, "allowed": "faster"},
+        ),
+        ("providers:pair_of_providers", claimed("cpu-provider", "openvino"), {"allowed": "slower"}),
+        ("providers:pair_of_providers", claimed("openvino", "openvino"), {"changes_provider": False}),
+        ("providers:pair_of_providers", claimed("openvino-bf16", "cpu-provider"), "OpenVINO's environment"),
+    ],
+)
+def test_a_ledger_is_read_as_it_stands(reader: str, entries: Entries, facts: dict | str):
+    """The newest counts, figures stand beside those that are quoted, and what is missing is said."""
+    module, _, function = reader.partition(":")
+    read = getattr(import_module(f"labs.checkpoints.reads.{module}"), function)
+    if isinstance(facts, str):
+        with pytest.raises(MissingEvidenceError, match=facts):
+            read(entries.records)
+    else:
+        assert {name: value for name, value in read(entries.records).items() if name in facts} == pytest.approx(facts)
 
 
 def written(folder: Path, changed: dict[str, str]) -> dict:
@@ -86,79 +181,6 @@ def test_a_decision_is_judged_by_the_manager_s_rule(tmp_path: Path, design: str,
     assert not any(value for name, value in written(tmp_path, {}).items() if name != "customers")
     found = written(tmp_path, {"guide": design})
     assert {name for name, value in found.items() if value == "guide"} == {fault}
-
-
-@pytest.fixture
-def measured(entries: Entries) -> Entries:
-    """Return a ledger in which a machine has measured float32 and a smaller file in full."""
-    for option, milliseconds, right, size in (("food11", 3.0, 81, 9_000), ("small", 2.0, 80, 2_000)):
-        entries.measured("size", option, [size])
-        entries.measured("accuracy", option, [1] * right + [0] * (100 - right))
-        entries.measured("latency", option, [milliseconds / 1e3] * 40)
-    return entries
-
-
-def test_a_recommendation_stands_beside_its_records(measured: Entries) -> None:
-    """Quoted and measured figures, and whether the option keeps the bounds."""
-    answer = {
-        "option": "small",
-        "evidence": {"p95_ms": 2.5, "right": 80},
-        "price": "One answer fewer of 100, which nobody will see.",
-        "would_change_my_mind": "Nothing.",
-    }
-    found = choices.for_server(measured.answered("defend.choice", answer).records)
-    assert (found["p95_ms"], found["measured_p95_ms"]) == (2.5, pytest.approx(2.0))
-    assert all(found[name] for name in ("kept", "measured", "price_has_a_figure"))
-    assert (found["measured_right"], found["change_words"]) == (80, 1)
-    unknown = choices.for_server(measured.answered("defend.choice", answer | {"option": "other"}).records)
-    assert not any(unknown[name] for name in ("kept", "measured"))
-    with pytest.raises(MissingEvidenceError):
-        choices.for_server(Entries().answered("defend.choice", answer).records)
-
-
-def test_a_gpu_counts_by_the_nodes_that_it_ran(measured: Entries) -> None:
-    """A record without any, or no record, earns nothing."""
-    with pytest.raises(MissingEvidenceError):
-        providers.on_gpu(measured.records)
-    asked = {"provider_requested": "CUDAExecutionProvider", "details": {"comparison_id": "1", "block_calls": 10}}
-    measured.measured("latency", "cuda", [0.001] * 40, providers_used={"CPUExecutionProvider": 56}, **asked)
-    assert providers.on_gpu(measured.records)["nodes"] == 0
-    measured.measured("latency", "cuda", [0.001] * 40, providers_used={"CUDAExecutionProvider": 56}, **asked)
-    found = providers.on_gpu(measured.records)
-    assert (found["nodes"], found["beside_cpu"], found["in_batches"]) == (56, False, False)
-
-
-def test_four_files_take_turns_with_the_bytes_that_were_sent(entries: Entries) -> None:
-    """What is missing, or has other bytes, is named."""
-    entries.observed("edge.files", dict.fromkeys(devices.FOUR, "0" * 64))
-    for option in devices.FOUR[:3]:
-        sha256 = ("1" if option == "edge-int8-dynamic" else "0") * 64
-        entries.measured("accuracy", option, [1] * 100)
-        entries.measured(
-            "latency", option, [0.001] * 40, model={"sha256": sha256}, details={"comparison_id": "1", "block_calls": 10}
-        )
-    machine_id = entries.records.measurements()[0].machine_id
-    found = devices.four_files(entries.observed("edge.race", {"machine_id": machine_id}).records)
-    assert found == {"missing": "edge-int8-s8s8", "other_bytes": "edge-int8-dynamic", "pictures": 0}
-
-
-MEASURED = {
-    "mobilenetv2_100": {"ms": 4.0, "top-1 %": 72.9, "million weights": 3.5},
-    "small": {"ms": 3.0, "top-1 %": 73.8, "million weights": 3.8},
-    "large": {"ms": 3.5, "top-1 %": 75.8, "million weights": 5.5},
-    "resnet50": {"ms": 44.0, "top-1 %": 80.4, "million weights": 25.6},
-    "transformer": {"ms": 196.0, "top-1 %": 83.8, "million weights": 86.6},
-}
-
-
-def test_the_best_network_within_the_limits_of_each_place_is_known(entries: Entries) -> None:
-    """What breaks a limit is no rival: neither the slow transformer, nor the one that does not fit into 5 MB."""
-    entries.answered("architecture.choice", {"server": "transformer", "device": "mobilenetv2_100"})
-    with pytest.raises(MissingEvidenceError, match="Measure the networks"):
-        networks(entries.records)
-    found = networks(entries.observed("architecture.networks", MEASURED).records)
-    assert (found["server_times"], found["server_best"]) == (49.0, 80.4)
-    assert (found["device_times"], found["device_top1"], found["device_best"]) == (1.0, 72.9, 73.8)
 
 
 WHOLE = """
@@ -205,27 +227,6 @@ def test_what_is_no_stanza_is_an_error(text: str, tmp_path: Path):
     path.write_text(json.dumps({"one": "instance_group [ { count: 1 kind: KIND_CPU } ]"}))
     with pytest.raises(KeyError):
         stanzas(path)
-
-
-def test_a_pair_says_what_changes_and_what_may_be_claimed(make_measurement) -> None:
-    """Provider, precision, and the side of 1 on which the interval lies; a pair that never ran is missing."""
-    details = {"comparison_id": "run", "block_calls": 2}
-    openvino = {"OpenVINOExecutionProvider": 1}
-    measured = [
-        make_measurement(option="cpu-provider", samples=(0.010, 0.011) * 10, details=details),
-        make_measurement(option="openvino", samples=(0.005, 0.006) * 10, details=details, providers_used=openvino),
-    ]
-
-    def facts(option: str, baseline: str, claim: str) -> dict:
-        given = {"option": option, "baseline": baseline, "claim": claim}
-        return pair_of_providers(Records([*measured, Answer("providers.fair", given, "2026-01-02T03:04:05+00:00")]))
-
-    right = facts("openvino", "cpu-provider", "faster")
-    assert (right["changes_provider"], right["changes_precision"], right["allowed"]) == (True, False, "faster")
-    assert facts("cpu-provider", "openvino", "faster")["allowed"] == "slower"
-    assert not facts("openvino", "openvino", "faster")["changes_provider"]
-    with pytest.raises(MissingEvidenceError):
-        facts("openvino-bf16", "cpu-provider", "faster")
 
 
 def test_weights_are_counted_by_the_type_that_is_stored(tmp_path: Path):

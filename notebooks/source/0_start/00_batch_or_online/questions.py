@@ -1,6 +1,6 @@
 """The questions of "Batch or online, cloud or edge": costs of both, and what a link takes."""
 
-from grading.builder.questions import prediction, question
+from grading.builder.questions import another, prediction, question
 
 prediction(
     "start.wait",
@@ -46,6 +46,15 @@ def on_demand(random):
     yield (4, 0.125, 1.0), "Half a second of work comes in each second: one machine does that."
     yield (5, 0.25, 0.1), "The price changes neither the machines nor the share of it that pays for waiting."
     yield ((machines - 0.75) / 0.125, 0.125, 0.1), ""
+
+
+@another("start.on_demand")
+def another_on_demand(requests_a_second, seconds_each, dollars_an_hour):
+    machines = 1
+    while machines < requests_a_second * seconds_each:
+        machines += 1
+    paid = machines * dollars_an_hour
+    return machines, (paid - requests_a_second * seconds_each * dollars_an_hour) / paid
 
 
 @question(

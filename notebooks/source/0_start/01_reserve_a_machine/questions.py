@@ -16,7 +16,7 @@ question(
     "One lease that is active, after one that failed",
     points=2,
     hint="Four calls: delete what failed, make a new lease, put the reservation into it, submit it.",
-    records="labs.checkpoints.reads.leases:practice",
+    records="labs.checkpoints.reads.reserve:practice",
     rules=[
         (
             "failed",

@@ -1,8 +1,9 @@
 """The questions of "Measure the model": cases from plain to special, each with the sentence for whoever fails there."""
 
+import numpy as np
 from numpy import array, uint8
 
-from grading.builder.questions import prediction, question
+from grading.builder.questions import another, prediction, question
 
 prediction(
     "measure.times",
@@ -74,6 +75,11 @@ def percentile(random):
     yield (random.permutation(7).astype(float), 1), "One per cent of seven samples is less than one, so take the first."
 
 
+@another("measure.percentile")
+def another_percentile(samples, q):
+    return np.percentile(samples, q, method="inverted_cdf")
+
+
 @question(
     "measure.batch",
     "The smallest batch that is good enough",
@@ -99,3 +105,11 @@ def batch(random):
     )
     rates = sorted(random.integers(100, 900, 4) + 0.5)
     yield ([2, 8, 32, 128], [float(rate) for rate in rates], 0.6), ""
+
+
+@another("measure.batch")
+def another_batch(batch_sizes, images_a_second, share):
+    for size, rate in sorted(zip(batch_sizes, images_a_second, strict=True)):
+        if rate / max(images_a_second) >= share:
+            return size
+    return None

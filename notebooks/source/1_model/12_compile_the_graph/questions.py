@@ -1,8 +1,9 @@
 """The questions of "Compile the graph": cases from plain to special, each with the sentence for whoever fails there."""
 
+import numpy as np
 from numpy import array, full, ones, zeros
 
-from grading.builder.questions import prediction, question
+from grading.builder.questions import another, prediction, question
 
 prediction(
     "compile.faster",
@@ -103,6 +104,13 @@ def offset(random):
     yield ("NHWC", 0, 0, 3, *shape), "Three pixels lie before it, and each of them has 3 channels."
     yield ("NHWC", 0, 2, 0, *shape), "Two rows of 5 pixels lie before it, and each pixel has 3 channels."
     yield ("NHWC", 1, *_pixel(random), *shape), ""
+
+
+@another("compile.offset")
+def another_offset(layout, channel, row, column, channels, height, width):
+    if layout == "NCHW":
+        return np.ravel_multi_index((channel, row, column), (channels, height, width))
+    return np.ravel_multi_index((row, column, channel), (height, width, channels))
 
 
 def _pixel(random):

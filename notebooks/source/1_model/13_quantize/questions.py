@@ -67,7 +67,8 @@ question(
     points=3,
     again={"int8": 4},
     hint="Go through the sentence above your call, wish by wish. What you leave out keeps its default.",
-    file="labs.checkpoints.reads.onnx_files:quantized_file",
+    file="labs.checkpoints.reads.quantize:quantized_file",
+    opened_by="model",
     rules=[
         ("layout", not_(""), "This file holds no quantized operator. Is it the output of `quantize_static`?"),
         (

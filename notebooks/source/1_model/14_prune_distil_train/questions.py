@@ -4,9 +4,10 @@ No number lies half-way between two marks, or between the last mark and half a g
 round and to clip gives the same result.
 """
 
+import numpy as np
 from numpy import array, zeros
 
-from grading.builder.questions import prediction, question
+from grading.builder.questions import another, prediction, question
 
 prediction(
     "train.mended",
@@ -39,6 +40,12 @@ def weakest(random):
     spread = array([[[[0.9, 0.9], [0.9, 0.9]]], [[[3.0, 0.0], [0.0, 0.0]]]])
     yield (spread, 1), "Add all absolute weights of a channel: 3.6 in channel 0, though none of them is large."
     yield (random.normal(0, 1, (6, 2, 1, 2)) * random.permutation(range(1, 7)).reshape(6, 1, 1, 1), 3), ""
+
+
+@another("train.weakest")
+def another_weakest(weight, count):
+    strength = [(float(np.sum(np.abs(one))), place) for place, one in enumerate(weight)]
+    return sorted(place for _, place in sorted(strength)[:count])
 
 
 @question(
@@ -95,6 +102,12 @@ def fake(random):
     yield (_reals(random), 0.5, -2, -8, 7), ""
 
 
+@another("train.fake")
+def another_fake(x, scale, zero_point, qmin, qmax):
+    low, high = scale * (qmin - zero_point), scale * (qmax - zero_point)
+    return scale * np.floor(np.clip(x, low, high) / scale + 0.5)
+
+
 @question(
     "train.straight",
     "The straight-through gradient",
@@ -119,3 +132,9 @@ def straight(random):
         "With zero point 5, the marks reach from -1.25 to 2.5: only -1.60 was clipped here.",
     )
     yield (gradient(2, 3), _reals(random), 0.5, -2, -8, 7), ""
+
+
+@another("train.straight")
+def another_straight(gradient, x, scale, zero_point, qmin, qmax):
+    inside = (x > scale * (qmin - zero_point)) & (x < scale * (qmax - zero_point))
+    return np.where(inside, gradient, 0.0)

@@ -77,7 +77,7 @@ question(
     "Measure a GPU, with proof that it computed",
     points=2,
     hint="The cell that runs race.py does it, on a node with a GPU. What does it print behind each option?",
-    records="labs.checkpoints.reads.providers:on_gpu",
+    records="labs.checkpoints.reads.server:on_gpu",
     rules=[
         (
             "nodes",

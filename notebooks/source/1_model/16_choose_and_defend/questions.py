@@ -1,6 +1,6 @@
 """The questions of "Choose, and defend it": the manager's rule, and a recommendation whose figures are checked."""
 
-from grading.builder.questions import at_least, fact, prediction, question
+from grading.builder.questions import another, at_least, fact, prediction, question
 
 prediction(
     "defend.kept",
@@ -43,6 +43,14 @@ def pick(random):
     yield (drawn, 3.55, 0.755), ""
 
 
+@another("defend.pick")
+def another_pick(options, most_ms, least_accuracy):
+    for one in sorted(options, key=lambda one: one["size_bytes"]):
+        if not (one["p95_ms"] > most_ms or one["accuracy"] < least_accuracy):
+            return one["name"]
+    return None
+
+
 question(
     "defend.choice",
     "A recommendation: option, evidence, price, and what would change your mind",
@@ -55,7 +63,7 @@ question(
         "price": "text",
         "would_change_my_mind": "text",
     },
-    records="labs.checkpoints.reads.choices:for_server",
+    records="labs.checkpoints.reads.defend:choice",
     rules=[
         ("measured", True, "`{option}` was not measured in full on {machine}: take a name from the table."),
         (

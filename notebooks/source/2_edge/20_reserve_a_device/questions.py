@@ -25,7 +25,7 @@ question(
     "A container for ARM on your device, with its ports open",
     points=2,
     hint="Four arguments, and all of them stand in the table above your cell.",
-    records="labs.checkpoints.reads.leases:edge_container",
+    records="labs.checkpoints.reads.device:container",
     rules=[
         (
             "status",
@@ -47,7 +47,7 @@ question(
     "A script that ran on the device, and its answer at home",
     points=2,
     hint="Three calls of `board`. The second argument of `upload` is a folder there, that of `download` one here.",
-    file="labs.checkpoints.reads.machines:about",
+    file="labs.checkpoints.reads.device:about",
     told=True,
     rules=[
         ("here", False, "This was written on your own computer. Let `board.execute` run the script."),

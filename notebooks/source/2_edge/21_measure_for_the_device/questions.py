@@ -99,7 +99,7 @@ question(
     "Four files in turns, the same bytes as here",
     points=1,
     hint="The cell that says `compare` does it, with the files that the cell about hashes has brought.",
-    records="labs.checkpoints.reads.devices:four_files",
+    records="labs.checkpoints.reads.files:four_files",
     rules=[
         ("missing", "", "{missing} took no part: all four are measured in turns."),
         ("other_bytes", "", "{other_bytes} had other bytes on the device than here: bring it again, then measure."),

@@ -59,7 +59,7 @@ question(
     "A real board, measured to its fifth minute",
     points=2,
     hint="Run this notebook on the lease, from top to bottom.",
-    records="labs.checkpoints.reads.devices:on_the_board",
+    records="labs.checkpoints.reads.pi:on_the_board",
     rules=[
         (
             "seconds",

@@ -1,6 +1,6 @@
 """The questions of "Choose for the device": the budget, a clean release, and a recommendation that says where."""
 
-from grading.builder.questions import at_least, fact, prediction, question
+from grading.builder.questions import another, at_least, fact, prediction, question
 
 prediction(
     "target.left",
@@ -41,6 +41,12 @@ def budget(random):
     yield (int(random.integers(1, 9)) * 1_000 + 500, 5_000, int(random.integers(60, 90)), 100, 0.755), ""
 
 
+@another("target.budget")
+def another_budget(size_bytes, most_bytes, right, total, least_accuracy):
+    holds = {"size": size_bytes <= most_bytes, "accuracy": right >= least_accuracy * total}
+    return [name for name, true in holds.items() if not true]
+
+
 question(
     "target.choice",
     "A recommendation for the device, that says where it was measured",
@@ -54,7 +60,7 @@ question(
         "price": "text",
         "would_change_my_mind": "text",
     },
-    records="labs.checkpoints.reads.choices:for_device",
+    records="labs.checkpoints.reads.target:choice",
     rules=[
         ("measured", True, "`{option}` was not measured in full on {machine}: take a name from the table."),
         ("kept", True, "`{option}` breaks a bound: 5,000,000 bytes at most, and at most one point lost."),

@@ -57,7 +57,7 @@ question(
     "Steps that ran twice, and made one of everything",
     points=2,
     hint="Two calls: `lab.prepare` with the arguments from above, and `run()` of the progress that shows it.",
-    records="labs.checkpoints.reads.leases:system_machine",
+    records="labs.checkpoints.reads.system:machine",
     rules=[
         ("steps", at_least(1), "No step has run yet. Run the steps, and then once more."),
         ("open_steps", "", "Not done yet: {open_steps}. Run the steps again; they go on where they stopped."),

@@ -1,6 +1,6 @@
 """The questions of "Serve over HTTP": a route that keeps its promise, how many may wait, and a container image."""
 
-from grading.builder.questions import at_most, not_, prediction, question
+from grading.builder.questions import another, at_most, not_, prediction, question
 
 prediction(
     "http.sixteen",
@@ -130,6 +130,14 @@ def may_wait(random):
     yield (each * (int(random.integers(5, 20)) + 0.4), each, int(random.integers(2, 9))), ""
     yield (0.15, 0.1, 2), "Only one round fits, and it belongs to those who are busy: nobody may wait."
     yield (0.05, 0.1, 3), "Not even one round fits. Nobody may wait, and fewer than 0 cannot."
+
+
+@another("http.may_wait")
+def another_may_wait(deadline_s, seconds_each, workers):
+    waiting, ends_s = 0, 2 * seconds_each
+    while ends_s <= deadline_s:
+        waiting, ends_s = waiting + workers, ends_s + seconds_each
+    return waiting
 
 
 question(

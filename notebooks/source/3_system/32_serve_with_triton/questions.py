@@ -17,7 +17,7 @@ question(
     "What the model takes and gives",
     points=1,
     hint="`input` and `output` are lists: square brackets around them, curly ones around each tensor, commas between.",
-    file="labs.checkpoints.reads.triton_models:config",
+    file="labs.checkpoints.reads.triton_configs:config",
     rules=[
         ("fault", "", "Triton cannot read it: {fault}"),
         (

@@ -17,7 +17,7 @@ question(
     "A stanza for dynamic batching",
     points=2,
     hint="Two fields within braces; a list stands in square brackets; look at the unit in the second field's name.",
-    file="labs.checkpoints.reads.triton_models:config",
+    file="labs.checkpoints.reads.triton_configs:config",
     rules=[
         ("fault", "", "Triton cannot read it: {fault}"),
         ("batching", True, "There is no `dynamic_batching` in it, so no request would wait for another."),

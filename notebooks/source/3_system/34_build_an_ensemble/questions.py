@@ -1,6 +1,6 @@
 """The questions of "Build an ensemble": the ONNX backend, three models wired into one, and the step that limits."""
 
-from grading.builder.questions import at_least, prediction, question
+from grading.builder.questions import another, at_least, prediction, question
 
 prediction(
     "ensemble.race",
@@ -17,7 +17,7 @@ question(
     "A configuration for the ONNX backend",
     points=2,
     hint="Its lines are those of `food_classifier`, with other names, types and dims. The batch is not in `dims`.",
-    file="labs.checkpoints.reads.triton_models:config",
+    file="labs.checkpoints.reads.triton_configs:config",
     rules=[
         ("fault", "", "Triton cannot read it: {fault}"),
         ("name", "food_classifier_onnx", "Its name is '{name}', and the folder is called `food_classifier_onnx`."),
@@ -49,7 +49,8 @@ question(
     "Three models, wired into one",
     points=3,
     hint="Follow a photo along the arrows. Each name on an arrow is written twice: by who gives it, and who takes it.",
-    file="labs.checkpoints.reads.triton_models:ensemble",
+    file="labs.checkpoints.reads.ensemble:ensemble",
+    opened_by="labs.checkpoints.reads.ensemble:wired",
     rules=[
         ("loaded", True, "Triton does not load it. It says: {reason}"),
         ("reason", "", "It is loaded and gives no answer. Triton says: {reason}"),
@@ -86,3 +87,10 @@ def most(random):
     seconds = random.permutation([3, 7, 16, 37]) / 1000
     yield (seconds.tolist(), [1, *(int(one) for one in random.integers(1, 3, 3))]), ""
     yield ([0.02], [2]), "A chain of one step: two instances finish 100 a second, and its place is 0."
+
+
+@another("ensemble.most")
+def another_most(seconds_of_steps, instances_of_steps):
+    times = [seconds / instances for seconds, instances in zip(seconds_of_steps, instances_of_steps, strict=True)]
+    place = max(range(len(times)), key=times.__getitem__)
+    return [1 / times[place], place]

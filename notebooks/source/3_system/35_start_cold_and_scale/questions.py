@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from grading.builder.questions import at_most, prediction, question
+from grading.builder.questions import another, at_most, prediction, question
 
 prediction(
     "scale.times",
@@ -30,6 +30,14 @@ def replicas(random):
     yield (0, 2, 1, 4), "Nobody asks, and `least` keeps one replica all the same."
     yield (0, 2, 0, 4), "Nobody asks, and with `least` 0 all replicas may go."
     yield (2 * int(random.integers(3, 9)) + 1, 4, 1, 20), ""
+
+
+@another("scale.replicas")
+def another_replicas(ongoing, target_ongoing, least, most):
+    wanted = least
+    while wanted * target_ongoing < ongoing and wanted < most:
+        wanted += 1
+    return wanted
 
 
 @question(
@@ -67,12 +75,24 @@ def idle(random):
     yield (np.cumsum(gaps), 4.0, 120.0, 1.2), "A longer night: go through it gap by gap."
 
 
+@another("scale.idle")
+def another_idle(arrivals_s, seconds_each, keep_s, dollars_an_hour):
+    starts, kept_s, gone_s = 0, 0.0, -1.0
+    for place, arrival_s in enumerate(arrivals_s):
+        starts += arrival_s > gone_s
+        answer_s = arrival_s + seconds_each
+        gone_s = answer_s + keep_s
+        following = arrivals_s[place + 1] if place + 1 < len(arrivals_s) else float("inf")
+        kept_s += min(gone_s, following) - answer_s
+    return int(starts), kept_s * dollars_an_hour / 3600
+
+
 question(
     "scale.team",
     "A Serve config for every team",
     points=3,
     hint="Go through it from top to bottom. What is the same for all teams, and what has each for itself?",
-    file="labs.checkpoints.reads.serve_configs:team_template",
+    file="labs.checkpoints.reads.scale:team_template",
     rules=[
         ("name", "noodles", "For a team called noodles, its application is called {name}. `$team` belongs there."),
         (

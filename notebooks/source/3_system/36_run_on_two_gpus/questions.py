@@ -25,7 +25,7 @@ question(
     "Stanzas for one GPU and for two",
     points=3,
     hint="Three fields in each: how many, on which kind of device, and the list of those that are meant.",
-    file="labs.checkpoints.reads.instances:stanzas",
+    file="labs.checkpoints.reads.gpus:stanzas",
     rules=[
         ("one", PLACES["one"], "`one` makes {one}, and it is to make one on GPU 0 only. Are the `gpus` named?"),
         ("two", PLACES["two"], "`two` makes {two}, and it is to make two on GPU 0 only."),
@@ -44,7 +44,7 @@ question(
     "Measure one and two instances, on one GPU and on each of two",
     points=2,
     hint="The cell that runs arrange.py does it, on a node with two GPUs.",
-    records="labs.checkpoints.reads.instances:measured",
+    records="labs.checkpoints.reads.gpus:measured",
     rules=[
         *(
             (name, wanted, f"In the run `{name}`, Triton had {{{name}}} instead of {wanted}: read your stanza.")

@@ -1,8 +1,10 @@
 """The questions of "Three customers": what a timetable makes of a wait, when a link is enough, and three decisions."""
 
+import math
+
 from numpy import array
 
-from grading.builder.questions import prediction, question
+from grading.builder.questions import another, prediction, question
 
 prediction(
     "customers.accuracy",
@@ -35,6 +37,15 @@ def waits(random):
     yield ((random.integers(1, 95, 6) / 4 + 0.05).round(2), int(random.integers(4, 9)), 10), ""
 
 
+@another("customers.waits")
+def another_waits(arrivals_h, every_h, photos_an_hour):
+    runs = [math.ceil(arrival / every_h) for arrival in arrivals_h]
+    return [
+        run * every_h + runs.count(run) / photos_an_hour - arrival
+        for run, arrival in zip(runs, arrivals_h, strict=True)
+    ]
+
+
 @question(
     "customers.break_even",
     "From which uplink on the cloud is as fast as the device",
@@ -56,7 +67,7 @@ question(
     "A design for each of three customers",
     points=3,
     hint="Drop what breaks a limit first. Then sort what is left, by three columns in the order of the rule.",
-    file="labs.checkpoints.reads.decisions:decisions",
+    file="labs.checkpoints.reads.customers:decisions",
     told=True,
     rules=[
         ("missing", "", "The file lacks these columns: {missing}."),

@@ -1,6 +1,8 @@
 """The questions of "Kernels and the roofline": cases from plain to special, each with its sentence."""
 
-from grading.builder.questions import at_least, at_most, prediction, question
+import numpy as np
+
+from grading.builder.questions import another, at_least, at_most, prediction, question
 
 prediction(
     "kernels.order",
@@ -27,6 +29,11 @@ def transactions(random):
     yield ([0, 4, 1024, 1028],), "Two sectors are wanted. What lies between them is not fetched."
     yield ([first + 20 + 4 * thread for thread in range(8)],), "These 32 bytes begin in the middle of a sector."
     yield ([first] * 3 + [first + 96],), ""
+
+
+@another("kernels.transactions")
+def another_transactions(addresses):
+    return np.unique(np.array(addresses) >> 5).size
 
 
 question(

@@ -1,6 +1,6 @@
 """The questions of "An accuracy budget": the search's next step, and what it made within two budgets."""
 
-from grading.builder.questions import at_most, prediction, question
+from grading.builder.questions import another, at_most, prediction, question
 
 prediction(
     "budget.faster",
@@ -47,12 +47,27 @@ def next_trial(random):
     yield (history, names, 0.02), ""
 
 
+@another("budget.next_trial")
+def another_next_trial(tried, order, budget):
+    if not tried:
+        return []
+    kept, loss, layers = [], tried[0]["loss"], list(order)
+    for trial in tried[1:]:
+        layers.pop(0)
+        if trial["loss"] < loss:
+            kept, loss = list(trial["kept"]), trial["loss"]
+    if loss <= budget or not layers:
+        return None
+    return kept + layers[:1]
+
+
 question(
     "budget.files",
     "A file for each budget",
     points=2,
     hint="An outer loop over names and budgets; in it, ask and measure until the answer is None. Then write the best.",
-    file="labs.checkpoints.reads.weights:within_budgets",
+    file="labs.checkpoints.reads.budget:within_budgets",
+    opened_by="model",
     told=True,
     rules=[
         ("missing", "", "{missing} is missing. Each budget has a file, by its name."),

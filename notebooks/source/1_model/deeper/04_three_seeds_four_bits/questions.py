@@ -41,7 +41,8 @@ question(
     "Four bits in a file",
     points=3,
     hint="`settings()` has the words for all other layers. The overrides are a dictionary in `extra_options`.",
-    file="labs.checkpoints.reads.weights:four_bit_file",
+    file="labs.checkpoints.reads.seeds:four_bit_file",
+    opened_by="model",
     rules=[
         (
             "four_bits",

@@ -16,7 +16,8 @@ question(
     "A file that takes 160 × 160 pixels",
     points=2,
     hint="The shape has four entries: batch, channels, height, width. Which two have to change?",
-    file="labs.checkpoints.reads.onnx_files:resized_file",
+    file="labs.checkpoints.reads.pixels:resized_file",
+    opened_by="model",
     rules=[
         ("changed", True, "This is the file as it was. Save the changed model."),
         ("height", 160, "Its photos are {height} pixels high: height and width are the last two of the four entries."),

@@ -1,8 +1,10 @@
 """The questions of "A search under an objective": the promise, its price, and the next rate to try."""
 
+import math
+
 from numpy import array
 
-from grading.builder.questions import prediction, question
+from grading.builder.questions import another, prediction, question
 
 prediction(
     "search.room",
@@ -45,6 +47,13 @@ def meets(random):
     yield (array(_FAST[:18]), 2, 0.05, 85, 0.15), "10 % failed, and 15 % may. 18 of 20 are in time."
     late = int(random.integers(1, 7))
     yield (array(_FAST[late:] + [0.2] * late), 0, 0.1, 83, 0.01), ""
+
+
+@another("search.meets")
+def another_meets(latencies_s, failed, limit_s, q, most_failed):
+    seconds = sorted([*latencies_s, *[math.inf] * failed])
+    in_time = sum(one <= limit_s for one in seconds) / len(seconds)
+    return in_time >= q / 100 and failed / len(seconds) <= most_failed
 
 
 @question(
@@ -90,3 +99,14 @@ def halving(random):
         trials((0.5, False), (0.25, False), (0.125, False)),
         "Nothing was kept: look between 0 and the lowest broken rate. The interval is 100 % of its upper end.",
     )
+
+
+@another("search.halving")
+def another_halving(trials, limit):
+    low, high = 0, limit
+    for rate, kept in trials:
+        if kept:
+            low = max(low, rate)
+        else:
+            high = min(high, rate)
+    return low + (high - low) / 2 if (high - low) / high > 0.2 else None

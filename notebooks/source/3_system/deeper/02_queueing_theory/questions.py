@@ -2,7 +2,7 @@
 
 from numpy import array, sort
 
-from grading.builder.questions import prediction, question
+from grading.builder.questions import another, prediction, question
 
 prediction(
     "queueing.ninety",
@@ -48,6 +48,15 @@ def applies(random):
     yield (130, 91, 0.01, 0.015), "None of the three holds."
     alone_s = int(random.integers(2, 20)) / 1000
     yield (0.7 / alone_s, 0.69 / alone_s, alone_s, float(random.choice([0.8, 0.93, 1.07, 1.2])) * alone_s), ""
+
+
+@another("queueing.applies")
+def another_applies(due_rps, answered_rps, alone_s, loaded_s):
+    if due_rps >= 1 / alone_s:
+        return False
+    if answered_rps / due_rps < 0.95:
+        return False
+    return 0.9 * alone_s <= loaded_s <= 1.1 * alone_s
 
 
 @question(

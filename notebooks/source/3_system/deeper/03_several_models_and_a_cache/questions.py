@@ -17,7 +17,7 @@ question(
     "Serve two named versions of one model",
     points=2,
     hint="The third of the three policies, with the numbers of both folders.",
-    file="labs.checkpoints.reads.triton_models:versions",
+    file="labs.checkpoints.reads.cache:versions",
     rules=[
         ("fault", "", "Triton cannot read this text: {fault}"),
         ("policy", "specific", "Its policy is `{policy}`: a stray folder would become a release. Name the versions."),

@@ -1,6 +1,6 @@
 """The questions of "A platform for several teams": a retry, a router, and a verdict on a canary."""
 
-from grading.builder.questions import at_least, at_most, prediction, question
+from grading.builder.questions import another, at_least, at_most, prediction, question
 
 prediction(
     "platform.lost",
@@ -34,6 +34,13 @@ def retry(random):
     yield (int(random.integers(1, 4)), int(random.choice([500, 502, 504]))), ""
 
 
+@another("platform.retry")
+def another_retry(failed_tries, status):
+    own_fault = status // 100 == 4 and status != 429
+    waits = {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.5}
+    return -1 if own_fault else waits.get(failed_tries, -1)
+
+
 @question(
     "platform.canary",
     "A verdict on a canary",
@@ -60,6 +67,15 @@ def canary(random):
     yield (stable, version(14, 0, p95_s)), "14 requests are too few to say anything."
     yield (stable, version(12, 6, 9 * p95_s)), "However bad it looks: with 12 requests the rule says wait."
     yield (stable, version(15, 0, p95_s)), "15 requests are enough."
+
+
+@another("platform.canary")
+def another_canary(stable, canary):
+    if canary["requests"] <= 14:
+        return "wait"
+    rates = [one["errors"] / one["requests"] for one in (stable, canary)]
+    good = rates[1] <= rates[0] + 0.01 and canary["p95_s"] <= stable["p95_s"] * 1.5
+    return "promote" if good else "roll back"
 
 
 question(

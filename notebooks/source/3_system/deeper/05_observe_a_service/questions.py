@@ -16,7 +16,8 @@ question(
     "A prometheus.yml that scrapes the service",
     points=2,
     hint="A target is 'host:port', without 'http://' and without the path. What belongs under `global`?",
-    file="labs.checkpoints.reads.prometheus:scraped",
+    file="labs.checkpoints.reads.observe:scraped",
+    opened_by="labs.checkpoints.reads.observe:configured",
     rules=[
         ("complaint", "", "promtool refuses the file: {complaint}"),
         ("targets", at_least(1), "Prometheus starts with it and has nothing to scrape: there is no target."),
@@ -50,7 +51,7 @@ def promql(id, title, hint, reader, restarts):
         title,
         points=2,
         hint=hint,
-        file=f"labs.checkpoints.reads.prometheus:{reader}",
+        file=f"labs.checkpoints.reads.observe:{reader}",
         told=True,
         rules=[
             ("refused", "", "Prometheus refuses the expression: {refused}"),

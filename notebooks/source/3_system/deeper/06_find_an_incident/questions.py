@@ -18,7 +18,7 @@ question(
     "The query that shows the fault",
     points=3,
     hint="Go through the components: what would each of them change, if it were the one, and which metric sees that?",
-    file="labs.checkpoints.reads.incidents:evidence",
+    file="labs.checkpoints.reads.incident:evidence",
     told=True,
     rules=[
         ("refused", "", "Prometheus refuses the expression: {refused}"),
@@ -51,7 +51,7 @@ question(
     "Roll back what has the fault, and nothing else",
     points=3,
     hint="What your evidence names goes back to 41; the others stay.",
-    records="labs.checkpoints.reads.incidents:rollback",
+    records="labs.checkpoints.reads.incident:rollback",
     rules=[
         ("rolled_back", at_least(1), "Every component stays at 42: nothing is rolled back."),
         ("recovered", True, "This was rolled out, and the fault is still there."),
@@ -70,7 +70,7 @@ question(
     points=2,
     hint="The cause is what the rollback removed. What showed it, what was done, what finds it sooner next time?",
     form={"cause": COMPONENTS, "evidence": "text", "action": "text", "prevention": "text"},
-    records="labs.checkpoints.reads.incidents:postmortem",
+    records="labs.checkpoints.reads.incident:postmortem",
     rules=[
         ("right", True, "{cause} was not at fault in this incident."),
         ("fewest_words", at_least(8), "Whoever reads it was not there. Write a sentence for each part."),

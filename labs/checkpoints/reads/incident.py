@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from labs.course.question import MissingEvidenceError
+from labs.checkpoints.reads.observations import newest
 from labs.records import Records
 from labs.workspace import workspace_dir
 
@@ -19,6 +19,8 @@ _ABOUT = {
     "model": r"serving_predictions_total",
     "process": r"\bup\b",
 }
+
+_NOT_YET = "Nothing was rolled out yet: run the cell that does it, then this check."
 
 #: A value has changed where it is so many times as large, or the other way round.
 _CHANGED = 1.4
@@ -57,19 +59,12 @@ def _ratio(one: float, other: float) -> float:
 
 def rollback(records: Records) -> dict:
     """Return how many components were rolled back, and whether the fault was gone with them."""
-    applied = _seen(records)
+    applied = newest(records, "incident.rollback", _NOT_YET)
     return {"rolled_back": len(applied["rolled_back"]), "recovered": applied["recovered"]}
 
 
 def postmortem(records: Records) -> dict:
     """Return whether a post-mortem names the cause, and how many words its shortest part has."""
-    given, applied = records.answer("incident.postmortem"), _seen(records)
+    given, applied = records.answer("incident.postmortem"), newest(records, "incident.rollback", _NOT_YET)
     words = [len(given[part].split()) for part in ("evidence", "action", "prevention")]
     return {"cause": given["cause"], "right": given["cause"] == applied["faulty"], "fewest_words": min(words)}
-
-
-def _seen(records: Records) -> dict:
-    applied = records.seen("incident.rollback")
-    if applied is None:
-        raise MissingEvidenceError("Nothing was rolled out yet: run the cell that does it, then this check.")
-    return applied

@@ -1,11 +1,11 @@
-"""Facts about models for Triton: what their configuration says, and what the real server makes of a copy of them."""
+"""Facts about an ensemble: what the real server makes of a copy of it, and where a photo goes by what it says."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from labs.checkpoints.reads.texts import written
-from labs.serve.triton.catalogue import ConfigError, parse
+from labs.checkpoints.reads.triton_configs import parsed
 
 #: The steps of the ensemble, in the order in which they are loaded.
 _STEPS = ("food_preprocess", "food_classifier_onnx", "food_label")
@@ -19,48 +19,6 @@ _WIRES = {
 
 #: Photos that an ensemble is asked about.
 _PHOTOS = 6
-
-
-def config(path: Path) -> dict:
-    """Return what a ``config.pbtxt`` says; ``fault`` where Triton's grammar does not know it.
-
-    Args:
-        path: The file.
-    """
-    text, fault = written(path), ""
-    try:
-        made = parse(text)
-    except ConfigError as error:
-        made, fault = parse(""), str(error)
-    batching, types = made.dynamic_batching, made.DESCRIPTOR.fields_by_name["input"].message_type
-    names = types.fields_by_name["data_type"].enum_type.values_by_number
-
-    def tensors(given) -> list[str]:
-        return sorted(f"{one.name} {names[one.data_type].name} {list(one.dims)}" for one in given)
-
-    return {
-        "fault": fault,
-        "name": made.name,
-        "backend": made.backend or made.platform.removesuffix("_onnx"),
-        "max_batch_size": made.max_batch_size,
-        "inputs": tensors(made.input),
-        "outputs": tensors(made.output),
-        "instances": sum(one.count for one in made.instance_group),
-        "batching": made.HasField("dynamic_batching"),
-        "sizes": sorted(batching.preferred_batch_size),
-        "delay_us": batching.max_queue_delay_microseconds,
-    }
-
-
-def versions(path: Path) -> dict:
-    """Return which versions a ``config.pbtxt`` serves, and by which policy; ``fault`` where it cannot be read."""
-    text, fault = written(path), ""
-    try:
-        made = parse(text)
-    except ConfigError as error:
-        made, fault = parse(""), str(error)
-    policy = made.version_policy.WhichOneof("policy_choice") or "latest"
-    return {"fault": fault, "policy": policy, "versions": sorted(made.version_policy.specific.versions)}
 
 
 def ensemble(folder: Path) -> dict:
@@ -97,10 +55,9 @@ def wired(path: Path) -> dict:
     """
     path = Path(path)
     facts = {"loaded": False, "reason": "", "steps": [], "ran": [], "probability": False, "right": 0}
-    try:
-        made = parse(written(path / "config.pbtxt" if path.is_dir() else path))
-    except ConfigError as error:
-        return facts | {"reason": str(error)}
+    made, fault = parsed(path / "config.pbtxt" if path.is_dir() else path)
+    if fault:
+        return facts | {"reason": fault}
     steps = list(made.ensemble_scheduling.step)
     known, ran = {one.name: ("request", one.name) for one in made.input}, []
     for _ in steps:  # each may make ready what another one waits for

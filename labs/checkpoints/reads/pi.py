@@ -1,4 +1,4 @@
-"""Facts about what was measured on a device: which files took turns, from which bytes, on what, and for how long."""
+"""What was measured on the board: for how long, how warm it became, and whether it was one."""
 
 from __future__ import annotations
 
@@ -6,27 +6,8 @@ from labs.course.question import MissingEvidenceError
 from labs.records import Measurement, Records
 from labs.records.candidates import of_machine
 
-#: The files that are measured in turns.
-FOUR = ("edge-fp32", "edge-int8-dynamic", "edge-int8-u8s8", "edge-int8-s8s8")
-
 #: The run without a pause.
 BUSY = "edge-busy"
-
-
-def four_files(records: Records) -> dict:
-    """Return which of the four files took no turn in the newest race, or had other bytes there than here."""
-    seen, sent = records.seen("edge.race"), records.seen("edge.files")
-    if seen is None or sent is None:
-        raise MissingEvidenceError("The four files have not taken turns yet: run the cell that measures them.")
-    there = of_machine(records, seen["machine_id"])
-    run = there.comparison("edge-fp32")
-    raced = {one.option: one.model.sha256 for one in run or ()}
-    right = [there.latest(kind="accuracy", option=option) for option in FOUR]
-    return {
-        "missing": ", ".join(option for option in FOUR if option not in raced),
-        "other_bytes": ", ".join(option for option in FOUR if option in raced and raced[option] != sent.get(option)),
-        "pictures": min(len(one.samples) if one else 0 for one in right),
-    }
 
 
 def on_the_board(records: Records) -> dict:

@@ -1,4 +1,4 @@
-"""Facts about Serve configs: what an application of Ray Serve asks for, with Ray's defaults where it says nothing."""
+"""Facts about a template of Serve configs: what its application asks for, with Ray's defaults if it says nothing."""
 
 from __future__ import annotations
 
@@ -12,18 +12,13 @@ _TEAM = {"team": "noodles", "model": "/models/noodles.onnx", "least": 0, "most":
 
 
 def team_template(path: Path) -> dict:
-    """Return what a template makes of a team called noodles.
+    """Return what a template makes of a team called noodles: its program, and what its first deployment asks for.
 
     Args:
         path: A YAML list of one application with ``$team``, ``$model``, ``$least``, ``$most`` and ``$queued``.
     """
     found = yaml.safe_load(Template(path.read_text(encoding="utf-8")).substitute(_TEAM))
     (one,) = found if isinstance(found, list) else [found]
-    return application(one)
-
-
-def application(one: dict) -> dict:
-    """Return one application's name, route, program and arguments, and what its first deployment asks for."""
     deployment = (one.get("deployments") or [{}])[0]
     scaling = deployment.get("autoscaling_config") or {}
     fixed = deployment.get("num_replicas") or 1

@@ -1,0 +1,118 @@
+"""A lesson is one folder: whatever serves it alone carries its name, and it leaves with its folder and its line."""
+
+import ast
+import inspect
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grading.builder.sources import sources
+from labs.course.question import all_questions
+from labs.workspace import PROJECT_DIR
+
+READS = PROJECT_DIR / "labs" / "checkpoints" / "reads"
+PACKAGE = "labs.checkpoints.reads"
+
+
+def readers_of(module: str) -> set[str]:
+    """Return the names of the readers' files that a module takes, itself among them."""
+    name, _, rest = module.removeprefix(f"{PACKAGE}.").partition(".")
+    path = READS / f"{name}.py"
+    if not module.startswith(f"{PACKAGE}.") or rest or not path.is_file():
+        return set()
+    imported = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+    return {name}.union(*(readers_of(str(node.module)) for node in imported))
+
+
+def test_a_reader_carries_its_lessons_name_or_serves_several():
+    """So that a lesson's reader is found by its name, and leaves with it."""
+    lessons = {lesson.id for lesson in sources()}
+    served: dict[str, set[str]] = {path.stem: set() for path in READS.glob("[a-z]*.py")}
+    for question in all_questions().values():
+        for reference in filter(None, (question.reads, question.opened_by)):
+            for name in readers_of(reference.partition(":")[0]):
+                served[name].add(question.lesson_id)
+    wrong = {name: by for name, by in served.items() if (by != {name} if name in lessons else len(by) < 2)}
+    assert wrong == {}
+
+
+def leave_in_turn() -> None:
+    """Delete each lesson of the checkout in the working folder, build without it, load what is left, and restore it.
+
+    It runs by its source alone. Each lesson leaves in a process of its own, which has all that was read before it.
+    """
+    import os
+    import re
+    import traceback
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    import labs
+    from grading.builder.cli import build
+    from grading.builder.sources import sources
+    from grading.grade.hidden import all_hidden
+    from labs.checkpoints.begin import absences
+    from labs.course.assignment import PATH, assignment
+    from labs.course.lessons import lessons
+    from labs.course.points import points_of, worth_of
+    from labs.course.question import all_questions, of_lesson
+    from labs.records import Records
+
+    assert Path(labs.__file__).parents[1] == Path.cwd()
+
+    def require_the_rest(course: list) -> None:
+        assert [one.id for one in lessons()] == [one.id for one in course]
+        assert {one.lesson_id for one in all_questions().values()} <= {one.id for one in course}
+        for question in all_questions().values():
+            for module in filter(None, (question.reads.partition(":")[0], question.opened_by.partition(":")[0])):
+                assert module == "model" or find_spec(module), f"{question.id} is read by {module}"
+        for part in assignment().parts.values():
+            opened, taking_part = points_of(one for lesson in part.asked() for one in of_lesson(lesson.id))
+            worth = worth_of(part.worth, opened, taking_part)
+            assert abs(opened * worth.opened + taking_part * worth.taking_part - part.worth) < 1e-9, part.number
+        for lesson in course:
+            absences(lesson, Records())
+        all_hidden()
+
+    build()
+    whole, text = sources(), PATH.read_text(encoding="utf-8")
+    for lesson in whole:
+        reader, kept = Path("labs/checkpoints/reads", f"{lesson.id}.py"), Path("kept")
+        kept.mkdir()
+        lesson.folder.rename(kept / "lesson")
+        if reader.is_file():
+            reader.rename(kept / "reader")
+        PATH.write_text(re.sub(rf'"{lesson.id}", |, "{lesson.id}"(?=\])', "", text), encoding="utf-8")
+        child = os.fork()
+        if not child:
+            try:
+                build()
+                require_the_rest([one for one in whole if one != lesson])
+            except BaseException:
+                print(f"without {lesson.id}: {traceback.format_exc()}", flush=True)
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        print(f"{lesson.id}: {'stays' if status else 'left'}", flush=True)
+        (kept / "lesson").rename(lesson.folder)
+        if (kept / "reader").is_file():
+            (kept / "reader").rename(reader)
+        kept.rmdir()
+        PATH.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+def test_each_lesson_leaves_with_its_folder_and_its_line(tmp_path: Path):
+    """The course is built without it, and what remains loads; its reader goes, for nobody else may need it."""
+    for name in ("labs", "grading", "provisioning", "notebooks"):
+        shutil.copytree(PROJECT_DIR / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.ipynb_*"))
+    shutil.copy(PROJECT_DIR / "assignment.toml", tmp_path)
+    (tmp_path / "assets").symlink_to(PROJECT_DIR / "assets")
+    code = f"{inspect.getsource(leave_in_turn)}\nleave_in_turn()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert [line for line in done.stdout.splitlines() if line.endswith(": stays")] == [], done.stdout[-6000:]
+    assert done.stdout.count(": left") == len(sources())
