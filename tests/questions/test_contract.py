@@ -18,7 +18,6 @@ from labs.course.calls import call, decode
 from labs.course.cells import MOST_CHARACTERS, absent_import, alone, names
 from labs.course.lessons import Lesson
 from labs.course.question import State, all_questions, read_questions
-from labs.records import Records
 
 LESSONS = sources()
 ASKED = {id: (lesson, asked) for lesson in LESSONS for id, asked in written(lesson).items()}
@@ -139,18 +138,6 @@ def test_a_slip_is_refused_by_a_sentence_about_it(lesson: Lesson, name: str, wro
     assert verdict.state is State.FAILED
     assert verdict.message != judged.judge("f", [{"args": [], "expected": "a", "says": ""}], [{"value": "b"}]).message
     print(f"\n{name}: {wrong}\n  {verdict.message}")
-
-
-def test_an_empty_ledger_earns_nothing(questions):
-    """Nor does it fail anything: all of it is open, or waits for what is measured."""
-    states = {one.verdict(Records()).state for one in questions.values()}
-    assert states <= {State.UNANSWERED, State.MISSING}
-
-
-def test_what_ships_holds_nothing_that_can_be_called(questions):
-    """No source, no reference: arguments, results and sentences."""
-    text = compiled(LESSONS)
-    assert not re.search(r"\bdef \w+\(|\blambda\b|### (BEGIN|END) SOLUTION", text)
 
 
 def _drawn(asked: Asked) -> list[tuple]:

@@ -1,7 +1,5 @@
 """Questions judged by a ledger alone: in time or late, right when it was answered, and whatever was typed into it."""
 
-import json
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,7 +8,6 @@ from labs.course.lessons import lessons
 from labs.course.question import State, all_questions, as_records, of_lesson, public_rows, question
 from labs.records import Records
 from tests.entries import Entries
-from tests.labs.checkpoints.toys import QUESTIONS
 
 KEYS = st.sampled_from(["outputs", "value", "$", "values", "choice", "why", "lines"])
 JSON = st.recursive(
@@ -28,40 +25,9 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("id", QUESTIONS)
-def test_an_empty_ledger_earns_nothing_and_fails_nothing(id: str, toys):
-    """What is open is no mistake."""
-    state = toys[id].verdict([]).state
-    assert state == (State.MISSING if id == "toy.measured" else State.UNANSWERED)
-
-
 def right(*results: object) -> dict:
     """Return what is kept of a function that returned these."""
     return {"source": "", "outputs": [{"value": one} for one in results]}
-
-
-@pytest.mark.parametrize(
-    ("kept", "state", "says"),
-    [
-        (right(2.0, -1.0), State.PASSED, "all 2 cases"),
-        (right(2.0, 2.0), State.FAILED, "One of them is negative here."),
-        (right(2.0), State.FAILED, "cases have changed"),
-        ({"outputs": [{"raised": "NotImplementedError"}] * 2}, State.UNANSWERED, "Not written yet"),
-    ],
-)
-def test_a_function_is_judged_by_what_it_did(kept, state, says, toys):
-    """Its source is not looked at."""
-    verdict = toys["toy.middle"].verdict(Entries().answered("toy.middle", kept))
-    assert verdict.state is state
-    assert says in verdict.message
-
-
-def test_a_file_and_records_are_judged_by_rules(toys, entries):
-    """Of a file, what was seen of it the last time counts."""
-    assert toys["toy.file"].verdict(entries.observed("file.toy.file", {"lines": 1})).message == "It has 1 line(s)."
-    assert toys["toy.file"].verdict(entries.observed("file.toy.file", {"lines": 2})).ok
-    assert toys["toy.measured"].verdict(entries.measured("latency", "a", [1.0])).message == "Only 1 so far."
-    assert toys["toy.measured"].verdict(entries.measured("latency", "b", [1.0])).ok
 
 
 PICK = {"choice": "a", "why": "it is fast"}
@@ -156,10 +122,10 @@ def test_an_entry_that_is_none_costs_nothing_else(toys, junk):
 
 
 def test_rows_have_the_lessons_order_and_a_hint_until_it_is_right(entries):
-    """Of the course as it is: nothing is earned, and nothing is hidden."""
+    """Of the course as it is: nothing is earned, nothing is failed, and nothing is hidden."""
     rows = public_rows(Records(), lessons())
     assert [row.id for row in rows] == [one.id for lesson in lessons() for one in of_lesson(lesson.id)]
     for row in rows:
         asked = question(row.id)
         assert (row.points, row.possible, row.lesson, row.hint) == (0, asked.points, asked.lesson_id, asked.hint)
-        assert json.loads(json.dumps(row.state)) in list(State)
+        assert row.state in (State.UNANSWERED, State.MISSING)

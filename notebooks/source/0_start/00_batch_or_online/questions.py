@@ -48,15 +48,6 @@ def on_demand(random):
     yield ((machines - 0.75) / 0.125, 0.125, 0.1), ""
 
 
-@another("start.on_demand")
-def another_on_demand(requests_a_second, seconds_each, dollars_an_hour):
-    machines = 1
-    while machines < requests_a_second * seconds_each:
-        machines += 1
-    paid = machines * dollars_an_hour
-    return machines, (paid - requests_a_second * seconds_each * dollars_an_hour) / paid
-
-
 @question(
     "start.over_link",
     "How long an answer from the cloud takes",

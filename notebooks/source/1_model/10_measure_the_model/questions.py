@@ -105,11 +105,3 @@ def batch(random):
     )
     rates = sorted(random.integers(100, 900, 4) + 0.5)
     yield ([2, 8, 32, 128], [float(rate) for rate in rates], 0.6), ""
-
-
-@another("measure.batch")
-def another_batch(batch_sizes, images_a_second, share):
-    for size, rate in sorted(zip(batch_sizes, images_a_second, strict=True)):
-        if rate / max(images_a_second) >= share:
-            return size
-    return None

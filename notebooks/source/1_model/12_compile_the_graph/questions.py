@@ -106,12 +106,5 @@ def offset(random):
     yield ("NHWC", 1, *_pixel(random), *shape), ""
 
 
-@another("compile.offset")
-def another_offset(layout, channel, row, column, channels, height, width):
-    if layout == "NCHW":
-        return np.ravel_multi_index((channel, row, column), (channels, height, width))
-    return np.ravel_multi_index((row, column, channel), (height, width, channels))
-
-
 def _pixel(random):
     return int(random.integers(1, 4)), int(random.integers(1, 5))

@@ -42,12 +42,6 @@ def weakest(random):
     yield (random.normal(0, 1, (6, 2, 1, 2)) * random.permutation(range(1, 7)).reshape(6, 1, 1, 1), 3), ""
 
 
-@another("train.weakest")
-def another_weakest(weight, count):
-    strength = [(float(np.sum(np.abs(one))), place) for place, one in enumerate(weight)]
-    return sorted(place for _, place in sorted(strength)[:count])
-
-
 @question(
     "train.soft_targets",
     "The loss of learning from a teacher",

@@ -43,14 +43,6 @@ def pick(random):
     yield (drawn, 3.55, 0.755), ""
 
 
-@another("defend.pick")
-def another_pick(options, most_ms, least_accuracy):
-    for one in sorted(options, key=lambda one: one["size_bytes"]):
-        if not (one["p95_ms"] > most_ms or one["accuracy"] < least_accuracy):
-            return one["name"]
-    return None
-
-
 question(
     "defend.choice",
     "A recommendation: option, evidence, price, and what would change your mind",

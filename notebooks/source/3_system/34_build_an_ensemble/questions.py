@@ -87,10 +87,3 @@ def most(random):
     seconds = random.permutation([3, 7, 16, 37]) / 1000
     yield (seconds.tolist(), [1, *(int(one) for one in random.integers(1, 3, 3))]), ""
     yield ([0.02], [2]), "A chain of one step: two instances finish 100 a second, and its place is 0."
-
-
-@another("ensemble.most")
-def another_most(seconds_of_steps, instances_of_steps):
-    times = [seconds / instances for seconds, instances in zip(seconds_of_steps, instances_of_steps, strict=True)]
-    place = max(range(len(times)), key=times.__getitem__)
-    return [1 / times[place], place]

@@ -75,18 +75,6 @@ def idle(random):
     yield (np.cumsum(gaps), 4.0, 120.0, 1.2), "A longer night: go through it gap by gap."
 
 
-@another("scale.idle")
-def another_idle(arrivals_s, seconds_each, keep_s, dollars_an_hour):
-    starts, kept_s, gone_s = 0, 0.0, -1.0
-    for place, arrival_s in enumerate(arrivals_s):
-        starts += arrival_s > gone_s
-        answer_s = arrival_s + seconds_each
-        gone_s = answer_s + keep_s
-        following = arrivals_s[place + 1] if place + 1 < len(arrivals_s) else float("inf")
-        kept_s += min(gone_s, following) - answer_s
-    return int(starts), kept_s * dollars_an_hour / 3600
-
-
 question(
     "scale.team",
     "A Serve config for every team",

@@ -37,15 +37,6 @@ def waits(random):
     yield ((random.integers(1, 95, 6) / 4 + 0.05).round(2), int(random.integers(4, 9)), 10), ""
 
 
-@another("customers.waits")
-def another_waits(arrivals_h, every_h, photos_an_hour):
-    runs = [math.ceil(arrival / every_h) for arrival in arrivals_h]
-    return [
-        run * every_h + runs.count(run) / photos_an_hour - arrival
-        for run, arrival in zip(runs, arrivals_h, strict=True)
-    ]
-
-
 @question(
     "customers.break_even",
     "From which uplink on the cloud is as fast as the device",

@@ -30,14 +30,6 @@ def fewest(random):
     yield (99.9,), "Percentiles need not be whole numbers, but the number of samples is one."
 
 
-@another("measurements.fewest")
-def another_fewest(q):
-    n, share = 1, q / 100
-    while share**n > 0.025:
-        n += 1
-    return n
-
-
 @question(
     "measurements.more",
     "How many samples make an interval narrower",
@@ -66,10 +58,3 @@ def claim(random):
     yield (0.6, 1.01), "Its middle lies below 1, but 1 is inside. The whole interval counts."
     low = float(random.integers(90, 105)) / 100 + 0.005
     yield (low, low + float(random.integers(1, 9)) / 100), ""
-
-
-@another("measurements.claim")
-def another_claim(at_least, at_most):
-    if at_least <= 1 <= at_most:
-        return "cannot tell"
-    return "faster" if at_least + at_most > 2 else "slower"

@@ -31,11 +31,6 @@ def transactions(random):
     yield ([first] * 3 + [first + 96],), ""
 
 
-@another("kernels.transactions")
-def another_transactions(addresses):
-    return np.unique(np.array(addresses) >> 5).size
-
-
 question(
     "kernels.shared",
     "A CUDA kernel with tiles in shared memory",

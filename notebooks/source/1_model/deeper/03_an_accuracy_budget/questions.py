@@ -47,20 +47,6 @@ def next_trial(random):
     yield (history, names, 0.02), ""
 
 
-@another("budget.next_trial")
-def another_next_trial(tried, order, budget):
-    if not tried:
-        return []
-    kept, loss, layers = [], tried[0]["loss"], list(order)
-    for trial in tried[1:]:
-        layers.pop(0)
-        if trial["loss"] < loss:
-            kept, loss = list(trial["kept"]), trial["loss"]
-    if loss <= budget or not layers:
-        return None
-    return kept + layers[:1]
-
-
 question(
     "budget.files",
     "A file for each budget",

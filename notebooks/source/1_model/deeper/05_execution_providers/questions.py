@@ -45,13 +45,6 @@ def precision(random):
     yield (drawn + random.choice([0.1, 0.00001]), drawn), ""
 
 
-@another("providers.precision")
-def another_precision(logits, expected):
-    largest = max(abs(one) for row in expected for one in row)
-    pairs = zip(logits.ravel(), expected.ravel(), strict=True)
-    return all(abs(one - other) <= largest / 20000 for one, other in pairs)
-
-
 _OPTIONS = ["cpu-provider", "openvino", "openvino-bf16"]
 
 question(

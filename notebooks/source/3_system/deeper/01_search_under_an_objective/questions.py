@@ -99,14 +99,3 @@ def halving(random):
         trials((0.5, False), (0.25, False), (0.125, False)),
         "Nothing was kept: look between 0 and the lowest broken rate. The interval is 100 % of its upper end.",
     )
-
-
-@another("search.halving")
-def another_halving(trials, limit):
-    low, high = 0, limit
-    for rate, kept in trials:
-        if kept:
-            low = max(low, rate)
-        else:
-            high = min(high, rate)
-    return low + (high - low) / 2 if (high - low) / high > 0.2 else None

@@ -34,13 +34,6 @@ def retry(random):
     yield (int(random.integers(1, 4)), int(random.choice([500, 502, 504]))), ""
 
 
-@another("platform.retry")
-def another_retry(failed_tries, status):
-    own_fault = status // 100 == 4 and status != 429
-    waits = {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.5}
-    return -1 if own_fault else waits.get(failed_tries, -1)
-
-
 @question(
     "platform.canary",
     "A verdict on a canary",

@@ -87,10 +87,3 @@ def kv_cache(random):
     yield (config(8, 1, 1, 1), 5, 3, 2), "Fifteen tokens in all, 2 bytes a number: 480 bytes."
     groups = int(random.integers(1, 4))
     yield (config(64 * groups * 3, int(random.integers(2, 9)), groups * 3, groups), 100, 4, 2), ""
-
-
-@another("tokens.kv_cache")
-def another_kv_cache(config, tokens, prompts, bytes_per_number):
-    share = config["num_key_value_heads"] / config["num_attention_heads"]
-    each = 2 * config["hidden_size"] * share * config["num_hidden_layers"]
-    return round(each * tokens * prompts * bytes_per_number)
