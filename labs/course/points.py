@@ -1,6 +1,6 @@
 """The rule of points, once: what a point is worth in the gradebook, and what a hand-in has of it.
 
-What the grader opens itself carries the grade; what only a ledger says is taking part, a fifth of a part at most.
+What the grader opens itself carries the grade; what only a ledger says is taking part, a share of a part at most.
 Worths follow from the assignment alone. A row is earned, lost or pending: what the grader could not open is nobody's
 until it is judged, and no other point becomes worth more for it.
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.checkpoints.reads.containers import dockerfile
+from labs.checkpoints.reads.http import dockerfile
 from labs.checkpoints.reads.triton_configs import config
 from labs.workspace import STUB
 

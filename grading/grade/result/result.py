@@ -92,7 +92,7 @@ class Result:
 
     @property
     def grade(self) -> float:
-        """Points earned in the gradebook's measure, 0 to ``worth``; at most a fifth of it for taking part."""
+        """Points earned in the gradebook's measure, 0 to ``worth``; at most ``TAKING_PART`` of it for taking part."""
         return sum(self.point_worth(row) * row.points for row in self.counted)
 
     def point_worth(self, row: Row) -> float:

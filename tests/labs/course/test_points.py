@@ -46,17 +46,23 @@ def rows_of(drawn: list[tuple[int, bool, State]]) -> list[Row]:
 
 @pytest.mark.parametrize(
     ("opened", "taking_part", "worth"),
-    [(60, 20, (0.8 / 60, 0.2 / 20)), (90, 10, (0.01, 0.01)), (10, 0, (0.1, 0.0)), (0, 10, (0.0, 0.0)), (0, 0, (0, 0))],
+    [
+        (60, 40, ((1 - TAKING_PART) / 60, TAKING_PART / 40)),
+        (95, 5, (0.01, 0.01)),
+        (10, 0, (0.1, 0.0)),
+        (0, 10, (0.0, 0.0)),
+        (0, 0, (0, 0)),
+    ],
 )
 def test_a_points_worth_follows_from_the_questions(opened: int, taking_part: int, worth: tuple[float, float]):
-    """Alike until taking part would be more than a fifth; nothing for a ledger's word where nothing is opened."""
+    """Alike until taking part would be more than its share; nothing for a ledger's word where nothing is opened."""
     found = worth_of(1.0, opened, taking_part)
     assert (found.opened, found.taking_part) == pytest.approx(worth)
 
 
 @given(ROWS, st.sets(st.integers(0, 11)))
 def test_what_becomes_of_a_row_changes_no_others_worth(drawn: list[tuple[int, bool, State]], lost: set[int]):
-    """Earned, pending and lost points add up to what the part is worth; taking part never gives more than a fifth."""
+    """Earned, pending and lost points add up to what the part is worth; taking part never gives more than its share."""
     rows = rows_of(drawn)
     found = standing(rows, PART)
     assert found.possible == pytest.approx(PART.worth if any(row.opened for row in rows) else 0)

@@ -145,7 +145,7 @@ question(
     "A Dockerfile",
     points=2,
     hint="Seven lines: FROM, WORKDIR, COPY, RUN, COPY, USER, CMD.",
-    file="labs.checkpoints.reads.containers:dockerfile",
+    file="labs.checkpoints.reads.http:dockerfile",
     rules=[
         ("base", not_(""), "It has no line `FROM`: an image always begins with another one."),
         ("tagged", True, "`{base}` names no version: tomorrow it may be another Python."),
