@@ -26,8 +26,8 @@ LEASE |= {"start": "2026-03-02T14:00:00+00:00", "end": "2026-03-02T16:50:00+00:0
 RELEASE = {"held": [], "at": "2026-03-02T15:50:00+00:00"}
 
 STEPS = {"lease": {"state": "done", "attempts": 2}, "server": {"state": "failed", "attempts": 1}}
-MACHINE = {"steps": STEPS, "checks": {"gpu": "rehearsed", "disk": "failed"}}
-MACHINE |= {"held": {"lease": 1, "server": 2, "volume": 5}}
+HELD = {"lease": 1, "server": 2, "volume": 5}
+MACHINE = {"steps": STEPS, "checks": {"gpu": "rehearsed", "disk": "failed"}, "held": HELD}
 
 SIDE_BY_SIDE = {"details": {"comparison_id": "1", "block_calls": 10}}
 CUDA = SIDE_BY_SIDE | {"provider_requested": "CUDAExecutionProvider"}
@@ -38,6 +38,8 @@ RECOMMENDED = {
     "price": "One answer fewer of 100, which nobody will see.",
     "would_change_my_mind": "Nothing.",
 }
+
+UNKNOWN = RECOMMENDED | {"option": "other"}
 
 NETWORKS = {
     "mobilenetv2_100": {"ms": 4.0, "top-1 %": 72.9, "million weights": 3.5},
@@ -115,11 +117,7 @@ def claimed(option: str, baseline: str) -> Entries:
             {"p95_ms": 2.5, "measured_p95_ms": 2.0, "kept": True, "measured": True, "price_has_a_figure": True}
             | {"measured_right": 80, "change_words": 1},
         ),
-        (
-            "defend:choice",
-            in_full().answered("defend.choice", RECOMMENDED | {"option": "other"}),
-            {"kept": False, "measured": False},
-        ),
+        ("defend:choice", in_full().answered("defend.choice", UNKNOWN), {"kept": False, "measured": False}),
         ("defend:choice", Entries().answered("defend.choice", RECOMMENDED), "not measured in full"),
         # A GPU counts by the nodes that it ran.
         ("server:on_gpu", in_full(), "Nothing was measured on a GPU"),

@@ -62,15 +62,6 @@ def canary(random):
     yield (stable, version(15, 0, p95_s)), "15 requests are enough."
 
 
-@another("platform.canary")
-def another_canary(stable, canary):
-    if canary["requests"] <= 14:
-        return "wait"
-    rates = [one["errors"] / one["requests"] for one in (stable, canary)]
-    good = rates[1] <= rates[0] + 0.01 and canary["p95_s"] <= stable["p95_s"] * 1.5
-    return "promote" if good else "roll back"
-
-
 question(
     "platform.router",
     "A router that sends a share to a canary",
