@@ -58,6 +58,7 @@ PART_OF = {
     "ipython": "ipywidgets",
     "jupyter-client": "nbclient",
     "jupyter-server": "jupyterlab",
+    "markupsafe": "jinja2",
     "packaging": "jupyterlab",
     "paramiko": "python-chi",
     "protobuf": "onnx",

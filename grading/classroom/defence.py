@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import numpy as np
 
 from grading.classroom.roster import Handed
 from grading.grade.result import Result, write_text
-from grading.grade.result.page import STYLE
+from grading.grade.result.page import rendered
 from labs import stats
 from labs.course.assignment import assignment
 
@@ -160,21 +159,13 @@ def _ms(seconds: float) -> str:
 
 def sheet(result: Result, seed: str, *, answers: bool) -> str:
     """Return a student's sheet as HTML, with the expected answers for staff or without."""
-    own = items(result, seed)
-    rows = "" if own else "<li>No record has enough samples to ask about.</li>"
-    rows += "".join(
-        f"<li><p>{escape(one.question)}</p>"
-        + (f'<p class="soft"><strong>Expected:</strong> {escape(one.expected)}</p>' if answers else "")
-        + "</li>"
-        for one in (*own, *of_lessons(result.part))
-    )
-    who = escape(result.student) or "Your submission"
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Part {result.part}: defend your numbers</title><style>{STYLE}</style></head><body><main>"
-        f'<h1>Part {result.part}: defend your numbers</h1><p class="soft">{who}. From the first 200 samples of each '
-        f"record.</p><ol>{rows}</ol></main></body></html>\n"
+    return rendered(
+        Path(__file__).with_name("templates") / "defence.html",
+        title=f"Part {result.part}: defend your numbers",
+        student=result.student,
+        own=items(result, seed),
+        of_lessons=of_lessons(result.part),
+        answers=answers,
     )
 
 

@@ -8,32 +8,17 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from statistics import correlation, median
 
 from grading.classroom.likeness import TALK_DECIDES, WORDS, Group
 from grading.classroom.roster import Handed
 from grading.grade.result import Result, Row, SpotCheck, line, page, write_text
-from grading.grade.result.page import STYLE
+from grading.grade.result.page import rendered
 from grading.grade.result.result import AT_RANDOM
 from labs.course.assignment import assignment
 from labs.course.lessons import lessons
 from labs.course.question import State
-
-_MORE_STYLE = """
-main{max-width:82rem;padding-top:1.2rem}h2{margin:1rem 0 .4rem}
-.facts{display:flex;flex-wrap:wrap;gap:.2rem 2rem;margin:.5rem 0}.facts b{display:block;font-size:1.4rem}
-.screen{display:grid;gap:0 2.5rem;font-size:.94rem;line-height:1.4}
-@media(min-width:60rem){.screen{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
-.bins{display:flex;align-items:flex-end;gap:.35rem;margin:0}.bins div{flex:1;text-align:center;white-space:nowrap}
-.bins span{font-size:.85em}td:first-child a{white-space:nowrap}
-.bins i{display:block;background:var(--good);border-top:1px solid var(--line);margin:.1rem 0}
-.screen th,.screen td{padding:.25rem .6rem .25rem 0}.screen td p{margin:0}
-.short td p{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.short table{table-layout:fixed}
-.short th:nth-child(-n+2){width:5rem}
-summary{cursor:pointer;font-weight:600;margin-top:1.2rem}a{color:inherit}
-"""
 
 #: Rows of each list on the first screen, and reasons in each line; the rest folds away.
 _FIRST, _REASONS = 8, 3
@@ -118,30 +103,32 @@ def write_feedback(
 def _page(
     submissions: Sequence[Handed], results: Sequence[Result], groups: Sequence[Group], checks: Sequence[SpotCheck]
 ) -> str:
-    part = results[0].part if results else 0
-    title = f"Part {part}: {len(results)} submissions"
-    screen = (
-        f"<div><h2>How the class did</h2>{_histogram(results)}"
-        f'<div class="short"><h2>Questions by how many failed</h2>{_failed(results)}</div></div>'
-        f"<div><h2>For a person to look at ({len(checks)})</h2>{_looks(checks, submissions)}</div>"
-    )
-    below = (
-        (f"Groups that hold the same ({len(groups)})", _groups(groups)),
-        ("Students", _students(submissions, results)),
-    )
-    folded = "".join(f"<details><summary>{escape(head)}</summary>{text}</details>" for head, text in below)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}{_MORE_STYLE}</style></head><body><main><h1>{escape(title)}</h1>"
-        f'{_facts(submissions, results)}<div class="screen">{screen}</div>{folded}</main></body></html>\n'
+    tenths = Counter(min(9, int(10 * result.points / result.possible)) for result in results if result.possible)
+    # What nobody asked for by itself is left out: its cause alone stands there.
+    asked = sorted(question_statistics(results), key=lambda row: (-row["wrong"], -row["not done"]))
+    return rendered(
+        Path(__file__).with_name("templates") / "report.html",
+        title=f"Part {results[0].part if results else 0}: {len(results)} submissions",
+        facts=_facts(submissions, results),
+        limits=sorted({limit for result in results for limit in result.limits}),
+        bins={f"{10 * tenth}–{10 * tenth + 10}": tenths[tenth] for tenth in range(10)},
+        most=max(tenths.values(), default=1),
+        failed=[row for row in asked[:_FIRST] if row["wrong"] or row["not done"]],
+        told=[check for check in checks if check.reasons != (AT_RANDOM,)],
+        drawn=[check for check in checks if check.reasons == (AT_RANDOM,)],
+        slugs={one.student: one.slug for one in submissions},
+        groups=groups,
+        students=list(zip(submissions, results, strict=True)),
+        most_rows=_FIRST,
+        most_reasons=_REASONS,
+        talk_decides=TALK_DECIDES,
     )
 
 
-def _facts(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
+def _facts(submissions: Sequence[Handed], results: Sequence[Result]) -> dict[str, object]:
     worth = max((result.worth for result in results), default=0.0)
     due = assignment().part(results[0].part).due if results else None
-    facts = {
+    facts: dict[str, object] = {
         "median points": f"{median(result.grade for result in results):.3g} of {worth:g}" if results else "none",
         "without a point": sum(not result.points for result in results),
         "with records set aside": sum(bool(result.findings) for result in results),
@@ -150,84 +137,12 @@ def _facts(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
     if due:
         facts["after the class's date"] = sum(bool(one.at and one.at > due) for one in submissions)
         facts["without a time of handing in"] = sum(not one.at for one in submissions)
-    limits = sorted({limit for result in results for limit in result.limits})
-    said = "".join(
-        f"<div><b>{escape(str(value))}</b><span class=soft>{escape(name)}</span></div>" for name, value in facts.items()
-    )
-    could_not = f'<p class="soft">This host could not: {escape("; ".join(limits))}</p>' if limits else ""
-    return f'<div class="facts">{said}</div>{could_not}'
-
-
-def _histogram(results: Sequence[Result]) -> str:
-    """Return how many have which share of the points, in tenths, the empty ones too."""
-    tenths = Counter(min(9, int(10 * result.points / result.possible)) for result in results if result.possible)
-    most = max(tenths.values(), default=1)
-    bins = [(f"{10 * tenth}–{10 * tenth + 10}", tenths[tenth]) for tenth in range(10)]
-    columns = "".join(
-        f'<div>{count}<i style="height:{5 * count / most:.2f}rem"></i><span class="soft">{name}</span></div>'
-        for name, count in bins
-    )
-    told = "; ".join(f"{name} %: {count}" for name, count in bins)
-    return f'<div class="bins" role="img" aria-label="{told}">{columns}</div><p class="soft">% of the points</p>'
-
-
-def _failed(results: Sequence[Result]) -> str:
-    """Return the questions that most failed; of what nobody asked for by itself, the cause alone stands there."""
-    asked = sorted(question_statistics(results), key=lambda one: (-one["wrong"], -one["not done"]))
-    rows = [
-        (
-            f"{one['wrong']} of {one['tried']}",
-            str(one["not done"]),
-            "".join(
-                f'<p {kind} title="{escape(text)}">{escape(text)}</p>'
-                for kind, text in (
-                    ("", f"{one['lesson']}: {one['title']}"),
-                    ('class="soft"', one["most common mistake"] or "Nobody has tried it."),
-                )
-            ),
-        )
-        for one in asked[:_FIRST]
-        if one["wrong"] or one["not done"]
-    ]
-    return _table(("Failed", "Not done", "Question, and what most were told"), rows) if rows else "<p>None.</p>"
-
-
-def _looks(checks: Sequence[SpotCheck], submissions: Sequence[Handed]) -> str:
-    if not checks:
-        return "<p>Nobody.</p>"
-    pages = {one.student: f'<a href="pages/{escape(one.slug)}.html">{escape(one.student)}</a>' for one in submissions}
-    named = {one.student: pages.get(one.student, escape(one.student)) for one in checks}
-    told = [one for one in checks if one.reasons != (AT_RANDOM,)]
-    drawn = [named[one.student] for one in checks if one.reasons == (AT_RANDOM,)]
-    rows = [
-        (
-            named[one.student],
-            "<br>".join(map(escape, one.reasons[:_REASONS])) + _rest(len(one.reasons) - _REASONS, "<br>"),
-        )
-        for one in told
-    ]
-    text = _table(("Student", "Why"), rows[:_FIRST]) if rows else ""
-    if rows[_FIRST:]:
-        folded = _table(("Student", "Why"), rows[_FIRST:])
-        text += f"<details><summary>{len(rows) - _FIRST} more</summary>{folded}</details>"
-    text += f"<p>Drawn at random: {', '.join(drawn)}.</p>" if drawn else ""
-    return text + '<p class="soft">Nothing here has cost a point by itself.</p>'
-
-
-def _rest(count: int, before: str) -> str:
-    return f"{before}and {count} more" if count > 0 else ""
+    return facts
 
 
 def _of_class(one: Handed, result: Result) -> dict[str, object]:
     emails = ", ".join(filter(None, (person.email for person in one.members)))
     return {"student": result.student, "email": emails, "entry": one.path.name, **line(result)}
-
-
-def _groups(groups: Sequence[Group]) -> str:
-    rows = [(str(len(one.students)), escape(one.beside()), escape(one.said)) for one in groups]
-    text = _table(("Students", "Who", "The same"), rows) if rows else "<p>None: no two hold the same.</p>"
-    names = '<p class="soft">similar.csv names everybody, with what each shares.</p>' if rows else ""
-    return f'{text}{names}<p class="soft">{escape(TALK_DECIDES)}</p>'
 
 
 def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
@@ -270,26 +185,6 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
             }
         )
     return found
-
-
-def _students(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
-    rows = [
-        (
-            f'<a href="pages/{escape(one.slug)}.html">{escape(one.student)}</a>',
-            f"{result.grade:.2f} of {result.worth:g}",
-            str(len(result.findings)),
-            escape(result.fault),
-        )
-        for one, result in zip(submissions, results, strict=True)
-    ]
-    return _table(("Student", "Points", "Set aside", "Grader's fault"), rows)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; the cells are HTML already."""
-    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def as_csv(rows: Sequence[dict[str, object]], head: Sequence[str] = ()) -> str:

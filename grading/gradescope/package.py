@@ -30,7 +30,7 @@ console = Console()
 #: notebooks come along as students get them.
 ALLOWED = (
     "grading/__init__.py",
-    *(f"grading/{room}/*.py" for room in "grade gradescope".split()),
+    *("grading/grade/*.py", "grading/grade/*/templates/*.html", "grading/gradescope/*.py"),
     *("labs/checkpoints/*.py", "labs/course/*.py", "labs/course/questions.json", "labs/judge/*.py"),
     *(f"labs/{name}.py" for name in "__init__ shell workspace".split()),
     *(f"{name.replace('.', '/')}.py" for name in cells.COURSE),
@@ -52,6 +52,7 @@ REFUSED = ("grading/gradescope/package.py",)
 #: the rest.
 PACKAGES = (
     *cells.PACKAGES,
+    "Jinja2",
     "fastapi",
     "fastapi-offline",
     "fastjsonschema",

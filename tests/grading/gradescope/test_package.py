@@ -30,6 +30,8 @@ NAMED = {
     "pydantic_core": "pydantic",
     "PIL": "pillow",
     "google": "onnx",
+    "jinja2": "Jinja2",
+    "markupsafe": "Jinja2",
     "yaml": "PyYAML",
     "starlette": "fastapi",
 }
@@ -95,6 +97,7 @@ def test_whatever_judges_a_ledger_can_be_imported_from_the_zip_alone(package: Pa
         archive.extractall(tmp_path)
     alone = 'import sys\nsys.meta_path = [one for one in sys.meta_path if "editable" not in repr(one).lower()]\n'
     code = alone + "".join(f"import {name}\n" for name in ["grading.gradescope.judge", *READERS])
+    code += "from grading.grade.result import Result, page\nassert '</html>' in page(Result('ada', 1, ''))\n"
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
