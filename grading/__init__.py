@@ -3,4 +3,4 @@
 import sys
 
 # As in `labs`: importing nbformat takes a second less without its grammar of addresses.
-sys.modules.setdefault("rfc3987_syntax", None)
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None: an import of it fails

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,8 @@ app.command()(gradescope)
 def main() -> None:
     """Run a command; a fault in a lesson is a message, not a traceback."""
     # A processor's name, or a submission's, may hold what is no text in any encoding: it is shown escaped.
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except (AssignmentError, LessonError) as error:

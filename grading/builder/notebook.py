@@ -277,7 +277,8 @@ def source_of(shows: str, *, root: Path = NOTEBOOKS_DIR.parent) -> str:
 
 def _definitions(text: str) -> dict[str, str]:
     """Return the sources of what a module defines at its top level, by name."""
-    lines, found = text.splitlines(), {}
+    lines = text.splitlines()
+    found: dict[str, str] = {}
     for node in ast.parse(text).body:
         first = node.lineno
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -259,7 +259,7 @@ def checks(tree: ast.AST) -> list[tuple[str, str]]:
     return [
         (one.args[0].value, ast.unparse(one.args[1]) if len(one.args) > 1 else "")
         for one in calls
-        if one.args and isinstance(one.args[0], ast.Constant)
+        if one.args and isinstance(one.args[0], ast.Constant) and isinstance(one.args[0].value, str)
     ]
 
 
@@ -295,7 +295,8 @@ def require_whole(wanted: Iterable[Lesson]) -> None:
 
 def _predictions(tree: ast.AST) -> list[str]:
     calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "predict"]
-    return [one.args[0].value for one in calls if one.args and isinstance(one.args[0], ast.Constant)]
+    firsts = [one.args[0] for one in calls if one.args]
+    return [one.value for one in firsts if isinstance(one, ast.Constant) and isinstance(one.value, str)]
 
 
 @functools.lru_cache(maxsize=4096)

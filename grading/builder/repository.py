@@ -21,7 +21,7 @@ def food_classifier(weights: Path | None = None, *stanzas: str) -> ModelFolder:
         weights: The ``.safetensors`` file; without it and the network, as ``lesson_repository`` finds it, when None.
         stanzas: What its configuration gets besides.
     """
-    files = {"model.py": solved_text("triton.model"), **beside(weights)}
+    files: dict[str, Path | str] = {"model.py": solved_text("triton.model"), **beside(weights)}
     return ModelFolder("food_classifier", "\n".join([solved_text("triton.config"), *stanzas]), files)
 
 

@@ -7,7 +7,7 @@ worker that dies costs its submission a second try, and after that a row which s
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
@@ -68,7 +68,9 @@ def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
     return run
 
 
-def _together(tasks: Sequence[Task], workers: int, unit: Callable[[Task], Done]) -> Iterator[tuple[Task, Done]]:
+def _together(
+    tasks: Sequence[Task], workers: int, unit: Callable[[Task], Done]
+) -> Generator[tuple[Task, Done], None, list[Task]]:
     """Run tasks in one pool; return those that were left when the pool broke."""
     # Fresh processes off a small server: forking a process that has threads and models is a lottery.
     context = multiprocessing.get_context("forkserver")

@@ -10,7 +10,7 @@ thousand who are alike, one line.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,7 +92,7 @@ def alike(results: Sequence[Result], earlier: Sequence[Result] = ()) -> list[Gro
     return sorted(found, key=lambda one: (-len(one.students), one.students))
 
 
-def _by_functions(cells: Sequence[Collection[str]], this_year: int) -> Iterator[tuple[int, int]]:
+def _by_functions(cells: Sequence[set[str]], this_year: int) -> Iterator[tuple[int, int]]:
     """Yield places of two of whose functions most are alike, enough of them to join all for whom that holds.
 
     Who belongs to a cluster is compared with it no further, so that a class of copies takes one look per student.

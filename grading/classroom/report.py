@@ -7,9 +7,10 @@ import io
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import correlation, median
+from typing import Any
 
 from grading.classroom.likeness import TALK_DECIDES, WORDS, Group
 from grading.classroom.roster import Handed
@@ -145,7 +146,7 @@ def _of_class(one: Handed, result: Result) -> dict[str, object]:
     return {"student": result.student, "email": emails, "entry": one.path.name, **line(result)}
 
 
-def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
+def question_statistics(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return each question in plain values: how many tried, how many passed, and what most of the others were told.
 
     ``discrimination`` is the correlation, -1 to 1, of passing it with the points in all other questions: near 0, it
@@ -187,7 +188,7 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
     return found
 
 
-def as_csv(rows: Sequence[dict[str, object]], head: Sequence[str] = ()) -> str:
+def as_csv(rows: Sequence[Mapping[str, object]], head: Sequence[str] = ()) -> str:
     """Return a table as text; a cell that a spreadsheet would run as a formula is written as text.
 
     Args:

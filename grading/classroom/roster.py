@@ -125,7 +125,8 @@ def of_roster(submissions: Sequence[Handed], people: People) -> list[Handed]:
     Raises:
         ValueError: Some are nobody's, several people's, or the second of one person; the message names all of them.
     """
-    resolved, faults, owners = [], [], {}
+    resolved, faults = [], []
+    owners: dict[str, Handed] = {}
     for one in submissions:
         try:
             students = [people.find(who.email, who.sid, full_name=who.full_name) for who in one.people]
@@ -167,8 +168,8 @@ def _told(path: Path) -> tuple[dict[str, tuple[Student, ...]], dict[str, datetim
     found, times = {}, {}
     for entry, about in told.items() if isinstance(told, dict) else ():
         submitters = about.get(":submitters") if isinstance(about, dict) else None
-        known = [one for one in submitters if isinstance(one, dict)] if isinstance(submitters, list) else []
-        known = [[str(one.get(f":{field}") or "").strip()[:200] for field in ("name", "sid", "email")] for one in known]
+        named = [one for one in submitters if isinstance(one, dict)] if isinstance(submitters, list) else []
+        known = [[str(one.get(f":{field}") or "").strip()[:200] for field in ("name", "sid", "email")] for one in named]
         at = about.get(":created_at") if isinstance(about, dict) else None
         if isinstance(at, datetime):
             times[str(entry)] = at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -169,11 +169,10 @@ def labels_are_the_splits(records: list[dict]) -> Iterator[Finding]:
     """Yield accuracy records on the course's evaluation pictures that hold other labels than these have."""
     for record in records:
         details = record["details"] if record["kind"] == "accuracy" else {}
-        labels = details.get("labels")
-        whole = (
-            details.get("dataset") == EVALUATION and isinstance(labels, list) and len(labels) == len(EVALUATION_LABELS)
-        )
-        if whole and (other := sum(map(operator.ne, labels, EVALUATION_LABELS))):
+        labels = details.get("labels") if details.get("dataset") == EVALUATION else None
+        if not isinstance(labels, list) or len(labels) != len(EVALUATION_LABELS):
+            continue
+        if other := sum(map(operator.ne, labels, EVALUATION_LABELS)):
             message = f"The {named(record)} counts {other} pictures under another class than theirs."
             yield impossible("labels-not-the-splits", message, record)
 

@@ -256,7 +256,7 @@ def _untried(work: _Work, *steps: str) -> str:
 def _as_opened(called: Called | None) -> Opened | None:
     """Return what calling a function again says about its public row: results that it does not have were typed."""
     if called is None or called.is_right:
-        return called and Opened(Verdict(State.PASSED, ""))
+        return Opened(Verdict(State.PASSED, "")) if called else None
     if called.is_right is None and not called.is_absent:
         return Opened(None, called.fault)
     if called == NO_CELL:

@@ -143,8 +143,9 @@ def sees_nothing(evidence: Evidence, facts: Facts) -> str:
     if facts.fault:
         return f"{facts.name} could not be measured again: {facts.fault}."
     right = _right_on_views(evidence, facts)
-    few = right is not None and right < _SEES
-    return f"{facts.name} is right on {percent(right)} of pictures that it was not shown before." if few else ""
+    if right is None or right >= _SEES:
+        return ""
+    return f"{facts.name} is right on {percent(right)} of pictures that it was not shown before."
 
 
 def of_the_recommended(question: str, judge: Callable[[Evidence, Measurement, Facts], Verdict]):
@@ -235,8 +236,9 @@ def leaderboard(evidence: Evidence, asked: Iterable[Lesson]) -> dict[str, float]
     for question_id in (one for one in RECOMMENDATIONS if one.partition(".")[0] in ids):
         record = recommended(evidence.records, question_id)
         facts = evidence.facts.get(record.model.sha256) if record else None
-        right = _right_on_views(evidence, facts) if facts and not _unfit(evidence, record, facts) else None
-        if right is not None:
+        if not record or not facts or _unfit(evidence, record, facts):
+            continue
+        if (right := _right_on_views(evidence, facts)) is not None:
             millions = facts.multiplications / 1e6
             return dict(zip(LEADERBOARD, (round(right, 3), facts.size_bytes / 1e6, round(millions, 1)), strict=True))
     return {}
@@ -287,8 +289,10 @@ def hidden_rows(
     for one in (row for row in all_hidden() if row.lesson in ids):
         verdict = _standing(one, evidence, by_id[one.needs], functions if one.is_rerun else models)
         points, message = one.points if verdict.ok else 0, verdict.message
-        more = {"shown": verdict.shown, "state": verdict.state, "hidden": True, "needs": one.needs}
-        rows.append(Row(one.id, one.title, "", points, one.points, message, **more))
+        shown, state = verdict.shown, verdict.state
+        rows.append(
+            Row(one.id, one.title, "", points, one.points, message, shown, state=state, hidden=True, needs=one.needs)
+        )
     return rows
 
 

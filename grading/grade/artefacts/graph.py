@@ -10,8 +10,10 @@ import importlib.util
 import math
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError, Message
 
@@ -20,15 +22,16 @@ def _messages_of_onnx() -> ModuleType:
     """Return the module of ONNX's message types alone: importing all of the package takes four times as long."""
     if "onnx" in sys.modules:
         return importlib.import_module("onnx.onnx_ml_pb2")
-    package = importlib.util.find_spec("onnx")
-    path = Path(str(package.origin)).with_name("onnx_ml_pb2.py")
-    spec = importlib.util.spec_from_file_location("onnx_ml_pb2", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    package, module = importlib.util.find_spec("onnx"), ModuleType("onnx_ml_pb2")
+    path = Path(str(package and package.origin)).with_name("onnx_ml_pb2.py")
+    SourceFileLoader(module.__name__, str(path)).exec_module(module)
     return module
 
 
-onnx = _messages_of_onnx()
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = _messages_of_onnx()
 
 #: Operator sets that the course's tools write.
 _DOMAINS = frozenset({"", "ai.onnx", "com.microsoft", "com.microsoft.nchwc"})

@@ -116,8 +116,7 @@ def _ask(files: Sequence[Taken], pictures: Path, limits: Limits) -> dict[str, di
         except StrictJsonError:
             continue
         # What was said of a model before a later one was loaded stands.
-        name = values.get("name") if isinstance(values, dict) else None
-        if not isinstance(name, str) or name not in unsaid:
+        if not isinstance(values, dict) or not isinstance(name := values.get("name"), str) or name not in unsaid:
             continue
         why = (
             "it did not finish in time"
@@ -138,9 +137,9 @@ def _path() -> str:
 
 def _facts(file: Taken, said: dict) -> Facts:
     """Return facts out of the child's words, each looked at: the model may have taken the child over."""
-    base = {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes}
+    facts = Facts(file.name, file.sha256, file.size_bytes)
     if said.get("fault"):
-        return Facts(**base, fault=str(said["fault"])[:300])
+        return replace(facts, fault=str(said["fault"])[:300])
     predicted = said.get("predicted", [])
     counts = {name: said.get(name, 0) for name in ("weight_bytes", "int8_bytes", "multiplications")}
     graph = said.get("graph", {})
@@ -152,5 +151,5 @@ def _facts(file: Taken, said: dict) -> Facts:
         and all(type(count) is int and 0 <= count <= 1 << 40 for count in counts.values())
     )
     if not sound:
-        return Facts(**base, fault="what was measured makes no sense")
-    return Facts(**base, **counts, predicted=tuple(predicted), graph=graph)
+        return replace(facts, fault="what was measured makes no sense")
+    return replace(facts, **counts, predicted=tuple(predicted), graph=graph)

@@ -33,7 +33,10 @@ def unshown(publisher: ZMQDisplayPublisher, *values: object, **how: object) -> N
 if __name__ == "__main__":
     # With pandas, which takes seconds on a busy processor: before a cell's time is counted.
     names()
-    IOPubThread._setup_pipe_in = without_port
-    OutStream.write = unsent
-    ZMQDisplayPublisher.publish = unshown
+    for owner, name, instead in (
+        (IOPubThread, "_setup_pipe_in", without_port),
+        (OutStream, "write", unsent),
+        (ZMQDisplayPublisher, "publish", unshown),
+    ):
+        setattr(owner, name, instead)
     IPKernelApp.launch_instance()

@@ -17,7 +17,7 @@ def skeleton(cells: Mapping[str, str], functions: Mapping[str, str]) -> str:
     """
     setup = "from grading.grade.functions.verbs import check"
     calls = [f"check({question!r}, {functions[question]!r}, {cell!r})" for question, cell in cells.items()]
-    made = [
+    made: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "id": f"cell-{index}",

@@ -37,7 +37,7 @@ NOTHING = (
 _LEAST_S, _CONTROL_S = 5, 60
 
 #: Seconds that cells which end their run may take from the others, in all: what they took is given back up to here.
-_GIVEN_BACK_S = 100
+_GIVEN_BACK_S: float = 100
 
 #: A grader whose own cell takes longer than this many seconds is too slow to say who used the time up.
 _SLOW_S = 20
@@ -208,10 +208,11 @@ def _control_s() -> float:
 def _is_right(cases: Cases, outputs: object) -> bool:
     """Return whether a function did on its cases what was expected."""
     # What came out of the sandbox may be anything.
-    sound = isinstance(outputs, list) and all(isinstance(one, dict) for one in outputs)
+    if not isinstance(outputs, list) or not all(isinstance(one, dict) for one in outputs):
+        return False
     try:
         with deadline(_JUDGE_S):
-            return sound and compared.judge("", cases, outputs).ok
+            return compared.judge("", cases, outputs).ok
     except Exception:  # whatever it is, no honest function's output ends so
         return False
 

@@ -153,8 +153,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     encoding = encoding_of(path)
     if encoding != "utf-8-sig":
         with path.open(encoding=encoding, errors="replace", newline="\n") as text:
-            for line in text:
-                yield line.rstrip("\r\n").encode(errors="replace")
+            yield from (line.rstrip("\r\n").encode(errors="replace") for line in text)
         return
     with path.open("rb") as file:
         for number, line in enumerate(file):

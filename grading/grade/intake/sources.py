@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from labs.course.limits import Limits
 
@@ -39,7 +39,7 @@ class Source:
     """A submission before anything is known about it."""
 
     #: How each file is opened for reading, by its path with forward slashes; raises ``RefusedError``.
-    files: dict[str, Callable[[], contextlib.AbstractContextManager[BinaryIO]]] = field(default_factory=dict)
+    files: dict[str, Callable[[], contextlib.AbstractContextManager[IO[bytes]]]] = field(default_factory=dict)
     #: Why there is nothing, or not all of it.
     faults: list[str] = field(default_factory=list)
 
@@ -109,7 +109,7 @@ def _cut(found: Source, limits: Limits) -> Source:
 
 
 @contextlib.contextmanager
-def _open_file(root: Path, name: str) -> Iterator[BinaryIO]:
+def _open_file(root: Path, name: str) -> Iterator[IO[bytes]]:
     """Open a regular file; no part of its path may be a link."""
     folder = root
     for part in Path(name).parts[:-1]:
@@ -121,7 +121,7 @@ def _open_file(root: Path, name: str) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[BinaryIO]:
+def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
     """Open a member that is a plain file."""
     mode = info.external_attr >> 16
     if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):

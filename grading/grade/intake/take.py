@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from grading.grade.intake.ledger import TOO_LONG, Ledger, read_ledger
 from grading.grade.intake.sources import RefusedError, Source, open_source
@@ -131,7 +131,7 @@ def _take(source: Source, name: str, kind: Kind, into: Path, found: Intake, limi
     found.files[short] = Taken(kind, short, into / short, size_bytes, sha256)
 
 
-def _copy(file: BinaryIO, target: Path, most_bytes: int, *, cut: bool) -> tuple[int, str, bool]:
+def _copy(file: IO[bytes], target: Path, most_bytes: int, *, cut: bool) -> tuple[int, str, bool]:
     """Copy at most so many bytes, whatever the file claims to have; return size, sha256, and whether it was cut.
 
     Args:

@@ -148,7 +148,8 @@ class Sandbox:
             process.wait()
         wall_s = time.monotonic() - begin_s
         timed_out = was_late or (process.returncode in (124, 137, -9) and wall_s >= limits.wall_s)
-        return Outcome(process.returncode, timed_out, *(_beginning(path, limits) for path in kept), wall_s)
+        printed, complained = (_beginning(path, limits) for path in kept)
+        return Outcome(process.returncode, timed_out, printed, complained, wall_s)
 
     @contextlib.contextmanager
     def conversation(
@@ -179,7 +180,7 @@ class Sandbox:
             self.kill_leftovers()
             watch.join()
             process.wait()
-            for end in (process.stdin, process.stdout):
+            for end in filter(None, (process.stdin, process.stdout)):
                 with contextlib.suppress(OSError):  # what it never read is written no more
                     end.close()
 
