@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,6 @@ def grade_class(
     part: int,
     engine: Engine,
     setup: Setup | None = None,
-    on_done: Callable[[Result, bool], None] = lambda result, was_kept: None,
 ) -> list[Result]:
     """Return a class's results, in the order of the submissions.
 
@@ -39,7 +38,6 @@ def grade_class(
         part: Part of the course.
         engine: Where the work runs.
         setup: How to grade.
-        on_done: Told of each result, and whether it was kept from an earlier run.
     """
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     setup = setup or Setup()
@@ -48,14 +46,10 @@ def grade_class(
     found: dict[str, Result] = {}
     for task, done in engine(tasks):
         one = known[task.student]
-        if done.result is None:
-            result = _kept(out, one)
-        else:
-            result = done.result
+        found[task.student] = done.result or _kept(out, one)[0]
+        if done.result:
             # One process writes for all workers, some thousand samples a student.
-            write_json({"key": done.key, "result": result.to_json()}, _place(out, one), indent=None)
-        found[task.student] = result
-        on_done(result, done.result is None)
+            write_json({"key": done.key, "result": done.result.to_json()}, _place(out, one), indent=None)
     return [found[one.student] for one in submissions]
 
 
@@ -68,7 +62,7 @@ def kept_results(submissions: Sequence[Handed], out: Path) -> list[Result]:
     found = []
     for one in submissions:
         try:
-            found.append(_kept(out, one))
+            found.append(_kept(out, one)[0])
         except _UNREADABLE:
             raise FileNotFoundError(
                 f"{out} holds no result of {one.student}: run `{python('grading class')}` first"
@@ -99,14 +93,15 @@ def _place(out: Path, one: Handed) -> Path:
 def _kept_key(out: Path, one: Handed) -> str:
     """Return the key of a student's kept result; empty when there is none that can be read."""
     try:
-        _kept(out, one)
-        return json.loads(_place(out, one).read_text(encoding="utf-8"))["key"]
+        return _kept(out, one)[1]
     except _UNREADABLE:
         return ""
 
 
-def _kept(out: Path, one: Handed) -> Result:
-    result = Result.from_json(json.loads(_place(out, one).read_text(encoding="utf-8"))["result"])
+def _kept(out: Path, one: Handed) -> tuple[Result, str]:
+    """Return a student's kept result, and its key."""
+    values = json.loads(_place(out, one).read_text(encoding="utf-8"))
+    result = Result.from_json(values["result"])
     # A file holds text, and a name from a file system may hold bytes that are none.
     # What a part is worth may have changed since, which grades nobody again.
-    return replace(result, student=one.student, worth=assignment().part(result.part).worth)
+    return replace(result, student=one.student, worth=assignment().part(result.part).worth), values["key"]

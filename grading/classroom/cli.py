@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import track
 
 if TYPE_CHECKING:
     from grading.classroom.engines import Engine
-    from grading.classroom.roster import Handed
-    from grading.grade.grader import Setup
     from grading.grade.result import Result
 
 console = Console()
@@ -39,7 +37,7 @@ def grade_folder(
     The seed (GRADING_SEED, or asked for) draws functions' cases, sheets and random looks: the same again, or all is
     graded anew.
     """
-    from grading.classroom.batch import earlier_results
+    from grading.classroom.batch import earlier_results, grade_class
     from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
     from grading.classroom.likeness import alike, said_of
@@ -59,13 +57,18 @@ def grade_folder(
         raise typer.BadParameter(str(error)) from None
     seed = secret_seed(may_be_public=True)
     setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
+
+    def graded(engine: Engine) -> list[Result]:
+        bar = partial(track, description="grading", total=len(found), console=console)
+        return grade_class(found, out, part=part, engine=lambda tasks: bar(engine(tasks)), setup=setup)
+
     if scheduler:
         from distributed import Client
 
         with Client(scheduler) as client:
-            results = _with_progress(found, out, part, dask(client), setup)
+            results = graded(dask(client))
     else:
-        results = _with_progress(found, out, part, processes(workers or os.cpu_count() or 1), setup)
+        results = graded(processes(workers or os.cpu_count() or 1))
     groups = alike(results, before)
     checks = spot_checks(results, seed=seed, alike=said_of(groups))
     sheets = write_sheets(found, results, seed, out)
@@ -106,12 +109,3 @@ def hand_back(
 def _say(values: dict[str, object]) -> None:
     for name, value in values.items():
         console.print(f"{name:24} {value}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _with_progress(found: Sequence[Handed], out: Path, part: int, engine: Engine, setup: Setup) -> list[Result]:
-    from grading.classroom.batch import grade_class
-
-    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("", total=len(found))
-        return grade_class(found, out, part=part, engine=engine, setup=setup, on_done=lambda *_: progress.advance(bar))

@@ -35,41 +35,33 @@ class Item:
 
 
 #: What a person judges and no check can, by the lesson that it is about.
-_OF_LESSONS: tuple[tuple[str, Item], ...] = (
+_OF_LESSONS: tuple[tuple[str, str, str], ...] = (
     (
         "defend",
-        Item(
-            "Your recommendation to the manager (it is in your ledger): would you sign it?",
-            "It says what was compared, in one run, on which machine; the price is named in the manager's terms, and "
-            "fits the numbers; what would change your mind is a measurement that could be made, and could come out "
-            "otherwise.",
-        ),
+        "Your recommendation to the manager (it is in your ledger): would you sign it?",
+        "It says what was compared, in one run, on which machine; the price is named in the manager's terms, and "
+        "fits the numbers; what would change your mind is a measurement that could be made, and could come out "
+        "otherwise.",
     ),
     (
         "defend",
-        Item(
-            "Take the prediction of yours that was furthest from its measurement. What did you believe, and which "
-            "record shows where the time or the size really went?",
-            "A prediction of this ledger, with its measurement; the explanation names a cause in this part (graph, "
-            "precision, provider, caches) and a record for it.",
-        ),
+        "Take the prediction of yours that was furthest from its measurement. What did you believe, and which "
+        "record shows where the time or the size really went?",
+        "A prediction of this ledger, with its measurement; the explanation names a cause in this part (graph, "
+        "precision, provider, caches) and a record for it.",
     ),
     (
         "target",
-        Item(
-            "Which figure of this part would you not dare to promise to a user with a phone of their own, and why?",
-            "A figure of the ledger, with its machine; the reason is a difference that matters (heat, other programs, "
-            "another processor), not 'phones differ'.",
-        ),
+        "Which figure of this part would you not dare to promise to a user with a phone of their own, and why?",
+        "A figure of the ledger, with its machine; the reason is a difference that matters (heat, other programs, "
+        "another processor), not 'phones differ'.",
     ),
     (
         "batching",
-        Item(
-            "Your server's latency doubled when the load did not. Describe, from your own records, one way in which "
-            "that happens and how you would tell it from another.",
-            "A mechanism seen in the student's records (queueing, batching, too many instances); a measurement that "
-            "separates it from a second one.",
-        ),
+        "Your server's latency doubled when the load did not. Describe, from your own records, one way in which "
+        "that happens and how you would tell it from another.",
+        "A mechanism seen in the student's records (queueing, batching, too many instances); a measurement that "
+        "separates it from a second one.",
     ),
 )
 
@@ -77,7 +69,7 @@ _OF_LESSONS: tuple[tuple[str, Item], ...] = (
 def of_lessons(part: int) -> list[Item]:
     """Return what to ask about the lessons of a part, whatever was measured."""
     asked = {one.id for one in assignment().lessons(part)}
-    return [item for lesson, item in _OF_LESSONS if lesson in asked]
+    return [Item(question, expected) for lesson, question, expected in _OF_LESSONS if lesson in asked]
 
 
 def items(result: Result, seed: str) -> list[Item]:

@@ -7,13 +7,13 @@ worker that dies costs its submission a second try, and after that a row which s
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from grading.classroom.unit import Done, Task, failed, work
 
-Engine = Callable[[Sequence[Task]], Iterator[tuple[Task, Done]]]
+Engine = Callable[[Sequence[Task]], Iterable[tuple[Task, Done]]]
 
 
 def processes(workers: int, unit: Callable[[Task], Done] = work) -> Engine:
