@@ -8,7 +8,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from grading.builder.notebook import build, text_of
@@ -123,23 +123,20 @@ MIXTURE: dict[str, int] = {
 }
 
 
-def make_class(folder: Path, size: int, *, only: str = "", kinds: Sequence[str] = (), seed: int = 20) -> list[Path]:
+def make_class(folder: Path, size: int, *, only: str = "") -> list[Path]:
     """Make the submissions of a class, and return them.
 
     Args:
         folder: Receives one folder a member, named for what it is.
         size: Members.
         only: Make all of this kind.
-        kinds: Make these, whatever the size.
-        seed: Of everything that is drawn.
     """
     solved = folder.with_name(f"{folder.name}-solved")
     notebooks = write_solved(assignment().lessons(1), solved)
-    kinds = kinds or ([only] * size if only else _kinds(size))
     made: list[Path] = []
     first: Entries = []
-    for number, kind in enumerate(kinds, start=1):
-        dice = random.Random(f"{seed} {number}")
+    for number, kind in enumerate([only] * size if only else _kinds(size), start=1):
+        dice = random.Random(f"20 {number}")
         member = folder / f"{number:03d}-{kind}"
         member.mkdir(parents=True)
         made.append(member)

@@ -47,6 +47,12 @@ def people(folder: Path, text: str) -> People:
     return People(read_roster(folder / "roster.csv"))
 
 
+def graded(people: People, *made: tuple[Handed, Result], course: Assignment = COURSE, **more: object) -> list[Grade]:
+    """Return the grades of part 1, under the names of a class."""
+    submissions, results = zip(*made, strict=True)
+    return grades(course, 1, of_roster(submissions, people), results, people, **more)
+
+
 @pytest.fixture
 def roster(tmp_path: Path) -> People:
     """Return a class with an accommodation and one who has left."""
@@ -57,9 +63,7 @@ def test_points_are_scaled_late_days_cost_and_everybodys_own_date_counts(roster:
     """Ada is late by a day and an hour, Bob has two days more, Cyd has left, Dan handed in nothing."""
     day, hour = timedelta(days=1), timedelta(hours=1)
     made = [handed("ada@uni.edu", day + hour), handed("bob", day + hour), handed("cyd", -day)]
-    submissions, results = zip(*made, strict=True)
-    heard = {"ada-uni-edu": 15.0, "bob-uni-edu": 99.0}
-    found = grades(COURSE, 1, of_roster(submissions, roster), results, roster, heard)
+    found = graded(roster, *made, heard={"ada-uni-edu": 15.0, "bob-uni-edu": 99.0})
     points = {"Ada Lovelace": 40 - 20 + 15, "Bob": 40 + 20, "Dan": 0}
     assert {one.name: one.points for one in found} == pytest.approx(points)
     assert [one.name for one in found if not one.heard] == ["Dan"]
@@ -76,9 +80,8 @@ def test_a_pool_of_late_hours_is_used_up_by_the_parts_before(roster: People):
     terms = replace(assignment().course, late=Pool(8.0, 0.1))
     course = replace(COURSE, course=terms, asked=(replace(PART, late=NOTHING_LATE), first))
     earlier, _ = handed("dan", timedelta(hours=6) - timedelta(days=9))
-    submission, result = handed("dan", timedelta(hours=4))
     others = {2: of_roster([earlier], roster)}
-    found = grades(course, 1, of_roster([submission], roster), [result], roster, others=others)
+    found = graded(roster, handed("dan", timedelta(hours=4)), course=course, others=others)
     assert [(one.points, one.note) for one in found if one.name == "Dan"] == [(20.0, "late: 20.00 points taken off")]
 
 
@@ -89,17 +92,16 @@ def test_what_is_not_judged_yet_keeps_a_gradebook_from_being_written_and_counts_
     result = Result("dan", 1, "d", rows, worth=80.0)
     with pytest.raises(ValueError, match=r"dan \(B\).*--pending"):
         _require_judged([result])
-    found = grades(COURSE, 1, of_roster([submission], roster), [result], roster)
+    found = graded(roster, (submission, result))
     assert [(one.points, one.note) for one in found if one.name == "Dan"] == [(20.0, "not judged yet: 40.00 points")]
 
 
 def test_a_date_and_no_time_of_handing_in_is_said_by_name(roster: People):
     """Nobody is called late for that, and nobody silently in time."""
-    submissions, results = zip(handed("ada", None), handed("bob", timedelta(0)), strict=True)
-    found = grades(COURSE, 1, of_roster(submissions, roster), results, roster)
-    assert [one.name for one in found if one.note == NO_TIME] == ["Ada Lovelace"]
+    ada, bob = handed("ada", None), handed("bob", timedelta(0))
+    assert [one.name for one in graded(roster, ada, bob) if one.note == NO_TIME] == ["Ada Lovelace"]
     undated = replace(COURSE, asked=(replace(PART, due=None, late=NOTHING_LATE),))
-    assert [one.name for one in grades(undated, 1, submissions[:1], results[:1], People(())) if one.note] == []
+    assert NO_TIME not in [one.note for one in graded(roster, ada, course=undated)]
 
 
 #: Rosters as three platforms and a person write them, of the same two people.
@@ -124,8 +126,7 @@ def test_a_folder_gets_the_rosters_identity_in_every_gradebook(form: str, tmp_pa
     """One row per person, whatever the folder is called, and the columns by which the platform finds the person."""
     known = people(tmp_path, ROSTERS[form])
     for entry in ENTRIES:
-        submission, result = handed(entry, timedelta(0))
-        found = grades(COURSE, 1, of_roster([submission], known), [result], known)
+        found = graded(known, handed(entry, timedelta(0)))
         assert [(one.person.sid, one.points) for one in found] == [("u17", 40.0), ("u18", 0.0)], entry
         rows = table(found, form, "Part 1", 100.0)
         row = dict(zip(rows[0], rows[-2], strict=True))
@@ -209,22 +210,31 @@ def test_each_gradebook_has_its_columns_and_gives_back_who_has_how_many_points(f
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("name", "text", "says"),
     [
-        ("who,note\nada,x\n", "wants the columns who, points"),
-        ("who,points\nbob,1\nada,many\n", "line 3: could not convert"),
-        ("who,points\nada,nan\n", "line 2: nan are no points"),
-        ("who,points\neve,1\n", "line 2: eve is nobody of the class"),
+        ("defence.csv", "who,note\nada,x\n", "wants the columns who, points, note"),
+        ("defence.csv", "who,points\nbob,1\nada,many\n", "line 3: could not convert"),
+        ("defence.csv", "who,points\nada,nan\n", "line 2: nan are no points"),
+        ("defence.csv", "who,points\neve,1\n", "line 2: eve is nobody of the class"),
+        ("adjust.csv", "who,points\nada,1\n", "line 2: a reason is missing"),
+        ("adjust.csv", "who,points,reason\nada,1,x\nada,1,\n", "line 3: a reason is missing"),
+        ("adjust.csv", "who,points,reason\nada,,x\n", "line 2: write points from -100 to 100, and not ''"),
+        ("adjust.csv", "who,points,reason\nada,101,x\n", "line 2: write points from -100 to 100"),
+        ("adjust.csv", "who,points,reason\nada,inf,x\n", "line 2: inf are no points"),
+        ("adjust.csv", "name,points,reason\nada,1,x\n", "wants the columns who, points, reason"),
     ],
 )
-def test_a_table_of_talks_that_cannot_be_read_is_a_sentence(text: str, says: str, tmp_path: Path, roster: People):
-    """With its line."""
-    path = tmp_path / "defence.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=says):
-        read_heard(path, roster)
-    path.write_text("who,points,note\nada@uni.edu,12.5,good\nbob@uni.edu,,absent\n")
-    assert read_heard(path, roster) == {"ada-uni-edu": 12.5}
+def test_a_table_that_cannot_be_read_is_refused_with_its_line(name: str, text: str, says: str, tmp_path, roster):
+    """Of talks, or of what a person gives or takes: no gradebook is written with half of them."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=f"{name}.*{says}"):
+        read_heard(tmp_path / name, roster) if name == "defence.csv" else read_changed(tmp_path / name, roster, 100.0)
+
+
+def test_points_of_talks_are_read_and_an_empty_cell_is_none(tmp_path: Path, roster: People):
+    """Whoever was absent has not been heard."""
+    (tmp_path / "defence.csv").write_text("who,points,note\nada@uni.edu,12.5,good\nbob@uni.edu,,absent\n")
+    assert read_heard(tmp_path / "defence.csv", roster) == {"ada-uni-edu": 12.5}
 
 
 def test_what_a_person_gives_or_takes_comes_behind_lateness_and_stays_within_the_part(tmp_path: Path, roster: People):
@@ -232,34 +242,12 @@ def test_what_a_person_gives_or_takes_comes_behind_lateness_and_stays_within_the
     path = tmp_path / "adjust.csv"
     path.write_text("who,points,reason\nada,+3,by hand\nada,-1,typo\nbob@uni.edu,-99,not own\nDan,2.5,on paper\n")
     changed = read_changed(path, roster, PART.points)
-    submissions, results = zip(handed("ada", timedelta(hours=1)), handed("bob", timedelta(0)), strict=True)
-    found = grades(COURSE, 1, of_roster(submissions, roster), results, roster, changed=changed)
+    made = handed("ada", timedelta(hours=1)), handed("bob", timedelta(0))
+    found = graded(roster, *made, changed=changed)
     assert {one.name: one.points for one in found} == pytest.approx({"Ada Lovelace": 32.0, "Bob": 0.0, "Dan": 2.5})
     assert found[0].note == "late: 10.00 points taken off; +3: by hand; -1: typo"
     path.write_text("who,points,reason\nada,100,all\n")
-    most = grades(COURSE, 1, of_roster(submissions, roster), results, roster, changed=read_changed(path, roster, 100.0))
-    assert most[0].points == PART.points
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("who,points\nada,1\n", "line 2: a reason is missing"),
-        ("who,points,reason\nada,1,x\nada,1,\n", "line 3: a reason is missing"),
-        ("who,points,reason\nada,,x\n", "line 2: write points from -100 to 100, and not ''"),
-        ("who,points,reason\nada,101,x\n", "line 2: write points from -100 to 100"),
-        ("who,points,reason\nada,inf,x\n", "line 2: inf are no points"),
-        ("who,points,reason\nada,much,x\n", "line 2: could not convert"),
-        ("who,points,reason\neve,1,x\n", "line 2: eve is nobody of the class"),
-        ("name,points,reason\nada,1,x\n", "wants the columns who, points, reason"),
-    ],
-)
-def test_a_change_that_cannot_be_made_is_refused_with_its_line(text: str, says: str, tmp_path: Path, roster: People):
-    """No gradebook is written with half of them."""
-    path = tmp_path / "adjust.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=f"adjust.csv.*{says}"):
-        read_changed(path, roster, PART.points)
+    assert graded(roster, *made, changed=read_changed(path, roster, 100.0))[0].points == PART.points
 
 
 def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(tmp_path: Path, monkeypatch):

@@ -17,12 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from grading.builder.solve import write_solved
 from grading.gradescope.package import Package, build_package
-from labs.course.assignment import assignment
-from tests.grading.classroom.members import entries
+from tests.grading import whole
 from tests.grading.gradescope.tree import METADATA, SEED, Tree
-from tests.grading.recorded import MODEL, written
 
 
 @pytest.fixture(scope="session")
@@ -85,11 +82,7 @@ def tree_of(tmp_path: Path) -> Callable[[int], contextlib.AbstractContextManager
 
 @pytest.fixture(scope="session")
 def _solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("solved")
-    write_solved(assignment().lessons(1), folder)
-    (folder / "ledger.jsonl").write_text(written(entries()))
-    shutil.copy(MODEL, folder)
-    return folder
+    return whole.hand_in(tmp_path_factory.mktemp("solved"), 1)
 
 
 @pytest.fixture

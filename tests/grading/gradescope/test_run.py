@@ -10,10 +10,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from grading.grade.hidden import all_hidden
-from grading.gradescope.children import below
 from labs.course.assignment import assignment
 from labs.course.question import all_questions, of_lesson
 from tests.grading.gradescope.tree import Tree, by_id
@@ -186,18 +186,13 @@ def _wait_for_judge(root: int) -> int:
     """Return the process that grades, once it does."""
     end_s = time.monotonic() + 60
     while time.monotonic() < end_s:
-        for process in below(root):
-            if "grading.gradescope.judge" in _command(process):
-                return process
+        for process in psutil.Process(root).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "grading.gradescope.judge" in process.cmdline():
+                    return process.pid
         time.sleep(0.01)
     raise TimeoutError("the grader never began")
 
 
 def _commands() -> list[str]:
-    return [_command(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def _command(process: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    return ""
+    return [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
