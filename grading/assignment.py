@@ -27,18 +27,17 @@ def check(file: Annotated[Path, _FILE] = PATH) -> None:
     from grading.grade.hidden import RECOMMENDATIONS
 
     found = _read(file)
-    for one in warnings(found, datetime.now(UTC)):
-        console.print(f"{file.name}: {one}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    told = warnings(found, datetime.now(UTC))
     for part in found.parts.values():
         if part.leaderboard and not {one.partition(".")[0] for one in RECOMMENDATIONS} & set(part.lessons):
-            said = f"{file.name}: part {part.number} recommends no file, so its leaderboard stays empty"
-            console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            told.append(f"part {part.number} recommends no file, so its leaderboard stays empty")
         if not points_of(one for lesson in part.asked() for one in of_lesson(lesson.id))[0]:
-            said = (
-                f"{file.name}: part {part.number} asks for nothing that the grader can open, so nobody can earn "
-                "anything in it; add a lesson that asks for a function or a file"
+            told.append(
+                f"part {part.number} asks for nothing that the grader can open, so nobody can earn anything in it; "
+                "add a lesson that asks for a function or a file"
             )
-            console.print(said, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    for sentence in told:
+        console.print(f"{file.name}: {sentence}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     minutes = sum(one.minutes for one in found.lessons())
     points = sum(one.points for one in found.parts.values())
     count = f"{len(found.lessons())} lessons in {len(found.parts)} parts"

@@ -51,14 +51,13 @@ begin("{id}")"""
 _ID_LENGTH = 56
 
 
-def set_notebook_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+def set_notebook_metadata(notebook: NotebookNode, lesson: Lesson) -> None:
     """Replace the notebook's metadata by the minimum, and by the lesson's facts."""
     notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA | {"lesson": dict(notebook.metadata["lesson"])})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    return notebook
 
 
-def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> None:
     """Refuse cell metadata that no tool reads, and checkpoint ids that are no ids.
 
     Raises:
@@ -73,10 +72,9 @@ def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNo
             raise LessonError(f"{lesson.name}: a cell says {', '.join(sorted(unknown))}=…; known: {known}")
         if "question" in cell.metadata and not ID_FORM.fullmatch(str(cell.metadata.question)):
             raise LessonError(f"{lesson.name}: {cell.metadata.question!r} is no question id")
-    return notebook
 
 
-def show_bodies(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+def show_bodies(notebook: NotebookNode, lesson: Lesson) -> None:
     """Fill each cell that ``shows`` a function with its source, so that lesson and package cannot drift apart.
 
     Raises:
@@ -90,18 +88,16 @@ def show_bodies(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
                 cell.source = source_of(str(cell.metadata.shows))
             except LookupError as error:
                 raise LessonError(f"{lesson.name}: {error.args[0]}") from None
-    return notebook
 
 
-def begin_alike(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+def begin_alike(notebook: NotebookNode, lesson: Lesson) -> None:
     """Put the same cell before the first code of each lesson: what it takes, and where to go on."""
     first = next((at for at, cell in enumerate(notebook.cells) if cell.cell_type == "code"), None)
     if lesson.kind != "guide" and first is not None:
         notebook.cells.insert(first, nbformat.v4.new_code_cell(BEGIN.format(id=lesson.id)))
-    return notebook
 
 
-def link_the_next(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+def link_the_next(notebook: NotebookNode, lesson: Lesson) -> None:
     """End with a link to the lesson that comes next; the last lesson and the instructors' guides have none.
 
     Raises:
@@ -118,10 +114,9 @@ def link_the_next(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
         there = following[0]
         link = Path(os.path.relpath(there.notebook, lesson.notebook.parent)).as_posix()
         notebook.cells.append(nbformat.v4.new_markdown_cell(f"Next: [{there.title}]({link})"))
-    return notebook
 
 
-def name_cells(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+def name_cells(notebook: NotebookNode, lesson: Lesson) -> None:
     """Give every cell its lasting id.
 
     Raises:
@@ -135,15 +130,6 @@ def name_cells(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
         if seen[name] > 1 and question_of(cell):
             raise LessonError(f"{lesson.name}: question {question_of(cell)} stands in two cells")
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
-    return notebook
-
-
-def drop_outputs(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
-    """Make sure that nothing was run."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    return notebook
 
 
 #: What a student replaces, and what may stand in its place.
@@ -152,7 +138,7 @@ _SOLUTION = re.compile(
 )
 
 
-def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> None:
     """Take the solutions out; what stands behind ``### STUB`` in one stays, and a line that raises otherwise."""
     for cell in notebook.cells:
         writes = re.match(r"%%writefile .*?(\.\w+)?\s*\n", cell.source)
@@ -163,18 +149,16 @@ def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
 
         if cell.cell_type == "code":
             cell.source = _SOLUTION.sub(stub, f"{cell.source}\n").rstrip()
-    return notebook
 
 
-def keep_solutions(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+def keep_solutions(notebook: NotebookNode, lesson: Lesson) -> None:
     """Drop the marks around solutions, and with them what students see instead."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source = _SOLUTION.sub(r"\2", f"{cell.source}\n").rstrip()
-    return notebook
 
 
-Step = Callable[[NotebookNode, Lesson], NotebookNode]
+Step = Callable[[NotebookNode, Lesson], None]
 
 #: What happens to a source on its way to a notebook, in this order; solved, solutions stay.
 STEPS: tuple[Step, ...] = (
@@ -185,7 +169,6 @@ STEPS: tuple[Step, ...] = (
     begin_alike,
     link_the_next,
     name_cells,
-    drop_outputs,
 )
 
 
@@ -201,7 +184,7 @@ def build(lesson: Lesson, *, solved: bool = False) -> NotebookNode:
     """
     notebook = read_source(lesson.folder / "lesson.py")
     for step in STEPS:
-        notebook = (keep_solutions if solved and step is leave_stubs else step)(notebook, lesson)
+        (keep_solutions if solved and step is leave_stubs else step)(notebook, lesson)
     nbformat.validate(notebook)
     return notebook
 

@@ -5,19 +5,7 @@ reads the ledger as strict JSON lines. Nothing is executed, imported, unpickled 
 out is named with its reason, so that a student can mend it.
 """
 
-from grading.grade.intake.ledger import Ledger, read_ledger
 from grading.grade.intake.take import Intake, Note, take_in
-from labs.course.allowed import Kind, kind_of
-from labs.course.limits import DEFAULT_LIMITS, Limits
+from labs.course.allowed import Kind
 
-__all__ = [
-    "DEFAULT_LIMITS",
-    "Intake",
-    "Kind",
-    "Ledger",
-    "Limits",
-    "Note",
-    "kind_of",
-    "read_ledger",
-    "take_in",
-]
+__all__ = ["Intake", "Kind", "Note", "take_in"]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grading.grade.intake import DEFAULT_LIMITS, Intake, Kind, take_in
+from grading.grade.intake import Intake, Kind, take_in
+from labs.course.limits import DEFAULT_LIMITS
 from tests.grading.recorded import WHOLE, recorded
 
 ANSWER = {
