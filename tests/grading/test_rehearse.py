@@ -34,41 +34,19 @@ from labs.course import question
 question.QUESTIONS_PATH = Path({path!r})
 """
 
-FIRST = """# %%
-from labs.checkpoints import check
-
-# %% question="toy.double"
-def double(number):
-    ### BEGIN SOLUTION
-    return 2 * number
-    ### END SOLUTION
-
-
-check("toy.double", double)
-"""
-
 NEXT = """# %%
 from labs.records.ledger import ledger
 print([one.question for one in ledger()])
 """
 
-ASKS = """from grading.builder.questions import question
-
-
-@question("toy.double", "Twice a number", points=2)
-def double(random):
-    yield (2,), "Twice 2 is 4."
-    yield (5,), ""
-"""
-
 
 @pytest.fixture
 def toy(write_lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Return a lesson with one question, which this process and the lesson's kernel know in place of the course's."""
+    """Return a lesson, which this process and its kernel know in place of the course's."""
     path = tmp_path / "questions.json"
     # Where the first cell of every lesson stands, the small course is none of the kernel's.
     monkeypatch.setattr("grading.builder.notebook.BEGIN", USE.format(path=str(path)) + "# {id}")
-    lesson = write_lesson(source=FIRST, questions=ASKS)
+    lesson = write_lesson()
     path.write_text(compiled([lesson]), encoding="utf-8")
     monkeypatch.setattr(question, "QUESTIONS_PATH", path)
     all_questions.cache_clear()
@@ -81,8 +59,9 @@ def test_lessons_share_one_workspace_that_is_not_the_students(tmp_path, workspac
     lessons = [toy, write_lesson("after", name="01_next", source=NEXT, questions="")]
     spent = run_all(lessons, solve, tmp_path / "run", console)
     assert list(spent) == ["00_a_lesson", "01_next"]
-    assert "['toy.double']" in (tmp_path / "run" / "01_next.ipynb").read_text()
-    assert [(one.id, one.points) for one in scores(tmp_path / "run" / "workspace", [toy])] == [("toy.double", 2)]
+    assert "['toy.guess', 'toy.double']" in (tmp_path / "run" / "01_next.ipynb").read_text()
+    points = {one.id: one.points for one in scores(tmp_path / "run" / "workspace", [toy])}
+    assert points == {"toy.double": 2, "toy.guess": 0}, "what it is about was never measured"
     assert not workspace.exists()
     assert os.environ[WORKSPACE_VARIABLE] == str(workspace)
     assert "01_next" in console.export_text()
