@@ -255,12 +255,7 @@ def _solutions(lesson: Lesson, changed_ns: int) -> dict[str, Callable]:
 
 def checks(tree: ast.AST) -> list[tuple[str, str]]:
     """Return id and second argument, as source, of all calls of ``check`` in a cell."""
-    calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "check"]
-    return [
-        (one.args[0].value, ast.unparse(one.args[1]) if len(one.args) > 1 else "")
-        for one in calls
-        if one.args and isinstance(one.args[0], ast.Constant) and isinstance(one.args[0].value, str)
-    ]
+    return [(id, ast.unparse(rest[0]) if rest else "") for id, rest in _calls(tree, "check")]
 
 
 def require_whole(wanted: Iterable[Lesson]) -> None:
@@ -277,7 +272,7 @@ def require_whole(wanted: Iterable[Lesson]) -> None:
         checked, predicted = set(), set()
         for cell in cells:
             checked |= {id for id, _ in checks(_parsed(cell.source))}
-            predicted |= set(_predictions(_parsed(cell.source)))
+            predicted |= {id for id, _ in _calls(_parsed(cell.source), "predict")}
         by_checking = {id for id, one in asked.items() if one.values["kind"] != "prediction"}
         faults = {
             "stands in two cells": {id for id in carried if carried.count(id) > 1},
@@ -293,10 +288,12 @@ def require_whole(wanted: Iterable[Lesson]) -> None:
         raise LessonError("; ".join(found))
 
 
-def _predictions(tree: ast.AST) -> list[str]:
-    calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "predict"]
-    firsts = [one.args[0] for one in calls if one.args]
-    return [one.value for one in firsts if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+def _calls(tree: ast.AST, name: str) -> Iterator[tuple[str, list[ast.expr]]]:
+    """Yield id and further arguments of each call of a function by this name."""
+    for one in ast.walk(tree):
+        match one:
+            case ast.Call(func=ast.Name(id=called), args=[ast.Constant(value=str(id)), *rest]) if called == name:
+                yield id, rest
 
 
 @functools.lru_cache(maxsize=4096)

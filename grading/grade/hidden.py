@@ -46,16 +46,11 @@ _KNOWS_MORE, _SEES = 0.5, 0.40
 _SMALL_BYTES = 5_000_000
 
 
-def _passed(message: str, expected: str = "", came: str = "") -> Verdict:
-    return Verdict(State.PASSED, message, _pairs(expected, came))
+def _verdict(state: State, message: str, expected: str = "", came: str = "") -> Verdict:
+    return Verdict(state, message, tuple(pair for pair in (("Expected", expected), ("Came", came)) if pair[1]))
 
 
-def _failed(message: str, expected: str = "", came: str = "") -> Verdict:
-    return Verdict(State.FAILED, message, _pairs(expected, came))
-
-
-def _pairs(expected: str, came: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name, text) for name, text in (("Expected", expected), ("Came", came)) if text)
+_passed, _failed = partial(_verdict, State.PASSED), partial(_verdict, State.FAILED)
 
 
 @dataclass(frozen=True)
