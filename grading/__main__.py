@@ -23,9 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build, solve
 
 
 @app.command()
-def pictures(
-    out: Annotated[Path, typer.Argument(help="The file, in a folder that only the grader can read.")],
-) -> None:
+def pictures(out: Annotated[Path, typer.Argument(help="The file, in a folder that only the grader can read.")]) -> None:
     """Draw the hidden pictures that submitted models are measured with; the seed is GRADING_SEED, or asked for."""
     from grading.grade.artefacts.pictures import Pictures
     from grading.seed import secret_seed

@@ -53,13 +53,7 @@ class PollingClient(NotebookClient):
     start_new_kernel_client = run_sync(async_start_new_kernel_client)
 
 
-def execute(
-    notebook: NotebookNode,
-    *,
-    folder: Path,
-    name: str,
-    cell_timeout_s: float = CELL_TIMEOUT_S,
-) -> NotebookNode:
+def execute(notebook: NotebookNode, *, folder: Path, name: str, cell_timeout_s: float = CELL_TIMEOUT_S) -> NotebookNode:
     """Run a notebook from top to bottom and return it with its outputs.
 
     Args:

@@ -27,11 +27,7 @@ def lease_question(id: str, title: str, *, part: Part, points: int, hint: str, m
         records=f"labs.checkpoints.reads.leases:{part}_lease",
         rules=[
             ("status", not_("ERROR"), f"The site could not fill this lease. Delete it, and choose another {machine}."),
-            (
-                "by_name",
-                True,
-                f"This lease takes any of a type. Name the {machine} that the planner found free.",
-            ),
+            ("by_name", True, f"This lease takes any of a type. Name the {machine} that the planner found free."),
             (
                 "kind",
                 one_of(*dict.fromkeys(option.type for option in spec.options)),

@@ -21,12 +21,7 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 
 def grade_class(
-    submissions: Sequence[Handed],
-    out: Path,
-    *,
-    part: int,
-    engine: Engine,
-    setup: Setup | None = None,
+    submissions: Sequence[Handed], out: Path, *, part: int, engine: Engine, setup: Setup | None = None
 ) -> list[Result]:
     """Return a class's results, in the order of the submissions.
 

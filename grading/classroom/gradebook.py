@@ -240,8 +240,7 @@ def gradebook(
         list[str] | None, typer.Option(help="2=FOLDER: another part's submissions, whose late hours use up the pool.")
     ] = None,
     pending: Annotated[
-        bool,
-        typer.Option("--pending", help="Write it although something is not judged yet: it counts 0, with a note."),
+        bool, typer.Option("--pending", help="Write it although something is not judged yet: it counts 0, with a note.")
     ] = False,
 ) -> None:
     """Write a part's grades as the assignment's gradebook wants them: lateness, talks and changes counted."""

@@ -267,15 +267,7 @@ def _as_opened(called: Called | None) -> Opened | None:
 
 
 #: What happens to a submission, in this order.
-STEPS: tuple[Callable[[_Work], None], ...] = (
-    take,
-    agree,
-    judge_public,
-    measure,
-    reopen,
-    rerun,
-    judge_hidden,
-)
+STEPS: tuple[Callable[[_Work], None], ...] = (take, agree, judge_public, measure, reopen, rerun, judge_hidden)
 
 
 #: Those that read a submission in this process, as a whole; the others keep the time of each thing that they do.

@@ -84,11 +84,7 @@ CELL = '\n# %% question="toy.file"\n'
         (SAME + CELL + 'check("toy.file", path)\n', ASKED + FILE, ""),
         # A magic beside it, and a file of another program, are no Python.
         (SAME + CELL + '!ls\ncheck("toy.file", path)\n\n# %%\n%%writefile a.yaml\na: 1\n', ASKED + FILE, ""),
-        (
-            SAME,
-            ASKED + FILE,
-            "no cell carries it; 00_a_lesson: toy.file is written, and never checked",
-        ),
+        (SAME, ASKED + FILE, "no cell carries it; 00_a_lesson: toy.file is written, and never checked"),
         (SAME + CELL + "path = 1\n", ASKED + FILE, "toy.file is written, and never checked"),
         (SAME + CELL + 'check("toy.file", path)\n', ASKED, "toy.file is carried, and not written"),
         (SAME + '\n# %%\ncheck("toy.file", path)\n', ASKED, "toy.file is checked, and not written"),

@@ -56,9 +56,7 @@ def only(ledger: list[dict], *kinds: str) -> list[dict]:
             id="samples under ids of its own",
         ),
         pytest.param(
-            lambda ada: [one for one in ada if one.get("question") == "defend.choice"],
-            {"texts"},
-            id="written answers",
+            lambda ada: [one for one in ada if one.get("question") == "defend.choice"], {"texts"}, id="written answers"
         ),
         pytest.param(
             lambda ada: [
