@@ -17,7 +17,6 @@ from pathlib import Path
 
 from grading.grade.deadline import deadline
 from grading.grade.functions.names import CASES, PLUGIN
-from grading.grade.functions.notebook import skeleton
 from grading.grade.functions.results import DISTURBED, results_back, told_back
 from grading.grade.sandbox import Limits, Sandbox, abilities
 from labs.course import cases as compared
@@ -180,7 +179,7 @@ def _in_sandbox(
     """Call the functions of some cells in our notebook; return their outputs, and how its cells ended by place."""
     with Sandbox() as sandbox:
         (sandbox.folder / CASES).write_text(json.dumps(cases))
-        (sandbox.folder / NOTEBOOK).write_text(skeleton(cells, functions), encoding="utf-8")
+        (sandbox.folder / NOTEBOOK).write_text(_notebook(cells, functions), encoding="utf-8")
         kernel = sandbox.folder / "jupyter" / "kernels" / "python3"
         kernel.mkdir(parents=True)
         (kernel / "kernel.json").write_text(json.dumps(_KERNEL))
@@ -195,6 +194,19 @@ def _in_sandbox(
             },
         )
         return results_back(sandbox.folder, cells), told_back(sandbox.folder, 1 + len(cells))
+
+
+def _notebook(cells: Mapping[str, str], functions: Mapping[str, str]) -> str:
+    """Return a notebook's text: a set-up, and a cell for each function, which makes and calls it.
+
+    A student's cell stands in it as one literal, so that no comment or magic of its own speaks to nbval.
+    """
+    sources = ["from grading.grade.functions.verbs import check"]
+    sources += [f"check({question!r}, {functions[question]!r}, {cell!r})" for question, cell in cells.items()]
+    form: dict[str, object] = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    made = [{**form, "id": f"cell-{index}", "source": source} for index, source in enumerate(sources)]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": made})
 
 
 def _control_s() -> float:
