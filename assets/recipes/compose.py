@@ -215,10 +215,6 @@ def _outline(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
 def restyle(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return a drawing with other colours, shading, contour and point of view.
 
-    Args:
-        drawing: RGBA picture.
-        rng: Source of every choice.
-
     Returns:
         An RGBA picture of about the same size.
     """

@@ -39,7 +39,6 @@ def build(root: Path, cache: Path, labels: Collection[int] = range(NUM_CLASSES))
 
     Args:
         root: Folder that will hold `training`, `validation` and `evaluation`.
-        cache: Folder that keeps tarballs.
         labels: Classes to build; a class is the same picture by picture with and without the others.
 
     Returns:
@@ -79,9 +78,6 @@ def versions() -> dict[str, str]:
 def dataset_entry(files: dict[str, dict[str, object]]) -> dict[str, Any]:
     """Return the data set's part of the manifest.
 
-    Args:
-        files: What `assets.recipes.dataset.build` returned.
-
     Returns:
         A JSON object: how it is made, its sources with licences, and every file.
     """
@@ -99,12 +95,7 @@ def dataset_entry(files: dict[str, dict[str, object]]) -> dict[str, Any]:
 
 
 def difference(entry: dict[str, Any], files: dict[str, dict[str, object]]) -> str:
-    """Return, in words, how a rebuilt data set differs from the manifest; nothing when it does not.
-
-    Args:
-        entry: The data set's part of the manifest.
-        files: What `build` returned.
-    """
+    """Return, in words, how a rebuilt data set differs from the manifest; nothing when it does not."""
     recorded = entry["files"]
     names = sorted(name for name in recorded.keys() | files.keys() if recorded.get(name) != files.get(name))
     if not names:

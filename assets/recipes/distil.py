@@ -70,12 +70,6 @@ def train_student(
 ) -> nn.Module:
     """Return the trained student; begins behind the last phase that an earlier run has finished.
 
-    Args:
-        architecture: A name of `STUDENTS`.
-        teacher: Fine-tuned EfficientNet-Lite0.
-        training: What it learns from.
-        phases: Parts of the training, in order.
-
     Returns:
         The mean of the averaged students of the last two phases, in evaluation mode.
     """
@@ -180,8 +174,6 @@ def distillation_loss(
     """Return how far the student is from the teacher: stages, pooled features and answers together.
 
     Args:
-        student: Network in training mode.
-        teacher: Network from `build_teacher`, in evaluation mode.
         adapters: For each of the teacher's blocks that a stage answers to, what turns the student's map into its.
         inputs: Pictures, float32 (N, 3, H, W).
 

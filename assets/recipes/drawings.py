@@ -97,10 +97,6 @@ class Drawing:
 def fetch(source: Source, cache: Path) -> Path:
     """Return the tarball of a pack, downloaded by npm on first use and checked every time.
 
-    Args:
-        source: The pack.
-        cache: Folder that keeps tarballs.
-
     Returns:
         Path of the tarball.
 
@@ -129,10 +125,6 @@ def fetch(source: Source, cache: Path) -> Path:
 def drawings_of(source: Source, cache: Path) -> list[Drawing]:
     """Return every drawing of a pack, foods and others, ordered by name.
 
-    Args:
-        source: The pack.
-        cache: Folder that keeps tarballs.
-
     Returns:
         Drawings with complete SVG documents.
 
@@ -160,7 +152,6 @@ def render(drawing: Drawing, size_px: int) -> Image.Image:
     """Return a drawing as pixels with transparency, cropped to what is drawn.
 
     Args:
-        drawing: What to render.
         size_px: Longer side of the drawing's own canvas after rendering, in pixels.
 
     Returns:

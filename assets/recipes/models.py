@@ -33,9 +33,7 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
     """Train one of the shipped models again, and return its entry for the manifest.
 
     Args:
-        architecture: A name of `TRAINED`.
         work: Folder for each model's finished phases and journal.
-        packs: Folder that keeps the icon packs' tarballs.
         accept: Copy weights and journal into `assets/models` and write the manifest; the card is edited by hand.
 
     Returns:
@@ -70,10 +68,8 @@ def make(architecture: str, drawings: Sequence[Drawing], weights: Path, phases: 
     """Train one model, write its weights in half precision, and return the facts for its manifest entry.
 
     Args:
-        architecture: A name of `TRAINED`.
         drawings: All drawings of the training artists, foods and others.
         weights: Where its weights are written, beside what finished phases leave.
-        phases: Parts of its training, in order; the teacher has one.
     """
     root = ASSETS_DIR / DATASET_NAME
     inputs, labels = load_split(root, "validation")

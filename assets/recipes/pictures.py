@@ -102,10 +102,7 @@ def draw_batch(
     """Return a batch of pictures composed and varied at random.
 
     Args:
-        drawings: What the pictures may show.
-        batch_size: Number of pictures.
         size_px: Side of the pictures returned, in pixels.
-        generator: Source of every choice.
         class_shares: How often each class is drawn, shape (classes,), and within it each food alike; None draws every
             drawing alike, be it a food or not.
 
@@ -135,7 +132,6 @@ def mix(inputs: torch.Tensor, targets: torch.Tensor, generator: torch.Generator)
     Args:
         inputs: (N, 3, size, size).
         targets: Class probabilities (N, classes), mixed in the same proportion; (N, 0) when there are none.
-        generator: Source of every choice.
 
     Returns:
         Mixed inputs and targets.

@@ -58,7 +58,6 @@ def fine_tune(training: Training, phase: Phase = FINE_TUNING) -> nn.Module:
 
     Args:
         training: Of its drawings, foods alone are drawn.
-        phase: How long and how fast.
 
     Returns:
         The average of its weights, in evaluation mode.

@@ -98,10 +98,8 @@ class Training:
         """Train a model through a phase, or read what an earlier run has left, and return the average of its weights.
 
         Args:
-            phase: How long and how fast.
             model: Changed in place.
             groups: Its parameters as AdamW takes them, each group with the `scale` of its learning rate.
-            loss_of: The loss of a step.
         """
         optimizer = torch.optim.AdamW(groups, lr=phase.learning_rate, weight_decay=0.02)
         # timm's average of weights, which generalizes better than the last step's. Step n weighs the old average with
@@ -182,8 +180,6 @@ def evaluate(model: nn.Module, root: Path, split: str, files: dict[str, dict[str
 
     Args:
         model: Maps (N, 3, 224, 224) to logits; switched to evaluation mode.
-        root: Folder of the data set.
-        split: `validation` or `evaluation`.
         files: The manifest's records of the pictures, which say who drew what.
 
     Returns:
