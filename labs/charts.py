@@ -54,7 +54,6 @@ def latency_distribution(
     Args:
         records: Latency records; others among them are passed over.
         target_s: The latency to stay under, in seconds.
-        title: Heading.
 
     Raises:
         ValueError: No latency record among them; a measurement that was cancelled early has none.
@@ -104,12 +103,7 @@ class Chart(Shown):
 
         Args:
             chart: The drawing, without title and settings.
-            title: What it shows.
-            subtitle: How to read it, in lines.
             sentence: What there is to see, in words: the chart's description for screen readers.
-            header: Names of the table's columns.
-            rows: The same numbers as a table.
-            footer: Where the numbers come from.
         """
         heading = alt.TitleParams(title, anchor="start", frame="group", fontSize=15, offset=12)
         heading.subtitle, heading.subtitleFontSize = subtitle, 12

@@ -449,8 +449,6 @@ def _believed(samples: np.ndarray, p: float, reach: float, score: Callable[[floa
     """Return the range of values around the ``p``-quantile whose score is not above zero.
 
     Args:
-        samples: All samples.
-        p: 0 to 1.
         reach: How far to look on both sides, in standard deviations of one independent sample's rank.
         score: At most zero for a value that is believed.
     """

@@ -70,9 +70,6 @@ def address() -> SplitResult | None:
 def fetch(name: str) -> Path:
     """Return the folder of a published data set or the file of a published model, downloaded on the first call.
 
-    Args:
-        name: One of ``PUBLISHED``.
-
     Raises:
         AssetError: No address is set, or the server, the disk or the file is at fault.
     """

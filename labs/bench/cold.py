@@ -43,11 +43,8 @@ def cold_start(
     The file's blocks are in the system's cache after the first process, so this is a cold process, not a cold disk.
 
     Args:
-        path: The model's file.
-        option: Name under which the records are kept.
         settings: How it is opened, as for ``labs.runtimes.open_model``.
         samples: Fresh processes to start.
-        on_progress: Told how far it is; may raise ``Cancelled``.
 
     Raises:
         ColdStartError: A process failed.

@@ -53,11 +53,6 @@ def power(session: object, seconds: float = 10.0, every_s: float = 0.1) -> dict 
     """Return readings of an NVIDIA GPU's power while it answers batches: times_s, watts and the images between them.
 
     None where it shows none, as a slice of a GPU does.
-
-    Args:
-        session: Computes on the first GPU.
-        seconds: How long.
-        every_s: Seconds between two readings.
     """
     import pynvml
 

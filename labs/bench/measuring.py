@@ -30,14 +30,11 @@ def accuracy(
     The record keeps what was predicted, so that two options can be compared image by image.
 
     Args:
-        target: What predicts; see ``labs.bench.targets``.
         images: float32 (N, 3, 224, 224).
         labels: Integers (N,), 0 to 10.
-        option: Name under which the record is kept.
         dataset: Name of the data set and split, kept with the record; the course's evaluation split when None.
         batch_size: Images in one call. Hardly any runtime is faster with more; torch in eager mode takes nearly twice
             as long for each image in batches of 32, whose tensors are claimed from the system anew by every layer.
-        on_progress: Told how far it is; may raise ``Cancelled``.
 
     Raises:
         ValueError: There are no images, or not one label for each.
@@ -68,12 +65,7 @@ def accuracy(
 
 
 def size(target: object, *, option: str) -> Measurement:
-    """Return a record of the size in bytes of the file that a target was made from.
-
-    Args:
-        target: What was made from it; see ``labs.bench.targets``.
-        option: Name under which the record is kept.
-    """
+    """Return a record of the size in bytes of the file that a target was made from."""
     about = describe(target)
     # A file has a size whatever runs it: no provider, so that none can have been fallen back from.
     bare = replace(about, provider_requested="", providers_used={}, threads=Threads(), libraries={})

@@ -38,14 +38,7 @@ def sustained(
     pictures it answered, and temperature, clock and throttle flags as far as the machine tells them.
 
     Args:
-        target: What is called; see ``labs.bench.targets``.
         images: One request, float32 (N, 3, H, W).
-        option: Name under which the record is kept.
-        duration_s: Seconds of load.
-        window_s: Seconds of one window.
-        clock: Monotonic clock in seconds.
-        heat: Reads the processor's state.
-        on_progress: Told how far it is; may raise ``Cancelled``.
     """
     idle = _look(heat)
     call, about = caller(target), describe(target)

@@ -79,7 +79,6 @@ def describe(
     """Return what really runs when ``target`` is called.
 
     Args:
-        target: A native object or a callable; see this module.
         model_path: The file that the model came from, where the object does not know: torch modules, callables.
         backend: What runs a callable, such as 'litert'.
         precision: What a callable computes in, such as 'int8'.

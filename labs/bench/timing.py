@@ -83,15 +83,11 @@ def latency(
     """Return a record of request latencies in seconds: call after call, until the median is as precise as was asked.
 
     Args:
-        target: What is called; see ``labs.bench.targets``.
         images: One request, float32 (N, 3, 224, 224); N is 1 for single-sample latency. None for a function without
             arguments.
-        option: Name under which the record is kept.
         half_width: Wanted half-width of the median's 95 % interval, as a fraction of the median.
         min_samples: Calls made at least, however precise the median is: tails need them.
         limit_s: Seconds after which it stops as soon as ``min_samples`` are there.
-        clock: Monotonic clock in seconds.
-        on_progress: Told how far it is, during warm-up too; may raise ``Cancelled``.
 
     Raises:
         UnknownTargetError: The target's file, or whatever else it does not show, was not said.
@@ -132,16 +128,11 @@ def throughput(
     """Return one record a batch size; its samples are the wall times of whole batches, run back to back, in seconds.
 
     Args:
-        target: What is called; see ``labs.bench.targets``.
         images: float32 (M, 3, 224, 224); repeated or cut to each batch size.
-        option: Name under which the records are kept.
-        batch_sizes: Sizes to measure, in this order.
         min_batches: Batches timed at least for each size.
         min_s: Seconds measured at least for each size.
         limit_s: Seconds after which half of ``min_batches`` will do: where a batch takes a second, nobody waits for
             twenty. The record's interval is then as wide as fewer samples make it.
-        clock: Monotonic clock in seconds.
-        on_progress: Told how far it is, during warm-up too; may raise ``Cancelled``.
     """
     call, about = caller(target), describe(target)
     records = []
@@ -185,9 +176,6 @@ def compare(
         settle_s: Seconds of rest before those, until the previous option's threads have stopped spinning.
         warm_up_s: Seconds after which the warm-up of an option is given up, as on a machine that never keeps quiet.
             What is left of it falls on the first of many rounds, and medians leave that out.
-        clock: Monotonic clock in seconds.
-        sleep: Rests for some seconds.
-        on_progress: Told how far it is, during warm-up too; may raise ``Cancelled``.
 
     Raises:
         ValueError: Fewer than two options, or fewer than two rounds.
@@ -248,13 +236,8 @@ def warm_up(
     follow, and thread pools wake up.
 
     Args:
-        call: What will be measured.
-        images: One batch, as it will be measured.
-        block: Calls in a block.
         limit_s: Seconds after which it gives up. The very first call does not count towards them: it may compile for
             half a minute.
-        clock: Monotonic clock in seconds.
-        on_progress: Called now and then; may raise ``Cancelled``.
     """
     on_progress()
     time_calls(call, images, 1, clock)
@@ -280,10 +263,6 @@ def time_calls(
     """Return the wall time in seconds of ``count`` calls run back to back on the same batch.
 
     Args:
-        call: What is timed.
-        images: One batch.
-        count: How many calls.
-        clock: Monotonic clock in seconds.
         on_progress: Called between two calls where they are slow enough that somebody would wait; may raise.
     """
     durations_s, told_s = [], None

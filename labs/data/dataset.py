@@ -44,7 +44,6 @@ def iterate(root: str | Path, split: str) -> Iterator[tuple[Path, int]]:
 
     Args:
         root: Folder that holds `training`, `validation` and `evaluation`.
-        split: One of those three names.
 
     Yields:
         Path of a picture and its class index, 0 to 10.
@@ -81,10 +80,7 @@ def load_split(
     """Return a split as model inputs and labels.
 
     Args:
-        root: Folder that holds the three splits.
-        split: `training`, `validation` or `evaluation`.
         limit: Take this many pictures at most, spread evenly over the ordered split (so over the classes).
-        size_px: Side of what the model sees.
 
     Returns:
         float32 inputs of shape (N, 3, size_px, size_px) and int64 labels of shape (N,).

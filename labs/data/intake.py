@@ -89,7 +89,6 @@ def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Im
     do (and 533 are right instead of 531); at 512 × 512 nothing is halved. From 224 on, 649 of those at 512 would.
 
     Args:
-        content: The file.
         least_px: Both sides of the image have at least so many pixels, unless the photo has fewer.
 
     Raises:
@@ -135,10 +134,6 @@ def _too_many_pixels(size: str) -> PhotoError:
 def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
     """Return the central square of a picture after its shorter side was resized to that square's side.
 
-    Args:
-        image: Picture of any size and mode.
-        size_px: Side of the square, in pixels.
-
     Returns:
         An RGB picture of `size_px` by `size_px`.
     """
@@ -168,9 +163,7 @@ def to_input(image: Image.Image, out: np.ndarray | None = None, *, size_px: int 
     """Return an image as the model's input, without the batch axis.
 
     Args:
-        image: Image of any size and mode.
         out: float32 array of that shape to write into, such as one row of a batch; a new one when None.
-        size_px: Side of what the model sees.
 
     Returns:
         float32 array of shape (3, size_px, size_px), channels red, green, blue, about -2.2 to 2.7.
@@ -191,8 +184,6 @@ class Bounded:
         """Stand before an app: ``app.add_middleware(Bounded)`` in FastAPI and Starlette.
 
         Args:
-            app: The app.
-            most_bytes: Most bytes of a body.
             refusal: ASGI app that answers in its place; a sentence as JSON when None.
         """
         self.app, self.most_bytes, self.refusal = app, most_bytes, refusal or self._refuse

@@ -62,9 +62,7 @@ def save_weights(model: nn.Module, path: str | Path, metadata: dict[str, str] | 
     """Write a model's weights to a safetensors file.
 
     Args:
-        model: Module whose parameters and buffers are written.
         path: Where to write; an existing file is replaced in one step.
-        metadata: Text pairs kept in the file's header.
     """
     from safetensors.torch import save_file
 

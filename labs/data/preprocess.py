@@ -27,9 +27,6 @@ class ImageDecodeError(ValueError):
 def load_image(source: str | Path | bytes) -> Image.Image:
     """Return a picture as RGB, decoded at its full size; what strangers send goes through ``intake.open_photo``.
 
-    Args:
-        source: Path of an image file, or the file's bytes.
-
     Returns:
         The decoded picture, any size, mode RGB.
 
@@ -57,10 +54,6 @@ def load_image(source: str | Path | bytes) -> Image.Image:
 
 def load_batch(paths: Iterable[str | Path], *, size_px: int = INPUT_SIZE_PX) -> np.ndarray:
     """Return pictures from files as one batch of inputs.
-
-    Args:
-        paths: Paths of image files, in the order wanted.
-        size_px: Side of what the model sees.
 
     Returns:
         float32 array of shape (N, 3, size_px, size_px); N may be 0.

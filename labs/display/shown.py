@@ -23,14 +23,7 @@ class Shown:
     plain: str | None = None
 
     def __init__(self, html: str, text: str, *, plain: str | None = None, live: object | None = None) -> None:
-        """Keep the forms of one thing.
-
-        Args:
-            html: Still form.
-            text: Its text equivalent.
-            plain: What a notebook stores as text/plain; ``text`` when None.
-            live: An ipywidgets widget that shows the same.
-        """
+        """Keep the forms of one thing."""
         self.html, self.text, self.live, self.plain = html, text, live, plain
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:

@@ -46,9 +46,7 @@ def html_table(header: Sequence[str], rows: Sequence[Row | Group], *, caption: s
     """Return an HTML table whose first column heads its rows.
 
     Args:
-        header: Names of the columns.
         rows: Rows as wide as the header, and groups.
-        caption: What the table shows, for those who cannot see where it stands.
     """
     parts = [f"<caption>{escape(caption)}</caption>"] if caption else []
     wordy = _columns_of_words(rows)

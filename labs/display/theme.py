@@ -117,9 +117,7 @@ def progress_bar(title: str, fraction: float, *, text: str = "", drawn: float | 
     """Return the HTML of a bar.
 
     Args:
-        title: What is being done; the bar's name for screen readers.
         fraction: How much of it is done, 0 to 1.
-        text: Where it stands, in words.
         drawn: The fraction that was drawn before, from which the bar grows.
     """
     spoken = f' aria-valuetext="{escape(text)}"' if text else ""

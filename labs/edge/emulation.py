@@ -70,7 +70,6 @@ def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> E
 
     Args:
         cache: Folder to keep it in; the course's own cache when None.
-        on_progress: Told what is being fetched.
 
     Raises:
         EmulationUnavailableError: Often this is not Debian, or there is no network.
@@ -155,9 +154,7 @@ def prove(job: Mapping[str, object], emulated: Emulated | None = None, *, timeou
     """Return what ``labs.edge.proof`` finds out, in a process of its own.
 
     Args:
-        job: What it reads.
         emulated: The imitated device that it runs on; this computer when None.
-        timeout_s: Seconds after which it is ended.
 
     Raises:
         RuntimeError: It failed; the message ends with what it printed.

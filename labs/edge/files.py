@@ -19,10 +19,6 @@ PART_1_FILES: dict[str, str] = {
 def part_1_files(folder: Path, *, calibration_images: int = 128) -> dict[str, Path]:
     """Return the files by option, made first where they are missing.
 
-    Args:
-        folder: Folder of models.
-        calibration_images: Training images to calibrate on.
-
     Raises:
         FileNotFoundError: Files are missing, and this machine has no torch to make them with.
     """
@@ -68,7 +64,6 @@ def with_input_size(path: str | Path, resized_path: str | Path, size_px: int) ->
 
     Args:
         path: Any ``.onnx`` file of the course, float or quantized.
-        resized_path: Where to write.
         size_px: Side of its pictures, a multiple of 32.
 
     Raises:

@@ -39,11 +39,7 @@ class Candidate:
     input_px: int = 224
 
     def open(self, models: Path) -> object:
-        """Return an ONNX Runtime session on its file.
-
-        Args:
-            models: Folder of the files.
-        """
+        """Return an ONNX Runtime session on its file."""
         return open_model(models / self.file, settings={"intra_op_num_threads": self.threads} if self.threads else {})
 
 
@@ -122,7 +118,6 @@ def measure_on(
 
     Args:
         device: Where; ``provisioning.lab.device.open_device`` returns one.
-        job: What.
         ledger: Where they are kept; nowhere when None.
         on_progress: Told how far it is; raising stops watching, while the device goes on.
 

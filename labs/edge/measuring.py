@@ -28,9 +28,7 @@ def measure(job: Job, *, models: Path | None = None, on_progress: OnProgress = s
     """Yield the records of a job, each as soon as it is there.
 
     Args:
-        job: What to measure.
         models: Folder of the files; the workspace's when None.
-        on_progress: Told how far it is.
     """
     yield from _TASKS[job.task](job, models or models_dir(), on_progress)
 
@@ -131,9 +129,7 @@ def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
     """Do the job in a file, write its records as JSON lines when all are there, and return how many.
 
     Args:
-        job_path: As ``Job.to_json`` wrote it.
         records_path: Where the records go; an older file is replaced.
-        on_progress: Told how far it is.
     """
     job = Job.from_json(json.loads(job_path.read_text(encoding="utf-8")))
     measured = list(measure(job, on_progress=on_progress))

@@ -55,7 +55,6 @@ def results(models: Mapping[str, str], images: np.ndarray, labels: np.ndarray) -
     """Return what each model names for each picture, with the precision and the providers that it ran in.
 
     Args:
-        models: Files by option.
         images: float32 (N, 3, 224, 224).
         labels: Integers (N,).
     """

@@ -21,9 +21,6 @@ IMAGES = 44
 def pte_facts(path: str | Path) -> dict:
     """Return facts about a ``.pte`` file, from this process or any other: it is loaded in ExecuTorch's environment.
 
-    Args:
-        path: The file.
-
     Returns:
         ``delegates``: calls by backend; ``operators``: names of those that no delegate runs; ``images``; ``agree``: how
         many of them get the class that the float32 model in torch gives; ``max_abs_diff`` between both logits;

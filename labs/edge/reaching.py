@@ -60,10 +60,7 @@ def served_on(
     """Yield a running service for one of the device's models; it ends with this block, or by itself after a while.
 
     Args:
-        device: Where.
         file: Name of a file in its folder of models.
-        threads: Threads that work on one picture.
-        sleep: Waits.
 
     Raises:
         DeviceNotReachedError: It did not start, or the device has no address at which it could be asked.

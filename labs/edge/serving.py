@@ -42,13 +42,6 @@ def served_latency(
     """Yield two latency records for one photo: in this process, and through a service on this machine.
 
     Both begin with the bytes of a JPEG and end with a class. The second one's option ends in '-service'.
-
-    Args:
-        candidate: The option that is served.
-        models: Folder of the files.
-        photo: Bytes of a JPEG.
-        samples: Requests timed for each.
-        on_progress: Told how far it is.
     """
     session = candidate.open(models)
     call, runs, warmup = caller(session), describe(session), WarmUp(WARMUP, True)
@@ -73,13 +66,7 @@ def classify(call: Call, photo: bytes) -> int:
 
 @contextlib.contextmanager
 def asking(url: str, token: str, photo: bytes) -> Iterator[Callable[[], dict[str, float]]]:
-    """Yield a function that sends the photo once and returns the service's own timings in seconds.
-
-    Args:
-        url: Where the service answers.
-        token: What it wants to be shown.
-        photo: Bytes of a JPEG.
-    """
+    """Yield a function that sends the photo once and returns the service's own timings in seconds."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/jpeg"}
     # One connection for all: an app keeps it, and opening one would be measured instead.
     with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
@@ -103,9 +90,6 @@ def serving(file: Path, *, threads: int, host: str = "127.0.0.1", port: int = 0)
     """Yield a ready service for a file and its token; it ends with this block.
 
     Args:
-        file: The ``.onnx`` file.
-        threads: Threads that work on one picture; on a device nobody shares them.
-        host: Address to listen on.
         port: Port to listen on; a free one when 0.
     """
     token = secrets.token_hex(16)
@@ -120,12 +104,8 @@ def serve_until(file: Path, about_path: Path, *, threads: int, host: str, port: 
     the file. A service that nobody ends is gone after its lifetime.
 
     Args:
-        file: The ``.onnx`` file.
-        about_path: Where that is written.
-        threads: Threads that work on one picture.
         host: Address to listen on; 0.0.0.0 opens it to the network, token or not.
         port: Port to listen on; a free one when 0.
-        lifetime_s: Seconds.
     """
     runs = asdict(describe(open_model(file, settings={"intra_op_num_threads": threads})))
     with serving(file, threads=threads, host=host, port=port) as (service, token):
@@ -168,10 +148,6 @@ def network_latency(
     Args:
         url: Where the service answers, seen from here.
         about: What the device wrote about its service.
-        photo: Bytes of a JPEG.
-        option: Name under which the record is kept.
-        samples: Requests timed.
-        on_progress: Told how far it is.
 
     Raises:
         DeviceNotReachedError: Often the port was not opened when the container was made, or the floating IP is gone.

@@ -52,11 +52,9 @@ def closed_loop(
     """Return the record of a run in which ``concurrency`` clients each wait for their answer.
 
     Args:
-        target: What is sent, and where to.
         concurrency: Clients that wait for their answers side by side.
         duration_s: Seconds in which requests are begun; 5 when ``requests`` is not given either.
         requests: Requests in all, instead of a duration.
-        option: Name under which the record is kept.
         warmup_requests: Requests sent before the clock starts; two for each client (four at least) when None.
         timeout_s: Seconds after which a request counts as lost.
         details: Anything else to keep with the record, as plain JSON.
@@ -96,8 +94,6 @@ def open_loop(
     """Return the record of a run in which requests arrive as a Poisson process, whatever became of those before.
 
     Args:
-        target: What is sent, and where to.
-        rate_rps: Requests a second that are due, on average.
         duration_s: Seconds in which they are due.
         seed: Makes the arrivals the same in each run, so that two options face the same bursts.
         option: Name of the record. It, and what follows, is as for ``closed_loop``.

@@ -36,11 +36,8 @@ def race(
 
     Args:
         targets: What takes part, by option name.
-        concurrency: Clients, each of which waits for its answer.
         rounds: Turns of each; every second round runs in reverse order. The interval of a ratio has one degree of
             freedom fewer than there are rounds, and is wide with two or three.
-        duration_s: Seconds of a turn.
-        on_progress: Told how far it is; may raise ``Cancelled``.
 
     Raises:
         ValueError: Fewer than two targets, or fewer than two rounds.
@@ -66,13 +63,7 @@ def race(
 
 
 def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
-    """Return how many times as many good answers a second one option of a race gave as another.
-
-    Args:
-        records: What ``race`` returned.
-        option: The option.
-        baseline: What it is compared with.
-    """
+    """Return how many times as many good answers a second one option of a race gave as another."""
     return stats.ratio_of_medians(*([[_rate(one).value] for one in of(records, name)] for name in (option, baseline)))
 
 

@@ -50,18 +50,10 @@ def load_record(
     """Return the record of one run.
 
     Args:
-        option: Name under which it is kept.
-        target: What was sent, and what served it.
         result: The sender's 'result' event.
-        mode: 'closed' or 'open'.
         duration_s: Seconds in which requests were begun.
-        started_at: UTC, ISO 8601.
-        start_s: Monotonic clock in seconds at the start.
         concurrency: Requests in flight at once; in an open loop, the most that there were.
         offered_rps: Requests a second that were due; None in a closed loop.
-        server: What the server counted.
-        usage: How busy the machine was.
-        details: Anything else, as plain JSON.
 
     Raises:
         NothingAnsweredError: No request succeeded.
@@ -120,11 +112,8 @@ def perf_analyzer_record(
 
     Args:
         target: What is served there (``labs.load.served.triton_target``); its bodies are not sent.
-        export: The file of ``--profile-export-file``.
         before: The model's statistics before the run, as ``tritonclient``'s ``get_inference_statistics`` returns them.
         after: The same after it; both are kept with the record.
-        option: Name under which the record is kept.
-        concurrency: Clients, as ``--concurrency-range`` said.
 
     Raises:
         NothingAnsweredError: Nothing was exported.

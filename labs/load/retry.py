@@ -41,16 +41,7 @@ def retried_load(
     duration_s: float,
     on_progress: OnProgress = silent,
 ) -> RetriedLoad:
-    """Return what became of requests that are due at a fixed rate and repeated as a policy says, each within 30 s.
-
-    Args:
-        url: Where each body is posted to.
-        bodies: Sent in turn.
-        policy: Says how long to wait before the next try, or to give up.
-        rate_rps: Requests a second.
-        duration_s: Seconds in which they are due.
-        on_progress: Told how far it is.
-    """
+    """Return what became of requests that are due at a fixed rate and repeated as a policy says, each within 30 s."""
     count = round(rate_rps * duration_s)
 
     async def run() -> RetriedLoad:

@@ -35,9 +35,7 @@ def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], m
     """Return a target on an application of a running Ray cluster that takes a picture's own bytes.
 
     Args:
-        cluster: The cluster.
         application: Its route, without the slash.
-        images: Encoded pictures, one a request.
         model: File of the network that it serves.
     """
     from labs.bench.targets import model_file
@@ -52,7 +50,6 @@ def app_target(
     """Return a target on a running FastAPI app, the course's or one's own, that keeps the contract of the service.
 
     Args:
-        service: The app, as ``labs.serve.running`` starts it.
         model: The ONNX file that it serves, each session with one thread.
         images: Encoded pictures, one a request.
         raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
@@ -69,8 +66,6 @@ def triton_target(triton: Triton, name: str, requests: Sequence[Inputs], *, netw
     """Return a target on a model of a running Triton, over gRPC.
 
     Args:
-        triton: The server.
-        name: The model's name.
         requests: Inputs of the requests that are sent in turn; ``image_inputs`` and ``tensor_inputs`` make them.
         network: File of the network; needed for an ensemble, which has none of its own.
     """
@@ -84,10 +79,6 @@ def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Se
 
     Args:
         address: Triton's gRPC address, such as '127.0.0.1:8001'.
-        model: The model's name.
-        requests: Inputs of the requests that are sent in turn.
-        served: What is served there.
-        more: Further fields of ``Target``.
     """
     from tritonclient.grpc.service_pb2 import ModelInferRequest
     from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
@@ -104,11 +95,7 @@ def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Se
 
 
 def image_inputs(images: Sequence[bytes]) -> list[Inputs]:
-    """Return requests that carry one encoded picture each as base64 text, as ``food_classifier`` takes them.
-
-    Args:
-        images: Encoded pictures (JPEG, PNG, …).
-    """
+    """Return requests that carry one encoded picture each as base64 text, as ``food_classifier`` takes them."""
     return [{"INPUT_IMAGE": np.array([[base64.b64encode(image)]], dtype=object)} for image in images]
 
 

@@ -49,10 +49,6 @@ Start = Callable[[contextlib.ExitStack, Path, Path, Sequence[bytes]], Target]
 def compare(*, rounds: int = 5, on_progress: OnProgress = silent) -> list[Measurement]:
     """Return one record for each server and round of sixteen clients; they take turns, every second round in reverse.
 
-    Args:
-        rounds: Turns of each server.
-        on_progress: Told what is under way; may raise ``Cancelled``.
-
     Raises:
         RuntimeUnavailableError: Triton, or LitServe's or Ray's environment, cannot be had on this machine; the message
             says why.

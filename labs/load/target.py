@@ -61,15 +61,7 @@ class Target:
 
 
 def predict(url: str, images: Sequence[bytes], served: Served, *, raw: bool = False, **more: object) -> Target:
-    """Return a target for ``POST /predict`` with the picture as base64 in JSON, or for ``POST /predict/raw``.
-
-    Args:
-        url: The service's address, such as 'http://127.0.0.1:8000'.
-        images: Encoded pictures (JPEG, PNG, …), one a request.
-        served: What is served there.
-        raw: Send the picture's own bytes to ``/predict/raw``.
-        more: Further fields of ``Target``.
-    """
+    """Return a target for ``POST /predict`` with the picture as base64 in JSON, or for ``POST /predict/raw``."""
     path, kind, bodies = "/predict/raw", "image/jpeg", tuple(images)
     if not raw:
         path, kind = "/predict", "application/json"

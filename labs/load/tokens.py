@@ -28,13 +28,6 @@ def generate(
     Its samples are seconds from sending to the last token; ``details["arrived_s"]`` holds for each prompt the seconds
     from sending to each of its tokens.
 
-    Args:
-        url: The service's address.
-        prompts: One for each client.
-        max_tokens: Tokens that each asks for.
-        option: Name under which the record is kept.
-        on_progress: Told how many tokens have arrived; may raise ``Cancelled``.
-
     Raises:
         httpx.HTTPError: The service refused a prompt, or broke off.
         ValueError: It sent another number of tokens than was asked for.

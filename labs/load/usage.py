@@ -22,9 +22,7 @@ class Sampler:
         """Describe what is watched.
 
         Args:
-            sender_pid: The sending process.
             server_pids: Processes of the server; their children count as well.
-            every_s: Seconds between two readings.
         """
         self._pids, self._every_s = ([sender_pid], list(server_pids)), every_s
         self._over, self._thread = threading.Event(), threading.Thread(target=self._watch, daemon=True)

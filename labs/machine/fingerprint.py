@@ -150,9 +150,6 @@ def physical_core_count(cpus: Path = Path("/sys/devices/system/cpu")) -> int:
 
     Two hardware threads of one core share its arithmetic units, so ONNX Runtime and torch take one thread a core when
     they are left alone. Where the system does not say which processors are siblings, each counts as a core.
-
-    Args:
-        cpus: The kernel's folder of processors.
     """
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     cores = set()
@@ -187,9 +184,6 @@ def emulator(tasks: Path = Path("/proc/self/task")) -> str:
 
     An emulator in user mode answers for /proc/self, so that programs see themselves there. It does not answer for
     /proc/self/task/N, where the kernel names the program that really runs: the emulator.
-
-    Args:
-        tasks: The kernel's folder of this process's threads.
     """
     names = set()
     for task in tasks.iterdir() if tasks.is_dir() else ():  # no /proc on macOS: nothing is known to imitate it

@@ -39,11 +39,7 @@ class QuantizationFormat:
 
 
 def quantization_format(machine: Fingerprint | None = None) -> QuantizationFormat:
-    """Return the format of static INT8 that fits a processor under ONNX Runtime's CPU provider.
-
-    Args:
-        machine: Fingerprint to judge; this machine's when None.
-    """
+    """Return the format of static INT8 that fits a processor under ONNX Runtime's CPU provider."""
     machine = machine or fingerprint()
     if machine.architecture in ("aarch64", "arm64"):
         # ARM's dot product (SDOT, and I8MM's SMMLA) multiplies signed by signed bytes: S8S8 needs no conversion.

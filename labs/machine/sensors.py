@@ -63,12 +63,7 @@ def run_command(words: Sequence[str]) -> str:
 
 
 def read_heat(root: Path = Path("/"), run: RunCommand = run_command) -> Heat:
-    """Return what the processor says about its heat now.
-
-    Args:
-        root: The file system to read from.
-        run: How a command is run.
-    """
+    """Return what the processor says about its heat now."""
     return Heat(
         temperature_c=_temperature_c(root, run),
         frequency_hz=_frequency_hz(root) or _frequency_from_cpuinfo_hz(root),

@@ -64,7 +64,6 @@ class Incident:
 
         Args:
             ports: Of Prometheus, in the order in which they are tried.
-            on_progress: Told what is happening; may raise ``Cancelled``.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         _other_model(self._model, self._folder / "model-42.onnx")
@@ -96,7 +95,6 @@ class Incident:
 
         Args:
             release: A TOML file with the version, 41 or 42, of each component.
-            on_progress: Told what is happening; may raise ``Cancelled``.
 
         Raises:
             ValueError: The file is not a release.

@@ -93,7 +93,6 @@ def get(url: str, path: str, **parameters: object) -> dict:
     """Return the data of one call of a Prometheus' HTTP API.
 
     Args:
-        url: The server's address.
         path: Such as 'query' or 'targets', below ``/api/v1/``.
         parameters: Of the call, such as ``query="up"``.
 
@@ -118,11 +117,8 @@ def start(
     """Return a ready server on loopback, which ends with this process.
 
     Args:
-        config: Its ``prometheus.yml``.
         data: Folder of its series; one in the workspace when None.
         ports: Ports in the order in which they are tried; a free one when 0.
-        within_s: Seconds until it must be ready.
-        on_progress: Told what is happening; may raise ``Cancelled``.
 
     Raises:
         PrometheusUnavailableError: It is not here, or it ended; the message holds what it said.
@@ -181,7 +177,6 @@ def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:
     """Return a dashboard in Grafana's JSON model, to be imported; Grafana then asks which Prometheus it is for.
 
     Args:
-        title: Of the dashboard.
         expressions: PromQL by the panel's title; 'p95, s' gets the unit 's'.
 
     Source: Grafana, 'Dashboard JSON model', schema version 39 (Grafana 11).

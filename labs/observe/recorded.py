@@ -43,10 +43,6 @@ PHOTOS = ("/predict", "/predict/raw")
 def ask(expression: str, seed: int) -> list[list[float]] | str:
     """Return what a Prometheus that holds recorded series answers to an expression in PromQL.
 
-    Args:
-        expression: The PromQL.
-        seed: Of what is recorded.
-
     Returns:
         The values at the times in ``ASKED_AT_S``, each a list with one number a series; or what Prometheus says where
         it refuses the expression.
@@ -115,7 +111,6 @@ def series(seed: int, begin_s: int) -> str:
     """Return the recorded series in OpenMetrics' text form; times are spread exponentially around their mean.
 
     Args:
-        seed: Of all rates and times.
         begin_s: Unix time of the first scrape, in seconds.
     """
     requests, histograms = [], []

@@ -15,9 +15,7 @@ def logits_of(
     """Return a model's logits for many images, run in batches by ONNX Runtime on the CPU.
 
     Args:
-        path: The ``.onnx`` file.
         images: float32 (N, 3, H, W).
-        batch_size: Images in one call; memory grows with it.
         level: How far ONNX Runtime optimizes the graph, by the name of its ``GraphOptimizationLevel``.
 
     Returns:

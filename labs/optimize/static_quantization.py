@@ -36,7 +36,6 @@ def layer_sensitivity(path, images, ranges_path, settings, *, on_progress=silent
         images: float32 (N, 3, H, W), from training or validation.
         ranges_path: ``calibration_cache_path`` of an earlier ``quantize_static``.
         settings: Further words for ``quantize_static``: types, ``per_channel``, ``reduce_range``.
-        on_progress: Told after each layer.
 
     Returns:
         One row a layer: ``layer`` (its name) and ``alone_db`` (logits with and without it quantized, in decibels; 20 dB

@@ -24,11 +24,8 @@ def fit(module, maps, loss, *, seed, epochs, learning_rate=5e-4, batch_size=32, 
         module: A torch module; left as it is.
         maps: Its inputs, a tensor of which the first axis counts the images.
         loss: Called with the module's outputs for a batch and the batch's places in ``maps``; returns a scalar.
-        seed: For the order of the images.
-        epochs: How often each image is seen.
         learning_rate: The highest.
         batch_size: Images in a step; what is left over at the end of an epoch is left out.
-        on_progress: Told after each step.
     """
     module = copy.deepcopy(module)
     generator, steps = torch.Generator().manual_seed(seed), epochs * (len(maps) // batch_size)

@@ -15,10 +15,6 @@ def choosable(records: Lookup, baseline: str = "food11") -> list[dict]:
 
     It is the machine that measured the baseline last. Options that compute on a GPU are left out: a server with one has
     another price.
-
-    Args:
-        records: Entries of any machines.
-        baseline: An option.
     """
     newest = records.latest(kind="latency", option=baseline, batch_size=1)
     rows = []

@@ -77,7 +77,6 @@ class Lookup:
         Both witnesses must agree: its place in the append-only ledger, and its time stamp.
 
         Args:
-            question: The prediction's question.
             about: Fields of the measurements that it concerns, or ``{"subject": …}`` for observations.
         """
         first, predictions = self.first_about(about), self.predictions(question)

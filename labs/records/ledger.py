@@ -179,7 +179,6 @@ class Ledger(Lookup):
 
         Args:
             subject: What was looked at, such as 'model.lease'; checkpoints look it up by this name.
-            seen: The facts as plain JSON.
 
         Raises:
             LedgerError: It is no plain JSON; nothing is written.

@@ -124,9 +124,6 @@ class Load:
         Answers that came after the sending had stopped are not counted: the server worked them off alone. The interval
         comes from parts of the run, since single requests are not independent (see ``stats.mean_interval``). It is
         never narrower than one answer more or less, and where none came, its upper end is that of a Poisson count of 0.
-
-        Args:
-            latencies_s: The record's samples.
         """
         ended_s = np.asarray(self.offsets_s) + np.asarray(latencies_s)
         edges = np.linspace(0, self.duration_s, _BLOCKS + 1)

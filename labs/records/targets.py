@@ -93,10 +93,6 @@ def standing(target: Target, options: Sequence[OptionSummary]) -> Standing:
 
     Only options that compute where the target wants it take part: a GPU's latency says nothing about a server without
     one.
-
-    Args:
-        target: What has to be reached.
-        options: Summaries of one machine.
     """
     bounds, wants_gpu = limits(target), target.name == "server-gpu"
     fitting = [one for one in options if (one.provider in GPU_PROVIDERS) == wants_gpu]

@@ -87,12 +87,6 @@ class Child:
     ) -> None:
         """Return when it is ready; else it is stopped.
 
-        Args:
-            ready: Asked again and again.
-            what: Its name in messages.
-            within_s: Seconds until it must be ready.
-            on_progress: Told how long it takes; may raise ``Cancelled``.
-
         Raises:
             ChildError: It ended, or takes too long.
         """
@@ -155,9 +149,6 @@ def start(
 
     Args:
         command: The program and its words; ``SECRET`` in a word stands for the secret.
-        log_path: File for what it prints.
-        environment: Its environment variables; this process's own when None.
-        folder: In which it runs; this process's when None.
         sockets: Listening sockets that it inherits, by their descriptors.
         leftovers: Patterns of files and folders that are removed once it has ended.
         secret: Wiped out of the command's line, which everybody can read, once the command listens.

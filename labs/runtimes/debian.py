@@ -26,7 +26,6 @@ def fetch(folder: Path, *packages: str, alone: bool = False) -> list[Path]:
     """Return the .deb files of packages, which a folder keeps together with apt's lists.
 
     Args:
-        folder: Where they go.
         packages: Such as 'prometheus' for this computer, or 'python3:arm64'.
         alone: Without what they need.
 

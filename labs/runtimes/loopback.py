@@ -34,7 +34,6 @@ def listen(host: str = "127.0.0.1", ports: int | Iterable[int] = 0) -> socket.so
     """Return a listening socket at the first of some ports that is free; 0 stands for any.
 
     Args:
-        host: Address to listen on.
         ports: One port, or several in the order in which they are tried.
 
     Raises:
@@ -99,7 +98,6 @@ class OwnHosts:
         """Wrap an app.
 
         Args:
-            app: What answers.
             refusal: What answers the others, such as a Starlette response.
         """
         self._app, self._refusal = app, refusal

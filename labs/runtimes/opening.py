@@ -25,7 +25,6 @@ def open_model(path: str | Path, runtime: str = "onnxruntime", settings: Mapping
 
     Args:
         path: The model's file: ``.onnx``, or ``.safetensors`` for torch.
-        runtime: One of ``RUNTIMES``.
         settings: For 'onnxruntime': ``providers`` (names, or pairs of name and options; the CPU stands behind them),
             ``graph_optimization_level`` ('ORT_ENABLE_ALL'), ``intra_op_num_threads``, ``session_config`` (entries by
             name). For 'openvino': ``device`` and its properties, such as ``INFERENCE_PRECISION_HINT``. For torch:

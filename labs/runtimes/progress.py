@@ -17,11 +17,5 @@ def silent(fraction: float, text: str) -> None:
 
 
 def part(on_progress: OnProgress, begin: float, end: float) -> OnProgress:
-    """Return a reporter for one part of a longer piece of work.
-
-    Args:
-        on_progress: The reporter of the whole.
-        begin: Fraction of the whole at which the part begins.
-        end: Fraction of the whole at which it ends.
-    """
+    """Return a reporter for one part of a longer piece of work."""
     return lambda fraction, text: on_progress(begin + (end - begin) * fraction, text)

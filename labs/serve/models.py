@@ -17,7 +17,6 @@ def fp32_model(folder: Path | None = None, *, on_progress: OnProgress = silent) 
 
     Args:
         folder: Where it is kept; the workspace's models when None.
-        on_progress: Told how far it is; may raise ``Cancelled``.
     """
     from labs.data.models import load_mobilenet_v2
     from labs.optimize.export import export_onnx

@@ -26,12 +26,7 @@ class Service(Child):
     """A running server."""
 
     def __init__(self, url: str, child: Child) -> None:
-        """Name a started process's address.
-
-        Args:
-            url: Where it answers, such as 'http://127.0.0.1:43121'.
-            child: The process.
-        """
+        """Name a started process's address."""
         super().__init__(child.process, child.log_path)
         self.url = url
 
@@ -53,11 +48,9 @@ def start(
 
     Args:
         app: It, as 'module:name'.
-        folder: Where its module lies; it need not be said of the course's own.
         host: Address to listen on; loopback unless the network is really meant.
         port: Port to listen on, or several in the order in which they are tried; a free one when 0.
         log_path: File for what it prints; one in the workspace when None.
-        told: Environment variables for its process.
 
     Raises:
         PortsTakenError: The port is taken, or all of them are.
@@ -104,12 +97,6 @@ def wait_until_ready(
     service: Service, *, path: str = "/healthz", within_s: float = 120.0, on_progress: OnProgress = silent
 ) -> Service:
     """Return the service when it answers 200 on a path.
-
-    Args:
-        service: A started service.
-        path: What is asked.
-        within_s: Seconds until it must be ready.
-        on_progress: Told how long it takes; may raise ``Cancelled``.
 
     Raises:
         ServiceError: It ended, or takes too long. It is stopped then.

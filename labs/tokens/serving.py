@@ -26,11 +26,8 @@ def start(
     """Return a student's app as a ready service on loopback, which ends with this process.
 
     Args:
-        app: The file that makes ``app``.
         model: Whether its engine has a model; without one it yields words at a known pace.
         ports: In the order in which they are tried; a free one when 0.
-        within_s: Seconds until it must answer; the model loads meanwhile.
-        on_progress: Told what is happening; may raise ``Cancelled``.
 
     Raises:
         EnvironmentUnavailableError: There is no environment for the model on this machine.

@@ -65,7 +65,6 @@ def controls(children: Sequence[ipywidgets.Widget], **layout: object) -> ipywidg
 
     Args:
         children: From top to bottom, which is the order of the Tab key.
-        layout: Of the box, as for ``ipywidgets.Layout``.
     """
     script = ipywidgets.HTML(f'<img src="data:," alt="" hidden onerror="{_SCRIPT}">', layout={"display": "none"})
     return ipywidgets.VBox([*children, script], layout=ipywidgets.Layout(**layout)).add_class("msl-controls")

@@ -25,9 +25,6 @@ def compare(
 
     Args:
         targets: What is called, by option name (``labs.bench.compare``).
-        images: One batch, the same for all.
-        baseline: The option that the others are compared with.
-        rounds: How often each has its turn.
 
     Returns:
         ``median ms``, and ``times as fast`` as the baseline with the ends of its 95 % interval.
@@ -47,7 +44,6 @@ def evaluate(targets: Mapping[str, object], images: np.ndarray, labels: np.ndarr
     """Count right answers and bytes of options under a progress bar, write both down, and return one row an option.
 
     Args:
-        targets: What predicts, by option name.
         images: Labelled images, float32 (N, 3, H, W).
         labels: Integers (N,), 0 to 10.
 
@@ -77,7 +73,6 @@ def measure_there(
     Args:
         device: Where; ``provisioning.lab.device.open_device`` returns one.
         task: What, a key of ``labs.edge.job.TASKS``.
-        candidates: The options.
         ledger: Where the records are kept; nowhere when None.
 
     Raises:
@@ -99,9 +94,6 @@ def compare_there(
     """Measure options in turns on a device, write their records down, and return one row an option as ``compare`` does.
 
     Args:
-        device: As for ``measure_there``.
-        candidates: The options.
-        baseline: The option that the others are compared with.
         answers: Whether size and accuracy are measured before; the right answers are a column then.
 
     Raises:

@@ -53,9 +53,7 @@ def run_with_progress(
 
     Args:
         work: Is given ``on_progress(fraction, text)`` and calls it every now and then; that is where it is stopped.
-        title: What is being done, such as 'Quantize to INT8'.
         kept: What stays when it is stopped, as a sentence.
-        clock: Monotonic clock in seconds.
 
     Raises:
         Stopped: Somebody pressed Cancel, or the toolbar's stop button.
@@ -69,13 +67,7 @@ class Progress:
     """The bar, its line of text, the times and the button, as a context manager around the work."""
 
     def __init__(self, title: str, *, kept: str = "", clock: Callable[[], float] = time.monotonic) -> None:
-        """Describe the work; nothing is shown before ``with``.
-
-        Args:
-            title: What is being done.
-            kept: What stays when it is stopped, as a sentence.
-            clock: Monotonic clock in seconds.
-        """
+        """Describe the work; nothing is shown before ``with``."""
         self.title, self.kept, self._clock = title, kept, clock
         self.fraction, self.line, self.cancelled = 0.0, "starting", threading.Event()
         self._begin_s = self._told_s = self._clock()

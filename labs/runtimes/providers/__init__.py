@@ -102,11 +102,6 @@ class Environment:
 
         The course's own package can be imported there.
 
-        Args:
-            script: The Python file.
-            arguments: What follows it on the command line.
-            variables: Environment variables to set for it.
-
         Raises:
             EnvironmentUnavailableError: It is not installed.
             subprocess.CalledProcessError: The script failed; what it said stands above.
@@ -162,7 +157,6 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
 
     Args:
         name: 'openvino', 'gpu', 'tensorrt', 'migraphx', 'genai' or 'executorch'.
-        on_progress: Told the fraction done and what is happening; may raise ``Cancelled``.
 
     Raises:
         EnvironmentUnavailableError: No wheel for this machine, no room, no network, or uv failed; the message says

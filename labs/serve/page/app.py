@@ -53,7 +53,6 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
     """Return the page before a server.
 
     Args:
-        server: The server's address.
         triton_model: The model, where the server is a Triton.
     """
     app = FastAPI(openapi_url=None)

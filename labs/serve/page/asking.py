@@ -45,8 +45,6 @@ def ask(content: bytes, server: str, triton_model: str = "") -> Answer:
     """Return what a server says about a picture.
 
     Args:
-        content: The picture's file.
-        server: Its address, such as 'http://127.0.0.1:8000'.
         triton_model: The model of a Triton that takes a picture as base64, such as 'food_classifier'; empty for a
             service that keeps the contract of ``POST /predict``.
 

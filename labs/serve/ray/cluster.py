@@ -231,9 +231,6 @@ class RayCluster:
 def start_ray(on_progress: OnProgress = silent) -> RayCluster:
     """Return a cluster of one node with Ray Serve, making Ray's environment first where that has not happened yet.
 
-    Args:
-        on_progress: Told the fraction done and what is happening; may raise ``Cancelled``.
-
     Raises:
         EnvironmentUnavailableError: Ray cannot be installed here; the message says why.
         RayError: It did not start.

@@ -56,11 +56,7 @@ def instances(count: int = 1, gpus: Iterable[int] = ()) -> str:
 
 
 def beside(weights: Path | None = None) -> dict[str, Path]:
-    """Return the files that lie beside a ``model.py``, by name: those of a classifier where its weights are named.
-
-    Args:
-        weights: The ``.safetensors`` file.
-    """
+    """Return the files that lie beside a ``model.py``, by name: those of a classifier where its weights are named."""
     files = {"food.py": CODE_DIR / "food.py", "intake.py": INTAKE}
     return files | ({"network.py": CODE_DIR / "network.py", "model.safetensors": weights} if weights else {})
 

@@ -26,9 +26,6 @@ class Triton:
         """Name a server; nothing is asked yet.
 
         Args:
-            http: Address of its HTTP service, 'host:port'.
-            grpc: Address of its gRPC service, 'host:port'.
-            repository: The repository that it reads, in explicit model control.
             key: Of its restricted APIs; None where it has none.
         """
         self.http, self.grpc, self.repository = http, grpc, repository

@@ -51,9 +51,6 @@ class TritonUnavailableError(RuntimeUnavailableError):
 def tritonserver(on_progress: OnProgress = silent) -> Path:
     """Return the site-packages that the server is in, installing it on first use (74 MB).
 
-    Args:
-        on_progress: Told the fraction done and what is happening.
-
     Raises:
         TritonUnavailableError: Not x86-64 Linux, or its C library is too old.
         EnvironmentUnavailableError: No network or no room; the message says which.
@@ -131,12 +128,7 @@ def python_library_folder() -> Path:
 
 
 def process_environment(packages: Path, folder: Path) -> dict[str, str]:
-    """Return the environment variables under which the server and its Python models run.
-
-    Args:
-        packages: Where the server is, as ``tritonserver`` returns it.
-        folder: What ``write_around`` has filled.
-    """
+    """Return the environment variables under which the server and its Python models run."""
     misleading = {"PYTHONHOME", "PYTHONPATH", "LD_PRELOAD", "VIRTUAL_ENV"}
     kept = {name: value for name, value in os.environ.items() if name not in misleading}
     libraries = [str(packages / "nvidia_pytriton.libs"), str(python_library_folder()), kept.get("LD_LIBRARY_PATH", "")]
@@ -156,10 +148,6 @@ def write_around(packages: Path, folder: Path) -> None:
     since Triton refuses links that lead out of the folder. The interpreter is the smallest virtual environment: the
     stub ignores PYTHONPATH, and does read a .pth file. numpy comes from beside the server, everything else from the
     course's environment.
-
-    Args:
-        packages: Where the server is, as ``tritonserver`` returns it.
-        folder: A folder of this server's own.
     """
     wheel = packages / "pytriton" / "tritonserver"
     stub = wheel / "python_backend_stubs" / sysconfig.get_python_version() / "triton_python_backend_stub"

@@ -29,10 +29,6 @@ def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
     Nothing is loaded yet: ``client.load_model(name, headers=triton.headers)`` does that, with Triton's own client. One
     that this notebook started here before is stopped first: a cell that is run twice leaves one server.
 
-    Args:
-        repository: A folder with one folder a model.
-        on_progress: Told what is happening; may raise ``Cancelled``.
-
     Raises:
         TritonUnavailableError: It cannot run on this machine; the message says what to do instead.
         LookupError: A ``model.py`` or ``config.pbtxt`` is not written yet.
@@ -49,10 +45,6 @@ def open_repository(repository: Path, on_progress: OnProgress = silent) -> Trito
 
     The container reads a repository of its own, which gets a copy of the models: configurations are edited there, in
     ``triton.repository.folder``.
-
-    Args:
-        repository: A folder with one folder a model.
-        on_progress: Told what is happening; may raise ``Cancelled``.
 
     Raises:
         TritonUnavailableError: The node's container does not answer, or there is none, and no wheel for this machine.

@@ -64,7 +64,6 @@ def start(
         repository: Where the models lie; a folder in the workspace when None. Without ``models`` it is only read.
         load: Names of models that lie there already, and are loaded too.
         within_s: Seconds until the server (not yet its models) must answer.
-        on_progress: Told what is happening; may raise ``Cancelled``.
 
     Raises:
         TritonUnavailableError: It cannot run on this machine; the message says what to do instead.

@@ -33,7 +33,6 @@ def copied(repository: str | Path, *models: str) -> Iterator[Triton]:
     """Yield a Triton on a copy of some models of a repository, loaded; whatever serves the original goes on.
 
     Args:
-        repository: The folder with one folder a model.
         models: Names in the order in which they are loaded: an ensemble after its steps.
 
     Raises:
