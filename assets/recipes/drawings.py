@@ -25,7 +25,6 @@ class Source:
 
     #: Short name of the pack, used in file names and in the manifest.
     pack: str
-    #: The npm package's name.
     package: str
     #: Exact version.
     version: str
@@ -90,7 +89,6 @@ class Drawing:
     glyph: str
     #: Class index 0 to 10, or None when it is not one of the foods.
     label: int | None
-    #: A complete SVG document.
     svg: str
 
 

@@ -33,19 +33,14 @@ class Phase:
 
     #: Name in the journal.
     name: str
-    #: Side of the pictures, in pixels.
     size_px: int
-    #: Pictures a step.
     batch_size: int
-    #: Number of steps.
     steps: int
-    #: Highest learning rate.
     learning_rate: float
     #: Steps until the learning rate is highest.
     warmup: int = 50
     #: Weight of the old average of weights at a late step.
     decay: float = 0.997
-    #: Largest norm of the gradient.
     clip: float = 5.0
 
 

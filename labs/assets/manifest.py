@@ -22,7 +22,6 @@ class AssetError(RuntimeError):
 class Carried:
     """A data set or model that comes with the checkout."""
 
-    #: Name under which it is asked for.
     name: str
     #: `dataset` or `model`.
     kind: str

@@ -35,7 +35,6 @@ class Published:
 
     #: `dataset` or `model`.
     kind: str
-    #: Name of the published file.
     file: str
     #: The id under which git stores the published file, if that is known.
     git_blob: str = ""

@@ -46,9 +46,7 @@ class Description:
 
     #: 'torch', 'torch-compiled', 'onnxruntime', or what was said of a callable.
     backend: str
-    #: The file that holds the model.
     model: ModelFile
-    #: Provider or device that was asked for.
     provider_requested: str
     #: Nodes of the graph by the provider that ran them, read from a profile; empty where there are no providers.
     providers_used: dict[str, int] = field(default_factory=dict)
@@ -56,7 +54,6 @@ class Description:
     precision: str = "fp32"
     #: Threads; where the runtime chose for itself, the number that it chose.
     threads: Threads = field(default_factory=Threads)
-    #: Versions of the libraries that take part.
     libraries: dict[str, str] = field(default_factory=dict)
     #: How it was opened, as plain JSON: enough for ``labs.runtimes.opening`` to open it again.
     settings: dict = field(default_factory=dict)

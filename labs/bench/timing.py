@@ -21,7 +21,6 @@ from labs.records import Comparison, Measurement
 from labs.runtimes.calling import Call, caller
 from labs.runtimes.progress import OnProgress, part, silent
 
-#: Monotonic clock in seconds.
 Clock = Callable[[], float]
 
 #: Calls between two looks at the precision; few enough that progress moves, many enough that looking costs nothing.
@@ -58,11 +57,9 @@ class WarmUp:
 class Stopwatch:
     """When a measurement began and ended, on the wall and on the monotonic clock."""
 
-    #: Monotonic clock in seconds.
     clock: Clock = time.perf_counter
     #: UTC, ISO 8601.
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
-    #: Reading of the clock at the start.
     start_s: float = field(init=False)
 
     def __post_init__(self) -> None:

@@ -11,7 +11,6 @@ from html import escape
 class Cell:
     """One cell."""
 
-    #: What it says.
     text: str
     #: A second, smaller line, such as the interval behind a number.
     below: str = ""
@@ -35,7 +34,6 @@ class Cell:
 class Group:
     """A heading between rows, such as the machine that the rows below it were measured on."""
 
-    #: What it says.
     title: str
 
 

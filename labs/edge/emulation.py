@@ -52,7 +52,6 @@ class PinsUnfitError(RuntimeError):
 class Emulated:
     """An ARM Python that runs here, slowly."""
 
-    #: The emulator.
     qemu: Path
     #: Folder with the ARM system's files.
     root: Path

@@ -75,9 +75,7 @@ class Job:
 
     #: A key of ``TASKS``.
     task: str
-    #: What is measured.
     candidates: tuple[Candidate, ...]
-    #: How much.
     effort: Effort = field(default_factory=Effort)
     #: Batch sizes whose throughput is measured, for 'options'.
     batch_sizes: tuple[int, ...] = (1, 8)

@@ -18,17 +18,13 @@ from labs.serve.triton.control import Counters
 class Served:
     """What answers behind an address: the part of a record that only the server's side knows."""
 
-    #: The model's file.
     model: ModelFile
     #: Server and runtime, such as 'fastapi-onnxruntime' or 'triton-onnxruntime'.
     backend: str
     #: Execution provider or device that it was told to use.
     provider: str = "CPUExecutionProvider"
-    #: Precision that is computed in.
     precision: str = "fp32"
-    #: Thread settings of one instance.
     threads: Threads = field(default_factory=Threads)
-    #: Versions of the libraries that take part.
     libraries: dict[str, str] = field(default_factory=dict)
     #: The server's settings (instances, batching, …), as plain JSON; kept with the record.
     settings: dict = field(default_factory=dict)
@@ -44,9 +40,7 @@ class Target:
     transport: str
     #: 'http://host:port/path', or 'host:port' for gRPC.
     url: str
-    #: Bodies of the requests, sent in turn.
     bodies: tuple[bytes, ...]
-    #: What is served.
     served: Served
     #: HTTP headers of every request; for gRPC, the method's full name under 'method'.
     headers: dict[str, str] = field(default_factory=dict)

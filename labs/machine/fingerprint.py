@@ -34,11 +34,9 @@ class Gpu:
     name: str
     #: The driver's identifier of this very card.
     uuid: str
-    #: Memory of the card in bytes.
     memory_bytes: int
     #: CUDA compute capability, such as '8.0'; empty on a card that knows no CUDA.
     compute_capability: str
-    #: Version of the driver.
     driver: str
 
 
@@ -46,7 +44,6 @@ class Gpu:
 class Fingerprint:
     """Where a measurement was made."""
 
-    #: CPU model as the system names it.
     cpu_model: str
     #: Processor architecture, such as 'x86_64' or 'aarch64'.
     architecture: str
@@ -54,11 +51,8 @@ class Fingerprint:
     cpu_flags: tuple[str, ...]
     #: How many processors this process may use (affinity, and a container's quota rounded up).
     cpu_count: int
-    #: Physical memory in bytes.
     memory_bytes: int
-    #: System name and release.
     system: str
-    #: Version of the interpreter.
     python: str
     #: GPUs that the driver lists, in its order.
     gpus: tuple[Gpu, ...] = ()

@@ -36,7 +36,6 @@ RunCommand = Callable[[Sequence[str]], str]
 class Heat:
     """One look at the processor."""
 
-    #: Temperature in degrees Celsius.
     temperature_c: float | None = None
     #: Clock of the fastest core at this moment, in Hz.
     frequency_hz: float | None = None

@@ -44,7 +44,6 @@ class PrometheusUnavailableError(RuntimeError):
 class Programs:
     """The two programs."""
 
-    #: The server.
     prometheus: Path
     #: Checks configurations and rules, and makes blocks of recorded series.
     promtool: Path

@@ -32,7 +32,6 @@ class Touch(NamedTuple):
 
     #: Place of the number in its matrix, counted row by row.
     place: int
-    #: Whether it was written.
     is_write: bool
     #: In the simulator: block, and number of the thread in it; None elsewhere.
     block: tuple[int, int, int] | None = None

@@ -30,15 +30,12 @@ RUNS_PER_DAY = (1, 24)
 class Customer:
     """What one customer sends, and what it asks for."""
 
-    #: Short stable name.
     name: str
-    #: What it is, in a few words.
     title: str
     #: Photos in each hour of a day, from midnight on.
     photos_per_h: tuple[int, ...]
     #: Share of the photos whose class anybody ever asks for.
     asked_share: float
-    #: Size of a photo in megabytes.
     photo_mb: float
     #: Uplink of whoever sends it, in megabits a second.
     upload_mbit_s: float

@@ -106,11 +106,9 @@ class Load:
     offered_rps: float | None = None
     #: Seconds after the run's start at which each request really left; empty in a closed loop, where it is the same.
     sent_offsets_s: tuple[float, ...] = field(default=(), repr=False)
-    #: Requests without a good answer.
     failures: tuple[Failure, ...] = field(default=(), repr=False)
     #: What the server counted; None where it does not tell.
     server: ServerSide | None = None
-    #: How busy the machine was.
     usage: Usage = field(default_factory=Usage, repr=False)
 
     @property

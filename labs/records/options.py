@@ -19,7 +19,6 @@ class OptionSummary:
 
     #: The option's stable name, such as 'onnx-all'.
     option: str
-    #: One line that names the machine.
     machine: str
     #: Share of images that were right, 0 to 1, with its Wilson interval.
     accuracy: Interval | None = None
@@ -29,7 +28,6 @@ class OptionSummary:
     p95_s: Interval | None = None
     #: Images a second in the largest batch size measured.
     batch_fps: Interval | None = None
-    #: That batch size.
     batch_size: int | None = None
     #: Size of the shipped file in bytes; exact, so the interval has no width.
     size_bytes: Interval | None = None

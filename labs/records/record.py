@@ -47,7 +47,6 @@ class ModelFile:
     name: str
     #: sha256 of its bytes, as hexadecimal.
     sha256: str
-    #: Its size in bytes.
     size_bytes: int
 
 
@@ -65,7 +64,6 @@ class Threads:
 class Measurement:
     """One measured quantity of one option, with everything that is needed to judge it later."""
 
-    #: Entry type in the ledger.
     type: ClassVar[str] = "measurement"
 
     #: A name from ``KINDS``; it fixes the unit.
@@ -74,9 +72,7 @@ class Measurement:
     option: str
     #: Raw samples in the kind's unit, in the order in which they were taken.
     samples: tuple[float, ...] = field(repr=False)
-    #: Images in one call.
     batch_size: int
-    #: The measured file.
     model: ModelFile
     #: Runtime that ran it: 'torch', 'torch-compiled', 'onnxruntime', 'openvino'.
     backend: str
@@ -86,7 +82,6 @@ class Measurement:
     providers_used: dict[str, int]
     #: Precision that was computed in: 'fp32', 'bf16', 'int8', …
     precision: str
-    #: Thread settings.
     threads: Threads
     #: Calls made and thrown away before the first sample.
     warmup_count: int
@@ -98,9 +93,7 @@ class Measurement:
     monotonic_start_s: float
     #: The same clock when the last sample had ended.
     monotonic_end_s: float
-    #: Where it ran.
     machine: Fingerprint
-    #: Versions of the libraries that took part.
     libraries: dict[str, str]
     #: Version of this course's code, with the commit where one is known.
     code_version: str
@@ -112,7 +105,6 @@ class Measurement:
     details: dict = field(default_factory=dict)
     #: How requests were sent to a server, and what it felt; set in ``load`` records and nowhere else.
     load: Load | None = None
-    #: Identifier of this record.
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -303,44 +295,36 @@ class _Written:
 
 
 @dataclass(frozen=True)
-class Prediction(_Written):
-    """What a student expected, stored before the measurement that answers it."""
+class _Given(_Written):
+    """What a student gave to a question."""
 
-    #: Entry type in the ledger.
-    type: ClassVar[str] = "prediction"
-
-    #: Identifier of the question, such as 'm.predict.eager_latency'.
+    #: Identifier of the question, such as 'quantize.faster'.
     question: str
-    #: What was expected: numbers in the question's unit, or words to choose from, by name.
-    value: float | str | dict
+    #: Plain JSON: a text, a number in the question's unit, or a small dictionary of these.
+    value: object
     #: UTC, ISO 8601.
     made_at: str
-    #: Identifier of this entry.
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(frozen=True)
-class Answer(_Written):
+class Prediction(_Given):
+    """What a student expected, stored before the measurement that answers it."""
+
+    type: ClassVar[str] = "prediction"
+
+
+@dataclass(frozen=True)
+class Answer(_Given):
     """A student's answer to a question that asks for a choice, a number or a few sentences."""
 
-    #: Entry type in the ledger.
     type: ClassVar[str] = "answer"
-
-    #: Identifier of the question, such as 'm.choose.recommendation'.
-    question: str
-    #: The answer as plain JSON: text, a number, or a small dictionary of these.
-    value: object
-    #: UTC, ISO 8601.
-    made_at: str
-    #: Identifier of this entry.
-    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(frozen=True)
 class Observation(_Written):
     """Facts as a service reported them, written down by the lesson's code and not by the student."""
 
-    #: Entry type in the ledger.
     type: ClassVar[str] = "observation"
 
     #: What was looked at, such as 'model.lease'.
@@ -349,7 +333,6 @@ class Observation(_Written):
     seen: dict
     #: UTC, ISO 8601.
     made_at: str
-    #: Identifier of this entry.
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 

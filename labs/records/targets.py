@@ -14,9 +14,7 @@ class Target:
 
     #: Stable name: 'server-cpu', 'server-gpu' or 'device'.
     name: str
-    #: The way of serving in words.
     title: str
-    #: The machine that it is meant for.
     machine: str
     #: Median latency of a single picture must be below this, in seconds.
     p50_s: float
@@ -68,7 +66,6 @@ GPU_PROVIDERS = frozenset(
 class Standing:
     """The option that comes nearest to a target."""
 
-    #: The target.
     target: Target
     #: The nearest option; None when no option of the right kind has every number that the target asks for.
     option: OptionSummary | None

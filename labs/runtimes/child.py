@@ -42,7 +42,6 @@ class Child:
         """Hold a started keeper; ``start`` makes one."""
         #: The keeper; the command and all that it starts are its children.
         self.process = process
-        #: What the command prints goes here.
         self.log_path = log_path
 
     @property

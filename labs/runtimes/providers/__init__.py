@@ -57,7 +57,6 @@ class Environment:
 
     #: Short name, such as 'openvino'.
     name: str
-    #: The wheel that it is made for.
     wheel: str
     #: Execution providers, or ExecuTorch's backends, that the wheel brings.
     providers: tuple[str, ...]
@@ -67,9 +66,7 @@ class Environment:
     borrows_course: bool = False
     #: Folders in site-packages that the dynamic loader has to search.
     library_folders: tuple[str, ...] = ()
-    #: Bytes that are downloaded.
     download_bytes: int = 0
-    #: Bytes on disk when installed.
     installed_bytes: int = 0
 
     @property

@@ -33,9 +33,7 @@ class NoAnswerError(RuntimeError):
 class Answer:
     """What the server said about a picture."""
 
-    #: Name of the class.
     label: str
-    #: Its probability, 0 to 1.
     probability: float
     #: Seconds from sending to the answer.
     latency_s: float

@@ -37,7 +37,6 @@ class ModelFolder:
 
     #: The model's name, which is its folder's.
     name: str
-    #: The text of its ``config.pbtxt``.
     config: str
     #: Files of the version folder by name, each as a text or as the file that is copied; an ensemble has none.
     files: dict[str, Path | str]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from labs.records.load import ServerSide
 from labs.serve.triton.catalogue import ModelRepository
 
 #: Seconds in which a model has to load; torch on a busy laptop takes its time.
@@ -95,29 +96,12 @@ class Triton:
 
 
 @dataclass(frozen=True)
-class Counters:
-    """Totals since a model was loaded, or a server started.
+class Counters(ServerSide):
+    """The same as totals, since a model was loaded: seconds are summed over requests, and sizes of batches are numbers.
 
     Source: Triton's statistics extension, ``GET /v2/models/<model>/stats``: counts, and nanoseconds summed over
     requests; a batch's time counts for each of its requests.
     """
-
-    #: Requests answered well.
-    requests: int
-    #: Times that the model was run; 0 where the server does not tell.
-    executions: int
-    #: Seconds that requests waited in the queue, summed over requests.
-    queue_s: float
-    #: Seconds in which their inputs were gathered.
-    input_s: float
-    #: Seconds in which the model ran.
-    infer_s: float
-    #: Seconds in which their outputs were copied.
-    output_s: float
-    #: Executions by batch size, the smallest first.
-    batches: dict[int, int] = field(default_factory=dict)
-    #: Images in the requests that were answered well; 0 where the server does not tell.
-    inferences: int = 0
 
     @classmethod
     def of(cls, entry: dict) -> Counters:
@@ -130,7 +114,6 @@ class Counters:
             int(entry.get("execution_count", 0)),
             *(int(told.get(stage, {}).get("ns", 0)) * 1e-9 for stage in stages),
             {int(one["batch_size"]): int(one["compute_infer"].get("count", 0)) for one in runs},
-            int(entry.get("inference_count", 0)),
         )
 
     def since(self, before: Counters) -> Counters:
