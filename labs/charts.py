@@ -43,12 +43,7 @@ _BINS, _DOTS = 72, 400
 _QUANTILES = (50, 95, 99)
 
 
-def latency_distribution(
-    records: Measurement | Sequence[Measurement],
-    target_s: float | None = None,
-    *,
-    title: str = "Where the latencies lie",
-) -> Chart:
+def latency_distribution(records: Measurement | Sequence[Measurement], target_s: float | None = None) -> Chart:
     """Return all samples as dots and as a histogram, one row a record, with p50, p95 and p99 and the target.
 
     Args:
@@ -73,7 +68,7 @@ def latency_distribution(
     header, table = _table(records, target_s)
     return Chart(
         alt.vconcat(*rows, spacing=14),
-        title,
+        "Where the latencies lie",
         subtitle=[
             "Each dot is one request, the bars count them. Lines: p50 (half of all requests are left of it),",
             "p95 dashed, p99 dotted.",

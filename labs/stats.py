@@ -249,9 +249,9 @@ def paired_proportions(
     return Paired(Interval(difference, *ends), p_value)
 
 
-def _flipped(differences: np.ndarray, draws: int = 9_999) -> float:
+def _flipped(differences: np.ndarray) -> float:
     """Return how often differences whose signs are tossed add up to as much as they do, either way."""
-    uneven = differences[differences != 0]
+    uneven, draws = differences[differences != 0], 9_999
     signs = np.random.default_rng(0).integers(0, 2, (draws, len(uneven))) * 2.0 - 1
     as_much = np.abs(signs @ uneven) >= abs(float(uneven.sum())) - 1e-9
     return float((1 + as_much.sum()) / (draws + 1))

@@ -133,8 +133,12 @@ def run_tokens(room: Path) -> Iterator[Server]:
     from labs.tokens import serving
 
     app = room / "app.py"
-    app.write_text("from fastapi import FastAPI\n\nfrom labs.tokens.engine import engine\n\napp = FastAPI()\n")
-    with serving.start(app, model=False) as one:
+    app.write_text("from fastapi import FastAPI\n\napp = FastAPI()\n")
+    try:
+        one = serving.start(app)
+    except RuntimeUnavailableError as error:
+        pytest.skip(str(error))
+    with one:
         yield Server(one.url, readable=["app.py"])
 
 

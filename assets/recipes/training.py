@@ -147,7 +147,7 @@ def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> fl
     return (predict(model, inputs).argmax(1) == labels).double().mean().item()
 
 
-def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray, resamples: int = 4000) -> tuple[float, float]:
+def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray) -> tuple[float, float]:
     """Return the 95 % interval of the accuracy when drawings, not pictures, are what was sampled.
 
     Several pictures show one drawing and stand or fall together, so an interval that counts pictures is too narrow.
@@ -155,7 +155,6 @@ def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray, resamples: in
     Args:
         hits: 1 where a picture was recognized, else 0, shape (N,).
         drawings: Which drawing each picture shows, shape (N,).
-        resamples: Number of bootstrap draws.
 
     Returns:
         Lower and upper bound, 0 to 1.
@@ -165,7 +164,7 @@ def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray, resamples: in
     """
     _, which = np.unique(drawings, return_inverse=True)
     right, count = np.bincount(which, hits), np.bincount(which)
-    drawn = np.random.default_rng(0).integers(len(count), size=(resamples, len(count)))
+    drawn = np.random.default_rng(0).integers(len(count), size=(4000, len(count)))
     low, high = np.percentile(right[drawn].sum(1) / count[drawn].sum(1), [2.5, 97.5])
     return float(low), float(high)
 

@@ -40,7 +40,11 @@ class Carried:
             AssetError: Files are missing, changed or too many; the message names the first three.
         """
         root = self.path if self.kind == "dataset" else self.path.parent
-        wrong = [name for name, sha256 in self.files.items() if not _is(root / name, sha256)]
+        wrong = [
+            name
+            for name, sha256 in self.files.items()
+            if not ((root / name).is_file() and sha256_of(root / name) == sha256)
+        ]
         if self.kind == "dataset":
             from labs.data.dataset import IMAGE_SUFFIXES  # brings Pillow, which Chameleon's Jupyter need not have
 
@@ -78,10 +82,6 @@ def _read(folder: Path) -> dict[str, Carried]:
         file = folder / entry["path"]
         found[name] = Carried(name, "model", file, {file.name: entry["sha256"]})
     return found
-
-
-def _is(path: Path, sha256: str) -> bool:
-    return path.is_file() and sha256_of(path) == sha256
 
 
 def sha256_of(path: Path) -> str:

@@ -80,7 +80,9 @@ def fetch(name: str) -> Path:
         )
     path = _downloaded(asset, where)
     try:
-        return _usable(path)
+        if path.suffix == ".onnx":
+            return path
+        return unpacked(path) if path.suffix == ".zip" else converted(path)
     except AssetError:
         path.unlink()  # it would be found again at the next call
         raise
@@ -115,12 +117,6 @@ def _downloaded(asset: Published, where: SplitResult) -> Path:
     if not (asset.git_blob or sha256):
         logger.warning("%s was trusted as it came; to pin it, end the address in #sha256=%s", path, sha256_of(path))
     return path
-
-
-def _usable(path: Path) -> Path:
-    if path.suffix == ".onnx":
-        return path
-    return unpacked(path) if path.suffix == ".zip" else converted(path)
 
 
 def unpacked(archive: Path) -> Path:

@@ -49,8 +49,8 @@ def race(requests: dict[str, list]) -> dict[str, object]:
     return sessions
 
 
-def power(session: object, seconds: float = 10.0, every_s: float = 0.1) -> dict | None:
-    """Return readings of an NVIDIA GPU's power while it answers batches: times_s, watts and the images between them.
+def power(session: object) -> dict | None:
+    """Return readings of the first GPU's power while it answers batches for 10 s: times_s, watts, images between them.
 
     None where it shows none, as a slice of a GPU does.
     """
@@ -70,13 +70,13 @@ def power(session: object, seconds: float = 10.0, every_s: float = 0.1) -> dict 
     begin_s = time.perf_counter()
 
     def read() -> None:
-        while not over.wait(every_s):
+        while not over.wait(0.1):
             watts.append(pynvml.nvmlDeviceGetPowerUsage(gpu) / 1000)
             times_s.append(time.perf_counter() - begin_s)
 
     reader = threading.Thread(target=read)
     reader.start()
-    while time.perf_counter() < begin_s + seconds:
+    while time.perf_counter() < begin_s + 10:
         session.run(None, photos)
         images += 32
     spent_s = time.perf_counter() - begin_s

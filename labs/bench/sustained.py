@@ -40,7 +40,7 @@ def sustained(
     Args:
         images: One request, float32 (N, 3, H, W).
     """
-    idle = _look(heat)
+    idle = asdict(heat())
     call, about = caller(target), describe(target)
     warmup = warm_up(call, images, clock=clock, on_progress=lambda: on_progress(0.0, f"{option}: warming up"))
     watch, samples, windows = Stopwatch(clock), [], []
@@ -51,7 +51,7 @@ def sustained(
         while clock() < until_s or not window:
             window += time_calls(call, images, 1, clock)
         samples += window
-        windows.append({"t_s": clock() - begin_s, "p50_s": median(window), "calls": len(window), **_look(heat)})
+        windows.append({"t_s": clock() - begin_s, "p50_s": median(window), "calls": len(window), **asdict(heat())})
         hot = windows[-1]["temperature_c"]
         on_progress(
             min(1.0, windows[-1]["t_s"] / duration_s),
@@ -68,7 +68,3 @@ def sustained(
         "unreadable": list(heat().unreadable),
     }
     return record("latency", option, samples[::step], about, watch, warmup=warmup, details=details)
-
-
-def _look(heat: Callable[[], Heat]) -> dict:
-    return asdict(heat())

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labs.assets.manifest import sha256_of
 from labs.machine.fingerprint import fingerprint, physical_core_count
 from labs.machine.version import library_versions
 from labs.records import ModelFile, Threads
@@ -109,9 +110,7 @@ def model_file(path: str | Path) -> ModelFile:
         FileNotFoundError: It is not there.
     """
     path = Path(path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return ModelFile(path.name, digest, path.stat().st_size)
+    return ModelFile(path.name, sha256_of(path), path.stat().st_size)
 
 
 def _describe_torch(module, known: dict) -> Description:

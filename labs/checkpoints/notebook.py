@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from labs.assets.manifest import sha256_of
 from labs.checkpoints.cards import Card, NotThereYetError
 from labs.checkpoints.predictions import PredictionBox, note, noted, now
 from labs.course.calls import call
@@ -128,8 +128,7 @@ def _kept(path: Path) -> dict[str, str]:
     if path.stat().st_size <= _MOST_TEXT:
         with suppress(UnicodeDecodeError):
             return {"text": path.read_text(encoding="utf-8")}
-    with path.open("rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"sha256": sha256_of(path)}
 
 
 def _check_answer(asked: Question, given: object) -> Verdict | None:

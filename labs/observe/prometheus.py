@@ -110,7 +110,6 @@ def start(
     *,
     data: Path | None = None,
     ports: int | Iterable[int] = 0,
-    within_s: float = 30.0,
     on_progress: OnProgress = silent,
 ) -> Prometheus:
     """Return a ready server on loopback, which ends with this process.
@@ -142,7 +141,7 @@ def start(
         return False
 
     try:
-        server.wait_for(ready, what="Prometheus", within_s=within_s, on_progress=on_progress)
+        server.wait_for(ready, what="Prometheus", within_s=30.0, on_progress=on_progress)
     except ChildError as error:
         raise PrometheusUnavailableError(str(error)) from None
     return server

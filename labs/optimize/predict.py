@@ -9,9 +9,7 @@ import numpy as np
 from labs.runtimes.opening import open_model
 
 
-def logits_of(
-    path: str | Path, images: np.ndarray, *, batch_size: int = 16, level: str = "ORT_ENABLE_ALL"
-) -> np.ndarray:
+def logits_of(path: str | Path, images: np.ndarray, *, level: str = "ORT_ENABLE_ALL") -> np.ndarray:
     """Return a model's logits for many images, run in batches by ONNX Runtime on the CPU.
 
     Args:
@@ -23,8 +21,8 @@ def logits_of(
     """
     session = open_model(path, settings={"graph_optimization_level": level})
     name, batches = session.get_inputs()[0].name, []
-    for start in range(0, len(images), batch_size):
-        batches += session.run(None, {name: images[start : start + batch_size]})
+    for start in range(0, len(images), 16):
+        batches += session.run(None, {name: images[start : start + 16]})
     return np.concatenate(batches)
 
 

@@ -160,9 +160,9 @@ def instructions(log: Iterable[Touch]) -> dict[tuple, list[Touch]]:
     return found
 
 
-def sectors(touched: Iterable[Touch], number_bytes: int = 4) -> int:
+def sectors(touched: Iterable[Touch]) -> int:
     """Return how many memory transactions one instruction of a warp needs: the sectors that hold what it touches."""
-    return len({one.place * number_bytes // SECTOR_BYTES for one in touched})
+    return len({one.place * 4 // SECTOR_BYTES for one in touched})
 
 
 def transactions(log: Iterable[Touch]) -> int:

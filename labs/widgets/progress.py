@@ -46,9 +46,7 @@ def time_left_s(elapsed_s: float, fraction: float) -> float | None:
     return elapsed_s * (1 - fraction) / fraction
 
 
-def run_with_progress(
-    work: Callable[[OnProgress], Result], title: str, *, kept: str = "", clock: Callable[[], float] = time.monotonic
-) -> Result:
+def run_with_progress(work: Callable[[OnProgress], Result], title: str, *, kept: str = "") -> Result:
     """Run ``work`` in this cell under a progress bar, and return what it returns.
 
     Args:
@@ -58,8 +56,7 @@ def run_with_progress(
     Raises:
         Stopped: Somebody pressed Cancel, or the toolbar's stop button.
     """
-    progress = Progress(title, kept=kept, clock=clock)
-    with progress:
+    with Progress(title, kept=kept) as progress:
         return work(progress.report)
 
 
@@ -146,16 +143,14 @@ class Progress:
 
     def _finish(self, sign: str, outcome: str) -> None:
         """Replace the live widget by a still line, so that the saved notebook needs no widget to be read."""
-        self._handle_update(Shown(self._still(sign, outcome), f"{sign} {self.title}: {outcome}", plain=self.title))
-        self.live.close()
-        self.button.close()
-        self.status.close()
-
-    def _handle_update(self, shown: Shown) -> None:
+        shown = Shown(self._still(sign, outcome), f"{sign} {self.title}: {outcome}", plain=self.title)
         if self._handle is not None:
             self._handle.update(shown)
         else:  # no kernel: a plain Python process
             print(shown.text)
+        self.live.close()
+        self.button.close()
+        self.status.close()
 
     def _still(self, sign: str, outcome: str) -> str:
         tone = {"✓": "msl-good", "✗": "msl-bad", "■": "msl-bad"}.get(sign, "msl-soft")

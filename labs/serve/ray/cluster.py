@@ -154,7 +154,7 @@ class RayCluster:
         found = self.applications().get(application, {}).get("deployments", {}).get(deployment, {})
         return found.get("replicas", [])
 
-    def deploy(self, config: Path, on_progress: OnProgress = silent, *, within_s: float = 600) -> None:
+    def deploy(self, config: Path, on_progress: OnProgress = silent) -> None:
         """Do ``serve deploy``, and return when each application runs with the replicas that it is meant to have.
 
         Raises:
@@ -177,8 +177,8 @@ class RayCluster:
             if found and set(told.values()) == {"RUNNING"} and healthy:
                 return
             spent_s = time.monotonic() - begin_s
-            if spent_s > within_s:
-                raise RayError(f"not ready after {within_s:g} s: {told}")
+            if spent_s > 600:
+                raise RayError(f"not ready after 600 s: {told}")
             on_progress(min(0.99, spent_s / 30), ", ".join(f"{name} {status}" for name, status in told.items()))
             time.sleep(0.3)
 

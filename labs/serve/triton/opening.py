@@ -40,7 +40,7 @@ def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
     return _STARTED[-1]
 
 
-def open_repository(repository: Path, on_progress: OnProgress = silent) -> Triton:
+def open_repository(repository: Path) -> Triton:
     """Return a Triton on a repository: NVIDIA's container where a node has one, else the wheel's. Nothing is loaded.
 
     The container reads a repository of its own, which gets a copy of the models: configurations are edited there, in
@@ -51,7 +51,7 @@ def open_repository(repository: Path, on_progress: OnProgress = silent) -> Trito
         LookupError: A ``model.py`` or ``config.pbtxt`` is not written yet.
     """
     if not CONTAINER_KEY.is_file():
-        return serve(repository, on_progress)
+        return serve(repository)
     _require_written(repository)
     key = dict(line.split("=", 1) for line in CONTAINER_KEY.read_text().splitlines() if "=" in line)["LABS_TRITON_KEY"]
     models = ModelRepository(CONTAINER_REPOSITORY.expanduser())
