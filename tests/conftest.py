@@ -2,8 +2,6 @@
 
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,19 +9,6 @@ from hypothesis import settings
 
 from labs.runtimes.loopback import ANY_PORT_VARIABLE
 from labs.workspace import WORKSPACE_VARIABLE
-
-#: Tests that take minutes, by the beginning of their id, in the order in which they begin; the rest fills the gaps.
-#: xdist hands a worker its next group while it has not more than two tests left: behind a long test that is alone in a
-#: group another one waits, and here a small one. (Of three workers, the first has the testbed's tests and part 2's
-#: student; the others have part 1's and part 3's, with small groups behind them.)
-_STUDENT = (
-    "notebooks/machines/test_through_the_machines.py::test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full"
-)
-_LONG = (
-    *("provisioning", f"{_STUDENT}[1]", f"{_STUDENT}[3]", "labs/serve/ray", "notebooks/machines/test_pythons.py"),
-    *(f"{_STUDENT}[2]", "notebooks"),
-)
-
 
 # glibc gives memory back to the system after each large tensor, and torch, which asks for the next at once, then spends
 # two thirds of its time in page faults (of a batch of 64 images: 20,000 faults and 58 of 92 ms an image). Keeping it
@@ -51,22 +36,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         wanted = set(path.read_text(encoding="utf-8").splitlines())
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
         items[:] = [item for item in items if item.nodeid in wanted]
-    rooms = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}
-    items.sort(key=lambda item: _turn(f"{rooms[item]}::{item.name}"))
-    quick = iter(_quick_files(rooms.values()))
     for item in items:
-        room = rooms[item]
+        room = item.path.relative_to(Path(__file__).parent).as_posix()
         group = "provisioning" if room.startswith("provisioning/") else room
-        by_part = {"part", "number", "machine"} & set(getattr(item, "fixturenames", ()))
-        if room.startswith("notebooks/") and by_part:
-            # Each part of the course on a worker of its own. xdist hands a worker its next group while it has not more
-            # than two tests left: a long test that were alone in its group would keep another one waiting behind it.
-            group = next(quick, f"{room}::{item.name}")
+        if room.startswith("notebooks/") and {"part", "number", "machine"} & set(getattr(item, "fixturenames", ())):
+            group = f"{room}::{item.name}"  # each part of the course on a worker of its own
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
         for folder, marker in (("browser", "browser"), ("triton", "triton"), ("emulation", "machine")):
             if folder in room.split("/"):
                 item.add_marker(marker)
+    # Workers take groups in this order: what lasts long must not begin last. That is the largest group, and then
+    # whatever says by its own timeout that it may take longer than others.
+    items.sort(key=lambda item: (item.get_closest_marker("xdist_group").args != ("provisioning",), -_timeout_s(item)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,14 +65,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         path.write_text("".join(f"{re.sub(r'@[^@]*$', '', id)}\n" for id in sorted(ids)), encoding="utf-8")
 
 
-def _turn(id: str) -> int:
-    return next((turn for turn, begin in enumerate(_LONG) if id.startswith(begin)), len(_LONG))
-
-
-def _quick_files(rooms: Iterable[str]) -> list[str]:
-    """Return files of some quick tests each, to run on a worker after a long one."""
-    counted = Counter(room for room in rooms if room.startswith(("labs/records/", "labs/machine/")))
-    return [room for room, tests in counted.items() if tests > 3]
+def _timeout_s(item: pytest.Item) -> float:
+    own = item.get_closest_marker("timeout")
+    return max(own.args[0], 600) if own else 600
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import grimp
@@ -56,13 +55,6 @@ LONG_FILES: dict[str, str] = {
 }
 CEILING_LINES = 400
 
-#: What a package may have at most: names side by side, and floors of imports among them.
-MOST_NAMES, MOST_FLOORS = 13, 6
-#: Rooms with more names, each with its reason.
-CROWDED = {
-    "labs": "one word for each thing that a student imports from",
-    "provisioning": "one word for each step of a lease, and the front that a student meets",
-}
 #: A newcomer's patience, in minutes; lessons above it, each with its reason.
 LONGEST_LESSON_MINUTES = 45
 LONG_LESSONS: dict[str, str] = {"server": "one sitting at the leased machine, from set-up to what comes home"}
@@ -135,62 +127,16 @@ def test_rooms_import_in_their_directions_only():
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
-@pytest.mark.parametrize(
-    ("room", "line"),
-    [
-        ("notebooks", "from grading.builder import x"),
-        ("notebooks", "import grading"),
-        ("labs", "import grading.grade"),
-        ("labs", "import provisioning.front"),
-        ("grading", "from labs import bench"),
-        ("grading", "from provisioning.front.standing import standing"),
-        ("provisioning", "from labs.bench import latency"),
-        ("front", "from grading.grade.hidden import all_hidden"),
-        ("questions", "from labs.checkpoints.reads import leases"),
-    ],
-)
-def test_an_import_in_a_wrong_direction_would_be_found(room: str, line: str):
-    """The test above is worth something only if it can fail."""
-    assert [name for name in imports(line) if not below(name, MAY_IMPORT[room])]
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    """Return who imports whom; what is imported lazily or for its type counts too: the reader has to know it."""
+    return grimp.build_graph(*ROOMS, exclude_type_checking_imports=False, cache_dir=None)
 
 
-def circle(graph: dict[str, set[str]]) -> set[str]:
-    """Return nodes of which each reaches the next; none in a graph without circles."""
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return set(error.args[1])
-    return set()
-
-
-def sibling_graphs() -> list[dict[str, set[str]]]:
-    """Return, for each package, which of its modules and packages import which others, whatever lies below them."""
-    graph = grimp.build_graph(*ROOMS, exclude_type_checking_imports=False, cache_dir=None)
-    made = []
-    for package in sorted(graph.modules):
-        children = graph.find_children(package)
-        # What is imported lazily counts too: a circle that is opened at run time only is still one to the reader.
-        siblings: dict[str, set[str]] = {child: set() for child in children}
-        for importer in graph.modules:
-            own = _ancestor(importer, children)
-            for imported in graph.find_modules_directly_imported_by(importer) if own else ():
-                other = _ancestor(imported, children)
-                if other and other != own:
-                    siblings[own].add(other)
-        made.append(siblings)
-    return made
-
-
-def _ancestor(module: str, children: set[str]) -> str | None:
-    depth = next(iter(children)).count(".") + 1 if children else 0
-    name = ".".join(module.split(".")[:depth])
-    return name if name in children else None
-
-
-def test_there_are_no_circles():
-    """In a circle nothing can be read, tested or moved alone; one that was there would be found."""
-    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == {"a", "b", "c"}
-    assert [found for graph in sibling_graphs() if (found := circle(graph))] == []
+def test_there_are_no_circles(graph: grimp.ImportGraph):
+    """In a circle nothing can be read, tested or moved alone."""
+    closing = {package: graph.nominate_cycle_breakers(package) for package in graph.modules}
+    assert {package: imports for package, imports in closing.items() if imports} == {}
 
 
 PLAYED = "provisioning.rehearsal"
@@ -198,9 +144,8 @@ PLAYED = "provisioning.rehearsal"
 REHEARSES = {f"provisioning.{name}" for name in ("__main__", "front.command", "widgets.faults", "lab.device")}
 
 
-def test_what_runs_on_chameleon_does_not_import_the_rehearsal():
+def test_what_runs_on_chameleon_does_not_import_the_rehearsal(graph: grimp.ImportGraph):
     """It is turned towards one by variables alone."""
-    graph = grimp.build_graph(*ROOMS, exclude_type_checking_imports=False, cache_dir=None)
     importers = {
         importer
         for module in (PLAYED, *graph.find_descendants(PLAYED))
@@ -209,35 +154,8 @@ def test_what_runs_on_chameleon_does_not_import_the_rehearsal():
     assert {name for name in importers if not f"{name}.".startswith(f"{PLAYED}.")} - REHEARSES == set()
 
 
-def floors(graph: dict[str, set[str]]) -> int:
-    """Return how many nodes the longest way down has, in a graph without circles."""
-    heights: dict[str, int] = {}
-    for node in TopologicalSorter(graph).static_order():
-        heights[node] = 1 + max((heights[one] for one in graph[node]), default=0)
-    return max(heights.values(), default=0)
-
-
-def test_a_room_can_be_seen_at_once():
-    """Thirteen names side by side and six floors of imports are what a newcomer keeps in mind."""
-    found = {}
-    for graph in sibling_graphs():
-        if graph and ".reads." not in next(iter(graph)):  # one file per lesson
-            found[next(iter(graph)).rpartition(".")[0]] = (len(graph), floors(graph))
-    assert {room: size for room, size in found.items() if size[0] > MOST_NAMES and room not in CROWDED} == {}
-    assert {room: size for room, size in found.items() if size[1] > MOST_FLOORS} == {}
-
-
-@pytest.mark.parametrize(("graph", "high"), [({}, 0), ({"a": set()}, 1), ({"a": {"b"}, "b": {"c"}, "c": set()}, 3)])
-def test_floors_are_counted(graph: dict[str, set[str]], high: int):
-    """The test above is worth something only if it can fail."""
-    assert floors(graph) == high
-
-
 def test_files_stay_within_the_ceiling():
-    """A file of more than 400 lines has more than one subject, or stands in the list with its reason.
-
-    And it is named for a concept or an act.
-    """
+    """A longer one has more than one subject, or stands in the list with its reason; its name is no drawer for all."""
     empty = {"utils", "helpers", "common", "misc"}
     assert [shown(path) for path in python_files(*ROOMS) if empty & set(path.with_suffix("").parts)] == []
     lines = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*ROOMS, "tests")}
@@ -279,10 +197,7 @@ def test_the_pages_that_are_derived_are_fresh():
 
 
 def test_a_lesson_has_one_title_and_fits_into_a_sitting(lesson):
-    """The front matter's, before anything else.
-
-    Three quarters of an hour for a newcomer, or its id stands in the list with its reason.
-    """
+    """The front matter's, before anything else; three quarters of an hour, or its id stands in the list."""
     assert (lesson.minutes > LONGEST_LESSON_MINUTES) == (lesson.id in LONG_LESSONS)
     headings = [line for line in texts_of(lesson).splitlines() if line.startswith("#")]
     assert [line for line in headings if line.startswith("# ")] == headings[:1] == [f"# {lesson.title}"]

@@ -21,10 +21,7 @@ _HERE = Path(__file__).parent
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that takes a ``part`` once for each part of the course, so that the suite's workers can share them.
-
-    No part needs what another one has left in the workspace.
-    """
+    """Run a test that takes a ``part`` once for each part of the course, so that the suite's workers can share them."""
     if "part" in metafunc.fixturenames:
         metafunc.parametrize("part", sorted({lesson.part for lesson in lessons()}))
 

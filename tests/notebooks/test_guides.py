@@ -1,12 +1,11 @@
-"""The instructors' notebooks: fresh twins, and they run to their end; nothing is left behind."""
+"""The instructors' notebooks run to their end, and nothing is left behind."""
 
 from pathlib import Path
 
 from grading.builder.execute import execute
-from grading.builder.notebook import build, is_stale
+from grading.builder.notebook import build
 from grading.builder.rehearse import own_testbed
 from grading.builder.sources import guides
-from labs.course.lessons import lessons
 from provisioning.rehearsal import place
 
 
@@ -19,13 +18,6 @@ def printed(notebook) -> str:
 def guide(id: str):
     """Return one of the instructors' notebooks."""
     return next(one for one in guides() if one.id == id)
-
-
-def test_guides_are_no_lessons_and_their_twins_are_fresh():
-    """They are built like lessons, and nobody is graded on them."""
-    assert len(guides()) == 2
-    assert not {one.name for one in guides()} & {one.name for one in lessons()}
-    assert [one.name for one in guides() if is_stale(one)] == []
 
 
 def test_the_course_is_packed_and_checked():

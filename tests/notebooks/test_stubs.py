@@ -78,11 +78,7 @@ def bring_part_1(folder: Path) -> None:
 
 @contextlib.contextmanager
 def one_kernel(folder: Path) -> Iterator[Callable[[NotebookNode], str]]:
-    """Run notebooks one after the other in one kernel, which has imported torch once; each begins without names.
-
-    Yields:
-        A function that runs a notebook's cells until one raises, and returns the exception's name, or an empty text.
-    """
+    """Run notebooks one after the other in one kernel, which has imported torch once; each begins without names."""
     settings = {"timeout": CELL_TIMEOUT_S, "kernel_name": "python3", "extra_arguments": ["--log-level=ERROR"]}
     client = PollingClient(new_notebook(), resources={"metadata": {"path": str(folder)}}, **settings)
 

@@ -95,14 +95,7 @@ pathlib.Path({path!r}).write_text(str(round(peak_mb)))
 
 
 def run_here(folder: Path, lesson: Lesson, workspace: Path, course: Path | None = None) -> None:
-    """Run a solved lesson; without a course of its own, in this environment and from this checkout.
-
-    Args:
-        folder: Receives the solved notebook.
-        lesson: The lesson.
-        workspace: What it reads and writes.
-        course: The unpacked course whose environment the test's kernels have.
-    """
+    """Run a solved lesson; without a course of its own, in this environment and from this checkout."""
     (solved,) = write_solved([lesson], folder)
     beside = lesson.notebook.parent if course is None else (course / "notebooks" / lesson.link).parent
     with pytest.MonkeyPatch.context() as patch:
@@ -120,11 +113,7 @@ def unpack_course(folder: Path, target: Path) -> Path:
 
 
 def environment_of(home: Path, machine: str) -> Path:
-    """Make a node's or a device's environment below its home, by the script that makes it there; return its Python.
-
-    Raises:
-        subprocess.CalledProcessError: It could not be made.
-    """
+    """Make a node's or a device's environment below its home, by the script that makes it there; return its Python."""
     script = home / "serving-labs" / "provisioning" / "node" / "bin" / "environment.sh"
     own = {"HOME": str(home), "REHEARSAL_MACHINE": machine, "REHEARSAL_PINNED": "1", "UV_CACHE_DIR": _uv_cache()}
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
