@@ -116,12 +116,7 @@ def build_all(course: Path) -> None:
 
 
 def assignment_of(course: Iterable[Lesson], more: str = "") -> str:
-    """Return an assignment that asks for all lessons of a small course, each part for 100 points.
-
-    Args:
-        course: The lessons.
-        more: Lines of the first part.
-    """
+    """Return an assignment that asks for all lessons of a small course, each part for 100 points."""
     parts: dict[int, list[str]] = {}
     for one in course:
         parts.setdefault(one.part, []).append(one.id)

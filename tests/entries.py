@@ -19,11 +19,7 @@ _MODEL = {"name": "model.onnx", "sha256": "0" * 64, "size_bytes": 9_000_000}
 
 
 def completed(**fields: object) -> dict:
-    """Return a measurement as plain JSON of which only some fields are told.
-
-    Args:
-        fields: Of a measurement; ``machine``, ``model`` and ``load`` may be told in part too.
-    """
+    """Return a measurement as plain JSON of which only some fields are told."""
     if fields.get("kind") == "load":
         samples = fields["samples"]
         load = {"mode": "closed", "target": "POST /predict", "duration_s": 1.0, "offsets_s": [0.0] * len(samples)}

@@ -40,11 +40,7 @@ FILE = {"name": "model.onnx", "sha256": hashlib.sha256(b"a model").hexdigest(), 
 
 
 def honest(part: int | None = None) -> Entries:
-    """Return a ledger in which whatever needs no recording is answered right, new at each call: predictions first.
-
-    Args:
-        part: Part of the assignment; all of the course when None.
-    """
+    """Return a ledger in which whatever needs no recording is answered right, new at each call: predictions first."""
     asked = tuple(lessons() if part is None else assignment().lessons(part))
     return copy.deepcopy(_honest(asked))
 

@@ -181,10 +181,7 @@ def test_what_is_not_declared_comes_with_a_package_that_is(package: str, bringer
 
 
 def test_no_install_has_more_than_it_may() -> None:
-    """At most one ONNX Runtime in the package's own environment: they overwrite each other's files.
-
-    What Chameleon's small Jupyter installs (base and provisioning) brings none of the heavy packages.
-    """
+    """At most one ONNX Runtime in the package's own environment: they overwrite each other's files."""
     assert ONNX_RUNTIMES & {canonicalize_name(r.name) for _, r in DECLARED} == {"onnxruntime"}
     light = {canonicalize_name(r.name) for extra, r in DECLARED if extra in ("", "provisioning")}
     assert not light & ({"torch", "torchvision", "openvino", "nncf", "jupyterlab", "scipy"} | ONNX_RUNTIMES)

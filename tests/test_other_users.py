@@ -257,9 +257,6 @@ def assert_closed_to_others(server: Server, room: Path) -> None:
 
 @pytest.mark.parametrize("start", SERVERS)
 def test_another_user_gets_nothing_of_a_server(start: Start, room: Path) -> None:
-    """Nothing that it made can be written, no secret can be read, and its port refuses whoever has none.
-
-    Ray is looked at beside its other tests, `tests/labs/serve/ray`, whose cluster takes half a minute to start.
-    """
+    """Nothing that it made can be written, no secret can be read, and its port refuses whoever has none."""
     with start(room) as server:
         assert_closed_to_others(server, room)

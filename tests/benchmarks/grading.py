@@ -34,15 +34,7 @@ BARS_A_MINUTE, BAR_BYTES = {"one for all": 100, "each its own": 25}, 2 << 30
 
 
 def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> pd.DataFrame:
-    """Return two rows for each class size: wall time on all processors, rate, memory, and a second run's time.
-
-    Every member did everything, so every ledger is whole. In one class all hand in the same model and the same
-    functions: a worker measures and calls them once. In the other, each file and each function is one of its own.
-
-    Args:
-        report: Told what is under way.
-        sizes: Members of each class.
-    """
+    """Return two rows for each class size: wall time on all processors, rate, memory, and a second run's time."""
     rows = []
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = [(size, files) for size in sizes for files in BARS_A_MINUTE]
@@ -119,10 +111,7 @@ def _give_a_file_of_its_own(member: Path, number: int) -> None:
 
 @contextmanager
 def _memory() -> Iterator[list[int]]:
-    """Yield a list whose one number is the most memory that this process and all below it held at once, in bytes.
-
-    Pages that several share are counted once (PSS). Looked at four times a second: a shorter peak is missed.
-    """
+    """Yield a list whose one number is the most memory that this process and all below it held at once, in bytes."""
     most, done, here = [0], threading.Event(), psutil.Process()
 
     def look() -> None:

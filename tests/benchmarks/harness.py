@@ -18,11 +18,8 @@ _ROUND_CALLS = 10
 
 
 def table(model_path: Path, rounds: int = 200) -> pd.DataFrame:
-    """Return one row: both medians, their ratio with its interval, and the smallest difference that would show.
-
-    Both sides time the same session: another one would have its weights at other addresses, and threads that get in the
-    way of the first one's. They take turns call by call, so that a machine that slows down slows both of a round.
-    """
+    """Return one row: both medians, their ratio with its interval, and the smallest difference that would show."""
+    # Both sides time the same session, call by call in turns: another one would have its weights at other addresses.
     images = np.random.default_rng(0).normal(size=(1, 3, 224, 224)).astype(np.float32)
     session = open_model(model_path)
     call = bench.caller(session)

@@ -22,13 +22,7 @@ BATCH_SIZE = 32
 def tables(
     rounds: int = 20, on_progress: OnProgress = silent, models: Path | None = None
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Return titled tables as soon as each is there: the race against float32, and the options in numbers.
-
-    Args:
-        rounds: Turns of each option with single pictures; batches get half of them.
-        on_progress: Told what is under way.
-        models: Folder that keeps the models, and holds those of an earlier run; a temporary one when None.
-    """
+    """Return titled tables as soon as each is there: the race against float32, and the options in numbers."""
     images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
     targets = options(models, part(on_progress, 0.0, 0.25))
     on_progress(0.25, f"race of {len(targets)} options, one image at a time")

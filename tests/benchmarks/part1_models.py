@@ -36,12 +36,7 @@ def fp32_model(folder: Path | None = None) -> Path:
 
 
 def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dict[str, object]:
-    """Return every option that this machine can run, in the lessons' order.
-
-    Args:
-        folder: Where the models are made; those of an earlier run are taken as they are. A temporary one when None.
-        on_progress: Told which model is being made.
-    """
+    """Return every option that this machine can run, in the lessons' order."""
     folder = folder or Path(_TEMPORARY.name)
     on_progress(0.0, "making the models")
     onnx_path, torch_path = fp32_model(folder), assets.model(_SHIPPED)

@@ -193,20 +193,13 @@ class Notebook:
         self.page = page
 
     def run_all(self, *, wait_s: float | None = 120) -> None:
-        """Run all cells.
-
-        Args:
-            wait_s: Seconds until they must have run; None returns while they run.
-        """
+        """Run all cells."""
         self.command("notebook:run-all-cells")
         if wait_s is not None:
             self.wait_idle(wait_s)
 
     def command(self, name: str, **arguments: object) -> None:
-        """Start one of JupyterLab's commands; ``wait_idle`` also waits for its end.
-
-        The command and not its menu entry: on a busy machine a menu may close under the pointer.
-        """
+        """Start one of JupyterLab's commands; ``wait_idle`` also waits for its end."""
         self.page.evaluate(
             """([name, given]) => { const end = () => { window.commandsRunning -= 1; };
                  window.commandsRunning = (window.commandsRunning || 0) + 1;
@@ -221,11 +214,7 @@ class Notebook:
         self.wait_idle()
 
     def wait_idle(self, wait_s: float = 120) -> None:
-        """Return when the kernel is idle and no cell waits for it.
-
-        Raises:
-            TimeoutError: It is still busy; the message says which cells are waiting.
-        """
+        """Return when the kernel is idle and no cell waits for it."""
         give_up_s = time.monotonic() + wait_s
         idle = ".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']"
         while time.monotonic() < give_up_s:

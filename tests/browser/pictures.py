@@ -41,16 +41,7 @@ _ROWS = """card => Object.fromEntries([...card.querySelectorAll("details[data-pa
 
 
 def take(kept: Path, out: Path = PICTURES) -> None:
-    """Take the pictures from a kept rehearsal, and write beside them what they show.
-
-    Args:
-        kept: The folder, with the ledger in ``workspace/`` and the executed notebooks.
-        out: Receives ``front-page.png``, ``scoreboard.png`` and ``shown.json``.
-
-    Raises:
-        FileNotFoundError: The folder lacks the ledger, or the notebook of part 1's last lesson.
-        ValueError: That notebook shows no scoreboard.
-    """
+    """Take the pictures from a kept rehearsal, and write beside them what they show."""
     if not (kept / "workspace" / "ledger.jsonl").is_file():
         raise FileNotFoundError(f"{kept} holds no workspace/ledger.jsonl: name a folder that a rehearsal was kept in")
     board = next(_boards(kept / lesson(LAST).notebook.name), None)

@@ -94,10 +94,7 @@ def test_a_clear_loss_on_the_same_images_is_called_one() -> None:
 
 
 def test_equal_answers_are_not_different() -> None:
-    """Two options that are right on the same images cannot be told from each other, and the order does not matter.
-
-    One group for each image, or none: the same interval.
-    """
+    """Two options that are right on the same images cannot be told from each other, and the order does not matter."""
     rng = np.random.default_rng(8)
     a, b = rng.random(200) < 0.9, rng.random(200) < 0.7
     assert stats.paired_proportions(a, b, range(200)).interval == stats.paired_proportions(a, b).interval

@@ -19,14 +19,7 @@ _BLOCK = 10
 def autoregression(
     rng: np.random.Generator, shape: tuple[int, ...], lag_1: float, *, heavy: bool = False
 ) -> np.ndarray:
-    """Return series with this lag-1 autocorrelation along the last axis, of mean 0 and standard deviation 1.
-
-    Args:
-        rng: Source of randomness.
-        shape: Series first, time last.
-        lag_1: 0 to below 1.
-        heavy: Draw what is new at each step from Student's t with three degrees of freedom.
-    """
+    """Return series with this lag-1 autocorrelation along the last axis, of mean 0 and standard deviation 1."""
     new = rng.standard_t(3, size=shape) / np.sqrt(3) if heavy else rng.standard_normal(shape)
     series = np.empty(shape)
     series[..., 0] = new[..., 0]
@@ -53,10 +46,7 @@ def _turns(logs: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ratio_coverage(a: np.ndarray, b: np.ndarray, truth: float) -> dict[str, float]:
-    """Return coverage and half-width of the ratio for log times of shape (repetitions, rounds, block).
-
-    The width is that of a plain t interval of the rounds' log ratios, which believes that rounds are independent.
-    """
+    """Return coverage and half-width of the ratio for log times of shape (repetitions, rounds, block)."""
     found = [stats.ratio_of_medians(np.exp(x) * truth, np.exp(y)).interval for x, y in zip(a, b, strict=True)]
     rounds, logs = a.shape[1], np.median(a, axis=2) - np.median(b, axis=2)
     plain = scipy.stats.t.ppf(0.975, rounds - 1) * logs.std(axis=1, ddof=1) / math.sqrt(rounds)
@@ -130,10 +120,7 @@ def queue(rng: np.random.Generator, runs: int, requests: int, utilization: float
 
 
 def true_latency_s(utilization: float, share: float) -> float:
-    """Return the latency that this share of requests of M/D/1 with 10 ms of service stays under, in seconds.
-
-    Source: Erlang's distribution of the wait in M/D/1 (1909).
-    """
+    """Return the latency that this share of requests of M/D/1 with 10 ms of service stays under, in s (Erlang, 1909)."""
 
     def waits_at_most(services: float) -> float:
         left = [utilization * (k - services) for k in range(int(services) + 1)]
@@ -197,14 +184,7 @@ def tables() -> list[tuple[str, pd.DataFrame]]:
 
 
 def assert_promised(table, repetitions: int, low: float = 0.93, high: float = 0.97) -> None:
-    """Print a table, and fail unless every coverage in it is what 95 % intervals promise, as far as can be told.
-
-    Args:
-        table: With a column 'coverage'.
-        repetitions: How often each row was simulated; two standard errors of that are allowed on both sides.
-        low: Smallest coverage.
-        high: Largest coverage.
-    """
+    """Print a table, and fail unless every coverage in it is what 95 % intervals promise, as far as can be told."""
     print("\n" + table.to_string(index=False))
     room = 2 * (0.95 * 0.05 / repetitions) ** 0.5
     wrong = table[~table["coverage"].between(low - room, high + room)]
@@ -218,10 +198,7 @@ def test_median_of_independent_samples() -> None:
 
 @pytest.mark.parametrize("rounds", [20, 40])
 def test_ratio_of_interleaved_blocks(rounds: int) -> None:
-    """It holds with heavy tails, drift, likeness within the run and from round to round, and says something.
-
-    Where one block in ten is hit by something else, the interval may be wider than it would have to be.
-    """
+    """It holds with heavy tails, drift, likeness within the run and from round to round, and says something."""
     table = ratios(rounds, 2000)
     stalls = table["noise"].str.contains("stalls")
     assert_promised(table[~stalls], 2000)
@@ -231,10 +208,7 @@ def test_ratio_of_interleaved_blocks(rounds: int) -> None:
 
 
 def test_paired_proportions_by_drawing() -> None:
-    """The difference on the course's own images holds, and a true null is rejected five times of a hundred.
-
-    Images of one drawing are judged together: by image, intervals hold the truth far less often than they promise.
-    """
+    """The difference on the course's own images holds, and a true null is rejected five times of a hundred."""
     table = paired(1000)
     assert_promised(table, 1000, high=0.98)
     null = table[table["lost"] == table["gained"]]

@@ -84,10 +84,7 @@ def test_cancelling_stops_at_once_and_records_nothing(fake_model, fake_clock, ca
 
 
 def test_throughput_has_a_record_for_each_batch_size(fake_model, fake_clock) -> None:
-    """Batches are filled by repeating images, and images a second follow from the batch's time.
-
-    A batch of a second gets ten turns and one of a tenth gets twenty, with the interval that so many allow.
-    """
+    """Batches are filled by repeating images, and images a second follow from the batch's time."""
 
     def records(*seconds: float) -> list:
         model = fake_model(itertools.cycle(seconds))
@@ -174,10 +171,7 @@ def test_a_fall_back_is_never_recorded_under_the_wrong_name(fake_model, fake_clo
 
 
 def test_accuracy_keeps_what_was_predicted_and_shows_every_batch_in_one_shape(fake_model) -> None:
-    """The record holds one sample an image, and its predicted and its true class: enough for accuracy by class.
-
-    A compiled model builds anew for a shape that it has not met; the images that fill a batch up do not count.
-    """
+    """The record holds one sample an image, and its predicted and its true class: enough for accuracy by class."""
     images, labels = np.arange(5, dtype=np.float32).reshape(5, 1, 1, 1), np.array([3, 3, 0, 3, 1])
     seen = []
 
@@ -246,10 +240,7 @@ def test_windows_hold_latency_and_heat(fake_model, fake_clock, tmp_path) -> None
 
 
 def test_a_long_run_is_thinned_and_says_so(fake_model, fake_clock) -> None:
-    """Minutes at 1 ms would fill the ledger; the windows have seen every call.
-
-    On a virtual machine: no thermometer, no figure, and what is not told is listed.
-    """
+    """Minutes at 1 ms would fill the ledger; the windows have seen every call."""
     backend = fake_model(itertools.repeat(0.001))
     settings = {"duration_s": 12.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat}
     made = sustained(backend, IMAGE, option="edge-x", **settings)

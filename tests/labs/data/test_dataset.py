@@ -50,10 +50,7 @@ def test_both_layouts_give_the_same_pictures(root: Path, split: str) -> None:
 
 
 def test_a_split_loads_as_inputs_and_labels(root: Path) -> None:
-    """Inputs and labels stand in the same order; a limit takes from all classes, not from the first only.
-
-    A card, a hidden file of some tool and a folder with a picture's name are no pictures.
-    """
+    """Inputs and labels stand in the same order; a limit takes from all classes, not from the first only."""
     (root / "validation" / "README.md").write_text("card")
     (root / "validation" / "class_00" / "._0_0.png").write_bytes(b"")
     inputs, labels = load_split(root, "validation")
@@ -190,10 +187,7 @@ def test_any_colour_mode_becomes_rgb(mode: str) -> None:
 
 
 def test_a_file_its_bytes_and_a_batch_are_the_same_pictures(tmp_path: Path) -> None:
-    """A server that has bytes and a script that has a path agree; row i of a batch is picture i.
-
-    No pictures are an empty batch, and a wrong path keeps its own error.
-    """
+    """A server that has bytes and a script that has a path agree; row i of a batch is picture i."""
     paths = [tmp_path / f"{index}.png" for index in range(3)]
     for index, path in enumerate(paths):
         path.write_bytes(_encoded(_picture(240, 300, seed=index), "PNG"))

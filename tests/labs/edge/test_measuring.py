@@ -53,10 +53,7 @@ def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_job_is_done_as_it_was_written(written) -> None:
-    """Each record names its task, its machine and how far it was.
-
-    Where latencies are measured in turns afterwards, answers alone are size and accuracy, and nobody waits twice.
-    """
+    """Each record names its task, its machine and how far it was."""
     said: list = []
     records = written(Job("compare", TWO, QUICK), said)
     assert {record.option for record in records} == {"edge-one", "edge-other"}

@@ -32,10 +32,7 @@ def triton_stats(requests: int, seconds: float, batches: dict[int, int]) -> dict
 
 
 def test_the_difference_is_the_runs() -> None:
-    """Means are over the run's own requests, and batches over its own executions.
-
-    A model that has just been loaded has counted nothing, and Triton says nothing of what is zero.
-    """
+    """Means are over the run's own requests, and batches over its own executions."""
     assert Counters.of({"name": "fresh"}) == Counters(0, 0, 0.0, 0.0, 0.0, 0.0)
     before = Counters.of(triton_stats(100, 1.0, {1: 100}))
     after = Counters.of(triton_stats(140, 1.8, {1: 110, 8: 5}))

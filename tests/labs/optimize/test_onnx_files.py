@@ -91,10 +91,7 @@ def test_both_exports_agree_with_torch(name, level, exported, model, images) -> 
 
 
 def test_batch_norm_is_folded_or_kept_as_asked(exported, model) -> None:
-    """The optimized export has no BatchNorm; the other has one for each of torch's, and no clutter around them.
-
-    ONNX Runtime could not have folded them with Expand or Cast nodes left there.
-    """
+    """The optimized export has no BatchNorm; the other has one for each of torch's, and no clutter around them."""
     wanted = sum(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules())
     assert "BatchNormalization" not in operators(exported)
     kept = operators(exported.with_name("as_written.onnx"))
@@ -103,10 +100,7 @@ def test_batch_norm_is_folded_or_kept_as_asked(exported, model) -> None:
 
 
 def test_the_file_is_self_contained_and_says_nothing_about_the_machine(exported) -> None:
-    """Weights are inside, nodes are named after modules, and no path, stack trace or note of the exporter is left.
-
-    Whoever runs the cell twice does not rename the nodes.
-    """
+    """Weights are inside, nodes are named after modules, and no path, stack trace or note of the exporter is left."""
     proto = onnx.load(exported, load_external_data=False)
     assert not any(tensor.external_data for tensor in proto.graph.initializer)
     assert not any(node.metadata_props or node.doc_string for node in proto.graph.node)
@@ -183,15 +177,13 @@ def test_the_planted_layer_is_found_to_be_the_worst(prepared, images, tmp_path) 
 
 
 def test_a_layer_kept_float_runs_float(quantized, prepared, run) -> None:
-    """Exactly the excluded layers are float in the graph that ONNX Runtime really runs.
-
-    Why ``keep_float`` exists: without it, an excluded layer runs in INT8 again.
-    """
+    """Exactly the excluded layers are float in the graph that ONNX Runtime really runs."""
     kept = ["features.2.conv.1.0/Conv", "features.0.0/Conv", PLANTED]
     found = run(keep_float(quantized("kept", nodes_to_exclude=kept), kept))
     assert found["QLinearConv"] == operators(prepared)["Conv"] - 2
     assert found.get("Conv", 0) + found.get("FusedConv", 0) == 2
     assert found["Gemm"] == 1
+    # Why ``keep_float`` exists.
     assert run(quantized("excluded", nodes_to_exclude=kept[:1]))["QLinearConv"] == operators(prepared)["Conv"]
 
 

@@ -28,10 +28,7 @@ def learnt(seed: int, *, epochs: int = 3) -> tuple[nn.Module, list[float], list[
 
 
 def test_training_learns_and_tells_how_far_it_is():
-    """Five steps an epoch; the loss of the last epoch is below that of the first.
-
-    A seed repeats it, whatever else drew random numbers before, and another one does not.
-    """
+    """Five steps an epoch; the loss of the last epoch is below that of the first."""
     module, losses, told = learnt(0)
     assert len(losses) == 15
     assert told == [step / 15 for step in range(1, 16)]

@@ -220,10 +220,7 @@ def run(make_measurement):
 
 
 def test_the_newest_run_of_these_options_is_the_comparison(run, make_measurement):
-    """Runs with others, of another kind and records measured alone are passed over.
-
-    Two kernels may write at once: records of a run need not be neighbours.
-    """
+    """Runs with others, of another kind and records measured alone are passed over."""
     alone = make_measurement(option="fast", samples=(0.001,))
     records = Records(
         [*run("one", 0.01), *run("two", 0.005), *run("three", 0.002, kind="throughput", batch_size=32), alone]

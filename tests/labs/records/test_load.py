@@ -53,10 +53,7 @@ def test_nonsense_is_refused(made, field, value) -> None:
 
 
 def test_throughput_counts_what_was_answered_in_time(made, make_measurement) -> None:
-    """Three of four answers came while requests were sent: 1.5 a second, inside the interval.
-
-    One of five requests failed; four pictures ran in two batches.
-    """
+    """Three of four answers came while requests were sent: 1.5 a second, inside the interval."""
     assert made.load.error_rate == pytest.approx(0.2)
     assert made.load.server.mean_batch == 2.0
     assert made.load.server.compute_s == pytest.approx(0.002)
@@ -92,10 +89,7 @@ def test_a_run_without_an_answer_promises_little(make_measurement) -> None:
 
 
 def test_repeats_make_an_interval_that_one_run_has_not(make_measurement) -> None:
-    """One short open loop says that it is too short for a p95; three with fresh arrivals have an interval.
-
-    Of a server that takes 10 ms, at 60 % of what it can do.
-    """
+    """One short open loop says that it is too short for a p95; three with fresh arrivals have an interval."""
 
     def repeats(runs: int, rate_rps: float = 60.0):
         for run in range(runs):

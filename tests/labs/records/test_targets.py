@@ -82,10 +82,7 @@ def test_each_customer_has_a_whole_day():
 
 
 def test_a_summary_gathers_all_kinds_of_one_option(make_measurement):
-    """The newest of each kind, the largest batch, and of latencies only those of one image; answers are passed over.
-
-    Milliseconds of two machines never stand in one ranking by accident.
-    """
+    """The newest of each kind, the largest batch, and of latencies only those of one image; answers are passed over."""
     records = [
         make_measurement(kind="size", samples=(9e6,), providers_used={}, provider_requested="", precision=""),
         make_measurement(kind="accuracy", samples=(1.0, 1.0, 1.0, 0.0)),

@@ -19,10 +19,7 @@ def two_taken() -> Iterator[list[int]]:
 
 
 def test_the_next_known_port_is_taken_where_the_first_is_not_free(two_taken, monkeypatch) -> None:
-    """A lesson's second service, or a second notebook, gets a port that the tunnel knows as well.
-
-    When all are taken the message says what to do: not another port in silence, at which no browser would find it.
-    """
+    """A lesson's second service, or a second notebook, gets a port that the tunnel knows as well."""
     monkeypatch.delenv(ANY_PORT_VARIABLE)
     with listen(ports=two_taken) as found:
         assert found.getsockname() == ("127.0.0.1", two_taken[2])

@@ -133,10 +133,7 @@ def test_a_bad_request_is_the_clients_fault_and_the_next_photo_is_answered(targe
 
 @pytest.mark.parametrize("counted", [True, False], ids=["its length told", "in pieces"])
 def test_a_body_without_end_is_refused_while_it_arrives(target: Target, counted: bool):
-    """413, and it costs no memory to speak of; the next photo is answered.
-
-    Triton's own HTTP server keeps a body until its end, and release 2.51 has no bound for it: there the model refuses.
-    """
+    """413, and it costs no memory to speak of; the next photo is answered."""
     before, after = around(target)
     piece = b"A" * 1_000_000
 
@@ -160,6 +157,7 @@ def test_a_body_without_end_is_refused_while_it_arrives(target: Target, counted:
     finally:
         ended.set()
         watching.join()
+    # Triton's own HTTP server keeps a body until its end, without a bound in 2.51: there the model refuses.
     refused(reply, {400} if is_triton(target) else {413})
     assert is_triton(target) or 0 < held[0] <= max(held) < held[0] + MOST_MEMORY_BYTES
     print(f"{target.url}: {(max(held) - held[0]) / 1e6:.1f} MB more for {HUGE_BYTES / 1e6:.0f} MB")

@@ -81,10 +81,7 @@ def test_overload_is_refused_at_once_and_leaves_no_trace(service: Service):
 
 
 def test_replies_are_counted_by_path_and_status(service: Service):
-    """Made-up paths are one; and of all that came before, nothing was the service's own fault.
-
-    DNS rebinding, where the browser sends a page's own name, gets nothing.
-    """
+    """Made-up paths are one; and of all that came before, nothing was the service's own fault."""
     assert httpx.get(f"{service.url}/healthz", headers={"host": "evil.example"}).status_code == 421
     predict(service.url, photo(40))
     httpx.post(f"{service.url}/predict", json={})

@@ -21,10 +21,7 @@ from labs.widgets.progress import Progress
 
 
 def test_scoreboard_tells_met_from_missed_and_names_the_option(part_1):
-    """INT8 keeps the CPU server's and the device's limits here; no GPU option was measured.
-
-    What a notebook stores as text names targets only, and holds on every machine; the first cell may show it empty.
-    """
+    """INT8 keeps the CPU server's and the device's limits here; no GPU option was measured."""
     shown = scoreboard(part_1)
     assert "2 of 3 met here" in shown.text
     assert "Server, CPU (AMD EPYC 7763): met by int8" in shown.text
