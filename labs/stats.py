@@ -261,10 +261,6 @@ def coin_tail(heads: int, tosses: int) -> float:
     """Return the probability that a fair coin shows at most so many heads, 0 to 1.
 
     Through logarithms of factorials, since the factorials themselves of 100,000 tosses take minutes.
-
-    Args:
-        heads: 0 to ``tosses``.
-        tosses: 0 or more.
     """
     factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, tosses + 1)))])
     counts = np.arange(heads + 1)

@@ -147,10 +147,7 @@ def compose(drawing: Image.Image, rng: np.random.Generator, size_px: int) -> Ima
     Args:
         drawing: RGBA picture of one food, cropped to what is drawn.
         rng: Source of every choice; the same state gives the same picture.
-        size_px: Side of the square, in pixels.
-
-    Returns:
-        An RGB picture of `size_px` by `size_px`.
+        size_px: Side of the square that is returned, in pixels.
     """
     canvas = _background(rng, size_px)
     placed, corner = _place(rng, drawing, size_px)
@@ -213,11 +210,7 @@ def _outline(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def restyle(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Return a drawing with other colours, shading, contour and point of view.
-
-    Returns:
-        An RGBA picture of about the same size.
-    """
+    """Return a drawing, RGBA and about as large, with other colours, shading, contour and point of view."""
     rgba = np.asarray(drawing, np.float32) / 255.0
     pixels = rgba[..., :3]
     if rng.random() < 0.8:

@@ -76,11 +76,7 @@ def versions() -> dict[str, str]:
 
 
 def dataset_entry(files: dict[str, dict[str, object]]) -> dict[str, Any]:
-    """Return the data set's part of the manifest.
-
-    Returns:
-        A JSON object: how it is made, its sources with licences, and every file.
-    """
+    """Return the data set's part of the manifest: how it is made, its sources with licences, and every file."""
     return {
         "path": DATASET_NAME,
         "recipe": "python -m assets.recipes dataset",

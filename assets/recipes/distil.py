@@ -68,11 +68,7 @@ def shares_by_variety() -> torch.Tensor:
 def train_student(
     architecture: str, teacher: nn.Module, training: Training, phases: Sequence[Distillation]
 ) -> nn.Module:
-    """Return the trained student; begins behind the last phase that an earlier run has finished.
-
-    Returns:
-        The mean of the averaged students of the last two phases, in evaluation mode.
-    """
+    """Return the mean of the last two phases' averaged students; begins behind the last phase that is finished."""
     # The same again in a training that is resumed, so it need not be kept.
     pictures = draw_batch(training.drawings, FIT_PICTURES, 224, training.generator, EVENLY)[0]
     student, adapters = transplant(teacher, pictures, **ARCHITECTURES[architecture][2])

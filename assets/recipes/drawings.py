@@ -66,11 +66,7 @@ _LABEL_OF: dict[str, int] = {
 
 
 def label_of_glyph(glyph: str) -> int | None:
-    """Return the class index of a glyph, 0 to 10, or None when it is not one of the foods.
-
-    Args:
-        glyph: A pack's own name: `sliceofpizza` and `pizza-2` are both pizza.
-    """
+    """Return the class of a pack's own name (`sliceofpizza`, `pizza-2`), 0 to 10, or None if it is no food of ours."""
     # One pack draws some foods twice or three times and numbers them.
     return _LABEL_OF.get(SPELLINGS.get(glyph, re.sub(r"-\d$", "", glyph)))
 
@@ -94,9 +90,6 @@ class Drawing:
 
 def fetch(source: Source, cache: Path) -> Path:
     """Return the tarball of a pack, downloaded by npm on first use and checked every time.
-
-    Returns:
-        Path of the tarball.
 
     Raises:
         SourceError: npm is missing or failed, or the tarball is not the pinned one.
@@ -123,11 +116,8 @@ def fetch(source: Source, cache: Path) -> Path:
 def drawings_of(source: Source, cache: Path) -> list[Drawing]:
     """Return every drawing of a pack, foods and others, ordered by name.
 
-    Returns:
-        Drawings with complete SVG documents.
-
     Raises:
-        SourceError: As for `fetch`.
+        SourceError: npm is missing or failed, or the tarball is not the pinned one.
     """
     with tarfile.open(fetch(source, cache)) as archive:
         member = archive.extractfile("package/icons.json")
@@ -147,14 +137,7 @@ def drawings_of(source: Source, cache: Path) -> list[Drawing]:
 
 
 def render(drawing: Drawing, size_px: int) -> Image.Image:
-    """Return a drawing as pixels with transparency, cropped to what is drawn.
-
-    Args:
-        size_px: Longer side of the drawing's own canvas after rendering, in pixels.
-
-    Returns:
-        An RGBA picture, at most `size_px` on either side.
-    """
+    """Return a drawing as RGBA, cropped to what is drawn; the longer side of its own canvas has ``size_px``."""
     import resvg_py
 
     png = resvg_py.svg_to_bytes(svg_string=drawing.svg, width=size_px, skip_system_fonts=True)

@@ -36,9 +36,6 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
         work: Folder for each model's finished phases and journal.
         accept: Copy weights and journal into `assets/models` and write the manifest; the card is edited by hand.
 
-    Returns:
-        The entry, with validation and evaluation accuracy.
-
     Raises:
         SourceError: An icon pack cannot be fetched.
     """
@@ -117,9 +114,6 @@ def silence_dead_filters(model: nn.Module, inputs: torch.Tensor) -> int:
     Args:
         model: Network in evaluation mode; changed in place, with the same logits.
         inputs: Pictures that show what is alive, float32 (N, 3, 224, 224).
-
-    Returns:
-        The number of filters silenced.
     """
     alive: dict[nn.Conv2d, torch.Tensor] = {}
 

@@ -133,11 +133,7 @@ def mix(inputs: torch.Tensor, targets: torch.Tensor, generator: torch.Generator)
         inputs: (N, 3, size, size).
         targets: Class probabilities (N, classes), mixed in the same proportion; (N, 0) when there are none.
 
-    Returns:
-        Mixed inputs and targets.
-
-    Source:
-        Zhang et al. 2018, https://arxiv.org/abs/1710.09412; Yun et al. 2019, https://arxiv.org/abs/1905.04899.
+    Source: Zhang et al. 2018, https://arxiv.org/abs/1710.09412; Yun et al. 2019, https://arxiv.org/abs/1905.04899.
     """
     kind, share, across, down = torch.rand(4, generator=generator).tolist()
     if kind < 0.5:

@@ -54,14 +54,7 @@ def shipped(network: nn.Module) -> nn.Module:
 
 
 def fine_tune(training: Training, phase: Phase = FINE_TUNING) -> nn.Module:
-    """Return the fine-tuned teacher; reads it where an earlier run has left it.
-
-    Args:
-        training: Of its drawings, foods alone are drawn.
-
-    Returns:
-        The average of its weights, in evaluation mode.
-    """
+    """Return the fine-tuned teacher, the average of its weights; reads it where an earlier run has left it."""
     teacher = build_teacher()
     # The gradient of a 5 by 5 depthwise filter takes as long on a CPU as all the rest; these filters stay ImageNet's.
     for module in teacher.modules():

@@ -148,7 +148,7 @@ def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> fl
 
 
 def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % interval of the accuracy when drawings, not pictures, are what was sampled.
+    """Return the 95 % interval of the accuracy, 0 to 1, when drawings, not pictures, are what was sampled.
 
     Several pictures show one drawing and stand or fall together, so an interval that counts pictures is too narrow.
 
@@ -156,11 +156,7 @@ def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray) -> tuple[floa
         hits: 1 where a picture was recognized, else 0, shape (N,).
         drawings: Which drawing each picture shows, shape (N,).
 
-    Returns:
-        Lower and upper bound, 0 to 1.
-
-    Source:
-        Cluster bootstrap, Davison and Hinkley 1997, section 3.8.
+    Source: cluster bootstrap, Davison and Hinkley 1997, section 3.8.
     """
     _, which = np.unique(drawings, return_inverse=True)
     right, count = np.bincount(which, hits), np.bincount(which)

@@ -57,9 +57,6 @@ def drawings(split: str) -> list[int]:
 
     Several pictures show one drawing and stand or fall together. Where nothing is known of it, as of the real Food-11,
     the list is empty.
-
-    Args:
-        split: 'training', 'validation' or 'evaluation'.
     """
     known = carried().get(default("dataset"))
     shown = known.drawings if known else {}

@@ -24,14 +24,7 @@ BATCHES: dict[int, dict[str, int]] = {1: {}, 32: {"rounds": 10, "block_calls": 2
 
 
 def race(requests: dict[str, list]) -> dict[str, object]:
-    """Measure size, accuracy, latency and throughput of the float32 model with each list of providers.
-
-    Args:
-        requests: Providers by option, as JSON has them: names, and pairs of name and options.
-
-    Returns:
-        The sessions by option.
-    """
+    """Measure the float32 model in all ways with each list of providers, and return the sessions by option."""
     import onnxruntime as ort
 
     images, labels = load_split(assets.dataset(), "evaluation")

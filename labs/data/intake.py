@@ -132,11 +132,7 @@ def _too_many_pixels(size: str) -> PhotoError:
 
 
 def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
-    """Return the central square of a picture after its shorter side was resized to that square's side.
-
-    Returns:
-        An RGB picture of `size_px` by `size_px`.
-    """
+    """Return the central square of a picture, RGB, after its shorter side was resized to that square's side."""
     image = _middle(image if image.mode == "RGB" else image.convert("RGB"))
     width, height = image.size
     # Floor, as torchvision's Resize does, so that both recipes agree on every aspect ratio.

@@ -59,11 +59,7 @@ def load_mobilenet_v2(path: str | Path) -> nn.Module:
 
 
 def save_weights(model: nn.Module, path: str | Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a model's weights to a safetensors file.
-
-    Args:
-        path: Where to write; an existing file is replaced in one step.
-    """
+    """Write a model's weights to a safetensors file in one step; ``metadata`` are texts in its header."""
     from safetensors.torch import save_file
 
     path = Path(path)

@@ -70,14 +70,7 @@ def load_batch(paths: Iterable[str | Path], *, size_px: int = INPUT_SIZE_PX) -> 
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities over the last axis.
-
-    Args:
-        logits: Raw model outputs, shape (…, classes).
-
-    Returns:
-        float32 array of the same shape; each row lies in 0 to 1 and sums to 1.
-    """
+    """Return probabilities over the last axis of logits, as float32."""
     # In float64, and shifted by the largest logit, so that exp cannot overflow and rows sum to 1.
     shifted = np.asarray(logits, np.float64)
     shifted = np.exp(shifted - shifted.max(axis=-1, keepdims=True))

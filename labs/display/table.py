@@ -41,11 +41,7 @@ Row = Sequence[Cell]
 
 
 def html_table(header: Sequence[str], rows: Sequence[Row | Group], *, caption: str = "") -> str:
-    """Return an HTML table whose first column heads its rows.
-
-    Args:
-        rows: Rows as wide as the header, and groups.
-    """
+    """Return an HTML table whose first column heads its rows; its caption is for who cannot see where it stands."""
     parts = [f"<caption>{escape(caption)}</caption>"] if caption else []
     wordy = _columns_of_words(rows)
     heads = [

@@ -25,11 +25,7 @@ DATASET = "food11-mini"
 
 
 def measure(job: Job, *, models: Path | None = None, on_progress: OnProgress = silent) -> Iterator[Measurement]:
-    """Yield the records of a job, each as soon as it is there.
-
-    Args:
-        models: Folder of the files; the workspace's when None.
-    """
+    """Yield the records of a job, each as soon as it is there; its files lie in ``models``, or in the workspace."""
     yield from _TASKS[job.task](job, models or models_dir(), on_progress)
 
 
@@ -122,11 +118,7 @@ def pictures(size_px: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
-    """Do the job in a file, write its records as JSON lines when all are there, and return how many.
-
-    Args:
-        records_path: Where the records go; an older file is replaced.
-    """
+    """Do the job in a file, write its records as JSON lines in place of older ones when all are there; count them."""
     job = Job.from_json(json.loads(job_path.read_text(encoding="utf-8")))
     measured = list(measure(job, on_progress=on_progress))
     records = [replace(record, details={**record.details, "job": job.task}) for record in measured]

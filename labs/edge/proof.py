@@ -52,12 +52,7 @@ def versions(names: Iterable[str]) -> dict[str, str]:
 
 
 def results(models: Mapping[str, str], images: np.ndarray, labels: np.ndarray) -> dict[str, dict]:
-    """Return what each model names for each picture, with the precision and the providers that it ran in.
-
-    Args:
-        images: float32 (N, 3, 224, 224).
-        labels: Integers (N,).
-    """
+    """Return what each model names for images (N, 3, 224, 224), with the precision and the providers that it ran in."""
     found = {}
     for option, path in models.items():
         session = open_model(path, settings={"intra_op_num_threads": 1})

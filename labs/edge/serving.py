@@ -87,11 +87,7 @@ def server_timing_s(header: str) -> dict[str, float]:
 
 @contextlib.contextmanager
 def serving(file: Path, *, threads: int, host: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[Service, str]]:
-    """Yield a ready service for a file and its token; it ends with this block.
-
-    Args:
-        port: Port to listen on; a free one when 0.
-    """
+    """Yield a ready service for a file and its token; it ends with this block. Port 0 is a free one."""
     token = secrets.token_hex(16)
     with start(APP, host=host, port=port, MODEL=file, THREADS=threads, EDGE_TOKEN=token) as service:
         yield wait_until_ready(service), token

@@ -32,12 +32,7 @@ _SETTINGS = ("name", "backend", "platform", "max_batch_size", "instance_group", 
 
 
 def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], model: Path) -> Target:
-    """Return a target on an application of a running Ray cluster that takes a picture's own bytes.
-
-    Args:
-        application: Its route, without the slash.
-        model: File of the network that it serves.
-    """
+    """Return a target on an application (its route) of a running Ray cluster that takes a picture's own bytes."""
     from labs.bench.targets import model_file
 
     served = Served(model=model_file(model), backend="ray-serve", threads=Threads(1, 1))
@@ -75,11 +70,7 @@ def triton_target(triton: Triton, name: str, requests: Sequence[Inputs], *, netw
 
 
 def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Served, **more: object) -> Target:
-    """Return a target for a model of a Triton server over gRPC, its messages encoded once.
-
-    Args:
-        address: Triton's gRPC address, such as '127.0.0.1:8001'.
-    """
+    """Return a target for a model at Triton's gRPC address, 'host:port', its messages encoded once."""
     from tritonclient.grpc.service_pb2 import ModelInferRequest
     from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
 
@@ -100,11 +91,7 @@ def image_inputs(images: Sequence[bytes]) -> list[Inputs]:
 
 
 def tensor_inputs(images: np.ndarray) -> list[Inputs]:
-    """Return requests that carry one preprocessed picture each, as ``food_classifier_onnx`` takes them.
-
-    Args:
-        images: float32 (N, 3, 224, 224).
-    """
+    """Return requests of one preprocessed image each, of float32 (N, 3, 224, 224), for ``food_classifier_onnx``."""
     return [{"input": np.ascontiguousarray(image[None])} for image in images]
 
 

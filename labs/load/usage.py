@@ -19,11 +19,7 @@ class Sampler:
     """Takes readings in the background from ``start`` until ``stop``."""
 
     def __init__(self, sender_pid: int, server_pids: Sequence[int] = (), *, every_s: float = EVERY_S) -> None:
-        """Describe what is watched.
-
-        Args:
-            server_pids: Processes of the server; their children count as well.
-        """
+        """Watch the sending process, and the server's with all below them."""
         self._pids, self._every_s = ([sender_pid], list(server_pids)), every_s
         self._over, self._thread = threading.Event(), threading.Thread(target=self._watch, daemon=True)
         #: The columns of ``Usage``, one row a reading.

@@ -42,11 +42,7 @@ class Capability:
 
 
 def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
-    """Return everything that lessons ask about, judged for one machine.
-
-    Args:
-        machine: Fingerprint to judge, this machine's when None. A compiler and ROCm are looked for on this one.
-    """
+    """Return all that lessons ask about, judged for a fingerprint; compiler and ROCm are looked for on this machine."""
     machine = machine or fingerprint()
     compiler = shutil.which("g++") or shutil.which("clang++")
     bf16 = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 bf16"}

@@ -60,11 +60,7 @@ class Incident:
         self.spans: dict[str, tuple[float, float]] = {}
 
     def begin(self, *, ports: int | Sequence[int] = 0, on_progress: OnProgress = silent) -> None:
-        """Start both replicas with release 41, and Prometheus.
-
-        Args:
-            ports: Of Prometheus, in the order in which they are tried.
-        """
+        """Start both replicas with release 41, and Prometheus at the first of its ports that is free."""
         self._folder.mkdir(parents=True, exist_ok=True)
         _other_model(self._model, self._folder / "model-42.onnx")
         with contextlib.ExitStack() as stack:
@@ -93,11 +89,8 @@ class Incident:
     def apply(self, release: str | Path, on_progress: OnProgress = silent) -> dict:
         """Roll out what a file says, put load on it, and return what was rolled back, and whether the fault is gone.
 
-        Args:
-            release: A TOML file with the version, 41 or 42, of each component.
-
         Raises:
-            ValueError: The file is not a release.
+        ValueError: The file is not a release.
         """
         versions = read_release(release)
         kept = [name for name in replica.COMPONENTS if versions[name] == 42]

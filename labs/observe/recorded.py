@@ -108,11 +108,7 @@ def tail_latency(seed: int) -> np.ndarray:
 
 
 def series(seed: int, begin_s: int) -> str:
-    """Return the recorded series in OpenMetrics' text form; times are spread exponentially around their mean.
-
-    Args:
-        begin_s: Unix time of the first scrape, in seconds.
-    """
+    """Return series as OpenMetrics' text from a Unix time on; times are spread exponentially around their mean."""
     requests, histograms = [], []
     for number, (rates, means_s) in enumerate(_drawn(seed)):
         name, anew_s = f'instance="10.0.0.{number + 1}:8080",job="gourmetgram"', RESTART_S if number else None

@@ -71,11 +71,7 @@ def export_onnx(
 
 
 def tidy_file(path: str | Path) -> Path:
-    """Make an exported file fit for strangers: tidy, valid, and saying how it is fed.
-
-    Args:
-        path: The ``.onnx`` file; weights that lie outside move into it.
-    """
+    """Make an exported ``.onnx`` file fit for strangers: in one piece, tidy, valid, and saying how it is fed."""
     import onnx
 
     return _write(onnx.load(path), Path(path))

@@ -10,15 +10,7 @@ from labs.runtimes.opening import open_model
 
 
 def logits_of(path: str | Path, images: np.ndarray, *, level: str = "ORT_ENABLE_ALL") -> np.ndarray:
-    """Return a model's logits for many images, run in batches by ONNX Runtime on the CPU.
-
-    Args:
-        images: float32 (N, 3, H, W).
-        level: How far ONNX Runtime optimizes the graph, by the name of its ``GraphOptimizationLevel``.
-
-    Returns:
-        float32 (N, classes).
-    """
+    """Return a model's logits, float32 (N, classes), for images (N, 3, H, W), run in batches on the CPU."""
     session = open_model(path, settings={"graph_optimization_level": level})
     name, batches = session.get_inputs()[0].name, []
     for start in range(0, len(images), 16):
@@ -32,15 +24,7 @@ def answers(path: str | Path, images: np.ndarray) -> np.ndarray:
 
 
 def signal_to_noise_db(reference: np.ndarray, approximation: np.ndarray) -> float:
-    """Return how far an approximation's error lies below the signal, in decibels; higher is better.
-
-    Args:
-        reference: Values that are taken as right, any shape.
-        approximation: Values of the same shape.
-
-    Returns:
-        ``10 log10(power of reference / power of difference)``; infinite when they are equal.
-    """
+    """Return how far an approximation's error lies below the signal, in decibels; infinite when there is none."""
     reference = np.asarray(reference, np.float64)
     noise = float(np.sum((reference - np.asarray(approximation, np.float64)) ** 2))
     signal = float(np.sum(reference**2))

@@ -45,11 +45,7 @@ class Traced(NDArrayOperatorsMixin):
     """A matrix of float32 that notes each access; parts of it (``c[i]``, ``b[k, 2:6]``) note theirs in the same log."""
 
     def __init__(self, values: np.ndarray | Sequence, _places: np.ndarray | None = None, _log: list | None = None):
-        """Wrap numbers.
-
-        Args:
-            values: Two-dimensional; converted to float32.
-        """
+        """Wrap numbers, two-dimensional; they become float32."""
         self._values = values if _log is not None else np.array(values, dtype=np.float32)
         self._places = np.arange(self._values.size).reshape(self._values.shape) if _places is None else _places
         self.log: list[Touch] = [] if _log is None else _log
@@ -148,11 +144,7 @@ def traced(*matrices: np.ndarray) -> list[Traced]:
 
 
 def instructions(log: Iterable[Touch]) -> dict[tuple, list[Touch]]:
-    """Return what each warp touched with one instruction, in the order in which the log met them.
-
-    Args:
-        log: Of a matrix that a kernel in the simulator had.
-    """
+    """Return what each warp touched with one instruction of a simulated kernel, in the order of the log."""
     found: dict[tuple, list[Touch]] = {}
     for one in log:
         key = (one.block, one.thread // WARP_THREADS, one.line, one.turn, one.is_write)

@@ -38,12 +38,7 @@ class Lookup:
         return next(iter(self.measurements(**wanted)), None)
 
     def comparison(self, *options: str, kind: str = "latency") -> Comparison | None:
-        """Return the newest side-by-side run in which all these options took part, or None.
-
-        Args:
-            options: Names; any run of this kind when none is given.
-            kind: 'latency' or 'throughput'.
-        """
+        """Return the newest side-by-side run of this kind in which all these options took part, or None."""
         runs: dict[str, list[Measurement]] = {}
         for one in self.measurements(kind=kind):
             if "comparison_id" in one.details:
@@ -56,12 +51,7 @@ class Lookup:
         return None
 
     def paired_accuracy(self, one: str, other: str) -> stats.Paired | None:
-        """Return how two options differ on the same images, or None where they were not shown the same ones.
-
-        Args:
-            one: Option whose newest accuracy record counts.
-            other: Its partner.
-        """
+        """Return how two options' newest records differ on the same images, or None if they were shown others."""
         records = [self.latest(kind="accuracy", option=option) for option in (one, other)]
         if None in records or records[0].details.get("labels") != records[1].details.get("labels"):
             return None

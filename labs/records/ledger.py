@@ -162,11 +162,7 @@ class Ledger(Lookup):
         return self.lines_of(self.path.read_text(encoding="utf-8", errors="replace")) if self.path.exists() else {}
 
     def adopt(self, lines: Iterable[str]) -> int:
-        """Add the entries of another ledger whose ids this one has not, and return their number.
-
-        Args:
-            lines: Valid lines (``lines_of``), oldest first.
-        """
+        """Add another ledger's valid lines, oldest first, whose ids this one has not, and return their number."""
 
         def new() -> list[str]:
             mine = self.lines()

@@ -38,11 +38,7 @@ OF_CLASS: dict[str, tuple[Target, ...]] = {
 
 
 def targets_for(machine: str) -> tuple[Target, ...]:
-    """Return the three targets by which a machine's options are judged: its class's own where it has one.
-
-    Args:
-        machine: A line that names the machine and its GPUs, such as ``Fingerprint.label``; empty for no machine.
-    """
+    """Return the three targets for options of a machine (``Fingerprint.label``): its class's own where it has one."""
     own = {one.name: one for word, targets in OF_CLASS.items() if word in machine for one in targets}
     return tuple(own.get(one.name, one) for one in TARGETS)
 

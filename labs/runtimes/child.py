@@ -105,11 +105,7 @@ class Child:
             raise
 
     def stop(self, within_s: float = GRACE_S) -> int:
-        """Let it finish what it is doing, end it with all that it started, and return its status; again is fine.
-
-        Args:
-            within_s: Seconds after which it is killed.
-        """
+        """Let it finish what it is doing, kill it after some seconds, and return its status; again is fine."""
         if self.alive:
             self.process.terminate()
             try:

@@ -74,11 +74,7 @@ def link(url: str) -> str:
 
 
 def is_own_host(header: str) -> bool:
-    """Return whether a request's ``Host`` names this computer: a number, localhost, or the Hub.
-
-    Args:
-        header: Such as '127.0.0.1:8080'; an empty one, which no browser sends, is let through.
-    """
+    """Return whether a request's ``Host`` names this computer: a number, localhost, the Hub, or nothing at all."""
     try:
         name = (urlsplit(f"//{header}").hostname or "").rstrip(".")
         if name not in {"", "localhost", _HUB}:
@@ -95,11 +91,7 @@ class OwnHosts:
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]], refusal: Callable[..., Awaitable[None]]) -> None:
-        """Wrap an app.
-
-        Args:
-            refusal: What answers the others, such as a Starlette response.
-        """
+        """Wrap an app; ``refusal``, such as a Starlette response, answers the others."""
         self._app, self._refusal = app, refusal
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:

@@ -13,11 +13,7 @@ FP32_NAME = "food11.onnx"
 
 
 def fp32_model(folder: Path | None = None, *, on_progress: OnProgress = silent) -> Path:
-    """Return the model as an ONNX file, exported from the shipped weights unless it is there.
-
-    Args:
-        folder: Where it is kept; the workspace's models when None.
-    """
+    """Return the model as an ONNX file in a folder or the workspace, exported from the shipped weights if need be."""
     from labs.data.models import load_mobilenet_v2
     from labs.optimize.export import export_onnx
 

@@ -61,10 +61,6 @@ def hear_while_busy(*buttons: ipywidgets.Button) -> None:
 
 
 def controls(children: Sequence[ipywidgets.Widget], **layout: object) -> ipywidgets.VBox:
-    """Return a box whose controls keep the keyboard to themselves and have names.
-
-    Args:
-        children: From top to bottom, which is the order of the Tab key.
-    """
+    """Return a box whose controls, in the order of the Tab key, keep the keyboard to themselves and have names."""
     script = ipywidgets.HTML(f'<img src="data:," alt="" hidden onerror="{_SCRIPT}">', layout={"display": "none"})
     return ipywidgets.VBox([*children, script], layout=ipywidgets.Layout(**layout)).add_class("msl-controls")

@@ -19,9 +19,6 @@ _NUMBERS = {**NUMBERS, "p50_s": ("median latency", NUMBERS["p50_s"][1])}
 def scoreboard(records: Iterable[object]) -> Shown:
     """Return one card a target with the option that comes nearest to it here.
 
-    Args:
-        records: Measurements of one machine; a whole ledger will do.
-
     Raises:
         DifferentMachinesError: The records come from several machines; each machine has a scoreboard of its own.
     """

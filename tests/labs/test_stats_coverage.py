@@ -120,7 +120,7 @@ def queue(rng: np.random.Generator, runs: int, requests: int, utilization: float
 
 
 def true_latency_s(utilization: float, share: float) -> float:
-    """Return the latency that this share of requests of M/D/1 with 10 ms of service stays under, in s (Erlang, 1909)."""
+    """Return seconds that this share of requests of M/D/1 with 10 ms of service stays under (Erlang, 1909)."""
 
     def waits_at_most(services: float) -> float:
         left = [utilization * (k - services) for k in range(int(services) + 1)]

@@ -50,11 +50,7 @@ def samples() -> tuple[tuple[str, bytes], ...]:
 
 
 def create_page(server: str, triton_model: str = "") -> FastAPI:
-    """Return the page before a server.
-
-    Args:
-        triton_model: The model, where the server is a Triton.
-    """
+    """Return the page before a server, or before a model of a Triton."""
     app = FastAPI(openapi_url=None)
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
     templates = Jinja2Templates(_HERE / "templates")

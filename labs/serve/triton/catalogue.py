@@ -43,12 +43,7 @@ class ModelFolder:
 
 
 def instances(count: int = 1, gpus: Iterable[int] = ()) -> str:
-    """Return an ``instance_group`` stanza: ``count`` instances on the CPU, or on *each* of some GPUs.
-
-    Args:
-        count: Instances on the CPU, or on each GPU.
-        gpus: GPUs by number; the CPU when empty.
-    """
+    """Return an ``instance_group`` stanza: ``count`` instances on the CPU, or on *each* of some GPUs by number."""
     numbers = ", ".join(map(str, gpus))
     where = f"KIND_GPU gpus: [ {numbers} ]" if numbers else "KIND_CPU"
     return f"instance_group [ {{ count: {count} kind: {where} }} ]"

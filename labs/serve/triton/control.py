@@ -24,11 +24,7 @@ class Triton:
     """A running server and its repository, wherever it runs: from the wheel, or in NVIDIA's container."""
 
     def __init__(self, http: str, grpc: str, repository: ModelRepository, *, key: str | None = None) -> None:
-        """Name a server; nothing is asked yet.
-
-        Args:
-            key: Of its restricted APIs; None where it has none.
-        """
+        """Name a server by its addresses, 'host:port'; nothing is asked yet. ``key`` opens its restricted APIs."""
         self.http, self.grpc, self.repository = http, grpc, repository
         #: What a client of one's own sends to load and unload: ``client.load_model(name, headers=triton.headers)``.
         self.headers = {KEY_HEADER: key} if key else {}
