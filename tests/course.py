@@ -85,14 +85,7 @@ def write_lesson(
 ) -> Lesson:
     """Write a lesson's source and questions, and return the lesson; its notebook is not built.
 
-    Args:
-        course: Folder that holds ``source/`` and the parts.
-        id: The lesson's; it takes the place of ``{id}`` in source and questions.
-        name: Of its folder.
-        folder: Of its part; a deep dive lies in 'N_part/deeper'.
-        source: What follows the front matter; a text that begins with '# ---' has its own.
-        questions: Text of questions.py; none is written where it is empty.
-        facts: Front matter that differs from ``FACTS``.
+    The id takes the place of ``{id}`` in both. A source that begins with '# ---' has its own front matter.
     """
     place = course / "source" / folder / name
     for one in (place, course / folder):

@@ -214,20 +214,12 @@ def test_what_others_read_is_written_by_their_schema(schema: str, path: str):
     assert tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", ROOT / path) == ""
 
 
-def test_github_runs_the_same_gate():
-    """``.ci/run`` itself, not a copy of its lines; and the oldest and the newest Python."""
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8"))
-    jobs = workflow["jobs"]
-    assert ".ci/run" in [step.get("run") for step in jobs["gate"]["steps"]]
-    assert jobs["pythons"]["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
-    assert "make PYTHON=python front-door" in [step.get("run") for step in jobs["pythons"]["steps"]]
-
-
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-#: What CI runs, by the file that says so: the steps of workflows, and the recipes and scripts that those call.
+#: What CI and containers run, by the file that says so: steps of workflows, and the recipes and scripts they call.
 CI = {
     ".ci/run": (ROOT / ".ci" / "run").read_text(encoding="utf-8"),
     "Makefile": re.search(r"^front-door:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE).group(1),
+    "devcontainer.json": "\n".join(CONTAINER[name] for name in ("postCreateCommand", "postAttachCommand")),
 } | {
     f"{path.name}, {name}": "\n".join(step["run"] for step in job["steps"] if "run" in step)
     for path in sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
@@ -246,18 +238,6 @@ def test_every_path_and_target_that_ci_names_is_there(place: str):
     assert paths or targets
     assert [path for path in paths if not made.get(path, ROOT / path).exists()] == []
     assert targets <= TARGETS
-
-
-def test_what_they_run_is_a_target_of_the_makefile():
-    """A target that is renamed takes them along."""
-    said = [CONTAINER["postCreateCommand"], CONTAINER["postAttachCommand"], DOCKERFILE]
-    called = {found for text in said for found in re.findall(r"\bmake (?:[A-Z]+=\S+ )*([a-z]+)\b", text)}
-    assert called == {"setup", "lab"}
-    assert called <= TARGETS
-    # And the devcontainer forwards the port that JupyterLab tries first.
-    assert CONTAINER["forwardPorts"] == [8888]
-    assert set(CONTAINER["portsAttributes"]) == {"8888"}
-    assert re.fullmatch(r"\S+/devcontainers/python:3\.1[123]", CONTAINER["image"])
 
 
 def test_the_image_is_clean_to_hadolint_and_holds_no_solutions():

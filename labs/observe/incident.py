@@ -90,7 +90,7 @@ class Incident:
         """Roll out what a file says, put load on it, and return what was rolled back, and whether the fault is gone.
 
         Raises:
-        ValueError: The file is not a release.
+            ValueError: The file is not a release.
         """
         versions = read_release(release)
         kept = [name for name in replica.COMPONENTS if versions[name] == 42]

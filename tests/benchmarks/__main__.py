@@ -20,7 +20,6 @@ from labs.serve import models as served
 from labs.workspace import WORKSPACE_VARIABLE, programs_dir
 from tests.benchmarks import grading, harness, part1
 from tests.benchmarks.part1_models import fp32_model
-from tests.labs import test_stats_coverage as coverage
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -57,19 +56,12 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
     # Some ten minutes, and of no interest to a student: only on request.
     if only == "grading":
         yield "Classes, graded on this machine", grading.classes(report)
-    # Simulated, so the same on every machine.
-    if only == "coverage":
-        report(0.0, "how often intervals hold the truth")
-        yield from coverage.tables()
 
 
 @app.command()
 def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
-    only: str = typer.Option(
-        "",
-        help="one table alone: harness, part1, servers; grading, coverage.",
-    ),
+    only: str = typer.Option("", help="one table alone: harness, part1, servers; grading."),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")
     ] = None,

@@ -49,13 +49,7 @@ def require_browser() -> None:
 
 
 def serious(page: object, *within: str, without: Sequence[str] = ()) -> list[str]:
-    """Return what axe calls serious or critical, with its rule and element; nothing where everybody can use the page.
-
-    Args:
-        page: Of playwright.
-        within: Selectors of the elements to look at; the whole page when there are none.
-        without: Selectors of elements in them to leave out.
-    """
+    """Return what axe calls serious or critical within elements of a page, or in all of it, with rule and element."""
     sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     for selector in within:
         assert page.locator(selector).count(), f"{selector} is not there to be looked at"
@@ -78,12 +72,7 @@ class JupyterLab:
     base = "/"
 
     def __init__(self, folder: str | Path, *, workspace: str | Path | None = None) -> None:
-        """Describe the server; ``with`` starts it.
-
-        Args:
-            folder: Notebooks; kernels start in it.
-            workspace: Where the lessons keep their results (SERVING_LABS_WORKSPACE); a temporary folder when None.
-        """
+        """Describe a server on a folder of notebooks; ``with`` starts it. Its workspace is temporary when None."""
         self.folder, self._workspace = Path(folder), workspace
         self.token = secrets.token_hex(16)
 

@@ -52,15 +52,6 @@ def test_no_message_spells_an_interpreter_or_a_command_itself():
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
-@pytest.mark.parametrize(
-    "source", ['say("Run `make setup`")', 'say(f"{part}: msl submit {part}")', 'say("x: python -m labs gpu")']
-)
-def test_a_command_in_a_message_would_be_found(source: str):
-    """In a text and in a piece of one; a docstring names what it likes."""
-    assert [*spelled(Path("a.py"), source)]
-    assert not [*spelled(Path("a.py"), 'def lab():\n    """Open it: `msl lab`."""')]
-
-
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The students' archive, unpacked, with this environment where set-up would make one."""

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from scipy.stats import t as student
 
 from labs import stats
 from labs.stats import Interval
@@ -71,13 +70,6 @@ def test_proportions_are_scipys(counted: tuple[int, int]) -> None:
 def test_a_hundred_thousand_disagreements_keep_no_grader_busy() -> None:
     """For minutes, with their factorials."""
     assert stats.coin_tail(74_700, 150_000) == pytest.approx(binomtest(74_700, 150_000, alternative="less").pvalue)
-
-
-@settings(deadline=None)
-@given(st.floats(0.6, 0.999), st.floats(1, 500))
-def test_student_quantiles_are_scipys(p: float, freedom: float) -> None:
-    """For fractional degrees of freedom too."""
-    assert stats._student(p, freedom) == pytest.approx(student.ppf(p, freedom), rel=2e-3)
 
 
 def test_a_clear_loss_on_the_same_images_is_called_one() -> None:

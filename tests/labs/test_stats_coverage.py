@@ -1,6 +1,6 @@
 """How often the intervals of ``labs.stats`` hold the truth: of a hundred 95 % intervals, 93 to 97 must.
 
-Each test prints its table (``pytest -s``); ``python -m tests.benchmarks --only coverage`` prints them all.
+Each test prints its table (``pytest -s``).
 """
 
 import math
@@ -170,17 +170,6 @@ def steady(repetitions: int = 600) -> pd.DataFrame:
             hits = [truth in stats.steady_interval(one, q=q) for one in series]
             rows.append({"lag-1": lag_1, "percentile": q, "samples": n, "coverage": np.mean(hits)})
     return pd.DataFrame(rows)
-
-
-def tables() -> list[tuple[str, pd.DataFrame]]:
-    """Return every table under its title."""
-    return [
-        ("Percentiles of independent samples", medians()),
-        ("Ratios of interleaved blocks", pd.concat([ratios(rounds) for rounds in (20, 40)])),
-        ("Accuracy on the same images, by drawing", paired()),
-        ("p95 of an open loop, M/D/1", pd.concat([tails(utilization) for utilization in PLANS])),
-        ("Percentiles of samples with a memory", steady()),
-    ]
 
 
 def assert_promised(table, repetitions: int, low: float = 0.93, high: float = 0.97) -> None:

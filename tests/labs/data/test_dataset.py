@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.special
 import torch
 from PIL import Image
-from torchvision.models import mobilenet_v2
 
 from labs.data.dataset import DatasetError, iterate, load_split
-from labs.data.labels import CLASS_NAMES, NUM_CLASSES, class_folder
-from labs.data.models import load_mobilenet_v2, save_weights
+from labs.data.models import load_mobilenet_v2
 from labs.data.preprocess import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -77,29 +76,7 @@ def test_mistakes_are_named(root: Path) -> None:
         list(iterate(root, "training"))
 
 
-def test_the_eleven_classes_stand_in_food11s_order() -> None:
-    """Index 0 is Bread and index 10 is Vegetable/Fruit, as in the published folders, whose names sort like them."""
-    assert NUM_CLASSES == len(CLASS_NAMES) == len(set(CLASS_NAMES)) == 11
-    assert (CLASS_NAMES[0], CLASS_NAMES[6], CLASS_NAMES[10]) == ("Bread", "Noodles/Pasta", "Vegetable/Fruit")
-    names = [class_folder(label) for label in range(NUM_CLASSES)]
-    assert names == sorted(names)
-    assert names[3] == "class_03"
-
-
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
-
-
-def test_weights_survive_the_file(tmp_path: Path) -> None:
-    """A saved and loaded model gives the same logits, and is ready for inference."""
-    torch.manual_seed(0)
-    model, path = mobilenet_v2(num_classes=11).eval(), tmp_path / "folder" / "model.safetensors"
-    save_weights(model, path, {"made by": "a test"})
-    loaded = load_mobilenet_v2(path)
-    assert not loaded.training
-    inputs = torch.randn(1, 3, 64, 64)
-    with torch.no_grad():
-        torch.testing.assert_close(loaded(inputs), model(inputs), rtol=0, atol=0)
-    assert [file.name for file in path.parent.iterdir()] == ["model.safetensors"]
 
 
 def test_the_shipped_model_has_its_stated_accuracy() -> None:
@@ -143,17 +120,8 @@ def test_the_recipe_is_torchvisions(size: tuple[int, int]) -> None:
         ]
     )
     image = _picture(*size)
+    assert (to_input(image).dtype, to_input(image).flags.c_contiguous) == (np.float32, True)
     np.testing.assert_allclose(to_input(image), oracle(image).numpy(), atol=2e-6)
-
-
-def test_an_input_has_the_stated_form() -> None:
-    """Inputs are float32, channels first, contiguous, and red comes first."""
-    red = to_input(Image.new("RGB", (300, 224), (255, 0, 0)))
-    assert red.dtype == np.float32
-    assert red.shape == (3, 224, 224)
-    assert red.flags.c_contiguous
-    expected = [(value - mean) / std for value, mean, std in zip((1, 0, 0), IMAGENET_MEAN, IMAGENET_STD, strict=True)]
-    np.testing.assert_allclose(red[:, 5, 7], expected, rtol=1e-6)
 
 
 def test_looking_levels_up_gives_the_bits_that_computing_gives() -> None:
@@ -220,9 +188,7 @@ def test_what_is_not_a_picture_is_a_typed_error(content: bytes) -> None:
 
 
 def test_softmax_is_the_textbooks_and_survives_large_logits() -> None:
-    """Known values, rows that sum to 1, and no overflow."""
-    np.testing.assert_allclose(softmax(np.log([[1.0, 2.0, 5.0]])), [[0.125, 0.25, 0.625]], rtol=1e-6)
+    """Rows that sum to 1, and no overflow."""
     large = softmax(np.array([[1000.0, 999.0], [-1000.0, 0.0]], np.float32))
     assert large.dtype == np.float32
-    np.testing.assert_allclose(large.sum(-1), 1.0, rtol=1e-6)
-    np.testing.assert_allclose(large[0, 0], 1 / (1 + np.exp(-1.0)), rtol=1e-6)
+    np.testing.assert_allclose(large, scipy.special.softmax([[1000.0, 999.0], [-1000.0, 0.0]], axis=-1), rtol=1e-6)

@@ -1,13 +1,11 @@
 """What others counted: Triton's statistics and perf_analyzer's files, without running it."""
 
-import base64
 import json
 
 import pytest
 
 from labs.load.record import NothingAnsweredError, read_export
 from labs.load.served import between
-from labs.serve.photos import write_input_data
 from labs.serve.triton.control import Counters
 
 
@@ -67,11 +65,3 @@ def test_the_export_gives_raw_samples(tmp_path):
     assert found == [pytest.approx((0.0, 0.010000005)), pytest.approx((0.02, 0.03))]
     with pytest.raises(NothingAnsweredError, match="--profile-export-file"):
         read_export(tmp_path / "other.json")
-
-
-def test_input_data_holds_images_as_base64(tmp_path):
-    """The format of --input-data, one image a request."""
-    path = write_input_data(tmp_path / "input.json", [b"one", b"two"])
-    rows = json.loads(path.read_text())["data"]
-    assert [base64.b64decode(row["INPUT_IMAGE"]["content"][0]) for row in rows] == [b"one", b"two"]
-    assert rows[0]["INPUT_IMAGE"]["shape"] == [1]

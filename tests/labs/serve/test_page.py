@@ -98,9 +98,10 @@ def posted(server: str, triton_model: str = "", **sent: object) -> httpx.Respons
         ("", {}, 400, "Choose a picture first"),
         ("", {"files": {"picture": ("a.jpg", bytes(10_000_001))}}, 413, "too large"),
         ("", {"data": {"sample": "99"}}, 422, ""),
+        ("", {"headers": {"host": "evil.example"}}, 421, "own addresses only"),
     ],
 )
 def test_what_goes_wrong_is_said(model, sent, status, says):
-    """A server that is not there, FastAPI or Triton, no picture, a large one, and a sample that does not exist."""
+    """A server that is not there, no picture, a large one, no such sample, and a page that rebinds its own name."""
     reply = posted("http://127.0.0.1:9", model, **sent)
     assert (reply.status_code, says in reply.text) == (status, True)

@@ -5,7 +5,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from labs.widgets import progress as module_of_progress
-from labs.widgets.progress import Progress, Stopped, run_with_progress, time_left_s
+from labs.widgets.progress import Progress, Stopped, run_with_progress
 
 
 @pytest.fixture
@@ -95,15 +95,6 @@ def test_messages_to_the_browser_are_rare(fake_clock, shown):
             bar.report(step / 1000, "counting")
             drawn.add(bar.status.value)
     assert 1 < len(drawn) <= 3
-
-
-@pytest.mark.parametrize(
-    ("elapsed_s", "fraction", "left_s"),
-    [(10, 0.5, 10), (30, 0.75, 10), (10, 1.0, 0), (0.2, 0.5, None), (60, 0.0, None), (60, 0.01, None)],
-)
-def test_the_forecast_goes_on_at_the_same_rate(elapsed_s, fraction, left_s):
-    """Half done after ten seconds leaves ten more; the first instants say nothing about the end."""
-    assert time_left_s(elapsed_s, fraction) == pytest.approx(left_s)
 
 
 def test_without_a_notebook_it_prints(capsys):
