@@ -1,20 +1,11 @@
 """A small course in a folder, in the real one's form: sources beside questions, notebooks where they belong."""
 
-import contextlib
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import pytest
-
 from grading.builder.notebook import write
-from grading.builder.questions import compiled
 from grading.builder.sources import guides, sources
-from grading.grade import grader
-from grading.grade.hidden import all_hidden
-from labs.course import assignment, question
 from labs.course.lessons import Lesson
-from labs.course.lessons import lessons as real
 
 FACTS = {
     "title": "A lesson",
@@ -106,31 +97,3 @@ def build_all(course: Path) -> None:
     """Build the notebooks of a small course."""
     for one in sources(course):
         write(one)
-
-
-def assignment_of(course: Iterable[Lesson], more: str = "") -> str:
-    """Return an assignment that asks for all lessons of a small course, each part for 100 points."""
-    parts: dict[int, list[str]] = {}
-    for one in course:
-        parts.setdefault(one.part, []).append(one.id)
-    tables = [f"[[part]]\nnumber = {part}\npoints = 100\nlessons = {json.dumps(ids)}\n" for part, ids in parts.items()]
-    return "\n".join(['[course]\ntitle = "Toys"\ntime_zone = "America/New_York"\n', *tables[:1], more, *tables[1:]])
-
-
-@contextlib.contextmanager
-def in_place(course: Path) -> Iterator[Path]:
-    """Let this process, and what it forks, take a small course for the course."""
-    build_all(course)
-    (course / "questions.json").write_text(compiled(sources(course)), encoding="utf-8")
-    (course / "assignment.toml").write_text(assignment_of(sources(course), "leaderboard = true"), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(question, "QUESTIONS_PATH", course / "questions.json")
-        patch.setattr(assignment, "PATH", course / "assignment.toml")
-        for function in (real.lessons, real.lesson):
-            patch.setitem(function.__kwdefaults__, "root", course)
-        patch.setattr(sources, "__defaults__", (course,))
-        for kept in (question.all_questions, all_hidden, grader._drawn):
-            kept.cache_clear()
-        yield course
-    for kept in (question.all_questions, all_hidden, grader._drawn):
-        kept.cache_clear()

@@ -97,16 +97,34 @@ class Job:
 
 
 class Device(Protocol):
-    """What this module needs of a machine, whoever reaches it."""
+    """What this package needs of a machine, whoever reaches it; paths are under the course's folder over there."""
+
+    #: Its floating IP; empty where it has none.
+    address: str
+    #: Whether this computer only plays it, and whether this process runs on it.
+    rehearsed: bool
+    here: bool
 
     def write(self, path: str, text: str) -> None:
-        """Write a small text to a path under the course's folder over there."""
+        """Write a small text."""
 
     def python(self, arguments: Sequence[str], *, name: str, on_line: Callable[[str], None], timeout_s: float) -> None:
         """Run the device's Python with the course on its path, as a job that survives a lost connection."""
 
     def fetch(self, path: str) -> bytes:
-        """Return a file from under the course's folder over there."""
+        """Return a file."""
+
+    def start(self, arguments: Sequence[str], *, name: str) -> str:
+        """Start its Python as a job."""
+
+    def running(self, name: str) -> bool:
+        """Return whether a job of this name runs."""
+
+    def exists(self, path: str) -> bool:
+        """Return whether a file is there."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file; a missing one is fine."""
 
 
 def measure_on(

@@ -5,42 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
+from labs.edge.job import Device
 from labs.edge.serving import DeviceNotReachedError
 
 #: Port of the service in the container, which is opened when the container is made.
 SERVICE_PORT = 8000
 
 _ABOUT = "workspace/service.json"
-
-
-class Host(Protocol):
-    """What this module needs of a device."""
-
-    #: Its floating IP; empty where it has none.
-    address: str
-    #: Whether this computer only plays it.
-    rehearsed: bool
-    #: Whether this process runs on it.
-    here: bool
-
-    def start(self, arguments: Sequence[str], *, name: str) -> str:
-        """Start the device's Python as a job."""
-
-    def running(self, name: str) -> bool:
-        """Return whether a job of this name runs."""
-
-    def exists(self, path: str) -> bool:
-        """Return whether a file is there."""
-
-    def fetch(self, path: str) -> bytes:
-        """Return a file."""
-
-    def remove(self, path: str) -> None:
-        """Remove a file; a missing one is fine."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +29,7 @@ class Reached:
 
 @contextlib.contextmanager
 def served_on(
-    device: Host, file: str, *, threads: int, sleep: Callable[[float], None] = time.sleep
+    device: Device, file: str, *, threads: int, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Reached]:
     """Yield a running service for one of the device's models; it ends with this block, or by itself after a while.
 
@@ -84,7 +58,7 @@ def served_on(
         stop(device, sleep=sleep)
 
 
-def stop(device: Host, *, sleep: Callable[[float], None] = time.sleep) -> None:
+def stop(device: Device, *, sleep: Callable[[float], None] = time.sleep) -> None:
     """End the device's service, if one runs, and return when it is gone, or after 40 s."""
     device.remove(_ABOUT)
     waited_s = 0.0
@@ -93,7 +67,7 @@ def stop(device: Host, *, sleep: Callable[[float], None] = time.sleep) -> None:
         waited_s += 0.3
 
 
-def _wait_for(device: Host, sleep: Callable[[float], None]) -> bytes:
+def _wait_for(device: Device, sleep: Callable[[float], None]) -> bytes:
     waited_s = 0.0
     while waited_s < 60:
         if device.exists(_ABOUT):

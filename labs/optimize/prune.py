@@ -17,10 +17,8 @@ def smallest_norms(weight: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(np.linalg.norm(weight.reshape(len(weight), -1), axis=1))[:count]
 
 
-def narrow(
-    module: nn.Module, weakest: Callable[[np.ndarray, int], Sequence[int]] = smallest_norms, share: float = 0.5
-) -> nn.Module:
-    """Return a copy of a network's end of which each wide layer keeps only its strongest channels.
+def narrow(module: nn.Module, weakest: Callable[[np.ndarray, int], Sequence[int]] = smallest_norms) -> nn.Module:
+    """Return a copy of a network's end of which each wide layer keeps only the stronger half of its channels.
 
     A channel that goes takes its filters with it, and the weights of the next layer that read it. Nothing is fitted
     anew, so this costs accuracy that training has to win back.
@@ -29,23 +27,17 @@ def narrow(
         module: The end of a MobileNetV2, with batch normalization merged into the convolutions: blocks of three
             convolutions (wide, depthwise, narrow), then a wide one, then a linear layer.
         weakest: Called with the weight of a wide layer and a count; returns the places of that many output channels.
-        share: Of the channels that stay, above 0 to 1.
-
-    Raises:
-        ValueError: The share is not above 0, or is above 1.
     """
     import torch
     from torch import nn
 
-    if not 0 < share <= 1:
-        raise ValueError(f"a share of {share:g} of the channels cannot stay: it lies above 0 and is 1 at most")
     module = copy.deepcopy(module)
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     blocks = [layers[at - 1 : at + 2] for at, layer in enumerate(layers) if getattr(layer, "groups", 1) > 1]
     with torch.no_grad():
         for *makers, reader in [*blocks, layers[-2:]]:
             width = len(makers[0].weight)
-            gone = weakest(makers[0].weight.detach().numpy(), width - max(1, round(share * width)))
+            gone = weakest(makers[0].weight.detach().numpy(), width // 2)
             kept = torch.from_numpy(np.setdiff1d(np.arange(width), gone))
             for layer in makers:
                 layer.weight, layer.bias = nn.Parameter(layer.weight[kept]), nn.Parameter(layer.bias[kept])

@@ -75,13 +75,6 @@ def test_the_strongest_channels_stay(end: nn.Module):
     torch.testing.assert_close(narrow(end)(maps), end(maps), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("share", [0, -0.5, 1.5])
-def test_a_share_that_cannot_be_is_refused(end: nn.Module, share: float):
-    """Rather than a network without channels."""
-    with pytest.raises(ValueError, match="above 0"):
-        narrow(end, share=share)
-
-
 def test_a_layer_reads_its_weight_through_a_function(end: nn.Module):
     """Training moves what lies behind it; the original stays as it was."""
     maps, halved = torch.randn(2, 160, 7, 7), reading_through(end, lambda weight: weight / 2)
