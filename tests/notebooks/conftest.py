@@ -4,9 +4,6 @@ Everything is real, only shorter. These tests prove that every cell runs, and wh
 a measurement is, ``make rehearse`` shows.
 """
 
-import contextlib
-import fcntl
-import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -27,8 +24,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(autouse=True)
-def one_processor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep this test, and the kernels that it starts, on one processor, where the fewest other such tests are.
+def one_processor() -> Iterator[None]:
+    """Keep this test, and the kernels that it starts, on one processor, its worker's.
 
     Runtimes spin while they wait for their own threads. Two kernels with two threads each on two processors then spend
     most of their time waiting for each other: the same lessons took five times as long.
@@ -36,37 +33,12 @@ def one_processor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     if not hasattr(os, "sched_setaffinity"):  # macOS
         yield
         return
-    usable = sorted(os.sched_getaffinity(0))
-    # A worker's own folder lies in the run's.
-    own = tmp_path_factory.getbasetemp()
-    locks = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    with contextlib.ExitStack() as held:
-        places = ((processor, rank) for rank in itertools.count() for processor in _where(request, usable))
-        chosen = next(one for one, rank in places if _take(locks / f"processor-{one}-{rank}", held))
-        os.sched_setaffinity(0, {chosen})
-        yield
-        os.sched_setaffinity(0, usable)
+    usable, worker = sorted(os.sched_getaffinity(0)), os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    os.sched_setaffinity(0, {usable[int(worker.removeprefix("gw")) % len(usable)]})
+    yield
+    os.sched_setaffinity(0, usable)
     # This process may have looked at the machine meanwhile, and taken it for one with a single processor.
     fingerprint.cache_clear()
-
-
-def _where(request: pytest.FixtureRequest, usable: list[int]) -> list[int]:
-    """Return the processors for a test: the first part's student, whom a whole run waits for, has the first alone."""
-    callspec = getattr(request.node, "callspec", None)
-    student = callspec and callspec.params.get("number")
-    if student is None:
-        return usable[::-1]
-    return usable[:1] if student == 1 else usable[1:] or usable
-
-
-def _take(path: Path, held: contextlib.ExitStack) -> bool:
-    """Take a processor's lock until ``held`` ends; say whether nobody else had it."""
-    lock = held.enter_context(path.open("w"))
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @pytest.fixture

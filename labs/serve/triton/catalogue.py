@@ -25,6 +25,7 @@ _COLOURS = """output [
   { name: "COLOURS" data_type: TYPE_STRING dims: [ 3 ] },
   { name: "SHARES" data_type: TYPE_FP32 dims: [ 3 ] }
 ]"""
+_INSTANCES = "instance_group [ { count: 1 kind: KIND_CPU } ]"
 _NUMBERS = '{} [ {{ name: "{}" data_type: TYPE_FP32 dims: [ {} ] }} ]'
 
 #: The only version that the course serves of a model.
@@ -42,41 +43,31 @@ class ModelFolder:
     files: dict[str, Path | str]
 
 
-def instances(count: int = 1, gpus: Iterable[int] = ()) -> str:
-    """Return an ``instance_group`` stanza: ``count`` instances on the CPU, or on *each* of some GPUs by number."""
-    numbers = ", ".join(map(str, gpus))
-    where = f"KIND_GPU gpus: [ {numbers} ]" if numbers else "KIND_CPU"
-    return f"instance_group [ {{ count: {count} kind: {where} }} ]"
-
-
 def beside(weights: Path | None = None) -> dict[str, Path]:
     """Return the files that lie beside a ``model.py``, by name: those of a classifier where its weights are named."""
     files = {"food.py": CODE_DIR / "food.py", "intake.py": INTAKE}
     return files | ({"network.py": CODE_DIR / "network.py", "model.safetensors": weights} if weights else {})
 
 
-def food_preprocess(*stanzas: str) -> ModelFolder:
+def food_preprocess() -> ModelFolder:
     """Return the ensemble's first step: from base64 text to the model's input."""
     made = _NUMBERS.format("output", "input", "3, 224, 224")
-    return _python("food_preprocess", "preprocess.py", (_IMAGE, made), stanzas)
+    return _python("food_preprocess", "preprocess.py", (_IMAGE, made))
 
 
-def food_label(*stanzas: str) -> ModelFolder:
+def food_label() -> ModelFolder:
     """Return the ensemble's last step: from logits to class name and probability."""
     given = _NUMBERS.format("input", "output", "11")
-    return _python("food_label", "label.py", (given, _LABEL), stanzas)
+    return _python("food_label", "label.py", (given, _LABEL))
 
 
-def food_palette(*stanzas: str) -> ModelFolder:
+def food_palette() -> ModelFolder:
     """Return another model beside the classifier: an image's main colours."""
-    return _python("food_palette", "palette.py", (_IMAGE, _COLOURS), stanzas)
+    return _python("food_palette", "palette.py", (_IMAGE, _COLOURS))
 
 
-def _python(name: str, code: str, tensors: Iterable[str], stanzas: Iterable[str]) -> ModelFolder:
-    stanzas = list(stanzas)
-    if not any(one.startswith("instance_group") for one in stanzas):
-        stanzas.insert(0, instances())
-    lines = [f'name: "{name}"', 'backend: "python"', "max_batch_size: 16", *tensors, *stanzas]
+def _python(name: str, code: str, tensors: Iterable[str]) -> ModelFolder:
+    lines = [f'name: "{name}"', 'backend: "python"', "max_batch_size: 16", *tensors, _INSTANCES]
     return ModelFolder(name, "\n".join(lines) + "\n", {"model.py": CODE_DIR / code, **beside()})
 
 

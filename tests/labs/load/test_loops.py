@@ -214,15 +214,6 @@ def test_the_servers_counters_are_the_runs_alone(told_server, told_target) -> No
     assert made.load.server.infer_s == pytest.approx(0.002)
 
 
-def test_open_loops_side_by_side_keep_their_rates_and_names(told_target) -> None:
-    """Each has its own record, in the order in which they were named."""
-    rates = {"few": 10.0, "many": 40.0}
-    loops = [partial(open_loop, told_target, rate_rps=rate, duration_s=1.0, option=one) for one, rate in rates.items()]
-    few, many = together(*loops)
-    assert [(one.option, one.load.offered_rps) for one in (few, many)] == [("few", 10.0), ("many", 40.0)]
-    assert len(few.samples) < len(many.samples)
-
-
 def test_what_is_done_together_stops_together() -> None:
     """Each waits for the other, which only works side by side; the first one's progress is told, and can stop both."""
     meeting, told = threading.Barrier(2), []

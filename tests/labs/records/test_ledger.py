@@ -274,7 +274,6 @@ def test_a_ledger_of_the_version_before_loads(tmp_path):
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        (errno.ENOSPC, "disk is full"),
         (errno.EDQUOT, "quota"),
         (errno.EROFS, "can only be read"),
         (errno.EACCES, "write-protected"),

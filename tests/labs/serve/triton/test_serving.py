@@ -28,7 +28,7 @@ from labs.runtimes.calling import caller
 from labs.serve.page.asking import NoAnswerError, ask
 from labs.serve.photos import write_input_data
 from labs.serve.triton import catalogue
-from labs.serve.triton.catalogue import ModelFolder, ModelRepository, instances
+from labs.serve.triton.catalogue import ModelFolder, ModelRepository, with_instances
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.environment import perf_analyzer
 from labs.serve.triton.server import LocalTriton, start
@@ -169,7 +169,7 @@ def test_settings_are_honoured_and_a_broken_one_leaves_the_old_in_place(triton, 
     """A second instance, and then a misspelt input: the error says it, and requests go on."""
     name, config = "food_classifier_onnx", folders["food_classifier_onnx"].config
     path = triton.repository.folder / name / "config.pbtxt"
-    path.write_text(config.replace(instances(1), instances(2)))
+    path.write_text(with_instances(config, 2))
     triton.load(name)
     assert triton.config(name)["instance_group"][0]["count"] == 2
     for good, bad, says in (
