@@ -169,12 +169,8 @@ def distillation_loss(
 ) -> tuple[torch.Tensor, torch.Tensor, dict[str, float]]:
     """Return how far the student is from the teacher: stages, pooled features and answers together.
 
-    Args:
-        adapters: For each of the teacher's blocks that a stage answers to, what turns the student's map into its.
-        inputs: Pictures, float32 (N, 3, H, W).
-
-    Returns:
-        The loss, the student's logits, and the loss's parts by name.
+    With the loss come the student's logits and the loss's parts by name. An adapter turns the student's map at the end
+    of a stage into that of the teacher's block.
     """
     with torch.autocast("cpu", torch.bfloat16):
         with torch.no_grad():

@@ -62,12 +62,7 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
 
 
 def make(architecture: str, drawings: Sequence[Drawing], weights: Path, phases: tuple[Phase, ...]) -> dict[str, Any]:
-    """Train one model, write its weights in half precision, and return the facts for its manifest entry.
-
-    Args:
-        drawings: All drawings of the training artists, foods and others.
-        weights: Where its weights are written, beside what finished phases leave.
-    """
+    """Train one model, write its weights in half precision, and return the facts for its manifest entry."""
     root = ASSETS_DIR / DATASET_NAME
     inputs, labels = load_split(root, "validation")
     validation = torch.from_numpy(inputs), torch.from_numpy(labels)
@@ -111,9 +106,7 @@ def silence_dead_filters(model: nn.Module, inputs: torch.Tensor) -> int:
     by next to nothing: weights above a thousand beside neighbours below ten. They multiply only zeros, but one scale
     for the whole tensor would round all other filters away.
 
-    Args:
-        model: Network in evaluation mode; changed in place, with the same logits.
-        inputs: Pictures that show what is alive, float32 (N, 3, 224, 224).
+    The network, in evaluation mode, is changed in place and gives the same logits. ``inputs`` show what is alive.
     """
     alive: dict[nn.Conv2d, torch.Tensor] = {}
 

@@ -152,10 +152,6 @@ def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray) -> tuple[floa
 
     Several pictures show one drawing and stand or fall together, so an interval that counts pictures is too narrow.
 
-    Args:
-        hits: 1 where a picture was recognized, else 0, shape (N,).
-        drawings: Which drawing each picture shows, shape (N,).
-
     Source: cluster bootstrap, Davison and Hinkley 1997, section 3.8.
     """
     _, which = np.unique(drawings, return_inverse=True)
@@ -166,15 +162,9 @@ def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray) -> tuple[floa
 
 
 def evaluate(model: nn.Module, root: Path, split: str, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the accuracy of a model on a split.
+    """Return a model's accuracy on a split as plain JSON, with its 95 % intervals over pictures and over drawings.
 
-    Args:
-        model: Maps (N, 3, 224, 224) to logits; switched to evaluation mode.
-        files: The manifest's records of the pictures, which say who drew what.
-
-    Returns:
-        A JSON object: accuracy, its 95 % intervals over pictures and over drawings, the same share by class and by
-        pack, and that share for each drawing that is missed in more than half of its pictures.
+    With it, the same share by class, by pack, and for each drawing that is missed in more than half of its pictures.
     """
     inputs, labels = load_split(root, split)
     hits = (predict(model, torch.from_numpy(inputs)).argmax(1).numpy() == labels).astype(np.float64)

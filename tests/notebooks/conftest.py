@@ -43,15 +43,13 @@ def one_processor() -> Iterator[None]:
 
 @pytest.fixture
 def kernels_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that makes kernels brisk or hasty from then on, and lets them run more files of this folder."""
+    """Return a function that makes kernels brisk or hasty from then on, by words that quick_startup.py knows."""
 
-    def use(pace: str, *more: str) -> None:
-        home = tmp_path / "-".join(("ipython", pace, *more))
-        startup = home / "profile_default" / "startup"
+    def use(*pace: str) -> None:
+        startup = tmp_path / "ipython" / "profile_default" / "startup"
         startup.mkdir(parents=True, exist_ok=True)
-        for number, name in enumerate(("quick", *more)):
-            shutil.copy(_HERE / f"{name}_startup.py", startup / f"{number:02d}-{name}.py")
-        monkeypatch.setenv("IPYTHONDIR", str(home))
-        monkeypatch.setenv("NOTEBOOKS_PACE", pace)
+        shutil.copy(_HERE / "quick_startup.py", startup)
+        monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+        monkeypatch.setenv("NOTEBOOKS_PACE", " ".join(pace))
 
     return use

@@ -6,6 +6,7 @@ and no code of the course knows about it.
 """
 
 import functools
+import itertools
 import os
 from dataclasses import replace
 
@@ -13,7 +14,8 @@ from labs import bench
 from labs.bench.timing import warm_up
 from labs.load import loops
 
-HASTY = os.environ["NOTEBOOKS_PACE"] == "hasty"
+PACE = os.environ["NOTEBOOKS_PACE"].split()
+HASTY = "hasty" in PACE
 
 LIMIT_S, LOAD_S = (0.1, 0.3) if HASTY else (0.5, 0.8)
 
@@ -42,3 +44,31 @@ if HASTY:
     # A rehearsed device measures in a process of its own, which this file does not reach; it does what its job says.
     little = {"pictures": 44, "latency_samples": 20, "latency_limit_s": 0.1, "rounds": 2, "block_calls": 2}
     labs.edge.job.REHEARSAL = replace(labs.edge.job.REHEARSAL, **little, sustained_s=1.0)
+
+if "fewer_images" in PACE:  # part 1, whose lessons spend half of their time on images: one in three
+    import labs.data.dataset
+
+    _iterate, _load_split = labs.data.dataset.iterate, labs.data.dataset.load_split
+    # In order, so the classes stay as they are. Calibration and the search for a budget keep their images.
+    labs.data.dataset.iterate = lambda root, split: itertools.islice(
+        _iterate(root, split), 0, None, 3 if split == "evaluation" else 1
+    )
+
+    def _load_fewer(root, split, limit=None, **how):
+        if split == "training" and limit is None:  # to train with, not to calibrate
+            limit = len(list(_iterate(root, split))) // 3
+        return _load_split(root, split, limit, **how)
+
+    labs.data.dataset.load_split = _load_fewer
+
+if "torchscript" in PACE:  # part 0, whose one export takes torch.export a minute: the older exporter's seconds
+    import torch.onnx
+
+    _export = torch.onnx.export
+
+    def _quickly(model, args, f, *, dynamic_shapes, dynamo, external_data, **how):
+        names = zip(how["input_names"], dynamic_shapes, strict=True)
+        axes = {name: {axis: dim.__name__ for axis, dim in dims.items()} for name, dims in names}
+        return _export(model.eval(), args, str(f), dynamo=False, dynamic_axes=axes, **how)
+
+    torch.onnx.export = _quickly
