@@ -74,7 +74,6 @@ print(json.dumps([status(*one) for one in json.loads(sys.argv[2])]))
 class Server:
     """A server of the course that runs, and what another user must not get."""
 
-    #: Where it answers.
     url: str
     #: What its owner alone may know.
     secrets: list[str] = field(default_factory=list)

@@ -27,6 +27,9 @@ def test_the_shipped_file_is_the_core_path():
     assert warnings(found, datetime.now(UTC)) == []
 
 
+BOOK, WHY = "[gradebook]", 'reason = "a slip"'
+ADJUST = '[[adjust]]\nquestion = "quantize.{}"\n{}\n[gradebook]'
+
 #: One slip each: what it takes the place of, what is written, where the fault lies, and what is said of it.
 SLIPS = [
     ('"quantize"', '"quantise"', '"quantise"', "there is no lesson 'quantise'; there are start, reserve"),
@@ -58,31 +61,11 @@ SLIPS = [
     ("points = 15", 'points = 15\nlate = { per_day = "10 %", days = -3 }', "late =", "days is -3, and has to be 0 or"),
     ("points = 15", 'points = 15\nlate = { per_day = "10 %", days = 3 }', "late =", "no date is due: write due"),
     ('"tutor"', '"tutor"\nlate = { pool_h = 72, per_hour = "20 %" }', "late = {", "no part is due: write due"),
-    (
-        '"tutor"',
-        '"tutor"\nlate = { pool_h = -1, per_hour = "20 %" }',
-        "late = {",
-        "pool_h is -1, and has to be 0 or more",
-    ),
+    ('"tutor"', '"tutor"\nlate = { pool_h = -1, per_hour = "20 %" }', "late = {", "pool_h is -1, and has to be 0 or"),
     ("points = 15", 'points = 15\nchoose = { from = ["pixels"], at_least = 2 }', "choose =", "2 of 1 cannot be chosen"),
-    (
-        "[gradebook]",
-        '[[adjust]]\nquestion = "quantize.afine"\nvoid = true\nreason = "a slip"\n[gradebook]',
-        '"quantize.afine"',
-        "did you mean quantize.affine?",
-    ),
-    (
-        "[gradebook]",
-        '[[adjust]]\nquestion = "quantize.affine"\nreason = "a slip"\n[gradebook]',
-        "question =",
-        "void = true, or points",
-    ),
-    (
-        "[gradebook]",
-        '[[adjust]]\nquestion = "quantize.affine"\nvoid = true\n[gradebook]',
-        "[[adjust]]",
-        "reason is missing",
-    ),
+    (BOOK, ADJUST.format("afine", f"void = true\n{WHY}"), '"quantize.afine"', "did you mean quantize.affine?"),
+    (BOOK, ADJUST.format("affine", WHY), "question =", "void = true, or points"),
+    (BOOK, ADJUST.format("affine", "void = true"), "[[adjust]]", "reason is missing"),
     ("[course]", "[course", "[course", "Expected ']'"),
     ("points = 35", "points = 35 %", "points = 35 %", ""),
 ]

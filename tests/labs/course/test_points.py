@@ -29,19 +29,11 @@ ROWS = st.lists(st.tuples(st.integers(1, 9), st.booleans(), st.sampled_from(STAT
 
 def rows_of(drawn: list[tuple[int, bool, State]]) -> list[Row]:
     """Return rows of the lesson *Quantize*."""
-    return [
-        Row(
-            f"quantize.{place}",
-            "",
-            "quantize",
-            points * (state is State.PASSED),
-            points,
-            "",
-            state=state,
-            opened=opened,
-        )
-        for place, (points, opened, state) in enumerate(drawn)
-    ]
+    rows = []
+    for place, (points, opened, state) in enumerate(drawn):
+        earned, how = points * (state is State.PASSED), {"state": state, "opened": opened}
+        rows.append(Row(f"quantize.{place}", "", "quantize", earned, points, "", **how))
+    return rows
 
 
 @pytest.mark.parametrize(
