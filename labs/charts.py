@@ -94,12 +94,7 @@ class Chart(Shown):
         rows: Sequence[Row],
         footer: str,
     ) -> None:
-        """Put the parts together.
-
-        Args:
-            chart: The drawing, without title and settings.
-            sentence: What there is to see, in words: the chart's description for screen readers.
-        """
+        """Put the parts together; the sentence says what there is to see, as the description for screen readers."""
         heading = alt.TitleParams(title, anchor="start", frame="group", fontSize=15, offset=12)
         heading.subtitle, heading.subtitleFontSize = subtitle, 12
         self.chart = chart.properties(title=heading, description=f"{title}. {sentence}").configure(**_config())

@@ -114,11 +114,7 @@ def verdict(interval: Interval, null: float = 1.0, *, above: str = "slower", bel
 
 
 def percentile(samples: Sequence[float], q: float) -> float:
-    """Return the ``q``-th percentile of ``samples`` by linear interpolation.
-
-    Args:
-        samples: At least one finite number.
-        q: Percentile, 0 to 100.
+    """Return the ``q``-th percentile (0 to 100) of ``samples`` by linear interpolation.
 
     Raises:
         ValueError: Nothing was measured.
@@ -141,10 +137,6 @@ def median_interval(samples: Sequence[float], *, q: float = 50) -> Interval:
 
     Where there are too few samples for an extreme percentile, no sample is sure to lie beyond it: that end of the
     interval is then the largest (or smallest) sample, and too near. A p99 takes 368 samples, a p95 72.
-
-    Args:
-        samples: At least one finite number.
-        q: Percentile, 0 to 100.
 
     Source: Le Boudec, 'Performance Evaluation of Computer and Communication Systems', theorem 2.1 (normal
     approximation of the binomial ranks).

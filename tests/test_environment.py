@@ -36,12 +36,10 @@ ONNX_RUNTIMES = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnx
 EXTRAS_OF = {
     "provisioning/front": ("", "labs", "provisioning", "rehearsal"),
     "assets/recipes": ("", "labs", "recipes"),
-    "labs/checkpoints/reads": ("", "labs", "serving"),
-    "labs/serve": ("", "labs", "serving"),
-    "labs/load": ("", "labs", "serving"),
-    "labs/observe": ("", "labs", "serving"),
-    "labs/tokens": ("", "labs", "serving"),
-    "labs/widgets": ("", "labs", "serving"),
+    **{
+        f"labs/{name}": ("", "labs", "serving")
+        for name in "checkpoints/reads serve load observe tokens widgets".split()
+    },
     "labs": ("", "labs"),
     # A class is planned on the instructor's machine.
     "provisioning/classroom": ("", "provisioning", "grading"),

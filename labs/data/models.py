@@ -34,15 +34,7 @@ def build_model(architecture: str) -> nn.Module:
 
 
 def load_model(architecture: str, path: str | Path) -> nn.Module:
-    """Return a network with the weights of a `.safetensors` file, ready for inference.
-
-    Args:
-        architecture: A name of `ARCHITECTURES`.
-        path: The file; weights that it holds in half precision become float32.
-
-    Returns:
-        A module in evaluation mode that maps float32 (N, 3, 224, 224) to logits (N, 11).
-    """
+    """Return a network of ``ARCHITECTURES`` in evaluation mode, with a `.safetensors` file's weights as float32."""
     from safetensors.torch import load_file
 
     net = build_model(architecture)

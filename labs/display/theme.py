@@ -114,12 +114,7 @@ def heading(title: str, subtitle: str = "", badge: str = "") -> str:
 
 
 def progress_bar(title: str, fraction: float, *, text: str = "", drawn: float | None = None) -> str:
-    """Return the HTML of a bar.
-
-    Args:
-        fraction: How much of it is done, 0 to 1.
-        drawn: The fraction that was drawn before, from which the bar grows.
-    """
+    """Return the HTML of a bar, named by its title, that grows from the fraction that was drawn before."""
     spoken = f' aria-valuetext="{escape(text)}"' if text else ""
     return (
         f'<div class="msl-bar" role="progressbar" aria-label="{escape(title)}" aria-valuemin="0" aria-valuemax="100" '

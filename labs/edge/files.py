@@ -60,11 +60,7 @@ STRIDE_PX = 32
 
 
 def with_input_size(path: str | Path, resized_path: str | Path, size_px: int) -> Path:
-    """Write a model that takes pictures of another size, and return where.
-
-    Args:
-        path: Any ``.onnx`` file of the course, float or quantized.
-        size_px: Side of its pictures, a multiple of 32.
+    """Write a model, float or quantized, that takes pictures of another size, and return where.
 
     Raises:
         ValueError: The size is no multiple of 32, or the model has its size built in somewhere.

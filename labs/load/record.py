@@ -138,11 +138,7 @@ def perf_analyzer_record(
 def read_export(export: Path) -> tuple[list[float], list[tuple[float, float]]]:
     """Return the bounds of the windows that were measured, in seconds since 1970, and their requests.
 
-    Args:
-        export: The file of ``--profile-export-file``; times in it are nanoseconds.
-
-    Returns:
-        The bounds, and for each request its start after the first bound and its latency, in seconds.
+    Of each request, its start after the first bound and its latency, in seconds.
 
     Raises:
         NothingAnsweredError: Nothing was exported.

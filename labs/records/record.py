@@ -245,10 +245,6 @@ def latency_interval(*records: Measurement, q: float = 95) -> stats.Interval:
     in blocks (``stats.steady_interval``): requests of one queue are not independent. Where the runs were too short for
     an interval, ``too_short`` says so.
 
-    Args:
-        records: Load records, all with the same mode and load.
-        q: Percentile, above 0 and below 100.
-
     Raises:
         ValueError: There is no record, or one has no load, or their loads differ.
     """

@@ -74,14 +74,9 @@ def start(
 
 
 def serve_app(folder: Path | None = None, *, app: str = "app:app", **how: object) -> Service:
-    """Start an app, and return it when it answers.
+    """Start an app that answers ``GET /healthz``, as ``start`` does, and return it when it answers.
 
     The one that this process served here before is stopped first: a cell that is run twice leaves one service.
-
-    Args:
-        folder: Where its module lies; it need not be said of the course's own.
-        app: It, as 'module:name'; it answers ``GET /healthz``.
-        how: What else ``start`` takes: ports, and environment variables for its process.
 
     Raises:
         PortsTakenError: The port is taken, or all of them are.

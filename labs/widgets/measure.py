@@ -23,9 +23,6 @@ def compare(
 ) -> pd.DataFrame:
     """Measure options in turns under a progress bar, write their records down, and return one row an option.
 
-    Args:
-        targets: What is called, by option name (``labs.bench.compare``).
-
     Returns:
         ``median ms``, and ``times as fast`` as the baseline with the ends of its 95 % interval.
 
@@ -42,10 +39,6 @@ def compare(
 
 def evaluate(targets: Mapping[str, object], images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     """Count right answers and bytes of options under a progress bar, write both down, and return one row an option.
-
-    Args:
-        images: Labelled images, float32 (N, 3, H, W).
-        labels: Integers (N,), 0 to 10.
 
     Raises:
         Stopped: It was cancelled; what was finished before is kept.

@@ -144,7 +144,6 @@ def tails(utilization: float, repetitions: int = 300) -> pd.DataFrame:
         found = [stats.tail_interval(list(zip(a, b, strict=True))) for a, b in zip(begun_s, took_s, strict=True)]
         given = [one for one in found if not one.too_short]
         held = [truth in one for one in given]
-        alone = [truth in stats.median_interval(x.ravel(), q=95) for x in took_s]
         rows.append(
             {
                 "utilization": utilization,
@@ -152,7 +151,6 @@ def tails(utilization: float, repetitions: int = 300) -> pd.DataFrame:
                 "no interval": 1 - len(given) / len(found),
                 "coverage": np.mean(held) if held else np.nan,
                 "wrong promises": (len(held) - sum(held)) / len(found),
-                "as if independent": np.mean(alone),
             }
         )
     return pd.DataFrame(rows)
