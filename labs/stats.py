@@ -105,8 +105,6 @@ def verdict(interval: Interval, null: float = 1.0, *, above: str = "slower", bel
     Args:
         interval: A ratio, a difference or a measured value with its interval.
         null: The value at which there is nothing to say: 1 for a ratio, 0 for a difference, a limit for a value.
-        above: Said where the whole interval lies above ``null``.
-        below: Said where it lies below.
     """
     if interval.confidence <= 0 or null in interval:
         return "cannot tell"

@@ -79,10 +79,8 @@ def describe(
     Args:
         model_path: The file that the model came from, where the object does not know: torch modules, callables.
         backend: What runs a callable, such as 'litert'.
-        precision: What a callable computes in, such as 'int8'.
         provider: The execution provider that was asked for. A session whose provider could not be loaded no longer
             knows, and then says that the CPU was all along what was wanted.
-        settings: How a callable was made, as plain JSON.
 
     What is said is remembered for this object, so that measuring it need not repeat it.
 

@@ -127,7 +127,6 @@ def throughput(
     Args:
         images: float32 (M, 3, 224, 224); repeated or cut to each batch size.
         min_batches: Batches timed at least for each size.
-        min_s: Seconds measured at least for each size.
         limit_s: Seconds after which half of ``min_batches`` will do: where a batch takes a second, nobody waits for
             twenty. The record's interval is then as wide as fewer samples make it.
     """
@@ -168,7 +167,6 @@ def compare(
         targets: What is called, by option name; what they do not show of themselves was said to ``describe``.
         images: One batch, float32 (N, 3, 224, 224), the same for all; None for functions without arguments.
         rounds: How often each option has its turn; every second round runs in reverse order.
-        block_calls: Timed calls in a turn.
         settle_calls: Calls before them that are thrown away: the caches hold the other option's weights.
         settle_s: Seconds of rest before those, until the previous option's threads have stopped spinning.
         warm_up_s: Seconds after which the warm-up of an option is given up, as on a machine that never keeps quiet.

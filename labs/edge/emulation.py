@@ -67,9 +67,6 @@ class Emulated:
 def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> Emulated:
     """Return the imitated device, fetched on the first call (about 100 MB, 500 MB unpacked) and kept in the cache.
 
-    Args:
-        cache: Folder to keep it in; the course's own cache when None.
-
     Raises:
         EmulationUnavailableError: Often this is not Debian, or there is no network.
         PinsUnfitError: A pinned package has no wheel for the device.
@@ -150,10 +147,7 @@ def _once(folder: Path, make) -> Path:
 
 
 def prove(job: Mapping[str, object], emulated: Emulated | None = None, *, timeout_s: float = 600.0) -> dict:
-    """Return what ``labs.edge.proof`` finds out, in a process of its own.
-
-    Args:
-        emulated: The imitated device that it runs on; this computer when None.
+    """Return what ``labs.edge.proof`` finds out in a process of its own, here or on the imitated device.
 
     Raises:
         RuntimeError: It failed; the message ends with what it printed.

@@ -141,10 +141,6 @@ def network_latency(
 
     The record's machine is the device, which does the work; ``details["client"]`` names this one.
 
-    Args:
-        url: Where the service answers, seen from here.
-        about: What the device wrote about its service.
-
     Raises:
         DeviceNotReachedError: Often the port was not opened when the container was made, or the floating IP is gone.
     """

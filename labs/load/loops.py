@@ -56,8 +56,6 @@ def closed_loop(
         duration_s: Seconds in which requests are begun; 5 when ``requests`` is not given either.
         requests: Requests in all, instead of a duration.
         warmup_requests: Requests sent before the clock starts; two for each client (four at least) when None.
-        timeout_s: Seconds after which a request counts as lost.
-        details: Anything else to keep with the record, as plain JSON.
         on_progress: Told how far it is; may raise ``Cancelled``, and then nothing is recorded.
 
     Raises:
@@ -94,7 +92,6 @@ def open_loop(
     """Return the record of a run in which requests arrive as a Poisson process, whatever became of those before.
 
     Args:
-        duration_s: Seconds in which they are due.
         seed: Makes the arrivals the same in each run, so that two options face the same bursts.
         option: Name of the record. It, and what follows, is as for ``closed_loop``.
 

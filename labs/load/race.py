@@ -35,7 +35,6 @@ def race(
     A machine that slows down slows all of a round.
 
     Args:
-        targets: What takes part, by option name.
         rounds: Turns of each; every second round runs in reverse order. The interval of a ratio has one degree of
             freedom fewer than there are rounds, and is wide with two or three.
 

@@ -46,9 +46,7 @@ def app_target(
 
     Args:
         model: The ONNX file that it serves, each session with one thread.
-        images: Encoded pictures, one a request.
         raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
-        settings: What else it was told; kept with the records.
     """
     from labs.bench.targets import model_file
 

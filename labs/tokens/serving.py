@@ -22,9 +22,6 @@ def start(
 ) -> Service:
     """Return a student's app as a ready service on loopback, which ends with this process.
 
-    Args:
-        ports: In the order in which they are tried; a free one when 0.
-
     Raises:
         EnvironmentUnavailableError: There is no environment for the model on this machine.
         ServiceError: It ended, or never answered; the message holds the end of its log.

@@ -64,7 +64,6 @@ def measure_there(
     """Measure on a device and return the records, which are in the ledger then; a rehearsed one is asked for little.
 
     Args:
-        device: Where; ``provisioning.lab.device.open_device`` returns one.
         task: What, a key of ``labs.edge.job.TASKS``.
         ledger: Where the records are kept; nowhere when None.
 
@@ -85,9 +84,6 @@ def compare_there(
     device: Device, candidates: Sequence[Candidate], *, baseline: str, answers: bool = False
 ) -> pd.DataFrame:
     """Measure options in turns on a device, write their records down, and return one row an option as ``compare`` does.
-
-    Args:
-        answers: Whether size and accuracy are measured before; the right answers are a column then.
 
     Raises:
         Stopped: As for ``measure_there``.

@@ -42,10 +42,6 @@ class Answer:
 def ask(content: bytes, server: str, triton_model: str = "") -> Answer:
     """Return what a server says about a picture.
 
-    Args:
-        triton_model: The model of a Triton that takes a picture as base64, such as 'food_classifier'; empty for a
-            service that keeps the contract of ``POST /predict``.
-
     Raises:
         NoAnswerError: The picture was refused, or the server did not answer.
     """

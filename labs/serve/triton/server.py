@@ -62,7 +62,6 @@ def start(
     Args:
         models: What it serves; written to the repository first. An ensemble comes after its steps.
         repository: Where the models lie; a folder in the workspace when None. Without ``models`` it is only read.
-        load: Names of models that lie there already, and are loaded too.
         within_s: Seconds until the server (not yet its models) must answer.
 
     Raises:
