@@ -159,9 +159,8 @@ def _relative_error(mine: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
     """Return the squared error as a share of the target's own variance over the batch, a channel at a time at least."""
     mine, theirs = mine.float(), theirs.float()
     dims = [d for d in range(theirs.dim()) if d != 1]
-    variance = theirs.var(dims)
     # Directions that hardly vary must not count as much as those that carry the picture.
-    return ((mine - theirs) ** 2).mean(dims).sum() / variance.sum()
+    return ((mine - theirs) ** 2).mean(dims).sum() / theirs.var(dims).sum()
 
 
 def distillation_loss(

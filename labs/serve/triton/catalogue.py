@@ -51,14 +51,12 @@ def beside(weights: Path | None = None) -> dict[str, Path]:
 
 def food_preprocess() -> ModelFolder:
     """Return the ensemble's first step: from base64 text to the model's input."""
-    made = _NUMBERS.format("output", "input", "3, 224, 224")
-    return _python("food_preprocess", "preprocess.py", (_IMAGE, made))
+    return _python("food_preprocess", "preprocess.py", (_IMAGE, _NUMBERS.format("output", "input", "3, 224, 224")))
 
 
 def food_label() -> ModelFolder:
     """Return the ensemble's last step: from logits to class name and probability."""
-    given = _NUMBERS.format("input", "output", "11")
-    return _python("food_label", "label.py", (given, _LABEL))
+    return _python("food_label", "label.py", (_NUMBERS.format("input", "output", "11"), _LABEL))
 
 
 def food_palette() -> ModelFolder:

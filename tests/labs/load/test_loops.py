@@ -150,8 +150,7 @@ def test_an_open_loop_keeps_its_appointments(told_target) -> None:
 
 
 def test_a_stall_is_felt_by_all_who_came_meanwhile() -> None:
-    """Coordinated omission: one stall of a server that does one thing at a time is one slow request in a closed loop,
-    and one for everybody who was due meanwhile in an open one."""
+    """Coordinated omission: a stall is one slow request in a closed loop, and in an open one all that were due."""
     slow = {}
     for mode in ("closed", "open"):
         server = ToldServer(one_at_a_time=True)

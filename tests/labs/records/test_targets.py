@@ -7,6 +7,7 @@ import pytest
 from labs.records import Answer, DifferentMachinesError, Records
 from labs.records.candidates import choosable, of_machine
 from labs.records.options import OptionSummary, summarize
+from labs.records.reference import published_imagenet, recorded_on_epyc_7763
 from labs.records.targets import TARGETS, limits, standing, standings, target, targets_for
 from labs.stats import Interval
 from tests.entries import Entries
@@ -63,6 +64,12 @@ def test_gpu_and_cpu_options_do_not_stand_in_for_each_other():
     assert standing(target("device"), [option("int8", p50_s=0.002)]).option is None
     amd = {"provider": "MIGraphX", "p50_s": 0.0012, "batch_fps": 3000}
     assert [standings([option("amd", machine, **amd)])[1].met for machine in (MI100, "CPU")] == [True, False]
+
+
+def test_published_and_recorded_figures_are_tables():
+    """Top-1 accuracy in per cent and millions of weights; right answers of 220 photos on two processors."""
+    assert published_imagenet().loc["resnet50"].tolist() == [80.382, 25.56]
+    assert recorded_on_epyc_7763().loc["U8S8"].tolist() == [177, 168, False]
 
 
 def test_a_summary_gathers_all_kinds_of_one_option(make_measurement):
