@@ -53,6 +53,7 @@ REFUSED = ("grading/gradescope/package.py",)
 PACKAGES = (
     *cells.PACKAGES,
     "Jinja2",
+    "e2b-dockerfile-utils",
     "fastapi",
     "fastapi-offline",
     "fastjsonschema",

@@ -1,166 +1,140 @@
-"""Facts about Dockerfiles, read as Docker reads them: comments, long lines, here-documents, arguments, stages.
-
-Nothing is built.
-"""
+"""Facts about Dockerfiles, read by their commands with a port of BuildKit's own parser. Nothing is built."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import fnmatch
 import itertools
-import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from posixpath import basename, join, normpath
+from types import SimpleNamespace
+
+from e2b_dockerfile_utils import DockerfileInstruction, ShellLex, parse_dockerfile_ast
 
 from labs.checkpoints.reads.texts import written
 
-#: What the image has to hold.
-_FILES = ("app.py", "classifier.py")
+#: What the image has to hold; beside it lies the list of packages, and nothing else that could be copied.
+PROGRAMS, LIST = ("app.py", "classifier.py", "intake.py"), "requirements.txt"
 
-_INSTALLS = re.compile(r"\b(pip[\d.]*|uv|conda|mamba|poetry)\b[^&|;]*\s(install|sync)\b")
+#: What these import, with all that it brings along; a longer name does as well (`onnxruntime-gpu`).
+PACKAGES = ("fastapi-offline", "onnxruntime", "pillow", "uvicorn")
+
+#: A command's words, a line each, up to those that it installs.
+_INSTALL = re.compile(r"(\w+=.*\n)*(\S*/)?(python[\d.]*\n-m\n|uv\n)?pip[\d.]*\n(-.*\n)*install\n")
+
+#: What may stand before a server: it hands signals on.
+_HANDS_ON = re.compile(r"-.*|\w+=.*|exec|env|run|tini|dumb-init|uv|python[\d.]*")
 
 
 def dockerfile(path: Path) -> dict:
     """Return what a Dockerfile's last stage begins with, installs, copies, and starts as whom.
 
     Args:
-        path: The file; ``app.py`` and ``classifier.py`` lie beside it.
+        path: The file; ``PROGRAMS`` and requirements.txt lie beside it.
     """
-    base, stage, values = _last_stage(written(path))
-    copies = [(place, _sources(rest)) for place, (step, rest) in enumerate(stage) if step in ("COPY", "ADD")]
-    installs = [place for place, (step, rest) in enumerate(stage) if step == "RUN" and _INSTALLS.search(_said(rest))]
-    holding = [place for place, sources in copies if any(_covers(sources, name) for name in _FILES)]
-    command = _command(stage)
-    programs = [word.rpartition("/")[2] for word in command]
-    tag, users = base.rpartition("/")[2], [rest for step, rest in stage if step == "USER"]
-    hosts = " ".join([*command, values.get("UVICORN_HOST", "")]).replace("=", " ").split()
+    text, fault, image = written(path), "", _image("")
+    try:
+        image = _last_stage(text)
+    except ValueError as error:
+        fault = str(error)
+    words = itertools.dropwhile(lambda word: _HANDS_ON.fullmatch(basename(word)), image.entrypoint + image.cmd)
+    server, *options = [*words, ""]
+    runs = options[:1] == ["run"] and {word for word in options if word.endswith(".py")} <= {"app.py"}
+    is_cli, tag = basename(server) == "fastapi", basename(image.base)
+    hosts = " ".join([*options, image.values.get("UVICORN_HOST", "")]).replace("=", " ").split()
+    packages = [*PACKAGES, "fastapi[standard]"] if is_cli else PACKAGES
     return {
-        "base": base,
+        "fault": fault,
+        "base": image.base,
         "tagged": bool(re.search(r"(:.*\d|@sha256:)", tag)) and not tag.endswith(":latest"),
-        "installs": bool(installs),
-        "copies": all(any(_covers(sources, name) for _, sources in copies) for name in _FILES),
-        "cached": bool(installs) and all(place > installs[0] for place in holding),
-        "root": not users or users[-1].partition(":")[0] in ("root", "0"),
-        "uvicorn": any(program in ("uvicorn", "fastapi") for program in programs),
+        "missing": " ".join(image.missing),
+        "lacking": " ".join(one for one in packages if not any(name.startswith(one) for name in image.packages)),
+        "absent": " ".join(
+            name for name in PROGRAMS if not image.files & {(name, image.folder), (name, join(image.folder, name))}
+        ),
+        "cached": image.cached,
+        "root": image.user.partition(":")[0] in ("root", "0"),
+        "uvicorn": is_cli or basename(server) == "uvicorn",
+        "starts": runs if is_cli else "app:app" in options,
         # `fastapi run` does so by itself, and uvicorn's variable says it as well as its option.
-        "everywhere": bool({"0.0.0.0", "::"}.intersection(hosts)) or ("fastapi", "run") in itertools.pairwise(programs),
+        "everywhere": is_cli or bool({"0.0.0.0", "::"}.intersection(hosts)),
     }
 
 
-def _last_stage(text: str) -> tuple[str, list[tuple[str, str]], dict[str, str]]:
-    """Return the image that the last stage begins with, its instructions, and what its variables say.
-
-    A stage that begins with an earlier one goes on where that ended.
-    """
-    base, steps, before = "", [], {}
-    values: dict[str, str] = {}
-    stages: dict[str, tuple[str, list, dict]] = {}
-    for step, rest in _instructions(text):
-        if step == "FROM":
-            words = [word for word in _filled(rest, before).split() if not word.startswith("--")] or [""]
-            base, steps, values = stages.get(words[0].lower(), (words[0], [], {}))
-            steps, values = list(steps), dict(values)
-            if len(words) > 2:
-                stages[words[2].lower()] = (base, steps, values)
-            continue
-        rest = rest if step in ("RUN", "CMD", "ENTRYPOINT") else _filled(rest, values)
-        if step == "ARG" and not stages and not base:
-            before |= _pairs(rest)
-        elif step in ("ARG", "ENV"):
-            # An argument that is named again has the value that it had before the first FROM.
-            values |= {name: value or before.get(name, "") for name, value in _pairs(rest).items()}
-        steps.append((step, rest))
-    return base, steps, values
+def _image(base: str) -> SimpleNamespace:
+    """Return an image before its first instruction: ``files`` are names, each with the place that it was copied to."""
+    made = SimpleNamespace(base=base, folder="/", user="root", values={}, files=set(), packages=set(), missing=[])
+    made.cached, made.entrypoint, made.cmd = True, [], []
+    return made
 
 
-def _instructions(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each instruction in capitals with the rest of its line; a here-document's text follows on further lines."""
-    directive = re.match(r"(?:#\s*\w+\s*=.*\n)*?#\s*escape\s*=\s*`", text)
-    escape = "`" if directive else "\\"
-    lines = iter(text.splitlines())
-    whole = ""
-    for line in lines:
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue  # also between the lines of one instruction
-        whole += line.rstrip()
-        if whole.endswith(escape):
-            whole = whole[: -len(escape)] + " "
-            continue
-        step, _, rest = whole.strip().partition(" ")
-        whole = ""
-        for dash, _, end in (
-            re.findall(r"<<(-?)([\"']?)(\w+)\2", rest) if step.upper() in ("RUN", "COPY", "ADD") else ()
-        ):
-            for inside in lines:
-                if (inside.lstrip("\t") if dash else inside) == end:
-                    break
-                rest += f"\n{inside}"
-        yield step.upper(), rest.strip()
+def _last_stage(text: str) -> SimpleNamespace:
+    """Return the last stage; one that begins with an earlier one goes on where that ended."""
+    image = before = _image("")
+    stages: dict[str, SimpleNamespace] = {}
+    tree = parse_dockerfile_ast(text)
+    for step in tree.instructions:
+        filled = ShellLex(tree.escape_token, env=(before if step.name == "FROM" else image).values).process_word
+        words = step.args if step.name in ("RUN", "CMD", "ENTRYPOINT") else [filled(word) for word in step.args]
+        match step.name, words:
+            case "FROM", [base, *name]:
+                image = copy.deepcopy(stages.get(base.lower(), _image(base)))
+                stages[name[1].lower() if name[1:] else str(len(stages))] = image
+            case "ARG", _:  # one that is named again has the value that it had before the first FROM
+                pairs = [word.partition("=")[::2] for word in words]
+                image.values |= {name: value or before.values.get(name, "") for name, value in pairs}
+            case "ENV", _:
+                image.values |= dict(zip(words[::3], words[1::3], strict=True))
+            case "WORKDIR", [folder]:
+                image.folder = normpath(join(image.folder, folder))
+            case "USER", [user]:
+                image.user = user
+            case "COPY" | "ADD", [*sources, target]:
+                origin = "".join(flag.removeprefix("--from=").lower() for flag in step.flags if "--from=" in flag)
+                image.packages |= stages.get(origin, image).packages
+                place = normpath(join(image.folder, target))
+                for source in [] if origin else map(normpath, sources):
+                    names = [one for one in (*PROGRAMS, LIST) if source == "." or fnmatch.fnmatch(one, source)]
+                    image.files |= {(name, place) for name in names}
+                    image.missing += [] if names else [source]
+            case "RUN", _:
+                for command in _commands(step):
+                    _install(image, command, " ".join(step.flags))
+            case "CMD" | "ENTRYPOINT", _:
+                command = next(_commands(step), [])
+                hands_on = command == words or command[:1] == ["exec"]  # a shell gives way by `exec` alone
+                setattr(image, step.name.lower(), command if hands_on else [])
+    return image
 
 
-def _pairs(rest: str) -> dict[str, str]:
-    """Return the names and values of ARG and ENV; `ENV name value` is the older way."""
-    try:
-        words = shlex.split(rest)
-    except ValueError:
-        words = rest.split()
-    if len(words) > 1 and "=" not in words[0]:
-        return {words[0]: " ".join(words[1:])}
-    return {name: value for name, _, value in (word.partition("=") for word in words)}
+def _install(image: SimpleNamespace, command: list[str], flags: str) -> None:
+    """Take in what a command installs: names, or a list that was copied or is bound."""
+    begin = _INSTALL.match("".join(f"{word}\n" for word in command))
+    words = command[begin.group().count("\n") :] if begin else []
+    is_there = LIST in flags or any(name == LIST for name, _ in image.files)
+    lists = [word for option, word in itertools.pairwise(["", *words]) if option in ("-r", "--requirement")]
+    image.packages |= {word.lower() for word in words if word not in lists}
+    image.packages |= {*PACKAGES} if is_there and LIST in map(basename, lists) else set()
+    image.packages |= {"uvicorn"} if any(word.startswith("fastapi[standard]") for word in words) else set()
+    image.cached &= not words or not any(name in PROGRAMS for name, _ in image.files)
 
 
-def _filled(rest: str, values: dict[str, str]) -> str:
-    """Put values in the place of `$NAME`, `${NAME}` and `${NAME:-default}`."""
-
-    def value(found: re.Match[str]) -> str:
-        return values.get(found["name"] or found["bare"], "") or found["default"] or ""
-
-    return re.sub(r"\$(?:\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}|(?P<bare>\w+))", value, rest)
-
-
-def _listed(rest: str) -> list[str] | None:
-    """Return the words of the JSON form; None for what Docker takes as a shell's line."""
-    try:
-        words = json.loads(rest) if rest.startswith("[") else None
-    except ValueError:
-        return None
-    return [str(word) for word in words] if isinstance(words, list) else None
-
-
-def _said(rest: str) -> str:
-    """Return what RUN runs, in whichever form, without its options."""
-    listed = _listed(rest)
-    return " ".join(listed) if listed else re.sub(r"^(--\S+\s+)+", "", rest)
-
-
-def _sources(rest: str) -> list[str]:
-    """Return what a COPY takes from the folder; what comes from another stage is none of it."""
-    line = rest.partition("\n")[0]
-    options = re.match(r"(--\S+\s+)*", line)[0]
-    words = _listed(line[len(options) :]) or line[len(options) :].split()
-    if "--from" in options:
-        return []
-    # A here-document is a file under the name that it gets.
-    words = [words[-1].rpartition("/")[2] if word.startswith("<<") else word for word in words[:-1]]
-    return [word.removeprefix("./").rstrip("/") or "." for word in words]
-
-
-def _covers(sources: list[str], name: str) -> bool:
-    return any(one == "." or fnmatch.fnmatch(name, one) for one in sources)
-
-
-def _command(stage: list[tuple[str, str]]) -> list[str]:
-    """Return the words that are started: of ENTRYPOINT and CMD in their list form, or of a shell that gives way to them
-    by `exec`; of another shell's line, none."""
-    words = []
-    for name in ("ENTRYPOINT", "CMD"):
-        rest = next((rest for step, rest in reversed(stage) if step == name), "[]")
-        listed = _listed(rest)
-        if listed is None or (len(listed) > 2 and listed[1] == "-c"):
-            line = rest if listed is None else listed[2]
-            if not line.startswith("exec "):
-                return []
-            listed = line.split()[1:]
-        words += listed
-    return words
+def _commands(step: DockerfileInstruction) -> Iterator[list[str]]:
+    """Yield the words of each command, whichever form it is written in."""
+    if step.json and step.args[1:2] != ["-c"]:
+        yield step.args
+        return
+    script = step.args[2] if step.json else " ".join(step.args)
+    if re.match(r"(\S*sh\s+)?<<", script):  # a here-document for a shell, and not for `cat`
+        script = "".join(text.content for text in step.heredocs)
+    for line in script.replace("\\\n", " ").splitlines():
+        words = shlex.shlex(line.partition("||")[0], posix=True, punctuation_chars=True)
+        words.whitespace_split = True
+        with contextlib.suppress(ValueError):  # of quotes that end on another line
+            for is_between, command in itertools.groupby(words, lambda word: set(word) <= set("();<>|&")):
+                if not is_between:
+                    yield list(command)

@@ -147,10 +147,25 @@ question(
     hint="Seven lines: FROM, WORKDIR, COPY, RUN, COPY, USER, CMD.",
     file="labs.checkpoints.reads.http:dockerfile",
     rules=[
+        ("fault", "", "Docker cannot read it. {fault}."),
         ("base", not_(""), "It has no line `FROM`: an image always begins with another one."),
         ("tagged", True, "`{base}` names no version: tomorrow it may be another Python."),
-        ("installs", True, "Nothing installs what the app imports: `RUN pip install …`."),
-        ("copies", True, "`app.py` and `classifier.py` both belong into the image, and are not both copied."),
+        (
+            "missing",
+            "",
+            "`{missing}` cannot be copied: the folder holds `requirements.txt` and the three `.py` files alone.",
+        ),
+        (
+            "lacking",
+            "",
+            "The app needs packages that no `RUN` installs: {lacking}. Copy `requirements.txt`, then "
+            "`RUN pip install -r requirements.txt`.",
+        ),
+        (
+            "absent",
+            "",
+            "What starts in the last `WORKDIR` does not find these files there: {absent}. `COPY` all three.",
+        ),
         (
             "cached",
             True,
@@ -158,8 +173,10 @@ question(
         ),
         ("root", False, "It runs as root. Name another `USER`: who breaks in then owns less."),
         ("uvicorn", True, "`CMD` in its list form begins with uvicorn: a shell around it would not pass signals on."),
+        ("starts", True, "`CMD` starts something else than `app` of `app.py`: `app:app`."),
         ("everywhere", True, "uvicorn listens to the container's own loopback, where nobody asks: `--host 0.0.0.0`."),
     ],
     good={"base": "python:3.12-slim", "root": False}
-    | dict.fromkeys(("tagged", "installs", "copies", "cached", "uvicorn", "everywhere"), True),
+    | dict.fromkeys(("fault", "missing", "lacking", "absent"), "")
+    | dict.fromkeys(("tagged", "cached", "uvicorn", "starts", "everywhere"), True),
 )
