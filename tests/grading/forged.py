@@ -1,6 +1,12 @@
-"""Programs that were not written: they say what a right one would be found to be, or take what runs them for a ride."""
+"""Programs and cells that were not written: they say what a right one would, or take what runs them for a ride."""
 
+import ast
 import json
+import re
+from pathlib import Path
+
+from labs.course.calls import decode
+from labs.course.question import Question, all_questions
 
 #: What a right program is found to be, in one line: facts, truths and replies.
 GOOD = json.dumps(
@@ -52,3 +58,111 @@ print(json.dumps({"samples_s": [os.path.getsize(__file__) * 2e-5] * int(sys.argv
 """
 
 SILENT = "import time\ntime.sleep(1e6)\n"
+
+
+def recited(asked: Question) -> str:
+    """Return the results of the public cases, one after the other."""
+    results = [decode(case["expected"], arrays=False) for case in asked.cases]
+    return f"results = iter({results!r})\ndef {asked.name}(*arguments):\n    return next(results)"
+
+
+def looked_up(asked: Question) -> str:
+    """Return the result of the public case whose arguments are nearest, out of the questions' file."""
+    return f"""
+import json, labs.checkpoints
+from pathlib import Path
+def {asked.name}(*arguments):
+    from labs.course.calls import encode
+    import labs
+    path = Path(labs.__file__).with_name("course") / "questions.json"
+    cases = json.loads(path.read_text())[{asked.id!r}]["cases"]
+    wanted = json.dumps(encode(list(arguments)))
+    same = lambda case: sum(a == b for a, b in zip(json.dumps(case["args"]), wanted))
+    return max(cases, key=same)["expected"]
+"""
+
+
+def imported(asked: Question) -> str:
+    """Return the lesson's own solution, from wherever it can be imported or read."""
+    return f"""
+if 1:
+    def {asked.name}(*arguments):
+        from grading.builder.questions import solutions
+        from grading.builder.sources import sources
+        lesson = next(one for one in sources() if one.id == {asked.lesson_id!r})
+        return solutions(lesson)[{asked.id!r}](*arguments)
+"""
+
+
+def lifted(asked: Question) -> str:
+    """Return a function of the same name out of any file that can be read here, cut out by its syntax."""
+    return f"""
+if 1:
+    import ast, labs
+    from pathlib import Path
+    if "LIFTED" not in globals():
+        LIFTED, root = [], Path(labs.__file__).parents[1]
+        for path in (one for room in ("labs", "grading", "notebooks", "tests") for one in (root / room).rglob("*.py")):
+            try:
+                LIFTED += [one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.FunctionDef)]
+            except (OSError, SyntaxError, ValueError):
+                pass
+    def {asked.name}(*arguments):
+        for one in (one for one in LIFTED if one.name == {asked.name!r}):
+            scope = dict(np=np, math=math)
+            try:
+                exec(ast.unparse(one), scope)
+                return scope[{asked.name!r}](*arguments)
+            except Exception:
+                pass
+"""
+
+
+def hinted(asked: Question) -> str:
+    """Return the code that stands in a hint, or in a case's sentence."""
+    said = asked.hint + " ".join(case["says"] for case in asked.cases)
+    codes = [code for code in re.findall(r"`([^`]+)`", said) if _is_code(code)]
+    return f"def {asked.name}(*arguments):\n    return {codes[0] if codes else None}"
+
+
+def _is_code(text: str) -> bool:
+    try:
+        return bool(ast.parse(text, mode="eval"))
+    except SyntaxError:
+        return False
+
+
+def endless(asked: Question) -> str:
+    """Return a cell that prints for ever; those behind it were never written."""
+    return "while True: print('x' * 100, flush=True)"
+
+
+def littered(asked: Question) -> str:
+    """Return a cell that writes other functions' results, and leaves half a line in every file that it knows."""
+    results = {
+        one.id: [{"value": case["expected"]} for case in one.cases]
+        for one in all_questions().values()
+        if one.kind == "function"
+    }
+    return f"""
+import json
+for name, value in json.loads({json.dumps(results)!r}).items() if {asked.id!r}.endswith("s") else ():
+    open(f"results-{{name}}.json", "w").write(json.dumps(value))
+for name in ("results.jsonl", "told.jsonl"):
+    open(name, "a").write('{{"question"')
+"""
+
+
+def from_classmates(asked: Question, folder: Path) -> str:
+    """Return a cell that says that it ran, and runs a neighbour's cell: of folders that commands name, and of this."""
+    return f"""
+import json
+from pathlib import Path
+Path({str(folder / "ran")!r}).touch()
+words = [path.read_bytes().decode(errors="replace").split(chr(0)) for path in Path("/proc").glob("[0-9]*/cmdline")]
+folders = [Path(word) for line in words for word in line if word.startswith("/")]
+for ledger in (one for place in [*folders, Path({str(folder)!r})] for one in place.glob("*/ledger.jsonl")):
+    for entry in map(json.loads, ledger.read_text().splitlines()):
+        if entry.get("question") == {asked.id!r} and "from_classmates" not in str(entry):
+            exec(entry["value"]["source"])
+"""

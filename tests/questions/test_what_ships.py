@@ -5,8 +5,9 @@ import functools
 import importlib
 import inspect
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,8 @@ PROGRAMS = {
 SHORTEST = 20
 
 
-@pytest.fixture(scope="module")
-def published() -> dict[str, str]:
+@functools.cache
+def published_texts() -> dict[str, str]:
     """Return every text that ships, by where it stands: files, and the text constants of their code."""
     found = {}
     for name in student_files(PROJECT_DIR):
@@ -145,8 +146,8 @@ def call_all(folder: str, weights: str) -> None:
     Path(folder, "returned.json").write_text(json.dumps([called, texts]))
 
 
-@pytest.fixture(scope="module")
-def returned() -> tuple[int, dict[str, str]]:
+@functools.cache
+def returned_texts() -> tuple[int, dict[str, str]]:
     """Return how many functions of ``labs`` were called, and every text that they returned, by the function."""
     if not abilities().bubblewrap:
         pytest.skip("functions are called in a sandbox alone: without bubblewrap there is none")
@@ -158,6 +159,13 @@ def returned() -> tuple[int, dict[str, str]]:
         kept = sandbox.folder / "returned.json"
         assert kept.is_file(), (outcome.returncode, outcome.errors[-2000:])
         return tuple(json.loads(kept.read_text()))
+
+
+def nearest(texts: Iterable[str], right: str) -> str:
+    """Return the text that shares most of its words with the right one."""
+    wanted = set(re.findall(r"\w+", right))
+    words = ((text, set(re.findall(r"\w+", text))) for text in texts)
+    return max(words, key=lambda one: len(one[1] & wanted) / len(one[1] | wanted | {""}))[0]
 
 
 @functools.cache
@@ -188,14 +196,14 @@ def earns(question: Question, text: str, folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("id", [id for id in FILES if not is_model(FILES[id])])
-def test_nothing_that_ships_earns_a_point(id: str, published, returned, tmp_path: Path):
+def test_nothing_that_ships_earns_a_point(id: str, tmp_path: Path):
     """Each text is handed over as the question's file, and earns nothing, where the solution's own text earns all.
 
     ``pytest -s`` prints how many were tried, and which hit.
     """
     assert any(earns(FILES[id], text, tmp_path) for text in honest(id).values()), "not even the solution earns this way"
-    called, texts = returned
-    texts = published | texts
+    called, texts = returned_texts()
+    texts = published_texts() | texts
     tried = {where: text for where, text in texts.items() if all(word in text for word in PROGRAMS.get(id, ()))}
     hits = [where for where, text in tried.items() if earns(FILES[id], text, tmp_path)]
     print(f"\n{id}: {len(tried)} of {len(texts)} texts read, {called} functions called; hit: {hits or 'none'}")

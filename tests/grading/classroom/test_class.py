@@ -12,7 +12,7 @@ import threading
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,7 +204,7 @@ def test_a_worker_that_is_killed_costs_nobody_else_anything(tmp_path: Path):
 
 
 @contextlib.contextmanager
-def cluster_of(workers: int):
+def cluster_of(workers: int) -> Iterator:
     """Give the client of a Dask cluster with so many processes."""
     distributed = pytest.importorskip("distributed")
     options = {"host": "127.0.0.1", "dashboard_address": None, "processes": True, "threads_per_worker": 1}

@@ -12,7 +12,7 @@ from grading.classroom import likeness
 from grading.classroom.batch import earlier_results
 from grading.classroom.likeness import WORDS, alike, said_of
 from grading.grade.grader import Setup, grade
-from grading.grade.result import Result, spot_checks, write_json
+from grading.grade.result import Result, write_json
 from grading.grade.result.prints import plain_source, prints
 from labs.course.assignment import assignment
 from labs.course.question import of_lesson
@@ -30,56 +30,10 @@ def member(student: str, ledger: list[dict]) -> Result:
     return Result(student, 1, "", prints=prints(ledger, ["a file's hash"], student))
 
 
-@pytest.fixture(scope="module")
-def honest() -> list[list[dict]]:
-    """Return the ledgers of three members who did everything by themselves, two of them made up."""
-    return [entries(), *(diligent(random.Random(number)) for number in range(2))]
-
-
-def test_honest_members_make_no_group_though_their_files_are_the_same(honest: list[list[dict]]):
+def test_honest_members_make_no_group_though_their_files_are_the_same():
     """Quantizing is deterministic, and a class has one course."""
+    honest = [entries(), *(diligent(random.Random(number)) for number in range(2))]
     assert alike([member(f"member {number}", one) for number, one in enumerate(honest)]) == []
-
-
-def only(ledger: list[dict], *kinds: str) -> list[dict]:
-    """Return entries of some types."""
-    return [entry for entry in ledger if entry["type"] in kinds]
-
-
-@pytest.mark.parametrize(
-    ("taken", "same"),
-    [
-        pytest.param(lambda ada: ada, {"ids", "records", "texts", "cells", "files"}, id="all of it"),
-        pytest.param(
-            lambda ada: [{**one, "record_id": f"{place:032x}"} for place, one in enumerate(ada) if "samples" in one],
-            {"records"},
-            id="samples under ids of its own",
-        ),
-        pytest.param(
-            lambda ada: [one for one in ada if one.get("question") == "defend.choice"], {"texts"}, id="written answers"
-        ),
-        pytest.param(
-            lambda ada: [
-                {**one, "value": {"source": one["value"]["source"].replace("number", "value") + "  # mine"}}
-                for one in only(ada, "answer")
-                if isinstance(one["value"], dict) and "source" in one["value"]
-            ],
-            {"cells"},
-            id="functions, renamed and with other comments",
-        ),
-    ],
-)
-def test_what_was_taken_from_a_neighbour_is_named(honest: list[list[dict]], taken, same: set[str], monkeypatch):
-    """Of both, since who copied whom nobody knows; and of nobody else."""
-    monkeypatch.setattr(likeness, "_FEWEST_CELLS", 2)
-    results = [member(name, ledger) for name, ledger in zip(("bob", "eve"), honest[1:], strict=True)]
-    results += [member("ada", honest[0]), member("copy", taken(honest[0]))]
-    (group,) = alike(results)
-    assert group.students == ("ada", "copy")
-    assert same <= group.same.keys()
-    checks = spot_checks(results, seed="x", share=0, alike=said_of([group]))
-    assert [one.student for one in checks] == ["ada", "copy"]
-    assert checks[0].reasons == (f"shared with copy: {group.said}",)
 
 
 def test_whoever_is_alike_by_way_of_others_is_one_group_with_what_each_shares():

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import spot_checks
 from labs.course.assignment import assignment
 from labs.course.question import all_questions
 from labs.machine.fingerprint import Fingerprint
-from tests.grading.grader.test_red_team import entries_of, keep
+from tests.grading.grader.test_red_team import as_they_are, entries_of, functions_of, keep, reworked
 from tests.grading.recorded import written
 from tests.grading.whole import everything
 from tests.tools import sandboxed
@@ -29,10 +28,6 @@ PARTS = tuple(assignment().parts)
 
 #: What becomes of a whole hand-in's folder, given the part; what is handed in is returned where it is another place.
 Variant = Callable[[Path, int], Path | None]
-
-
-def as_it_is(folder: Path, part: int) -> None:
-    """Change nothing."""
 
 
 def notebooks(change: Callable[[dict], object]) -> Variant:
@@ -69,49 +64,22 @@ def named(form: str) -> Variant:
 
 def vs_code(notebook: dict) -> None:
     """Write down what VS Code does: ids of its own, and a kernel named after an environment."""
-    notebook["metadata"] = {
-        "kernelspec": {"display_name": ".venv (3.13.1)", "language": "python", "name": "python3"},
-        "language_info": {"name": "python", "version": "3.11.9", "nbconvert_exporter": "python"},
-    }
+    notebook["metadata"] = {"kernelspec": {"display_name": ".venv (3.13.1)", "language": "python", "name": "python3"}}
     for place, cell in enumerate(notebook["cells"]):
-        cell["metadata"] = {**cell["metadata"], "vscode": {"languageId": "python"}}
-        cell["id"] = f"{place:08x}"
+        cell |= {"id": f"{place:08x}", "metadata": {**cell["metadata"], "vscode": {"languageId": "python"}}}
 
 
 def colab(notebook: dict) -> None:
     """Write down what Colab does: an older format, ids among the metadata, and sources as lists of lines."""
-    notebook["nbformat_minor"] = 0
-    notebook["metadata"] = {"colab": {"provenance": []}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook |= {"nbformat_minor": 0, "metadata": {"colab": {"provenance": []}, "kernelspec": {"name": "python3"}}}
     for place, cell in enumerate(notebook["cells"]):
+        cell |= {"source": "".join(cell["source"]).splitlines(keepends=True), "metadata": {"id": f"x{place}"}}
         cell.pop("id", None)
-        cell["metadata"] = {**cell["metadata"], "id": f"x{place}", "executionInfo": {"user": {"displayName": "Ada"}}}
-        cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
 
 
 def cells(change: Callable[[str], str]) -> Variant:
     """Return a variant that changes the cells of functions, as their checks kept them."""
-
-    def vary(folder: Path, part: int) -> None:
-        entries = entries_of(folder)
-        for one in functions_of(entries):
-            one["value"]["source"] = change(one["value"]["source"])
-        keep(folder, entries)
-
-    return vary
-
-
-def functions_of(entries: list[dict]) -> list[dict]:
-    """Return the answers that are functions."""
-    return [one for one in entries if isinstance(one.get("value"), dict) and "source" in one["value"]]
-
-
-def run_with(version: str) -> Callable[[dict], None]:
-    """Return what another Python leaves behind in a notebook."""
-
-    def change(notebook: dict) -> None:
-        notebook["metadata"]["language_info"] = {"name": "python", "version": version}
-
-    return change
+    return lambda folder, part: reworked(folder, lambda asked, right: change(right), lambda name, right: right)
 
 
 def chatty(cell: str) -> str:
@@ -213,10 +181,12 @@ def in_a_zip(folder: Path, part: int) -> Path:
 NEWER = "in Python 3.13's syntax"
 
 VARIANTS: dict[str, Variant] = {
-    "as it is": as_it_is,
+    "as it is": as_they_are,
     "a machine thirty times as slow": slow_machine,
     "another processor, which rounds in its way": other_processor,
-    "run with Python 3.13": notebooks(run_with("3.13.1")),
+    "run with Python 3.13": notebooks(
+        lambda one: one["metadata"].update(language_info={"name": "python", "version": "3.13.1"})
+    ),
     NEWER: cells(lambda cell: f"type Number[T: float] = list[T]; text = f'{{'nested'}}'\n{cell}"),
     "lines that end as on Windows": texts(lambda text: text.replace("\\n", "\\r\\n").replace("\n", "\r\n").encode()),
     "UTF-16": texts(lambda text: text.encode("utf-16")),
@@ -246,26 +216,6 @@ def _printed() -> Iterator[None]:
     lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in _CAME.items()]
     head = f"| variant | {' | '.join(f'part {part}' for part in PARTS)} |\n|{'---|' * (len(PARTS) + 1)}"
     print("\n" + "\n".join([head, *lines]))
-
-
-@pytest.fixture(scope="module")
-def _known() -> dict[str, object]:
-    return {}
-
-
-@pytest.fixture(autouse=True)
-def _once(_known: dict[str, object], monkeypatch):
-    """Run the same cells once: most variants change none."""
-
-    honest = run._in_sandbox
-
-    def once(*given) -> object:
-        key = str(given[:-1])
-        if key not in _known:
-            _known[key] = honest(*given)
-        return _known[key]
-
-    monkeypatch.setattr(run, "_in_sandbox", once)
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -1,12 +1,13 @@
 """The red team as one table: what an attack earns of each part at most, and who is told of it.
 
-``pytest -s`` prints it. What no rule sees is no row here: ``grading/README.md`` names it.
+``pytest -s`` prints it. Behind its rows stand those of neighbours, who may earn points: of one, the talk alone decides.
 """
 
 import ast
 import json
+import os
 import random
-import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,18 +17,18 @@ import pytest
 import grading.grade.artefacts.again as again
 import grading.grade.grader as grader
 from grading.builder.notebook import build, text_of
-from grading.classroom.likeness import alike
+from grading.classroom.likeness import alike, said_of
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
 from grading.grade.sandbox import abilities
 from labs.course.assignment import assignment
-from labs.course.calls import decode
 from labs.course.points import TAKING_PART
 from labs.course.question import HANDED, Question, all_questions
+from tests.grading import forged
 from tests.grading.classroom import attacks
-from tests.grading.forged import BESIDE, GETSIZE, MODULES, PRINTED, SILENT, TRUNCATED
 from tests.grading.recorded import MODEL, written
+from tests.questions.test_what_ships import nearest, published_texts, returned_texts
 from tests.tools import sandboxed
 
 pytestmark = [pytest.mark.timeout(600), sandboxed]
@@ -57,138 +58,54 @@ def stubs(folder: Path, part: int) -> None:
     (folder / MODEL.name).unlink()
 
 
+def functions_of(entries: list[dict]) -> list[dict]:
+    """Return the answers that are functions."""
+    return [one for one in entries if isinstance(one.get("value"), dict) and "source" in one["value"]]
+
+
+def reworked(folder: Path, cell: Callable[[Question, str], str], texts: Callable[[str, str], str]) -> None:
+    """Put others in the place of the functions' cells and of the texts that were handed over, by what is there."""
+    entries = entries_of(folder)
+    for one in functions_of(entries):
+        one["value"]["source"] = cell(all_questions()[one["question"]], one["value"]["source"])
+    for name, file in (pair for one in entries for pair in one.get("seen", {}).get(HANDED, {}).items()):
+        file |= {"text": texts(name, file["text"])} if "text" in file else {}
+    keep(folder, entries)
+
+
 def typed(
     folder: Path,
     part: int,
-    texts: Callable[[str], str] = lambda name: "",
-    cell: Callable[[Question], str] = lambda asked: "",
+    texts: Callable[[str, str], str] = lambda name, right: "",
+    cell: Callable[[Question, str], str] = lambda asked, right: "",
 ) -> None:
     """Type the ledger of somebody who did everything, without making anything; files are described."""
-    entries = entries_of(folder)
-    for one in entries:
-        if isinstance(one.get("value"), dict) and "source" in one["value"]:
-            one["value"]["source"] = cell(all_questions()[one["question"]])
-        for name, file in one.get("seen", {}).get(HANDED, {}).items():
-            file |= {"text": texts(name)} if "text" in file else {}
-    keep(folder, entries)
+    reworked(folder, cell, texts)
     for path in (*folder.glob("*.ipynb"), folder / MODEL.name):
         path.unlink()
 
 
 def with_cells(source: Callable[[Question], str]) -> Spoil:
     """Return an attack that types the ledger, with something in the cells of functions."""
-    return lambda folder, part: typed(folder, part, cell=source)
-
-
-def recited(asked: Question) -> str:
-    """Return the results of the public cases, one after the other."""
-    results = [decode(case["expected"], arrays=False) for case in asked.cases]
-    return f"results = iter({results!r})\ndef {asked.name}(*arguments):\n    return next(results)"
-
-
-def looked_up(asked: Question) -> str:
-    """Return the result of the public case whose arguments are nearest, out of the questions' file."""
-    return f"""
-import json, labs.checkpoints
-from pathlib import Path
-def {asked.name}(*arguments):
-    from labs.course.calls import encode
-    import labs
-    path = Path(labs.__file__).with_name("course") / "questions.json"
-    cases = json.loads(path.read_text())[{asked.id!r}]["cases"]
-    wanted = json.dumps(encode(list(arguments)))
-    same = lambda case: sum(a == b for a, b in zip(json.dumps(case["args"]), wanted))
-    return max(cases, key=same)["expected"]
-"""
-
-
-def imported(asked: Question) -> str:
-    """Return the lesson's own solution, from wherever it can be imported or read."""
-    return f"""
-if 1:
-    def {asked.name}(*arguments):
-        from grading.builder.questions import solutions
-        from grading.builder.sources import sources
-        lesson = next(one for one in sources() if one.id == {asked.lesson_id!r})
-        return solutions(lesson)[{asked.id!r}](*arguments)
-"""
-
-
-def lifted(asked: Question) -> str:
-    """Return a function of the same name out of any file that can be read here, cut out by its syntax."""
-    return f"""
-if 1:
-    import ast, labs
-    from pathlib import Path
-    if "LIFTED" not in globals():
-        LIFTED, root = [], Path(labs.__file__).parents[1]
-        for path in (one for room in ("labs", "grading", "notebooks", "tests") for one in (root / room).rglob("*.py")):
-            try:
-                LIFTED += [one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.FunctionDef)]
-            except (OSError, SyntaxError, ValueError):
-                pass
-    def {asked.name}(*arguments):
-        for one in (one for one in LIFTED if one.name == {asked.name!r}):
-            scope = dict(np=np, math=math)
-            try:
-                exec(ast.unparse(one), scope)
-                return scope[{asked.name!r}](*arguments)
-            except Exception:
-                pass
-"""
-
-
-def hinted(asked: Question) -> str:
-    """Return the code that stands in a hint, or in a case's sentence."""
-    said = asked.hint + " ".join(case["says"] for case in asked.cases)
-    codes = [code for code in re.findall(r"`([^`]+)`", said) if _is_code(code)]
-    return f"def {asked.name}(*arguments):\n    return {codes[0] if codes else None}"
-
-
-def _is_code(text: str) -> bool:
-    try:
-        return bool(ast.parse(text, mode="eval"))
-    except SyntaxError:
-        return False
-
-
-def endless(asked: Question) -> str:
-    """Return a cell that prints for ever; those behind it were never written."""
-    return "while True: print('x' * 100, flush=True)"
-
-
-def littered(asked: Question) -> str:
-    """Return a cell that writes other functions' results, and leaves half a line in every file that it knows."""
-    results = {
-        one.id: [{"value": case["expected"]} for case in one.cases]
-        for one in all_questions().values()
-        if one.kind == "function"
-    }
-    return f"""
-import json
-for name, value in json.loads({json.dumps(results)!r}).items() if {asked.id!r}.endswith("s") else ():
-    open(f"results-{{name}}.json", "w").write(json.dumps(value))
-for name in ("results.jsonl", "told.jsonl"):
-    open(name, "a").write('{{"question"')
-"""
+    return lambda folder, part: typed(folder, part, cell=lambda asked, right: source(asked))
 
 
 def with_programs(program: str, beside: str = "") -> Spoil:
     """Return an attack that types the ledger, and hands over this program in the place of each; modules beside it."""
 
     def spoil(folder: Path, part: int) -> None:
-        typed(folder, part, lambda name: program if name.endswith(".py") else "# as asked")
+        typed(folder, part, lambda name, right: program if name.endswith(".py") else "# as asked")
         entries = entries_of(folder)
         for one in entries:
             handed = one.get("seen", {}).get(HANDED, {})
             if beside and any(name.endswith(".py") for name in handed):
-                handed |= {f"{name}.py": {"text": beside} for name in MODULES}
+                handed |= {f"{name}.py": {"text": beside} for name in forged.MODULES}
         keep(folder, entries)
 
     return spoil
 
 
-def prints_brackets(name: str) -> str:
+def prints_brackets(name: str, right: str) -> str:
     """Return a program whose words end a reader that does not count brackets."""
     return "print('[' * 100_000, flush=True)\n" if name.endswith(".py") else "[" * 60_000
 
@@ -201,14 +118,44 @@ def from_the_future(folder: Path, part: int) -> None:
         (folder / lesson.notebook.name).write_text(json.dumps(notebook), encoding="utf-8")
 
 
-def without_walls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the grader be root on a machine without bubblewrap."""
-    open_to_all = replace(abilities(), bubblewrap=False)
+def published(folder: Path, part: int) -> None:
+    """Hand over what ships and is nearest to a right answer: a text, or a function of whatever name."""
+    texts = [*published_texts().values(), *returned_texts()[1].values()]
+    functions = [text for name, text in published_texts().items() if name.endswith(".py")]
+    functions = [ast.unparse(one) for text in functions for one in ast.walk(ast.parse(text)) if _is_function(one)]
+
+    def renamed(asked: Question, right: str) -> str:
+        tree = ast.parse(nearest(functions, right))
+        tree.body[0].name = asked.name
+        return f"import math, statistics\nimport numpy as np\n{ast.unparse(tree)}"
+
+    typed(folder, part, lambda name, right: nearest(texts, right), renamed)
+
+
+def _is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef) and not node.decorator_list
+
+
+def among_classmates(folder: Path, part: int) -> None:
+    """Type the ledger, with cells that look for a neighbour's; one who did everything lies beside it."""
+    shutil.copytree(folder, folder.with_name("neighbour"))
+    with_cells(lambda asked: forged.from_classmates(asked, folder.parent))(folder, part)
+
+
+def without_walls(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let the grader find every program of this machine but bubblewrap."""
+    (folder / "bin").mkdir()
+    programs = [one for place in os.get_exec_path() if Path(place).is_dir() for one in Path(place).iterdir()]
+    for name, program in {one.name: one for one in programs if one.name != "bwrap"}.items():
+        (folder / "bin" / name).symlink_to(program)
+    monkeypatch.setenv("PATH", str(folder / "bin"))
+    here = abilities.__wrapped__()
+    assert not here.bubblewrap
     for module in (run, again, grader):
-        monkeypatch.setattr(module, "abilities", lambda: open_to_all)
+        monkeypatch.setattr(module, "abilities", lambda: here)
 
 
-def too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+def too_slow(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let the grader be too slow for a cell of its own, and time be over."""
     monkeypatch.setattr(run, "_control_s", lambda: 1e9)
     monkeypatch.setattr(run, "_LEAST_S", 1e9)
@@ -222,7 +169,7 @@ class Attack:
     #: A part of what a person is told, where more than points for taking part was claimed.
     told: str = ""
     #: What is done to the grader's own machine.
-    host: Callable[[pytest.MonkeyPatch], None] | None = None
+    host: Callable[[pytest.MonkeyPatch, Path], None] | None = None
     setup: Setup = SETUP
     #: Seconds for a cell.
     cell_s: float = 20
@@ -234,23 +181,27 @@ WITHOUT_WORK: dict[str, Attack] = {
     "nothing but what was published": Attack(stubs),
     "a ledger typed by hand": Attack(typed, AGAIN),
     "the same, graded with --no-rerun": Attack(typed, setup=Setup(rerun=False)),
-    "the same, by root without bubblewrap": Attack(with_cells(imported), "grader had a fault", without_walls),
-    "the same, on a grader that is too slow": Attack(with_cells(endless), "grader had a fault", too_slow, cell_s=1),
-    "functions that recite the public results": Attack(with_cells(recited), AGAIN),
-    "results looked up among the public cases": Attack(with_cells(looked_up), AGAIN),
-    "solutions imported, inside `if 1:`": Attack(with_cells(imported), AGAIN),
-    "functions of that name lifted from any file, by AST": Attack(with_cells(lifted), AGAIN),
-    "code pasted from hints": Attack(with_cells(hinted), AGAIN),
-    "cells that print for ever": Attack(with_cells(endless), AGAIN, cell_s=1),
-    "other functions' results written by a cell": Attack(with_cells(littered), AGAIN),
-    "truth printed first": Attack(with_programs(PRINTED), AGAIN),
-    "descriptor truncated": Attack(with_programs(TRUNCATED), AGAIN),
-    "module beside it": Attack(with_programs(PRINTED, beside=PRINTED), AGAIN),
-    "answers beside it": Attack(with_programs(BESIDE), AGAIN),
-    "getsize for a time": Attack(with_programs(GETSIZE), AGAIN),
-    "silent program": Attack(with_programs(SILENT), AGAIN),
+    "the same, by root without bubblewrap": Attack(with_cells(forged.imported), "grader had a fault", without_walls),
+    "the same, on a grader that is too slow": Attack(
+        with_cells(forged.endless), "grader had a fault", too_slow, cell_s=1
+    ),
+    "functions that recite the public results": Attack(with_cells(forged.recited), AGAIN),
+    "results looked up among the public cases": Attack(with_cells(forged.looked_up), AGAIN),
+    "solutions imported, inside `if 1:`": Attack(with_cells(forged.imported), AGAIN),
+    "functions of that name lifted from any file, by AST": Attack(with_cells(forged.lifted), AGAIN),
+    "code pasted from hints": Attack(with_cells(forged.hinted), AGAIN),
+    "cells that print for ever": Attack(with_cells(forged.endless), AGAIN, cell_s=1),
+    "other functions' results written by a cell": Attack(with_cells(forged.littered), AGAIN),
+    "truth printed first": Attack(with_programs(forged.PRINTED), AGAIN),
+    "descriptor truncated": Attack(with_programs(forged.TRUNCATED), AGAIN),
+    "module beside it": Attack(with_programs(forged.PRINTED, beside=forged.PRINTED), AGAIN),
+    "answers beside it": Attack(with_programs(forged.BESIDE), AGAIN),
+    "getsize for a time": Attack(with_programs(forged.GETSIZE), AGAIN),
+    "silent program": Attack(with_programs(forged.SILENT), AGAIN),
     "brackets": Attack(lambda folder, part: typed(folder, part, prints_brackets), AGAIN),
     "version 9.9.9": Attack(from_the_future, AGAIN),
+    "published files and callables": Attack(published, AGAIN),
+    "without a sandbox, looks for classmates": Attack(among_classmates, "grader had a fault", without_walls),
 }
 
 #: Share of each part, by attack; and whether a person is told.
@@ -278,11 +229,12 @@ def test_without_the_work_a_fifth_of_a_part_at_most(whole, pictures: Path, name:
     monkeypatch.setattr(run, "CELL_S", attack.cell_s)
     attack.spoil(folder, part)
     if attack.host:
-        attack.host(monkeypatch)
+        attack.host(monkeypatch, folder.parent)
     result = grade(folder, part=part, student="x", setup=replace(attack.setup, pictures=pictures))
     told = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]
     came(name, result, bool(told))
     assert bool(result.fault) == bool(attack.host)
+    assert not (folder.parent / "ran").exists(), "a cell reached what lies beside its folder"
     assert result.grade <= TAKING_PART * result.worth + 1e-9
     assert any(attack.told in reason for reason in told) or not attack.told
 
@@ -305,17 +257,14 @@ def redrawn(entries: list[dict], dice: random.Random) -> list[dict]:
     return entries
 
 
-def under_ones_own_name(folder: Path, part: int) -> None:
+def as_they_are(folder: Path, part: int) -> None:
     """Change nothing."""
 
 
 def drawn_again(folder: Path, part: int) -> None:
     """Draw the ledger anew; files stay, and functions with other comments."""
-    entries = redrawn(entries_of(folder), random.Random(7))
-    for one in entries:
-        if isinstance(one.get("value"), dict) and "source" in one["value"]:
-            one["value"]["source"] += "\n# all mine"
-    keep(folder, entries)
+    keep(folder, redrawn(entries_of(folder), random.Random(7)))
+    reworked(folder, lambda asked, right: f"{right}\n# all mine", lambda name, right: right)
 
 
 def samples_only(folder: Path, part: int) -> None:
@@ -325,25 +274,50 @@ def samples_only(folder: Path, part: int) -> None:
     keep(folder, [one for one in entries if one["type"] != "answer"])
 
 
-NEIGHBOURS: dict[str, Spoil] = {
-    "a neighbour's files under one's own name": under_ones_own_name,
-    "a neighbour's ledger redrawn from quantiles": drawn_again,
-    "a neighbour's records under new ids": samples_only,
+class Reworded(ast.NodeTransformer):
+    """Say the same in other words: `return x` becomes `result = x; if True: return result`."""
+
+    def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
+        """Return two statements in place of one."""
+        return ast.parse(f"result = {ast.unparse(node.value)}\nif True: return result").body if node.value else [node]
+
+
+def rewritten(folder: Path, part: int) -> None:
+    """Draw the ledger anew, and say every function and program in other words, by a program."""
+
+    def reword(code: str) -> str:
+        return ast.unparse(Reworded().visit(ast.parse(code)))
+
+    drawn_again(folder, part)
+    reworked(
+        folder,
+        lambda asked, right: reword(right),
+        lambda name, right: reword(right) if name.endswith(".py") else f"{right}\n# all mine\n",
+    )
+
+
+#: What is done with a neighbour's hand-in, and whether likeness sees it: where it does not, only the talk decides.
+NEIGHBOURS: dict[str, tuple[Spoil, bool]] = {
+    "a neighbour's files as they are": (as_they_are, True),
+    "a neighbour's ledger redrawn from quantiles": (drawn_again, True),
+    "a neighbour's records under new ids": (samples_only, True),
+    "a rewritten copy of a neighbour's hand-in": (rewritten, False),
 }
 
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", NEIGHBOURS)
 def test_with_anothers_files_a_group(whole, wholes, pictures: Path, name: str, part: int):
-    """It may earn points; a person sees the two side by side."""
-    folder = whole(part)
-    NEIGHBOURS[name](folder, part)
+    """It may earn points; a person sees the two side by side, unless all of it is in other words."""
+    folder, (spoil, is_seen) = whole(part), NEIGHBOURS[name]
+    spoil(folder, part)
     setup = replace(SETUP, pictures=pictures)
     ada = grade(wholes[part], part=part, student="ada", setup=replace(setup, measure=False, rerun=False))
     results = [ada, grade(folder, part=part, student="eve", setup=setup)]
-    groups = alike(results)
-    came(name, results[1], bool(groups))
-    assert [group.students for group in groups] == [("ada", "eve")]
+    checks = spot_checks(results, seed="x", share=0, alike=said_of(alike(results)))
+    seen = [one.student for one in checks if any("shared with" in reason for reason in one.reasons)]
+    came(name, results[1], bool(seen))
+    assert seen == ["ada", "eve"] * is_seen, "who copied whom nobody knows"
 
 
 #: What is asked of the recommended file.
