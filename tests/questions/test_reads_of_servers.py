@@ -59,7 +59,7 @@ DOCKERFILES = {
     ],
     "installs: fastapi-offline pillow. Copy": [BASE + "RUN pip install uvicorn onnxruntime-gpu|" + APP + END],
     r"installs: fastapi\[standard\]. Copy": [BASE + PIP + APP + 'USER food|CMD ["fastapi", "run", "app.py"]'],
-    "find these files there: intake.py": [BASE + PIP + "COPY app.py classifier.py ./|" + END],
+    "find these files there: intake.py": [BASE + PIP + "COPY /app.py classifier.py ./|" + END],
     "find these files there: app.py classifier.py intake.py": [
         BASE + PIP + "COPY *.py /elsewhere/|" + END,
         BASE + PIP + APP + "WORKDIR /elsewhere|" + END,

@@ -97,7 +97,7 @@ def _last_stage(text: str) -> SimpleNamespace:
                 origin = "".join(flag.removeprefix("--from=").lower() for flag in step.flags if "--from=" in flag)
                 image.packages |= stages.get(origin, image).packages
                 place = normpath(join(image.folder, target))
-                for source in [] if origin else map(normpath, sources):
+                for source in [] if origin else [normpath("/" + one.lstrip("/"))[1:] or "." for one in sources]:
                     names = [one for one in (*PROGRAMS, LIST) if source == "." or fnmatch.fnmatch(one, source)]
                     image.files |= {(name, place) for name in names}
                     image.missing += [] if names else [source]
@@ -128,7 +128,7 @@ def _commands(step: DockerfileInstruction) -> Iterator[list[str]]:
     if step.json and step.args[1:2] != ["-c"]:
         yield step.args
         return
-    script = step.args[2] if step.json else " ".join(step.args)
+    script = " ".join(step.args[2:3] if step.json else step.args)
     if re.match(r"(\S*sh\s+)?<<", script):  # a here-document for a shell, and not for `cat`
         script = "".join(text.content for text in step.heredocs)
     for line in script.replace("\\\n", " ").splitlines():
