@@ -39,7 +39,7 @@ def kernel(wire: Wire, path: str) -> Ask:
 
     loaded = load(path, "program")
     loaded.TILE = 8
-    calls = [node.func for node in ast.walk(ast.parse(Path(path).read_text("utf-8"))) if isinstance(node, ast.Call)]
+    calls = [node.func for node in ast.walk(ast.parse(Path(path).read_bytes())) if isinstance(node, ast.Call)]
     barriers = sum(isinstance(function, ast.Attribute) and function.attr == "syncthreads" for function in calls)
 
     def run(request: dict) -> None:
