@@ -33,13 +33,6 @@ def test_a_built_notebook_holds_no_outputs_and_the_least_metadata(write_lesson):
     nbformat.validate(notebook)
 
 
-def test_a_questions_cell_is_found_by_its_question(write_lesson):
-    """The grader relies on it; a prediction's cell needs no mark."""
-    notebook = build(write_lesson())
-    assert cell_of(notebook, "toy-double").metadata == {"question": "toy.double"}
-    assert cell_of(notebook, "toy-guess").source == 'predict("toy.guess", size=..., upsize=...)'
-
-
 def test_inserting_or_improving_a_cell_changes_no_other_id(write_lesson):
     """With numbered cells, one insertion would rename the rest of the lesson; a better paragraph is still the same."""
     before = ids(build(write_lesson()))

@@ -13,7 +13,6 @@ from grading.grade.sandbox import abilities
 from labs.course.question import HANDED, SUBJECT, Question
 from labs.judge import program, script
 from labs.records import Observation, Records
-from tests.grading.forged import BESIDE, GETSIZE, MODULES, PRINTED, SILENT, TRUNCATED
 from tests.honest import handed
 from tests.tools import sandboxed
 
@@ -61,15 +60,11 @@ def test_what_the_solved_cell_hands_over_is_right_when_it_is_opened(id: str):
         assert not opened(id, other).verdict.ok
 
 
-BRACKETS = "import os\nprint('[' * 100_000, flush=True)\nos._exit(0)"
-
-#: Programs that say what a right one would say, or take what runs them for a ride.
+#: Programs that answer without their work, each in its own protocol; what any may try is a row of the red team's table.
 FORGED = {
     "http.app": [
-        BRACKETS,
         "import json, os\nprint(json.dumps([['Soup', 1.0]] * 19))\n"
         "print(json.dumps({'replies': [[200, '[' * 1000]] * 19, 'returns': []}))\nos._exit(0)",
-        "import json, os\nprint('[]')\nprint(json.dumps({'replies': [[200, '{}']] * 19, 'returns': []}))\nos._exit(0)",
         "from fastapi import FastAPI\nfrom pydantic import BaseModel\napp = FastAPI()\n"
         "class Answer(BaseModel):\n    prediction: str\n    probability: float\n"
         "@app.post('/predict', response_model=Answer)\ndef predict(photo: dict):\n"
@@ -77,18 +72,15 @@ FORGED = {
         "import sys\nwhile True: sys.stdout.write('x' * 10**6)",
     ],
     "triton.model": [
-        BRACKETS,
         "class TritonPythonModel:\n    def execute(self, requests):\n        return [None] * len(requests)",
         "class TritonPythonModel:\n    def execute(self, requests):\n        while True: pass",
         "raise SystemExit",
     ],
     "platform.router": [
-        BRACKETS,
         "from ray import serve\n@serve.deployment\nclass Router:\n    async def __call__(self, request):\n"
         "        return {'class': 3, 'version': 'canary'}\ndef build(args):\n    return Router.bind()",
     ],
     "tokens.app": [
-        BRACKETS,
         "from fastapi import FastAPI\nfrom fastapi.responses import Response\napp = FastAPI()\n"
         "@app.post('/generate')\ndef brackets(body: dict):\n"
         "    return Response('data: ' + '[' * 100_000 + '\\n\\n', media_type='text/event-stream')",
@@ -96,44 +88,19 @@ FORGED = {
         "    return 'data: [DONE]'",
     ],
     "files.script": [
-        f"{BRACKETS} # intra_op_num_threads",
         'import sys, json\nprint(json.dumps({"samples_s": [0.001] * int(sys.argv[3])})) # intra_op_num_threads',
-        GETSIZE,
     ],
     "kernels.shared": ["def multiply_shared(a, b, c):\n    c[0, 0] = 1"],
 }
 
 
-@pytest.mark.parametrize(
-    ("id", "text"),
-    [
-        *((id, text) for id, texts in FORGED.items() for text in texts),
-        *((id, text) for id in FORGED for text in (PRINTED, TRUNCATED, BESIDE, SILENT)),
-    ],
-)
+@pytest.mark.parametrize(("id", "text"), [(id, text) for id, texts in FORGED.items() for text in texts])
 def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatch):
     """It stands on what is outside; and whatever it does to be excused costs it the question."""
     monkeypatch.setattr(program, "READY_S", 3)
     (name,) = handed(ASKED[id][0], id)
     found = opened(id, {name: {"text": text}})
     assert not found.verdict.ok, found
-
-
-def test_modules_that_are_handed_over_beside_a_program_are_not_imported():
-    """They would take the place of those that ask."""
-    forged = {f"{name}.py": {"text": PRINTED} for name in MODULES}
-    for id, name in (("http.app", "app.py"), ("tokens.app", "app.py")):
-        texts = handed(ASKED[id][0], id)
-        assert opened(id, {name: next(iter(texts.values()))} | forged).verdict.ok
-
-
-def test_an_asker_that_does_not_come_up_is_the_graders_fault(monkeypatch):
-    """No line of the program has run by then: nothing is judged, and staff is told."""
-    texts = handed(ASKED["files.script"][0], "files.script")
-    monkeypatch.setattr(program, "_ASKER_S", 0.01)
-    found = opened("files.script", texts)
-    assert found.verdict is None
-    assert "files.script could not be opened: NotReadyError" in found.fault
 
 
 @pytest.mark.parametrize("error", [RecursionError, MemoryError, OSError("no space left"), KeyError("x")])
@@ -149,21 +116,16 @@ def test_what_a_judge_stumbles_over_costs_one_question_and_is_told(error: Except
     assert (first.verdict, "files.script" in first.fault, second.fault, second.verdict.ok) == (None, True, "", True)
 
 
-@pytest.mark.parametrize("name", ["../x/config.pbtxt", "/etc/passwd", "", "a\0b", "x" * 300])
-def test_a_name_that_leads_elsewhere_is_no_file(name: str):
-    """A ledger may give any."""
-    assert not opened("triton.config", {name: {"text": "x"}}).verdict.ok
-
-
 @pytest.mark.parametrize(
     "odd",
     [
         *(None, [], "text", {"a": None}, {"a": {"text": 1}}, {"a": {"sha256": 3}}),
         *({"a": {"text": "x"}, "a/b": {"text": "y"}}, {"config.pbtxt": {"text": "\ud800"}}),
+        *({name: {"text": "x"}} for name in ("../x/config.pbtxt", "/etc/passwd", "", "a\0b", "x" * 300)),
     ],
 )
 def test_what_was_handed_over_may_be_anything(odd: object):
-    """Whoever writes a ledger by hand."""
+    """Whoever writes a ledger by hand; a name that leads elsewhere is no file."""
     assert not opened("triton.config", odd).verdict.ok
     json.dumps(again.hashes(seen("triton.config", odd), [ASKED["triton.config"][1]]))
 

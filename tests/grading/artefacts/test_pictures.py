@@ -25,11 +25,6 @@ def test_a_seed_draws_and_a_file_keeps(tmp_path: Path):
     assert kept.pixels.dtype == np.uint8
 
 
-def test_the_child_prepares_pictures_as_the_course_does():
-    """It says the recipe's numbers itself, since it must start in no time."""
-    assert (child.MEAN, child.STD) == (IMAGENET_MEAN, IMAGENET_STD)
-
-
 def test_batches_are_the_courses_tensors_bit_by_bit():
     """Worked out in one place, batch after batch, and the last one may be smaller."""
     pixels = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), np.uint8)

@@ -83,13 +83,6 @@ def test_a_scaled_record_of_a_comparison_still_fits_and_is_nobodys_proof():
     assert found.findings == ()
 
 
-def test_an_empty_ledger_and_one_of_answers_only_are_fine():
-    """Nothing to examine is no fault."""
-    answer = {"type": "answer", "question": "a.frontier", "value": ["onnx-all"], "made_at": "", "record_id": "1"}
-    assert examine([]).findings == ()
-    assert examine([answer]).kept == [answer]
-
-
 def load(samples: list[float], **fields: object) -> dict:
     """Return a load record of two senders whose ten answers began over half a second."""
     made = {"mode": "closed", "offsets_s": [0.1 * (number // 2) for number in range(10)], "failures": [], **fields}

@@ -2,23 +2,30 @@
 
 import json
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import grading.grade.grader as grader
+from grading.__main__ import app
 from grading.builder.notebook import build, text_of
 from grading.grade.artefacts.again import Opened
+from grading.grade.contradictions import examine
 from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.run import NOTHING, Called
+from grading.grade.functions.run import Called
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, gradescope, line, page, spot_checks
 from labs.course import question
 from labs.course.assignment import assignment
 from labs.course.points import TAKING_PART
-from labs.course.question import Question, State, Verdict
+from labs.course.question import Question, State, Verdict, all_questions, of_lesson
 from labs.records import Records
+from tests.grading.recorded import RECORDED, recorded
+from tests.honest import earned as held
+from tests.honest import honest
 from tests.tools import sandboxed
 
 #: All public points of the part, and one of its functions.
@@ -75,66 +82,30 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
     assert {test["visibility"] for test in form["tests"]} == {"visible", "after_published"}
 
 
-def test_how_a_functions_cell_ended_is_for_staff_alone(submission: Path, quick: Setup, monkeypatch):
-    """Rows of public checks are seen before the grades are out, and hidden ones by next year's students."""
-    ended = Called(fault=NOTHING, is_absent=True, said="it raises ZeroDivisionError")
-    monkeypatch.setattr(grader, "run_again", lambda *_, wanted, **__: {FUNCTION: ended})
-    result = grade(submission, part=1, setup=replace(quick, rerun=True))
-    assert result.reruns == {FUNCTION: "it raises ZeroDivisionError"}
-    assert next(row.points for row in result.rows if row.id == FUNCTION) == 0
-    form = gradescope(result)
-    assert form.pop("extra_data")["reruns"] == result.reruns
-    for shown in (json.dumps(form), page(result, hidden=True)):
-        assert NOTHING in shown
-        assert "ZeroDivisionError" not in shown
-
-
-def test_cases_that_were_drawn_elsewhere_take_the_place_of_a_seed(submission: Path, quick: Setup, monkeypatch):
-    """Where the lessons' sources are not: nothing is drawn, and none of them is asked for."""
-    asked = []
-    monkeypatch.setattr(grader, "run_again", lambda *_, cases, **__: asked.append(cases) or {})
-    monkeypatch.setattr(grader, "_drawn", None)
-    grade(submission, part=1, setup=replace(quick, rerun=True, cases={FUNCTION: []}))
-    assert asked == [{FUNCTION: []}]
-
-
-@pytest.mark.parametrize("kind", ["RuntimeError", "TooLongError"])
-def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Path, quick: Setup, monkeypatch, kind):
-    """A student does not pay for our mistakes, and a step without end holds up no class."""
-
-    def judge_hidden(work) -> None:
-        while kind == "TooLongError":
-            pass
-        raise RuntimeError("a bug of ours")
-
-    monkeypatch.setattr(grader, "STEPS", (*grader.STEPS[:-1], judge_hidden))
-    monkeypatch.setattr(grader, "_IN_PROCESS", (judge_hidden,))
-    monkeypatch.setattr(grader, "_STEP_S", 6)
-    result = grade(submission, part=1, setup=quick)
-    assert f"judge_hidden: {kind}" in result.fault
-    assert lost(result) == {}
-    assert {row.id for row in result.rows if row.hidden} <= {row.id for row in result.pending}
-    assert result.grade + result.pending_grade == pytest.approx(result.worth)
-    assert "not your work" in gradescope(result)["output"]
-
-
-@pytest.mark.parametrize("step", grader.STEPS[:-1])
-def test_whatever_the_grader_stumbles_over_is_pending_and_told(submission: Path, monkeypatch, step):
-    """Any exception, in any step: nothing is lost by it, nothing is earned by it, and no other point is worth more."""
+@pytest.mark.parametrize(
+    ("step", "kind"), [*((step, "RecursionError") for step in grader.STEPS), (grader.STEPS[-1], "TooLongError")]
+)
+def test_whatever_the_grader_stumbles_over_is_pending_and_told(submission: Path, monkeypatch, step, kind: str):
+    """Any exception or none at all, in any step: nothing is lost or earned by it, and no other point is worth more."""
 
     def stumbles(work) -> None:
+        while kind == "TooLongError":
+            pass
         raise RecursionError("a bug of ours")
 
     stumbles.__name__ = step.__name__
     monkeypatch.setattr(grader, "STEPS", tuple(stumbles if one is step else one for one in grader.STEPS))
+    monkeypatch.setattr(grader, "_IN_PROCESS", (stumbles,))
+    monkeypatch.setattr(grader, "_STEP_S", 6)
     for broken in ("run_again", "open_again"):
         monkeypatch.setattr(grader, broken, lambda *_, **__: {})
-    result = grade(submission, part=1, setup=Setup(measure=False))
-    assert f"{step.__name__}: RecursionError" in result.fault
+    result = grade(submission, part=1, student="x", setup=Setup(measure=False))
+    assert f"{step.__name__}: {kind}" in result.fault
     assert lost(result) == {}
     assert result.grade <= TAKING_PART * result.worth + 1e-9
     assert result.grade + result.pending_grade == pytest.approx(result.worth)
     assert "not judged yet" in spot_checks([result], seed="x")[0].reasons[1]
+    assert "not your work" in gradescope(result)["output"]
 
 
 def test_one_file_that_the_grader_could_not_open_is_pending_alone(whole, monkeypatch):
@@ -188,3 +159,81 @@ def test_a_deadline_ends_its_block_and_nothing_behind_it():
             endless(0.05)
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 30
     sum(range(100_000))
+
+
+ANSWER = {"type": "answer", "question": FUNCTION, "made_at": "2026-01-01T00:00:00+00:00"}
+
+
+def swollen(path: Path) -> None:
+    """Fill the ledger up to its caps: a record of 200,000 samples, and thousands of small ones."""
+    lines = path.read_text().splitlines()
+    one = next(json.loads(line) for line in lines if '"kind":"latency","option":"torch-eager"' in line)
+    huge = {**one, "record_id": "a" * 32, "samples": [0.01 + number * 1e-8 for number in range(200_000)]}
+    small = [
+        {**one, "record_id": f"{number:032x}", "samples": [0.01 + number * 1e-6 + n * 1e-7 for n in range(20)]}
+        for number in range(4_000)
+    ]
+    path.write_text("".join(f"{line}\n" for line in [*lines, *map(json.dumps, [*small, huge])]))
+
+
+def answers(*values: object) -> Callable[[Path], None]:
+    """Return what answers every question with each of these values in turn; the newest one counts."""
+
+    def spoil(path: Path) -> None:
+        given = [{**ANSWER, "question": id, "value": value} for value in values for id in all_questions()]
+        lines = [json.dumps(one | {"record_id": f"{place:032x}"}) for place, one in enumerate(given)]
+        path.write_text("\n".join([path.read_text().strip(), *lines, ""]))
+
+    return spoil
+
+
+#: What is done to the ledger's file.
+HOSTILE: dict[str, Callable[[Path], None]] = {
+    "as much as the caps allow": swollen,
+    "answers of every wrong form": answers({}, [], "", 1e308, -1, True, [[[]]], {"option": ["x"]}, "\ud800"),
+    "answers with no end of text": answers("A" * 20_000),
+    "answers with markup": answers("<b>bold</b>"),
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_ledger_is_graded_like_any_other(wholes, submission: Path, quick: Setup, name: str):
+    """No fault of the grader's, at most the reference's points; of page and form, nothing that came is obeyed."""
+    HOSTILE[name](submission / "ledger.jsonl")
+    (submission / "<img src=x onerror=alert(1)>.onnx").write_bytes(b"x")
+    result = grade(submission, part=1, student="<script>alert(1)</script>", setup=quick)
+    assert result.fault == ""
+    assert 0 <= result.points <= grade(wholes[1], part=1, setup=quick).points
+    assert json.loads(json.dumps(gradescope(result)))["score"] == round(result.grade, 2)
+    text = page(result).encode("utf-8", errors="replace").decode()
+    assert not [mark for mark in ("<img", "<b>bold", "<script>alert") if mark in text]
+
+
+@pytest.mark.parametrize("part", assignment().parts)
+def test_honest_work_is_earned_and_its_absence_is_noticed(part: int):
+    """Functions and files, question by question."""
+    entries = honest(part)
+    asked = [one for lesson in assignment().lessons(part) for one in of_lesson(lesson.id)]
+    right = held(entries)
+    assert {one.id for one in asked if one.kind in ("function", "file")} <= right
+    for one in (one for one in asked if one.id in right):
+        kept = [entry for entry in entries if one.id not in (entry.get("question"), str(entry.get("subject"))[5:])]
+        assert not one.verdict(kept).ok, one.id
+
+
+@pytest.mark.parametrize("part", RECORDED)
+def test_nothing_in_an_honest_recording_is_set_aside(part: int):
+    """Rehearsals beside other work, cold starts and overload included: noise is no cheating, in any part."""
+    assert [str(one) for one in examine(recorded(part)).findings] == []
+
+
+def test_a_part_of_which_nothing_can_be_opened_is_said_beforehand(tmp_path: Path):
+    """Nobody could earn anything in it, and nobody would know why."""
+    asked = {1: '"start", "reserve"', 2: '"device"'}
+    parts = [f"[[part]]\nnumber = {part}\nlessons = [{ids}]\npoints = 10\n" for part, ids in asked.items()]
+    (tmp_path / "a.toml").write_text("\n".join(['[course]\ntitle = "x"\ntime_zone = "UTC"', *parts]))
+    done = CliRunner().invoke(app, ["assignment", "check", str(tmp_path / "a.toml")])
+    assert done.exit_code == 0, done.output
+    assert "part 2 asks for nothing that the grader can open" in done.output
+    assert "part 1 asks" not in done.output
