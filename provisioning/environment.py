@@ -63,7 +63,8 @@ def set_up(extras: str) -> None:
     if not _run(_PYTHON, "-m", "pip", "--version"):
         _require(_run(sys.executable, "-m", "venv", "--clear", str(VENV)))
     _require(_run(_PYTHON, "-m", "pip", "install", "--upgrade", *_CONSTRAINTS, "pip", "uv", logged=True))
-    build, install = _by_uv() or _by_pip()
+    course = ("--editable", f".[{extras}]")
+    build, install = _by_uv(course) or _by_pip()
     if build:
         _require_room(build)
         print(f"PyTorch comes as {build.name}: about {build.installed_gb:g} GB in all.", flush=True)
@@ -74,7 +75,7 @@ def set_up(extras: str) -> None:
             "  PIP_FIND_LINKS=/path/to/wheels make setup"
         )
     print(f"Installing; {LOG.relative_to(ROOT)} says how far it is. Interrupted, the same command goes on.", flush=True)
-    _require(_run(*install, *_CONSTRAINTS, "--editable", f".[{extras}]", logged=True))
+    _require(_run(*install, *_CONSTRAINTS, *course, logged=True))
     print("Done.")
 
 
@@ -85,13 +86,14 @@ def build_of(coming: dict[str, str]) -> Build | None:
     return ROCM if "+rocm" in coming["torch"] else CUDA if any(map(is_cuda, coming)) else CPU
 
 
-def _by_uv() -> tuple[Build | None, Sequence[str | Path]] | None:
+def _by_uv(course: Sequence[str]) -> tuple[Build | None, Sequence[str | Path]] | None:
     """Return which build comes from PyTorch's own index, and the command; None if uv cannot reach that.
 
-    uv chooses the build by the GPU that it finds.
+    uv chooses the build by the GPU that it finds. It is asked for the whole course: with PyTorch there already, that
+    alone would not show that the index is out of reach.
     """
     line = (VENV / "bin" / "uv", "pip", "install", "--python", _PYTHON, "--torch-backend", "auto")
-    done = _output(*line, "--dry-run", *_CONSTRAINTS, *_TORCH)
+    done = _output(*line, "--dry-run", *_CONSTRAINTS, *course)
     if done.returncode:
         return None
     return build_of(dict(re.findall(r"^ \+ (\S+)==(\S+)$", done.stdout + done.stderr, re.MULTILINE))), line
