@@ -17,10 +17,8 @@ VARIABLE = "GRADING_SEED"
 def secret_seed(*, may_be_public: bool = False) -> str:
     """Return the seed: what ``GRADING_SEED`` holds, else what is typed, unseen.
 
-    An argument would stand in ``ps`` for everybody on the machine, students' cells included.
-
-    Args:
-        may_be_public: Whether Enter alone takes the public seed, which is good for trying things out.
+    Enter alone takes the public one with ``may_be_public``. An argument would stand in ``ps`` for everybody on the
+    machine, students' cells included.
 
     Raises:
         typer.BadParameter: There is nobody to ask.

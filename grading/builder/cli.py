@@ -73,12 +73,7 @@ def rehearse(
 
 
 def refresh_notebooks(root: Path, check: bool) -> list[str]:
-    """Build what is out of date below a folder, remove what has no source any more, and return a sentence about each.
-
-    Args:
-        root: Folder that holds ``source/`` and the parts.
-        check: Change nothing.
-    """
+    """Build what is out of date below a folder, remove what has no source any more; return a sentence about each."""
     wanted = [*sources(root), *guides(root)]
     said = []
     for lesson in wanted:

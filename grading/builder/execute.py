@@ -54,13 +54,7 @@ class PollingClient(NotebookClient):
 
 
 def execute(notebook: NotebookNode, *, folder: Path, name: str, cell_timeout_s: float = CELL_TIMEOUT_S) -> NotebookNode:
-    """Run a notebook from top to bottom and return it with its outputs.
-
-    Args:
-        notebook: The notebook; its outputs are replaced.
-        folder: The kernel's working folder.
-        name: What the lesson is called in messages.
-        cell_timeout_s: Seconds after which a cell counts as hanging.
+    """Run a notebook from top to bottom, with its kernel in a folder, and return it with its outputs.
 
     Raises:
         LessonFailedError: A cell raised, hung, or took the kernel with it.

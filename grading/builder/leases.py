@@ -7,16 +7,7 @@ from provisioning.sites.spec import Part, load_spec
 
 
 def lease_question(id: str, title: str, *, part: Part, points: int, hint: str, machine: str = "node") -> None:
-    """Ask for one lease on a machine that the part runs on, by name, for one block.
-
-    Args:
-        id: Of the question.
-        title: For people.
-        part: Whose options, hours and end minute count.
-        points: For all of it.
-        hint: That is not the answer.
-        machine: Word for what is reserved.
-    """
+    """Ask for one lease on a machine that the part runs on (``machine`` in sentences), by name, for one block."""
     spec = load_spec(part)
     ends, longest = spec.options[0].end_minute, 60 * (spec.hours - 1) + spec.options[0].end_minute
     question(

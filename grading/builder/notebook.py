@@ -173,11 +173,7 @@ STEPS: tuple[Step, ...] = (
 
 
 def build(lesson: Lesson, *, solved: bool = False) -> NotebookNode:
-    """Return a lesson's notebook.
-
-    Args:
-        lesson: The lesson.
-        solved: Whether solutions stay in it, for instructors and tests.
+    """Return a lesson's notebook; solved, with the solutions in it, for instructors and tests.
 
     Raises:
         LessonError: The source has a fault.
@@ -237,7 +233,6 @@ def source_of(shows: str, *, root: Path = NOTEBOOKS_DIR.parent) -> str:
 
     Args:
         shows: Where and what: ``"labs.data.preprocess:softmax"``, or several names: ``"labs.stats:verdict,quotient"``.
-        root: The checkout.
 
     Raises:
         LookupError: There is no such module, or it has no such name; the message lists those that it has.

@@ -89,10 +89,7 @@ _BEGIN, _END = "<!-- map, made from the lessons -->", "<!-- end of map -->"
 
 
 def course_map(page: str | None = None) -> str:
-    """Return the page with its table as the lessons are now.
-
-    Args:
-        page: The page's text; the committed one's when None.
+    """Return the page, the committed one unless given, with its table as the lessons are now.
 
     Raises:
         ValueError: The page lacks the two marks between which the table stands.

@@ -68,10 +68,6 @@ def question(
     """Ask for a function, by decorating the generator of its cases; or for a file, an answer or records, by rules.
 
     Args:
-        id: Lesson and idea, such as 'quantize.affine'.
-        title: What is asked for, in a few words.
-        points: What it is worth.
-        hint: Where to look; not the answer.
         file: 'module:function' that returns facts about what was handed over: a path, a class, a program.
         records: 'module:function' that returns facts about the ledger's records.
         form: What an answer looks like (``labs.course.rules.fitted``); its facts come from ``records``.
@@ -130,13 +126,8 @@ def prediction(
     """Ask for numbers before they are measured.
 
     Args:
-        id: Lesson and idea, such as 'quantize.faster'.
-        title: The question.
         about: Fields of the records that it must precede: ``{"kind": "latency", "option": …}``, ``{"subject": …}``.
-        unit: Of its numbers.
         between: Numbers outside are taken for slips of the unit.
-        points: For predicting in time.
-        gate: What a machine must be able to do for it to be earned there.
         fields: For each name, the label of its number.
     """
     values = {"title": title, "kind": "prediction", "points": points, "about": dict(about), "unit": unit}
@@ -215,10 +206,6 @@ def secret_cases(lessons: Iterable[Lesson], seed: str) -> dict[str, list[dict[st
 
     Neither results that are recited one after the other fit them, nor those of the public case that is most alike: what
     is drawn is drawn several times.
-
-    Args:
-        lessons: The lessons.
-        seed: The instructor's secret.
     """
     found = {}
     for lesson in lessons:

@@ -54,9 +54,7 @@ def rehearse(wanted: list[Lesson], keep: Path | None, console: Console) -> bool:
     """Run the lessons solved, print the scoreboard, and return whether every point was earned that can be earned here.
 
     Args:
-        wanted: Lessons to run, in this order.
         keep: Folder that receives the executed notebooks and the workspace; nothing is kept when None.
-        console: Where progress and results are shown.
 
     Raises:
         LessonFailedError: A lesson did not run to its end.
@@ -77,10 +75,7 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
     """Run notebooks in the lessons' order in one workspace below ``folder``, and return seconds by lesson.
 
     Args:
-        wanted: Lessons to run.
         make: Returns the notebook to run for a lesson (``build`` for stubs, or a solver).
-        folder: Receives the executed notebooks, and the workspace in ``workspace/``.
-        console: Where progress is shown.
     """
     spent_s: dict[str, float] = {}
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -135,8 +130,6 @@ def own_testbed(folder: Path, wanted: list[Lesson], speed: float = TESTBED_SPEED
     go with the folder.
 
     Args:
-        folder: Receives the testbed's files.
-        wanted: Lessons that are about to run.
         speed: Seconds that pass on the testbed in one second.
 
     Raises:

@@ -15,23 +15,17 @@ from labs.serve.triton.catalogue import ModelFolder, ModelRepository, beside, fo
 
 
 def food_classifier(weights: Path | None = None, *stanzas: str) -> ModelFolder:
-    """Return the model in Python of *Serve with Triton*.
+    """Return the model in Python of *Serve with Triton*, with these stanzas more in its configuration.
 
     Args:
         weights: The ``.safetensors`` file; without it and the network, as ``lesson_repository`` finds it, when None.
-        stanzas: What its configuration gets besides.
     """
     files: dict[str, Path | str] = {"model.py": solved_text("triton.model"), **beside(weights)}
     return ModelFolder("food_classifier", "\n".join([solved_text("triton.config"), *stanzas]), files)
 
 
 def food_classifier_onnx(model: Path, *stanzas: str) -> ModelFolder:
-    """Return the ONNX model of *Build an ensemble*.
-
-    Args:
-        model: The ``.onnx`` file.
-        stanzas: What its configuration gets besides.
-    """
+    """Return the ONNX model of *Build an ensemble*, with these stanzas more in its configuration."""
     config = "\n".join([solved_text("ensemble.onnx"), *stanzas])
     return ModelFolder("food_classifier_onnx", config, {"model.onnx": model})
 
@@ -42,22 +36,13 @@ def food_ensemble() -> ModelFolder:
 
 
 def write_solved(repository: Path, model: Path) -> None:
-    """Write all models of the lessons' repository into a folder, those that lessons give among them.
-
-    Args:
-        repository: The folder, which is ``programs/repository`` in a student's workspace.
-        model: The ``.onnx`` file.
-    """
+    """Write all models of the lessons' repository, those that lessons give among them, from the ONNX file."""
     given = [food_preprocess(), food_label()]
     ModelRepository(repository).write([food_classifier(), food_classifier_onnx(model), *given, food_ensemble()])
 
 
 def solved_text(id: str) -> str:
-    """Return the text that a solved cell writes: what follows ``%%writefile``, or the text constant that it names.
-
-    Args:
-        id: The question that the cell answers.
-    """
+    """Return what a question's solved cell writes: what follows ``%%writefile``, or the text constant that it names."""
     lesson = next(one for one in sources() if one.id == id.partition(".")[0])
     source = next(one.source for one in build(lesson, solved=True).cells if one.metadata.get("question") == id)
     first, _, rest = source.partition("\n")

@@ -12,10 +12,7 @@ from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError,
 
 
 def sources(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
-    """Return the lessons as their sources describe them, built or not, in the order in which they are taken.
-
-    Args:
-        root: Folder that holds ``source/`` and the parts.
+    """Return the lessons as their sources below ``root/source`` describe them, built or not, in the course's order.
 
     Raises:
         LessonError: A source has no front matter, or a fault in it.

@@ -26,13 +26,6 @@ def grade_class(
     """Return a class's results, in the order of the submissions.
 
     A run that was stopped goes on where it was: every result lies in ``out/results`` as soon as it is known.
-
-    Args:
-        submissions: Who handed in what.
-        out: Receives ``results/``, one JSON a student.
-        part: Part of the course.
-        engine: Where the work runs.
-        setup: How to grade.
     """
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     setup = setup or Setup()

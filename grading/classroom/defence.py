@@ -75,9 +75,7 @@ def of_lessons(part: int) -> list[Item]:
 def items(result: Result, seed: str) -> list[Item]:
     """Return what to ask a student: a counterfactual, an outlier, a claim; fewer where the records are too few.
 
-    Args:
-        result: With the samples of its records, in seconds.
-        seed: Of the instructor; the same seed, student and submission give the same sheet.
+    The same seed, student and submission give the same sheet.
     """
     drawn_from = f"{seed}\0{result.student}\0{result.digest}\0defence"
     digest = hashlib.sha256(drawn_from.encode(errors="surrogateescape")).digest()

@@ -17,12 +17,7 @@ Engine = Callable[[Sequence[Task]], Iterable[tuple[Task, Done]]]
 
 
 def processes(workers: int, unit: Callable[[Task], Done] = work) -> Engine:
-    """Return an engine of so many processes on this machine.
-
-    Args:
-        workers: Submissions that are graded at the same time.
-        unit: The unit of work.
-    """
+    """Return an engine of so many processes on this machine."""
 
     def run(tasks: Sequence[Task]) -> Iterator[tuple[Task, Done]]:
         waiting, suspects = list(tasks), []
@@ -40,14 +35,10 @@ def processes(workers: int, unit: Callable[[Task], Done] = work) -> Engine:
 
 
 def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
-    """Return an engine on a Dask cluster.
+    """Return an engine on the Dask cluster of a ``distributed.Client``.
 
     The cluster tries a task again elsewhere when its worker is lost, with results that nobody has fetched yet. Workers
     see the submissions and the checkout at the same paths as this machine does.
-
-    Args:
-        client: A ``distributed.Client``.
-        unit: The unit of work.
     """
 
     def run(tasks: Sequence[Task]) -> Iterator[tuple[Task, Done]]:

@@ -66,11 +66,8 @@ def grades(
     """Return the grade of everybody who handed in, and of everybody of the class who did not and has not left.
 
     Args:
-        course: The assignment: points, dates, what lateness costs.
-        number: Of the part.
         handed: Who handed in, and when, under the class's names.
         results: What each is worth, in the same order.
-        people: The class: who has a date of their own, and who has left.
         heard: Points of the talk by short name.
         changed: Points that a person gives or takes, each with its reason, by short name; what comes of them stays
             within the part.
@@ -139,10 +136,8 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
     """Return a gradebook's rows, the header first.
 
     Args:
-        grades: One for each person.
         form: One of ``labs.course.tables.GRADEBOOKS``.
         item: What the gradebook calls this piece of work.
-        worth: The most points.
 
     Raises:
         ValueError: The gradebook could not tell who somebody is; the message names them.
@@ -187,11 +182,6 @@ def read_heard(path: Path, people: People) -> dict[str, float]:
 
 def read_changed(path: Path, people: People, most: float) -> dict[str, list[tuple[float, str]]]:
     """Return points that a person gives or takes, and why, by short name: ``adjust.csv`` (who, points, reason).
-
-    Args:
-        path: The table; of several lines for one person all count.
-        people: The class.
-        most: What the part is worth.
 
     Raises:
         ValueError: A column, number or reason is missing or wrong, or somebody is nobody of the class; with the line.

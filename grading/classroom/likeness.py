@@ -69,12 +69,7 @@ class Group:
 
 
 def alike(results: Sequence[Result], earlier: Sequence[Result] = ()) -> list[Group]:
-    """Return the groups of a class that hold the same, the largest first.
-
-    Args:
-        results: A class.
-        earlier: Of another year; those who are alike in that year alone make no group.
-    """
+    """Return the groups of a class that hold the same, the largest first; those alike ``earlier`` alone make none."""
     everybody = [*results, *earlier]
     joined = list(_by_functions([set(one.prints.get("cells", ())) for one in everybody], len(results)))
     for what in _ALONE:

@@ -36,10 +36,6 @@ def write_report(
 
     Args:
         submissions: Who handed in, in the order of the results.
-        results: What each is worth.
-        groups: Who is alike.
-        checks: Submissions that a person should look at.
-        out: Folder of ``grade_class``.
     """
     ids = list(dict.fromkeys(row.id for result in results for row in result.rows))
     points = [{row.id: row.points for row in result.rows} for result in results]
@@ -78,9 +74,6 @@ def write_feedback(
     """Write ``pages/`` and ``feedback.zip``, which holds the pages and ``grades.csv``; return the zip's path.
 
     Args:
-        submissions: Who handed in, in the order of the results.
-        results: What each is worth.
-        out: Folder of ``grade_class``.
         hidden: Whether what only the grader measures is shown and counted, as after the grades are out.
     """
     rows = []
@@ -189,12 +182,7 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def as_csv(rows: Sequence[Mapping[str, object]], head: Sequence[str] = ()) -> str:
-    """Return a table as text; a cell that a spreadsheet would run as a formula is written as text.
-
-    Args:
-        rows: Each with the same names.
-        head: Names of the columns where there is no row.
-    """
+    """Return a table as text, also what a spreadsheet would run as a formula; ``head`` names columns without a row."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else list(head), lineterminator="\n")
     writer.writeheader()

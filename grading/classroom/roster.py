@@ -46,10 +46,7 @@ class Handed:
 
 
 def handed_in(folder: Path) -> list[Handed]:
-    """Return the submissions of a folder, by name.
-
-    Args:
-        folder: Holds a folder or a zip for each student, as Gradescope's export and a plain download do.
+    """Return the submissions of a folder that holds a folder or a zip for each student, by name.
 
     Raises:
         FileNotFoundError: There is no such folder, or nothing in it looks like a submission.
@@ -78,11 +75,7 @@ class People:
     """The people of a class, each found by what a folder, a platform or a table calls them."""
 
     def __init__(self, students: Iterable[Student]) -> None:
-        """Take the people in.
-
-        Args:
-            students: Of the roster; in its place, those whom the submissions tell of.
-        """
+        """Take the people in: a roster's, or those whom the submissions tell of."""
         self.students = tuple(students)
         self._by_id: dict[str, dict[str, Student]] = {}
         self._by_name: dict[str, dict[str, Student]] = {}
@@ -94,11 +87,7 @@ class People:
                 self._by_name.setdefault(plain("".join(turned)), {})[student.name] = student
 
     def find(self, *ids: str, full_name: str = "") -> Student:
-        """Return somebody of the class.
-
-        Args:
-            ids: An address, a login, a number, a name, or the name of a folder, as platforms make it.
-            full_name: As people say it, if that is known apart.
+        """Return somebody of the class by address, login, number, name, or a folder's name, as platforms make it.
 
         Raises:
             ValueError: They are nobody's, or several people's; the message names them.

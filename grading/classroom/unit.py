@@ -58,12 +58,7 @@ def failed(task: Task, why: str) -> Done:
 
 
 def key_of(task: Task, digest: str) -> str:
-    """Return a sha256 over everything that a result depends on.
-
-    Args:
-        task: Student, part and setup.
-        digest: Of the submission's contents.
-    """
+    """Return a sha256 over everything that a result depends on; ``digest`` is that of the submission's contents."""
     # Where the pictures lie does not matter, what they are does.
     pictures = task.setup.pictures
     shown = at_hand(pictures)[1] if pictures else "public"

@@ -216,11 +216,7 @@ class Examined:
 
 
 def examine(entries: list[dict]) -> Examined:
-    """Return the entries that can be true, and what was found.
-
-    Args:
-        entries: Ledger entries that fit the schema, in the ledger's order.
-    """
+    """Return which of a ledger's entries, all of which fit the schema, can be true, and what was found."""
     records = [entry for entry in entries if entry.get("type") == "measurement"]
     found = [finding for rule in RULES for finding in rule(records)]
     aside = {record for one in found for record in one.records}

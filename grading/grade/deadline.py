@@ -21,9 +21,6 @@ def deadline(seconds: float) -> Iterator[None]:
     The limits of the intake keep every step far below it; this is for what nobody has thought of. Elsewhere than in a
     process's main thread (a Dask worker grades in another) it ends the block between two steps of the interpreter, and
     not within one.
-
-    Args:
-        seconds: Wall time, above zero.
     """
     is_main = threading.current_thread() is threading.main_thread()
     with _alarm(seconds) if is_main and hasattr(signal, "SIGALRM") else _raised_from_outside(seconds):

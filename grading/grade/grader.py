@@ -107,14 +107,7 @@ class _Work:
 
 
 def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None = None) -> Result:
-    """Return what a submission is worth.
-
-    Args:
-        submission: Folder or zip; it is only read.
-        part: Of the assignment.
-        student: Who handed it in; kept in the result.
-        setup: How to grade; everything, with public pictures, when None.
-    """
+    """Return what a submission, a folder or zip that is only read, is worth; the student is kept in the result."""
     begin_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="grade-") as folder:
         work = _Work(Path(submission), assignment().lessons(part), part, setup or Setup(), Path(folder))

@@ -273,8 +273,6 @@ def hidden_rows(
     """Return one row for each hidden row of some lessons.
 
     Args:
-        evidence: What was found about the submission.
-        asked: The lessons.
         public: Rows of the public questions, which the hidden ones depend on.
         models: Why no model was measured again; empty if they were.
         functions: Why no function was called again; empty if they were.

@@ -93,12 +93,7 @@ class Package:
 
 
 def build_package(target: Path, *, part: int, seed: str) -> Package:
-    """Write the autograder's zip and return what is in it.
-
-    Args:
-        target: The zip.
-        part: Part of the assignment.
-        seed: The instructor's secret: draws the hidden pictures and the cases of functions.
+    """Write the autograder's zip, with pictures and cases that the secret seed draws, and return what is in it.
 
     Raises:
         ValueError: The assignment has no such part, or the seed is empty.
@@ -198,9 +193,6 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None
 
 def requirements(constraints: Path) -> str:
     """Return the text of ``requirements.txt``: one pinned package a line.
-
-    Args:
-        constraints: The course's ``constraints.txt``.
 
     Raises:
         ValueError: A package has no exact pin there; add it, so that a grade does not depend on the day of the upload.

@@ -31,12 +31,7 @@ _ROUNDS = 100
 
 
 def run(places: Places, *, most_s: float = MOST_S) -> str:
-    """Grade what was handed in; return what gave the result: 'whole', or 'fallback' where the grader was ended.
-
-    Args:
-        places: The tree.
-        most_s: Seconds for grading.
-    """
+    """Grade what was handed in; return what gave the result: 'whole', or 'fallback' where the grader was ended."""
     with places.closed():
         first = places.results.stat()
         done = _judged_within(most_s)

@@ -108,8 +108,6 @@ def judge_model(
     """Return what was found when the model of a question was measured again.
 
     Args:
-        question: One of ``is_model``.
-        records: Evidence.
         facts: Of handed-in models, by sha256.
         unfit: Why a file is no model of pictures, in a sentence; an empty text where it is one.
     """
@@ -126,7 +124,6 @@ def open_again(questions: Sequence[Question], records: Records) -> dict[str, Ope
 
     Args:
         questions: Those about files that are no models, and that the ledger passes.
-        records: Evidence.
     """
     if not abilities().apart:
         return {one.id: Opened(None, "files cannot be opened apart from the grader's own here") for one in questions}

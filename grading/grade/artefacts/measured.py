@@ -63,12 +63,9 @@ _MEASURED: dict[tuple[str, str], Facts] = {}
 
 
 def inspect_models(files: Sequence[Taken], pictures: Path, *, limits: Limits | None = None) -> dict[str, Facts]:
-    """Return facts about models by file name, whatever the files do. The same bytes are measured once a process.
+    """Return facts about models by file name, whatever the files do; ``pictures`` is a file of ``Pictures.save``.
 
-    Args:
-        files: Models that were taken in.
-        pictures: File of ``Pictures.save``.
-        limits: Of the child; generous for honest models when None.
+    The same bytes are measured once a process.
     """
     _, shown = at_hand(pictures)
     found = {

@@ -65,7 +65,6 @@ class Pictures:
         """Return the pictures that a seed draws.
 
         Args:
-            seed: A secret of the instructor's; a public word for trying things out.
             count: Evaluation pictures; there are at most as many views.
         """
         random = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))

@@ -22,11 +22,7 @@ def is_program(question: Question) -> bool:
 
 
 def asked(question: Question, texts: Mapping[str, str]) -> dict:
-    """Return the facts about a program: of several texts, the one by the name that the question gives it.
-
-    Args:
-        question: One of ``is_program``.
-        texts: What was handed over, by name.
+    """Return the facts about a program: of several texts by name, the one by the name that the question gives it.
 
     Raises:
         NotReadyError: This machine cannot ask it, before any line of it has run.

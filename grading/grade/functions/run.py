@@ -94,10 +94,7 @@ def run_again(
     """Return what functions did on cases that nobody has seen, by question.
 
     Args:
-        cells: By question, as the checks of functions kept them.
         wanted: Questions that were passed; others are not run for.
-        cases: By question.
-        wall_s: Seconds for everything.
     """
     questions = wanted & cases.keys()
     if not abilities().apart:
@@ -121,8 +118,6 @@ def run_on(rounds: Mapping[str, Cases], cells: Mapping[str, str], *, wall_s: flo
     and where time ran out, one that is slow.
 
     Args:
-        rounds: Cases on which functions are called, by question.
-        cells: Their cells, by question.
         wall_s: Seconds for everything, but for what cells take that end their run.
     """
     reruns: dict[str, Called] = {}

@@ -36,12 +36,7 @@ class Ledger:
 
 
 def read_ledger(path: Path, limits: Limits = DEFAULT_LIMITS) -> Ledger:
-    """Return the entries of a ledger file that was taken in already.
-
-    Args:
-        path: A regular file, not larger than the intake's cap.
-        limits: Caps on lines and on what a line may hold.
-    """
+    """Return the entries of a ledger file that was taken in already."""
     found = Ledger()
     seen: set[str] = set()
     left_bytes = limits.ledger_memory_bytes

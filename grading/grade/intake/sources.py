@@ -46,11 +46,9 @@ class Source:
 
 @contextlib.contextmanager
 def open_source(submission: Path, limits: Limits) -> Iterator[Source]:
-    """Open a submission; what cannot be opened at all is an empty one that says why.
+    """Open a folder or zip; what cannot be opened at all is an empty submission that says why.
 
-    Args:
-        submission: A folder, or a zip; a folder that holds nothing but one zip is read as that zip.
-        limits: Caps.
+    A folder that holds nothing but one zip is read as that zip.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -154,11 +152,7 @@ class Sparing(io.BufferedReader):
 
 
 def encoding_of(path: Path) -> str:
-    """Return how a text is encoded: UTF-8, with or without a mark at its beginning, or UTF-16, as some editors save it.
-
-    Args:
-        path: A regular file of the grader's own.
-    """
+    """Return a text's encoding: UTF-8, with or without a mark at its beginning, or UTF-16, as some editors save it."""
     with path.open("rb") as file:
         first = file.read(2)
     if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):

@@ -65,13 +65,7 @@ class Intake:
 
 
 def take_in(submission: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Intake:
-    """Return a submission's evidence, with copies of its files in a private folder.
-
-    Args:
-        submission: Folder (Gradescope's), or a zip; a folder that holds nothing but one zip is read as that zip.
-        into: Empty folder of the grader's own; receives the copies.
-        limits: Caps.
-    """
+    """Return a submission's evidence, with copies of its files in an empty folder of the grader's own."""
     found = copy_in(submission, into, limits)
     _read(found, limits)
     return found
@@ -81,11 +75,6 @@ def copy_in(submission: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> In
     """Return a submission's files, copied as ``take_in`` does, before any of them is read: enough for the digest.
 
     Notebooks stay where they are, for people: nothing in them decides about a point.
-
-    Args:
-        submission: As for ``take_in``, and the others too.
-        into: Empty folder.
-        limits: Caps.
     """
     found = Intake()
     left = 0
@@ -133,12 +122,6 @@ def _take(source: Source, name: str, kind: Kind, into: Path, found: Intake, limi
 
 def _copy(file: IO[bytes], target: Path, most_bytes: int, *, cut: bool) -> tuple[int, str, bool]:
     """Copy at most so many bytes, whatever the file claims to have; return size, sha256, and whether it was cut.
-
-    Args:
-        file: Where to read.
-        target: A new file.
-        most_bytes: The most that is copied.
-        cut: Whether of a larger file the beginning is taken.
 
     Raises:
         RefusedError: There is more.

@@ -52,11 +52,7 @@ def gradescope(result: Result) -> dict:
 
 
 def fallback(possible: float) -> dict:
-    """Return what stands in ``results.json`` until the grader is done: what a student sees if it never is.
-
-    Args:
-        possible: Points of the assignment.
-    """
+    """Return what stands in ``results.json`` until the grader is done: what a student sees if it never is."""
     return {
         "score": 0,
         "output": "The grader did not come to its end. This is no judgement of your work: staff runs it again, and you "

@@ -55,12 +55,7 @@ class _Cause(NamedTuple):
 
 
 def page(result: Result, *, hidden: bool = False) -> str:
-    """Return the page as HTML; everything that comes from a submission is escaped.
-
-    Args:
-        result: The result.
-        hidden: Whether hidden rows are shown too, as they are after the grades are out.
-    """
+    """Return the page as HTML, with hidden rows once grades are out; everything that a submission holds is escaped."""
     rows = [row for row in result.counted if hidden or not row.hidden]
     earned, possible = sum(row.points for row in rows), sum(row.possible for row in rows)
     causes = _causes(rows)

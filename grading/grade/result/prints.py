@@ -29,7 +29,6 @@ def prints(
     """Return hashes by what they are of: 'ids', 'records', 'texts', 'cells' and 'files'.
 
     Args:
-        entries: The ledger's, as plain JSON.
         files: sha256s of the files that the student made.
         student: Whose name is taken out of texts.
         cells: Of functions, by question, where another answer than the newest counts.

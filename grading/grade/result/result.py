@@ -124,8 +124,6 @@ def write_json(values: dict, path: Path, *, indent: int | None = 1) -> None:
     """Put a JSON file in place in one step; whoever reads sees the old one or the new one, whole.
 
     Args:
-        values: Plain JSON values.
-        path: The file.
         indent: Spaces a level, for people; None is one long line, which Python writes many times faster.
     """
     write_text(json.dumps(values, ensure_ascii=False, allow_nan=False, indent=indent) + "\n", path)
@@ -194,7 +192,6 @@ def spot_checks(
     submission, and a random draw.
 
     Args:
-        results: A class.
         seed: Draws the rest; keep it from students.
         share: Share of the rest that is drawn, 0 to 1.
         alike: By student, one sentence for each submission that his is too like.

@@ -86,11 +86,7 @@ def abilities() -> Abilities:
 
 
 def privileges(user: int | None) -> list[str]:
-    """Return setpriv's arguments that give up everything.
-
-    Args:
-        user: Number of the user to become; None keeps the present one, without its capabilities.
-    """
+    """Return setpriv's arguments that give up everything; without a user, the present one without its capabilities."""
     become = [] if user is None else [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     return [*become, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
 

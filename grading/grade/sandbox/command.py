@@ -93,11 +93,7 @@ class Sandbox:
     """A folder that a command may write to, and the walls around it; use it as a context."""
 
     def __init__(self, can: Abilities | None = None) -> None:
-        """Prepare a sandbox.
-
-        Args:
-            can: What the host allows; found out when None.
-        """
+        """Prepare a sandbox with what the host allows, which is found out when None."""
         self.can = can or abilities()
         self.user = FIRST_USER + random.SystemRandom().randrange(USERS) if self.can.own_user else None
 
@@ -118,11 +114,9 @@ class Sandbox:
     def run(
         self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS, variables: dict[str, str] | None = None
     ) -> Outcome:
-        """Run a command in the folder and return how it ended; nothing that it started is left.
+        """Run a command, its paths whole, in the folder and return how it ended; nothing that it started is left.
 
         Args:
-            command: Program and arguments, with whole paths.
-            limits: What it may use.
             variables: Environment variables beyond the few that Python needs.
         """
         self.give_to_user()
@@ -155,12 +149,7 @@ class Sandbox:
     def conversation(
         self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a command in the folder, and yield it with pipes at both ends; nothing that it starts is left.
-
-        Args:
-            command: Program and arguments, with whole paths.
-            limits: What it may use.
-        """
+        """Start a command in the folder and yield it with pipes at both ends; nothing that it starts is left."""
         self.give_to_user()
         process = subprocess.Popen(
             self._line(command, limits, {}),

@@ -29,11 +29,7 @@ CLOSED = tuple(word for place in ("/dev", "/tmp", "/") for word in ("--remount-r
 
 
 def arguments(work: Path) -> list[str]:
-    """Return bubblewrap's arguments for a command in a folder, the only one that it can write to.
-
-    Args:
-        work: The folder; it keeps its path inside.
-    """
+    """Return bubblewrap's arguments for a command in a folder, which keeps its path and is all that it can write to."""
     return [
         *("--unshare-ipc", "--unshare-net", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
         *("--die-with-parent", "--new-session"),
