@@ -26,11 +26,9 @@ _FEWEST = 40
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to ask."""
+    """One thing to ask a student, and the answer for whoever asks."""
 
-    #: For the student.
     question: str
-    #: For whoever asks.
     expected: str
 
 

@@ -19,15 +19,11 @@ from labs.workspace import PROJECT_DIR
 
 @dataclass(frozen=True)
 class Task:
-    """One submission and how to grade it."""
+    """One submission, a folder or a zip, and how to grade it."""
 
-    #: Who handed it in.
     student: str
-    #: Folder or zip.
     path: Path
-    #: Part of the course: 1, 2 or 3.
     part: int
-    #: How to grade.
     setup: Setup
     #: ``key`` of the result that is kept already; empty when there is none.
     kept: str = ""

@@ -211,7 +211,6 @@ class Examined:
 
     #: Entries that contradict nothing; answers and predictions all stay.
     kept: list[dict]
-    #: What cannot be true.
     findings: tuple[Finding, ...]
 
 

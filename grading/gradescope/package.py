@@ -82,13 +82,10 @@ _SCRIPTS = ("setup.sh", "run_autograder")
 class Package:
     """A zip that was built."""
 
-    #: The zip.
     path: Path
     #: Paths inside, in their order.
     files: tuple[str, ...]
-    #: What it grades.
     assignment: Assignment
-    #: Of the zip.
     size_bytes: int
 
 

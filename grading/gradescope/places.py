@@ -80,7 +80,6 @@ class Places:
 class Assignment:
     """What the zip was built for."""
 
-    #: Part of the assignment.
     part: int
     #: What the part is worth, a talk's points left out.
     worth: float

@@ -33,11 +33,8 @@ _CHILD = "grading.grade.artefacts.child"
 class Facts:
     """What was found when a submitted file was measured again."""
 
-    #: The file's name.
     name: str
-    #: Its sha256, computed by the intake.
     sha256: str
-    #: Its size in bytes.
     size_bytes: int
     #: Why there is nothing more, as a sentence; empty when all went well.
     fault: str = ""

@@ -40,7 +40,6 @@ class Source:
 
     #: How each file is opened for reading, by its path with forward slashes; raises ``RefusedError``.
     files: dict[str, Callable[[], contextlib.AbstractContextManager[IO[bytes]]]] = field(default_factory=dict)
-    #: Why there is nothing, or not all of it.
     faults: list[str] = field(default_factory=list)
 
 

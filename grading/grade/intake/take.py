@@ -28,17 +28,13 @@ class Note:
 
 @dataclass(frozen=True)
 class Taken:
-    """One file that was taken in."""
+    """One file that was taken in: our own copy."""
 
-    #: What it is.
     kind: Kind
     #: Its name; only a program has folders in it.
     name: str
-    #: Our own copy.
     path: Path
-    #: Size in bytes.
     size_bytes: int
-    #: sha256 as hexadecimal.
     sha256: str
 
 
@@ -48,9 +44,7 @@ class Intake:
 
     #: Files that were taken in, by name.
     files: dict[str, Taken] = field(default_factory=dict)
-    #: The ledger's entries and refused lines.
     ledger: Ledger = field(default_factory=Ledger)
-    #: What was left out, is missing or looks damaged.
     notes: list[Note] = field(default_factory=list)
 
     def of(self, kind: Kind) -> list[Taken]:

@@ -25,17 +25,13 @@ VERSION = 12
 class Result:
     """What one submission is worth, and everything that was found on the way."""
 
-    #: Who handed it in, as the caller knows them.
     student: str
-    #: Part of the assignment.
     part: int
     #: sha256 over names and contents of what was taken in.
     digest: str
     #: Public rows, then hidden ones: one for each question of the part, of all its choices, as they were graded.
     rows: tuple[Row, ...] = ()
-    #: What was left out, is missing or damaged.
     notes: tuple[Note, ...] = ()
-    #: What cannot be true.
     findings: tuple[Finding, ...] = ()
     #: Machines of the records, in words.
     machines: tuple[str, ...] = ()
@@ -59,9 +55,7 @@ class Result:
     #: What the part's questions were worth in the gradebook when it was graded, the talk's points left out. A gradebook
     #: asks ``labs.course.points.standing``, by the assignment as it is then.
     worth: float = 0.0
-    #: Wall time in seconds.
     wall_s: float = 0.0
-    #: Version of this form.
     version: int = VERSION
 
     @functools.cached_property
@@ -171,11 +165,9 @@ def line(result: Result) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class SpotCheck:
-    """One submission for a person to look at."""
+    """One submission for a person to look at, and why, a sentence each."""
 
-    #: Who handed it in.
     student: str
-    #: Why, one sentence each.
     reasons: tuple[str, ...]
 
 

@@ -38,7 +38,6 @@ GRACE_S = 5
 class Limits:
     """Limits of one command and of everything that it starts."""
 
-    #: Seconds of wall time; everything is killed after them.
     wall_s: float = 60
     #: Seconds of processor time of each process.
     cpu_s: int = 60
@@ -79,13 +78,10 @@ class Outcome:
 
     #: Exit status; negative for a signal, 124 or 137 where the time limit struck.
     returncode: int
-    #: Whether it was ended for its time.
     timed_out: bool
-    #: First bytes of what it printed.
+    #: First bytes of what it printed, and of what it printed as errors.
     output: str
-    #: First bytes of what it printed as errors.
     errors: str
-    #: Wall time in seconds.
     wall_s: float
 
 
