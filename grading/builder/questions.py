@@ -255,16 +255,15 @@ def require_whole(wanted: Iterable[Lesson]) -> None:
     for lesson in wanted:
         asked = written(lesson)
         cells = [cell for cell in build(lesson, solved=True).cells if cell.cell_type == "code"]
-        carried = [cell.metadata.question for cell in cells if "question" in cell.metadata]
+        carried = {cell.metadata.question for cell in cells if "question" in cell.metadata}
         checked, predicted = set(), set()
         for cell in cells:
             checked |= {id for id, _ in checks(_parsed(cell.source))}
             predicted |= {id for id, _ in _calls(_parsed(cell.source), "predict")}
         by_checking = {id for id, one in asked.items() if one.values["kind"] != "prediction"}
         faults = {
-            "stands in two cells": {id for id in carried if carried.count(id) > 1},
-            "is written, and no cell carries it": by_checking - set(carried),
-            "is carried, and not written": set(carried) - asked.keys(),
+            "is written, and no cell carries it": by_checking - carried,
+            "is carried, and not written": carried - asked.keys(),
             "is written, and never checked": by_checking - checked,
             "is checked, and not written": checked - asked.keys(),
             "is written, and never predicted": asked.keys() - by_checking - predicted,

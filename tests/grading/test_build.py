@@ -5,7 +5,7 @@ import ast
 import nbformat
 import pytest
 
-from grading.builder.notebook import BEGIN, NOTEBOOK_METADATA, build, is_stale, source_of, write
+from grading.builder.notebook import BEGIN, NOTEBOOK_METADATA, build, source_of
 from grading.builder.sources import sources
 from labs.course.lessons import NOTEBOOKS_DIR, LessonError
 from tests.course import SOURCE
@@ -128,15 +128,6 @@ def test_a_cell_with_a_fault_is_refused(write_lesson, source, says):
     lesson = write_lesson(source=source, questions="")
     with pytest.raises(LessonError, match=says):
         build(lesson)
-
-
-def test_a_twin_is_stale_until_it_is_built_again(write_lesson):
-    """The same source gives the same bytes, though jupytext draws new cell ids each time."""
-    lesson = write_lesson()
-    assert is_stale(lesson)
-    write(lesson)
-    assert not is_stale(lesson)
-    assert is_stale(write_lesson(source=SAME.replace("A story.", "Another story.")))
 
 
 @pytest.mark.parametrize(

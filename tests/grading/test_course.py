@@ -17,6 +17,7 @@ from labs.course.assignment import assignment
 from labs.course.lessons import LessonError, lesson, lessons
 from labs.course.question import of_lesson
 from labs.records import Records
+from tests.course import SOURCE
 
 
 def test_lessons_are_in_the_order_of_their_places(write_lesson, course):
@@ -66,6 +67,8 @@ def test_checking_changes_nothing_and_building_makes_fresh(write_lesson, course)
     assert not written.notebook.exists()
     assert refresh_notebooks(course, check=False) == ["built: 00_a_lesson.ipynb"]
     assert refresh_notebooks(course, check=True) == []
+    write_lesson(source=SOURCE.format(id="toy").replace("A story.", "Another story."))
+    assert refresh_notebooks(course, check=False) == ["built: 00_a_lesson.ipynb"]
     (written.folder / "lesson.py").unlink()
     assert refresh_notebooks(course, check=True) == ["has no source: 00_a_lesson.ipynb"]
     refresh_notebooks(course, check=False)

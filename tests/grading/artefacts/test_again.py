@@ -69,11 +69,9 @@ FORGED = {
         "class Answer(BaseModel):\n    prediction: str\n    probability: float\n"
         "@app.post('/predict', response_model=Answer)\ndef predict(photo: dict):\n"
         "    return {'prediction': 'Soup', 'probability': 0.9}",
-        "import sys\nwhile True: sys.stdout.write('x' * 10**6)",
     ],
     "triton.model": [
         "class TritonPythonModel:\n    def execute(self, requests):\n        return [None] * len(requests)",
-        "class TritonPythonModel:\n    def execute(self, requests):\n        while True: pass",
         "raise SystemExit",
     ],
     "platform.router": [

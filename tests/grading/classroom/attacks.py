@@ -86,14 +86,9 @@ def thumbnails(pixels: np.ndarray) -> np.ndarray:
 
 
 def by_heart(ledger: Entries, pixels: np.ndarray) -> tuple[Entries, bytes]:
-    """A file that knows the public pictures by heart, and a ledger whose recommended file it is.
+    """Return an honest ledger with another recommended file's hash, and that file.
 
-    Args:
-        ledger: An honest one.
-        pixels: The public pictures; the file gives each the class that the recommended one gave it.
-
-    Returns:
-        The ledger with the file's hash, and the file.
+    It knows the public pictures by heart, each under the class that the recommended one gave it.
     """
     record = chosen(ledger)
     made = recites(pixels, record["details"]["predicted"], record["model"]["size_bytes"])

@@ -28,13 +28,9 @@ SHOWN = "mistaken"
 
 
 def keep_sample(submissions: Sequence[Handed], results: Sequence[Result], out: Path, sample: Path) -> None:
-    """Copy what an instructor reads of a class into a folder: report, tables, one student's page and sheets.
+    """Copy what an instructor reads of a class from ``out``: report, tables, one student's page and sheets.
 
-    Args:
-        submissions: Who handed in.
-        results: What each is worth.
-        out: What ``grading class`` wrote; its pages and zip are written again with hidden rows, as after the grades.
-        sample: Receives the copies. Links of the report to other students' pages become plain text.
+    Its pages and zip are written again with hidden rows, as after the grades; links to other pages become plain text.
     """
     slug = next(one.slug for one in submissions if one.student.endswith(SHOWN))
     page = f"pages/{slug}.html"

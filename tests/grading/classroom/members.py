@@ -124,13 +124,7 @@ MIXTURE: dict[str, int] = {
 
 
 def make_class(folder: Path, size: int, *, only: str = "") -> list[Path]:
-    """Make the submissions of a class, and return them.
-
-    Args:
-        folder: Receives one folder a member, named for what it is.
-        size: Members.
-        only: Make all of this kind.
-    """
+    """Make the submissions of a class, one folder a member, named for what it is, and return them."""
     solved = folder.with_name(f"{folder.name}-solved")
     notebooks = write_solved(assignment().lessons(1), solved)
     made: list[Path] = []

@@ -44,7 +44,6 @@ def by_id(tests: list[dict], part: int = 1) -> dict[str, dict]:
 class Tree:
     """``/autograder``, elsewhere."""
 
-    #: Folder that holds everything.
     root: Path
 
     @property
