@@ -66,8 +66,7 @@ class Places:
         folder = self.results.parent
         folder.mkdir(parents=True, exist_ok=True)
         before = folder.stat().st_mode & 0o7777
-        rooms = [self.source / "grading" / name for name in ("grade/hidden.py",)]
-        for path in (folder, self.secret, self.submission, *rooms):
+        for path in (folder, self.secret, self.submission, self.source / "grading/grade/hidden.py"):
             _allow(path, 0o700)
         _allow(self.metadata, 0o600)
         try:

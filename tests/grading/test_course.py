@@ -1,6 +1,5 @@
 """The course's order, its map and its page of questions are derived, from front matter and questions."""
 
-import json
 import re
 from pathlib import Path
 
@@ -99,15 +98,6 @@ def test_every_lesson_begins_alike_and_links_to_what_it_takes():
         for sentence in absent.values():
             (link,) = re.findall(r"\]\((\S+\.ipynb)\)", sentence)
             assert (this.notebook.parent / link).is_file()
-
-
-def test_every_question_is_asked_in_a_cell_of_its_lesson():
-    """Under its own id: links to the next open question lead there, and the grader finds the answer there."""
-    for this in lessons():
-        cells = {cell["id"] for cell in json.loads(this.notebook.read_text(encoding="utf-8"))["cells"]}
-        assert {one.id.replace(".", "-") for one in of_lesson(this.id)} <= cells, this.name
-        words = first_cell.way_on(this, Records())
-        assert set(re.findall(r"#cell-id=([\w-]+)", words)) <= cells, this.name
 
 
 def test_the_map_lists_every_lesson_with_its_facts():

@@ -14,9 +14,8 @@ from labs.records.ledger import first_problem
 from labs.records.record import ENTRY_TYPES
 from labs.records.strict import StrictJsonError, loads
 
-#: RefusedError lines that are named one by one; the rest is only counted.
+#: Refused lines that are named one by one; the rest is only counted.
 _NAMED = 20
-
 
 #: Why a part of a ledger was left, and how to go on.
 TOO_LONG = (

@@ -3,7 +3,7 @@
 from grading.grade.result.gradescope import fallback, gradescope
 from grading.grade.result.page import page
 from grading.grade.result.result import Result, SpotCheck, line, spot_checks, write_json, write_text
-from labs.course.question import Row, public_rows
+from labs.course.question import Row
 
 __all__ = [
     "Result",
@@ -13,7 +13,6 @@ __all__ = [
     "gradescope",
     "line",
     "page",
-    "public_rows",
     "spot_checks",
     "write_json",
     "write_text",
