@@ -132,7 +132,7 @@ ENTRIES = (
 )
 
 
-@pytest.mark.parametrize("form", ROSTERS)
+@pytest.mark.parametrize("form", GRADEBOOKS)
 def test_a_folder_gets_the_rosters_identity_in_every_gradebook(form: str, tmp_path: Path):
     """One row per person, whatever the folder is called, and the columns by which the platform finds the person."""
     known = people(tmp_path, ROSTERS[form])
