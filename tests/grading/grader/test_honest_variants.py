@@ -3,6 +3,7 @@
 ``pytest -s`` prints the table.
 """
 
+import json
 import random
 import sys
 import zipfile
@@ -29,20 +30,51 @@ PARTS = tuple(assignment().parts)
 Variant = Callable[[Path, int], Path | None]
 
 
-def text(change: Callable[[str], bytes]) -> Variant:
-    """Return a variant that writes the ledger anew."""
+def notebooks(change: Callable[[dict], object]) -> Variant:
+    """Return a variant that changes each notebook."""
 
     def vary(folder: Path, part: int) -> None:
-        path = folder / "ledger.jsonl"
-        path.write_bytes(change(path.read_text(encoding="utf-8")))
+        for path in folder.glob("*.ipynb"):
+            notebook = json.loads(path.read_text(encoding="utf-8"))
+            change(notebook)
+            path.write_text(json.dumps(notebook), encoding="utf-8")
 
     return vary
 
 
-def renamed(folder: Path, part: int) -> None:
-    """Name all files as copies, in capitals."""
-    for path in list(folder.iterdir()):
-        path.rename(folder / f"{path.stem} - Kopie{path.suffix}".upper())
+def texts(change: Callable[[str], bytes]) -> Variant:
+    """Return a variant that writes notebooks and ledger anew."""
+
+    def vary(folder: Path, part: int) -> None:
+        for path in (*folder.glob("*.ipynb"), folder / "ledger.jsonl"):
+            path.write_bytes(change(path.read_text(encoding="utf-8")))
+
+    return vary
+
+
+def named(form: str) -> Variant:
+    """Return a variant under other names."""
+
+    def vary(folder: Path, part: int) -> None:
+        for path in list(folder.iterdir()):
+            path.rename(folder / form.format(path.stem, path.suffix))
+
+    return vary
+
+
+def vs_code(notebook: dict) -> None:
+    """Write down what VS Code does: ids of its own, and a kernel named after an environment."""
+    notebook["metadata"] = {"kernelspec": {"display_name": ".venv (3.13.1)", "language": "python", "name": "python3"}}
+    for place, cell in enumerate(notebook["cells"]):
+        cell |= {"id": f"{place:08x}", "metadata": {**cell["metadata"], "vscode": {"languageId": "python"}}}
+
+
+def colab(notebook: dict) -> None:
+    """Write down what Colab does: an older format, ids among the metadata, and sources as lists of lines."""
+    notebook |= {"nbformat_minor": 0, "metadata": {"colab": {"provenance": []}, "kernelspec": {"name": "python3"}}}
+    for place, cell in enumerate(notebook["cells"]):
+        cell |= {"source": "".join(cell["source"]).splitlines(keepends=True), "metadata": {"id": f"x{place}"}}
+        cell.pop("id", None)
 
 
 def cells(change: Callable[[str], str]) -> Variant:
@@ -54,6 +86,19 @@ def chatty(cell: str) -> str:
     """Let a cell print, leave files behind, and need what only the lesson has."""
     more = "print('x' * 100_000)\nopen('results.jsonl', 'a').write('{\"question\"')\nlater = measured_in_the_lesson\n"
     return f"import sys\n# NBVAL_SKIP\n{cell}\n{more}"
+
+
+def large(notebook: dict) -> None:
+    """Show 9 MB, and what is no JSON."""
+    for cell in notebook["cells"]:
+        cell["outputs"] = [{"output_type": "display_data", "data": {"application/json": float("nan")}}]
+    notebook["cells"][-1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * (9 << 20)}]
+
+
+def upper(folder: Path, part: int) -> None:
+    """Write all names in capitals."""
+    for path in list(folder.iterdir()):
+        path.rename(folder / path.name.upper())
 
 
 def without_notebooks(folder: Path, part: int) -> None:
@@ -139,11 +184,23 @@ VARIANTS: dict[str, Variant] = {
     "as it is": as_they_are,
     "a machine thirty times as slow": slow_machine,
     "another processor, which rounds in its way": other_processor,
+    "run with Python 3.13": notebooks(
+        lambda one: one["metadata"].update(language_info={"name": "python", "version": "3.13.1"})
+    ),
     NEWER: cells(lambda cell: f"type Number[T: float] = list[T]; text = f'{{'nested'}}'\n{cell}"),
-    "lines that end as on Windows": text(lambda text: text.replace("\\n", "\\r\\n").replace("\n", "\r\n").encode()),
-    "UTF-16": text(lambda text: text.encode("utf-16")),
+    "lines that end as on Windows": texts(lambda text: text.replace("\\n", "\\r\\n").replace("\n", "\r\n").encode()),
+    "UTF-16": texts(lambda text: text.encode("utf-16")),
+    "UTF-8 with a mark": texts(lambda text: text.encode("utf-8-sig")),
+    "VS Code": notebooks(vs_code),
+    "Colab": notebooks(colab),
     "cells that print, litter and need the lesson": cells(chatty),
-    "LEDGER - KOPIE.JSONL": renamed,
+    "x (1).ipynb": named("{} (1){}"),
+    "x-Copy1.ipynb": named("{}-Copy1{}"),
+    "x - Kopie.ipynb": named("{} - Kopie{}"),
+    "Copy of x.ipynb": named("Copy of {}{}"),
+    "ada_x-1.ipynb": named("ada_{}-1{}"),
+    "upper case": upper,
+    "outputs of 9 MB": notebooks(large),
     "no notebook at all": without_notebooks,
     "a wrong check last": wrong_check_last,
     "a Mac's zip with a folder in it": in_a_zip,

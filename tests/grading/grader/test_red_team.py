@@ -110,6 +110,14 @@ def prints_brackets(name: str, right: str) -> str:
     return "print('[' * 100_000, flush=True)\n" if name.endswith(".py") else "[" * 60_000
 
 
+def from_the_future(folder: Path, part: int) -> None:
+    """Say that notebooks were run with a Python that no grader has, which alone knows the cells' syntax."""
+    with_cells(lambda asked: f"def {asked.name}(*arguments): yes, of course")(folder, part)
+    notebook = {"nbformat": 4, "metadata": {"language_info": {"name": "python", "version": "9.9.9"}}, "cells": []}
+    for lesson in assignment().lessons(part):
+        (folder / lesson.notebook.name).write_text(json.dumps(notebook), encoding="utf-8")
+
+
 def published(folder: Path, part: int) -> None:
     """Hand over what ships and is nearest to a right answer: a text, or a function of whatever name."""
     texts = [*published_texts().values(), *returned_texts()[1].values()]
@@ -191,7 +199,7 @@ WITHOUT_WORK: dict[str, Attack] = {
     "getsize for a time": Attack(with_programs(forged.GETSIZE), AGAIN),
     "silent program": Attack(with_programs(forged.SILENT), AGAIN),
     "brackets": Attack(lambda folder, part: typed(folder, part, prints_brackets), AGAIN),
-    "syntax of a Python to come": Attack(with_cells(lambda asked: "def any(): yes, of course"), AGAIN),
+    "version 9.9.9": Attack(from_the_future, AGAIN),
     "published files and callables": Attack(published, AGAIN),
     "without a sandbox, looks for classmates": Attack(among_classmates, "grader had a fault", without_walls),
 }

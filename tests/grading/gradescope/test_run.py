@@ -60,6 +60,7 @@ def test_honest_work_earns_its_points(part: int, tree_of: Callable, tmp_path: Pa
 
 
 CELL = """
+import os, subprocess
 seen = []
 for path in ("source/secret/cases.json", "source/grading/grade/hidden.py", "submission_metadata.json",
              "results/results.json"):
@@ -72,17 +73,19 @@ for name in ("results.json", "new.json"):
         open("{root}/results/" + name, "w").write('{{"score": 1000}}')
     except OSError:
         pass
+endless = "while :; do echo 1000 >{root}/results/results.json; sleep {marker}; done"
+daemon = subprocess.Popen(["setsid", "sh", "-c", endless])
 raise RuntimeError("".join(seen)[:150])
 """
 
 
 @sandboxed
 def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callable[..., Path]):
-    """What it reads, it would show in its error."""
-    ledger = hand_in("ledger.jsonl") / "ledger.jsonl"
+    """What it reads, it would show in its error; what it starts is gone with it."""
+    ledger, marker = hand_in("ledger.jsonl") / "ledger.jsonl", f"9{os.getpid()}"
     entries = [json.loads(line) for line in ledger.read_text().splitlines()]
     (spoiled,) = [one for one in entries if one.get("question") == SPOILED.id and one["type"] == "answer"]
-    spoiled["value"]["source"] = CELL.format(root=tree.root)
+    spoiled["value"]["source"] = CELL.format(root=tree.root, marker=marker)
     ledger.write_text(written(entries))
     assert tree.run() == "result: whole\n"
     found = tree.results
@@ -96,6 +99,7 @@ def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callabl
     # The honest cells beside it keep theirs.
     assert rows[f"{HONEST.id}.computed"]["score"] == rows[f"{HONEST.id}.computed"]["max_score"] > 0
     assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
+    assert not [line for line in _commands() if marker in line]
 
 
 def test_folders_are_closed_while_student_code_may_run(tree: Tree):
