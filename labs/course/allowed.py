@@ -45,9 +45,6 @@ def placed(name: str) -> str:
 
     Programs keep their folders, everything else has none: a zip may have folders of its own around it. A ledger has
     one name, whatever was put around it; models keep their difference, and are known by their hashes.
-
-    Args:
-        name: Path inside the submission, with forward slashes.
     """
     parts = name.split("/")
     if _PROGRAMS in parts[:-1]:
@@ -59,11 +56,7 @@ def placed(name: str) -> str:
 
 
 def kind_of(name: str) -> Kind | None:
-    """Return what a file is, or None when no submission needs it.
-
-    Args:
-        name: Path inside the submission, with forward slashes.
-    """
+    """Return what a file is, by its path in the submission with forward slashes; None when no submission needs it."""
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") or part == _NOT_THE_FILES for part in path.parts)
     if "\\" in name or "\0" in name or path.is_absolute() or hidden:

@@ -62,10 +62,7 @@ _Where = tuple[str | int, ...]
 
 
 def assignment(path: Path | None = None) -> Assignment:
-    """Return the assignment that the course follows.
-
-    Args:
-        path: Another file than ``PATH``.
+    """Return the assignment that the course follows, in ``PATH`` unless said otherwise.
 
     Raises:
         AssignmentError: It is not there, or has faults.
@@ -95,9 +92,6 @@ def faults(text: str) -> list[str]:
     """Return what is wrong with an assignment, each as 'line N: reason'.
 
     What follows from another fault is not told: the form first, then which lessons there are, then what they need.
-
-    Args:
-        text: Of the file.
     """
     return checked(text)[1]
 
@@ -127,12 +121,7 @@ def checked(text: str) -> tuple[Assignment | None, list[str]]:
 
 
 def warnings(found: Assignment, now: datetime) -> list[str]:
-    """Return what may be meant, and may be a slip: dates that are over.
-
-    Args:
-        found: The assignment.
-        now: With time zone.
-    """
+    """Return what may be meant, and may be a slip: dates that are over; ``now`` has a time zone."""
     over = [part for part in found.parts.values() if part.due is not None and part.due < now]
     return [f"part {one.number} was due {one.due:%a %d %b %Y %H:%M}: that is over" for one in over]
 

@@ -37,10 +37,6 @@ class UnfitCellError(ValueError):
 def by_itself(function: Callable, name: str) -> tuple[str, Callable]:
     """Return the text of the cell in which a function stands, and the function as this text alone makes it.
 
-    Args:
-        function: The function.
-        name: What the grader calls it by.
-
     Raises:
         UnfitCellError: There is no text (a ``%%`` magic ran the cell), it is too long, it makes no such function by
             itself, or it imports what the grader does not have.

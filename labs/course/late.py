@@ -62,10 +62,9 @@ class Pool:
     per_hour: Share
 
     def off(self, late: Iterable[timedelta]) -> list[float]:
-        """Return the share of each part's points that is taken off.
+        """Return the share of each part's points that is taken off, in the order in which they were due.
 
-        Args:
-            late: How late each part was handed in, in the order in which they were due; zero or less if in time.
+        Zero or less late is in time.
         """
         left, shares = timedelta(hours=self.pool_h), []
         for one in late:

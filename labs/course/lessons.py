@@ -95,10 +95,6 @@ class Lesson:
     def from_facts(cls, facts: Mapping[str, Any], notebook: Path) -> Lesson:
         """Return the lesson that front matter describes.
 
-        Args:
-            facts: Front matter, by the keys of ``KEYS``.
-            notebook: Where the built notebook is, or will be.
-
         Raises:
             LessonError: A key is missing, unknown or of the wrong type, or a value is none of those that there are.
         """
@@ -163,10 +159,6 @@ class Lesson:
 def lessons(part: int | None = None, *, root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
     """Return the lessons in the order in which they are taken: part by part, the core path before the deep dives.
 
-    Args:
-        part: Only this part; all when None.
-        root: Folder that holds the parts.
-
     Raises:
         LessonError: A notebook's metadata is not what the builder writes.
     """
@@ -193,11 +185,7 @@ def lesson(id: str, *, root: Path = NOTEBOOKS_DIR) -> Lesson:
 
 
 def for_lesson(id: str, machine: Fingerprint | None = None) -> tuple[Capability, ...]:
-    """Return what one lesson uses.
-
-    Args:
-        id: Such as 'pi'; what it uses stands in its front matter.
-        machine: As in ``capabilities``.
+    """Return what one lesson uses by its front matter, as ``capabilities`` finds it.
 
     Raises:
         KeyError: No lesson has this id, or it uses what is no capability.

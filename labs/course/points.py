@@ -40,12 +40,8 @@ def worth_of(total: float, opened: float, taking_part: float) -> Worth:
     """Return what a point is worth.
 
     All points are worth the same until taking part would be more than ``TAKING_PART`` of the whole; then its points
-    share just that. If there is nothing to open, nothing is given for a ledger's word.
-
-    Args:
-        total: What all points together are worth in the gradebook.
-        opened: Points for what the grader opens itself.
-        taking_part: All others.
+    share just that. If there is nothing to open, nothing is given for a ledger's word. ``opened`` and ``taking_part``
+    are points of questions, ``total`` what they are worth together in the gradebook.
     """
     share = min(TAKING_PART, taking_part / (opened + taking_part)) if opened else 0.0
     return Worth(
@@ -123,13 +119,7 @@ def worth_of_rows(rows: Iterable[Row], total: float) -> Worth:
 
 
 def standing(rows: Sequence[Row], part: PartAsked, changes: Mapping[str, Change] = UNCHANGED) -> Standing:
-    """Return how a hand-in stands in the gradebook, before lateness and a talk.
-
-    Args:
-        rows: Of all the part's questions, as they were graded.
-        part: Of the assignment.
-        changes: What changed in mid-term, by question (``Assignment.changes``).
-    """
+    """Return how a hand-in stands in the gradebook, by all its part's rows, before lateness and a talk."""
     counted = counted_rows(changed_rows(rows, changes), part)
     worth = worth_of_rows(counted, part.worth)
     return Standing(

@@ -69,9 +69,7 @@ def fitted(value: object, form: object, where: str = "") -> object:
     """Return a plain answer in the form that was asked for; capitals and spaces of its words are forgiven.
 
     Args:
-        value: Plain JSON.
         form: 'number', 'whole number' or 'text'; words to choose from as a list; a dictionary of these by name.
-        where: Name of the part that this is.
 
     Raises:
         ValueError: It has another form; the message is a sentence.

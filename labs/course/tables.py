@@ -131,11 +131,7 @@ class PartAsked:
         return [one for one in lessons() if one.id in wanted]
 
     def terms(self, pool: Pool | None = None) -> list[str]:
-        """Return what a student should know beside lessons, points and date, a sentence each.
-
-        Args:
-            pool: Of the whole course.
-        """
+        """Return what a student should know beside lessons, points and date, a sentence each."""
         said = []
         if self.due and pool:
             said.append(
@@ -161,11 +157,7 @@ class PartAsked:
         return said
 
     def counted(self, earned: Mapping[str, float]) -> set[str]:
-        """Return the ids of the lessons whose points count: all that everybody takes, and the best of the choices.
-
-        Args:
-            earned: Points by lesson.
-        """
+        """Return the ids of the lessons whose points count: all that everybody takes, and the best of the choices."""
         best = sorted(self.choices, key=lambda id: (-earned.get(id, 0.0), self.choices.index(id)))
         return {*self.lessons, *best[: self.at_least]}
 
@@ -277,11 +269,8 @@ class Assignment:
     ) -> dict[int, float]:
         """Return the points that lateness takes off, by part: never more than the part's, and only of what was earned.
 
-        A hand-in keeps ``max(0, earned - taken)``; points of a talk stay.
-
-        Args:
-            handed_in: When each part came, with time zone, by its number.
-            due: A person's own dates, in place of the parts'.
+        A hand-in keeps ``max(0, earned - taken)``; points of a talk stay. Times have a zone; a person's own dates
+        (``due``) stand in place of the parts'.
         """
         dates = {number: due.get(number) or part.due for number, part in self.parts.items()}
         late = {number: handed_in[number] - date for number, date in dates.items() if date and number in handed_in}

@@ -52,12 +52,7 @@ class _Place:
 
 
 def app(handed: Handed, start: Start = at_home) -> dict:
-    """Return what ``app`` of a file answers, on a classifier whose model is the judge's.
-
-    Args:
-        handed: The ``app.py``.
-        start: Starts its process.
-    """
+    """Return what ``app`` of an ``app.py`` answers, on a classifier whose model is the judge's."""
     facts = {"photo": 0, "said": "", "fields": [], "right": False, "returns": [], "alive": False, "placed": False}
     facts |= dict.fromkeys(("no_field", "no_base64", "no_image", "cut", "large", "pixels", "full", "endless"), 0)
     facts |= {"endless_mb": 0}

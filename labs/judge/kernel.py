@@ -67,9 +67,7 @@ class _Memory:
 def shared_kernel(handed: Handed, start: Start = at_home) -> dict:
     """Return what a kernel with tiles in shared memory did on matrices that its tiles fit into, and on others.
 
-    Args:
-        handed: The file, with a kernel ``multiply_shared(a, b, c)`` for blocks of ``TILE`` × ``TILE`` threads.
-        start: Starts its process.
+    It is the file's ``multiply_shared(a, b, c)``, for blocks of ``TILE`` × ``TILE`` threads.
 
     Returns:
         ``error`` (empty if it ran), ``barriers`` (calls of ``cuda.syncthreads()`` in it), ``off_whole`` and

@@ -113,10 +113,7 @@ class Program:
         """Prepare to ask.
 
         Args:
-            kind: Of the asker's.
-            content: The one file.
             outside: What it stands on, by name.
-            start: Starts the process.
             each_s: Seconds for an answer, unless a question has its own.
             wall_s: Seconds for everything, from the moment at which the asker is there.
             most_calls: Calls of what stands outside, all together.
@@ -291,7 +288,6 @@ def shaped(value: Any, form: Any) -> Any:
     """Return a value that came out of a program, if it has a form.
 
     Args:
-        value: As JSON knows it.
         form: A type or a union of types; a list of one form, for a list of any length; or forms by name, for an object
             that has these fields and perhaps others.
 

@@ -17,9 +17,7 @@ _REPLY = {"class": object, "version": object, "complaint": str}
 def router(handed: Handed, start: Start = at_home) -> dict:
     """Return of sixty requests how many were answered, by which version as they say, and by which in truth.
 
-    Args:
-        handed: The program, whose ``build`` binds a router to two versions.
-        start: Starts its process.
+    The program's ``build`` binds a router to two versions.
     """
     key, asked = secrets.token_bytes(16), []
 

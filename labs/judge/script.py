@@ -50,12 +50,7 @@ class _Runtime:
 
 
 def script(handed: Handed, start: Start = at_home) -> dict:
-    """Return how ``python measure.py MODEL THREADS CALLS`` ends, what it prints last, and whether it has measured that.
-
-    Args:
-        handed: The script.
-        start: Starts its process.
-    """
+    """Return how ``python measure.py MODEL THREADS CALLS`` ends, what it prints last, and whether it measured that."""
     random, runtime = dice(), _Runtime()
     threads, calls = int(random.integers(2, 9)), int(random.integers(31, 60))
     facts = {"asked": calls, "wanted_threads": threads, "ended": 1, "said": "", "printed": "nothing", "is_json": False}

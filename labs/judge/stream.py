@@ -33,12 +33,7 @@ class _Engine:
 
 
 def streaming_app(handed: Handed, start: Start = at_home) -> dict:
-    """Return what ``POST /generate`` of an app refuses, and how it streams the words of the judge's engine.
-
-    Args:
-        handed: The ``app.py``.
-        start: Starts its process.
-    """
+    """Return what ``POST /generate`` of an app refuses, and how it streams the words of the judge's engine."""
     facts = {"status": 0, "media_type": "", "right_events": False, "streams": False, "done": False}
     facts |= {"without_prompt": 0, "too_many": 0}
     engine = _Engine()

@@ -15,12 +15,7 @@ _REPLY = {"answers": list | None, "complaint": str}
 
 
 def model(handed: Handed, start: Start = at_home) -> dict:
-    """Return what ``execute`` of a ``model.py`` answers, called as Triton calls it, with a network of the judge's.
-
-    Args:
-        handed: The model's folder, or the file.
-        start: Starts its process.
-    """
+    """Return what ``execute`` of a ``model.py`` answers, called as Triton calls it, with a network of the judge's."""
     facts = {"said": "", "right": 0, "rows": 0, "burst": 0, "calls": 0, "refused": False, "blamed": ""}
     network, sizes = Network(), []
 

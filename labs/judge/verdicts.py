@@ -15,11 +15,7 @@ Handed = Path | Mapping[str, str]
 
 
 def content_of(handed: Handed, name: str) -> bytes:
-    """Return the bytes of the one file that is judged; whatever lies beside it is not looked at.
-
-    Args:
-        handed: The file, or several.
-        name: What it is called among several.
+    """Return the bytes of the one file that is judged, by its name; whatever lies beside it is not looked at.
 
     Raises:
         NotImplementedError: The stub is still in it.

@@ -18,11 +18,7 @@ BUDGETS = ("int8-budget-05", "int8-budget-01")
 
 
 def within_budgets(paths: Mapping[str, Path]) -> dict:
-    """Return what the file of each budget loses on the validation photos, against the workspace's ``food11.onnx``.
-
-    Args:
-        paths: The files, by name.
-    """
+    """Return what the file of each budget loses on the validation photos, against the workspace's ``food11.onnx``."""
     if missing := [name for name in BUDGETS if name not in paths]:
         return {"missing": " and ".join(missing)}
     images, labels = load_split(assets.dataset(), "validation")

@@ -13,11 +13,7 @@ _ALIKE = 1e-9
 
 
 def decisions(path: Path) -> dict:
-    """Return the customers whose design breaks a rule, by the rule; all designs stand in ``designs.csv`` beside it.
-
-    Args:
-        path: CSV with a row for each customer.
-    """
+    """Return the customers whose row of a CSV breaks a rule, by the rule; ``designs.csv`` beside it has all designs."""
     chosen, every = pd.read_csv(path), pd.read_csv(path.with_name("designs.csv"))
     missing = [name for name in ("customer", "design", "pixels") if name not in chosen]
     found: dict[str, list[str]] = {

@@ -19,11 +19,7 @@ def container(records: Records) -> dict:
 
 
 def about(path: Path) -> dict:
-    """Return architecture and cores of where a script ran, and whether that was this very machine.
-
-    Args:
-        path: JSON with ``architecture``, ``cores`` and ``home``.
-    """
+    """Return architecture and cores of where a script ran, by the JSON that it wrote, and whether that was here."""
     written = json.loads(path.read_text(encoding="utf-8"))
     # A device's user may have the same home as that of the container in which the course runs.
     this = (str(Path.home()), platform.machine(), os.cpu_count())

@@ -22,11 +22,7 @@ _PHOTOS = 6
 
 
 def ensemble(folder: Path) -> dict:
-    """Return what the real Triton answers with an ensemble, through which steps.
-
-    Args:
-        folder: With ``config.pbtxt``; its steps lie beside it.
-    """
+    """Return what the real Triton answers with the ensemble of a folder, through which of the steps beside it."""
     from labs.serve.triton import trial
 
     folder = Path(folder)
@@ -48,11 +44,7 @@ def ensemble(folder: Path) -> dict:
 
 
 def wired(path: Path) -> dict:
-    """Return the facts of ``ensemble`` without a server: where a photo goes by what a ``config.pbtxt`` says.
-
-    Args:
-        path: The file, or the folder that holds it.
-    """
+    """Return the facts of ``ensemble`` without a server: where a photo goes by what a ``config.pbtxt`` says."""
     path = Path(path)
     facts = {"loaded": False, "reason": "", "steps": [], "ran": [], "probability": False, "right": 0}
     made, fault = parsed(path / "config.pbtxt" if path.is_dir() else path)

@@ -31,11 +31,7 @@ _HANDS_ON = re.compile(r"-.*|\w+=.*|exec|env|run|tini|dumb-init|uv|python[\d.]*"
 
 
 def dockerfile(path: Path) -> dict:
-    """Return what a Dockerfile's last stage begins with, installs, copies, and starts as whom.
-
-    Args:
-        path: The file; ``PROGRAMS`` and requirements.txt lie beside it.
-    """
+    """Return what a Dockerfile's last stage begins with, installs, copies, and starts as whom."""
     text, fault, image = written(path), "", _image("")
     try:
         image = _last_stage(text)

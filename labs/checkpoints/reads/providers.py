@@ -9,9 +9,6 @@ from labs.records import Records
 def pair_of_providers(records: Records) -> dict:
     """Return what changes in the pair that an answer names, its claim, and the claim that the newest run allows.
 
-    Args:
-        records: With the answer to ``providers.fair`` and the comparison that it is about.
-
     Raises:
         MissingEvidenceError: The two were not measured side by side.
     """

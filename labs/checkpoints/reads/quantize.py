@@ -11,11 +11,7 @@ from labs.checkpoints.reads.onnx_files import agreement
 
 
 def quantized_file(path: Path) -> dict:
-    """Return how a file writes its numbers down, and on what share of 60 photos it agrees with the float model.
-
-    Args:
-        path: The ``.onnx`` file; the float model is the workspace's ``food11.onnx``.
-    """
+    """Return how a file writes its numbers down, and its ``agreement`` with the float model."""
     graph = onnx.load(path).graph
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     kinds = {node.op_type for node in graph.node}

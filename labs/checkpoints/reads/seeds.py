@@ -8,11 +8,7 @@ from labs.checkpoints.reads.onnx_files import agreement, share_by_type
 
 
 def four_bit_file(path: Path) -> dict:
-    """Return how much of a file's weights has four bits, and on what share of 60 photos it agrees with the float model.
-
-    Args:
-        path: The ``.onnx`` file; the float model is the workspace's ``food11.onnx``.
-    """
+    """Return how much of a file's weights has four bits, and its ``agreement`` with the float model."""
     shares = share_by_type(path)
     four_bits = shares.get("INT4", 0.0) + shares.get("UINT4", 0.0)
     return {"four_bits": four_bits, "float32": shares.get("FLOAT", 0.0), "agreement": agreement(path)}

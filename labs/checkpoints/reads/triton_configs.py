@@ -9,11 +9,7 @@ from labs.serve.triton.catalogue import ConfigError, parse
 
 
 def config(path: Path) -> dict:
-    """Return what a ``config.pbtxt`` says; ``fault`` if Triton's grammar does not know it.
-
-    Args:
-        path: The file.
-    """
+    """Return what a ``config.pbtxt`` says; ``fault`` if Triton's grammar does not know it."""
     made, fault = parsed(path)
     batching, types = made.dynamic_batching, made.DESCRIPTOR.fields_by_name["input"].message_type
     names = types.fields_by_name["data_type"].enum_type.values_by_number

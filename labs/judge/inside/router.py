@@ -14,10 +14,7 @@ from labs.judge.inside.wire import Ask, Wire, in_loop, load, module
 
 
 def router(wire: Wire, path: str) -> Ask:
-    """Deployments of Ray Serve without Ray; the versions are outside.
-
-    Source: names and calls are those of https://docs.ray.io/en/latest/serve/api.
-    """
+    """Deployments of Ray Serve without Ray; the versions are outside."""
 
     class Deployment:
         def __init__(self, target: type, name: str = "", given: tuple = ((), {})) -> None:

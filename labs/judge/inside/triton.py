@@ -19,10 +19,7 @@ INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
 
 
 def triton(wire: Wire, path: str) -> Ask:
-    """A model for Triton's Python backend; the network is outside.
-
-    Source: names and calls are those of https://github.com/triton-inference-server/python_backend.
-    """
+    """A model for Triton's Python backend; the network is outside."""
 
     class Tensor:
         def __init__(self, name: str, values: Any) -> None:
