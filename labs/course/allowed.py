@@ -73,8 +73,4 @@ def kind_of(name: str) -> Kind | None:
 
 def cap_bytes(kind: Kind, limits: Limits) -> int:
     """Return the most bytes that a file of this kind may have."""
-    return {
-        Kind.LEDGER: limits.ledger_bytes,
-        Kind.MODEL: limits.model_bytes,
-        Kind.PROGRAM: limits.program_bytes,
-    }[kind]
+    return {Kind.LEDGER: limits.ledger_bytes, Kind.MODEL: limits.model_bytes, Kind.PROGRAM: limits.program_bytes}[kind]

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from labs.course.late import Late, Pool
-from labs.course.lessons import Lesson, lessons
+from labs.course.lessons import lessons
 from labs.course.tables import Assignment, AssignmentError, Change, Choose, Course, Gradebook, PartAsked
 from labs.shell import msl
 from labs.workspace import PROJECT_DIR
@@ -88,16 +88,11 @@ def _read(path: Path, changed_ns: int) -> Assignment:
     return found
 
 
-def faults(text: str) -> list[str]:
-    """Return what is wrong with an assignment, each as 'line N: reason'.
+def checked(text: str) -> tuple[Assignment | None, list[str]]:
+    """Return the assignment that a text describes and no faults, or None and its faults, each as 'line N: reason'.
 
     What follows from another fault is not told: the form first, then which lessons there are, then what they need.
     """
-    return checked(text)[1]
-
-
-def checked(text: str) -> tuple[Assignment | None, list[str]]:
-    """Return the assignment that a text describes and no faults, or None and its faults."""
     text = text.removeprefix("\ufeff")
     try:
         given = tomllib.loads(text)
@@ -197,16 +192,12 @@ def _of_needs(found: Assignment) -> Iterator[tuple[_Where, str]]:
     taken = {id for part in found.asked for id in (*part.lessons, *part.choices)}
     for place, part in enumerate(found.asked):
         for id in (*part.lessons, *part.choices):
-            absent = known.keys() - taken
-            lacking = [f"{known[other].title} ({other!r})" for other in _needs(known[id]) if other in absent]
+            # What it says, and where its files and records are made.
+            wanted = dict.fromkeys([*known[id].needs, *known[id].takes])
+            lacking = [f"{known[one].title} ({one!r})" for one in wanted if one in known and one not in taken]
             if lacking:
                 needs = f"{known[id].title} ({id!r}) needs {', '.join(lacking)}, which nobody asks for"
                 yield ("part", place, f'"{id}"'), needs
-
-
-def _needs(one: Lesson) -> list[str]:
-    """Return what a lesson cannot do without: what it says, and where its files and records are made."""
-    return list(dict.fromkeys([*one.needs, *one.takes]))
 
 
 def _of_changes(found: Assignment) -> Iterator[tuple[_Where, str]]:

@@ -74,12 +74,8 @@ def absent_import(cell: str) -> str:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             imported += [f"labs.{alias.name}" for alias in node.names] if module == "labs" else [module]
-    return next((module for module in imported if not _is_at_the_graders(module)), "")
-
-
-def _is_at_the_graders(module: str) -> bool:
-    top = module.partition(".")[0]
-    return top in sys.stdlib_module_names or top in PACKAGES or module in COURSE
+    there = {*sys.stdlib_module_names, *PACKAGES}
+    return next((one for one in imported if one.partition(".")[0] not in there and one not in COURSE), "")
 
 
 def alone(cell: str, name: str) -> Callable:

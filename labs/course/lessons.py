@@ -63,25 +63,18 @@ class LessonError(ValueError):
 class Lesson:
     """One lesson, as its front matter describes it."""
 
-    #: The notebook that students open.
     notebook: Path
     #: A word for its idea, such as 'compile': its questions begin with it, and other lessons name it.
     id: str
-    #: Such as 'Compile the graph'.
     title: str
-    #: What happens in it, in a line.
     summary: str
-    #: Part of the course: 0 is the start.
     part: int
-    #: Minutes for a newcomer, reading included.
+    #: For a newcomer, reading included.
     minutes: int
-    #: One of ``KINDS``.
     kind: str
-    #: Some of ``PLACES``.
     where: tuple[str, ...]
     #: Ids of the lessons whose results it uses.
     needs: tuple[str, ...]
-    #: Ports that it opens on the machine.
     ports: tuple[int, ...]
     #: Minutes of a lease that it takes whoever has rehearsed it; 0 where it needs no leased machine.
     machine_minutes: int = 0

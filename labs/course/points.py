@@ -44,10 +44,7 @@ def worth_of(total: float, opened: float, taking_part: float) -> Worth:
     are points of questions, ``total`` what they are worth together in the gradebook.
     """
     share = min(TAKING_PART, taking_part / (opened + taking_part)) if opened else 0.0
-    return Worth(
-        (1 - share) * total / opened if opened else 0.0,
-        share * total / taking_part if taking_part else 0.0,
-    )
+    return Worth((1 - share) * total / opened if opened else 0.0, share * total / taking_part if taking_part else 0.0)
 
 
 def points_of(questions: Iterable[Question]) -> tuple[int, int]:
@@ -107,7 +104,6 @@ class Standing:
     earned: float
     #: What it may still earn when staff has mended the grader; 0 until then.
     pending: float
-    #: What there is.
     possible: float
 
 

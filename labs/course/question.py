@@ -23,7 +23,6 @@ from labs.records import Answer, DifferentMachinesError, Records
 from labs.records.collection import began
 from labs.records.record import ENTRY_TYPES
 
-#: What the builder writes.
 QUESTIONS_PATH = Path(__file__).with_name("questions.json")
 
 #: Beginning of the subject under which facts about a question's file are written down.
@@ -254,14 +253,10 @@ class Row:
     lesson: str
     points: float
     possible: float
-    #: What is right, or what to mend.
     message: str
-    #: Names and values that go with it.
     shown: tuple[tuple[str, str], ...] = ()
-    #: Where to look.
     hint: str = ""
-    #: How it stands (``State``).
-    state: str = ""
+    state: State | str = ""
     #: Known to the grader only; shown after the grades are out.
     hidden: bool = False
     #: The public question that it rests on; empty for public ones.
@@ -297,26 +292,13 @@ class Row:
 
 
 def public_rows(
-    records: Records,
-    lessons: Iterable[Lesson],
-    verdict: Callable[[Question, Records], Verdict] = Question.verdict,
+    records: Records, lessons: Iterable[Lesson], verdict: Callable[[Question, Records], Verdict] = Question.verdict
 ) -> list[Row]:
     """Return one row for each question of some lessons, in their order, judged by a student's records."""
     rows = []
     for one in (asked for lesson in lessons for asked in of_lesson(lesson.id)):
         found = verdict(one, records)
-        rows.append(
-            Row(
-                id=one.id,
-                title=one.title,
-                lesson=one.lesson_id,
-                points=one.points if found.ok else 0,
-                possible=one.points,
-                message=found.message,
-                shown=found.shown,
-                hint="" if found.ok else one.hint,
-                state=found.state,
-                opened=one.opened,
-            )
-        )
+        points, hint = (one.points, "") if found.ok else (0, one.hint)
+        about = (one.id, one.title, one.lesson_id, points, one.points)
+        rows.append(Row(*about, found.message, found.shown, hint, found.state, opened=one.opened))
     return rows

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 
 from PIL import Image
 
-from labs.judge.drawn import Network, as_text, dice, photos
+from labs.judge.drawn import Network, as_text, dice, photos, post
 from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
 from labs.judge.verdicts import Handed, as_json, content_of, noting
 
@@ -68,10 +67,6 @@ def app(handed: Handed, start: Start = at_home) -> dict:
     return facts
 
 
-def _post(program: Program, path: str, **body: object) -> int:
-    return program.begin(method="POST", path=path, body=as_text(json.dumps(body).encode()))
-
-
 def _cases(photo: bytes) -> dict[str, dict]:
     """Return the bodies of requests about a photo, by case."""
     text = as_text(photo)
@@ -95,7 +90,7 @@ def _ask_one_by_one(program: Program, place: _Place, facts: dict) -> None:
     wrong = []
     for case, body, number in [cases[at] for at in dice().permutation(len(cases))]:
         place.full = case == "full"
-        reply = program.reply(_post(program, "/predict", **body), _REPLY)
+        reply = program.reply(post(program, "/predict", **body), _REPLY)
         if facts[case] in (0, _GOOD.get(case, 422)):
             facts[case] = reply["status"]
         if case == "photo" and not wrong:
@@ -121,13 +116,13 @@ def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
 
     def answers() -> object:
         before = place.runs
-        reply = program.reply(_post(program, "/predict/many", images=texts), _REPLY)
+        reply = program.reply(post(program, "/predict/many", images=texts), _REPLY)
         facts["many_calls"] = max(facts["many_calls"], place.runs - before)
         facts.update(many=facts["many"] or reply["status"], many_said=reply["body"][:200])
         return as_json(reply["body"])
 
     facts["many_right"] = _are_answers(answers(), expected)
-    facts["too_many"] = program.reply(_post(program, "/predict/many", images=[*texts, *texts[:3]]), _REPLY)["status"]
+    facts["too_many"] = program.reply(post(program, "/predict/many", images=[*texts, *texts[:3]]), _REPLY)["status"]
     odd = int(dice().integers(6))
     texts[odd] = as_text(contents[odd][:200])
     mixed = answers()
@@ -140,7 +135,7 @@ def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
 def _is_alive(program: Program, place: _Place) -> bool:
     """Return whether ``/healthz`` answers while the model is held."""
     place.holds, before = True, place.runs
-    held = _post(program, "/predict", image=as_text(photos(1)[0]))
+    held = post(program, "/predict", image=as_text(photos(1)[0]))
     program.until(lambda: place.runs > before)
     try:
         return program.reply(program.begin(method="GET", path="/healthz"), _REPLY)["status"] == 200

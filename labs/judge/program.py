@@ -125,7 +125,6 @@ class Program:
         self._replies: dict[int, dict] = {}
         self._held: list[tuple[int, object]] = []
         self._read_bytes, self._rest = 0, b""
-        #: Names of what it called, in order.
         self.calls: list[str] = []
         #: Pieces of texts that came before their reply, by number of the request.
         self.pieces: dict[int, list[str]] = {}

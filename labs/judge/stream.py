@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from labs.judge.drawn import as_text, dice
+from labs.judge.drawn import dice, post
 from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
 from labs.judge.verdicts import Handed, as_json, content_of, noting
 
@@ -38,10 +36,11 @@ def streaming_app(handed: Handed, start: Start = at_home) -> dict:
     facts |= {"without_prompt": 0, "too_many": 0}
     engine = _Engine()
     with noting(facts), Program("stream", content_of(handed, "app.py"), engine.outside(), start) as program:
-        facts["without_prompt"] = program.reply(_post(program, max_tokens=2), _REPLY)["status"]
-        facts["too_many"] = program.reply(_post(program, prompt="soup", max_tokens=100_000), _REPLY)["status"]
+        facts["without_prompt"] = program.reply(post(program, "/generate", max_tokens=2), _REPLY)["status"]
+        number = post(program, "/generate", prompt="soup", max_tokens=100_000)
+        facts["too_many"] = program.reply(number, _REPLY)["status"]
         engine.runs = engine.holds = True
-        number = _post(program, prompt="hot soup", max_tokens=_TOKENS)
+        number = post(program, "/generate", prompt="hot soup", max_tokens=_TOKENS)
         facts["streams"] = _leave_one_by_one(program, engine, number)
         reply = program.reply(number, _REPLY)
         text = "".join(program.pieces[number]).replace("\r\n", "\n")
@@ -50,10 +49,6 @@ def streaming_app(handed: Handed, start: Start = at_home) -> dict:
         facts["done"] = events[-1:] == ["[DONE]"]
         facts["right_events"] = [_token(one) for one in events if one != "[DONE]"] == engine.words
     return facts
-
-
-def _post(program: Program, **body: object) -> int:
-    return program.begin(method="POST", path="/generate", body=as_text(json.dumps(body).encode()))
 
 
 def _leave_one_by_one(program: Program, engine: _Engine, number: int) -> bool:

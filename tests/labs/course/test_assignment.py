@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs.course.assignment import PATH, assignment, checked, faults, warnings
+from labs.course.assignment import PATH, assignment, checked, warnings
 from labs.course.late import Late, Pool
 from labs.course.lessons import lessons
 from labs.course.tables import Assignment, AssignmentError
@@ -75,7 +75,7 @@ SLIPS = [
 def test_a_slip_is_one_fault_with_its_line_and_reason(before: str, after: str, line_of: str, says: str):
     """An instructor finds it without reading code, and is told of nothing that only follows from it."""
     text = re.sub("(?m)^#.*$", "#", SHIPPED).replace(before, after)
-    fault, *others = faults(text)
+    fault, *others = checked(text)[1]
     line = text[: text.index(line_of)].count("\n") + 1
     assert fault.startswith(f"line {line}: ")
     assert says in fault
@@ -88,7 +88,7 @@ def test_a_mark_at_the_beginning_is_no_fault(tmp_path: Path):
     path = tmp_path / "assignment.toml"
     path.write_text(SHIPPED, encoding="utf-8-sig")
     assert assignment(path) == assignment()
-    assert faults("\ufeff" + SHIPPED) == []
+    assert checked("\ufeff" + SHIPPED)[1] == []
     path.write_text(SHIPPED + "# é", encoding="utf-16")
     with pytest.raises(AssignmentError, match="save it as UTF-8"):
         assignment(path)
@@ -97,7 +97,7 @@ def test_a_mark_at_the_beginning_is_no_fault(tmp_path: Path):
 @given(st.text(max_size=80), st.integers(0, len(SHIPPED)), st.integers(0, 40))
 def test_no_text_is_anything_but_an_assignment_or_a_list_of_faults(junk: str, at: int, cut: int):
     """However it is broken, the reason is a sentence."""
-    assert all(one.startswith("line ") for one in faults(SHIPPED[:at] + junk + SHIPPED[at + cut :]))
+    assert all(one.startswith("line ") for one in checked(SHIPPED[:at] + junk + SHIPPED[at + cut :])[1])
 
 
 def test_what_a_class_chose_is_read(tmp_path: Path):
