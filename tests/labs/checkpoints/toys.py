@@ -1,4 +1,4 @@
-"""A toy lesson's questions, one of each kind, as the builder ships them, and what they read."""
+"""What the toy lesson's questions read; ``toys.json`` has one of each kind, as the builder ships them."""
 
 import linecache
 from pathlib import Path
@@ -36,52 +36,3 @@ def measured(records: Records) -> dict:
     if not (found := records.measurements(kind="latency")):
         raise MissingEvidenceError("Measure something first.")
     return {"count": len(found)}
-
-
-_ABOUT = {"kind": "latency", "option": "a"}
-_HERE = "tests.labs.checkpoints.toys"
-
-QUESTIONS = {
-    "toy.middle": {
-        "title": "The middle of two numbers",
-        "kind": "function",
-        "points": 2,
-        "hint": "It lies as far from one as from the other.",
-        "name": "middle",
-        "cases": [
-            {"args": [0, 4], "expected": 2.0, "says": "2 lies between 0 and 4."},
-            {"args": [-3, 1], "expected": -1.0, "says": "One of them is negative here."},
-        ],
-    },
-    "toy.file": {
-        "title": "A file of two lines",
-        "kind": "file",
-        "points": 1,
-        "reads": f"{_HERE}:lines_of",
-        "rules": [["lines", {"at least": 2}, "It has {lines} line(s)."]],
-    },
-    "toy.pick": {
-        "title": "The fastest option",
-        "kind": "answer",
-        "points": 1,
-        "form": {"choice": ["a", "b"], "why": "text"},
-        "reads": f"{_HERE}:fastest",
-        "rules": [["chosen", {"is fact": "fastest"}, "`{chosen}` is slower than `{fastest}`."]],
-    },
-    "toy.measured": {
-        "title": "Two latencies",
-        "kind": "records",
-        "points": 1,
-        "reads": f"{_HERE}:measured",
-        "rules": [["count", {"at least": 2}, "Only {count} so far."]],
-    },
-    "toy.guess": {
-        "title": "How long does [it] take?",
-        "kind": "prediction",
-        "points": 1,
-        "about": _ABOUT,
-        "unit": "ms",
-        "between": [0.01, 10_000],
-        "fields": {"p50": "median", "p95": "tail"},
-    },
-}
