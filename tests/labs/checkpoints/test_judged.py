@@ -176,20 +176,6 @@ def test_the_first_rule_that_is_broken_speaks_with_the_facts():
     assert fault(rules, {"a": 1, "b": 1}) == ""
 
 
-@pytest.mark.parametrize(
-    ("value", "kept"),
-    [
-        (np.float32(0.5), 0.5),
-        (np.array([1, 2]), [1, 2]),
-        (pd.Series([1.5, 2.5]), [1.5, 2.5]),
-        ({"p50": np.float64(1.5), 2: True}, {"p50": 1.5, "2": True}),
-    ],
-)
-def test_what_students_hold_becomes_json(value, kept):
-    """Arrays, tuples, series and numpy's scalars have a plain form; a float stays one."""
-    assert json.dumps(plain(value)) == json.dumps(kept)
-
-
 @pytest.mark.parametrize("stub", [..., None, "  ", "…", {"low": 1, "claim": "..."}, [1, ...], {"a": {"b": ...}}])
 def test_what_is_still_a_stub_is_not_answered(stub):
     """Dots anywhere, or nothing at all."""
@@ -241,15 +227,15 @@ def test_capitals_and_spaces_of_a_word_are_forgiven(form, value, kept):
         (math.nan, {"$": "float", "text": "nan"}),
         ((1, (2, 3)), [1, [2, 3]]),
         ({3, 1}, [1, 3]),
-        ({1: None}, {"1": None}),
+        (pd.Series([1.5, 2.5]), [1.5, 2.5]),
+        ({"p50": np.float64(1.5), 2: True}, {"p50": 1.5, "2": True}),
         (1j, {"$": "other", "type": "complex"}),
         (len, {"$": "other", "type": "builtin_function_or_method"}),
     ],
 )
 def test_what_a_function_takes_or_returns_has_a_form_in_json(value, kept):
     """What has none is named by its type."""
-    assert encode(value) == kept
-    json.dumps(kept, allow_nan=False)
+    assert json.dumps(encode(value), allow_nan=False) == json.dumps(kept)
 
 
 @given(arrays(st.sampled_from([np.float32, np.float64, np.int64, np.uint8]), array_shapes(max_dims=3, max_side=3)))

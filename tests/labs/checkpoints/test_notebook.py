@@ -151,10 +151,7 @@ def test_an_answer_is_kept_as_plain_json_and_judged_by_the_records(measure):
     [
         (..., "not answered yet"),
         (None, "not answered yet"),
-        ({"choice": "...", "why": "x"}, "not answered yet"),
         ({"choice": "a", "why": ""}, "not answered yet"),
-        ({"choice": "c", "why": "x"}, "`choice` is one of `a`, `b`"),
-        ({"choice": "a"}, "lacks `why`"),
         ({"choice": "a", "why": len}, "`why` is to be a text"),
     ],
 )
@@ -197,71 +194,35 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
     assert ": right" in repr(check("toy.guess"))
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"p50": "9 ms or so", "p95": 1},
-        {"p50": True, "p95": 1},
-        {"p50": 1e9, "p95": 1},
-        {"p50": 1},
-        {"median": 1, "p95": 1},
-    ],
-)
+@pytest.mark.parametrize("values", [{"p50": "9 ms or so", "p95": 1}, {"p50": 1e9, "p95": 1}, {"p50": 1}])
 def test_a_prediction_of_another_form_is_not_written_down(values):
     """It would be the last word before the measurement, and worth nothing."""
     assert repr(predict("toy.guess", **values)).startswith("✗ Not noted")
     assert list(ledger()) == []
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["in time", "late"])
-def test_nobody_runs_past_a_prediction_and_a_late_one_earns_nothing(late, measure, monkeypatch):
-    """The measuring cell says in one sentence what comes first, without a traceback.
-
-    Whoever has measured already is not kept from the rest of the lesson.
-    """
+def test_nobody_runs_past_a_prediction(measure):
+    """One sentence says what comes first; whoever has measured already is not kept from the rest of the lesson."""
     with pytest.raises(NotThereYetError) as caught:
         predicted("toy.guess")
     (line,) = caught.value._render_traceback_()
     assert line.startswith("Predict first: ")
-    if late:
-        measure()
-        monkeypatch.setattr("labs.checkpoints.predictions.now", lambda: "2099-01-02T00:00:00+00:00")
+    measure()
     predict("toy.guess", p50=2, p95=3)
     assert predicted("toy.guess") == {"p50": 2, "p95": 3}
-    assert ("came after the measurement" in repr(check("toy.guess"))) is late
 
 
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("1000", 1000),
-        ("1,000", 1000),
-        ("1 000", 1000),
-        ("1_000", 1000),
-        ("1\u202f000", 1000),
-        ("12,345,678", 12_345_678),
-        ("1,234.5", 1234.5),
-        ("-1 500", -1500),
-        ("1.5", 1.5),
-        (".5", 0.5),
-        ("1.000", 1),
-        ("2e6", 2e6),
-        ("9.5 MB", 9.5),
-        ("9.5MB", 9.5),
-        (" 7 ", 7),
-        ("1,5", "write 1.5 with a point"),
-        ("0,125", "write 0.125 with a point"),
-        ("1,0000", "write 1.0000 with a point"),
-        ("1,234,56", "A number is asked for"),
-        ("1,000_000", "A number is asked for"),
-        ("1.000,5", "A number is asked for"),
-        ("1.000.000", "A number is asked for"),
-        ("1 5", "A number is asked for"),
-        ("9 GB", "A number is asked for"),
-        ("nan", "A number is asked for"),
-        ("", "A number is asked for"),
-    ],
-)
+#: What is typed, by what is meant; a sentence refuses it.
+TYPED = {
+    1000: ["1000", "1,000", "1 000", "1_000", "1\u202f000", "1000.", "1e3"],
+    **{12_345_678: ["12,345,678"], 1234.5: ["1,234.5"], -1500: ["-1 500"], 1.5: ["1.5"], 0.5: [".5"], 1: ["1.000"]},
+    **{9.5: ["9.5 MB", "9.5MB"], 7: [" 7 "]},
+    **{f"write {text} with a point": [text.replace(".", ",")] for text in ("1.5", "0.125", "1.0000")},
+    "A number is asked for": ["1,234,56", "1,000_000", "1.000,5", "1.000.000", "1 5", "9 GB", "nan", ""],
+}
+
+
+@pytest.mark.parametrize(("typed", "meant"), [(typed, meant) for meant, texts in TYPED.items() for typed in texts])
 def test_a_comma_parts_thousands_or_is_refused(typed, meant):
     """Nobody's thousand is noted as one."""
     if isinstance(meant, str):

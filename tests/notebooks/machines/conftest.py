@@ -115,16 +115,13 @@ def unpack_course(folder: Path, target: Path) -> Path:
 def environment_of(home: Path, machine: str) -> Path:
     """Make a node's or a device's environment below its home, by the script that makes it there; return its Python."""
     script = home / "serving-labs" / "provisioning" / "node" / "bin" / "environment.sh"
-    own = {"HOME": str(home), "REHEARSAL_MACHINE": machine, "REHEARSAL_PINNED": "1", "UV_CACHE_DIR": _uv_cache()}
+    own = {"HOME": str(home), "REHEARSAL_MACHINE": machine, "REHEARSAL_PINNED": "1"}
+    own["UV_CACHE_DIR"] = uv("cache", "dir").strip()
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(
         ["bash", str(script), machine, "any"], env=os.environ | own, check=True, capture_output=True, text=True
     )
     return home / ".serving-labs" / "venv" / "bin" / "python"
-
-
-def _uv_cache() -> str:
-    return uv("cache", "dir").strip()
 
 
 def kernel_of(python: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,15 +53,6 @@ def test_what_was_worked_in_last_is_resumed(done: Path):
     assert {one.lesson.id: one.word for one in found.counted if one.word != "done"} == {"quantize": "begun"}
 
 
-def test_a_prediction_that_came_too_late_is_nothing_that_is_left(done: Path):
-    """It stays as it is, so the lesson is done all the same."""
-    lines = (done / "ledger.jsonl").read_text().splitlines()
-    late = [line.replace("2026-01-01", "2099-01-01") for line in lines if '"prediction"' in line]
-    (done / "ledger.jsonl").write_text("\n".join([*(one for one in lines if '"prediction"' not in one), *late]) + "\n")
-    step = standing().step("quantize")
-    assert (step.possible - step.earned, step.predictions, step.word) == (1, 1, "done")
-
-
 def test_a_lease_that_has_not_ended_is_shown_with_its_minutes():
     """From the record of set-up; one that has ended is left out."""
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
