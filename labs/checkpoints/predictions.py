@@ -22,19 +22,13 @@ from labs.records.ledger import ledger
 
 def note(asked: Question, values: Mapping[str, object]) -> None:
     """Write a prediction into the ledger; a ``ValueError`` with one sentence when it cannot stand there."""
-    numbers = meant(asked, values)
+    numbers = fitted(values, dict.fromkeys(asked.fields, "number"))
+    if not all(asked.between[0] <= value <= asked.between[1] for value in numbers.values()):
+        raise ValueError("This number cannot be meant: look at the unit that the question asks for.")
     records = ledger().read()
     if records.first_about(asked.about) is not None and records.predictions(asked.id):
         raise ValueError("It is measured already: the prediction stays as it was.")
     ledger().append(Prediction(asked.id, numbers, now()))
-
-
-def meant(asked: Question, values: Mapping[str, object]) -> dict[str, float]:
-    """Return the numbers of a prediction; a ``ValueError`` with one sentence when they have not the form asked for."""
-    numbers = fitted(values, dict.fromkeys(asked.fields, "number"))
-    if not all(asked.between[0] <= value <= asked.between[1] for value in numbers.values()):
-        raise ValueError("This number cannot be meant: look at the unit that the question asks for.")
-    return numbers
 
 
 def noted(asked: Question, records: Records) -> Mapping | None:

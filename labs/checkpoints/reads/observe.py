@@ -8,6 +8,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -70,16 +71,6 @@ def configured(path: Path) -> dict:
     }
 
 
-def photos_a_second(given: Mapping[str, str]) -> dict:
-    """Return what an expression gives, over the photos a second of recorded series."""
-    return _over(given, "photos_a_second")
-
-
-def tail_latency(given: Mapping[str, str]) -> dict:
-    """Return what an expression gives, over the 95th percentile of the latency of recorded series."""
-    return _over(given, "tail_latency")
-
-
 def _over(given: Mapping[str, str], figure: str) -> dict:
     """Return ratios of what an expression gives to what is true: in a quiet minute, a busy one, and after a restart."""
     from labs.observe import recorded
@@ -99,3 +90,7 @@ def _over(given: Mapping[str, str], figure: str) -> dict:
     values = [one[0] for one in found]
     ratios = dict(zip(("quiet", "busy", "restart"), np.divide(values, [quiet, busy, busy]).tolist(), strict=True))
     return facts | ratios | {"series": 1, "gives": values[0]}
+
+
+#: Over the photos a second of recorded series, and over the 95th percentile of their latency.
+photos_a_second, tail_latency = (partial(_over, figure=name) for name in ("photos_a_second", "tail_latency"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labs.course.question import MissingEvidenceError
-from labs.records import Measurement, Records
+from labs.records import Records
 from labs.records.candidates import of_machine
 
 #: The run without a pause.
@@ -15,7 +15,7 @@ def on_the_board(records: Records) -> dict:
     busy = records.latest(kind="latency", option=BUSY)
     if busy is None:
         raise MissingEvidenceError("The board has not worked without a pause yet: run the cell that asks for it.")
-    if not is_arm(busy):
+    if busy.machine.architecture not in ("aarch64", "arm64") or busy.machine.emulator:
         raise MissingEvidenceError(f"Measured on {busy.machine.label}: the points wait for an ARM processor.")
     windows, own = busy.details["windows"], records.seen("edge.own_script")
     race = of_machine(records, busy.machine_id).comparison("edge-fp32", "edge-int8-s8s8")
@@ -25,8 +25,3 @@ def on_the_board(records: Records) -> dict:
         "raced": race is not None,
         "own_script": bool(own and own["machine_id"] == busy.machine_id and len(own["samples_ms"]) >= 100),
     }
-
-
-def is_arm(record: Measurement) -> bool:
-    """Return whether a record comes from an ARM processor that is really there."""
-    return record.machine.architecture in ("aarch64", "arm64") and not record.machine.emulator
