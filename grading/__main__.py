@@ -1,7 +1,5 @@
 """``python -m grading``: build, solve, rehearse and grade the course; nothing of it leaves the instructor's side."""
 
-from __future__ import annotations
-
 import sys
 from io import TextIOWrapper
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``python -m grading assignment check|show``: is a file as it has to be, and what will a class see?"""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """``python -m grading release build``: the whole course for instructors, grader, sources and tests included."""
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The grader's secret: words that draw pictures, cases and sheets, and that no list of processes shows."""
 
-from __future__ import annotations
-
 import os
 import sys
 

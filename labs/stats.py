@@ -6,8 +6,6 @@ Raw samples are what is kept (see ``labs.records``); everything here is derived 
 Only numpy is needed: intervals are also worked out on devices and nodes whose environments have no scipy.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

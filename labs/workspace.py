@@ -1,7 +1,5 @@
 """Where things lie: the checkout, a student's own results, and the cache for what was fetched or made."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`python -m assets.recipes`: rebuild the shipped drawings, and train the shipped models again."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 import tempfile

@@ -4,8 +4,6 @@ Every choice is drawn from the generator that the caller passes, in a fixed orde
 Only uint8 and float32 arithmetic of numpy and Pillow is used.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter
 

@@ -1,7 +1,5 @@
 """Building Food-11 mini, byte for byte."""
 
-from __future__ import annotations
-
 import hashlib
 import zlib
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """A student: a MobileNetV2 started from the teacher's weights, then taught to see and answer as the teacher does."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Where the drawings come from, which food each shows, and how a vector drawing becomes pixels."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

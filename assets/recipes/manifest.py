@@ -1,7 +1,5 @@
 """The manifest: what each shipped file is, and which packs the drawings come from."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

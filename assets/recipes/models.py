@@ -3,8 +3,6 @@
 MobileNetV2 in three widths, and EfficientNet-Lite0, its teacher.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Batches of training pictures: drawings composed as photographs are, then varied once more, all at random."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path

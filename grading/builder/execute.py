@@ -1,7 +1,5 @@
 """Running one notebook in a kernel of its own, and saying what happened in a way that helps."""
 
-from __future__ import annotations
-
 import re
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The question that each part asks of its lease: what a good one is stands in the part's site file."""
 
-from __future__ import annotations
-
 from grading.builder.questions import at_most, not_, one_of, question
 from provisioning.sites.spec import Part, load_spec
 

@@ -9,8 +9,6 @@ twin must not change without its source, and a student's answer is found by its 
   changes no other id, which numbering the cells would.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import re

@@ -1,7 +1,5 @@
 """Derived pages: the questions with points, and the course's map, so that neither can disagree with the course."""
 
-from __future__ import annotations
-
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
 from labs.course.assignment import assignment

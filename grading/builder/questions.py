@@ -5,8 +5,6 @@ both into plain data: arguments, expected results, sentences. A case's expected 
 returns, after the arguments' trip through JSON.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import hashlib

@@ -4,8 +4,6 @@ All lessons share one workspace, as a student's do, and one testbed. Both are fr
 rehearsed leases are touched, and nothing runs on afterwards.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shlex

@@ -4,8 +4,6 @@ Nothing that is published holds them. Whoever needs one without its lesson (a re
 benchmark, a test) has it from here.
 """
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

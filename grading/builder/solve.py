@@ -1,7 +1,5 @@
 """Solved notebooks: for instructors and tests, in a folder that the caller names, never beside the lessons."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Lessons as their sources describe them, for authors; others ask ``labs.course.lessons``, which reads notebooks."""
 
-from __future__ import annotations
-
 import copy
 import functools
 from pathlib import Path

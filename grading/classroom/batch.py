@@ -1,7 +1,5 @@
 """Grade a class: what is kept and still good is not graded again, and each result is kept as soon as it is there."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Sequence

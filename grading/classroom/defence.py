@@ -5,8 +5,6 @@ read it first. A sheet serves as a written question, or for two minutes of talk;
 answers. It costs and earns no point here: what an answer is worth a person says.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ An engine is a function from tasks to pairs of task and outcome, in whatever ord
 worker that dies costs its submission a second try, and after that a row which says so.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed

@@ -7,8 +7,6 @@ are. Files alone say nothing: quantizing is deterministic. Groups are the connec
 thousand who are alike, one line.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

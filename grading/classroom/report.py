@@ -1,7 +1,5 @@
 """A class as tables for a spreadsheet, one page to look at, and what students get back."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """Who handed something in: one entry of a folder is one submission; an export or the roster says whose it is."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections import ChainMap, Counter

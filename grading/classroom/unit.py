@@ -1,7 +1,5 @@
 """The unit of work as engines carry it: plain values in, plain values out, nothing shared."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

@@ -5,8 +5,6 @@ aside, alone, and whatever rests on them is judged as if they were missing. Noth
 busy machines all are.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A limit on the time of a step that runs in the grader's own process."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import signal

@@ -4,8 +4,6 @@ The steps stand in one list. A step that fails of itself is a fault of the grade
 steps found, and staff is told. Nothing that a submission holds makes ``grade`` raise.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import tempfile

@@ -4,8 +4,6 @@ Each row rests on a public question: nobody earns a hidden point for a question 
 this file with no archive (``provisioning.node.archive`` packs by an allow-list).
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The child that grades: ``python -m grading.gradescope.judge`` puts ``results.json`` in its place."""
 
-from __future__ import annotations
-
 import json
 
 from grading.grade.grader import Setup, grade

@@ -1,7 +1,5 @@
 """The zip that an instructor uploads, by an allow-list (what is not named here does not leave), and its command."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

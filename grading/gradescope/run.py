@@ -7,8 +7,6 @@ A grader that is ended leaves sandboxes behind, in sessions of their own. So thi
 and ends what it finds in its own tree. Source: prctl(2), PR_SET_CHILD_SUBREAPER.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

@@ -7,8 +7,6 @@ What comes with the checkout is compared with the manifest once in each process.
 usable without running anything in it, and kept in a cache (`$SERVING_LABS_CACHE`).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labs.assets.manifest import AssetError, carried

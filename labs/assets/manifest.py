@@ -1,7 +1,5 @@
 """What the checkout itself carries: the small data set and the models, each file with its SHA-256."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

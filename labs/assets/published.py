@@ -9,8 +9,6 @@ behind it as in pip's links (optional, recommended):
 pooch downloads each file into the cache once, compares its hash and unpacks it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import os

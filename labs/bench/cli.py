@@ -1,7 +1,5 @@
 """The commands `python -m labs gpu …`: which environment fits this machine's GPU, and a script run in it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -5,8 +5,6 @@ So ``python -m labs.bench.cold`` starts anew for each sample, reads a model's pa
 input and answers with one JSON line.
 """
 
-from __future__ import annotations
-
 import json
 import resource
 import subprocess

@@ -4,8 +4,6 @@ It reads ``requests.json`` (lists of providers by option) from a folder of the w
 ``power.json`` there; records go into the ledger. Run it with ``python -m labs gpu run labs/bench/gpu.py FOLDER``.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import threading

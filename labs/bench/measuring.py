@@ -1,7 +1,5 @@
 """Accuracy and size."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

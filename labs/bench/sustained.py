@@ -1,7 +1,5 @@
 """Load without a pause: what a device answers in the fifth minute, when it is hot, and not only in the first second."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import asdict

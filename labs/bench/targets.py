@@ -8,8 +8,6 @@ asked for) is said once, to ``describe``, and remembered for that object.
 No runtime is imported here before one of its objects is handed over.
 """
 
-from __future__ import annotations
-
 import collections
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Timing calls: warm-up until stable, latency, throughput, and options side by side, as records with raw samples."""
 
-from __future__ import annotations
-
 import time
 import uuid
 import warnings

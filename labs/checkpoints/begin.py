@@ -5,8 +5,6 @@ measurements stand in the ledger, files on the disk, and what a restarted kernel
 own *Run All Above Selected Cell*.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Neither colour nor sign stands alone: each note says in words how the question s
 answers are shown back.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from html import escape

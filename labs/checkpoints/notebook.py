@@ -1,7 +1,5 @@
 """What lessons call: ``predict`` before measuring, ``predicted`` while measuring, ``check`` behind an answer."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from contextlib import suppress

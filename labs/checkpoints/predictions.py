@@ -3,8 +3,6 @@
 ``PredictionBox`` is where one is made: a field for each number, and a button.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -5,8 +5,6 @@ here which lessons are asked, what they are worth and when they are due. A lesso
 that nobody needs.
 """
 
-from __future__ import annotations
-
 import difflib
 import functools
 import re

@@ -4,8 +4,6 @@ Cases stand from plain to special, each with the sentence for whoever fails just
 that every question knows (nothing returned, another shape, the wrong sign, …), the general sentence takes its place.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

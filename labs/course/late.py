@@ -1,7 +1,5 @@
 """What lateness costs: a share of the part's points for each begun day, or a pool of hours that all parts share."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from datetime import timedelta

@@ -5,8 +5,6 @@ Worths follow from the assignment alone. A row is earned, lost or pending: what 
 until it is judged, and no other point becomes worth more for it.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

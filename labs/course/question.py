@@ -4,8 +4,6 @@
 their solutions are written beside the lessons, in ``notebooks/source``, which students do not get.
 """
 
-from __future__ import annotations
-
 import difflib
 import functools
 import importlib

@@ -4,8 +4,6 @@ A rule is a field, what it is held to, and a sentence that may name facts in bra
 are {weights}. …")`` asks for one value, and a dictionary of one of ``TESTS`` for more: ``{"at least": 0.8}``.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any

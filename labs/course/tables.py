@@ -1,7 +1,5 @@
 """The tables of ``assignment.toml``, typed: what each may hold, with its ranges."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType

@@ -6,8 +6,6 @@ Two layouts are understood, since the real Food-11 is published flat and sorted 
 - `evaluation/3_17.jpg`: the number before the underscore names the class.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -5,8 +5,6 @@ into the folders of Triton's Python models, to a device. ``PhotoError`` has a st
 own refusal: ``HTTPException(error.status, …)``, ``TritonError(…, TritonError.INVALID_ARG)``.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -5,8 +5,6 @@ figure measured in one lesson is valid in the next. It needs numpy and Pillow on
 does not have to install torch.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable
 from pathlib import Path

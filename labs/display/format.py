@@ -1,7 +1,5 @@
 """The one place where numbers become text: seconds inside, milliseconds on screen."""
 
-from __future__ import annotations
-
 
 def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds with three significant digits, such as '2.69 ms'."""

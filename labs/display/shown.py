@@ -1,7 +1,5 @@
 """What every chart and widget is: one object with a rich form for a notebook and the same content as text."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tables in two forms from one set of cells: HTML with real headers, and aligned columns of text."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape

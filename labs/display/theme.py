@@ -5,8 +5,6 @@ a dark page (what WCAG 2.2 asks of graphics); no widget tells two things apart b
 Source: Okabe and Ito, 'Color Universal Design' (2008).
 """
 
-from __future__ import annotations
-
 from html import escape
 
 #: The series colours in the order in which they are used; the same in both themes.

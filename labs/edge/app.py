@@ -1,7 +1,5 @@
 """The course's service behind a token, as ``labs.edge.serving`` starts it: on a device, a port is open to anybody."""
 
-from __future__ import annotations
-
 import hmac
 import os
 

@@ -1,7 +1,5 @@
 """``python -m labs.edge measure | serve | vitals | emulate``: what a device does, and how it is imitated here."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from pathlib import Path

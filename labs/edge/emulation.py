@@ -12,8 +12,6 @@ The interpreter is Debian's own Python 3, whatever this release carries; the pac
 device's lock file pins, built for that Python.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """A device's files, made in part 1's way where part 1 has not made them yet, and the same model on smaller pictures."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labs import assets

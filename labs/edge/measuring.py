@@ -1,7 +1,5 @@
 """What a device does with a job: the course's one benchmark, told from a file, with records as JSON lines."""
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@
 computer, on the emulated device and on the real one; comparing its answers is the proof.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import json

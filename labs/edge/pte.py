@@ -4,8 +4,6 @@
 where both torch and the runtime are.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import tempfile

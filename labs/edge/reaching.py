@@ -1,7 +1,5 @@
 """A service on the device, started and ended from here."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import time

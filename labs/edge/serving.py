@@ -4,8 +4,6 @@ The service is the course's own (``labs.serve``), with one worker, behind a toke
 from the device itself, so no network takes part; ``network_latency`` from elsewhere.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import secrets

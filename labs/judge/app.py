@@ -1,7 +1,5 @@
 """A FastAPI app: what it answers to photos and to nonsense, and whether it is alive while the model is busy."""
 
-from __future__ import annotations
-
 import io
 
 from PIL import Image

@@ -4,8 +4,6 @@
 Isolated, since nothing that lies beside the file may take a library's place.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """What a program is asked with: photos and a network that are drawn anew each time, so that nobody has seen them."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """A CUDA kernel: what it computes in numba's simulator, and what it reads of a memory that the judge holds."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

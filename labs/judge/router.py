@@ -1,7 +1,5 @@
 """A router of Ray Serve: how it shares requests, and whether it really asked the version that it names."""
 
-from __future__ import annotations
-
 import hmac
 import secrets
 

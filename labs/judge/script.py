@@ -1,7 +1,5 @@
 """A measuring script for a device: how it opens a session, what it calls, and whether its samples are those calls."""
 
-from __future__ import annotations
-
 import time
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """An app that streams: what it refuses, the form of its events, and whether each leaves before the next is there."""
 
-from __future__ import annotations
-
 from labs.judge.drawn import dice, post
 from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
 from labs.judge.verdicts import Handed, as_json, content_of, noting

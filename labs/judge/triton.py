@@ -1,7 +1,5 @@
 """A model for Triton's Python backend: its rows, its order, how often it calls the network, and whom it refuses."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from labs.judge.drawn import Network, as_text, dice, photos

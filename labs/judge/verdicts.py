@@ -1,7 +1,5 @@
 """What the judges of all kinds share: the one file that is judged, and facts that survive a program that is lost."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path

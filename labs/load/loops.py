@@ -12,8 +12,6 @@ Source: Schroeder, Wierman and Harchol-Balter, 'Open Versus Closed: A Cautionary
 'coordinated omission' is Gil Tene's ('How NOT to Measure Latency', 2015).
 """
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import json

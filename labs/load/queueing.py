@@ -5,8 +5,6 @@ utilization is ρ = λ / (c μ). The formulas assume Poisson arrivals, a service
 ρ < 1. The deep dive 'Queueing theory' tests each assumption on a real server.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

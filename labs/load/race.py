@@ -1,7 +1,5 @@
 """Servers side by side under the same load: in turns (ABAB…), or several things at the same moment."""
 
-from __future__ import annotations
-
 import functools
 import threading
 import uuid

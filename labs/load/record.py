@@ -7,8 +7,6 @@ Source: https://github.com/triton-inference-server/perf_analyzer, docs/cli.md an
 2.60.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ ONNX model and the ensemble, as their lessons do; records are kept as 'gpus-…'
 one; what decodes photos stays on processors.
 """
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 

@@ -1,7 +1,5 @@
 """Load from clients that follow a retry policy: what failed at first, and what was lost in the end."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Sequence

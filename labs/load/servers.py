@@ -5,8 +5,6 @@ the same time and take turns under load. Idle ones cost memory; Ray's own proces
 all turns alike a part of a processor too.
 """
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import json

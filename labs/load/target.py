@@ -3,8 +3,6 @@
 Bodies are made before the run. A sender that encoded a picture for each request would measure its own encoder.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Callable, Sequence

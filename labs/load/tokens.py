@@ -1,7 +1,5 @@
 """Prompts sent to a streaming service together, and when each token of each arrived: as a record."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -1,7 +1,5 @@
 """How busy the machine is while a run goes on: processors, memory and GPUs, sampled by a thread."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 import time

@@ -3,8 +3,6 @@
 It judges from the fingerprint and never imports torch or ONNX Runtime, so that a lesson can ask in its first cell.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ Source: ONNX Runtime 1.2x documentation, 'Quantize ONNX models' (data type selec
 Runtime 1.32 on AVX-512 VNNI, where S8S8 was slower than fp32 although the documentation tries it first.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from labs.machine.fingerprint import Fingerprint, fingerprint

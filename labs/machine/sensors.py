@@ -4,8 +4,6 @@ Everything is optional. A virtual machine has no thermometer, a container may be
 Raspberry Pi has flags. What cannot be read is None, never 0.
 """
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The version of the code that made a record."""
 
-from __future__ import annotations
-
 import functools
 import subprocess
 from importlib import metadata

@@ -4,8 +4,6 @@ Times and the incident's number are kept in the workspace, so that a check in an
 name is written down once a rollback has removed it, and not before.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import json

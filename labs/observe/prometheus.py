@@ -1,7 +1,5 @@
 """Prometheus and promtool, found or unpacked from Debian's packages without root; and a dashboard for Grafana."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import shutil

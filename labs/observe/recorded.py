@@ -4,8 +4,6 @@ Three minutes at one scrape a second. Two instances answer photos and the probes
 the time both get busier and slower, and near the end one of them starts anew, so that its counters begin at zero.
 """
 
-from __future__ import annotations
-
 import subprocess
 import tempfile
 import time

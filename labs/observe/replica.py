@@ -3,8 +3,6 @@
 Which one follows from a number that nobody chose. Each component may be rolled out or rolled back by itself.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import time

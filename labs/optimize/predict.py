@@ -1,7 +1,5 @@
 """Logits and classes that an ONNX file gives: the yardstick that every optimization is held against."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Static quantization by layers: which one loses most, keeping it in float32, calibration images, values inside."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Collection
 from pathlib import Path

@@ -5,8 +5,6 @@ cache would fetch, and how many memory transactions the warps of a GPU would nee
 stated here, not of this machine: its own counters need Linux' perf, and most virtual machines have none.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Iterable, Sequence

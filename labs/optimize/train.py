@@ -1,7 +1,5 @@
 """Training the last layers again: a loop over what the frozen layers before them said, which is worked out once."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

@@ -1,7 +1,5 @@
 """Which measured options can be chosen between on one machine."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from labs.records.collection import Lookup, Records

@@ -3,8 +3,6 @@
 The deep dive 'Three customers' designs a service for each, and its questions judge the designs by the same facts.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 #: Dollars for an hour of a machine like the one that measured.

@@ -4,8 +4,6 @@ Several kernels may write at once: each entry goes out in a single locked write 
 A line that a crash cut short is skipped with a warning and never overwritten.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import fcntl

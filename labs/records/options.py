@@ -1,7 +1,5 @@
 """One summary an option, each number with the interval behind it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 

@@ -1,7 +1,5 @@
 """Figures that others published or that were recorded elsewhere: for a look beside one's own, never as ours."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

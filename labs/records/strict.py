@@ -1,7 +1,5 @@
 """JSON as evidence has to be: finite numbers, no key twice, not deep, no endless digits."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """The manager's three targets, what the AMD edition asks of its GPU, and how near the measured options come to them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

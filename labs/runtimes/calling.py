@@ -3,8 +3,6 @@
 No runtime is imported here before one of its objects is handed over.
 """
 
-from __future__ import annotations
-
 import inspect
 import sys
 from collections.abc import Callable

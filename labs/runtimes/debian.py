@@ -1,7 +1,5 @@
 """Debian's packages for any processor, fetched by apt without root and without touching this computer's own lists."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

@@ -8,8 +8,6 @@ On a leased machine a browser reaches the ports that ``python -m provisioning fo
 stand in the lessons' front matter, so what a student looks at listens at one of those.
 """
 
-from __future__ import annotations
-
 import errno
 import ipaddress
 import os

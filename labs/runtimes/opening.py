@@ -5,8 +5,6 @@ travels to a device, a service's settings, a race between records) holds a runti
 the very ones that ``labs.bench.describe`` reads from a native object.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

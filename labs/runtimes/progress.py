@@ -1,7 +1,5 @@
 """How long work tells how far it is, and how it is told to stop."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 #: Called with the fraction done (0 to 1) and one line of text. Raising ``Cancelled`` from it stops the work.

@@ -4,8 +4,6 @@
 MAY_WAIT. The model is loaded at the import, so whoever gets an answer gets it from a service that is ready.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Annotated
 

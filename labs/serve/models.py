@@ -1,7 +1,5 @@
 """The file that is served: the float32 model, made once and kept in the workspace."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labs import assets

@@ -1,7 +1,5 @@
 """Images to send: shipped drawings, brought to the size that people upload."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import io

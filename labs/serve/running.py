@@ -1,7 +1,5 @@
 """A server as a child process: started, waited for, watched, and gone without a trace when it is stopped."""
 
-from __future__ import annotations
-
 import os
 import socket
 import sys

@@ -1,7 +1,5 @@
 """``python -m labs.tokens.host APP.PY FD``: serves the ``app`` in a file on a socket that was inherited."""
 
-from __future__ import annotations
-
 import importlib.util
 import socket
 import sys

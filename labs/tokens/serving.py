@@ -1,7 +1,5 @@
 """A student's app as a child process, in the environment of the engine."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from pathlib import Path

@@ -5,8 +5,6 @@ JupyterLab (4.4 and newer) sends what a widget's button does to a *subshell* of 
 button does the same. Source: JEP 91 (kernel subshells); JupyterLab's setting 'Kernel Comms over subshells'.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import ipywidgets

@@ -1,7 +1,5 @@
 """The scoreboard: how far this machine's best options are from the manager's three targets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from html import escape
 

@@ -112,6 +112,10 @@ def call_all(folder: str, weights: str) -> None:
             return flat(list(value.values()))
         return [text for one in value for text in flat(one)] if isinstance(value, list | tuple | set) else []
 
+    def text_of(annotation: object) -> str:
+        text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+        return text.replace("pathlib.", "")
+
     def late(*_: object) -> None:
         raise TimeoutError
 
@@ -128,15 +132,14 @@ def call_all(folder: str, weights: str) -> None:
                 continue
             needed = [one for one in inspect.signature(function).parameters.values() if one.default is one.empty]
             needed = [one for one in needed if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-            told = str(function.__annotations__.get("return", ""))
-            holds_text = any(word in told for word in ("str", "Path", "bytes")) or dataclasses.is_dataclass(
-                names.get(told)
-            )
-            if not holds_text or any(one.annotation not in given for one in needed):
+            told = text_of(function.__annotations__.get("return", ""))
+            kind = names.get(told.rpartition(".")[2])
+            holds_text = any(word in told for word in ("str", "Path", "bytes")) or dataclasses.is_dataclass(kind)
+            if not holds_text or any(text_of(one.annotation) not in given for one in needed):
                 continue
             signal.alarm(10)
             try:
-                value = function(**{one.name: given[one.annotation] for one in needed})
+                value = function(**{one.name: given[text_of(one.annotation)] for one in needed})
                 called += 1
                 texts |= {f"{module.name}.{name}() {place}": text for place, text in enumerate(flat(value))}
             except BaseException:  # it has its reasons

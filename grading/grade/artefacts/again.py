@@ -4,8 +4,6 @@ A ledger's word for a file counts for nothing: what is read is the text that was
 handed in under the hash that was checked. Programs are asked from outside (``grading.grade.artefacts.programs``).
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import sys

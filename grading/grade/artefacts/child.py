@@ -4,8 +4,6 @@ It runs inside the sandbox. A line comes out as soon as its model is done, so th
 result with it.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The grader's side of measuring models again: start the child, and read what it says with caution."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """Programs, judged from outside the sandbox that they run in: truth and model stay with the grader (``labs.judge``)."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import subprocess

@@ -3,8 +3,6 @@
 It runs inside the sandbox, since a file may be anything.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import sys

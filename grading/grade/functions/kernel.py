@@ -7,8 +7,6 @@ Nobody reads what cells print or display. A cell that prints for ever would send
 read in all of its own, and take the cells behind it along.
 """
 
-from __future__ import annotations
-
 from ipykernel.iostream import IOPubThread, OutStream
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQDisplayPublisher

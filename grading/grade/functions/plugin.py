@@ -4,8 +4,6 @@ Without a network there is no loopback either, so Jupyter's messages go through 
 told is for messages only: the code that runs could tell anything, and no point rests on it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sys

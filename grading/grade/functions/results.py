@@ -1,7 +1,5 @@
 """What comes back from a run in the sandbox: files that sandboxed code could write, read with caution."""
 
-from __future__ import annotations
-
 import builtins
 import os
 import re

@@ -4,8 +4,6 @@ What goes in are a student's cells and cases for their functions, as plain value
 results as plain values. They are judged here, outside: the sandbox holds no question and no answer.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -3,8 +3,6 @@
 This file knows no question and no answer.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

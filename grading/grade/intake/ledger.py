@@ -1,7 +1,5 @@
 """The submitted ledger, line by line: what is evidence, and which lines were refused and why."""
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Where files are read from: a folder of which nothing is followed, or a zip of which nothing is extracted blindly."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import io

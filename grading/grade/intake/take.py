@@ -1,7 +1,5 @@
 """From a folder or a zip of unknown contents to a private folder that holds only what the allow-list names."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path

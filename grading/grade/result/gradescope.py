@@ -4,8 +4,6 @@ Source: Gradescope's autograder specification, https://gradescope-autograders.re
 format, and the rule that a hidden test hides the total).
 """
 
-from __future__ import annotations
-
 from grading.grade.hidden import LEADERBOARD
 from grading.grade.result.result import Result
 from labs.course.lessons import lesson

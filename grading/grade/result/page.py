@@ -1,7 +1,5 @@
 """A page for the student: what it came to, and what to mend first. One file, no scripts, readable in light and dark."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections import defaultdict

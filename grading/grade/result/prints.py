@@ -1,7 +1,5 @@
 """What of a submission would be the same in a copy, as hashes: what comparing students needs, and no student's work."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

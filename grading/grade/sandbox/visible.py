@@ -2,8 +2,6 @@
 nothing else. What is not named here is not there: no question and no answer, no history, no home, no other submission.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Facts about what was chosen: what it costs by the table that was there, and the best that keeps the same limits."""
 
-from __future__ import annotations
-
 from labs.checkpoints.reads.observations import newest
 from labs.records import Records
 

@@ -1,7 +1,5 @@
 """Facts about files whose layers have different precisions: what they lose."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which versions of a model a ``config.pbtxt`` serves."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labs.checkpoints.reads.triton_configs import parsed

@@ -1,7 +1,5 @@
 """Facts about a file of decisions: which limit a chosen design breaks, and whether another one would be cheaper."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Facts about the recommendation for the server."""
 
-from __future__ import annotations
-
 from labs.checkpoints.reads.recommendations import MAY_LOSE, compared
 from labs.records import Records
 

@@ -1,7 +1,5 @@
 """What was seen of a device: the container that was asked for, and where a student's script ran."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

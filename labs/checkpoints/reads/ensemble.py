@@ -1,7 +1,5 @@
 """Facts about an ensemble: what the real server makes of a copy of it, and where a photo goes by what it says."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labs.checkpoints.reads.texts import written

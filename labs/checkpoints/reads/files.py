@@ -1,7 +1,5 @@
 """What was measured of the four files: which took turns on the device, and from which bytes."""
 
-from __future__ import annotations
-
 from labs.checkpoints.reads.observations import newest
 from labs.records import Records
 from labs.records.candidates import of_machine

@@ -1,7 +1,5 @@
 """Facts about where instances are: in stanzas that were written, and in runs on a node with two GPUs."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

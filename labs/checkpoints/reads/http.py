@@ -1,7 +1,5 @@
 """Facts about Dockerfiles, read by their commands with a port of BuildKit's own parser. Nothing is built."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import fnmatch

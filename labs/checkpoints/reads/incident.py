@@ -1,7 +1,5 @@
 """Facts about an incident: what a query shows of both releases, what a rollback did, and what was written of it."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -4,8 +4,6 @@ Subjects of the observations are ``<part>.lease``, ``.lease_at_release`` and ``.
 and 'system'.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from functools import partial
 

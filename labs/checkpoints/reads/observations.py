@@ -1,7 +1,5 @@
 """What sites, steps and cells wrote down of what they saw."""
 
-from __future__ import annotations
-
 from labs.course.question import MissingEvidenceError
 from labs.records import Records
 

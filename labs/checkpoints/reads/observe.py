@@ -1,7 +1,5 @@
 """Facts about what Prometheus is given: whom it scrapes, and what an expression gives of recorded series."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import tempfile

@@ -1,7 +1,5 @@
 """Facts about ONNX files: in which types their weights are stored, and what they answer."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What was measured on the board: for how long, how warm it became, and whether it was one."""
 
-from __future__ import annotations
-
 from labs.course.question import MissingEvidenceError
 from labs.records import Records
 from labs.records.candidates import of_machine

@@ -1,7 +1,5 @@
 """Facts about a file that takes fewer pixels."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What may be claimed of a pair of execution providers."""
 
-from __future__ import annotations
-
 from labs.course.question import MissingEvidenceError
 from labs.records import Records
 

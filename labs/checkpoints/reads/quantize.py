@@ -1,7 +1,5 @@
 """Facts about a quantized file: how it writes its numbers down, and what it answers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import onnx

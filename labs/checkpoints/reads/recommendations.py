@@ -1,7 +1,5 @@
 """Facts about a recommendation: the figures that it quotes, beside those of the records, and how much it says."""
 
-from __future__ import annotations
-
 import re
 
 from labs.course.question import MissingEvidenceError

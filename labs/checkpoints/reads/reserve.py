@@ -1,7 +1,5 @@
 """What the site said of the practice lease."""
 
-from __future__ import annotations
-
 from labs.checkpoints.reads.observations import newest
 from labs.records import Records
 

@@ -1,7 +1,5 @@
 """Facts about a template of Serve configs: what its application asks for, with Ray's defaults if it says nothing."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from string import Template
 

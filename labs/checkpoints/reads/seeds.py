@@ -1,7 +1,5 @@
 """Facts about a file with weights of four bits."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labs.checkpoints.reads.onnx_files import agreement, share_by_type

@@ -1,7 +1,5 @@
 """What ran on a GPU, as the benchmark read it from profiles."""
 
-from __future__ import annotations
-
 from labs.course.question import MissingEvidenceError
 from labs.records import Records
 from labs.records.targets import GPU_PROVIDERS

@@ -1,7 +1,5 @@
 """How the set-up of a node stands: what its steps wrote down, and what the site counts (``provisioning.lab.facts``)."""
 
-from __future__ import annotations
-
 from labs.checkpoints.reads.observations import newest
 from labs.records import Records
 

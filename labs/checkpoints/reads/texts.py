@@ -1,7 +1,5 @@
 """The text of a file that a student writes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labs.workspace import STUB

@@ -1,7 +1,5 @@
 """Facts about configurations of models for Triton, by Triton's own grammar."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from labs.checkpoints.reads.texts import written

@@ -1,7 +1,5 @@
 """Apps without a server: FastAPI on the course's classifier, and one whose reply streams."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import contextlib

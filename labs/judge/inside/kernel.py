@@ -1,7 +1,5 @@
 """A CUDA kernel in numba's simulator, whose global memory is outside."""
 
-from __future__ import annotations
-
 import ast
 import math
 import sys

@@ -1,7 +1,5 @@
 """A measuring script, started with arguments."""
 
-from __future__ import annotations
-
 import os
 import runpy
 import sys

@@ -3,8 +3,6 @@
 Source: names and calls are those of https://github.com/triton-inference-server/python_backend.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

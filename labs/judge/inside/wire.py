@@ -1,7 +1,5 @@
 """The pipe as the asker sees it, and how it loads a program beside it."""
 
-from __future__ import annotations
-
 import asyncio
 import importlib.util
 import itertools

@@ -4,8 +4,6 @@ An environment counts once its marker is written, which is the last thing that h
 leaves no marker and is started afresh; whatever uv had downloaded whole comes from uv's own cache, so little is lost.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import functools

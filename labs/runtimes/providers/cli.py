@@ -1,7 +1,5 @@
 """The commands `python -m labs providers …`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -3,8 +3,6 @@
 ``uvicorn labs.serve.page.app:app`` serves it.
 """
 
-from __future__ import annotations
-
 import base64
 import functools
 import io

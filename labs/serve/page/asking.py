@@ -1,7 +1,5 @@
 """Asking the server behind the page, FastAPI's or Triton's: one picture in, one answer out."""
 
-from __future__ import annotations
-
 import base64
 import time
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ models that the server runs get that numpy first, and Pillow, torch and ONNX Run
 (``write_around``).
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil

@@ -3,8 +3,6 @@
 Read without Triton's own client, which neither Chameleon's Jupyter nor a grader has.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """Which Triton a lesson talks to, and where its models run: the same lines on a laptop and on a GPU node."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

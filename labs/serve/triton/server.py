@@ -1,7 +1,5 @@
 """The real ``tritonserver`` as a child of the notebook: started, waited for, and gone without a trace."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import secrets

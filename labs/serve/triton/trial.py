@@ -4,8 +4,6 @@ The folders are copied, so whatever serves the originals goes on. The server is 
 model control.
 """
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import shutil

@@ -6,8 +6,6 @@ opens one more port, on all interfaces whatever the node's address is. Both are 
 as Ray has defined it; `tests/labs/serve/ray/test_ray.py` looks at what listens.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType

@@ -1,7 +1,5 @@
 """What the Python models stand on, copied beside each ``model.py``: the classes' names, and the network."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """``food_label``: logits in, class name and probability out; the last step of the ensemble."""
 
-from __future__ import annotations
-
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from food import labelled

@@ -4,8 +4,6 @@ Importing torchvision takes as long as importing torch. Each copy of the model t
 would whoever changes a setting and waits.
 """
 
-from __future__ import annotations
-
 from torch import nn
 
 #: Expansion, channels, blocks and first stride of each stage. Source: Sandler et al. 2018, table 2.

@@ -5,8 +5,6 @@ of the folder's name, and calls it for every model that asks for it. It honours 
 uses: instance groups, max_batch_size, dynamic batching, intra_op_thread_count.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from pathlib import Path

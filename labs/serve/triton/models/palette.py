@@ -3,8 +3,6 @@
 A different model beside the classifier, with work of its own: k-means over the picture's pixels.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from intake import PhotoError, from_base64, open_photo

@@ -1,7 +1,5 @@
 """``food_preprocess``: base64 text in, the model's input out; the first step of the ensemble."""
 
-from __future__ import annotations
-
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from intake import PhotoError, from_base64, open_photo, to_input
