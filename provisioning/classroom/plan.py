@@ -1,29 +1,27 @@
-"""Who runs when: seats on the free machines, given out so that as many students as possible have their blocks.
+"""Who runs when: a block for as many students as can have one, on the machines that are free.
 
-A seat is one block on one machine. Free machines are packed with seats from the first allowed hour on, which holds as
-many as possible: all blocks of a part are of one length. As many students have one as can be; among such ways the plan
-takes the one with the fewest seats on later site options, and among those the one that meets the most wishes.
+Among the ways that serve as many, the plan takes the one with the fewest blocks on later site options, among those the
+one that meets the most wishes, and of those the earliest: what goes wrong then can be made good before the deadline.
 
 Out of a plan come a table that a person may edit and ``class reserve`` reads, and a calendar for each student.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, tzinfo
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
-import numpy as np
-
 from provisioning.classroom.roster import DAY_ENDS, RosterError, Student, read_text, short_name
+from provisioning.classroom.seating import Group, Span, all_fit, seat_all
 from provisioning.planning.blocks import HOUR, Block, block_end, is_free
 from provisioning.planning.booking import calendar_file
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Booking, Lease, Resource
 
-#: What a seat costs in hours of waiting for it. A class's sum of the smaller ones does not reach the next larger one.
-_LATER_OPTION, _NOT_WISHED = 1e9, 1e6
+#: How much later a deadline, and how many more machines, are tried before a plan says what would do.
+_MORE_DAYS, _MORE_MACHINES = (1, 2, 4, 7), (1, 2, 4, 8)
 
 #: Columns that are read back; ``local``, ``state`` and what follows are for people.
 NEEDED = ("student", "site", "type", "machine", "start_utc", "end_utc")
@@ -81,7 +79,10 @@ class Plan:
     wish: Wish
     #: The earliest first.
     seats: tuple[Seat, ...]
-    without: tuple[str, ...]
+    #: Students who have no block, each with the reason.
+    without: Mapping[str, str] = field(default_factory=dict)
+    #: What would give a block to all who can come at all, in words; empty if nothing that was tried does.
+    would_do: tuple[str, ...] = ()
 
     @property
     def hours(self) -> float:
@@ -100,10 +101,11 @@ class Plan:
             return (
                 f"All {asked} have a block: {on}; {wished} at hours as asked for. The last ends {ends:%a %d %b %H:%M}."
             )
+        reasons = "".join(f"\n  {name}: {reason}" for name, reason in self.without.items())
+        ways = [*self.would_do, "other times of these students", "another kind of machine (--type)"]
         return (
-            f"{missing} of {asked} blocks are missing before {last} ({on or 'no machine is free'}). Way out: a later "
-            "deadline, more days or hours, another kind of machine (--type), or other times of "
-            f"{', '.join(self.without)}."
+            f"{missing} of {asked} blocks are missing before {last} ({on or 'no machine is free'}):{reasons}\n"
+            f"Way out: {', '.join(ways[:-1])}, or {ways[-1]}."
         )
 
 
@@ -121,24 +123,22 @@ def make_plan(
             the earlier ones cannot. Leases that the class has are bookings too.
         leases: of the class that are still usable, each with the option that it is on.
         wish: days and hours that the instructor allows, and the deadline."""
-    order = [option for option in spec.options if option in calendars]
-    students = [each for each in students if not each.left]
-    seats = _kept(students, spec, leases, wish)
-    without = []
-    # Whoever needs longer blocks comes first: those fit into the fewest gaps.
-    for hours in sorted({each.hours or spec.hours for each in students}, reverse=True):
-        waiting = [one for one in students if one.name not in seats and (one.hours or spec.hours) == hours]
-        longest = replace(wish, latest=max([wish.latest, *(one.due for one in waiting if one.due)]))
-        taken = [seat.block for seat in seats.values() if not seat.kept]
-        free = [one for option in order for one in _blocks(hours, option, calendars[option], longest, taken)]
-        costs = np.array([_costs(each, free, order, wish) for each in waiting])
-        for student, place in zip(waiting, assign(costs.reshape(len(waiting), len(free))), strict=True):
-            if place is None:
-                without.append(student.name)
-            else:
-                seats[student.name] = _seat(student, free[place], wish)
-    ordered = sorted(seats.values(), key=lambda one: (one.block.start, one.student))
-    return Plan(spec, wish, tuple(ordered), tuple(without))
+    waiting = [student for student in students if not student.left]
+    seats = _kept(waiting, spec, leases, wish)
+    waiting = [student for student in waiting if student.name not in seats]
+    request = _Request(waiting, spec, calendars, wish)
+    wanting, groups = request.wanting(), request.groups()
+    blocks = dict(zip(waiting, seat_all(wanting, groups), strict=True))
+    seats |= {student.name: _seat(student, block, wish) for student, block in blocks.items() if block}
+    without = {
+        student.name: _reason(times, groups)
+        for (student, block), times in zip(blocks.items(), wanting, strict=True)
+        if not block
+    }
+    # What the class could do is for those who can come at all.
+    able = replace(request, students=[student for student, times in zip(waiting, wanting, strict=True) if times])
+    ordered = sorted(seats.values(), key=lambda each: (each.block.start, each.student))
+    return Plan(spec, wish, tuple(ordered), without, tuple(able.would_do()) if without else ())
 
 
 def _kept(
@@ -151,64 +151,98 @@ def _kept(
     return {one.name: _seat(one, found[name], wish, kept=True) for one, name in named.items() if name in found}
 
 
-def _blocks(
-    hours: int, option: SiteOption, resources: Iterable[Resource], wish: Wish, given: Sequence[Block]
-) -> Iterable[Block]:
-    """Return free blocks at full hours: as many as fit on the machines with none over another.
+@dataclass(frozen=True)
+class _Request:
+    """Who wants blocks, on which machines, and when the class can work."""
 
-    Full hours of UTC: a class shares the machines, and zones with a half hour must meet the same grid.
-    """
-    first = wish.earliest.astimezone(UTC)
-    hour = -(-first.timestamp() // 3600)
-    starts = [datetime.fromtimestamp(3600 * hour, UTC)]
-    while starts[-1] < wish.latest:
-        starts.append(starts[-1] + HOUR)
-    spans = [(start, block_end(start, hours, option.end_minute)) for start in starts]
-    allowed = [span for span in spans if wish.allows(*span)]
-    for resource in sorted(resources, key=lambda each: each.name):
-        taken: list[Booking | Block] = [*resource.bookings, *(one for one in given if one.resource == resource.name)]
-        for start, end in allowed if resource.reservable else ():
-            if is_free(taken, start, end):
-                block = Block(option, resource.name, start, end)
-                taken.append(block)
-                yield block
+    students: Sequence[Student]
+    spec: PartSpec
+    calendars: Mapping[SiteOption, Sequence[Resource]]
+    wish: Wish
+
+    def wanting(self) -> list[dict[Span, float]]:
+        """Return for each student the blocks that fit: a wish that is not met costs 1, all hours of waiting less."""
+        return [self._times(student) for student in self.students]
+
+    def _times(self, student: Student) -> dict[Span, float]:
+        latest = self._latest(student)
+        waiting = len(self.students) * (latest - self.wish.earliest + HOUR)
+        costs = {}
+        for end_minute in {option.end_minute for option in self.calendars}:
+            for start, end in self._spans(student.hours or self.spec.hours, end_minute, latest):
+                local = start.astimezone(self.wish.zone), end.astimezone(self.wish.zone)
+                if student.can(*local):
+                    costs[start, end] = (not student.likes(*local)) + (start - self.wish.earliest) / waiting
+        return costs
+
+    def groups(self) -> list[Group]:
+        """Return the machines with one calendar each."""
+        groups, latest = [], max(map(self._latest, self.students), default=self.wish.latest)
+        for place, option in enumerate(option for option in self.spec.options if option in self.calendars):
+            lengths = {student.hours or self.spec.hours for student in self.students}
+            spans = sorted(span for hours in lengths for span in self._spans(hours, option.end_minute, latest))
+            alike: dict[tuple[Booking, ...], list[str]] = {}
+            for resource in self.calendars[option]:
+                if resource.reservable:
+                    bookings = tuple(sorted(resource.bookings, key=lambda booking: (booking.start, booking.end)))
+                    alike.setdefault(bookings, []).append(resource.name)
+            for bookings, names in alike.items():
+                free = tuple(span for span in spans if is_free(bookings, *span))
+                groups.append(Group(option, place, tuple(sorted(names)), free))
+        return groups
+
+    def would_do(self) -> Iterator[str]:
+        """Yield, in words, the least change of each kind that gives all students a block."""
+        if self._serves_all():
+            return
+        for days in _MORE_DAYS:
+            latest = self.wish.latest + timedelta(days=days)
+            if replace(self, wish=replace(self.wish, latest=latest))._serves_all():
+                yield f"a deadline {days} {'day' if days == 1 else 'days'} later"
+                break
+        at_any_hour = replace(self.wish, day_begins=time(0, 0), day_ends=DAY_ENDS, weekdays=frozenset())
+        if at_any_hour != self.wish and replace(self, wish=at_any_hour)._serves_all():
+            yield "every hour of every day (--hours 0-24, no --day)"
+        option = next(iter(self.calendars))
+        for count in _MORE_MACHINES:
+            more = [Resource(option.site, f"machine {number}", option.type) for number in range(count)]
+            if replace(self, calendars={**self.calendars, option: [*self.calendars[option], *more]})._serves_all():
+                yield f"{count} more of {option.name}, free all the time"
+                break
+
+    def _serves_all(self) -> bool:
+        return all_fit(self.wanting(), self.groups())
+
+    def _latest(self, student: Student) -> datetime:
+        return max(self.wish.latest, student.due or self.wish.latest)
+
+    def _spans(self, hours: int, end_minute: int, latest: datetime) -> list[Span]:
+        """Return the blocks in which the class may work, each from a full hour of UTC.
+
+        A class shares the machines, and zones with a half hour must meet the same hours.
+        """
+        wish, spans = replace(self.wish, latest=latest), []
+        start = datetime.fromtimestamp(3600 * -(-wish.earliest.timestamp() // 3600), UTC)
+        while start < latest:
+            end = block_end(start, hours, end_minute)
+            if wish.allows(start, end):
+                spans.append((start, end))
+            start += HOUR
+        return spans
 
 
-def _costs(student: Student, blocks: Sequence[Block], order: Sequence[SiteOption], wish: Wish) -> np.ndarray:
-    """Return what each block costs for a student; infinite where the student cannot take it, or is due before."""
-    latest = max(wish.latest, student.due or wish.latest)
-    by_span: dict[tuple[datetime, datetime], float] = {}
-    for block in blocks:
-        span = (block.start, block.end)
-        if span not in by_span:
-            start, end = block.start.astimezone(wish.zone), block.end.astimezone(wish.zone)
-            # Of equal seats the earlier one: what goes wrong then can still be made good before the deadline.
-            cost = (block.start - wish.earliest) / HOUR + _NOT_WISHED * (not student.likes(start, end))
-            by_span[span] = cost if student.can(start, end) and block.end <= latest else np.inf
-    place = {option: number for number, option in enumerate(order)}
-    return np.array([by_span[block.start, block.end] + _LATER_OPTION * place[block.option] for block in blocks])
+def _reason(times: Mapping[Span, float], groups: Iterable[Group]) -> str:
+    if not times:
+        return "cannot come to any block of the days and hours that are allowed"
+    if any(span in times for group in groups for span in group.spans):
+        return "every block that fits is needed by others"
+    return "others have booked every machine at the times that fit"
 
 
 def _seat(student: Student, block: Block, wish: Wish, *, kept: bool = False) -> Seat:
     liked = student.likes(block.start.astimezone(wish.zone), block.end.astimezone(wish.zone))
     after = block.end > max(wish.latest, student.due or wish.latest)
     return Seat(student.name, block, wished=liked, kept=kept, after=after, due=student.due)
-
-
-def assign(costs: np.ndarray) -> list[int | None]:
-    """Return a column for each row, no column twice: as many rows as possible, and of such choices the cheapest.
-
-    Costs have shape ``(rows, columns)``, and are infinite where the two do not go together.
-    """
-    # Planning alone needs SciPy, and the Hub, where students have the other commands, has none.
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = costs.shape
-    finite = costs[np.isfinite(costs)]
-    # Each row may also take nothing, at a cost that no choice of seats outweighs.
-    nothing = 1.0 + rows * float(np.ptp(finite)) + float(finite.max()) if finite.size else 1.0
-    _, chosen = linear_sum_assignment(np.hstack([costs, np.full((rows, rows), nothing)]))
-    return [int(column) if column < columns else None for column in chosen]
 
 
 def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:

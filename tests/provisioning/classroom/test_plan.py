@@ -4,13 +4,12 @@ import dataclasses
 import itertools
 from datetime import UTC, datetime, time, timedelta
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
 
-from provisioning.classroom.plan import Wish, assign, make_plan, plan_text, read_plan, write_all
+from provisioning.classroom.plan import Wish, make_plan, plan_text, read_plan, write_all
 from provisioning.classroom.roster import RosterError, Student, Times, read_times
 from provisioning.testbed import Booking, Lease, Reservation
 
@@ -78,27 +77,6 @@ def test_a_plan_keeps_its_promises_and_planned_again_it_is_the_same(wanted, book
     assert [(seat.student, seat.block.start, seat.kept) for seat in again.seats] == [
         (name, block.start, True) for name, block in blocks
     ]
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.lists(st.one_of(st.just(np.inf), st.integers(0, 9)), min_size=3, max_size=3), min_size=1, max_size=4)
-)
-def test_no_other_choice_seats_more_students_or_costs_less(table):
-    """Compared with every choice there is, on small tables with seats that some cannot take."""
-    costs = np.array(table, dtype=float)
-    rows, columns = costs.shape
-
-    def score(chosen):
-        paid = [costs[row, column] for row, column in enumerate(chosen) if column is not None]
-        return -len(paid), sum(paid)
-
-    every = [
-        chosen
-        for chosen in itertools.product([None, *range(columns)], repeat=rows)
-        if len(used := [one for one in chosen if one is not None]) == len(set(used)) and np.isfinite(score(chosen)[1])
-    ]
-    assert score(assign(costs)) == min(map(score, every))
 
 
 def test_a_later_option_takes_only_what_the_first_cannot(wish):

@@ -1,0 +1,108 @@
+"""As many students as another solver places, on drawn classes; and what is said of those who are left out."""
+
+import random
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from provisioning.classroom.plan import Wish, make_plan
+from provisioning.classroom.roster import DAY_ENDS, Student, Times, read_times
+from provisioning.planning.blocks import HOUR, block_end, is_free
+from provisioning.testbed import Booking, Resource
+
+from .conftest import FIRST, MODEL, SECOND, nodes
+
+MONDAY = datetime(2026, 3, 9, tzinfo=UTC)
+FORTNIGHT = Wish(MONDAY, MONDAY + timedelta(days=14), UTC)
+
+
+def drawn_class(seed: int) -> tuple[list[Student], dict]:
+    """Return 8 to 200 students with windows of 3 to 5 hours, and barely enough machines, booked here and there."""
+    draw = random.Random(seed)
+    count = round(8 * 25 ** draw.random() ** 2)
+    students = []
+    for number in range(count):
+        windows = {day: draw.randint(8, 17) for day in draw.sample(range(7), draw.randint(1, 3))}
+        cannot = [Times(day, time(0), DAY_ENDS) for day in range(7) if day not in windows]
+        for day, begins in windows.items():
+            ends = begins + draw.randint(3, 5)
+            cannot += [Times(day, time(0), time(begins)), Times(day, time(ends), DAY_ENDS)]
+        wish = (Times(draw.randrange(7), time(8), time(18)),) if draw.random() < 0.3 else ()
+        students.append(Student(f"s{number}", "", wish, tuple(cannot), hours=4 if draw.random() < 0.1 else 0))
+    calendars: dict = {FIRST: [], SECOND: []}
+    for number in range(max(1, count // 32) + draw.randint(0, 1)):
+        begins = [draw.randrange(24 * 14) for _ in range(draw.choice((0, 0, 2, 4)))]
+        bookings = [Booking(MONDAY + hour * HOUR, MONDAY + (hour + draw.randint(2, 30)) * HOUR) for hour in begins]
+        option = draw.choice((FIRST, FIRST, SECOND))
+        calendars[option] += [Resource(option.site, f"m{number}", option.type, bookings=tuple(bookings))]
+    return students, calendars
+
+
+def bounds(students: list[Student], calendars: dict, wish: Wish) -> tuple[int, float]:
+    """Return how many CP-SAT places, and above how many it has proven that nobody can."""
+    cp_model = pytest.importorskip("ortools.sat.python.cp_model")
+    model, placed = cp_model.CpModel(), []
+    busy: dict[tuple, list] = {}
+    for student in students:
+        length, mine = student.hours or MODEL.hours, []
+        for start in (MONDAY + number * HOUR for number in range(24 * 14)):
+            for option, machines in calendars.items():
+                span = start, block_end(start, length, option.end_minute)
+                if student.can(*span) and wish.allows(*span):
+                    for machine in machines:
+                        if is_free(machine.bookings, *span):
+                            mine.append(model.new_bool_var(""))
+                            for hour in range(length):
+                                busy.setdefault((machine.name, start + hour * HOUR), []).append(mine[-1])
+        model.add_at_most_one(mine)
+        placed += mine
+    for blocks in busy.values():
+        model.add_at_most_one(blocks)
+    model.maximize(sum(placed))
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers, solver.parameters.max_deterministic_time = 1, 4
+    solver.solve(model)
+    return round(solver.objective_value), solver.best_objective_bound
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_as_many_are_placed_as_by_another_solver(seed):
+    """Never fewer than CP-SAT places, and never more than it has proven to be possible."""
+    students, calendars = drawn_class(seed)
+    least, most = bounds(students, calendars, FORTNIGHT)
+    plan = make_plan(students, MODEL, calendars, [], FORTNIGHT)
+    assert least <= len(plan.seats) <= most
+
+
+BUSY = [Booking(MONDAY, MONDAY + timedelta(days=14))]
+ONE_DAY = Wish(MONDAY, MONDAY + timedelta(hours=12), UTC, time(6), time(12))
+THREE = "every block that fits is needed by others"
+
+
+@pytest.mark.parametrize(
+    ("calendars", "cannot", "why", "would_do"),
+    [
+        # Two blocks in six hours, on one machine, for three students.
+        ({FIRST: nodes("a")}, "", THREE, ["a deadline 1 day later", "every hour of every day", "1 more of A100"]),
+        # A machine that is free while others are booked counts; before, a grid of blocks went past it.
+        ({FIRST: nodes("a", bookings=[Booking(MONDAY + 6 * HOUR, MONDAY + 8 * HOUR)])}, "", THREE, ["a deadline 1 day"]),
+        ({FIRST: nodes("a", bookings=BUSY)}, "", "others have booked every machine", ["2 more of A100 40 GB"]),
+        ({FIRST: nodes("a", "b")}, "Mon", "cannot come to any block", []),
+    ],
+)
+def test_who_is_left_out_reads_why_and_what_would_do(calendars, cannot, why, would_do):
+    """By name, each with the reason; and every remedy is a change that was tried and serves all."""
+    students = [Student("ada"), Student("bob"), Student("cyd", cannot=read_times(cannot))]
+    plan = make_plan(students, MODEL, calendars, [], ONE_DAY)
+    assert why in plan.without[list(plan.without)[-1]]
+    for remedy in would_do:
+        assert any(remedy in said for said in plan.would_do), plan.would_do
+    assert bool(plan.would_do) == bool(would_do)
+    assert all(f"{name}: {reason}" in plan.sentence() for name, reason in plan.without.items())
+
+
+def test_the_one_time_at_which_a_student_can_is_found():
+    """Ten empty machines and one student who can on Tuesday from 10 to 13: a grid from midnight has no block there."""
+    cannot = read_times("Mon; Tue 0-10; Tue 13-24; Wed; Thu; Fri; Sat; Sun")
+    plan = make_plan([Student("ada", cannot=cannot)], MODEL, {FIRST: nodes(*"abcdefghij")}, [], FORTNIGHT)
+    assert [seat.block.start.hour for seat in plan.seats] == [10]
