@@ -85,7 +85,12 @@ THREE = "every block that fits is needed by others"
         # Two blocks in six hours, on one machine, for three students.
         ({FIRST: nodes("a")}, "", THREE, ["a deadline 1 day later", "every hour of every day", "1 more of A100"]),
         # A machine that is free while others are booked counts; before, a grid of blocks went past it.
-        ({FIRST: nodes("a", bookings=[Booking(MONDAY + 6 * HOUR, MONDAY + 8 * HOUR)])}, "", THREE, ["a deadline 1 day"]),
+        (
+            {FIRST: nodes("a", bookings=[Booking(MONDAY + 6 * HOUR, MONDAY + 8 * HOUR)])},
+            "",
+            THREE,
+            ["a deadline 1 day"],
+        ),
         ({FIRST: nodes("a", bookings=BUSY)}, "", "others have booked every machine", ["2 more of A100 40 GB"]),
         ({FIRST: nodes("a", "b")}, "Mon", "cannot come to any block", []),
     ],
