@@ -37,6 +37,6 @@ def test_a_class_is_planned_reserved_watched_and_swept(tmp_path: Path):
     assert "{'there already'}" in text
     assert "no machine" in text
     assert "All 8 have a block" in text
-    assert "deleted lease serve-model-ada" in text
+    assert "deleted lease serve-model-" in text
     assert text.rstrip().endswith("Nothing of the labs is left.")
     assert [lease for lease in status["leases"] if lease["status"] != "TERMINATED"] == []

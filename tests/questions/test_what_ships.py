@@ -204,8 +204,8 @@ def test_nothing_that_ships_earns_a_point(id: str, tmp_path: Path):
 
     ``pytest -s`` prints how many were tried, and which hit.
     """
-    assert any(earns(FILES[id], text, tmp_path) for text in honest(id).values()), "not even the solution earns this way"
     called, texts = returned_texts()
+    assert any(earns(FILES[id], text, tmp_path) for text in honest(id).values()), "not even the solution earns this way"
     texts = published_texts() | texts
     tried = {where: text for where, text in texts.items() if all(word in text for word in PROGRAMS.get(id, ()))}
     hits = [where for where, text in tried.items() if earns(FILES[id], text, tmp_path)]
