@@ -39,9 +39,11 @@ class _Program:
         kinds = Counter(tuple(sorted(times.items())) for times in wanting)
         free = {span for group in groups for span in group.spans}
         wanted = {span for kind in kinds for span, _ in kind}
-        #: Per unknown, students first: what it costs, its place, and the most that it can be.
+        #: Of each number of students, what one of them costs; after these come the numbers of machines, one per offer.
         self.costs: list[float] = []
         self.offers = [(group, span) for group in groups for span in group.spans if span in wanted]
+        # Three kinds of rows: of a kind no more begin than there are; at a time as many machines begin as students; in
+        # an hour no more of a group are taken than it has.
         bounds: dict[tuple, float] = {}
         entries: list[tuple[tuple, int, float]] = []
         for number, (kind, count) in enumerate(kinds.items()):
@@ -61,7 +63,6 @@ class _Program:
         rows = {row: number for number, row in enumerate(bounds)}
         self._rows = [(rows[row], column, value) for row, column, value in entries]
         self._upper = list(bounds.values())
-        #: As many machines begin at a time as students do.
         self._lower = [0 if row[0] == "span" else -np.inf for row in bounds]
 
     @property
@@ -114,8 +115,7 @@ def seat_all(wanting: Sequence[Mapping[Span, float]], groups: Sequence[Group]) -
     """Return a block for each student, or None: as many blocks as can be, on the earlier options, at the least cost.
 
     Args:
-        wanting: for each student the blocks that fit, each with its cost; all costs of a plan sum to less than what
-            matters is worth, so that one solution is the best.
+        wanting: for each student the blocks that fit, each with its cost.
         groups: of free machines.
     """
     program = _Program(wanting, groups)
