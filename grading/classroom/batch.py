@@ -24,7 +24,11 @@ def grade_class(
     """Return a class's results, in the order of the submissions.
 
     A run that was stopped goes on where it was: every result lies in ``out/results`` as soon as it is known.
+
+    Raises:
+        AssignmentError: The assignment has a fault; what is kept stays as it is.
     """
+    assignment().part(part)
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     setup = setup or Setup()
     known = {one.student: one for one in submissions}

@@ -9,14 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from grading.__main__ import app
-from grading.classroom import gradebook, unit
+from grading.classroom import batch, gradebook, unit
 from grading.classroom.batch import grade_class
 from grading.classroom.gradebook import NO_TIME, Grade, _require_judged, grades, read_changed, read_heard, table
 from grading.classroom.roster import Handed, People, handed_in, of_roster
 from grading.classroom.unit import Done, Task, key_of
 from grading.grade.grader import Setup
 from grading.grade.result import Result, Row
-from labs.course.assignment import assignment
+from labs.course.assignment import PATH, assignment
 from labs.course.late import NOTHING_LATE, Late, Pool
 from labs.course.question import State
 from labs.course.tables import GRADEBOOKS, Assignment, Change, PartAsked
@@ -266,3 +266,19 @@ def test_what_changes_in_mid_term_grades_nobody_again(tmp_path: Path, monkeypatc
 
     assert key(course) == key(replace(course, asked=(part,), adjust=(void,)))
     assert key(course) != key(replace(course, asked=(replace(part, lessons=part.lessons[1:]),)))
+
+
+def test_a_fault_of_the_assignment_costs_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A slip in mid-term is told before anybody is graded, and what is kept stays."""
+    (tmp_path / "in" / "li").mkdir(parents=True)
+    done = Done(Result("li", 1, "d", (), worth=50.0), "k")
+    members, engine = handed_in(tmp_path / "in"), lambda tasks: [(task, done) for task in tasks]
+    grade_class(members, tmp_path / "out", part=1, engine=engine)
+    (kept,) = (tmp_path / "out" / "results").iterdir()
+    before, done = kept.read_bytes(), Done(Result("li", 1, "d", (), fault="no assignment"), "")
+    slip = tmp_path / "assignment.toml"
+    slip.write_text(f"{PATH.read_text()}\n[[adjust]]\nquestion = 'nobody.knows'\nvoid = true\nreason = 'x'\n")
+    monkeypatch.setattr(batch, "assignment", lambda: assignment(slip))
+    with pytest.raises(ValueError, match="no question 'nobody"):
+        grade_class(members, tmp_path / "out", part=1, engine=engine)
+    assert kept.read_bytes() == before
