@@ -212,6 +212,15 @@ def test_what_others_read_is_written_by_their_schema(schema: str, path: str):
     assert tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", ROOT / path) == ""
 
 
+def test_github_runs_the_same_gate():
+    """``.ci/run`` itself, not a copy of its lines; and the oldest and the newest Python."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8"))
+    jobs = workflow["jobs"]
+    assert ".ci/run" in [step.get("run") for step in jobs["gate"]["steps"]]
+    assert jobs["pythons"]["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
+    assert "make PYTHON=python front-door" in [step.get("run") for step in jobs["pythons"]["steps"]]
+
+
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 #: What CI and containers run, by the file that says so: steps of workflows, and the recipes and scripts they call.
 CI = {

@@ -34,7 +34,10 @@ def build_model(architecture: str) -> nn.Module:
 
 
 def load_model(architecture: str, path: str | Path) -> nn.Module:
-    """Return a network of ``ARCHITECTURES`` in evaluation mode, with a `.safetensors` file's weights as float32."""
+    """Return a network of ``ARCHITECTURES`` in evaluation mode, with a `.safetensors` file's weights as float32.
+
+    It maps float32 (N, 3, 224, 224) to logits (N, 11).
+    """
     from safetensors.torch import load_file
 
     net = build_model(architecture)

@@ -68,7 +68,7 @@ def load_batch(paths: Iterable[str | Path], *, size_px: int = INPUT_SIZE_PX) -> 
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities over the last axis of logits, as float32."""
+    """Return probabilities, float32 in 0 to 1, over the last axis of logits (…, classes)."""
     # In float64, and shifted by the largest logit, so that exp cannot overflow and rows sum to 1.
     shifted = np.asarray(logits, np.float64)
     shifted = np.exp(shifted - shifted.max(axis=-1, keepdims=True))

@@ -39,6 +39,7 @@ def export_onnx(
     Args:
         model: Module in evaluation mode that maps float32 (N, 3, H, W) to logits.
         path: Where to write; an existing file is replaced in one step.
+        image_size_px: H and W, in pixels.
         fold_batch_norm: Let torch's exporter merge each BatchNorm into the convolution before it, as it does by
             default. False keeps them as nodes, so that it can be seen when ONNX Runtime's optimizer merges them.
 

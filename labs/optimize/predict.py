@@ -22,7 +22,7 @@ def answers(path: str | Path, images: np.ndarray) -> np.ndarray:
 
 
 def signal_to_noise_db(reference: np.ndarray, approximation: np.ndarray) -> float:
-    """Return how far an approximation's error lies below the signal, in decibels; infinite when there is none."""
+    """Return how far an approximation's error, of any shape, lies below the signal in dB; infinite if there is none."""
     reference = np.asarray(reference, np.float64)
     noise = float(np.sum((reference - np.asarray(approximation, np.float64)) ** 2))
     signal = float(np.sum(reference**2))

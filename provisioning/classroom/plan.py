@@ -122,7 +122,8 @@ def make_plan(
         calendars: machines with their bookings of each option that may be used; a later option of the part takes what
             the earlier ones cannot. Leases that the class has are bookings too.
         leases: of the class that are still usable, each with the option that it is on.
-        wish: days and hours that the instructor allows, and the deadline."""
+        wish: days and hours that the instructor allows, and the deadline.
+    """
     waiting = [student for student in students if not student.left]
     seats = _kept(waiting, spec, leases, wish)
     waiting = [student for student in waiting if student.name not in seats]

@@ -130,6 +130,12 @@ def test_a_slip_is_refused_by_a_sentence_about_it(lesson: Lesson, name: str, wro
     print(f"\n{name}: {wrong}\n  {verdict.message}")
 
 
+def test_what_ships_holds_nothing_that_can_be_called(questions):
+    """No source, no reference: arguments, results and sentences."""
+    text = compiled(LESSONS)
+    assert not re.search(r"\bdef \w+\(|\blambda\b|### (BEGIN|END) SOLUTION", text)
+
+
 def _spoilt(value: Any) -> Any:
     """Return another value of the same kind, wrong in a way that no general sentence knows."""
     if isinstance(value, bool) or value is None:

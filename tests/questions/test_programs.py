@@ -9,6 +9,7 @@ from grading.builder.questions import written
 from grading.builder.sources import sources
 from labs.course.question import Question
 from labs.course.rules import fault
+from labs.workspace import STUB
 from tests.honest import handed
 
 LESSONS = {lesson.id: lesson for lesson in sources()}
@@ -76,3 +77,10 @@ def test_a_slip_is_told_by_the_property_that_it_lacks(id: str, slip: list[str]):
     """Not by the words of the program."""
     says, *edits = slip
     assert re.search(says, said(id, text_of(id, *edits)))
+
+
+@pytest.mark.parametrize("id", PROGRAMS)
+def test_what_still_holds_the_stub_is_not_judged(id: str):
+    """It is open, and not wrong."""
+    with pytest.raises(NotImplementedError):
+        PROGRAMS[id].read({"program.py": f"raise NotImplementedError({STUB!r})"})

@@ -15,7 +15,7 @@ from grading.builder.notebook import build, text_of
 from grading.grade.artefacts.again import Opened
 from grading.grade.contradictions import examine
 from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.run import Called
+from grading.grade.functions.run import NOTHING, Called
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, gradescope, line, page, spot_checks
 from labs.course import question
@@ -237,3 +237,17 @@ def test_a_part_of_which_nothing_can_be_opened_is_said_beforehand(tmp_path: Path
     assert done.exit_code == 0, done.output
     assert "part 2 asks for nothing that the grader can open" in done.output
     assert "part 1 asks" not in done.output
+
+
+def test_how_a_functions_cell_ended_is_for_staff_alone(submission: Path, quick: Setup, monkeypatch):
+    """Rows of public checks are seen before the grades are out, and hidden ones by next year's students."""
+    ended = Called(fault=NOTHING, is_absent=True, said="it raises ZeroDivisionError")
+    monkeypatch.setattr(grader, "run_again", lambda *_, wanted, **__: {FUNCTION: ended})
+    result = grade(submission, part=1, setup=replace(quick, rerun=True))
+    assert result.reruns == {FUNCTION: "it raises ZeroDivisionError"}
+    assert next(row.points for row in result.rows if row.id == FUNCTION) == 0
+    form = gradescope(result)
+    assert form.pop("extra_data")["reruns"] == result.reruns
+    for shown in (json.dumps(form), page(result, hidden=True)):
+        assert NOTHING in shown
+        assert "ZeroDivisionError" not in shown
