@@ -21,13 +21,14 @@ from nbformat import NotebookNode
 
 from grading.builder.sources import read_source, sources
 from labs.course.lessons import NOTEBOOKS_DIR, Lesson, LessonError
+from labs.records.reference import published
 from labs.workspace import STUB
 
 #: Dots separate words, so that '.' ↔ '-' maps ids to notebook cell ids and back (those know no dot).
 ID_FORM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 
 #: What a lesson's cell may carry in its header line; anything else is a slip of the pen.
-CELL_METADATA = ("question", "shows", "tags")
+CELL_METADATA = ("question", "shows", "folded", "tags")
 
 #: What jupytext notes about blank lines in the source, to write the same source back.
 _JUPYTEXTS_OWN = ("lines_to_next_cell", "lines_to_end_of_cell_marker")
@@ -86,6 +87,41 @@ def show_bodies(notebook: NotebookNode, lesson: Lesson) -> None:
                 cell.source = source_of(str(cell.metadata.shows))
             except LookupError as error:
                 raise LessonError(f"{lesson.name}: {error.args[0]}") from None
+
+
+def quote_published(notebook: NotebookNode, lesson: Lesson) -> None:
+    """Fill ``{{ onnx_epyc.p50_ms }}`` in texts with what others published (``labs.records.reference.published``).
+
+    Raises:
+        LessonError: Nothing of that name is published there.
+    """
+    figures = published()
+
+    def figure(found: re.Match) -> str:
+        try:
+            value = float(figures.loc[found[1], found[2]])
+        except (KeyError, TypeError, ValueError):
+            raise LessonError(f"{lesson.name}: {found[0]} is no figure of assets/reference/published.json") from None
+        return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\{\{ (\w+)\.(\w+) \}\}", figure, cell.source)
+
+
+def fold_cells(notebook: NotebookNode, lesson: Lesson) -> None:
+    """Fold the code of cells marked ``folded=true``: JupyterLab shows their output, and the code at a click.
+
+    The text above such a cell says in a line what it does.
+
+    Raises:
+        LessonError: It asks a question, so there is something to write in it.
+    """
+    for cell in notebook.cells:
+        if cell.metadata.pop("folded", False):
+            if question_of(cell):
+                raise LessonError(f"{lesson.name}: the cell of {question_of(cell)} is folded, where nobody would look")
+            cell.metadata["jupyter"] = {"source_hidden": True}
 
 
 def begin_alike(notebook: NotebookNode, lesson: Lesson) -> None:
@@ -163,6 +199,8 @@ STEPS: tuple[Step, ...] = (
     set_notebook_metadata,
     require_known_metadata,
     show_bodies,
+    quote_published,
+    fold_cells,
     leave_stubs,
     begin_alike,
     link_the_next,

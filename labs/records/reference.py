@@ -9,6 +9,16 @@ import pandas as pd
 _FOLDER = Path(__file__).resolve().parents[2] / "assets" / "reference"
 
 
+def published() -> pd.DataFrame:
+    """Return what others published of the models and of serving them, one row per result, with its machine.
+
+    Columns are those of ``assets/reference/published.json``, such as ``configuration``, ``p50_ms``, ``photos_per_s`` (in
+    batches of 32) and ``requests_per_s`` (of a service, with so many ``clients``); NaN if nothing was published.
+    """
+    results = json.loads((_FOLDER / "published.json").read_text(encoding="utf-8"))["results"]
+    return pd.DataFrame.from_dict(results, orient="index")
+
+
 def recorded_on_epyc_7763() -> pd.DataFrame:
     """Return how the course's INT8 files answered 220 photos with VNNI, and on an EPYC 7763, which QEMU imitated.
 
