@@ -17,9 +17,6 @@ from labs.data.dataset import load_split
 from labs.records.ledger import ledger
 from labs.workspace import models_dir, programs_dir
 
-#: Images at once, and how a comparison of such batches is made.
-BATCHES: dict[int, dict[str, int]] = {1: {}, 32: {"rounds": 10, "block_calls": 2, "settle_calls": 1}}
-
 
 def race(requests: dict[str, list]) -> dict[str, object]:
     """Measure the float32 model in all ways with each list of providers, and return the sessions by option."""
@@ -33,10 +30,9 @@ def race(requests: dict[str, list]) -> dict[str, object]:
         print(f"{option}: {bench.describe(session, settings={'providers': wanted}).providers_used}")
         ledger().append(bench.size(session, option=option))
         ledger().append(bench.accuracy(session, images, labels, option=option, batch_size=32))
-    for batch, how in BATCHES.items():
-        for record in bench.compare(sessions, images[:batch], **how):
-            ledger().append(record)
-            print(f"{record.option}, {batch} at once: {1000 * record.percentile(50):.2f} ms")
+    for record in bench.compare(sessions, images[:32], batches=(1, 32)):
+        ledger().append(record)
+        print(f"{record.option}, {record.batch_size} at once: {1000 * record.percentile(50):.2f} ms")
     return sessions
 
 

@@ -1,9 +1,9 @@
 """What can be measured, and what it really is: native objects of the runtimes, and any callable.
 
-A *target* is an ``onnxruntime.InferenceSession``, a ``torch.nn.Module`` (compiled by ``torch.compile`` or not), a
-callable that takes a batch and returns logits, or a callable without arguments. Nothing has to be wrapped. What a
-target does not show of itself (a module does not know its file, a session that fell back does not remember what was
-asked for) is said once, to ``describe``, and remembered for that object.
+A *target* is an ``onnxruntime.InferenceSession``, a ``torch.nn.Module`` (compiled by ``torch.compile`` or not), an
+``openvino.CompiledModel``, a callable that takes a batch and returns logits, or a callable without arguments. Nothing
+has to be wrapped. What a target does not show of itself (a module does not know its file, a session that fell back does
+not remember what was asked for) is said once, to ``describe``, and remembered for that object.
 
 No runtime is imported here before one of its objects is handed over.
 """
@@ -36,6 +36,12 @@ _SESSION_SETTINGS = ("intra_op_num_threads", "inter_op_num_threads", "enable_cpu
 #: What is fed where a graph leaves an axis open.
 _SHAPE = (1, 3, 224, 224)
 
+#: Nodes of OpenVINO's runtime graph that compute nothing.
+_NO_WORK = frozenset({"Const", "Input", "Output", "Reshape"})
+
+#: Its precisions by the course's names; eight bits are 'u8' after a ReLU6, else 'i8'.
+_OPENVINO_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "u8": "int8", "i8": "int8"}
+
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-migraphx", "numpy")
 
 
@@ -43,7 +49,7 @@ _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntim
 class Description:
     """What runs when a target is called."""
 
-    #: 'torch', 'torch-compiled', 'onnxruntime', or what was said of a callable.
+    #: 'torch', 'torch-compiled', 'onnxruntime', 'openvino', or what was said of a callable.
     backend: str
     model: ModelFile
     provider_requested: str
@@ -229,6 +235,35 @@ def _stated_precision(provider: str, given: Mapping) -> str:
     return ""
 
 
+def _describe_openvino(compiled, known: dict) -> Description:
+    """Describe what OpenVINO compiled: its runtime graph names the kernel and the precision of each node."""
+    if "model_path" not in known:
+        raise UnknownTargetError(
+            "an OpenVINO compiled model does not know its file, and a record names it: "
+            "say bench.describe(compiled, model_path=…) once"
+        )
+    kernels = [
+        (info["layerType"].astype(str), info["runtimePrecision"].astype(str))
+        for info in (node.get_rt_info() for node in compiled.get_runtime_model().get_ops())
+        if info["layerType"].astype(str) not in _NO_WORK
+    ]
+    costly = [precision for layer, precision in kernels if layer in ("Convolution", "FullyConnected")]
+    (computed_in, _), *_ = collections.Counter(costly).most_common(1) or [("f32", 0)]
+    (device, *_), hint = compiled.get_property("EXECUTION_DEVICES"), compiled.get_property("INFERENCE_PRECISION_HINT")
+    threads = int(compiled.get_property("INFERENCE_NUM_THREADS")) if device == "CPU" else 0
+    settings = {"device": device, "INFERENCE_PRECISION_HINT": hint.to_string(), "INFERENCE_NUM_THREADS": threads}
+    return Description(
+        backend="openvino",
+        model=model_file(known["model_path"]),
+        provider_requested=known.get("provider", device),
+        providers_used={device: len(kernels)},
+        precision=known.get("precision") or _OPENVINO_PRECISIONS.get(computed_in, computed_in),
+        threads=Threads(threads, 0),
+        libraries=library_versions("openvino", "numpy"),
+        settings=settings,
+    )
+
+
 def _describe_callable(function, known: dict) -> Description:
     missing = [f"{name}=…" for name in ("model_path", "backend", "precision") if name not in known]
     if missing:
@@ -245,4 +280,4 @@ def _describe_callable(function, known: dict) -> Description:
     )
 
 
-_DESCRIBERS = {"torch": _describe_torch, "onnxruntime": _describe_session}
+_DESCRIBERS = {"torch": _describe_torch, "onnxruntime": _describe_session, "openvino": _describe_openvino}

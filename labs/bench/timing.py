@@ -150,6 +150,7 @@ def compare(
     targets: Mapping[str, object],
     images: np.ndarray | None = None,
     *,
+    batches: Sequence[int] | None = None,
     rounds: int = 20,
     block_calls: int = 10,
     settle_calls: int = 2,
@@ -163,7 +164,9 @@ def compare(
 
     Args:
         targets: What is called, by option name; what they do not show of themselves was said to ``describe``.
-        images: One batch, float32 (N, 3, 224, 224), the same for all; None for functions without arguments.
+        images: float32 (N, 3, 224, 224), the same for all; None for functions without arguments.
+        batches: How many images at once, for each a record: the images are cut or repeated. All at once when None. With
+            more than one image, a turn has two calls in place of ``block_calls``, after one that is thrown away.
         rounds: How often each option has its turn; every second round runs in reverse order.
         settle_calls: Calls before them that are thrown away: the caches hold the other option's weights.
         settle_s: Seconds of rest before those, until the previous option's threads have stopped spinning.
@@ -178,13 +181,18 @@ def compare(
         raise ValueError("a comparison needs at least two options and two rounds")
     calls = {option: caller(target) for option, target in targets.items()}
     about = {option: describe(target) for option, target in targets.items()}
+    requests = {0 if images is None else len(images): images}
+    if batches is not None and images is not None:
+        requests = {size: np.resize(images, (size, *images.shape[1:])) for size in batches}
     warmups = {
-        option: warm_up(
-            call, images, limit_s=warm_up_s, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up")
+        (option, size): warm_up(
+            call, request, limit_s=warm_up_s, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up")
         )
         for option, call in calls.items()
+        for size, request in requests.items()
     }
-    samples: dict[str, list[float]] = {option: [] for option in calls}
+    timed = {size: min(2, block_calls) if size > 1 and batches else block_calls for size in requests}
+    samples: dict[tuple[str, int], list[float]] = {key: [] for key in warmups}
     watch = Stopwatch(clock)
     for turn in range(rounds):
         text = f"side by side: round {turn + 1} of {rounds}"
@@ -192,23 +200,24 @@ def compare(
         for option in order:
             tick = _saying(on_progress, text, turn / rounds)
             sleep(settle_s)
-            time_calls(calls[option], images, settle_calls, clock, tick)
-            samples[option] += time_calls(calls[option], images, block_calls, clock, tick)
+            for size, request in requests.items():
+                time_calls(calls[option], request, min(settle_calls, timed[size] // 2 or 1), clock, tick)
+                samples[option, size] += time_calls(calls[option], request, timed[size], clock, tick)
         on_progress((turn + 1) / rounds, text)
-    size = 1 if images is None else len(images)
-    details = {"comparison_id": uuid.uuid4().hex, "block_calls": block_calls, "settle_s": settle_s}
+    run = {"comparison_id": uuid.uuid4().hex, "settle_s": settle_s}
     return Comparison(
         tuple(
             record(
-                "latency" if size == 1 else "throughput",
+                "latency" if size <= 1 else "throughput",
                 option,
-                samples[option],
+                samples[option, size],
                 about[option],
                 watch,
-                batch_size=size,
-                warmup=warmups[option],
-                details=details,
+                batch_size=max(size, 1),
+                warmup=warmups[option, size],
+                details=run | {"block_calls": timed[size]},
             )
+            for size in requests
             for option in calls
         )
     )

@@ -26,8 +26,8 @@ def percent(fraction: float) -> str:
     return f"{fraction * 100:.1f} %"
 
 
-def rate(per_second: float, what: str = "frames/s") -> str:
-    """Return a rate without decimals above ten, such as '868 frames/s'."""
+def rate(per_second: float, what: str = "photos/s") -> str:
+    """Return a rate without decimals above ten, such as '868 photos/s'."""
     return f"{per_second:,.0f} {what}" if per_second >= 10 else f"{per_second:.1f} {what}"
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from labs import bench
 from labs.records import Ledger, Measurement
 from labs.records.ledger import parse_line
 from labs.runtimes.opening import open_model
@@ -33,14 +34,23 @@ class Candidate:
     option: str
     #: Name of its file in the folder of models.
     file: str
-    #: Threads; all usable processors when None.
+    #: Threads; the runtime's own choice when None.
     threads: int | None = None
+    #: What opens the file: 'onnxruntime', or 'openvino' in float32 (or in the file's INT8).
+    runtime: str = "onnxruntime"
     #: Side of the pictures that it takes, in pixels.
     input_px: int = 224
 
     def open(self, models: Path) -> object:
-        """Return an ONNX Runtime session on its file."""
-        return open_model(models / self.file, settings={"intra_op_num_threads": self.threads} if self.threads else {})
+        """Return a native object of its runtime on its file, which is told to ``bench``."""
+        is_openvino = self.runtime == "openvino"
+        # Left alone, it would compute in bf16 on a processor that can, under the name of float32.
+        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32"} if is_openvino else {}
+        if self.threads:
+            settings["INFERENCE_NUM_THREADS" if is_openvino else "intra_op_num_threads"] = self.threads
+        opened = open_model(models / self.file, self.runtime, settings)
+        bench.describe(opened, model_path=models / self.file)
+        return opened
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ class Job:
     task: str
     candidates: tuple[Candidate, ...]
     effort: Effort = field(default_factory=Effort)
-    #: Batch sizes whose throughput is measured, for 'options'.
+    #: Batch sizes that are measured, for 'options' and 'compare'.
     batch_sizes: tuple[int, ...] = (1, 8)
 
     @property

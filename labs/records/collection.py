@@ -139,3 +139,8 @@ class Records(Lookup, Sequence):
 def began(entry: Measurement | Observation) -> datetime:
     """Return when a measurement began or an observation was made."""
     return datetime.fromisoformat(entry.made_at if isinstance(entry, Observation) else entry.started_at)
+
+
+def of_machine(entries: Iterable[object], machine_id: str) -> Records:
+    """Return the measurements of one machine, with everything else that is no measurement."""
+    return Records(one for one in entries if not isinstance(one, Measurement) or one.machine_id == machine_id)

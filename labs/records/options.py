@@ -1,14 +1,19 @@
 """One summary an option, each number with the interval behind it."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from labs import stats
+from labs.records.collection import Records
 from labs.records.record import Measurement, require_same_machine
 from labs.stats import Interval
 
 #: The numbers that a target may bound, and whether the larger one is better.
 LARGER_IS_BETTER = {"p50_s": False, "batch_fps": True, "size_bytes": False}
+
+#: Float32 options against which others may lose answers; the first that a machine has asked counts.
+BASELINES = ("food11", "edge-fp32", "torch-eager")
 
 
 @dataclass(frozen=True)
@@ -22,17 +27,23 @@ class OptionSummary:
     accuracy: Interval | None = None
     #: Median latency of a single image in seconds.
     p50_s: Interval | None = None
-    #: The latency that 95 of 100 requests stay under, in seconds.
-    p95_s: Interval | None = None
     #: Images a second in the largest batch size measured.
     batch_fps: Interval | None = None
     batch_size: int | None = None
     #: Size of the shipped file in bytes; exact, so the interval has no width.
     size_bytes: Interval | None = None
+    #: How its answers differ from the baseline's on the same images; None if one of them was not asked.
+    loss: stats.Paired | None = None
     #: Provider that most nodes ran on, or the device.
     provider: str = ""
     #: All measurements behind it, oldest first.
     records: tuple[Measurement, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def right(self) -> float:
+        """How many answers were right the last time; NaN if it was never asked."""
+        asked = [record for record in self.records if record.kind == "accuracy"]
+        return float(sum(asked[-1].samples)) if asked else math.nan
 
 
 def summarize(records: Iterable[object]) -> list[OptionSummary]:
@@ -50,7 +61,25 @@ def summarize(records: Iterable[object]) -> list[OptionSummary]:
     for record in kept:
         before = found.get(record.option) or OptionSummary(record.option, record.machine.label)
         found[record.option] = replace(before, **_numbers(record, before), records=(*before.records, record))
-    return list(found.values())
+    baseline = next((option for option in BASELINES if option in found and found[option].accuracy), None)
+    losses = {option: Records(kept).paired_accuracy(option, baseline) for option in found if baseline}
+    return [replace(one, loss=losses.get(one.option)) for one in found.values()]
+
+
+def by_machine(records: Iterable[object], *baselines: str) -> dict[str, list[OptionSummary]]:
+    """Return the options of each machine by its id; last stands the machine that measured a baseline's latency last.
+
+    Args:
+        baselines: ``BASELINES`` if none is named.
+    """
+    machines: dict[str, list[Measurement]] = {}
+    for record in records:
+        if isinstance(record, Measurement):
+            of_it = machines.setdefault(record.machine_id, [])
+            of_it.append(record)
+            if record.kind == "latency" and record.option in (baselines or BASELINES):
+                machines[record.machine_id] = machines.pop(record.machine_id)
+    return {machine_id: summarize(of_it) for machine_id, of_it in machines.items()}
 
 
 def _numbers(record: Measurement, before: OptionSummary) -> dict:
@@ -63,7 +92,7 @@ def _numbers(record: Measurement, before: OptionSummary) -> dict:
     if record.kind == "accuracy":
         fields["accuracy"] = record.value
     elif record.kind == "latency" and record.batch_size == 1:
-        fields |= {"p50_s": record.value, "p95_s": stats.steady_interval(record.samples, q=95)}
+        fields["p50_s"] = record.value
     elif record.kind == "throughput" and record.batch_size >= (before.batch_size or 0):
         fields |= {"batch_fps": record.throughput_fps, "batch_size": record.batch_size}
     return fields

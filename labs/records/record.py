@@ -192,7 +192,7 @@ class Measurement:
 class Comparison:
     """Records of one side-by-side run."""
 
-    #: One record an option, in the order given; ``details`` names the run and the number of calls in a turn.
+    #: One record per option and batch size, in the order given; ``details`` names the run and the calls in a turn.
     records: tuple[Measurement, ...]
 
     def __iter__(self) -> Iterator[Measurement]:
@@ -201,16 +201,16 @@ class Comparison:
     @property
     def options(self) -> tuple[str, ...]:
         """Names of the options, in the order given."""
-        return tuple(one.option for one in self.records)
+        return tuple(dict.fromkeys(one.option for one in self.records))
 
-    def record(self, option: str) -> Measurement:
-        """Return an option's record.
+    def record(self, option: str, batch_size: int | None = None) -> Measurement:
+        """Return an option's record: of the first batch size, unless another is named.
 
         Raises:
             KeyError: It was not part of this run.
         """
         for one in self.records:
-            if one.option == option:
+            if one.option == option and batch_size in (None, one.batch_size):
                 return one
         raise KeyError(f"{option!r} took no part in this run; {', '.join(self.options)} did")
 
@@ -223,7 +223,11 @@ class Comparison:
         return stats.ratio_of_medians(self.record(option).blocks, self.record(baseline).blocks)
 
     def table(self, baseline: str) -> pd.DataFrame:
-        """Return one row an option: its median, and how many times as fast as the baseline it is, with the 95 % ends.
+        """Return one row per option.
+
+        Columns: ``one photo, ms`` with the 95 % interval of that median (``low`` and ``high``), how many times as fast
+        as the baseline it is with the ends of that interval (``at least``, ``at most``), and photos a second for each
+        batch size beyond 1, such as ``32 at once, photos/s``. In a run of batches alone, ``median ms`` is a batch's.
 
         Raises:
             KeyError: The baseline was not part of this run.
@@ -231,11 +235,16 @@ class Comparison:
         import pandas as pd  # late: the providers' environments measure without it
 
         rows = {}
-        for one in self.records:
-            faster = self.ratio(baseline, one.option).interval
-            rows[one.option] = 1000 * one.percentile(50), faster.value, faster.low, faster.high
-        columns = ["median ms", "times as fast", "at least", "at most"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+        for option in self.options:
+            first, faster = self.record(option), self.ratio(baseline, option).interval
+            heading = "one photo, ms" if first.batch_size == 1 else "median ms"
+            ends = {"low": 1e3 * first.value.low, "high": 1e3 * first.value.high}
+            rows[option] = {heading: 1e3 * first.percentile(50)} | ends
+            rows[option] |= {"times as fast": faster.value, "at least": faster.low, "at most": faster.high}
+            for one in self.records:
+                if one.option == option and one.batch_size > 1:
+                    rows[option][f"{one.batch_size} at once, photos/s"] = one.throughput_fps.value
+        return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def latency_interval(*records: Measurement, q: float = 95) -> stats.Interval:

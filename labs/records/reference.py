@@ -6,16 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 #: Each file names its source and its conditions.
-_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "reference"
+REFERENCE_DIR = Path(__file__).resolve().parents[2] / "assets" / "reference"
 
 
 def published() -> pd.DataFrame:
     """Return what others published of the models and of serving them, one row per result, with its machine.
 
-    Columns are those of ``assets/reference/published.json``, such as ``configuration``, ``p50_ms``, ``photos_per_s`` (in
-    batches of 32) and ``requests_per_s`` (of a service, with so many ``clients``); NaN if nothing was published.
+    Columns are those of ``assets/reference/published.json``, such as ``configuration``, ``p50_ms``, ``photos_per_s``
+    (in batches of 32) and ``requests_per_s`` (of a service, with so many ``clients``); NaN if nothing was published.
     """
-    results = json.loads((_FOLDER / "published.json").read_text(encoding="utf-8"))["results"]
+    results = json.loads((REFERENCE_DIR / "published.json").read_text(encoding="utf-8"))["results"]
     return pd.DataFrame.from_dict(results, orient="index")
 
 
@@ -24,7 +24,7 @@ def recorded_on_epyc_7763() -> pd.DataFrame:
 
     Source: ``assets/reference/epyc-7763-emulated.json``: every third photo of the evaluation split.
     """
-    formats = json.loads((_FOLDER / "epyc-7763-emulated.json").read_text(encoding="utf-8"))["formats"]
+    formats = json.loads((REFERENCE_DIR / "epyc-7763-emulated.json").read_text(encoding="utf-8"))["formats"]
     names = {"U8S8": "int8-static-qdq", "U8S8-7bit": "int8-static-7bit", "S8S8": "int8-static-s8s8"}
     runs = pd.DataFrame(formats)[list(names.values())].set_axis(names, axis=1).T
     columns = {"vnni": "right of 220, VNNI", "epyc_7763": "right of 220, EPYC 7763", "same_logits": "same logits"}
@@ -37,6 +37,6 @@ def published_imagenet() -> pd.DataFrame:
 
     Source: the address in ``assets/reference/imagenet.json``: timm's table of results, Apache-2.0.
     """
-    document = json.loads((_FOLDER / "imagenet.json").read_text(encoding="utf-8"))
+    document = json.loads((REFERENCE_DIR / "imagenet.json").read_text(encoding="utf-8"))
     found = pd.DataFrame(document["results"]).set_index("network")[["top1", "million_weights"]]
     return found.rename(columns={"top1": "top-1 %", "million_weights": "million weights"}).rename_axis(None)

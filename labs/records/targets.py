@@ -1,10 +1,8 @@
-"""The manager's three targets, what the AMD edition asks of its GPU, and how near the measured options come to them."""
+"""The manager's three targets, and what the AMD edition asks of its GPU; ``labs.records.decision`` judges by them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labs.records.options import LARGER_IS_BETTER, OptionSummary
-
+from labs.records.options import LARGER_IS_BETTER
 
 @dataclass(frozen=True)
 class Target:
@@ -56,57 +54,6 @@ GPU_PROVIDERS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Standing:
-    """The option that comes nearest to a target."""
-
-    target: Target
-    #: The nearest option; None when no option of the right kind has every number that the target asks for.
-    option: OptionSummary | None
-    #: For each bounded number, whether that option keeps its limit.
-    kept: dict[str, bool]
-
-    @property
-    def met(self) -> bool:
-        """Whether every limit is kept."""
-        return self.option is not None and all(self.kept.values())
-
-
 def limits(target: Target) -> dict[str, float]:
     """Return the target's limits by the number that they bound: a floor where larger is better, else a ceiling."""
     return {number: at for number in LARGER_IS_BETTER if (at := getattr(target, number)) is not None}
-
-
-def standing(target: Target, options: Sequence[OptionSummary]) -> Standing:
-    """Return the most accurate option that keeps every limit; where none does, the one that comes nearest.
-
-    The manager takes accuracy for granted, so room that is left inside a limit is no reason to give any up.
-
-    Only options that compute where the target wants it take part: a GPU's latency says nothing about a server without
-    one.
-    """
-    bounds, wants_gpu = limits(target), target.name == "server-gpu"
-    fitting = [one for one in options if (one.provider in GPU_PROVIDERS) == wants_gpu]
-    complete = [one for one in fitting if all(getattr(one, number) is not None for number in bounds)]
-    if not complete:
-        return Standing(target, None, {})
-
-    def used(one: OptionSummary) -> dict[str, float]:
-        """Return how much of each limit is used up: 1 is just at it."""
-        shares = {number: getattr(one, number).value / at for number, at in bounds.items()}
-        return {number: 1 / share if LARGER_IS_BETTER[number] else share for number, share in shares.items()}
-
-    def kept(one: OptionSummary) -> dict[str, bool]:
-        """Return which limits it keeps: at least a floor, below a ceiling."""
-        return {number: share <= 1 if LARGER_IS_BETTER[number] else share < 1 for number, share in used(one).items()}
-
-    keeping = [one for one in complete if all(kept(one).values())]
-    # Ties in accuracy go to the option with more room.
-    accuracy = {one.option: one.accuracy.value if keeping and one.accuracy else 0.0 for one in complete}
-    nearest = min(keeping or complete, key=lambda one: (-accuracy[one.option], max(used(one).values())))
-    return Standing(target, nearest, kept(nearest))
-
-
-def standings(options: Sequence[OptionSummary]) -> list[Standing]:
-    """Return where one machine's options stand with each target of its class, in the targets' order."""
-    return [standing(target, options) for target in targets_for(options[0].machine if options else "")]

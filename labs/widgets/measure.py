@@ -11,6 +11,7 @@ import pandas as pd
 from labs import bench
 from labs.records import Comparison, Ledger, Measurement
 from labs.records.ledger import ledger
+from labs.records.targets import MAY_LOSE
 from labs.runtimes.progress import OnProgress, part
 from labs.widgets.progress import run_with_progress
 
@@ -19,22 +20,44 @@ if TYPE_CHECKING:
 
 
 def compare(
-    targets: Mapping[str, object], images: np.ndarray | None, *, baseline: str, rounds: int = 20
+    targets: Mapping[str, object],
+    images: np.ndarray | None,
+    labels: np.ndarray | None = None,
+    *,
+    baseline: str,
+    batches: Sequence[int] = (1, 32),
+    rounds: int = 20,
 ) -> pd.DataFrame:
-    """Measure options in turns under a progress bar, write their records down, and return one row an option.
+    """Measure options in turns under a progress bar, write their records down, and return one row per option.
+
+    Args:
+        images: float32 (N, 3, 224, 224): one photo and a batch are made of them, and all are asked if there are labels.
+            None for functions without arguments.
+        labels: Integers (N,): right answers are counted, and the file's size is noted.
+        batches: How many images at once.
 
     Returns:
-        ``median ms``, and ``times as fast`` as the baseline with the ends of its 95 % interval.
+        The columns of ``Comparison.table``; with labels also ``MB``, ``right of N``, and ``accuracy``: 'kept' beside
+        the baseline, or 'not shown' (``Paired.kept``).
 
     Raises:
-        Stopped: It was cancelled; nothing is kept.
+        Stopped: It was cancelled; nothing of the run in turns is kept.
     """
     run = run_with_progress(
-        lambda report: bench.compare(targets, images, rounds=rounds, on_progress=report), "Side by side"
+        lambda report: bench.compare(targets, images, batches=batches, rounds=rounds, on_progress=report),
+        "Side by side",
     )
     for record in run:
         ledger().append(record)
-    return run.table(baseline)
+    table = run.table(baseline)
+    return table if labels is None else table.join(_answered(evaluate(targets, images, labels), baseline))
+
+
+def _answered(answers: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Return the table of ``evaluate`` with whether each option's accuracy is kept beside the baseline's."""
+    records = ledger().read()
+    pairs = {option: records.paired_accuracy(option, baseline) for option in answers.index}
+    return answers.assign(accuracy=pd.Series({option: pair.kept(MAY_LOSE) for option, pair in pairs.items() if pair}))
 
 
 def evaluate(targets: Mapping[str, object], images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
@@ -59,12 +82,18 @@ def evaluate(targets: Mapping[str, object], images: np.ndarray, labels: np.ndarr
 
 
 def measure_there(
-    device: Device, task: str, candidates: Sequence[Candidate], *, ledger: Ledger | None = None
+    device: Device,
+    task: str,
+    candidates: Sequence[Candidate],
+    *,
+    batches: Sequence[int] = (1,),
+    ledger: Ledger | None = None,
 ) -> list[Measurement]:
     """Measure on a device and return the records, which are in the ledger then; a rehearsed one is asked for little.
 
     Args:
         task: What, a key of ``labs.edge.job.TASKS``.
+        batches: How many images at once, in 'compare' and 'options'.
         ledger: Where the records are kept; nowhere when None.
 
     Raises:
@@ -73,7 +102,7 @@ def measure_there(
     from labs.edge.job import REHEARSAL, TASKS, Effort, Job, measure_on
 
     effort = REHEARSAL if getattr(device, "rehearsed", False) else Effort()
-    job = Job(task, tuple(candidates), effort)
+    job = Job(task, tuple(candidates), effort, tuple(batches))
     title = f"{'In rehearsal' if effort is REHEARSAL else 'On the device'}: {TASKS[task]}"
     return run_with_progress(
         lambda report: measure_on(device, job, ledger, on_progress=report), title, kept="Nothing of this one was kept."
@@ -81,17 +110,28 @@ def measure_there(
 
 
 def compare_there(
-    device: Device, candidates: Sequence[Candidate], *, baseline: str, answers: bool = False
+    device: Device,
+    candidates: Sequence[Candidate],
+    *,
+    baseline: str,
+    batches: Sequence[int] = (1,),
+    answers: bool = False,
 ) -> pd.DataFrame:
-    """Measure options in turns on a device, write their records down, and return one row an option as ``compare`` does.
+    """Measure options in turns on a device, write their records down, and return a table as ``compare`` does.
+
+    Args:
+        answers: Whether right answers are counted as well.
 
     Raises:
         Stopped: As for ``measure_there``.
     """
     full = measure_there(device, "answers", candidates, ledger=ledger()) if answers else []
-    table = Comparison(tuple(measure_there(device, "compare", candidates, ledger=ledger()))).table(baseline)
-    right = {one.option: one.samples for one in full if one.kind == "accuracy"}
-    if right:
-        photos = len(next(iter(right.values())))
-        table[f"right of {photos}"] = pd.Series({option: int(sum(samples)) for option, samples in right.items()})
-    return table
+    run = measure_there(device, "compare", candidates, batches=batches, ledger=ledger())
+    table = Comparison(tuple(run)).table(baseline)
+    right = {one.option: one for one in full if one.kind == "accuracy"}
+    if not right:
+        return table
+    rows = {name: (one.model.size_bytes / 1e6, int(sum(one.samples))) for name, one in right.items()}
+    photos = len(next(iter(right.values())).samples)
+    counted = pd.DataFrame.from_dict(rows, orient="index", columns=["MB", f"right of {photos}"])
+    return table.join(_answered(counted, baseline))

@@ -1,72 +1,67 @@
 """The scoreboard: how far this machine's best options are from the manager's three targets."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from labs.display.format import NUMBERS, percent
 from labs.display.shown import Shown
 from labs.display.theme import card
-from labs.records.options import LARGER_IS_BETTER, OptionSummary, summarize
-from labs.records.targets import Standing, limits, standings
+from labs.records.decision import Judged, decide, published_options
+from labs.records.options import LARGER_IS_BETTER, OptionSummary, by_machine
+from labs.records.targets import Target, limits, targets_for
 
 _TITLE = "The manager's targets"
 
-_NUMBERS = {**NUMBERS, "p50_s": ("median latency", NUMBERS["p50_s"][1])}
+_NUMBERS = {**NUMBERS, "p50_s": ("one photo, median", NUMBERS["p50_s"][1])}
 
 
 def scoreboard(records: Iterable[object]) -> Shown:
-    """Return one card a target with the option that comes nearest to it here.
+    """Return one card per target with the option that ``labs.records.decision.decide`` puts first for it.
 
-    Raises:
-        DifferentMachinesError: The records come from several machines; each machine has a scoreboard of its own.
+    Times of two machines cannot be compared: of several, the one that measured float32 last has the board.
     """
-    options = summarize(records)
-    found = standings(options)
-    html = f'<div class="msl-board">{"".join(map(_tile, found))}</div>'
-    met = sum(one.met for one in found)
-    lines = [f"{_TITLE}: {met} of {len(found)} met here", *map(_sentence, found)]
-    plain = [_TITLE, *(f"{one.target.title}: for {one.target.machine}" for one in found)]
+    options = next(reversed(by_machine(records).values()), [])
+    targets = targets_for(options[0].machine if options else "")
+    best = {target: next(iter(decide(options, target)), None) for target in targets}
+    met = sum(one is not None and one.meets for one in best.values())
+    lines = [f"{_TITLE}: {met} of {len(best)} met here", *(_sentence(*one) for one in best.items())]
+    plain = [_TITLE, *(f"{target.title}: for {target.machine}" for target in best)]
     footer = "Nothing measured yet." if not options else f"Measured on {options[0].machine}."
     footer += " Each target is meant for its own machine: a figure from another one is a rehearsal, not a proof."
-    subtitle = f"{met} of {len(found)} met on this machine"
-    picture = card(_TITLE, html, subtitle=subtitle, footer=footer)
+    html = f'<div class="msl-board">{"".join(_tile(*one) for one in best.items())}</div>'
+    picture = card(_TITLE, html, subtitle=f"{met} of {len(best)} met on this machine", footer=footer)
     return Shown(picture, "\n".join([*lines, footer]), plain="\n".join(plain))
 
 
-def _tile(one: Standing) -> str:
+def _tile(target: Target, one: Judged | None) -> str:
     """Return the HTML of one target."""
-    kind, word = (
-        ("msl-good", "✓ met here")
-        if one.met
-        else ("msl-bad", "✗ not met here")
-        if one.option
-        else ("msl-soft", "no result")
-    )
+    kind, word = ("msl-soft", "no result")
+    if one is not None:
+        kind, word = ("msl-good", "✓ met here") if one.meets else ("msl-bad", "✗ not met here")
     parts = [
-        f'<div class="msl-tile" role="group" aria-label="{escape(_sentence(one))}">',
-        f'<div class="msl-line-of-text"><span class="msl-title">{escape(one.target.title)}</span>'
+        f'<div class="msl-tile" role="group" aria-label="{escape(_sentence(target, one))}">',
+        f'<div class="msl-line-of-text"><span class="msl-title">{escape(target.title)}</span>'
         f'<span class="msl-badge msl-push {kind}">{word}</span></div>',
-        f'<p class="msl-sub">for {escape(one.target.machine)}</p>',
+        f'<p class="msl-sub">for {escape(target.machine)}</p>',
     ]
-    for number, limit in limits(one.target).items():
-        parts.append(_gauge(one, number, limit))
-    parts.append(f'<p class="msl-sub msl-best-here">{_option_line(one)}</p></div>')
-    return "".join(parts)
+    parts += [_gauge(one, number, limit) for number, limit in limits(target).items()]
+    parts += [f'<p class="msl-sub msl-best-here">{escape(line)}</p>' for line in _lines(target, one)]
+    return "".join([*parts, "</div>"])
 
 
-def _gauge(one: Standing, number: str, limit: float) -> str:
+def _gauge(one: Judged | None, number: str, limit: float) -> str:
     """Return one number beside its limit, with a bar that is full at the limit."""
     heading, write = _NUMBERS[number]
     sign = "≥" if LARGER_IS_BETTER[number] else "<"
     wanted = f"{sign} {_short(write(limit))}"
-    if one.option is None:
+    if one is None:
         value, mark, width, tone = "–", "", 0.0, "msl-soft"
     else:
-        found = getattr(one.option, number).value
-        kept = one.kept[number]
-        value, mark, tone = write(found), "✓ " if kept else "✗ ", "msl-good" if kept else "msl-bad"
+        measured, within = getattr(one.option, number).value, one.within[number]
+        value, mark, tone = write(measured), "✓ " if within else "✗ ", "msl-good" if within else "msl-bad"
         # The bar ends at twice the limit, so that the limit's tick stands in the middle.
-        width = min(found / limit, 2.0) / 2
+        width = min(measured / limit, 2.0) / 2
     return (
         f'<div class="msl-gauge"><div class="msl-line-of-text"><span class="msl-soft">{heading}</span>'
         f'<span class="msl-push msl-figure {tone}">{mark}{escape(value)}</span></div>'
@@ -75,27 +70,39 @@ def _gauge(one: Standing, number: str, limit: float) -> str:
     )
 
 
-def _option_line(one: Standing) -> str:
-    if one.option is None:
-        wanted = "a GPU option" if one.target.name == "server-gpu" else "an option"
-        return f"Measure {wanted} to fill this in."
-    accuracy = one.option.accuracy
-    right = f", {percent(accuracy.value)} right" if accuracy else ""
-    return f"nearest: <b>{escape(one.option.option)}</b>{escape(right)}"
+def _lines(target: Target, one: Judged | None) -> list[str]:
+    """Return what stands below the numbers: the option, its accuracy and cost, and what is published if none meets."""
+    if one is None:
+        wanted = "a GPU option" if target.name == "server-gpu" else "an option"
+        lines = [f"Measure {wanted} to fill this in."]
+    else:
+        right = f", {percent(one.option.accuracy.value)} right" if one.option.accuracy else ""
+        lines = [f"{'best' if one.meets else 'nearest'}: {one.option.option}{right}, accuracy {one.accuracy}"]
+        if target.batch_fps and math.isfinite(one.usd_per_month):
+            machines = f"{one.machines} machine{'s' * (one.machines > 1)}"
+            lines.append(f"{one.peak_per_s:,.0f} photos a second: {machines}, {one.usd_per_month:,.0f} dollars a month")
+    meeting = [found for found in decide(published_options(target), target) if found.meets]
+    if meeting and not (one is not None and one.meets):
+        lines.append(f"published: {meeting[0].option.option}: {', '.join(_values(meeting[0].option, target))}")
+    return lines
 
 
-def _sentence(one: Standing) -> str:
+def _sentence(target: Target, one: Judged | None) -> str:
     """Return one target in words."""
-    target = one.target
-    if one.option is None:
-        return f"{target.title} ({target.machine}): no result with every number that it asks for"
-    parts = [
-        f"{_NUMBERS[number][0]} {_value(one.option, number)} {'keeps' if one.kept[number] else 'misses'} "
-        f"{'≥' if LARGER_IS_BETTER[number] else '<'} {_short(_NUMBERS[number][1](limit))}"
-        for number, limit in limits(target).items()
-    ]
-    word = "met" if one.met else "not met"
-    return f"{target.title} ({target.machine}): {word} by {one.option.option}: {', '.join(parts)}"
+    if one is None:
+        words = "no result with every number that it asks for"
+    else:
+        numbers = [
+            f"{_NUMBERS[number][0]} {_value(one.option, number)} {'keeps' if one.within[number] else 'misses'} "
+            f"{'≥' if LARGER_IS_BETTER[number] else '<'} {_short(_NUMBERS[number][1](limit))}"
+            for number, limit in limits(target).items()
+        ]
+        words = f"{'met' if one.meets else 'not met'} by {one.option.option}: {', '.join(numbers)}"
+    return ". ".join([f"{target.title} ({target.machine}): {words}", *_lines(target, one)])
+
+
+def _values(option: OptionSummary, target: Target) -> Sequence[str]:
+    return [_value(option, number) for number in limits(target)]
 
 
 def _value(option: OptionSummary, number: str) -> str:

@@ -1,11 +1,14 @@
 """Facts about the recommendation for the server."""
 
-from labs.checkpoints.reads.recommendations import MAY_LOSE, compared
+from labs.checkpoints.reads.observations import newest
+from labs.checkpoints.reads.recommendations import compared
 from labs.records import Records
+from labs.records.decision import flips_at
 
 
 def choice(records: Records) -> dict:
-    """Return what the recommendation says, and what its machine has measured."""
-    facts, row, floats = compared(records, "defend.choice", "food11")
-    kept = row["p95_ms"] <= floats["p95_ms"] and row["accuracy"] >= floats["accuracy"] - MAY_LOSE
-    return facts | {"kept": bool(facts["measured"] and kept), "most_ms": floats["p95_ms"]}
+    """Return what the recommendation says, what its machine has measured, and the peak at which the GPU costs less."""
+    facts, _ = compared(records, "defend.choice", "food11", "server-cpu")
+    machines = newest(records, "defend.machines", "The machines were not compared yet: run the cells above.")
+    given = records.answer("defend.choice")["flips_at"]
+    return facts | {"flips_at": given, "computed_flips_at": flips_at(machines["cpu"], machines["gpu"])}

@@ -4,33 +4,47 @@ import re
 
 from labs.course.question import MissingEvidenceError
 from labs.records import Records
-from labs.records.candidates import choosable
+from labs.records.decision import Judged, decide
+from labs.records.options import by_machine
+from labs.records.targets import target
 
-#: Accuracy that may be lost against float32, and room for rounding.
-MAY_LOSE = 0.01 + 1e-9
 
+def compared(records: Records, question: str, baseline: str, wanted: str) -> tuple[dict, Judged]:
+    """Return what a recommendation says beside its records, and how its option was judged.
 
-def compared(records: Records, question: str, baseline: str) -> tuple[dict, dict, dict]:
-    """Return what a recommendation says beside its records, its option's row, and the baseline's.
+    Args:
+        baseline: Option whose newest latency says which machine's records count.
+        wanted: Name of the target.
 
     Raises:
         MissingEvidenceError: The baseline was not measured in full.
     """
-    given, rows = records.answer(question), {row["name"]: row for row in choosable(records, baseline)}
-    if baseline not in rows:
-        raise MissingEvidenceError(f"`{baseline}` was not measured in full yet: accuracy, size and latency.")
+    given, *_, options = records.answer(question), [], *by_machine(records, baseline).values()
+    judged = {one.option.option: one for one in decide(options, target(wanted))}
+    if baseline not in judged:
+        raise MissingEvidenceError(f"`{baseline}` was not measured in full yet: one photo, size and right answers.")
     option, evidence = given["option"], given["evidence"]
-    row = rows.get(option, rows[baseline])
+    row = judged.get(option, judged[baseline])
+    meeting = [name for name, one in judged.items() if one.meets]
     facts = {
         "option": option,
-        "measured": option in rows,
-        "machine": records.latest(kind="latency", option=baseline, batch_size=1).machine.label,
-        "p95_ms": evidence["p95_ms"],
-        "measured_p95_ms": row["p95_ms"],
+        "measured": option in judged,
+        "machine": row.option.machine,
+        "kept": row.accuracy == "kept",
+        # Where nothing meets the target, as on a laptop, whatever keeps its accuracy may be recommended.
+        "meets": row.meets or not meeting,
+        "meeting": ", ".join(meeting),
+        "p50_ms": evidence["p50_ms"],
+        "measured_p50_ms": 1e3 * row.option.p50_s.value,
         "right": evidence["right"],
-        "measured_right": row["right"],
-        "price_words": len(given["price"].split()),
+        "measured_right": row.option.right,
+        "price_words": _words(given["price"]),
         "price_has_a_figure": bool(re.search(r"\d", given["price"])),
-        "change_words": len(given["would_change_my_mind"].split()),
+        "change_words": _words(given["would_change_my_mind"]),
     }
-    return facts, row, rows[baseline]
+    return facts, row
+
+
+def _words(text: str) -> int:
+    """Return how many words of letters a text has; figures and signs are none."""
+    return len(re.findall(r"[^\W\d_]{2,}", text))

@@ -1,4 +1,4 @@
-"""The questions of "Measure the model": cases from plain to special, each with the sentence for whoever fails there."""
+"""The questions of "Measure the model": cases from plain to special, each with a sentence for who fails there."""
 
 import numpy as np
 from numpy import array, uint8
@@ -78,30 +78,3 @@ def percentile(random):
 @another("measure.percentile")
 def another_percentile(samples, q):
     return np.percentile(samples, q, method="inverted_cdf")
-
-
-@question(
-    "measure.batch",
-    "The smallest batch that is good enough",
-    points=1,
-    hint="Which throughput is still good enough? Which batch sizes reach it?",
-)
-def batch(random):
-    yield (
-        ([1, 2, 4, 8], [50.0, 80.0, 95.0, 100.0], 0.9),
-        "The highest throughput is 100 a second, so 90 are enough. Batches of 4 reach 95. Return this size, 4: neither "
-        "its place in the list, nor its throughput, nor the size with the highest.",
-    )
-    yield ([1, 2, 4, 8], [50.0, 80.0, 95.0, 100.0], 0.75), "The share is 0.75 here: 75 a second are enough."
-    yield (
-        ([1, 4, 16, 32], [50.0, 70.0, 100.0, 60.0], 0.9),
-        "The highest throughput is 100, in batches of 16. It need not be the last one.",
-    )
-    yield ([1, 4, 16], [70.0, 60.0, 40.0], 0.9), "Single photos have the highest throughput here, so the batch is 1."
-    yield ([1, 2, 4], [50.0, 80.0, 100.0], 0.5), "Exactly the share is enough: 50 of 100 reach 0.5."
-    yield (
-        ([32, 1, 8, 4], [500.0, 100.0, 460.0, 300.0], 0.9),
-        "The sizes may come in any order. 32 comes first, but 8 reaches 450 as well, and is smaller.",
-    )
-    rates = sorted(random.integers(100, 900, 4) + 0.5)
-    yield ([2, 8, 32, 128], [float(rate) for rate in rates], 0.6), ""

@@ -1,9 +1,9 @@
-"""The questions of "Compile the graph": cases from plain to special, each with the sentence for whoever fails there."""
+"""The questions of "Compile the graph": cases from plain to special, each with a sentence for who fails there."""
 
 import numpy as np
 from numpy import array, full, ones, zeros
 
-from grading.builder.questions import another, prediction, question
+from grading.builder.questions import prediction, question
 
 prediction(
     "compile.faster",
@@ -13,6 +13,7 @@ prediction(
     between=(0.05, 100),
     fused="folded and fused",
     layout="with another layout too",
+    openvino="by OpenVINO",
 )
 
 
@@ -57,33 +58,6 @@ def fold(random):
         (random.normal(size=(3, 2, 1, 1)).round(2), *random.normal(size=(4, 3)).round(2), full(3, 0.5), 0.01),
         "",
     )
-
-
-@question(
-    "compile.time_by_operator",
-    "The time of each operator",
-    points=2,
-    hint="Go through the events one by one. Which of them count, and what do you add to which operator?",
-)
-def time_by_operator(random):
-    def node(operator, dur, name="kernel_time"):
-        return {"cat": "Node", "name": f"{operator}_{name}", "dur": dur, "args": {"op_name": operator}}
-
-    run = {"cat": "Session", "name": "model_run", "dur": 900, "args": {}}
-    before = node("Conv", 2, "fence_before")
-    first, second, third = (int(one) for one in random.integers(10, 400, 3))
-    yield ([node("Conv", 30), node("Clip", 10)],), "Conv took 30 µs here, and Clip 10 µs."
-    yield (
-        ([node("Conv", 30), node("Clip", 10), node("Conv", 12)],),
-        "Here Conv ran twice, for 30 and for 12 µs. It took both times together.",
-    )
-    yield (
-        ([node("Gemm", 30), run],),
-        "An event of the category 'Session' encloses nodes and is none. It has no operator, and does not count.",
-    )
-    yield ([before, node("Conv", 30)],), "Only names that end in '_kernel_time' count: the other event is no computing."
-    yield ([node("Add", first), run, before, node("Conv", second), run, node("Add", third)],), ""
-    yield ([],), "A profile without events has no operators."
 
 
 @question(

@@ -58,7 +58,8 @@ from provisioning.widgets import lease_countdown, provisioning_progress
 #
 # Both are about the real node, and one photo. How many times as fast as float32 will your U8S8 file be on its EPYC
 # 7763, which has no VNNI? And how many times as fast as that processor is its A100, in float32 with CUDA? An earlier
-# lab published {{ onnx_epyc.p50_ms }} ms for float32 on an EPYC 7763, and {{ cuda_a100.p50_ms }} ms with CUDA on an A100.
+# lab published {{ onnx_epyc.p50_ms }} ms for float32 on an EPYC 7763, and {{ cuda_a100.p50_ms }} ms with CUDA on an
+# A100.
 
 # %%
 predict("server.faster", int8=..., gpu=...)

@@ -1,0 +1,194 @@
+"""Which option to serve: what meets a target, keeps its accuracy, and costs least. One rule, wherever it is asked.
+
+The manager's board, *Choose, and defend it*, *Choose for the device* and the checks of their recommendations all judge
+here. Options are compared on one machine; machines are compared by money.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from labs.records.options import LARGER_IS_BETTER, OptionSummary
+from labs.records.reference import REFERENCE_DIR, published
+from labs.records.targets import GPU_PROVIDERS, MAY_LOSE, Target, limits
+from labs.stats import Interval
+
+#: Photos a second that the manager expects in the busiest hour.
+PEAK_PER_S = 1000.0
+
+#: Share of a measured rate that one machine is given: queues grow without end as it comes near to all.
+UTILIZATION = 0.7
+
+#: Hours of a month, on average.
+HOURS_A_MONTH = 730
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An option beside a target."""
+
+    option: OptionSummary
+    target: Target
+    #: Price of a machine by the hour, in dollars; NaN if it is not in the table.
+    usd_per_hour: float
+    peak_per_s: float = PEAK_PER_S
+    #: Who published it; empty for what the ledger has.
+    source: str = ""
+
+    @cached_property
+    def used(self) -> dict[str, float]:
+        """How much of each limit it uses up, by number: 1 is just at it."""
+        shares = {number: getattr(self.option, number).value / at for number, at in limits(self.target).items()}
+        return {number: 1 / share if LARGER_IS_BETTER[number] else share for number, share in shares.items()}
+
+    @property
+    def within(self) -> dict[str, bool]:
+        """Which limits it keeps: at least a floor, below a ceiling."""
+        return {number: share <= 1 if LARGER_IS_BETTER[number] else share < 1 for number, share in self.used.items()}
+
+    @property
+    def accuracy(self) -> str:
+        """'kept' or 'not shown' (``Paired.kept``); 'not measured' without answers to the same photos; 'published'."""
+        if self.source:
+            return "published"
+        return self.option.loss.kept(MAY_LOSE) if self.option.loss else "not measured"
+
+    @property
+    def meets(self) -> bool:
+        """Whether it keeps every limit, and the accuracy."""
+        return all(self.within.values()) and self.accuracy in ("kept", "published")
+
+    @property
+    def machines(self) -> int:
+        """How many machines answer the peak."""
+        return machines_needed(self.peak_per_s, self.option.batch_fps.value)
+
+    @property
+    def usd_per_month(self) -> float:
+        """What these cost; infinite if nothing is known of its price or of its throughput."""
+        known = self.option.batch_fps and not math.isnan(self.usd_per_hour)
+        return self.machines * self.usd_per_hour * HOURS_A_MONTH if known else math.inf
+
+
+def machines_needed(peak_per_s: float, photos_per_s: float) -> int:
+    """Return how many machines answer ``peak_per_s`` if each is given ``UTILIZATION`` of what was measured."""
+    return math.ceil(round(peak_per_s / (UTILIZATION * photos_per_s), 9))
+
+
+def decide(
+    options: Sequence[OptionSummary],
+    target: Target,
+    *,
+    peak_per_s: float = PEAK_PER_S,
+    prices: pd.DataFrame | None = None,
+) -> list[Judged]:
+    """Return the options of one machine that have every number that a target asks for, the best first.
+
+    Whatever meets the target comes first: on a server the cheapest at the manager's peak, on a device the most
+    accurate. Then whatever keeps the accuracy, by its worst number, and then the rest. Only options that compute where
+    the target wants it take part: a GPU's latency says nothing about a server without one.
+
+    Args:
+        options: Of one machine (``summarize``), or published ones.
+        prices: As ``hourly_prices`` returns them.
+    """
+    prices = hourly_prices() if prices is None else prices
+    wants_gpu = target.name == "server-gpu"
+    complete = [
+        Judged(one, target, _usd_per_hour(one, prices), peak_per_s, "" if one.records else "published")
+        for one in options
+        if (one.provider in GPU_PROVIDERS) == wants_gpu
+        and all(getattr(one, number) is not None for number in limits(target))
+    ]
+
+    def order(one: Judged) -> tuple:
+        right = one.option.accuracy.value if one.option.accuracy else 0.0
+        if not one.meets:
+            return True, one.accuracy not in ("kept", "published"), max(one.used.values()), -right
+        return False, -right if target.size_bytes else one.usd_per_month, max(one.used.values()), -right
+
+    return sorted(complete, key=order)
+
+
+def published_options(target: Target) -> list[OptionSummary]:
+    """Return what others published for a target's own machine, as options without records."""
+    gpu = "CUDAExecutionProvider" if target.name == "server-gpu" else "CPUExecutionProvider"
+    rows = published()
+    return [
+        OptionSummary(
+            f"{row['runtime']}, {row['configuration']}",
+            row["machine"],
+            p50_s=_exact(row["p50_ms"], 1e-3),
+            batch_fps=_exact(row["photos_per_s"]),
+            size_bytes=_exact(row["mb"], 1e6),
+            provider=gpu,
+        )
+        for _, row in rows[rows["machine"].map(lambda name: name in target.machine)].iterrows()
+    ]
+
+
+def _exact(value: float, unit: float = 1.0) -> Interval | None:
+    return None if math.isnan(value) else Interval(unit * value, unit * value, unit * value, 0.0)
+
+
+def hourly_prices() -> pd.DataFrame:
+    """Return dollars an hour by a word of the machine's name, with what it is rented as.
+
+    Source: the address in ``assets/reference/prices.json``.
+    """
+    document = json.loads((REFERENCE_DIR / "prices.json").read_text(encoding="utf-8"))
+    return pd.DataFrame.from_dict(document["prices"], orient="index")
+
+
+def _usd_per_hour(option: OptionSummary, prices: pd.DataFrame) -> float:
+    """Return the price of an option's machine: of its GPU if it computes there, else of its processor."""
+    on_gpu = option.provider in GPU_PROVIDERS
+    rows = prices[[word in option.machine and ("EPYC" in word) != on_gpu for word in prices.index]]
+    if len(rows):
+        return float(rows["usd_per_hour"].iloc[0])
+    if on_gpu or not option.records:
+        return math.nan
+    return option.records[-1].machine.cpu_count * float(prices.loc["a thread", "usd_per_hour"])
+
+
+def flips_at(cpu: Mapping[str, float], gpu: Mapping[str, float]) -> int:
+    """Return the lowest peak, in whole photos a second, at which the GPU's machines cost less; 0 if that never comes.
+
+    Args:
+        cpu: ``photos_per_s`` and ``usd_per_hour`` of a machine without a GPU.
+        gpu: The same of one with a GPU.
+    """
+
+    def cost(machine: Mapping[str, float], peak_per_s: float) -> float:
+        return machines_needed(peak_per_s, machine["photos_per_s"]) * machine["usd_per_hour"]
+
+    # The processors' cost rises just above what another number of them can answer, and nowhere else.
+    steps = (1 + math.floor(UTILIZATION * count * cpu["photos_per_s"]) for count in range(1000))
+    return next((peak for peak in steps if cost(gpu, peak) < cost(cpu, peak)), 0)
+
+
+def table(judged: Sequence[Judged]) -> pd.DataFrame:
+    """Return one row per option: the four columns of a comparison, whether accuracy is kept, and the money.
+
+    Columns: ``one photo, ms``, ``32 at once, photos/s``, ``MB``, ``right``, ``accuracy``, ``meets``, ``machines``,
+    ``dollars a month``, ``machine``.
+    """
+    rows = {
+        (one.option.option if not one.source else f"{one.option.option} (published)"): {
+            "one photo, ms": 1e3 * one.option.p50_s.value,
+            "32 at once, photos/s": one.option.batch_fps.value if one.option.batch_fps else math.nan,
+            "MB": one.option.size_bytes.value / 1e6 if one.option.size_bytes else math.nan,
+            "right": one.option.right,
+            "accuracy": one.accuracy,
+            "meets": one.meets,
+            "machines": one.machines if one.option.batch_fps else math.nan,
+            "dollars a month": one.usd_per_month,
+            "machine": one.option.machine,
+        }
+        for one in judged
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
