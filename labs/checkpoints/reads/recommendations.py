@@ -4,10 +4,8 @@ import re
 
 from labs.course.question import MissingEvidenceError
 from labs.records import Records
-from labs.records.candidates import choosable
-
-#: Accuracy that may be lost against float32, and room for rounding.
-MAY_LOSE = 0.01 + 1e-9
+from labs.records.candidates import choosable, of_machine
+from labs.records.targets import MAY_LOSE
 
 
 def compared(records: Records, question: str, baseline: str) -> tuple[dict, dict, dict]:
@@ -21,10 +19,13 @@ def compared(records: Records, question: str, baseline: str) -> tuple[dict, dict
         raise MissingEvidenceError(f"`{baseline}` was not measured in full yet: accuracy, size and latency.")
     option, evidence = given["option"], given["evidence"]
     row = rows.get(option, rows[baseline])
+    newest = records.latest(kind="latency", option=baseline, batch_size=1)
+    paired = of_machine(records, newest.machine_id).paired_accuracy(option, baseline)
     facts = {
         "option": option,
         "measured": option in rows,
-        "machine": records.latest(kind="latency", option=baseline, batch_size=1).machine.label,
+        "machine": newest.machine.label,
+        "accuracy_kept": option == baseline or bool(paired and paired.kept(MAY_LOSE) == "kept"),
         "p95_ms": evidence["p95_ms"],
         "measured_p95_ms": row["p95_ms"],
         "right": evidence["right"],
