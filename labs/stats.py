@@ -39,6 +39,9 @@ _BUSY_PERIODS_BEYOND, _FEWEST_BUSY_PERIODS = 10.0, 50.0
 #: Blocks that a run of alike neighbours is cut into, and samples beyond its percentile that it takes.
 _BLOCKS, _FEWEST_BEYOND = 10, 20
 
+#: Different tosses of signs up to which all are counted, and how many are drawn where there are more.
+_EXACT_TOSSES, _TOSSES = 20_000, 9_999
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -81,7 +84,7 @@ class Paired:
 
     #: Share of right answers of the first less that of the second, -1 to 1, with its interval.
     interval: Interval
-    #: Probability of at least so uneven a split if both were equally good.
+    #: Probability of at least so uneven a split if both were equally good; below 0.05 if 0 is not in the interval.
     p_value: float
 
     @property
@@ -93,6 +96,14 @@ class Paired:
     def verdict(self) -> str:
         """Whether the first is 'better' or 'worse' than the second, or 'cannot tell'."""
         return verdict(self.interval, 0.0, above="better", below="worse")
+
+    def kept(self, may_lose: float) -> str:
+        """Return 'kept' if the first certainly loses less than this share of right answers (0.03 = 3 points).
+
+        Else 'not shown': the interval's lower end reaches the bound, because too much is lost, or because too few
+        drawings were shown to tell.
+        """
+        return "kept" if self.interval.low > -may_lose else "not shown"
 
 
 def verdict(interval: Interval, null: float = 1.0, *, above: str = "slower", below: str = "faster") -> str:
@@ -198,11 +209,15 @@ def paired_proportions(
 ) -> Paired:
     """Return how much more often the first option is right than the second, image by image.
 
-    Only the images on which the two disagree say anything. Of 660 images, 47 lost and 7 gained is a clear loss,
-    although the intervals of the two accuracies overlap: those would have to cover other images as well.
-
     Images that show one drawing stand or fall together, so drawings are what is counted where ``groups`` names them:
-    what was sampled is 182 drawings then, and not 660 images.
+    what was sampled is 182 drawings then, and not 660 images. One test gives interval and p value, so that they never
+    disagree: 0 lies in the interval exactly if p is 0.05 or more.
+
+    The test tosses the sign of each drawing's difference, less the shift that is asked about, and counts how often
+    the sum is as large as it is. For one toss, the shifts at which it is lie between two roots that surround the
+    estimate, so each end of the interval is a quantile of these roots, and nothing is searched for. A drawing of
+    average size is added to each side: the differences are rare, and answers that are equal on few drawings are no
+    proof that nothing is lost.
 
     Args:
         right_a: 1 (or True) for each image that the first had right, else 0.
@@ -212,48 +227,57 @@ def paired_proportions(
     Raises:
         ValueError: They were not shown equally many images, or none.
 
-    Source: interval: Bonett and Price, 'Adjusted Wald Confidence Interval for a Difference of Binomial Proportions
-    Based on Paired Data' (2012), with the variance of a ratio over clusters (Cochran, 'Sampling Techniques', 1977,
-    section 6.3) and a drawing of average size added to each side. p value: McNemar's test, exact (binomial with one
-    half, two-sided); with groups, the sign-flip test over them (Fisher's randomization, 9,999 draws).
+    Source: sign-flip test, Fisher's randomization, exact for up to 20,000 different tosses, else with 9,999 of them
+    (seed 0); its inversion, Lehmann and Romano, 'Testing Statistical Hypotheses', section 5.12; the added drawings,
+    Bonett and Price, 'Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired Data'
+    (2012).
     """
     a, b = (np.asarray(right, dtype=float) > 0.5 for right in (right_a, right_b))
     n = len(a)
     if n == 0 or n != len(b) or (groups is not None and len(groups) != n):
         raise ValueError(f"{n} and {len(b)} images: both options have to be shown the same ones, at least one")
-    gained, lost = int(np.sum(a & ~b)), int(np.sum(b & ~a))
     _, which = (None, np.arange(n)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)
     sizes = np.bincount(which).astype(float)
-    differences = np.bincount(which, a.astype(float) - b)
-    usual = n / len(sizes)
-    sizes_then, then = np.append(sizes, [usual, usual]), np.append(differences, [usual, -usual])
-    centre, count = float(then.sum() / sizes_then.sum()), len(then)
-    away = then - centre * sizes_then
-    error = math.sqrt(float(away @ away) * count / (count - 1)) / float(sizes_then.sum())
-    half = _student(0.975, count - 1) * error
-    difference = (gained - lost) / n
-    ends = max(-1.0, min(centre - half, difference)), min(1.0, max(centre + half, difference))
-    p_value = min(1.0, 2 * coin_tail(min(gained, lost), gained + lost)) if groups is None else _flipped(differences)
-    return Paired(Interval(difference, *ends), p_value)
+    usual = sizes.mean()
+    differences = np.append(np.bincount(which, a.astype(float) - b), [usual, -usual])
+    roots, weights = _roots(differences, np.append(sizes, [usual, usual]))
+    low, p_low = _end(roots.min(axis=0), weights)
+    high, p_high = _end(-roots.max(axis=0), weights)
+    difference = float(a.sum() - b.sum()) / n
+    ends = max(-1.0, min(low, difference)), min(1.0, max(-high, difference))
+    return Paired(Interval(difference, *ends), min(p_low, p_high))
 
 
-def _flipped(differences: np.ndarray) -> float:
-    """Return how often differences whose signs are tossed add up to as much as they do, either way."""
-    uneven, draws = differences[differences != 0], 9_999
-    signs = np.random.default_rng(0).integers(0, 2, (draws, len(uneven))) * 2.0 - 1
-    as_much = np.abs(signs @ uneven) >= abs(float(uneven.sum())) - 1e-9
-    return float((1 + as_much.sum()) / (draws + 1))
+def _roots(differences: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return, (2, tosses), the shifts between which each toss of signs is as uneven as what was seen, and its weight.
 
-
-def coin_tail(heads: int, tosses: int) -> float:
-    """Return the probability that a fair coin shows at most so many heads, 0 to 1.
-
-    Through logarithms of factorials, since the factorials themselves of 100,000 tosses take minutes.
+    With signs e, ``|sum(e (d - shift s))| >= |sum(d - shift s)|`` holds between ``(D - A) / (S - B)`` and
+    ``(D + A) / (S + B)``, where D, S, A and B are the sums of d, s, e d and e s. Drawings that are alike are tossed
+    together, by the number of them that keep their sign.
     """
-    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, tosses + 1)))])
-    counts = np.arange(heads + 1)
-    logs = factorials[tosses] - factorials[counts] - factorials[tosses - counts] - tosses * math.log(2)
-    return float(np.sum(np.exp(logs)))
+    kinds, counts = np.unique(np.column_stack([differences, sizes]), axis=0, return_counts=True)
+    if np.prod(counts + 1.0) <= _EXACT_TOSSES:
+        grid = np.meshgrid(*(np.arange(count + 1) for count in counts), indexing="ij")
+        keeping = np.stack([axis.ravel() for axis in grid], axis=1)
+        shares = [np.array([math.comb(count, k) / 2**count for k in range(count + 1)]) for count in counts.tolist()]
+        weights = np.prod([share[column] for share, column in zip(shares, keeping.T, strict=True)], axis=0)
+    else:
+        tossed = np.random.default_rng(0).binomial(counts, 0.5, (_TOSSES, len(counts)))
+        keeping = np.vstack([counts, tossed])  # what was seen is one of the tosses
+        weights = np.full(len(keeping), 1 / len(keeping))
+    (a, b), d, s = ((2 * keeping - counts) @ kinds).T, differences.sum(), sizes.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        roots = np.stack([(d - a) / (s - b), (d + a) / (s + b)])
+    roots[:, np.abs(b) > s - 0.5] = [[-np.inf], [np.inf]]  # all signs alike: as uneven at any shift
+    return roots, weights
+
+
+def _end(roots: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Return the smallest shift that is not refused at 5 %, and the p value at 0, by the roots on this side."""
+    order = np.argsort(roots)
+    p_values = np.round(np.cumsum(weights[order]), 12)
+    below = int(np.searchsorted(roots[order], 0.0, side="right"))
+    return float(roots[order][np.searchsorted(p_values, 0.05)]), float(p_values[below - 1])
 
 
 def mean_interval(values: Sequence[float]) -> Interval:

@@ -1,7 +1,8 @@
 """What a function did on its cases, held against what was expected: the first case that fails speaks.
 
-Cases stand from plain to special, each with the sentence for whoever fails just there. Where a result is wrong in a way
-that every question knows (nothing returned, another shape, the wrong sign, …), the general sentence takes its place.
+Cases stand from plain to special, each with the sentence for a function that fails just there. If the result is wrong
+in a way that every question knows (the wrong sign, twice as much, …), the general sentence stands behind it; only if
+there is no result to speak of (nothing returned, a text for a number) does it stand alone.
 """
 
 import math
@@ -68,7 +69,7 @@ def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Ve
             value = decode(came["value"], arrays=False)
             if close(value, expected):
                 continue
-            says, did = general(value, expected, case["says"]).strip() or "Not right yet.", shown(value)
+            says, did = general(value, expected, case["says"]), shown(value)
         elif came.get("raised") == "NotImplementedError":
             return replace(STUB, message=f"{STUB.message} It may import {MAY_IMPORT}.")
         else:
@@ -81,49 +82,68 @@ def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Ve
     return Verdict(State.PASSED, f"Right in all {len(cases)} cases.")
 
 
-def general(came: Any, expected: Any, otherwise: str) -> str:
-    """Return what is wrong where it is wrong in a way that every question knows; else the case's own sentence."""
+def general(came: Any, expected: Any, own: str) -> str:
+    """Return the case's own sentence, and behind it what is wrong in a way that every question knows."""
     if came is None and expected is not None:
         return "It returns nothing: is there a `return`?"
     if isinstance(expected, dict) and isinstance(came, dict):
         if came.keys() != expected.keys():
             return f"Its keys are {shown(sorted(came))} instead of {shown(sorted(expected))}."
         wrong = next(name for name in expected if not close(came[name], expected[name]))
-        return f"`{wrong}` is wrong. {general(came[wrong], expected[wrong], otherwise)}"
+        return f"`{wrong}` is wrong. {general(came[wrong], expected[wrong], own)}"
     if _kind(came) != _kind(expected):
         return f"It returns {_kind(came)} instead of {_kind(expected)}."
     values, wanted = _numbers(came), _numbers(expected)
     if values is None or wanted is None:
         # Of a list of words, the case's own sentence says which one is missing.
-        if isinstance(expected, list) and len(came) != len(expected) and not otherwise:
-            return f"It returns {len(came)} values instead of {len(expected)}."
+        if isinstance(expected, list) and len(came) != len(expected):
+            return own or f"It returns {len(came)} values instead of {len(expected)}."
         if isinstance(expected, list) and sorted(map(repr, came)) == sorted(map(repr, expected)):
-            return "The right values, in another order."
-        return otherwise
+            return f"{own} The right values, in another order.".strip()
+        return own or "Another result is expected: work this call out by hand, and compare."
     if values.shape != wanted.shape:
-        return f"It returns an array of shape {values.shape} instead of {wanted.shape}. {otherwise}"
-    return _numerical(came, expected, values, wanted, otherwise)
+        return f"It returns an array of shape {values.shape} instead of {wanted.shape}. {own}".strip()
+    return _numerical(came, expected, values, wanted, own)
 
 
-def _numerical(came: Any, expected: Any, values: np.ndarray, wanted: np.ndarray, otherwise: str) -> str:
-    if isinstance(expected, int) and np.rint(values) == wanted and values % 1:
-        return "It is not a whole number."
-    if wanted.ndim == 1 and not _alike(values, wanted) and _alike(sorted(values), sorted(wanted)):
-        return "The right values, in another order."
-    if wanted.ndim == 1 and len(wanted) <= 3:  # several results: the first wrong one
+def _numerical(came: Any, expected: Any, values: np.ndarray, wanted: np.ndarray, own: str) -> str:
+    if wanted.ndim == 1 and len(wanted) <= 3 and not _reordered(values, wanted):  # several results: the first wrong one
         at = [close(one, right) for one, right in zip(came, expected, strict=True)].index(False)
-        return f"Value {at + 1} of {len(wanted)} is wrong. {general(came[at], expected[at], otherwise)}"
-    if _alike(values, wanted):  # but for whole numbers, which are held to more
-        return otherwise
+        return f"Value {at + 1} of {len(wanted)} is wrong. {general(came[at], expected[at], own)}"
+    says = _known(values, wanted, isinstance(expected, int)) or ("" if own else _how_far(values, wanted))
+    return f"{own} {says}".strip()
+
+
+def _known(values: np.ndarray, wanted: np.ndarray, whole: bool) -> str:
+    """Return what is wrong with numbers in a way that every question knows, or nothing."""
+    if whole and np.rint(values) == wanted and values % 1:
+        return "It is not a whole number."
+    if _alike(values, wanted):  # whole numbers are held to more than to a thousandth
+        return ""
     with np.errstate(all="ignore"):
         factor = values / np.where(wanted == 0, np.nan, wanted)
         known = {
+            "The right values, in another order.": _reordered(values, wanted),
             "It has the wrong sign.": _alike(-values, wanted),
             "It is turned around: 1 divided by what was asked for.": _alike(values * wanted, np.ones_like(wanted)),
             "It exceeds the limits.": values.size > 2 and _alike(np.clip(values, wanted.min(), wanted.max()), wanted),
             f"It is {factor.flat[0]:g} times what was asked for.": values.size > 2 and _alike(factor, factor.flat[0]),
         }
-    return next((says for says, true in known.items() if true), otherwise)
+    return next((says for says, true in known.items() if true), "")
+
+
+def _how_far(values: np.ndarray, wanted: np.ndarray) -> str:
+    """Return what can be said of any wrong numbers."""
+    if values.ndim:
+        wrong = int(np.sum(~np.isclose(values, wanted, rtol=_NEAR, atol=_ZERO)))
+        return f"Of {values.size} numbers, {wrong or 'at least one'} are wrong: work one of them out by hand."
+    by = shown(abs(float(values - wanted)))
+    return f"It is {by} too {'small' if values < wanted else 'large'}: work this call out by hand."
+
+
+def _reordered(values: np.ndarray, wanted: np.ndarray) -> bool:
+    """Return whether these are the right numbers in another order."""
+    return wanted.ndim == 1 and not _alike(values, wanted) and _alike(np.sort(values), np.sort(wanted))
 
 
 def _alike(values: Any, wanted: Any) -> bool:

@@ -80,7 +80,7 @@ def ratios(rounds: int, repetitions: int = 2000, truth: float = 1.1) -> pd.DataF
     )
 
 
-def paired(repetitions: int = 1000) -> pd.DataFrame:
+def paired(repetitions: int) -> pd.DataFrame:
     """Return the coverage of ``paired_proportions`` on the course's 182 drawings, whose images stand or fall together.
 
     Of each drawing, a share of images is lost and another gained: Dirichlet, so that two images of one drawing are
@@ -196,8 +196,8 @@ def test_ratio_of_interleaved_blocks(rounds: int) -> None:
 
 def test_paired_proportions_by_drawing() -> None:
     """The difference on the course's own images holds, and a true null is rejected five times of a hundred."""
-    table = paired(1000)
-    assert_promised(table, 1000, high=0.98)
+    table = paired(600)
+    assert_promised(table, 600, high=0.98)
     null = table[table["lost"] == table["gained"]]
     assert (null["p < 0.05"] < 0.05 + 0.015).all()
     assert (table["by image"] < 0.9).all()

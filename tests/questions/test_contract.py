@@ -126,7 +126,9 @@ def test_a_slip_is_refused_by_a_sentence_about_it(lesson: Lesson, name: str, wro
         source = source.replace(old, new)
     verdict = judged.judge(name, asked.cases, call(alone(source, name), [case["args"] for case in asked.cases]))
     assert verdict.state is State.FAILED
-    assert verdict.message != judged.judge("f", [{"args": [], "expected": "a", "says": ""}], [{"value": "b"}]).message
+    assert not verdict.message.endswith(
+        ("work this call out by hand.", "work one of them out by hand.", "and compare.")
+    )
     print(f"\n{name}: {wrong}\n  {verdict.message}")
 
 

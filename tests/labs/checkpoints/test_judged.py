@@ -75,27 +75,31 @@ def test_every_result_is_close_to_itself_and_to_nothing_around_it(value):
         (True, 1.0, "It returns True or False instead of a number."),
         ({"$": "other", "type": "Tensor"}, 1.0, "It returns a Tensor instead of a number."),
         ({"a": 1.0}, {"b": 1.0}, "Its keys are ['a'] instead of ['b']."),
-        ({"a": 1.0, "b": 3.0}, {"a": 1.0, "b": -3.0}, "`b` is wrong. It has the wrong sign."),
+        ({"a": 1.0, "b": 3.0}, {"a": 1.0, "b": -3.0}, "`b` is wrong. Its own. It has the wrong sign."),
         (["a"], ["a", "b"], "Its own."),
-        (["b", "a"], ["a", "b"], "The right values, in another order."),
-        ([3.0, 1.0, 2.0, 4.0], [1.0, 2.0, 3.0, 4.0], "The right values, in another order."),
+        (["b", "a"], ["a", "b"], "Its own. The right values, in another order."),
+        ([3.0, 1.0, 2.0, 4.0], [1.0, 2.0, 3.0, 4.0], "Its own. The right values, in another order."),
         ([[1.0, 2.0]], [1.0, 2.0], "It returns an array of shape (1, 2) instead of (2,). Its own."),
-        ([1.0, 0.5], [1.0, 2.0], "Value 2 of 2 is wrong. It is turned around: 1 divided by what was asked for."),
+        (
+            [1.0, 0.5],
+            [1.0, 2.0],
+            "Value 2 of 2 is wrong. Its own. It is turned around: 1 divided by what was asked for.",
+        ),
         ([1.0, 7.0, 3.0], [1.0, 2.0, 3.0], "Value 2 of 3 is wrong. Its own."),
-        (-2.0, 2.0, "It has the wrong sign."),
-        (0.25, 4.0, "It is turned around: 1 divided by what was asked for."),
-        (2.4, 2, "It is not a whole number."),
-        (1e-7, 0, "It is not a whole number."),
+        (-2.0, 2.0, "Its own. It has the wrong sign."),
+        (0.25, 4.0, "Its own. It is turned around: 1 divided by what was asked for."),
+        (2.4, 2, "Its own. It is not a whole number."),
+        (1e-7, 0, "Its own. It is not a whole number."),
         (3e-9, 7e-9, "Its own."),
         (1001, 1000, "Its own."),
-        ([0.0, 300.0, -5.0, 7.0], [0.0, 255.0, 0.0, 7.0], "It exceeds the limits."),
-        ([2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 4.0], "It is 2 times what was asked for."),
+        ([0.0, 300.0, -5.0, 7.0], [0.0, 255.0, 0.0, 7.0], "Its own. It exceeds the limits."),
+        ([2.0, 4.0, 6.0, 8.0], [1.0, 2.0, 3.0, 4.0], "Its own. It is 2 times what was asked for."),
         (7.0, 2.0, "Its own."),
         ("a", "b", "Its own."),
         ([True, False], [True, True], "Its own."),
     ],
 )
-def test_what_is_wrong_as_everywhere_is_said_as_everywhere_and_else_as_the_case_says(came, expected, says):
+def test_the_case_speaks_first_and_what_is_wrong_as_everywhere_stands_behind_it(came, expected, says):
     """A sentence that is not true of the result would lead astray."""
     assert not close(came, expected)
     assert general(came, expected, "Its own.") == says
@@ -115,7 +119,7 @@ def test_something_is_said_about_every_wrong_result(came, expected):
         (1, {"value": [2.0, 5.0]}, "Value 2 of 2 is wrong. Special.", "[2, 5]"),
         (1, {"raised": "ValueError", "said": "too short"}, "It stops with ValueError: too short. Special.", "nothing"),
         (2, {"raised": "KeyError"}, "It stops with KeyError.", "nothing"),
-        (2, {"value": 3}, "Not right yet.", "3"),
+        (2, {"value": 3}, "It is 3 too large: work this call out by hand.", "3"),
     ],
 )
 def test_the_first_case_that_fails_speaks_and_shows_its_call(place, came, says, returned):

@@ -34,7 +34,7 @@ CUDA = SIDE_BY_SIDE | {"provider_requested": "CUDAExecutionProvider"}
 
 RECOMMENDED = {
     "option": "small",
-    "evidence": {"p95_ms": 2.5, "right": 80},
+    "evidence": {"p95_ms": 2.5, "right": 800},
     "price": "One answer fewer of 100, which nobody will see.",
     "would_change_my_mind": "Nothing.",
 }
@@ -51,12 +51,12 @@ NETWORKS = {
 CHOSEN = {"server": "transformer", "device": "mobilenetv2_100"}
 
 
-def in_full() -> Entries:
-    """Return a ledger in which a machine has measured float32 and a smaller file in full."""
+def in_full(photos: int = 1000) -> Entries:
+    """Return a ledger in which a machine has measured float32 and a smaller file in full, which loses one point."""
     entries = Entries()
-    for option, milliseconds, right, size in (("food11", 3.0, 81, 9_000), ("small", 2.0, 80, 2_000)):
+    for option, milliseconds, wrong, size in (("food11", 3.0, 19, 9_000), ("small", 2.0, 20, 2_000)):
         entries.measured("size", option, [size])
-        entries.measured("accuracy", option, [1] * right + [0] * (100 - right))
+        entries.measured("accuracy", option, [place % 100 >= wrong for place in range(photos)])
         entries.measured("latency", option, [milliseconds / 1e3] * 40)
     return entries
 
@@ -115,8 +115,10 @@ def claimed(option: str, baseline: str) -> Entries:
             "defend:choice",
             in_full().answered("defend.choice", RECOMMENDED),
             {"p95_ms": 2.5, "measured_p95_ms": 2.0, "kept": True, "measured": True, "price_has_a_figure": True}
-            | {"measured_right": 80, "change_words": 1},
+            | {"measured_right": 800, "change_words": 1},
         ),
+        # The same loss on a tenth of the photos is not shown to be one point only.
+        ("defend:choice", in_full(100).answered("defend.choice", RECOMMENDED), {"kept": False, "measured": True}),
         ("defend:choice", in_full().answered("defend.choice", UNKNOWN), {"kept": False, "measured": False}),
         ("defend:choice", Entries().answered("defend.choice", RECOMMENDED), "not measured in full"),
         # A GPU counts by the nodes that it ran.

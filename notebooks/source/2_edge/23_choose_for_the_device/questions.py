@@ -63,7 +63,7 @@ question(
     records="labs.checkpoints.reads.target:choice",
     rules=[
         ("measured", True, "`{option}` was not measured in full on {machine}: take a name from the table."),
-        ("kept", True, "`{option}` breaks a bound: 5,000,000 bytes at most, and at most one point lost."),
+        ("kept", True, "`{option}` breaks a bound: 5,000,000 bytes at most, and surely under 3 points lost."),
         ("where", fact("measured_where"), "`where` is `{where}`, and {machine} says {measured_where}."),
         (
             "p95_ms",
