@@ -194,7 +194,7 @@ def _cases(setup: Setup) -> Mapping[str, Cases]:
 @functools.lru_cache(maxsize=4)
 def _drawn(seed: str) -> Mapping[str, Cases]:
     # Only where the lessons' sources are: on the instructor's own machine.
-    from grading.builder.questions import secret_cases
+    from grading.builder.compiled import secret_cases
     from grading.builder.sources import sources
 
     return secret_cases(sources(), seed)

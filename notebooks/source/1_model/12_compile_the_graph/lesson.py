@@ -5,7 +5,6 @@
 #     title: Compile the graph
 #     summary: one file for every runtime, what an optimizer changes in it, and why the memory layout counts most
 #     part: 1
-#     minutes: 45
 #     kind: core
 #     where: [laptop, node]
 #     needs: []

@@ -5,7 +5,6 @@
 #     title: Choose, and defend it
 #     summary: the manager's rule as a function, and half a page that still holds in a year
 #     part: 1
-#     minutes: 10
 #     kind: core
 #     where: [laptop]
 #     needs: [server]
