@@ -10,7 +10,6 @@ from labs.course.lessons import Lesson
 FACTS = {
     "title": "A lesson",
     "summary": "what happens in it",
-    "minutes": 10,
     "kind": "core",
     "where": ["laptop"],
     "needs": [],

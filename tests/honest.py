@@ -18,8 +18,9 @@ from types import SimpleNamespace
 import httpx
 from nbformat import NotebookNode
 
+from grading.builder.compiled import solutions
 from grading.builder.notebook import build
-from grading.builder.questions import solutions, written
+from grading.builder.questions import written
 from grading.builder.repository import solved_text
 from grading.builder.solve import guesses
 from grading.grade.artefacts.again import is_model

@@ -30,8 +30,10 @@ MAY_IMPORT = {
     # Images as numpy and Pillow see them, for measuring a submitted model again; of the front, what both sides read.
     "grading": (
         *("grading", "labs.data.intake", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints"),
-        *("labs.judge", "labs.serve.triton.catalogue", "provisioning.front.hand_in"),
+        *("labs.judge", "labs.serve.triton.catalogue", "labs.display.table", "provisioning.front.hand_in"),
         *("provisioning.classroom.roster", "provisioning.sites.spec"),
+        # A node's set-up in minutes.
+        *("provisioning.setup.plan", "provisioning.setup.steps"),
         *LIGHT,
     ),
     "notebooks": ("labs", "provisioning"),
@@ -54,12 +56,6 @@ LONG_FILES: dict[str, str] = {
     "labs/stats.py": "every interval of the course with its derivation",
 }
 CEILING_LINES = 400
-
-#: A newcomer's patience, in minutes; lessons above it, each with its reason.
-LONGEST_LESSON_MINUTES = 45
-LONG_LESSONS: dict[str, str] = {"server": "one sitting at the leased machine, from set-up to what comes home"}
-#: What the core lessons of a part may take together at home, in minutes.
-CORE_AT_HOME_MINUTES = {2: 70, 3: 240}
 
 #: One word for each thing, the field's own: what is not to be written, and what is. Looked for in lessons' texts.
 WORDS = {
@@ -196,18 +192,10 @@ def test_the_pages_that_are_derived_are_fresh():
     assert [one.name for one in guides() if is_stale(one)] == [], "the instructors' notebooks are built like lessons"
 
 
-def test_a_lesson_has_one_title_and_fits_into_a_sitting(lesson):
-    """The front matter's, before anything else; three quarters of an hour, or its id stands in the list."""
-    assert (lesson.minutes > LONGEST_LESSON_MINUTES) == (lesson.id in LONG_LESSONS)
+def test_a_lesson_has_one_title(lesson):
+    """The front matter's, before anything else."""
     headings = [line for line in texts_of(lesson).splitlines() if line.startswith("#")]
     assert [line for line in headings if line.startswith("# ")] == headings[:1] == [f"# {lesson.title}"]
-
-
-@pytest.mark.parametrize("part", CORE_AT_HOME_MINUTES)
-def test_the_core_of_a_part_fits_into_its_evenings(part: int):
-    """What has to be done at home, the lease and what surrounds it not counted."""
-    core = [one for one in lessons(part=part) if one.kind == "core" and "laptop" in one.where]
-    assert sum(one.minutes for one in core) <= CORE_AT_HOME_MINUTES[part]
 
 
 def test_a_lesson_uses_the_fields_words(lesson):

@@ -19,7 +19,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from grading.builder.sources import read_source, sources
+from grading.builder.clock import Minutes, minutes_of, set_minutes
+from grading.builder.sources import SOLUTION, read_source, sources
 from labs.course.lessons import NOTEBOOKS_DIR, Lesson, LessonError
 from labs.records.reference import published
 from labs.workspace import STUB
@@ -166,12 +167,6 @@ def name_cells(notebook: NotebookNode, lesson: Lesson) -> None:
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
 
 
-#: What a student replaces, and what may stand in its place.
-_SOLUTION = re.compile(
-    r"^( *)### BEGIN SOLUTION\n(.*?)(?:^ *### STUB\n(.*?))?^ *### END SOLUTION\n?", re.MULTILINE | re.DOTALL
-)
-
-
 def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> None:
     """Take the solutions out; what stands behind ``### STUB`` in one stays, and a line that raises otherwise."""
     for cell in notebook.cells:
@@ -182,14 +177,14 @@ def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> None:
             return found[3] if found[3] is not None else f"{found[1]}{line}\n"
 
         if cell.cell_type == "code":
-            cell.source = _SOLUTION.sub(stub, f"{cell.source}\n").rstrip()
+            cell.source = SOLUTION.sub(stub, f"{cell.source}\n").rstrip()
 
 
 def keep_solutions(notebook: NotebookNode, lesson: Lesson) -> None:
     """Drop the marks around solutions, and with them what students see instead."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.source = _SOLUTION.sub(r"\2", f"{cell.source}\n").rstrip()
+            cell.source = SOLUTION.sub(r"\2", f"{cell.source}\n").rstrip()
 
 
 Step = Callable[[NotebookNode, Lesson], None]
@@ -201,6 +196,7 @@ STEPS: tuple[Step, ...] = (
     show_bodies,
     quote_published,
     fold_cells,
+    set_minutes,
     leave_stubs,
     begin_alike,
     link_the_next,
@@ -219,6 +215,14 @@ def build(lesson: Lesson, *, solved: bool = False) -> NotebookNode:
         (keep_solutions if solved and step is leave_stubs else step)(notebook, lesson)
     nbformat.validate(notebook)
     return notebook
+
+
+def minutes(lesson: Lesson) -> Minutes:
+    """Return what a lesson takes, by what it goes into, as its source is now."""
+    notebook = read_source(lesson.folder / "lesson.py")
+    for step in STEPS[: STEPS.index(set_minutes)]:
+        step(notebook, lesson)
+    return minutes_of(notebook, lesson)
 
 
 def text_of(notebook: NotebookNode) -> str:

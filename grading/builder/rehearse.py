@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from grading.builder.clock import record
 from grading.builder.execute import execute
 from grading.builder.notebook import text_of
 from grading.builder.repository import food_classifier
@@ -48,17 +49,21 @@ def missed(found: list[Row]) -> tuple[list[Row], list[Row]]:
     return [row for row in open_ones if row not in elsewhere], elsewhere
 
 
-def rehearse(wanted: list[Lesson], keep: Path | None, console: Console) -> bool:
+def rehearse(wanted: list[Lesson], keep: Path | None, console: Console, *, recorded: bool = False) -> bool:
     """Run the lessons solved, print the scoreboard, and return whether every point was earned that can be earned here.
 
     Args:
         keep: Folder that receives the executed notebooks and the workspace; nothing is kept when None.
+        recorded: Whether the seconds of each lesson are written down beside the sources, for their minutes.
 
     Raises:
         LessonFailedError: A lesson did not run to its end.
     """
     with _folder(keep) as folder:
-        run_all(wanted, solve, folder, console)
+        spent_s = run_all(wanted, solve, folder, console)
+        if recorded:
+            for lesson in wanted:
+                record(lesson, spent_s[lesson.name])
         found = scores(folder / "workspace", wanted)
     here, elsewhere = missed(found)
     points, possible = sum(row.points for row in found), sum(row.possible for row in found)

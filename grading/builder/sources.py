@@ -2,11 +2,17 @@
 
 import copy
 import functools
+import re
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError, in_order
+from labs.course.lessons import DERIVED, LESSON_NAME, NOTEBOOKS_DIR, OPTIONAL, Lesson, LessonError, in_order
+
+#: What a student replaces, and what may stand in its place.
+SOLUTION = re.compile(
+    r"^( *)### BEGIN SOLUTION\n(.*?)(?:^ *### STUB\n(.*?))?^ *### END SOLUTION\n?", re.MULTILINE | re.DOTALL
+)
 
 
 def sources(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
@@ -55,8 +61,11 @@ def _of_source(path: Path, changed_ns: int) -> Lesson:
     facts = jupytext.reads(header, fmt="py:percent").metadata.get("lesson")
     if not isinstance(facts, dict):
         raise LessonError(f"{path.parent.name}: its front matter holds no 'lesson:' below 'jupyter:'")
+    if stated := sorted(DERIVED & set(facts)):
+        raise LessonError(f"{path.parent.name}: leave out {', '.join(stated)}: the builder derives minutes")
     root = next(one for one in path.parents if one.name == "source").parent
-    return Lesson.from_facts(facts, root / path.parent.relative_to(root / "source").with_suffix(".ipynb"))
+    notebook = root / path.parent.relative_to(root / "source").with_suffix(".ipynb")
+    return Lesson.from_facts(facts, notebook, optional=OPTIONAL | DERIVED)
 
 
 def read_source(path: Path) -> NotebookNode:

@@ -30,7 +30,7 @@ def write_report(
     checks: Sequence[SpotCheck],
     out: Path,
 ) -> Path:
-    """Write ``report.html`` and, beside it, tables of class, checks, questions and groups; return its path.
+    """Write ``report.html`` and, beside it, tables of class, checks, questions, lessons and groups; return its path.
 
     Args:
         submissions: Who handed in, in the order of the results.
@@ -54,6 +54,7 @@ def write_report(
             ("group", "student", *WORDS),
         ),
         "questions": as_csv(question_statistics(results)),
+        "lessons": as_csv(lesson_minutes(results), _MINUTES_HEAD),
     }
     for name, text in tables.items():
         write_text(text, out / f"{name}.csv")
@@ -110,6 +111,7 @@ def _page(
         drawn=[check for check in checks if check.reasons == (AT_RANDOM,)],
         slugs={one.student: one.slug for one in submissions},
         groups=groups,
+        minutes=lesson_minutes(results),
         students=list(zip(submissions, results, strict=True)),
         most_rows=_FIRST,
         most_reasons=_REASONS,
@@ -176,6 +178,28 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, Any]]:
                 "of so many": count,
             }
         )
+    return found
+
+
+_MINUTES_HEAD = ("lesson", "estimated minutes", "median minutes", "students")
+
+
+def lesson_minutes(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Return each lesson's estimated minutes, the median of what it took without breaks, and of how many students.
+
+    Whoever left a question of it open is not counted: they did not go through it.
+    """
+    found = []
+    for one in lessons():
+        taken = [
+            result.minutes[one.id]
+            for result in results
+            if one.id in result.minutes
+            and not any(row.is_open for row in result.rows if row.about == one.id and not row.hidden)
+        ]
+        if taken:
+            values = (one.title, one.minutes, round(median(taken)), len(taken))
+            found.append(dict(zip(_MINUTES_HEAD, values, strict=True)))
     return found
 
 

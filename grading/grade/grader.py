@@ -8,10 +8,12 @@ import contextlib
 import functools
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from grading.grade.artefacts.again import Opened, fault_of, is_model, judge_model, open_again
@@ -27,8 +29,10 @@ from grading.grade.result.result import Result
 from grading.grade.sandbox import abilities
 from labs.course.assignment import assignment
 from labs.course.cells import MOST_CHARACTERS
-from labs.course.lessons import Lesson
+from labs.course.lessons import Lesson, lessons
 from labs.course.question import (
+    STUMBLES,
+    SUBJECT,
     Question,
     Row,
     State,
@@ -46,6 +50,9 @@ PUBLIC_SEED = "public"
 
 #: Seconds that one step in this process may take, and one question; an honest submission needs a fraction of one.
 _STEP_S, _CHECKPOINT_S = 100.0, 10.0
+
+#: Minutes between two entries beyond which nobody was at work.
+_BREAK_MIN = 10
 
 #: Samples of a record that the result keeps, for questions in person.
 _KEPT_SAMPLES = 200
@@ -194,7 +201,7 @@ def _cases(setup: Setup) -> Mapping[str, Cases]:
 @functools.lru_cache(maxsize=4)
 def _drawn(seed: str) -> Mapping[str, Cases]:
     # Only where the lessons' sources are: on the instructor's own machine.
-    from grading.builder.questions import secret_cases
+    from grading.builder.compiled import secret_cases
     from grading.builder.sources import sources
 
     return secret_cases(sources(), seed)
@@ -288,6 +295,7 @@ def _result(work: _Work, student: str, wall_s: float) -> Result:
         },
         prints=prints(kept, made, student, work.cells),
         answers=dict(Counter(entry["question"] for entry in kept if entry["type"] in ("answer", "prediction"))),
+        minutes=_minutes(kept),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
         leaderboard=work.leaderboard,
         reruns={name: rerun.said for name, rerun in work.reruns.items() if rerun.said},
@@ -302,6 +310,25 @@ def _unopened(work: _Work) -> list[str]:
     """Return why this grader could not open something, each reason once: staff has to mend it, and grade again."""
     found = [*work.opened.values(), *filter(None, map(_as_opened, work.reruns.values()))]
     return list(dict.fromkeys(one.fault for one in found if one.fault))
+
+
+def _minutes(entries: Sequence[Mapping]) -> dict[str, float]:
+    """Return minutes by lesson, from its first entry to its last, without breaks.
+
+    An entry that is about no question, such as a measurement, belongs to the lesson of the one before it.
+    """
+    known, seen = {one.id for one in lessons()}, []
+    for entry in entries:
+        about = str(entry.get("question") or entry.get("subject", "")).removeprefix(SUBJECT).partition(".")[0]
+        with contextlib.suppress(*STUMBLES):  # a time that somebody wrote by hand
+            at = datetime.fromisoformat(entry.get("made_at") or entry["started_at"])
+            seen.append((at.timestamp() / 60, about if about in known else ""))
+    spent, before = defaultdict[str, float](float), ""
+    for (begin, first), (end, second) in pairwise(sorted(seen)):
+        before = first or before
+        if (second or before) == before and end - begin <= _BREAK_MIN:
+            spent[before] += end - begin
+    return {id: round(minutes, 1) for id, minutes in spent.items() if id}
 
 
 def _machine(machine: dict) -> str:

@@ -160,7 +160,7 @@ def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:
 
     Functions' cases are drawn here, so that no solution leaves this machine.
     """
-    from grading.builder.questions import secret_cases
+    from grading.builder.compiled import secret_cases
     from grading.grade.artefacts.pictures import Pictures
     from grading.grade.result import fallback
 

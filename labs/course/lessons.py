@@ -37,13 +37,14 @@ PLACES = {"laptop": "laptop", "hub": "Chameleon's Jupyter", "node": "server", "d
 #: Parts as people call them.
 PART_TITLES = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Part 3: the system"}
 
-#: What front matter may say, with the type of each value; all but the last three must be there.
+#: What a notebook's facts may say, with the type of each value; all but the optional ones must be there.
 KEYS: dict[str, type] = {
     "id": str,
     "title": str,
     "summary": str,
     "part": int,
     "minutes": int,
+    "setup_minutes": int,
     "kind": str,
     "where": list,
     "needs": list,
@@ -52,7 +53,9 @@ KEYS: dict[str, type] = {
     "uses": list,
     "takes": dict,
 }
-OPTIONAL = {"machine_minutes", "uses", "takes"}
+OPTIONAL = {"setup_minutes", "machine_minutes", "uses", "takes"}
+#: What no author states: the builder derives it from the source (``grading.builder.clock``) and writes it beside.
+DERIVED = {"minutes", "setup_minutes"}
 
 
 class LessonError(ValueError):
@@ -69,13 +72,15 @@ class Lesson:
     title: str
     summary: str
     part: int
-    #: For a newcomer, reading included.
-    minutes: int
     kind: str
     where: tuple[str, ...]
     #: Ids of the lessons whose results it uses.
     needs: tuple[str, ...]
     ports: tuple[int, ...]
+    #: Estimated for a newcomer: attention and lease. Known of a built notebook, and 0 of a source.
+    minutes: int = field(default=0, compare=False)
+    #: Until its leased machine is ready, beside those minutes: a student does something else meanwhile.
+    setup_minutes: int = field(default=0, compare=False)
     #: Minutes of a lease that it takes whoever has rehearsed it; 0 where it needs no leased machine.
     machine_minutes: int = 0
     #: What it asks of the machine, by the names of ``labs.machine.capability``.
@@ -85,13 +90,13 @@ class Lesson:
     takes: Mapping[str, list[str]] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any], notebook: Path) -> Lesson:
-        """Return the lesson that front matter describes.
+    def from_facts(cls, facts: Mapping[str, Any], notebook: Path, *, optional: set[str] = OPTIONAL) -> Lesson:
+        """Return the lesson that front matter describes; a source's lacks what is derived, so it may.
 
         Raises:
             LessonError: A key is missing, unknown or of the wrong type, or a value is none of those that there are.
         """
-        unknown, missing = set(facts) - set(KEYS), set(KEYS) - OPTIONAL - set(facts)
+        unknown, missing = set(facts) - set(KEYS), set(KEYS) - optional - set(facts)
         found = [f"does not know {', '.join(sorted(unknown))}"] if unknown else []
         found += [f"lacks {', '.join(sorted(missing))}"] if missing else []
         found += [
@@ -124,7 +129,7 @@ class Lesson:
                 ),
                 (self.kind not in KINDS, f"kind is {self.kind!r}; it may be {', '.join(KINDS)}"),
                 (not self.where or set(self.where) - set(PLACES), f"where may hold {', '.join(PLACES)}"),
-                (self.minutes <= 0 or self.machine_minutes < 0, "minutes must be positive"),
+                (min(self.minutes, self.setup_minutes, self.machine_minutes) < 0, "minutes must not be negative"),
                 (not all(type(one) is str for one in self.needs), 'needs wants texts, such as ["measure"]'),
                 (not all(self.takes.values()), 'takes wants lists, such as {"compile": ["models/food11.onnx"]}'),
                 (not all(type(one) is int for one in self.ports), "ports wants whole numbers"),

@@ -87,7 +87,7 @@ def imported(asked: Question) -> str:
     return f"""
 if 1:
     def {asked.name}(*arguments):
-        from grading.builder.questions import solutions
+        from grading.builder.compiled import solutions
         from grading.builder.sources import sources
         lesson = next(one for one in sources() if one.id == {asked.lesson_id!r})
         return solutions(lesson)[{asked.id!r}](*arguments)

@@ -112,8 +112,8 @@ def test_both_twins_have_the_same_cells(write_lesson):
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ('# %% check="toy.double"\n...\n', "known: question, shows, tags"),
-        ('# %% Question="toy.double"\n...\n', "known: question, shows, tags"),
+        ('# %% check="toy.double"\n...\n', "known: question, shows, folded, tags"),
+        ('# %% Question="toy.double"\n...\n', "known: question, shows, folded, tags"),
         ('# %% question="Toy Double"\n...\n', "is no question id"),
         ('# %% question="toy.double"\n...\n\n# %% question="toy.double"\n...\n', "stands in two cells"),
         ("# %% [markdown]\n# Next: [A](01_a.ipynb).\n", "leave out"),
@@ -135,8 +135,8 @@ def test_a_cell_with_a_fault_is_refused(write_lesson, source, says):
     [
         (('#     title: "A lesson"\n', ""), "lacks title"),
         (("#     ports: []\n", "#     ports: []\n#     room: 12\n"), "does not know room"),
-        (("minutes: 10", "minutes: ten"), "minutes as int, not 'ten'"),
-        (("minutes: 10", "minutes: 0"), "minutes must be positive"),
+        (("ports: []", "ports: []\n#     machine_minutes: ten"), "machine_minutes as int, not 'ten'"),
+        (("ports: []", "ports: []\n#     machine_minutes: -1"), "minutes must not be negative"),
         (('id: "toy"', "id: 0"), "id as str, not 0"),
         (('id: "toy"', 'id: "Toy 1"'), "is no word"),
         (("part: 0", "part: 1"), "part 1 is not 0_start"),

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from grading.builder.compiled import compiled, require_whole, secret_cases, solutions
 from grading.builder.notebook import _definitions, build, text_of
-from grading.builder.questions import compiled, require_whole, secret_cases, solutions
 from grading.builder.solve import solve, write_solved
 from grading.builder.sources import sources
 from labs.course import cases as judged

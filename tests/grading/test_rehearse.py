@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from grading.builder.compiled import compiled
 from grading.builder.execute import LessonFailedError
 from grading.builder.notebook import build
-from grading.builder.questions import compiled
 from grading.builder.rehearse import missed, own_testbed, rehearse, run_all, scores
 from grading.builder.solve import solve
 from labs.course import question

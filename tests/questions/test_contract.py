@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from grading.builder.compiled import compiled, drawn, solutions
 from grading.builder.notebook import build
-from grading.builder.questions import Asked, compiled, drawn, solutions, written
+from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
 from labs.course import cases as judged
 from labs.course import rules

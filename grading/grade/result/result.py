@@ -18,7 +18,7 @@ from labs.course.points import Worth, changed_rows, counted_rows, worth_of_rows
 from labs.course.question import Row, State
 
 #: Raised when a result's form changes.
-VERSION = 12
+VERSION = 13
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Result:
     prints: dict[str, list[str]] = field(default_factory=dict)
     #: How often each question was answered in the ledger, by its id.
     answers: dict[str, int] = field(default_factory=dict)
+    #: Minutes without breaks by lesson, from its first entry in the ledger to its last.
+    minutes: dict[str, float] = field(default_factory=dict)
     #: sha256s of the submitted models, by name.
     models: dict[str, str] = field(default_factory=dict)
     #: How functions' cells ended that came to nothing when they were called again, by question; for staff alone.

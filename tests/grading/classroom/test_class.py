@@ -23,14 +23,16 @@ from grading.__main__ import app
 from grading.classroom import unit
 from grading.classroom.batch import grade_class, kept_results
 from grading.classroom.engines import Engine, dask, processes
-from grading.classroom.report import as_csv, question_statistics, write_feedback, write_report
+from grading.classroom.report import as_csv, lesson_minutes, question_statistics, write_feedback, write_report
 from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
-from grading.grade.grader import Setup
+from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
 from grading.seed import VARIABLE, secret_seed
-from labs.course.question import Row
+from labs.course.lessons import lesson
+from labs.course.question import Row, State
 from labs.workspace import PROJECT_DIR
+from tests.entries import Entries
 from tests.grading.classroom.members import make_class
 from tests.grading.recorded import recorded, written
 
@@ -94,6 +96,26 @@ def test_a_class_is_graded_once_and_reported(members: Path, tmp_path: Path):
         assert row["student"] == one.student
         assert f'href="pages/{one.slug}.html"' in page
         assert (tmp_path / "pages" / f"{one.slug}.html").is_file()
+
+
+def test_a_lessons_minutes_are_those_from_its_first_entry_to_its_last_without_breaks(tmp_path: Path):
+    """A measurement belongs to the lesson that went on when it was made, and nothing to two lessons at once."""
+    made = Entries().predicted("measure.guess", 1).measured("latency", "x", [0.01] * 9).answered("measure.batch", 1)
+    made.predicted("quantize.faster", 1).observed("file.quantize.static", {}).observed("model.lease", {})
+    made.answered("quantize.affine", 1)
+    made[-1]["made_at"] = "2026-01-02T00:00:00+00:00"
+    (tmp_path / "ledger.jsonl").write_text(made.text)
+    assert grade(tmp_path, part=1, setup=EVIDENCE).minutes == {"measure": 2.0, "quantize": 2.0}
+
+
+def test_a_class_tells_the_median_of_those_who_went_through_a_lesson():
+    """Whoever left a question open did not, and would make the lesson look short."""
+    rows = {state: (Row("quantize.x", "X", "quantize", 0, 1, "", state=state),) for state in State}
+    took = [(30.0, State.PASSED), (40.0, State.FAILED), (90.0, State.PASSED), (1.0, State.UNANSWERED)]
+    results = [Result("a", 1, "d", rows=rows[state], minutes={"quantize": minutes}) for minutes, state in took]
+    (row,) = lesson_minutes(results)
+    assert (row["median minutes"], row["students"]) == (40, 3)
+    assert row["estimated minutes"] == lesson("quantize").minutes > 0
 
 
 def test_a_fault_of_the_graders_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -49,7 +49,7 @@ CELLS = {
     "syntax": "def slowest(samples_s, most:\n    return 1",
     # The answer key, a comparison that always says yes, and results of one's own.
     "looks": (
-        "def slowest(samples_s, most):\n    from grading.builder.questions import solutions\n    return samples_s"
+        "def slowest(samples_s, most):\n    from grading.builder.compiled import solutions\n    return samples_s"
     ),
     "spies": (
         "class Spy(list):\n    def __eq__(self, other): return True\n    __hash__ = None\n"

@@ -5,7 +5,6 @@
 #     title: Batch or online, cloud or edge
 #     summary: what precomputing wastes, what a waiting machine costs, and what a link takes
 #     part: 0
-#     minutes: 25
 #     kind: core
 #     where: [laptop]
 #     needs: []

@@ -5,7 +5,6 @@
 #     title: Reserve a machine
 #     summary: a lease by name, a failure on order and the way out of it, and a slot of your own
 #     part: 0
-#     minutes: 20
 #     kind: core
 #     where: [hub]
 #     needs: [start]

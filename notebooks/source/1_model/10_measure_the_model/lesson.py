@@ -5,7 +5,6 @@
 #     title: Measure the model
 #     summary: load, preprocess, predict; how fast it is, how sure you are, and what batches and torch.compile bring
 #     part: 1
-#     minutes: 40
 #     kind: core
 #     where: [laptop, node]
 #     needs: [start]

@@ -5,7 +5,6 @@
 #     title: Choose an architecture
 #     summary: twelve networks from MobileNetV3 to ViT-B on one frontier, and one in three widths on your own photos
 #     part: 1
-#     minutes: 20
 #     kind: core
 #     where: [laptop]
 #     needs: [measure]

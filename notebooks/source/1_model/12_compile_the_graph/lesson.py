@@ -5,7 +5,6 @@
 #     title: Compile the graph
 #     summary: one file for every runtime, what a compiler changes in it, and two compilers side by side
 #     part: 1
-#     minutes: 45
 #     kind: core
 #     where: [laptop, node]
 #     needs: []

@@ -5,7 +5,6 @@
 #     title: Quantize
 #     summary: real numbers as bytes, dynamic and static, and one file on two processors
 #     part: 1
-#     minutes: 40
 #     kind: core
 #     where: [laptop, node]
 #     needs: [compile]

@@ -5,7 +5,6 @@
 #     title: Prune, distil, train for it
 #     summary: channels out, a teacher's answers, and two bits that the network is trained for
 #     part: 1
-#     minutes: 30
 #     kind: core
 #     where: [laptop]
 #     needs: [quantize]

@@ -5,7 +5,6 @@
 #     title: Run on the server
 #     summary: a leased node brought up, who really computes on it, CUDA and TensorRT, and a release that refuses
 #     part: 1
-#     minutes: 60
 #     kind: core
 #     where: [hub, node]
 #     needs: [reserve, quantize]

@@ -5,7 +5,6 @@
 #     title: Choose, and defend it
 #     summary: what meets the manager's target, what it costs a month, and half a page that still holds in a year
 #     part: 1
-#     minutes: 10
 #     kind: core
 #     where: [laptop]
 #     needs: [quantize]

@@ -5,7 +5,6 @@
 #     title: Reserve and provision a device
 #     summary: a Raspberry Pi 5 by name, a container without SSH, and the object that lost it
 #     part: 2
-#     minutes: 15
 #     kind: core
 #     where: [hub]
 #     needs: [reserve]

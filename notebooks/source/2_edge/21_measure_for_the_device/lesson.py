@@ -5,7 +5,6 @@
 #     title: Measure for the device
 #     summary: files that prove their hashes, a measuring script of your own, and four files in turns
 #     part: 2
-#     minutes: 25
 #     kind: core
 #     where: [laptop]
 #     needs: [quantize, device]

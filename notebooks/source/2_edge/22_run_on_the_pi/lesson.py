@@ -5,7 +5,6 @@
 #     title: Run on the Pi
 #     summary: "the leased board: your script on it, four files in turns, its cores, and five minutes without a pause"
 #     part: 2
-#     minutes: 40
 #     kind: core
 #     where: [device]
 #     needs: [files, device]

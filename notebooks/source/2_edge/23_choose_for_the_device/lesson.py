@@ -5,7 +5,6 @@
 #     title: Choose for the device
 #     summary: the file against its budget, a recommendation that says where, and the board given back
 #     part: 2
-#     minutes: 10
 #     kind: core
 #     where: [hub]
 #     needs: [pi]

@@ -5,7 +5,6 @@
 #     title: Reserve and provision a system
 #     summary: two GPUs, what still runs on them, and what decides how long a set-up takes
 #     part: 3
-#     minutes: 15
 #     kind: core
 #     where: [hub]
 #     needs: [reserve]

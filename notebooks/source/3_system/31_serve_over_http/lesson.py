@@ -5,7 +5,6 @@
 #     title: Serve over HTTP
 #     summary: FastAPI routes with their schema and refusals, sixteen clients at once, and how many may wait
 #     part: 3
-#     minutes: 35
 #     kind: core
 #     where: [laptop, node]
 #     needs: []

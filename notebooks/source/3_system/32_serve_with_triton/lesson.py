@@ -5,7 +5,6 @@
 #     title: Serve with Triton
 #     summary: config.pbtxt and model.py, perf_analyzer, and Little's law, which tells waiting from working
 #     part: 3
-#     minutes: 30
 #     kind: core
 #     where: [laptop, node]
 #     needs: [http]

@@ -5,7 +5,6 @@
 #     title: Batch and multiply
 #     summary: dynamic batching off and on, instances, a neighbour; who gains, who pays, and what is used up
 #     part: 3
-#     minutes: 30
 #     kind: core
 #     where: [laptop]
 #     needs: [triton]

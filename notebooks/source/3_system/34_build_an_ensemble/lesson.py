@@ -5,7 +5,6 @@
 #     title: Build an ensemble
 #     summary: the ONNX backend, three models wired into one, a race under the same clients, the step that limits
 #     part: 3
-#     minutes: 30
 #     kind: core
 #     where: [laptop]
 #     needs: [triton]

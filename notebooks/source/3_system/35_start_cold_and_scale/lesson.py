@@ -5,7 +5,6 @@
 #     title: Start cold, scale, isolate
 #     summary: replicas that follow the load down to zero, what that saves and who waits, and a crowd next door
 #     part: 3
-#     minutes: 30
 #     kind: core
 #     where: [laptop, node]
 #     needs: [http]

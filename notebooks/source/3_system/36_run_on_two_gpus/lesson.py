@@ -5,7 +5,6 @@
 #     title: Run on two GPUs
 #     summary: batches, a second instance and a second GPU on the leased node, home's tables there, and the release
 #     part: 3
-#     minutes: 35
 #     kind: core
 #     where: [hub, node]
 #     needs: [system, batching, ensemble]

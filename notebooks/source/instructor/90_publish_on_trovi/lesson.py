@@ -5,7 +5,6 @@
 #     summary: pack the student's files, look at them as Trovi will, publish
 #     part: 9
 #     id: publish
-#     minutes: 20
 #     kind: guide
 #     where: [hub]
 #     needs: []

@@ -5,7 +5,6 @@
 #     summary: a roster becomes a plan and leases, which are watched, mended and swept up
 #     part: 9
 #     id: leases
-#     minutes: 20
 #     kind: guide
 #     where: [hub]
 #     needs: []

@@ -5,7 +5,6 @@
 #     title: Three customers
 #     summary: wait, cost and accuracy of twelve designs, and a decision for each customer
 #     part: 0
-#     minutes: 35
 #     kind: deeper
 #     where: [laptop]
 #     needs: [start]

@@ -5,7 +5,6 @@
 #     title: What measurements can say
 #     summary: how many samples a percentile takes, what one run can promise, and two options in turns
 #     part: 1
-#     minutes: 35
 #     kind: deeper
 #     where: [laptop, node]
 #     needs: [measure]

@@ -5,7 +5,6 @@
 #     title: Kernels and the roofline
 #     summary: a matrix product in another order, what a GPU's threads read together, and the layers under the roofline
 #     part: 1
-#     minutes: 40
 #     kind: deeper
 #     where: [laptop]
 #     needs: [compile]

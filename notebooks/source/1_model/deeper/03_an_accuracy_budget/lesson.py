@@ -5,7 +5,6 @@
 #     title: An accuracy budget
 #     summary: the layers that lose most, and a search that quantizes within five points and within one
 #     part: 1
-#     minutes: 30
 #     kind: deeper
 #     where: [laptop]
 #     needs: [quantize]

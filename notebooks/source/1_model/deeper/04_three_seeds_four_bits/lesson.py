@@ -5,7 +5,6 @@
 #     title: Three seeds, four bits
 #     summary: whether a teacher helps or a seed was lucky, and a file with half a byte for a weight
 #     part: 1
-#     minutes: 30
 #     kind: deeper
 #     where: [laptop]
 #     needs: [train]

@@ -5,7 +5,6 @@
 #     title: Execution providers
 #     summary: OpenVINO against ONNX Runtime in the same precision, who really ran, and what 16 bits bring
 #     part: 1
-#     minutes: 35
 #     kind: deeper
 #     where: [laptop]
 #     needs: [compile]

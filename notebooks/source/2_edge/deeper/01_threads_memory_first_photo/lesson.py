@@ -5,7 +5,6 @@
 #     title: Threads, memory, first photo
 #     summary: what further cores bring, what a process holds beside its file, and how long the first answer takes
 #     part: 2
-#     minutes: 25
 #     kind: deeper
 #     where: [laptop]
 #     needs: [files]

@@ -5,7 +5,6 @@
 #     title: Fewer pixels
 #     summary: the same network on smaller photos, without new training, against fewer channels
 #     part: 2
-#     minutes: 25
 #     kind: deeper
 #     where: [laptop]
 #     needs: [files]

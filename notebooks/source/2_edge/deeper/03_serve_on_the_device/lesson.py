@@ -5,7 +5,6 @@
 #     title: Serve on the device
 #     summary: one photo in the app, behind a service on the device, and from afar; and when the server wins
 #     part: 2
-#     minutes: 25
 #     kind: deeper
 #     where: [laptop]
 #     needs: [files]

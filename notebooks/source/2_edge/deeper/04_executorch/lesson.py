@@ -5,7 +5,6 @@
 #     title: ExecuTorch and XNNPACK
 #     summary: the same network without ONNX, quantized after export, and two runtimes in one process
 #     part: 2
-#     minutes: 35
 #     kind: deeper
 #     where: [laptop]
 #     needs: [files]

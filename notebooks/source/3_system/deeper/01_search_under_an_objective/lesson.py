@@ -5,7 +5,6 @@
 #     title: A search under an objective
 #     summary: what a million images cost where a promise is kept, a search by halving, and proof with fresh arrivals
 #     part: 3
-#     minutes: 30
 #     kind: deeper
 #     where: [laptop]
 #     needs: [batching]

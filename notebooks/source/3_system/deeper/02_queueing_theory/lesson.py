@@ -5,7 +5,6 @@
 #     title: Queueing theory
 #     summary: how long requests will wait on a day that has not come yet, and what a formula takes for granted
 #     part: 3
-#     minutes: 30
 #     kind: deeper
 #     where: [laptop]
 #     needs: [triton]

@@ -5,7 +5,6 @@
 #     title: Several models and a cache
 #     summary: two versions of one model side by side, a neighbour that comes and goes, and answers computed once
 #     part: 3
-#     minutes: 30
 #     kind: deeper
 #     where: [laptop]
 #     needs: [batching]

@@ -5,7 +5,6 @@
 #     title: A platform for several teams
 #     summary: what a retry covers, a replica that dies under load, and a canary that is taken back without a restart
 #     part: 3
-#     minutes: 30
 #     kind: deeper
 #     where: [laptop, node]
 #     needs: [scale]

@@ -5,7 +5,6 @@
 #     title: Observe a service
 #     summary: Prometheus, four questions in PromQL, and a percentile that two sides measure differently
 #     part: 3
-#     minutes: 35
 #     kind: deeper
 #     where: [laptop, node]
 #     needs: [http]

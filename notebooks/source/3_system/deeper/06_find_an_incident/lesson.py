@@ -5,7 +5,6 @@
 #     title: Find an incident
 #     summary: five small changes, one hidden fault, and ten minutes to name it, roll it back and say what happened
 #     part: 3
-#     minutes: 35
 #     kind: deeper
 #     where: [laptop, node]
 #     needs: [observe]

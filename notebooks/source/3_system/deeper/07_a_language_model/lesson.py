@@ -5,7 +5,6 @@
 #     title: A language model
 #     summary: a route that streams tokens, two latencies, batches that never close, and a prompt's known beginning
 #     part: 3
-#     minutes: 40
 #     kind: deeper
 #     where: [laptop, node]
 #     needs: [http]
