@@ -50,13 +50,16 @@ def dataset(name: str | None = None) -> Path:
     return _obtain(name or default("dataset"), "dataset")
 
 
-def drawings(split: str) -> list[int]:
-    """Return which drawing each picture of the course's split shows, in the order of ``labs.data.dataset``.
+def drawings(split: str, name: str | None = None) -> list[int]:
+    """Return which drawing each picture of a data set's split shows, in the order of ``labs.data.dataset``.
 
-    Several pictures show one drawing and stand or fall together. Where nothing is known of it, as of the real Food-11,
-    the list is empty.
+    Several pictures show one drawing and stand or fall together. If nothing is known of it, as of the real Food-11, the
+    list is empty.
+
+    Args:
+        name: Of the data set; the course's when None.
     """
-    known = carried().get(default("dataset"))
+    known = carried().get(name or default("dataset"))
     shown = known.drawings if known else {}
     names = sorted((name for name in shown if name.startswith(f"{split}/")), key=lambda name: name.split("/")[1:])
     places = {drawing: place for place, drawing in enumerate(dict.fromkeys(shown[name] for name in names))}

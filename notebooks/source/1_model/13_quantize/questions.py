@@ -4,8 +4,6 @@ The solutions stand in lesson.py. With a public seed the generators make the cas
 the grader. A case is small enough to be shown, and every right way to write the function gives the same result.
 """
 
-from numpy import array
-
 from grading.builder.questions import at_least, not_, prediction, question
 
 prediction(
@@ -35,30 +33,6 @@ def affine(random):
     yield (1.0, high, 0, 255), "This range lies above 0. Widen it first, so that 0 gets a mark."
     yield (low, -0.5, 0, 255), "This range lies below 0. Widen it first, so that 0 gets a mark."
     yield (0.0, 0.0, 0, 255), "A range of nothing but 0 has no width. Give it (1.0, qmin)."
-
-
-@question(
-    "quantize.no_vnni",
-    "A dot product without VNNI",
-    points=2,
-    hint="Multiply everything, add in pairs, cut each pair, and only then add all pairs.",
-)
-def no_vnni(random):
-    yield (array([1, 2, 3, 4]), array([10, -20, 30, 40])), "No sum is large here: this is the ordinary dot product."
-    yield (
-        (array([255, 255]), array([127, 127])),
-        "Each product fits into 16 bits. Their sum, 64,770, is cut to the largest number.",
-    )
-    yield (array([255, 255]), array([-128, -128])), "Sums that are too small are cut too, to -32,768."
-    yield (
-        (array([255, 0, 255, 0]), array([127, 127, 127, 127])),
-        "Only neighbours share 16 bits: first and second, third and fourth. The pairs are added in 32 bits.",
-    )
-    yield (
-        (array([255, 255, 255, 255]), array([127, 127, -128, -128])),
-        "Cut each pair before you add the next. What is cut off does not come back.",
-    )
-    yield (random.integers(0, 256, 6), random.integers(-128, 128, 6)), ""
 
 
 question(
