@@ -15,12 +15,11 @@ from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, question
 from grading.builder.rehearse import rehearse as rehearse_lessons
 from grading.builder.solve import write_solved
 from grading.builder.sources import guides, left_behind, sources
-from labs.course.assignment import assignment
+from labs.course.assignment import SHIPPED, assignment
 from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
 from labs.course.question import QUESTIONS_PATH as CHECKS_PATH
 from labs.display.table import Cell, text_table
 from labs.shell import python
-from labs.workspace import PROJECT_DIR
 
 console = Console()
 
@@ -92,7 +91,7 @@ def minutes(part: Part = None, lesson: Only = None) -> None:
     print(text_table(["lesson", "total", *names, "set-up, apart"], rows))
     if unknown := [one.id for one in wanted if not rehearsed(one)]:
         console.print(f"Never recorded, so that its machine counts 0: {', '.join(unknown)}", soft_wrap=True)
-    for path in sorted(PROJECT_DIR.glob("assignment*.toml")) if len(wanted) == len(sources()) else []:
+    for path in SHIPPED if len(wanted) == len(sources()) else ():
         asked = [taken[one.id] for one in assignment(path).lessons()]
         parts = (sum(one.total for one in asked), sum(one.lease for one in asked), sum(one.setup for one in asked))
         words = "{:.0f} minutes, {:.0f} of them on a lease, and {:.0f} of set-up beside them".format(*parts)
