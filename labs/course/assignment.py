@@ -28,8 +28,8 @@ from labs.workspace import PROJECT_DIR
 #: The file that the course follows.
 PATH = PROJECT_DIR / "assignment.toml"
 
-#: The assignments that ship.
-SHIPPED = (PATH,)
+#: The assignments that ship: the whole core path, and every idea of the unit without a lease.
+SHIPPED = (PATH, PROJECT_DIR / "assignment-five-hours.toml")
 
 _FILE = TypeAdapter(Assignment)
 
