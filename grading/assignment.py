@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from labs.course.assignment import PATH, assignment, warnings
+from labs.course.assignment import PATH, assignment, in_hours, warnings
 from labs.course.lessons import PART_TITLES, lesson
 from labs.course.points import points_of
 from labs.course.question import of_lesson
@@ -36,10 +36,10 @@ def check(file: Annotated[Path, _FILE] = PATH) -> None:
             )
     for sentence in told:
         console.print(f"{file.name}: {sentence}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    minutes = sum(one.minutes for one in found.lessons())
     points = sum(one.points for one in found.parts.values())
     count = f"{len(found.lessons())} lessons in {len(found.parts)} parts"
-    console.print(f"{count}, {minutes} minutes, {points:g} points: as it has to be.", highlight=False)
+    console.print(f"{count}, {points:g} points: as it has to be.", highlight=False)
+    console.print(f"It takes {in_hours(found)}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -51,6 +51,7 @@ def show(file: Annotated[Path, _FILE] = PATH) -> None:
 def shown(found: Assignment) -> list[str]:
     """Return an assignment as students meet it, line by line."""
     lines = [found.title, f"Hours are {found.zone.key}'s. AI assistants: {found.assistants}."]
+    lines.append(f"It takes {in_hours(found)}")
     for part in found.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M}" if part.due else ", no deadline"
         lines += ["", f"{PART_TITLES[part.number]}: {part.points:g} points{due}"]

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     # Images as numpy and Pillow see them, for measuring a submitted model again; of the front, what both sides read.
     "grading": (
         *("grading", "labs.data.intake", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints"),
-        *("labs.judge", "labs.serve.triton.catalogue", "labs.display.table", "provisioning.front.hand_in"),
+        *("labs.judge", "labs.serve.triton.catalogue", "provisioning.front.hand_in"),
         *("provisioning.classroom.roster", "provisioning.sites.spec"),
         # A node's set-up in minutes.
         *("provisioning.setup.plan", "provisioning.setup.steps"),

@@ -1,13 +1,12 @@
 """Authors' commands: ``build | solve | rehearse | minutes``. They want sources and answers, which students lack."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from grading.builder.clock import Minutes, record_path, rehearsed
+from grading.builder.clock import recorded
 from grading.builder.compiled import compiled, require_whole
 from grading.builder.notebook import is_stale, write
 from grading.builder.notebook import minutes as minutes_of_lesson
@@ -15,12 +14,10 @@ from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, question
 from grading.builder.rehearse import rehearse as rehearse_lessons
 from grading.builder.solve import write_solved
 from grading.builder.sources import guides, left_behind, sources
-from labs.course.assignment import assignment
+from labs.course.assignment import SHIPPED, assignment
 from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
 from labs.course.question import QUESTIONS_PATH as CHECKS_PATH
-from labs.display.table import Cell, text_table
 from labs.shell import python
-from labs.workspace import PROJECT_DIR
 
 console = Console()
 
@@ -75,28 +72,28 @@ def rehearse(
     require_whole(wanted)
     done = rehearse_lessons(wanted, keep, console, recorded=record)
     if record:
-        console.print(f"Recorded in {record_path(wanted[0])}. Minutes follow with: {python('grading build')}")
+        console.print(f"Recorded; the minutes follow with: {python('grading build')}")
     if not done:
         raise typer.Exit(1)
 
 
-def minutes(part: Part = None, lesson: Only = None) -> None:
-    """Print what each lesson takes by the clock, and the sums of the assignments that ship."""
-    wanted = _chosen(part, lesson)
-    taken = {one.id: minutes_of_lesson(one) for one in wanted}
-    names = [each.name for each in fields(Minutes) if each.name != "setup"]
-    rows = []
-    for id, mine in taken.items():
-        shown = (mine.total, *(getattr(mine, name) for name in names), mine.setup)
-        rows.append([Cell(id, words=True), *(Cell(f"{value:.0f}" if value else "") for value in shown)])
-    print(text_table(["lesson", "total", *names, "set-up, apart"], rows))
-    if unknown := [one.id for one in wanted if not rehearsed(one)]:
-        console.print(f"Never recorded, so that its machine counts 0: {', '.join(unknown)}", soft_wrap=True)
-    for path in sorted(PROJECT_DIR.glob("assignment*.toml")) if len(wanted) == len(sources()) else []:
-        asked = [taken[one.id] for one in assignment(path).lessons()]
-        parts = (sum(one.total for one in asked), sum(one.lease for one in asked), sum(one.setup for one in asked))
-        words = "{:.0f} minutes, {:.0f} of them on a lease, and {:.0f} of set-up beside them".format(*parts)
-        console.print(f"{path.name}: {len(asked)} lessons, {words}", highlight=False, soft_wrap=True)
+def minutes() -> None:
+    """Print each lesson's minutes by what they go into, and the sums of the assignments that ship."""
+    import pandas as pd
+
+    course = sources()
+    table = pd.DataFrame({one.id: minutes_of_lesson(one) for one in course}).T
+    table.insert(0, "total", table.drop(columns="setup").sum(axis=1))
+    print(table.round().astype(int).replace(0, "").rename(columns={"setup": "set-up, apart"}).to_string())
+    if unknown := [one.id for one in course if one.id not in recorded(one)]:
+        print(f"Never recorded, so that its machine counts 0: {', '.join(unknown)}")
+    for path in SHIPPED:
+        sums = table.loc[[one.id for one in assignment(path).lessons()]].sum()
+        print(
+            f"{path.name}: {{total:.0f}} minutes, {{lease:.0f}} of them on leases, and {{setup:.0f}} of set-up".format(
+                **sums
+            )
+        )
 
 
 def refresh_notebooks(root: Path, check: bool) -> list[str]:

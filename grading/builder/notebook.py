@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from grading.builder.clock import Minutes, minutes_of, set_minutes
+from grading.builder.clock import minutes_of, set_minutes
 from grading.builder.sources import SOLUTION, read_source, sources
 from labs.course.lessons import NOTEBOOKS_DIR, Lesson, LessonError
 from labs.records.reference import published
@@ -217,8 +217,8 @@ def build(lesson: Lesson, *, solved: bool = False) -> NotebookNode:
     return notebook
 
 
-def minutes(lesson: Lesson) -> Minutes:
-    """Return what a lesson takes, by what it goes into, as its source is now."""
+def minutes(lesson: Lesson) -> dict[str, float]:
+    """Return a lesson's minutes by what they go into, as its source is now; those of set-up are the last."""
     notebook = read_source(lesson.folder / "lesson.py")
     for step in STEPS[: STEPS.index(set_minutes)]:
         step(notebook, lesson)

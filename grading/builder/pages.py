@@ -2,8 +2,8 @@
 
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
-from labs.course.assignment import assignment
-from labs.course.lessons import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson
+from labs.course.assignment import SHIPPED, assignment, in_hours
+from labs.course.lessons import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson, lessons
 from labs.course.points import TAKING_PART, points_of, worth_of
 from labs.course.question import Question
 from labs.course.tables import PartAsked
@@ -28,6 +28,8 @@ def questions_page() -> str:
         "measures models again; what does not hold there loses its points. What only your ledger says (predictions,",
         "records, answers) is *taking part*, marked so below. A part's points together are what it is worth in the",
         f"gradebook, and taking part is {TAKING_PART:.0%} of that at most.",
+        "",
+        f"It takes {in_hours(course)}",
         "",
         "Made from the lessons and `assignment.toml`: what is written here by hand is lost.",
     ]
@@ -98,27 +100,31 @@ def course_map(page: str | None = None) -> str:
     before, _, rest = page.partition(_BEGIN)
     after = rest.partition(_END)[2]
     table = "\n".join(_table(sources()))
-    return f"{before}{_BEGIN}\n\n{table}\n\n{_END}{after}"
+    sums = "\n".join(f"- `{path.name}`: {in_hours(assignment(path))}" for path in SHIPPED)
+    return f"{before}{_BEGIN}\n\n{table}\n\n{sums}\n\n{_END}{after}"
 
 
 def _table(course: list[Lesson]) -> list[str]:
-    lines = ["| lesson | what happens | minutes | on the lease | where | after |", "|---|---|---:|---:|---|---|"]
+    columns = ["lesson", "what happens", "minutes (estimated)", "on the lease", "set-up, apart", "where", "after"]
+    lines = [f"| {' | '.join(columns)} |", "|---|---|---:|---:|---:|---|---|"]
     part = None
     for one in course:
         if one.part != part:
             part = one.part
-            lines.append(f"| **{PART_TITLES.get(part, f'Part {part}')}** | | | | | |")
+            lines.append(f"| **{PART_TITLES.get(part, f'Part {part}')}** | | | | | | |")
         lines.append(_row(one))
     return lines
 
 
 def _row(one: Lesson) -> str:
+    built = next(other for other in lessons() if other == one)  # of which minutes are known
     titles = {other.id: other.title for other in sources()}
     cells = [
         f"[{one.title}]({one.link}){' (deeper)' * (one.kind == 'deeper')}",
         one.summary,
-        str(one.minutes),
+        str(built.minutes),
         str(one.machine_minutes or ""),
+        str(built.setup_minutes or ""),
         ", ".join(PLACES[place] for place in one.where),
         ", ".join(titles[id] for id in one.needs if id in titles),
     ]

@@ -60,10 +60,7 @@ def rehearse(wanted: list[Lesson], keep: Path | None, console: Console, *, recor
         LessonFailedError: A lesson did not run to its end.
     """
     with _folder(keep) as folder:
-        spent_s = run_all(wanted, solve, folder, console)
-        if recorded:
-            for lesson in wanted:
-                record(lesson, spent_s[lesson.name])
+        run_all(wanted, solve, folder, console, recorded=recorded)
         found = scores(folder / "workspace", wanted)
     here, elsewhere = missed(found)
     points, possible = sum(row.points for row in found), sum(row.possible for row in found)
@@ -74,7 +71,7 @@ def rehearse(wanted: list[Lesson], keep: Path | None, console: Console, *, recor
     return not here
 
 
-def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[str, float]:
+def run_all(wanted: list[Lesson], make, folder: Path, console: Console, *, recorded: bool = False) -> dict[str, float]:
     """Run notebooks in the lessons' order in one workspace below ``folder``, and return seconds by lesson.
 
     Args:
@@ -101,6 +98,8 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
             (folder / lesson.notebook.name).write_text(text_of(executed), encoding="utf-8")
             spent_s[lesson.name] = time.monotonic() - begin_s
             console.print(f"{lesson.name}: {duration(spent_s[lesson.name])}")
+            if recorded:
+                record(lesson, spent_s[lesson.name])
     console.print(f"All {len(wanted)} lessons: {duration(sum(spent_s.values()))}")
     return spent_s
 

@@ -28,6 +28,9 @@ from labs.workspace import PROJECT_DIR
 #: The file that the course follows.
 PATH = PROJECT_DIR / "assignment.toml"
 
+#: The assignments that ship: the whole core path, and every idea of the unit without a lease.
+SHIPPED = (PATH, PROJECT_DIR / "assignment-five-hours.toml")
+
 _FILE = TypeAdapter(Assignment)
 
 #: Tables by their path in the file, places in lists left out.
@@ -117,6 +120,15 @@ def warnings(found: Assignment, now: datetime) -> list[str]:
     """Return what may be meant, and may be a slip: dates that are over; ``now`` has a time zone."""
     over = [part for part in found.parts.values() if part.due is not None and part.due < now]
     return [f"part {one.number} was due {one.due:%a %d %b %Y %H:%M}: that is over" for one in over]
+
+
+def in_hours(found: Assignment) -> str:
+    """Return a sentence on how long all its lessons take, as the builder estimates it."""
+    minutes, lease, setup = (
+        sum(getattr(one, name) for one in found.lessons()) for name in ("minutes", "machine_minutes", "setup_minutes")
+    )
+    leases = f"{lease} minutes of them on leases; {setup} minutes of set-up pass beside them" if lease else "no lease"
+    return f"about {minutes / 60:.1f} hours, estimated: {leases}."
 
 
 def _known(where: _Where) -> list[str]:

@@ -51,7 +51,8 @@ def next_text(found: Standing) -> str:
         return f"Every lesson that is asked is done: hand in what is not handed in yet (`{msl('submit PART')}`)."
     asked = f"; first open question: {step.left[0].title}" if step.begun and step.left else ""
     lease = f", {step.lesson.machine_minutes} of them on a lease" if step.lesson.machine_minutes else ""
-    return f"Next: {step.lesson.title}, {step.lesson.minutes} minutes{lease}, {step.where}{asked}"
+    lease += f", beside {step.lesson.setup_minutes} of set-up" if step.lesson.setup_minutes else ""
+    return f"Next: {step.lesson.title}, an estimated {step.lesson.minutes} minutes{lease}, {step.where}{asked}"
 
 
 def _summary(found: Standing) -> str:
@@ -117,7 +118,7 @@ def _link(step: Step, now: bool = False) -> _Wrapped:
     return _Wrapped(name, path=lesson.notebook.relative_to(PROJECT_DIR).as_posix(), now=now)
 
 
-_HEADER = ["lesson", "state", "points", "predictions", "minutes", "on the lease", "where"]
+_HEADER = ["lesson", "state", "points", "predictions", "minutes (estimated)", "on the lease", "where"]
 
 
 def _row(step: Step, found: Standing) -> list[Cell]:

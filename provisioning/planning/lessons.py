@@ -1,7 +1,7 @@
 """How a part's block is spent: set-up, the lessons that need the machine, and bringing the results home.
 
-Minutes of a lesson stand in its front matter, seconds of a set-up step in ``sites/<part>.toml``. A lesson that is done
-at home takes no minute of a lease.
+Minutes of a lesson on the lease stand in its front matter, seconds of a set-up step in ``sites/<part>.toml``; both are
+estimates. A lesson that is done at home takes no minute of a lease.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Block:
         rows = [("set-up", self.setup_s)]
         rows += [(one.title, 60.0 * one.machine_minutes) for one in self.asked]
         lines = [f"{seconds / 60:4.0f} min  {words}" for words, seconds in rows]
-        lines.append(f"{self.planned_s / 60:4.0f} of {self.length_s / 60:.0f} min")
+        lines.append(f"{self.planned_s / 60:4.0f} of {self.length_s / 60:.0f} min, estimated")
         if self.extras:
             named = ", ".join(f"{one.title} ({one.machine_minutes} min)" for one in self.extras)
             lines.append(f"May be left out: {named}")

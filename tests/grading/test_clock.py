@@ -5,46 +5,37 @@ import pytest
 from grading.builder.clock import record
 from grading.builder.notebook import build, minutes
 from labs.course.lessons import LessonError
-from tests.course import QUESTIONS, SOURCE
+from tests.course import SOURCE
 
-SAME, ASKED = SOURCE.format(id="toy"), QUESTIONS.format(id="toy")
+SAME, TEXT, CALL = SOURCE.format(id="toy"), "# %% [markdown]\n# ", "# %%\n### BEGIN SOLUTION\na()\nb()\n"
 
-#: What is put before a lesson's last cell, and the minutes that it adds, by what they go into.
+#: What is put behind a lesson's last cell, and the minutes that it adds, by what they go into.
 ADDS = {
-    "two hundred words": ("# %% [markdown]\n# " + "word " * 200, {"reading": 1.0}),
-    "a formula, whose signs are no words": ("# %% [markdown]\n# $$a = b$$", {"reading": 0.5}),
-    "a table of fifty words": (
-        "# %% [markdown]\n# | a | b |\n# |---|---|\n# | " + "word " * 48 + "| |",
-        {"reading": 0.5 + 0.5},
-    ),
+    "two hundred words": (TEXT + "word " * 200, {"reading": 1.0}),
+    "a formula, whose signs are no words": (f"{TEXT}$$a = b$$", {"reading": 0.5}),
+    "a table of fifty words": (f"{TEXT}| a | b |\n# |---|---|\n# | {'word ' * 48}| |", {"reading": 0.5 + 0.5}),
     "code that is read": ("# %%\n" + "x = 1\n" * 30, {"code": 2.0}),
     "code that is folded": ("# %% folded=true\n" + "x = 1\n" * 30, {"code": 0.05}),
     "a cell that ends with a table": ("# %%\nx", {"code": 1 / 15, "reading": 0.5}),
     "a cell that prints": ("# %%\nprint(1)", {"code": 1 / 15}),
-    "a call of two lines": ("# %%\n### BEGIN SOLUTION\na()\nb()\n### END SOLUTION", {"calls": 4.2}),
-    "a call of two lines, of which one stands there": (
-        "# %%\n### BEGIN SOLUTION\na()\nb()\n### STUB\na()\n### END SOLUTION",
-        {"calls": 4.0},
-    ),
+    "a call of two lines": (f"{CALL}### END SOLUTION", {"calls": 4.2}),
+    "a call of which one line stands there": (f"{CALL}### STUB\na()\n### END SOLUTION", {"calls": 4.0}),
     "a prediction": ('# %%\npredict("toy.other", size=...)', {"predictions": 1.5}),
+    "a function of many lines": (
+        SAME.replace("    return", "    number += 0\n" * 20 + "    return"),
+        {"functions": 6.0},
+    ),
 }
 
 
 @pytest.mark.parametrize("name", ADDS)
 def test_each_thing_adds_its_minutes_and_nothing_else(name: str, write_lesson):
-    """So that a coefficient can be refitted by itself."""
+    """So that a coefficient can be refitted by itself; a function takes four minutes at least and ten at most."""
     added, expected = ADDS[name]
-    before, after = minutes(write_lesson()), minutes(write_lesson(source=f"{SAME}\n{added}\n"))
-    found = {each: getattr(after, each) - value for each, value in vars(before).items()}
-    assert {each: value for each, value in found.items() if value} == pytest.approx(expected)
-
-
-def test_a_function_takes_longer_with_its_lines_and_cases_up_to_a_bound(write_lesson):
-    """The toy's one line and few cases are within the bounds, twenty lines are beyond."""
-    cases = ASKED.count("yield")
-    assert minutes(write_lesson()).functions == pytest.approx(max(4.0, 2.5 + 0.7 + 0.25 * cases))
-    long = SAME.replace("    return 2 * number", "    number += 0\n" * 20 + "    return 2 * number")
-    assert minutes(write_lesson(source=long)).functions == 10.0
+    source = added if added.startswith(SAME[:20]) else f"{SAME}\n{added}\n"
+    before, after = minutes(write_lesson()), minutes(write_lesson(source=source))
+    found = {each: after[each] - before[each] for each in before if after[each] != before[each]}
+    assert found == pytest.approx(expected, rel=0.01)
 
 
 def test_a_lease_and_a_rehearsed_machine_count_and_set_up_stands_apart(write_lesson):
@@ -54,11 +45,11 @@ def test_a_lease_and_a_rehearsed_machine_count_and_set_up_stands_apart(write_les
     later = write_lesson("later", name="01_later", source=prepares.replace("toy", "later"), questions="")
     record(first, 90.0)
     found = minutes(first)
-    assert (found.lease, found.machine) == (20.0, 1.5)
-    assert found.setup > 0 == minutes(later).setup
+    assert (found["lease"], found["machine"]) == (20.0, 1.5)
+    assert found["setup"] > 0 == minutes(later)["setup"]
     facts = build(first).metadata["lesson"]
-    assert (facts["minutes"], facts["setup_minutes"]) == (round(found.total), round(found.setup))
-    assert "setup_minutes" not in build(later).metadata["lesson"]
+    assert facts["setup_minutes"] == round(found["setup"])
+    assert facts["minutes"] == round(sum(found.values()) - found["setup"])
 
 
 def test_minutes_stated_by_hand_are_refused(write_lesson):
