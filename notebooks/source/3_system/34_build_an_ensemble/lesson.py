@@ -47,7 +47,7 @@ from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.running import PAGE, serve_app
 from labs.serve.triton import catalogue, opening
-from labs.widgets import compare, evaluate, run_with_progress
+from labs.widgets import compare, run_with_progress
 from labs.workspace import models_dir
 
 # %% [markdown]
@@ -299,7 +299,7 @@ with warnings.catch_warnings(action="ignore"):  # torch's older exporter: quicke
     torch.onnx.export(vote, (torch.zeros(1, 3, 224, 224),), files["vote"], dynamo=False, **given)
 sessions = {name: ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for name, path in files.items()}
 images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
-table = compare(sessions, images[:1], baseline="mobilenetv2").join(evaluate(sessions, images, labels))
+table = compare(sessions, images, labels, baseline="mobilenetv2")
 gain = ledger().paired_accuracy("vote", "mobilenetv2").interval
 print(f"The vote's gain: {100 * gain.low:+.1f} to {100 * gain.high:+.1f} points (95 % interval over the drawings)")
 table.style.format(precision=2, na_rep="")
