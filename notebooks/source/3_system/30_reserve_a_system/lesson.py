@@ -14,11 +14,11 @@
 # %% [markdown]
 # # Reserve and provision a system
 #
-# A system that answers many people at once computes in several places, so this part wants a node with *two* GPUs:
-# `gpu_p100` at CHI@TACC. Beside the driver it needs Docker, NVIDIA's toolkit, a large container with Triton, the course
-# and Jupyter. By hand that is an evening of copying commands, and your lease lasts three hours. **What decides how long
-# the set-up takes, and which step would you make faster first?** The reasons behind each call of a lease stand in
-# *Reserve a machine*.
+# To answer many people at once, this part spreads a model over *two* GPUs. They are in a node of the type `gpu_p100` at
+# CHI@TACC. Beside the driver it needs Docker, NVIDIA's toolkit, a large container with Triton, the course and Jupyter.
+# By hand that is an evening of copying commands, and your lease lasts three hours. **What decides how long the set-up
+# takes, and which step would you make faster first?** The reasons behind each call of a lease stand in *Reserve a
+# machine*.
 
 # %%
 from provisioning import rehearsal

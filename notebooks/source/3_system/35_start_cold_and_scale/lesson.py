@@ -134,8 +134,8 @@ team_path.write_text("""
 check("scale.team", team_path)
 
 # %% [markdown]
-# `deploy` fills the template in for some teams and hands it to `serve deploy`. The first application is for everybody,
-# with no replica at least and two at most.
+# `deploy` fills the template in for some teams and hands it to `serve deploy`. The first application is for everybody;
+# it may have two replicas, and none.
 
 
 # %% folded=true
@@ -152,7 +152,7 @@ deploy({"team": "everybody", "least": 0, "most": 2, "queued": -1})
 # ## Cold and warm
 #
 # The application runs, without a replica. The first photo waits until Ray has started a Python process that imports
-# ONNX Runtime and loads the model. Twenty more come after it:
+# ONNX Runtime and loads the model. Twenty more come after it. (This is one cold start; another may take longer.)
 
 # %%
 guesses = predicted("scale.times")
@@ -274,4 +274,4 @@ table.style.format(shown, precision=1, na_rep="")
 # Tell the manager your figures: the price of a night, the wait of the first visitor, and what a crowd does to a
 # neighbour.
 #
-# - Put in your own prices, and a cold start of two minutes. For how long would you keep a replica now?
+# - Put in your own prices, and a cold start of two minutes, `cold_s = 120`. For how long would you keep a replica now?
