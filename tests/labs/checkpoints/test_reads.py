@@ -25,10 +25,6 @@ LEASE = {"status": "PENDING", "node": "liqid01", "type": "compute_liqid", "of_th
 LEASE |= {"start": "2026-03-02T14:00:00+00:00", "end": "2026-03-02T16:50:00+00:00"}
 RELEASE = {"held": [], "at": "2026-03-02T15:50:00+00:00"}
 
-STEPS = {"lease": {"state": "done", "attempts": 2}, "server": {"state": "failed", "attempts": 1}}
-HELD = {"lease": 1, "server": 2, "volume": 5}
-MACHINE = {"steps": STEPS, "checks": {"gpu": "rehearsed", "disk": "failed"}, "held": HELD}
-
 SIDE_BY_SIDE = {"details": {"comparison_id": "1", "block_calls": 10}}
 CUDA = SIDE_BY_SIDE | {"provider_requested": "CUDAExecutionProvider"}
 
@@ -103,13 +99,6 @@ def claimed(option: str, baseline: str) -> Entries:
             "leases:model_release",
             Entries().observed("model.release", RELEASE).observed("model.lease_at_release", LEASE),
             "No release",
-        ),
-        # By the steps' own record, and by the site; a volume is no machine's.
-        (
-            "system:machine",
-            Entries().observed("system.machine", MACHINE),
-            {"open_steps": "server", "failed_checks": "disk", "runs": 1, "held": "1 lease, 2 server"}
-            | {"most_of_one_kind": 2},
         ),
         (
             "defend:choice",

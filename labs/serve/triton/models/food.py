@@ -18,13 +18,16 @@ def labelled(probabilities):
 def load(args):
     """Return a function from a list of inputs to their probabilities (images, classes).
 
-    It runs on the device that Triton gives this instance, a CPU's with one thread.
+    A ``model.onnx`` beside it runs in ONNX Runtime on the CPU. Otherwise torch runs ``model.safetensors`` on the device
+    of this instance. On a CPU both have one thread.
     """
+    folder = Path(args["model_repository"]) / args["model_version"]
+    if (folder / "model.onnx").is_file():
+        return _in_onnx_runtime(folder / "model.onnx")
     import torch  # here, since the ensemble's steps need none of it
     from network import mobilenet_v2
     from safetensors.torch import load_file
 
-    folder = Path(args["model_repository"]) / args["model_version"]
     device = f"cuda:{args['model_instance_device_id']}" if args["model_instance_kind"] == "GPU" else "cpu"
     torch.set_num_threads(1)
     net = mobilenet_v2(len(NAMES)).eval()
@@ -37,3 +40,18 @@ def load(args):
             return torch.softmax(net(batch), dim=1).cpu().numpy()
 
     return probabilities
+
+
+def softmax(logits):
+    """Return probabilities of the same shape (images, classes)."""
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _in_onnx_runtime(path):
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda inputs: softmax(session.run(None, {"input": np.stack(inputs)})[0])

@@ -14,45 +14,52 @@
 # %% [markdown]
 # # Reserve and provision a system
 #
-# A system that answers many people at once has more than one engine, so this part wants a node with *two* GPUs:
-# `gpu_p100` at CHI@TACC. Beside the driver it needs Docker, NVIDIA's toolkit, a large container with Triton, the course
-# and Jupyter. By hand that is an evening of copying commands, and your lease lasts three hours. **What decides how long
-# the set-up takes, and which step would you make faster first?** The reasons behind each call of a lease stand in
-# *Reserve a machine*.
+# To answer many people at once, this part spreads a model over *two* GPUs. They are in a node of the type `gpu_p100` at
+# CHI@TACC. Beside the driver it needs Docker, NVIDIA's toolkit, a large container with Triton, the course and Jupyter.
+# By hand that is an evening of copying commands, and your lease lasts three hours. **What decides how long the set-up
+# takes, and which step would you make faster first?** The reasons behind each call of a lease stand in *Reserve a
+# machine*.
 
 # %%
 from provisioning import rehearsal
 
 print(rehearsal.use())
 
-# %%
+# %% folded=true
+from dataclasses import replace
 from datetime import datetime
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from chi import context, hardware, lease, server
+from chi import context, hardware, server
 
-from labs.checkpoints import check, predict, predicted
+from labs.checkpoints import check
 from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal import drills
+from provisioning.setup.plan import plan as plan_of
 from provisioning.widgets import lease_countdown, planner, provisioning_progress
 
 # %% [markdown]
 # ## What still runs on it
 #
 # NVIDIA numbers its generations of GPUs by *compute capability*, and software is compiled for a range of them. The P100
-# is from 2016. Whatever is too new for it installs without a word, and fails at its first use, in the middle of your
-# lease. So read before you reserve. These are the lowest numbers that each asks for, by NVIDIA's support matrices:
+# is from 2016. Software that is too new for it installs without a word, and fails at its first use, in the middle of
+# your lease. So read before you reserve. These are the lowest numbers that each asks for, by NVIDIA's support matrices:
 
-# %%
+# %% folded=true
 context.use_site("CHI@TACC")
 print(hardware.get_nodes(node_type="gpu_p100")[0].gpu)
 wants = {"Triton 24.10": 6.0, "Triton 25.03": 7.5, "TensorRT 10": 7.0, "torch for CUDA 12.6": 6.0}
 gpus = {"P100": 6.0, "A100": 8.0, "H100": 9.0}
 pd.DataFrame(
-    {gpu: {one: "runs" if number >= least else "" for one, least in wants.items()} for gpu, number in gpus.items()}
+    {
+        f"{gpu} ({number})": {
+            f"{program} (from {least})": "runs" if number >= least else "" for program, least in wants.items()
+        }
+        for gpu, number in gpus.items()
+    }
 )
 
 # %% [markdown]
@@ -60,131 +67,87 @@ pd.DataFrame(
 #
 # ## Reserve
 #
-# Choose a block. A later machine of the list may run more software and has one GPU only; its line says what changes.
+# Choose a block, and press *Reserve*: the button makes the three calls that you wrote in *Reserve a machine*. (In code,
+# the button is `plan.reserve()`.) A later machine of the list may run more software and has one GPU only; its line says
+# what changes.
 
 # %%
 plan = planner("system")
 plan
 
-# %% [markdown]
-# Reserve it with the three calls from *Reserve a machine*: a lease with both ends of the block, one node by its name,
-# and `submit` without waiting.
-
 # %% question="system.lease"
-block = plan.chosen
-if block is None:
-    raise LookupError("Nothing is chosen: turn the planner to another week or another machine, then run this again.")
-context.use_site(block.option.site)
 ### BEGIN SOLUTION
-mine = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)
-mine.add_node_reservation(amount=1, node_name=block.resource)
-mine.submit(idempotent=True, wait_for_active=False)
+plan.reserve()
+### STUB
+# Press *Reserve* above, and then run this cell.
 ### END SOLUTION
-testbed = lab.open_testbed(block.option.site)
-ledger().observe("system.lease", facts.of_lease(testbed, "system"))
+option = lab.find_option(lab.open_testbed, "system", plan.lease_name)
+testbed = lab.open_testbed(option.site)
+reserved = ledger().observe("system.lease", facts.of_lease(testbed, "system"))
 check("system.lease")
-
-# %% [markdown]
-# ## Predict
-#
-# Set-up is a list of steps, and steps that do not need each other run side by side. How many minutes does the whole
-# take on a real node? And how many minutes does running side by side save, compared with one step after another?
-
-# %%
-predict("system.minutes", whole=..., saved=...)
 
 # %% [markdown]
 # ## What the set-up waits for
 #
-# On Chameleon you come back when your block begins, and run all of this again. In rehearsal the calendar is moved.
+# On Chameleon you come back when your block begins, and run all cells once more: the planner finds your lease. In a
+# rehearsal the next cell moves the clock to that time. Then it lists the steps of the set-up.
 
 # %%
-guesses, found = predicted("system.minutes"), facts.of_lease(testbed, "system")
 if lab.rehearsing():
-    drills.advance_to(datetime.fromisoformat(found["start"]))
-option = lab.find_option(lab.open_testbed, "system", found["name"])
+    drills.advance_to(datetime.fromisoformat(reserved["start"]))
 run = lab.prepare("system", option, testbed=testbed)
-steps = ledger().observe("system.plan", facts.of_plan(run.plan))["steps"]
-pd.DataFrame(steps)
+print(run.plan.text())
 
 # %% [markdown]
-# `expected_s` is what a step usually takes on Chameleon, in seconds. A step begins when all that it needs is done, and
-# not before. When does each of them end? No step stands before one that it needs.
+# `takes` is what a step usually takes on Chameleon, in minutes. A step begins when all that it needs is done, and not
+# before; steps that do not need each other run side by side. Which step would you make faster first? Guess before you
+# go on: the picture shows when each runs, and in orange those that would save something if they took no time at all.
 
-
-# %% question="system.ends"
-def ends(steps):
-    """Return {name: seconds from the beginning of the set-up to the end of this step}. Each step is a dictionary with
-    name, expected_s and needs, a list of names that is empty where a step needs nothing."""
-    ### BEGIN SOLUTION
-    done = {}
-    for step in steps:
-        begins = max((done[name] for name in step["needs"]), default=0)
-        done[step["name"]] = begins + step["expected_s"]
-    return done
-    ### END SOLUTION
-
-
-check("system.ends", ends)
-
-# %% [markdown]
-# Now ask it what would happen if one step took no time at all, and ask that for each step.
-
-# %%
-total_s, rows = max(ends(steps).values()), []
+# %% folded=true
+steps, total_s, rows = run.plan.steps, run.plan.total_s, []
 for step in steps:
-    without = [one | {"expected_s": 0} if one is step else one for one in steps]
-    end_s = ends(steps)[step["name"]]
-    begins_s, saves_s = end_s - step["expected_s"], total_s - max(ends(without).values())
-    rows.append({"step": step["name"], "begins": begins_s / 60, "ends": end_s / 60, "would save": saves_s / 60})
-timeline = pd.DataFrame(rows)
+    without = plan_of(replace(other, expected_s=0.0) if other is step else other for other in steps)
+    begins_s = run.plan.begins_s[step.name]
+    rows.append((step.name, begins_s / 60, step.expected_s / 60, (total_s - without.total_s) / 60))
+timeline = pd.DataFrame(rows, columns=["step", "begins", "takes", "would save"])
 drawn, axes = plt.subplots(figsize=(8, 3.5))
 color = timeline["would save"].gt(0).map({True: "C1", False: "C0"})
-axes.barh(timeline["step"], timeline["ends"] - timeline["begins"], left=timeline["begins"], color=color)
+axes.barh(timeline["step"], timeline["takes"], left=timeline["begins"], color=color)
 axes.set_xlabel("minutes of the lease")
 axes.invert_yaxis()
-
-# %%
-serial_s = sum(step["expected_s"] for step in steps)
-table = pd.DataFrame({"minutes": [total_s / 60, (serial_s - total_s) / 60]}, index=["the whole", "saved side by side"])
-table["you predicted"] = [guesses["whole"], guesses["saved"]]
-display(timeline.round(1), table.round(1))
+after = [step.name for step in steps if "materials" in step.needs]
+print(f"After materials begin at once: {', '.join(after)}.")
+timeline.round(1)
 
 # %% [markdown]
-# The orange steps, which would save something, are the **critical path**: a minute more of any of them is a minute less
-# for your experiments. Boot, address and SSH follow each other, and nothing else can happen before. After `materials`,
-# four steps begin at once, and the slowest decides. Look at what it would save: less than it takes, because then the
-# next slowest decides. NVIDIA's image has gigabytes, but nothing waits for it: `containers` only begins to fetch it.
+# The orange steps are the **critical path**: a minute more of any of them is a minute less for your experiments. Boot,
+# address and SSH follow each other, and nothing else can happen before. Later several chains run side by side, and the
+# slowest decides. Look at what its longest step would save: less than it takes, because then the next slowest chain
+# decides. NVIDIA's image has gigabytes, but nothing waits for it: `containers` only begins to fetch it.
 #
-# ## Run it, twice
+# ## Run it
 #
-# Each step looks before it makes anything, waits for the real status, and writes down what it did. Should something
-# fail, the message says what to do, and running the cell again goes on from there. Run it.
+# Each step looks before it makes anything, waits for the real status, and writes down what it did. So if something
+# fails, or your kernel dies, the message says what to do, and running these two cells again goes on from there. On
+# Chameleon this takes about as long as the picture says: *Serve over HTTP* can be read meanwhile.
 
 # %%
-progress = provisioning_progress(run)
-progress.run()
+provisioning_progress(run).run()
 
 # %% [markdown]
-# Now suppose that your kernel died. A new one knows nothing of `run`. Make the run again with `lab.prepare`, give it to
-# `provisioning_progress`, and call that one's `run()`, as above. Then look at what the site holds under your name.
+# What the site holds under your name, and what the checks of the node say. Run the set-up twice, and there is still one
+# of everything.
 
-# %% question="system.once"
-### BEGIN SOLUTION
-again = lab.prepare("system", option, testbed=testbed)
-provisioning_progress(again).run()
-### END SOLUTION
+# %%
 seen = ledger().observe("system.machine", facts.of_machine(testbed, "system"))
 print(seen["held"], seen["checks"], sep="\n")
-check("system.once")
 
 # %% [markdown]
-# Twice run, once made. That is what makes a set-up safe to interrupt. And a look into the node, with python-chi: on
-# Chameleon this lists the running containers, none while Triton's image is on its way. In rehearsal nothing runs that
-# would need Docker, and it says so.
+# And a look into the node, with python-chi: on Chameleon this lists the running containers, none while Triton's image
+# is on its way. In a rehearsal nothing runs that would need Docker, and it says so.
 
 # %%
-node = next(one for one in server.list_servers() if one.name == found["name"])
+node = next(machine for machine in server.list_servers() if machine.name == reserved["name"])
 print(node.execute("sudo docker ps").stdout)
 
 # %%
@@ -196,11 +159,11 @@ lease_countdown(run)
 # The longest chain of steps that wait for each other decides. Making any other step faster saves nothing, and making
 # the slowest one faster saves only what the next chain leaves.
 #
-# The lessons that follow run at home, and *Run on two GPUs* on the node, in its own Jupyter: the link stands above. In
-# rehearsal go on with the next lesson.
+# The lessons that follow run at home, and *Run on two GPUs* sends its scripts to the node from here; the node has a
+# Jupyter of its own as well, at the link above. In a rehearsal go on with the next lesson.
 #
 # - Your neighbour has got an A100 instead, with one GPU. Which of this part's experiments will look different?
 # - Two people set up at the same time and share the network, so that `environment` takes twice as long. What happens to
-#   the whole? Ask your function.
-# - In rehearsal, switch on `lease-ends` with `faults()` from `provisioning.widgets` before a run. What does the run
+#   the whole? `plan_of(steps).total_s` computes it from any steps.
+# - In a rehearsal, switch on `lease-ends` with `faults()` from `provisioning.widgets` before a run. What does the run
 #   say?

@@ -1,10 +1,10 @@
-"""The questions of "Build an ensemble": the ONNX backend, three models wired into one, and the step that limits."""
+"""The questions of "Build an ensemble": the ONNX backend, and three models wired into one."""
 
-from grading.builder.questions import another, at_least, prediction, question
+from grading.builder.questions import at_least, prediction, question
 
 prediction(
     "ensemble.race",
-    "Eight clients: how many times as many answers a second as the Python model?",
+    "Eight clients: how many times as many answers a second as the Python model with the same file?",
     about={"kind": "load", "option": "onnx"},
     unit="×",
     between=(0.01, 1000),
@@ -48,7 +48,7 @@ question(
     "ensemble.steps",
     "Three models, wired into one",
     points=3,
-    hint="Follow a photo along the arrows. Each name on an arrow is written twice: by who gives it, and who takes it.",
+    hint="Follow a photo along the arrows. Each name on an arrow stands twice: given by one step, taken by another.",
     file="labs.checkpoints.reads.ensemble:ensemble",
     opened_by="labs.checkpoints.reads.ensemble:wired",
     rules=[
@@ -65,25 +65,3 @@ question(
     ],
     good={"loaded": True, "reason": "", "steps": _STEPS, "ran": _STEPS, "probability": True, "right": 6},
 )
-
-
-@question(
-    "ensemble.most",
-    "The step that limits a chain",
-    points=2,
-    hint="How many requests a second can each step finish, with all of its instances? Which of these rates decides?",
-)
-def most(random):
-    yield (
-        ([0.01, 0.02], [1, 1]),
-        "The steps work at the same time, so their times do not add up. The second one finishes 50 a second, and no "
-        "more than that leave the chain.",
-    )
-    yield ([0.012, 0.004, 0.001], [1, 1, 1]), "The first step limits, and its place is 0."
-    yield (
-        ([0.004, 0.012, 0.001], [1, 4, 1]),
-        "Four instances of the second step finish 333 a second, so now the first one limits, with 250.",
-    )
-    seconds = random.permutation([3, 7, 16, 37]) / 1000
-    yield (seconds.tolist(), [1, *(int(one) for one in random.integers(1, 3, 3))]), ""
-    yield ([0.02], [2]), "A chain of one step: two instances finish 100 a second, and its place is 0."

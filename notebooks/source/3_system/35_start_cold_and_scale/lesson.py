@@ -14,11 +14,11 @@
 # %% [markdown]
 # # Start cold, scale, isolate
 #
-# At noon GourmetGram's visitors photograph everything, at three in the morning nothing. "Then let the servers go home
-# at night," says the manager, "and come back when they are needed." Somebody pays for that, in money or in seconds.
-# **What does a replica cost that waits, how long does a visitor wait whom nobody expected, and what if a crowd comes?**
+# At noon GourmetGram's visitors photograph everything, at three in the morning nothing. "Then stop the servers at
+# night," says the manager, "and start them when they are needed." That is paid for in money or in seconds. **What does
+# a waiting replica cost, how long does a visitor wait when none is running, and what happens when a crowd comes?**
 
-# %%
+# %% folded=true
 from functools import partial
 from string import Template
 
@@ -41,9 +41,10 @@ from labs.workspace import programs_dir
 # %% [markdown]
 # ## Predict
 #
-# A photo comes, and no replica runs. How many times as long does its visitor wait as one who finds a replica (`cold`)?
-# Two teams send photos: *Menu* five a second, and *Campaign*, all at once, more than a replica can answer. How many
-# times as long does Menu's 95th percentile become if both share an application (`shared`), if each has its own (`own`)?
+# A photo that finds a running replica gets a **warm start**. A photo that has to wait until one is started gets a
+# **cold start**. How many times as long does its visitor wait (`cold`)? Two teams send photos: *Menu* five a second,
+# and *Campaign*, for a few seconds, more than a replica can answer. How many times as long does Menu's median become if
+# both share an application (`shared`), and if each has its own (`own`)?
 
 # %%
 predict("scale.times", cold=..., shared=..., own=...)
@@ -84,62 +85,60 @@ cluster = run_with_progress(start_ray, "ray start --head")
 # %% [markdown]
 # ## How many replicas?
 #
-# Ray's autoscaler counts **ongoing** requests: those that wait for their answer, in a queue or in a replica. It wants
-# so many replicas that each has `target_ongoing` of them at most, and keeps within the bounds that you set.
+# **Scaling** is to add replicas as the load rises, and to take them away as it falls. Ray's autoscaler counts
+# **ongoing** requests: those that wait for their answer, in a queue or in a replica. It wants so many replicas that
+# each has `target_ongoing` of them at most, and keeps within the bounds that you set:
 
 
-# %% question="scale.replicas"
+# %%
 def replicas_wanted(ongoing, target_ongoing, least, most):
-    """Return how many replicas the autoscaler wants for this many ongoing requests, within its bounds. The requests are
-    a mean over some seconds, and may have decimals; the replicas have none."""
-    ### BEGIN SOLUTION
     return int(min(most, max(least, np.ceil(ongoing / target_ongoing))))
-    ### END SOLUTION
 
 
-check("scale.replicas", replicas_wanted)
+print([replicas_wanted(ongoing, 2, 0, 10) for ongoing in (0, 0.5, 6, 7, 90)])
 
 # %% [markdown]
 # ## A template for a new team
 #
-# What a deployment may take stands in a **Serve config**, not in its code. Below is another program's application.
-# Change it into a template for all teams of GourmetGram: it serves `app:build` with its class `Food`, reserves half a
-# processor, and aims at 2 ongoing requests. Write `$team`, `$model`, `$least`, `$most` and `$queued` where a team's own
-# values belong: its name and address, its model, the bounds of its replicas and of its queue.
+# What a deployment may take stands in a **Serve config**, not in its code. This one is to be a template for all teams
+# of GourmetGram. Fill in its last five places by `$least`, `$most`, `$queued`, `$team` and `$model`: the bounds of a
+# team's replicas, how many requests may wait, its own address, and its model.
 
 # %% question="scale.team"
 team_path = folder / "team.yaml"
-### BEGIN SOLUTION
 team_path.write_text("""
 - name: $team
-  route_prefix: /$team
-  import_path: app:build
-  args: {model: $model}
+  import_path: app:build                   # file:function
   deployments:
-    - name: Food
-      ray_actor_options: {num_cpus: 0.5}
+    - name: Food                           # the class
+      ray_actor_options: {num_cpus: 0.5}   # reserved for each replica; it may use more
+      autoscaling_config:
+        target_ongoing_requests: 2
+        metrics_interval_s: 0.5
+        look_back_period_s: 2
+        upscale_delay_s: 1
+### BEGIN SOLUTION
+        min_replicas: $least
+        max_replicas: $most
       max_queued_requests: $queued
-      autoscaling_config: {min_replicas: $least, max_replicas: $most, target_ongoing_requests: 2,
-                           metrics_interval_s: 0.5, look_back_period_s: 2, upscale_delay_s: 1}
-""")
+  route_prefix: /$team
+  args: {model: $model}
 ### STUB
-team_path.write_text("""
-- name: numbers
-  route_prefix: /numbers                   # its address
-  import_path: double:build                # file:function
-  args: {factor: 2}                        # what the function gets
-  deployments:
-    - name: Doubler                        # the class
-      ray_actor_options: {num_cpus: 0.3}   # reserved for each replica; it may use more
-      max_queued_requests: 50              # what exceeds them gets a 503 at once; -1 means no bound
-      autoscaling_config: {min_replicas: 1, max_replicas: 4, target_ongoing_requests: 5,
-                           metrics_interval_s: 0.5, look_back_period_s: 2, upscale_delay_s: 1}  # keep these seconds
-""")
+        min_replicas: ...
+        max_replicas: ...
+      max_queued_requests: ...             # more of them get a 503 at once; -1 means no bound
+  route_prefix: ...                        # the address, which begins with a slash
+  args: {model: ...}                       # what `build` gets
 ### END SOLUTION
+""")
 check("scale.team", team_path)
 
+# %% [markdown]
+# `deploy` fills the template in for some teams and hands it to `serve deploy`. The first application is for everybody;
+# it may have two replicas, and none.
 
-# %%
+
+# %% folded=true
 def deploy(*teams):
     head = f"proxy_location: HeadOnly\nhttp_options: {{host: 127.0.0.1, port: {cluster.port}}}\napplications:\n"
     filled = [Template(team_path.read_text()).substitute(team, model=model) for team in teams]
@@ -153,7 +152,7 @@ deploy({"team": "everybody", "least": 0, "most": 2, "queued": -1})
 # ## Cold and warm
 #
 # The application runs, without a replica. The first photo waits until Ray has started a Python process that imports
-# ONNX Runtime and loads the model. Then come twenty more:
+# ONNX Runtime and loads the model. Twenty more come after it. (This is one cold start; another may take longer.)
 
 # %%
 guesses = predicted("scale.times")
@@ -167,8 +166,8 @@ print(f"cold {cold_s:.2f} s, warm {warm_s:.3f} s")
 # %% [markdown]
 # ## What waiting costs
 #
-# For how long should a replica be kept after an answer? While it waits for the next photo, somebody pays for it. Once
-# it is gone, the next visitor pays, in seconds. Write the account of one replica in a quiet night:
+# For how long should a replica be kept after an answer? While it waits for the next photo, it costs money. Once it is
+# gone, the next visitor pays, in seconds. Write the account of one replica in a quiet night:
 
 
 # %% question="scale.idle"
@@ -186,10 +185,13 @@ def idle_dollars(arrivals_s, seconds_each, keep_s, dollars_an_hour):
 check("scale.idle", idle_dollars)
 
 # %% [markdown]
-# Eight hours, with a photo every twelve minutes on average. The picture shows the first three of them, with a replica
-# that is kept for two minutes, and for fifteen. The table has the whole night. Its prices are assumptions: put yours.
+# A night with 43 photos, one about every eleven minutes. The picture shows its first three hours, with a replica that
+# is kept for two minutes, and for fifteen. The table has the whole night. The prices are assumptions: put in yours.
 
 # %%
+CORE, GPU = 0.05, 1.20  # dollars an hour for a processor core, and for a machine with a GPU
+
+# %% folded=true
 night_s, rows = np.cumsum(np.random.default_rng(6).exponential(720, 43)), []
 gaps_s = np.append(np.diff(night_s), np.inf)
 figure, axes = plt.subplots(2, 1, figsize=(9, 2.2), sharex=True, layout="constrained")
@@ -199,25 +201,28 @@ for axis, keep_s in zip(axes, (120, 900)):
     axis.vlines(night_s / 60, 0, 1, color=np.where(cold, "tab:blue", "black"), lw=np.where(cold, 4, 1))
     axis.set(xlim=(0, 180), yticks=[], ylabel=f"{keep_s // 60} min", xlabel="minutes" if keep_s > 120 else "")
 print("thick, blue: the photo starts a replica. Thin, black: it finds one. Orange: the replica waits, and is paid for.")
-for minutes in (0, 2, 5, 15, 60):  # at 0.05 dollars an hour for a processor core, 1.20 for a machine with a GPU
-    (starts, core), (_, gpu) = (idle_dollars(night_s, warm_s, 60 * minutes, price) for price in (0.05, 1.20))
+for minutes in (0, 2, 5, 15, 60):
+    (starts, core), (_, gpu) = (idle_dollars(night_s, warm_s, 60 * minutes, price) for price in (CORE, GPU))
     spared = len(night_s) - starts
     rows.append((minutes, starts, starts * (cold_s - warm_s), core, gpu, gpu / spared if spared else None))
 columns = ["kept, minutes", "cold starts", "visitors wait, s", "core, $", "GPU, $", "GPU, $ for a spared start"]
 pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
 
 # %% [markdown]
-# The last column says what it costs to spare *one* visitor the cold start. And beware of a saving that is none: a
-# replica that goes home frees memory, but the *machine* is billed, until that goes too, and then it has to boot again.
+# The last column says what it costs to spare *one* visitor the cold start. No gap of this night is as long as an hour,
+# so a replica that is kept for an hour never stops, and the hour after the last photo is paid for as well: that is
+# dearer than a replica that simply runs from the first photo to the last. And beware of a saving that is none. A
+# replica that stops frees memory, but the *machine* is billed until it is released, and then it has to boot again.
 #
 # ## A crowd comes
 #
 # At noon Campaign sends twice what one replica answers, to the application that Menu uses. Two replicas are allowed.
+# This sends the photos of both teams at their rates, whatever became of earlier ones, and watches the replicas:
 
 
-# %%
+# %% folded=true
 def measure(duration_s, **teams):
-    """Return the records of open loops side by side, by option: photos come at a rate, whatever became of others."""
+    """Return the records of open loops side by side, by option."""
     loops = []
     for one, (team, rps) in teams.items():
         how = {"rate_rps": rps, "duration_s": duration_s, "timeout_s": 60, "option": f"scale-{one}"}
@@ -238,30 +243,35 @@ axis = seen.plot(x="seconds", y=["running", "starting"], drawstyle="steps-post",
 
 # %% [markdown]
 # (Ongoing on average: all seconds that were waited, divided by the time.) An autoscaler counts, then it waits, then a
-# replica starts cold. It helps against noon, and not against a burst. And it adds replicas, never processors.
+# replica starts cold. It can follow a load that rises over minutes, and is too late for a burst of seconds. And it adds
+# replicas, never processors.
 #
 # ## Each its own
 #
-# The same two replicas, but one for each team, and no more than 8 of Campaign's photos may queue:
+# The same two replicas, but one for each team, and no more than 8 of Campaign's photos may queue. A row is one run, in
+# which Menu sends about twenty photos: enough for a median and for the share that took longer than half a second.
 
-# %%
+# %% folded=true
 deploy(*({"team": team, "least": 1, "most": 1, "queued": most} for team, most in (("menu", -1), ("campaign", 8))))
 runs |= measure(4, own=("menu", 5), crowd_own=("campaign", crowd_rps))
 cluster.stop()
-p95_ms = pd.Series({option: 1e3 * runs[option].percentile(95) for option in ("alone", "shared", "own")})
-table = pd.DataFrame({"Menu's p95, ms": p95_ms, "times": p95_ms / p95_ms["alone"]})
-table.loc["cold"] = None, cold_s / warm_s
+options = ("alone", "shared", "own")
+table = pd.DataFrame({"Menu's median, ms": {option: 1e3 * runs[option].percentile(50) for option in options}})
+table["late"] = pd.Series({option: np.mean(np.array(runs[option].samples) > 0.5) for option in options})
+table["times"] = table["Menu's median, ms"] / table["Menu's median, ms"]["alone"]
+table.loc["cold", "times"] = cold_s / warm_s
 table["you predicted"] = pd.Series(guesses)
 table["Campaign refused"] = pd.Series({one: runs[f"crowd_{one}"].load.error_rate for one in ("shared", "own")})
-table.style.format({"Menu's p95, ms": "{:.0f}", "Campaign refused": "{:.0%}"}, precision=1, na_rep="")
+shown = {"Menu's median, ms": "{:.0f}", "late": "{:.0%}", "Campaign refused": "{:.0%}"}
+table.style.format(shown, precision=1, na_rep="")
 
 # %% [markdown]
-# In the shared application Menu's photos stand in Campaign's queue. In its own, Menu has a queue and a process that
-# nobody else can fill. The processors are still shared: `num_cpus` is reserved, and nothing holds a replica to it. (On
-# two busy processors where this page was written: 94 ms alone, 8.7 s shared, 232 ms in its own, and 2.2 s for a start.)
+# In the shared application Menu's photos stand in Campaign's queue. In its own, Menu has a queue and a process that no
+# other team can fill. The processors are still shared: `num_cpus` is reserved, and nothing holds a replica to it.
 #
 # ## What you found
 #
-# Tell the manager your figures: a night's price, an unexpected visitor's wait, and what a crowd does to a neighbour.
+# Tell the manager your figures: the price of a night, the wait of the first visitor, and what a crowd does to a
+# neighbour.
 #
-# - Put in your own prices, and a cold start of two minutes. For how long would you keep a replica now?
+# - Put in your own prices, and a cold start of two minutes, `cold_s = 120`. For how long would you keep a replica now?

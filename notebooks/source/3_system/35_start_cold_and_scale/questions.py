@@ -2,42 +2,18 @@
 
 import numpy as np
 
-from grading.builder.questions import another, at_most, prediction, question
+from grading.builder.questions import at_most, prediction, question
 
 prediction(
     "scale.times",
-    "How many times as long is the cold request, and Menu's p95 beside the crowd?",
+    "How many times as long are the cold request, and Menu's median beside the crowd?",
     about={"subject": "scale.cold"},
     unit="×",
     between=(0.1, 1e5),
     cold="the cold request, against a warm one",
-    shared="Menu's p95 in a shared application, against alone",
-    own="Menu's p95 in its own application, against alone",
+    shared="Menu's median in a shared application, against alone",
+    own="Menu's median in its own application, against alone",
 )
-
-
-@question(
-    "scale.replicas",
-    "How many replicas the autoscaler wants",
-    points=1,
-    hint="How many replicas hold all of the requests? There are no parts of one. Then look at both bounds.",
-)
-def replicas(random):
-    yield (6, 2, 0, 10), "Three replicas with 2 requests each hold all six."
-    yield (7, 2, 0, 10), "Three replicas hold only six of the seven requests: the last one needs another replica."
-    yield (0.5, 2, 0, 10), "Half a request, on average, is no reason to have none: that takes one replica."
-    yield (int(random.integers(30, 90)), 2, 0, 4), "More are wanted than `most` allows. It stays at 4."
-    yield (0, 2, 1, 4), "Nobody asks, and `least` keeps one replica all the same."
-    yield (0, 2, 0, 4), "Nobody asks, and with `least` 0 all replicas may go."
-    yield (2 * int(random.integers(3, 9)) + 1, 4, 1, 20), ""
-
-
-@another("scale.replicas")
-def another_replicas(ongoing, target_ongoing, least, most):
-    wanted = least
-    while wanted * target_ongoing < ongoing and wanted < most:
-        wanted += 1
-    return wanted
 
 
 @question(
@@ -49,8 +25,8 @@ def another_replicas(ongoing, target_ongoing, least, most):
 def idle(random):
     yield (
         ([0.0], 5.0, 60.0, 3.6),
-        "One request starts the replica cold. Then it is kept for 60 s though nobody comes, and they are paid too: at "
-        "3.6 dollars an hour, a second costs 0.001.",
+        "One request starts the replica cold. Then it is kept for 60 s, and they are paid too although no request "
+        "comes: at 3.6 dollars an hour, a second costs 0.001.",
     )
     yield (
         ([0.0, 30.0], 10.0, 60.0, 3.6),
@@ -68,7 +44,7 @@ def idle(random):
     )
     yield (
         ([0.0, 100.0, 200.0], 10.0, 0.0, 3.6),
-        "Kept for 0 s: each request starts cold, and nobody pays for waiting.",
+        "Kept for 0 s: each request starts cold, and no waiting is paid for.",
     )
     yield ([0.0], 5.0, 1800.0, 2.0), "Half an hour at 2 dollars an hour."
     gaps = random.choice([20.0, 50.0, 90.0, 200.0, 700.0], 6)
@@ -79,7 +55,7 @@ question(
     "scale.team",
     "A Serve config for every team",
     points=3,
-    hint="Go through it from top to bottom. What is the same for all teams, and what has each for itself?",
+    hint="Five places: which of a team's own values belongs to each of them?",
     file="labs.checkpoints.reads.scale:team_template",
     rules=[
         ("name", "noodles", "For a team called noodles, its application is called {name}. `$team` belongs there."),
@@ -99,7 +75,7 @@ question(
         ("queued", 7, "The team asked for a queue of 7 and gets {queued}: `$queued` belongs to `max_queued_requests`."),
         ("least", 0, "The team asked for 0 replicas at least and gets {least}: where does `$least` belong?"),
         ("most", 3, "The team asked for 3 replicas at most and gets {most}: where does `$most` belong?"),
-        ("target", 2, "It aims at {target} ongoing requests a replica, and 2 are asked for."),
+        ("target", 2, "It aims at {target} ongoing requests per replica, and 2 are asked for."),
         (
             "delay_s",
             at_most(2),

@@ -54,8 +54,12 @@ def pictures() -> list[bytes]:
 @pytest.fixture(scope="module")
 def folders(onnx_path: Path) -> dict[str, ModelFolder]:
     """Return the repository's models by name."""
+    classifier = solved.food_classifier(assets.model(), BATCHING)
+    config = classifier.config.replace('"food_classifier"', '"food_classifier_whole"')
+    files = catalogue.beside() | {"model.py": classifier.files["model.py"], "model.onnx": onnx_path}  # no weights
     made = [
-        solved.food_classifier(assets.model(), BATCHING),
+        classifier,
+        ModelFolder("food_classifier_whole", config, files),
         solved.food_classifier_onnx(onnx_path, BATCHING),
         catalogue.food_preprocess(),
         catalogue.food_label(),
@@ -111,7 +115,7 @@ def expected(inputs) -> np.ndarray:
 
 def test_all_models_agree_with_torch(triton, pictures, inputs, expected):
     """Six pictures in one request: names and probabilities; of the ONNX model the whole distribution."""
-    for model in ("food_classifier", "food_classifier_ensemble"):
+    for model in ("food_classifier", "food_classifier_whole", "food_classifier_ensemble"):
         labels, probs = classify(triton, model, pictures)
         assert labels == [CLASS_NAMES[index] for index in expected.argmax(axis=1)]
         assert np.abs(probs - expected.max(axis=1)).max() < TOLERANCE

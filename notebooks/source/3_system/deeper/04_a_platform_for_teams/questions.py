@@ -41,25 +41,25 @@ def retry(random):
     hint="First whether there are enough requests. An error rate is errors over requests, for each version.",
 )
 def canary(random):
-    def version(requests, errors, p95_s):
-        return {"requests": requests, "errors": errors, "p95_s": p95_s}
+    def version(requests, errors, median_s):
+        return {"requests": requests, "errors": errors, "median_s": median_s}
 
-    p95_s = int(random.integers(2, 40)) / 100
-    stable = version(int(random.integers(400, 900)), 4, p95_s)
-    yield (stable, version(120, 0, 1.4 * p95_s)), "No error, and a tail within 1.5 times the stable one's."
-    yield (stable, version(120, 0, 1.7 * p95_s)), "Its 95th percentile is 1.7 times the stable version's."
-    yield (stable, version(120, 9, p95_s)), "Of its requests 7.5 % failed, and of the stable version's 1 % at most."
+    median_s = int(random.integers(2, 40)) / 100
+    stable = version(int(random.integers(400, 900)), 4, median_s)
+    yield (stable, version(120, 0, 1.4 * median_s)), "No error, and a median within 1.5 times the stable one's."
+    yield (stable, version(120, 0, 1.7 * median_s)), "Its median latency is 1.7 times the stable version's."
+    yield (stable, version(120, 9, median_s)), "Of its requests 7.5 % failed, and of the stable version's 1 % at most."
     yield (
-        (version(300, 60, p95_s), version(100, 20, p95_s)),
+        (version(300, 60, median_s), version(100, 20, median_s)),
         "Both fail in 20 % of their requests, so the canary is no worse. Compare error rates, not numbers of errors.",
     )
     yield (
-        (version(900, 12, p95_s), version(100, 8, p95_s)),
+        (version(900, 12, median_s), version(100, 8, median_s)),
         "It has fewer errors than the stable version, and far fewer requests: 8 % fail, against 1.3 %.",
     )
-    yield (stable, version(14, 0, p95_s)), "14 requests are too few to say anything."
-    yield (stable, version(12, 6, 9 * p95_s)), "However bad it looks: with 12 requests the rule says wait."
-    yield (stable, version(15, 0, p95_s)), "15 requests are enough."
+    yield (stable, version(14, 0, median_s)), "14 requests are too few to say anything."
+    yield (stable, version(12, 6, 9 * median_s)), "Bad as it looks, the rule says wait: 12 requests are too few."
+    yield (stable, version(15, 0, median_s)), "15 requests are enough."
 
 
 question(

