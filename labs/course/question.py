@@ -106,9 +106,10 @@ class Question:
         return getattr(importlib.import_module(module), function)(made)
 
     def by_rules(self, facts: Mapping) -> Verdict:
-        """Return the verdict on facts: the first rule that is broken speaks."""
-        fault = rules.fault(self.rules, facts)
-        return Verdict(State.FAILED, fault) if fault else Verdict(State.PASSED, "Right.")
+        """Return the verdict on facts: the first broken rule speaks, and a reader's ``advice`` if all hold."""
+        if fault := rules.fault(self.rules, facts):
+            return Verdict(State.FAILED, fault)
+        return Verdict(State.PASSED, f"Right. {facts.get('advice', '')}".strip())
 
 
 #: Of what nobody has begun.

@@ -64,11 +64,6 @@ def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> st
     return stats.ratio_of_medians(*([[_rate(one).value] for one in of(records, name)] for name in (option, baseline)))
 
 
-def rate_quotient(one: Measurement, other: Measurement) -> stats.Interval:
-    """Return how many times as many good answers a second one run gave as another, with a cautious interval."""
-    return stats.quotient(_rate(one), _rate(other))
-
-
 def _rate(one: Measurement) -> stats.Interval:
     """Return a run's good answers a second; where none came in time, half an answer, since a ratio must not divide."""
     found = one.throughput_rps

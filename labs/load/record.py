@@ -104,9 +104,16 @@ def load_record(
 
 
 def perf_analyzer_record(
-    target: Target, export: Path, before: Mapping, after: Mapping, *, option: str, concurrency: int = 1
+    target: Target,
+    export: Path,
+    before: Mapping,
+    after: Mapping,
+    *,
+    option: str,
+    concurrency: int = 1,
+    batch_size: int = 1,
 ) -> Measurement:
-    """Return the record of one run of perf_analyzer, of one image in each request.
+    """Return the record of one run of perf_analyzer, with ``batch_size`` images in each request.
 
     Args:
         target: What is served there (``labs.load.served.triton_target``); its bodies are not sent.
@@ -119,7 +126,7 @@ def perf_analyzer_record(
     bounds_s, rows = read_export(export)
     took_s = bounds_s[-1] - bounds_s[0]
     entries = [one["model_stats"][-1] for one in (before, after)]
-    return load_record(
+    record = load_record(
         option,
         replace(target, name=f"perf_analyzer {target.name}"),
         {"rows": [(start, latency, start, 200) for start, latency in rows], "first": "", "warmup": 0, "took_s": took_s},
@@ -131,6 +138,7 @@ def perf_analyzer_record(
         server=between(*map(Counters.of, entries)),
         details={"statistics": entries, "windows_s": [one - bounds_s[0] for one in bounds_s]},
     )
+    return replace(record, batch_size=batch_size)
 
 
 def read_export(export: Path) -> tuple[list[float], list[tuple[float, float]]]:

@@ -160,7 +160,10 @@ def _system(entries: Entries) -> None:
     _lease(entries, "system", "gpu_p100", "16:50")
     steps = {f"step {place}": {"state": "done", "attempts": 2} for place in range(13)}
     entries.observed("system.machine", {"steps": steps, "checks": {"gpu": "passed"}, "held": {"lease": 1, "server": 1}})
-    _loads(entries, "http-16", "python-8", "batching-on-16", "onnx")
+    _loads(entries, "http-16", "python-8", "onnx")
+    server = {"requests": 60, "executions": 5, **dict.fromkeys(("queue_s", "input_s", "infer_s", "output_s"), 0.01)}
+    for option, size in (("batching-off-16", 1), ("batching-on-16", 12)):
+        _loads(entries, option, load={"server": server | {"batches": {str(size): 60 // size}}})
     for name, gpus in zip(ARRANGEMENTS, ([0], [0], [0, 1], [0, 1]), strict=True):
         group = {"count": 2 if name.startswith("two") else 1, "kind": "KIND_GPU", "gpus": gpus}
         usage = {"gpu": [[90.0] * 5, [2.0] * 5]}

@@ -4,7 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from nbformat import NotebookNode
 
+from grading.builder.notebook import build
+from grading.builder.sources import sources
 from labs.checkpoints.reads.http import dockerfile
 from labs.checkpoints.reads.triton_configs import config
 from labs.course.question import all_questions
@@ -78,7 +81,7 @@ DOCKERFILES = {
         BASE + PIP + APP + f"USER food|CMD [{command}]" for command in ('"uvicorn", "main:app"', '"uvicorn"')
     ]
     + [BASE + PIP + "RUN pip install fastapi[standard]|" + APP + 'USER food|CMD ["fastapi", "run", "main.py"]'],
-    "nobody asks": [BASE + PIP + APP + 'USER food|CMD ["uvicorn", "app:app"]'],
+    "nothing outside reaches it": [BASE + PIP + APP + 'USER food|CMD ["uvicorn", "app:app"]'],
 }
 
 
@@ -91,6 +94,34 @@ def test_a_dockerfile_is_read_by_its_commands(says: str, lines: str, tmp_path: P
     assert re.search(says, told) if says else not told, told
 
 
+def test_the_dockerfile_that_is_handed_out_has_three_faults_and_each_is_named(tmp_path: Path) -> None:
+    """Mended one after the other in the order in which they are told, and then it is the solution."""
+    (http,) = (lesson for lesson in sources() if lesson.id == "http")
+    (text, right), path, says = (
+        (_dockerfile(build(http, solved=one)) for one in (False, True)),
+        tmp_path / "Dockerfile",
+        [],
+    )
+    copied, installs = (next(line for line in text.splitlines() if begin in line) for begin in ("app.py", "RUN"))
+    for old, new in [
+        (f"{copied}\n{installs}", f"{installs}\n{copied}"),
+        ("CMD", "USER 1000\nCMD"),
+        ("127.0.0.1", "0.0.0.0"),
+    ]:
+        path.write_text(text)
+        says.append(fault(all_questions()["http.dockerfile"].rules, dockerfile(path)))
+        text = text.replace(old, new)
+    assert text == right
+    assert [
+        bool(re.search(*pair)) for pair in zip(("copied before", "runs as root", "nothing outside"), says, strict=True)
+    ] == [True] * 3
+
+
+def _dockerfile(notebook: NotebookNode) -> str:
+    (cell,) = (one for one in notebook.cells if one.metadata.get("question") == "http.dockerfile")
+    return cell.source.split('"""')[1]
+
+
 def test_a_configuration_is_read_by_tritons_own_grammar(tmp_path: Path) -> None:
     """A platform is a backend by its older name, messages may be written in two ways, and a typing error is told."""
     path = tmp_path / "config.pbtxt"
@@ -100,7 +131,11 @@ def test_a_configuration_is_read_by_tritons_own_grammar(tmp_path: Path) -> None:
     )
     facts = config(path)
     assert (facts["backend"], facts["inputs"]) == ("onnxruntime", ["input TYPE_FP32 [3, 224]"])
-    assert (facts["sizes"], facts["instances"], facts["fault"]) == ([4, 8], 2, "")
+    assert (facts["instances"], facts["fault"]) == (2, "")
+    assert (
+        "should not use it"
+        in all_questions()["batching.config"].by_rules(facts | {"delay_us": 5000, "instances": 1}).message
+    )
     path.write_text("dynamic_batching { prefered_batch_size: 8 }")
     assert re.search(r"line:column 1:\d+ .*prefered_batch_size.*misspelt", config(path)["fault"], re.DOTALL)
 

@@ -5,6 +5,12 @@ from pathlib import Path
 from labs.checkpoints.reads.texts import written
 from labs.serve.triton.catalogue import ConfigError, parse
 
+#: What is said of preferred sizes, which are right all the same. Source: Triton's docs/user_guide/batcher.md.
+_SIZES = (
+    "Leave out `preferred_batch_size`, though: Triton's own documentation says that most models should not use it. "
+    "Without it a batch takes all that wait, up to `max_batch_size`."
+)
+
 
 def config(path: Path) -> dict:
     """Return what a ``config.pbtxt`` says; ``fault`` if Triton's grammar does not know it."""
@@ -24,7 +30,7 @@ def config(path: Path) -> dict:
         "outputs": tensors(made.output),
         "instances": sum(one.count for one in made.instance_group),
         "batching": made.HasField("dynamic_batching"),
-        "sizes": sorted(batching.preferred_batch_size),
+        "advice": _SIZES if batching.preferred_batch_size else "",
         "delay_us": batching.max_queue_delay_microseconds,
     }
 

@@ -72,6 +72,17 @@ def raced() -> Entries:
     return entries.observed("edge.race", {"machine_id": entries.records.measurements()[0].machine_id})
 
 
+def batched() -> Entries:
+    """Return a ledger in which Triton put sixteen clients' photos together with the stanza, and not without it."""
+    entries = Entries()
+    stages = dict.fromkeys(("queue_s", "input_s", "infer_s", "output_s"), 0.01)
+    for option, batches in (("on", {"4": 2, "16": 4}), ("off", {"1": 72})):
+        server = {"requests": 72, "executions": sum(batches.values()), "batches": batches, **stages}
+        load = {"offsets_s": [0.1], "duration_s": 2.0, "server": server}
+        entries.measured("load", f"batching-{option}-16", [0.1], load=load, concurrency=16)
+    return entries
+
+
 def claimed(option: str, baseline: str) -> Entries:
     """Return a ledger in which OpenVINO's provider is twice as fast, and an answer about a pair."""
     entries = Entries().measured("latency", "cpu-provider", (0.010, 0.011) * 10, **SIDE_BY_SIDE)
@@ -116,6 +127,8 @@ def claimed(option: str, baseline: str) -> Entries:
         ("server:on_gpu", ran("CUDAExecutionProvider"), {"nodes": 56, "beside_cpu": False, "in_batches": False}),
         ("files:four_files", raced(), {"missing": FOUR[3], "other_bytes": "edge-int8-dynamic", "pictures": 0}),
         ("files:four_files", Entries(), "not taken turns"),
+        ("batching:formed", batched(), {"photos": 12.0, "plain": 1.0}),
+        ("batching:formed", Entries(batched()[:1]), "not measured yet"),
         # What breaks a limit is no rival: neither the slow transformer, nor what does not fit into 5 MB.
         ("architecture:networks", Entries().answered("architecture.choice", CHOSEN), "Measure the networks"),
         (

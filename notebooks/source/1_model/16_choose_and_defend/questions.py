@@ -74,8 +74,8 @@ question(
         (
             "flips_at",
             fact("computed_flips_at"),
-            "It does not flip at {flips_at} photos a second: find the lowest peak at which the GPU costs less. With one "
-            "photo a second fewer, it must not.",
+            "It does not flip at {flips_at} photos a second: find the lowest peak at which the GPU costs less. With "
+            "one photo a second fewer, it must not.",
         ),
         (
             "price_words",

@@ -1,6 +1,6 @@
-"""The questions of "Serve over HTTP": a route that keeps its promise, how many may wait, and a container image."""
+"""The questions of "Serve over HTTP": a route that keeps its promise, Amdahl's law, and a container image."""
 
-from grading.builder.questions import another, at_most, not_, prediction, question
+from grading.builder.questions import at_most, not_, prediction, question
 
 prediction(
     "http.sixteen",
@@ -16,8 +16,8 @@ question(
     "http.app",
     "A route with its schema and its refusals",
     points=4,
-    hint="Go through the table row by row: which line of your route makes that row true? A `try` around two lines, and "
-    "one `except`, are enough for everything that is no photo.",
+    hint="Go through the table row by row: which line makes that row true? What is given answers a `PhotoError`: "
+    "`refuse` for a whole request, `opened` for one photo of several.",
     file="labs.judge.app:app",
     rules=[
         ("lost", "", "{lost}"),
@@ -37,10 +37,14 @@ question(
             "no_base64",
             422,
             "The text 'lunch.jpg' is no base64, and is answered with {no_base64}. 200 would look like success, and 500 "
-            "says that the service is broken. Does `b64decode` validate, and is its error caught?",
+            "says that the service is broken. `from_base64` refuses it, and the given `refuse` says so.",
         ),
-        ("no_image", 422, "Base64 of 'hello' is no photo, and is answered with {no_image}: catch what PIL raises."),
-        ("cut", 422, "A photo that ends in the middle is answered with {cut}: only `classify` notices that."),
+        (
+            "no_image",
+            422,
+            "Base64 of 'hello' is no photo, and is answered with {no_image}: let `open_photo` refuse it.",
+        ),
+        ("cut", 422, "A photo that ends in the middle is answered with {cut}: let `open_photo` refuse it."),
         ("large", 413, "10,000,001 bytes are answered with {large} instead of 413: let `from_base64` compare them."),
         (
             "pixels",
@@ -57,7 +61,7 @@ question(
             at_most(20),
             "It took {endless_mb} MB of a body of 60 before it refused it: `guard(app)` counts.",
         ),
-        ("full", 503, "Where nobody more may wait, it answers with {full}: is the work done inside `with place():`?"),
+        ("full", 503, "When no more may wait, it answers with {full}: is the work done inside `with place():`?"),
         (
             "placed",
             True,
@@ -66,7 +70,7 @@ question(
         (
             "returns",
             ["prediction", "probability"],
-            "`/openapi.json` does not say what an answer holds: name your second model as `response_model`.",
+            "`/openapi.json` does not say what an answer holds: name `Answer` as `response_model`.",
         ),
         ("many", 200, "`POST /predict/many` with six photos is answered with {many}: {many_said}"),
         ("many_right", True, "Six photos in a request are not answered as each alone, in their order: {many_said}"),
@@ -110,41 +114,26 @@ question(
 
 
 @question(
-    "http.may_wait",
-    "How many may wait",
+    "http.amdahl",
+    "Amdahl's law",
     points=2,
-    hint="How many whole rounds fit before the deadline? To whom does the first of them belong?",
+    hint="Let a request take 1 second. How much of it is left as it was, and what becomes of the share?",
 )
-def may_wait(random):
-    each = int(random.integers(11, 90)) / 1000
+def amdahl(random):
+    yield (0.5, 2.0), "Of 1 s, half stays and the other half takes 0.25 s: 0.75 s, so 1.33 times as many."
     yield (
-        (0.25, 0.1, 1),
-        "Two whole rounds fit into 0.25 s. In the first one the worker is busy with another, so one may wait.",
+        (0.8, 1e9),
+        "The model takes next to nothing, and the other fifth of the time is still there: 5 times as many.",
     )
-    yield (0.25, 0.1, 4), "Four workers take four of the waiting in one round."
-    yield (
-        (0.39, 0.1, 4),
-        "Three whole rounds fit into 0.39 s, the first is taken, and two rounds of four are left. What is begun in a "
-        "fourth round is not finished in time.",
-    )
-    yield (each * (int(random.integers(5, 20)) + 0.4), each, int(random.integers(2, 9))), ""
-    yield (0.15, 0.1, 2), "Only one round fits, and it belongs to those who are busy: nobody may wait."
-    yield (0.05, 0.1, 3), "Not even one round fits. Nobody may wait, and fewer than 0 cannot."
-
-
-@another("http.may_wait")
-def another_may_wait(deadline_s, seconds_each, workers):
-    waiting, ends_s = 0, 2 * seconds_each
-    while ends_s <= deadline_s:
-        waiting, ends_s = waiting + workers, ends_s + seconds_each
-    return waiting
+    yield (0.25, 0.5), "This change made its share slower: 0.75 s and 0.5 s, so fewer than before."
+    yield (int(random.integers(10, 95)) / 100, int(random.integers(15, 60)) / 10), ""
 
 
 question(
     "http.dockerfile",
     "A Dockerfile",
     points=2,
-    hint="Seven lines: FROM, WORKDIR, COPY, RUN, COPY, USER, CMD.",
+    hint="Docker keeps a layer until a line before it changes. Which user is named? Whose loopback is 127.0.0.1?",
     file="labs.checkpoints.reads.http:dockerfile",
     rules=[
         ("fault", "", "Docker cannot read it. {fault}."),
@@ -169,12 +158,16 @@ question(
         (
             "cached",
             True,
-            "The app is copied before the packages are installed, so each change installs all anew.",
+            "The app is copied before the packages are installed, so every change of it installs all of them again.",
         ),
-        ("root", False, "It runs as root. Name another `USER`: who breaks in then owns less."),
+        ("root", False, "It runs as root. Name another `USER`: someone who breaks into the app then owns less."),
         ("uvicorn", True, "`CMD` in its list form begins with uvicorn: a shell around it would not pass signals on."),
         ("starts", True, "`CMD` starts something else than `app` of `app.py`: `app:app`."),
-        ("everywhere", True, "uvicorn listens to the container's own loopback, where nobody asks: `--host 0.0.0.0`."),
+        (
+            "everywhere",
+            True,
+            "uvicorn listens on the container's own loopback, so nothing outside reaches it: `--host 0.0.0.0`.",
+        ),
     ],
     good={"base": "python:3.12-slim", "root": False}
     | dict.fromkeys(("fault", "missing", "lacking", "absent"), "")

@@ -1,14 +1,14 @@
-"""The questions of "Serve with Triton": a configuration, a model that answers requests together, and Little's law."""
+"""The questions of "Serve with Triton": a configuration, and a model that answers requests together."""
 
 from grading.builder.questions import at_least, prediction, question
 
 prediction(
     "triton.eight",
-    "Eight clients instead of one: how many times as many answers, and how many times as long a wait?",
+    "Eight clients instead of one: how many times as many photos, and how many times as long a wait?",
     about={"kind": "load", "option": "python-8"},
     unit="×",
     between=(0.05, 100),
-    answers="answers a second",
+    answers="photos a second",
     latency="latency",
 )
 
@@ -82,16 +82,3 @@ question(
     good={"lost": "", "said": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "calls": 1}
     | {"blamed": "invalid argument"},
 )
-
-
-@question(
-    "triton.inside",
-    "How many are inside",
-    points=1,
-    hint="The rate counts requests in a second, the latency counts seconds. How do you get rid of the seconds?",
-)
-def inside(random):
-    yield (50.0, 0.16), "Each second 50 requests come. In the 0.16 s that one of them stays, 8 have come."
-    yield (51.5, 0.0194), ""
-    yield (float(random.integers(20, 900)), float(random.integers(3, 400)) / 1000), ""
-    yield (0.0, 0.25), "Nobody comes, so nobody is inside."

@@ -3,7 +3,7 @@
 #   lesson:
 #     id: search
 #     title: A search under an objective
-#     summary: what a million images cost where a promise is kept, a search by halving, and proof with fresh arrivals
+#     summary: what a million images cost if a promise is kept, a search by halving, and proof with fresh arrivals
 #     part: 3
 #     kind: deeper
 #     where: [laptop]
@@ -15,10 +15,10 @@
 # # A search under an objective
 #
 # "Make it as fast as possible" is a wish. Today the manager brings something better, a *service level objective*: of a
-# hundred photos, 95 get their label within a time that feels immediate. And she asks: **on which configuration does a
-# million photos cost least, if that promise is kept?**
+# hundred photos, 95 get their label within a time that feels immediate. And she asks: **on which configuration do a
+# million photos cost least, if that promise is kept?** The next cell imports what the lesson uses.
 
-# %%
+# %% folded=true
 import shutil
 
 import matplotlib.pyplot as plt
@@ -42,7 +42,7 @@ from labs.workspace import programs_dir
 # ## Predict
 #
 # A configuration has instances, threads in each of them, and a largest batch. It is billed for instances × threads, at
-# 0.05 dollars an hour for a processor core (an assumption: put your own cloud's price there).
+# 0.05 dollars per hour for a processor core (an assumption: put your own cloud's price there).
 
 # %%
 CONFIGURATIONS = {"1x1": (1, 1, 1), "1x2": (1, 2, 1), "2x1-batch8": (2, 1, 8)}
@@ -50,8 +50,8 @@ CORE_PRICE = 0.05
 
 # %% [markdown]
 # Sixteen clients in a closed loop get a certain rate from a configuration, and keep it busy all the time. Photos that
-# come by chance need room, or they queue for too long. Which share of that rate, in per cent, can each configuration
-# promise?
+# arrive at random need spare capacity, or they queue for too long. Which share of that rate, in per cent, can each
+# configuration promise?
 
 # %%
 predict("search.room", one_thread=..., two_threads=..., two_instances=...)
@@ -59,8 +59,8 @@ predict("search.room", one_thread=..., two_threads=..., two_instances=...)
 # %% [markdown]
 # ## The promise and its price
 #
-# A percentile of the *answered* requests forgets those that failed: a server that refuses whatever it cannot answer in
-# time would keep every promise. So count all requests that were due.
+# A percentile of the *answered* requests leaves out those that failed: a server that refuses all that it cannot answer
+# in time would keep every promise. So count all requests that were due.
 
 
 # %% question="search.meets"
@@ -91,9 +91,10 @@ check("search.cost", cost_per_million)
 # %% [markdown]
 # ## The next rate to try
 #
-# A configuration is worth the highest rate at which it keeps the promise. Each rate that is tried costs seconds, so try
-# few. At what the closed loop reaches, an open loop never settles: that rate is *broken* without a run. Then look
-# between the highest rate that was kept (0 at first) and the lowest that was broken, half-way, until both are close.
+# What counts is the highest rate at which a configuration keeps the promise. Each rate that is tried costs seconds, so
+# try few. At the rate that the closed loop reaches, an open loop never settles: that rate counts as *broken* without a
+# run. Then try the rate half-way between the highest that was kept (0 at first) and the lowest that was broken, until
+# both are close.
 
 
 # %% question="search.halving"
@@ -114,7 +115,7 @@ check("search.halving", next_rate)
 # %% [markdown]
 # ## The search
 #
-# Triton loads one configuration while the last one goes on serving.
+# Triton loads a configuration while the one before it goes on serving.
 
 # %%
 folder = programs_dir() / "search" / "food_classifier_onnx"
@@ -144,8 +145,8 @@ triton = run_with_progress(lambda report: opening.serve(folder.parent, report), 
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 
 # %% [markdown]
-# What does an image take that meets no queue? The promise is ten times of it, about equally hard on every machine. For
-# your own service, the number comes from your users.
+# How long does an image take that waits in no queue? The promise is ten times that, which is about equally hard on
+# every machine. For your own service, the number comes from your users.
 
 # %%
 guesses = predicted("search.room")
@@ -177,10 +178,11 @@ for (option, (limit, kept, trials, runs)), marker in zip(found.items(), "os^"):
     dollars = cost_per_million(kept, price) if kept else np.inf
     rows[option] = (limit, kept, 100 * kept / limit, cost_per_million(limit, price), dollars)
     colours = ["tab:blue" if was_kept else "tab:red" for _, was_kept in trials]
-    rates, p95_ms = [rate for rate, _ in trials], [1e3 * run.percentile(95) for run in runs]
-    axis.scatter(rates, p95_ms, color=colours, marker=marker, label=option)
-axis.axhline(1e3 * PROMISE["limit_s"], color="black", ls="--")
-axis.set(xlabel="images a second that were due (blue: kept, red: broken)", ylabel="p95, ms", yscale="log")
+    rates = [rate for rate, _ in trials]
+    in_time = [100 * np.sum(np.array(run.samples) <= PROMISE["limit_s"]) / len(run.samples) for run in runs]
+    axis.scatter(rates, in_time, color=colours, marker=marker, label=option)
+axis.axhline(PROMISE["q"], color="black", ls="--")
+axis.set(xlabel="images a second that were due (blue: kept, red: broken)", ylabel="in time, %")
 axis.legend()
 columns = ["closed loop, images/s", "promise kept at", "share, %", "$ a million, closed loop", "$ a million, kept"]
 table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
@@ -188,14 +190,15 @@ table["you predicted, %"] = [guesses[name] for name in ("one_thread", "two_threa
 table.style.format(precision=1).format(precision=3, subset=columns[3:])
 
 # %% [markdown]
-# Each marker is one run of a second and a half. The two columns of dollars differ by the room that the promise needs.
-# Halving found it with a handful of runs for each configuration.
+# Each marker is one run of a second and a half: too short for a percentile, so the picture shows the share of the
+# answers that came in time. The two columns of dollars differ by the spare capacity that the promise needs. Halving
+# found it with a few runs for each configuration.
 #
 # ## Proof
 #
-# The search took the highest rate that was kept *once*, in a short run, so it prefers those who were lucky. The winner
-# has to run again, at 80 % of its rate, with arrivals that it has not seen. `latency_interval` counts *busy periods*
-# (from a request that finds the server idle to the next that does), since requests of one queue are not independent.
+# The search took the highest rate that was kept *once*, in a short run, so it favours configurations that were lucky.
+# The winner has to run again, at 80 % of its rate, with other arrivals. `latency_interval` counts *busy periods* (from
+# a request that finds the server idle to the next that does), since requests of one queue are not independent.
 
 # %%
 chosen = min(rows, key=lambda option: rows[option][-1])
@@ -213,15 +216,15 @@ print(f"{chosen} at {rate:.0f} images a second: p95 {p95.value * 1e3:.1f} ms, {e
 print(f"promised within {PROMISE['limit_s'] * 1e3:.1f} ms: {says}")
 
 # %% [markdown]
-# *Kept* is said only where the whole interval lies within the promise, and *cannot tell* where it does not, or where
-# these ten seconds were too short for an interval: then let it run for longer, and do not promise yet.
+# *Kept* is said only if the whole interval lies within the promise, and *cannot tell* if the interval holds the limit,
+# or if these ten seconds were too short for an interval: then let it run for longer, and do not promise yet.
 #
 # ## What you found
 #
 # A configuration, a rate, its price, and a proof with fresh arrivals. An operator can use that: so many images a second
-# on this machine, at so many dollars a million, and beyond that we need a second one.
+# on this machine, at so many dollars per million, and beyond that we need a second one.
 #
 # - Halve the promise, and search again. Does another configuration win?
-# - Billed by the machine and not by the core, all configurations cost the same. Who wins then?
+# - If the machine is billed and not its cores, all configurations cost the same. Which one wins then?
 # - Other servers: `from labs.load.servers import compare, servers_table`, then `servers_table(compare(rounds=4))` lets
 #   four of them take turns under one contract. It takes some minutes, and 55 MB for LitServe the first time.

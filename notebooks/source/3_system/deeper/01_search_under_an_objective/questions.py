@@ -38,7 +38,7 @@ def meets(random):
     )
     yield (
         (array(_FAST[:18]), 2, 0.05, 85, 0.01),
-        "18 of 20 are in time, but two failed: 10 %, where 1 % may.",
+        "18 of 20 are in time, but two failed: 10 %, and 1 % may.",
     )
     yield (
         (array([*_FAST[:16], 0.06]), 3, 0.05, 85, 0.2),

@@ -1,4 +1,4 @@
-"""The questions of "Queueing theory": the mean wait, when it may be believed, and how many are inside."""
+"""The questions of "Queueing theory": the mean wait, when to believe it, and how many are inside or may wait."""
 
 from numpy import array, sort
 
@@ -80,3 +80,34 @@ def inside(random):
     )
     begins_s = sort(random.integers(0, 200, 8)) / 100
     yield (begins_s, random.integers(5, 300, 8) / 100, 2.0), "Some of these end after 2 s: cut them off there."
+
+
+@question(
+    "queueing.may_wait",
+    "How many may wait",
+    points=2,
+    hint="How many whole rounds fit before the deadline? Which photos are computed in the first of them?",
+)
+def may_wait(random):
+    each = int(random.integers(11, 90)) / 1000
+    yield (
+        (0.25, 0.1, 1),
+        "Two whole rounds fit into 0.25 s. In the first one the worker is busy with another, so one may wait.",
+    )
+    yield (0.25, 0.1, 4), "Four workers take four of the waiting in one round."
+    yield (
+        (0.39, 0.1, 4),
+        "Three whole rounds fit into 0.39 s, the first is taken, and two rounds of four are left. What is begun in a "
+        "fourth round is not finished in time.",
+    )
+    yield (each * (int(random.integers(5, 20)) + 0.4), each, int(random.integers(2, 9))), ""
+    yield (0.15, 0.1, 2), "Only one round fits, and it belongs to the busy ones: none may wait."
+    yield (0.05, 0.1, 3), "Not even one round fits. None may wait, and fewer than 0 cannot."
+
+
+@another("queueing.may_wait")
+def another_may_wait(deadline_s, seconds_each, workers):
+    waiting, ends_s = 0, 2 * seconds_each
+    while ends_s <= deadline_s:
+        waiting, ends_s = waiting + workers, ends_s + seconds_each
+    return waiting

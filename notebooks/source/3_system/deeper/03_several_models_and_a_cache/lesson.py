@@ -19,9 +19,10 @@
 #
 # Two wishes arrive on one morning. The model team wants some users to get the INT8 classifier *beside* the old one. And
 # the page asks for the colours of the same few popular photos again and again. **What does a server share between its
-# models, and what is an answer worth that was computed before?** You need a laptop with x86-64 Linux.
+# models, and what is an answer worth that was computed before?** You need a laptop with x86-64 Linux. The next cell
+# imports what the lesson uses.
 
-# %%
+# %% folded=true
 import shutil
 
 import matplotlib.pyplot as plt
@@ -43,8 +44,9 @@ from labs.workspace import models_dir, programs_dir
 # %% [markdown]
 # ## Predict
 #
-# One client asks for the colours of photos. How many times as many answers a second does it get when *every* photo was
-# asked for before and its answer was kept, as when all are new? And when every second one was asked for before?
+# One client asks for the colours of photos. How many times as many answers a second does it get if *every* photo was
+# asked for before and its answer was kept, compared with photos that are all new? And if every second one was asked for
+# before?
 
 # %%
 predict("cache.hits", all=..., half=...)
@@ -52,11 +54,11 @@ predict("cache.hits", all=..., half=...)
 # %% [markdown]
 # ## Two versions
 #
-# Each numbered folder of a model is a version of it. Here 1 is the float32 file and 2 your INT8 one of *Quantize*.
-# Unless it is told otherwise, Triton serves the *latest* alone: on the day on which somebody copies a folder `2` there,
-# everybody gets it. The stanza `version_policy` says what is meant: `{ latest { num_versions: 1 } }` is the default, `{
-# all { } }` takes every folder, and `{ specific { versions: [ … ] } }` those that are named. A stray folder must not
-# become a release, so name the two.
+# Each numbered folder of a model is a version of it. Here 1 is the float32 file and 2 your INT8 one of *Quantize*. By
+# default Triton serves the *latest* alone: on the day on which someone copies a folder `2` there, all users get it. The
+# stanza `version_policy` says what is meant: `{ latest { num_versions: 1 } }` is the default, `{ all { } }` takes every
+# folder, and `{ specific { versions: [ … ] } }` those that are named. A stray folder must not become a release, so name
+# the two.
 
 # %%
 repository = programs_dir() / "several"
@@ -78,7 +80,7 @@ version_policy: { specific { versions: [ 1, 2 ] } }
 check("cache.versions", classifier / "config.pbtxt")
 
 # %% [markdown]
-# A client asks for a version by its number, and who names none gets the highest one that is served.
+# A client asks for a version by its number. If it names none, it gets the highest one that is served.
 
 # %%
 catalogue.ModelRepository(repository).write([catalogue.food_palette()])
@@ -96,14 +98,14 @@ for version in ("1", "2", ""):
 pd.DataFrame(rows).T.rename_axis("logits of one photo").round(3)
 
 # %% [markdown]
-# Which one did the client get that named none? Both versions have a queue and an instance each. They share the
+# Which one did the client get that named none? Each version has a queue and an instance of its own. They share the
 # processors and the memory, as any two models do (*Batch and multiply* measures that), and no stanza divides those.
 #
 # ## Answers from a cache
 #
 # The colours of a photo never change. The server keeps answers in a cache, and a model takes part when its text says
-# `response_cache { enable: true }`. The key is a hash of model, version and input, byte by byte. A few bytes behind a
-# JPEG's end change nothing in the picture, and make it another one for the cache.
+# `response_cache { enable: true }`. The key is a hash of model, version and input, byte by byte. A few bytes after a
+# JPEG's end change nothing in the picture, but for the cache it is another photo.
 
 # %%
 palette.write_text(palette.read_text() + "response_cache { enable: true }\n")
@@ -112,7 +114,7 @@ photos, numbers = [photo(number) for number in range(8)], iter(range(1_000_000))
 
 
 def new():
-    """Return a photo that nobody has asked for."""
+    """Return a photo that was never asked for before."""
     return photo(0) + f"{next(numbers):09d}".encode()
 
 
@@ -166,9 +168,9 @@ axis.set(xlabel="hits, %", ylabel="answers a second")
 axis.legend()
 
 # %% [markdown]
-# At half hits, the misses still take nearly all of the time. *Times* add up, and rates do not: the curve rises at its
-# end. A cache pays where nearly everything repeats. It takes memory, keeps wrong answers too, and must not be asked for
-# a model whose answer depends on anything but its input.
+# If half of the requests are hits, the misses still take nearly all of the time. *Times* add up, and rates do not: the
+# curve rises at its end. A cache pays if nearly everything repeats. It takes memory, keeps wrong answers too, and must
+# not be used for a model whose answer depends on anything but its input.
 
 # %%
 triton.stop()
@@ -176,8 +178,9 @@ triton.stop()
 # %% [markdown]
 # ## What you found
 #
-# Versions are folders that a stanza names, and a client chooses. What was computed before is as fast as a lookup, and a
-# cache is worth its last hits: look at the share of repeats in your own log before you turn it on.
+# Versions are folders that a stanza names, and a client chooses. What was computed before is as fast as a lookup, and
+# most of a cache's worth comes from its last per cent of hits: look at the share of repeats in your own log before you
+# turn it on.
 #
 # - `response_cache` for the classifier: which clients would ever send the same 150,528 numbers twice?
 # - Move version 2 away and load the model again. What does a client get that asks for it?

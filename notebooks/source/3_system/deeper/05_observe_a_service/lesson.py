@@ -14,11 +14,12 @@
 # %% [markdown]
 # # Observe a service
 #
-# "On Saturday it was slow," writes a customer. How slow, for whom, and which part of it? Nobody looked on Saturday, and
-# nobody can look at Saturday now. **What must a service write down while it happens, and how do you ask it later?** You
-# need a laptop. The first time, Prometheus (35 MB) is unpacked from Debian's packages, without root.
+# "On Saturday it was slow," writes a customer. How slow, for whom, and which part of it? No one looked on Saturday, and
+# now it is too late to look. **What must a service write down while it happens, and how do you ask it later?** You need
+# a laptop. The first time, Prometheus (35 MB) is unpacked from Debian's packages, without root. The next cell imports
+# what the lesson uses.
 
-# %%
+# %% folded=true
 import time
 
 import httpx
@@ -53,7 +54,8 @@ predict("observe.p95", ratio=...)
 # %% [markdown]
 # ## What a server says of itself
 #
-# The course's service with a short queue, so that it can be seen rejecting. Its `/metrics` is the whole protocol:
+# The course's service has a short queue here, so that you can see it reject photos. Its page `/metrics` is the whole
+# protocol:
 
 # %%
 onnx_path = run_with_progress(lambda report: fp32_model(on_progress=report), "The float32 model")
@@ -66,12 +68,13 @@ for line in httpx.get(service.url + "/metrics").text.splitlines():
 # %% [markdown]
 # Each line is a **series**, a name with labels, and its value now. A **counter** (`…_total`) only rises, and begins at
 # zero when the server does: its value says nothing, its growth everything. A **gauge** (`serving_in_flight`) goes up
-# and down, and a look at it is one moment. A **histogram** is a set of counters: for each bucket, how many observations
-# were at most `le` seconds. The server remembers nothing. Prometheus does: it *scrapes* the page every few seconds.
+# and down, and its value holds for one moment. A **histogram** is a set of counters: for each bucket, how many
+# observations were at most `le` seconds. The server remembers nothing. Prometheus does: it *scrapes* the page every few
+# seconds.
 #
-# ## Whom to scrape
+# ## What to scrape
 #
-# Write `prometheus.yml`. Under `global` set `scrape_interval: 1s` (usual are 15 s; here everything lasts for seconds).
+# Write `prometheus.yml`. Under `global` set `scrape_interval: 1s` (15 s are usual; here everything lasts for seconds).
 # `scrape_configs` is a list of jobs, each with a `job_name` and `static_configs`, a list with `targets`. A target is
 # 'host:port', and `address` holds the service's. Name the job `gourmetgram`.
 
@@ -96,7 +99,8 @@ check("observe.config", folder / "prometheus.yml")
 
 # %% [markdown]
 # The check has called `promtool check config`, started a Prometheus with your file, and asked it for its targets. Now
-# the one that you will use. It keeps to loopback: Prometheus knows no users, and whoever reaches it reads everything.
+# start the one that you will use. It listens on loopback only: Prometheus has no users and passwords, so anyone who
+# reaches it can read everything.
 
 # %%
 server = run_with_progress(
@@ -118,7 +122,8 @@ def ask(expression, at_s):
 # %% [markdown]
 # ## Three spells of load
 #
-# 4, 16 and 40 clients. The queue holds 16 beside what is being worked on, so that 40 are too many.
+# The next cell sends load from 4, 16 and 40 clients. The queue holds 16 photos beside those that are being computed, so
+# 40 clients are too many.
 
 # %%
 guesses = predicted("observe.p95")
@@ -130,7 +135,7 @@ runs, at_s, photos = {}, {}, [photo(number) for number in range(8)]
 target = app_target(service, onnx_path, photos, raw=True, workers=2, may_wait=16)
 began_s = time.time()
 for clients in (4, 16, 40):
-    loop = {"concurrency": clients, "duration_s": 6, "option": f"observe-{clients}", "warmup_requests": 4}
+    loop = {"concurrency": clients, "duration_s": 8, "option": f"observe-{clients}", "warmup_requests": 4}
     runs[clients] = run_with_progress(
         lambda say, loop=loop: closed_loop(target, on_progress=say, **loop), f"{clients} clients"
     )
@@ -141,8 +146,8 @@ ledger().append(runs[16])
 # %% [markdown]
 # ## Rate
 #
-# How many photos were answered a second? `rate(…[5s])` looks at the last five seconds of each series and gives its
-# growth a second, also across a restart. Write *one* number: photos only, whatever their status. Labels are chosen in
+# How many photos were answered per second? `rate(…[5s])` looks at the last five seconds of each series and gives its
+# growth per second, also across a restart. Write *one* number: photos only, whatever their status. Labels are chosen in
 # braces: `path="/predict"` takes one path, `path=~"/predict.*"` all that match.
 
 # %% question="observe.rate"
@@ -154,15 +159,15 @@ rate = ...
 check("observe.rate", {"promql": rate})
 
 # %% [markdown]
-# The check has sent your expression to a Prometheus that holds three recorded minutes of two *other* services, one of
-# which starts anew on the way, with rates that were drawn just now.
+# The check has sent your expression to a Prometheus that holds three minutes of two *other* services, one of which is
+# restarted in between, with rates that were drawn just now.
 #
 # ## Latency
 #
 # `histogram_quantile(0.95, …)` finds a percentile in the *rates* of a histogram's buckets, the series
-# `serving_request_seconds_bucket`. It needs their label `le`, and of each bucket one series: `sum by (le) (…)`. Buckets
-# of several instances may be added. Percentiles may not: the mean of 10 ms and 100 ms is the 95th percentile of
-# nothing.
+# `serving_request_seconds_bucket`. It needs their label `le`, and one series per bucket: `sum by (le) (…)`. Buckets of
+# several instances may be added. Percentiles may not: the mean of two 95th percentiles, 10 ms and 100 ms, is no
+# percentile of anything.
 
 # %% question="observe.quantile"
 ### BEGIN SOLUTION
@@ -183,14 +188,14 @@ table.loc[16, "you predicted"] = guesses["ratio"]
 table.round(2)
 
 # %% [markdown]
-# With 40 clients the rate may be highest, and the service is at its worst: a rejection is quickly sent. And two things
-# pull the percentiles apart. Inside a bucket, Prometheus draws a straight line between its ends. And the service starts
-# its clock when it has read a request's head: what a photo waits before that, only the client sees.
+# With 40 clients the rate may be highest while the service is at its worst, because a rejection is sent quickly. Two
+# things pull the percentiles apart. Inside a bucket, Prometheus draws a straight line between its ends. And the service
+# starts its clock when it has read a request's head: only the client sees what a photo waits before that.
 #
 # ## A dashboard
 #
 # Errors and saturation are two more expressions. `serving_stage_seconds_sum{stage="queue"}` is the time that all photos
-# together have waited, so that its growth a second is how many wait on average, by Little's law. `/api/v1/query_range`
+# together have waited, so its growth per second is how many wait on average (Little's law). `/api/v1/query_range`
 # evaluates an expression at every step of a span of time, and that is all that a dashboard does:
 
 # %%
@@ -214,7 +219,7 @@ axes[-1].set_xlabel("seconds; each spell ends at a line: 4, 16 and 40 clients")
 
 # %% [markdown]
 # Read it from top to bottom: with 16 clients the rate hardly rises, the waiting does. With 40, the service rejects what
-# it cannot do. Whoever has Grafana imports the same four panels as `dashboard.json` (not run here).
+# it cannot do. If you have Grafana, import the same four panels as `dashboard.json` (not run here).
 
 # %%
 server.stop()
@@ -223,9 +228,9 @@ service.stop()
 # %% [markdown]
 # ## What you found
 #
-# Counters and histograms, scraped, answer questions that nobody had on Saturday. And which of them may wake a person at
-# night? One that users feel, that lasts, and that breaks what was promised: an error ratio above 1 % for five minutes.
-# A busy processor hurts nobody by itself, and whoever is woken by one failed request stops looking.
+# Counters and histograms that were scraped answer questions that no one asked on Saturday. Which of them may wake a
+# person at night? One that users feel, that lasts, and that breaks what was promised: an error ratio above 1 % for five
+# minutes. A busy processor does no harm by itself, and people who are woken by single failed requests stop looking.
 #
 # - Write that alert as a rule with `for: 5m`, and test it without waiting: `promtool test rules`.
 # - Make the window `[2s]`, then `[1m]`. What does each do to the dashboard's edges?

@@ -1,4 +1,4 @@
-"""The questions of "Observe a service": a configuration, and two expressions asked of series that nobody has seen."""
+"""The questions of "Observe a service": a configuration, and two expressions asked of unseen series."""
 
 from grading.builder.questions import at_least, at_most, not_, one_of, prediction, question
 
@@ -57,8 +57,8 @@ def promql(id, title, hint, reader, restarts):
             ("refused", "", "Prometheus refuses the expression: {refused}"),
             ("series", not_(0), "It finds nothing: is each name and each label as /metrics writes it?"),
             ("series", 1, "It gives {series} numbers, one for each series. One number is asked for: sum them."),
-            ("quiet", at_least(0.9), "It gives {gives:.4g} of recorded series, where {truth:.4g} is true."),
-            ("quiet", at_most(1.1), "It gives {gives:.4g} of recorded series, where {truth:.4g} is true."),
+            ("quiet", at_least(0.9), "It gives {gives:.4g} of recorded series, and {truth:.4g} is true."),
+            ("quiet", at_most(1.1), "It gives {gives:.4g} of recorded series, and {truth:.4g} is true."),
             ("busy", at_least(0.9), "It is right of a quiet minute, and {busy:.0%} of the truth of a busy one."),
             ("busy", at_most(1.1), "It is right of a quiet minute, and {busy:.0%} of the truth of a busy one."),
             *restarts,
@@ -76,7 +76,7 @@ promql(
         (
             "restart",
             at_most(1.4),
-            "Where an instance starts anew, it gives {restart:.0%} of the truth: the sum falls there. Rate first.",
+            "When an instance is restarted, it gives {restart:.0%} of the truth: the sum falls there. Rate first.",
         )
     ],
 )
