@@ -49,14 +49,13 @@ from provisioning.widgets import faults, planner
 # %% [markdown]
 # ## Who you are
 #
-# On Chameleon you sign in with your university's account. Machines are lent to *projects*, and your instructor adds you
-# to one: ask early, because a person has to do that. Programs do not type passwords. They hold a *token*, which expires
-# after a while. And a *key pair* opens the machine itself: its public half is copied to the machine, the private half
-# stays with you.
+# Machines are lent to *projects*, and your instructor adds you to one: ask early, because a person has to do that.
+# Programs hold a *token* in place of your password, and it expires after a while. A *key pair* opens the machine
+# itself: its public half is copied there, the private half stays with you.
 #
-# Chameleon is several *sites*, and what you reserve at one of them is unknown at the others. A *node* is one server
-# with a name; nodes of the same build share a *node type*. The table says when each node of one type is free for three
-# hours. python-chi answers in UTC; an empty end (`NaN`) says that the node has no later booking.
+# Chameleon is several *sites*, each with its own machines. A *node* is one server with a name; nodes of the same build
+# share a *node type*. The table says when each node of one type is free for three hours. python-chi answers in UTC; an
+# empty end (`NaN`) says that the node has no later booking.
 
 # %% folded=true
 print("project:", os.environ.get("OS_PROJECT_NAME"), "  key:", os.environ.get("OS_KEYPAIR_PRIVATE_KEY"))
@@ -137,9 +136,8 @@ practice.delete()
 # ## A slot of your own
 #
 # `planner` asks for the calendars of all nodes that fit the part about the model, and shows a week in *your* time zone.
-# Click on a free block that suits you, or keep the one that is chosen. Is everything taken when you can work? Each
-# other machine of the list says what it changes for the lessons. Do not use its *Reserve* button this time: you write
-# that yourself, once.
+# Click on a free block that suits you, or keep the one that is chosen; if all are taken then, look at the other
+# machines of the list. Do not use its *Reserve* button this time: you write that yourself, once.
 
 # %%
 plan = planner("model")
@@ -194,14 +192,9 @@ check("reserve.lease")
 # ## What you found
 #
 # You get a machine by asking for one node by name, from a full hour to ten minutes before another one. You notice that
-# you did not get it by looking at the status. A rehearsal and the real testbed differ in this:
-#
-# | | rehearsal | Chameleon |
-# |---|---|---|
-# | a server boots in | seconds | 10 to 30 minutes |
-# | your node is | a folder on this computer | a machine with an A100 |
-# | a forgotten lease costs | nothing | a machine that others cannot use, until it ends |
-# | failures come | when you order them | at any moment |
+# you did not get it by looking at the status. In a rehearsal your node is a folder on this computer, and boots in
+# seconds. On Chameleon it is a machine with an A100, boots in 10 to 30 minutes, and while you hold a lease that you do
+# not use, other students cannot have it.
 #
 # *Run on the server* begins when your block does. The lessons until then run at home.
 #
