@@ -22,11 +22,21 @@ def lease_question(id: str, title: str, *, part: Part, points: int, hint: str, m
                 one_of(*dict.fromkeys(option.type for option in spec.options)),
                 "This lease holds a {kind}, and this part needs one of the planner's machines.",
             ),
-            ("begins_minute", 0, "It begins at {begins} and not at a full hour, so it takes two blocks from others."),
+            (
+                "begins_minute",
+                0,
+                "It begins at {begins} and not at a full hour, so it takes two blocks.",
+            ),
+            (
+                "ends_minute",
+                not_(0),
+                f"It ends at {{ends}}. End it at :{ends}, so that the {machine} is ready for the next lease.",
+            ),
             (
                 "ends_minute",
                 ends,
-                f"It ends at {{ends}}. End it at :{ends}, so that the {machine} is ready for the next lease.",
+                f"It ends at {{ends}}, and a block at :{ends}. Was it made with `duration`? python-chi counts it from "
+                "now, whatever the start is: write `end_date=block.end`.",
             ),
             ("minutes", at_most(longest), f"It lasts {{minutes:.0f}} minutes. A block has {longest}."),
             ("of_this_name", 1, "You have {of_this_name} leases of this name. Delete all but one."),

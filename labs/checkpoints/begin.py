@@ -44,7 +44,7 @@ def absences(this: Lesson, records: Records) -> dict[str, str]:
             kind, _, option = thing.partition(" ")
             if option:
                 there = any(one.kind == kind and one.option == option for one in records.measurements())
-                words = f"a {kind} record of `{option}`"
+                words = f"the {kind} record of `{option}`"
             else:
                 there, words = (workspace_dir() / thing).is_file(), f"`{Path(thing).name}`"
             if not there:
@@ -54,7 +54,7 @@ def absences(this: Lesson, records: Records) -> dict[str, str]:
                     where = Path(os.path.relpath(maker.notebook, this.notebook.parent)).as_posix()
                     title, link = maker.title, f"[{maker.title}]({where}) makes it"
                 found[f"{title} makes {words.replace('`', '')}"] = (
-                    f"There is no {words.removeprefix('a ')} yet: {link}."
+                    f"There is no {words.removeprefix('the ')} yet: {link}."
                 )
     return found
 

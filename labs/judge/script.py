@@ -18,33 +18,37 @@ class _Runtime:
 
     def __init__(self) -> None:
         self.threads: list[int] = []
-        #: When each call came, and when it was answered.
+        #: Of each call: its session, when it came, and when it was answered.
+        self.sessions: list[int] = []
         self.came_s: list[float] = []
         self.answered_s: list[float] = []
         self._dice = dice()
 
     def outside(self) -> dict[str, Outside]:
-        return {"session": Outside({"threads": int}, self._session), "run": Outside({"rows": [list]}, self._run)}
+        return {
+            "session": Outside({"threads": int}, self._session),
+            "run": Outside({"session": int, "rows": [list]}, self._run),
+        }
 
     def _session(self, threads: int) -> int:
         self.threads.append(threads)
         return len(self.threads)
 
-    def _run(self, rows: list) -> list:
+    def _run(self, session: int, rows: list) -> list:
+        self.sessions.append(session)
         self.came_s.append(time.perf_counter())
         time.sleep(float(self._dice.uniform(0.002, 0.02)))
         self.answered_s.append(time.perf_counter())
         return [[0.0] * 11] * min(len(rows), 64)
 
-    def bounds_s(self, count: int) -> list[tuple[float, float]]:
-        """Return between which two durations each of the last calls lies, whatever else keeps the machine busy.
+    def bounds_s(self) -> list[tuple[float, float]]:
+        """Return between which two durations each call lies, whatever else keeps the machine busy.
 
         A call takes as long as the judge took at least; at most, the time from the answer before to the call after.
         """
-        first = len(self.came_s) - count
         ends = [*self.came_s[1:], time.perf_counter()]
         begins = [self.came_s[0] - 60, *self.answered_s]
-        return [(self.answered_s[at] - self.came_s[at], ends[at] - begins[at]) for at in range(first, len(self.came_s))]
+        return [(self.answered_s[at] - self.came_s[at], ends[at] - begins[at]) for at in range(len(self.came_s))]
 
 
 def script(handed: Handed, start: Start = at_home) -> dict:
@@ -63,11 +67,11 @@ def script(handed: Handed, start: Start = at_home) -> dict:
         samples_s = _samples(last)
         if samples_s is None:
             return facts
-        facts |= {"is_json": True, "samples": len(samples_s), "warm_ups": len(runtime.came_s) - calls}
+        facts |= {"is_json": True, "samples": len(samples_s)}
         facts |= {"threads": runtime.threads[-1] if runtime.threads else 0, "in_seconds": sum(samples_s) <= wall_s}
         facts["moments"] = len(samples_s) > 2 and all(a < b for a, b in pairwise(samples_s))
         if len(samples_s) == calls <= len(runtime.came_s):
-            facts |= _held_against(samples_s, runtime.bounds_s(calls))
+            facts |= _counted(samples_s, runtime)
     return facts
 
 
@@ -77,6 +81,14 @@ def _samples(line: str) -> list[float] | None:
         case {"samples_s": [_, *_] as samples} if all(type(one) in (int, float) for one in samples):
             return [float(one) for one in samples]
     return None
+
+
+def _counted(samples_s: list[float], runtime: _Runtime) -> dict:
+    """Return whether the samples are successive calls, the last ones if none fit, and that session's calls before."""
+    bounds_s, last = runtime.bounds_s(), len(runtime.came_s) - len(samples_s)
+    seen = {first: _held_against(samples_s, bounds_s[first : first + len(samples_s)]) for first in range(last, -1, -1)}
+    first = next((first for first, told in seen.items() if told["measured"]), last)
+    return {"warm_ups": runtime.sessions[:first].count(runtime.sessions[first]), **seen[first]}
 
 
 def _held_against(samples_s: list[float], bounds_s: list[tuple[float, float]]) -> dict:

@@ -152,7 +152,7 @@ def _edge(entries: Entries) -> None:
         "latency", "edge-busy", _times("busy"), machine=board, model=files[FOUR[3]], details={"windows": windows}
     )
     own = {"machine_id": machine_id, "samples_ms": [1e3 * one for one in 2 * _times("own")]}
-    entries.observed("edge.own_script", own).observed("edge.board", {}).observed("edge.after_delete", {})
+    entries.observed("edge.own_script", own).observed("edge.board", {})
     _choose(entries, "target.choice", FOUR[0], FOUR[3], where="device")
 
 

@@ -12,7 +12,7 @@ def on_the_board(records: Records) -> dict:
     """Return how long the newest run without a pause took on the board, and what the board told of its heat."""
     busy = records.latest(kind="latency", option=BUSY)
     if busy is None:
-        raise MissingEvidenceError("The board has not worked without a pause yet: run the cell that asks for it.")
+        raise MissingEvidenceError("The board has not worked without a pause yet: run the cell of the five minutes.")
     if busy.machine.architecture not in ("aarch64", "arm64") or busy.machine.emulator:
         raise MissingEvidenceError(f"Measured on {busy.machine.label}: the points wait for an ARM processor.")
     windows, own = busy.details["windows"], records.seen("edge.own_script")

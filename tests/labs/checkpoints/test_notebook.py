@@ -279,7 +279,7 @@ def test_a_lesson_without_its_file_stops_with_a_link(toy, shown):
         first_cell.begin("toy")
     (line,) = caught.value._render_traceback_()
     assert "Make it makes made.onnx" in line
-    assert "Make it makes a size record of made" in line
+    assert "Make it makes the size record of made" in line
     html = shown[0].html
     assert html.count('<a href="../1_model/00_a_lesson.ipynb">Make it</a>') == 2
     assert "msl lease push" in html

@@ -14,14 +14,14 @@
 # %% [markdown]
 # # Reserve a machine
 #
-# The manager's targets speak of a server with an AMD EPYC 7763 and an A100. GourmetGram owns no such thing, and neither
-# do you: *Chameleon*, a testbed for research and teaching, lends them by the hour. There are few of these machines, and
-# many who want one, most of all in the week before a deadline. **How do you get one for three hours, and how do you
-# notice when you have not got it?**
+# GourmetGram's manager wants to know how fast the model answers on a server, with its processor alone and with a GPU.
+# GourmetGram owns no such server, and neither do you. *Chameleon*, a testbed for research and teaching, lends them by
+# the hour. There are few of these machines and many people who want one, most of all in the week before a deadline.
+# **How do you get one for three hours, and how do you notice if you did not get it?**
 #
 # All of it can be rehearsed without an account. A program on your own computer answers python-chi, Chameleon's library,
-# as the real services would. Waits are shortened, and nobody else's machine is taken. This cell turns python-chi
-# towards it, and must run before `chi` is imported.
+# as the real services would. Waits are shortened, and no real machine is reserved. This cell points python-chi at that
+# program, and must run before `chi` is imported.
 
 # %%
 from provisioning import rehearsal
@@ -36,10 +36,8 @@ print(rehearsal.use(always=True))
 import os
 from datetime import timedelta
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from chi import context, hardware, lease
-from matplotlib import dates
 
 from labs.checkpoints import check, predict, predicted
 from labs.records.ledger import ledger
@@ -51,16 +49,15 @@ from provisioning.widgets import faults, planner
 # %% [markdown]
 # ## Who you are
 #
-# On Chameleon you sign in with your university's account. Machines are not lent to users but to *projects*, and your
-# instructor adds you to one: ask early, for that needs a person. Programs type no passwords. They hold a *token*, which
-# runs out after a while. And a *key pair* opens the machine itself: its public half goes there, the private half stays
-# with you.
+# Machines are lent to *projects*, and your instructor adds you to one: ask early, because a person has to do that.
+# Programs hold a *token* in place of your password, and it expires after a while. A *key pair* opens the machine
+# itself: its public half is copied there, the private half stays with you.
 #
-# Chameleon is several *sites*, and what you reserve at one of them is unknown at the others. A *node* is one server
-# with a name; nodes of the same build share a *node type*. When is each node of this type free for three hours?
-# python-chi answers in UTC; no end (`NaN`) says that nobody has booked the node after that.
+# Chameleon is several *sites*, each with its own machines. A *node* is one server with a name; nodes of the same build
+# share a *node type*. The table says when each node of one type is free for three hours. python-chi answers in UTC; an
+# empty end (`NaN`) says that the node has no later booking.
 
-# %%
+# %% folded=true
 print("project:", os.environ.get("OS_PROJECT_NAME"), "  key:", os.environ.get("OS_KEYPAIR_PRIVATE_KEY"))
 context.use_site("CHI@TACC")
 nodes = hardware.get_nodes(node_type="compute_liqid")
@@ -71,7 +68,7 @@ table.apply(lambda column: pd.to_datetime(column, utc=True).dt.strftime("%a %d %
 # %% [markdown]
 # ## Predict
 #
-# A *lease* is your contract with a site: from when until when. In it are *reservations*: of what. You hand it in with
+# A *lease* is your contract with a site: from when until when. It holds *reservations*: of what. You hand it in with
 # `submit()`, which waits until the lease is `ACTIVE`. Now you ask for the same lease twice. The first one cannot be
 # filled, and its status becomes `ERROR`. The second one is fine. How many of the two calls of `submit()` raise an
 # error?
@@ -82,8 +79,8 @@ predict("reserve.submit", raised=...)
 # %% [markdown]
 # ## A failure on order
 #
-# This switchboard has what goes wrong on Chameleon now and then. Each fault strikes once. The next cell switches
-# `lease-error` on, which happens there when the node that you were given has just been taken out of service.
+# This switchboard has the faults that happen on Chameleon now and then. Each one strikes once. The next cell switches
+# `lease-error` on: the node that you were given has just been taken out of service.
 
 # %%
 switchboard = faults()
@@ -105,9 +102,9 @@ ledger().observe("reserve.practice", {"raised": raised, "status": practice.statu
 # %% [markdown]
 # ## The way out
 #
-# Now ask again, with the same name. The failed lease has to go first (`delete()`), because names need not be unique and
-# two leases of one name are a riddle for everybody. Then make the lease as above, with the same reservation in it, and
-# submit it. The fault has struck and is gone.
+# Now ask again, with the same name. Delete the failed lease first (`delete()`): names need not be unique, and with two
+# leases of one name you cannot tell which one a program finds. Then make the lease as above, with the same reservation
+# in it, and submit it. The fault has struck and is gone.
 
 # %% question="reserve.recover"
 ### BEGIN SOLUTION
@@ -116,7 +113,7 @@ practice = lease.Lease("practice", end_date=end)
 practice.add_node_reservation(amount=1, node_type="compute_skylake")
 practice.submit()
 ### END SOLUTION
-there = [one.status for one in lease.list_leases() if one.name == "practice"]
+there = [each.status for each in lease.list_leases() if each.name == "practice"]
 ledger().observe("reserve.recovered", {"statuses": there})
 check("reserve.recover")
 
@@ -124,24 +121,23 @@ check("reserve.recover")
 pd.DataFrame({"of 2 calls": [raised], "you predicted": [guesses["raised"]]}, index=["raised an error"])
 
 # %% [markdown]
-# **It returned both times; only the status told the two apart.** `Lease.wait`, `Server.wait` and `Container.wait` do
-# the same: they watch until the status is the one you want *or* `ERROR`, and then they return. A notebook that goes on
-# from there boots a server on a lease that holds nothing, and fails ten minutes later with a message about something
-# else. So after each request, look at the status, and name the way out.
+# **`submit()` returned both times; only the status shows which lease failed.** `Lease.wait`, `Server.wait` and
+# `Container.wait` behave in the same way: they return as soon as the status is the one you want *or* `ERROR`. A
+# notebook that does not look goes on with a lease that holds no machine, and fails ten minutes later with a message
+# about something else. So after each request, look at the status, and say what to do next.
 #
 # A practice lease is a lease: give it back.
 
 # %%
 practice.delete()
-[one.name for one in lease.list_leases()]
+[each.name for each in lease.list_leases()]
 
 # %% [markdown]
 # ## A slot of your own
 #
 # `planner` asks for the calendars of all nodes that fit the part about the model, and shows a week in *your* time zone.
-# Click on a free block that suits you, or keep the one that is chosen. Is everything taken when you can work? Each
-# other machine of the list says what it changes for the lessons. Leave its *Reserve* button alone: you write that
-# yourself.
+# Click on a free block that suits you, or keep the one that is chosen; if all are taken then, look at the other
+# machines of the list. Do not use its *Reserve* button this time: you write that yourself, once.
 
 # %%
 plan = planner("model")
@@ -154,49 +150,36 @@ if block is None:
 print(block.resource, block.start, block.end, sep="\n")
 
 # %% [markdown]
-# The block ends ten minutes before the hour, and here is why. After your lease the node is wiped and made ready for the
-# next person, which takes minutes. Were it yours until the hour, their server would find a node that is not there yet.
-
-# %%
-ready, hours = block.end + timedelta(minutes=10), timedelta(hours=3)
-spans = pd.DataFrame({"what": ["your lease", "made ready", "the next lease"]})
-spans["from"], spans["until"] = [block.start, block.end, ready], [block.end, ready, ready + hours]
-drawn, axes = plt.subplots(figsize=(8, 1.5))
-axes.barh(spans["what"], spans["until"] - spans["from"], left=spans["from"], color=["C0", "C1", "C2"])
-axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M", tz=block.start.tzinfo))  # your own time
-axes.invert_yaxis()
-
-# %% [markdown]
+# The block ends ten minutes before the hour. After your lease the node is wiped and prepared for the next user, which
+# takes minutes. If it were yours until the full hour, that user's server would find no node yet.
+#
 # When does a lease end? `Lease` takes `end_date`, or a `duration`. Three hours sounds like a duration. Here is a draft
-# of that, which nobody is sent: the same block one day later. Look at its two dates.
+# of that, which is not submitted: the same block one day later. Look at its two dates.
 
 # %%
 draft = lease.Lease("draft", start_date=block.start + timedelta(days=1), duration=timedelta(hours=3))
 print("from", draft.start_date, "until", draft.end_date)
 
 # %% [markdown]
-# python-chi counts a duration from *now*, whatever the start is. For a lease that begins now the two agree, which is
-# why this mistake survives until somebody plans ahead. So always say when a lease ends.
+# python-chi counts a duration from *now*, whatever the start is. For a lease that begins now both ways give the same
+# end, so this mistake shows only when you plan ahead. Always say when a lease ends.
 #
-# Now reserve your block. Each argument is there because somebody was bitten:
+# Now reserve your block. Each argument prevents a mistake that was made before:
 #
 # | call | with | because |
 # |---|---|---|
 # | `lease.Lease(name, …)` | `plan.lease_name` | the class shares a project: this name is yours alone |
-# | | `start_date=block.start`, `end_date=block.end` | they carry UTC, and python-chi drops the zone of any other |
+# | | `start_date=block.start`, `end_date=block.end` | they are in UTC, and python-chi drops any other zone |
 # | `.add_node_reservation(…)` | `amount=1`, `node_name=block.resource` | the planner saw that *this* node is free |
 # | or `.add_flavor_reservation(…)` | `amount=1`, `name=block.option.type` | a virtual machine is lent by count |
 # | `.submit(…)` | `idempotent=True` | run twice, it finds the lease of this name and makes no second one |
-# | | `wait_for_active=False` | a lease that begins tomorrow is not active today, and no fault |
+# | | `wait_for_active=False` | a lease that begins tomorrow is not active today, and that is no fault |
 
 # %% question="reserve.lease"
 context.use_site(block.option.site)
 ### BEGIN SOLUTION
 mine = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)
-if block.option.resource == "flavor":
-    mine.add_flavor_reservation(amount=1, name=block.option.type)
-else:
-    mine.add_node_reservation(amount=1, node_name=block.resource)
+mine.add_node_reservation(amount=1, node_name=block.resource)
 mine.submit(idempotent=True, wait_for_active=False)
 ### END SOLUTION
 testbed = lab.open_testbed(block.option.site)
@@ -204,24 +187,14 @@ ledger().observe("model.lease", facts.of_lease(testbed, "model"))
 check("reserve.lease")
 
 # %% [markdown]
-# The check does not look at the object in your hands. It looks at what the site says, and so should you.
-
-# %%
-seen = facts.of_lease(testbed, "model")
-pd.Series({name: seen[name] for name in ("site", "node", "status", "start", "end")}, name=seen["name"]).to_frame()
-
-# %% [markdown]
+# The check does not look at the object in your notebook. It looks at what the site says, and so should you.
+#
 # ## What you found
 #
 # You get a machine by asking for one node by name, from a full hour to ten minutes before another one. You notice that
-# you have not got it by looking at the status. A rehearsal and the real thing differ in this:
-#
-# | | rehearsal | Chameleon |
-# |---|---|---|
-# | a server boots in | seconds | 10 to 30 minutes |
-# | your node is | a folder on this computer | a machine with an A100 |
-# | a forgotten lease costs | nothing | others, until it ends |
-# | failures come | when you order them | at the worst moment |
+# you did not get it by looking at the status. In a rehearsal your node is a folder on this computer, and boots in
+# seconds. On Chameleon it is a machine with an A100, boots in 10 to 30 minutes, and while you hold a lease that you do
+# not use, other students cannot have it.
 #
 # *Run on the server* begins when your block does. The lessons until then run at home.
 #

@@ -18,11 +18,12 @@
 # # Measure for the device
 #
 # Twelve canteens get a box over each till: a camera and a Raspberry Pi 5, without a fan. It should tell a soup from a
-# salad in **15 ms**, with a file of less than **5 MB**, also when the network is down. You have four files that might
-# do. **Which of them is worth the journey, and how do you measure on a machine that has no notebook?**
+# salad in **< 15 ms**, with a file of **< 5 MB**, and without losing accuracy, also when the network is down. You have
+# four files that might do. **Which of them should travel to the board, and how do you measure on a machine without a
+# notebook?**
 #
-# Everything is prepared here, at home: this computer plays the device, in a folder of its own, and every record says
-# so. It can show each step, and no figure of the Pi. On the lease you will have no time to write a script.
+# You prepare it here, at home: this computer plays the device, in a folder of its own, and every record says so. A
+# rehearsal shows each step, and no figure of the Pi. On the lease you will have no time to write a script.
 
 # %%
 from provisioning import rehearsal
@@ -56,7 +57,7 @@ print(device, machine.label, sep="\n")
 #
 # Two static INT8 files, U8S8 with unsigned activations and S8S8 with signed ones: how many times as fast as float32
 # will each answer one photo on *this* device? The line above says which processor plays it. In *Quantize* there is a
-# table of what fits which.
+# table that says which format fits which processor.
 
 # %%
 predict("files.faster", u8s8=..., s8s8=...)
@@ -67,9 +68,10 @@ predict("files.faster", u8s8=..., s8s8=...)
 # Why should the signed file be the right one for a Pi? Its Cortex-A76 has SDOT, the *signed dot product*. A register of
 # 128 bits holds 16 bytes, or four sums of 32 bits. SDOT multiplies 16 signed bytes by 16 others, and adds the products
 # in fours: those of the first four bytes go to the first sum, and so on. That is 16 products in one instruction, where
-# float32 gets 4. There is one for unsigned times unsigned as well, but none for the mix that VNNI wants.
+# float32 gets 4. There is one for unsigned times unsigned as well, but none for the mix that VNNI wants. Each colour in
+# the picture is one sum, with the bytes that belong to it.
 
-# %%
+# %% folded=true
 figure, axis = plt.subplots(figsize=(9, 2.2), layout="constrained")
 for row, cells in enumerate((16, 16, 4)):
     for cell in range(cells):
@@ -95,10 +97,11 @@ def sdot(sums, activations, weights):
 check("files.sdot", sdot)
 
 # %% [markdown]
-# A processor without VNNI cuts sums of U8S8 that do not fit into 16 bits. Does the Pi cut any, with S8S8? Here are 200
-# pixels and channels of 64 bytes, as large as bytes can be, and 16 of them go into one instruction.
+# In *Quantize* a processor without VNNI cut off sums of U8S8 that did not fit into 16 bits. Does this happen on the Pi
+# with S8S8? The next cell takes 200 pixels and channels of 64 bytes with the largest values that a byte can have, gives
+# 16 of them at a time to your function, and counts the sums that are wrong.
 
-# %%
+# %% folded=true
 random, wrong = np.random.default_rng(0), 0
 for _ in range(200):
     pixel, channel = random.choice(np.array([-128, 127], np.int8), (2, 64))
@@ -112,7 +115,7 @@ print(f"{wrong} of 200 dot products are wrong")
 # ## The way there
 #
 # A device has no SSH. Its container takes files through python-chi's `upload`, which packs them into the body of one
-# request, and such a body may not be large. Try it with all your models at once:
+# request, and the size of such a body is limited. Try it with all your models at once:
 
 # %%
 context.use_site("CHI@Edge")
@@ -122,10 +125,10 @@ except Exception as refusal:
     print(type(refusal).__name__, str(refusal)[:200])
 
 # %% [markdown]
-# So a file travels in parts, which are joined over there. And it proves itself: its *hash* is computed over there, from
-# the bytes that arrived. A name proves nothing, and neither does a size: last week's `int8-dynamic.onnx` may have the
-# same. What was measured at home and what is measured on the device must be the same bytes, or the comparison is one of
-# two models. `device.bring` does all that, and leaves alone what is there, such as what set-up has brought.
+# So a file travels in parts, which are joined on the device. Then its *hash* is computed there, from the bytes that
+# arrived. A name proves nothing, and neither does a size: last week's `int8-dynamic.onnx` may have both. What you
+# measure on the device must be the same bytes that you measured at home, or you compare two models. `device.bring` does
+# all that, and skips a file whose bytes are there already, such as one that set-up has brought.
 
 # %%
 files = part_1_files(models_dir())
@@ -133,18 +136,18 @@ four = {option: files[option] for option in ("edge-fp32", "edge-int8-dynamic", "
 here = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in four.values()}
 brought = device.bring(four.values())
 ledger().observe("edge.files", {option: here[path.name] for option, path in four.items()})
-rows = [(one.name, one.size_bytes, here[one.name][:12], one.sha256[:12], one.how) for one in brought]
+rows = [(each.name, each.size_bytes, here[each.name][:12], each.sha256[:12], each.how) for each in brought]
 pd.DataFrame(rows, columns=["file", "bytes", "hash here", "hash there", "how"]).set_index("file")
 
 # %% [markdown]
-# Which of them are small enough to stay? Look at the 5 MB.
+# Which of them keep the bound of 5 MB?
 #
 # ## A script of your own
 #
-# A box in a cupboard has no notebook and no course. It has Python, numpy and ONNX Runtime, and that is enough. Complete
-# the script. It opens the file with so many threads (`SessionOptions().intra_op_num_threads`), on the CPU provider. It
-# calls the model with an image of zeros 20 times without counting, then `calls` times, each call timed on its own with
-# `time.perf_counter()`. At the end it prints one line of JSON: `{"samples_s": [...]}`, in seconds.
+# A box in a cupboard has no notebook and no course. It has Python, numpy and ONNX Runtime, and that is enough. The
+# script below opens the file with so many threads. Complete it: in that session, make 20 **warm-up calls**,
+# `session.run(None, {name: image})`, which are not counted. Then make `calls` more, and time each of them on its own
+# with `time.perf_counter()`. At the end print one line of JSON: `{"samples_s": [...]}`, in seconds.
 
 # %% question="files.script"
 # %%writefile {folder}/measure.py
@@ -157,11 +160,11 @@ import onnxruntime as ort
 
 path, threads, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 image = np.zeros((1, 3, 224, 224), np.float32)
-### BEGIN SOLUTION
 options = ort.SessionOptions()
 options.intra_op_num_threads = threads
 session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 name = session.get_inputs()[0].name
+### BEGIN SOLUTION
 for _ in range(20):
     session.run(None, {name: image})
 samples_s = []
@@ -176,9 +179,9 @@ print(json.dumps({"samples_s": samples_s}))
 check("files.script", folder / "measure.py")
 
 # %% [markdown]
-# The check ran it here, with a runtime whose calls take a time that was drawn for each, and held your samples against
-# them. Now over there, under the device's own Python. It runs as a job that survives a lost connection, and its last
-# line comes home.
+# The check ran your script here, with a runtime whose calls take a time that was drawn for each. It counted the calls,
+# and compared your samples with those times. Now run it on the device, under the device's own Python. It runs as a job
+# that survives a lost connection, and its last line comes home.
 
 # %%
 device.bring([folder / "measure.py"], "workspace/programs/device")
@@ -193,8 +196,9 @@ own_ms
 # %% [markdown]
 # ## Four files in turns
 #
-# Your script measures one file after the other. A board that grows warm in between is not the same board. So the
-# course's benchmark goes there too: all photos for each file, and then one photo in turns. Its records come home.
+# Your script measures one file after the other. But a board that grows warm in between is slower for the second file.
+# So the course's benchmark runs there too: all photos for each file, and then one photo in turns. Its records come
+# home.
 
 # %%
 guesses = predicted("files.faster")
@@ -209,15 +213,17 @@ table.style.format(precision=2, na_rep="").set_caption(machine.label)
 check("files.race")
 
 # %% [markdown]
-# Does your script agree with the benchmark? If it is far off, look at the threads, and at what else runs. And where an
-# x86 processor plays the device, do not throw S8S8 away because it is slow: there is no instruction for it. Arm
-# published 10.9 ms in float32 and 4.0 ms in INT8 for this network on a Pi 5, with another runtime.
+# Does your script agree with the benchmark? If it is far off, look at the threads, and at what else runs. And if an x86
+# processor plays the device, do not drop S8S8 because it is slow here: x86 has no instruction for it. For this network
+# on a Raspberry Pi 5, Arm published {{ xnnpack_fp32_pi.p50_ms }} ms in float32 and {{ xnnpack_int8_pi.p50_ms }} ms in
+# INT8, with ExecuTorch in place of ONNX Runtime.
 #
 # ## What you found
 #
-# Which file? Only the board can tell, so all four travel: three that are small enough to stay, and float32 beside them.
-# And you measure with what you bring: files that prove what they are, and a script of twenty lines that runs anywhere.
+# Which file? Only the board can tell, so all four travel: three that keep the 5 MB, and float32 to compare them with.
+# And you know how to measure there: with files that prove what they are, and a script of twenty lines that runs
+# anywhere.
 #
 # - Change one byte of a copy, and bring it. What does the hash say, and what does the size?
-# - What should the script's line of JSON say besides, so that somebody believes it next year?
+# - What else should the script's line of JSON hold, so that a colleague can trust it next year?
 #

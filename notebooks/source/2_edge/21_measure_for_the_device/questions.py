@@ -34,7 +34,7 @@ def sdot(random):
         (nothing, full(16, 127, int8), full(16, 127, int8)),
         "127 × 127 does not fit into a byte: make the bytes int32 before you multiply.",
     )
-    yield (nothing, full(16, -128, int8), full(16, 127, int8)), "Nothing is cut here: four times -16,256 is -65,024."
+    yield (nothing, full(16, -128, int8), full(16, 127, int8)), "No sum is cut off here: four times -16,256 is -65,024."
     drawn = [random.integers(-128, 128, 16).astype(int8) for _ in range(2)]
     yield (random.integers(-1000, 1000, 4).astype(int32), *drawn), ""
 
@@ -43,7 +43,7 @@ question(
     "files.script",
     "A script that measures where there is nothing but ONNX Runtime",
     points=3,
-    hint="`samples_s` is a list that grows by one in each call. What stands before the call, and what behind it?",
+    hint="`samples_s` is a list that grows by one in each call. What stands before the call, and what after it?",
     file="labs.judge.script:script",
     rules=[
         ("lost", "", "{lost}"),
@@ -52,17 +52,17 @@ question(
         (
             "samples",
             fact("asked"),
-            "It was asked for {asked} calls and gives {samples} samples: one for each call, without the 20 before "
-            "them.",
+            "It was asked for {asked} calls and gives {samples} samples: one for each call, without the 20 warm-up "
+            "calls before them.",
         ),
         (
             "warm_ups",
             at_least(20),
-            "It has called the model {warm_ups} times before it began to count, and 20 are asked for: the first calls "
-            "fill caches and wake processors up.",
+            "It calls the model {warm_ups} times in this session before it begins to count, and 20 warm-up calls are "
+            "asked for: the first calls of a session fill caches, and the processor raises its clock.",
         ),
         ("moments", False, "Each sample is larger than the one before: these are moments, and not durations."),
-        ("in_seconds", True, "All samples together take longer than the script ran: `samples_s` is in seconds."),
+        ("in_seconds", True, "All samples together are longer than the script ran: write `samples_s` in seconds."),
         (
             "measured",
             True,
@@ -98,12 +98,16 @@ question(
     "files.race",
     "Four files in turns, the same bytes as here",
     points=1,
-    hint="The cell that says `compare` does it, with the files that the cell about hashes has brought.",
+    hint="The cell with `compare_there` does it, with the files that the cell about hashes has brought.",
     records="labs.checkpoints.reads.files:four_files",
     rules=[
         ("missing", "", "{missing} took no part: all four are measured in turns."),
-        ("other_bytes", "", "{other_bytes} had other bytes on the device than here: bring it again, then measure."),
-        ("pictures", at_least(60), "The accuracy rests on {pictures} photos: run the cell to its end."),
+        (
+            "other_bytes",
+            "",
+            "{other_bytes} had other bytes on the device than here: bring it again, then measure.",
+        ),
+        ("pictures", at_least(60), "The accuracy was measured with {pictures} photos: let the cell run to its end."),
     ],
     good={"missing": "", "other_bytes": "", "pictures": 660},
 )

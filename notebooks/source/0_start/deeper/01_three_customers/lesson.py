@@ -16,8 +16,8 @@
 #
 # The publisher, the guide and the canteens want offers. Each of them could be served by a batch job or by a server, in
 # the cloud or on a small computer on site, with large images or with small ones. **Which design does each of them get,
-# and which of its figures decides?** You measure three sizes of images, compute how long each design lets people wait,
-# and write your decisions into a file that anybody can check.
+# and which of its figures decides?** You measure three sizes of images, compute how long users wait with each design,
+# and write your decisions into a file that others can check.
 
 # %%
 import math
@@ -55,7 +55,8 @@ from labs.workspace import workspace_dir
 _ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
 
 # %% [markdown]
-# Here are their letters as figures, and below them GourmetGram's own. All of it is *stated* and not measured.
+# The first table has the figures of their letters, the second one GourmetGram's own. All of them are assumptions of
+# this story: you measure none of them.
 
 # %%
 letters = pd.DataFrame(CUSTOMERS).set_index("name")
@@ -80,8 +81,8 @@ predict("customers.accuracy", at160=..., at112=...)
 # %% [markdown]
 # ## Measure
 #
-# At each size we take the accuracy on 220 images, the latency of one image (somebody waits), and the throughput of
-# batches of 32 (nobody waits). Of the latency it is the *p95* that counts: 95 of 100 requests stay under it.
+# At each size we take the accuracy on 220 images, the median latency of one image (for online designs), and the
+# throughput of batches of 32 (for batch designs).
 
 
 # %%
@@ -105,7 +106,7 @@ for pixels in sizes:
     found = {
         kind: ledger().latest(kind=kind, option=f"pixels-{pixels}") for kind in ("latency", "throughput", "accuracy")
     }
-    rates[pixels] = {"latency_s": found["latency"].percentile(95), "fps": found["throughput"].throughput_fps.value}
+    rates[pixels] = {"latency_s": found["latency"].value.value, "fps": found["throughput"].throughput_fps.value}
     rates[pixels]["accuracy"] = found["accuracy"].value.value
 table = pd.DataFrame(rates).T
 table["you predicted"] = pd.Series({160: guesses["at160"] / 100, 112: guesses["at112"] / 100})
@@ -114,7 +115,7 @@ table.round(4)
 # %% [markdown]
 # These three rows are all that is known about the model. The rest is arithmetic.
 #
-# ## How long a batch job lets people wait
+# ## How long users wait for a batch job
 #
 # A job runs every `every_h` hours, from midnight on. A run takes the photos that have come since the last one, and its
 # results are published together, when its last photo is done. How many hours does each photo wait for its result?
@@ -149,7 +150,8 @@ waits = alt.Chart(pd.concat(drawn), width=500, height=200).mark_line()
 waits.encode(x="arrives at", y=alt.Y("hours", title="waits, hours"), color="a run")
 
 # %% [markdown]
-# The wait falls until the next run begins, so the timetable decides how old an answer is, and the model hardly does.
+# The later a photo arrives before a run, the shorter it waits. So the timetable decides how old an answer is, and the
+# speed of the model hardly matters.
 #
 # ## When a link is fast enough
 #
@@ -159,7 +161,7 @@ waits.encode(x="arrives at", y=alt.Y("hours", title="waits, hours"), color="a ru
 
 # %% question="customers.break_even"
 def break_even(photo_bytes, round_trip_s, round_trips, cloud_s, device_s):
-    """Return the uplink in bits a second at which cloud and device take equally long; None where no uplink is fast
+    """Return the uplink in bits a second at which cloud and device take equally long; None if no uplink is fast
     enough for that."""
     ### BEGIN SOLUTION
     left_s = device_s - cloud_s - round_trips * round_trip_s
@@ -178,12 +180,12 @@ for one in CUSTOMERS:
 (pd.DataFrame(rows, dtype=float).T / 1e6).add_suffix(", Mbit/s").round(1)
 
 # %% [markdown]
-# Where it says `NaN`, round trips and server alone take longer than the device, and no uplink helps.
+# `NaN` says that round trips and server alone take longer than the device: no uplink helps.
 #
 # ## Four designs, three sizes
 #
 # Here is all of it for one customer: wait, cost and accuracy. The wait of a batch job is its longest one of the day. A
-# server has machines enough for the busiest hour, busy for a share of `MOST_BUSY` at most: above that, people queue.
+# server has machines enough for the busiest hour, busy for a share of `MOST_BUSY` at most: above that, requests queue.
 
 
 # %%
@@ -209,9 +211,9 @@ every_design = pd.DataFrame([design for one in CUSTOMERS for design in designs(o
 every_design.to_csv(workspace_dir() / "designs.csv", index=False)
 
 # %% [markdown]
-# A design is on the *frontier* when no other one is at least as good in all three goals and better in one. Move the
-# frontier, in times a customer's own figures: give the canteens a better uplink, the guide ten times the photos, the
-# publisher a tighter limit on accuracy. Which designs come and go?
+# A design is on the *frontier* if no other one is at least as good in all three goals and better in one. Below you can
+# multiply a customer's figures: give the canteens a better uplink, the guide ten times the photos, the publisher a
+# tighter limit on accuracy. Which designs enter the frontier then, and which leave it?
 
 
 # %%
@@ -236,11 +238,11 @@ controls([ipywidgets.interactive(explore, who=letters.index, uplink=times, photo
 # %% [markdown]
 # ## Decide
 #
-# The frontier does not decide; the customer does. The manager's rule: drop every design that lets somebody wait longer
-# than `may_wait_s`, or whose accuracy is more than `may_lose` below that at 224 pixels. Of what is left take the
-# *cheapest*; of equally cheap ones the most accurate, and then the one with the shortest wait.
+# The frontier alone does not decide: each customer has limits. The manager's rule: drop every design with which an
+# answer takes longer than `may_wait_s`, or whose accuracy is more than `may_lose` below that at 224 pixels. Of what is
+# left take the *cheapest*; of equally cheap ones the most accurate, and then the one with the shortest wait.
 #
-# Write one row for each customer, with the columns of `every_design`, to `decisions_path`. Where nothing is left (on a
+# Write one row for each customer, with the columns of `every_design`, to `decisions_path`. If no design is left (on a
 # slow machine, or a busy one), `design` is `none`, and the other figures stay empty.
 
 # %% question="customers.decisions"
@@ -263,10 +265,10 @@ pd.read_csv(decisions_path).round(3)
 # %% [markdown]
 # ## What you found
 #
-# One model, three customers, and a rule that anybody can check. What the figures do not say: who else is in a photo of
-# the till, what happens when the line is down at noon, and who looks after twelve small computers.
+# One model, three customers, and a rule that others can check. The figures do not say who else is in a photo of the
+# till, what happens when the line is down at noon, and who takes care of twelve small computers.
 #
-# - A year later fibre reaches the canteens: `FIBRE_MBIT_S`, on a connection that stays open. Would you take the devices
-#   away? Say what speaks for them and what against, in a sentence each.
+# - A year later fibre reaches the canteens: `FIBRE_MBIT_S`, on a connection that stays open. Would you remove the
+#   devices? Say what speaks for them and what against, in a sentence each.
 # - At which price of a small computer would the guide put one into each restaurant?
 # - Is a *hybrid* a design: the device answers, and a nightly batch corrects it with a larger model?

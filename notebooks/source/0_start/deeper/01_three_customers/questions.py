@@ -49,7 +49,7 @@ def break_even(random):
     yield (1_000_000, 0.0, 1, 0.5, 2.5), "The server computes for 0.5 s of the 2.5 s, so 2 seconds are left."
     yield (1_000_000, 0.1, 3, 0.0, 2.3), "Three round trips take 0.3 s of the 2.3 s, however fast the uplink is."
     yield (1_000_000, 0.1, 3, 0.5, 0.7), "Server and round trips take longer than the device: no uplink is enough."
-    yield (1_000_000, 0.25, 1, 0.5, 0.75), "Nothing at all is left for the photo: no uplink is enough."
+    yield (1_000_000, 0.25, 1, 0.5, 0.75), "No time at all is left for the photo: no uplink is enough."
     yield (megabytes * 1_000_000, trip, 3, 0.05, 1.25), ""
 
 
@@ -65,7 +65,7 @@ question(
         (
             "customers",
             "canteens, guide, publisher",
-            "One row a customer is wanted; the file has rows for: {customers}.",
+            "Write one row per customer; the file has rows for: {customers}.",
         ),
         ("unknown", "", "For {unknown}, the design in the file is none of those in `every_design`."),
         ("late", "", "For {late}, the design answers later than the customer may wait."),

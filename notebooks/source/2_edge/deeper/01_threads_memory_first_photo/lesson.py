@@ -16,8 +16,8 @@
 # # Threads, memory, first photo
 #
 # The box over the till has four cores, 4 GB of memory, and is switched on at six. "Four cores, four times as fast,"
-# says the shop that sells it, "and your file has 2.4 MB, so the small one with 1 GB will do." **What does a board give
-# to a model beside its clock?** To find out you need a laptop, which plays the device.
+# says the shop that sells it, "and your file has 2.4 MB, so the small one with 1 GB will do." **Apart from its clock,
+# what does a model need of a board?** To find out you need a laptop, which plays the device.
 
 # %%
 from provisioning import rehearsal
@@ -57,9 +57,9 @@ predict("threads.gain", gain=..., share=...)
 # %% [markdown]
 # ## Several numbers of threads
 #
-# In ONNX Runtime the number is an option of the session: `SessionOptions().intra_op_num_threads`, threads that share
-# one operator. The device opens the same file with one thread, with two, and so on, and once with twice as many threads
-# as it has cores. All take turns with one photo.
+# In ONNX Runtime the number is an option of the session: `SessionOptions().intra_op_num_threads`, the number of threads
+# that share one operator. The device opens the same file with one thread, with two, and so on, and once with twice as
+# many threads as it has cores. All take turns with one photo.
 
 # %%
 guesses = predicted("threads.gain")
@@ -73,13 +73,13 @@ table["you predicted"] = pd.Series({f"threads-{cores}": guesses["gain"]})
 table.style.format(precision=2, na_rep="").set_caption(turns.records[0].machine.label)
 
 # %% [markdown]
-# Does the last row gain anything? Threads without a core of their own take turns, and wait for each other.
+# Is the last row any faster? Threads without a core of their own take turns, and wait for each other.
 #
 # ## What limits it
 #
 # Suppose that a share *p* of the work can be divided among *n* cores, and the rest runs on one. Then the whole takes
 # *(1 − p) + p / n* of its former time, and is *1 / ((1 − p) + p / n)* times as fast. That is **Amdahl's law**. You have
-# measured how many times as fast. What is *p*, and what could infinitely many cores reach?
+# measured how many times as fast it is. What is *p*, and how many times as fast could infinitely many cores be?
 
 
 # %% question="threads.amdahl"
@@ -108,11 +108,11 @@ axis.legend()
 if cores > 1 and 1 < measured < cores:
     print("share divided {:.0%}, at most {:.1f} times as fast".format(*amdahl(measured, cores)))
 else:
-    print("All cores were no gain here, or more than Amdahl's law knows: there is nothing to solve.")
+    print("All cores were no gain here, or a larger one than Amdahl's law allows: there is no share to compute.")
 
 # %% [markdown]
-# What is not divided? Starting and joining threads after each of a hundred operators, and one memory that all cores
-# read through.
+# What is not divided? Threads are started and joined at each of about a hundred operators, and all cores read through
+# one memory.
 #
 # ## Memory, and six in the morning
 #
@@ -133,13 +133,16 @@ table.style.format(precision=1, na_rep="")
 
 # %% [markdown]
 # The rest of the memory is Python, numpy and the runtime, and both files need them. So what decides the size of the
-# board is the process, and not the file. And the first class takes many times as long as a warm one. (The system has
-# started already, and the file is in its cache; both would come on top.)
+# board is the process, and not the file. And after such a **cold start** the first class takes many times as long as a
+# **warm** one. (The operating system runs already here, and the file is in its cache; at six in the morning both are
+# still to be done.)
 #
 # ## What you found
 #
-# Cores help as far as the work is divided. Memory is the runtime's, and a smaller file hardly changes it. A box that
-# classifies at once loads its model when it is switched on, and shows it one photo before the first pupil comes.
+# Cores help as far as the work is divided. Memory is the runtime's, and a smaller file hardly changes it. If a box has
+# to classify the first pupil's photo as fast as all others, it loads its model when it is switched on, and classifies
+# one photo as a warm-up.
 #
-# - Let something else work on the device while you measure. Which number of threads suffers most?
-# - Two processes with two threads each, or one with four: which classifies more photos in a minute?
+# - Let something else work on the device while you measure. With which number of threads does a photo take longest
+#   then?
+# - Two processes with two threads each, or one with four: which classifies more photos per minute?

@@ -23,8 +23,11 @@ def amdahl(random):
         (4 / 3, 2),
         "With two cores a quarter of the time is gone. If all were divided, half would be: a share of 0.5.",
     )
-    yield (1.6, 4), "Here 0.625 of the time is left, and 0.375 is gone, where 0.75 could be: a share of 0.5 again."
+    yield (
+        (1.6, 4),
+        "Here 0.375 of the time is gone. If all were divided, 0.75 would be: a share of 0.5 again.",
+    )
     yield (2.5, 4), "With a share of 0.8, a fifth of the time stays with any number of cores: 5 times as fast at most."
-    yield (1.0, 4), "All cores were no gain: nothing is divided, and infinitely many bring nothing either."
+    yield (1.0, 4), "All cores were no gain: no work is divided, so infinitely many cores are no gain either."
     share, cores = float(random.integers(10, 99)) / 100, int(random.integers(2, 17))
     yield (1 / (1 - share + share / cores), cores), ""

@@ -16,8 +16,9 @@
 # # Fewer pixels
 #
 # "It works," says the manager. "Now make it smaller. On a small machine, smaller is always better." Smaller *what*? The
-# file, the arithmetic and the photo can each be made smaller, and each by another means. Quantizing took bits from the
-# numbers. **What do fewer pixels buy, and what do they cost?** To find out you need a laptop, which plays the device.
+# file, the arithmetic and the photo can each be made smaller, and each by another means. Quantizing made the numbers
+# smaller. **How much time do fewer pixels save, and what do they cost?** To find out you need a laptop, which plays the
+# device.
 
 # %%
 from provisioning import rehearsal
@@ -49,8 +50,8 @@ print(device)
 # %% [markdown]
 # ## Predict
 #
-# The network has seen photos of 224 × 224 pixels all its life. Shown the same photos with 160 × 160 pixels, how many
-# times as fast will it answer, and how many points of accuracy will it lose? Nothing is trained anew.
+# The network was trained with photos of 224 × 224 pixels. If it gets the same photos with 160 × 160 pixels, without new
+# training, how many times as fast will it answer, and how many points of accuracy will it lose?
 
 # %%
 predict("pixels.fewer", faster=..., lost=...)
@@ -107,7 +108,7 @@ right = {one.option: one.samples for one in measured if one.kind == "accuracy"}
 
 
 # %% [markdown]
-# What is the bargain? Whoever decides needs both sides of it: the points that are lost, and how many times as fast.
+# Is it a bargain? To decide you need both figures: the points that are lost, and how many times as fast it is.
 
 
 # %% question="pixels.bargain"
@@ -134,17 +135,18 @@ table.loc[160, ["you predicted, times", "you predicted, points"]] = guesses["fas
 table.style.format(precision=2, na_rep="").format("{:.0%}", subset="pixels").set_caption(measured[0].machine.label)
 
 # %% [markdown]
-# *p* is the sign-flip test over drawings: how often would so many answers differ by chance? A loss may be claimed where
-# it is below 0.05, or 0.017 if you look at all three rows. Compare the first two columns. Was the time as short as the
-# pixels are few? Whatever does not grow with pixels stays: reading the weights, starting each operator.
+# *p* is the sign-flip test over drawings: how often would so many answers differ by chance? A loss is shown if it is
+# below 0.05, or below 0.017 if you look at all three rows. Compare the first two columns. Did the time shrink as much
+# as the pixels? What does not depend on the number of pixels stays: reading the weights, starting each operator.
 #
 # The file has not become smaller by a byte: weights know nothing of pixels. Fewer *channels*, as in *Prune, distil,
-# train for it*, make the file smaller too, and they want a training. A side is one number, and wants none.
+# train for it*, make the file smaller too, but they need a training. A smaller photo needs none.
 #
 # ## What you found
 #
-# Fewer pixels buy time and cost answers; neither the download nor the memory for weights changes. A network that is
-# *trained* at 160 pixels loses far less than one that meets such photos at work. You can say now what that would bring.
+# Fewer pixels save time and cost right answers; neither the download nor the memory for weights changes. A network that
+# is *trained* at 160 pixels usually loses less than one that was trained at 224. The column *times as fast* says how
+# much time such a training would save.
 #
-# - The ranges were calibrated at 224 pixels. Are they still right at 128? Calibrate anew, and measure.
-# - Prune first and shrink the photos then: do the losses add up?
+# - The ranges were calibrated at 224 pixels. Are they still right at 128? Calibrate again, and measure.
+# - Prune first, and then shrink the photos: do the losses add up?

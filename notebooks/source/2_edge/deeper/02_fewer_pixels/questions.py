@@ -37,10 +37,13 @@ question(
     "pixels.bargain",
     "Points lost, and times as fast",
     points=2,
-    hint="A point is a hundredth of the accuracy. Which of the two medians is on top when it pays?",
+    hint="A point is a hundredth of the accuracy. Which of the two medians is the numerator if the change pays?",
 )
 def bargain(random):
-    yield ([1, 1, 1, 1], [1, 1, 1, 0], [4.0], [2.0]), "One of four photos was lost, 25 points. 4 seconds became 2."
+    yield (
+        ([1, 1, 1, 1], [1, 1, 1, 0], [4.0], [2.0]),
+        "One of four right answers was lost, 25 points. 4 seconds became 2.",
+    )
     yield ([1, 0, 0, 0], [1, 1, 0, 0], [3.0], [4.0]), "A photo was gained, so the loss is below 0: -25 points."
     yield (
         ([1, 1], [1, 1], [4.0, 4.0, 40.0], [2.0, 2.0, 2.0]),

@@ -16,9 +16,10 @@
 # %% [markdown]
 # # ExecuTorch and XNNPACK
 #
-# Arm published 10.9 ms in float32 and 4.0 ms in INT8 for a MobileNetV2 on a Pi 5, and not with ONNX Runtime. Its file
-# was a `.pte`: PyTorch's own format for small machines, whose work is done by XNNPACK, a library of kernels that many
-# phones carry. **Is another runtime worth another toolchain?** To find out you need a laptop; the rest is installed.
+# Arm published {{ xnnpack_fp32_pi.p50_ms }} ms in float32 and {{ xnnpack_int8_pi.p50_ms }} ms in INT8 for a MobileNetV2
+# on a Raspberry Pi 5, without ONNX Runtime. The file was a `.pte`: PyTorch's own format for small machines. The work is
+# done by XNNPACK, a library of kernels that is used on many phones. **Is another runtime worth another toolchain?** To
+# find out you need a laptop; the cells install the rest.
 
 # %%
 import json
@@ -54,9 +55,9 @@ predict("executorch.faster", int8=..., against=...)
 # %% [markdown]
 # ## Export, partition, write
 #
-# Three steps, and each leaves less of PyTorch behind. `torch.export.export` captures the graph. A *partitioner* marks
-# what XNNPACK can do, and what it marks becomes one call of the delegate, with the weights packed into it. What is left
-# is written as bytes. The script runs in an environment of its own, since ExecuTorch pins its tools.
+# Three steps lead from PyTorch to a file. `torch.export.export` captures the graph. A *partitioner* marks the operators
+# that XNNPACK can compute, and each marked part becomes one call of the *delegate*, with the weights packed into it.
+# The result is written as bytes. The script runs in an environment of its own, since ExecuTorch pins its tools.
 
 # %%
 # %%writefile {folder}/to_fp32.py
@@ -86,7 +87,7 @@ if executorch:
     print(f"{fp32_path.name}: {fp32_path.stat().st_size / 1e6:.2f} MB")
 
 # %% [markdown]
-# Everything is in one subgraph: nothing runs in ExecuTorch's own portable kernels, which are correct and slow.
+# All operators are in one subgraph: none runs in ExecuTorch's own portable kernels, which are correct and slow.
 #
 # ## INT8: your script
 #
@@ -200,8 +201,8 @@ else:
 # %% [markdown]
 # ## The same answers?
 #
-# Two files may be right equally often, and not about the same photos. What a customer notices is neither: it is the
-# photos that *changed*.
+# Two files may be right equally often, and not about the same photos. What a customer notices is neither of these: a
+# customer notices photos that *changed* their class.
 
 
 # %% question="executorch.changed"
@@ -225,9 +226,9 @@ if executorch:
 # ## What you found
 #
 # Another runtime brings other kernels, another quantizer and an environment of its own. Your tables say what that is
-# worth here, and the published 4.0 ms what it may be worth on a Pi: whether your board keeps it is for *Run on the Pi*.
-# The labels of a `.pte` on an emulated Cortex-A76 were not compared: ExecuTorch's Python bindings want a torch for ARM
-# that is a CUDA build of 427 MB. Not run here.
+# worth here, and Arm's {{ xnnpack_int8_pi.p50_ms }} ms what it may be worth on a Pi: your board can confirm that in
+# *Run on the Pi*. The labels of a `.pte` on an emulated Cortex-A76 were not compared: ExecuTorch's Python bindings want
+# a torch for ARM that is a CUDA build of 427 MB. Not run here.
 #
 # - Leave the partitioner out (`partitioner=[]`), and time the file: what do portable kernels cost?
 # - `is_per_channel=False`: how many classes change?

@@ -28,8 +28,8 @@ question(
             "These are the logits of float32. Lower what `convert_pt2e` returned, exported once more.",
         ),
         ("agree", at_least(22), "It agrees on {agree} of {images} photos. Were the observers shown training images?"),
-        ("agree", at_least(38), "It agrees on {agree} of {images} photos. Is there a scale for each channel?"),
-        ("size_bytes", at_most(5_000_000), "It has {size_bytes:,} bytes: the box takes fewer than 5 MB."),
+        ("agree", at_least(38), "It agrees on {agree} of {images} photos. Is there one scale per channel?"),
+        ("size_bytes", at_most(5_000_000), "It has {size_bytes:,} bytes, and the bound is 5 MB."),
     ],
     good={
         "delegates": {"XnnpackBackend": 1},
