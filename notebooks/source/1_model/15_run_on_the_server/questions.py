@@ -1,4 +1,4 @@
-"""The questions of "Run on the server": who ran the nodes, joules for an image, a GPU with proof, a release."""
+"""The questions of "Run on the server": who ran the nodes, a GPU with proof, a release."""
 
 from grading.builder.questions import at_least, prediction, question
 
@@ -11,6 +11,7 @@ prediction(
     unit="×",
     between=(0.01, 1000),
     int8="U8S8 beside float32, on the processor",
+    openvino="OpenVINO beside ONNX Runtime, in float32",
     gpu="float32 on the GPU beside the processor",
 )
 
@@ -50,33 +51,11 @@ def nodes(random):
     yield (([ran(f"conv{random.integers(9)}", provider=[CPU, CUDA][random.integers(2)]) for _ in range(6)],), "")
 
 
-@question(
-    "server.joules",
-    "Joules for one image",
-    points=2,
-    hint="Take the strips of the picture one by one: how wide is each, and how high?",
-)
-def joules(random):
-    times = [float(one) for one in random.integers(1, 6, 4).cumsum()]
-    yield ([0.0, 2.0], [100.0, 100.0], 10), "100 watts for 2 seconds are 200 joules, and 10 images share them."
-    yield ([0.0, 2.0], [100.0, 200.0], 10), "Power rose from 100 to 200 watts: in between, take 150."
-    yield ([30.0, 32.0], [100.0, 100.0], 10), "The first reading came at 30 s. What was before it is not counted."
-    yield (
-        ([0.0, 1.0, 2.0], [100.0, 200.0, 100.0], 10),
-        "Two strips of 1 s, each 150 watts high on average. The mean of all three readings is not the mean power.",
-    )
-    yield (
-        ([0.0, 1.0, 5.0], [100.0, 200.0, 200.0], 10),
-        "These readings are not evenly spaced. The second strip is four times as wide as the first.",
-    )
-    yield (times, [float(one) for one in random.integers(60, 300, 4)], int(random.integers(2, 50))), ""
-
-
 question(
     "server.gpu",
     "Measure a GPU, with proof that it computed",
     points=2,
-    hint="The cell that runs race.py does it, on a node with a GPU. What does it print behind each option?",
+    hint="This cell measures it, on a node with a GPU. What does it print behind each option?",
     records="labs.checkpoints.reads.server:on_gpu",
     rules=[
         (
@@ -84,8 +63,8 @@ question(
             at_least(1),
             "`{option}` ran no node on the GPU: all of it fell back to the CPU. What does the log say?",
         ),
-        ("beside_cpu", True, "`{option}` did not take turns with `cpu`: run the cell with race.py again."),
-        ("in_batches", True, "`{option}` was measured with one photo only: run the cell with race.py to its end."),
+        ("beside_cpu", True, "`{option}` did not take turns with `cpu`: run this cell again."),
+        ("in_batches", True, "`{option}` was measured with one photo only: run this cell to its end."),
     ],
     good={"option": "cuda", "nodes": 56, "beside_cpu": True, "in_batches": True},
     gate=["GPU provider"],

@@ -25,6 +25,7 @@
 # %%
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import onnxruntime as ort
 import pandas as pd
@@ -38,7 +39,7 @@ from labs.machine.fingerprint import physical_core_count
 from labs.records.ledger import ledger
 from labs.runtimes import providers
 from labs.widgets import run_with_progress
-from labs.workspace import models_dir, workspace_dir
+from labs.workspace import models_dir, programs_dir, workspace_dir
 
 images, labels = load_split(assets.dataset(), "evaluation")
 folder = workspace_dir() / "providers"
@@ -237,6 +238,41 @@ fair = {"option": "openvino", "baseline": "cpu-provider", "claim": claim}
 fair = {"option": ..., "baseline": ..., "claim": ...}  # the claim is "faster", "slower" or "cannot tell"
 ### END SOLUTION
 check("providers.fair", fair)
+
+# %% [markdown]
+# ## What a photo costs in energy
+#
+# *Run on the server* reads the A100's power from NVML, the library behind `nvtop`, while it answers batches for ten
+# seconds. (A slice of a GPU shows none.) The next cell draws what came home. A watt is a joule a second, so the shaded
+# area is the energy: each strip is as wide as the time between two readings, which differs, and as high as their mean.
+
+# %% folded=true
+home = programs_dir() / "server" / "power.json"
+readings = json.loads(home.read_text()) if home.is_file() else None
+if readings is None:
+    readings = {"times_s": [0, 1, 2, 5, 6], "watts": [60, 240, 250, 250, 100], "images": 21_000}
+    print("No power was read yet: these readings are made up, so that you can see what some look like.")
+figure, axis = plt.subplots(figsize=(9, 2.6), layout="constrained")
+axis.fill_between(readings["times_s"], readings["watts"], color="tab:orange", alpha=0.3)
+axis.stem(readings["times_s"], readings["watts"], basefmt=" ")
+axis.set(xlabel="seconds", ylabel="watts", ylim=(0, None))
+plt.show()
+
+
+# %% question="providers.joules"
+def joules_an_image(times_s, watts, images):
+    """Return the joules for one image from readings of power: between two readings, power is their mean. images were
+    answered between the first reading and the last."""
+    ### BEGIN SOLUTION
+    steps = zip(times_s, times_s[1:], watts, watts[1:])
+    return sum((end - begin) * (first + last) / 2 for begin, end, first, last in steps) / images
+    ### END SOLUTION
+
+
+check("providers.joules", joules_an_image)
+
+# %%
+print(f"{joules_an_image(**readings):.4f} joules an image, {joules_an_image(**readings) / 3.6:.3f} kWh for a million")
 
 # %% [markdown]
 # ## What you found

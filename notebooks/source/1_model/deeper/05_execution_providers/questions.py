@@ -75,3 +75,25 @@ question(
         "high": 1.3,
     },
 )
+
+
+@question(
+    "providers.joules",
+    "Joules for one image",
+    points=2,
+    hint="Take the strips of the picture one by one: how wide is each, and how high?",
+)
+def joules(random):
+    times = [float(one) for one in random.integers(1, 6, 4).cumsum()]
+    yield ([0.0, 2.0], [100.0, 100.0], 10), "100 watts for 2 seconds are 200 joules, and 10 images share them."
+    yield ([0.0, 2.0], [100.0, 200.0], 10), "Power rose from 100 to 200 watts: in between, take 150."
+    yield ([30.0, 32.0], [100.0, 100.0], 10), "The first reading came at 30 s. What was before it is not counted."
+    yield (
+        ([0.0, 1.0, 2.0], [100.0, 200.0, 100.0], 10),
+        "Two strips of 1 s, each 150 watts high on average. The mean of all three readings is not the mean power.",
+    )
+    yield (
+        ([0.0, 1.0, 5.0], [100.0, 200.0, 200.0], 10),
+        "These readings are not evenly spaced. The second strip is four times as wide as the first.",
+    )
+    yield (times, [float(one) for one in random.integers(60, 300, 4)], int(random.integers(2, 50))), ""
