@@ -16,7 +16,7 @@ from labs.checkpoints.reads.files import FOUR
 from labs.checkpoints.reads.gpus import ARRANGEMENTS
 from labs.course.assignment import assignment
 from labs.records import Records
-from labs.records.candidates import choosable
+from labs.records.options import by_machine
 from tests.entries import Entries
 from tests.grading.classroom import attacks
 from tests.grading.recorded import CHOICE, MODEL, recorded, written
@@ -112,8 +112,9 @@ def _loads(entries: Entries, *options: str, **fields: object) -> None:
 
 
 def _choose(entries: Entries, question: str, baseline: str, option: str, **more: object) -> None:
-    (row,) = [one for one in choosable(Records.from_json(entries), baseline) if one["name"] == option]
-    evidence = {"p95_ms": row["p95_ms"], "right": row["right"]}
+    *_, options = by_machine(Records.from_json(entries), baseline).values()
+    (row,) = [one for one in options if one.option == option]
+    evidence = {"p50_ms": 1e3 * row.p50_s.value, "right": int(row.right)}
     entries.answered(question, {"option": option, "evidence": evidence, **_WORDS, **more})
 
 
@@ -133,7 +134,10 @@ def _model(entries: Entries) -> None:
     cuda = {"provider_requested": "CUDAExecutionProvider", "providers_used": {"CUDAExecutionProvider": 56}}
     for kind in ("latency", "throughput"):
         _race(entries, {"cpu": {}, "cuda": cuda}, f"gpu {kind}", kind, machine={"gpus": [_GPU]})
-    _choose(entries, "defend.choice", "food11", CHOICE)
+    rented = {"cpu": (1e3, 1.0), "gpu": (1e4, 1.5)}
+    rented = {name: dict(zip(("photos_per_s", "usd_per_hour"), row, strict=True)) for name, row in rented.items()}
+    entries.observed("defend.machines", rented)
+    _choose(entries, "defend.choice", "food11", CHOICE, flips_at=701)
 
 
 def _edge(entries: Entries) -> None:

@@ -88,9 +88,9 @@ def measured(make_measurement):
 def part_1(measured):
     """Return records of three options."""
     return [
-        *measured("eager", 0.012, 0.88, 130, 9.2e6),
-        *measured("all", 0.0027, 0.88, 340, 8.9e6),
-        *measured("int8", 0.0018, 0.86, 1200, 2.4e6),
+        *measured("torch-eager", 0.012, 0.88, 130, 9.2e6),
+        *measured("food11", 0.0027, 0.88, 340, 8.9e6),
+        *measured("int8", 0.0018, 0.88, 1200, 2.4e6),
     ]
 
 

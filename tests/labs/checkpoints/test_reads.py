@@ -30,12 +30,15 @@ CUDA = SIDE_BY_SIDE | {"provider_requested": "CUDAExecutionProvider"}
 
 RECOMMENDED = {
     "option": "small",
-    "evidence": {"p95_ms": 2.5, "right": 800},
+    "evidence": {"p50_ms": 2.5, "right": 800},
+    "flips_at": 1138,
     "price": "One answer fewer of 100, which nobody will see.",
     "would_change_my_mind": "Nothing.",
 }
 
 UNKNOWN = RECOMMENDED | {"option": "other"}
+
+RENTED = {"cpu": {"photos_per_s": 1e3, "usd_per_hour": 1.0}, "gpu": {"photos_per_s": 1e4, "usd_per_hour": 1.5}}
 
 NETWORKS = {
     "mobilenetv2_100": {"ms": 4.0, "top-1 %": 72.9, "million weights": 3.5},
@@ -54,7 +57,8 @@ def in_full(photos: int = 1000) -> Entries:
         entries.measured("size", option, [size])
         entries.measured("accuracy", option, [place % 100 >= wrong for place in range(photos)])
         entries.measured("latency", option, [milliseconds / 1e3] * 40)
-    return entries
+        entries.measured("throughput", option, [milliseconds / 50] * 40, batch_size=32)
+    return entries.observed("defend.machines", RENTED)
 
 
 def ran(provider: str) -> Entries:
@@ -114,12 +118,12 @@ def claimed(option: str, baseline: str) -> Entries:
         (
             "defend:choice",
             in_full().answered("defend.choice", RECOMMENDED),
-            {"p95_ms": 2.5, "measured_p95_ms": 2.0, "kept": True, "measured": True, "price_has_a_figure": True}
-            | {"measured_right": 800, "change_words": 1},
+            {"p50_ms": 2.5, "measured_p50_ms": 2.0, "kept": True, "meets": True, "price_has_a_figure": True}
+            | {"measured_right": 800, "change_words": 1, "computed_flips_at": 701},
         ),
         # The same loss on a tenth of the photos is not shown to be one point only.
         ("defend:choice", in_full(100).answered("defend.choice", RECOMMENDED), {"kept": False, "measured": True}),
-        ("defend:choice", in_full().answered("defend.choice", UNKNOWN), {"kept": False, "measured": False}),
+        ("defend:choice", in_full().answered("defend.choice", UNKNOWN), {"measured": False}),
         ("defend:choice", Entries().answered("defend.choice", RECOMMENDED), "not measured in full"),
         # A GPU counts by the nodes that it ran.
         ("server:on_gpu", in_full(), "Nothing was measured on a GPU"),

@@ -36,7 +36,7 @@ def test_scoreboard_tells_met_from_missed_and_names_the_option(part_1):
 def test_scoreboard_says_which_limit_is_missed(measured):
     """Fast enough, and too few a second: the sentence says both."""
     shown = scoreboard(measured("slow", 0.002, 0.88, 340, 8.9e6))
-    assert "median latency 2.00 ms keeps < 3 ms, throughput 340 photos/s misses ≥ 1,000 photos/s" in shown.text
+    assert "one photo, median 2.00 ms keeps < 3 ms, throughput 340 photos/s misses ≥ 1,000 photos/s" in shown.text
 
 
 IMAGES, LABELS = np.zeros((4, 3, 224, 224), np.float32), np.array([3, 3, 3, 0])

@@ -28,7 +28,7 @@ def dollars(random):
     )
     yield (75.0, 100.0, 1.0), "75 a second are one machine and a little. Nobody rents a little: that makes 2."
     yield (10.0, 1000.0, 3.0), "Even a small peak takes one machine."
-    yield (float(random.integers(20, 90)) + 0.5, float(random.integers(3, 9)), 0.5), ""
+    yield (float(random.integers(20, 90)) + 0.25, float(random.integers(3, 9)), 0.5), ""
 
 
 @another("defend.dollars")

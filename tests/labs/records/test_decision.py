@@ -1,0 +1,130 @@
+"""One rule decides: a target's limits, accuracy kept, least money; a GPU's figure never stands in for a CPU's."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labs.records.collection import of_machine
+from labs.records.decision import (
+    UTILIZATION,
+    Judged,
+    decide,
+    flips_at,
+    hourly_prices,
+    machines_needed,
+    published_options,
+    table,
+)
+from labs.records.options import OptionSummary, by_machine
+from labs.records.targets import TARGETS, target, targets_for
+from labs.stats import Interval, Paired
+from tests.entries import Entries
+
+MI100 = "AMD EPYC 7763 × 128, AMD Instinct MI100, AMD Instinct MI100 (c03-01)"
+
+
+def option(
+    name: str, machine: str = "Test CPU × 2", provider: str = "CPU", low: float = -0.01, **numbers: float
+) -> OptionSummary:
+    """Return a measured option with exact numbers, whose loss has this lower end."""
+    known = {key: Interval(value, value, value) for key, value in numbers.items()}
+    records = (SimpleNamespace(kind="latency", machine=SimpleNamespace(cpu_count=2)),)
+    loss = Paired(Interval(0.0, low, 0.01), 1.0)
+    return OptionSummary(name, machine, provider=f"{provider}ExecutionProvider", loss=loss, records=records, **known)
+
+
+def best(name: str, *options: OptionSummary) -> Judged | None:
+    """Return what is decided for a target."""
+    return next(iter(decide(options, target(name))), None)
+
+
+@pytest.mark.parametrize(
+    ("p50_s", "batch_fps", "within"),
+    [(0.002, 1200, (True, True)), (0.002, 650, (True, False)), (0.003, 1000, (False, True))],
+)
+def test_a_target_is_met_within_every_limit_and_with_its_accuracy(p50_s: float, batch_fps: float, within: tuple):
+    """'under 3 ms' is not 3 ms, and 'at least 1000' is 1000; an accuracy that is not shown to be kept meets nothing."""
+    found = best("server-cpu", option("int8", p50_s=p50_s, batch_fps=batch_fps))
+    assert (found.meets, found.within) == (all(within), dict(zip(("p50_s", "batch_fps"), within, strict=True)))
+    lossy = best("server-cpu", option("int8", p50_s=p50_s, batch_fps=batch_fps, low=-0.03))
+    assert (lossy.meets, lossy.accuracy) == (False, "not shown")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "first"),
+    [
+        # Cheaper at the peak: fewer machines of the same price; of equally many, the one with more room.
+        ("server-cpu", {"two machines": (1e-3, 1100, 1e6, 0.9), "one machine": (29e-4, 1500, 1e6, 0.9)}, "one machine"),
+        ("server-cpu", {"near": (29e-4, 1500, 1e6, 0.9), "with room": (1e-3, 1500, 1e6, 0.9)}, "with room"),
+        ("server-cpu", {"sprinter": (1e-4, 100, 1e6, 0.9), "nearer": (4e-3, 900, 1e6, 0.7)}, "nearer"),
+        ("device", {"small": (1e-3, 9, 1e6, 0.7), "exact": (1e-2, 9, 4e6, 0.9)}, "exact"),
+    ],
+)
+def test_the_best_option_stands_for_a_target(name: str, options: dict, first: str):
+    """On a server money decides, on a device accuracy; if nothing meets the target, each by its worst number."""
+    names = ("p50_s", "batch_fps", "size_bytes", "accuracy")
+    made = [option(one, **dict(zip(names, numbers, strict=True))) for one, numbers in options.items()]
+    assert best(name, *made).option.option == first
+    assert best(name, *made, option("lossy", p50_s=1e-9, batch_fps=1e9, size_bytes=1, low=-0.2)).option.option == first
+
+
+def test_gpu_and_cpu_options_do_not_stand_in_for_each_other():
+    """A CUDA figure does not meet the CPU server's target, nor an option whose size is unknown the device's."""
+    cuda = option("cuda", provider="CUDA", p50_s=5e-4, batch_fps=9000, size_bytes=1e6)
+    assert [bool(decide([cuda], one)) for one in TARGETS] == [False, True, False]
+    assert best("device", option("int8", p50_s=0.002)) is None
+    amd = {"provider": "MIGraphX", "p50_s": 0.0012, "batch_fps": 3000}
+    met = [decide([option("amd", machine, **amd)], targets_for(machine)[1])[0].meets for machine in (MI100, "CPU")]
+    assert met == [True, False]
+
+
+def test_money_counts_whole_machines_at_their_own_price():
+    """A processor by its threads unless it is listed; a GPU that nobody rents has no price, and is dear, not free."""
+    cpu = best("server-cpu", option("int8", p50_s=0.002, batch_fps=500))
+    assert (cpu.machines, cpu.usd_per_month) == (3, pytest.approx(3 * 2 * 0.043 * 730))
+    a100 = option("cuda", "AMD EPYC 7763 × 128, NVIDIA A100", "CUDA", p50_s=5e-4, batch_fps=9000)
+    assert best("server-gpu", a100).usd_per_hour == hourly_prices().loc["A100", "usd_per_hour"]
+    onnx = option("food11", "AMD EPYC 7763 × 128, NVIDIA A100", p50_s=5e-3, batch_fps=900)
+    assert best("server-cpu", onnx).usd_per_hour == hourly_prices().loc["EPYC 7763", "usd_per_hour"]
+    assert best("server-gpu", option("amd", MI100, "MIGraphX", p50_s=1e-3, batch_fps=9e3)).usd_per_month == math.inf
+    rows = table(decide([onnx, option("int8", onnx.machine, p50_s=2e-3, batch_fps=1500)], target("server-cpu")))
+    assert rows["meets"].tolist() == [True, False]
+    assert rows["machines"].tolist() == [1, 2]
+
+
+def test_what_is_published_for_a_targets_own_machine():
+    """OpenVINO alone meets the processor's target on the authors' EPYC, and a GPU's is met by both providers."""
+    met = {one.name: [found.meets for found in decide(published_options(one), one)] for one in TARGETS}
+    assert met == {"server-cpu": [True] + [False] * 7, "server-gpu": [True, True], "device": []}
+    assert "OpenVINO" in decide(published_options(TARGETS[0]), TARGETS[0])[0].option.option
+
+
+@given(*(st.floats(1, 1e4) for _ in range(2)), *(st.floats(0.01, 10) for _ in range(2)))
+def test_the_choice_flips_at_the_lowest_peak_at_which_a_gpu_costs_less(cpu_rate, gpu_rate, cpu_price, gpu_price):
+    """One photo a second fewer, and it does not."""
+    cpu, gpu = ({"photos_per_s": r, "usd_per_hour": p} for r, p in ((cpu_rate, cpu_price), (gpu_rate, gpu_price)))
+
+    def gpu_is_cheaper(peak: int) -> bool:
+        return machines_needed(peak, gpu_rate) * gpu_price < machines_needed(peak, cpu_rate) * cpu_price
+
+    flips = flips_at(cpu, gpu)
+    tried = range(1, flips or round(20 * UTILIZATION * cpu_rate), max(1, round(cpu_rate / 50)))
+    assert not any(map(gpu_is_cheaper, tried))
+    assert flips == 0 or gpu_is_cheaper(flips)
+
+
+def test_each_machine_has_its_options_and_the_last_baseline_decides_whose_turn_it_is() -> None:
+    """The machine that measured float32 last stands last; what is no measurement belongs to no machine."""
+    entries = Entries()
+    for name in ("a processor", "another", "a processor"):
+        entries.measured("latency", "food11", [0.003] * 40, machine={"cpu_model": name})
+    entries.measured("latency", "int8", [0.002] * 40, machine={"cpu_model": "another"}).answered("m.x.y", 1)
+    *others, (floats,) = by_machine(entries.records).values()
+    assert floats.machine.startswith("a processor")
+    assert [one.option for one in others[0]] == ["food11", "int8"]
+    kept = of_machine(entries.records, entries.records.latest(option="food11").machine_id)
+    assert {one.option for one in kept.measurements()} == {"food11"}
+    assert kept.answer("m.x.y") == 1
