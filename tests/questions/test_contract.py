@@ -145,10 +145,10 @@ def test_a_slip_is_refused_by_a_sentence_about_it(lesson: Lesson, name: str, wro
     print(f"\n{name}: {wrong}\n  {verdict.message}")
 
 
-def measured(lesson: str, begins: str) -> bool:
+def measured(lesson: str, text: str) -> bool:
     """Return whether a lesson shows a table or a picture from a text on, up to the next heading."""
     cells = CELLS[lesson]
-    (first,) = (place for place, cell in enumerate(cells) if f"\n{begins}" in f"\n{cell.source}")
+    first = next(place for place, cell in enumerate(cells) if text in cell.source)
     rest = itertools.takewhile(lambda cell: "\n## " not in f"\n{cell.source}", cells[first + 1 :])
     return any(cell.cell_type == "code" and shows(cell.source) for cell in (cells[first], *rest))
 
@@ -161,7 +161,7 @@ def test_of_each_idea_of_the_unit_a_wrong_one_fails_or_a_table_is_measured(where
     for path in SHIPPED if where == "at_home" else SHIPPED[:1]:
         assert lesson in [one.id for one in assignment(path).lessons()], path.name
     if not wrong or not of_lesson:
-        assert measured(lesson, f"## {wrong[0]}" if wrong else f'guesses = predicted("{id}")')
+        assert measured(lesson, f"## {wrong[0]}" if wrong else f'predicted("{id}")')
     elif isinstance(wrong[0], dict):
         given, good = ASKED[id][1].values["rules"], ASKED[id][1].good
         said = [says.format_map(good | wrong[0]) for name, _, says in given if name in wrong[0]]
