@@ -42,7 +42,7 @@ lab: setup ## Open the course in JupyterLab; its options go in ARGS="--port 9000
 	@$(BIN)/msl lab $(ARGS)
 
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
-	@$(BIN)/python -m grading rehearse
+	@$(BIN)/python -m grading rehearse $(ARGS)
 
 # On three workers (tests/conftest.py says what stays together): one of them mostly waits for clocks and polls.
 PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder

@@ -50,7 +50,7 @@ def minutes_of(notebook: NotebookNode, lesson: Lesson) -> dict[str, float]:
     for cell in code:
         question, given = asked.get(cell.metadata.get("question", "")), SOLUTION.sub("", f"{cell.source}\n")
         kind, lines = question.values["kind"] if question else "records", _lines_to_write(cell.source)
-        found["reading"] += _READ["shown"] * _shows(given)
+        found["reading"] += _READ["shown"] * shows(given)
         if cell.source.startswith("predict("):
             found["predictions"] += _READ["prediction"]
         elif kind == "answer" and question:
@@ -89,7 +89,7 @@ def _writing(kind: str, lines: int, question: Asked | None) -> float:
     return min(max(of["first"] + of["line"] * lines + of["case"] * cases, of["least"]), of["most"])
 
 
-def _shows(source: str) -> bool:
+def shows(source: str) -> bool:
     """Return whether a cell shows a table or a picture: it draws, or ends with a value."""
     try:
         *_, last = ast.parse(re.sub(r"^[%!].*$", "", source, flags=re.MULTILINE)).body

@@ -1,24 +1,28 @@
 """What every question promises: a stub earns nothing, a solution everything, and each case and rule has its say."""
 
 import inspect
+import itertools
 import re
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from grading.builder.clock import shows
 from grading.builder.compiled import compiled, drawn, solutions
 from grading.builder.notebook import build
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
 from labs.course import cases as judged
 from labs.course import rules
+from labs.course.assignment import SHIPPED, assignment
 from labs.course.calls import call, decode
 from labs.course.cells import absent_import, alone, names
 from labs.course.lessons import Lesson
-from labs.course.question import State, read_questions
+from labs.course.question import Question, State, read_questions
 
 LESSONS = sources()
 ASKED = {id: (lesson, asked) for lesson in LESSONS for id, asked in written(lesson).items()}
@@ -33,10 +37,12 @@ SLIPS = [
     for name, slips in tomllib.loads(path.read_text("utf-8")).items()
     for title, (wrong, *edits) in slips.items()
 ]
+CELLS = {lesson.id: build(lesson, solved=True).cells for lesson in LESSONS}
 SOLVED, STUBS = (
-    {cell.metadata.get("question"): cell.source for lesson in LESSONS for cell in build(lesson, solved=solved).cells}
-    for solved in (True, False)
+    {cell.metadata.get("question"): cell.source for cells in built for cell in cells}
+    for built in (CELLS.values(), [build(lesson).cells for lesson in LESSONS])
 )
+IDEAS = tomllib.loads(Path(__file__).with_name("ideas.toml").read_text(encoding="utf-8"))
 
 #: Seeds on which a second right solution must agree with the first.
 SEEDS = 200
@@ -117,20 +123,54 @@ def test_no_hint_is_the_answer(id: str, questions):
         assert not judged.judge(id, questions[id].cases, done).ok, code
 
 
-@pytest.mark.parametrize(("lesson", "name", "wrong", "edits"), SLIPS)
-def test_a_slip_is_refused_by_a_sentence_about_it(lesson: Lesson, name: str, wrong: str, edits: list[str], questions):
-    """Its first wrong case's own, or a general one; ``pytest -s`` prints each slip with what is said to it."""
-    (asked,) = (questions[id] for id in written(lesson) if questions[id].name == name)
+def slipped(asked: Question, edits: list[str]) -> judged.Verdict:
+    """Return what is said of a function's solution after some edits, pairs of old and new."""
     source = SOLVED[asked.id]
     for old, new in zip(edits[::2], edits[1::2], strict=True):
         assert old in source
         source = source.replace(old, new)
-    verdict = judged.judge(name, asked.cases, call(alone(source, name), [case["args"] for case in asked.cases]))
+    outputs = call(alone(source, asked.name), [case["args"] for case in asked.cases])
+    return judged.judge(asked.name, asked.cases, outputs)
+
+
+@pytest.mark.parametrize(("lesson", "name", "wrong", "edits"), SLIPS)
+def test_a_slip_is_refused_by_a_sentence_about_it(lesson: Lesson, name: str, wrong: str, edits: list[str], questions):
+    """Its first wrong case's own, or a general one; ``pytest -s`` prints each slip with what is said to it."""
+    (asked,) = (questions[id] for id in written(lesson) if questions[id].name == name)
+    verdict = slipped(asked, edits)
     assert verdict.state is State.FAILED
     assert not verdict.message.endswith(
         ("work this call out by hand.", "work one of them out by hand.", "and compare.")
     )
     print(f"\n{name}: {wrong}\n  {verdict.message}")
+
+
+def measured(lesson: str, text: str) -> bool:
+    """Return whether a lesson shows a table or a picture from a text on, up to the next heading."""
+    cells = CELLS[lesson]
+    first = next(place for place, cell in enumerate(cells) if text in cell.source)
+    rest = itertools.takewhile(lambda cell: "\n## " not in f"\n{cell.source}", cells[first + 1 :])
+    return any(cell.cell_type == "code" and shows(cell.source) for cell in (cells[first], *rest))
+
+
+@pytest.mark.parametrize(("where", "idea"), [(where, idea) for where in IDEAS for idea in IDEAS[where]])
+def test_of_each_idea_of_the_unit_a_wrong_one_fails_or_a_table_is_measured(where: str, idea: str, questions):
+    """With a sentence of its own; and without a lease, but for what only a lease has."""
+    id, *wrong = IDEAS[where][idea]
+    lesson, _, of_lesson = id.partition(".")
+    for path in SHIPPED if where == "at_home" else SHIPPED[:1]:
+        assert lesson in [one.id for one in assignment(path).lessons()], path.name
+    if not wrong or not of_lesson:
+        assert measured(lesson, f"## {wrong[0]}" if wrong else f'predicted("{id}")')
+    elif isinstance(wrong[0], dict):
+        given, good = ASKED[id][1].values["rules"], ASKED[id][1].good
+        said = [says.format_map(good | wrong[0]) for name, _, says in given if name in wrong[0]]
+        assert rules.fault(given, good | wrong[0]) in said
+    else:
+        (edits,) = (one.values[3] for one in SLIPS if one.id == f"{lesson} {questions[id].name} {wrong[0]}")
+        verdict = slipped(questions[id], edits)
+        assert verdict.state is State.FAILED
+        assert any(case["says"] and case["says"] in verdict.message for case in questions[id].cases)
 
 
 def test_what_ships_holds_nothing_that_can_be_called(questions):
