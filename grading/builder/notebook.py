@@ -107,7 +107,7 @@ def quote_published(notebook: NotebookNode, lesson: Lesson) -> None:
 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\{\{ (\w+)\.(\w+) \}\}", figure, cell.source)
+            cell.source = re.sub(r"\{\{\s(\w+)\.(\w+)\s\}\}", figure, cell.source)
 
 
 def fold_cells(notebook: NotebookNode, lesson: Lesson) -> None:

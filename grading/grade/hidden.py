@@ -217,7 +217,7 @@ def is_right_again(id: str, evidence: Evidence) -> Verdict:
         why = f": {rerun.fault}" if rerun else ""
         return Verdict(State.PENDING, f"The grader could not call the function again{why}. Staff has been told.")
     if rerun.fault or rerun.is_right is None:
-        return _failed(f"Run again, the cell comes to nothing: {rerun.fault}.")
+        return _failed(f"Run by itself, the cell gives no answer: {rerun.fault}.")
     if rerun.is_right:
         return _passed("The cell computes its answer: it is right on what it had not seen, too.")
     return _failed("On what the cell had not seen, its answer is wrong.")

@@ -148,7 +148,7 @@ def throughput(
 
 def compare(
     targets: Mapping[str, object],
-    images: np.ndarray | None = None,
+    images: np.ndarray | Mapping[str, np.ndarray] | None = None,
     *,
     batches: Sequence[int] | None = None,
     rounds: int = 20,
@@ -164,7 +164,8 @@ def compare(
 
     Args:
         targets: What is called, by option name; what they do not show of themselves was said to ``describe``.
-        images: float32 (N, 3, 224, 224), the same for all; None for functions without arguments.
+        images: float32 (N, 3, 224, 224), the same for all, or by option those of its own size; None for functions
+            without arguments.
         batches: How many images at once, for each a record: the images are cut or repeated. All at once when None. With
             more than one image, a turn has two calls in place of ``block_calls``, after one that is thrown away.
         rounds: How often each option has its turn; every second round runs in reverse order.
@@ -181,17 +182,21 @@ def compare(
         raise ValueError("a comparison needs at least two options and two rounds")
     calls = {option: caller(target) for option, target in targets.items()}
     about = {option: describe(target) for option, target in targets.items()}
-    requests = {0 if images is None else len(images): images}
+    own = images if isinstance(images, Mapping) else dict.fromkeys(targets, images)
+    requests = {option: {0 if shown is None else len(shown): shown} for option, shown in own.items()}
     if batches is not None and images is not None:
-        requests = {size: np.resize(images, (size, *images.shape[1:])) for size in batches}
+        requests = {
+            option: {size: np.resize(shown, (size, *shown.shape[1:])) for size in batches}
+            for option, shown in own.items()
+        }
     warmups = {
         (option, size): warm_up(
             call, request, limit_s=warm_up_s, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up")
         )
         for option, call in calls.items()
-        for size, request in requests.items()
+        for size, request in requests[option].items()
     }
-    timed = {size: min(2, block_calls) if size > 1 and batches else block_calls for size in requests}
+    timed = {size: min(2, block_calls) if size > 1 and batches else block_calls for _, size in warmups}
     samples: dict[tuple[str, int], list[float]] = {key: [] for key in warmups}
     watch = Stopwatch(clock)
     for turn in range(rounds):
@@ -200,7 +205,7 @@ def compare(
         for option in order:
             tick = _saying(on_progress, text, turn / rounds)
             sleep(settle_s)
-            for size, request in requests.items():
+            for size, request in requests[option].items():
                 time_calls(calls[option], request, min(settle_calls, timed[size] // 2 or 1), clock, tick)
                 samples[option, size] += time_calls(calls[option], request, timed[size], clock, tick)
         on_progress((turn + 1) / rounds, text)
@@ -217,7 +222,7 @@ def compare(
                 warmup=warmups[option, size],
                 details=run | {"block_calls": timed[size]},
             )
-            for size in requests
+            for size in timed
             for option in calls
         )
     )

@@ -1,4 +1,4 @@
-"""A device's files, made in part 1's way where part 1 has not made them yet, and the same model on smaller pictures."""
+"""A device's files, made in part 1's way if part 1 has not made them yet, and the same model on smaller pictures."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ PART_1_FILES: dict[str, str] = {
 
 
 def part_1_files(folder: Path, *, calibration_images: int = 128) -> dict[str, Path]:
-    """Return the files by option, made first where they are missing.
+    """Return the files by option, made first if they are missing.
 
     Raises:
         FileNotFoundError: Files are missing, and this machine has no torch to make them with.

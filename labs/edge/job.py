@@ -107,9 +107,9 @@ class Job:
 
 
 class Device(Protocol):
-    """What this package needs of a machine, whoever reaches it; paths are under the course's folder over there."""
+    """What this package needs of a machine, however it is reached; paths are under the course's folder over there."""
 
-    #: Its floating IP; empty where it has none.
+    #: Its floating IP; empty if it has none.
     address: str
     #: Whether this computer only plays it, and whether this process runs on it.
     rehearsed: bool

@@ -65,7 +65,7 @@ def _answered(one: Candidate, session: object, effort: Effort, report: OnProgres
 
 
 def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    images, _ = load_split(assets.dataset(DATASET), "evaluation", limit=max(job.batch_sizes))
+    images = {one.option: pictures(one.input_px, max(job.batch_sizes))[0] for one in job.candidates}
     sessions = {one.option: one.open(models) for one in job.candidates}
     settings = {"rounds": job.effort.rounds, "block_calls": job.effort.block_calls, "batches": job.batch_sizes}
     yield from bench.compare(sessions, images, on_progress=on_progress, **settings)

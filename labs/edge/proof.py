@@ -45,7 +45,7 @@ MODULES = (
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """Import modules and return their versions, empty where a module states none."""
+    """Import modules and return their versions, empty if a module states none."""
     return {name: str(getattr(importlib.import_module(name), "__version__", "")) for name in names}
 
 

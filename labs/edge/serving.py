@@ -94,8 +94,8 @@ def serving(file: Path, *, threads: int, host: str = "127.0.0.1", port: int = 0)
 def serve_until(file: Path, about_path: Path, *, threads: int, host: str, port: int, lifetime_s: float) -> None:
     """Serve a file until its ``about`` file is removed or its time is over, whichever comes first.
 
-    The about file says where the service is, with which token, and on which machine; whoever wants it to end removes
-    the file. A service that nobody ends is gone after its lifetime.
+    The about file says where the service is, with which token, and on which machine; to end it, remove
+    the file. Otherwise it ends by itself after its lifetime.
 
     Args:
         host: Address to listen on; 0.0.0.0 opens it to the network, token or not.

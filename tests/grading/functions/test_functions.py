@@ -89,7 +89,7 @@ def test_functions_are_judged_outside_by_what_they_return_inside():
 
 
 def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
-    """Whose kernel does not start, it says so; whose kernel does start misses a function that comes to nothing."""
+    """Whose kernel does not start, it says so; whose kernel does start misses a function that gives no answer."""
     rounds = {"t.cell.slowest": drawn("cell")}
     cells = {"t.cell.slowest": "raise ValueError"}
     (missed,) = run_on(rounds, cells, wall_s=60).values()

@@ -87,6 +87,17 @@ def batched() -> Entries:
     return entries
 
 
+def boarded(chosen: str, photos: int = 1000, **machine: object) -> Entries:
+    """Return a ledger in which a board has measured float32 and a smaller file that loses one point; one is chosen."""
+    entries, board = Entries(), {"cpu_model": "Cortex-A76", "architecture": "aarch64", **machine}
+    for option, milliseconds, wrong, size in ((FOUR[0], 11.0, 19, 9_000_000), (FOUR[3], 4.0, 20, 2_000_000)):
+        entries.measured("size", option, [size], machine=board)
+        entries.measured("accuracy", option, [place % 100 >= wrong for place in range(photos)], machine=board)
+        entries.measured("latency", option, [milliseconds / 1e3] * 40, machine=board)
+    evidence = {"p50_ms": 4.0, "right": 800}
+    return entries.answered("target.choice", RECOMMENDED | {"option": chosen, "where": "device", "evidence": evidence})
+
+
 def claimed(option: str, baseline: str) -> Entries:
     """Return a ledger in which OpenVINO's provider is twice as fast, and an answer about a pair."""
     entries = Entries().measured("latency", "cpu-provider", (0.010, 0.011) * 10, **SIDE_BY_SIDE)
@@ -131,6 +142,11 @@ def claimed(option: str, baseline: str) -> Entries:
         ("server:on_gpu", ran("CUDAExecutionProvider"), {"nodes": 56, "beside_cpu": False, "in_batches": False}),
         ("files:four_files", raced(), {"missing": FOUR[3], "other_bytes": "edge-int8-dynamic", "pictures": 0}),
         ("files:four_files", Entries(), "not taken turns"),
+        ("target:choice", boarded(FOUR[3]), {"kept": True, "meets": True, "measured_where": "device"}),
+        # Fewer photos show less, float32 is too large for a device, and a rehearsal is none.
+        ("target:choice", boarded(FOUR[3], photos=100), {"kept": False}),
+        ("target:choice", boarded(FOUR[0]), {"kept": True, "meets": False, "meeting": FOUR[3]}),
+        ("target:choice", boarded(FOUR[3], testbed={"site": "rehearsal"}), {"measured_where": "rehearsal"}),
         ("batching:formed", batched(), {"photos": 12.0, "plain": 1.0}),
         ("batching:formed", Entries(batched()[:1]), "not measured yet"),
         # What breaks a limit is no rival: neither the slow transformer, nor what does not fit into 5 MB.

@@ -92,14 +92,17 @@ def test_a_size_that_cannot_be_halved_five_times_is_refused(tiny_model: Path, tm
     [
         ("options", ["size", "accuracy", "latency", "throughput"]),
         ("answers", ["size", "accuracy"]),
+        ("compare", ["latency", "latency"]),
         ("cold", ["load_time", "first_prediction", "peak_memory"]),
     ],
 )
 def test_a_device_measures_a_small_input_in_every_way(task, kinds, tiny_model: Path, tmp_path: Path) -> None:
-    """Answers alone where latencies are measured in turns afterwards; pictures as small as the candidate takes."""
-    with_input_size(tiny_model, tmp_path / "small.onnx", 64)
-    one = Candidate("edge-small", "small.onnx", threads=1, input_px=64)
-    made = [*measure(Job(task, (one,), Effort(20, 0.01, 5, 1, 2, 2, 1, 0.2, 0.1), (1,)), models=tmp_path)]
+    """Answers alone where latencies are measured in turns afterwards; pictures as small as each candidate takes."""
+    candidates = []
+    for size_px in (64, 96) if task == "compare" else (64,):
+        with_input_size(tiny_model, tmp_path / f"{size_px}.onnx", size_px)
+        candidates.append(Candidate(f"edge-{size_px}", f"{size_px}.onnx", threads=1, input_px=size_px))
+    made = [*measure(Job(task, tuple(candidates), Effort(20, 0.01, 5, 1, 2, 2, 1, 0.2, 0.1), (1,)), models=tmp_path)]
     assert [record.kind for record in made] == kinds
     assert {one.details["dataset"] for one in made if one.kind == "accuracy"} <= {"food11-mini/evaluation at 64 px"}
 

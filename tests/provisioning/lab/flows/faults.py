@@ -94,7 +94,7 @@ def case(fault, kind, part, steps, at="up", before=None, while_booting=None, the
     if then:
         then()
     if isinstance(first, errors.NotReachableError):
-        # It stays deaf: boot again on the same lease, as the message says.
+        # It still refuses: boot again on the same lease, as the message says.
         list(lab.give_back(part, testbed, keep_lease=True))
     second = attempt(part, testbed, option, steps)
     if any("Lease" in type(error).__name__ for error in (first, second)):

@@ -60,11 +60,11 @@ _ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
 
 # %%
 letters = pd.DataFrame(CUSTOMERS).set_index("name")
-letters.assign(photos_per_h=letters["photos_per_h"].map(sum)).rename(columns={"photos_per_h": "photos a day"}).T
+letters.assign(photos_per_h=letters["photos_per_h"].map(sum)).rename(columns={"photos_per_h": "photos per day"}).T
 
 # %%
-stated = {"a server, dollars an hour": SERVER_USD_PER_H, "seconds paid until a job's first photo": JOB_START_S}
-stated |= {"a computer on site, dollars a day": BOARD_USD_PER_DAY, "a photo takes there, times as long as here": 4.0}
+stated = {"a server, dollars per hour": SERVER_USD_PER_H, "seconds paid until a job's first photo": JOB_START_S}
+stated |= {"a computer on site, dollars per day": BOARD_USD_PER_DAY, "a photo takes there, times as long as here": 4.0}
 stated |= {"a server may be busy, share of the time": MOST_BUSY, "round trips on a new connection": ROUND_TRIPS}
 pd.Series(stated, name="stated").to_frame()
 
@@ -161,7 +161,7 @@ waits.encode(x="arrives at", y=alt.Y("hours", title="waits, hours"), color="a ru
 
 # %% question="customers.break_even"
 def break_even(photo_bytes, round_trip_s, round_trips, cloud_s, device_s):
-    """Return the uplink in bits a second at which cloud and device take equally long; None if no uplink is fast
+    """Return the uplink in bits per second at which cloud and device take equally long; None if no uplink is fast
     enough for that."""
     ### BEGIN SOLUTION
     left_s = device_s - cloud_s - round_trips * round_trip_s

@@ -92,7 +92,8 @@ check("pixels.file", small_path)
 # %% [markdown]
 # ## Measure
 #
-# The other two sides are made in the same way. Then all four files travel, and answer all photos, one after the other.
+# The other two sides are made in the same way. Then all four files travel. Each answers all photos, and then they take
+# turns with one photo.
 
 # %%
 guesses = predicted("pixels.fewer")
@@ -102,9 +103,10 @@ for side in (192, 128):
 options = {side: f"edge-int8-{side}px" for side in sides_px}
 device.bring(paths[side] for side in sides_px)
 candidates = [Candidate(options[side], paths[side].name, input_px=side) for side in sides_px]
-measured = measure_there(device, "options", candidates, ledger=ledger())
-timed = {one.option: one.samples for one in measured if one.kind == "latency"}
-right = {one.option: one.samples for one in measured if one.kind == "accuracy"}
+answers = measure_there(device, "answers", candidates, ledger=ledger())
+right = {each.option: each.samples for each in answers if each.kind == "accuracy"}
+measured = measure_there(device, "compare", candidates, ledger=ledger())
+timed = {each.option: each.samples for each in measured}
 
 
 # %% [markdown]
