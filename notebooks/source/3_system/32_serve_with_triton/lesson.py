@@ -200,7 +200,7 @@ def analyze(clients, photos_each):
     before = client.get_inference_statistics("food_classifier")
     done = subprocess.run(line.split(), cwd=folder, capture_output=True, text=True, check=True)
     after = client.get_inference_statistics("food_classifier")
-    how = {"concurrency": clients, "batch_size": photos_each}
+    how = {"concurrency": clients, "images": photos_each}
     option = f"python-{clients}" if photos_each == 1 else f"python-b{photos_each}"
     record = perf_analyzer_record(target, folder / "requests.json", before, after, option=option, **how)
     return ledger().append(record), "\n".join((str(folder), line, done.stdout[done.stdout.find("Request conc") :]))
