@@ -104,16 +104,9 @@ def load_record(
 
 
 def perf_analyzer_record(
-    target: Target,
-    export: Path,
-    before: Mapping,
-    after: Mapping,
-    *,
-    option: str,
-    concurrency: int = 1,
-    batch_size: int = 1,
+    target: Target, export: Path, before: Mapping, after: Mapping, *, option: str, concurrency: int = 1, images: int = 1
 ) -> Measurement:
-    """Return the record of one run of perf_analyzer, with ``batch_size`` images in each request.
+    """Return the record of one run of perf_analyzer, with so many ``images`` in each request.
 
     Args:
         target: What is served there (``labs.load.served.triton_target``); its bodies are not sent.
@@ -138,7 +131,7 @@ def perf_analyzer_record(
         server=between(*map(Counters.of, entries)),
         details={"statistics": entries, "windows_s": [one - bounds_s[0] for one in bounds_s]},
     )
-    return replace(record, batch_size=batch_size)
+    return replace(record, batch_size=images)
 
 
 def read_export(export: Path) -> tuple[list[float], list[tuple[float, float]]]:

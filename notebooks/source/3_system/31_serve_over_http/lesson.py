@@ -25,7 +25,6 @@ import json
 import shutil
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -184,10 +183,9 @@ def ask(content):
 
 
 photos = [photo(number) for number in range(8)]
-with ThreadPoolExecutor(16) as clients:
-    answers = list(clients.map(ask, photos * 2))
+print(*map(ask, photos), sep="\n")
 Image.new("1", (12_000, 8_000)).save(bomb := io.BytesIO(), "PNG")
-texts = [base64.b64encode(content).decode() for content in (photos[0], b"hello", bomb.getvalue())]
+texts = [base64.b64encode(content).decode() for content in (b"hello", bomb.getvalue())]
 for body in [*({"json": {"image": text}} for text in texts), {"content": (b"A" * 1_000_000 for _ in range(400))}]:
     print(httpx.post(f"{service.url}/predict", **body).text, f"{service.memory_bytes() / 1e6:.0f} MB are held")
 

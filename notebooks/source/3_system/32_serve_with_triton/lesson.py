@@ -166,10 +166,9 @@ said = client.infer("food_classifier", [asked])
 said.as_numpy("FOOD_LABEL"), said.as_numpy("PROBABILITY")
 
 # %% [markdown]
-# Is it well? `client.is_model_ready` does not tell. On the machine used for this page, the instance's process was
-# killed: every request failed for the 40 seconds in which it was watched, while server and model said that they were
-# ready. Loading the model again does nothing, because no file has changed; unloading and loading it brings it back. So
-# a health check sends a real photo, as you just did.
+# Is it well? `client.is_model_ready` cannot tell. When the instance's process was killed, on the machine used for this
+# page, all requests of the next 40 seconds failed, and server and model said that they were ready. Loading the model
+# again does nothing if no file has changed; unloading and loading it helps. So a health check sends a real photo.
 #
 # ## perf_analyzer
 #
@@ -177,13 +176,13 @@ said.as_numpy("FOOD_LABEL"), said.as_numpy("PROBABILITY")
 #
 # | | |
 # |---|---|
-# | `-u ADDRESS -i grpc -m food_classifier --input-data input.json` | which server and model, and with which photos |
+# | `-u ADDRESS -i grpc -m food_classifier --input-data input.json` | server, model, photos |
 # | `-b 1 --concurrency-range 8` | one photo per request, eight requests in flight |
-# | `-p 2000 -s 999` | a window of 2 s, and three windows are taken as they come |
+# | `-p 2000 -s 999` | windows of 2 s; three are taken as they come |
 # | `--profile-export-file requests.json` | when each request began and ended |
 #
-# (By default, three windows must agree within 10 per cent, which a machine that does other things too seldom reaches.)
-# The next cell makes four runs: 1, 8 and 16 clients, and one client with 16 photos in each request. It prints what
+# (By default, three windows must agree within 10 per cent, which a busy machine seldom reaches.) The next cell makes
+# four runs: 1, 8 and 16 clients, and one client with 16 photos in each request (windows of 6 s). It prints what
 # perf_analyzer says of eight, and tabulates all four.
 
 # %% folded=true
@@ -196,11 +195,12 @@ def analyze(clients, photos_each):
     """Run perf_analyzer, and return its record with what Triton counted meanwhile, and what it printed."""
     (folder / "requests.json").unlink(missing_ok=True)
     line = f"perf_analyzer -u {triton.grpc} -i grpc -m food_classifier --input-data input.json -b {photos_each} "
-    line += f"--concurrency-range {clients} -p 2000 -s 999 --profile-export-file requests.json"
+    line += f"--concurrency-range {clients} -p {2000 if photos_each == 1 else 6000} -s 999 "
+    line += "--profile-export-file requests.json"
     before = client.get_inference_statistics("food_classifier")
     done = subprocess.run(line.split(), cwd=folder, capture_output=True, text=True, check=True)
     after = client.get_inference_statistics("food_classifier")
-    how = {"concurrency": clients, "batch_size": photos_each}
+    how = {"concurrency": clients, "images": photos_each}
     option = f"python-{clients}" if photos_each == 1 else f"python-b{photos_each}"
     record = perf_analyzer_record(target, folder / "requests.json", before, after, option=option, **how)
     return ledger().append(record), "\n".join((str(folder), line, done.stdout[done.stdout.find("Request conc") :]))
@@ -221,10 +221,10 @@ for column, guess in {"photos a second": guesses["answers"], "latency, ms": gues
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# In the text, look for *Avg request latency*, and behind it for *queue* and *compute infer*: the table has them for all
-# four runs. From one client to sixteen, by far the most of what was added is the queue in front of the instance, which
-# works on one request at a time. If eight clients get no more photos a second than one, each of them *must* wait eight
-# times as long, on any server. (That is Little's law, which *Queueing theory* puts to the test.)
+# In the text, look for *queue* and *compute infer*: the table has them for all four runs. From one client to sixteen,
+# by far the most of what was added is the queue in front of the instance, which works on one request at a time. If
+# eight clients get no more photos a second than one, each of them *must* wait eight times as long, on any server. (That
+# is Little's law, which *Queueing theory* puts to the test.)
 #
 # With sixteen photos in a request, each request computes for longer. Whether more photos a second come of it depends on
 # what a call of the model costs beside its photos: much on a GPU, little on a processor's core.
@@ -238,8 +238,8 @@ _ = triton.stop()
 # Triton is not slow. One instance computes one request at a time, and the rest is queue. An earlier lab published the
 # same for a P100 and the same model: {{ python_1.requests_per_s }} photos a second at {{ python_1.p50_ms }} ms with one
 # client, {{ python_8.requests_per_s }} at {{ python_8.p50_ms }} ms with eight, {{ python_16.requests_per_s }} at
-# {{ python_16.p50_ms }} ms with sixteen. (It also gives {{ python_b16.photos_per_s }} photos a second in requests of
-# sixteen: its `model.py` computed only the first photo of each request, and all sixteen were counted.) To get more
-# answers, give the instance more at once, or take more instances: *Batch and multiply*.
+# {{ python_16.p50_ms }} ms with sixteen. (Its {{ python_b16.photos_per_s }} photos a second in requests of sixteen
+# count photos that were never computed: its `model.py` read only the first of each request.) To get more answers, give
+# the instance more at once, or take more instances: *Batch and multiply*.
 #
 # - `--concurrency-range 1:8:1` measures eight levels in one go. From which one on does nothing grow but the latency?
