@@ -75,19 +75,8 @@ class Models:
 
     def load(self, name: str, stanza: str = "") -> None:
         """Load a model by its configuration, with a stanza's settings in place of its own."""
-        made, more = parse(self.written.get(name, _ONNX_CONFIG)), parse(stanza)
-        if more.instance_group:
-            made.ClearField("instance_group")
-        made.MergeFrom(more)
-        gpus = len(fingerprint().cuda_gpus)
-        for group in made.instance_group:
-            if gpus == 0:
-                group.kind = group.KIND_CPU
-                group.ClearField("gpus")
-            elif name in (PYTHON, ONNX) and group.kind == group.KIND_CPU:
-                group.kind = group.KIND_GPU
-                group.gpus.append(0)
-        (self._triton.repository.folder / name / "config.pbtxt").write_text(str(made), encoding="utf-8")
+        config = arranged(self.written.get(name, _ONNX_CONFIG), stanza, len(fingerprint().cuda_gpus))
+        (self._triton.repository.folder / name / "config.pbtxt").write_text(config, encoding="utf-8")
         self._client.load_model(name, headers=self._triton.headers)
 
     def measure(self, option: str, name: str, clients: int) -> None:
@@ -112,6 +101,22 @@ class Models:
         else:
             self.load(name, stanza)
             self.measure(option, name, clients)
+
+
+def arranged(config: str, stanza: str, gpus: int) -> str:
+    """Return a configuration's text with a stanza's settings in place of its own, for a machine with so many GPUs."""
+    made, more = parse(config), parse(stanza)
+    if more.instance_group:
+        made.ClearField("instance_group")
+    made.MergeFrom(more)
+    for group in made.instance_group:
+        if gpus == 0:
+            group.kind = group.KIND_CPU
+            group.ClearField("gpus")
+        elif made.name in (PYTHON, ONNX) and group.kind == group.KIND_CPU:
+            group.kind = group.KIND_GPU
+            group.gpus.append(0)
+    return str(made)
 
 
 def measure(option: str, clients: int, target: Target, **details: object) -> None:

@@ -299,7 +299,7 @@ with warnings.catch_warnings(action="ignore"):  # torch's older exporter: quicke
     torch.onnx.export(vote, (torch.zeros(1, 3, 224, 224),), files["vote"], dynamo=False, **given)
 sessions = {name: ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for name, path in files.items()}
 images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
-table = compare(sessions, images, labels, baseline="mobilenetv2")
+table = compare(sessions, images, labels, baseline="mobilenetv2", batches=(1,))
 gain = ledger().paired_accuracy("vote", "mobilenetv2").interval
 print(f"The vote's gain: {100 * gain.low:+.1f} to {100 * gain.high:+.1f} points (95 % interval over the drawings)")
 table.style.format(precision=2, na_rep="")

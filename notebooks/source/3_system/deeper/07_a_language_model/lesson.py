@@ -231,7 +231,7 @@ for day in ("Monday", "Tuesday", "Wednesday"):
 means = {option: float(np.mean(values)) for option, values in first_s.items()}
 print({option: f"{1e3 * value:,.0f} ms" for option, value in means.items()})
 print(f"{means['new'] / means['known']:.1f} times as fast; you predicted {guesses['known']:g}")
-server.stop()
+_ = server.stop()
 
 # %% [markdown]
 # ## What you found

@@ -1,0 +1,31 @@
+"""An arrangement of instances stands in the configuration that Triton reads, as far as this machine has the GPUs."""
+
+import pytest
+
+from labs.load.arrange import ONNX, PYTHON, arranged
+from labs.serve.triton.catalogue import parse
+from labs.serve.triton.groups import in_words
+
+WRITTEN = 'name: "{}" max_batch_size: 16 instance_group [ {{ count: 1 kind: KIND_CPU }} ]'
+TWO_EACH = "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] } ]"
+
+
+@pytest.mark.parametrize(
+    ("name", "stanza", "gpus", "instances", "batches"),
+    [
+        (ONNX, TWO_EACH, 2, "2 on GPU 0, 2 on GPU 1", False),
+        (ONNX, TWO_EACH, 0, "2 on CPU", False),
+        (PYTHON, "dynamic_batching { }", 2, "1 on GPU 0", True),
+        (PYTHON, f"{TWO_EACH} dynamic_batching {{ }}", 0, "2 on CPU", True),
+        ("food_preprocess", "", 2, "1 on CPU", False),
+    ],
+)
+def test_a_stanza_takes_the_place_of_what_was_written(name, stanza, gpus, instances, batches):
+    """Networks go to GPU 0 unless a stanza says otherwise; what decodes stays on processors, and at home all does."""
+    made = parse(arranged(WRITTEN.format(name), stanza, gpus))
+    groups = [
+        {"count": group.count, "kind": group.Kind.Name(group.kind), "gpus": list(group.gpus)}
+        for group in made.instance_group
+    ]
+    assert (made.name, made.max_batch_size, made.HasField("dynamic_batching")) == (name, 16, batches)
+    assert in_words(groups) == instances
