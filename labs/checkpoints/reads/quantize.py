@@ -14,7 +14,7 @@ from labs.optimize.static_quantization import activations_of
 from labs.workspace import models_dir
 
 #: Activations that are looked at, the last ones of those that lie on both sides of 0; and how near an end must be.
-_ACTIVATIONS, _NEAR = 12, 1e-4
+_ACTIVATIONS, _NEAR = 12, 2e-5
 
 #: Photos whose activations are held in memory at a time.
 _AT_ONCE = 66
@@ -45,7 +45,7 @@ def ranges_of_evaluation(graph: onnx.GraphProto, stored: Mapping[str, np.ndarray
 
     Calibration takes the smallest and the largest number that any of its photos makes of a layer (``MinMax``, ONNX
     Runtime's default), so each end of a range is one photo's own number. Of a file that was calibrated with evaluation
-    photos, however many, that holds for all ranges; of others it is a coincidence, for up to three in ten of them. Only
+    photos, however many, that holds for all ranges; of others it is a coincidence, for one or two of ten. Only
     activations on both sides of 0 tell: after ReLU6, nearly every range is 0 to 6. 0 if there is nothing to look at.
     """
     inside = {output for node in onnx.load(models_dir() / "food11.onnx").graph.node for output in node.output}
