@@ -28,8 +28,8 @@ _WITHIN_S = 40
 #: A grader on which nothing but Python's start takes longer than this many seconds is too slow to say who hangs.
 _SLOW_S = 10
 
-#: How well an ONNX file agrees with the float model, which is seen when it is measured.
-_NOT_IN_A_GRAPH = "agreement"
+#: What only the float model beside an ONNX file tells: how well they agree, and whose ranges it has.
+_NOT_IN_A_GRAPH = ("agreement", "of_evaluation")
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _by_rules(question: Question, facts: object) -> Opened:
     """Return the verdict on facts that came out of a sandbox, and may be anything."""
     if not isinstance(facts, dict):
         return _failed(_WITHOUT_END)
-    rules = [rule for rule in question.rules if rule[0] in facts or rule[0] != _NOT_IN_A_GRAPH]
+    rules = [rule for rule in question.rules if rule[0] in facts or rule[0] not in _NOT_IN_A_GRAPH]
     try:
         said = fault(rules, facts)
     except STUMBLES:

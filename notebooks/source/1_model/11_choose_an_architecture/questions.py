@@ -17,29 +17,6 @@ prediction(
 
 
 @question(
-    "architecture.adds",
-    "Multiply-adds of a convolution",
-    points=2,
-    hint="How many numbers does it put out, and how many terms has the sum for each of them?",
-)
-def adds(random):
-    height, width, channels = (int(one) for one in random.integers((5, 20, 4), (15, 30, 9)))
-    yield (1, 1, 8, 5, 1, 1), "One place, one pixel: 5 sums over 8 channels each."
-    yield (10, 20, 8, 5, 1, 1), "These sums are made anew at each of the 10 × 20 places."
-    yield (
-        (1, 1, 8, 5, 3, 1),
-        "The window is 3 pixels high and 3 wide, so each of the 5 sums has 9 times as many terms.",
-    )
-    yield (
-        (1, 1, 8, 8, 1, 8),
-        "With 8 groups for 8 channels, each output looks at one input: 8 sums of one term each. Outputs do not get "
-        "fewer by groups.",
-    )
-    yield (7, 7, 64, 32, 1, 2), "With 2 groups, each output looks at half of the 64 inputs."
-    yield (height, width, 12 * channels, 6 * channels, 5, 3), ""
-
-
-@question(
     "architecture.frontier",
     "The options that no other beats",
     points=2,

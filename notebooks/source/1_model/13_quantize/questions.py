@@ -4,7 +4,7 @@ The solutions stand in lesson.py. With a public seed the generators make the cas
 the grader. A case is small enough to be shown, and every right way to write the function gives the same result.
 """
 
-from grading.builder.questions import at_least, not_, prediction, question
+from grading.builder.questions import at_least, at_most, not_, prediction, question
 
 prediction(
     "quantize.faster",
@@ -58,15 +58,28 @@ question(
         (
             "activations",
             "uint8",
-            "Its activations are {activations}. After ReLU6 nothing is negative, so half of the signed marks lie idle.",
+            "Its activations are {activations}. With a zero point of -128 all marks are used. But "
+            "an x86 processor multiplies unsigned by signed bytes, as the table below says: ask for QUInt8.",
         ),
         ("weights", "int8", "Its weights are {weights}. They lie on both sides of 0, so they want signed integers."),
         ("per_channel", True, "Each weight has one scale for all of its channels. You have seen what that loses."),
+        (
+            "largest_weight",
+            at_least(65),
+            "No weight is larger than {largest_weight}: that is seven bits (`reduce_range`), and the file's name says "
+            "eight.",
+        ),
         (
             "agreement",
             at_least(0.8),
             "It agrees with the float model on {agreement:.0%} of 60 photos. Was it made from `prepared_path`, and "
             "calibrated with photos as the model sees them?",
+        ),
+        (
+            "of_evaluation",
+            at_most(0.5),
+            "It was calibrated with evaluation photos: {of_evaluation:.0%} of its ranges begin and end just where "
+            "theirs do. Take training photos, or the file looks better than it is.",
         ),
     ],
     good={
@@ -74,6 +87,8 @@ question(
         "activations": "uint8",
         "weights": "int8",
         "per_channel": True,
+        "largest_weight": 127,
         "agreement": 0.92,
+        "of_evaluation": 0.1,
     },
 )

@@ -76,33 +76,6 @@ def _reals(random):
 
 
 @question(
-    "train.fake",
-    "Fake quantization",
-    points=1,
-    hint="It is the way to the integers that you know from *Quantize*, and the way back, in one function.",
-)
-def fake(random):
-    yield (array([0.30, 0.55, 1.05]), *SIGNED), "0.30 is 1.2 gaps: mark 1. It comes back as 0.25, a real number."
-    yield (array([0.45, -0.45, 0.95]), *SIGNED), "0.45 is 1.8 gaps, and the nearest mark is 2. Do not cut digits off."
-    yield (array([0.30, 2.60, -9.00]), *SIGNED), "The last mark, 7, is at 1.75. What lies beyond it is clipped to it."
-    yield (
-        (array([0.30, 0.20, 0.80]), *SHIFTED),
-        "Zero point 5 is added on the way there, and taken off on the way back.",
-    )
-    yield (
-        (array([0.30, -1.20, 9.00]), *SHIFTED),
-        "Clip last: what is stored is the integer with its zero point.",
-    )
-    yield (_reals(random), 0.5, -2, -8, 7), ""
-
-
-@another("train.fake")
-def another_fake(x, scale, zero_point, qmin, qmax):
-    low, high = scale * (qmin - zero_point), scale * (qmax - zero_point)
-    return scale * np.floor(np.clip(x, low, high) / scale + 0.5)
-
-
-@question(
     "train.straight",
     "The straight-through gradient",
     points=2,

@@ -3,13 +3,15 @@
 #   lesson:
 #     id: measurements
 #     title: What measurements can say
-#     summary: how many samples a percentile takes, what one run can promise, and two options in turns
+#     summary: how many samples a percentile takes, what one run can promise, two options in turns, a loss by drawing
 #     part: 1
 #     kind: deeper
 #     where: [laptop, node]
-#     needs: [measure]
+#     needs: [architecture]
 #     ports: []
-#     takes: {measure: [latency torch-eager]}
+#     takes:
+#       measure: [latency torch-eager]
+#       architecture: [accuracy mobilenetv2, accuracy mobilenetv2-075, accuracy mobilenetv2-050]
 # ---
 
 # %% [markdown]
@@ -17,7 +19,7 @@
 #
 # "It takes 11.8 milliseconds," you say. "I measured it too," says a colleague, "and got 12.6." Both of you took
 # hundreds of samples on one machine, and neither number lies in the other's interval. **What may one claim from a
-# measurement?** You need *Measure the model*, a laptop, and some patience with statistics.
+# measurement?** You need *Choose an architecture*, a laptop, and some patience with statistics.
 
 # %%
 import matplotlib.pyplot as plt
@@ -140,9 +142,9 @@ pd.DataFrame({"of ten intervals hold the line": held, "you predicted": guesses})
 
 # %% [markdown]
 # On two busy cores of an AMD EPYC, one blue interval of ten held the line, and nine orange ones. Blue is not wrong
-# about its own run: while it lasted, the median was there. But the machine has moods (its clock, its neighbours, where
-# memory happened to lie), which last longer than a call, so 120 calls in a row say no more than a few of them. Orange
-# sees that within a run. What changes *between* runs no single run can see, however long you stare at it.
+# about its own run: while it lasted, the median was there. But a machine's clock, its other programs and the place of
+# its memory change more slowly than calls follow each other, so 120 calls in a row say no more than a few of them. The
+# orange interval measures that within a run. What changes *between* runs, no single run can show.
 #
 # Where the truth is known, one can count. Here neighbours share four fifths of what moves them:
 
@@ -167,9 +169,9 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["textbook", "steady"]).sty
 #
 # ## In turns
 #
-# To compare two options, do not make either number better. Let them take turns, so that both meet the same moods, and
-# take the ratio round by round: what slows both cancels out. Here is the model, *the very same model again*, and the
-# model with the colours of a pixel stored side by side (`channels_last`).
+# To compare two options, let them take turns, so that both run under the same conditions, and take the ratio round by
+# round: what slows both cancels out. Here is the model, *the very same model again*, and the model with the colours of
+# a pixel stored side by side (`channels_last`).
 
 # %%
 targets = {"the model": net, "the same again": load_mobilenet_v2(assets.model())}
@@ -204,9 +206,9 @@ table["found four times in five"] = pd.Series(effects).map("{:.1%}".format)
 table.loc[others, ["times as fast", "at least", "at most", "claim", "found four times in five"]]
 
 # %% [markdown]
-# For *the same again* the right claim is "cannot tell", and 95 of 100 such runs make it. Five do not: whoever compares
-# twenty pairs finds a difference where there is none. "Cannot tell" does not mean equal, either. The last column is the
-# smallest difference that a run like this one finds four times in five; a smaller one may well be there.
+# For *the same again* the right claim is "cannot tell", and 95 of 100 such runs make it. Five do not: if you compare
+# twenty pairs that do not differ, expect to find one difference. "Cannot tell" does not mean equal, either. The last
+# column is the smallest difference that a run like this one finds four times in five; a smaller one may well be there.
 #
 # And with single runs? Divide the medians of your ten runs by each other, which are one model and nothing else:
 
@@ -218,10 +220,51 @@ print(f"largest ratio of two runs of the same model: {ratios.max():.3f}")
 # %% [markdown]
 # An optimization of that size, measured once before and once after, is no optimization yet.
 #
+# ## A loss, and whether it was chance
+#
+# Answers need statistics too. *Choose an architecture* judged the half network by its 182 drawings. How? Suppose that
+# it were as good as the full one. Then each drawing's difference might as well have had the other sign. Toss a coin for
+# every sign, many times, and count how often the sum is at least as far from 0 as the one that was seen. That share is
+# **p**, of a *sign-flip test*.
+
+# %%
+records, drawings = ledger().read(), np.array(assets.drawings("evaluation"))
+names = ["mobilenetv2", "mobilenetv2-050"]
+full, half = (np.array(records.latest(kind="accuracy", option=name).samples, dtype=float) for name in names)
+
+
+def tossed(lost):
+    """Return (the sum over the drawings, its sums with signs tossed), if so much of each photo is taken as lost."""
+    differences = np.bincount(drawings, half - full + lost)
+    signs = np.random.default_rng(0).choice([-1, 1], (10_000, len(differences)))
+    return differences.sum(), signs @ differences
+
+
+for lost in (0, 0.02, 0.04, 0.08, 0.10):
+    seen, sums = tossed(lost)
+    print(f"as if {100 * lost:2.0f} points were lost: p = {np.mean(np.abs(sums) >= abs(seen)):.3f}")
+paired = stats.paired_proportions(half, full, drawings)
+print(f"{100 * paired.interval.low:.1f} to {100 * paired.interval.high:.1f} points, p = {paired.p_value:.3f}")
+
+# %% [markdown]
+# The first line asks for no loss at all, the others for a given one, and a p below 0.05 refuses it. The losses that are
+# *not* refused are the 95 % interval. So interval and p come from one test: p is below 0.05 exactly if 0 lies outside.
+# (`paired_proportions` adds one drawing to each side, which makes the interval a little wider: without that, equal
+# answers to three drawings would prove that nothing is ever lost.)
+#
+# If several pairs are judged, one of them is more likely to look uneven by chance. **Holm's correction** raises each p:
+# the smallest is multiplied by the number of pairs, the next by one less, and none may be below the one before it.
+
+# %%
+others = ["mobilenetv2-075", "mobilenetv2-050"]
+p = pd.Series({name: records.paired_accuracy(name, "mobilenetv2").p_value for name in others}).sort_values()
+pd.DataFrame({"p": p, "p, by Holm": (p * np.arange(len(p), 0, -1)).cummax().clip(upper=1)}).round(3)
+
+# %% [markdown]
 # ## What you found
 #
 # One run has a value and, with enough samples, an interval for itself: say which run, and which machine. Two options
-# are compared in turns, and the claim is what the whole interval lets you say.
+# are compared in turns, on the same drawings, and the claim is what the whole interval lets you say.
 #
 # - Close your browser, repeat the ten runs, then play a video during them. Which interval notices?
 # - `torch.set_num_threads(1)`: do the runs agree better?

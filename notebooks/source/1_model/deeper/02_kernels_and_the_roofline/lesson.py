@@ -15,9 +15,10 @@
 # %% [markdown]
 # # Kernels and the roofline
 #
-# In *Compile the graph* a new layout changed no multiplication, and yet the convolutions took less time. A convolution
-# is slow while it waits for numbers. Below the graph there are **kernels**, the loops that do the work. **In which
-# order should a kernel read memory, and how do we know when it is good enough?** You need a laptop and `food11.onnx`.
+# In *Compile the graph* the convolutions did the same multiplications in another memory layout, and took less time. A
+# convolution is slow while it waits for numbers. Below the graph there are **kernels**, the loops that do the work.
+# **In which order should a kernel read memory, and how do we know when it is good enough?** You need a laptop and
+# `food11.onnx`.
 
 # %%
 import inspect
@@ -101,13 +102,13 @@ targets = {
 for target in targets.values():
     bench.describe(target, backend="numba and numpy", precision="fp32", model_path=models_dir() / "food11.onnx")
 with threadpool_limits(1, "blas"):
-    table = compare(targets, None, baseline="matmul-columns", rounds=10)
+    table = compare(targets, None, baseline="matmul-columns", rounds=10).rename(columns={"one photo, ms": "median ms"})
 table["GFLOP/s"] = 2 * len(a) ** 3 / table["median ms"] / 1e6
 table["you predicted"] = pd.Series({"matmul-rows": guesses["rows"], "matmul-blas": guesses["blas"]})
 table.style.format(precision=1, na_rep="")
 
 # %% [markdown]
-# Three times the same multiplications. What does BLAS do that `rows` does not? It works in **tiles**: a part of `b`
+# All three do the same multiplications. What does BLAS do that `rows` does not? It works in **tiles**: a part of `b`
 # that fits into the cache serves all rows of `a` before the next part comes, and a part of `c` stays in registers.
 #
 # ## What a warp reads
@@ -118,7 +119,7 @@ table.style.format(precision=1, na_rep="")
 
 # %% question="kernels.transactions"
 def transactions(addresses):
-    """Return in how many sectors of 32 bytes the threads' addresses lie: a list with one byte address a thread."""
+    """Return in how many sectors of 32 bytes the threads' addresses lie: a list with one byte address per thread."""
     ### BEGIN SOLUTION
     return len({address // 32 for address in addresses})
     ### END SOLUTION
@@ -160,7 +161,7 @@ for axis, name, sizes in zip(axes, ("below", "side by side"), (((32, 1), (1, 32)
 # ## Shared memory
 #
 # Still each number is read by many threads, every time from *global* memory. The threads of a block can share: each
-# brings one number of a tile of `a` and one of a tile of `b` into **shared memory**, all wait for each other with
+# loads one number of a tile of `a` and one of a tile of `b` into **shared memory**, all wait for each other with
 # `cuda.syncthreads()`, and then each thread uses both tiles. It is BLAS's tile, held in place by hand.
 
 # %% question="kernels.shared"
@@ -264,10 +265,10 @@ axis.legend()
 # %% [markdown]
 # Depthwise layers have few operations for each byte and lie to the left, where memory is the limit. 1 × 1 layers lie to
 # the right. A point above the slope took its numbers from a cache, where the layer before had left them. The blocked
-# layout moves the *same layers* up. On the AMD EPYC where this page was written, the median dense layer went from 79 to
-# 95 GFLOP/s, and the median depthwise layer from 5 to 35. *At best* adds up `least_seconds`.
+# layout moves the *same layers* up. On an AMD EPYC, the machine used for this page, the median dense layer went from 79
+# to 95 GFLOP/s, and the median depthwise layer from 5 to 35. *At best* adds up `least_seconds`.
 #
 # ## What you found
 #
 # A kernel should use every number that memory delivers: along rows, in tiles, and on a GPU with neighbours in a warp.
-# It is good enough where its point touches the roof. Where a point lies far below, a better kernel is worth writing.
+# It is good enough if its point touches the roof. If a point lies far below, a better kernel is worth writing.

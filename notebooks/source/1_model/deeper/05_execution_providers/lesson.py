@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Execution providers
 #
-# ONNX Runtime hands a graph to *execution providers*: its own for the CPU, Intel's OpenVINO, NVIDIA's CUDA and
+# ONNX Runtime gives a graph to *execution providers*: its own for the CPU, Intel's OpenVINO, NVIDIA's CUDA and
 # TensorRT. Each takes the nodes that it can run, and the CPU provider takes the rest. The rest can be everything. Last
 # spring GourmetGram paid three weeks for a GPU node, and the model ran on its CPU. There was no error, and the answers
 # were right. **Who really ran the model, in which precision, and is OpenVINO faster here?** You need a laptop with
@@ -60,7 +60,7 @@ predict("providers.openvino", fp32=..., bf16=...)
 # ## Ask for a provider
 #
 # `providers=[…]` is an order of preference. This environment's ONNX Runtime has no CUDA. Ask for it all the same, as
-# the colleague did who set up that GPU node:
+# was done on that GPU node:
 
 # %%
 print(ort.get_available_providers())
@@ -148,9 +148,9 @@ for option in requests if environment else []:
 pd.DataFrame(ran).T.fillna(0).astype(int)
 
 # %% [markdown]
-# OpenVINO ran two of four. The first colleague's option was refused with a line of red log, and all went to the CPU. In
-# the second request OpenVINO stands first in `get_providers()` and took next to nothing: it does not know the operators
-# of ONNX Runtime's own layout, so all convolutions stayed on the CPU provider.
+# OpenVINO ran two of four. The first colleague's option was refused with a line of red log, and all nodes went to the
+# CPU. In the second request OpenVINO is the first in `get_providers()` and took next to nothing: it does not know the
+# operators of ONNX Runtime's own layout, so all convolutions stayed on the CPU provider.
 #
 # ## In which precision?
 #
@@ -166,8 +166,8 @@ for option, found in logits.items():
     print(f"{option:16} {apart:.0e} apart, {changed} of 20 photos get another class")
 
 # %% [markdown]
-# Float32 in another order of adding up is about one part in a million away, and 16 bits are one part in a hundred or a
-# thousand. Write a function that tells them apart, with a limit of 0.00005 of the largest expected logit.
+# Float32 added up in another order is about one part in a million away, and 16 bits are one part in a hundred or in a
+# thousand away. Write a function that tells them apart, with a limit of 0.00005 of the largest expected logit.
 
 
 # %% question="providers.precision"
@@ -277,9 +277,9 @@ print(f"{joules_an_image(**readings):.4f} joules an image, {joules_an_image(**re
 # %% [markdown]
 # ## What you found
 #
-# Who ran? Only a profile knows. In which precision? The logits know. Is OpenVINO faster? Your table knows, for your
-# machine. On the AMD EPYC where this page was written, which has instructions for bfloat16, OpenVINO could not be told
-# from the CPU provider in float32. In bfloat16 it took little more than half the time, with as many right answers.
+# Who ran? Only a profile shows it. In which precision? The logits show it. Is OpenVINO faster? Your table says so, for
+# your machine. On the machine used for this page, an AMD EPYC with instructions for bfloat16, OpenVINO could not be
+# told from the CPU provider in float32. In bfloat16 it took little more than half the time, with as many right answers.
 #
 # - Run `int8-static-u8s8.onnx` of *Quantize* through OpenVINO. How many nodes does it take, and is it faster?
 # - `SessionOptions().add_session_config_entry("session.disable_cpu_ep_fallback", "1")` forbids the silent fall-back.
