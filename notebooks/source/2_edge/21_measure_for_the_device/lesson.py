@@ -68,8 +68,8 @@ predict("files.faster", u8s8=..., s8s8=...)
 # Why should the signed file be the right one for a Pi? Its Cortex-A76 has SDOT, the *signed dot product*. A register of
 # 128 bits holds 16 bytes, or four sums of 32 bits. SDOT multiplies 16 signed bytes by 16 others, and adds the products
 # in fours: those of the first four bytes go to the first sum, and so on. That is 16 products in one instruction; in
-# float32 it is 4. There is one for unsigned times unsigned as well, but none for the mix that VNNI wants. Each colour in
-# the picture is one sum, with the bytes that belong to it.
+# float32 it is 4. There is one for unsigned times unsigned as well, but none for the mix that VNNI wants. Each colour
+# in the picture is one sum, with the bytes that belong to it.
 
 # %% folded=true
 figure, axis = plt.subplots(figsize=(9, 2.2), layout="constrained")
