@@ -73,13 +73,13 @@ def by_machine(records: Iterable[object], *baselines: str) -> dict[str, list[Opt
         baselines: ``BASELINES`` if none is named.
     """
     machines: dict[str, list[Measurement]] = {}
-    for record in records:
+    lasts: dict[str, int] = {}
+    for place, record in enumerate(records):
         if isinstance(record, Measurement):
-            of_it = machines.setdefault(record.machine_id, [])
-            of_it.append(record)
+            machines.setdefault(record.machine_id, []).append(record)
             if record.kind == "latency" and record.option in (baselines or BASELINES):
-                machines[record.machine_id] = machines.pop(record.machine_id)
-    return {machine_id: summarize(of_it) for machine_id, of_it in machines.items()}
+                lasts[record.machine_id] = place
+    return {id: summarize(machines[id]) for id in sorted(machines, key=lambda id: lasts.get(id, -1))}
 
 
 def _numbers(record: Measurement, before: OptionSummary) -> dict:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from grading.builder.sources import sources
+from labs.course.assignment import SHIPPED
 from labs.course.question import all_questions
 from labs.workspace import PROJECT_DIR
 
@@ -53,7 +54,7 @@ def leave_in_turn() -> None:
     from grading.builder.sources import sources
     from grading.grade.hidden import all_hidden
     from labs.checkpoints.begin import absences
-    from labs.course.assignment import PATH, assignment
+    from labs.course.assignment import SHIPPED, assignment
     from labs.course.lessons import lessons
     from labs.course.points import points_of, worth_of
     from labs.course.question import all_questions, of_lesson
@@ -76,14 +77,15 @@ def leave_in_turn() -> None:
         all_hidden()
 
     build()
-    whole, text = sources(), PATH.read_text(encoding="utf-8")
+    whole, texts = sources(), {path: path.read_text(encoding="utf-8") for path in SHIPPED}
     for lesson in whole:
         reader, kept = Path("labs/checkpoints/reads", f"{lesson.id}.py"), Path("kept")
         kept.mkdir()
         lesson.folder.rename(kept / "lesson")
         if reader.is_file():
             reader.rename(kept / "reader")
-        PATH.write_text(re.sub(rf'"{lesson.id}", |, "{lesson.id}"(?=\])', "", text), encoding="utf-8")
+        for path, text in texts.items():
+            path.write_text(re.sub(rf'"{lesson.id}", |, "{lesson.id}"(?=\])', "", text), encoding="utf-8")
         child = os.fork()
         if not child:
             try:
@@ -99,14 +101,16 @@ def leave_in_turn() -> None:
         if (kept / "reader").is_file():
             (kept / "reader").rename(reader)
         kept.rmdir()
-        PATH.write_text(text, encoding="utf-8")
+        for path, text in texts.items():
+            path.write_text(text, encoding="utf-8")
 
 
 def test_each_lesson_leaves_with_its_folder_and_its_line(tmp_path: Path):
     """The course is built without it, and what remains loads; its reader goes, for nobody else may need it."""
     for name in ("labs", "grading", "provisioning", "notebooks"):
         shutil.copytree(PROJECT_DIR / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.ipynb_*"))
-    shutil.copy(PROJECT_DIR / "assignment.toml", tmp_path)
+    for path in SHIPPED:
+        shutil.copy(path, tmp_path)
     (tmp_path / "assets").symlink_to(PROJECT_DIR / "assets")
     code = f"{inspect.getsource(leave_in_turn)}\nleave_in_turn()"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -121,10 +121,12 @@ def test_each_machine_has_its_options_and_the_last_baseline_decides_whose_turn_i
     entries = Entries()
     for name in ("a processor", "another", "a processor"):
         entries.measured("latency", "food11", [0.003] * 40, machine={"cpu_model": name})
-    entries.measured("latency", "int8", [0.002] * 40, machine={"cpu_model": "another"}).answered("m.x.y", 1)
+    for name in ("another", "a third"):
+        entries.measured("latency", "int8", [0.002] * 40, machine={"cpu_model": name})
+    entries.answered("m.x.y", 1)
     *others, (floats,) = by_machine(entries.records).values()
     assert floats.machine.startswith("a processor")
-    assert [one.option for one in others[0]] == ["food11", "int8"]
+    assert [[one.option for one in other] for other in others] == [["int8"], ["food11", "int8"]]
     kept = of_machine(entries.records, entries.records.latest(option="food11").machine_id)
     assert {one.option for one in kept.measurements()} == {"food11"}
     assert kept.answer("m.x.y") == 1
