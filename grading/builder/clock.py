@@ -42,13 +42,10 @@ def minutes_of(notebook: NotebookNode, lesson: Lesson) -> dict[str, float]:
     """Return the minutes of a notebook whose solutions still stand in it, by what they go into; set-up is the last."""
     text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    asked, found = (
-        written(lesson),
-        dict.fromkeys(("reading", "code", *_WRITTEN.values(), "answers", "predictions"), 0.0),
-    )
+    found = dict.fromkeys(("reading", "code", *_WRITTEN.values(), "answers", "predictions"), 0.0)
     found["reading"] = _READ["opening"] + _reading(text)
     for cell in code:
-        question, given = asked.get(cell.metadata.get("question", "")), SOLUTION.sub("", f"{cell.source}\n")
+        question, given = written(lesson).get(cell.metadata.get("question", "")), SOLUTION.sub("", f"{cell.source}\n")
         kind, lines = question.values["kind"] if question else "records", _lines_to_write(cell.source)
         found["reading"] += _READ["shown"] * shows(given)
         if cell.source.startswith("predict("):
@@ -59,7 +56,7 @@ def minutes_of(notebook: NotebookNode, lesson: Lesson) -> dict[str, float]:
             found[_WRITTEN[kind]] += _writing(kind, lines, question)
         elif cell.metadata.get("jupyter", {}).get("source_hidden"):
             found["code"] += _READ["folded"]
-        elif question is None:
+        else:
             found["code"] += _READ["line"] * sum(bool(line.strip()) for line in given.splitlines())
     machine = recorded(lesson).get(lesson.id, {}).get("seconds", 0) / 60
     return found | {"machine": machine, "lease": lesson.machine_minutes, "setup": _setup_s(notebook, lesson) / 60}

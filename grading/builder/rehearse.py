@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -140,7 +141,9 @@ def own_testbed(folder: Path, wanted: list[Lesson], speed: float = TESTBED_SPEED
     if not any(_reserves(one) for one in wanted):
         yield
         return
-    with _environment({"REHEARSAL_HOME": str(folder.resolve()), "LABS_STATE": str(folder.resolve() / "state")}):
+    with patch.dict(
+        os.environ, {"REHEARSAL_HOME": str(folder.resolve()), "LABS_STATE": str(folder.resolve() / "state")}
+    ):
         # By its command line: grading runs where provisioning's libraries are not installed.
         _provisioning("rehearsal", "up", "--speed", str(speed))
         try:
@@ -165,20 +168,8 @@ def _provisioning(*words: str) -> None:
             raise RuntimeError(f"{shlex.join(command)}:\n{said.read()}")
 
 
-def _workspace(folder: Path) -> contextlib.AbstractContextManager[None]:
+def _workspace(folder: Path) -> contextlib.AbstractContextManager:
     """Point this process, and the kernels it starts, at a workspace."""
     folder.mkdir(parents=True, exist_ok=True)
     # The lessons' own ports may be taken by those that the reader has open.
-    return _environment({WORKSPACE_VARIABLE: str(folder.resolve()), ANY_PORT_VARIABLE: "1"})
-
-
-@contextlib.contextmanager
-def _environment(wanted: dict[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name in wanted:
-            del os.environ[name]
-        os.environ.update(before)
+    return patch.dict(os.environ, {WORKSPACE_VARIABLE: str(folder.resolve()), ANY_PORT_VARIABLE: "1"})

@@ -1,9 +1,12 @@
 """The clock: what each thing in a lesson adds to its minutes, by the one table of coefficients."""
 
+from pathlib import Path
+
 import pytest
 
 from grading.builder.clock import record
 from grading.builder.notebook import build, minutes
+from labs.course.assignment import PATH, SHIPPED, assignment
 from labs.course.lessons import LessonError
 from tests.course import SOURCE
 
@@ -50,6 +53,18 @@ def test_a_lease_and_a_rehearsed_machine_count_and_set_up_stands_apart(write_les
     facts = build(first).metadata["lesson"]
     assert facts["setup_minutes"] == round(found["setup"])
     assert facts["minutes"] == round(sum(found.values()) - found["setup"])
+
+
+#: What an assignment that ships may take by the clock, in minutes of attention and lease; set-up stands apart.
+MOST = {"assignment.toml": 600, "assignment-five-hours.toml": 320}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_what_ships_takes_no_longer_than_its_name_says(path: Path):
+    """By the sources as they are, and with no lease where it promises none."""
+    taken = [minutes(one) for one in assignment(path).lessons()]
+    assert sum(sum(one.values()) - one["setup"] for one in taken) <= MOST[path.name]
+    assert path == PATH or not any(one["lease"] or one["setup"] for one in taken)
 
 
 def test_minutes_stated_by_hand_are_refused(write_lesson):

@@ -111,7 +111,7 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
         [[part]]
         number = 1
         lessons = ["start", "reserve", "measure", "compile"]
-        choose = { from = ["kernels", "measurements"], at_least = 1 }
+        choose = { from = ["kernels", "providers"], at_least = 1 }
         due = 2027-03-20T23:59:00
         late = { per_day = "12.5 %", days = 3 }
         points = 60
@@ -127,8 +127,8 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
     found = assignment(path)
     part = found.part(1)
     assert part.due == datetime(2027, 3, 20, 23, 59, tzinfo=NEW_YORK)
-    assert [one.id for one in part.asked()] == ["start", "reserve", "measure", "compile", "measurements", "kernels"]
-    assert part.counted({"kernels": 2, "measurements": 3}) == {*part.lessons, "measurements"}
+    assert [one.id for one in part.asked()] == ["start", "reserve", "measure", "compile", "kernels", "providers"]
+    assert part.counted({"kernels": 2, "providers": 3}) == {*part.lessons, "providers"}
     assert part.worth == 40
     assert [one[:20] for one in part.terms()] == [
         "Each begun day late ",
