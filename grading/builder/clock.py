@@ -116,7 +116,7 @@ def _setup_s(notebook: NotebookNode, lesson: Lesson) -> float:
     """Return the critical path of the set-ups that a lesson is the first of the course to run."""
     from provisioning.setup.plan import plan
     from provisioning.setup.steps import steps_for
-    from provisioning.sites.spec import load_spec
+    from provisioning.sites.spec import load_file
 
     prepares = re.compile(r'\bprepare\("(\w+)"')
     parts = {part for cell in notebook.cells for part in prepares.findall(cell.source)}
@@ -124,5 +124,5 @@ def _setup_s(notebook: NotebookNode, lesson: Lesson) -> float:
         if before == lesson:
             break
         parts -= set(prepares.findall((before.folder / "lesson.py").read_text(encoding="utf-8")))
-    specs = [load_spec(part) for part in parts]  # type: ignore[arg-type]
+    specs = [load_file(part) for part in parts]
     return sum(plan(steps_for(one, one.options[0])).total_s for one in specs)

@@ -108,12 +108,13 @@ def load_spec(part: str) -> PartSpec:
     if part not in PARTS:
         raise ValueError(f"no part {part!r}; the parts are {', '.join(PARTS)}")
     asked = assignment().parts.get(NUMBERS[part])
-    spec = _load(part)
+    spec = load_file(part)
     return replace(spec, hours=asked.block_h) if asked and asked.block_h else spec
 
 
 @cache
-def _load(part: str) -> PartSpec:
+def load_file(part: str) -> PartSpec:
+    """Return what ``sites/<part>.toml`` alone says, which no assignment changes: the builder derives set-up from it."""
     text = resources.files("provisioning").joinpath("sites", f"{part}.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     expected_s = {name: float(value) for name, value in table["expected_s"].items()}
