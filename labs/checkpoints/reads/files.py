@@ -2,7 +2,7 @@
 
 from labs.checkpoints.reads.observations import newest
 from labs.records import Records
-from labs.records.candidates import of_machine
+from labs.records.collection import of_machine
 
 #: The files that are measured in turns.
 FOUR = ("edge-fp32", "edge-int8-dynamic", "edge-int8-u8s8", "edge-int8-s8s8")

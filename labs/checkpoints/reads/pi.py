@@ -2,7 +2,7 @@
 
 from labs.course.question import MissingEvidenceError
 from labs.records import Records
-from labs.records.candidates import of_machine
+from labs.records.collection import of_machine
 
 #: The run without a pause.
 BUSY = "edge-busy"

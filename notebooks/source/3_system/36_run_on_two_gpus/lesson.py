@@ -32,7 +32,7 @@ import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
 from labs.machine import Fingerprint
-from labs.records.candidates import of_machine
+from labs.records.collection import of_machine
 from labs.records.ledger import ledger
 from labs.serve.triton.groups import by_device, groups_of, in_words
 from labs.workspace import programs_dir
