@@ -26,6 +26,7 @@ def race(
     concurrency: int,
     rounds: int = 5,
     duration_s: float = 1.5,
+    requests: int | None = None,
     on_progress: OnProgress = silent,
 ) -> list[Measurement]:
     """Return one closed-loop record for each target and round, in the order in which they ran.
@@ -35,6 +36,8 @@ def race(
     Args:
         rounds: Turns of each; every second round runs in reverse order. The interval of a ratio has one degree of
             freedom fewer than there are rounds, and is wide with two or three.
+        requests: Requests of each turn, instead of a duration: of answers that come in large batches, too few or too
+            many fall into a second.
 
     Raises:
         ValueError: Fewer than two targets, or fewer than two rounds.
@@ -50,7 +53,8 @@ def race(
                 closed_loop(
                     targets[option],
                     concurrency=concurrency,
-                    duration_s=duration_s,
+                    duration_s=None if requests else duration_s,
+                    requests=requests,
                     option=option,
                     details={"race_id": race_id, "round": turn},
                     on_progress=part(on_progress, done / turns, (done + 1) / turns),
