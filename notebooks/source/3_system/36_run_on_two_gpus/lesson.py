@@ -179,10 +179,10 @@ check("gpus.placed")
 
 # %% [markdown]
 # A second instance on a busy GPU shares its arithmetic units, and takes memory of its own. A second GPU brings both. Do
-# more Python instances always help? An older lab published for two P100 and eight clients: its Python model gave {{
-# python_8.requests_per_s }} images a second with one instance, {{ two_each_python_8.requests_per_s }} with two on each
-# GPU, and only {{ four_each_python_8.requests_per_s }} with four on each, which it puts down to the Python processes
-# themselves. Its ONNX model gave {{ onnx_two_each_8.requests_per_s }} with two on each.
+# more Python instances always help? An older lab published for two P100 and eight clients: its Python model gave
+# {{ python_8.requests_per_s }} images a second with one instance, {{ two_each_python_8.requests_per_s }} with two on
+# each GPU, and only {{ four_each_python_8.requests_per_s }} with four on each, which it puts down to the Python
+# processes themselves. Its ONNX model gave {{ onnx_two_each_8.requests_per_s }} with two on each.
 #
 # ## Home's tables, here
 #
