@@ -50,7 +50,8 @@ def show(file: Annotated[Path, _FILE] = PATH) -> None:
 
 def shown(found: Assignment) -> list[str]:
     """Return an assignment as students meet it, line by line."""
-    lines = [found.title, f"Hours are {found.zone.key}'s. AI assistants: {found.assistants}."]
+    lines = [found.course.title]
+    lines.append(f"Hours are {found.course.time_zone.key}'s. AI assistants: {found.course.assistants}.")
     lines.append(f"It takes {in_hours(found)}")
     for part in found.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M}" if part.due else ", no deadline"

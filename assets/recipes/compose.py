@@ -74,13 +74,8 @@ def _shapes(rng: np.random.Generator, size_px: int) -> np.ndarray:
     return np.asarray(image.filter(ImageFilter.GaussianBlur(float(rng.uniform(2.0, 14.0)))), np.float32)
 
 
+#: A table, a cloth, a wall or a blurred room.
 _BACKGROUNDS = (_gradient, _wood, _cloth, _stone, _shapes)
-
-
-def _background(rng: np.random.Generator, size_px: int) -> Image.Image:
-    """Return a table, a cloth, a wall or a blurred room."""
-    pixels = _BACKGROUNDS[int(rng.integers(len(_BACKGROUNDS)))](rng, size_px)
-    return Image.fromarray(np.clip(pixels, 0.0, 255.0).astype(np.uint8))
 
 
 def _plate(rng: np.random.Generator, canvas: Image.Image, centre: tuple[float, float], radius: float) -> None:
@@ -147,7 +142,8 @@ def compose(drawing: Image.Image, rng: np.random.Generator, size_px: int) -> Ima
         rng: Source of every choice; the same state gives the same picture.
         size_px: Side of the square that is returned, in pixels.
     """
-    canvas = _background(rng, size_px)
+    background = _BACKGROUNDS[int(rng.integers(len(_BACKGROUNDS)))](rng, size_px)
+    canvas = Image.fromarray(np.clip(background, 0.0, 255.0).astype(np.uint8))
     placed, corner = _place(rng, drawing, size_px)
     if rng.random() < 0.45:
         centre = (corner[0] + placed.width / 2, corner[1] + placed.height / 2)

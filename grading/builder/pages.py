@@ -19,7 +19,7 @@ def questions_page() -> str:
     asked = course.lessons()
     count = sum(len(questions[one.id]) for one in asked)
     lines = [
-        f"# {course.title}: questions and points",
+        f"# {course.course.title}: questions and points",
         "",
         f"{count} questions are asked. Each is answered in its lesson's notebook and judged by `check(…)` there, as",
         "often as you like. A prediction earns its point once what it is about is measured.",
@@ -34,7 +34,7 @@ def questions_page() -> str:
         "Made from the lessons and `assignment.toml`: what is written here by hand is lost.",
     ]
     for part in course.parts.values():
-        due = f", due {part.due:%a %d %b %Y %H:%M} ({course.zone.key})" if part.due else ""
+        due = f", due {part.due:%a %d %b %Y %H:%M} ({course.course.time_zone.key})" if part.due else ""
         lines += ["", f"# {PART_TITLES[part.number]}: {part.points:g} in the gradebook{due}"]
         lines += ["", " ".join(part.terms(course.course.late))] if part.terms(course.course.late) else []
         if part.choices:

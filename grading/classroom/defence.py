@@ -6,8 +6,10 @@ answers. It costs and earns no point here: what an answer is worth a person says
 """
 
 import hashlib
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,42 +32,11 @@ class Item:
     expected: str
 
 
-#: What a person judges and no check can, by the lesson that it is about.
-_OF_LESSONS: tuple[tuple[str, str, str], ...] = (
-    (
-        "defend",
-        "Your recommendation to the manager (it is in your ledger): would you sign it?",
-        "It says what was compared, in one run, on which machine; the price is named in the manager's terms, and "
-        "fits the numbers; what would change your mind is a measurement that could be made, and could come out "
-        "otherwise.",
-    ),
-    (
-        "defend",
-        "Take the prediction of yours that was furthest from its measurement. What did you believe, and which "
-        "record shows where the time or the size really went?",
-        "A prediction of this ledger, with its measurement; the explanation names a cause in this part (graph, "
-        "precision, provider, caches) and a record for it.",
-    ),
-    (
-        "target",
-        "Which figure of this part would you not dare to promise to a user with a phone of their own, and why?",
-        "A figure of the ledger, with its machine; the reason is a difference that matters (heat, other programs, "
-        "another processor), not 'phones differ'.",
-    ),
-    (
-        "batching",
-        "Your server's latency doubled when the load did not. Describe, from your own records, one way in which "
-        "that happens and how you would tell it from another.",
-        "A mechanism seen in the student's records (queueing, batching, too many instances); a measurement that "
-        "separates it from a second one.",
-    ),
-)
-
-
 def of_lessons(part: int) -> list[Item]:
     """Return what to ask about the lessons of a part, whatever was measured."""
     asked = {one.id for one in assignment().lessons(part)}
-    return [Item(question, expected) for lesson, question, expected in _OF_LESSONS if lesson in asked]
+    items = tomllib.loads(Path(__file__).with_name("defence.toml").read_text(encoding="utf-8")).items()
+    return [Item(**item) for lesson, of_lesson in items if lesson in asked for item in of_lesson]
 
 
 def items(result: Result, seed: str) -> list[Item]:
@@ -99,7 +70,7 @@ def _counterfactual(name: str, samples_s: np.ndarray, random: np.random.Generato
     changed[-count:] *= factor
     pairs = [
         (label, float(of(samples_s)), float(of(changed)))
-        for label, of in (("median", np.median), ("95th percentile", _p95), ("mean", np.mean))
+        for label, of in (("median", np.median), ("95th percentile", partial(np.percentile, q=95)), ("mean", np.mean))
     ]
     said = "; ".join(f"{label} {_ms(before)} → {_ms(after)}" for label, before, after in pairs)
     return Item(
@@ -133,10 +104,6 @@ def _claim(one: str, a_s: np.ndarray, other: str, b_s: np.ndarray) -> Item:
         f"{found.value:.3g} times, between {found.low:.3g} and {found.high:.3g} (of the medians' own 95 % intervals; "
         f"it {verdict}). Too narrow where neighbouring samples depend on each other, or the two did not take turns.",
     )
-
-
-def _p95(samples_s: np.ndarray) -> float:
-    return float(np.percentile(samples_s, 95))
 
 
 def _ms(seconds: float) -> str:

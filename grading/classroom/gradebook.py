@@ -243,7 +243,7 @@ def gradebook(
         asked = course.part(part)
         handed = handed_in(submissions)
         if roster:
-            people = People(read_roster(roster, course.zone))
+            people = People(read_roster(roster, course.course.time_zone))
             handed = of_roster(handed, people)
         else:
             people = People(person for one in handed for person in one.members)
@@ -254,13 +254,13 @@ def gradebook(
         heard = read_heard(defence, people) if defence else {}
         changed = read_changed(adjust, people, asked.points) if adjust else {}
         found = grades(course, part, handed, results, people, heard, changed, others)
-        rows = table(found, course.gradebook, PART_TITLES[part], asked.points)
+        rows = table(found, course.book.format, PART_TITLES[part], asked.points)
     except (FileNotFoundError, RosterError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     path = out / "gradebook.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([str(safe(cell)) for cell in row] for row in rows)
-    _say(f"{path}: {len(found)} people, for {course.gradebook}")
+    _say(f"{path}: {len(found)} people, for {course.book.format}")
     for one in found:
         if note := one.note.removeprefix(NO_TIME).removeprefix("; "):
             _say(f"{one.name:28} {one.points:7.2f}  {note}")

@@ -165,6 +165,7 @@ class Course:
     """What holds for all parts."""
 
     title: Text
+    #: Whose hours the dates are in.
     time_zone: Annotated[ZoneInfo, BeforeValidator(_zone)]
     assistants: Assistants = "tutor"
     late: Pool | None = None
@@ -215,26 +216,6 @@ class Assignment:
         if self.course.late and not any(one.due for one in self.asked):
             raise PydanticCustomError("undated", "lateness costs points, and no part is due: write due", {"at": "late"})
         return self
-
-    @property
-    def title(self) -> str:
-        """Name of the course."""
-        return self.course.title
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """Whose hours the dates are in."""
-        return self.course.time_zone
-
-    @property
-    def assistants(self) -> str:
-        """What students are told about AI assistants."""
-        return self.course.assistants
-
-    @property
-    def gradebook(self) -> str:
-        """One of ``GRADEBOOKS``."""
-        return self.book.format
 
     @property
     def parts(self) -> dict[int, PartAsked]:

@@ -139,11 +139,9 @@ class ChameleonTestbed:
     def machines(self) -> tuple[Machine, ...]:
         servers = unless_absent(lambda: clients.nova().servers.list())
         containers = unless_absent(lambda: clients.zun().containers.list())
-        bound = self._addresses_by_port() if containers else {}
+        floating = chi.network.list_floating_ips() if containers else ()
+        bound = {each["port_id"]: each["floating_ip_address"] for each in floating if each["port_id"]}
         return (*map(replies.server, servers), *(replies.container(each, bound) for each in containers))
-
-    def _addresses_by_port(self) -> dict[str, str]:
-        return {ip["port_id"]: ip["floating_ip_address"] for ip in chi.network.list_floating_ips() if ip["port_id"]}
 
     @_call("booting the server")
     def boot(self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0) -> None:

@@ -64,7 +64,7 @@ def plan_class(
             f"little for what goes wrong: ask for longer ones in {PATH.name} (block = {spec.hours + 1})"
         )
     wish = _wish(begin, until or _due(spec, local), day or [], hours, local, now)
-    plan = _plan(spec, read_roster(roster, assignment().zone), wish, type_name or [], placeholder)
+    plan = _plan(spec, read_roster(roster, assignment().course.time_zone), wish, type_name or [], placeholder)
     typer.echo(plan_text(plan))
     if out:
         typer.echo(f"{len(write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
@@ -74,7 +74,7 @@ def plan_class(
 
 def _zone(name: str | None) -> ZoneInfo:
     """Return the zone of the hours that a command takes and shows: the assignment's, unless another one was named."""
-    return find_zone(name, otherwise=assignment().zone.key)
+    return find_zone(name, otherwise=assignment().course.time_zone.key)
 
 
 def _due(spec: PartSpec, zone: tzinfo) -> datetime:

@@ -23,12 +23,12 @@ _MARKS = {"done": "✓", "begun": "◐", "open": "○"}
 def front_page(found: Standing) -> Shown:
     """Return the page for a standing."""
     body = _top(found) + "".join(_section(found, part) for part in _parts(found))
-    return Shown(card(assignment().title, body, subtitle=_summary(found), footer=_unread(found)), text_of(found))
+    return Shown(card(assignment().course.title, body, subtitle=_summary(found), footer=_unread(found)), text_of(found))
 
 
 def text_of(found: Standing) -> str:
     """Return the page in words and columns, which ``msl status`` prints."""
-    lines = [f"{assignment().title}: {_summary(found)}", next_text(found), *(one.text for one in found.leases)]
+    lines = [f"{assignment().course.title}: {_summary(found)}", next_text(found), *(one.text for one in found.leases)]
     rows: list = []
     for part in _parts(found):
         rows.append(Group(_part_line(found, part)))

@@ -10,7 +10,6 @@ from typing import Any
 
 from provisioning.lab import option_of
 from provisioning.setup.context import pick_lease
-from provisioning.setup.plan import Plan
 from provisioning.setup.record import Record
 from provisioning.setup.release import held_by
 from provisioning.sites.spec import Part, load_spec, resource_name
@@ -38,15 +37,6 @@ def of_lease(testbed: Testbed, part: Part) -> dict[str, Any]:
         "node": lease.node,
         "type": option_of(lease, options, testbed).type if lease.node else "",
         "of_this_name": sum(each.name == name and each.status == lease.status for each in leases),
-    }
-
-
-def of_plan(plan: Plan) -> dict[str, Any]:
-    """Return the steps with what each needs and its usual seconds."""
-    return {
-        "steps": [{"name": step.name, "needs": list(step.needs), "expected_s": step.expected_s} for step in plan.steps],
-        "total_s": plan.total_s,
-        "serial_s": plan.serial_s,
     }
 
 

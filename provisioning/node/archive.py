@@ -17,19 +17,8 @@ from labs.course.assignment import assignment
 
 #: What a student needs. Matched against the whole path from the root; ``**`` spans folders.
 ALLOWED = (
-    "README.md",
-    "LICENSE",
-    "assignment.toml",
-    "Makefile",
-    "pyproject.toml",
-    "constraints.txt",
-    "environment.yml",
-    "trovi.json",
-    "requirements.txt",
-    "labs/**",
-    "provisioning/**",
-    "notebooks/**",
-    "assets/**",
+    *"README.md LICENSE assignment.toml Makefile pyproject.toml constraints.txt environment.yml trovi.json".split(),
+    *"requirements.txt labs/** provisioning/** notebooks/** assets/**".split(),
 )
 
 #: Texts of the students' own. Where this folder has a file, it leaves in place of the root's file of that name. An
@@ -38,18 +27,10 @@ STUDENT = "provisioning/student"
 
 #: Taken out again even where the list above allows their folder. The first two would give the answers away.
 REFUSED = (
-    "notebooks/source/**",
-    "**/*solved*",
-    "notebooks/instructor/**",
-    f"{STUDENT}/**",
+    *("notebooks/source/**", "**/*solved*", "notebooks/instructor/**", f"{STUDENT}/**"),
     # What rebuilds pictures and models takes npm and hours.
     "assets/recipes/**",
-    "tests/**",
-    "**/__pycache__/**",
-    "**/*.pyc",
-    "**/.ipynb_checkpoints/**",
-    "**/.*",
-    "**/.*/**",
+    *"tests/** **/__pycache__/** **/*.pyc **/.ipynb_checkpoints/** **/.* **/.*/**".split(),
 )
 
 _REQUIREMENTS = """\
@@ -160,7 +141,7 @@ def assistants(root: Path) -> str:
     folder = root / STUDENT / "assistants"
     if not folder.is_dir():  # packed from a student's own tree, to be copied to a machine
         return (root / "AGENTS.md").read_text(encoding="utf-8")
-    allowed = assignment(root / "assignment.toml").assistants
+    allowed = assignment(root / "assignment.toml").course.assistants
     return (folder / f"{allowed}.md").read_text(encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ import hashlib
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, cast
 
 from provisioning.testbed import Shell
@@ -24,76 +25,20 @@ GRACE_S = 10.0
 #: Seconds of a start at most: its turn, both graces, and the connection.
 _START_S = 120.0
 
-#: Lock 8 is held while somebody starts or looks; lock 9 by whatever the job consists of, since children inherit it. A
-#: lock is free when its last holder is gone, after a reboot too; a process id may be another program's by then.
-_LOCKS = """
-command -v flock >/dev/null && command -v setsid >/dev/null || {{
-  echo "no flock or setsid here: install the package util-linux, or start the image that the part names"
-  exit 69
-}}
-exec 8>> turn 9>> lock
-flock -w 60 8 || {{ echo "another set-up has been starting {name} for a minute: try again"; exit 75; }}
-if flock -n 9; then held=no; else held=yes; fi
-"""
+#: What goes to the machine's shell: words, the way into the job's folder, then `job/locks.sh` and the task's script.
+_SCRIPTS = Path(__file__).with_name("job")
+_FOLDER = '"$HOME/.serving-labs/jobs/$name"'
+_ENTER = {
+    "start": f'set -u\njob={_FOLDER}\nmkdir -p "$job" && cd "$job" || exit 70\n',
+    "look": f'cd {_FOLDER} 2>/dev/null || {{ echo "state lost"; exit 0; }}\n',
+}
 
-#: The old job's family is its session and whatever descends from it, in sessions of their own too (sudo's, uv's).
-_START = (
-    """
-set -u
-job="$HOME/.serving-labs/jobs/{name}"
-mkdir -p "$job" && cd "$job" || exit 70
-"""
-    + _LOCKS
-    + """
-if [ "$(cat key 2>/dev/null)" = {key} ]; then
-  if [ {again} = no ] && [ "$(cat rc 2>/dev/null)" = 0 ]; then echo ended; exit 0; fi
-  if [ $held = yes ] && [ ! -f rc ]; then echo running; exit 0; fi
-fi
-family() {{
-  ps -A -o pid= -o ppid= -o pgid= -o sess= -o stat= | awk -v top="$(cat pid)" '
-    $5 !~ /^Z/ {{ parent[$1] = $2; if ($1 == top || $3 == top || $4 == top) of[$1] }}
-    END {{
-      do {{ more = 0; for (p in parent) if (!(p in of) && parent[p] in of) {{ of[p]; more = 1 }} }} while (more)
-      for (p in of) print p
-    }}'
-}}
-alive() {{ ! flock -n 9 || ps -o stat= -p "$(echo $old | tr " " ,)" 2>/dev/null | grep -q "^[^Z]"; }}
-old=
-if [ $held = yes ]; then
-  for signal in TERM KILL; do
-    alive || break
-    old="$old $(family)"
-    # What sudo started is root's; a rehearsed machine has none of that.
-    kill -s $signal $old 2>/dev/null || [ -n "${{REHEARSAL_MACHINE:-}}" ] ||
-      sudo -n kill -s $signal $old >/dev/null 2>&1
-    tries=0
-    while alive && [ $tries -lt {grace} ]; do sleep 0.1; tries=$((tries + 1)); done
-  done
-  if alive; then
-    echo "what an earlier $job started does not end. On the machine: fuser -k $job/lock; if that fails too, reboot it"
-    exit 75
-  fi
-fi
-rm -f rc && echo {key} > key && : > log
-setsid sh -c {wrapped} >> log 2>&1 < /dev/null 8>&- &
-echo $! > pid
-echo running
-"""
-)
 
-#: The lock is asked before the exit code: a job writes that first, and only then lets go.
-_LOOK = (
-    """
-cd "$HOME/.serving-labs/jobs/{name}" 2>/dev/null || {{ echo "state lost"; exit 0; }}
-"""
-    + _LOCKS
-    + """
-if [ -f rc ]; then echo "state ended $(cat rc)"
-elif [ $held = yes ]; then echo "state running"
-else echo "state lost"; fi
-tail -c +{offset} log 2>/dev/null | head -c {chunk}
-"""
-)
+def _script(task: str, **words: str | int) -> str:
+    """Return the text of a task, ``start`` or ``look``, for ``sh``; comments stay here."""
+    given = "".join(f"{name}={shlex.quote(str(word))}\n" for name, word in words.items())
+    lines = "".join((_SCRIPTS / f"{name}.sh").read_text(encoding="utf-8") for name in ("locks", task)).splitlines(True)
+    return given + _ENTER[task] + "".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 @dataclass(frozen=True)
@@ -116,9 +61,9 @@ def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
     """
     key = hashlib.sha256(command.encode()).hexdigest()[:16]
     # rc is written by rename, so that a look never reads half of it.
-    wrapped = shlex.quote(f"( {command}\n); echo $? > rc.new; mv rc.new rc")
+    wrapped = f"( {command}\n); echo $? > rc.new; mv rc.new rc"
     words = {"key": key, "wrapped": wrapped, "again": "yes" if again else "no", "grace": round(GRACE_S * 10)}
-    done = shell.run(_START.format(name=name, **words), timeout_s=_START_S)
+    done = shell.run(_script("start", name=name, **words), timeout_s=_START_S)
     said = done.output.strip()
     word = said.rpartition("\n")[2]
     if done.exit_code != 0 or word not in ("running", "ended"):
@@ -128,7 +73,7 @@ def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
 
 def look(shell: Shell, name: str, offset: int = 0) -> Look:
     """Return the job's state and what it printed from a byte offset on (0 for the beginning)."""
-    first, _, text = shell.run(_LOOK.format(name=name, offset=offset + 1, chunk=_CHUNK)).output.partition("\n")
+    first, _, text = shell.run(_script("look", name=name, offset=offset + 1, chunk=_CHUNK)).output.partition("\n")
     words = first.split()
     if len(words) < 2 or words[0] != "state":
         raise ServiceBusyError(f"the machine gave no clear answer about {name}: {first[:200]!r}")

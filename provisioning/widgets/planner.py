@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
+from pathlib import Path
 
 import ipywidgets
 
@@ -225,25 +226,7 @@ def _offer(choice: ipywidgets.Dropdown, options: list[tuple[str, object]], value
 
 _COLUMNS = "78px repeat(24, minmax(0, 1fr))"
 
-_STYLE = (
-    "<style>"
-    f".msl .msl-hours{{display:grid;gap:2px;grid-template-columns:{_COLUMNS}}}"
-    ".msl .msl-hours>span{font-size:11px;color:var(--msl-soft);text-align:center}"
-    ".msl .msl-day{font-size:12px;line-height:24px;white-space:nowrap;font-variant-numeric:tabular-nums}"
-    ".msl .msl-cell.jupyter-button{width:auto;min-width:0;height:24px;line-height:22px;padding:0;"
-    "margin:0;font-size:11px;border:1px solid transparent;border-radius:3px;text-align:center;overflow:hidden;"
-    "box-shadow:none;color:var(--msl-soft);background:var(--msl-faint);font-variant-numeric:tabular-nums;text-overflow:clip}"
-    ".msl .msl-cell.jupyter-button:disabled{opacity:1;cursor:default}"
-    ".msl .msl-cell.jupyter-button.msl-past{background:none}"
-    ".msl .msl-cell.jupyter-button.msl-free{color:var(--msl-good);font-weight:600;"
-    "background:color-mix(in srgb,var(--msl-good) 14%,var(--msl-paper))}"
-    ".msl .msl-cell.jupyter-button.msl-free:hover{border-color:var(--msl-good)}"
-    ".msl .msl-cell.jupyter-button.msl-in-block{border-color:var(--msl-accent);"
-    "background:color-mix(in srgb,var(--msl-accent) 22%,var(--msl-paper))}"
-    ".msl .msl-cell.jupyter-button.msl-chosen{border-color:var(--msl-accent);"
-    "background:var(--msl-accent);color:var(--msl-on-accent);font-weight:700}"
-    "</style>"
-)
+_STYLE = f"<style>{Path(__file__).with_name('planner.css').read_text(encoding='utf-8')}</style>".replace("\n", "")
 
 
 class CalendarGrid:
@@ -260,7 +243,7 @@ class CalendarGrid:
         style = ipywidgets.ButtonStyle()
         names = "".join(f"<span>{hour:02d}</span>" for hour in range(24))
         head = html()
-        head.value = f'<div class="msl-hours"><span></span>{names}</div>'
+        head.value = f'<div class="msl-hours" style="grid-template-columns:{_COLUMNS}"><span></span>{names}</div>'
         self._days = [html("auto") for _ in range(PAGE_DAYS)]
         self.cells = [[self._cell(plain, style) for _ in range(24)] for _ in range(PAGE_DAYS)]
         rows = [each for label, row in zip(self._days, self.cells, strict=True) for each in (label, *row)]

@@ -185,7 +185,9 @@ def _behind_window(side: tuple[int, ...], window: tuple[int, ...], told: Mapping
 def _weights(model: onnx.ModelProto) -> dict[str, int]:
     """Return the bytes of all tensors, wherever they stand, and of the 8-bit ones that the model multiplies by."""
     messages = list(_messages(model))
-    total = sum(_size(one) for one in messages if isinstance(one, onnx.TensorProto))
+    tensors = [one for one in messages if isinstance(one, onnx.TensorProto)]
+    # Where they are no raw bytes, those of the lists that hold its numbers.
+    total = sum(len(one.raw_data) or one.ByteSize() for one in tensors)
     lists = [one for one in messages if isinstance(one, onnx.AttributeProto)]
     total += sum(4 * len(one.floats) + 8 * len(one.ints) + sum(map(len, one.strings)) + len(one.s) for one in lists)
     multiplied = _multiplied(model)
@@ -215,11 +217,6 @@ def _multiplied(model: onnx.ModelProto) -> set[str]:
         elif node.op_type in _INTEGERS or (node.op_type == "DequantizeLinear" and dequantized & set(node.output)):
             found.update(node.input)
     return found
-
-
-def _size(tensor: onnx.TensorProto) -> int:
-    """Return a tensor's bytes; where they are no raw bytes, those of the lists that hold its numbers."""
-    return len(tensor.raw_data) or tensor.ByteSize()
 
 
 def _messages(message: Message) -> Iterator[Message]:
