@@ -3,13 +3,17 @@
 import json
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_static
 
+from grading.grade.artefacts.graph import described
+from labs.checkpoints.reads import quantize
 from labs.checkpoints.reads.budget import within_budgets
 from labs.checkpoints.reads.customers import decisions
 from labs.checkpoints.reads.files import FOUR
@@ -47,6 +51,9 @@ NETWORKS = {
     "resnet50": {"ms": 44.0, "top-1 %": 80.4, "million weights": 25.6},
     "transformer": {"ms": 196.0, "top-1 %": 83.8, "million weights": 86.6},
 }
+#: Input and output of a toy network, with their channels.
+ENDS = {"x0": 3, "x8": 4}
+
 CHOSEN = {"server": "transformer", "device": "mobilenetv2_100"}
 
 
@@ -266,3 +273,36 @@ def test_weights_are_counted_by_the_type_that_is_stored(tmp_path: Path):
     assert share_by_type(tmp_path / "mixed.onnx") == pytest.approx({"FLOAT": 0.2, "INT8": 0.4, "INT4": 0.4})
     # A file that is missing is named by the budget that it is for.
     assert within_budgets({"int8-budget-05": Path("somewhere.onnx")}) == {"missing": "int8-budget-01"}
+
+
+@pytest.mark.parametrize("limit", [4, 24])
+def test_a_file_tells_whose_photos_calibrated_it_and_how_many_bits_it_has(limit: int, tmp_path: Path, monkeypatch):
+    """However many they were: each end of a range is one photo's own number. The grader counts the same bits."""
+    random = np.random.default_rng(0)
+    weights = [(random.normal(size=(4, 3 if place == 0 else 4, 3, 3)) / 4).astype(np.float32) for place in range(8)]
+    nodes = [
+        helper.make_node("Conv", [f"x{place}", f"w{place}"], [f"x{place + 1}"], pads=[1] * 4) for place in range(8)
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width, 6, 6]) for name, width in ENDS.items()]
+    stored = [numpy_helper.from_array(weight, f"w{place}") for place, weight in enumerate(weights)]
+    graph = helper.make_graph(nodes, "toy", ends[:1], ends[1:], stored)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), tmp_path / "food11.onnx"
+    )
+    photos = {name: random.normal(size=(60, 3, 6, 6)).astype(np.float32) for name in ("training", "evaluation")}
+    monkeypatch.setattr(quantize, "models_dir", lambda: tmp_path)
+    monkeypatch.setattr(quantize, "agreement", lambda path: 1.0)
+    monkeypatch.setattr(quantize, "load_split", lambda dataset, split: (photos[split], None))
+
+    def read(split: str, **settings: bool) -> dict:
+        path = tmp_path / "int8.onnx"
+        feeds = iter([{"x0": photo[None]} for photo in photos[split][:limit]])
+        reader = SimpleNamespace(get_next=lambda: next(feeds, None))
+        types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+        quantize_static(tmp_path / "food11.onnx", path, reader, per_channel=True, **types, **settings)
+        return quantize.quantized_file(path) | {"graded": described(onnx.load(path))["largest_weight"]}
+
+    theirs, own, seven = read("evaluation"), read("training"), read("training", reduce_range=True)
+    assert theirs["of_evaluation"] == 1
+    assert own["of_evaluation"] <= 0.5
+    assert (own["largest_weight"], seven["largest_weight"]) == (127, 64) == (own["graded"], seven["graded"])
