@@ -98,7 +98,7 @@ half = narrow(tail, weakest_channels)  # half of each wide layer, out of all lay
 
 # %% [markdown]
 # **Unstructured pruning** sets the smallest weights to 0, wherever they are. The next cell makes such a tail as well,
-# `zeros`, with half of its weights, and counts. The zeros stay in the file; you will see what they save.
+# `zeros`, with half of its weights, and counts. Zeros stay in the file: what will they save?
 
 # %% folded=true
 zeros = copy.deepcopy(tail)
