@@ -76,7 +76,7 @@ class Effort:
 
 
 #: What a rehearsal measures: enough to see how it works, since its figures say nothing about the device.
-REHEARSAL = Effort(40, 1.0, None, 3, 10, 5, 2, 4.0, 0.5)
+REHEARSAL = Effort(40, 1.0, None, 3, 20, 5, 2, 4.0, 0.5)
 
 
 @dataclass(frozen=True)

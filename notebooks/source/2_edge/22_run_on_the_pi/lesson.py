@@ -180,7 +180,7 @@ pd.DataFrame({"times as long": [longer], "you predicted": [guesses["hot"]]}, ind
 # %%
 spent_s = windows["t_s"].diff().fillna(windows["t_s"].iloc[0])
 tail = stats.steady_interval(record.samples, q=99)
-print("p99:", tail.too_short or f"{1e3 * tail.value:.2f} ms, {1e3 * tail.low:.2f} to {1e3 * tail.high:.2f}")
+print(tail.too_short or f"p99: {1e3 * tail.value:.2f} ms, {1e3 * tail.low:.2f} to {1e3 * tail.high:.2f}")
 ends = {"first fifth": slice(None, fifth), "last fifth": slice(-fifth, None)}
 per_second = {end: windows["calls"][part].sum() / spent_s[part].sum() for end, part in ends.items()}
 pd.Series(per_second, name="photos per second").to_frame().style.format(precision=0).set_caption(machine.label)

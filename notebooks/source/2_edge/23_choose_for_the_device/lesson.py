@@ -74,6 +74,7 @@ points = {
     each.option.option: (100 * each.option.loss.interval.low, 100 * each.option.loss.interval.high) for each in judged
 }
 shown = table(judged)[["one photo, ms", "MB", "right"]]
+shown["right"] = shown["right"].astype(int)
 shown.join(pd.DataFrame(points, index=["points, low", "points, high"]).T).style.format(precision=2)
 
 
