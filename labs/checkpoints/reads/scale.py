@@ -10,7 +10,7 @@ _TEAM = {"team": "noodles", "model": "/models/noodles.onnx", "least": 0, "most":
 
 
 def team_template(path: Path) -> dict:
-    """Return what a template makes of a team called noodles: its program, and what its first deployment asks for.
+    """Return what a template makes of a team called noodles: its address, its model, and what its deployment asks for.
 
     Args:
         path: A YAML list of one application with ``$team``, ``$model``, ``$least``, ``$most`` and ``$queued``.
@@ -23,13 +23,8 @@ def team_template(path: Path) -> dict:
     return {
         "name": one.get("name", "default"),
         "route": one.get("route_prefix", "/"),
-        "program": one.get("import_path", ""),
         "model": (one.get("args") or {}).get("model", ""),
-        "deployment": deployment.get("name", ""),
-        "num_cpus": (deployment.get("ray_actor_options") or {}).get("num_cpus", 1),
         "queued": deployment.get("max_queued_requests", -1),
         "least": scaling.get("min_replicas", 1) if scaling else fixed,
         "most": scaling.get("max_replicas", 1) if scaling else fixed,
-        "target": scaling.get("target_ongoing_requests", 2) if scaling else 0,
-        "delay_s": scaling.get("upscale_delay_s", 30),
     }

@@ -232,19 +232,14 @@ def test_a_template_is_filled_in_and_read(tmp_path: Path):
     assert team_template(path) == {
         "name": "noodles",
         "route": "/noodles",
-        "program": "app:build",
         "model": "/models/noodles.onnx",
-        "deployment": "Food",
-        "num_cpus": 0.5,
         "queued": 7,
         "least": 0,
         "most": 3,
-        "target": 2,
-        "delay_s": 1,
     }
     path.write_text("- name: menu\n  deployments: [{name: Food}]\n")
     bare = team_template(path)
-    assert (bare["name"], bare["route"], bare["num_cpus"], bare["queued"], bare["most"]) == ("menu", "/", 1, -1, 1)
+    assert (bare["name"], bare["route"], bare["queued"], bare["most"]) == ("menu", "/", -1, 1)
 
 
 @pytest.mark.parametrize("text", ["", "instance_group", "{ count: 1 }", "instance_group [ ]", "instance_group [ 1 ]"])

@@ -1,6 +1,7 @@
 """An arrangement of instances stands in the configuration that Triton reads, as far as this machine has the GPUs."""
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 
 from labs.load.arrange import ONNX, PYTHON, arranged
 from labs.serve.triton.catalogue import parse
@@ -23,9 +24,5 @@ TWO_EACH = "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] } ]"
 def test_a_stanza_takes_the_place_of_what_was_written(name, stanza, gpus, instances, batches):
     """Networks go to GPU 0 unless a stanza says otherwise; what decodes stays on processors, and at home all does."""
     made = parse(arranged(WRITTEN.format(name), stanza, gpus))
-    groups = [
-        {"count": group.count, "kind": group.Kind.Name(group.kind), "gpus": list(group.gpus)}
-        for group in made.instance_group
-    ]
     assert (made.name, made.max_batch_size, made.HasField("dynamic_batching")) == (name, 16, batches)
-    assert in_words(groups) == instances
+    assert in_words(MessageToDict(made, preserving_proto_field_name=True)["instance_group"]) == instances

@@ -31,7 +31,7 @@ from datetime import datetime
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from chi import context, hardware, server
+from chi import context, hardware
 
 from labs.checkpoints import check
 from labs.records.ledger import ledger
@@ -51,15 +51,15 @@ from provisioning.widgets import lease_countdown, planner, provisioning_progress
 # %% folded=true
 context.use_site("CHI@TACC")
 print(hardware.get_nodes(node_type="gpu_p100")[0].gpu)
-wants = {"Triton 24.10": 6.0, "Triton 25.03": 7.5, "TensorRT 10": 7.0, "torch for CUDA 12.6": 6.0}
-gpus = {"P100": 6.0, "A100": 8.0, "H100": 9.0}
+wants = {
+    "Triton 24.10 (6.0)": 6.0,
+    "Triton 25.03 (7.5)": 7.5,
+    "TensorRT 10 (7.0)": 7.0,
+    "torch for CUDA 12.6 (6.0)": 6.0,
+}
+gpus = {"P100 (6.0)": 6.0, "A100 (8.0)": 8.0, "H100 (9.0)": 9.0}
 pd.DataFrame(
-    {
-        f"{gpu} ({number})": {
-            f"{program} (from {least})": "runs" if number >= least else "" for program, least in wants.items()
-        }
-        for gpu, number in gpus.items()
-    }
+    {gpu: {name: "runs" if number >= least else "" for name, least in wants.items()} for gpu, number in gpus.items()}
 )
 
 # %% [markdown]
@@ -142,14 +142,6 @@ provisioning_progress(run).run()
 seen = ledger().observe("system.machine", facts.of_machine(testbed, "system"))
 print(seen["held"], seen["checks"], sep="\n")
 
-# %% [markdown]
-# And a look into the node, with python-chi: on Chameleon this lists the running containers, none while Triton's image
-# is on its way. In a rehearsal nothing runs that would need Docker, and it says so.
-
-# %%
-node = next(machine for machine in server.list_servers() if machine.name == reserved["name"])
-print(node.execute("sudo docker ps").stdout)
-
 # %%
 lease_countdown(run)
 
@@ -162,6 +154,7 @@ lease_countdown(run)
 # The lessons that follow run at home, and *Run on two GPUs* sends its scripts to the node from here; the node has a
 # Jupyter of its own as well, at the link above. In a rehearsal go on with the next lesson.
 #
+# - The last line of the set-up opens a terminal on the node. What does `sudo docker ps` list there, and when?
 # - Your neighbour has got an A100 instead, with one GPU. Which of this part's experiments will look different?
 # - Two people set up at the same time and share the network, so that `environment` takes twice as long. What happens to
 #   the whole? `plan_of(steps).total_s` computes it from any steps.

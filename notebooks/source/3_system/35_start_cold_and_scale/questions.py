@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from grading.builder.questions import at_most, prediction, question
+from grading.builder.questions import prediction, question
 
 prediction(
     "scale.times",
@@ -64,35 +64,21 @@ question(
             "/noodles",
             "The team noodles gets the address {route}. Each team needs one of its own, with a slash.",
         ),
-        ("program", "app:build", "It runs `{program}`. The program is `app.py`, and its function `build`."),
         (
             "model",
             "/models/noodles.onnx",
             "`build` reads `args['model']`, which is {model!r} here instead of `$model`.",
         ),
-        ("deployment", "Food", "Its deployment is called {deployment!r}. The class in `app.py` is called `Food`."),
-        ("num_cpus", 0.5, "Each replica reserves {num_cpus} processors. 0.5 are asked for; Ray's default is 1."),
         ("queued", 7, "The team asked for a queue of 7 and gets {queued}: `$queued` belongs to `max_queued_requests`."),
         ("least", 0, "The team asked for 0 replicas at least and gets {least}: where does `$least` belong?"),
         ("most", 3, "The team asked for 3 replicas at most and gets {most}: where does `$most` belong?"),
-        ("target", 2, "It aims at {target} ongoing requests per replica, and 2 are asked for."),
-        (
-            "delay_s",
-            at_most(2),
-            "It waits for {delay_s} s before it starts one more replica: keep `upscale_delay_s: 1`.",
-        ),
     ],
     good={
         "name": "noodles",
         "route": "/noodles",
-        "program": "app:build",
         "model": "/models/noodles.onnx",
-        "deployment": "Food",
-        "num_cpus": 0.5,
         "queued": 7,
         "least": 0,
         "most": 3,
-        "target": 2,
-        "delay_s": 1,
     },
 )
