@@ -22,7 +22,7 @@ def start(
 
     Raises:
         EnvironmentUnavailableError: There is no environment for the model on this machine.
-        ServiceError: It ended, or never answered; the message holds the end of its log.
+        ChildError: It ended, or never answered; the message holds the end of its log.
     """
     python = install("genai", part(on_progress, 0.0, 0.6)).python
     misleading = ("PYTHONHOME", "VIRTUAL_ENV")
