@@ -12,12 +12,7 @@ from labs.serve.running import Service, wait_until_ready
 from labs.workspace import PROJECT_DIR, workspace_dir
 
 
-def start(
-    app: str | Path,
-    *,
-    ports: int | Iterable[int] = 0,
-    on_progress: OnProgress = silent,
-) -> Service:
+def start(app: str | Path, *, ports: int | Iterable[int] = 0, on_progress: OnProgress = silent) -> Service:
     """Return a student's app as a ready service on loopback, which ends with this process.
 
     Raises:
@@ -39,8 +34,5 @@ def start(
     service = Service(f"http://127.0.0.1:{port}", app_process)
     told = part(on_progress, 0.6, 1.0)
     return wait_until_ready(
-        service,
-        path="/openapi.json",
-        within_s=180.0,
-        on_progress=lambda done, _: told(done, "loading the model"),
+        service, path="/openapi.json", within_s=180.0, on_progress=lambda done, _: told(done, "loading the model")
     )
