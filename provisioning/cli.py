@@ -89,9 +89,7 @@ def up(part: Annotated[str, PART]) -> None:
 
 @app.command()
 def forward(
-    part: Annotated[str, PART],
-    address: Annotated[str | None, _ADDRESS] = None,
-    key: Annotated[str | None, _KEY] = None,
+    part: Annotated[str, PART], address: Annotated[str | None, _ADDRESS] = None, key: Annotated[str | None, _KEY] = None
 ) -> None:
     """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
     spec = load_spec(part)
@@ -108,9 +106,7 @@ def forward(
 
 @app.command()
 def push(
-    part: Annotated[str, PART],
-    address: Annotated[str | None, _ADDRESS] = None,
-    key: Annotated[str | None, _KEY] = None,
+    part: Annotated[str, PART], address: Annotated[str | None, _ADDRESS] = None, key: Annotated[str | None, _KEY] = None
 ) -> None:
     """Bring predictions, answers, models and notebooks to the part's machine; `up` does it too."""
     typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(address, key))}")
@@ -118,9 +114,7 @@ def push(
 
 @app.command()
 def pull(
-    part: Annotated[str, PART],
-    address: Annotated[str | None, _ADDRESS] = None,
-    key: Annotated[str | None, _KEY] = None,
+    part: Annotated[str, PART], address: Annotated[str | None, _ADDRESS] = None, key: Annotated[str | None, _KEY] = None
 ) -> None:
     """Bring home what was measured and made on the part's machine; run it as often as you like."""
     typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(address, key))}")

@@ -12,13 +12,7 @@ from pathlib import Path
 from labs.assets.manifest import AssetError, carried
 from labs.assets.published import PUBLISHED, address, fetch
 
-__all__ = [
-    "AssetError",
-    "dataset",
-    "default",
-    "drawings",
-    "model",
-]
+__all__ = ["AssetError", "dataset", "default", "drawings", "model"]
 
 #: Data set and model of the course: the real ones where an address is set, otherwise those of the checkout. Always as a
 #: pair: a model that is asked about images of another kind gives an accuracy that means nothing.

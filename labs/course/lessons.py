@@ -39,18 +39,9 @@ PART_TITLES = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Pa
 
 #: What a notebook's facts may say, with the type of each value; all but the optional ones must be there.
 KEYS: dict[str, type] = {
-    "id": str,
-    "title": str,
-    "summary": str,
-    "part": int,
-    "minutes": int,
-    "setup_minutes": int,
-    "kind": str,
-    "where": list,
-    "needs": list,
-    "ports": list,
-    "machine_minutes": int,
-    "uses": list,
+    **dict.fromkeys(("id", "title", "summary", "kind"), str),
+    **dict.fromkeys(("part", "minutes", "setup_minutes", "machine_minutes"), int),
+    **dict.fromkeys(("where", "needs", "ports", "uses"), list),
     "takes": dict,
 }
 OPTIONAL = {"setup_minutes", "machine_minutes", "uses", "takes"}

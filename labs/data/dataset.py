@@ -69,11 +69,7 @@ def iterate(root: str | Path, split: str) -> Iterator[tuple[Path, int]]:
 
 
 def load_split(
-    root: str | Path,
-    split: str,
-    limit: int | None = None,
-    *,
-    size_px: int = INPUT_SIZE_PX,
+    root: str | Path, split: str, limit: int | None = None, *, size_px: int = INPUT_SIZE_PX
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a split as model inputs and labels.
 

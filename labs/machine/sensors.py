@@ -9,21 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The flags' bits and what they mean. Bits 16 to 19 say that it happened at some time since the last boot.
-#: Source: Raspberry Pi documentation, 'vcgencmd', get_throttled.
-FLAGS: dict[int, str] = {
-    0: "under-voltage",
-    1: "frequency capped",
-    2: "throttled",
-    3: "soft temperature limit",
-    16: "under-voltage has occurred",
-    17: "frequency was capped",
-    18: "throttling has occurred",
-    19: "soft temperature limit was reached",
-}
-
-#: Where the kernel of a Raspberry Pi shows the same flags, so that a container needs no vcgencmd. A Pi 4's firmware is
-#: called soc/soc:firmware there, a Pi 5's soc@107c000000/soc@107c000000:firmware, and not every kernel has the file.
+#: Where the kernel of a Raspberry Pi shows its flags, so a container needs no vcgencmd. A Pi 4's firmware is called
+#: soc/soc:firmware there, a Pi 5's soc@107c000000/soc@107c000000:firmware, and not every kernel has the file.
 _FLAGS_FILES = "sys/devices/platform/soc*/soc*:firmware/get_throttled"
 
 #: Runs a command and returns what it printed; empty when it is not there or fails.
@@ -37,17 +24,15 @@ class Heat:
     temperature_c: float | None = None
     #: Clock of the fastest core at this moment, in Hz.
     frequency_hz: float | None = None
-    #: The flags as one number; a key of ``FLAGS`` for each bit.
+    #: The flags as one number, by bits: 0 under-voltage, 1 frequency capped, 2 throttled, 3 soft temperature limit; and
+    #: bits 16 to 19 for the same at some time since the last boot.
+    #: Source: Raspberry Pi documentation, 'vcgencmd', get_throttled.
     throttle_bits: int | None = None
 
     @property
     def unreadable(self) -> tuple[str, ...]:
         """What this machine does not tell, in words."""
-        told = {
-            "temperature": self.temperature_c,
-            "frequency": self.frequency_hz,
-            "throttle flags": self.throttle_bits,
-        }
+        told = {"temperature": self.temperature_c, "frequency": self.frequency_hz, "throttle flags": self.throttle_bits}
         return tuple(name for name, value in told.items() if value is None)
 
 

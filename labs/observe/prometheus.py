@@ -104,11 +104,7 @@ def get(url: str, path: str, **parameters: object) -> dict:
 
 
 def start(
-    config: str | Path,
-    *,
-    data: Path | None = None,
-    ports: int | Iterable[int] = 0,
-    on_progress: OnProgress = silent,
+    config: str | Path, *, data: Path | None = None, ports: int | Iterable[int] = 0, on_progress: OnProgress = silent
 ) -> Prometheus:
     """Return a ready server on loopback, which ends with this process.
 

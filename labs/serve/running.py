@@ -8,16 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from labs.runtimes import child
-from labs.runtimes.child import Child, ChildError
+from labs.runtimes.child import Child
 from labs.runtimes.loopback import listen
 from labs.runtimes.progress import OnProgress, silent
 from labs.workspace import workspace_dir
 
 #: The course's service, and GourmetGram's page, as uvicorn names apps.
 SERVICE, PAGE = "labs.serve.app:app", "labs.serve.page.app:app"
-
-#: A service did not start, or ended by itself; the message ends with what its log says.
-ServiceError = ChildError
 
 
 class Service(Child):
@@ -78,7 +75,7 @@ def serve_app(folder: Path | None = None, *, app: str = "app:app", **how: object
 
     Raises:
         PortsTakenError: The port is taken, or all of them are.
-        ServiceError: It ended, or takes too long.
+        ChildError: It ended, or takes too long.
     """
     if app in _SERVED:
         _SERVED.pop(app).stop()
@@ -92,7 +89,7 @@ def wait_until_ready(
     """Return the service when it answers 200 on a path.
 
     Raises:
-        ServiceError: It ended, or takes too long. It is stopped then.
+        ChildError: It ended, or takes too long. It is stopped then.
     """
     url = service.url + path
     service.wait_for(lambda: _answers(url), what=url, within_s=within_s, on_progress=on_progress)

@@ -12,17 +12,12 @@ from labs.serve.running import Service, wait_until_ready
 from labs.workspace import PROJECT_DIR, workspace_dir
 
 
-def start(
-    app: str | Path,
-    *,
-    ports: int | Iterable[int] = 0,
-    on_progress: OnProgress = silent,
-) -> Service:
+def start(app: str | Path, *, ports: int | Iterable[int] = 0, on_progress: OnProgress = silent) -> Service:
     """Return a student's app as a ready service on loopback, which ends with this process.
 
     Raises:
         EnvironmentUnavailableError: There is no environment for the model on this machine.
-        ServiceError: It ended, or never answered; the message holds the end of its log.
+        ChildError: It ended, or never answered; the message holds the end of its log.
     """
     python = install("genai", part(on_progress, 0.0, 0.6)).python
     misleading = ("PYTHONHOME", "VIRTUAL_ENV")
@@ -39,8 +34,5 @@ def start(
     service = Service(f"http://127.0.0.1:{port}", app_process)
     told = part(on_progress, 0.6, 1.0)
     return wait_until_ready(
-        service,
-        path="/openapi.json",
-        within_s=180.0,
-        on_progress=lambda done, _: told(done, "loading the model"),
+        service, path="/openapi.json", within_s=180.0, on_progress=lambda done, _: told(done, "loading the model")
     )

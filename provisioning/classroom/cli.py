@@ -137,9 +137,7 @@ def reserve_class(
 
 @app.command("watch")
 def watch_class(
-    part: Annotated[str, PART],
-    roster: Annotated[Path, _ROSTER],
-    zone: Annotated[str | None, _ZONE] = None,
+    part: Annotated[str, PART], roster: Annotated[Path, _ROSTER], zone: Annotated[str | None, _ZONE] = None
 ) -> None:
     """Show where each student of a roster is now, and at whom somebody should look."""
     spec, local, students = load_spec(part), _zone(zone), read_roster(roster)  # type: ignore[arg-type]

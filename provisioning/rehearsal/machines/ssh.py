@@ -188,11 +188,7 @@ class Listeners:
 
 
 async def _serve(
-    world: World,
-    processes: Processes,
-    server: Document,
-    scratch: Scratch,
-    process: asyncssh.SSHServerProcess[bytes],
+    world: World, processes: Processes, server: Document, scratch: Scratch, process: asyncssh.SSHServerProcess[bytes]
 ) -> None:
     raw = process.command
     text = raw.decode() if isinstance(raw, bytes) else raw

@@ -214,12 +214,7 @@ def _fingerprint(public_key: str) -> str:
 
 
 def _keypair_body(pair: Document) -> dict[str, Any]:
-    return {
-        "name": pair["name"],
-        "public_key": pair["public_key"],
-        "fingerprint": pair["fingerprint"],
-        "type": "ssh",
-    }
+    return {name: pair[name] for name in ("name", "public_key", "fingerprint")} | {"type": "ssh"}
 
 
 def _server_body(world: World, server: Document) -> dict[str, Any]:
@@ -227,10 +222,8 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
     status = machine_status(server, world.now())
     host = world.catalogue.by_id(server["site"], server["host"])
     shown = {
-        "id": server["id"],
-        "name": server["name"],
+        **{name: server[name] for name in ("id", "name", "user_id", "key_name")},
         "status": status,
-        "user_id": server["user_id"],
         "tenant_id": server["project_id"],
         "created": stamp(server["created_s"]),
         "hostId": host.uid.replace("-", "") if host else "",
@@ -239,7 +232,6 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
         "image": {"id": server["image_id"], "links": []} if server["image_id"] else "",
         "flavor": {k: server["flavor"][k] for k in ("ram", "disk", "vcpus", "extra_specs")}
         | {"original_name": server["flavor"]["name"]},
-        "key_name": server["key_name"],
         "addresses": _addresses(world, server),
         "security_groups": [{"name": name} for name in server["security_groups"]],
         "locked": False,

@@ -297,10 +297,7 @@ def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
         "end_lease": lease["end_s"],
     }
     return {
-        "id": lease["id"],
-        "name": lease["name"],
-        "user_id": lease["user_id"],
-        "project_id": lease["project_id"],
+        **{name: lease[name] for name in ("id", "name", "user_id", "project_id")},
         "start_date": blazar_stamp(lease["start_s"]),
         "end_date": blazar_stamp(lease["end_s"]),
         "created_at": made["created_at"],

@@ -18,9 +18,10 @@ from labs.data.labels import CLASS_NAMES
 from labs.data.models import load_mobilenet_v2
 from labs.data.preprocess import load_image, softmax, to_input
 from labs.runtimes.calling import caller
+from labs.runtimes.child import ChildError
 from labs.runtimes.progress import Cancelled
 from labs.serve.photos import photo
-from labs.serve.running import SERVICE, Service, ServiceError, serve_app, start, wait_until_ready
+from labs.serve.running import SERVICE, Service, serve_app, start, wait_until_ready
 
 #: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
 TOLERANCE = 2e-4
@@ -124,7 +125,7 @@ def test_an_app_that_does_not_start_is_said_with_the_log(app, says, tmp_path):
     """The process's own words are in the error, and no process stays behind."""
     (tmp_path / "broken.onnx").write_bytes(b"not a model")
     service = start(app, log_path=tmp_path / "log", MODEL=tmp_path / "broken.onnx")
-    with pytest.raises(ServiceError, match=says):
+    with pytest.raises(ChildError, match=says):
         wait_until_ready(service)
     assert not service.alive
 
