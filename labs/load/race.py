@@ -27,6 +27,7 @@ def race(
     rounds: int = 5,
     duration_s: float = 1.5,
     requests: int | None = None,
+    warmup_requests: int | None = None,
     on_progress: OnProgress = silent,
 ) -> list[Measurement]:
     """Return one closed-loop record for each target and round, in the order in which they ran.
@@ -55,6 +56,7 @@ def race(
                     concurrency=concurrency,
                     duration_s=None if requests else duration_s,
                     requests=requests,
+                    warmup_requests=warmup_requests,
                     option=option,
                     details={"race_id": race_id, "round": turn},
                     on_progress=part(on_progress, done / turns, (done + 1) / turns),

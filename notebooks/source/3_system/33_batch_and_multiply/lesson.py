@@ -197,15 +197,14 @@ pd.DataFrame(rows).T.rename_axis("instances").round(2)
 # %% [markdown]
 # ## Who is right
 #
-# Now sixteen clients ask three of them in turns, 48 photos each, for 20 rounds. The first table shows how many times as
+# Now sixteen clients ask three of them in turns, 32 photos each, for 20 rounds. The first table shows how many times as
 # many answers there were as without batches and with one instance; *at least* and *at most* are the ends of a 95 %
 # interval over the rounds. The second is the histogram of all executions by the photos in them.
 
 # %% folded=true
 entrants = {f"{name}-16": targets[name] for name in ("batching-off", "batching-on", "instances-2")}
-turns = run_with_progress(
-    lambda report: race(entrants, concurrency=16, rounds=20, requests=48, on_progress=report), "Three in turns"
-)
+loop = {"concurrency": 16, "requests": 32, "warmup_requests": 16}
+turns = run_with_progress(lambda report: race(entrants, rounds=20, on_progress=report, **loop), "Three in turns")
 rows, counts = {}, {}
 for guess, name in {"batches": "batching-on-16", "instances": "instances-2-16"}.items():
     ratio = rate_ratio(turns, name, "batching-off-16").interval
