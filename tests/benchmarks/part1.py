@@ -55,7 +55,6 @@ def tables(
             "size": megabytes(one.size_bytes.value),
             "accuracy": percent(one.accuracy.value),
             "p50": milliseconds(one.p50_s.value),
-            "p95": milliseconds(one.p95_s.value),
             f"batch {BATCH_SIZE}": rate(one.batch_fps.value),
         }
         for one in summarize(records)
