@@ -21,11 +21,9 @@ from grading.grade.result import Result, gradescope, line, page, spot_checks
 from labs.course import question
 from labs.course.assignment import assignment
 from labs.course.points import TAKING_PART
-from labs.course.question import Question, State, Verdict, all_questions, of_lesson
+from labs.course.question import Question, State, Verdict, all_questions
 from labs.records import Records
 from tests.grading.recorded import RECORDED, recorded
-from tests.honest import earned as held
-from tests.honest import honest
 from tests.tools import sandboxed
 
 #: All public points of the part, and one of its functions.
@@ -208,18 +206,6 @@ def test_a_hostile_ledger_is_graded_like_any_other(wholes, submission: Path, qui
     assert json.loads(json.dumps(gradescope(result)))["score"] == round(result.grade, 2)
     text = page(result).encode("utf-8", errors="replace").decode()
     assert not [mark for mark in ("<img", "<b>bold", "<script>alert") if mark in text]
-
-
-@pytest.mark.parametrize("part", assignment().parts)
-def test_honest_work_is_earned_and_its_absence_is_noticed(part: int):
-    """Functions and files, question by question."""
-    entries = honest(part)
-    asked = [one for lesson in assignment().lessons(part) for one in of_lesson(lesson.id)]
-    right = held(entries)
-    assert {one.id for one in asked if one.kind in ("function", "file")} <= right
-    for one in (one for one in asked if one.id in right):
-        kept = [entry for entry in entries if one.id not in (entry.get("question"), str(entry.get("subject"))[5:])]
-        assert not one.verdict(kept).ok, one.id
 
 
 @pytest.mark.parametrize("part", RECORDED)
