@@ -40,16 +40,18 @@ def test_a_rehearsal_from_up_to_down(home) -> None:
     lines = run("up", "--speed", "500", "--user", "mary")
     assert "export OS_USERNAME=mary" in lines
     assert run("up", "--user", "mary") == lines
-    run("fault", "no-hosts:2@john")
+    run("fault", "slow-boot/uc=7200:2@john")
     run("advance", "4")
     before = json.loads(run("status", "--json"))
-    assert (before["speed"], before["faults"][0]["times"], before["advanced_s"]) == (500.0, 2, 4 * 3600)
+    assert (before["speed"], before["advanced_s"]) == (500.0, 4 * 3600)
+    fault = {"name": "slow-boot", "site": "uc", "seconds": 7200.0, "times": 2, "user": "john"}
+    assert before["faults"] == [{"id": "slow-boot/uc@john", **fault}]
     assert run("down") == "stopped\n"
     assert "rehearsal up" in run("status", code=1)
     run("up", "--speed", "500")
     after = json.loads(run("status", "--json"))
     assert (after["faults"], after["advanced_s"]) == (before["faults"], before["advanced_s"])
-    assert "no-hosts@john (2 times)" in run("status")
+    assert "slow-boot/uc@john (2 times)" in run("status")
     run("fault", "--clear")
     assert "faults: none" in run("status")
     assert all(name in run("fault") for name in ("no-hosts", "upload-cut"))
