@@ -1,6 +1,5 @@
 """Building: the same source gives the same bytes, a cell keeps its name, and no solution is handed out."""
 
-
 import nbformat
 import pytest
 

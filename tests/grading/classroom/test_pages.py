@@ -15,11 +15,6 @@ from grading.grade.result import Result, Row, SpotCheck, page
 from labs.course.question import State
 
 
-def elements(page: BeautifulSoup) -> list[tuple[str, ...]]:
-    """Return a page's elements, each with the names of its attributes."""
-    return [(one.name, *one.attrs) for one in page.find_all()]
-
-
 def pages(text: str, folder: Path) -> list[str]:
     """Return a student's page, a sheet and a class's report of people and rows that all hold a text."""
     rows = [
@@ -49,5 +44,6 @@ def test_whatever_a_submission_holds_is_text_on_every_page(text: str, tmp_path: 
     """The same elements as for a plain word, and the text as it was written."""
     for both in zip(pages(text, tmp_path), pages("plain", tmp_path), strict=True):
         hostile, plain = (BeautifulSoup(page, "html.parser") for page in both)
-        assert elements(hostile) == elements(plain)
+        shapes = [[(one.name, *one.attrs) for one in page.find_all()] for page in (hostile, plain)]
+        assert shapes[0] == shapes[1]
         assert text in hostile.get_text()

@@ -71,13 +71,10 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
     assert line(result)["student"] == "ada"
     form = gradescope(result)
-    assert form["score"] == pytest.approx(sum(test["score"] for test in form["tests"]), abs=0.05)
     # Nothing was opened here, so that all of it is pending; the rest is for taking part, and worth what it always is.
     told = [test for row, test in zip(result.counted, form["tests"], strict=True) if not row.opened]
     assert form["score"] == pytest.approx(sum(test["max_score"] for test in told), abs=0.05)
-    assert sum(test["max_score"] for test in form["tests"]) == pytest.approx(result.worth, abs=0.05)
     assert result.grade + result.pending_grade == pytest.approx(result.worth)
-    assert {test["visibility"] for test in form["tests"]} == {"visible", "after_published"}
 
 
 @pytest.mark.parametrize(
