@@ -8,7 +8,8 @@ from fastapi.testclient import TestClient
 from labs.data.labels import CLASS_NAMES
 from labs.serve.page.app import create_page, samples
 from labs.serve.running import PAGE, start, wait_until_ready
-from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium, require_browser, serious
+from tests.browser import jupyterlab
+from tests.browser.jupyterlab import serious
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +22,8 @@ def page_url(service, tmp_path_factory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
     """Return a real Chromium; skipped with the reason where there is none."""
-    require_browser()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        window = driver.chromium.launch(executable_path=chromium(), headless=True, args=list(_CHROMIUM_FLAGS))
-        yield window
-        window.close()
+    with jupyterlab.browser() as started:
+        yield started
 
 
 @pytest.mark.browser
