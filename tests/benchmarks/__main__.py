@@ -19,7 +19,6 @@ from labs.machine import fingerprint
 from labs.serve import models as served
 from labs.workspace import WORKSPACE_VARIABLE, programs_dir
 from tests.benchmarks import grading, harness, part1
-from tests.benchmarks.part1_models import fp32_model
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -44,7 +43,8 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
     """Return titled tables one after the other, each as soon as it is there."""
     if only in ("", "harness"):
         report(0.0, "the harness against a bare loop")
-        yield "The harness against a bare loop", harness.table(fp32_model(models), 10 * rounds)
+        model = served.fp32_model(models or Path(part1.TEMPORARY.name))
+        yield "The harness against a bare loop", harness.table(model, 10 * rounds)
     if only in ("", "part1"):
         yield from part1.tables(rounds, report, models)
     if only in ("", "servers"):

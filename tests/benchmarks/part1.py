@@ -1,22 +1,56 @@
 """The part 1 table: every option of this machine, and the race of all of them against float32 in one run."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from labs import assets, bench
 from labs.data.dataset import load_split
+from labs.data.models import ARCHITECTURES, load_model
 from labs.display.format import megabytes, milliseconds, percent, rate
+from labs.edge.files import part_1_files
+from labs.machine.capability import capabilities
+from labs.optimize.export import export_onnx
 from labs.records.options import summarize
-from labs.runtimes.progress import OnProgress, part, silent
-from tests.benchmarks.part1_models import options
+from labs.runtimes.opening import open_model
+from labs.runtimes.progress import OnProgress, silent
 
 #: The option that all ratios are taken against: float32 with every graph optimization.
-BASELINE = "onnx-all"
+BASELINE = "food11"
+
+#: For the models of this run; it goes with the process.
+TEMPORARY = tempfile.TemporaryDirectory(prefix="part1-")
 
 #: Images in a batch.
 BATCH_SIZE = 32
+
+
+def options(folder: Path) -> dict[str, object]:
+    """Return every option that this machine can run, made as the lessons make it."""
+    torch_path, files = assets.model("food11-mini-mobilenetv2"), part_1_files(folder)
+    found = {"torch-eager": _opened(torch_path, "torch")}
+    if all(one.available for one in capabilities() if one.name == "C++ compiler"):
+        found["torch-compiled"] = torch.compile(open_model(torch_path, "torch"))
+        bench.describe(found["torch-compiled"], model_path=torch_path)
+    for name, level in {"disabled": "ORT_DISABLE_ALL", "extended": "ORT_ENABLE_EXTENDED"}.items():
+        found[f"onnx-{name}"] = _opened(files["edge-fp32"], graph_optimization_level=level)
+    found |= {path.stem: _opened(path) for path in files.values()}
+    for name in ARCHITECTURES:
+        path = folder / f"{name}.onnx"
+        if not path.is_file():
+            export_onnx(load_model(name, assets.model(f"food11-mini-{name}")), path)
+        found[name] = _opened(path)
+    return found
+
+
+def _opened(path: Path, runtime: str = "onnxruntime", **settings: object) -> object:
+    """Return a native object whose file is known to the benchmark."""
+    target = open_model(path, runtime, settings)
+    bench.describe(target, model_path=path)
+    return target
 
 
 def tables(
@@ -24,7 +58,8 @@ def tables(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Return titled tables as soon as each is there: the race against float32, and the options in numbers."""
     images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
-    targets = options(models, part(on_progress, 0.0, 0.25))
+    on_progress(0.0, "making the models")
+    targets = options(models or Path(TEMPORARY.name))
     on_progress(0.25, f"race of {len(targets)} options, one image at a time")
     one = bench.compare(targets, images[:1], rounds=rounds, block_calls=5)
     on_progress(0.5, f"race of {len(targets)} options, {BATCH_SIZE} images at a time")

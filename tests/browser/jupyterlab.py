@@ -48,6 +48,20 @@ def require_browser() -> None:
     chromium()
 
 
+@contextlib.contextmanager
+def browser(*flags: str) -> Iterator[object]:
+    """Yield a headless Chromium, of playwright; skip the test if there is none."""
+    require_browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium(), args=[*_CHROMIUM_FLAGS, *flags])
+        try:
+            yield started
+        finally:
+            started.close()
+
+
 def serious(page: object, *within: str, without: Sequence[str] = ()) -> list[str]:
     """Return what axe calls serious or critical within elements of a page, or in all of it, with rule and element."""
     sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -111,17 +125,10 @@ class JupyterLab:
     @contextlib.contextmanager
     def window(self, *flags: str, width: int = 1280, height: int = 1400) -> Iterator[object]:
         """Yield a page of a headless Chromium, of playwright; JupyterLab draws what is on screen."""
-        from playwright.sync_api import sync_playwright
-
-        with sync_playwright() as driver:
-            options = {"executable_path": chromium(), "headless": True, "args": [*_CHROMIUM_FLAGS, *flags]}
-            browser = driver.chromium.launch(**options)
-            try:
-                page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.5)
-                page.set_default_timeout(60_000)
-                yield page
-            finally:
-                browser.close()
+        with browser(*flags) as opened:
+            page = opened.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.5)
+            page.set_default_timeout(60_000)
+            yield page
 
     def open(self, page: object, path: str) -> Notebook:
         """Return a notebook of the server's folder, opened on a page and with its kernel ready."""

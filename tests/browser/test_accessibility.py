@@ -5,7 +5,6 @@ toolbars, the editor) has its own makers, and so have what stands in a frame (Ne
 each drawing to save it, which has a title and no name.
 """
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from grading.classroom.roster import Handed
 from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
-from tests.grading.recorded import FIXTURES
+from tests.grading.recorded import recorded, written
 from tests.grading.result.test_result import ASIDE, RESULT
 
 from .conftest import write_cells
@@ -65,8 +64,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
     require_browser()
     folder: Path = tmp_path_factory.mktemp("everybody")
     (folder / "workspace").mkdir()
-    recorded = gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes())
-    (folder / "workspace" / "ledger.jsonl").write_bytes(recorded)
+    (folder / "workspace" / "ledger.jsonl").write_text(written(recorded(1)), encoding="utf-8")
     write_cells(folder / "shown.ipynb", CELLS.values())
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"REHEARSAL_HOME": "rehearsal", "LABS_STATE": "state"}.items():

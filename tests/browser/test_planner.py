@@ -96,7 +96,8 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     # Drawn with the lease, so that it is the clicked block's.
     code = page.locator("details:has-text('The code') pre").text_content()
     assert "'serve-edge-kim'" in code
-    assert lease["start"] == beginning(code)
+    begins = datetime(*map(int, re.search(r"start_date=datetime\(([\d, ]+), tz", code)[1].split(",")), tzinfo=UTC)
+    assert lease["start"] == f"{begins:%Y-%m-%dT%H:%M:%SZ}"
 
     # A boot of some seconds, cancelled while the cell is busy: at once, and no later cell runs.
     place.ask(kim, "POST", "/faults", {"fault": "slow-boot=150000"})
@@ -120,9 +121,3 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     notebook.wait_idle()
     saved = (tmp_path / "notebooks" / "test.ipynb").read_text()
     assert "/lab/tree/" in saved
-
-
-def beginning(code: str) -> str:
-    """Return the code's beginning as the testbed writes it."""
-    numbers = re.search(r"start_date=datetime\(([\d, ]+), tz", code)[1]
-    return datetime(*map(int, numbers.split(",")), tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -101,14 +101,17 @@ def test_a_lesson_asks_and_checks_what_its_questions_say(write_lesson, source, q
         require_whole([lesson])
 
 
-def test_the_solved_twin_carries_a_warning_and_predictions(write_lesson):
-    """Numbers, each by its own name."""
+def test_the_solved_twin_carries_a_warning_solutions_and_predictions(write_lesson):
+    """In the stubs' own cells, and numbers each by its own name."""
     lesson = write_lesson()
     solved, stubs = solve(lesson), build(lesson)
     assert "not to be handed to students" in solved.cells[0].source
     assert [cell.id for cell in solved.cells[1:]] == [cell.id for cell in stubs.cells]
-    (guess,) = (cell.source for cell in solved.cells if cell.id == "toy-guess")
-    assert guess == 'predict("toy.guess", size=5, upsize=5)'
+    pairs = zip(solved.cells[1:], stubs.cells, strict=True)
+    changed = {one.id: one.source for one, stub in pairs if one.source != stub.source}
+    assert changed.keys() == {"toy-guess", "toy-double"}
+    assert changed["toy-guess"] == 'predict("toy.guess", size=5, upsize=5)'
+    assert "return 2 * number" in changed["toy-double"]
 
 
 def test_solved_notebooks_never_lie_among_the_lessons(write_lesson):

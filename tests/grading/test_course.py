@@ -13,7 +13,7 @@ from grading.builder.pages import course_map, questions_page
 from grading.builder.sources import sources
 from labs.checkpoints import begin as first_cell
 from labs.course.assignment import assignment
-from labs.course.lessons import LessonError, lesson, lessons
+from labs.course.lessons import LessonError, lessons
 from labs.course.question import of_lesson
 from labs.records import Records
 from tests.course import SOURCE
@@ -40,15 +40,6 @@ def test_lessons_are_in_the_order_of_their_places(write_lesson, course):
     assert [one.notebook for one in found[:2]] == [course / "0_start/02_c.ipynb", course / "0_start/deeper/01_d.ipynb"]
     assert [one.link for one in found[1:3]] == ["0_start/deeper/01_d.ipynb", "1_model/10_a.ipynb"]
     assert all((one.folder / "lesson.py").is_file() for one in found)
-
-
-def test_a_lesson_is_found_by_its_id_and_a_slip_is_answered(write_lesson, course):
-    """Widgets, the terminal and other lessons ask by id."""
-    write_lesson("a", name="10_a", folder="1_model", title="Found")
-    refresh_notebooks(course, check=False)
-    assert lesson("a", root=course).title == "Found"
-    with pytest.raises(KeyError, match="no lesson 'b'; there are a"):
-        lesson("b", root=course)
 
 
 def test_a_notebook_without_its_facts_is_not_passed_over(tmp_path: Path):

@@ -1,11 +1,10 @@
-"""A lease is found wherever it is, and what is seen of a testbed is kept as plain JSON."""
+"""What is seen of a testbed is kept as plain JSON."""
 
 import dataclasses
 import json
 
 import pytest
 
-from provisioning import lab
 from provisioning.lab import facts
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import Reservation, Resource
@@ -13,25 +12,12 @@ from provisioning.testbed.errors import LeaseMissingError
 
 NAME = "serve-model-ada"
 OPTION = load_spec("model").options[0]
-NODES = {"compute_liqid": "liqid01", "gpu_mi100": "mi100-1", "gpu_h100": "hopper-1"}
 
 
 def asks(memory, condition: str) -> None:
     """Put a lease at CHI@TACC that asks for this."""
     lease = memory.give_lease(NAME)
     memory.lease_list = [dataclasses.replace(lease, reservations=(Reservation("r", "physical:host", condition),))]
-
-
-@pytest.mark.parametrize("type_name", NODES)
-def test_the_option_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type_name):
-    """Several kinds of machine are at one site: an MI100's lease must not get an A100's environment."""
-    monkeypatch.setattr(memory, "resources", lambda kind, name: [Resource("CHI@TACC", NODES[name], name)])
-    for condition in (f'["==", "$node_type", "{type_name}"]', f'["==", "$node_name", "{NODES[type_name]}"]'):
-        asks(memory, condition)
-        assert lab.find_option(lambda site: memory, "model", NAME).type == type_name
-
-
-# Facts
 
 
 def test_a_lease_is_described_as_the_site_has_it(memory, monkeypatch):

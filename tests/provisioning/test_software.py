@@ -36,15 +36,18 @@ def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, co
     steps = (*BOOT, "drivers", "environment", "providers")
     assert "on its way while you go on" in said_by(make_run(only=steps))
     said_by(make_run(only=steps))
-    assert _wait(lambda: (home / "runs").exists())
+    while not (home / "runs").exists():
+        time.sleep(0.05)
     assert (home / "runs").read_text().split() == ["run"]
     (home / "go").touch()
     result = home / ".serving-labs/jobs/providers/rc"
-    assert _wait(result.exists)
+    while not result.exists():
+        time.sleep(0.05)
     assert result.read_text().strip() == "1"
     (home / "good").touch()
     said_by(make_run(only=steps))
-    assert _wait(lambda: result.exists() and result.read_text().strip() == "0")
+    while not result.exists() or result.read_text().strip() != "0":
+        time.sleep(0.05)
     assert "the execution providers' environments: there" in said_by(make_run(only=steps))
     assert (home / "runs").read_text().split() == ["run", "run"]
 
@@ -55,12 +58,3 @@ def test_the_images_own_cuda_does_not_reach_what_brings_its_own(memory, make_run
     memory.folder_shell.environment["LD_LIBRARY_PATH"] = "/usr/local/cuda/lib64"
     (course / "provisioning/node/bin/data.sh").write_text('echo "<${LD_LIBRARY_PATH-none}> on $LABS_IMAGE"\n')
     assert "<none> on CC-Ubuntu24.04-CUDA" in said_by(make_run(only=(*BOOT, "data")))
-
-
-def _wait(look, for_s: float = 30.0) -> bool:
-    end_s = time.monotonic() + for_s
-    while time.monotonic() < end_s:
-        if look():
-            return True
-        time.sleep(0.05)
-    return False

@@ -13,7 +13,6 @@ from grading.grade.sandbox import abilities
 from labs.course.question import HANDED, SUBJECT, Question
 from labs.judge import program, script
 from labs.records import Observation, Records
-from tests.grading.forged import MODULES, PRINTED
 from tests.honest import handed
 from tests.tools import sandboxed
 
@@ -146,11 +145,3 @@ def test_a_grader_that_cannot_open_a_file_says_so_and_judges_nothing(monkeypatch
     assert "too slow" in opened(id, texts).fault
     monkeypatch.setattr(again, "abilities", lambda: replace(abilities(), bubblewrap=False, own_user=False))
     assert opened(id, texts).verdict is None
-
-
-def test_modules_that_are_handed_over_beside_a_program_are_not_imported():
-    """They would take the place of those that ask."""
-    forged = {f"{name}.py": {"text": PRINTED} for name in MODULES}
-    for id, name in (("http.app", "app.py"), ("tokens.app", "app.py")):
-        texts = handed(ASKED[id][0], id)
-        assert opened(id, {name: next(iter(texts.values()))} | forged).verdict.ok

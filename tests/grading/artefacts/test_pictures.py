@@ -13,18 +13,6 @@ from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
 from labs.workspace import PROJECT_DIR
 
 
-def test_a_seed_draws_and_a_file_keeps(tmp_path: Path):
-    """A class is graded with one set."""
-    first, again, other = (Pictures.draw(seed, count=4) for seed in ("a", "a", "b"))
-    assert np.array_equal(first.pixels, again.pixels)
-    assert not np.array_equal(first.places, other.places)
-    first.save(tmp_path / "pictures.npz")
-    kept = Pictures.load(tmp_path / "pictures.npz")
-    assert np.array_equal(kept.pixels, first.pixels)
-    assert kept.pixels.shape == (8, 224, 224, 3)
-    assert kept.pixels.dtype == np.uint8
-
-
 def test_batches_are_the_courses_tensors_bit_by_bit():
     """Worked out in one place, batch after batch, and the last one may be smaller."""
     pixels = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), np.uint8)

@@ -8,10 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import zipfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -208,21 +206,13 @@ def die_once(task: Task) -> Done:
         os.kill(os.getpid(), signal.SIGKILL)
     if task.student == "3":
         os.kill(os.getpid(), signal.SIGKILL)
-    return Done(Result(student=task.student, part=1, digest=""), "key")
+    return work(task)
 
 
 def _tasks(folder: Path, count: int) -> list[Task]:
     for number in range(count):
         (folder / str(number)).mkdir()
     return [Task(str(number), folder / str(number), 1, EVIDENCE) for number in range(count)]
-
-
-def test_a_worker_that_is_killed_costs_nobody_else_anything(tmp_path: Path):
-    """One failure is one row; who was merely beside it is graded."""
-    done = {task.student: one.result for task, one in processes(2, die_once)(_tasks(tmp_path, 4))}
-    assert sorted(done) == [str(number) for number in range(4)]
-    assert {student for student, result in done.items() if result.fault} == {"3"}
-    assert "killed" in done["3"].fault
 
 
 @contextlib.contextmanager
@@ -234,38 +224,18 @@ def cluster_of(workers: int) -> Iterator:
         yield client
 
 
-def slowly(task: Task) -> Done:
-    """Say who works on it, wait for the test to have chosen its victim, and grade as ever."""
-    marks = task.path.parents[1] / "marks"
-    (marks / f"{os.getpid()} {task.student}").touch()
-    while not (marks / "go").exists():
-        time.sleep(0.02)
-    return work(task)
-
-
-def test_a_cluster_that_loses_a_worker_loses_no_submission(tmp_path: Path):
-    """Dask, three workers as processes; one is killed while it grades. Every result is what one process finds."""
-    (tmp_path / "marks").mkdir()
-    made = make_class(tmp_path / "submissions", 6)
-    tasks = [Task(path.name, path, 1, EVIDENCE) for path in made]
-
-    def kill_one() -> None:
-        while not (marks := [path for path in (tmp_path / "marks").iterdir() if path.name != "go"]):
-            time.sleep(0.05)
-        os.kill(int(marks[0].name.partition(" ")[0]), signal.SIGKILL)
-        (tmp_path / "marks" / "go").touch()
-
-    with cluster_of(3) as client:
-        killer = threading.Thread(target=kill_one)
-        killer.start()
-        done = {task.student: one.result for task, one in dask(client, slowly)(tasks)}
-        killer.join()
-    tried = Counter(path.name.partition(" ")[2] for path in (tmp_path / "marks").iterdir() if path.name != "go")
-    assert max(tried.values()) > 1, "nothing was tried again: nobody was killed"
-    assert set(done) == {path.name for path in made}
-    for task in tasks:
-        alone = work(task).result
-        assert replace(done[task.student], wall_s=0.0) == replace(alone, wall_s=0.0)
+@pytest.mark.parametrize(("on_cluster", "says"), [(False, "killed"), (True, "KilledWorker")], ids=["here", "Dask"])
+def test_a_worker_that_is_killed_costs_nobody_else_anything(tmp_path: Path, on_cluster: bool, says: str):
+    """One failure is one row; who was merely beside it is graded, as one process would grade it."""
+    tasks = _tasks(tmp_path, 4)
+    with cluster_of(2) if on_cluster else contextlib.nullcontext() as client:
+        engine = dask(client, die_once) if on_cluster else processes(2, die_once)
+        done = {task.student: one.result for task, one in engine(tasks)}
+    assert sorted(done) == [task.student for task in tasks]
+    assert (tasks[2].path / "tried").exists()
+    assert says in done.pop("3").fault
+    alone = {task.student: replace(work(task).result, wall_s=0.0) for task in tasks[:3]}
+    assert {name: replace(one, wall_s=0.0) for name, one in done.items()} == alone
 
 
 def at_once(task: Task) -> Done:

@@ -1,6 +1,5 @@
 """Contradictions: what cannot be true is set aside, alone; honest evidence is left in peace."""
 
-import copy
 from collections.abc import Callable
 
 import pytest
@@ -18,16 +17,6 @@ def spoiled(edit: Callable[[dict, list[dict]], object], wanted: dict) -> tuple[E
     record = next(one for one in entries if all(one.get(name) == value for name, value in wanted.items()))
     edit(record, entries)
     return examine(entries), record
-
-
-def scale(factor: float):
-    """Return an edit that scales a record's samples."""
-    return lambda record, entries: record.update(samples=[factor * sample for sample in record["samples"]])
-
-
-def set_to(**values: object):
-    """Return an edit that sets fields."""
-    return lambda record, entries: record.update(copy.deepcopy(values))
 
 
 def another_has_its_samples(record: dict, entries: list[dict]) -> None:
@@ -51,12 +40,17 @@ def other_labels(record: dict, entries: list[dict]) -> None:
 
 #: A rule, what breaks it, and where; with whether the changed record itself is the one that cannot be true.
 CONTRADICTIONS = [
-    ("samples-longer-than-run", scale(1.3), LATENCY, True),
+    ("samples-longer-than-run", lambda r, _: r.update(samples=[1.3 * one for one in r["samples"]]), LATENCY, True),
     ("samples-constant", lambda r, _: r.update(samples=[0.001] * len(r["samples"])), LATENCY, True),
     ("samples-constant", lambda r, _: r.update(samples=[0.001, 0.0011] * (len(r["samples"]) // 2)), LATENCY, True),
-    ("run-ends-before-it-begins", set_to(monotonic_end_s=-1.0), LATENCY, True),
+    ("run-ends-before-it-begins", lambda r, _: r.update(monotonic_end_s=-1.0), LATENCY, True),
     ("samples-twice", another_has_its_samples, LATENCY, False),
-    ("size-not-the-files", set_to(samples=[1_000_000.0]), {"kind": "size", "option": "int8-static-qdq"}, True),
+    (
+        "size-not-the-files",
+        lambda r, _: r.update(samples=[1_000_000.0]),
+        {"kind": "size", "option": "int8-static-qdq"},
+        True,
+    ),
     ("hash-not-the-files", lambda r, _: r["model"].update(size_bytes=17), ACCURACY, False),
     ("hash-not-the-files", lambda r, _: r["model"].update(sha256="a" * 64), ACCURACY, True),
     ("accuracy-not-its-classes", lambda r, _: r.update(samples=[1.0] * len(r["samples"])), ACCURACY, True),
@@ -75,12 +69,6 @@ def test_what_cannot_be_true_is_set_aside_alone(rule: str, edit, wanted: dict, i
     gone = {name for one in found.findings for name in one.records}
     assert not gone & {entry["record_id"] for entry in found.kept}
     assert record["record_id"] in gone or not is_itself
-
-
-def test_a_scaled_record_of_a_comparison_still_fits_and_is_nobodys_proof():
-    """What the grader cannot see it does not claim to see: making one option of a race faster leaves no mark here."""
-    found, _ = spoiled(scale(0.7), {"kind": "latency", "option": "int8-static-qdq"})
-    assert found.findings == ()
 
 
 def load(samples: list[float], **fields: object) -> dict:

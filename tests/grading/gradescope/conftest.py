@@ -12,13 +12,12 @@ import sysconfig
 import tempfile
 import venv
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from grading.gradescope.package import Package, build_package
-from tests.grading import whole
 from tests.grading.gradescope.tree import METADATA, SEED, Tree
 
 
@@ -38,8 +37,8 @@ def unpack(package: Package, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def planted(unpacked: Path) -> Iterator[Tree]:
-    """Give a tree like Gradescope's with nothing handed in."""
+def planted(unpacked: Path, part: int = 1) -> Iterator[Tree]:
+    """Give a tree like Gradescope's for a part with nothing handed in."""
     # Not pytest's folder, which is closed to the sandbox's users; /autograder is not.
     root = Path(tempfile.mkdtemp(prefix="autograder-"))
     root.chmod(0o755)
@@ -52,7 +51,7 @@ def planted(unpacked: Path) -> Iterator[Tree]:
         # A .pth file's lines are paths only: the editable checkout's own .pth is not read from there.
         lent = root / "venv" / "lib" / "python3.11" / "site-packages" / "lent.pth"
         lent.write_text(sysconfig.get_path("purelib") + "\n")
-        yield Tree(root)
+        yield Tree(root, part)
     finally:
         shutil.rmtree(root)
 
@@ -63,36 +62,10 @@ def _unpacked(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def tree(_unpacked: Path) -> Iterator[Tree]:
-    """Return a tree with nothing handed in."""
-    with planted(_unpacked) as made:
+def tree(_unpacked: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tree]:
+    """Return a tree with nothing handed in, of part 1 or of the part that a test is parametrized with."""
+    part, source = getattr(request, "param", 1), _unpacked
+    if part != 1:
+        source = unpack(build_package(tmp_path / "autograder.zip", part=part, seed=SEED), tmp_path / "source")
+    with planted(source, part) as made:
         yield made
-
-
-@pytest.fixture
-def tree_of(tmp_path: Path) -> Callable[[int], contextlib.AbstractContextManager[Tree]]:
-    """Return a function that gives a tree for another part of the course."""
-
-    def make(part: int) -> contextlib.AbstractContextManager[Tree]:
-        package = build_package(tmp_path / "autograder.zip", part=part, seed=SEED)
-        return planted(unpack(package, tmp_path / "source"))
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def _solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return whole.hand_in(tmp_path_factory.mktemp("solved"), 1)
-
-
-@pytest.fixture
-def hand_in(tree: Tree, _solved: Path) -> Callable[..., Path]:
-    """Return a function that hands the reference submission in: all of it, or the files of these names."""
-
-    def hand(*names: str) -> Path:
-        for path in _solved.iterdir():
-            if not names or path.name in names:
-                shutil.copy(path, tree.submission)
-        return tree.submission
-
-    return hand

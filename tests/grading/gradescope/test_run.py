@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import pytest
@@ -17,6 +15,7 @@ from labs.course.assignment import assignment
 from labs.course.question import all_questions, of_lesson
 from tests.grading.gradescope.tree import Tree, by_id
 from tests.grading.recorded import MODEL, written
+from tests.grading.whole import whole
 from tests.honest import honest
 from tests.tools import sandboxed
 
@@ -32,15 +31,15 @@ SPOILED, HONEST = FUNCTIONS[0], FUNCTIONS[-1]
 
 
 @sandboxed
-@pytest.mark.parametrize("part", assignment().parts)
-def test_honest_work_earns_its_points(part: int, tree_of: Callable, tmp_path: Path):
+@pytest.mark.parametrize("tree", assignment().parts, indirect=True)
+def test_honest_work_earns_its_points(tree: Tree):
     """Functions, on secret cases too, and files, in Gradescope's form, in each part's own package, without torch."""
-    with tree_of(part) as tree:
-        shutil.copy(MODEL, tree.submission)
-        (tree.submission / "ledger.jsonl").write_text(honest(part).text)
-        assert tree.run() == "result: whole\n"
-        found, fallback = tree.results, tree.fallback
-        assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
+    part = tree.part
+    shutil.copy(MODEL, tree.submission)
+    (tree.submission / "ledger.jsonl").write_text(honest(part).text)
+    assert tree.run() == "result: whole\n"
+    found, fallback = tree.results, tree.fallback
+    assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
     assert set(found) <= TOP_FIELDS
     assert all(set(test) <= TEST_FIELDS for test in found["tests"])
     assert found["extra_data"]["fault"] == ""
@@ -80,13 +79,12 @@ raise RuntimeError("".join(seen)[:150])
 
 
 @sandboxed
-def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callable[..., Path]):
+def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree):
     """What it reads, it would show in its error; what it starts is gone with it."""
-    ledger, marker = hand_in("ledger.jsonl") / "ledger.jsonl", f"9{os.getpid()}"
-    entries = [json.loads(line) for line in ledger.read_text().splitlines()]
+    marker, entries = f"9{os.getpid()}", whole(1).records.to_json()
     (spoiled,) = [one for one in entries if one.get("question") == SPOILED.id and one["type"] == "answer"]
     spoiled["value"]["source"] = CELL.format(root=tree.root, marker=marker)
-    ledger.write_text(written(entries))
+    (tree.submission / "ledger.jsonl").write_text(written(entries))
     assert tree.run() == "result: whole\n"
     found = tree.results
     rows = by_id(found["tests"])
@@ -117,13 +115,13 @@ def test_folders_are_closed_while_student_code_may_run(tree: Tree):
     assert last.startswith("0o755 0o700")
 
 
-@pytest.mark.parametrize("whole", [True, False], ids=["all of it", "the judge alone, as when memory runs out"])
-def test_what_is_killed_leaves_the_fallback(tree: Tree, hand_in: Callable[..., Path], whole: bool):
+@pytest.mark.parametrize("all_of_it", [True, False], ids=["all of it", "the judge alone, as when memory runs out"])
+def test_what_is_killed_leaves_the_fallback(tree: Tree, all_of_it: bool):
     """Staff runs it again."""
-    hand_in("ledger.jsonl")
+    (tree.submission / "ledger.jsonl").write_text(whole(1).text)
     with tree.start() as process:
         judge = _wait_for_judge(process.pid)
-        if whole:
+        if all_of_it:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             os.kill(judge, signal.SIGKILL)

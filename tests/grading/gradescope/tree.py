@@ -45,6 +45,7 @@ class Tree:
     """``/autograder``, elsewhere."""
 
     root: Path
+    part: int = 1
 
     @property
     def submission(self) -> Path:

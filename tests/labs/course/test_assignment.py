@@ -47,7 +47,6 @@ SLIPS = [
     ("points = 15", "points = true", "points = true", "points is True, and has to be a number"),
     ("points = 15", "point = 15", "point = 15", "'point' is not known; did you mean points?"),
     ("points = 15", "points = 15\ncolour = 1", "colour", "'colour' is not known; known are number, lessons"),
-    ("points = 15", "points = 15\nblock_h = 2", "block_h", "'block_h' is not known; known are number, lessons"),
     ("points = 15", "points = 15\nleaderboard = 1", "leaderboard", "leaderboard is 1, and has to be true or false"),
     ("points = 15", "points = 15\nblock = 0", "block = 0", "block is 0, and has to be 1 or more"),
     ("points = 15", "points = 15\nblock = 25", "block = 25", "block is 25, and has to be 24 or less"),

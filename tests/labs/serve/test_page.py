@@ -1,16 +1,15 @@
 """GourmetGram's page in a real browser, in front of the real service."""
 
-import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 from labs.data.labels import CLASS_NAMES
 from labs.serve.page.app import create_page, samples
 from labs.serve.running import PAGE, start, wait_until_ready
-from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium, require_browser, serious
+from tests.browser import jupyterlab
+from tests.browser.jupyterlab import serious
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +22,8 @@ def page_url(service, tmp_path_factory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
     """Return a real Chromium; skipped with the reason where there is none."""
-    require_browser()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        window = driver.chromium.launch(executable_path=chromium(), headless=True, args=list(_CHROMIUM_FLAGS))
-        yield window
-        window.close()
+    with jupyterlab.browser() as started:
+        yield started
 
 
 @pytest.mark.browser
@@ -77,19 +71,6 @@ def test_everybody_can_use_it(browser, page_url, scheme):
     page.close()
 
 
-def posted(server: str, triton_model: str = "", **sent: object) -> httpx.Response:
-    """Return what a page answers, without a server."""
-
-    async def post() -> httpx.Response:
-        transport = httpx.ASGITransport(create_page(server, triton_model))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.post("/", **sent)
-
-    # On a thread of its own: the browser's driver has a running loop on this one.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(post())).result()
-
-
 @pytest.mark.parametrize(
     ("model", "sent", "status", "says"),
     [
@@ -103,5 +84,5 @@ def posted(server: str, triton_model: str = "", **sent: object) -> httpx.Respons
 )
 def test_what_goes_wrong_is_said(model, sent, status, says):
     """A server that is not there, no picture, a large one, no such sample, and a page that rebinds its own name."""
-    reply = posted("http://127.0.0.1:9", model, **sent)
+    reply = TestClient(create_page("http://127.0.0.1:9", model), base_url="http://127.0.0.1").post("/", **sent)
     assert (reply.status_code, says in reply.text) == (status, True)

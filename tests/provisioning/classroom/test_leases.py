@@ -28,17 +28,6 @@ def outcome(memory, seats, now=BEFORE) -> list[str]:
     return [what for _, what in leases.reserve_all(lambda _site: memory, "model", seats, now)]
 
 
-def without(memory, silent: str):
-    """Return the memory testbed at every site but one, which is in maintenance."""
-
-    def testbed_for(site):
-        if site == silent:
-            raise ServiceBusyError(f"{silent} is in maintenance")
-        return memory
-
-    return testbed_for
-
-
 def test_reserving_again_fills_the_gaps_only(memory, seats):
     """A refusal does not stop the others; a second run makes only what is missing."""
     memory.refuse("reserve", None, NoCapacityError("taken meanwhile"))
@@ -77,7 +66,13 @@ def test_a_lease_that_was_moved_by_hand_stands_for_its_seat(memory, seats):
 def test_a_site_in_maintenance_stands_in_nobody_elses_way(memory, seats):
     """Its own seats are refused in a sentence."""
     elsewhere = dataclasses.replace(seats[1], block=dataclasses.replace(seats[1].block, option=MODEL.options[1]))
-    made = leases.reserve_all(without(memory, "CHI@UC"), "model", [seats[0], elsewhere, seats[2]], BEFORE)
+
+    def testbed_for(site):
+        if site == "CHI@UC":
+            raise ServiceBusyError("CHI@UC is in maintenance")
+        return memory
+
+    made = leases.reserve_all(testbed_for, "model", [seats[0], elsewhere, seats[2]], BEFORE)
     assert [what for _, what in made] == ["reserved", "refused: CHI@UC is in maintenance", "reserved"]
 
 

@@ -104,10 +104,3 @@ def test_who_is_left_out_reads_why_and_what_would_do(calendars, cannot, why, wou
         assert any(remedy in said for said in plan.would_do), plan.would_do
     assert bool(plan.would_do) == bool(would_do)
     assert all(f"{name}: {reason}" in plan.sentence() for name, reason in plan.without.items())
-
-
-def test_the_one_time_at_which_a_student_can_is_found():
-    """Ten empty machines and one student who can on Tuesday from 10 to 13: a grid from midnight has no block there."""
-    cannot = read_times("Mon; Tue 0-10; Tue 13-24; Wed; Thu; Fri; Sat; Sun")
-    plan = make_plan([Student("ada", cannot=cannot)], MODEL, {FIRST: nodes(*"abcdefghij")}, [], FORTNIGHT)
-    assert [seat.block.start.hour for seat in plan.seats] == [10]

@@ -80,17 +80,12 @@ def test_jupyterlab_is_not_started_where_results_cannot_go(tmp_path: Path):
     assert "cannot be written (Not a directory)" in done.stderr
 
 
-def test_options_reach_jupyterlab_and_win():
+def test_options_reach_jupyterlab_and_win_and_a_lesson_is_opened_by_its_id():
     """What a person says comes after what the course says, and traitlets take the last."""
-    given = ["--port", "0", "--no-browser", "--allow-root"]
+    given, url, one = ["--port", "0", "--no-browser", "--allow-root"], "--LabApp.default_url=/lab", lessons()[0]
     assert command(given)[-4:] == given
-
-
-def test_a_lesson_is_opened_in_place_of_the_front_page():
-    """By its id."""
-    url, one = "--LabApp.default_url=/lab", lessons()[0]
-    assert f"{url}/tree/notebooks/{one.link}" in command(lesson=lesson(one.id))
     assert url in command()
+    assert f"{url}/tree/notebooks/{one.link}" in command(lesson=lesson(one.id))
 
 
 # The doctor: a sentence a finding, a way out wherever something is wrong, and nothing is changed

@@ -1,6 +1,5 @@
 """A world whose time the test moves by hand, and students who send requests to it."""
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 from provisioning.rehearsal import place
 from provisioning.rehearsal.serve import build
@@ -33,27 +33,11 @@ class Hand:
         self.now_s += duration_s
 
 
-class Client:
-    """Sends requests to an application in this process, one after the other, without its timer."""
-
-    def __init__(self, app: Any) -> None:
-        self._runner = asyncio.Runner()
-        transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-        self._http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1")
-
-    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return self._runner.run(self._http.request(method, path, **more))
-
-    def close(self) -> None:
-        self._runner.run(self._http.aclose())
-        self._runner.close()
-
-
 @dataclass
 class Student:
     """Somebody with a token at one site, whose path prefix `site` is."""
 
-    client: Client
+    client: TestClient
     world: World
     name: str
     site: str = "tacc"
@@ -123,15 +107,13 @@ def world(tmp_path: Path, hand: Hand) -> Iterator[World]:
 
 
 @pytest.fixture
-def client(world: World) -> Iterator[Client]:
-    """The application without its timer: nothing happens that the test did not ask for."""
-    made = Client(build(world))
-    yield made
-    made.close()
+def client(world: World) -> TestClient:
+    """The application without its timer, which begins in a ``with``: nothing happens that the test did not ask for."""
+    return TestClient(build(world), base_url="http://127.0.0.1:1")
 
 
 @pytest.fixture
-def student(client: Client, world: World) -> Callable[..., Student]:
+def student(client: TestClient, world: World) -> Callable[..., Student]:
     def make(name: str = "mary", site: str = "tacc") -> Student:
         return Student(client, world, name, site)
 

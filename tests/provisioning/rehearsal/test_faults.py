@@ -4,17 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from provisioning.rehearsal.faults import FAULTS, parse_fault
 from provisioning.testbed.surroundings import CALENDAR_NAME, site_clock
-
-
-def test_a_fault_is_spelt_with_site_seconds_times_and_user() -> None:
-    found = {"name": "slow-boot", "site": "uc", "seconds": 7200.0, "times": 3, "user": "mary"}
-    assert parse_fault("slow-boot/uc=7200:3@mary") == {"id": "slow-boot/uc@mary", **found}
-    assert parse_fault("no-hosts:always")["times"] == -1
-    assert parse_fault("ssh-late")["seconds"] == FAULTS["ssh-late"].seconds
-    with pytest.raises(ValueError, match=r"NAME one of .*ssh-late"):
-        parse_fault("ssh-latte")
 
 
 def test_a_fault_strikes_as_often_as_it_was_armed_and_only_its_user(world) -> None:
