@@ -37,6 +37,10 @@ SETTLED_WITHIN = 0.03
 #: about 35 ms of processor time after its last call, then sleeps.
 SETTLE_S = 0.05
 
+#: Calls of a batch in a turn, thrown away and timed. It is called right after single images of the same option, and lasts
+#: so long that what the caches hold when it begins hardly counts; 20 rounds then have 20 calls on each side of the median.
+_BATCH_CALLS = (0, 2)
+
 #: Seconds after which the person who watches is told again, and may stop the work.
 _TICK_S = 0.2
 
@@ -167,7 +171,7 @@ def compare(
         images: float32 (N, 3, 224, 224), the same for all, or by option those of its own size; None for functions
             without arguments.
         batches: How many images at once, for each a record: the images are cut or repeated. All at once when None. With
-            more than one image, a turn has two calls in place of ``block_calls``, after one that is thrown away.
+            more than one image, a turn has two calls in place of ``block_calls``, and none before them is thrown away.
         rounds: How often each option has its turn; every second round runs in reverse order.
         settle_calls: Calls before them that are thrown away: the caches hold the other option's weights.
         settle_s: Seconds of rest before those, until the previous option's threads have stopped spinning.
@@ -186,17 +190,23 @@ def compare(
     requests = {option: {0 if shown is None else len(shown): shown} for option, shown in own.items()}
     if batches is not None and images is not None:
         requests = {
-            option: {size: np.resize(shown, (size, *shown.shape[1:])) for size in batches}
+            option: {size: np.resize(shown[:size], (size, *shown.shape[1:])) for size in batches}
             for option, shown in own.items()
         }
+    sizes = list(dict.fromkeys(size for of_option in requests.values() for size in of_option))
+    in_a_turn = {size: _BATCH_CALLS if size > 1 and batches else (settle_calls, block_calls) for size in sizes}
     warmups = {
         (option, size): warm_up(
-            call, request, limit_s=warm_up_s, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up")
+            call,
+            request,
+            block=min(5, in_a_turn[size][1]),
+            limit_s=warm_up_s,
+            clock=clock,
+            on_progress=_saying(on_progress, f"{option}: warming up"),
         )
         for option, call in calls.items()
         for size, request in requests[option].items()
     }
-    timed = {size: min(2, block_calls) if size > 1 and batches else block_calls for _, size in warmups}
     samples: dict[tuple[str, int], list[float]] = {key: [] for key in warmups}
     watch = Stopwatch(clock)
     for turn in range(rounds):
@@ -206,8 +216,9 @@ def compare(
             tick = _saying(on_progress, text, turn / rounds)
             sleep(settle_s)
             for size, request in requests[option].items():
-                time_calls(calls[option], request, min(settle_calls, timed[size] // 2 or 1), clock, tick)
-                samples[option, size] += time_calls(calls[option], request, timed[size], clock, tick)
+                settling, timed = in_a_turn[size]
+                time_calls(calls[option], request, settling, clock, tick)
+                samples[option, size] += time_calls(calls[option], request, timed, clock, tick)
         on_progress((turn + 1) / rounds, text)
     run = {"comparison_id": uuid.uuid4().hex, "settle_s": settle_s}
     return Comparison(
@@ -220,9 +231,9 @@ def compare(
                 watch,
                 batch_size=max(size, 1),
                 warmup=warmups[option, size],
-                details=run | {"block_calls": timed[size]},
+                details=run | {"block_calls": in_a_turn[size][1]},
             )
-            for size in timed
+            for size in sizes
             for option in calls
         )
     )

@@ -143,8 +143,7 @@ for layer, weight in conv_weights(prepared_path).items():
         "one per layer": size(lost(weight)) / size(weight),
         "one per channel": size(each_channel) / size(weight),
     }
-losses = pd.DataFrame(rows).T
-losses.div(losses.pop("all"), axis=0).sort_values("one per layer", ascending=False).head().style.format("{:.1%}")
+pd.DataFrame(rows).T.sort_values("one per layer", ascending=False).head().style.format("{:.1%}")
 
 # %% [markdown]
 # With one ruler, the largest weight of the layer decides how wide the gaps are, for every channel. The table shows what
