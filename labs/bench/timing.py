@@ -37,8 +37,8 @@ SETTLED_WITHIN = 0.03
 #: about 35 ms of processor time after its last call, then sleeps.
 SETTLE_S = 0.05
 
-#: Calls of a batch in a turn, thrown away and timed. It is called right after single images of the same option, and lasts
-#: so long that what the caches hold when it begins hardly counts; 20 rounds then have 20 calls on each side of the median.
+#: Calls of a batch in a turn, thrown away and timed. It is called right after single images of the same option, and
+#: lasts so long that what the caches hold when it begins hardly counts. In 20 rounds, 20 calls lie beyond the median.
 _BATCH_CALLS = (0, 2)
 
 #: Seconds after which the person who watches is told again, and may stop the work.

@@ -203,19 +203,15 @@ matrix = np.ones((4096, 4096), np.float32)
 # Memory delivers **lines** of 64 bytes, 16 float32 at a time. Along a row all 16 are used. Down a column one is used,
 # and by the time its neighbour is wanted, the line has gone. An image lies in memory number after number too. **NCHW**
 # stores channel after channel, each row by row; **NHWC** pixel after pixel, row by row, with the channels side by side.
+# How many numbers lie before one of them?
 
 
-# %% question="compile.offset"
+# %%
 def offset(layout, channel, row, column, channels, height, width):
-    """Return how many numbers lie before one number of an image, in the layout 'NCHW' or 'NHWC'."""
-    ### BEGIN SOLUTION
     if layout == "NCHW":
         return (channel * height + row) * width + column
     return (row * width + column) * channels + channel
-    ### END SOLUTION
 
-
-check("compile.offset", offset)
 
 # %% [markdown]
 # ONNX Runtime takes a third: **NCHWc** cuts the channels into blocks of 8 or 16, and stores each block as NHWC does.

@@ -58,27 +58,3 @@ def fold(random):
         (random.normal(size=(3, 2, 1, 1)).round(2), *random.normal(size=(4, 3)).round(2), full(3, 0.5), 0.01),
         "",
     )
-
-
-@question(
-    "compile.offset",
-    "Where a number lies in two layouts",
-    points=2,
-    hint="Which of the three places moves a number by one only? How far do the other two move it?",
-)
-def offset(random):
-    channels, height, width = 3, 4, 5
-    shape = channels, height, width
-    yield ("NCHW", 0, 0, 0, *shape), "This is the first number of all: none lies before it."
-    yield ("NCHW", 0, 0, 3, *shape), "It is the fourth number of the first row: three lie before it."
-    yield ("NCHW", 0, 2, 1, *shape), "Two whole rows lie before it. A row is as long as the image is wide: 5 numbers."
-    yield ("NCHW", 2, 0, 0, *shape), "Two whole channels lie before it, of 4 rows and 5 columns each."
-    yield ("NCHW", 1, *_pixel(random), *shape), ""
-    yield ("NHWC", 2, 0, 0, *shape), "In NHWC the channels of one pixel lie side by side: two lie before this one."
-    yield ("NHWC", 0, 0, 3, *shape), "Three pixels lie before it, and each of them has 3 channels."
-    yield ("NHWC", 0, 2, 0, *shape), "Two rows of 5 pixels lie before it, and each pixel has 3 channels."
-    yield ("NHWC", 1, *_pixel(random), *shape), ""
-
-
-def _pixel(random):
-    return int(random.integers(1, 4)), int(random.integers(1, 5))

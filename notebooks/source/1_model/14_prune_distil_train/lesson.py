@@ -80,20 +80,15 @@ trunk, tail = split(assets.model(), stages=15)
 # Which channels can go? The oldest idea is still a good one: those with the smallest weights.
 
 
-# %% question="train.weakest"
+# %%
 def weakest_channels(weight, count):
     """Return the places of the `count` output channels whose absolute weights sum to least, the smallest place first.
     The weight has the shape (output channels, input channels, height, width).
     """
-    ### BEGIN SOLUTION
     strength = np.abs(weight).sum(axis=(1, 2, 3))
     return np.sort(np.argsort(strength)[:count])
-    ### END SOLUTION
 
 
-check("train.weakest", weakest_channels)
-
-# %%
 half = narrow(tail, weakest_channels)  # half of each wide layer, out of all layers that make or read it
 
 # %% [markdown]

@@ -21,28 +21,6 @@ prediction(
 
 
 @question(
-    "train.weakest",
-    "The weakest channels",
-    points=1,
-    hint="One sum for each output channel, so for each place of the first axis. `np.argsort` orders places by a value.",
-)
-def weakest(random):
-    def channels(*rows):
-        return array(rows)[..., None, None]
-
-    plain, signs = (
-        channels([3.0, 1.0], [2.0, 2.5], [0.5, 1.0], [4.0, 2.0]),
-        channels([-3.0, 2.5], [0.5, 1.0], [-4.0, 1.0]),
-    )
-    yield (plain, 1), "Output channels are the places of the first axis. Their sums are 4.0, 4.5, 1.5 and 6.0."
-    yield (signs, 1), "A weight of -3.0 is as strong as one of 3.0. Lose the sign before you add."
-    yield (channels([5.0], [4.0], [1.0], [3.0], [2.0]), 3), "The weakest are at 2, 4 and 3. Sort these places."
-    spread = array([[[[0.9, 0.9], [0.9, 0.9]]], [[[3.0, 0.0], [0.0, 0.0]]]])
-    yield (spread, 1), "Add all absolute weights of a channel: 3.6 in channel 0, though none of them is large."
-    yield (random.normal(0, 1, (6, 2, 1, 2)) * random.permutation(range(1, 7)).reshape(6, 1, 1, 1), 3), ""
-
-
-@question(
     "train.soft_targets",
     "The loss of learning from a teacher",
     points=2,
