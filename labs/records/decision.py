@@ -177,12 +177,12 @@ def table(judged: Sequence[Judged]) -> pd.DataFrame:
     Columns: ``one photo, ms``, ``32 at once, photos/s``, ``MB``, ``right``, ``accuracy``, ``meets``, ``machines``,
     ``dollars a month``, ``machine``.
     """
-    rows = {
-        (one.option.option if not one.source else f"{one.option.option} (published)"): {
+    rows = [
+        {
             "one photo, ms": 1e3 * one.option.p50_s.value,
             "32 at once, photos/s": one.option.batch_fps.value if one.option.batch_fps else math.nan,
             "MB": one.option.size_bytes.value / 1e6 if one.option.size_bytes else math.nan,
-            "right": one.option.right,
+            "right": pd.NA if math.isnan(one.option.right) else round(one.option.right),
             "accuracy": one.accuracy,
             "meets": one.meets,
             "machines": one.machines if one.option.batch_fps else math.nan,
@@ -190,5 +190,5 @@ def table(judged: Sequence[Judged]) -> pd.DataFrame:
             "machine": one.option.machine,
         }
         for one in judged
-    }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    ]
+    return pd.DataFrame(rows, [f"{one.option.option}{' (published)' * bool(one.source)}" for one in judged])
