@@ -17,9 +17,10 @@
 # "Before you polish the MobileNetV2," says the manager, "is it the right network at all?" A fair question. Whatever you
 # do to one network later makes it a few times as fast. Two networks can differ far more, and you can see it before you
 # train either: **a network takes the same time with random weights as with good ones.** How accurate it can become,
-# others have published. **Which network would you train for the server, and which for the phone?**
+# others have published. **Which network would you train for the server, and which for the phone?** The next cell
+# imports what the lesson uses.
 
-# %%
+# %% folded=true
 import tempfile
 import time
 import warnings

@@ -19,9 +19,9 @@
 # below it as well? I would like a wider choice." INT8 takes one byte per weight. To go below that, a network needs
 # fewer weights, or weights of fewer bits, and both cost accuracy. So far you have *converted* a finished network. This
 # time it may learn. **How much of what shrinking breaks can a few seconds of training mend?** You need a laptop, and
-# `food11.onnx` from *Compile the graph*.
+# `food11.onnx` from *Compile the graph*. The next cell imports what the lesson uses.
 
-# %%
+# %% folded=true
 import copy
 
 import matplotlib.pyplot as plt
