@@ -46,8 +46,9 @@ def _tile(target: Target, one: Judged | None) -> str:
         f'<p class="msl-sub">for {escape(target.machine)}</p>',
     ]
     parts += [_gauge(one, number, limit) for number, limit in limits(target).items()]
-    parts += [f'<p class="msl-sub msl-best-here">{escape(line)}</p>' for line in _lines(target, one)]
-    return "".join([*parts, "</div>"])
+    name, lines = escape(one.option.option) if one else "", "<br>".join(map(escape, _lines(target, one)))
+    lines = lines.replace(f": {name},", f": <b>{name}</b>,", 1) if name else lines
+    return "".join([*parts, f'<p class="msl-sub msl-best-here">{lines}</p></div>'])
 
 
 def _gauge(one: Judged | None, number: str, limit: float) -> str:
