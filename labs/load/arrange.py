@@ -26,16 +26,6 @@ PYTHON, ONNX = "food_classifier", "food_classifier_onnx"
 #: Seconds of a run: a leased node measures for longer than a computer that plays one.
 LEASED_S, REHEARSED_S = 5.0, 2.0
 
-#: What the ONNX model takes and gives, for those who have left out the lesson that writes its configuration.
-_ONNX_CONFIG = """
-name: "food_classifier_onnx"
-backend: "onnxruntime"
-max_batch_size: 16
-input [ { name: "input" data_type: TYPE_FP32 dims: [ 3, 224, 224 ] } ]
-output [ { name: "output" data_type: TYPE_FP32 dims: [ 11 ] } ]
-instance_group [ { kind: KIND_CPU } ]
-"""
-
 
 class Models:
     """The student's model repository in this machine's Triton; in a ``with`` block, after which it is as it was."""
@@ -69,13 +59,17 @@ class Models:
         for folder in self._triton.repository.folder.iterdir():
             if folder.name in self.written:
                 (folder / "config.pbtxt").write_text(self.written[folder.name], encoding="utf-8")
-        if ONNX not in self.written:
-            (self._triton.repository.folder / ONNX / "config.pbtxt").unlink(missing_ok=True)
         self._triton.stop()  # a node's container goes on
 
     def load(self, name: str, stanza: str = "") -> None:
-        """Load a model by its configuration, with a stanza's settings in place of its own."""
-        config = arranged(self.written.get(name, _ONNX_CONFIG), stanza, len(fingerprint().cuda_gpus))
+        """Load a model by its configuration, with a stanza's settings in place of its own.
+
+        Raises:
+            LookupError: The student has not written the model's configuration.
+        """
+        if name not in self.written:
+            raise LookupError(f"{name}/config.pbtxt is not written yet: run the lesson that asks for it first")
+        config = arranged(self.written[name], stanza, len(fingerprint().cuda_gpus))
         (self._triton.repository.folder / name / "config.pbtxt").write_text(config, encoding="utf-8")
         self._client.load_model(name, headers=self._triton.headers)
 

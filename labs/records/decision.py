@@ -155,20 +155,24 @@ def _usd_per_hour(option: OptionSummary, prices: pd.DataFrame) -> float:
     return option.records[-1].machine.cpu_count * float(prices.loc["a thread", "usd_per_hour"])
 
 
-def flips_at(cpu: Mapping[str, float], gpu: Mapping[str, float]) -> int:
-    """Return the lowest peak, in whole photos a second, at which the GPU's machines cost less; 0 if that never comes.
+def flips_at(peak_per_s: int, cpu: Mapping[str, float], gpu: Mapping[str, float]) -> bool:
+    """Return whether this is the lowest peak, in whole photos a second, at which the GPU's machines cost less.
 
     Args:
+        peak_per_s: 0 says that there is none.
         cpu: ``photos_per_s`` and ``usd_per_hour`` of a machine without a GPU.
         gpu: The same of one with a GPU.
     """
 
-    def cost(machine: Mapping[str, float], peak_per_s: float) -> float:
-        return machines_needed(peak_per_s, machine["photos_per_s"]) * machine["usd_per_hour"]
+    def gpu_costs_less(at: int) -> bool:
+        dollars = [machines_needed(at, one["photos_per_s"]) * one["usd_per_hour"] for one in (cpu, gpu)]
+        return dollars[1] < dollars[0]
 
     # The processors' cost rises just above what another number of them can answer, and nowhere else.
     steps = (1 + math.floor(UTILIZATION * count * cpu["photos_per_s"]) for count in range(1000))
-    return next((peak for peak in steps if cost(gpu, peak) < cost(cpu, peak)), 0)
+    if any(gpu_costs_less(step) for step in steps if not peak_per_s or step < peak_per_s):
+        return False
+    return not peak_per_s or gpu_costs_less(peak_per_s)
 
 
 def table(judged: Sequence[Judged]) -> pd.DataFrame:

@@ -137,7 +137,7 @@ def claimed(option: str, baseline: str) -> Entries:
             "defend:choice",
             in_full().answered("defend.choice", RECOMMENDED),
             {"p50_ms": 2.5, "measured_p50_ms": 2.0, "kept": True, "meets": True, "price_has_a_figure": True}
-            | {"measured_right": 800, "change_words": 1, "computed_flips_at": 701},
+            | {"measured_right": 800, "change_words": 1, "flips": False},
         ),
         # The same loss on a tenth of the photos is not shown to be one point only.
         ("defend:choice", in_full(100).answered("defend.choice", RECOMMENDED), {"kept": False, "measured": True}),

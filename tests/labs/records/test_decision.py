@@ -104,16 +104,20 @@ def test_what_is_published_for_a_targets_own_machine():
 
 @given(*(st.floats(1, 1e4) for _ in range(2)), *(st.floats(0.01, 10) for _ in range(2)))
 def test_the_choice_flips_at_the_lowest_peak_at_which_a_gpu_costs_less(cpu_rate, gpu_rate, cpu_price, gpu_price):
-    """One photo a second fewer, and it does not."""
+    """By trying peak after peak; one photo a second fewer or more is wrong, and 0 says that it never does."""
     cpu, gpu = ({"photos_per_s": r, "usd_per_hour": p} for r, p in ((cpu_rate, cpu_price), (gpu_rate, gpu_price)))
-
-    def gpu_is_cheaper(peak: int) -> bool:
-        return machines_needed(peak, gpu_rate) * gpu_price < machines_needed(peak, cpu_rate) * cpu_price
-
-    flips = flips_at(cpu, gpu)
-    tried = range(1, flips or round(20 * UTILIZATION * cpu_rate), max(1, round(cpu_rate / 50)))
-    assert not any(map(gpu_is_cheaper, tried))
-    assert flips == 0 or gpu_is_cheaper(flips)
+    step = max(1, round(cpu_rate / 50))
+    peaks = (
+        peak
+        for peak in range(1, round(20 * UTILIZATION * cpu_rate) + 2, step)
+        if machines_needed(peak, gpu_rate) * gpu_price < machines_needed(peak, cpu_rate) * cpu_price
+    )
+    if (cheaper := next(peaks, 0)) == 0:
+        return
+    exact = [peak for peak in range(max(1, cheaper - step), cheaper + 1) if flips_at(peak, cpu, gpu)]
+    assert len(exact) == 1
+    assert not flips_at(0, cpu, gpu)
+    assert not any(flips_at(exact[0] + off, cpu, gpu) for off in (-1, 1) if exact[0] + off)
 
 
 def test_each_machine_has_its_options_and_the_last_baseline_decides_whose_turn_it_is() -> None:

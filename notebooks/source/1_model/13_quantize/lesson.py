@@ -217,7 +217,7 @@ for name, settings in relatives.items():  # the defaults of quantize_static are 
 #
 # All five files take turns, with one photo and with 32, and then answer all evaluation photos. So does OpenVINO with
 # *your* file: QDQ leaves it to each runtime which kernels to use, and its runtime graph says which those are. It takes
-# about three minutes.
+# about two minutes.
 
 # %%
 guesses = predicted("quantize.faster")
@@ -233,8 +233,8 @@ table.style.format(precision=2, na_rep="")
 # *At least* and *at most* are the ends of a 95 % interval: a file is faster than float32 if both lie above 1, slower if
 # both lie below, and otherwise this run cannot tell. Its accuracy is *kept* if the interval of the difference, over the
 # 182 drawings, stays above −3 points. On the machine used for this page, an AMD EPYC with VNNI, *dynamic* took about
-# three times as long as float32, U8S8 half as long, and S8S8 was no faster; *dynamic* lost 41 of 660 answers, and
-# U8S8 lost 6.
+# three times as long as float32, U8S8 less than half as long, and S8S8 could not be told from it; *dynamic* lost 40 of
+# 660 answers, and U8S8 lost 6.
 #
 # An earlier lab searched for static files within a bound, on the EPYC 7763: within 5 points it published {{
 # static_epyc.p50_ms }} ms, {{ static_epyc.photos_per_s }} photos a second and {{ static_epyc.mb }} MB; within 1 point

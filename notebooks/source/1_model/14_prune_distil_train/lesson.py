@@ -189,7 +189,7 @@ axis.invert_xaxis()
 axis.set(xlabel="bits per weight of the tail", ylabel="right of 100 photos", ylim=(0, 100))
 
 # %% [markdown]
-# On the machine used for this page the line was flat down to five bits, at 80 to 81; four left 77 of 100 right, three
+# On the machine used for this page the line was flat down to five bits, at 80 to 82; four left 77 of 100 right, three
 # 70, and two 14.
 #
 # To make up for its rounding, a network is trained *with* it: **quantization-aware training**. How can it learn through

@@ -72,8 +72,8 @@ question(
             "You quote {right} right answers, and the records of `{option}` say {measured_right}.",
         ),
         (
-            "flips_at",
-            fact("computed_flips_at"),
+            "flips",
+            True,
             "It does not flip at {flips_at} photos a second: find the lowest peak at which the GPU costs less. With "
             "one photo a second fewer, it must not.",
         ),
@@ -101,7 +101,7 @@ question(
         "right": 530,
         "measured_right": 530,
         "flips_at": 1138,
-        "computed_flips_at": 1138,
+        "flips": True,
         "price_words": 20,
         "price_has_a_figure": True,
         "change_words": 20,

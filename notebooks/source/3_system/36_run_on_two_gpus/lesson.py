@@ -10,7 +10,9 @@
 #     needs: [system, batching, ensemble]
 #     ports: [8000, 8001]
 #     machine_minutes: 20
-#     takes: {triton: [programs/repository/food_classifier/1/model.py]}
+#     takes:
+#       triton: [programs/repository/food_classifier/1/model.py]
+#       ensemble: [programs/repository/food_classifier_onnx/config.pbtxt]
 # ---
 
 # %% [markdown]
