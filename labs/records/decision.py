@@ -169,7 +169,7 @@ def flips_at(peak_per_s: int, cpu: Mapping[str, float], gpu: Mapping[str, float]
         return dollars[1] < dollars[0]
 
     # The processors' cost rises just above what another number of them can answer, and nowhere else.
-    steps = (1 + math.floor(UTILIZATION * count * cpu["photos_per_s"]) for count in range(1000))
+    steps = (1 + math.floor(round(UTILIZATION * count * cpu["photos_per_s"], 9)) for count in range(1000))
     if any(gpu_costs_less(step) for step in steps if not peak_per_s or step < peak_per_s):
         return False
     return not peak_per_s or gpu_costs_less(peak_per_s)
