@@ -12,6 +12,7 @@ Source: Schroeder, Wierman and Harchol-Balter, 'Open Versus Closed: A Cautionary
 'coordinated omission' is Gil Tene's ('How NOT to Measure Latency', 2015).
 """
 
+import atexit
 import base64
 import contextlib
 import json
@@ -122,13 +123,13 @@ def _run(option: str, target: Target, plan: dict, words: str, details: dict, on_
     """Run the sender with a sampler beside it, and return the record."""
     read = target.counters
     on_progress(0.0, f"{words}, warming up")
-    with _sender(plan) as (process, events):
-        sampler = Sampler(process.pid, target.pids)
+    with _sender() as sender:
+        sampler, events = Sampler(sender.process.pid, target.pids), sender.events(plan)
         next(events)  # it is ready
         before = read() if read else None
         started_at, start_s = datetime.now(UTC).isoformat(), time.perf_counter()
         sampler.start()
-        print("go", file=process.stdin, flush=True)
+        print("go", file=sender.process.stdin, flush=True)
         try:
             for event in events:
                 if event["event"] == "progress":
@@ -164,30 +165,56 @@ def _line(event: dict) -> str:
     return f"{rate(event['done'] / event['elapsed_s'], 'requests/s')}, p50 {milliseconds(event['p50_s'])}{failed}"
 
 
-@contextlib.contextmanager
-def _sender(plan: dict) -> Iterator[tuple[subprocess.Popen, Iterator[dict]]]:
-    """Yield the sender's process and its events: 'ready', 'progress' and the 'result'; it ends with the block."""
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(
+class _Sender:
+    """A process of ``labs.load.sender``, which carries out one plan after another."""
+
+    def __init__(self) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the process
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "labs.load.sender"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=self._errors,
             text=True,
         )
 
-        def events() -> Iterator[dict]:
-            for line in process.stdout:
-                event = json.loads(line)
-                yield event
-                if event["event"] == "result":
-                    return
-            errors.seek(0)
-            raise SenderError(f"the sender stopped without a result:\n{errors.read().strip()[-1500:]}")
+    def events(self, plan: dict) -> Iterator[dict]:
+        """Yield what a plan's run tells: 'ready', then 'progress' and the 'result'."""
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(plan), file=self.process.stdin, flush=True)
+        for line in self.process.stdout:
+            event = json.loads(line)
+            yield event
+            if event["event"] == "result":
+                return
+        self._errors.seek(0)
+        raise SenderError(f"the sender stopped without a result:\n{self._errors.read().strip()[-1500:]}")
 
-        try:
-            print(json.dumps(plan), file=process.stdin, flush=True)
-            yield process, events()
-        finally:
-            process.kill()
-            process.communicate()
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self._errors.close()
+
+
+#: Senders that wait for another plan: starting one takes a third of a second, which a race would pay at every turn.
+_idle: list[_Sender] = []
+
+
+@atexit.register
+def _close_all() -> None:
+    while _idle:
+        _idle.pop().close()
+
+
+@contextlib.contextmanager
+def _sender() -> Iterator[_Sender]:
+    """Yield a sender; after a run without an error it waits for the next."""
+    sender = None
+    while sender is None or sender.process.poll() is not None:
+        sender = _idle.pop() if _idle else _Sender()
+    try:
+        yield sender
+    except BaseException:
+        sender.close()
+        raise
+    _idle.append(sender)

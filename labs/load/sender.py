@@ -1,8 +1,8 @@
 """The sender: a process of its own, so that neither a notebook nor a server shares its interpreter's lock.
 
 ``python -m labs.load.sender`` reads a plan (one JSON line) from standard input, warms up, says 'ready' and waits for a
-second line: whoever started it reads the server's counters in between. Then come 'progress' a few times a second and
-'result'. Where standard input ends, whoever started it is gone, and it ends too.
+second line: the program that started it reads the server's counters in between. Then come 'progress' a few times a
+second and 'result', and it waits for another plan. When standard input ends, that program is gone, and it ends too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import contextlib
 import gc
 import json
 import os
+import queue
 import resource
 import sys
 import threading
@@ -197,8 +198,8 @@ def say(event: dict) -> None:
     sys.stdout.flush()
 
 
-async def drive(plan: dict) -> dict:
-    """Carry out a plan and return its result."""
+async def drive(plan: dict, lines: queue.SimpleQueue[str]) -> dict:
+    """Carry out a plan as soon as a line says so, and return its result."""
     transport = TRANSPORTS[plan["transport"]](plan["url"], plan["headers"], plan["timeout_s"])
     run = Run(transport, [base64.b64decode(body) for body in plan["bodies"]])
     # The first requests open connections and wake the server; they are not counted.
@@ -207,8 +208,7 @@ async def drive(plan: dict) -> dict:
     gc.collect()
     gc.freeze()
     say({"event": "ready"})
-    await asyncio.get_running_loop().run_in_executor(None, listen)
-    threading.Thread(target=listen, daemon=True).start()
+    await asyncio.get_running_loop().run_in_executor(None, lines.get)
     run.begin()
     teller = asyncio.create_task(run.tell())
     if plan["mode"] == "closed":
@@ -228,27 +228,28 @@ async def drive(plan: dict) -> dict:
     }
 
 
-def listen() -> None:
-    """Wait for a line on standard input; at its end whoever started this is gone, and nobody wants the result."""
-    if not sys.stdin.readline():
-        os._exit(1)
+def listen(lines: queue.SimpleQueue[str]) -> None:
+    """Pass standard input on; at its end the program that started this is gone, and nobody wants a result."""
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(1)  # not sys.exit, which would end this thread alone
 
 
 def main() -> None:
-    """Read a plan, carry it out, write the result."""
+    """Carry out the plans that come, one after another."""
     # An overloaded open loop waits on many connections at once: as many open files as the system lets us have.
     with contextlib.suppress(ValueError, OSError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    plan = json.loads(sys.stdin.readline())
     runner = asyncio.run
     with contextlib.suppress(ImportError):
         import uvloop  # a fifth less processor for each request, where it is installed
 
         runner = uvloop.run
-    say(runner(drive(plan)))
-    # Not sys.exit: at shutdown the interpreter would wait for the lock of the stream that ``listen`` reads.
-    os._exit(0)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(lines,), daemon=True).start()
+    while True:
+        say(runner(drive(json.loads(lines.get()), lines)))
 
 
 if __name__ == "__main__":
