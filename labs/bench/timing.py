@@ -38,8 +38,9 @@ SETTLED_WITHIN = 0.03
 SETTLE_S = 0.05
 
 #: Calls of a batch in a turn, thrown away and timed. It is called right after single images of the same option, and
-#: lasts so long that what the caches hold when it begins hardly counts. In 20 rounds, 20 calls lie beyond the median.
-_BATCH_CALLS = (0, 2)
+#: lasts so long that what the caches hold when it begins hardly counts. A second timed call in the same turn would say
+#: nearly the same (correlation 0.8; 34 options in 20 rounds on two cores): the median's interval was a tenth narrower.
+_BATCH_CALLS = (0, 1)
 
 #: Seconds after which the person who watches is told again, and may stop the work.
 _TICK_S = 0.2
@@ -130,7 +131,7 @@ def throughput(
         images: float32 (M, 3, 224, 224); repeated or cut to each batch size.
         min_batches: Batches timed at least for each size.
         limit_s: Seconds after which half of ``min_batches`` will do: where a batch takes a second, nobody waits for
-            twenty. The record's interval is then as wide as fewer samples make it.
+            twenty. The record's interval is then as wide as fewer samples make it. So long a warm-up may last, too.
     """
     call, about = caller(target), describe(target)
     records = []
@@ -138,7 +139,7 @@ def throughput(
         text = f"{option}: batches of {batch_size}"
         report = part(on_progress, index / len(batch_sizes), (index + 1) / len(batch_sizes))
         batch = np.ascontiguousarray(np.resize(images, (batch_size, *images.shape[1:])))
-        warmup = warm_up(call, batch, block=2, clock=clock, on_progress=_saying(report, text))
+        warmup = warm_up(call, batch, block=2, limit_s=limit_s, clock=clock, on_progress=_saying(report, text))
         watch, samples, spent_s = Stopwatch(clock), [], 0.0
         while spent_s < min_s or len(samples) < (min_batches if spent_s < limit_s else min_batches / 2):
             share = min(len(samples) / min_batches, spent_s / max(min_s, 1e-9), 1.0)
@@ -171,7 +172,7 @@ def compare(
         images: float32 (N, 3, 224, 224), the same for all, or by option those of its own size; None for functions
             without arguments.
         batches: How many images at once, for each a record: the images are cut or repeated. All at once when None. With
-            more than one image, a turn has two calls in place of ``block_calls``, and none before them is thrown away.
+            more than one image, a turn has one call in place of ``block_calls``, and none before it is thrown away.
         rounds: How often each option has its turn; every second round runs in reverse order.
         settle_calls: Calls before them that are thrown away: the caches hold the other option's weights.
         settle_s: Seconds of rest before those, until the previous option's threads have stopped spinning.
@@ -199,7 +200,7 @@ def compare(
         (option, size): warm_up(
             call,
             request,
-            block=min(5, in_a_turn[size][1]),
+            block=min(5, 2 * in_a_turn[size][1]),
             limit_s=warm_up_s,
             clock=clock,
             on_progress=_saying(on_progress, f"{option}: warming up"),
