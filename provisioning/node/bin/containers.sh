@@ -38,7 +38,8 @@ if ((free_gb < 30)) && ! sudo docker image inspect "$wanted" > /dev/null 2>&1; t
   echo "only $free_gb GB are free under /var/lib/docker, and the Triton image needs about 30 GB unpacked" >&2
   exit 28
 fi
-sudo docker pull --quiet "$wanted"
+# Neither this nor the build is quiet: half an hour without a line looks like a step that hangs.
+sudo docker pull "$wanted"
 # From here on the base is what was pulled, by its digest; the built image's label names it too.
 pulled=$(sudo docker image inspect --format '{{index .RepoDigests 0}}' "$wanted")
 release=${base##*:}
@@ -53,7 +54,7 @@ release=${base##*:}
 mv .env.new .env
 umask 022
 
-sudo docker compose build --quiet
+sudo docker compose build
 # `compose images` would list what containers use, and there are none yet: ask for what the file names.
 images=$(sudo docker compose config --images | sort -u)
 for image in $images; do

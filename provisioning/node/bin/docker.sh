@@ -27,7 +27,8 @@ fetch_nvidia_key() {
   rm -rf "$folder"
 }
 
-if ! docker compose version > /dev/null 2>&1; then
+# All three packages: an install that was cut short may have brought one of them.
+if ! { command -v dockerd && docker compose version && docker buildx version; } > /dev/null 2>&1; then
   echo "installing Docker"
   apt_get update
   apt_get install docker.io docker-compose-v2 docker-buildx
@@ -50,31 +51,42 @@ fi
 
 # Docker with NVIDIA's runtime, and with cgroupfs for its groups: with systemd's, any `systemctl daemon-reload` (an
 # unattended upgrade is enough) takes the GPUs away from containers that run (NVIDIA/nvidia-container-toolkit#48).
+# The settings are changed in a copy, which takes their place when it is whole.
 daemon=/etc/docker/daemon.json
-before=$(sudo cat "$daemon" 2> /dev/null || true)
-if ! grep -qs nvidia-container-runtime <<< "$before"; then
-  sudo nvidia-ctk runtime configure --runtime=docker
+sudo mkdir -p "${daemon%/*}"
+sudo rm -f "$daemon.new"
+if [[ -f $daemon ]]; then sudo cp "$daemon" "$daemon.new"; fi
+if ! sudo grep -qs nvidia-container-runtime "$daemon.new"; then
+  sudo nvidia-ctk runtime configure --runtime=docker --config="$daemon.new"
 fi
 sudo python3 - "$daemon" "${MIRROR_DOCKER_HUB:-}" << 'PYTHON'
-import json, os, pathlib, sys
+import json, pathlib, sys
 
-path = pathlib.Path(sys.argv[1])
-text = path.read_text() if path.exists() else ""
+path = pathlib.Path(sys.argv[1] + ".new")
 try:
-    settings = json.loads(text or "{}")
+    settings = json.loads(path.read_text() or "{}")
 except ValueError as error:
-    sys.exit(f"{path} is not JSON ({error}): correct or remove it, then run this step again")
+    sys.exit(f"{sys.argv[1]} is not JSON ({error}): correct or remove it, then run this step again")
 driver = "native.cgroupdriver="
 options = [each for each in settings.get("exec-opts", []) if not each.startswith(driver)]
 settings["exec-opts"] = [*options, driver + "cgroupfs"]
 if sys.argv[2]:
     settings["registry-mirrors"] = [sys.argv[2]]
-new = path.with_name(path.name + ".new")
-new.write_text(json.dumps(settings, indent=4) + "\n")
-os.replace(new, path)
+path.write_text(json.dumps(settings, indent=4) + "\n")
 PYTHON
-# A restart ends what runs in containers, so only after a change.
-if [[ $(sudo cat "$daemon") != "$before" ]]; then sudo systemctl restart docker; fi
+# A restart ends what runs in containers, so only after a change; and a change without its restart is remembered.
+restart=$HOME/.serving-labs/docker-restart
+if sudo cmp -s "$daemon.new" "$daemon"; then
+  sudo rm "$daemon.new"
+else
+  mkdir -p "${restart%/*}"
+  touch "$restart"
+  sudo mv "$daemon.new" "$daemon"
+fi
+if [[ -f $restart ]]; then
+  sudo systemctl restart docker
+  rm "$restart"
+fi
 cgroups=$(sudo docker info --format '{{.CgroupDriver}}')
 if [[ $cgroups != cgroupfs ]]; then
   echo "Docker keeps its groups with $cgroups although $daemon says cgroupfs: an option of its unit may set it" >&2

@@ -17,6 +17,10 @@ refuse() {
 # Both tools may say that there is none and end well. A rehearsed machine's only say that they were not run.
 gpus() { if [[ -n ${REHEARSAL_MACHINE:-} ]]; then echo "$2"; else grep -E "$1" <<< "$2" || true; fi; }
 another="release the machine and set the part up on another node, or on the next option of its plan"
+# Chameleon's own way to a driver that is missing or sees no GPU ("Tickets of the year", December 2025); most images have it.
+mend=/usr/local/bin/install_nvidia_drivers.sh
+nvidia="$another"
+if [[ -x $mend ]]; then nvidia="sudo $mend && sudo reboot, which is Chameleon's own way; if that changes nothing, $another"; fi
 
 if [[ $machine == mi100 ]]; then
   if ! command -v rocm-smi > /dev/null 2>&1; then
@@ -38,19 +42,21 @@ if [[ $machine == mi100 ]]; then
     sudo udevadm control --reload
     sudo udevadm trigger --settle /dev/kfd /dev/dri/render*
   fi
+  # Sources differ on how many a node has, so they are counted.
+  echo "report gpus=$(grep -oE '^GPU\[[0-9]+\]' <<< "$seen" | sort -u | wc -l || true)"
   echo "report drivers=$(cat /sys/module/amdgpu/version 2> /dev/null || uname -r)"
   exit 0
 fi
 
 if ! command -v nvidia-smi > /dev/null 2>&1; then
-  refuse "no nvidia-smi" "NVIDIA's driver" "if the record names an image without CUDA, $another"
+  refuse "no nvidia-smi" "NVIDIA's driver" "if the record names an image without CUDA, $another; else $nvidia"
 fi
 # Name, compute capability, driver, and memory, which a slice of a GPU may not tell.
 if ! seen=$(nvidia-smi --query-gpu=name,compute_cap,driver_version,memory.total --format=csv,noheader 2>&1) ||
   [[ -z $(gpus '^[^,]+, [0-9]+\.[0-9]+, [0-9]+(\.[0-9]+)+, ' "$seen") ]]; then
   loaded=$(grep -m 1 NVRM /proc/driver/nvidia/version 2> /dev/null || echo "no module loaded")
   kernel=$(sudo dmesg | grep NVRM | tail -n 6 || true)
-  way="$another"
+  way="$nvidia"
   if grep -q "not supported by open" <<< "$kernel"; then
     branch=$(grep -oE '[0-9]{3}\.[0-9.]+' <<< "$loaded" | cut -d . -f 1 || true)
     way="NVIDIA's open kernel modules drive no GPU before Turing, a P100 among them; its closed ones do up to 580. Take the
@@ -61,4 +67,5 @@ if ! seen=$(nvidia-smi --query-gpu=name,compute_cap,driver_version,memory.total 
   kernel: ${kernel:-(no word of NVRM)}" "a driver that fits it" "$way"
 fi
 echo "$seen"
+echo "report gpus=$(grep -cE '^[^,]+, [0-9]+\.[0-9]+, ' <<< "$seen" || true)"
 echo "report drivers=$(gpus ', ' "$seen" | awk -F ', ' 'NR == 1 { print $3 }')"

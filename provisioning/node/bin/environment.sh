@@ -45,6 +45,8 @@ lists=("$node/requirements.txt")
 for list in overrides.txt torch.txt; do if [[ -f $node/$list ]]; then lists+=("$node/$list"); fi; done
 pins=$(cat "${lists[@]}" | sha256sum | cut -d ' ' -f 1)
 made=$(cat "$venv/.pins" 2> /dev/null || true)
+new="$own/venv.new"
+rm -rf "$new" # half of one takes the room that is asked for here
 free_gb=$(df -Pk "$HOME" | awk 'NR == 2 { print int($4 / 1048576) }')
 if [[ $made != "$pins" ]] && ((free_gb < needed_gb)); then
   echo "only $free_gb GB are free under $HOME, and the packages need $needed_gb GB: choose a machine with a larger disk" >&2
@@ -52,20 +54,21 @@ if [[ $made != "$pins" ]] && ((free_gb < needed_gb)); then
 fi
 
 if ! command -v uv > /dev/null 2>&1 && [[ ! -x $own/uv/bin/uv ]]; then
-  if ! python3 -m venv "$own/uv" 2> /dev/null; then
+  rm -rf "$own/uv.new"
+  if ! python3 -m venv "$own/uv.new" 2> /dev/null; then
     # Debian and Ubuntu keep ensurepip in a package of its own.
     apt_get update
     apt_get install python3-venv
-    python3 -m venv "$own/uv"
+    python3 -m venv --clear "$own/uv.new"
   fi
-  "$own/uv/bin/pip" install --quiet --require-hashes -r "$root/provisioning/node/uv/requirements.txt"
+  "$own/uv.new/bin/pip" install --quiet --require-hashes -r "$root/provisioning/node/uv/requirements.txt"
+  rm -rf "$own/uv"
+  mv "$own/uv.new" "$own/uv" # uv is a program of its own and asks for no path
 fi
 PATH="$PATH:$own/uv/bin"
 
 if [[ $made != "$pins" ]]; then
   echo "installing the pinned packages of $machine"
-  new="$own/venv.new"
-  rm -rf "$new"
   # Its commands find Python beside them, so that it can be renamed.
   uv venv --quiet --relocatable --python 3.11 "$new"
   wanted=(-r "$node/requirements.txt")

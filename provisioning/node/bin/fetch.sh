@@ -10,21 +10,25 @@ replace 's#^([0-9.]+) [^ /]+#\1 ' "${mirror#*://}" "$lists"/p100/images.txt
 
 # A node that just booted often runs its own unattended upgrade: wait for that instead of failing. apt's option is for
 # dpkg's lock; `update` takes that of the lists, and waits for nobody. An index that cannot be had is a failure: by itself
-# apt goes on with the index of another day, or with none, and a package is missing later.
+# apt goes on with the index of another day, or with none, and a package is missing later. What an earlier run left half
+# unpacked is finished first. What apt says is shown as it comes: some packages have gigabytes.
 apt_get() {
-  local said missing tries=0 repairs=0 sources=/etc/apt/sources.list.d/ubuntu.sources
-  local options=(-o DPkg::Lock::Timeout=600 -o APT::Update::Error-Mode=any)
+  local log missing tries=0 repairs=0 sources=/etc/apt/sources.list.d/ubuntu.sources
+  local options=(-o DPkg::Lock::Timeout=600 -o APT::Update::Error-Mode=any -o APT::Get::Fix-Broken=true)
   if [[ -n ${MIRROR_UBUNTU:-} && -f $sources ]]; then sudo sed -i -E "s#^URIs: .*#URIs: $MIRROR_UBUNTU#" "$sources"; fi
-  until said=$(sudo env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get "${options[@]}" -y -qq "$@" 2>&1); do
-    if [[ $said == *"dpkg was interrupted"* ]] && ((repairs++ == 0)); then
+  log=$(mktemp)
+  until sudo env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get "${options[@]}" -y -q "$@" 2>&1 | tee "$log"; do
+    if grep -q "dpkg was interrupted" "$log" && ((repairs++ < 2)); then
       echo "dpkg was interrupted before: finishing what it began"
-      sudo env DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a
-    elif [[ $said == *"Could not get lock"* ]] && ((tries++ < 60)); then
+      # A package whose dependency is not there yet stays behind here; apt brings that, and then finishes both.
+      sudo env DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a || true
+    elif grep -q "^E: Could not get lock" "$log" && ((tries++ < 60)); then
       sleep 10
     else
-      echo "apt-get $* failed: $said" >&2
+      echo "apt-get $* failed:" >&2
+      grep "^[EW]: " "$log" >&2 || tail -n 5 "$log" >&2
       # The lines that apt has for it: an address that does not answer, no index there, a signature that does not fit.
-      missing=$(sed -nE "s/^[EW]: (Failed to fetch |The repository '|.*GPG error: )([^ ']+).*/\2/p" <<< "$said" | sort -u)
+      missing=$(sed -nE "s/^[EW]: (Failed to fetch |The repository '|.*GPG error: )([^ ']+).*/\2/p" "$log" | sort -u)
       if [[ $1 == update && -n $missing ]]; then
         echo "found: no index of packages at ${missing//$'\n'/, }" >&2
         echo "way out: run this step again in some minutes. If it stays so, name a mirror in sites/mirrors.toml, or remove" >&2
@@ -33,4 +37,8 @@ apt_get() {
       return 100
     fi
   done
+  rm -f "$log"
 }
+
+# A command may be there whose package was unpacked and never set up: what dpkg has not finished is finished first.
+if [[ -z ${REHEARSAL_MACHINE:-} && -n $(dpkg --audit 2> /dev/null) ]]; then apt_get --fix-broken install || true; fi

@@ -21,7 +21,8 @@ fi
 # (`readelf -d`: RUNPATH). The image names AMD's repository and its key to apt: the same, at another release.
 fetch_rocm() {
   local rocm=7.2.4 known=/etc/apt/sources.list.d/rocm.list from host
-  if compgen -G "/opt/rocm-$rocm/lib/libamdhip64.so.7" > /dev/null; then return; fi
+  # The last of it that comes: what it needs is unpacked before.
+  if compgen -G "/opt/rocm-$rocm/lib/libmigraphx_c.so.3*" > /dev/null; then return; fi
   if [[ ! -f $known ]]; then
     echo "found: no $known; expected: AMD's repository, which CC-Ubuntu24.04-ROCm names there" >&2
     echo "way out: install migraphx of AMD's ROCm $rocm. Until then the lesson leaves MIGraphX out, and all else runs" >&2

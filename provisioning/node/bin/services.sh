@@ -33,6 +33,8 @@ taken() {
 }
 
 starts() {
+  # Noted first: a step that is stopped meanwhile finds this Jupyter again instead of starting another.
+  echo "$1" > "$own/jupyter-port"
   # The token goes in by the environment, so that `ps` shows it to nobody. Jupyter outlives this step, and so it must not
   # hold the step's lock (setup/jobs.py).
   JUPYTER_TOKEN=$token nohup "$own/venv/bin/jupyter" lab --no-browser --ServerApp.ip="$bind" --ServerApp.port="$1" \
@@ -69,7 +71,6 @@ else
       exit 98
     fi
   done
-  echo "$port" > "$own/jupyter-port"
   echo "Jupyter answers on $bind:$port"
 fi
 echo "report jupyter_port=$port"

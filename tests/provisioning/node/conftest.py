@@ -17,73 +17,45 @@ from provisioning.sites.images import commands
 from tests.provisioning.node.test_recipes import FETCH, NODE
 from tests.tools import tool
 
-#: Writes its own name and arguments down. The call of that number is the last one of the script that makes it.
-RECORD = """#!/bin/sh
-printf "%s\\n" "$(basename "$0") $*" >> "$STUB_CALLS"
-[ "$(wc -l < "$STUB_CALLS")" != "${STUB_STOP:-}" ] || kill -9 $PPID
-"""
-
-#: What a stand-in does beside writing that down. It is there where the image has its package.
-STUBS = {
-    "sudo": 'case "$1" in -*) exit 64;; esac\nexec "$@"\n',
-    "nvidia-smi": 'case "$*" in *=name*) cat "$STUB/gpus" ;; *) cat "$STUB/capability" ;; esac\n',
-    "rocm-smi": 'cat "$STUB/amd"\n',
-    "apt-get": """if [ -s "$STUB/locked" ]; then
-  sed -i 1d "$STUB/locked"; echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1" >&2; exit 100
-fi
-if [ -e "$STUB/interrupted" ] && [ "$8" != update ]; then
-  echo "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem." >&2; exit 100
-fi
-for word; do if [ -d "$STUB/packages/$word" ]; then cp "$STUB/packages/$word"/* "$STUB/bin"; fi; done
-""",
-    # A word on its standard input is read, or whoever writes it may end with SIGPIPE.
-    "curl": """case "$*" in *"--config -"*) cat > /dev/null ;; esac
-while [ $# -gt 1 ]; do if [ "$1" = -o ]; then cp "$STUB/key" "$2"; fi; shift; done
-""",
-    "dpkg": 'case "$*" in *"--configure -a") rm -f "$STUB/interrupted" ;; esac\n',
-    "systemctl": "",
-    "udevadm": "",
-    "usermod": "",
-    "sleep": "",
-    "dmesg": 'cat "$STUB/kernel"\n',
-    # The disk is one of the machine's parts too: a leased node's, not that of whoever runs the tests.
-    "df": 'echo Filesystem; echo "/dev/sda1 0 0 $(($(cat "$STUB/free-gb") * 1048576)) 0% /"\n',
-    # An environment is a folder with a python; that of uv has uv.
-    "python3": """if [ "$2" != venv ]; then exec {python} "$@"; fi
-mkdir -p "$3/bin"; cp "$STUB/uv" "$STUB/pip" "$3/bin"
-""",
-}
-UV = """if [ "$1" = venv ]; then
-  for last; do :; done
-  if [ -e "$last" ]; then echo "A directory already exists at: $last" >&2; exit 2; fi
-  mkdir -p "$last/bin"; cp "$STUB/python" "$last/bin"
-fi
-"""
+#: Programs in shell that stand in for others; the last ones are what environments hold.
+PROGRAMS = Path(__file__).with_name("programs")
+HELD = ("uv", "pip", "python", "jupyter")
 
 #: Docker, as far as the scripts ask it. Images are lines of a file; its cgroup driver is what daemon.json says.
 DOCKER = """#!{python}
 import os, pathlib, re, subprocess, sys
 stub, words = pathlib.Path(os.environ["STUB"]), sys.argv[1:]
-with open(os.environ["STUB_CALLS"], "a") as calls:
+with open(stub / "calls", "a") as calls:
     print("docker", *words, file=calls)
-with open(os.environ["STUB_CALLS"]) as calls:
-    if len(calls.readlines()) == int(os.environ.get("STUB_STOP", 0)):
-        os.kill(os.getppid(), 9)
-images = stub / "images"
+def half():
+    with open(stub / "points", "a+") as points:
+        print(file=points, flush=True)
+        points.seek(0)
+        if len(points.readlines()) == int(os.environ["STUB_STOP"]):
+            os.killpg(0, 9)
+plugin = stub / "bin" / "-".join(["docker", *words[:1]])
+unpacked = stub / "unpacked"
+if unpacked.exists() and "docker.io" in unpacked.read_text().split():
+    sys.exit("Cannot connect to the Docker daemon")
+images = stub / "etc/images"
 have = images.read_text().split() if images.exists() else []
 def keep(name):
-    images.write_text("\\n".join([*have, name]))
+    images.write_text("\\n".join(dict.fromkeys([*have, name])))
 def compose(*more):
     return subprocess.run(["{compose}", *more], capture_output=True, text=True, check=True).stdout
 match words:
-    case ["compose", "version"] | ["compose", "up", *_]:
-        pass
+    case ["compose" | "buildx", "version"]:
+        sys.exit(not plugin.exists())
+    case ["compose", "up", *_]:
+        (stub / "etc/containers").touch()
     case ["info", *_]:
-        said = re.search(r"cgroupdriver=(\\w+)", (stub / "etc/docker/daemon.json").read_text())[1]
-        print((stub / "cgroups").read_text() if (stub / "cgroups").exists() else said)
+        running = (stub / "etc/running.json").read_text() if (stub / "etc/running.json").exists() else ""
+        said = re.search(r"cgroupdriver=(\\w+)", running)
+        print((stub / "cgroups").read_text() if (stub / "cgroups").exists() else said[1] if said else "systemd")
     case ["version", *_]:
         print("27.5.1")
-    case ["pull", "--quiet", name]:
+    case ["pull", name]:
+        half()
         keep(name)
     case ["image", "inspect", "--format", _, name]:
         digest = name.partition("@")[2] or "sha256:" + "ab" * 32
@@ -91,6 +63,7 @@ match words:
     case ["image", "inspect", name]:
         sys.exit(name not in have)
     case ["compose", "build", *_]:
+        half()
         if not (stub / "build-leaves-nothing").exists():
             keep(compose("config", "--images").strip())
     case ["compose", "config", "--images"]:
@@ -101,10 +74,13 @@ match words:
         sys.exit(f"the stand-in for Docker does not know {{words}}")
 """
 
+#: Packages of Docker's plugins, after `docker-`.
+PLUGINS = ("compose-v2", "buildx")
+
 #: NVIDIA's tool adds its runtime to Docker's settings and leaves the rest.
 NVIDIA_CTK = """#!{python}
-import json, os, pathlib
-path = pathlib.Path(os.environ["STUB"]) / "etc/docker/daemon.json"
+import json, pathlib, sys
+path = pathlib.Path(sys.argv[-1].partition("=")[2])
 settings = json.loads(path.read_text()) if path.exists() else {{}}
 settings["runtimes"] = {{"nvidia": {{"args": [], "path": "nvidia-container-runtime"}}}}
 path.write_text(json.dumps(settings))
@@ -118,22 +94,27 @@ class Machine:
         self.folder = folder
         self.image = image
         self.home = folder / "home"
-        self.calls_file = folder / "calls"
-        for name in ("etc/docker", "etc/apt/sources.list.d", "etc/apt/preferences.d", "keyrings", "home", "tmp"):
+        #: What stands in a script, and what takes its place.
+        self.changes = {"/etc/": f"{folder}/etc/", "/usr/share/keyrings": f"{folder}/keyrings"}
+        etc = ("docker", "apt/sources.list.d", "apt/preferences.d", "udev/rules.d")
+        for name in (*(f"etc/{one}" for one in etc), "keyrings", "bin", "home", "tmp"):
             (folder / name).mkdir(parents=True)
-        shutil.copytree(NODE, self.home / "serving-labs" / "provisioning" / "node")
+        left_out = shutil.ignore_patterns("*.py", "__pycache__", "*.md")
+        shutil.copytree(NODE, self.home / "serving-labs" / "provisioning" / "node", ignore=left_out)
         there = commands(image)
-        offer(folder / "bin", there)
-        for name, body in STUBS.items():
-            if name in there:
-                self.program(name, RECORD + body.replace("{python}", sys.executable))
+        # Links that nothing changes: one folder of them for all machines of an image.
+        self.offered = folder.parents[1] / f"commands of {image.rpartition('/')[2].partition(':')[0]}"
+        offer(self.offered, there)
+        for path in PROGRAMS.iterdir():
+            if path.name in there.difference(HELD):
+                shutil.copy(path, folder / "bin")
+            elif path.suffix or path.name in HELD:
+                shutil.copy(path, folder)
         compose = shutil.which("docker-compose") or ""
         self.program("docker", DOCKER.format(python=sys.executable, compose=compose), "packages/docker.io")
+        for package, name in (("docker.io", "dockerd"), *((f"docker-{one}", f"docker-{one[:7]}") for one in PLUGINS)):
+            self.program(name, "", f"packages/{package}")
         self.program("nvidia-ctk", NVIDIA_CTK.format(python=sys.executable), "packages/nvidia-container-toolkit")
-        self.program("uv", RECORD + UV, ".")
-        self.program("pip", RECORD, ".")
-        # `python -c` of services.sh asks whether a port is taken.
-        self.program("python", RECORD + '[ "$1" != -c ]\n', ".")
         self.write("capability", "6.0\n6.0\n")
         self.write("gpus", "Tesla P100-PCIE-16GB, 6.0, 560.35.03, 16384 MiB\n")
         self.write("amd", "GPU[0]\t\t: Card Series: \t\tAMD Instinct MI100\n")
@@ -143,16 +124,16 @@ class Machine:
     def program(self, name: str, text: str, where: str = "bin") -> None:
         path = self.folder / where / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # it may be a link to this computer's own
         path.write_text(text)
         path.chmod(0o755)
 
-    def install(self, *packages: str) -> None:
-        """Let packages be there already."""
-        for package in packages:
+    def install_docker(self) -> None:
+        """Let Docker and NVIDIA's toolkit be there already."""
+        for package in ("docker.io", *(f"docker-{one}" for one in PLUGINS), "nvidia-container-toolkit"):
             shutil.copytree(self.folder / "packages" / package, self.folder / "bin", dirs_exist_ok=True)
 
     def write(self, name: str, text: str) -> Path:
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_text(text)
         return self.folder / name
 
@@ -163,26 +144,28 @@ class Machine:
         node = self.home / "serving-labs/provisioning/node"
         text = (node / "bin" / script).read_text().replace("/var/lib/docker", str(self.folder))
         (node / "bin/fetch.sh").write_text(FETCH.read_text().replace("/etc/", f"{self.folder}/etc/"))
-        places = {"/etc/": f"{self.folder}/etc/", "/usr/share/keyrings": f"{self.folder}/keyrings"}
-        for old, new in {**places, **(changes or {})}.items():
+        for old, new in {**self.changes, **(changes or {})}.items():
             text = text.replace(old, new)
         copy = self.write("script.sh", text)
         environment = {
             "HOME": str(self.home),
-            "PATH": str(self.folder / "bin"),
+            "PATH": f"{self.folder / 'bin'}:{self.offered}",
             "LABS_IMAGE": self.image,
             "TMPDIR": str(self.folder / "tmp"),
             "STUB": str(self.folder),
-            "STUB_CALLS": str(self.calls_file),
+            "STUB_PYTHON": sys.executable,
+            "STUB_STOP": "0",
+            "BASH_ENV": str(self.folder / "stop.sh"),
             **variables,
         }
         command = ["/bin/bash", str(copy), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        options = {"capture_output": True, "text": True, "timeout": 120, "start_new_session": True}
+        return subprocess.run(command, env=environment, check=False, **options)
 
     @property
     def calls(self) -> list[str]:
         """What the programs were told so far, a line each."""
-        return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
+        return (self.folder / "calls").read_text().splitlines() if (self.folder / "calls").exists() else []
 
     @property
     def daemon(self) -> Path:
@@ -195,13 +178,42 @@ class Machine:
         return dict(line.split("=", 1) for line in lines)
 
 
+#: What Chameleon's ROCm image tells apt.
+ROCM_LIST = "deb [arch=amd64 signed-by=/k.gpg] https://amd.example/rocm/apt/6.3.3 noble main\n"
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+    return Machine(tmp_path / "machine")
 
 
 @pytest.fixture
 def with_toolkit(machine: Machine) -> Machine:
     """A machine where Docker and NVIDIA's toolkit are installed already."""
-    machine.install("docker.io", "nvidia-container-toolkit")
+    machine.install_docker()
     return machine
+
+
+@pytest.fixture
+def prepared(tmp_path: Path):
+    """Return a function of an image: a machine that has all that set-up copies, and takes any key for NVIDIA's."""
+    folder = tmp_path / "machine"
+
+    def made(image: str) -> Machine:
+        machine = Machine(folder, image)
+        machine.write("home/.serving-labs/jupyter-token", "0123")
+        machine.write("home/serving-labs/assets/manifest.json", "{}")
+        machine.write("etc/apt/sources.list.d/rocm.list", ROCM_LIST)
+        machine.write("etc/kfd", "")
+        machine.write("free-gb", "40")
+        machine.program("libmigraphx_c.so.3", "", "packages/migraphx")
+        machine.changes |= {
+            'fetch_nvidia_key "$list"': ': "$list"',
+            "! -w /dev/kfd": f"! -e {folder}/etc/kfd-is-open",
+            "/dev/kfd": f"{folder}/etc/kfd",
+            "/opt/rocm-$rocm/lib": f"{folder}/bin",
+        }
+        return machine
+
+    yield made
+    shutil.rmtree(folder)  # a Jupyter that still serves ends by it

@@ -1,74 +1,85 @@
-"""A script that was stopped ends well the second time, whatever stopped it; an index that is away is told."""
+"""A script that was stopped ends well the second time, wherever it was stopped; an index that is away is told."""
 
-import functools
-from pathlib import Path
+import itertools
+import re
+import shutil
+import subprocess
+import time
 
 import pytest
 
+from provisioning.setup.steps import steps_for
+from provisioning.sites.spec import load_spec
 from tests.provisioning.node.conftest import Machine
-from tests.provisioning.node.test_recipes import tool
-from tests.provisioning.node.test_scripts import NO_KEY
+from tests.provisioning.node.test_recipes import SCRIPTS, tool
+from tests.provisioning.node.test_scripts import MACHINES
+
+# These machines share no port or address with the testbeds.
+pytestmark = pytest.mark.xdist_group("node scripts")
+
+#: The first option of each folder of pins, and every script of node/bin in the order of its steps.
+KINDS = {option.machine: (part, option) for (*_, part), option in reversed(MACHINES.items())}
+STEPS = {name: steps_for(load_spec(part), option) for name, (part, option) in KINDS.items()}
+SCRIPTED = [path.stem for path in SCRIPTS]
+RUNS = {name: [step.name for step in steps if step.name in SCRIPTED] for name, steps in STEPS.items()}
+CASES = [(name, script) for script in SCRIPTED for name, run in RUNS.items() if script in run]
 
 
-def _with_free(gb: str, machine: Machine) -> None:
-    machine.write("free-gb", gb)
+def _state(machine: Machine, output: str = "") -> dict[str, bytes]:
+    """Return what a machine holds: its files by path, what serves, what the script reports."""
+    found = {}
+    for top in (machine.folder / name for name in ("home", "etc", "bin", "keyrings", "unpacked")):
+        found |= {str(path): path.read_bytes() if path.is_file() else b"" for path in [top, *top.rglob("*")]}
+    key = next((name for name in found if name.endswith("p100/.env")), "")
+    found |= {key: re.sub(b"(?<=LABS_TRITON_KEY=)[0-9a-f]{32}", b"drawn", found[key])} if key else {}
+    found.pop(str(machine.home / ".serving-labs/jupyter.pid"), None)
+    found["reports"] = "".join(re.findall("^report .*\n", output, re.MULTILINE)).encode()
+    found["serves"] = str(_served(machine)).encode()
+    return found
 
 
-def _half_made(machine: Machine) -> None:
-    (machine.home / ".serving-labs/venv/lib").mkdir(parents=True)
+def _served(machine: Machine) -> list[str]:
+    locks = machine.folder.glob("serves-*")
+    return [lock.name for lock in locks if subprocess.run(["flock", "-n", lock, "true"], check=False).returncode]
 
 
-@pytest.mark.parametrize(
-    ("script", "first", "left", "called"),
-    [
-        ("environment.sh", False, _half_made, "uv venv"),
-        ("environment.sh", True, functools.partial(_with_free, "1"), ""),
-        ("containers.sh", True, functools.partial(_with_free, "1"), "docker compose up"),
-        ("docker.sh", False, lambda machine: machine.write("interrupted", ""), "dpkg --force-confold --configure -a"),
-    ],
-    ids=["a half-made environment", "no room, and nothing to make", "no room, and the image is there", "half of dpkg"],
-)
-def test_what_an_earlier_run_left_is_no_obstacle(machine: Machine, script: str, first: bool, left, called: str):
-    """Whatever state it is in; what is needed is asked for only by a run that still has work to do."""
-    if script == "containers.sh":
-        tool("docker-compose")
-        machine.install("docker.io", "nvidia-container-toolkit")
-    if first:
-        assert machine.run(script, "p100", "system", changes=NO_KEY).returncode == 0
-    before = len(machine.calls)
-    left(machine)
-    done = machine.run(script, "p100", "system", changes=NO_KEY)
-    assert done.returncode == 0, done.stderr
-    assert [call for call in machine.calls[before:] if call.startswith(called)]
+# Every point with the machines, since that takes some minutes; every fourth one each time.
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.machine)])
+@pytest.mark.parametrize(("name", "script"), CASES)
+def test_stopped_at_any_point_a_script_ends_as_if_it_had_not_been(prepared, name: str, script: str, every: int):
+    """Killed with its process group after its first, second, … command, or amid one, and run again: the same machine.
 
+    And one that ended well leaves everything as it is, with no more room than there is left.
+    """
+    assert {script for _, script in CASES} == {*SCRIPTED}
+    part, option = KINDS[name]
+    machine, arguments = prepared(option.image), (name, part, "127.0.0.1", "8888")
 
-@pytest.mark.parametrize(
-    ("script", "name"),
-    [("drivers.sh", "p100"), ("environment.sh", "p100"), ("docker.sh", "p100"), ("containers.sh", "p100")],
-)
-def test_stopped_after_any_command_a_script_ends_as_if_it_had_not_been(tmp_path: Path, script: str, name: str):
-    """Killed after its first, second, … last command and run again: the same files, and the same report."""
-    if script == "containers.sh":
-        tool("docker-compose")
+    def run(script: str, stop: int = 0):
+        (machine.folder / "points").write_text("")
+        return machine.run(f"{script}.sh", *arguments, STUB_STOP=str(stop))
 
-    def ran(stop: int) -> tuple[list[str], list[str], set[str]]:
-        machine = Machine(tmp_path / str(stop))
-        if script == "containers.sh":
-            machine.install("docker.io", "nvidia-container-toolkit")
-        if stop:
-            machine.run(script, name, "system", changes=NO_KEY, STUB_STOP=str(stop))
-            assert len(machine.calls) >= stop
-        done = machine.run(script, name, "system", changes=NO_KEY)
-        assert done.returncode == 0, f"stopped after {machine.calls[:stop][-1:]}: {done.stderr}"
-        places = [machine.home, machine.folder / "etc", machine.folder / "bin", machine.folder / "keyrings"]
-        files = {str(path.relative_to(machine.folder)) for place in places for path in place.rglob("*")}
-        return machine.calls, [line for line in done.stdout.splitlines() if line.startswith("report ")], files
-
-    calls, *whole = ran(0)
-    assert whole[0]
-    for stop, call in enumerate(calls, 1):
-        if not call.startswith(("sudo ", "df ")):  # sudo's own command is the next one
-            assert list(ran(stop)[1:]) == whole, f"stopped after {call}"
+    for earlier in RUNS[name][: RUNS[name].index(script)]:
+        assert (done := run(earlier)).returncode == 0, done.stderr
+    kept, seen = machine.folder.rename(machine.folder.with_name("kept")), []
+    shutil.copytree(kept, machine.folder, symlinks=True)
+    whole = _state(machine, run(script).stdout)
+    for stop in itertools.count(1, every):
+        shutil.rmtree(machine.folder)
+        shutil.copytree(kept, machine.folder, symlinks=True)
+        first = run(script, stop)
+        assert first.returncode in (-9, 0), first.stderr
+        while first.returncode and _served(machine):
+            time.sleep(0.01)  # killed, and not gone yet
+        # A state as after an earlier point is mended as that one was.
+        if (left := _state(machine)) not in seen:
+            seen.append(left)
+            done = run(script)
+            assert done.returncode == 0, f"stopped at {stop}: {done.stderr}"
+            assert _state(machine, done.stdout) == whole, f"stopped at {stop}"
+        if first.returncode == 0:
+            break  # it has no more points; and a second run after a whole one leaves everything as it is
+    print(f"{script}.sh on {name}: {stop - 1} points, {len(seen)} states, each then as an uninterrupted run leaves it")
 
 
 @pytest.fixture
@@ -82,7 +93,7 @@ def real_apt(machine: Machine) -> Machine:
     machine.program("apt-get", f'#!/bin/sh\nexec {tool("apt-get")} "$@"\n')
     machine.write("apt.conf", f'Dir "{root}"; Acquire::Retries "0"; APT::Sandbox::User "root";')
     fetch = machine.home / "serving-labs/provisioning/node/bin/fetch.sh"
-    (fetch.parent / "update.sh").write_text(f"set -eu\n. {fetch}\napt_get update\n")
+    (fetch.parent / "update.sh").write_text(f"set -euo pipefail\n. {fetch}\napt_get update\n")
     return machine
 
 
