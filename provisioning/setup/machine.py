@@ -9,6 +9,8 @@ from provisioning.setup.reach import ports_of
 from provisioning.testbed import Address, Lease, Machine, errors
 
 RESOURCE_TYPES = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}
+#: What is known of how long each takes to come up: so long a wait is no fault.
+_BOOTS = {"node": "bare metal boots in 10 to 30 minutes", "device": "some minutes", "flavor": "some minutes"}
 
 
 def lease_active(context: StepContext) -> dict[str, Any]:
@@ -72,6 +74,7 @@ def container_running(context: StepContext) -> dict[str, Any]:
 
 def _up(context: StepContext, make: Callable[[str], None]) -> Machine:
     name = context.settings.name
+    usual = f"{_BOOTS[context.settings.option.resource]}, and after {context.timeout_s / 60:.0f} it is given up"
 
     def ours() -> list[Machine]:
         return [machine for machine in context.testbed.machines() if machine.name == name]
@@ -98,10 +101,10 @@ def _up(context: StepContext, make: Callable[[str], None]) -> Machine:
             raise errors.ServerFailedError(what)
         if machine.up:
             return machine
-        context.say(f"{machine.kind} is {machine.status}")
+        context.say(f"{machine.kind} is {machine.status}; {usual}")
         return None
 
-    return context.until(look, f"{name!r} to come up")
+    return context.until(look, f"{name!r} to come up ({usual})")
 
 
 def address_bound(context: StepContext) -> dict[str, Any]:

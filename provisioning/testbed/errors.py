@@ -52,7 +52,8 @@ class NoCredentialsError(NotSignedInError):
         super().__init__(
             "There are no Chameleon credentials on this computer: rehearse with "
             f"`{rehearse()}`, or download the openrc from Chameleon's web page (Identity, Application Credentials) "
-            "and `source` it, or open Chameleon's Jupyter."
+            "and `source` it (on a machine of Chameleon's, `cc-login --output-openrc openrc` writes one), or open "
+            "Chameleon's Jupyter."
         )
 
     def __str__(self) -> str:
