@@ -25,7 +25,8 @@ def test_scripts_pass_shellcheck():
     """Quoting, unset variables, exit codes: every finding of every level, in the autograder's two as well."""
     autograder = [NODE.parents[1] / "grading" / "gradescope" / name for name in ("setup.sh", "run_autograder")]
     programs = [path for path in Path(__file__).with_name("programs").iterdir() if path.is_file()]
-    done = run(tool("shellcheck"), "-xP", "SCRIPTDIR", "--severity=style", *map(str, [*SCRIPTS, FETCH, *autograder, *programs]))
+    files = [*SCRIPTS, FETCH, *autograder, *programs]
+    done = run(tool("shellcheck"), "-xP", "SCRIPTDIR", "--severity=style", *map(str, files))
     assert done.returncode == 0, done.stdout
 
 
