@@ -54,7 +54,9 @@ async def status(request: Request) -> dict[str, Any]:
         "servers": [_line(world, server, machine_status) for server in world.store.find("server")],
         "containers": [_line(world, container, machine_status) for container in world.store.find("container")],
         "volumes": [_line(world, volume, volume_status) for volume in world.store.find("volume")],
-        "floating_ips": [{"user": one["user"], "address": one["address"]} for one in world.store.find("floating_ip")],
+        "floating_ips": [
+            {"user": one["user"], "address": one["floating_ip_address"]} for one in world.store.find("floatingip")
+        ],
         "folder": str(world.folder),
     }
 
@@ -127,6 +129,7 @@ async def reset(request: Request) -> dict[str, Any]:
     world = world_of(request)
     world.store.clear()
     world.set_calendar(0.0)
+    world.furnish()
     world.journal.unlink(missing_ok=True)
     return {"now": stamp(world.now())}
 

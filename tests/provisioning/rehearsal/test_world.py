@@ -102,9 +102,9 @@ def test_the_catalogue_holds_every_machine_of_the_course() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (MORE.replace("count = 2\n", ""), r"nodes\.9\.count\n +Field required"),
-        (MORE.replace("memory_gib = 384", "memory = 384"), r"nodes\.9\.memory\n +Extra inputs are not permitted"),
-        (MORE.replace("l40s-{:02d}", "l40s"), r"nodes\.9\.names\n +String should match"),
+        (MORE.replace("count = 2\n", ""), r"nodes\.10\.count\n +Field required"),
+        (MORE.replace("memory_gib = 384", "memory = 384"), r"nodes\.10\.memory\n +Extra inputs are not permitted"),
+        (MORE.replace("l40s-{:02d}", "l40s"), r"nodes\.10\.names\n +String should match"),
         (MORE + MORE[MORE.index("[[nodes]]") :], "'gpu_l40s' of site 'mycampus' is listed twice"),
         (MORE[MORE.index("[[nodes]]") :], "'mycampus' is no site that is listed"),
         (MORE.replace("127.77.9", "127.77.1"), "two sites have the same floating"),
