@@ -155,11 +155,8 @@ class Resource:
         if isinstance(self.group, Flavors):
             return {"flavor": self.group.type}
         cpu, gpu = self.group.cpu, self.group.gpu
-        return {
-            "node_name": self.name,
-            "node_type": self.group.type,
-            "uid": self.uid,
-            "hypervisor_hostname": self.uid,
+        shown = {"node_name": self.name, "node_type": self.group.type, "uid": self.uid, "hypervisor_hostname": self.uid}
+        return shown | {
             "architecture.platform_type": "x86_64",
             "architecture.smp_size": cpu.sockets,
             "architecture.smt_size": cpu.threads,

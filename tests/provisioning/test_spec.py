@@ -76,8 +76,7 @@ def test_owner_is_fit_for_resource_names(environ, name):
 
 
 def known(root: Path) -> dict[str, list]:
-    done = subprocess.run([sys.executable, "-c", KNOWN], cwd=root, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return json.loads(subprocess.check_output([sys.executable, "-c", KNOWN], cwd=root))
 
 
 def strings(path: Path) -> set[str]:
@@ -107,3 +106,4 @@ def test_a_site_leaves_and_comes_back_by_the_tables_that_the_contributors_page_n
     for path, text in files.items():
         path.write_text(text)
     assert known(tmp_path) == here
+    assert all(option["type"] in rehearsed for *options, rehearsed in here.values() for option in options)

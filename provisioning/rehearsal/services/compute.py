@@ -129,14 +129,6 @@ async def note_metadata(server_id: str, request: Request) -> dict[str, Any]:
     return asked
 
 
-@router.delete("/servers/{server_id}/metadata/{key}", status_code=204)
-async def forget_metadata(server_id: str, key: str, request: Request) -> None:
-    """Forget one value."""
-    server = own(request, "server", server_id)
-    server["metadata"].pop(key, None)
-    world_of(request).store.put("server", server)
-
-
 @router.post("/servers/{server_id}/action", status_code=202)
 async def act(server_id: str, request: Request) -> None:
     """Put a server into a security group, take it out, or take a floating IP from it."""
@@ -264,23 +256,15 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
     """Return a server as Nova shows it from microversion 2.61."""
     status = machine_status(server, world.now())
     host = world.catalogue.by_id(server["site"], server["host"])
-    shown = {
-        **{name: server[name] for name in ("id", "name", "user_id", "key_name")},
-        "status": status,
-        "tenant_id": server["project_id"],
-        "created": stamp(server["created_s"]),
-        "hostId": host.uid.replace("-", "") if host else "",
-        "host_status": "UP" if host else "",
-        # Of a server that boots from a volume Nova says no more than that.
-        "image": {"id": server["image_id"], "links": []} if server["image_id"] else "",
-        "flavor": {k: server["flavor"][k] for k in ("ram", "disk", "vcpus", "extra_specs")}
-        | {"original_name": server["flavor"]["name"]},
-        "addresses": _addresses(world, server),
-        "security_groups": [{"name": name} for name in server["security_groups"]],
-        "metadata": server["metadata"],
-        "locked": False,
-        "OS-EXT-SRV-ATTR:hypervisor_hostname": host.uid if host else None,
-    }
+    shown = {name: server[name] for name in ("id", "name", "user_id", "key_name", "metadata")}
+    shown |= {"status": status, "tenant_id": server["project_id"], "created": stamp(server["created_s"])}
+    shown |= {"hostId": host.uid.replace("-", "") if host else "", "host_status": "UP" if host else "", "locked": False}
+    shown["OS-EXT-SRV-ATTR:hypervisor_hostname"] = host.uid if host else None
+    # Of a server that boots from a volume Nova says no more than that.
+    shown["image"] = {"id": server["image_id"], "links": []} if server["image_id"] else ""
+    size = {k: server["flavor"][k] for k in ("ram", "disk", "vcpus", "extra_specs")}
+    shown |= {"flavor": size | {"original_name": server["flavor"]["name"]}, "addresses": _addresses(world, server)}
+    shown["security_groups"] = [{"name": name} for name in server["security_groups"]]
     if status == "ERROR":
         shown["fault"] = {"code": 500, "message": server["why"], "created": stamp(server["settled_at_s"])}
     return shown

@@ -191,14 +191,8 @@ def _body(world: World, record: Document) -> dict[str, Any]:
     network_id = stable_id("network", record["site"], world.catalogue.sites[record["site"]].network)
     ports = world.store.find("port", device_id=record["id"])
     addresses = [{"addr": one["fixed_ips"][0]["ip_address"], "version": 4, "port": one["id"]} for one in ports]
-    return {
-        "uuid": record["id"],
-        "name": record["name"],
-        "image": record["image"],
-        "status": status,
-        "status_reason": record["why"] if status == "Error" else None,
-        "status_detail": "Pulling image" if status == "Creating" else None,
-        "addresses": {network_id: addresses} if addresses else {},
-        "ports": [int(port.split("/")[0]) for port in record["exposed_ports"]],
-        "created_at": stamp(record["created_s"]),
-    }
+    shown = {"uuid": record["id"], "name": record["name"], "image": record["image"], "status": status}
+    shown |= {"status_reason": record["why"] if status == "Error" else None, "created_at": stamp(record["created_s"])}
+    shown |= {"status_detail": "Pulling image" if status == "Creating" else None}
+    opened = [int(port.split("/")[0]) for port in record["exposed_ports"]]
+    return shown | {"addresses": {network_id: addresses} if addresses else {}, "ports": opened}

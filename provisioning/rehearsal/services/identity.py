@@ -64,13 +64,8 @@ async def issue(site: str, request: Request, response: Response) -> dict[str, An
     if wanted and caller.project != wanted.get("name") and caller.project_id != wanted.get("id"):
         raise refusals.keystone(401, _WRONG)
     short = world.faults.strike("token-expiry", user)
-    record = {
-        "id": f"rehearsal-{uuid.uuid4().hex}",
-        "site": site,
-        **vars(caller),
-        "issued_s": world.now(),
-        "expires_s": world.now() + (short["seconds"] if short else _TOKEN_LIFE_S),
-    }
+    record = {"id": f"rehearsal-{uuid.uuid4().hex}", "site": site, **vars(caller), "issued_s": world.now()}
+    record["expires_s"] = world.now() + (short["seconds"] if short else _TOKEN_LIFE_S)
     if not wanted:
         record |= {"project": "", "project_id": ""}
     world.store.put("token", record)

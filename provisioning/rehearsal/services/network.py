@@ -4,6 +4,7 @@ They are kept in the form in which Neutron shows them; no packet travels in a ne
 Security groups decide whether a virtual machine answers it; they filter nothing on bare metal, here as on Chameleon.
 """
 
+import ipaddress
 import json
 import uuid
 from typing import Any
@@ -199,9 +200,12 @@ def _new(request: Request, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         match kind:
             case "network":
-                return _body(world, world.add_network(site, project_id, asked))
+                # Only an operator's are everybody's.
+                asked = asked | {"shared": False, "router:external": False}
             case "subnet":
-                return world.add_subnet(site, project_id, asked)
+                asked = {"gateway_ip": str(ipaddress.ip_network(asked["cidr"])[1])} | asked
+            case "router":
+                _check_outside(site, (asked.get("external_gateway_info") or {}).get("network_id"))
             case "port":
                 machine = {"id": asked.get("device_id") or "", "site": site, "project_id": project_id}
                 fixed = next(iter(asked.get("fixed_ips") or []), {})
@@ -212,10 +216,9 @@ def _new(request: Request, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
                 return _new_address(request, asked)
             case "security_group":
                 return _new_group(request, asked)
-    except (ValueError, KeyError) as error:
+    except (ValueError, LookupError) as error:
         raise refusals.neutron(400, "HTTPBadRequest", f"Invalid input for {kind}. Reason: {error}.") from error
-    _check_outside(site, (asked.get("external_gateway_info") or {}).get("network_id"))
-    return world.add_thing("router", site, project_id, {"external_gateway_info": None, "routes": []} | asked)
+    return _body(world, world.add_thing(kind, site, project_id, asked))
 
 
 def _check_outside(site: str, network_id: str | None) -> None:

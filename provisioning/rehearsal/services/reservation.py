@@ -301,14 +301,8 @@ def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
         "degraded": False,
         "trust_id": lease["id"].replace("-", ""),
         "events": [
-            {
-                "id": str(uuid.uuid5(uuid.UUID(lease["id"]), name)),
-                "lease_id": lease["id"],
-                "event_type": name,
-                "time": blazar_stamp(moment_s),
-                "status": "DONE" if now_s >= moment_s else "UNDONE",
-                **made,
-            }
+            {"id": str(uuid.uuid5(uuid.UUID(lease["id"]), name)), "lease_id": lease["id"], "event_type": name}
+            | {"time": blazar_stamp(moment_s), "status": "DONE" if now_s >= moment_s else "UNDONE", **made}
             for name, moment_s in moments.items()
         ],
         # Without the rehearsal's own bookkeeping.

@@ -21,6 +21,12 @@ Document = dict[str, Any]
 
 #: The project of what everybody sees at a site.
 OF_ALL = "chameleon"
+#: What Neutron's new things have by kind, unless they are asked for otherwise.
+_NEW: dict[str, Document] = {
+    "network": {"shared": False, "router:external": False, "port_security_enabled": True, "mtu": 1500},
+    "subnet": {"ip_version": 4, "enable_dhcp": True},
+    "router": {"external_gateway_info": None, "routes": []},
+}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -144,10 +150,10 @@ class World:
         """Put there what each site has before anybody came: its shared network, and the public one."""
         for where, site in self.catalogue.sites.items():
             shared, public = (stable_id("network", where, name) for name in (site.network, "public"))
-            self.add_network(where, OF_ALL, {"name": site.network, "shared": True}, shared)
-            self.add_network(where, OF_ALL, {"name": "public", "router:external": True}, public)
-            subnet = {"name": f"{site.network}-subnet", "network_id": shared, "cidr": "10.52.0.0/16"}
-            self.add_subnet(where, OF_ALL, subnet, stable_id("subnet", where))
+            self.add_thing("network", where, OF_ALL, {"name": site.network, "shared": True}, shared)
+            self.add_thing("network", where, OF_ALL, {"name": "public", "router:external": True}, public)
+            subnet = {"name": f"{site.network}-subnet", "cidr": "10.52.0.0/16", "gateway_ip": "10.52.0.1"}
+            self.add_thing("subnet", where, OF_ALL, subnet | {"network_id": shared}, stable_id("subnet", where))
 
     def now(self) -> float:
         """Return the rehearsal's time, seconds since 1970."""
@@ -188,7 +194,8 @@ class World:
         for reservation in lease["reservations"]:
             mine = {"reservation_id": reservation["id"]}
             if reservation["resource_type"] == "network":
-                self.add_network(lease["site"], caller.project_id, {"name": reservation["network_name"]} | mine)
+                named = {"name": reservation["network_name"]} | mine
+                self.add_thing("network", lease["site"], caller.project_id, named)
             for _ in range(reservation["amount"] if reservation["resource_type"] == "virtual:floatingip" else 0):
                 if (address := self.allocate_floating_ip(lease["site"], caller)) is not None:
                     tags = {"tags": ["blazar", f"reservation:{reservation['id']}"]}
@@ -273,26 +280,12 @@ class World:
         mac = "fa:16:3e:" + ":".join(identifier[i : i + 2] for i in (0, 2, 4))
         return self.add_thing("port", site, machine["project_id"], port | {"mac_address": mac}, identifier)
 
-    def add_network(self, site: str, project_id: str, asked: Document, identifier: str | None = None) -> Document:
-        """Make a network as Neutron keeps it and return it."""
-        usual = {"shared": False, "router:external": False, "port_security_enabled": True, "mtu": 1500}
-        return self.add_thing("network", site, project_id, usual | asked, identifier)
-
-    def add_subnet(self, site: str, project_id: str, asked: Document, identifier: str | None = None) -> Document:
-        """Make a subnet of a network and return it.
-
-        Raises:
-            ValueError: `cidr` is none.
-        """
-        first = str(ipaddress.ip_network(asked["cidr"])[1])
-        usual = {"ip_version": 4, "enable_dhcp": True, "gateway_ip": first}
-        return self.add_thing("subnet", site, project_id, usual | asked, identifier)
-
     def add_thing(
         self, kind: str, site: str, project_id: str, asked: Document, identifier: str | None = None
     ) -> Document:
         """Make a thing of a project's in the form in which Neutron shows it, and return it."""
         usual = {"name": "", "description": "", "tags": [], "admin_state_up": True, "status": "ACTIVE"}
+        usual |= _NEW.get(kind, {})
         own = {"id": identifier or str(uuid.uuid4()), "site": site, "project_id": project_id, "tenant_id": project_id}
         return self.store.put(kind, usual | asked | own | {"created_at": stamp(self.now())})
 

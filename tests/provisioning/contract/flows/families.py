@@ -54,12 +54,12 @@ context.version = "0.17.0"
 wishes: list = []
 lease.add_node_reservation(wishes, node_type="gpu_rtx_6000", count=1)
 lease.add_network_reservation(wishes, "leased")
-lease.add_fip_reservation(wishes, count=1)
+lease.add_fip_reservation(wishes, count=2)
 assert lease.create_lease("old", wishes)["name"] == "old"
 advance(120)  # it begins at the next full minute, and is looked at every ten seconds
 assert lease.wait_for_active("old")["status"] == "ACTIVE"
 # What was reserved beside the node is there now; a floating IP reaches only what a router leads out of.
-(address,), inside = lease.get_reserved_floating_ips("old"), network.get_network_id("leased")
+(address, spare), inside = lease.get_reserved_floating_ips("old"), network.get_network_id("leased")
 subnet = network.create_subnet("inside", inside, "10.9.0.0/24")["id"]
 port = network.create_port("p", inside, subnet_id=subnet, ip_address="10.9.0.7")["port"]
 refused("already allocated", network.create_port, "q", inside, subnet_id=subnet, ip_address="10.9.0.7")
@@ -75,6 +75,8 @@ network.add_subnet_to_router_by_name("out", "inside")
 refused("in use", network.delete_router, router)
 refused("in use", network.delete_subnet, subnet)
 assert server.associate_floating_ip(number, address) == address
+(held,) = (one["id"] for one in network.list_ports() if one["device_id"] == number)
+refused("it has one", network.bind_floating_ip, spare, port_id=held)
 assert [*server.show_server(number).addresses] == ["leased"]
 server.wait_for_tcp(address, 22, timeout=60, sleep_time=0.2)
 refused("The action createImage of a server is not rehearsed", chi.nova().servers.create_image, number, "mine")
