@@ -92,12 +92,13 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
     reservation_id = flavor["extra_specs"].get(flavors.RESERVATION) or hints.get("reservation")
     if reservation_id is None and world.catalogue.sites[site].site_class == "kvm":
         raise refusals.nova(400, _UNRESERVED)
-    server = world.store.put("server", _place(world, caller, site, asked, reservation_id) | {"flavor": flavor})
-    if disk is not None:
-        world.store.put("volume", disk | {"server_id": server["id"]})
+    server = _place(world, caller, site, asked, reservation_id) | {"flavor": flavor}
     if server["host"] is not None:
         # A server without a host never gets a port, so no floating IP can be bound to it either.
         _plug_in(request, server, asked.get("networks"))
+    world.store.put("server", server)
+    if disk is not None:
+        world.store.put("volume", disk | {"server_id": server["id"]})
     return {"server": {"id": server["id"], "links": []}}
 
 
@@ -171,7 +172,7 @@ def _plug_in(request: Request, server: Document, wishes: Any) -> None:
             port = own(request, "port", wish["port"]) | {"device_id": server["id"], "device_owner": "compute:nova"}
             world.store.put("port", port)
         else:
-            network.plug(world, server, wish.get("uuid"), wish.get("fixed_ip"), "compute:nova")
+            network.plug(request, server, wish.get("uuid"), wish.get("fixed_ip"), "compute:nova")
 
 
 def _boot_volume(request: Request, asked: dict[str, Any]) -> Document | None:

@@ -77,8 +77,7 @@ def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
     shown["architecture"] = {"platform_type": "x86_64", "smp_size": cpu.sockets, "smt_size": cpu.threads}
     shown["processor"] = {"vendor": cpu.vendor, "model": cpu.model, "clock_speed": int(cpu.ghz * 1e9)}
     shown["main_memory"] = {"ram_size": group.memory_gib * 2**30, "humanized_ram_size": f"{group.memory_gib} GiB"}
-    disk = {"size": group.storage_gb * 10**9, "humanized_size": f"{group.storage_gb} GB"}
-    return shown | {"storage_devices": [disk]}
+    return shown | {"storage_devices": [{"size": group.storage_gb * 10**9, "humanized_size": f"{group.storage_gb} GB"}]}
 
 
 def _device_body(device: Resource, group: Devices) -> dict[str, Any]:

@@ -34,7 +34,7 @@ async def wire(router_id: str, verb: str, request: Request) -> dict[str, Any]:
         world.store.put("port", port)
     elif verb == "add":
         subnet = own(request, "subnet", str(asked.get("subnet_id")))
-        port = plug(world, found, subnet["network_id"], subnet["gateway_ip"], _ROUTERS)
+        port = plug(request, found, subnet["network_id"], subnet["gateway_ip"], _ROUTERS)
     else:
         named = {asked.get("port_id"), asked.get("subnet_id")}
         ports = world.store.find("port", device_id=router_id)
@@ -109,11 +109,12 @@ async def delete_thing(thing_id: str, request: Request) -> None:
     thing = own(request, kind, thing_id)
     if thing["name"] == "default" and kind == "security_group":
         raise refusals.neutron(409, "SecurityGroupCannotRemoveDefault", "Removing default security group not allowed.")
-    needs = [port for port in all_own(request, "port") if thing_id in json.dumps(port)]
-    needs = [port for port in needs if kind != "port" or port["device_owner"] == _ROUTERS]
-    if needs or any(
-        kind == "security_group" and thing["name"] in one["security_groups"] for one in all_own(request, "server")
-    ):
+    users = [one for one in all_own(request, "port") if thing_id in json.dumps(one)]
+    if kind == "port":
+        users = [one for one in users if one["device_owner"] == _ROUTERS]
+    if kind == "security_group":
+        users += [one for one in all_own(request, "server") if thing["name"] in one["security_groups"]]
+    if users:
         word = kind.title().replace("_", "")
         raise refusals.neutron(409, f"{word}InUse", f"Unable to complete operation on {word} {thing_id}: it is in use.")
     if kind == "port":
@@ -139,14 +140,16 @@ def groups(request: Request) -> list[Document]:
     return all_own(request, "security_group")
 
 
-def plug(world: World, machine: Document, network_id: str | None, address: str | None, owner: str) -> Document:
+def plug(request: Request, machine: Document, network_id: str | None, address: str | None, owner: str) -> Document:
     """Plug a machine into a network, the site's shared one if None, at an address or the next free one.
 
     Raises:
-        RefusalError: 400, the network has no subnet with that address; 409, the address is taken.
+        RefusalError: 404, no such network; 400, it has no subnet with that address; 409, the address is taken.
     """
+    if network_id not in (None, *(one["id"] for one in _visible(request, "network"))):
+        own(request, "network", str(network_id))
     try:
-        port = world.add_port(machine, network_id, address, owner)
+        port = world_of(request).add_port(machine, network_id, address, owner)
     except ValueError as error:
         raise refusals.neutron(400, "InvalidInput", str(error)) from error
     if port is None:
@@ -194,22 +197,20 @@ def _body(world: World, thing: Document) -> dict[str, Any]:
 
 def _new(request: Request, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
     world, site, project_id = world_of(request), request.path_params["site"], caller_of(request).project_id
-    seen = _visible(request, "network") if kind == "port" else []
-    if kind in ("subnet", "port") and asked.get("network_id") not in [one["id"] for one in seen]:
-        own(request, "network", str(asked.get("network_id")))
     try:
         match kind:
             case "network":
                 # Only an operator's are everybody's.
                 asked = asked | {"shared": False, "router:external": False}
             case "subnet":
+                own(request, "network", str(asked.get("network_id")))
                 asked = {"gateway_ip": str(ipaddress.ip_network(asked["cidr"])[1])} | asked
             case "router":
                 _check_outside(site, (asked.get("external_gateway_info") or {}).get("network_id"))
             case "port":
                 machine = {"id": asked.get("device_id") or "", "site": site, "project_id": project_id}
                 fixed = next(iter(asked.get("fixed_ips") or []), {})
-                port = plug(world, machine, asked["network_id"], fixed.get("ip_address"), "")
+                port = plug(request, machine, asked["network_id"], fixed.get("ip_address"), "")
                 chosen = ("name", "description", "security_groups", "port_security_enabled")
                 return world.store.put("port", port | {name: asked[name] for name in chosen if name in asked})
             case "floatingip":

@@ -130,7 +130,7 @@ case("session-401", "", "model", NODE)
 # A lease that ends while its server boots: the boot must not be waited for to the end of its own time.
 StepContext.LEASE_CHECK_S = 1.0
 arm("slow-boot=10000000")
-case("lease-ends=600", "is TERMINATED", "model", NODE, at="lease", while_booting=lambda: advance(600))
-case("container-error", "is in Error: failed to pull image", "edge", EDGE)
+case("lease-ends=600", "The block was too short", "model", NODE, at="lease", while_booting=lambda: advance(600))
+case("container-error", "is in ERROR: failed to pull image", "edge", EDGE)
 case("upload-cut", "", "edge", EDGE)
 print("RESULT " + json.dumps(sorted(met - {""})))
