@@ -110,12 +110,8 @@ def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, A
 
 def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[str, Any]]:
     region = world.catalogue.sites[site].name
-    paths = {name: f"/{site}/{name}" for name in ("network", "image")}
-    paths |= {
-        "identity": f"/{site}:5000/v3",
-        "compute": f"/{site}/compute/v2.1",
-        "reservation": f"/{site}/reservation/v1",
-    }
+    below = {"network": "network", "image": "image", "compute": "compute/v2.1", "reservation": "reservation/v1"}
+    paths = {"identity": f"/{site}:5000/v3"} | {kind: f"/{site}/{rest}" for kind, rest in below.items()}
     match world.catalogue.sites[site].site_class:
         case "edge":
             paths["container"] = f"/{site}/container/v1"

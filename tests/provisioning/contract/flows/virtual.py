@@ -87,4 +87,4 @@ assert volumes() == []
 assert [one.name for one in server.list_servers()] == ["one", "two", "three"]
 assert len(server.list_flavors()) == 9
 context.use_site("CHI@Edge")
-assert [one.name for one in [server.update_keypair()]] == [one.name for one in server.list_keypair()]
+assert [server.update_keypair().name] == [one.name for one in server.list_keypair()]
