@@ -150,23 +150,13 @@ class Resource:
     def properties(self) -> dict[str, str | int | bool]:
         """Return what a reservation's `resource_properties` can ask for."""
         if isinstance(self.group, Devices):
-            return {
-                "name": self.name,
-                "uid": self.uid,
-                "machine_name": self.group.type,
-                "device_type": "container",
-                "vendor": "Raspberry Pi",
-                "model": self.group.type,
-                "reservable": True,
-            }
+            shown = {"name": self.name, "uid": self.uid, "machine_name": self.group.type, "model": self.group.type}
+            return shown | {"device_type": "container", "vendor": "Raspberry Pi", "reservable": True}
         if isinstance(self.group, Flavors):
             return {"flavor": self.group.type}
         cpu, gpu = self.group.cpu, self.group.gpu
-        return {
-            "node_name": self.name,
-            "node_type": self.group.type,
-            "uid": self.uid,
-            "hypervisor_hostname": self.uid,
+        shown = {"node_name": self.name, "node_type": self.group.type, "uid": self.uid, "hypervisor_hostname": self.uid}
+        return shown | {
             "architecture.platform_type": "x86_64",
             "architecture.smp_size": cpu.sockets,
             "architecture.smt_size": cpu.threads,

@@ -37,11 +37,10 @@ def lease(
     if (part is None) == (kind is None):
         raise ValueError("say what the lease is to hold: --part model, edge or system, or --type of a machine")
     asked = {"name": name, "user": user or environment.variables()["OS_USERNAME"]}
+    asked |= {"site": None, "type": kind, "hours": 3}
     if part is not None:
         spec = load_spec(part)
         asked |= {"site": spec.options[0].site, "type": spec.options[0].type, "hours": spec.hours}
-    else:
-        asked |= {"site": None, "type": kind, "hours": 3}
     made = _ask("POST", "/leases", asked)
     typer.echo(f"{name} is active at {made['site']}, with one {asked['type']}, until {made['end']}")
 

@@ -46,11 +46,7 @@ def parse_fault(text: str) -> dict[str, Any]:
             f"no fault {text!r}: write NAME[/SITE][=SECONDS][:TIMES|:always][@USER], NAME one of {', '.join(FAULTS)}"
         )
     times = match["times"] or "1"
-    return {
-        "id": f"{match['name']}{'/' * bool(match['site'])}{match['site'] or ''}@{match['user'] or '*'}",
-        "name": match["name"],
-        "site": match["site"],
-        "seconds": float(match["seconds"]) if match["seconds"] else FAULTS[match["name"]].seconds,
-        "times": -1 if times == "always" else int(times),
-        "user": match["user"],
-    }
+    identifier = f"{match['name']}{'/' * bool(match['site'])}{match['site'] or ''}@{match['user'] or '*'}"
+    seconds = float(match["seconds"]) if match["seconds"] else FAULTS[match["name"]].seconds
+    fault = {name: match[name] for name in ("name", "site", "user")} | {"id": identifier, "seconds": seconds}
+    return fault | {"times": -1 if times == "always" else int(times)}

@@ -85,8 +85,9 @@ async def _refuse(request: Request, error: Exception) -> Response:
     headers = {"WWW-Authenticate": 'Keystone uri="rehearsal"'} if error.status == 401 else None
     if isinstance(error.body, str):
         return HTMLResponse(error.body, error.status)
-    if "/image/" in request.url.path and "json" not in request.headers.get("accept", ""):
-        # Glance's own client does not ask for JSON, and cannot read a refusal in it.
+    plain = "/object-store/" in request.url.path
+    if plain or ("/image/" in request.url.path and "json" not in request.headers.get("accept", "")):
+        # Glance's own client does not ask for JSON, and cannot read a refusal in it; Swift's shows 60 characters.
         return PlainTextResponse(str(error), error.status, headers)
     return JSONResponse(error.body, error.status, headers)
 
@@ -94,7 +95,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
 async def _not_rehearsed(request: Request, error: Exception) -> Response:
     """Say of a request that nobody takes that it is not rehearsed, instead of the framework's two words."""
     status = getattr(error, "status_code", 500)
-    said = f"{request.method} {request.url.path} is not rehearsed (provisioning/rehearsal/README.md lists what is)."
+    asked = "The object store" if "/object-store/" in request.url.path else f"{request.method} {request.url.path}"
+    said = f"{asked} is not rehearsed (provisioning/rehearsal/README.md lists what is)."
     return await _refuse(request, refusals.of_service(request.url.path, status, said, "NotRehearsed"))
 
 

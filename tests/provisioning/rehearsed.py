@@ -74,7 +74,7 @@ def answers_ssh(world: World, key: asyncssh.SSHKey) -> dict[str, Any]:
     }  # fmt: skip
     port = world.add_port(world.store.put("server", server))
     address = world.allocate_floating_ip("tacc", Caller("mary", "m", "p", "p"))
-    world.store.put("floating_ip", address | {"port_id": port["id"]})
+    world.store.put("floatingip", address | {"port_id": port["id"]})
     return server
 
 

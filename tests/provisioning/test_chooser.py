@@ -74,7 +74,7 @@ def test_the_first_free_block_of_the_best_machine_is_chosen(read, elapsed_s, hou
         ({"compute_liqid"}, set(), GIGAIO, "all taken this week"),
         (set(), {"CHI@TACC"}, GIGAIO, "CHI@TACC is in maintenance"),
         ({"compute_liqid", "compute_gigaio"}, set(), None, "Nothing can be chosen"),
-        (set(), {"CHI@TACC", "CHI@UC", "KVM@TACC"}, None, "CHI@UC is in maintenance"),
+        (set(), {option.site for option in MODEL.options}, None, "CHI@UC is in maintenance"),
     ],
     ids=["taken", "maintenance", "all taken", "no site"],
 )

@@ -1,12 +1,35 @@
 """What each part needs, as the site files say."""
 
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from provisioning.node import __file__ as node_package
+from provisioning.rehearsal.catalogue import catalogue
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
+from tests.provisioning.rehearsed import ROOT
+
+OPTIONS = [option for part in PARTS for option in load_spec(part).options]
+SITES = {option.site for option in OPTIONS}
+#: Prints what each part runs on, and what can be rehearsed, by site.
+KNOWN = """
+import dataclasses, json
+from provisioning.rehearsal.catalogue import catalogue
+from provisioning.sites.spec import PARTS, load_spec
+known = {}
+for option in (option for part in PARTS for option in load_spec(part).options):
+    known.setdefault(option.site, []).append(dataclasses.asdict(option))
+for where, site in catalogue().sites.items():
+    known[site.name].append([group.type for group in catalogue().groups if group.site == where])
+print(json.dumps(known))
+"""
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -50,3 +73,37 @@ def test_owner_is_fit_for_resource_names(environ, name):
     """Letters, digits and hyphens only, and the same for an address and for what the Hub makes of it."""
     assert owner_name(environ) == name
     assert resource_name("edge", owner_name(environ)) == f"serve-edge-{name}"
+
+
+def known(root: Path) -> dict[str, list]:
+    return json.loads(subprocess.check_output([sys.executable, "-c", KNOWN], cwd=root))
+
+
+def strings(path: Path) -> set[str]:
+    """Return the strings of a module, without what only people read."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    told = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    return {str(node.value) for node in nodes if isinstance(node, ast.Constant) and node not in told}
+
+
+@pytest.mark.parametrize("site", sorted(SITES - {load_spec(part).options[0].site for part in PARTS}))
+def test_a_site_leaves_and_comes_back_by_the_tables_that_the_contributors_page_names(tmp_path, site):
+    """No program names it, or a machine that it alone has; without it every other site is as it was."""
+    _, _, page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("**A site**")
+    patterns = re.findall(r"`(provisioning/[\w/*]+\.toml)`", page.partition("\n## ")[0])
+    shutil.copytree(ROOT / "provisioning", tmp_path / "provisioning", ignore=shutil.ignore_patterns("__pycache__"))
+    files = {path: path.read_text(encoding="utf-8") for pattern in patterns for path in tmp_path.glob(pattern)}
+    mine, others = ({(o.type, o.image) for o in OPTIONS if (o.site == site) is own} for own in (True, False))
+    alone = {word for pair in mine for word in pair} - {word for pair in others for word in pair} | {site}
+    where = next(one.where for one in catalogue().sites.values() if one.name == site)
+    row = re.compile(rf'^(site|name) = "({"|".join(map(re.escape, alone | {where}))})"$', re.MULTILINE)
+    for path, text in files.items():
+        path.write_text("".join(table for table in re.split(r"^(?=\[)", text, flags=re.M) if not row.search(table)))
+    here = known(ROOT)
+    assert known(tmp_path) == {name: has for name, has in here.items() if name != site}
+    modules = [path for room in ("provisioning", "labs", "grading") for path in (ROOT / room).rglob("*.py")]
+    assert [path for path in modules if any(word in text for text in strings(path) for word in alone)] == []
+    for path, text in files.items():
+        path.write_text(text)
+    assert known(tmp_path) == here
+    assert all(option["type"] in rehearsed for *options, rehearsed in here.values() for option in options)

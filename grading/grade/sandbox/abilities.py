@@ -57,8 +57,8 @@ class Abilities:
             return ""
         return (
             "students' code is not run here, since without bubblewrap it could read other hand-ins and the course's "
-            "solutions: grade on a Linux machine with bubblewrap (Debian, Ubuntu: apt install bubblewrap), a virtual "
-            "machine at KVM@TACC, or on Gradescope"
+            "solutions: grade on a Linux machine with bubblewrap (Debian, Ubuntu: apt install bubblewrap), as any "
+            "virtual machine of your own can be, or on Gradescope"
         )
 
     def missing(self) -> list[str]:

@@ -123,12 +123,12 @@ class Listeners:
         ports = {port["id"]: port["device_id"] for port in store.find("port")}
         servers = {server["id"]: server for server in store.find("server")}
         found = {}
-        for address in store.find("floating_ip"):
+        for address in store.find("floatingip"):
             server = servers.get(ports.get(address["port_id"], ""))
             # A while after it is active, as on bare metal.
             up = server and machine_status(server, now_s) == "ACTIVE" and now_s >= server["ssh_at_s"]
             if server and up and self._world.lets_in(server, 22):
-                found[address["address"]] = server
+                found[address["floating_ip_address"]] = server
         return found
 
     async def _listen(self, server: Document) -> OpenNode:

@@ -28,7 +28,7 @@ def own(request: Request, kind: str, identifier: str) -> Document:
     for found in all_own(request, kind):
         if found["id"] == identifier:
             return found
-    name = {"floating_ip": "FloatingIP", "security_group": "SecurityGroup"}.get(kind, kind.capitalize())
+    name = {"floatingip": "FloatingIP", "security_group": "SecurityGroup"}.get(kind, kind.capitalize())
     raise refusals.of_service(request.url.path, 404, f"{name} {identifier} could not be found.", f"{name}NotFound")
 
 

@@ -42,19 +42,16 @@ async def status(request: Request) -> dict[str, Any]:
     """Return the clock, the armed faults and everything that exists, for all students."""
     world = world_of(request)
     world.settle()
+    kinds = {"lease": lease_status, "server": machine_status, "container": machine_status, "volume": volume_status}
     return {
         "now": stamp(world.now()),
         "speed": world.clock.speed,
         "advanced_s": world.clock.offset_s,
         "faults": world.store.find("fault"),
-        "leases": [
-            _line(world, lease, lease_status) | {"start": stamp(lease["start_s"]), "end": stamp(lease["end_s"])}
-            for lease in world.store.find("lease")
+        **{f"{kind}s": [_line(world, one, look) for one in world.store.find(kind)] for kind, look in kinds.items()},
+        "floating_ips": [
+            {"user": one["user"], "address": one["floating_ip_address"]} for one in world.store.find("floatingip")
         ],
-        "servers": [_line(world, server, machine_status) for server in world.store.find("server")],
-        "containers": [_line(world, container, machine_status) for container in world.store.find("container")],
-        "volumes": [_line(world, volume, volume_status) for volume in world.store.find("volume")],
-        "floating_ips": [{"user": one["user"], "address": one["address"]} for one in world.store.find("floating_ip")],
         "folder": str(world.folder),
     }
 
@@ -127,6 +124,7 @@ async def reset(request: Request) -> dict[str, Any]:
     world = world_of(request)
     world.store.clear()
     world.set_calendar(0.0)
+    world.furnish()
     world.journal.unlink(missing_ok=True)
     return {"now": stamp(world.now())}
 
@@ -138,9 +136,6 @@ async def down(request: Request) -> None:
 
 
 def _line(world: World, found: Document, status_of: Callable[[Document, float], str]) -> dict[str, Any]:
-    return {
-        "site": world.catalogue.sites[found["site"]].name,
-        "name": found["name"],
-        "user": found["user"],
-        "status": status_of(found, world.now()),
-    }
+    line = {"site": world.catalogue.sites[found["site"]].name, "status": status_of(found, world.now())}
+    dates = {name: stamp(found[f"{name}_s"]) for name in ("start", "end") if f"{name}_s" in found}
+    return line | {name: found[name] for name in ("name", "user")} | dates

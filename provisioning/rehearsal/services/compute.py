@@ -24,6 +24,11 @@ from provisioning.rehearsal.world.world import Caller, Document, World
 router = APIRouter(prefix="/{site}/compute/v2.1", dependencies=[Depends(check("compute"))])
 
 _HINTS = ("OS-SCH-HNT:scheduler_hints", "os:scheduler_hints")
+#: What the site itself says late, by a server in ERROR without a host, and python-chi not at all.
+_UNRESERVED = (
+    "No valid host was found: a virtual machine starts in a lease only. Make one with lease.add_flavor_reservation("
+    "id=server.get_flavor_id(FLAVOR)), and start flavor_name=lease.get_reserved_flavors()[0].name."
+)
 #: How long Nova looks for a host before it gives up, in seconds on Chameleon.
 _SEARCH_S = 60.0
 
@@ -37,14 +42,17 @@ async def create_keypair(site: str, request: Request) -> dict[str, Any]:
     identifier = f"{site}/{caller.user_id}/{asked['name']}"
     if world.store.get("keypair", identifier):
         raise refusals.nova(409, f"Key pair '{asked['name']}' already exists.")
-    pair = {
-        "id": identifier,
-        "site": site,
-        "name": asked["name"],
-        "public_key": asked.get("public_key") or "",
-        "fingerprint": _fingerprint(asked.get("public_key") or ""),
-    }
+    key = asked.get("public_key") or ""
+    pair = {"id": identifier, "site": site, "user_id": caller.user_id, "name": asked["name"]}
+    pair |= {"public_key": key, "fingerprint": _fingerprint(key)}
     return {"keypair": _keypair_body(world.store.put("keypair", pair))}
+
+
+@router.get("/os-keypairs")
+async def list_keypairs(site: str, request: Request) -> dict[str, Any]:
+    """List the caller's key pairs at a site."""
+    found = world_of(request).store.find("keypair", site=site, user_id=caller_of(request).user_id)
+    return {"keypairs": [{"keypair": _keypair_body(pair)} for pair in found]}
 
 
 @router.get("/os-keypairs/{name}")
@@ -82,12 +90,15 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
         raise refusals.nova(409, "Conflict while starting the instance: the host is locked by another request.")
     # A reserved flavor says itself which reservation it is of; bare metal has one for all, and a hint.
     reservation_id = flavor["extra_specs"].get(flavors.RESERVATION) or hints.get("reservation")
-    server = world.store.put("server", _place(world, caller, site, asked, reservation_id) | {"flavor": flavor})
-    if disk is not None:
-        world.store.put("volume", disk | {"server_id": server["id"]})
+    if reservation_id is None and world.catalogue.sites[site].site_class == "kvm":
+        raise refusals.nova(400, _UNRESERVED)
+    server = _place(world, caller, site, asked, reservation_id) | {"flavor": flavor}
     if server["host"] is not None:
         # A server without a host never gets a port, so no floating IP can be bound to it either.
-        world.add_port(server)
+        _plug_in(request, server, asked.get("networks"))
+    world.store.put("server", server)
+    if disk is not None:
+        world.store.put("volume", disk | {"server_id": server["id"]})
     return {"server": {"id": server["id"], "links": []}}
 
 
@@ -103,17 +114,38 @@ async def delete_server(server_id: str, request: Request) -> None:
     world_of(request).remove_machine("server", own(request, "server", server_id))
 
 
+@router.get("/servers/{server_id}/metadata")
+async def show_metadata(server_id: str, request: Request) -> dict[str, Any]:
+    """Show what a server's owner wrote down of it."""
+    return {"metadata": own(request, "server", server_id)["metadata"]}
+
+
+@router.post("/servers/{server_id}/metadata")
+@router.put("/servers/{server_id}/metadata/{key}")
+async def note_metadata(server_id: str, request: Request) -> dict[str, Any]:
+    """Write down several values, or one; what was written before stays."""
+    server, asked = own(request, "server", server_id), await request.json()
+    server["metadata"] |= asked.get("metadata") or asked["meta"]
+    world_of(request).store.put("server", server)
+    return asked
+
+
 @router.post("/servers/{server_id}/action", status_code=202)
 async def act(server_id: str, request: Request) -> None:
-    """Put a server into a security group, or take it out."""
+    """Put a server into a security group, take it out, or take a floating IP from it."""
     world, server = world_of(request), own(request, "server", server_id)
     action = await request.json()
+    if "removeFloatingIp" in action:
+        for address in all_own(request, "floatingip"):
+            if address["floating_ip_address"] == action["removeFloatingIp"]["address"]:
+                network.bind(request, address, None)
+        return
     change = action.get("addSecurityGroup") or action.get("removeSecurityGroup")
     if not change:
         raise refusals.nova(400, f"The action {', '.join(action)} of a server is not rehearsed.")
-    name = change["name"]
-    if name not in {group["name"] for group in network.groups(request)}:
-        raise refusals.nova(404, f"Unable to find security_group with name or id '{name}'")
+    name = next((one["name"] for one in network.groups(request) if change["name"] in (one["name"], one["id"])), None)
+    if name is None:
+        raise refusals.nova(404, f"Unable to find security_group with name or id '{change['name']}'")
     kept = [one for one in server["security_groups"] if one != name]
     world.store.put("server", server | {"security_groups": [*kept, name] if "addSecurityGroup" in action else kept})
 
@@ -130,6 +162,17 @@ def _check_request(request: Request, asked: dict[str, Any]) -> dict[str, Any]:
         return flavors.find(request, asked.get("flavorRef"))
     except refusals.RefusalError as error:
         raise refusals.nova(400, str(error)) from error
+
+
+def _plug_in(request: Request, server: Document, wishes: Any) -> None:
+    """Give a server a port in each network that is asked for, in the site's shared one if none is."""
+    world = world_of(request)
+    for wish in wishes if isinstance(wishes, list) and wishes else [{}]:
+        if wish.get("port"):
+            port = own(request, "port", wish["port"]) | {"device_id": server["id"], "device_owner": "compute:nova"}
+            world.store.put("port", port)
+        else:
+            network.plug(request, server, wish.get("uuid"), wish.get("fixed_ip"), "compute:nova")
 
 
 def _boot_volume(request: Request, asked: dict[str, Any]) -> Document | None:
@@ -162,23 +205,16 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reser
     virtual = world.catalogue.sites[site].site_class == "kvm"
     reserved = world.reserved(caller, site, reservation_id, flavors.RESERVED if virtual else "physical:host")
     boot_s = VIRTUAL_BOOT_S if virtual else SERVER_BOOT_S
-    server: Document = {
-        "id": str(uuid.uuid4()),
-        "site": site,
-        "name": asked["name"],
-        **vars(caller),
-        "image_id": asked.get("imageRef"),
-        "key_name": asked.get("key_name"),
+    server: Document = {"id": str(uuid.uuid4()), "site": site, "name": asked["name"], **vars(caller), "why": ""}
+    server |= {"image_id": asked.get("imageRef"), "key_name": asked.get("key_name"), "reservation_id": reservation_id}
+    server |= {
         "public_key": _public_key(world, caller, site, asked.get("key_name")),
-        "reservation_id": reservation_id,
         "security_groups": [one["name"] for one in asked.get("security_groups") or []] or ["default"],
+        "metadata": asked.get("metadata") or {},
         "host": next((host for host in reserved if host not in busy), None),
-        "created_s": now_s,
-        "settled_at_s": now_s + shortened(slow["seconds"] if slow else boot_s),
-        "starting": "BUILD",
-        "fate": "ACTIVE",
-        "why": "",
     }
+    settled_at_s = now_s + shortened(slow["seconds"] if slow else boot_s)
+    server |= {"created_s": now_s, "settled_at_s": settled_at_s, "starting": "BUILD", "fate": "ACTIVE"}
     server["ssh_at_s"] = server["settled_at_s"] + shortened(late["seconds"] if late else SSH_AFTER_ACTIVE_S)
     if world.faults.strike("ssh-never", caller.user):
         server["ssh_at_s"] = 1e18
@@ -221,34 +257,27 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
     """Return a server as Nova shows it from microversion 2.61."""
     status = machine_status(server, world.now())
     host = world.catalogue.by_id(server["site"], server["host"])
-    shown = {
-        **{name: server[name] for name in ("id", "name", "user_id", "key_name")},
-        "status": status,
-        "tenant_id": server["project_id"],
-        "created": stamp(server["created_s"]),
-        "hostId": host.uid.replace("-", "") if host else "",
-        "host_status": "UP" if host else "",
-        # Of a server that boots from a volume Nova says no more than that.
-        "image": {"id": server["image_id"], "links": []} if server["image_id"] else "",
-        "flavor": {k: server["flavor"][k] for k in ("ram", "disk", "vcpus", "extra_specs")}
-        | {"original_name": server["flavor"]["name"]},
-        "addresses": _addresses(world, server),
-        "security_groups": [{"name": name} for name in server["security_groups"]],
-        "locked": False,
-        "OS-EXT-SRV-ATTR:hypervisor_hostname": host.uid if host else None,
-    }
+    shown = {name: server[name] for name in ("id", "name", "user_id", "key_name", "metadata")}
+    shown |= {"status": status, "tenant_id": server["project_id"], "created": stamp(server["created_s"])}
+    shown |= {"hostId": host.uid.replace("-", "") if host else "", "host_status": "UP" if host else "", "locked": False}
+    shown["OS-EXT-SRV-ATTR:hypervisor_hostname"] = host.uid if host else None
+    # Of a server that boots from a volume Nova says no more than that.
+    shown["image"] = {"id": server["image_id"], "links": []} if server["image_id"] else ""
+    size = {k: server["flavor"][k] for k in ("ram", "disk", "vcpus", "extra_specs")}
+    shown |= {"flavor": size | {"original_name": server["flavor"]["name"]}, "addresses": _addresses(world, server)}
+    shown["security_groups"] = [{"name": name} for name in server["security_groups"]]
     if status == "ERROR":
         shown["fault"] = {"code": 500, "message": server["why"], "created": stamp(server["settled_at_s"])}
     return shown
 
 
 def _addresses(world: World, server: Document) -> dict[str, list[dict[str, Any]]]:
-    found = []
+    found: dict[str, list[dict[str, Any]]] = {}
     for port in world.store.find("port", device_id=server["id"]):
-        mac = {"version": 4, "OS-EXT-IPS-MAC:mac_addr": port["mac"]}
-        found.append(mac | {"addr": port["fixed_ip"], "OS-EXT-IPS:type": "fixed"})
-        found += [
-            mac | {"addr": address["address"], "OS-EXT-IPS:type": "floating"}
-            for address in world.store.find("floating_ip", port_id=port["id"])
-        ]
-    return {world.catalogue.sites[server["site"]].network: found} if found else {}
+        mac = {"version": 4, "OS-EXT-IPS-MAC:mac_addr": port["mac_address"]}
+        network = world.store.get("network", port["network_id"]) or {}
+        addresses = found.setdefault(network.get("name", ""), [])
+        addresses.append(mac | {"addr": port["fixed_ips"][0]["ip_address"], "OS-EXT-IPS:type": "fixed"})
+        for address in world.store.find("floatingip", port_id=port["id"]):
+            addresses.append(mac | {"addr": address["floating_ip_address"], "OS-EXT-IPS:type": "floating"})
+    return found

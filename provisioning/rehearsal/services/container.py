@@ -138,24 +138,13 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     now_s = world.now()
     reservation_id = (asked.get("hints") or {}).get("reservation")
     slow = world.faults.strike("slow-boot", caller.user)
-    record: Document = {
-        "id": str(uuid.uuid4()),
-        "site": site,
-        "name": asked["name"],
-        **vars(caller),
-        "image": asked["image"],
-        "workdir": asked.get("workdir") or "",
-        "environment": environment,
-        "exposed_ports": sorted(asked.get("exposed_ports") or {}),
-        "reservation_id": reservation_id,
-        "host": next(iter(world.reserved(caller, site, reservation_id, "device")), None),
-        "created_s": now_s,
-        "settled_at_s": now_s + world.clock.shortened(slow["seconds"] if slow else CONTAINER_START_S),
-        "starting": "Creating",
-        "fate": "Running",
-        "why": "",
-        "token": secrets.token_hex(24),
-    }
+    record: Document = {"id": str(uuid.uuid4()), "site": site, "name": asked["name"], **vars(caller), "why": ""}
+    record |= {"image": asked["image"], "workdir": asked.get("workdir") or "", "environment": environment}
+    record |= {"exposed_ports": sorted(asked.get("exposed_ports") or {}), "token": secrets.token_hex(24)}
+    host = next(iter(world.reserved(caller, site, reservation_id, "device")), None)
+    settled_at_s = now_s + world.clock.shortened(slow["seconds"] if slow else CONTAINER_START_S)
+    record |= {"reservation_id": reservation_id, "host": host, "created_s": now_s, "settled_at_s": settled_at_s}
+    record |= {"starting": "Creating", "fate": "Running"}
     if record["host"] is None:
         record |= {"fate": "Error", "why": "There are not enough hosts available."}
     elif world.faults.strike("container-error", caller.user):
@@ -201,15 +190,9 @@ def _body(world: World, record: Document) -> dict[str, Any]:
     status = machine_status(record, world.now())
     network_id = stable_id("network", record["site"], world.catalogue.sites[record["site"]].network)
     ports = world.store.find("port", device_id=record["id"])
-    addresses = [{"addr": port["fixed_ip"], "version": 4, "port": port["id"]} for port in ports]
-    return {
-        "uuid": record["id"],
-        "name": record["name"],
-        "image": record["image"],
-        "status": status,
-        "status_reason": record["why"] if status == "Error" else None,
-        "status_detail": "Pulling image" if status == "Creating" else None,
-        "addresses": {network_id: addresses} if addresses else {},
-        "ports": [int(port.split("/")[0]) for port in record["exposed_ports"]],
-        "created_at": stamp(record["created_s"]),
-    }
+    addresses = [{"addr": one["fixed_ips"][0]["ip_address"], "version": 4, "port": one["id"]} for one in ports]
+    shown = {"uuid": record["id"], "name": record["name"], "image": record["image"], "status": status}
+    shown |= {"status_reason": record["why"] if status == "Error" else None, "created_at": stamp(record["created_s"])}
+    shown |= {"status_detail": "Pulling image" if status == "Creating" else None}
+    opened = [int(port.split("/")[0]) for port in record["exposed_ports"]]
+    return shown | {"addresses": {network_id: addresses} if addresses else {}, "ports": opened}

@@ -73,24 +73,14 @@ def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
     if gpu:
         shown_gpu |= {"gpu_count": gpu.count, "gpu_model": gpu.model, "gpu_vendor": gpu.vendor}
         shown_gpu["gpu_memory"] = gpu.memory_gib * 2**30
-    return {
-        "uid": node.uid,
-        "node_name": node.name,
-        "node_type": group.type,
-        "architecture": {"platform_type": "x86_64", "smp_size": cpu.sockets, "smt_size": cpu.threads},
-        "processor": {"vendor": cpu.vendor, "model": cpu.model, "clock_speed": int(cpu.ghz * 1e9)},
-        "gpu": shown_gpu,
-        "main_memory": {"ram_size": group.memory_gib * 2**30, "humanized_ram_size": f"{group.memory_gib} GiB"},
-        "storage_devices": [{"size": group.storage_gb * 10**9, "humanized_size": f"{group.storage_gb} GB"}],
-    }
+    shown = {"uid": node.uid, "node_name": node.name, "node_type": group.type, "gpu": shown_gpu}
+    shown["architecture"] = {"platform_type": "x86_64", "smp_size": cpu.sockets, "smt_size": cpu.threads}
+    shown["processor"] = {"vendor": cpu.vendor, "model": cpu.model, "clock_speed": int(cpu.ghz * 1e9)}
+    shown["main_memory"] = {"ram_size": group.memory_gib * 2**30, "humanized_ram_size": f"{group.memory_gib} GiB"}
+    return shown | {"storage_devices": [{"size": group.storage_gb * 10**9, "humanized_size": f"{group.storage_gb} GB"}]}
 
 
 def _device_body(device: Resource, group: Devices) -> dict[str, Any]:
-    return {
-        "uuid": device.uid,
-        "device_name": device.name,
-        "device_type": group.type,
-        "supported_device_profiles": group.profiles,
-        "authorized_projects": ["all"],
-        "owning_project": "chameleon",
-    }
+    shown = {"uuid": device.uid, "device_name": device.name, "device_type": group.type}
+    shown |= {"supported_device_profiles": group.profiles, "authorized_projects": ["all"]}
+    return shown | {"owning_project": "chameleon"}

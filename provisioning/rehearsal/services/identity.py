@@ -64,13 +64,8 @@ async def issue(site: str, request: Request, response: Response) -> dict[str, An
     if wanted and caller.project != wanted.get("name") and caller.project_id != wanted.get("id"):
         raise refusals.keystone(401, _WRONG)
     short = world.faults.strike("token-expiry", user)
-    record = {
-        "id": f"rehearsal-{uuid.uuid4().hex}",
-        "site": site,
-        **vars(caller),
-        "issued_s": world.now(),
-        "expires_s": world.now() + (short["seconds"] if short else _TOKEN_LIFE_S),
-    }
+    record = {"id": f"rehearsal-{uuid.uuid4().hex}", "site": site, **vars(caller), "issued_s": world.now()}
+    record["expires_s"] = world.now() + (short["seconds"] if short else _TOKEN_LIFE_S)
     if not wanted:
         record |= {"project": "", "project_id": ""}
     world.store.put("token", record)
@@ -115,51 +110,30 @@ def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, A
 
 def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[str, Any]]:
     region = world.catalogue.sites[site].name
-    paths = {
-        "identity": f"/{site}:5000/v3",
-        "compute": f"/{site}/compute/v2.1",
-        "network": f"/{site}/network",
-        "image": f"/{site}/image",
-        "reservation": f"/{site}/reservation/v1",
-    }
+    below = {"network": "network", "image": "image", "compute": "compute/v2.1", "reservation": "reservation/v1"}
+    paths = {"identity": f"/{site}:5000/v3"} | {kind: f"/{site}/{rest}" for kind, rest in below.items()}
     match world.catalogue.sites[site].site_class:
         case "edge":
             paths["container"] = f"/{site}/container/v1"
         case "kvm":
             paths["volumev3"] = f"/{site}/volume/v3/{project_id}"
-    return [
-        {
-            "type": kind,
-            "name": kind,
-            "id": stable_id("service", site, kind),
-            "endpoints": [
-                {
-                    "id": stable_id("endpoint", site, kind),
-                    "interface": "public",
-                    "region": region,
-                    "region_id": region,
-                    "url": root + path,
-                }
-            ],
-        }
-        for kind, path in paths.items()
-    ]
+        case _:
+            # Named, as on Chameleon, so that who asks for them is told that they are not rehearsed.
+            paths |= {"object-store": f"/{site}/object-store/v1", "sharev2": f"/{site}/share/v2"}
+    found = []
+    for kind, path in paths.items():
+        endpoint = {"id": stable_id("endpoint", site, kind), "interface": "public", "url": root + path}
+        endpoints = [endpoint | {"region": region, "region_id": region}]
+        found.append({"type": kind, "name": kind, "id": stable_id("service", site, kind), "endpoints": endpoints})
+    return found
 
 
 def _project_body(request: Request) -> dict[str, Any]:
     own = caller_named(caller_of(request).user)
-    return {
-        "id": own.project_id,
-        "name": own.project,
-        "domain_id": "default",
-        "description": "A project of the rehearsal. It costs nothing and ends with it.",
-        "enabled": True,
-        "is_domain": False,
-        "parent_id": "default",
-        "tags": [],
-        "options": {},
-        "links": {"self": f"{request.base_url}v3/projects/{own.project_id}"},
-    }
+    shown = {"id": own.project_id, "name": own.project, "domain_id": "default", "parent_id": "default"}
+    shown |= {"description": "A project of the rehearsal. It costs nothing and ends with it.", "enabled": True}
+    links = {"self": f"{request.base_url}v3/projects/{own.project_id}"}
+    return shown | {"is_domain": False, "tags": [], "options": {}, "links": links}
 
 
 router.include_router(_guarded)

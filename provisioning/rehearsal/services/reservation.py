@@ -128,19 +128,10 @@ def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     cut = world.faults.strike("lease-ends", caller.user)
     if cut:
         end_s = min(end_s, active_at_s + cut["seconds"])
-    lease: Document = {
-        "id": str(uuid.uuid4()),
-        "site": site,
-        "name": asked["name"],
-        **vars(caller),
-        "start_s": start_s,
-        "end_s": end_s,
-        "created_s": now_s,
-        "active_at_s": active_at_s,
-        "fate": "ERROR" if world.faults.strike("lease-error", caller.user) else "ACTIVE",
-        "released": False,
-        "reservations": [],
-    }
+    fate = "ERROR" if world.faults.strike("lease-error", caller.user) else "ACTIVE"
+    lease: Document = {"id": str(uuid.uuid4()), "site": site, "name": asked["name"], **vars(caller), "fate": fate}
+    lease |= {"start_s": start_s, "end_s": end_s, "created_s": now_s, "active_at_s": active_at_s}
+    lease |= {"begun": False, "released": False, "reservations": []}
     for wish in asked.get("reservations") or []:
         lease["reservations"].append(_reserve(world, caller, lease, wish))
     return world.store.put("lease", lease)
@@ -185,8 +176,19 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
     sort = wish.get("resource_type")
     if sort == flavors.RESERVED:
         return _reserve_flavor(world, caller, lease, wish)
+    made = {**wish, "id": str(uuid.uuid4()), "resource_ids": []}
+    if sort == "network":
+        if not wish.get("network_name"):
+            raise refusals.blazar(400, "Missing parameter network_name")
+        return made
+    if sort == "virtual:floatingip":
+        made["amount"] = _count(wish.get("amount"), "amount")
+        if made["amount"] > len(world.free_addresses(lease["site"])):
+            raise refusals.blazar(500, "Not enough floating IPs available")
+        return made
     if sort not in _KINDS:
-        raise refusals.blazar(400, f"A reservation of type {sort} is not rehearsed: nodes, devices and flavors are.")
+        said = "nodes, devices, flavors, networks and floating IPs are."
+        raise refusals.blazar(400, f"A reservation of type {sort} is not rehearsed: {said}")
     kind = _KINDS[sort]
     least, most = _count(wish.get("min"), "min"), _count(wish.get("max"), "max")
     try:
@@ -199,8 +201,7 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
     free = [r for r in fitting if r.id not in mine and not _taken(world, r, lease["start_s"], lease["end_s"])]
     if len(free) < least or world.faults.strike("no-hosts", caller.user):
         raise refusals.blazar(500, f"Not enough {kind}s available")
-    ids = [r.id for r in free[:most]]
-    return {**wish, "id": str(uuid.uuid4()), "min": least, "max": most, "resource_ids": ids}
+    return made | {"min": least, "max": most, "resource_ids": [r.id for r in free[:most]]}
 
 
 def _reserve_flavor(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
@@ -283,14 +284,8 @@ def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
     """Return a lease as Blazar shows it."""
     status = lease_status(lease, now_s)
     made = {"created_at": created_stamp(lease["created_s"]), "updated_at": None}
-    ours = {
-        "lease_id": lease["id"],
-        "status": "deleted" if status == "TERMINATED" else status.lower(),
-        "missing_resources": False,
-        "resources_changed": False,
-        "before_end": "default",
-        **made,
-    }
+    ours = {"lease_id": lease["id"], "status": "deleted" if status == "TERMINATED" else status.lower(), **made}
+    ours |= {"missing_resources": False, "resources_changed": False, "before_end": "default"}
     moments = {
         "start_lease": lease["active_at_s"],
         "before_end_lease": max(lease["start_s"], lease["end_s"] - 3600),
@@ -306,14 +301,8 @@ def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
         "degraded": False,
         "trust_id": lease["id"].replace("-", ""),
         "events": [
-            {
-                "id": str(uuid.uuid5(uuid.UUID(lease["id"]), name)),
-                "lease_id": lease["id"],
-                "event_type": name,
-                "time": blazar_stamp(moment_s),
-                "status": "DONE" if now_s >= moment_s else "UNDONE",
-                **made,
-            }
+            {"id": str(uuid.uuid5(uuid.UUID(lease["id"]), name)), "lease_id": lease["id"], "event_type": name}
+            | {"time": blazar_stamp(moment_s), "status": "DONE" if now_s >= moment_s else "UNDONE", **made}
             for name, moment_s in moments.items()
         ],
         # Without the rehearsal's own bookkeeping.
@@ -332,12 +321,8 @@ def _allocation(world: World, resource: Resource) -> dict[str, Any]:
     return {
         "resource_id": resource.id,
         "reservations": [
-            {
-                "id": held["id"],
-                "lease_id": held["lease_id"],
-                "start_date": blazar_stamp(held["start_s"]),
-                "end_date": blazar_stamp(held["end_s"]),
-            }
+            {name: held[name] for name in ("id", "lease_id")}
+            | {"start_date": blazar_stamp(held["start_s"]), "end_date": blazar_stamp(held["end_s"])}
             for held in _taken(world, resource, now_s, math.inf)
         ],
     }
@@ -347,16 +332,7 @@ def _resource_body(resource: Resource) -> dict[str, Any]:
     body = {name: value if value is True else str(value) for name, value in resource.properties().items()}
     body |= {"id": resource.id, "reservable": True, "created_at": created_stamp(0.0), "updated_at": None}
     if resource.group.kind == "host":
-        body |= {
-            "hypervisor_type": "ironic",
-            "hypervisor_version": 1,
-            "vcpus": 1,
-            "memory_mb": 0,
-            "local_gb": 0,
-            "cpu_info": "",
-            "service_name": f"{resource.group.site}-compute",
-            "status": None,
-            "availability_zone": "nova",
-            "trust_id": resource.uid.replace("-", ""),
-        }
+        body |= {"hypervisor_type": "ironic", "hypervisor_version": 1, "vcpus": 1, "memory_mb": 0, "local_gb": 0}
+        body |= {"cpu_info": "", "status": None, "availability_zone": "nova", "trust_id": resource.uid.replace("-", "")}
+        body["service_name"] = f"{resource.group.site}-compute"
     return body

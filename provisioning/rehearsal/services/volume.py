@@ -58,15 +58,7 @@ def make(world: World, caller: Caller, site: str, name: str | None, size_gb: Any
 
 def _body(world: World, volume: Document) -> dict[str, Any]:
     held = {"server_id": volume["server_id"], "volume_id": volume["id"], "device": "/dev/vda"}
-    return {
-        "id": volume["id"],
-        "name": volume["name"],
-        "description": None,
-        "size": volume["size"],
-        "status": volume_status(volume, world.now()),
-        "volume_type": "ceph-ssd",
-        "bootable": "true" if volume["image_id"] else "false",
-        "attachments": [held] if volume["server_id"] else [],
-        "metadata": {},
-        "created_at": stamp(volume["created_s"], "%Y-%m-%dT%H:%M:%S.%f"),
-    }
+    shown = {name: volume[name] for name in ("id", "name", "size")} | {"status": volume_status(volume, world.now())}
+    shown |= {"description": None, "volume_type": "ceph-ssd", "bootable": "true" if volume["image_id"] else "false"}
+    shown |= {"attachments": [held] if volume["server_id"] else [], "metadata": {}}
+    return shown | {"created_at": stamp(volume["created_s"], "%Y-%m-%dT%H:%M:%S.%f")}

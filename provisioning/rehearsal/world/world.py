@@ -3,7 +3,7 @@
 It is remembered in one SQLite file of JSON documents, so that a restart loses nothing.
 """
 
-import itertools
+import ipaddress
 import json
 import sqlite3
 import uuid
@@ -14,10 +14,19 @@ from typing import Any
 from provisioning.rehearsal import place
 from provisioning.rehearsal.catalogue import Catalogue, catalogue, stable_id
 from provisioning.rehearsal.faults import parse_fault
-from provisioning.rehearsal.world.clock import Clock, lease_status
+from provisioning.rehearsal.world.clock import Clock, lease_status, stamp
 from provisioning.testbed.surroundings import CALENDAR_NAME, ahead_of
 
 Document = dict[str, Any]
+
+#: The project of what everybody sees at a site.
+OF_ALL = "chameleon"
+#: What Neutron's new things have by kind, unless they are asked for otherwise.
+_NEW: dict[str, Document] = {
+    "network": {"shared": False, "router:external": False, "port_security_enabled": True, "mtu": 1500},
+    "subnet": {"ip_version": 4, "enable_dhcp": True},
+    "router": {"external_gateway_info": None, "routes": []},
+}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -129,12 +138,22 @@ class World:
         self.journal = folder / "journal.txt"
         self.secret = secret
         # Another number when documents get another form: what an earlier version remembers is left alone.
-        self.store = Store(folder / "world-2.sqlite3")
+        self.store = Store(folder / "world-3.sqlite3")
         self.clock = clock or Clock()
         self.clock.offset_s = ahead_of(folder).total_seconds()
         self.faults = ArmedFaults(self.store)
         own = folder / "catalogue.toml"
         self.catalogue: Catalogue = catalogue(own if own.exists() else None)
+        self.furnish()
+
+    def furnish(self) -> None:
+        """Put there what each site has before anybody came: its shared network, and the public one."""
+        for where, site in self.catalogue.sites.items():
+            shared, public = (stable_id("network", where, name) for name in (site.network, "public"))
+            self.add_thing("network", where, OF_ALL, {"name": site.network, "shared": True}, shared)
+            self.add_thing("network", where, OF_ALL, {"name": "public", "router:external": True}, public)
+            subnet = {"name": f"{site.network}-subnet", "cidr": "10.52.0.0/16", "gateway_ip": "10.52.0.1"}
+            self.add_thing("subnet", where, OF_ALL, subnet | {"network_id": shared}, stable_id("subnet", where))
 
     def now(self) -> float:
         """Return the rehearsal's time, seconds since 1970."""
@@ -162,10 +181,26 @@ class World:
             journal.write(f"{machine}: {command}\n")
 
     def settle(self) -> None:
-        """Do what Blazar's timer does: when a lease has ended, its servers and containers go."""
+        """Do what Blazar's timer does: what a lease reserves is made when it begins, and goes when it has ended."""
         for lease in self.store.find("lease", released=False):
-            if lease_status(lease, self.now()) == "TERMINATED":
+            status = lease_status(lease, self.now())
+            if status == "TERMINATED":
                 self.release(lease)
+            elif status == "ACTIVE" and not lease["begun"]:
+                self._begin(lease)
+
+    def _begin(self, lease: Document) -> None:
+        caller = Caller(*(lease[name] for name in ("user", "user_id", "project", "project_id")))
+        for reservation in lease["reservations"]:
+            mine = {"reservation_id": reservation["id"]}
+            if reservation["resource_type"] == "network":
+                named = {"name": reservation["network_name"]} | mine
+                self.add_thing("network", lease["site"], caller.project_id, named)
+            for _ in range(reservation["amount"] if reservation["resource_type"] == "virtual:floatingip" else 0):
+                if (address := self.allocate_floating_ip(lease["site"], caller)) is not None:
+                    tags = {"tags": ["blazar", f"reservation:{reservation['id']}"]}
+                    self.store.put("floatingip", address | tags | mine)
+        self.store.put("lease", lease | {"begun": True})
 
     def release(self, lease: Document) -> None:
         """Take away everything that runs on a lease's reservations; the lease itself stays on record."""
@@ -174,6 +209,12 @@ class World:
             for machine in self.store.find(kind, site=lease["site"]):
                 if machine["reservation_id"] in reservations:
                     self.remove_machine(kind, machine)
+        for kind in ("floatingip", "network"):
+            for thing in self.store.find(kind, site=lease["site"]):
+                if thing.get("reservation_id") in reservations:
+                    for port in self.store.find("port", network_id=thing["id"]):
+                        self.remove_port(port)
+                    self.store.remove(kind, thing["id"])
         self.store.put("lease", lease | {"released": True})
 
     def remove_machine(self, kind: str, machine: Document) -> None:
@@ -184,35 +225,69 @@ class World:
             else:
                 self.store.put("volume", volume | {"server_id": None})
         for port in self.store.find("port", device_id=machine["id"]):
-            for address in self.store.find("floating_ip", port_id=port["id"]):
-                self.store.put("floating_ip", address | {"port_id": None, "fixed_ip": None})
-            self.store.remove("port", port["id"])
+            self.remove_port(port)
         self.store.remove(kind, machine["id"])
+
+    def remove_port(self, port: Document) -> None:
+        """Delete a port; a floating IP at it stays allocated."""
+        for address in self.store.find("floatingip", port_id=port["id"]):
+            self.store.put("floatingip", address | {"port_id": None, "fixed_ip_address": None, "status": "DOWN"})
+        self.store.remove("port", port["id"])
+
+    def free_addresses(self, site: str) -> list[str]:
+        """Return the floating IPs of a site that no project has."""
+        taken = {address["floating_ip_address"] for address in self.store.find("floatingip", site=site)}
+        prefix = self.catalogue.sites[site].floating
+        return [address for number in range(10, 250) if (address := f"{prefix}.{number}") not in taken]
 
     def allocate_floating_ip(self, site: str, caller: Caller) -> Document | None:
         """Give the caller's project the first free floating IP of a site, or None when the pool is empty."""
-        taken = {address["address"] for address in self.store.find("floating_ip", site=site)}
-        prefix = self.catalogue.sites[site].floating
-        free = next((a for n in range(10, 250) if (a := f"{prefix}.{n}") not in taken), None)
-        if free is None:
+        free = self.free_addresses(site)
+        if not free:
             return None
-        address = {"id": str(uuid.uuid4()), "site": site, **vars(caller), "address": free}
-        address |= {"port_id": None, "fixed_ip": None, "tags": [], "created_s": self.now()}
-        return self.store.put("floating_ip", address)
+        address = {"floating_ip_address": free[0], "floating_network_id": stable_id("network", site, "public")}
+        address |= {"port_id": None, "fixed_ip_address": None, "status": "DOWN", "user": caller.user}
+        return self.add_thing("floatingip", site, caller.project_id, address)
 
-    def add_port(self, machine: Document) -> Document:
-        """Plug a machine into its site's network and return the port."""
-        taken = {port["fixed_ip"] for port in self.store.find("port", site=machine["site"])}
-        addresses = (f"10.52.{number // 250}.{number % 250 + 1}" for number in itertools.count(10))
-        port = {
-            "id": str(uuid.uuid4()),
-            "site": machine["site"],
-            "project_id": machine["project_id"],
-            "device_id": machine["id"],
-            "fixed_ip": next(address for address in addresses if address not in taken),
-            "mac": "fa:16:3e:" + ":".join(machine["id"][i : i + 2] for i in (0, 2, 4)),
-        }
-        return self.store.put("port", port)
+    def add_port(
+        self, machine: Document, network_id: str | None = None, address: str | None = None, owner: str = "compute:nova"
+    ) -> Document | None:
+        """Plug a machine into a network and return the port, or None if its address is taken.
+
+        Args:
+            network_id: The site's shared network if None.
+            address: One of the network's first subnet; the next free one if None.
+
+        Raises:
+            ValueError: The network has no subnet, or none with that address.
+        """
+        site = machine["site"]
+        network_id = network_id or stable_id("network", site, self.catalogue.sites[site].network)
+        subnet = next(iter(self.store.find("subnet", network_id=network_id)), None)
+        if subnet is None:
+            raise ValueError(f"network {network_id} requires a subnet in order to boot instances on")
+        cidr = ipaddress.ip_network(subnet["cidr"])
+        if address and ipaddress.ip_address(address) not in cidr:
+            raise ValueError(f"IP address {address} is not a valid IP for subnet {subnet['id']}, {cidr}")
+        taken = {one["fixed_ips"][0]["ip_address"] for one in self.store.find("port", network_id=network_id)}
+        free = [address] if address else map(str, cidr.hosts())
+        found = next((one for one in free if one not in taken and (address or one != subnet["gateway_ip"])), None)
+        if found is None:
+            return None
+        port = {"device_id": machine["id"], "device_owner": owner, "network_id": network_id, "security_groups": []}
+        port |= {"fixed_ips": [{"subnet_id": subnet["id"], "ip_address": found}], "port_security_enabled": True}
+        identifier = str(uuid.uuid4())
+        mac = "fa:16:3e:" + ":".join(identifier[i : i + 2] for i in (0, 2, 4))
+        return self.add_thing("port", site, machine["project_id"], port | {"mac_address": mac}, identifier)
+
+    def add_thing(
+        self, kind: str, site: str, project_id: str, asked: Document, identifier: str | None = None
+    ) -> Document:
+        """Make a thing of a project's in the form in which Neutron shows it, and return it."""
+        usual = {"name": "", "description": "", "tags": [], "admin_state_up": True, "status": "ACTIVE"}
+        usual |= _NEW.get(kind, {})
+        own = {"id": identifier or str(uuid.uuid4()), "site": site, "project_id": project_id, "tenant_id": project_id}
+        return self.store.put(kind, usual | asked | own | {"created_at": stamp(self.now())})
 
     def image_named(self, site: str, identifier: Any) -> str | None:
         """Return the name of a disk image by its id, or None."""
@@ -221,14 +296,15 @@ class World:
     def lets_in(self, server: Document, port: int) -> bool:
         """Return whether a server can be reached at a port.
 
-        A virtual machine's security groups decide. Those of bare metal filter nothing: the node's own firewall does.
+        A virtual machine's security groups decide, and those of its ports. Those of bare metal filter nothing: the
+        node's own firewall does.
         """
         if self.catalogue.sites[server["site"]].site_class != "kvm":
             return True
         groups = self.store.find("security_group", site=server["site"], project_id=server["project_id"])
-        rules = [
-            rule for one in groups if one["name"] in server["security_groups"] for rule in one["security_group_rules"]
-        ]
+        plugged = self.store.find("port", device_id=server["id"])
+        members = {*server["security_groups"], *(name for one in plugged for name in one["security_groups"])}
+        rules = [rule for one in groups if {one["name"], one["id"]} & members for rule in one["security_group_rules"]]
         return any(
             rule["direction"] == "ingress"
             and rule["remote_group_id"] is None

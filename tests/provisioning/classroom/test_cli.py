@@ -13,6 +13,7 @@ from provisioning.lab import open_testbed
 from provisioning.planning.blocks import is_free
 from provisioning.rehearsal import drills, environment
 from provisioning.rehearsal.startup import sockets
+from provisioning.sites.spec import load_spec
 from provisioning.testbed import LeaseRequest
 from provisioning.testbed.surroundings import site_clock
 from tests.provisioning.rehearsed import rehearsed
@@ -146,7 +147,7 @@ def test_a_plan_that_cannot_be_made_is_a_sentence(run, roster, words, message):
 def _leases():
     return [
         lease
-        for site in ("CHI@TACC", "CHI@UC", "KVM@TACC")
+        for site in {option.site for option in load_spec("model").options}
         for lease in open_testbed(site).leases()
         if lease.name.startswith("serve-model-")
     ]

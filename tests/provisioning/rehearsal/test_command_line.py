@@ -81,7 +81,9 @@ def test_a_lease_is_there_beforehand_as_if_it_had_been_made_in_horizon(home) -> 
     run("fault", "no-hosts")
     assert "Not enough hosts available" in run("lease", "another", "--part", "model", code=1)
     assert "say what the lease is to hold" in run("lease", "another", code=1)
-    assert "no 'h100' is rehearsed at any site: compute_gigaio, " in run("lease", "another", "--type", "h100", code=1)
+    assert "no 'h100' is rehearsed at any site: compute_cascadelake_r, " in run(
+        "lease", "another", "--type", "h100", code=1
+    )
 
 
 def test_two_notebooks_that_start_it_in_the_same_second_share_one(home) -> None:

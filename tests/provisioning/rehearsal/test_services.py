@@ -5,7 +5,7 @@ import pytest
 from provisioning.rehearsal.services.identity import caller_named
 from provisioning.rehearsal.world.clock import SERVER_BOOT_S, stamp
 
-LEASES, SERVERS, FLOATING = "reservation/v1/leases", "compute/v2.1/servers", "network/v2.0/floatingips"
+LEASES, SERVERS = "reservation/v1/leases", "compute/v2.1/servers"
 
 
 def test_a_token_opens_its_own_site_and_project_for_eight_hours(student, hand) -> None:
@@ -121,22 +121,6 @@ class TestServers:
         for bad in ({"imageRef": "x"}, {"flavorRef": "x"}, {"key_name": "nobody's"}):
             assert mary.send("POST", SERVERS, {"server": good | bad}).status_code == 400
         assert student(site="edge").send("GET", "compute/v2.1/flavors/detail").json()["flavors"] == []
-
-    def test_a_floating_ip_is_bound_to_one_port_and_is_nobody_elses(self, student, hand) -> None:
-        mary, john = student(), student("john")
-        server = mary.start_server(mary.leased(hand)[1])
-        hand.wait(SERVER_BOOT_S)
-        public = mary.send("GET", "network/v2.0/networks", name="public").json()["networks"][0]["id"]
-        first, second = (
-            mary.send("POST", FLOATING, {"floatingip": {"floating_network_id": public}}).json()["floatingip"]["id"]
-            for _ in range(2)
-        )
-        port = mary.send("GET", "network/v2.0/ports", device_id=server["id"]).json()["ports"][0]
-        body = {"floatingip": {"port_id": port["id"]}}
-        assert john.send("PUT", f"{FLOATING}/{first}", body).status_code == 404
-        assert mary.send("PUT", f"{FLOATING}/{first}", body).status_code == 200
-        assert mary.send("PUT", f"{FLOATING}/{second}", body).status_code == 409
-        assert john.send("GET", FLOATING).json()["floatingips"] == []
 
 
 def test_the_rehearsals_own_service_asks_for_its_secret(client) -> None:

@@ -28,17 +28,14 @@ def reserved(add):
 
 
 context.use_site("CHI@TACC")
-refused("endpoint for object-store service not found", storage.list_buckets)
-refused("endpoint for sharev2 service not found", share.list_shares)
+refused("The object store is not rehearsed", storage.list_buckets)
+refused("share/v2/shares/detail is not rehearsed", share.list_shares)
 # As on Chameleon: a bare-metal site has no volumes, and its client says so.
 refused("volumev3 service in CHI@TACC region not found", storage.list_volumes)
-refused("POST /tacc/network/v2.0/networks is not rehearsed", network.create_network, "lab")
-shared = network.get_network_id("sharednet1")
-refused("POST /tacc/network/v2.0/subnets is not rehearsed", network.create_subnet, "s", shared, "10.9.0.0/24")
-refused("POST /tacc/network/v2.0/routers is not rehearsed", network.create_router, "r", "public")
+refused("could not be found", network.create_subnet, "s", network.get_network_id("sharednet1"), "10.9.0.0/24")
+refused("is not a valid external network", network.create_router, "r", "sharednet1")
 # Blazar's sentence is logged by python-chi, which raises its own error.
-refused("ResourceError", reserved, lambda wanted: wanted.add_network_reservation("net"))
-refused("ResourceError", reserved, lambda wanted: wanted.add_fip_reservation(1))
+refused("ResourceError", reserved, lambda wanted: wanted.add_fip_reservation(500))
 
 # A security group is made once however often it is asked for.
 group = network.SecurityGroup({"name": "allow-8888", "description": "Jupyter"})
@@ -56,15 +53,31 @@ assert hardware.get_nodes(node_type="gpu_rtx_6000")[0].gpu["gpu_model"] == "RTX 
 context.version = "0.17.0"
 wishes: list = []
 lease.add_node_reservation(wishes, node_type="gpu_rtx_6000", count=1)
+lease.add_network_reservation(wishes, "leased")
+lease.add_fip_reservation(wishes, count=2)
 assert lease.create_lease("old", wishes)["name"] == "old"
 advance(120)  # it begins at the next full minute, and is looked at every ten seconds
 assert lease.wait_for_active("old")["status"] == "ACTIVE"
-reservation = lease.get_node_reservation("old")
-assert server.create_server("old", reservation_id=reservation, image_name="CC-Ubuntu24.04-CUDA").name == "old"
+# What was reserved beside the node is there now; a floating IP reaches only what a router leads out of.
+(address, spare), inside = lease.get_reserved_floating_ips("old"), network.get_network_id("leased")
+subnet = network.create_subnet("inside", inside, "10.9.0.0/24")["id"]
+port = network.create_port("p", inside, subnet_id=subnet, ip_address="10.9.0.7")["port"]
+refused("already allocated", network.create_port, "q", inside, subnet_id=subnet, ip_address="10.9.0.7")
+refused("is not a valid IP", network.create_port, "q", inside, subnet_id=subnet, ip_address="10.8.0.7")
+refused("no router leads out", network.bind_floating_ip, address, port_id=port["id"])
+network.delete_port(port["id"])
+wanted = {"reservation_id": lease.get_node_reservation("old"), "image_name": "CC-Ubuntu24.04-CUDA"}
+assert server.create_server("old", network_name="leased", **wanted).name == "old"
 number = server.get_server_id("old")
 assert server.wait_for_active(number, timeout=60).status == "ACTIVE"
-address = server.associate_floating_ip(number)
-assert address.startswith("127.77.2.")
+router = network.create_router("out", "public")["id"]
+network.add_subnet_to_router_by_name("out", "inside")
+refused("in use", network.delete_router, router)
+refused("in use", network.delete_subnet, subnet)
+assert server.associate_floating_ip(number, address) == address
+(held,) = (one["id"] for one in network.list_ports() if one["device_id"] == number)
+refused("it has one", network.bind_floating_ip, spare, port_id=held)
+assert [*server.show_server(number).addresses] == ["leased"]
 server.wait_for_tcp(address, 22, timeout=60, sleep_time=0.2)
 refused("The action createImage of a server is not rehearsed", chi.nova().servers.create_image, number, "mine")
 refused("The action os-stop of a server is not rehearsed", chi.nova().servers.stop, number)
@@ -73,7 +86,9 @@ unknown = "Unable to find security_group with name or id 'no-such'"
 refused(unknown, server.show_server(number).add_security_group, "no-such")
 server.delete_server(number)
 context.version = "1.1"
+network.remove_subnet_from_router(router, subnet)
 lease.delete_lease("old")
+assert ([one["name"] for one in network.list_networks()], network.list_floating_ips()) == (["sharednet1", "public"], [])
 refused("CHIValueError", lease.get_lease, "old")
 
 context.use_site("CHI@Edge")

@@ -47,9 +47,9 @@ for name, kind, became in (
     ("one", flavor, "ACTIVE"),
     ("two", flavor, "ACTIVE"),
     ("three", flavor, "ERROR"),
-    ("unreserved", SLICE, "ERROR"),
 ):
     assert started(name, kind, image_id=image.id, key_name=keyed).status == became
+assert raised(started, "unreserved", SLICE, image_id=image.id) == "BadRequestException"
 
 small = reserve("small", "m1.medium")
 plain = server.Server("small", image_name="CC-Ubuntu24.04", flavor_name=small.get_reserved_flavors()[0].name)
@@ -67,6 +67,12 @@ node = started("whole", flavor, block_device_mapping_v2=[mapped | {"delete_on_te
 assert (node.status, node.image_name) == ("ACTIVE", None)
 assert volumes() == [("boot", 200, "in-use")]
 address = node.associate_floating_ip()
+node.detach_floating_ip(address, delete=False)
+node.refresh()
+assert node.get_all_floating_ips() == []
+assert node.associate_floating_ip(address) == address
+node.set_metadata_item("delete_at", "2026-12-24")
+assert node.get_metadata() == {"delete_at": "2026-12-24"}
 assert not node._can_connect_to_port(address, 22, 5)
 group = network.SecurityGroup({"name": "allow-ssh", "description": "SSH"})
 group.add_rule("ingress", "tcp", 22)
@@ -78,5 +84,7 @@ assert raised(clients.neutron().delete_security_group, group.id) == "Conflict"
 whole.delete()
 clients.neutron().delete_security_group(group.id)
 assert volumes() == []
-assert [one.name for one in server.list_servers()] == ["one", "two", "three", "unreserved"]
-assert len(server.list_flavors()) == 4
+assert [one.name for one in server.list_servers()] == ["one", "two", "three"]
+assert len(server.list_flavors()) == 9
+context.use_site("CHI@Edge")
+assert [server.update_keypair().name] == [one.name for one in server.list_keypair()]
