@@ -117,8 +117,7 @@ parts = {"trunk": trunk, "tail": tail, "half of the tail": half, "half of its we
 # %% question="train.soft_targets"
 def soft_targets_loss(student_logits, teacher_logits, temperature):
     """Return the mean cross-entropy between the teacher's and the student's probabilities, both at this temperature,
-    times the temperature squared; rows are photos.
-    """
+    times the temperature squared; logits are arrays with one row per photo."""
     ### BEGIN SOLUTION
     p, q = (np.exp(logits / temperature) for logits in (teacher_logits, student_logits))
     p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)

@@ -168,10 +168,10 @@ pd.DataFrame({option: nodes_by_provider(events) for option, events in profiles.i
 #
 # ## The files of *Quantize*, on this processor
 #
-# *Quantize* imitated an EPYC 7763. Here are the same bytes on the node (without *dynamic*, which was slower than float32
-# and lost answers), and OpenVINO with two of them: right answers to all photos, then one photo and 32 in turns. OpenVINO
-# is no provider here, so no profile of ONNX Runtime proves who computed: its own runtime graph does, and the second
-# table shows what `bench` read there.
+# *Quantize* imitated an EPYC 7763. Here are the same bytes on the node (without *dynamic*, which was slower than
+# float32 and lost answers), and OpenVINO with two of them: right answers to all photos, then one photo and 32 in turns.
+# OpenVINO is no provider here, so no profile of ONNX Runtime proves who computed: its own runtime graph does, and the
+# second table shows what `bench` read there.
 
 # %%
 guesses = predicted("server.faster")
