@@ -147,7 +147,7 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
         known: what the last transfer returned; empty before the first.
 
     Returns:
-        What moved, and what is the same on both sides now.
+        What moved, and what of the machine's is the same on both sides, or was when it moved last.
 
     Raises:
         CommandFailedError: it broke off; run it again, it goes on.
@@ -170,7 +170,7 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
         say(f"sending {_counted(len(missing), 'ledger entry', 'ledger entries')}")
         _send_entries(shell, missing)
         moved.entries = len(missing)
-    return moved, _same(here, there)
+    return moved, _same(here, there, known)
 
 
 def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print) -> tuple[Moved, Same]:
@@ -180,7 +180,7 @@ def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
     here, under a name of its own.
 
     Returns:
-        What moved, and what is the same on both sides now.
+        What moved, and what of the machine's is the same on both sides, or was when it moved last.
 
     Raises:
         BrokeOffError: it broke off, and what is missing; run it again, it goes on.
@@ -204,7 +204,7 @@ def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
         moved.files[path] = size
         if target == home.path(path):
             here[path] = (digest, size)
-    return moved, _same(here, there)
+    return moved, _same(here, there, known)
 
 
 def only_there(shell: Shell, home: Home, known: Same) -> Moved:
@@ -227,8 +227,9 @@ def _digest(files: Files, path: str) -> str:
     return files.get(path, ("", 0))[0]
 
 
-def _same(here: Files, there: Files) -> Same:
-    return {path: digest for path, (digest, _) in here.items() if _digest(there, path) == digest}
+def _same(here: Files, there: Files, known: Same) -> Same:
+    """Return the machine's files that are the same here, or were: a notebook is saved here again while it is open."""
+    return {path: digest for path, (digest, _) in there.items() if digest in (_digest(here, path), known.get(path))}
 
 
 def _travels(name: str) -> bool:

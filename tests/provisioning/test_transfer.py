@@ -121,6 +121,20 @@ def test_what_both_sides_changed_is_kept_on_both(home, there, shell):
     assert not only_there(shell, home, same).files
 
 
+@pytest.mark.parametrize("between", [(), (pull,), (pull, pull)])
+def test_what_is_saved_at_home_after_it_was_sent_is_no_news_of_the_machine(home, there, shell, between):
+    """JupyterLab saves an open notebook every two minutes; the machine's older one holds nothing that is only there."""
+    write(home, "notebooks/1_model/15.ipynb", b"sent")
+    _, same = push(shell, home, {}, quiet)
+    write(home, "notebooks/1_model/15.ipynb", b"saved again")
+    for transfer in between:
+        moved, same = transfer(shell, home, same, quiet)
+        assert not moved.files
+    assert not only_there(shell, home, same).anything
+    moved, _ = push(shell, home, same, quiet)
+    assert (moved.conflicts, there.path("notebooks/1_model/15.ipynb").read_bytes()) == ([], b"saved again")
+
+
 def test_a_machine_names_no_place_outside_its_folders(home, shell):
     """It may be another's by now: what it lists is not believed."""
 
