@@ -10,7 +10,6 @@ import onnx
 import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_static
 
 from grading.grade.artefacts.graph import described
 from labs.checkpoints.reads import quantize
@@ -273,6 +272,7 @@ def test_weights_are_counted_by_the_type_that_is_stored(tmp_path: Path):
 @pytest.mark.parametrize("limit", [4, 24])
 def test_a_file_tells_whose_photos_calibrated_it_and_how_many_bits_it_has(limit: int, tmp_path: Path, monkeypatch):
     """However many they were: each end of a range is one photo's own number. The grader counts the same bits."""
+    ort = pytest.importorskip("onnxruntime.quantization", reason="the light rooms have no onnxruntime")
     random = np.random.default_rng(0)
     weights = [(random.normal(size=(4, 3 if place == 0 else 4, 3, 3)) / 4).astype(np.float32) for place in range(8)]
     nodes = [
@@ -293,8 +293,8 @@ def test_a_file_tells_whose_photos_calibrated_it_and_how_many_bits_it_has(limit:
         path = tmp_path / "int8.onnx"
         feeds = iter([{"x0": photo[None]} for photo in photos[split][:limit]])
         reader = SimpleNamespace(get_next=lambda: next(feeds, None))
-        types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-        quantize_static(tmp_path / "food11.onnx", path, reader, per_channel=True, **types, **settings)
+        types = {"activation_type": ort.QuantType.QUInt8, "weight_type": ort.QuantType.QInt8}
+        ort.quantize_static(tmp_path / "food11.onnx", path, reader, per_channel=True, **types, **settings)
         return quantize.quantized_file(path) | {"graded": described(onnx.load(path))["largest_weight"]}
 
     theirs, own, seven = read("evaluation"), read("training"), read("training", reduce_range=True)

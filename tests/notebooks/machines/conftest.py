@@ -62,12 +62,15 @@ class Hub:
             shutil.copy(path, self.notebook(lesson))
 
     def choose(self, lesson: Lesson, machine: str) -> None:
-        """Let the lesson's student choose another machine in the planner than the one that it offers first."""
+        """Let the lesson's student choose another machine than the planner offers first, one that is lent by count."""
         notebook = nbformat.read(path := self.notebook(lesson), as_version=4)
         cell = next(one for one in notebook.cells if one.source.startswith("plan = planner("))
         cell.source = cell.source.replace(
             "\n", f'\nplan.choose(next(one for one in plan.chooser.options if one.type == "{machine}"))\n', 1
         )
+        mine = next(one for one in notebook.cells if "node_name=block.resource" in one.source)
+        node, flavor = "node_reservation(amount=1, node_name=block.resource)", "flavor_reservation(amount=1, name={})"
+        mine.source = mine.source.replace(node, flavor.format("block.option.type"))
         nbformat.write(notebook, path)
 
     def notebook(self, lesson: Lesson) -> Path:
