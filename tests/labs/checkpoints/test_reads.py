@@ -12,7 +12,6 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from grading.grade.artefacts.graph import described
-from labs.checkpoints.reads import quantize
 from labs.checkpoints.reads.budget import within_budgets
 from labs.checkpoints.reads.customers import decisions
 from labs.checkpoints.reads.files import FOUR
@@ -273,6 +272,7 @@ def test_weights_are_counted_by_the_type_that_is_stored(tmp_path: Path):
 def test_a_file_tells_whose_photos_calibrated_it_and_how_many_bits_it_has(limit: int, tmp_path: Path, monkeypatch):
     """However many they were: each end of a range is one photo's own number. The grader counts the same bits."""
     ort = pytest.importorskip("onnxruntime.quantization", reason="the light rooms have no onnxruntime")
+    quantize = import_module("labs.checkpoints.reads.quantize")
     random = np.random.default_rng(0)
     weights = [(random.normal(size=(4, 3 if place == 0 else 4, 3, 3)) / 4).astype(np.float32) for place in range(8)]
     nodes = [

@@ -68,9 +68,9 @@ class Hub:
         cell.source = cell.source.replace(
             "\n", f'\nplan.choose(next(one for one in plan.chooser.options if one.type == "{machine}"))\n', 1
         )
-        mine = next(one for one in notebook.cells if "node_name=block.resource" in one.source)
-        node, flavor = "node_reservation(amount=1, node_name=block.resource)", "flavor_reservation(amount=1, name={})"
-        mine.source = mine.source.replace(node, flavor.format("block.option.type"))
+        node = "add_node_reservation(amount=1, node_name=block.resource)"
+        mine = next(one for one in notebook.cells if node in one.source)
+        mine.source = mine.source.replace(node, "add_flavor_reservation(amount=1, name=block.option.type)")
         nbformat.write(notebook, path)
 
     def notebook(self, lesson: Lesson) -> Path:
