@@ -97,8 +97,8 @@ def openvino(precision):
 by_option = [("OpenVINOExecutionProvider", {"device_type": "CPU", "precision": "BF16"}), "CPUExecutionProvider"]
 requests = {
     "cpu-provider": {"file": "food11.onnx", "providers": ["CPUExecutionProvider"]},
-    "openvino": {"file": "food11.onnx", "providers": openvino("f32")},
-    "openvino-bf16": {"file": "food11.onnx", "providers": openvino("bf16")},
+    "openvino-provider": {"file": "food11.onnx", "providers": openvino("f32")},
+    "openvino-provider-bf16": {"file": "food11.onnx", "providers": openvino("bf16")},
     "first-colleague": {"file": "food11.onnx", "providers": by_option},
     "second-colleague": {"file": "food11-all.onnx", "providers": openvino("f32")},
 }
@@ -216,12 +216,14 @@ for option, session in sessions.items():
 
 # %%
 guesses = predicted("providers.openvino")
-compared = ["cpu-provider", "openvino", *(["openvino-bf16"] if can["bf16 on the CPU"].available else [])]
+compared = ["cpu-provider", "openvino-provider"]
+compared += ["openvino-provider-bf16"] * can["bf16 on the CPU"].available
 (folder / "requests.json").write_text(json.dumps({option: requests[option] for option in compared}))
 if environment:
     environment.run(folder / "race.py", models_dir())
     table = ledger().comparison(*compared).table("cpu-provider")
-    table["you predicted"] = pd.Series({"openvino": guesses["fp32"], "openvino-bf16": guesses["bf16"]})
+    asked = {"openvino-provider": "fp32", "openvino-provider-bf16": "bf16"}
+    table["you predicted"] = pd.Series({option: guesses[name] for option, name in asked.items()})
     right = {option: sum(ledger().latest(kind="accuracy", option=option).samples) for option in compared}
     display(table.join(pd.Series(right, name=f"right of {len(labels)}")).style.format(precision=2, na_rep=""))
 
@@ -231,9 +233,9 @@ if environment:
 
 # %% question="providers.fair"
 ### BEGIN SOLUTION
-interval = ledger().comparison("openvino", "cpu-provider").ratio("cpu-provider", "openvino").interval
+interval = ledger().comparison("openvino-provider", "cpu-provider").ratio("cpu-provider", "openvino-provider").interval
 claim = "faster" if interval.low > 1 else "slower" if interval.high < 1 else "cannot tell"
-fair = {"option": "openvino", "baseline": "cpu-provider", "claim": claim}
+fair = {"option": "openvino-provider", "baseline": "cpu-provider", "claim": claim}
 ### STUB
 fair = {"option": ..., "baseline": ..., "claim": ...}  # the claim is "faster", "slower" or "cannot tell"
 ### END SOLUTION

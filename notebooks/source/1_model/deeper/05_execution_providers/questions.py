@@ -9,7 +9,7 @@ _OPENVINO = ["OpenVINO provider"]
 prediction(
     "providers.openvino",
     "How many times as fast as the CPU provider is OpenVINO?",
-    about={"kind": "latency", "option": "openvino"},
+    about={"kind": "latency", "option": "openvino-provider"},
     unit="×",
     between=(0.05, 100),
     gate=_OPENVINO,
@@ -45,7 +45,7 @@ def precision(random):
     yield (drawn + random.choice([0.1, 0.00001]), drawn), ""
 
 
-_OPTIONS = ["cpu-provider", "openvino", "openvino-bf16"]
+_OPTIONS = ["cpu-provider", "openvino-provider", "openvino-provider-bf16"]
 
 question(
     "providers.fair",
