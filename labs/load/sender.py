@@ -205,6 +205,7 @@ async def drive(plan: dict, lines: queue.SimpleQueue[str]) -> dict:
     # The first requests open connections and wake the server; they are not counted.
     await run.closed(plan["warmup_clients"], None, plan["warmup_requests"])
     warmup = len(run.rows)
+    gc.unfreeze()  # what an earlier plan left
     gc.collect()
     gc.freeze()
     say({"event": "ready"})

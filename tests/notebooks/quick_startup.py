@@ -24,9 +24,9 @@ warm_up.__kwdefaults__.update(limit_s=LIMIT_S, **({"block": 1} if HASTY else {})
 bench.latency.__kwdefaults__.update(limit_s=LIMIT_S, min_samples=20 if HASTY else 60)
 bench.throughput.__kwdefaults__.update(min_s=0.01 if HASTY else 0.1, min_batches=2 if HASTY else 3)
 # Lessons choose their own number of rounds, so defaults would not do.
-_rounds = {"warm_up_s": LIMIT_S, **({"rounds": 2, "block_calls": 2} if HASTY else {"rounds": 6, "block_calls": 3})}
+_turns = {"rounds": 2, "block_calls": 2} if HASTY else {"rounds": 6, "block_calls": 3}
 _compare = bench.compare
-bench.compare = lambda *args, **settings: _compare(*args, **{**settings, **_rounds})
+bench.compare = lambda *args, **settings: _compare(*args, **{**settings, **_turns, "warm_up_s": LIMIT_S})
 # The same of load: lessons choose how long each run lasts. (None: it ends after so many requests.)
 _plan = loops.plan_for
 loops.plan_for = lambda target, **how: _plan(
@@ -34,9 +34,8 @@ loops.plan_for = lambda target, **how: _plan(
 )
 
 # A rehearsed device measures in a process of its own, which this file does not reach; it does what its job says.
-_little = {"rounds": 2, "block_calls": 2} if HASTY else {"rounds": 6, "block_calls": 3}
-_little |= {"pictures": 44, "latency_samples": 20, "latency_limit_s": 0.1, "sustained_s": 1.0} if HASTY else {}
-job.REHEARSAL = replace(job.REHEARSAL, **_little)
+_little = {"pictures": 44, "latency_samples": 20, "latency_limit_s": 0.1, "sustained_s": 1.0} if HASTY else {}
+job.REHEARSAL = replace(job.REHEARSAL, **_turns, **_little)
 
 if HASTY:
     import labs.data.dataset

@@ -82,10 +82,10 @@ mine.status
 
 # %% [markdown]
 # A node that has booted is as empty as a new laptop. The rest is a list of steps: copy the course, check the driver,
-# install pinned packages, bring your models and your ledger, start a Jupyter. That takes a while, in
-# which you can read on. Each step looks before it makes anything, so you may interrupt them and run the cell again. A
-# check that says `rehearsed` only played its part. Then the machine itself says what it is and what its GPU can do, and
-# the countdown says what is left of your block.
+# install pinned packages, bring your models and your ledger, start a Jupyter. The progress says how long that takes,
+# and you can read on meanwhile. Each step looks before it makes anything, so you may interrupt them and run the cell
+# again. A check that says `rehearsed` only played its part. Then the machine itself says what it is and what its GPU
+# can do, and the countdown says what is left of your block.
 
 # %%
 run = lab.prepare("model", option, testbed=testbed)
