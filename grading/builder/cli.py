@@ -127,10 +127,12 @@ def _chosen(part: int | None, ids: list[str] | None) -> list[Lesson]:
     """Return the lessons of a part, or those with these ids.
 
     Raises:
-        LessonError: No lesson is meant.
+        LessonError: One of them is none, or none is meant.
     """
-    wanted = [one for one in sources() if part in (None, one.part) and (not ids or one.id in ids)]
-    if not wanted:
-        known = ", ".join(one.id for one in sources())
-        raise LessonError(f"no such lesson; there are {known}")
+    course = [one for one in sources() if part in (None, one.part)]
+    wanted = [one for one in course if not ids or one.id in ids]
+    unknown = sorted({*(ids or ())} - {one.id for one in course})
+    if unknown or not wanted:
+        known = ", ".join(one.id for one in course)
+        raise LessonError(f"no such lesson: {', '.join(unknown) or part}; there are {known}")
     return wanted

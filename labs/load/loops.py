@@ -54,7 +54,8 @@ def closed_loop(
         concurrency: Clients that wait for their answers side by side.
         duration_s: Seconds in which requests are begun; 5 when ``requests`` is not given either.
         requests: Requests in all, instead of a duration.
-        warmup_requests: Requests sent before the clock starts; two for each client (four at least) when None.
+        warmup_requests: Requests sent before the clock starts; one for each client (four at least) when None,
+            since each opens a connection.
         on_progress: Told how far it is; may raise ``Cancelled``, and then nothing is recorded.
 
     Raises:
@@ -65,7 +66,7 @@ def closed_loop(
     plan = plan_for(
         target,
         timeout_s=timeout_s,
-        warmup_requests=max(4, 2 * concurrency) if warmup_requests is None else warmup_requests,
+        warmup_requests=max(4, concurrency) if warmup_requests is None else warmup_requests,
         warmup_clients=concurrency,
         mode="closed",
         concurrency=concurrency,

@@ -84,7 +84,7 @@ class Device:
             digest, path = hashlib.sha256(file.read_bytes()).hexdigest(), f"{folder}/{file.name}"
             there = digest_there(self.shell, f"{REMOTE_ROOT}/{path}") == digest
             if not there:
-                send(self.shell, file, path, digest)
+                send(self.shell, {path: (file, digest)})
             brought.append(Brought(file.name, digest, file.stat().st_size, "was there" if there else "copied"))
         return brought
 
@@ -93,7 +93,7 @@ class Device:
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / Path(path).name
             local.write_text(text, encoding="utf-8")
-            send(self.shell, local, path, hashlib.sha256(local.read_bytes()).hexdigest())
+            send(self.shell, {path: (local, hashlib.sha256(local.read_bytes()).hexdigest())})
 
     def fetch(self, path: str) -> bytes:
         """Return a file from under the course's folder, whole.

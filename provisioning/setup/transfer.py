@@ -12,7 +12,7 @@ import itertools
 import re
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -36,6 +36,9 @@ _NAMES = {
     "notebooks": ("*.ipynb",),
 }
 _PATTERNS = tuple(itertools.chain(*_NAMES.values()))
+
+#: Prints a file's sha256, on Linux and on a Mac; nothing if it is missing.
+_DIGEST = "(sha256sum {0} 2>/dev/null || shasum -a 256 {0} 2>/dev/null) | cut -d ' ' -f 1"
 
 _SURVEY = """
 cd "$HOME/{root}" 2>/dev/null || exit 0
@@ -160,10 +163,10 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
         if seen and seen != known.get(path):
             moved.conflicts.append(f"{path} was changed over there: it stays; pull brings it beside yours")
             continue
-        say(f"sending {path}, {size / 1e6:.1f} MB")
-        send(shell, home.path(path), path, digest)
         moved.files[path] = size
         there[path] = (digest, size)
+    wanted = {path: (home.path(path), here[path][0]) for path in moved.files}
+    send(shell, wanted, lambda path: say(f"sending {path}, {moved.files[path] / 1e6:.1f} MB"))
     known_there = _ledger_there(shell)
     missing = [line for identity, line in home.ledger.lines().items() if identity not in known_there]
     if missing:
@@ -266,31 +269,39 @@ def _send_entries(shell: Shell, lines: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder) / arrived
         packed.write_bytes(content)
-        send(shell, packed, f"workspace/{arrived}", digest)
+        send(shell, {f"workspace/{arrived}": (packed, digest)})
     _run(shell, _APPEND.format(root=REMOTE_ROOT, arrived=arrived), "adding entries to the ledger there")
 
 
-def send(shell: Shell, source: Path, path: str, digest: str) -> None:
-    """Put a file on the machine, whole or not at all.
+def send(shell: Shell, files: Mapping[str, tuple[Path, str]], on_file: Callable[[str], object] = str) -> None:
+    """Put files on the machine, each whole or not at all.
+
+    Args:
+        files: By path below the course's folder over there: where the file lies here, and its sha256.
+        on_file: Told the path of each before it leaves.
 
     Raises:
-        CommandFailedError: it did not arrive as it left.
+        CommandFailedError: one did not arrive as it left; those before it did.
     """
-    target = f"{REMOTE_ROOT}/{path}"
-    _run(shell, f"mkdir -p {shlex.quote(str(PurePosixPath(target).parent))}", f"making the folder of {path}")
-    # Under another name until it is whole: a model that is cut short must not be loaded by anybody.
-    shell.put(source, f"{target}.arriving")
-    seen = digest_there(shell, f"{target}.arriving")
-    if seen != digest:
-        raise CommandFailedError(f"{path} arrived as {seen[:12] or 'nothing'} instead of {digest[:12]}")
-    _run(shell, f"mv {shlex.quote(f'{target}.arriving')} {shlex.quote(target)}", f"moving {path} into place")
+    targets = {path: f"{REMOTE_ROOT}/{path}" for path in files}
+    folders = sorted({str(PurePosixPath(target).parent) for target in targets.values()})
+    if folders:  # once for all: each command is a connection of its own
+        _run(shell, f"mkdir -p {shlex.join(folders)}", "making the folders of what is sent")
+    for path, (source, digest) in files.items():
+        on_file(path)
+        # Under another name until it is whole: a model that is cut short must not be loaded by anybody.
+        arriving = f"{targets[path]}.arriving"
+        shell.put(source, arriving)
+        names = shlex.join((arriving, targets[path]))
+        move = f'seen=$( {_DIGEST.format(shlex.quote(arriving))}); [ "$seen" != {digest} ] || mv {names}; echo "$seen"'
+        seen = _run(shell, move, f"moving {path} into place").strip()
+        if seen != digest:
+            raise CommandFailedError(f"{path} arrived as {seen[:12] or 'nothing'} instead of {digest[:12]}")
 
 
 def digest_there(shell: Shell, path: str) -> str:
     """Return the sha256 of a file on the machine; empty where it is missing."""
-    name = shlex.quote(path)
-    command = f"(sha256sum {name} 2>/dev/null || shasum -a 256 {name} 2>/dev/null) | cut -d ' ' -f 1"
-    return shell.run(command).output.strip()
+    return shell.run(_DIGEST.format(shlex.quote(path))).output.strip()
 
 
 def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None:

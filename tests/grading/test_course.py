@@ -112,10 +112,10 @@ def test_the_page_of_questions_names_every_question_with_its_points():
 
 
 def test_an_unknown_lesson_is_answered_with_the_known_ones():
-    """A slip in the id must not look like a rehearsal without faults."""
-    result = CliRunner().invoke(app, ["rehearse", "--lesson", "nowhere"])
+    """A slip in the id must not look like a rehearsal without faults, not even beside an id that is right."""
+    result = CliRunner().invoke(app, ["rehearse", "--lesson", "nowhere", "--lesson", "pi"])
     assert result.exit_code == 1
-    assert f"no such lesson; there are {lessons()[0].id}" in str(result.exception)
+    assert f"no such lesson: nowhere; there are {lessons()[0].id}" in str(result.exception)
 
 
 def test_solve_writes_the_lessons_that_are_asked_for(tmp_path: Path):
