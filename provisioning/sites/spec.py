@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Literal, get_args
 
 from labs.course.assignment import assignment
+from provisioning.sites.proofs import seen, standing
 
 Part = Literal["model", "edge", "system"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -45,6 +46,8 @@ class SiteOption:
     end_minute: int
     #: What differs for the lesson from the first option; empty on the first.
     changes: str
+    #: Seconds of set-up's steps that a proof has seen; empty before the first.
+    seen_s: Mapping[str, float] = field(default_factory=dict, compare=False)
     #: Size of the volume that it boots from, where a flavor's own disk is too small; 0 for the flavor's or the node's.
     volume_gb: int = 0
 
@@ -119,7 +122,7 @@ def load_file(part: str) -> PartSpec:
     table = tomllib.loads(text)
     expected_s = {name: float(value) for name, value in table["expected_s"].items()}
     try:
-        options = tuple(_option(entry, table, expected_s) for entry in table["option"])
+        options = tuple(_option(part, entry, table, expected_s) for entry in table["option"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"sites/{part}.toml: an option has an unknown or missing field: {error}") from error
     return PartSpec(
@@ -132,9 +135,13 @@ def load_file(part: str) -> PartSpec:
     )
 
 
-def _option(entry: dict, table: dict, expected_s: Mapping[str, float]) -> SiteOption:
+def _option(part: str, entry: dict, table: dict, expected_s: Mapping[str, float]) -> SiteOption:
     boot_s = expected_s.get("container" if entry["resource"] == "device" else "server", 600.0)
-    return SiteOption(**{"boot_s": boot_s, "end_minute": table["end_minute"], **entry})
+    option = SiteOption(**{"boot_s": boot_s, "end_minute": table["end_minute"], **entry})
+    proof = seen(part=part, site=option.site, type=option.type)
+    hardware = f"{proof.hardware if proof else option.hardware} ({standing(proof)})"
+    seen_s = {name: step.spent_s for name, step in proof.steps.items()} if proof else {}
+    return replace(option, hardware=hardware, seen_s=seen_s)
 
 
 def owner_name(environ: Mapping[str, str] = os.environ) -> str:

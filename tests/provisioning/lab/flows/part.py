@@ -21,6 +21,7 @@ from provisioning.__main__ import app
 from provisioning.lab.device import open_device
 from provisioning.rehearsal import drills
 from provisioning.setup.reach import JUPYTER_PORT, first_notebook, ports_of
+from provisioning.setup.transfer import Home
 from provisioning.sites.spec import load_spec, resource_name
 from provisioning.testbed.surroundings import site_clock
 
@@ -95,6 +96,10 @@ else:
     moved = [how(part, way=way, say=lambda line: None).entries for how in (lab.push, lab.push, lab.pull)]
     assert moved == [1, 0, 0]
 
+# The machine says what it is, and pulling brings that home.
+assert says("proof", part).endswith("of a rehearsal, to look at\n")
+(proof,) = (Home.of_course(lab.ROOT).path("workspace/proofs")).glob("rehearsed-*.json")
+
 assert f"0 of {sum(one_of_each)} are orphans." in says("sweep", "--mine")
 assert f"nothing named {first.name} is left" in says("release", part)
 assert "Nothing of the labs is left." in says("sweep", "--mine")
@@ -109,4 +114,5 @@ if part == "edge":  # a lesson that finds no device brings one up, on a calendar
 
 address, _, token = links["jupyter"].partition("token=")
 assert address
-print("RESULT", json.dumps({"steps": [event.step for event in events if event.kind == "done"], "token": token}))
+steps = [event.step for event in events if event.kind == "done"]
+print("RESULT", json.dumps({"steps": steps, "token": token, "proof": proof.read_text()}))
