@@ -1,11 +1,12 @@
-"""What an image brings to a machine, and where a class fetches the rest from."""
+"""What an image brings to a machine, and where a class fetches the rest from.
+
+At the top the standard library alone: a rehearsed machine's apt asks this without any environment.
+"""
 
 import tomllib
 from functools import cache
 from importlib import resources
 from typing import Any
-
-from provisioning.sites.proofs import seen, standing
 
 #: Variables that installers read themselves, by their mirror in ``mirrors.toml``; node/bin/fetch.sh reads the others.
 _READ_BY_INSTALLERS = {
@@ -29,16 +30,17 @@ def expected(image: str) -> dict[str, Any]:
 
 def known(image: str) -> dict[str, Any]:
     """Return an image's row, with what a proof has seen in the place of what was expected, and its ``standing``."""
+    from provisioning.sites.proofs import seen, standing
+
     row = expected(image)
     proof = seen(image=row["name"])
-    return row | (proof.facts if proof else {}) | {"standing": standing(proof)}
+    return row | {"lacks": ()} | (proof.facts | {"lacks": proof.lacks} if proof else {}) | {"standing": standing(proof)}
 
 
 def commands(image: str) -> frozenset[str]:
     """Return the commands that an image brings: those of ``images.toml``, without what a proof has missed."""
-    row = expected(image)
-    proof = seen(image=row["name"])
-    return frozenset().union(*map(brought, row["packages"])).difference(proof.lacks if proof else ())
+    row = known(image)
+    return frozenset().union(*map(brought, row["packages"])).difference(row["lacks"])
 
 
 def brought(package: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What each part needs: its block of time, the site options where it can run, and what is installed on them."""
 
+import hmac
 import os
 import re
 import tomllib
@@ -161,6 +162,8 @@ def owner_name(environ: Mapping[str, str] = os.environ) -> str:
 def resource_name(part: Part, owner: str | None = None) -> str:
     """Return the one name that lease, server, container and addresses of this student and part carry.
 
-    A class shares one project, and duplicate names are allowed there, so the owner is part of the name.
+    A class shares one project, and duplicate names are allowed there, so the owner is part of the name; or, if the
+    assignment has a word for pseudonyms, what only this word makes of it.
     """
-    return f"{NAME_PREFIX}-{part}-{owner or owner_name()}"
+    owner, word = owner or owner_name(), assignment().course.pseudonyms
+    return f"{NAME_PREFIX}-{part}-{hmac.digest(word.encode(), owner.encode(), 'sha256').hex()[:10] if word else owner}"

@@ -104,7 +104,7 @@ def test_no_shows_are_given_back_after_a_grace_that_can_be_chosen(memory, clock)
     memory.make("serve-model-bob", "server")
 
     def found(grace):
-        return leases.no_shows(memory, "model", ("ada", "bob"), clock.now(), grace)
+        return leases.no_shows(memory, ("serve-model-ada", "serve-model-bob"), clock.now(), grace)
 
     assert found(timedelta(minutes=45)) == []
     grace = timedelta(minutes=3)

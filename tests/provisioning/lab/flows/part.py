@@ -58,7 +58,7 @@ assert lab.find_option(lab.open_testbed, part, first.name).type == machine_type
 run = lab.prepare(part, option, testbed=testbed)
 run.settings = dataclasses.replace(run.settings, poll_s=0.2)
 events = list(run.events())
-assert run.failures == {}
+assert run.failures == {}, run.failures
 one_of_each = [1, 1, 1, int(option.resource == "flavor")]
 assert count() == one_of_each
 machine = run.testbed.machines()[0]
