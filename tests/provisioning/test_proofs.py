@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from labs.workspace import PROJECT_DIR
+from provisioning.setup.record import Record
 from provisioning.setup.steps import steps_for
 from provisioning.sites import images, proofs, spec
 
@@ -97,6 +98,17 @@ def test_no_field_of_a_proof_may_name_anybody_or_open_anything(secret: str):
             proofs.Proof.model_validate(spoiled)
     with pytest.raises(ValidationError, match="looks like"):
         proofs.Proof.model_validate(DOCUMENT | {"packages": {secret: "1"}})
+
+
+def test_a_steps_seconds_add_up_on_one_lease_and_begin_anew_on_another(tmp_path: Path):
+    """A second run only looks, and so its last attempt is short; another lease's machine boots anew."""
+    record = Record(tmp_path / "record.json")
+    for lease, *booted_s in (("first", 600.0, 0.2), ("second", 5.0)):
+        for seconds in booted_s:
+            record.update("lease", state="running")
+            record.update("lease", elapsed_s=1.0, remember={"lease_id": lease})
+            record.update("server", elapsed_s=seconds)
+        assert record.step("server").spent_s == sum(booted_s)
 
 
 def test_the_form_asks_for_what_the_command_writes_and_every_proof_that_came_can_be_read():

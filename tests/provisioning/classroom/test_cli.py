@@ -96,7 +96,7 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     assert run("no-shows", "model", path) == "0 of 31 have not come\n"
     said = run("no-shows", "model", path, "--grace-min", "30", "--release")
     gone = said.count("deleted lease")
-    assert gone > 0
+    assert gone == len(re.findall(r"^(s\d+-uni-edu): serve-model-\1, active for", said, re.MULTILINE)) > 0
     assert said.endswith(f"{gone} of 31 have not come\n")
     assert len(_leases()) == 31 - gone
 

@@ -110,3 +110,18 @@ def test_no_shows_are_given_back_after_a_grace_that_can_be_chosen(memory, clock)
     grace = timedelta(minutes=3)
     assert sweep(memory, found(grace), clock.now(), grace=grace) == ["deleted lease serve-model-ada"]
     assert [one.name for one in memory.lease_list] == ["serve-model-zoe", "serve-model-bob"]
+
+
+def test_what_those_who_left_hold_is_asked_and_given_back_together(memory, monkeypatch):
+    """As many lists for two students as for one; whoever is still there keeps everything."""
+    monkeypatch.setattr(leases, "poll_s", lambda: 0.0)
+    for name in ("ada", "bob", "cyd"):
+        memory.give_lease(f"serve-model-{name}")
+        memory.make(f"serve-model-{name}", "server")
+    listed = list(leases.drop(memory, "model", ("ada", "bob"), release=True))
+    assert sorted(line.partition(" at ")[0] for line in listed) == [
+        f"{name}: {kind} serve-model-{name}" for name in ("ada", "bob") for kind in ("lease", "server")
+    ]
+    # The list itself, then one look each before machines, before leases, and after.
+    assert memory.requests.count("leases") == 4
+    assert [one.name for one in (*memory.lease_list, *memory.machine_list)] == ["serve-model-cyd"] * 2

@@ -29,7 +29,8 @@ user, course, part, machine_type = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
 option = load_spec(part).only(machine_type).options[0]
 testbed = lab.open_testbed(option.site)
 end = site_clock().now() + timedelta(hours=3)
-lab.prepare = functools.partial(lab.prepare, materials=course)
+lab.prepare, lab.ROOT = functools.partial(lab.prepare, materials=course), course
+os.environ["SERVING_LABS_WORKSPACE"] = str(course / f"laptop-{user}")
 
 
 def says(*words, code=0):
@@ -90,9 +91,8 @@ else:
     assert "127.0.0.1" in links["jupyter"]
     assert first_notebook(part) in links["jupyter"]
     # What a laptop has made arrives with no more than the address and the key, once.
-    os.environ["SERVING_LABS_WORKSPACE"] = str(course / f"laptop-{user}")
     Ledger(course / f"laptop-{user}" / "ledger.jsonl").observe("part.flow", {"made": "at home"})
-    lab.ROOT, way = course, testbed.way(machine)
+    way = testbed.way(machine)
     moved = [how(part, way=way, say=lambda line: None).entries for how in (lab.push, lab.push, lab.pull)]
     assert moved == [1, 0, 0]
 
