@@ -1,7 +1,7 @@
 """What leased machines were seen to be: proofs that were sent in, which take the place of what was guessed.
 
 `msl lease proof PART` writes one (``provisioning.lab.proof``); the folder ``proofs/`` holds those that
-the course goes by. One from a rehearsal shows that the way works, and nothing about a machine: it never counts as seen.
+count. One from a rehearsal shows that the way works, and nothing about a machine: it never counts as seen.
 """
 
 import datetime
@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 FOLDER = resources.files("provisioning").joinpath("sites", "proofs")
 
@@ -23,61 +23,45 @@ SECRET = re.compile(
 )
 
 
-def _open(text: str) -> str:
+def _harmless(text: str) -> str:
     if found := SECRET.search(text):
         raise ValueError(f"{found[0]!r} looks like an address, a key or somebody's folder: take it out")
     return text
 
 
-Text = Annotated[str, Field(max_length=300), AfterValidator(_open)]
+Text = Annotated[str, Field(max_length=300), AfterValidator(_harmless)]
+Texts = tuple[Text, ...]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StepTime(_Table):
-    """How long one step of the set-up took."""
-
-    state: Text
-    attempts: int
-    #: Seconds of all its attempts.
-    spent_s: float
-    #: Seconds that were expected of it.
-    usual_s: float
-
-
-class Proof(_Table):
-    """One machine, as it was seen during one lease."""
+class Proof(BaseModel, extra="forbid", frozen=True):
+    """One machine, as it was seen during one lease; the image is named as in ``images.toml``."""
 
     rehearsed: bool
-    #: The day on which it was seen, UTC.
     date: datetime.date
     part: Text
     site: Text
     type: Text
-    #: By its name in ``images.toml``.
     image: Text
     #: As ``images.toml`` has them (system, driver, disk, firewall), with processor, kernel, memory and network.
     facts: dict[Text, Text]
-    #: Name, compute capability and memory of each GPU.
-    gpus: tuple[Text, ...]
-    #: Versions of Ubuntu's packages that the image was said to bring, and of what the set-up installed.
-    packages: dict[Text, Text]
+    #: Name, compute capability and memory of each.
+    gpus: Texts
+    #: Of Ubuntu's packages, and of what the set-up installed.
     versions: dict[Text, Text]
-    #: Commands that the image was said to bring, and that are not there.
-    lacks: tuple[Text, ...]
-    steps: dict[Text, StepTime]
+    #: Commands that the image was said to bring.
+    lacks: Texts
+    #: Of each step of the set-up: attempts, the seconds of all of them, and those that were expected.
+    steps: dict[Text, dict[Text, float]]
     #: Machines that the site refused, and when.
-    refused: tuple[Text, ...]
-    #: Where the machine differs from ``images.toml`` and from the site's file.
-    deviations: tuple[Text, ...]
+    refused: Texts
+    #: From ``images.toml`` and from the site's file.
+    deviations: Texts
 
     @property
     def hardware(self) -> str:
         """GPUs, counted, and the processor, in words."""
         counted = [f"{count} x {gpu}" for gpu, count in Counter(self.gpus).items()]
-        return ", ".join(filter(None, [*counted, self.facts.get("processor")]))
+        return ", ".join([*counted, self.facts.get("processor", "a processor")])
 
 
 def seen(**where: str) -> Proof | None:
@@ -93,5 +77,6 @@ def standing(proof: Proof | None) -> str:
 
 @cache
 def _proofs() -> tuple[Proof, ...]:
-    texts = [path.read_text(encoding="utf-8") for path in FOLDER.iterdir() if path.name.endswith(".json")]
-    return tuple(proof for proof in map(Proof.model_validate_json, texts) if not proof.rehearsed)
+    files = [path for path in FOLDER.iterdir() if path.name.endswith(".json")]
+    proofs = (Proof.model_validate_json(path.read_text(encoding="utf-8")) for path in files)
+    return tuple(proof for proof in proofs if not proof.rehearsed)

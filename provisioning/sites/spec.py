@@ -141,7 +141,7 @@ def _option(part: str, entry: dict, table: dict, expected_s: Mapping[str, float]
     option = SiteOption(**{"boot_s": boot_s, "end_minute": table["end_minute"], **entry})
     proof = seen(part=part, site=option.site, type=option.type)
     hardware = f"{proof.hardware if proof else option.hardware} ({standing(proof)})"
-    seen_s = {name: step.spent_s for name, step in proof.steps.items()} if proof else {}
+    seen_s = {name: step["spent_s"] for name, step in proof.steps.items()} if proof else {}
     return replace(option, hardware=hardware, seen_s=seen_s)
 
 

@@ -1,7 +1,7 @@
 """Proofs of leases: they name nobody, and take the place of a guess; a rehearsal's counts for nothing."""
 
-import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,12 +25,11 @@ DOCUMENT = {
     "image": OPTION.image,
     "facts": {"system": "Ubuntu 24.04, glibc 2.39, Python 3.12.3", "driver": "NVIDIA 570.86.15", "processor": "Xeon"},
     "gpus": ["Tesla P100-PCIE-16GB, compute capability 6.0, 16384 MiB"] * 2,
-    "packages": {"git": "1:2.43.0-1ubuntu7.3"},
-    "versions": {"torch": "2.9.1+cu126"},
+    "versions": {"git": "1:2.43.0-1ubuntu7.3", "torch": "2.9.1+cu126"},
     "lacks": ["jq"],
-    "steps": {"server": {"state": "done", "attempts": 1, "spent_s": 1234.5, "usual_s": 600.0}},
+    "steps": {"server": {"attempts": 1, "spent_s": 1234.5, "usual_s": 600.0}},
     "refused": ["P3-GPU-02, told on 2026-12-02"],
-    "deviations": ["the command jq is not there"],
+    "deviations": ["driver: NVIDIA 570.86.15; expected: nvidia-driver-560"],
 }
 
 
@@ -75,29 +74,14 @@ def test_what_a_lease_has_shown_takes_the_place_of_what_was_guessed(sent_in):
         *("ssh-rsa AAA", "GPU-8c3f01ab-77d2-4f6e", "5f4dcc3b5aa765d61d83", "gAAAAABk3x_9QmZ1Yw8rT0pL5sVn2HbX7c"),
     ],
 )
-def test_no_field_of_a_proof_may_name_anybody_or_open_anything(secret: str):
+def test_no_text_of_a_proof_may_name_anybody_or_open_anything(secret: str):
     """Neither a key nor a value, however deep."""
-
-    def places(value, way=()):
-        if isinstance(value, dict):
-            for key, each in value.items():
-                yield from places(each, (*way, key))
-        elif isinstance(value, list):
-            yield from places(value[0], (*way, 0))
-        elif isinstance(value, str) and way != ("date",):
-            yield way
-
-    proofs.Proof.model_validate(DOCUMENT)
-    for *way, last in places(DOCUMENT):
-        spoiled = copy.deepcopy(DOCUMENT)
-        holder = spoiled
-        for key in way:
-            holder = holder[key]
-        holder[last] = f"{holder[last]} {secret}"
-        with pytest.raises(ValidationError, match="looks like an address, a key"):
-            proofs.Proof.model_validate(spoiled)
-    with pytest.raises(ValidationError, match="looks like"):
-        proofs.Proof.model_validate(DOCUMENT | {"packages": {secret: "1"}})
+    whole = json.dumps(DOCUMENT)
+    proofs.Proof.model_validate_json(whole)
+    places = [found.end() for found in re.finditer(r'(: |\[|\{|, )"', whole)]
+    for place in places:
+        with pytest.raises(ValidationError, match=r"looks like an address|Extra inputs|valid date"):
+            proofs.Proof.model_validate_json(f"{whole[:place]}{secret} {whole[place:]}")
 
 
 def test_a_steps_seconds_add_up_on_one_lease_and_begin_anew_on_another(tmp_path: Path):

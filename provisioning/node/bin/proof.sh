@@ -13,7 +13,7 @@ told() { "$@" 2> /dev/null | grep -v '^rehearsed, not run' || true; }
 while (($#)) && [[ $1 != -- ]]; do
   # shellcheck disable=SC2016 # dpkg's own
   version=$(told dpkg-query -W -f '${Version}\n' "$1")
-  if [[ -n $version ]]; then say package "$1 $version"; fi
+  if [[ -n $version ]]; then say version "$1 $version"; fi
   shift
 done
 if (($#)); then shift; fi

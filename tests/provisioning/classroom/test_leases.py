@@ -9,7 +9,6 @@ from provisioning.classroom import leases
 from provisioning.classroom.plan import make_plan
 from provisioning.classroom.roster import Student
 from provisioning.planning.blocks import block_end, calendars_of, free_resources
-from provisioning.setup.release import sweep
 from provisioning.testbed import Booking
 from provisioning.testbed.errors import ConflictError, NoCapacityError, ServiceBusyError
 
@@ -95,21 +94,6 @@ def test_moving_makes_the_new_lease_first(memory):
     memory.make("serve-model-ada", "server")
     with pytest.raises(ConflictError, match="a machine runs on serve-model-ada"):
         leases.move(lambda _site: memory, MODEL, "ada", start + timedelta(days=1))
-
-
-def test_no_shows_are_given_back_after_a_grace_that_can_be_chosen(memory, clock):
-    """Active for 5 minutes without a machine: a no-show after 3, not after 45; strangers' are left alone."""
-    for name in ("ada", "zoe", "bob"):
-        memory.give_lease(f"serve-model-{name}")
-    memory.make("serve-model-bob", "server")
-
-    def found(grace):
-        return leases.no_shows(memory, ("serve-model-ada", "serve-model-bob"), clock.now(), grace)
-
-    assert found(timedelta(minutes=45)) == []
-    grace = timedelta(minutes=3)
-    assert sweep(memory, found(grace), clock.now(), grace=grace) == ["deleted lease serve-model-ada"]
-    assert [one.name for one in memory.lease_list] == ["serve-model-zoe", "serve-model-bob"]
 
 
 def test_what_those_who_left_hold_is_asked_and_given_back_together(memory, monkeypatch):

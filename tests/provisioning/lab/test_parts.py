@@ -37,7 +37,7 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, step
     assert found["token"] not in journal
     proof = Proof.model_validate_json(found["proof"])
     assert (proof.rehearsed, proof.type, set(proof.steps)) == (True, machine_type, steps)
-    assert proof.steps["environment"].attempts == 2
+    assert proof.steps["environment"]["attempts"] == 2
     assert "Python 3" in proof.facts["system"]
     names = (user, found["token"], socket.gethostname(), getpass.getuser(), str(rehearsal.home))
     assert [name for name in names if re.search(rf"\b{re.escape(name)}\b", found["proof"])] == []
