@@ -33,11 +33,8 @@ def prove(part: Part) -> tuple[Path, Proof]:
     """
     run = lab.prepare(part, lab.find_option(lab.open_testbed, part, resource_name(part)))
     if run.state != "done":
-        raise ProvisioningError(
-            f"the set-up of {run.settings.name} is not done",
-            likely="It has not been begun in this block, or a step of it failed.",
-            way_out=f"Run `{msl(f'lease up {part}')}` to its end first.",
-        )
+        way_out = f"Run `{msl(f'lease up {part}')}` to its end first."
+        raise ProvisioningError("The set-up is not done", likely="A step was not run, or failed.", way_out=way_out)
     proof = _observed(run)
     name = f"{'rehearsed-' * proof.rehearsed}{part}-{proof.type}-{proof.date}.json"
     path = Home.of_course(lab.ROOT).path(f"workspace/proofs/{name}")

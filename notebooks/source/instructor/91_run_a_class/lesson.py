@@ -17,11 +17,8 @@
 # *For instructors. Nothing here is graded, and none of it reaches students.*
 #
 # Forty students and a few machines of the right kind do not meet by chance in the week before a deadline. So you can
-# make the leases yourself: a roster, days and hours, a deadline, and out comes who runs when. Then you watch who is
-# where, and afterwards you sweep up.
-#
-# Every cell is a command that you can also type in a terminal, after `msl`; there a rehearsal is switched over by
-# `eval "$(.venv/bin/msl rehearsal up)"`. [The page beside this notebook](README.md) goes through a whole term.
+# make the leases yourself. Every cell is a command that you can also type in a terminal, after `msl`; there a rehearsal
+# is switched on by `eval "$(.venv/bin/msl rehearsal up)"`. [The page beside](README.md) goes through a whole term.
 
 # %%
 import tempfile
