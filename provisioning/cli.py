@@ -128,8 +128,8 @@ def pull(
 def proof(part: Annotated[str, PART]) -> None:
     """Write down what the part's machine is and where it differs from what was expected; it names nobody."""
     path, seen = prove(load_spec(part).part)
-    differs = [f"differs: {line}" for line in (*seen.deviations, *(f"no command {name}" for name in seen.lacks))]
-    where = "of a rehearsal, to look at" if seen.rehearsed else "send it by the form 'First lease'"
+    differs = [f"differs: {line}" for line in (*seen["deviations"], *(f"no command {name}" for name in seen["lacks"]))]
+    where = "of a rehearsal, to look at" if seen["rehearsed"] else "send it by the form 'First lease'"
     typer.echo("\n".join([*differs, f"{path}: {where}"]))
 
 

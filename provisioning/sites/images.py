@@ -34,7 +34,7 @@ def known(image: str) -> dict[str, Any]:
 
     row = expected(image)
     proof = seen(image=row["name"])
-    return row | {"lacks": ()} | (proof.facts | {"lacks": proof.lacks} if proof else {}) | {"standing": standing(proof)}
+    return row | proof.get("facts", {}) | {"lacks": proof.get("lacks", ()), "standing": standing(proof)}
 
 
 def commands(image: str) -> frozenset[str]:

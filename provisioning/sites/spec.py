@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Literal, get_args
 
 from labs.course.assignment import assignment
-from provisioning.sites.proofs import seen, standing
+from provisioning.sites import proofs
 
 Part = Literal["model", "edge", "system"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -139,9 +139,9 @@ def load_file(part: str) -> PartSpec:
 def _option(part: str, entry: dict, table: dict, expected_s: Mapping[str, float]) -> SiteOption:
     boot_s = expected_s.get("container" if entry["resource"] == "device" else "server", 600.0)
     option = SiteOption(**{"boot_s": boot_s, "end_minute": table["end_minute"], **entry})
-    proof = seen(part=part, site=option.site, type=option.type)
-    hardware = f"{proof.hardware if proof else option.hardware} ({standing(proof)})"
-    seen_s = {name: step["spent_s"] for name, step in proof.steps.items()} if proof else {}
+    proof = proofs.seen(part=part, site=option.site, type=option.type)
+    hardware = f"{proofs.hardware(proof) if proof else option.hardware} ({proofs.standing(proof)})"
+    seen_s = {name: step["spent_s"] for name, step in proof.get("steps", {}).items()}
     return replace(option, hardware=hardware, seen_s=seen_s)
 
 
