@@ -60,7 +60,7 @@ def _observed(run: Run) -> dict[str, Any]:
     facts = {key: values[0] for key, values in told.items()}
     steps = {}
     for step, noted in ((step, run.record.step(step.name)) for step in run.plan.steps):
-        steps[step.name] = {"attempts": noted.attempts, "spent_s": noted.spent_s, "usual_s": step.expected_s}
+        steps[step.name] = {"attempts": noted.attempts, "spent_s": round(noted.spent_s, 1), "usual_s": step.expected_s}
     return {
         **{"rehearsed": rehearsing(), "date": f"{settings.clock.now():%Y-%m-%d}", "part": settings.spec.part},
         **{"site": option.site, "type": option.type, "image": row["name"], "facts": facts, "gpus": gpus},
