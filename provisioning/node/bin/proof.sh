@@ -41,10 +41,7 @@ fi
 firewall=$(told systemctl is-active firewalld)
 say firewall "${firewall:+firewalld is $firewall}"
 mtu=$(cat /sys/class/net/e*/mtu 2> /dev/null | sort -u | tr '\n' ' ' || true)
-if [[ -z ${REHEARSAL_MACHINE:-} ]]; then
-  seconds=$(told curl -fsSIL -o /dev/null --max-time 20 -w '%{time_total}\n' "${UV_DEFAULT_INDEX:-https://pypi.org/simple/}")
-  say network "MTU ${mtu:-not told}; the index of Python's packages answers in ${seconds:-no} s"
-fi
+say network "MTU ${mtu:-not told}"
 
 told "$HOME/.serving-labs/venv/bin/python" -c 'import importlib.metadata as installed
 for name in "numpy onnx onnxruntime onnxruntime-gpu onnxruntime-migraphx torch torchvision tritonclient".split():
