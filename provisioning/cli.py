@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from labs.shell import msl
 from provisioning import lab
+from provisioning.lab.proof import prove
 from provisioning.lab.terminal import PART
 from provisioning.planning.blocks import local_span
 from provisioning.planning.chooser import PAGES, Chooser
@@ -85,6 +87,8 @@ def up(part: Annotated[str, PART]) -> None:
     typer.echo(run.text())
     if run.failures:
         raise typer.Exit(1)
+    if not option.seen_s:
+        typer.echo(f"Nobody has sent a proof of such a machine: {msl(f'lease proof {part}')} writes one.")
 
 
 @app.command()
@@ -118,6 +122,15 @@ def pull(
 ) -> None:
     """Bring home what was measured and made on the part's machine; run it as often as you like."""
     typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(address, key))}")
+
+
+@app.command()
+def proof(part: Annotated[str, PART]) -> None:
+    """Write down what the part's machine is and where it differs from what was expected; it names nobody."""
+    path, seen = prove(load_spec(part).part)
+    differs = [f"differs: {line}" for line in (*seen["deviations"], *(f"no command {name}" for name in seen["lacks"]))]
+    where = "of a rehearsal, to look at" if seen["rehearsed"] else "send it by the form 'First lease'"
+    typer.echo("\n".join([*differs, f"{path}: {where}"]))
 
 
 def _way(address: str | None, key: str | None) -> Way | None:

@@ -257,6 +257,7 @@ HEAVY = dict.fromkeys(
     # What provisioning shares brings in neither a chart library nor a model's, which Chameleon's Jupyter lacks.
     "labs.widgets.controls, labs.display.shown, labs.display.theme": "altair torch onnxruntime scipy pydantic psutil",
     "provisioning.rehearsal": "chi fastapi asyncssh torch",
+    "provisioning.widgets": "torch",
 }
 
 

@@ -8,6 +8,7 @@ from labs.course.points import TAKING_PART, points_of, worth_of
 from labs.course.question import Question
 from labs.course.tables import PartAsked
 from labs.display.format import points_in_words
+from provisioning.sites.spec import NUMBERS, PARTS, load_spec
 
 #: The committed page.
 QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"
@@ -101,7 +102,14 @@ def course_map(page: str | None = None) -> str:
     after = rest.partition(_END)[2]
     table = "\n".join(_table(sources()))
     sums = "\n".join(f"- `{path.name}`: {in_hours(assignment(path))}" for path in SHIPPED)
-    return f"{before}{_BEGIN}\n\n{table}\n\n{sums}\n\n{_END}{after}"
+    return f"{before}{_BEGIN}\n\n{table}\n\n{sums}\n\n{_machines()}\n\n{_END}{after}"
+
+
+def _machines() -> str:
+    options = [(NUMBERS[part], option) for part in PARTS for option in load_spec(part).options]
+    rows = [f"| {option.name} | {option.site} | {part} | {option.hardware} |" for part, option in options]
+    head = ["| machine | site | part | as public pages have it, or as a lease has shown it |", "|---|---|---:|---|"]
+    return "\n".join(["### Machines", "", *head, *rows])
 
 
 def _table(course: list[Lesson]) -> list[str]:

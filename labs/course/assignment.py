@@ -171,7 +171,7 @@ def _sentence(error: ErrorDetails, name: str) -> str:
     if kind == "finite_number":
         return f"{name} is {given}, and has to be a number that can be reached"
     if kind in ("too_short", "string_too_short"):
-        return f"{name} is empty"
+        return f"{name} is {given!r}, and has to have {limits['min_length']} letters" if given else f"{name} is empty"
     return error["msg"]
 
 

@@ -168,6 +168,8 @@ class Course:
     #: Whose hours the dates are in.
     time_zone: Annotated[ZoneInfo, BeforeValidator(_zone)]
     assistants: Assistants = "tutor"
+    #: A word by which leases carry pseudonyms in place of names; None for names.
+    pseudonyms: Annotated[str, Strict(), Field(min_length=12)] | None = None
     late: Pool | None = None
 
 

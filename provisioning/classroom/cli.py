@@ -18,7 +18,7 @@ from provisioning.planning.blocks import calendars_of
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.setup.release import GRACE, sweep
-from provisioning.sites.spec import NUMBERS, PartSpec, load_spec
+from provisioning.sites.spec import NUMBERS, PartSpec, load_spec, resource_name
 from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import site_clock
 
@@ -189,14 +189,18 @@ def no_shows(
 ) -> None:
     """List the leases whose students have not come."""
     spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)  # type: ignore[arg-type]
-    students, count, silent = [each.name for each in read_roster(roster) if not each.left], 0, Silent()
+    # By the lease's name, which may be a pseudonym.
+    there = [each for each in read_roster(roster) if not each.left]
+    students = {resource_name(spec.part, each.name): each.full_name or each.name for each in there}
+    count, silent = 0, Silent()
     for site in lab.sites_of(spec.part):
         with silent.at(site):
             testbed = lab.open_testbed(site)
-            found = leases.no_shows(testbed, spec.part, students, now, grace)
+            found = leases.no_shows(testbed, students, now, grace)
             count += len(found)
-            gone = sweep(testbed, found, now, grace=grace) if release else None
-            for line in [f"{each.name}: {each.reason}" for each in found] if gone is None else gone:
+            for each in found:
+                typer.echo(f"{students[each.name]}: {each.name}, {each.reason}")
+            for line in sweep(testbed, found, now, grace=grace) if release else ():
                 typer.echo(line)
     if count or not silent:
         typer.echo(

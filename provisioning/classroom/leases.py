@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
@@ -18,8 +18,9 @@ from provisioning.setup.release import GRACE, Leftover, held_by, survey
 from provisioning.setup.release import release as give_back
 from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Machine, Resource, Testbed
-from provisioning.testbed.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
+from provisioning.testbed.errors import ConflictError, NoCapacityError, ProvisioningError
 from provisioning.testbed.silent import Silent
+from provisioning.testbed.surroundings import poll_s
 
 #: A lease that ends within this is pointed at.
 ENDS_SOON = timedelta(minutes=20)
@@ -133,21 +134,6 @@ def _give_back(testbed: Testbed, placeholder: str, block: Block) -> bool:
     return bool(found)
 
 
-def lease_of(testbed_for: TestbedFor, part: Part, student: str) -> tuple[Testbed, Lease]:
-    """Return a student's lease of the part, and the testbed that has it: the one that runs, else the next one.
-
-    Raises:
-        LeaseMissingError: the student has none at any site.
-        ServiceBusyError: a site did not answer, and the others have none.
-    """
-    name = resource_name(part, student)
-    testbed = testbed_for(lab.find_option(testbed_for, part, name).site)
-    lease = pick_lease(testbed.leases(), name)
-    if lease is None:
-        raise LeaseMissingError(f"the lease {name!r} has just gone")
-    return testbed, lease
-
-
 def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> Lease:
     """Let a student's lease end later.
 
@@ -155,7 +141,7 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
         LeaseMissingError: the student has none.
         ProvisioningError: somebody has the machine after it; the site's own reason stands in the message.
     """
-    testbed, lease = lease_of(testbed_for, part, student)
+    testbed, lease = lab.find_lease(testbed_for, part, resource_name(part, student))
     return testbed.extend_lease(lease.id, lease.end + timedelta(hours=hours))
 
 
@@ -170,19 +156,21 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
         NoCapacityError: no machine is free then.
         ProvisioningError: the time has passed, or anything else that the site refused.
     """
-    there, old = lease_of(testbed_for, spec.part, student)
+    there, old = lab.find_lease(testbed_for, spec.part, resource_name(spec.part, student))
     if any(machine.name == old.name for machine in there.machines()) and old.status == "ACTIVE":
         raise ConflictError(
             f"a machine runs on {old.name}",
             likely="The block has begun, and moving it would delete what was measured.",
             way_out="Bring the results home and release it first, or extend it.",
         )
-    calendars, silent = calendars_of(spec, testbed_for)
     # As long as it was: a student's block may be longer than the class's.
-    hours, made = math.ceil((old.end - old.start) / HOUR), None
-    for option, machines in calendars.items():
+    hours, made, silent = math.ceil((old.end - old.start) / HOUR), None, Silent()
+    for option in spec.options:
         end = block_end(start, hours, option.end_minute)
-        if free := [machine.name for machine in free_resources(machines, start, end)]:
+        # Another option's calendar is read only if this one has nothing free.
+        calendars, unread = calendars_of(replace(spec, options=(option,)), testbed_for)
+        silent.update(unread)
+        if free := [machine.name for machine in free_resources(calendars.get(option, ()), start, end)]:
             request = LeaseRequest(old.name, option.resource, option.type, start, end, free[0])
             with silent.at(option), suppress(NoCapacityError):
                 made = book(testbed_for(option.site), request, free)
@@ -195,9 +183,8 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
     )
 
 
-def no_shows(testbed: Testbed, part: Part, students: Iterable[str], now: datetime, grace: timedelta) -> list[Leftover]:
-    """Return the students' leases that have run for longer than the grace without a machine on them."""
-    names = {resource_name(part, student) for student in students}
+def no_shows(testbed: Testbed, names: Collection[str], now: datetime, grace: timedelta) -> list[Leftover]:
+    """Return the leases of these names that have run for longer than the grace without a machine on them."""
     found = survey(testbed, now, grace=grace)
     return [item for item in found if item.kind == "lease" and item.orphan and item.name in names]
 
@@ -208,12 +195,13 @@ def drop(testbed: Testbed, part: Part, students: Iterable[str], *, release: bool
     Raises:
         NotReleasedError: something is still there; it names each thing, and why.
     """
-    for name in (resource_name(part, student) for student in students):
-        held = held_by(testbed, name)
-        yield from (f"{name}: {one.kind} {one.name} at {testbed.site}" for one in held)
-        if held and release:
-            for _ in give_back(testbed, name):
-                pass
+    names = {resource_name(part, student): student for student in students}
+    held = held_by(testbed, *names)
+    yield from (f"{names[one.owner]}: {one.kind} {one.name} at {testbed.site}" for one in held)
+    if held and release:
+        # All of them together: each kind of thing is asked for once, and waited for once.
+        for _ in give_back(testbed, *names, poll_s=poll_s()):
+            pass
 
 
 @dataclass(frozen=True)

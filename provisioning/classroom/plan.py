@@ -17,7 +17,7 @@ from provisioning.classroom.roster import DAY_ENDS, RosterError, Student, read_t
 from provisioning.classroom.seating import Group, Span, all_fit, seat_all
 from provisioning.planning.blocks import HOUR, Block, block_end, is_free
 from provisioning.planning.booking import calendar_file
-from provisioning.sites.spec import PartSpec, SiteOption, resource_name
+from provisioning.sites.spec import NAME_PREFIX, PartSpec, SiteOption, resource_name
 from provisioning.testbed import Booking, Lease, Resource
 
 #: How much later a deadline, and how many more machines, are tried before a plan says what would do.
@@ -253,7 +253,7 @@ def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:
     """
     spec, calendars = plan.spec, folder / "calendars"
     calendars.mkdir(parents=True, exist_ok=True)
-    for old in calendars.glob(f"{resource_name(spec.part, '*')}.ics"):
+    for old in calendars.glob(f"{NAME_PREFIX}-{spec.part}-*.ics"):
         old.unlink()
     files = {folder / "plan.csv": plan_csv(plan).encode()}
     for seat in plan.seats:

@@ -133,10 +133,10 @@ def _ledger(path: Path) -> Finding:
 
 
 def _account() -> Finding:
-    from provisioning.sites.spec import owner_name
+    from provisioning.sites.spec import resource_name
 
     if "OS_AUTH_URL" not in os.environ:
         return Finding("Chameleon", "no credentials here; leases are made in Chameleon's Jupyter, or rehearsed")
     if os.environ.get("OS_PROJECT_NAME") or os.environ.get("OS_PROJECT_ID"):
-        return Finding("Chameleon", f"credentials are set; leases will be called serve-…-{owner_name(os.environ)}")
+        return Finding("Chameleon", f"credentials are set; part 1's lease will be called {resource_name('model')}")
     return Finding("Chameleon", "no project is chosen.", "Choose your class's: `export OS_PROJECT_NAME=CHI-…`.")

@@ -52,20 +52,26 @@ def reserve(
 
 
 def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) -> SiteOption:
-    """Return the option whose site holds a usable lease of that name.
+    """Return the option whose site holds a usable lease of that name; raises what ``find_lease`` raises."""
+    testbed, lease = find_lease(testbed_for, part, name)
+    return option_of(lease, [option for option in load_spec(part).options if option.site == testbed.site], testbed)
+
+
+def find_lease(testbed_for: Callable[[str], Testbed], part: Part, name: str) -> tuple[Testbed, Lease]:
+    """Return the usable lease of that name, the one that runs, else the next one, and the testbed that has it.
 
     Raises:
         LeaseMissingError: every site of the options answered, and none has one.
         NotSignedInError: there are no credentials, or they have expired; no site is to blame for it.
         ProvisioningError: no site that answered has one, and another did not answer: it may be there.
     """
-    spec, silent, sites = load_spec(part), Silent(), sites_of(part)
+    silent, sites = Silent(), sites_of(part)
     for place in sites:
         lease = None
         with silent.at(place):
             lease = pick_lease((testbed := testbed_for(place)).leases(), name)
         if lease is not None:
-            return option_of(lease, [option for option in spec.options if option.site == place], testbed)
+            return testbed, lease
     silent.check(f"nobody knows whether there is a lease {name!r}", "Until then reserve no second machine.")
     raise errors.LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(sites)}")
 
@@ -224,7 +230,7 @@ def give_back(part: Part, testbed: Testbed, *, keep_lease: bool = False, discard
     record = Record.for_name(name)
     if not discard:
         _require_home(part, testbed, record)
-    return release(testbed, name, record, keep_lease=keep_lease, poll_s=poll_s())
+    return release(testbed, name, record=record, keep_lease=keep_lease, poll_s=poll_s())
 
 
 def _require_home(part: Part, testbed: Testbed, record: Record) -> None:

@@ -3,7 +3,7 @@
 A refusal is remembered for a while, or the same calendar would lead to the same plan, and that to the same refusal.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -54,6 +54,13 @@ def without_refused(resources: Sequence[Resource]) -> list[Resource]:
                 yield Booking(datetime.fromisoformat(begin), datetime.fromisoformat(end))
 
     return [replace(each, bookings=(*each.bookings, *refused(each))) for each in resources]
+
+
+def refusals(site: str) -> Iterator[str]:
+    """Yield a line for each refusal of a site that is remembered: machine, and the day on which it was told."""
+    for name, about in _record().steps().items():
+        place, _, machine = name.partition("/")
+        yield from (f"{machine}, told on {told[:10]}" for _, told in about.facts.values() if place == site)
 
 
 def _remember(site: str, node: str, request: LeaseRequest) -> None:

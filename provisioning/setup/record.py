@@ -26,6 +26,8 @@ class StepRecord:
     attempts: int = 0
     #: Seconds of its last attempt.
     elapsed_s: float = 0.0
+    #: Seconds of all its attempts on this lease: one that only looks again is short.
+    spent_s: float = 0.0
     #: Message of the last failure; empty after a success.
     error: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -89,6 +91,10 @@ class Record:
         with self._lock:
             about, steps = self._read()
             record = steps.setdefault(name, StepRecord())
+            if (remember or {}).get("lease_id", noted := record.facts.get("lease_id")) != noted:
+                for each in steps.values():
+                    each.spent_s = 0.0
+            record.spent_s += changes.get("elapsed_s", 0.0)
             for key, value in changes.items():
                 setattr(record, key, value)
             record.facts.update(remember or {})

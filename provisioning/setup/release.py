@@ -62,25 +62,24 @@ def held_at(testbed: Testbed) -> list[Held]:
     return sorted(held, key=lambda one: KINDS.index(one.kind))
 
 
-def held_by(testbed: Testbed, name: str, known: Collection[str] = ()) -> list[Held]:
-    """Return what belongs to this name at the site, also what was made in another kernel, or by hand under that name.
+def held_by(testbed: Testbed, *names: str, known: Collection[str] = ()) -> list[Held]:
+    """Return what belongs to these names at the site, also what was made in another kernel, or by hand under one.
 
     What is known by its identifier belongs to it as well, such as the address of a machine that is gone by now.
     """
-    return [one for one in held_at(testbed) if one.owner == name or one.id in known]
+    return [one for one in held_at(testbed) if one.owner in names or one.id in known]
 
 
 def release(
     testbed: Testbed,
-    name: str,
+    *names: str,
     record: Record | None = None,
-    *,
     keep_lease: bool = False,
     timeout_s: float = 300.0,
     poll_s: float = 5.0,
     clock: Clock | None = None,
 ) -> Iterator[str]:
-    """Delete everything that belongs to the name, and yield a line for each thing that happens.
+    """Delete everything that belongs to the names, and yield a line for each thing that happens.
 
     Args:
         record: of the set-up; it is cleared once nothing is left.
@@ -95,7 +94,7 @@ def release(
     asked: set[str] = set()
     seen: set[str] = set()
     while True:
-        left = [one for one in held_by(testbed, name, seen) if not (keep_lease and one.kind == "lease")]
+        left = [one for one in held_by(testbed, *names, known=seen) if not (keep_lease and one.kind == "lease")]
         for item_id in sorted(seen - {one.id for one in left}):
             yield f"gone: {item_id}"
         seen = {one.id for one in left}
@@ -117,7 +116,7 @@ def release(
         clock.sleep(poll_s)
     if record is not None and not keep_lease:
         record.clear()
-    yield f"nothing named {name} is left at {testbed.site}" + (" but the lease" if keep_lease else "")
+    yield f"nothing named {', '.join(names)} is left at {testbed.site}" + (" but the lease" if keep_lease else "")
 
 
 @dataclass(frozen=True)

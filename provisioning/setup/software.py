@@ -13,7 +13,7 @@ from provisioning.setup.context import StepContext
 from provisioning.setup.jobs import start
 from provisioning.setup.plan import StepBody
 from provisioning.setup.transfer import REMOTE_ROOT, Home, push
-from provisioning.sites.images import mirrored
+from provisioning.sites import images
 from provisioning.testbed.errors import CommandFailedError
 
 _UNPACK = """
@@ -163,13 +163,15 @@ def container_links(context: StepContext) -> dict[str, Any]:
 def script_command(context: StepContext, name: str, *arguments: str) -> str:
     """Return the command that runs one of the machine's scripts, for ``sh``."""
     settings = context.settings
+    known = images.known(settings.option.image)
     words = [
         "env",
         # A login shell of the CUDA image sets it, and every environment of ours brings its own CUDA.
         "-u",
         "LD_LIBRARY_PATH",
         f"LABS_IMAGE={settings.option.image}",
-        *mirrored(),
+        f"LABS_DRIVER={known['driver']} ({known['standing']})",
+        *images.mirrored(),
         f"LABS_STAND_IN={settings.stand_in}",
         # The digest makes it another job when the materials changed; the scripts themselves skip what is done.
         f"LABS_MATERIALS={context.facts('materials').get('sha256', '')[:12]}",

@@ -59,6 +59,6 @@ def steps_for(spec: PartSpec, option: SiteOption) -> tuple[Step, ...]:
             continue
         needs = tuple(need for need in all_needs if need not in left_out)
         boots = name in ("server", "container")
-        expected_s = option.boot_s if boots else spec.expected_s.get(name, 30.0)
+        expected_s = option.seen_s.get(name, option.boot_s if boots else spec.expected_s.get(name, 30.0))
         steps.append(Step(name, title, needs, body, expected_s, option.boot_timeout_s if boots else timeout_s))
     return tuple(steps)

@@ -33,6 +33,7 @@ PATIENCE_S = 240.0
 _NAMES = {
     "workspace/models": ("*.onnx", "*.pte", "*.safetensors"),
     "workspace/programs": ("*.py", "*.pbtxt", "*.promql", "*.toml", "*.yaml", "*.yml", "*.json", "*.txt", "Dockerfile"),
+    "workspace/proofs": ("*.json",),
     "notebooks": ("*.ipynb",),
 }
 _PATTERNS = tuple(itertools.chain(*_NAMES.values()))

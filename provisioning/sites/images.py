@@ -1,4 +1,7 @@
-"""What an image brings to a machine, and where a class fetches the rest from."""
+"""What an image brings to a machine, and where a class fetches the rest from.
+
+At the top the standard library alone: a rehearsed machine's apt asks this without any environment.
+"""
 
 import tomllib
 from functools import cache
@@ -13,16 +16,31 @@ _READ_BY_INSTALLERS = {
 }
 
 
-def commands(image: str) -> frozenset[str]:
-    """Return the commands that an image brings, as far as ``images.toml`` knows.
+def expected(image: str) -> dict[str, Any]:
+    """Return an image's row of ``images.toml``, with the packages of what it extends.
 
     One that is not in the table counts as Chameleon's plain one, or as Ubuntu's container.
     """
     name = image.rpartition("/")[2].partition(":")[0]
     images = {entry["name"]: entry for entry in _table("images")["image"]}
     entry = images.get(name) or images["CC-Ubuntu24.04" if name.startswith("CC-") else "ubuntu"]
-    below = commands(entry["extends"]) if "extends" in entry else frozenset()
-    return below.union(*(brought(package) for package in entry["packages"]))
+    below = expected(entry["extends"]) if "extends" in entry else {"packages": []}
+    return {**below, **entry, "packages": [*below["packages"], *entry["packages"]]}
+
+
+def known(image: str) -> dict[str, Any]:
+    """Return an image's row, with what a proof has seen in the place of what was expected, and its ``standing``."""
+    from provisioning.sites.proofs import seen, standing
+
+    row = expected(image)
+    proof = seen(image=row["name"])
+    return row | proof.get("facts", {}) | {"lacks": proof.get("lacks", ()), "standing": standing(proof)}
+
+
+def commands(image: str) -> frozenset[str]:
+    """Return the commands that an image brings: those of ``images.toml``, without what a proof has missed."""
+    row = known(image)
+    return frozenset().union(*map(brought, row["packages"])).difference(row["lacks"])
 
 
 def brought(package: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What each part needs: its block of time, the site options where it can run, and what is installed on them."""
 
+import hmac
 import os
 import re
 import tomllib
@@ -10,6 +11,7 @@ from importlib import resources
 from typing import Literal, get_args
 
 from labs.course.assignment import assignment
+from provisioning.sites import proofs
 
 Part = Literal["model", "edge", "system"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -45,6 +47,8 @@ class SiteOption:
     end_minute: int
     #: What differs for the lesson from the first option; empty on the first.
     changes: str
+    #: Seconds of set-up's steps that a proof has seen; empty before the first.
+    seen_s: Mapping[str, float] = field(default_factory=dict, compare=False)
     #: Size of the volume that it boots from, where a flavor's own disk is too small; 0 for the flavor's or the node's.
     volume_gb: int = 0
 
@@ -119,7 +123,7 @@ def load_file(part: str) -> PartSpec:
     table = tomllib.loads(text)
     expected_s = {name: float(value) for name, value in table["expected_s"].items()}
     try:
-        options = tuple(_option(entry, table, expected_s) for entry in table["option"])
+        options = tuple(_option(part, entry, table, expected_s) for entry in table["option"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"sites/{part}.toml: an option has an unknown or missing field: {error}") from error
     return PartSpec(
@@ -132,9 +136,13 @@ def load_file(part: str) -> PartSpec:
     )
 
 
-def _option(entry: dict, table: dict, expected_s: Mapping[str, float]) -> SiteOption:
+def _option(part: str, entry: dict, table: dict, expected_s: Mapping[str, float]) -> SiteOption:
     boot_s = expected_s.get("container" if entry["resource"] == "device" else "server", 600.0)
-    return SiteOption(**{"boot_s": boot_s, "end_minute": table["end_minute"], **entry})
+    option = SiteOption(**{"boot_s": boot_s, "end_minute": table["end_minute"], **entry})
+    proof = proofs.seen(part=part, site=option.site, type=option.type)
+    hardware = f"{proofs.hardware(proof) if proof else option.hardware} ({proofs.standing(proof)})"
+    seen_s = {name: step["spent_s"] for name, step in proof.get("steps", {}).items()}
+    return replace(option, hardware=hardware, seen_s=seen_s)
 
 
 def owner_name(environ: Mapping[str, str] = os.environ) -> str:
@@ -154,6 +162,8 @@ def owner_name(environ: Mapping[str, str] = os.environ) -> str:
 def resource_name(part: Part, owner: str | None = None) -> str:
     """Return the one name that lease, server, container and addresses of this student and part carry.
 
-    A class shares one project, and duplicate names are allowed there, so the owner is part of the name.
+    A class shares one project, and duplicate names are allowed there, so the owner is part of the name; or, if the
+    assignment has a word for pseudonyms, what only this word makes of it.
     """
-    return f"{NAME_PREFIX}-{part}-{owner or owner_name()}"
+    owner, word = owner or owner_name(), assignment().course.pseudonyms
+    return f"{NAME_PREFIX}-{part}-{hmac.digest(word.encode(), owner.encode(), 'sha256').hex()[:10] if word else owner}"

@@ -22,25 +22,6 @@ def failure_of(run) -> errors.ProvisioningError:
     return next(iter(run.failures.values()))
 
 
-def test_a_machine_comes_up_and_a_second_run_makes_nothing(memory, make_run):
-    """Though the record is lost: the testbed is looked at. With it, the flows beside this ask the same."""
-    lease = memory.give_lease(NAME)
-    memory.deaf_looks, memory.locked_looks = 2, 3  # the port opens late, and the key is accepted later still
-    run = make_run(only=BOOT)
-    found = facts_of(run)
-    assert found["lease"]["lease_id"] == lease.id
-    assert found["lease"]["reservation_id"] == lease.reservations[0].id
-    assert found["server"]["machine_id"] == memory.machine_list[0].id
-    assert found["address"]["address"] == memory.address_list[0].address
-    assert found["ssh"]["kernel"].split()[0] in {"Linux", "Darwin"}
-    assert memory.address_list[0].label == NAME
-    memory.requests.clear()
-    run.record.path.unlink()
-    assert facts_of(make_run(only=BOOT)) == found
-    assert not {"boot", "allocate_address", "attach_address", "reserve"} & set(memory.requests)
-    assert len(memory.machine_list) == len(memory.address_list) == 1
-
-
 @pytest.mark.parametrize(
     ("leases", "kind", "says"),
     [

@@ -15,7 +15,7 @@ NAME = "serve-model-ada"
 @pytest.fixture
 def go(memory, clock):
     """Release to the end, and return the lines."""
-    return lambda record=None, **options: list(release(memory, NAME, record, clock=clock, **options))
+    return lambda record=None, **options: list(release(memory, NAME, record=record, clock=clock, **options))
 
 
 @pytest.fixture

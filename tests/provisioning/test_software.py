@@ -12,21 +12,6 @@ def said_by(run) -> str:
     return said
 
 
-def test_materials_travel_once(memory, make_run, course):
-    """The same copy stays; a changed course is copied again, and data beside it."""
-    memory.give_lease("serve-model-ada")
-    steps = (*BOOT, "data")
-    assert "copying" in said_by(make_run(only=steps))
-    there = memory.folder_shell.home / "serving-labs"
-    assert (there / "assets" / "picture.jpg").read_bytes() == (course / "assets" / "picture.jpg").read_bytes()
-    again = said_by(make_run(only=steps))
-    assert "copying" not in again
-    assert again.count("are there already") == 2
-    (course / "README.md").write_text("Another course.\n")
-    said_by(make_run(only=steps))
-    assert (there / "README.md").read_text() == "Another course.\n"
-
-
 def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, course):
     """The step ends at once; the job goes on over there, is not doubled, and begins again after a failure."""
     memory.give_lease("serve-model-ada")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from labs.course import assignment as course
+from provisioning.classroom.roster import short_name
 from provisioning.node import __file__ as node_package
 from provisioning.rehearsal.catalogue import catalogue
 from provisioning.setup.steps import steps_for
@@ -107,3 +109,16 @@ def test_a_site_leaves_and_comes_back_by_the_tables_that_the_contributors_page_n
         path.write_text(text)
     assert known(tmp_path) == here
     assert all(option["type"] in rehearsed for *options, rehearsed in here.values() for option in options)
+
+
+def test_a_lease_may_carry_a_pseudonym(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Made of the course's words and the account: the same on the student's computer and on the instructor's."""
+    said = course.PATH.read_text().replace("[course]", '[course]\npseudonyms = "two forks and a spoon"')
+    (tmp_path / "assignment.toml").write_text(said)
+    named = resource_name("edge", "ada-uni-edu")
+    monkeypatch.setattr(course, "PATH", tmp_path / "assignment.toml")
+    monkeypatch.setenv("LABS_OWNER", "ada_uni_edu")
+    names = [resource_name("edge", short_name(account)) for account in ("Ada@uni.edu", "bob@uni.edu")]
+    assert names[0] == resource_name("edge") != names[1]
+    assert all(re.fullmatch("serve-edge-[0-9a-f]{10}", name) for name in names)
+    assert named == "serve-edge-ada-uni-edu"

@@ -9,6 +9,7 @@ machine=$1
 refuse() {
   echo "found: $1" >&2
   echo "expected: ${LABS_IMAGE:-an image}, which brings $2" >&2
+  echo "known of that image's driver: ${LABS_DRIVER:-nothing}" >&2
   echo "this machine's own record of its image: $(cat /opt/chameleon/provenance.json 2> /dev/null || echo none)" >&2
   echo "way out: $3" >&2
   echo "Nothing was installed. Whatever you try, the same set-up goes on from here." >&2

@@ -5,15 +5,17 @@ import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
+from grading.classroom.likeness import alike
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
+from grading.grade.grader import grade
 from grading.grade.hidden import all_hidden
 from grading.grade.result import Result
 from labs.course.assignment import assignment
 from labs.course.question import Row, of_lesson
 from labs.workspace import PROJECT_DIR
 from provisioning.node.archive import allowed
-from tests.grading.classroom.members import MIXTURE
+from tests.grading.classroom.members import MIXTURE, make_class
 
 SAMPLE = PROJECT_DIR / "notebooks" / "instructor" / "sample"
 FILES = sorted(path for path in SAMPLE.rglob("*") if path.is_file())
@@ -52,6 +54,21 @@ def test_the_sample_agrees_with_itself():
     (shown,) = (path for path in FILES if path.parent.name == "pages")
     (row,) = (one for one in rows if shown.name.startswith(one["student"]))
     assert f"Part 1: {row['points']} of {row['possible']} points" in shown.read_text(encoding="utf-8")
+
+
+def test_the_sample_says_what_the_grader_says_today(tmp_path: Path):
+    """Points of three kinds of members; and alike are only who copied and who was copied from."""
+    made = make_class(tmp_path, 10)
+    results = [grade(made[place], part=1, student=made[place].name) for place in (0, 7, 9)]
+    rows = {row["student"]: row["points"] for row in table("class.csv")}
+    for one in results:
+        assert str(sum(row.points for row in one.rows)) == rows[one.student], AGAIN
+    copied = [name for name in rows if name.endswith("-copied")]
+    (group,) = alike(results)
+    assert group.students == (made[0].name, copied[0])
+    report = re.sub("<[^>]*>", " ", (SAMPLE / "report.html").read_text(encoding="utf-8"))
+    assert "Groups that hold the same (1)" in report
+    assert re.search(rf"{len(copied) + 1}\s+{', '.join((made[0].name, *copied))}\s+{group.said}", report), AGAIN
 
 
 def test_the_sample_is_nobodys_small_and_for_staff_alone():

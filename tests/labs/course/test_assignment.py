@@ -41,6 +41,7 @@ SLIPS = [
     ("number = 3", "number = 7", "number = 7", "there is no part 7; there are 0, 1, 2, 3"),
     ("America/New_York", "New York", "time_zone", "there is no time zone 'New York'"),
     ('"tutor"', '"yes"', '"yes"', "assistants is 'yes'; it may be tutor, implement, free, none"),
+    ('"tutor"', '"tutor"\npseudonyms = "word"', "pseudonyms =", "pseudonyms is 'word', and has to"),
     ('"plain"', '"excel"', '"excel"', "format is 'excel'; it may be brightspace"),
     ("points = 15", "points = 0", "points = 0", "points is 0, and has to be above 0"),
     ("points = 15", "points = inf", "points = inf", "points is inf, and has to be a number that can be reached"),

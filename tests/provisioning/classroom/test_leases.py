@@ -9,7 +9,6 @@ from provisioning.classroom import leases
 from provisioning.classroom.plan import make_plan
 from provisioning.classroom.roster import Student
 from provisioning.planning.blocks import block_end, calendars_of, free_resources
-from provisioning.setup.release import sweep
 from provisioning.testbed import Booking
 from provisioning.testbed.errors import ConflictError, NoCapacityError, ServiceBusyError
 
@@ -97,16 +96,16 @@ def test_moving_makes_the_new_lease_first(memory):
         leases.move(lambda _site: memory, MODEL, "ada", start + timedelta(days=1))
 
 
-def test_no_shows_are_given_back_after_a_grace_that_can_be_chosen(memory, clock):
-    """Active for 5 minutes without a machine: a no-show after 3, not after 45; strangers' are left alone."""
-    for name in ("ada", "zoe", "bob"):
+def test_what_those_who_left_hold_is_asked_and_given_back_together(memory, monkeypatch):
+    """As many lists for two students as for one; whoever is still there keeps everything."""
+    monkeypatch.setattr(leases, "poll_s", lambda: 0.0)
+    for name in ("ada", "bob", "cyd"):
         memory.give_lease(f"serve-model-{name}")
-    memory.make("serve-model-bob", "server")
-
-    def found(grace):
-        return leases.no_shows(memory, "model", ("ada", "bob"), clock.now(), grace)
-
-    assert found(timedelta(minutes=45)) == []
-    grace = timedelta(minutes=3)
-    assert sweep(memory, found(grace), clock.now(), grace=grace) == ["deleted lease serve-model-ada"]
-    assert [one.name for one in memory.lease_list] == ["serve-model-zoe", "serve-model-bob"]
+        memory.make(f"serve-model-{name}", "server")
+    listed = list(leases.drop(memory, "model", ("ada", "bob"), release=True))
+    assert sorted(line.partition(" at ")[0] for line in listed) == [
+        f"{name}: {kind} serve-model-{name}" for name in ("ada", "bob") for kind in ("lease", "server")
+    ]
+    # The list itself, then one look each before machines, before leases, and after.
+    assert memory.requests.count("leases") == 4
+    assert [one.name for one in (*memory.lease_list, *memory.machine_list)] == ["serve-model-cyd"] * 2

@@ -1,9 +1,12 @@
 """The whole sequence of every part, through unmodified python-chi, on the rehearsal testbed."""
 
+import getpass
 import re
+import socket
 
 import pytest
 
+from provisioning.sites.proofs import read
 from tests.provisioning.pythons import older_python
 from tests.tools import tool
 
@@ -32,6 +35,12 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, step
     # The rehearsal's journal keeps every command that was run on a machine.
     journal = (rehearsal.home / "journal.txt").read_text()
     assert found["token"] not in journal
+    proof = read(found["proof"])
+    assert (proof["rehearsed"], proof["type"], set(proof["steps"])) == (True, machine_type, steps)
+    assert proof["steps"]["environment"]["attempts"] == 2
+    assert "Python 3" in proof["facts"]["system"]
+    names = (user, found["token"], socket.gethostname(), getpass.getuser(), str(rehearsal.home))
+    assert [name for name in names if re.search(rf"\b{re.escape(name)}\b", found["proof"])] == []
     if machine_type == "gpu_mi100":
         assert "rehearsed, not run: rocm-smi" in journal
 

@@ -37,6 +37,13 @@ def test_every_command_is_in_the_image_or_installed_before_it_is_used(prepared, 
         done = machine.run(script, name, part, "127.0.0.1", "1")
         assert done.returncode == 0, f"{script}: {done.stderr}"
         assert "not found" not in done.stderr, f"{script}: {done.stderr}"
+    # Whatever the machine is: what the table names and what is there, and its GPU by the command of its kind.
+    done = machine.run("proof.sh", name, part, "python3", "--", "ls", "nothing")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = done.stdout.splitlines()
+    assert [line for line in told if line.startswith("proof lacks")] == ["proof lacks nothing"]
+    gpu = "AMD Instinct MI100" if name == "mi100" else "Tesla P100-PCIE-16GB, compute capability 6.0, 16384 MiB"
+    assert [line for line in told if line.startswith("proof gpu")] == [f"proof gpu {gpu}"] * (name != "edge")
     assert "unset LD_LIBRARY_PATH" in (machine.home / ".profile").read_text()
     if part == "model":
         asked = [

@@ -21,6 +21,7 @@ from provisioning.__main__ import app
 from provisioning.lab.device import open_device
 from provisioning.rehearsal import drills
 from provisioning.setup.reach import JUPYTER_PORT, first_notebook, ports_of
+from provisioning.setup.transfer import Home
 from provisioning.sites.spec import load_spec, resource_name
 from provisioning.testbed.surroundings import site_clock
 
@@ -28,7 +29,8 @@ user, course, part, machine_type = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
 option = load_spec(part).only(machine_type).options[0]
 testbed = lab.open_testbed(option.site)
 end = site_clock().now() + timedelta(hours=3)
-lab.prepare = functools.partial(lab.prepare, materials=course)
+lab.prepare, lab.ROOT = functools.partial(lab.prepare, materials=course), course
+os.environ["SERVING_LABS_WORKSPACE"] = str(course / f"laptop-{user}")
 
 
 def says(*words, code=0):
@@ -57,16 +59,20 @@ assert lab.find_option(lab.open_testbed, part, first.name).type == machine_type
 run = lab.prepare(part, option, testbed=testbed)
 run.settings = dataclasses.replace(run.settings, poll_s=0.2)
 events = list(run.events())
-assert run.failures == {}
+assert run.failures == {}, run.failures
 one_of_each = [1, 1, 1, int(option.resource == "flavor")]
 assert count() == one_of_each
 machine = run.testbed.machines()[0]
 whole = testbed.shell(machine).run("wc -c < serving-labs/assets/model.bin").output
 assert int(whole) == (course / "assets" / "model.bin").stat().st_size
 
+# Though the record is lost: site and machine are looked at, and the same copies stay.
+run.record.clear()
 brought_up = says("up", part)
-assert all(words in brought_up for words in ("Costs about", "All done."))
+assert all(words in brought_up for words in ("Costs about", "All done.", "the same materials are there already"))
 assert count() == one_of_each
+assert testbed.machines()[0].id == machine.id
+assert "All done." in says("up", part)
 again = lab.prepare(part, option, testbed=testbed)
 assert {again.record.step(name).attempts for name in again.plan.critical_path} == {2}
 links, checks = again.record.facts("links"), again.record.facts("health")["checks"]
@@ -89,11 +95,19 @@ else:
     assert "127.0.0.1" in links["jupyter"]
     assert first_notebook(part) in links["jupyter"]
     # What a laptop has made arrives with no more than the address and the key, once.
-    os.environ["SERVING_LABS_WORKSPACE"] = str(course / f"laptop-{user}")
     Ledger(course / f"laptop-{user}" / "ledger.jsonl").observe("part.flow", {"made": "at home"})
-    lab.ROOT, way = course, testbed.way(machine)
+    way = testbed.way(machine)
     moved = [how(part, way=way, say=lambda line: None).entries for how in (lab.push, lab.push, lab.pull)]
     assert moved == [1, 0, 0]
+
+# The machine says what it is, and pulling brings that to a computer that has not seen it.
+assert says("proof", part).endswith("of a rehearsal, to look at\n")
+(proof,) = Home.of_course(lab.ROOT).path("workspace/proofs").glob("rehearsed-*.json")
+text = proof.read_text()
+proof.unlink()
+again.record.clear()
+assert "home: 1 file" in says("pull", part)
+assert proof.read_text() == text
 
 assert f"0 of {sum(one_of_each)} are orphans." in says("sweep", "--mine")
 assert f"nothing named {first.name} is left" in says("release", part)
@@ -109,4 +123,5 @@ if part == "edge":  # a lesson that finds no device brings one up, on a calendar
 
 address, _, token = links["jupyter"].partition("token=")
 assert address
-print("RESULT", json.dumps({"steps": [event.step for event in events if event.kind == "done"], "token": token}))
+steps = [event.step for event in events if event.kind == "done"]
+print("RESULT", json.dumps({"steps": steps, "token": token, "proof": text}))
