@@ -35,7 +35,7 @@ def prove(part: Part) -> tuple[Path, dict[str, Any]]:
     if run.state != "done":
         way_out = f"Run `{msl(f'lease up {part}')}` to its end first."
         raise ProvisioningError("The set-up is not done", likely="A step was not run, or failed.", way_out=way_out)
-    text = json.dumps(_observed(run), indent=1)
+    text = json.dumps(_observed(run), indent=1) + "\n"
     proof = read(text)
     name = f"{'rehearsed-' * proof['rehearsed']}{part}-{proof['type']}-{proof['date']}.json"
     path = Home.of_course(lab.ROOT).path(f"workspace/proofs/{name}")

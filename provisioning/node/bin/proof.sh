@@ -41,6 +41,7 @@ fi
 firewall=$(told systemctl is-active firewalld)
 say firewall "${firewall:+firewalld is $firewall}"
 mtu=$(cat /sys/class/net/e*/mtu 2> /dev/null | sort -u | tr '\n' ' ' || true)
+mtu=${mtu% }
 say network "MTU ${mtu:-not told}"
 
 told "$HOME/.serving-labs/venv/bin/python" -c 'import importlib.metadata as installed
