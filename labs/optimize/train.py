@@ -55,7 +55,7 @@ class Through(nn.Module):
 
 
 def reading_through(module, function):
-    """Return a copy of which each layer reads its weight through a function; training moves what lies behind it."""
+    """Return a copy whose layers read their weights through a function; training changes the weights before it."""
     module = copy.deepcopy(module)
     for layer in [one for one in module.modules() if isinstance(one, nn.Conv2d | nn.Linear)]:
         parametrize.register_parametrization(layer, "weight", Through(function))
