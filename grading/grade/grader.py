@@ -191,11 +191,8 @@ def rerun(work: _Work) -> None:
     """Call functions again, on secret cases, and hold them against the course's own."""
     if work.setup.rerun and any(row.points for row in work.public):
         passed = {row.id for row in work.public if row.points}
-        work.reruns = run_again(work.cells, wanted=passed, cases=_cases(work.setup), wall_s=work.setup.rerun_s)
-
-
-def _cases(setup: Setup) -> Mapping[str, Cases]:
-    return setup.cases if setup.cases is not None else _drawn(setup.seed)
+        cases = _drawn(work.setup.seed) if work.setup.cases is None else work.setup.cases
+        work.reruns = run_again(work.cells, wanted=passed, cases=cases, wall_s=work.setup.rerun_s)
 
 
 @functools.lru_cache(maxsize=4)
@@ -277,7 +274,9 @@ def _result(work: _Work, student: str, wall_s: float) -> Result:
     if "judge_hidden" in work.faults or not work.hidden:
         why = "The grader had a fault of its own before it came to this."
         work.hidden = hidden_rows(Evidence(as_records([])), work.lessons, public, models=why, functions=why)
-    faults = [*(f"{step}: {why}" for step, why in work.faults.items()), *_unopened(work)]
+    # Each reason once why something could not be opened: staff has to mend it, and grade again.
+    opened = [*work.opened.values(), *filter(None, map(_as_opened, work.reruns.values()))]
+    faults = dict.fromkeys([*(f"{step}: {why}" for step, why in work.faults.items()), *(one.fault for one in opened)])
     records = [entry for entry in kept if entry["type"] == "measurement"]
     made = [one.sha256 for kind in (Kind.MODEL, Kind.PROGRAM) for one in work.intake.of(kind)]
     return Result(
@@ -299,17 +298,11 @@ def _result(work: _Work, student: str, wall_s: float) -> Result:
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
         leaderboard=work.leaderboard,
         reruns={name: rerun.said for name, rerun in work.reruns.items() if rerun.said},
-        fault="; ".join(faults),
+        fault="; ".join(filter(None, faults)),
         limits=tuple(abilities().missing()),
         worth=assignment().part(work.part).worth,
         wall_s=wall_s,
     )
-
-
-def _unopened(work: _Work) -> list[str]:
-    """Return why this grader could not open something, each reason once: staff has to mend it, and grade again."""
-    found = [*work.opened.values(), *filter(None, map(_as_opened, work.reruns.values()))]
-    return list(dict.fromkeys(one.fault for one in found if one.fault))
 
 
 def _minutes(entries: Sequence[Mapping]) -> dict[str, float]:

@@ -7,7 +7,6 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,7 @@ import typer
 from rich.console import Console
 
 from grading.grade.artefacts.again import is_model, reader
-from grading.gradescope.places import SECRET, Assignment
+from grading.gradescope.places import SECRET
 from labs.course import cells
 from labs.course.assignment import assignment
 from labs.course.question import all_questions
@@ -60,19 +59,8 @@ _DAY = (1980, 1, 1, 0, 0, 0)
 _SCRIPTS = ("setup.sh", "run_autograder")
 
 
-@dataclass(frozen=True)
-class Package:
-    """A zip that was built."""
-
-    path: Path
-    #: Paths inside, in their order.
-    files: tuple[str, ...]
-    assignment: Assignment
-    size_bytes: int
-
-
-def build_package(target: Path, *, part: int, seed: str) -> Package:
-    """Write the autograder's zip, with pictures and cases that the secret seed draws, and return what is in it.
+def build_package(target: Path, *, part: int, seed: str) -> Path:
+    """Write the autograder's zip, with pictures and cases that the secret seed draws, and return its path.
 
     Raises:
         ValueError: The assignment has no such part, or the seed is empty.
@@ -80,7 +68,7 @@ def build_package(target: Path, *, part: int, seed: str) -> Package:
     names = files(PROJECT_DIR, part)
     if not seed.strip():
         raise ValueError("an empty seed is no secret: choose a few random words")
-    judged, secret = _secret(part, seed)
+    secret = _secret(part, seed)
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in _SCRIPTS:
@@ -91,10 +79,9 @@ def build_package(target: Path, *, part: int, seed: str) -> Package:
         _add(archive, f"{SECRET}/", b"", 0o700)
         for name, content in secret.items():
             _add(archive, f"{SECRET}/{name}", content, 0o600)
-        inside = tuple(archive.namelist())
     # It holds the secret cases.
     target.chmod(0o600)
-    return Package(target, inside, judged, target.stat().st_size)
+    return target
 
 
 def files(root: Path, part: int) -> list[str]:
@@ -139,8 +126,8 @@ def _readers(root: Path) -> Iterator[str]:
         waiting |= {name for name in imported if name.partition(".")[0] == "labs"} - seen
 
 
-def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:
-    """Return the assignment, and the files of the folder that only the grader reads.
+def _secret(part: int, seed: str) -> dict[str, bytes]:
+    """Return the files of the folder that only the grader reads.
 
     Functions' cases are drawn here, so that no solution leaves this machine.
     """
@@ -149,14 +136,13 @@ def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:
     from grading.grade.result import fallback
 
     asked = assignment().part(part)
-    judged = Assignment(part, asked.worth)
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "pictures.npz"
         Pictures.draw(seed).save(pictures)
         drawn = pictures.read_bytes()
-    return judged, {
-        "assignment.json": json.dumps(asdict(judged)).encode(),
-        "fallback.json": json.dumps(fallback(judged.worth), indent=1).encode(),
+    return {
+        "part.json": json.dumps(part).encode(),
+        "fallback.json": json.dumps(fallback(asked.worth), indent=1).encode(),
         "pictures.npz": drawn,
         "cases.json": json.dumps(secret_cases(asked.asked(), seed)).encode(),
     }
@@ -202,7 +188,6 @@ def gradescope(
         built = build_package(out, part=part, seed=secret_seed())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    console.print(f"{built.path}: {len(built.files)} files, {built.size_bytes / 1e6:.1f} MB", highlight=False)
-    console.print(
-        f"Part {part}, {built.assignment.worth:g} points by the autograder. The zip holds secret cases: keep it."
-    )
+    console.print(f"{built}: {built.stat().st_size / 1e6:.1f} MB", highlight=False)
+    worth = assignment().part(part).worth
+    console.print(f"Part {part}, {worth:g} points by the autograder. The zip holds secret cases: keep it.")

@@ -7,7 +7,6 @@ below /autograder).
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,20 +72,6 @@ class Places:
             yield
         finally:
             _allow(folder, before)
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What the zip was built for."""
-
-    part: int
-    #: What the part is worth, a talk's points left out.
-    worth: float
-
-    @classmethod
-    def load(cls, places: Places) -> Assignment:
-        """Return the assignment of the unpacked zip."""
-        return cls(**json.loads((places.secret / "assignment.json").read_text(encoding="utf-8")))
 
 
 def _allow(path: Path, mode: int) -> None:

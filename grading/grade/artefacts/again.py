@@ -4,6 +4,7 @@ A ledger's word for a file counts for nothing: what is read is the text that was
 handed in under the hash that was checked. Programs are asked from outside (``grading.grade.artefacts.programs``).
 """
 
+import contextlib
 import functools
 import json
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from grading.grade.artefacts.measured import MEMORY_BYTES, Facts
 from grading.grade.artefacts.programs import asked, is_program
-from grading.grade.sandbox import Limits, Sandbox, abilities
+from grading.grade.sandbox import Limits, Outcome, Sandbox, abilities
 from labs.course.cases import Verdict
 from labs.course.question import STUMBLES, SUBJECT, Question, State, handed_over
 from labs.course.rules import fault
@@ -164,8 +165,7 @@ def _is_slow() -> bool:
     """Return whether reading nothing at all takes this grader long, too."""
     begin_s = time.monotonic()
     with Sandbox() as sandbox:
-        (sandbox.folder / "asked.json").write_text("[]")
-        sandbox.run([sys.executable, "-m", _READER, "asked.json"], limits=_limits())
+        _ask(sandbox, [])
     return time.monotonic() - begin_s > _SLOW_S
 
 
@@ -189,34 +189,30 @@ def _by_rules(question: Question, facts: object) -> Opened:
 
 
 def _read(question: Question, texts: Mapping[str, str]) -> dict:
-    """Return the ``facts`` that a question's reader finds in texts, with nothing beside them, or its ``fault``."""
+    """Return the ``facts`` that a question's reader finds in texts, with nothing beside them, or its ``fault``.
+
+    Raises:
+        _TooLongError: It did not come to its end.
+    """
     with Sandbox() as sandbox:
         folder = sandbox.folder / "handed"
         for name, text in texts.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
         path = folder if len(texts) > 1 or "/" in min(texts) else folder / min(texts)
-        (sandbox.folder / "asked.json").write_text(json.dumps([{"reads": reader(question), "path": str(path)}]))
-        said = _ran(sandbox, _READER, "asked.json")
-    return said[-1] if said else {}
-
-
-def _ran(sandbox: Sandbox, module: str, *arguments: str) -> list[dict]:
-    """Return the JSON objects that a module prints in a sandbox, a line each.
-
-    Raises:
-        _TooLongError: It did not come to its end.
-    """
-    outcome = sandbox.run([sys.executable, "-m", module, *arguments], limits=_limits())
+        outcome = _ask(sandbox, [{"reads": reader(question), "path": str(path)}])
     if outcome.timed_out:
         raise _TooLongError
-    found = []
-    for line in outcome.output.splitlines():
-        try:
-            found.append(loads(line))
-        except StrictJsonError:
-            continue
-    return [one for one in found if isinstance(one, dict)]
+    for line in reversed(outcome.output.splitlines()):
+        with contextlib.suppress(StrictJsonError):
+            if isinstance(said := loads(line), dict):
+                return said
+    return {}
+
+
+def _ask(sandbox: Sandbox, asked: list[dict[str, str]]) -> Outcome:
+    (sandbox.folder / "asked.json").write_text(json.dumps(asked))
+    return sandbox.run([sys.executable, "-m", _READER, "asked.json"], limits=_limits())
 
 
 def _limits() -> Limits:

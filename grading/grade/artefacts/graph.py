@@ -114,6 +114,10 @@ def described(model: onnx.ModelProto) -> dict[str, str | bool | int | float]:
                 kind = kinds[stored[name].data_type]
                 counts[kind] = counts.get(kind, 0) + math.prod(stored[name].dims)
     all_of_them = sum(counts.values()) or 1
+    as_bytes = (
+        set(one.raw_data) or {value & 255 for value in one.int32_data}
+        for one in (stored[one.input[0]] for one in scaled)
+    )
     shape = (
         [one.dim_value or "free" for one in model.graph.input[0].type.tensor_type.shape.dim]
         if model.graph.input
@@ -125,17 +129,11 @@ def described(model: onnx.ModelProto) -> dict[str, str | bool | int | float]:
         "weights": " and ".join(sorted({kinds[stored[one.input[0]].data_type].lower() for one in scaled})),
         "activations": " and ".join(sorted(one.lower() for one in signs)),
         "per_channel": any(math.prod(stored[one.input[1]].dims) > 1 for one in scaled if one.input[1] in stored),
-        "largest_weight": max((_largest(stored[one.input[0]]) for one in scaled), default=0),
+        "largest_weight": max((min(value, 256 - value) for held in as_bytes for value in held), default=0),
         "four_bits": (counts.get("INT4", 0) + counts.get("UINT4", 0)) / all_of_them,
         "float32": counts.get("FLOAT", 0) / all_of_them,
         **{"batch": batch, "height": height, "width": width, "changed": True},
     }
-
-
-def _largest(tensor: onnx.TensorProto) -> int:
-    """Return the largest absolute value of signed bytes."""
-    as_bytes = set(tensor.raw_data) or {value & 255 for value in tensor.int32_data}
-    return max((min(value, 256 - value) for value in as_bytes), default=0)
 
 
 def _multiplications(model: onnx.ModelProto) -> int:

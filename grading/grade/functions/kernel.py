@@ -13,28 +13,14 @@ from ipykernel.zmqshell import ZMQDisplayPublisher
 
 from labs.course.cells import names
 
-
-def without_port(thread: IOPubThread) -> None:
-    """Do what ipykernel does when it could not open the port."""
-    thread._pipe_flag = False
-
-
-def unsent(stream: OutStream, text: str) -> int:
-    """Take a text as if it had been printed."""
-    return len(text)
-
-
-def unshown(publisher: ZMQDisplayPublisher, *values: object, **how: object) -> None:
-    """Take what a cell displays, and show it to nobody."""
-
-
 if __name__ == "__main__":
     # With pandas, which takes seconds on a busy processor: before a cell's time is counted.
     names()
     for owner, name, instead in (
-        (IOPubThread, "_setup_pipe_in", without_port),
-        (OutStream, "write", unsent),
-        (ZMQDisplayPublisher, "publish", unshown),
+        # As ipykernel does when it could not open the port; as if a text had been printed; and shown to nobody.
+        (IOPubThread, "_setup_pipe_in", lambda thread: setattr(thread, "_pipe_flag", False)),
+        (OutStream, "write", lambda stream, text: len(text)),
+        (ZMQDisplayPublisher, "publish", lambda *values, **how: None),
     ):
         setattr(owner, name, instead)
     IPKernelApp.launch_instance()

@@ -47,7 +47,12 @@ def prints(
     texts = [text for value in answers.values() if not _is_function(value) for text in _texts(value)]
     found = {
         "ids": [*(record["record_id"] for record in records), *(run for run in runs if isinstance(run, str))],
-        "records": [_hash(json.dumps(one["samples"])) for one in records if _tells(one)],
+        # A clock's samples, and enough of them that no other run has the same.
+        "records": [
+            _hash(json.dumps(one["samples"]))
+            for one in records
+            if one["kind"] in ("latency", "throughput", "load") and len(one["samples"]) >= _FEWEST_SAMPLES
+        ],
         "texts": [_hash(words) for text in texts if (words := _plain_words(text, student))],
         # With the question, since short functions of two questions may be the same.
         "cells": [f"{name} {_hash(plain_source(source))}" for name, source in sources.items()],
@@ -74,12 +79,6 @@ def plain_source(source: str) -> str:
 
 def _is_function(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("source"), str)
-
-
-def _tells(record: dict) -> bool:
-    """Return whether a record's samples are a clock's, and enough that no other run has the same."""
-    clocked = record["kind"] in ("latency", "throughput", "load")
-    return clocked and len(record["samples"]) >= _FEWEST_SAMPLES
 
 
 def _texts(value: object) -> Iterator[str]:

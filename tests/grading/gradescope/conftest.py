@@ -17,19 +17,19 @@ from pathlib import Path
 
 import pytest
 
-from grading.gradescope.package import Package, build_package
+from grading.gradescope.package import build_package
 from tests.grading.gradescope.tree import METADATA, SEED, Tree
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the zip of part 1."""
     return build_package(tmp_path_factory.mktemp("package") / "autograder.zip", part=1, seed=SEED)
 
 
-def unpack(package: Package, folder: Path) -> Path:
+def unpack(package: Path, folder: Path) -> Path:
     """Unpack a zip by a tool that forgets modes, compile it as ``setup.sh`` compiles it, and return where it lies."""
-    with zipfile.ZipFile(package.path) as archive:
+    with zipfile.ZipFile(package) as archive:
         archive.extractall(folder)
     (folder / "run_autograder").chmod(0o755)
     compileall.compile_dir(folder, quiet=2)
@@ -57,7 +57,7 @@ def planted(unpacked: Path, part: int = 1) -> Iterator[Tree]:
 
 
 @pytest.fixture(scope="session")
-def _unpacked(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _unpacked(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return unpack(package, tmp_path_factory.mktemp("unpacked") / "source")
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from grading.__main__ import app
 from grading.grade.artefacts.again import is_model, reader
-from grading.gradescope.package import PACKAGES, Package, build_package
+from grading.gradescope.package import PACKAGES, build_package
 from labs.course import cells
 from labs.course.assignment import assignment
 from labs.course.lessons import lessons
@@ -51,22 +51,22 @@ READERS = sorted(
 
 
 @pytest.fixture(scope="module")
-def texts(package: Package) -> dict[str, str]:
+def texts(package: Path) -> dict[str, str]:
     """Return what is in the zip, but for pictures."""
-    with zipfile.ZipFile(package.path) as archive:
+    with zipfile.ZipFile(package) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist() if not name.endswith((".npz", "/"))}
 
 
-def test_the_contract_s_files_are_at_the_root_and_secrets_are_closed(package: Package):
+def test_the_contract_s_files_are_at_the_root_and_secrets_are_closed(package: Path):
     """Both scripts can be run, and only the owner reads cases and pictures."""
-    with zipfile.ZipFile(package.path) as archive:
+    with zipfile.ZipFile(package) as archive:
         modes = {info.filename: info.external_attr >> 16 & 0o777 for info in archive.infolist()}
     assert modes["setup.sh"] == modes["run_autograder"] == 0o755
     assert modes["secret/"] == 0o700
     secret = {name for name in modes if name.startswith("secret/") and name != "secret/"}
-    assert secret == {f"secret/{name}" for name in ("assignment.json", "cases.json", "fallback.json", "pictures.npz")}
+    assert secret == {f"secret/{name}" for name in ("cases.json", "fallback.json", "part.json", "pictures.npz")}
     assert {modes[name] for name in secret} == {0o600}
-    assert package.path.stat().st_mode & 0o077 == 0
+    assert package.stat().st_mode & 0o077 == 0
 
 
 def test_no_solution_and_no_seed_is_in_the_zip(texts: dict[str, str]):
@@ -91,9 +91,9 @@ def test_secret_cases_are_those_of_the_parts_functions(texts: dict[str, str]):
     assert all(secret[one.id] != list(one.cases) for one in asked)
 
 
-def test_whatever_judges_a_ledger_can_be_imported_from_the_zip_alone(package: Package, tmp_path: Path):
+def test_whatever_judges_a_ledger_can_be_imported_from_the_zip_alone(package: Path, tmp_path: Path):
     """Readers of records and answers too: one that is not there would cost every student its points."""
-    with zipfile.ZipFile(package.path) as archive:
+    with zipfile.ZipFile(package) as archive:
         archive.extractall(tmp_path)
     alone = 'import sys\nsys.meta_path = [one for one in sys.meta_path if "editable" not in repr(one).lower()]\n'
     code = alone + "".join(f"import {name}\n" for name in ["grading.gradescope.judge", *READERS])
@@ -125,13 +125,13 @@ def test_what_is_imported_is_what_is_installed(texts: dict[str, str]):
     assert "torch" not in texts["requirements.txt"]
 
 
-def test_the_command_makes_the_same_bytes_again(package: Package, tmp_path: Path):
+def test_the_command_makes_the_same_bytes_again(package: Path, tmp_path: Path):
     """Same tree, same part, same seed; a secret may come from the environment instead of a shell's history."""
     out = tmp_path / "again" / "autograder.zip"
     done = CliRunner().invoke(app, ["gradescope", "--out", str(out)], env={"GRADING_SEED": SEED})
     assert done.exit_code == 0, done.output
     assert SEED not in done.output
-    assert out.read_bytes() == package.path.read_bytes()
+    assert out.read_bytes() == package.read_bytes()
 
 
 def test_a_part_that_does_not_exist_and_a_seed_that_is_none_are_refused(tmp_path: Path):
