@@ -30,21 +30,21 @@ Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail when 
 
 def build(check: Check = False) -> None:
     """Build every notebook from its source, the checks, the page of questions, and the course's map."""
-    left = False
     require_whole(sources())
     for sentence in left_behind():
         console.print(sentence)
     # One after the other, the notebooks first: the pages are derived from them.
-    for refresh in (
-        lambda: refresh_notebooks(NOTEBOOKS_DIR, check),
-        lambda: _refresh(CHECKS_PATH, compiled(sources()), check),
-        lambda: _refresh(MAP_PATH, course_map(), check),
-        lambda: _refresh(QUESTIONS_PATH, questions_page(), check),
-    ):
-        for sentence in refresh():
-            left = True
-            console.print(sentence)
-    if check and left:
+    said = refresh_notebooks(NOTEBOOKS_DIR, check)
+    pages = {CHECKS_PATH: lambda: compiled(sources()), MAP_PATH: course_map, QUESTIONS_PATH: questions_page}
+    for path, made in pages.items():
+        text = made()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            said.append(f"{'out of date' if check else 'built'}: {path.name}")
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    for sentence in said:
+        console.print(sentence)
+    if check and said:
         console.print(f"Run: {python('grading build')}")
         raise typer.Exit(1)
 
@@ -112,15 +112,6 @@ def refresh_notebooks(root: Path, check: bool) -> list[str]:
             if not check:
                 path.unlink()
     return said
-
-
-def _refresh(path: Path, text: str, check: bool) -> list[str]:
-    """Write a generated page where it differs, unless only asked; return a sentence if it did."""
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return []
-    if not check:
-        path.write_text(text, encoding="utf-8")
-    return [f"{'out of date' if check else 'built'}: {path.name}"]
 
 
 def _chosen(part: int | None, ids: list[str] | None) -> list[Lesson]:

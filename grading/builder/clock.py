@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from nbformat import NotebookNode
 
-from grading.builder.questions import Asked, written
+from grading.builder.questions import written
 from grading.builder.sources import SOLUTION, sources
 from labs.course.lessons import Lesson
 from labs.machine.fingerprint import fingerprint
@@ -53,7 +53,10 @@ def minutes_of(notebook: NotebookNode, lesson: Lesson) -> dict[str, float]:
         elif kind == "answer" and question:
             found["answers"] += _ANSWER["recommendation" if question.values["again"] else "plain"]
         elif lines:
-            found[_WRITTEN[kind]] += _writing(kind, lines, question)
+            cases = sum(1 for _ in question.cases(np.random.default_rng(0))) if question and question.cases else 0
+            of = _TABLE[kind]
+            usual = of["first"] + of["line"] * lines + of["case"] * cases
+            found[_WRITTEN[kind]] += min(max(usual, of["least"]), of["most"])
         elif cell.metadata.get("jupyter", {}).get("source_hidden"):
             found["code"] += _READ["folded"]
         else:
@@ -78,12 +81,6 @@ def _lines_to_write(source: str) -> int:
     for _, solution, stub in SOLUTION.findall(f"{source}\n"):
         lines += Counter(map(str.strip, solution.splitlines())) - Counter(map(str.strip, stub.splitlines()))
     return lines.total() - lines[""]
-
-
-def _writing(kind: str, lines: int, question: Asked | None) -> float:
-    cases = sum(1 for _ in question.cases(np.random.default_rng(0))) if question and question.cases else 0
-    of = _TABLE[kind]
-    return min(max(of["first"] + of["line"] * lines + of["case"] * cases, of["least"]), of["most"])
 
 
 def shows(source: str) -> bool:

@@ -238,9 +238,7 @@ def write(lesson: Lesson) -> None:
 
 def is_stale(lesson: Lesson) -> bool:
     """Return whether the committed notebook differs from what its source builds now."""
-    if not lesson.notebook.is_file():
-        return True
-    return lesson.notebook.read_text(encoding="utf-8") != text_of(build(lesson))
+    return not lesson.notebook.is_file() or lesson.notebook.read_text(encoding="utf-8") != text_of(build(lesson))
 
 
 def cell_id(cell: NotebookNode, lesson_id: str) -> str:

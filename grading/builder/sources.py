@@ -29,9 +29,9 @@ def guides(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
     return _described(root, "instructor")
 
 
-def left_behind(root: Path = NOTEBOOKS_DIR) -> list[str]:
+def left_behind() -> list[str]:
     """Return a sentence for each lesson that needs one, or takes something of one, that the course does not have."""
-    course = sources(root)
+    course = sources()
     gone = {one: sorted({*one.needs, *one.takes} - {other.id for other in course}) for one in course}
     return [
         f"note: {one.name} names {', '.join(ids)}, which is no lesson here: mend its 'needs' and 'takes', and its text"

@@ -146,7 +146,10 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
     rows, nameless = [], []
     needed = [field for field in _FOUND_BY if {field, f"#{field}"} & set(columns.values())]
     for one in grades:
-        who, (first, last) = one.person, _first_last(one.name)
+        who = one.person
+        last, _, first = one.name.partition(", ")
+        if not first:
+            first, last = (*one.name.rsplit(" ", 1), "")[:2]
         cells = {field: getattr(who, field) for field in ("sid", "login", "email", "lms_id", "section")}
         cells |= {f"#{field}": value and f"#{value}" for field, value in cells.items()} | {"#": "#"}
         cells |= {"name": one.name, "first": first, "last": last, "note": one.note}
@@ -162,13 +165,6 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
     head = [name.format(item=item) for name in columns]
     possible = [["    Points Possible", "", "", "", "", f"{worth:g}"]] if form == "canvas" else []
     return [head, *possible, *rows]
-
-
-def _first_last(name: str) -> tuple[str, str]:
-    last, _, first = name.partition(", ")
-    if not first:
-        first, _, last = name.rpartition(" ")
-    return (first, last) if first else (last, "")
 
 
 def read_heard(path: Path, people: People) -> dict[str, float]:
@@ -247,7 +243,7 @@ def gradebook(
             handed = of_roster(handed, people)
         else:
             people = People(person for one in handed for person in one.members)
-        others = {number: _of_class(folder, people) for number, folder in _folders(also or ()).items()}
+        others = {number: of_roster(handed_in(folder), people) for number, folder in _folders(also or ()).items()}
         results = kept_results(handed, out)
         if not pending:
             _require_judged(results)
@@ -282,12 +278,6 @@ def _folders(also: Iterable[str]) -> dict[int, Path]:
             raise ValueError(f"--also is {one!r}: write a part's number and its submissions' folder, as 2=part2")
         folders[int(number)] = Path(folder)
     return folders
-
-
-def _of_class(folder: Path, people: People) -> Sequence[Handed]:
-    from grading.classroom.roster import handed_in, of_roster
-
-    return of_roster(handed_in(folder), people)
 
 
 def _require_judged(results: Sequence[Result]) -> None:

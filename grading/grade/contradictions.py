@@ -47,9 +47,8 @@ class Finding:
         return self.message
 
 
-def impossible(rule: str, message: str, *records: dict) -> Finding:
-    """Return a contradiction in some records."""
-    return Finding(rule, tuple(str(record.get("record_id", "")) for record in records), message)
+#: Records that cannot be true, each behind the rule's stable name and before one sentence that says why.
+Untrue = Iterator[tuple[str, dict, str]]
 
 
 def named(record: dict) -> str:
@@ -58,51 +57,45 @@ def named(record: dict) -> str:
     return f"{record['kind']} of {record['option']}{batch}"
 
 
-def run_has_a_length(records: list[dict]) -> Iterator[Finding]:
+def run_has_a_length(records: list[dict]) -> Untrue:
     """Yield records that end before they begin."""
     for record in records:
         if record["monotonic_end_s"] < record["monotonic_start_s"]:
-            yield impossible("run-ends-before-it-begins", f"The {named(record)} ends before it begins.", record)
+            yield "run-ends-before-it-begins", record, f"The {named(record)} ends before it begins."
 
 
-def samples_fit_the_run(records: list[dict]) -> Iterator[Finding]:
+def samples_fit_the_run(records: list[dict]) -> Untrue:
     """Yield records whose samples, one after the other, last longer than the run that holds them."""
     for record in records:
         if record["kind"] not in _IN_TURN or record.get("concurrency", 1) != 1:
             continue
         total_s, wall_s = sum(record["samples"]), record["monotonic_end_s"] - record["monotonic_start_s"]
         if wall_s >= 0 and total_s > wall_s * 1.001 + _ROUNDING_S:
-            yield impossible(
-                "samples-longer-than-run",
-                f"The samples of the {named(record)} add up to {total_s:.3g} s, and its run lasted {wall_s:.3g} s.",
-                record,
+            message = (
+                f"The samples of the {named(record)} add up to {total_s:.3g} s, and its run lasted {wall_s:.3g} s."
             )
+            yield "samples-longer-than-run", record, message
 
 
-def samples_vary(records: list[dict]) -> Iterator[Finding]:
+def samples_vary(records: list[dict]) -> Untrue:
     """Yield records whose readings are (nearly) all the same."""
     for record in _clocked(records):
-        samples = record["samples"]
-        if len(set(samples)) <= max(2, _LEAST_DISTINCT * len(samples)):
-            yield impossible(
-                "samples-constant",
-                f"The {named(record)} has {len(samples)} samples and {len(set(samples))} different values: no clock "
-                "reads the same again and again.",
-                record,
-            )
+        count, values = len(record["samples"]), len(set(record["samples"]))
+        if values <= max(2, _LEAST_DISTINCT * count):
+            message = f"The {named(record)} has {count} samples and {values} different values: no clock "
+            yield "samples-constant", record, message + "reads the same again and again."
 
 
-def samples_are_taken_once(records: list[dict]) -> Iterator[Finding]:
+def samples_are_taken_once(records: list[dict]) -> Untrue:
     """Yield records that hold the very samples of an earlier one."""
     first: dict[tuple[float, ...], dict] = {}
     for record in _clocked(records):
         before = first.setdefault(tuple(record["samples"]), record)
         if before is not record:
-            message = f"The {named(record)} holds the very samples of the {named(before)}."
-            yield impossible("samples-twice", message, record)
+            yield "samples-twice", record, f"The {named(record)} holds the very samples of the {named(before)}."
 
 
-def load_fits_its_senders(records: list[dict]) -> Iterator[Finding]:
+def load_fits_its_senders(records: list[dict]) -> Untrue:
     """Yield load records whose requests do not fit into their run.
 
     Source: Little (1961): requests inside at once are their rate times their time; N senders have at most N inside.
@@ -114,7 +107,7 @@ def load_fits_its_senders(records: list[dict]) -> Iterator[Finding]:
         samples, offsets, failures = record["samples"], load["offsets_s"], load["failures"]
         if len(offsets) != len(samples):
             message = f"The {named(record)} has {len(samples)} answers and {len(offsets)} moments at which they began."
-            yield impossible("load-of-two-lengths", message, record)
+            yield "load-of-two-lengths", record, message
             continue
         ends = [a + b for a, b in zip(offsets, samples, strict=True)]
         ends += [failure["offset_s"] + failure["latency_s"] for failure in failures]
@@ -124,7 +117,7 @@ def load_fits_its_senders(records: list[dict]) -> Iterator[Finding]:
                 f"In the {named(record)}, {record['concurrency']} senders waited {inside_s:.0f} s in all, within "
                 f"{max(ends):.0f} s: each waits for one answer at a time."
             )
-            yield impossible("load-beyond-its-senders", message, record)
+            yield "load-beyond-its-senders", record, message
 
 
 def _clocked(records: list[dict]) -> Iterator[dict]:
@@ -132,15 +125,15 @@ def _clocked(records: list[dict]) -> Iterator[dict]:
     return (one for one in records if one["kind"] in _CLOCKED and len(one["samples"]) >= _FEWEST_TO_JUDGE)
 
 
-def size_is_the_files(records: list[dict]) -> Iterator[Finding]:
+def size_is_the_files(records: list[dict]) -> Untrue:
     """Yield size records that disagree with the file that they name."""
     for record in records:
         if record["kind"] == "size" and record["samples"][-1] != record["model"]["size_bytes"]:
             message = f"The {named(record)} says {record['samples'][-1]:.0f} bytes, and its file has "
-            yield impossible("size-not-the-files", message + f"{record['model']['size_bytes']}.", record)
+            yield "size-not-the-files", record, message + f"{record['model']['size_bytes']}."
 
 
-def hash_means_one_file(records: list[dict]) -> Iterator[Finding]:
+def hash_means_one_file(records: list[dict]) -> Untrue:
     """Yield records that give one hash two sizes: the later ones cannot be true."""
     sizes: dict[str, int] = {}
     for record in records:
@@ -148,10 +141,10 @@ def hash_means_one_file(records: list[dict]) -> Iterator[Finding]:
         # A hash of nothing but one digit was typed.
         if sizes.setdefault(sha256, size_bytes) != size_bytes or len(set(sha256)) < 6:
             message = f"The {named(record)} names a file whose hash and size do not belong together."
-            yield impossible("hash-not-the-files", message, record)
+            yield "hash-not-the-files", record, message
 
 
-def accuracy_adds_up(records: list[dict]) -> Iterator[Finding]:
+def accuracy_adds_up(records: list[dict]) -> Untrue:
     """Yield accuracy records whose samples are not what their classes and labels give, picture by picture."""
     for record in records:
         if record["kind"] != "accuracy":
@@ -160,10 +153,10 @@ def accuracy_adds_up(records: list[dict]) -> Iterator[Finding]:
         sound = isinstance(predicted, list) and isinstance(labels, list) and len(predicted) == len(labels)
         if not sound or list(map(operator.eq, predicted, labels)) != record["samples"]:
             message = f"The {named(record)} does not follow from the classes that it holds."
-            yield impossible("accuracy-not-its-classes", message, record)
+            yield "accuracy-not-its-classes", record, message
 
 
-def labels_are_the_splits(records: list[dict]) -> Iterator[Finding]:
+def labels_are_the_splits(records: list[dict]) -> Untrue:
     """Yield accuracy records on the course's evaluation pictures that hold other labels than these have."""
     for record in records:
         details = record["details"] if record["kind"] == "accuracy" else {}
@@ -172,24 +165,21 @@ def labels_are_the_splits(records: list[dict]) -> Iterator[Finding]:
             continue
         if other := sum(map(operator.ne, labels, EVALUATION_LABELS)):
             message = f"The {named(record)} counts {other} pictures under another class than theirs."
-            yield impossible("labels-not-the-splits", message, record)
+            yield "labels-not-the-splits", record, message
 
 
-def one_machine_a_run(records: list[dict]) -> Iterator[Finding]:
+def one_machine_a_run(records: list[dict]) -> Untrue:
     """Yield records of a side-by-side run that was not on one machine."""
     machines: dict[str, str] = {}
     for record in records:
         run, machine = record["details"].get("comparison_id"), record["machine"]["machine_id"]
         if isinstance(run, str) and machines.setdefault(run, machine) != machine:
             message = f"The {named(record)} took turns with an option on another machine, which nothing can."
-            yield impossible("run-on-two-machines", message, record)
+            yield "run-on-two-machines", record, message
 
 
-#: A rule yields findings from measurements, oldest first.
-Rule = Callable[[list[dict]], Iterator[Finding]]
-
-#: Every rule over measurements, in the order in which findings are told.
-RULES: tuple[Rule, ...] = (
+#: Every rule over measurements, oldest first, in the order in which findings are told.
+RULES: tuple[Callable[[list[dict]], Untrue], ...] = (
     run_has_a_length,
     samples_fit_the_run,
     samples_vary,
@@ -215,6 +205,7 @@ class Examined:
 def examine(entries: list[dict]) -> Examined:
     """Return which of a ledger's entries, all of which fit the schema, can be true, and what was found."""
     records = [entry for entry in entries if entry.get("type") == "measurement"]
-    found = [finding for rule in RULES for finding in rule(records)]
+    untrue = [one for rule in RULES for one in rule(records)]
+    found = tuple(Finding(name, (str(one.get("record_id", "")),), message) for name, one, message in untrue)
     aside = {record for one in found for record in one.records}
-    return Examined([entry for entry in entries if entry.get("record_id") not in aside], tuple(found))
+    return Examined([entry for entry in entries if entry.get("record_id") not in aside], found)

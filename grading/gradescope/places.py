@@ -23,38 +23,23 @@ SECRET = "secret"
 class Places:
     """The tree that the contract lays out."""
 
-    #: Folder that holds everything else.
-    root: Path
+    #: The unpacked zip.
+    source: Path
+    #: The zip's folder that only the grader reads.
+    secret: Path
+    #: What the student handed in.
+    submission: Path
+    #: Who did, when, and when it was due.
+    metadata: Path
+    #: What Gradescope reads.
+    results: Path
 
     @classmethod
     def here(cls) -> Places:
         """Return the places of this machine: below ``$GRADESCOPE_ROOT``, or ``/autograder``."""
-        return cls(Path(os.environ.get(ROOT_VARIABLE) or "/autograder"))
-
-    @property
-    def source(self) -> Path:
-        """The unpacked zip."""
-        return self.root / "source"
-
-    @property
-    def secret(self) -> Path:
-        """The zip's folder that only the grader reads."""
-        return self.source / SECRET
-
-    @property
-    def submission(self) -> Path:
-        """What the student handed in."""
-        return self.root / "submission"
-
-    @property
-    def metadata(self) -> Path:
-        """Who handed it in, when, and when it was due."""
-        return self.root / "submission_metadata.json"
-
-    @property
-    def results(self) -> Path:
-        """What Gradescope reads."""
-        return self.root / "results" / "results.json"
+        root = Path(os.environ.get(ROOT_VARIABLE) or "/autograder")
+        tree = ("source", f"source/{SECRET}", "submission", "submission_metadata.json", "results/results.json")
+        return cls(*(root / name for name in tree))
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:

@@ -26,5 +26,4 @@ def recorded(part: int) -> Entries:
 
 
 def written(entries: Entries) -> str:
-    """Return entries as a ledger's text, as the course writes it."""
     return "".join(json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries)

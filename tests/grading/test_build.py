@@ -12,12 +12,10 @@ SAME = SOURCE.format(id="toy")
 
 
 def ids(notebook) -> list[str]:
-    """Return the cell ids in order."""
     return [cell.id for cell in notebook.cells]
 
 
 def cell_of(notebook, id: str):
-    """Return a cell by its id."""
     return next(cell for cell in notebook.cells if cell.id == id)
 
 

@@ -9,7 +9,6 @@ from grading.builder.execute import LessonFailedError, execute
 
 
 def notebook(*sources: str):
-    """Return a notebook with a heading and these code cells."""
     made = new_notebook(cells=[new_markdown_cell("# Title"), *map(new_code_cell, sources)])
     for index, cell in enumerate(made.cells):
         cell.id = f"cell-{index}"

@@ -23,7 +23,6 @@ from provisioning.rehearsal import place
 
 @pytest.fixture
 def console() -> Console:
-    """Return a console that keeps what it prints."""
     return Console(record=True, width=140, force_terminal=False)
 
 

@@ -212,8 +212,5 @@ def _read(question: Question, texts: Mapping[str, str]) -> dict:
 
 def _ask(sandbox: Sandbox, asked: list[dict[str, str]]) -> Outcome:
     (sandbox.folder / "asked.json").write_text(json.dumps(asked))
-    return sandbox.run([sys.executable, "-m", _READER, "asked.json"], limits=_limits())
-
-
-def _limits() -> Limits:
-    return Limits(wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20)
+    limits = Limits(wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20)
+    return sandbox.run([sys.executable, "-m", _READER, "asked.json"], limits=limits)

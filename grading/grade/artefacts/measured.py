@@ -57,7 +57,7 @@ class Facts:
 _MEASURED: dict[tuple[str, str], Facts] = {}
 
 
-def inspect_models(files: Sequence[Taken], pictures: Path, *, limits: Limits | None = None) -> dict[str, Facts]:
+def inspect_models(files: Sequence[Taken], pictures: Path) -> dict[str, Facts]:
     """Return facts about models by file name, whatever the files do; ``pictures`` is a file of ``Pictures.save``.
 
     The same bytes are measured once a process.
@@ -71,7 +71,7 @@ def inspect_models(files: Sequence[Taken], pictures: Path, *, limits: Limits | N
     waiting = [one for one in files if one.name not in found]
     # A model that kills or hangs the child is named, and the rest gets a child of its own.
     while waiting:
-        told = _ask(waiting, pictures, limits or _limits(len(waiting)))
+        told = _ask(waiting, pictures)
         done = {one.name: one for one in waiting if one.name in told}
         for one in waiting if not done else done.values():
             found[one.name] = _facts(one, told.get(one.name, {"fault": "it could not be looked at within the limits"}))
@@ -82,15 +82,12 @@ def inspect_models(files: Sequence[Taken], pictures: Path, *, limits: Limits | N
     return found
 
 
-def _limits(models: int) -> Limits:
-    wall_s = SECONDS_TO_START + SECONDS_A_MODEL * models
-    return Limits(
-        wall_s=wall_s, cpu_s=wall_s, memory_bytes=MEMORY_BYTES, file_bytes=1 << 20, processes=32, output_bytes=4 << 20
-    )
-
-
-def _ask(files: Sequence[Taken], pictures: Path, limits: Limits) -> dict[str, dict]:
+def _ask(files: Sequence[Taken], pictures: Path) -> dict[str, dict]:
     """Return what the child said, by file name; a file that it began and never ended is faulty."""
+    wall_s = SECONDS_TO_START + SECONDS_A_MODEL * len(files)
+    limits = Limits(wall_s=wall_s, cpu_s=wall_s, memory_bytes=MEMORY_BYTES, file_bytes=1 << 20, processes=32)
+    packages = [place for place in sys.path if Path(place).name in ("site-packages", "dist-packages")]
+    within = {"PYTHONPATH": os.pathsep.join([str(PROJECT_DIR), *packages])}
     with Sandbox() as sandbox:
         # Their classes stay outside: a model that takes the child over finds no answers beside it.
         np.save(sandbox.folder / "pixels.npy", at_hand(pictures)[0].pixels)
@@ -99,7 +96,7 @@ def _ask(files: Sequence[Taken], pictures: Path, limits: Limits) -> dict[str, di
         arguments = ["pixels.npy", *(one.name for one in files)]
         # Without Python's site module, whose hooks would cost each submission some of its time.
         command = [sys.executable, "-S", "-m", _CHILD, *arguments]
-        outcome = sandbox.run(command, limits=limits, variables={"PYTHONPATH": _path()})
+        outcome = sandbox.run(command, limits=replace(limits, output_bytes=4 << 20), variables=within)
     told: dict[str, dict] = {}
     unsaid = {one.name for one in files}
     for line in outcome.output.splitlines():
@@ -119,12 +116,6 @@ def _ask(files: Sequence[Taken], pictures: Path, limits: Limits) -> dict[str, di
         told[name] = {"fault": why} if begun else values
         unsaid -= set() if begun else {name}
     return told
-
-
-def _path() -> str:
-    """Return where the child finds the course and its packages."""
-    packages = [place for place in sys.path if Path(place).name in ("site-packages", "dist-packages")]
-    return os.pathsep.join([str(PROJECT_DIR), *packages])
 
 
 def _facts(file: Taken, said: dict) -> Facts:

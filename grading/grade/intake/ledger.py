@@ -39,7 +39,8 @@ def read_ledger(path: Path, limits: Limits = DEFAULT_LIMITS) -> Ledger:
     left_bytes = limits.ledger_memory_bytes
     lines = enumerate(_lines(path), start=1)
     for number, line in lines:
-        left_bytes -= _memory_bytes(line)
+        # In memory at most, but for long texts: an object for each comma and bracket.
+        left_bytes -= 4_096 + len(line) + 64 * sum(map(line.count, (b",", b"[", b"{")))
         if left_bytes < 0:
             last = max((later for later, _ in lines), default=number)
             found.refused.append((number, f"lines {number} to {last} were left, {TOO_LONG}"))
@@ -57,11 +58,6 @@ def read_ledger(path: Path, limits: Limits = DEFAULT_LIMITS) -> Ledger:
         seen.add(entry["record_id"])
         found.entries.append(entry)
     return found
-
-
-def _memory_bytes(line: bytes) -> int:
-    """Return what a line takes in memory at most, but for long texts: an object for each comma and bracket."""
-    return 4_096 + len(line) + 64 * sum(map(line.count, (b",", b"[", b"{")))
 
 
 def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:

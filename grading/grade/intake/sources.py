@@ -65,7 +65,14 @@ def _source_of(path: Path, limits: Limits, stack: contextlib.ExitStack) -> Sourc
         path = path / inside[0]
     file = stack.enter_context(Sparing(io.FileIO(open_regular(path))))
     file.most_bytes = limits.directory_bytes
-    return _of_zip(stack.enter_context(zipfile.ZipFile(file)), limits)
+    archive, found = stack.enter_context(zipfile.ZipFile(file)), Source()
+    # Members are read one by one, and never by the paths that they claim. One without a name is none; Python's reader
+    # stumbles over it. Some packers write backslashes.
+    members = {info.filename.replace("\\", "/"): info for info in archive.infolist() if info.filename}
+    for name, info in itertools.islice(members.items(), limits.files):
+        if not name.endswith("/"):
+            found.files[name] = partial(_open_member, archive, info)
+    return found if len(members) <= limits.files else _cut(found, limits)
 
 
 def _of_folder(root: Path, limits: Limits) -> Source:
@@ -85,17 +92,6 @@ def _of_folder(root: Path, limits: Limits) -> Source:
             elif name.count("/") < _DEEPEST and not entry.name.startswith("."):
                 folders.append(f"{name}/")
     return found
-
-
-def _of_zip(archive: zipfile.ZipFile, limits: Limits) -> Source:
-    """Return a zip's members, which are read one by one, and never by the paths that they claim."""
-    # A member without a name is none; Python's reader stumbles over it. Some packers write backslashes.
-    members = {info.filename.replace("\\", "/"): info for info in archive.infolist() if info.filename}
-    found = Source()
-    for name, info in itertools.islice(members.items(), limits.files):
-        if not name.endswith("/"):
-            found.files[name] = partial(_open_member, archive, info)
-    return found if len(members) <= limits.files else _cut(found, limits)
 
 
 def _cut(found: Source, limits: Limits) -> Source:

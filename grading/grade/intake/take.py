@@ -59,7 +59,11 @@ class Intake:
 def take_in(submission: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Intake:
     """Return a submission's evidence, with copies of its files in an empty folder of the grader's own."""
     found = copy_in(submission, into, limits)
-    _read(found, limits)
+    if ledgers := found.of(Kind.LEDGER):
+        found.ledger = read_ledger(ledgers[0].path, limits)
+        found.notes += [Note(f"ledger.jsonl, line {n}", f"Not counted: {why}.") for n, why in found.ledger.refused]
+    else:
+        found.notes.append(Note("ledger.jsonl", "Missing: without the ledger there is no evidence to judge."))
     return found
 
 
@@ -131,13 +135,3 @@ def _copy(file: IO[bytes], target: Path, most_bytes: int, *, cut: bool) -> tuple
             if is_cut:
                 return size_bytes, digest.hexdigest(), True
     return size_bytes, digest.hexdigest(), False
-
-
-def _read(found: Intake, limits: Limits) -> None:
-    """Read the ledger, and note what is missing."""
-    ledgers = found.of(Kind.LEDGER)
-    if ledgers:
-        found.ledger = read_ledger(ledgers[0].path, limits)
-        found.notes += [Note(f"ledger.jsonl, line {n}", f"Not counted: {why}.") for n, why in found.ledger.refused]
-    else:
-        found.notes.append(Note("ledger.jsonl", "Missing: without the ledger there is no evidence to judge."))

@@ -56,7 +56,13 @@ def page(result: Result, *, hidden: bool = False) -> str:
     """Return the page as HTML, with hidden rows once grades are out; everything that a submission holds is escaped."""
     rows = [row for row in result.counted if hidden or not row.hidden]
     earned, possible = sum(row.points for row in rows), sum(row.possible for row in rows)
-    causes = _causes(rows)
+    # What is worth mending, the most points first, each with all that rests on it.
+    lost = {row.id: row for row in rows if row.points < row.possible and not row.is_pending}
+    behind: dict[str, list[Row]] = defaultdict(list)
+    for row in lost.values():
+        behind[row.needs if row.needs in lost else ""].append(row)
+    found = [_Cause(row, behind[row.id]) for row in behind.pop("", [])]
+    causes = sorted(found, key=lambda cause: -cause.possible)
     return rendered(
         _TEMPLATES / "page.html",
         title=f"Part {result.part}: {earned:g} of {possible:g} points",
@@ -72,12 +78,3 @@ def page(result: Result, *, hidden: bool = False) -> str:
         tried=[cause for cause in causes if not cause.row.is_open],
         never=[cause for cause in causes if cause.row.is_open],
     )
-
-
-def _causes(rows: list[Row]) -> list[_Cause]:
-    """Return what is worth mending, the most points first, each with all that rests on it."""
-    lost = {row.id: row for row in rows if row.points < row.possible and not row.is_pending}
-    behind: dict[str, list[Row]] = defaultdict(list)
-    for row in lost.values():
-        behind[row.needs if row.needs in lost else ""].append(row)
-    return sorted((_Cause(row, behind[row.id]) for row in behind.pop("", [])), key=lambda cause: -cause.possible)

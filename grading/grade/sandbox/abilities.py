@@ -80,7 +80,10 @@ def abilities() -> Abilities:
     walls = ("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *CLOSED)
     bubblewrap = tools and _works("bwrap", *walls, "true")
     filters = no_network.is_known() and _works(*WITHOUT_NETWORK, "true")
-    return Abilities(bubblewrap, own_user, _in_reach(), filters, bool(os.environ.get(ALONE_VARIABLE)))
+    needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), PROJECT_DIR.resolve()}
+    folders = {folder for path in needed for folder in (path, *path.parents)}
+    in_reach = all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)
+    return Abilities(bubblewrap, own_user, in_reach, filters, bool(os.environ.get(ALONE_VARIABLE)))
 
 
 def privileges(user: int | None) -> list[str]:
@@ -94,9 +97,3 @@ def _works(*command: str) -> bool:
         return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-
-
-def _in_reach() -> bool:
-    needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), PROJECT_DIR.resolve()}
-    folders = {folder for path in needed for folder in (path, *path.parents)}
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)

@@ -18,7 +18,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from grading.grade.sandbox import visible
 from grading.grade.sandbox.abilities import FIRST_USER, USERS, WITHOUT_NETWORK, Abilities, abilities, privileges
@@ -105,7 +107,10 @@ class Sandbox:
         self.kill_leftovers()
         remove(self.temporary)
         if self.user is not None and not self.can.bubblewrap:
-            self._sweep()
+            # What the sandbox's user has left where everybody may write.
+            for path in (path for folder in OPEN_TO_ALL if folder.is_dir() for path in folder.iterdir()):
+                if owner(path) == self.user:
+                    remove(path)
 
     def run(
         self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS, variables: dict[str, str] | None = None
@@ -115,20 +120,15 @@ class Sandbox:
         Args:
             variables: Environment variables beyond the few that Python needs.
         """
-        self.give_to_user()
         begin_s = time.monotonic()
         kept = [self.temporary / name for name in ("output", "errors")]
         with contextlib.ExitStack() as stack:
             # What a student's code prints is for nobody else on this machine.
-            output, errors = (stack.enter_context(open(path, "wb", opener=_private)) for path in kept)
-            process = subprocess.Popen(
-                self._line(command, limits, variables or {}),
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                start_new_session=True,
+            output, errors = (
+                stack.enter_context(open(path, "wb", opener=partial(os.open, mode=0o600))) for path in kept
             )
+            given = (command, limits, variables or {})
+            process = self._start(*given, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
         try:
             was_late = not self._watched_to_its_end(process, limits, begin_s + limits.wall_s + GRACE_S)
         finally:
@@ -146,15 +146,8 @@ class Sandbox:
         self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Start a command in the folder and yield it with pipes at both ends; nothing that it starts is left."""
-        self.give_to_user()
-        process = subprocess.Popen(
-            self._line(command, limits, {}),
-            cwd=self.folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        process = self._start(command, limits, {}, **ends)
         end_s = time.monotonic() + limits.wall_s + GRACE_S
         watch = threading.Thread(target=self._watched_to_its_end, args=(process, limits, end_s))
         watch.start()
@@ -197,7 +190,14 @@ class Sandbox:
                 held += int(Path(f"/proc/{number}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return held
 
-    def _line(self, command: Sequence[str], limits: Limits, variables: dict[str, str]) -> list[str]:
+    def _start(
+        self, command: Sequence[str], limits: Limits, variables: dict[str, str], **ends: Any
+    ) -> subprocess.Popen[bytes]:
+        """Give the folder and all in it to the sandbox's user, and start a command there; ``ends`` are Popen's."""
+        if self.user is not None:
+            for root, folders, files in os.walk(self.folder):
+                for name in (".", *folders, *files):
+                    os.chown(f"{root}/{name}", self.user, self.user, follow_symlinks=False)
         inner = ["prlimit", *limits.prlimit(), "--"]
         # Of an ordinary user, bubblewrap has left nothing to give up.
         if self.user is not None or not self.can.bubblewrap:
@@ -213,7 +213,8 @@ class Sandbox:
         # Where memory runs out all the same, the kernel takes this process first and not the grader.
         first_to_go = "echo 900 2>/dev/null >/proc/self/oom_score_adj"
         script = f"{first_to_go}; exec {shlex.join(inner)}"
-        return ["timeout", "--kill-after=1", str(limits.wall_s), "sh", "-c", script]
+        line = ["timeout", "--kill-after=1", str(limits.wall_s), "sh", "-c", script]
+        return subprocess.Popen(line, cwd=self.folder, start_new_session=True, **ends)
 
     @staticmethod
     def variables(home: Path) -> dict[str, str]:
@@ -232,20 +233,6 @@ class Sandbox:
             # There is no network to send it through; and it is a thread, behind which nothing can be forked.
             "ORT_DISABLE_TELEMETRY": "1",
         }
-
-    def give_to_user(self) -> None:
-        """Make the folder and all in it the property of the sandbox's user."""
-        if self.user is None:
-            return
-        for path in _inside(self.folder):
-            os.chown(path, self.user, self.user, follow_symlinks=False)
-
-    def _sweep(self) -> None:
-        """Remove what the sandbox's user has left where everybody may write."""
-        for folder in OPEN_TO_ALL:
-            for path in folder.iterdir() if folder.is_dir() else ():
-                if owner(path) == self.user:
-                    remove(path)
 
     def kill_leftovers(self) -> None:
         """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile."""
@@ -280,20 +267,10 @@ def size_bytes(folder: Path) -> int:
     return int(done.stdout.split()[0]) if done.stdout else 0
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def _beginning(path: Path, limits: Limits) -> str:
     """Return the beginning of what was printed; the file itself cannot outgrow the limit on files."""
     with path.open("rb") as file:
         return file.read(limits.output_bytes).decode("utf-8", errors="replace")
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    yield folder
-    for root, folders, files in os.walk(folder):
-        yield from (Path(root) / name for name in (*folders, *files))
 
 
 def below(root: int) -> set[int]:

@@ -9,7 +9,7 @@ from grading.builder.questions import written
 from grading.builder.sources import sources
 from grading.grade.artefacts import again
 from grading.grade.artefacts.again import is_model, open_again
-from grading.grade.sandbox import abilities
+from grading.grade.sandbox import Limits, abilities
 from labs.course.question import HANDED, SUBJECT, Question
 from labs.judge import program, script
 from labs.records import Observation, Records
@@ -137,8 +137,7 @@ def test_a_grader_that_cannot_open_a_file_says_so_and_judges_nothing(monkeypatch
     assert found.verdict is None
     assert "install `no_such_package`" in found.fault
     # Of the clock alone: whom the processor's limit ends first, nobody knows.
-    limits = replace(again._limits(), wall_s=0.01)
-    monkeypatch.setattr(again, "_limits", lambda: limits)
+    monkeypatch.setattr(again, "Limits", lambda **limits: Limits(**limits | {"wall_s": 0.01}))
     assert not opened(id, texts).verdict.ok
     monkeypatch.setattr(again, "_SLOW_S", 0)
     monkeypatch.setattr(again, "_OPENED", {})

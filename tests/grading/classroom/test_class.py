@@ -49,7 +49,6 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_turn(tasks: Sequence[Task]):
-    """Grade one after the other in this process."""
     for task in tasks:
         yield task, work(task)
 
@@ -63,12 +62,10 @@ def never(tasks: Sequence[Task]):
 
 
 def graded(folder: Path, out: Path, engine: Engine = in_turn, setup: Setup = EVIDENCE) -> list[Result]:
-    """Return the results of a folder's submissions."""
     return grade_class(handed_in(folder), out, part=1, engine=engine, setup=setup)
 
 
 def table(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table that was written."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 

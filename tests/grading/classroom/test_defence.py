@@ -11,7 +11,6 @@ from grading.grade.result import Result
 
 
 def member(name: str) -> Result:
-    """Return a student with two records."""
     dice = random.Random(name)
     names = ("onnx-all × 1", "openvino × 1")
     samples = {one: [0.002 * dice.lognormvariate(0, 0.05) for _ in range(100)] for one in names}

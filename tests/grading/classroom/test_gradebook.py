@@ -42,13 +42,11 @@ def handed(entry: str, late: timedelta | None) -> tuple[Handed, Result]:
 
 
 def people(folder: Path, text: str) -> People:
-    """Return the people of a roster."""
     (folder / "roster.csv").write_text(text)
     return People(read_roster(folder / "roster.csv"))
 
 
 def graded(people: People, *made: tuple[Handed, Result], course: Assignment = COURSE, **more: object) -> list[Grade]:
-    """Return the grades of part 1, under the names of a class."""
     submissions, results = zip(*made, strict=True)
     return grades(course, 1, of_roster(submissions, people), results, people, **more)
 

@@ -23,7 +23,6 @@ AGAIN = 'make grade-demo ARGS="--sample notebooks/instructor/sample"'
 
 
 def table(name: str) -> list[dict[str, str]]:
-    """Return a table of the sample."""
     with (SAMPLE / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

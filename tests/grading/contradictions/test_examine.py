@@ -20,13 +20,11 @@ def spoiled(edit: Callable[[dict, list[dict]], object], wanted: dict) -> tuple[E
 
 
 def another_has_its_samples(record: dict, entries: list[dict]) -> None:
-    """Give another option this one's samples."""
     other = next(one for one in entries if one.get("kind") == "latency" and one["option"] == "onnx-disabled")
     other["samples"], other["monotonic_end_s"] = record["samples"], other["monotonic_start_s"] + 1e4
 
 
 def two_machines_in_one_run(record: dict, entries: list[dict]) -> None:
-    """Put one option of a comparison on another machine."""
     one = next(entry for entry in entries if "comparison_id" in entry.get("details", {}))
     one["machine"] = {**one["machine"], "machine_id": "another"}
 
@@ -94,4 +92,4 @@ def load(samples: list[float], **fields: object) -> dict:
 )
 def test_more_waiting_than_there_were_senders_is_impossible(made: dict, rules: list[str]):
     """Little's law bounds what senders can have felt."""
-    assert [one.rule for one in load_fits_its_senders([made])] == rules
+    assert [rule for rule, *_ in load_fits_its_senders([made])] == rules

@@ -34,8 +34,6 @@ def _asked(monkeypatch):
 #: What students may write; all share one run.
 CELLS = {
     "honest": "def slowest(samples_s, most):\n    return np.sort(samples_s)[-most:]",
-    # What only the lesson has: the function stands, though a line below it raises.
-    "tries": "def slowest(samples_s, most):\n    return np.sort(samples_s)[-most:]\nslowest(measured_s, 3)",
     # What speaks to nbval and to Jupyter is text here.
     "speaks": (
         "# NBVAL_SKIP\nget_ipython().run_line_magic('time', '')\n"
@@ -47,29 +45,15 @@ CELLS = {
     "names": "raise type('a secret', (Exception,), {})('a secret')",
     "prints": "import sys; _ = print('a secret'), print('a secret', file=sys.stderr), 1 / 0",
     "syntax": "def slowest(samples_s, most:\n    return 1",
-    # The answer key, a comparison that always says yes, and results of one's own.
-    "looks": (
-        "def slowest(samples_s, most):\n    from grading.builder.compiled import solutions\n    return samples_s"
-    ),
+    # A comparison that always says yes.
     "spies": (
         "class Spy(list):\n    def __eq__(self, other): return True\n    __hash__ = None\n"
         "def slowest(samples_s, most):\n    return Spy([0.0] * most)"
     ),
-    "forges": (
-        "open('results-t.forges.slowest.json', 'w').write('[]')\n"
-        "check = print\ndef slowest(samples_s, most):\n    return 0"
-    ),
-    # What is left behind in any file is nobody else's loss.
-    "litters": (
-        "for name in ('results.jsonl', 'told.jsonl', 'results-t.behind.slowest.json', 'told-30.json'):\n"
-        "    open(name, 'a').write('{')\ndef slowest(samples_s, most):\n    return 0"
-    ),
-    "behind": "def slowest(samples_s, most):\n    return np.sort(samples_s)[-most:]",
 }
 
 
 def is_right(called: run.Called) -> bool:
-    """Return whether a function earned its point."""
     return not called.fault and called.is_right is True
 
 
@@ -79,7 +63,7 @@ def test_functions_are_judged_outside_by_what_they_return_inside():
     found = run_on(rounds, {f"t.{name}.slowest": cell for name, cell in CELLS.items()}, wall_s=200)
     came = {name: found[f"t.{name}.slowest"] for name in CELLS}
     assert came["honest"].is_right, came["honest"].fault
-    assert {name for name, one in came.items() if is_right(one)} == {"honest", "tries", "speaks", "behind"}
+    assert {name for name, one in came.items() if is_right(one)} == {"honest", "speaks"}
     # Of what a cell raises, the name of a built-in exception: through others, cases could be read out.
     told = {"syntax": "SyntaxError", "names": "an exception", "prints": "ZeroDivisionError"}
     assert {name: (came[name].fault, came[name].said) for name in told} == {
@@ -106,7 +90,6 @@ class Clock:
         self.now_s, self.kernel_s = 0.0, kernel_s
 
     def monotonic(self) -> float:
-        """Return the seconds so far."""
         return self.now_s
 
     def run(self, cells, functions, cases, wall_s):

@@ -31,7 +31,6 @@ FUNCTION = "quantize.affine"
 
 
 def earned(result: Result) -> dict[str, int]:
-    """Return the points by question, those that earned some."""
     return {row.id: row.points for row in result.rows if row.points}
 
 

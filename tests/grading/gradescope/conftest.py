@@ -23,7 +23,6 @@ from tests.grading.gradescope.tree import METADATA, SEED, Tree
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the zip of part 1."""
     return build_package(tmp_path_factory.mktemp("package") / "autograder.zip", part=1, seed=SEED)
 
 

@@ -52,7 +52,6 @@ READERS = sorted(
 
 @pytest.fixture(scope="module")
 def texts(package: Path) -> dict[str, str]:
-    """Return what is in the zip, but for pictures."""
     with zipfile.ZipFile(package) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist() if not name.endswith((".npz", "/"))}
 

@@ -151,7 +151,6 @@ def test_without_python_the_fallback_stands(tree: Tree):
 
 
 def _wait_for_judge(root: int) -> int:
-    """Return the process that grades, once it does."""
     end_s = time.monotonic() + 60
     while time.monotonic() < end_s:
         for process in psutil.Process(root).children(recursive=True):

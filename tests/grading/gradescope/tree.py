@@ -49,7 +49,6 @@ class Tree:
 
     @property
     def submission(self) -> Path:
-        """What is handed in."""
         return self.root / "submission"
 
     @property

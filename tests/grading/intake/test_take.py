@@ -39,8 +39,6 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def take(tmp_path: Path):
-    """Return a function that takes a submission in."""
-
     def run(submission: Path, limits=DEFAULT_LIMITS) -> Intake:
         into = tmp_path / "taken"
         shutil.rmtree(into, ignore_errors=True)
@@ -51,12 +49,10 @@ def take(tmp_path: Path):
 
 
 def said(intake: Intake) -> str:
-    """Return all notes as one text."""
     return "\n".join(f"{note.about}: {note.message}" for note in intake.notes)
 
 
 def put(folder: Path, name: str, content: bytes = b"raise SystemExit") -> None:
-    """Put a file into a submission."""
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content)
 
