@@ -145,10 +145,6 @@ def _of_outputs(question: Question, records: Records, *, given: Any) -> Verdict:
     return cases.judge(question.name, question.cases, given["outputs"])
 
 
-def _of_function(question: Question, records: Records) -> Verdict:
-    return counted_answer(question, records)[1]
-
-
 def _of_file(question: Question, records: Records) -> Verdict:
     facts = records.seen(SUBJECT + question.id)
     return OPEN if facts is None else question.by_rules(facts)
@@ -184,8 +180,8 @@ def _of_prediction(question: Question, records: Records) -> Verdict:
     return Verdict(State.PASSED, "Predicted before it was measured.")
 
 
-_JUDGES = {
-    "function": _of_function,
+_JUDGES: dict[str, Callable[[Question, Records], Verdict]] = {
+    "function": lambda question, records: counted_answer(question, records)[1],
     "file": _of_file,
     "answer": _of_answer,
     "records": _of_records,

@@ -12,7 +12,7 @@ from labs import assets, bench
 from labs.bench.sustained import sustained
 from labs.data.dataset import iterate, load_split
 from labs.data.preprocess import INPUT_SIZE_PX
-from labs.edge.job import Candidate, Effort, Job
+from labs.edge.job import Job
 from labs.edge.serving import served_latency
 from labs.records import Measurement
 from labs.runtimes.progress import OnProgress, part, silent
@@ -28,13 +28,18 @@ def measure(job: Job, *, models: Path | None = None, on_progress: OnProgress = s
 
 
 def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    effort = job.effort
+    """Yield what candidates answer and, unless that is all that is asked for, how long they take."""
+    effort, is_all = job.effort, job.task == "answers"
     for index, one in enumerate(job.candidates):
-        begin, end = index / len(job.candidates), (index + 1) / len(job.candidates)
-        report = part(on_progress, begin, end)
-        images, _ = pictures(one.input_px, effort.pictures)
+        report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
+        images, labels = pictures(one.input_px, effort.pictures)
         session = one.open(models)
-        yield from _answered(one, session, effort, part(report, 0.0, 0.5))
+        yield bench.size(session, option=one.option)
+        name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
+        begun = part(report, 0.0, 1.0 if is_all else 0.5)
+        yield bench.accuracy(session, images, labels, option=one.option, dataset=name, on_progress=begun)
+        if is_all:
+            continue
         yield bench.latency(
             session,
             images[:1],
@@ -49,19 +54,6 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
             "min_s": effort.latency_limit_s / 10,
         }
         yield from bench.throughput(session, images, option=one.option, on_progress=part(report, 0.8, 1.0), **sizes)
-
-
-def _answers(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    for index, one in enumerate(job.candidates):
-        report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
-        yield from _answered(one, one.open(models), job.effort, report)
-
-
-def _answered(one: Candidate, session: object, effort: Effort, report: OnProgress) -> Iterator[Measurement]:
-    images, labels = pictures(one.input_px, effort.pictures)
-    yield bench.size(session, option=one.option)
-    name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
-    yield bench.accuracy(session, images, labels, option=one.option, dataset=name, on_progress=report)
 
 
 def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
@@ -100,7 +92,7 @@ def _served(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measure
 
 _TASKS: dict[str, Callable[[Job, Path, OnProgress], Iterator[Measurement]]] = {
     "options": _options,
-    "answers": _answers,
+    "answers": _options,
     "compare": _compare,
     "cold": _cold,
     "sustained": _sustained,

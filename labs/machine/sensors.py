@@ -48,7 +48,7 @@ def read_heat(root: Path = Path("/"), run: RunCommand = run_command) -> Heat:
     """Return what the processor says about its heat now."""
     return Heat(
         temperature_c=_temperature_c(root, run),
-        frequency_hz=_frequency_hz(root) or _frequency_from_cpuinfo_hz(root),
+        frequency_hz=_frequency_hz(root),
         throttle_bits=_throttle_bits(root, run),
     )
 
@@ -68,13 +68,11 @@ def _temperature_c(root: Path, run: RunCommand) -> float | None:
 
 
 def _frequency_hz(root: Path) -> float | None:
+    """Return the fastest core's; else what x86 says in /proc/cpuinfo, which in virtual machines may be a constant."""
     found = [_number(path) for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
     known = [value for value in found if value is not None]
-    return max(known) * 1e3 if known else None  # the files say kHz
-
-
-def _frequency_from_cpuinfo_hz(root: Path) -> float | None:
-    """Return what x86 says in /proc/cpuinfo, which virtual machines have too; there it may be a constant."""
+    if known:
+        return max(known) * 1e3  # the files say kHz
     lines = [line.partition(":")[2] for line in _text(root / "proc/cpuinfo").splitlines() if line.startswith("cpu MHz")]
     return max(float(value) for value in lines) * 1e6 if lines else None
 

@@ -173,6 +173,7 @@ def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:
 
     Source: Grafana, 'Dashboard JSON model', schema version 39 (Grafana 11).
     """
+    units = {"s": "s", "1/s": "reqps", "share": "percentunit", "bytes": "bytes"}
     panels = [
         {
             "id": place + 1,
@@ -180,7 +181,10 @@ def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:
             "title": panel,
             "datasource": _SOURCE,
             "gridPos": {"x": place % 2 * _WIDTH, "y": place // 2 * _HEIGHT, "w": _WIDTH, "h": _HEIGHT},
-            "fieldConfig": {"defaults": {"unit": _unit(panel), "min": 0}, "overrides": []},
+            "fieldConfig": {
+                "defaults": {"unit": units.get(panel.rpartition(", ")[2], "short"), "min": 0},
+                "overrides": [],
+            },
             "targets": [{"refId": "A", "expr": expression, "datasource": _SOURCE}],
         }
         for place, (panel, expression) in enumerate(expressions.items())
@@ -195,8 +199,3 @@ def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:
         "panels": panels,
     }
     return json.dumps(dashboard, indent=2) + "\n"
-
-
-def _unit(panel: str) -> str:
-    """Return Grafana's name of the unit at the end of a title."""
-    return {"s": "s", "1/s": "reqps", "share": "percentunit", "bytes": "bytes"}.get(panel.rpartition(", ")[2], "short")

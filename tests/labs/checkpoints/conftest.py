@@ -12,7 +12,6 @@ from tests.entries import Entries
 
 @pytest.fixture
 def entries() -> Entries:
-    """Return an empty ledger."""
     return Entries()
 
 

@@ -255,7 +255,6 @@ def test_answers_are_escaped_and_code_and_links_are_marked_up():
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list:
-    """Return what a cell displays."""
     kept: list = []
     monkeypatch.setattr("IPython.display.display", kept.append)
     return kept

@@ -18,7 +18,6 @@ def in_a_cell(source: str, name: str = "middle") -> object:
 
 
 def lines_of(path: Path) -> dict:
-    """Return how many lines a file has."""
     return {"lines": len(path.read_text().splitlines())}
 
 
@@ -32,7 +31,6 @@ def fastest(records: Records) -> dict:
 
 
 def measured(records: Records) -> dict:
-    """Return how many latencies were measured."""
     if not (found := records.measurements(kind="latency")):
         raise MissingEvidenceError("Measure something first.")
     return {"count": len(found)}

@@ -188,7 +188,6 @@ def test_lateness_takes_points_of_the_part_that_was_late():
 
 
 def read(text: str) -> Assignment:
-    """Return the assignment of a text that has no fault."""
     found, wrong = checked(text)
     assert wrong == []
     return found

@@ -14,7 +14,7 @@ import pytest
 from labs import bench
 from labs.edge.files import with_input_size
 from labs.edge.job import Candidate, Effort, Job, measure_on
-from labs.edge.measuring import measure, run_job
+from labs.edge.measuring import run_job
 from labs.edge.reaching import SERVICE_PORT, served_on
 from labs.edge.serving import (
     DeviceNotReachedError,
@@ -29,8 +29,7 @@ from labs.serve.photos import photo
 from labs.workspace import WORKSPACE_VARIABLE, models_dir
 
 PHOTO = photo(0)
-QUICK = Effort(1, 0.01, 1, 1, 2, 1, 1, 0.1, 0.1)
-TWO = tuple(Candidate(f"edge-{name}", "tiny.onnx", threads=1) for name in ("one", "other"))
+QUICK = Effort(20, 0.01, 5, 1, 2, 2, 1, 0.2, 0.1)
 
 
 @pytest.fixture
@@ -40,31 +39,23 @@ def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     models_dir().mkdir(parents=True, exist_ok=True)
     shutil.copy(tiny_model, models_dir() / "tiny.onnx")
 
-    def run(job: Job, said: list | None = None) -> list:
+    def run(job: Job) -> list:
         (tmp_path / "job.json").write_text(json.dumps(job.to_json()))
-        told = [] if said is None else said
-        count = run_job(tmp_path / "job.json", tmp_path / "out" / "records.jsonl", lambda *what: told.append(what))
+        told: list[float] = []
+        count = run_job(
+            tmp_path / "job.json", tmp_path / "out" / "records.jsonl", lambda so_far, _: told.append(so_far)
+        )
         lines = (tmp_path / "out" / "records.jsonl").read_text().splitlines()
         records = [Measurement.from_json(json.loads(line)) for line in lines]
-        assert len(records) == count
+        assert (len(records), told[-1]) == (count, 1.0)
         return records
 
     return run
 
 
-def test_a_job_is_done_as_it_was_written(written) -> None:
-    """Each record names its task, its machine and how far it was."""
-    said: list = []
-    records = written(Job("compare", TWO, QUICK), said)
-    assert {record.option for record in records} == {"edge-one", "edge-other"}
-    assert {record.details["job"] for record in records} == {"compare"}
-    assert all(record.machine == fingerprint() for record in records)
-    assert said[-1][0] == 1.0
-
-
 def test_a_job_that_fails_leaves_no_records(written, tmp_path: Path) -> None:
     """Half a measurement must not be taken for a whole one."""
-    missing = (TWO[0], Candidate("edge-missing", "missing.onnx", threads=1))
+    missing = tuple(Candidate("edge-one", name, threads=1) for name in ("tiny.onnx", "missing.onnx"))
     with pytest.raises(Exception, match=r"missing\.onnx"):
         written(Job("options", missing, QUICK, (1,)))
     assert not (tmp_path / "out" / "records.jsonl").exists()
@@ -96,15 +87,20 @@ def test_a_size_that_cannot_be_halved_five_times_is_refused(tiny_model: Path, tm
         ("cold", ["load_time", "first_prediction", "peak_memory"]),
     ],
 )
-def test_a_device_measures_a_small_input_in_every_way(task, kinds, tiny_model: Path, tmp_path: Path) -> None:
-    """Answers alone where latencies are measured in turns afterwards; pictures as small as each candidate takes."""
+def test_a_device_measures_a_small_input_in_every_way(task, kinds, tiny_model: Path, written) -> None:
+    """Answers alone where latencies are measured in turns afterwards; pictures as small as each candidate takes.
+
+    Each record names its task and its machine.
+    """
     candidates = []
     for size_px in (64, 96) if task == "compare" else (64,):
-        with_input_size(tiny_model, tmp_path / f"{size_px}.onnx", size_px)
+        with_input_size(tiny_model, models_dir() / f"{size_px}.onnx", size_px)
         candidates.append(Candidate(f"edge-{size_px}", f"{size_px}.onnx", threads=1, input_px=size_px))
-    made = [*measure(Job(task, tuple(candidates), Effort(20, 0.01, 5, 1, 2, 2, 1, 0.2, 0.1), (1,)), models=tmp_path)]
+    made = written(Job(task, tuple(candidates), QUICK, (1,)))
     assert [record.kind for record in made] == kinds
     assert {one.details["dataset"] for one in made if one.kind == "accuracy"} <= {"food11-mini/evaluation at 64 px"}
+    assert all((one.details["job"], one.machine) == (task, fingerprint()) for one in made)
+    assert {one.option for one in made} == {one.option for one in candidates}
 
 
 ONE = Candidate("edge-int8-s8s8", "int8-static-s8s8.onnx", threads=4)

@@ -10,13 +10,11 @@ from labs.machine.quantization_format import quantization_format
 
 
 def machine(*flags: str, architecture: str = "x86_64", gpus: tuple[Gpu, ...] = (), **changes: object) -> Fingerprint:
-    """Return a machine with these processor flags and cards."""
     made = Fingerprint("A CPU", architecture, flags, 8, 64 * 2**30, "Linux 6", "3.11.0", gpus)
     return replace(made, **changes)
 
 
 def card(name: str, compute_capability: str, driver: str = "570.86.15") -> Gpu:
-    """Return a card as its driver would list it."""
     return Gpu(name, "GPU-1", 16 * 2**30, compute_capability, driver)
 
 
@@ -32,7 +30,6 @@ ON_GPUS = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA GPU
 
 
 def judged(who: Fingerprint) -> dict[str, Capability]:
-    """Return the gate's verdicts by name."""
     return {one.name: one for one in capabilities(who)}
 
 
