@@ -1,5 +1,6 @@
 """From what python-chi and the services answer to the plain values and the errors of this room. Imports no client."""
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -46,19 +47,14 @@ def lease(document: Mapping[str, Any]) -> Lease:
 
 def server(reply: Any) -> Machine:
     """Return the machine of novaclient's server."""
-    bound = [
-        address["addr"]
-        for addresses in (getattr(reply, "addresses", None) or {}).values()
-        for address in addresses
-        if address.get("OS-EXT-IPS:type") == "floating"
-    ]
+    listed = itertools.chain(*(getattr(reply, "addresses", None) or {}).values())
     fault = getattr(reply, "fault", None) or {}
     return Machine(
         id=reply.id,
         name=reply.name,
         kind="server",
         status=str(reply.status).upper(),
-        addresses=tuple(bound),
+        addresses=tuple(one["addr"] for one in listed if one.get("OS-EXT-IPS:type") == "floating"),
         fault=str(fault.get("message", "")),
         created=moment(getattr(reply, "created", None)),
     )
@@ -66,12 +62,8 @@ def server(reply: Any) -> Machine:
 
 def container(reply: Any, addresses_by_port: Mapping[str, str]) -> Machine:
     """Return the machine of zunclient's container, which lists fixed addresses only: the floating ones are by port."""
-    ports = [
-        each.get("port")
-        for addresses in (getattr(reply, "addresses", None) or {}).values()
-        for each in addresses
-        if isinstance(each, Mapping)
-    ]
+    listed = itertools.chain(*(getattr(reply, "addresses", None) or {}).values())
+    ports = [one.get("port") for one in listed if isinstance(one, Mapping)]
     reason = getattr(reply, "status_reason", None) or getattr(reply, "status_detail", None)
     return Machine(
         id=reply.uuid,

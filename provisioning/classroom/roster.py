@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
@@ -195,7 +195,11 @@ def read_roster(path: Path, zone: tzinfo = UTC) -> tuple[Student, ...]:
             raise RosterError(f"{path.name} has the columns {', '.join(headers) or 'none'}")
         students: dict[str, Student] = {}
         for row in reader:
-            cells = {field: _first(row, names) for field, names in columns.items()}
+            # The first cell that holds something, without the ``#`` of Brightspace's names.
+            found = {
+                field: ((row[name] or "").strip().removeprefix("#") for name in columns[field]) for field in columns
+            }
+            cells = {field: next(filter(None, given), "") for field, given in found.items()}
             if cells["full_name"] == "Points Possible":  # the second line of an export of Canvas'
                 continue
             line = f"{path.name}, line {reader.line_num}"
@@ -216,11 +220,6 @@ def read_roster(path: Path, zone: tzinfo = UTC) -> tuple[Student, ...]:
     if not students:
         raise RosterError(f"{path.name} names no student")
     return tuple(students.values())
-
-
-def _first(row: Mapping[str, str | None], headers: Sequence[str]) -> str:
-    """Return the first cell of some columns that holds something, without the ``#`` of Brightspace's names."""
-    return next(filter(None, ((row[header] or "").strip().removeprefix("#") for header in headers)), "")
 
 
 def _student(cells: Mapping[str, str], zone: tzinfo) -> Student:

@@ -38,7 +38,11 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
             found.files[lesson.notebook.name] = lesson.notebook
         else:
             found.missing.append(f"{lesson.notebook.name} is not in {lesson.notebook.parent}")
-    _programs(found, workspace)
+    for path in sorted((workspace / "programs").rglob("*")):
+        name = path.relative_to(workspace).as_posix()
+        regular = path.is_file() and not path.is_symlink()
+        if regular and kind_of(name) == Kind.PROGRAM and path.stat().st_size <= DEFAULT_LIMITS.program_bytes:
+            found.files[name] = path
     ledger = workspace / LEDGER_NAME
     if not ledger.is_file():
         found.missing.append(f"there is no ledger in {workspace}: nothing has been measured or answered yet")
@@ -46,14 +50,6 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
     found.files[LEDGER_NAME] = ledger
     _models(found, Ledger(ledger).read(), workspace / "models")
     return found
-
-
-def _programs(found: Collection, workspace: Path) -> None:
-    for path in sorted((workspace / "programs").rglob("*")):
-        name = path.relative_to(workspace).as_posix()
-        regular = path.is_file() and not path.is_symlink()
-        if regular and kind_of(name) == Kind.PROGRAM and path.stat().st_size <= DEFAULT_LIMITS.program_bytes:
-            found.files[name] = path
 
 
 def _models(found: Collection, records: Records, folder: Path) -> None:
@@ -83,23 +79,15 @@ def _models(found: Collection, records: Records, folder: Path) -> None:
             found.missing.append(f"{name} was measured, and is not in {folder} any more")
 
 
-_ZERO_HOUR = (1980, 1, 1, 0, 0, 0)
-
-
 def pack(collection: Collection, target: Path) -> str:
     """Write a submission, in place of an earlier one, and return its sha256."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, path in sorted(collection.files.items()):
-            archive.writestr(_member(name), path.read_bytes())
+            member = zipfile.ZipInfo(name)  # with a zip's first day
+            member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, 0o100644 << 16
+            archive.writestr(member, path.read_bytes())
     partial.replace(target)
     with target.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _ZERO_HOUR)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    info.external_attr = 0o100644 << 16
-    return info

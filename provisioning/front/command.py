@@ -87,13 +87,12 @@ def check(
     lesson: Annotated[str, typer.Argument(help="A lesson's id, such as 'compile'.", autocompletion=_ids)],
 ) -> None:
     """Judge a lesson's questions from your ledger, as its own checks do, and say what is left."""
+    from provisioning.front.hand_in import says
     from provisioning.front.standing import standing
 
     step = standing().step(lesson)
     for row in step.rows:
-        full = row.points == row.possible
-        says = row.title if full else f"not answered yet: {row.title}" if row.is_open else row.message
-        typer.echo(f"{row.points}/{row.possible}  {says}")
+        typer.echo(f"{row.points}/{row.possible}  {says(row)}")
     typer.echo(f"{step.lesson.title}: {step.earned} of {step.possible} points")
     if not step.done:
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ from labs.display.table import Cell, Group, html_table, text_table
 from labs.display.theme import card, progress_bar
 from labs.shell import msl
 from labs.workspace import PROJECT_DIR
-from provisioning.front.standing import PROVISIONED, LeaseLeft, Standing, Step
+from provisioning.front.standing import PROVISIONED, Standing, Step
 
 #: A mark beside each word, so that nothing is told by colour alone.
 _MARKS = {"done": "✓", "begun": "◐", "open": "○"}
@@ -83,11 +83,8 @@ def _top(found: Standing) -> str:
         go = f'<p class="msl-strong">{word}: {_link(resumed).html()}</p>'
     # While a lesson is open, its next question; after a look back at an older one, what comes next all the same.
     more = f"<p>{_code(next_text(found))}</p>" if step is not resumed or step is None or step.begun else ""
-    return f"{bar}{go}{more}{''.join(map(_lease, found.leases))}"
-
-
-def _lease(one: LeaseLeft) -> str:
-    return f'<p class="msl-note msl-good" role="status">{escape(one.text)}</p>'
+    left = "".join(f'<p class="msl-note msl-good" role="status">{escape(one.text)}</p>' for one in found.leases)
+    return f"{bar}{go}{more}{left}"
 
 
 def _section(found: Standing, part: int | None) -> str:
@@ -138,10 +135,7 @@ def _ends(part: int | None) -> str:
     if part is None:
         return ""
     home = f"Bring results home from the leased machine: `{msl(f'pull {part}')}`. " if part in PROVISIONED else ""
-    return _paragraph(f"{home}Look at what the grader will say, and write the zip: `{msl(f'submit {part}')}`.")
-
-
-def _paragraph(text: str) -> str:
+    text = f"{home}Look at what the grader will say, and write the zip: `{msl(f'submit {part}')}`."
     return f'<p class="msl-sub">{_code(text)}</p>'
 
 

@@ -5,7 +5,6 @@ computer. Nothing asks a network, so the front page and ``msl status`` answer at
 """
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -156,14 +155,20 @@ def standing(clock: Clock | None = None) -> Standing:
         warnings.simplefilter("always")
         records = ledger().read()
     unread = tuple(str(one.message) for one in said)
-    return replace(standing_of(records), leases=_leases(clock or site_clock()), unread=unread)
+    now, leases = (clock or site_clock()).now(), []
+    for part, provisioned in PROVISIONED.items():
+        name = resource_name(provisioned)
+        end = Record.for_name(name).facts("lease").get("end")
+        if end and (left := datetime.fromisoformat(end) - now) > timedelta(0):
+            leases.append(LeaseLeft(part, name, datetime.fromisoformat(end), left))
+    return replace(standing_of(records), leases=tuple(leases), unread=unread)
 
 
 def standing_of(records: Records) -> Standing:
     """Return how far the entries of a ledger have come; of leases they say nothing."""
     rows = promised_rows(public_rows(records, lessons()), assignment().changes)
-    touched = {one.question for one in records if isinstance(one, Answer | Prediction)}
-    touched |= {row.id for row in rows if row.points}
+    answered = [one.question for one in records if isinstance(one, Answer | Prediction)]
+    touched = {*answered, *(row.id for row in rows if row.points)}
     asked = {one.id: part.number for part in assignment().parts.values() for one in part.asked()}
     choices = {id for part in assignment().parts.values() for id in part.choices}
     steps = []
@@ -171,7 +176,9 @@ def standing_of(records: Records) -> Standing:
         of_it = tuple(row for row in rows if row.lesson == one.id)
         begun = any(row.id in touched for row in of_it)
         steps.append(Step(one, of_it, begun, asked.get(one.id), one.id in choices))
-    return Standing(tuple(steps), _last(records))
+    known = {one.lesson.id for one in steps}
+    worked = (id.partition(".")[0] for id in reversed(answered))
+    return Standing(tuple(steps), next((id for id in worked if id in known), None))
 
 
 def stamp() -> tuple[int, ...]:
@@ -182,19 +189,3 @@ def stamp() -> tuple[int, ...]:
     except OSError:
         return (0, 0)
     return (found.st_mtime_ns, found.st_size)
-
-
-def _last(records: Iterable[object]) -> str | None:
-    known = {one.id for one in lessons()}
-    asked = [one.question.partition(".")[0] for one in records if isinstance(one, Answer | Prediction)]
-    return next((id for id in reversed(asked) if id in known), None)
-
-
-def _leases(clock: Clock) -> tuple[LeaseLeft, ...]:
-    now, found = clock.now(), []
-    for part, provisioned in PROVISIONED.items():
-        name = resource_name(provisioned)
-        end = Record.for_name(name).facts("lease").get("end")
-        if end and (left := datetime.fromisoformat(end) - now) > timedelta(0):
-            found.append(LeaseLeft(part, name, datetime.fromisoformat(end), left))
-    return tuple(found)

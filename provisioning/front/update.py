@@ -33,13 +33,21 @@ def update(say: Callable[[str], None], folder: Path = PROJECT_DIR) -> None:
     if any((folder / name).exists() for name in _AUTHORS):
         raise LabError(f"{folder} is the course's own repository: use git pull.")
     origin, before = _git(folder, "remote", "get-url", "origin"), _git(folder, "rev-parse", "HEAD")
-    mine = {name: (folder / name).read_bytes() for name in _changed_notebooks(folder)}
+    changed = _git(folder, "diff", "--name-only", "-z", _git(folder, "merge-base", "HEAD", "origin/HEAD")).split("\0")
+    notebooks = [name for name in changed if name.endswith(".ipynb") and (folder / name).is_file()]
+    mine = {name: (folder / name).read_bytes() for name in notebooks}
     for line in _pull(folder, origin):
         if line.startswith("Renamed "):
             say(line.strip())
     after = _git(folder, "rev-parse", "origin/HEAD")
-    for name in _mended(folder, mine):
-        say(f"{name}: your version and the new one do not go together. Yours is beside it, as {_beside(name)}.")
+    for name, content in mine.items():
+        try:
+            json.loads((folder / name).read_bytes())
+        except ValueError:  # merged, it is no notebook any more
+            beside = f"{name.removesuffix('.ipynb')}_yours.ipynb"
+            (folder / beside).write_bytes(content)
+            (folder / name).write_bytes(_git(folder, "show", f"origin/HEAD:{name}").encode() + b"\n")
+            say(f"{name}: your version and the new one do not go together. Yours is beside it, as {beside}.")
     moved = _git(folder, "diff", "--name-only", before, after).splitlines()
     if _git(folder, "merge-base", before, after) == after:
         say("The course is as new as it gets.")
@@ -65,28 +73,6 @@ def _pull(folder: Path, origin: str) -> Iterable[str]:
             f"git could not finish ({' '.join(map(str, error.cmd[:2]))}). Way out: connect and try again; should it "
             f"stay so, clone {origin} anew and copy workspace/ and your notebooks there."
         ) from error
-
-
-def _changed_notebooks(folder: Path) -> list[str]:
-    base = _git(folder, "merge-base", "HEAD", "origin/HEAD")
-    names = _git(folder, "diff", "--name-only", "-z", base).split("\0")
-    return [name for name in names if name.endswith(".ipynb") and (folder / name).is_file()]
-
-
-def _mended(folder: Path, mine: dict[str, bytes]) -> Iterable[str]:
-    """Replace merged notebooks that are no notebooks any more by the new version, beside the student's; yield them."""
-    for name, content in mine.items():
-        path = folder / name
-        try:
-            json.loads(path.read_bytes())
-        except ValueError:
-            (folder / _beside(name)).write_bytes(content)
-            path.write_bytes(_git(folder, "show", f"origin/HEAD:{name}").encode() + b"\n")
-            yield name
-
-
-def _beside(name: str) -> str:
-    return f"{name.removesuffix('.ipynb')}_yours.ipynb"
 
 
 def _git(folder: Path, *arguments: str) -> str:

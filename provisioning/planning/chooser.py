@@ -180,10 +180,6 @@ class Chooser:
             "so that the machine is free again when the next block begins."
         )
 
-    def said_before(self) -> str:
-        """Return what to read and what to rehearse before the block."""
-        return to_prepare(self.spec.part)
-
     def said_free(self, option: SiteOption) -> str:
         """Return what is free of an option in the week that is shown, or why nobody knows."""
         if option in self.unread:
@@ -232,7 +228,7 @@ class Chooser:
                 for machine, free, what in self.option_rows()
             ),
             "",
-            f"Before it: {self.said_before()}",
+            f"Before it: {to_prepare(self.spec.part)}",
             f"Chosen: {chosen}" if chosen else "Nothing can be chosen in this week.",
             self.said_way_out(),
         ]

@@ -38,7 +38,9 @@ def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) ->
         except (NoCapacityError, ConflictError) as error:
             refused[node] = error.what
             if node:
-                _remember(testbed.site, request.type if flavor else node, request)
+                now = datetime.now(UTC)
+                told = {(request.start or now).isoformat(): [request.end.isoformat(), now.isoformat()]}
+                _record().update(f"{testbed.site}/{request.type if flavor else node}", remember=told)
     said = "; ".join(dict.fromkeys(refused.values()))
     raise NoCapacityError(f"{said} ({', '.join(filter(None, refused)) or request.type})")
 
@@ -61,12 +63,6 @@ def refusals(site: str) -> Iterator[str]:
     for name, about in _record().steps().items():
         place, _, machine = name.partition("/")
         yield from (f"{machine}, told on {told[:10]}" for _, told in about.facts.values() if place == site)
-
-
-def _remember(site: str, node: str, request: LeaseRequest) -> None:
-    now = datetime.now(UTC)
-    refused = {(request.start or now).isoformat(): [request.end.isoformat(), now.isoformat()]}
-    _record().update(f"{site}/{node}", remember=refused)
 
 
 def _record() -> Record:

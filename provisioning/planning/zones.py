@@ -31,7 +31,10 @@ def find_zone(name: str | None = None, environ: Mapping[str, str] = os.environ, 
         return _zone(name)
     # Linux and macOS: a link into the database, whose tail is the name.
     of_this_computer = str(Path("/etc/localtime").resolve()).rpartition("zoneinfo/")[2]
-    for each in (_kept(environ), otherwise, environ.get("TZ", "").removeprefix(":"), of_this_computer):
+    kept = ""
+    with suppress(OSError):
+        kept = (state_folder(environ) / _KEPT_IN).read_text(encoding="utf-8").strip()
+    for each in (kept, otherwise, environ.get("TZ", "").removeprefix(":"), of_this_computer):
         with suppress(ValueError):
             return _zone(each)
     return ZoneInfo("UTC")
@@ -58,10 +61,3 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"no time zone {name!r}: write it as a place, such as 'America/Chicago'") from error
-
-
-def _kept(environ: Mapping[str, str]) -> str:
-    try:
-        return (state_folder(environ) / _KEPT_IN).read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""

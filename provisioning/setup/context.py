@@ -5,14 +5,14 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from provisioning.setup import jobs
 from provisioning.setup.record import Record
 from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Lease, Machine, Shell, Testbed
 from provisioning.testbed.errors import CancelledError, LeaseEndedError, StepTimeoutError
-from provisioning.testbed.surroundings import Clock, MachineClock
+from provisioning.testbed.surroundings import Clock
 
 Found = TypeVar("Found")
 
@@ -35,7 +35,7 @@ class Settings:
     early_s: float = 600.0
     #: Python that stands in for the pinned packages on a rehearsed machine; a real machine ignores it.
     stand_in: Path = Path(sys.executable)
-    clock: Clock = field(default_factory=MachineClock)
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(eq=False)
@@ -56,10 +56,6 @@ class StepContext:
     def __post_init__(self) -> None:
         self._lease_checked_s = self.settings.clock.monotonic_s()
         self._deadline_s = self._lease_checked_s + self.timeout_s
-
-    def facts(self, step_name: str) -> dict[str, Any]:
-        """Return what another step has noted."""
-        return self.record.facts(step_name)
 
     def until(self, look: Callable[[], Found | None], waiting_for: str) -> Found:
         """Return what ``look`` finds, looking again until it does.
@@ -117,7 +113,7 @@ class StepContext:
         Raises:
             LeaseEndedError: it is no longer active.
         """
-        if self.step_name == "lease" or not self.facts("lease"):
+        if self.step_name == "lease" or not self.record.facts("lease"):
             return
         lease = self.lease()
         if lease is None or lease.status != "ACTIVE":

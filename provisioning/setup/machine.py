@@ -54,7 +54,7 @@ def lease_active(context: StepContext) -> dict[str, Any]:
 
 def server_active(context: StepContext) -> dict[str, Any]:
     """Boot the server, unless it is there, and wait until it is really ACTIVE."""
-    option, reservation_id = context.settings.option, context.facts("lease")["reservation_id"]
+    option, reservation_id = context.settings.option, context.record.facts("lease")["reservation_id"]
     flavor = f"reservation:{reservation_id}" if option.resource == "flavor" else "baremetal"
     how = (reservation_id, option.image, flavor, option.volume_gb)
     machine = _up(context, lambda name: context.testbed.boot(name, *how))
@@ -63,7 +63,7 @@ def server_active(context: StepContext) -> dict[str, Any]:
 
 def container_running(context: StepContext) -> dict[str, Any]:
     """Launch the container with its Jupyter token, unless it is there, and wait until it is really running."""
-    image, reservation_id = context.settings.option.image, context.facts("lease")["reservation_id"]
+    image, reservation_id = context.settings.option.image, context.record.facts("lease")["reservation_id"]
     # A container's ports are opened when it is made, and never after: all that any of the part's lessons names. The
     # image takes the token by its environment only, and that is where it is read again. Members of the project can read
     # it too; they can also run any command in the container.

@@ -13,7 +13,7 @@ from provisioning.setup.record import Record
 from provisioning.sites.spec import NAME_PREFIX, PARTS, resource_name
 from provisioning.testbed import Address, Group, Lease, Machine, Testbed
 from provisioning.testbed.errors import NotReleasedError, ProvisioningError
-from provisioning.testbed.surroundings import Clock, MachineClock
+from provisioning.testbed.surroundings import Clock
 
 #: Kinds of things in the order of their deletion. First a machine, then its address: one that is deleted while bound
 #: makes some services refuse both. The lease goes last: whatever fails before can be tried again while it is ours.
@@ -88,7 +88,7 @@ def release(
     Raises:
         NotReleasedError: something is still there; it names each thing, and why.
     """
-    clock = clock or MachineClock()
+    clock = clock or Clock()
     deadline_s = clock.monotonic_s() + timeout_s
     refused: dict[str, str] = {}
     asked: set[str] = set()

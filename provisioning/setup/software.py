@@ -73,7 +73,7 @@ def _copied(context: StepContext, what: str, *, assets: bool) -> dict[str, Any]:
 
 def work_brought(context: StepContext) -> dict[str, Any]:
     """Push what was made at home."""
-    known = context.facts(context.step_name).get("known", {})
+    known = context.record.facts(context.step_name).get("known", {})
     moved, same = push(context.shell(), Home.of_course(context.settings.materials), known, context.say)
     context.say(f"sent {moved}")
     return {"known": same}
@@ -155,7 +155,7 @@ def node_links(context: StepContext) -> dict[str, Any]:
 
 def container_links(context: StepContext) -> dict[str, Any]:
     """Return the Jupyter link of a container, whose ports are open at its own address; it has no SSH."""
-    address, part = context.facts("address")["address"], context.settings.spec.part
+    address, part = context.record.facts("address")["address"], context.settings.spec.part
     context.say("Jupyter's address, with its token, is among the links")
     return {"jupyter": reach.at_address(address, part, reach.container_token(context.shell()), REMOTE_ROOT)[0].link}
 
@@ -174,7 +174,7 @@ def script_command(context: StepContext, name: str, *arguments: str) -> str:
         *images.mirrored(),
         f"LABS_STAND_IN={settings.stand_in}",
         # The digest makes it another job when the materials changed; the scripts themselves skip what is done.
-        f"LABS_MATERIALS={context.facts('materials').get('sha256', '')[:12]}",
+        f"LABS_MATERIALS={context.record.facts('materials').get('sha256', '')[:12]}",
         *("bash", f"{REMOTE_ROOT}/provisioning/node/bin/{name}", settings.option.machine, settings.spec.part),
         *arguments,
     ]

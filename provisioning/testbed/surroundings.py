@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 
 def rehearsing(environ: Mapping[str, str] = os.environ) -> bool:
@@ -32,21 +31,8 @@ def ssh_command() -> str:
     return shlex.join(["ssh", "-F", str(config), "-i", os.environ["OS_KEYPAIR_PRIVATE_KEY"]])
 
 
-class Clock(Protocol):
-    """What steps and planner know of time; a test drives its own."""
-
-    def now(self) -> datetime:
-        """Return the present moment with time zone UTC."""
-
-    def monotonic_s(self) -> float:
-        """Return seconds that never go backwards; only differences mean anything."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
-class MachineClock:
-    """The machine's own time."""
+class Clock:
+    """What steps and planner know of time: the machine's own; a test drives another."""
 
     def now(self) -> datetime:
         """Return the present moment with time zone UTC."""
@@ -56,11 +42,10 @@ class MachineClock:
     sleep = staticmethod(time.sleep)
 
 
-class RehearsedClock(MachineClock):
+class RehearsedClock(Clock):
     """The rehearsal's calendar: the machine's own time, and how far the calendar was moved ahead of it."""
 
     def now(self) -> datetime:
-        """Return the testbed's present moment with time zone UTC."""
         return super().now() + ahead_of(Path(os.environ["REHEARSAL_PORTS"]).parent)
 
 
@@ -72,6 +57,6 @@ def ahead_of(folder: Path) -> timedelta:
         return timedelta()
 
 
-def site_clock() -> MachineClock:
+def site_clock() -> Clock:
     """Return the clock of the sites: the machine's, or the rehearsal's, whose calendar can be moved."""
-    return RehearsedClock() if rehearsing() else MachineClock()
+    return RehearsedClock() if rehearsing() else Clock()

@@ -67,7 +67,6 @@ class LeaseCountdown(Shown):
 
     @property
     def html(self) -> str:
-        """The same as a still picture."""
         return still(self.name, self.text, self.rehearsed)
 
     def draw(self) -> None:

@@ -34,7 +34,6 @@ class Faults(Shown):
 
     @property
     def html(self) -> str:
-        """The same as a table."""
         if not lab.rehearsing():
             return still(_TITLE, _REFUSED, rehearsed=False)
         known = [(name, "on" if strikes else "", FAULTS[name]) for name, strikes in drills.drills().items()]

@@ -16,6 +16,7 @@ from labs.widgets.controls import controls
 from provisioning import lab
 from provisioning.planning.blocks import Block, Slot, mark_of
 from provisioning.planning.chooser import OPTION_COLUMNS, PAGE_DAYS, PAGES, Chooser
+from provisioning.planning.lessons import to_prepare
 from provisioning.planning.zones import find_zone, keep_zone, zone_names
 from provisioning.sites.spec import Part, SiteOption, load_spec
 from provisioning.testbed import Lease, Testbed
@@ -81,7 +82,6 @@ class Planner(Shown):
 
     @property
     def html(self) -> str:
-        """The same as a still picture."""
         return still(f"{self.chooser.spec.title}: choose a block", self.text, self.rehearsed)
 
     def choose(
@@ -200,8 +200,16 @@ class Planner(Shown):
 
     def _draw(self) -> None:
         chooser, zone, slot, lease = self.chooser, self.chooser.zone, self.chooser.slot, self.chooser.lease
-        self.head.value, self.machines.value = _head_html(chooser, self.rehearsed), _machines_html(chooser)
-        self.week.value = _week_html(chooser)
+        head = heading(f"{chooser.spec.title}: choose a block", self.rehearsed)
+        rules = f'<p class="msl-sub">{escape(chooser.said_rules())}</p>'
+        whose = f'<p class="msl-strong" style="margin:8px 0 4px">{escape(chooser.said_zone())}</p>'
+        self.head.value = f'{STYLE}{_STYLE}<div class="msl">{head}{rules}{whose}</div>'
+        self.machines.value = _machines_html(chooser)
+        first, *_, last = chooser.table().days
+        self.week.value = (
+            f'<span class="msl-strong">{first:%a %d %b} – {last:%a %d %b %Y}</span> <span class="msl-soft">A number: '
+            "machines free for a whole block from that hour. ·: all taken. ?: not known. Filled: chosen.</span>"
+        )
         self.calendar.draw(chooser)
         known = [(f"{one.name} ({one.site}, {one.type}): {chooser.said_free(one)}", one) for one in chooser.options]
         starts = [(each.said(zone), each.start) for each in chooser.table().free]
@@ -279,13 +287,6 @@ def _kinds(hour: Sequence[Slot], chosen: Slot | None) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def _head_html(chooser: Chooser, rehearsed: bool) -> str:
-    title = f"{chooser.spec.title}: choose a block"
-    rules = f'<p class="msl-sub">{escape(chooser.said_rules())}</p>'
-    whose = f'<p class="msl-strong" style="margin:8px 0 4px">{escape(chooser.said_zone())}</p>'
-    return f'{STYLE}{_STYLE}<div class="msl">{heading(title, rehearsed)}{rules}{whose}</div>'
-
-
 def _machines_html(chooser: Chooser) -> str:
     option = chooser.option
     changes = f" <b>What changes for the lesson:</b> {escape(option.changes)}" if option.changes else ""
@@ -295,14 +296,6 @@ def _machines_html(chooser: Chooser) -> str:
         f'<div class="msl"><p class="msl-sub">{escape(option.hardware)}.{changes}</p>'
         f"<details{' open' if taken else ''}><summary>Every machine this part runs on, the best first</summary>"
         f"{html_table(OPTION_COLUMNS, chooser.option_rows())}</details></div>{unknown}"
-    )
-
-
-def _week_html(chooser: Chooser) -> str:
-    first, *_, last = chooser.table().days
-    return (
-        f'<span class="msl-strong">{first:%a %d %b} – {last:%a %d %b %Y}</span> <span class="msl-soft">'
-        "A number: machines free for a whole block from that hour. ·: all taken. ?: not known. Filled: chosen.</span>"
     )
 
 
@@ -325,4 +318,6 @@ def _lease_html(chooser: Chooser) -> str:
     elif held:
         more = "One lease for each part: to move it, release this one first."
         held = f'<p class="msl-good" role="status">✓ {escape(held)}</p><p class="msl-sub">{more}</p>'
-    return f'<div class="msl">{held}<p class="msl-sub">Before the block: {escape(chooser.said_before())}</p></div>'
+    return (
+        f'<div class="msl">{held}<p class="msl-sub">Before the block: {escape(to_prepare(chooser.spec.part))}</p></div>'
+    )

@@ -65,7 +65,6 @@ class ProvisioningProgress(Shown):
 
     @property
     def html(self) -> str:
-        """The same as a still picture."""
         label = escape(self.setup.title)
         return f'{STYLE}<section class="msl msl-card" aria-label="{label}">{_picture(self)}</section>'
 

@@ -11,7 +11,6 @@ from .jupyterlab import JupyterLab, Notebook, require_browser
 
 
 def write_cells(path: Path, sources: Iterable[str]) -> None:
-    """Write a notebook with the given code cells."""
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)

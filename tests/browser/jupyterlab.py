@@ -189,7 +189,6 @@ class Notebook:
         self.page = page
 
     def run_all(self, *, wait_s: float | None = 120) -> None:
-        """Run all cells."""
         self.command("notebook:run-all-cells")
         if wait_s is not None:
             self.wait_idle(wait_s)
@@ -237,7 +236,6 @@ class Notebook:
         return [index for index, prompt in enumerate(prompts) if "*" in prompt]
 
     def use_theme(self, name: str) -> None:
-        """Switch JupyterLab to its 'Dark' or 'Light' theme."""
         self.command("apputils:change-theme", theme=f"JupyterLab {name}")
         is_light = "true" if name == "Light" else "false"
         self.page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")

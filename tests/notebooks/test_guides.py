@@ -16,7 +16,6 @@ def printed(notebook) -> str:
 
 
 def guide(id: str):
-    """Return one of the instructors' notebooks."""
     return next(one for one in guides() if one.id == id)
 
 

@@ -50,13 +50,11 @@ class DrivenClock:
 
 
 def facts_of(run: Run) -> dict[str, dict]:
-    """Run to the end; return what each step found or made."""
     run.go()
     return {name: run.record.facts(name) for name in run.rows}
 
 
 def changed(items: list, id: str, **changes) -> list:
-    """Return the items, one of them with some fields changed."""
     return [dataclasses.replace(one, **changes) if one.id == id else one for one in items]
 
 

@@ -28,8 +28,6 @@ def shell(memory, request):
 
 @pytest.fixture
 def follow(shell):
-    """Follow a command to its end, in real time."""
-
     def until(look, _title):
         while (seen := look()) is None:
             time.sleep(0.05)

@@ -111,7 +111,6 @@ def jupyter(node: Node) -> Iterator[int]:
 
 @pytest.fixture
 def open_tunnel(node: Node, jupyter: int, tmp_path: Path):
-    """Return a function that opens one to the node."""
     opened = []
 
     def open_(part="system", key="key", **more):

@@ -14,13 +14,11 @@ NAME = "serve-model-ada"
 
 @pytest.fixture
 def go(memory, clock):
-    """Release to the end, and return the lines."""
     return lambda record=None, **options: list(release(memory, NAME, record=record, clock=clock, **options))
 
 
 @pytest.fixture
 def run(memory, make_run):
-    """A run that has brought a machine up."""
     memory.give_lease(NAME)
     run = make_run(only=("lease", "server", "address"))
     run.go()

@@ -40,7 +40,6 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> FolderShell:
-    """A machine that is a folder."""
     (tmp_path / "machine" / REMOTE_ROOT).mkdir(parents=True)
     return FolderShell(tmp_path / "machine")
 
@@ -52,7 +51,6 @@ def there(shell: FolderShell) -> Home:
 
 
 def write(side: Home, name: str, content: bytes) -> Path:
-    """Write a file on one side."""
     path = side.path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
@@ -60,7 +58,6 @@ def write(side: Home, name: str, content: bytes) -> Path:
 
 
 def ids(side: Home) -> list[str]:
-    """Return the ids in a side's ledger, in its order."""
     return [entry.record_id for entry in side.ledger]
 
 

@@ -15,7 +15,6 @@ import struct
 import termios
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -97,7 +96,12 @@ class Listeners:
         self._world = world
         self._names = dict(names)
         self._processes = processes
-        self._key = host_key(world.folder)
+        # The host key, made on first use and kept, as real nodes keep theirs.
+        path = world.folder / "host_key"
+        if not path.exists():
+            asyncssh.generate_private_key("ssh-ed25519").write_private_key(path)
+            path.chmod(0o600)
+        self._key = asyncssh.read_private_key(path)
         self._open: dict[str, OpenNode] = {}
         self._write()
 
@@ -111,7 +115,13 @@ class Listeners:
             if address not in self._open:
                 self._open[address] = await self._listen(server)
                 self._write()
-        self._wipe()
+        for kind, folder in (("server", "nodes"), ("container", "containers")):
+            base = self._world.folder / folder
+            alive = {machine["id"] for machine in self._world.store.find(kind)}
+            for path in base.iterdir() if base.exists() else ():
+                if path.name not in alive:
+                    self._processes.end(path)
+                    shutil.rmtree(path, ignore_errors=True)
 
     async def close(self) -> None:
         """Close them all."""
@@ -119,7 +129,7 @@ class Listeners:
             await self._close(address)
 
     def _wanted(self) -> dict[str, Document]:
-        store, now_s = self._world.store, self._world.now()
+        store, now_s = self._world.store, self._world.clock.now()
         ports = {port["id"]: port["device_id"] for port in store.find("port")}
         servers = {server["id"]: server for server in store.find("server")}
         found = {}
@@ -177,15 +187,6 @@ class Listeners:
         ]
         place.replace(self._world.folder / "ssh_config", "\n".join(blocks))
 
-    def _wipe(self) -> None:
-        for kind, folder in (("server", "nodes"), ("container", "containers")):
-            base = self._world.folder / folder
-            alive = {machine["id"] for machine in self._world.store.find(kind)}
-            for path in base.iterdir() if base.exists() else ():
-                if path.name not in alive:
-                    self._processes.end(path)
-                    shutil.rmtree(path, ignore_errors=True)
-
 
 async def _serve(
     world: World, processes: Processes, server: Document, scratch: Scratch, process: asyncssh.SSHServerProcess[bytes]
@@ -222,12 +223,3 @@ async def _serve(
         if child.returncode is None:
             processes.end_one(child.pid)
         await process.wait_closed()
-
-
-def host_key(folder: Path) -> asyncssh.SSHKey:
-    """Return the rehearsal's SSH host key, made on first use and kept, as real nodes keep theirs."""
-    path = folder / "host_key"
-    if not path.exists():
-        asyncssh.generate_private_key("ssh-ed25519").write_private_key(path)
-        path.chmod(0o600)
-    return asyncssh.read_private_key(path)

@@ -10,12 +10,10 @@ from provisioning.rehearsal.world.world import Caller, Document, World
 
 
 def world_of(request: Request) -> World:
-    """Return the world that the application serves."""
     return request.app.state.world
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who sent a request that the check let in."""
     return request.state.caller
 
 
@@ -87,6 +85,6 @@ async def open_to_all(request: Request) -> None:
 def whose_token(world: World, site: str, token: str) -> Caller | None:
     """Return who holds a token, or None when it is unknown, expired or of another site."""
     record = world.store.get("token", token) if token else None
-    if record is None or record["site"] != site or world.now() >= record["expires_s"]:
+    if record is None or record["site"] != site or world.clock.now() >= record["expires_s"]:
         return None
     return Caller(record["user"], record["user_id"], record["project"], record["project_id"])

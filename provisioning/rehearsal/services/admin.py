@@ -44,7 +44,7 @@ async def status(request: Request) -> dict[str, Any]:
     world.settle()
     kinds = {"lease": lease_status, "server": machine_status, "container": machine_status, "volume": volume_status}
     return {
-        "now": stamp(world.now()),
+        "now": stamp(world.clock.now()),
         "speed": world.clock.speed,
         "advanced_s": world.clock.offset_s,
         "faults": world.store.find("fault"),
@@ -78,13 +78,13 @@ async def make_lease(request: Request) -> dict[str, Any]:
             wish = {"resource_type": "device", "resource_properties": _is("$machine_name", asked["type"])}
         case _:
             wish = {"resource_type": "physical:host", "resource_properties": _is("$node_type", asked["type"])}
-    end = stamp(world.now() + asked["hours"] * 3600, "%Y-%m-%d %H:%M")
+    end = stamp(world.clock.now() + asked["hours"] * 3600, "%Y-%m-%d %H:%M")
     body = {"name": asked["name"], "start_date": "now", "end_date": end, "reservations": [{"min": 1, "max": 1} | wish]}
     try:
         lease = reservation.create(world, caller_named(asked["user"]), site.where, body)
     except refusals.RefusalError as error:
         raise refusals.keystone(error.status, str(error)) from error
-    world.store.put("lease", lease | {"active_at_s": world.now()})
+    world.store.put("lease", lease | {"active_at_s": world.clock.now()})
     return {"end": stamp(lease["end_s"]), "site": site.name}
 
 
@@ -115,7 +115,7 @@ async def advance(request: Request) -> dict[str, Any]:
         world.advance(float((await request.json())["advance_s"]))
     except ValueError as error:
         raise refusals.keystone(400, str(error)) from error
-    return {"now": stamp(world.now())}
+    return {"now": stamp(world.clock.now())}
 
 
 @router.post("/reset")
@@ -126,7 +126,7 @@ async def reset(request: Request) -> dict[str, Any]:
     world.set_calendar(0.0)
     world.furnish()
     world.journal.unlink(missing_ok=True)
-    return {"now": stamp(world.now())}
+    return {"now": stamp(world.clock.now())}
 
 
 @router.post("/down", status_code=202)
@@ -136,6 +136,6 @@ async def down(request: Request) -> None:
 
 
 def _line(world: World, found: Document, status_of: Callable[[Document, float], str]) -> dict[str, Any]:
-    line = {"site": world.catalogue.sites[found["site"]].name, "status": status_of(found, world.now())}
+    line = {"site": world.catalogue.sites[found["site"]].name, "status": status_of(found, world.clock.now())}
     dates = {name: stamp(found[f"{name}_s"]) for name in ("start", "end") if f"{name}_s" in found}
     return line | {name: found[name] for name in ("name", "user")} | dates

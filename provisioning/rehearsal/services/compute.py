@@ -50,14 +50,12 @@ async def create_keypair(site: str, request: Request) -> dict[str, Any]:
 
 @router.get("/os-keypairs")
 async def list_keypairs(site: str, request: Request) -> dict[str, Any]:
-    """List the caller's key pairs at a site."""
     found = world_of(request).store.find("keypair", site=site, user_id=caller_of(request).user_id)
     return {"keypairs": [{"keypair": _keypair_body(pair)} for pair in found]}
 
 
 @router.get("/os-keypairs/{name}")
 async def show_keypair(site: str, name: str, request: Request) -> dict[str, Any]:
-    """Show one of the caller's key pairs."""
     return {"keypair": _keypair_body(_own_keypair(request, site, name))}
 
 
@@ -104,7 +102,6 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
 
 @router.get("/servers/{server_id}")
 async def show_server(server_id: str, request: Request) -> dict[str, Any]:
-    """Show a server of the project."""
     return {"server": _server_body(world_of(request), own(request, "server", server_id))}
 
 
@@ -186,7 +183,7 @@ def _boot_volume(request: Request, asked: dict[str, Any]) -> Document | None:
     match disk.get("source_type"), disk.get("destination_type"):
         case "volume", "volume":
             found = next((one for one in all_own(request, "volume") if one["id"] == disk.get("uuid")), None)
-            if found is None or volume_status(found, world.now()) != "available" or not found["image_id"]:
+            if found is None or volume_status(found, world.clock.now()) != "available" or not found["image_id"]:
                 message = f"Block Device Mapping is Invalid: failed to get volume {disk.get('uuid')}."
                 raise refusals.nova(400, f"{message} It has to be there, made from an image, and available.")
         case "image", "volume" if world.image_named(site, disk.get("uuid")):
@@ -198,7 +195,7 @@ def _boot_volume(request: Request, asked: dict[str, Any]) -> Document | None:
 
 
 def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reservation_id: str | None) -> Document:
-    now_s, shortened = world.now(), world.clock.shortened
+    now_s, shortened = world.clock.now(), world.clock.shortened
     slow = world.faults.strike("slow-boot", caller.user)
     late = world.faults.strike("ssh-late", caller.user)
     busy = {s["host"] for s in world.store.find("server", site=site, reservation_id=reservation_id)}
@@ -255,7 +252,7 @@ def _keypair_body(pair: Document) -> dict[str, Any]:
 
 def _server_body(world: World, server: Document) -> dict[str, Any]:
     """Return a server as Nova shows it from microversion 2.61."""
-    status = machine_status(server, world.now())
+    status = machine_status(server, world.clock.now())
     host = world.catalogue.by_id(server["site"], server["host"])
     shown = {name: server[name] for name in ("id", "name", "user_id", "key_name", "metadata")}
     shown |= {"status": status, "tenant_id": server["project_id"], "created": stamp(server["created_s"])}

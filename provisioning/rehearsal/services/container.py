@@ -30,7 +30,6 @@ _EXECUTE_LIMIT_S = 300.0
 @router.get("/containers")
 @router.get("/containers/")
 async def list_containers(request: Request) -> dict[str, Any]:
-    """List the project's containers."""
     world = world_of(request)
     return {"containers": [_body(world, record) for record in all_own(request, "container")], "next": None}
 
@@ -57,7 +56,7 @@ async def delete_container(ref: str, request: Request) -> None:
     """Delete a container; one that runs must be stopped or forced in the same request."""
     record = _own(request, ref)
     asked = [request.query_params.get(name, "") for name in ("stop", "force")]
-    running = machine_status(record, world_of(request).now()) == "Running"
+    running = machine_status(record, world_of(request).clock.now()) == "Running"
     if running and not any(value.lower() in ("true", "1", "yes") for value in asked):
         raise refusals.zun(409, f"Cannot delete container {record['id']} in Running state")
     world_of(request).remove_machine("container", record)
@@ -135,7 +134,7 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     for value in environment.values():
         if not isinstance(value, str):
             raise refusals.zun(400, f"Invalid input for field 'environment'. Value: '{value}' is not a string")
-    now_s = world.now()
+    now_s = world.clock.now()
     reservation_id = (asked.get("hints") or {}).get("reservation")
     slow = world.faults.strike("slow-boot", caller.user)
     record: Document = {"id": str(uuid.uuid4()), "site": site, "name": asked["name"], **vars(caller), "why": ""}
@@ -164,7 +163,7 @@ def _own(request: Request, ref: str) -> Document:
 
 def _running(request: Request, ref: str, verb: str) -> Document:
     record = _own(request, ref)
-    status = machine_status(record, world_of(request).now())
+    status = machine_status(record, world_of(request).clock.now())
     if status != "Running":
         raise refusals.zun(409, f"Cannot {verb} container {record['id']} in {status} state")
     return record
@@ -187,7 +186,7 @@ def _localised(scratch: Scratch, word: str) -> str:
 
 
 def _body(world: World, record: Document) -> dict[str, Any]:
-    status = machine_status(record, world.now())
+    status = machine_status(record, world.clock.now())
     network_id = stable_id("network", record["site"], world.catalogue.sites[record["site"]].network)
     ports = world.store.find("port", device_id=record["id"])
     addresses = [{"addr": one["fixed_ips"][0]["ip_address"], "version": 4, "port": one["id"]} for one in ports]

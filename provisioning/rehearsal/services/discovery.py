@@ -23,7 +23,6 @@ async def sites(request: Request) -> dict[str, Any]:
 
 @router.get("/sites/{where}/clusters/chameleon/nodes.json")
 async def nodes(where: str, request: Request) -> dict[str, Any]:
-    """List a site's nodes with their hardware."""
     catalogue = world_of(request).catalogue
     items = [_node_body(node, node.group) for node in catalogue.at(where, "host") if isinstance(node.group, Nodes)]
     return {"items": items, "total": len(items), "offset": 0, "links": []}
@@ -31,7 +30,6 @@ async def nodes(where: str, request: Request) -> dict[str, Any]:
 
 @router.get("/edge-hw-discovery/devices")
 async def devices(request: Request) -> list[dict[str, Any]]:
-    """List the edge devices."""
     found = world_of(request).catalogue.at("edge", "device")
     return [_device_body(device, device.group) for device in found if isinstance(device.group, Devices)]
 

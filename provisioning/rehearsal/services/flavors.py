@@ -54,7 +54,7 @@ def visible(request: Request) -> list[dict[str, Any]]:
         return [_body(stable_id("flavor", site, "baremetal"), "baremetal", 1, 1, 1, {})]
     found = [of_kind(kind) for kind in kinds_at(world, site)]
     for lease in all_own(request, "lease"):
-        if lease_status(lease, world.now()) in ("PENDING", "ACTIVE"):
+        if lease_status(lease, world.clock.now()) in ("PENDING", "ACTIVE"):
             found += [_reserved(lease, one) for one in lease["reservations"] if one["resource_type"] == RESERVED]
     return found
 
@@ -120,7 +120,7 @@ def _held(kind: Flavors, lease: dict[str, Any]) -> list[int]:
 
 def _claims(world: World, kind: Flavors, from_s: float, until_s: float, but: str) -> list[Claim]:
     found: list[Claim] = []
-    known_until_s = min(until_s, booked_until_s(world.now()))
+    known_until_s = min(until_s, booked_until_s(world.clock.now()))
     for rank in range(kind.count):
         booked = bookings(kind.names.format(rank + 1), rank, kind.count, from_s, known_until_s)
         found += [(one["start_s"], one["end_s"], 1) for one in booked]

@@ -64,8 +64,8 @@ async def issue(site: str, request: Request, response: Response) -> dict[str, An
     if wanted and caller.project != wanted.get("name") and caller.project_id != wanted.get("id"):
         raise refusals.keystone(401, _WRONG)
     short = world.faults.strike("token-expiry", user)
-    record = {"id": f"rehearsal-{uuid.uuid4().hex}", "site": site, **vars(caller), "issued_s": world.now()}
-    record["expires_s"] = world.now() + (short["seconds"] if short else _TOKEN_LIFE_S)
+    record = {"id": f"rehearsal-{uuid.uuid4().hex}", "site": site, **vars(caller), "issued_s": world.clock.now()}
+    record["expires_s"] = world.clock.now() + (short["seconds"] if short else _TOKEN_LIFE_S)
     if not wanted:
         record |= {"project": "", "project_id": ""}
     world.store.put("token", record)
@@ -83,7 +83,6 @@ async def projects(request: Request) -> dict[str, Any]:
 
 @_guarded.get("/projects/{project_id}")
 async def project(project_id: str, request: Request) -> dict[str, Any]:
-    """Show the caller's project."""
     shown = _project_body(request)
     if project_id != shown["id"]:
         # Whether such a project exists is not a stranger's business, so it is 403 and not 404.

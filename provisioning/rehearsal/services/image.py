@@ -33,7 +33,6 @@ async def list_images(site: str, request: Request) -> dict[str, Any]:
 
 @router.get("/images/{image_id}")
 async def show_image(site: str, image_id: str, request: Request) -> dict[str, Any]:
-    """Show one image by its id."""
     name = world_of(request).image_named(site, image_id)
     if name is None:
         raise refusals.glance(404, f"Failed to find image {image_id}")

@@ -48,7 +48,6 @@ async def wire(router_id: str, verb: str, request: Request) -> dict[str, Any]:
 
 @router.post("/security-group-rules", status_code=201)
 async def create_rule(request: Request) -> dict[str, Any]:
-    """Add a rule to a group."""
     asked = await body_of(request, "security_group_rule")
     groups(request)  # the default one is there from the first look on
     group = own(request, "security_group", str(asked.get("security_group_id")))

@@ -50,7 +50,6 @@ def neutron(status: int, kind: str, message: str) -> RefusalError:
 
 
 def glance(status: int, message: str) -> RefusalError:
-    """Return a refusal by Glance."""
     title = HTTPStatus(status).phrase
     return RefusalError(status, {"message": message, "code": f"{status} {title}", "title": title}, message)
 

@@ -27,7 +27,7 @@ LONGEST_LEASE_S = 7 * 86_400.0
 @router.get("/leases")
 async def list_leases(request: Request) -> dict[str, Any]:
     """List the project's leases, ended ones included."""
-    now_s = world_of(request).now()
+    now_s = world_of(request).clock.now()
     return {"leases": [lease_body(lease, now_s) for lease in all_own(request, "lease")]}
 
 
@@ -36,13 +36,13 @@ async def create_lease(site: str, request: Request) -> dict[str, Any]:
     """Make a lease. Two leases may have one name: Blazar does not mind, and neither do we."""
     world = world_of(request)
     lease = create(world, caller_of(request), site, await request.json())
-    return {"lease": lease_body(lease, world.now())}
+    return {"lease": lease_body(lease, world.clock.now())}
 
 
 @router.get("/leases/{lease_id}")
 async def show_lease(lease_id: str, request: Request) -> dict[str, Any]:
     """Show a lease by its id; a name is answered 404, and python-chi then looks through the list."""
-    return {"lease": lease_body(own(request, "lease", lease_id), world_of(request).now())}
+    return {"lease": lease_body(own(request, "lease", lease_id), world_of(request).clock.now())}
 
 
 @router.put("/leases/{lease_id}")
@@ -52,9 +52,9 @@ async def change_lease(lease_id: str, request: Request) -> dict[str, Any]:
     asked = await request.json()
     lease["name"] = asked.get("name") or lease["name"]
     if asked.get("end_date"):
-        _move_end(world, lease, _read_date(asked["end_date"], world.now(), "end_date"))
+        _move_end(world, lease, _read_date(asked["end_date"], world.clock.now(), "end_date"))
     world.store.put("lease", lease)
-    return {"lease": lease_body(lease, world.now())}
+    return {"lease": lease_body(lease, world.clock.now())}
 
 
 @router.delete("/leases/{lease_id}", status_code=204)
@@ -71,7 +71,7 @@ async def list_availability(site: str, request: Request) -> dict[str, Any]:
     world, wanted = world_of(request), request.query_params.get("flavor_id")
     if world.faults.strike("no-calendar", caller_of(request).user, site):
         raise refusals.page(500)
-    from_s, until_s = (world.now() + ahead_s for ahead_s in (0.0, 366 * 86_400.0))
+    from_s, until_s = (world.clock.now() + ahead_s for ahead_s in (0.0, 366 * 86_400.0))
     found = []
     for kind in flavors.kinds_at(world, site):
         identifier = flavors.of_kind(kind)["id"]
@@ -105,7 +105,6 @@ async def show_allocation(site: str, collection: str, resource_id: str, request:
 
 @router.get("/{collection}")
 async def list_resources(site: str, collection: str, request: Request) -> dict[str, Any]:
-    """List a site's hosts or devices."""
     kind = _kind(collection)
     return {f"{kind}s": [_resource_body(r) for r in world_of(request).catalogue.at(site, kind)]}
 
@@ -116,7 +115,7 @@ def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     Raises:
         RefusalError: 400 for what cannot be read, 500 when nothing is free, as the real Blazar.
     """
-    now_s = world.now()
+    now_s = world.clock.now()
     start_s = _read_date(asked.get("start_date"), now_s, "start_date")
     end_s = _read_date(asked.get("end_date"), now_s, "end_date")
     if not asked.get("name"):
@@ -161,7 +160,7 @@ def _check_span(start_s: float, end_s: float, now_s: float) -> None:
 
 def _move_end(world: World, lease: Document, end_s: float) -> None:
     """Set a lease's end, or refuse when it has passed already or somebody else comes next."""
-    _check_span(lease["start_s"], end_s, world.now())
+    _check_span(lease["start_s"], end_s, world.clock.now())
     for identifier in (i for reservation in lease["reservations"] for i in reservation["resource_ids"]):
         resource = world.catalogue.by_id(lease["site"], identifier)
         if resource and any(h["lease_id"] != lease["id"] for h in _taken(world, resource, lease["end_s"], end_s)):
@@ -264,7 +263,7 @@ def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> l
         and _KINDS.get(r["resource_type"]) == resource.group.kind
         and resource.id in r["resource_ids"]
     ]
-    known_until_s = min(until_s, booked_until_s(world.now()))
+    known_until_s = min(until_s, booked_until_s(world.clock.now()))
     others = bookings(resource.name, resource.rank, resource.group.count, from_s, known_until_s)
     held += [one for one in others if not any(_meet(one, ours["start_s"], ours["end_s"]) for ours in held)]
     return sorted((one for one in held if _meet(one, from_s, until_s)), key=lambda one: one["start_s"])
@@ -317,7 +316,7 @@ def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
 
 def _allocation(world: World, resource: Resource) -> dict[str, Any]:
     """Return who holds a resource, as Blazar shows it: lease ids and dates, no names."""
-    now_s = world.now()
+    now_s = world.clock.now()
     return {
         "resource_id": resource.id,
         "reservations": [

@@ -34,7 +34,6 @@ async def create_volume(site: str, request: Request) -> dict[str, Any]:
 
 @router.get("/{volume_id}")
 async def show_volume(volume_id: str, request: Request) -> dict[str, Any]:
-    """Show a volume of the project."""
     return {"volume": _body(world_of(request), own(request, "volume", volume_id))}
 
 
@@ -42,7 +41,7 @@ async def show_volume(volume_id: str, request: Request) -> dict[str, Any]:
 async def delete_volume(volume_id: str, request: Request) -> None:
     """Delete a volume that no server holds."""
     world, volume = world_of(request), own(request, "volume", volume_id)
-    if (status := volume_status(volume, world.now())) != "available":
+    if (status := volume_status(volume, world.clock.now())) != "available":
         raise refusals.nova(400, f"Invalid volume: Volume status must be available or error, but is {status}.")
     world.store.remove("volume", volume["id"])
 
@@ -52,13 +51,15 @@ def make(world: World, caller: Caller, site: str, name: str | None, size_gb: Any
     if not isinstance(size_gb, int) or size_gb < 1:
         raise refusals.nova(400, f"Invalid input for field/attribute size. Value: {size_gb}. It is no size in GB.")
     volume: Document = {"id": str(uuid.uuid4()), "site": site, **vars(caller), "name": name or "", "size": size_gb}
-    volume |= {"image_id": image, "server_id": None, "goes_with_server": False, "created_s": world.now()}
-    return world.store.put("volume", volume | {"settled_at_s": world.now() + world.clock.shortened(VOLUME_S)})
+    volume |= {"image_id": image, "server_id": None, "goes_with_server": False, "created_s": world.clock.now()}
+    return world.store.put("volume", volume | {"settled_at_s": world.clock.now() + world.clock.shortened(VOLUME_S)})
 
 
 def _body(world: World, volume: Document) -> dict[str, Any]:
     held = {"server_id": volume["server_id"], "volume_id": volume["id"], "device": "/dev/vda"}
-    shown = {name: volume[name] for name in ("id", "name", "size")} | {"status": volume_status(volume, world.now())}
+    shown = {name: volume[name] for name in ("id", "name", "size")} | {
+        "status": volume_status(volume, world.clock.now())
+    }
     shown |= {"description": None, "volume_type": "ceph-ssd", "bootable": "true" if volume["image_id"] else "false"}
     shown |= {"attachments": [held] if volume["server_id"] else [], "metadata": {}}
     return shown | {"created_at": stamp(volume["created_s"], "%Y-%m-%dT%H:%M:%S.%f")}

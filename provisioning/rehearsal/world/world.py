@@ -79,7 +79,6 @@ class Store:
         self._db.execute("DELETE FROM documents")
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
 
 
@@ -155,10 +154,6 @@ class World:
             subnet = {"name": f"{site.network}-subnet", "cidr": "10.52.0.0/16", "gateway_ip": "10.52.0.1"}
             self.add_thing("subnet", where, OF_ALL, subnet | {"network_id": shared}, stable_id("subnet", where))
 
-    def now(self) -> float:
-        """Return the rehearsal's time, seconds since 1970."""
-        return self.clock.now()
-
     def advance(self, duration_s: float) -> None:
         """Move the calendar forward by some seconds, and remember it.
 
@@ -183,7 +178,7 @@ class World:
     def settle(self) -> None:
         """Do what Blazar's timer does: what a lease reserves is made when it begins, and goes when it has ended."""
         for lease in self.store.find("lease", released=False):
-            status = lease_status(lease, self.now())
+            status = lease_status(lease, self.clock.now())
             if status == "TERMINATED":
                 self.release(lease)
             elif status == "ACTIVE" and not lease["begun"]:
@@ -287,7 +282,7 @@ class World:
         usual = {"name": "", "description": "", "tags": [], "admin_state_up": True, "status": "ACTIVE"}
         usual |= _NEW.get(kind, {})
         own = {"id": identifier or str(uuid.uuid4()), "site": site, "project_id": project_id, "tenant_id": project_id}
-        return self.store.put(kind, usual | asked | own | {"created_at": stamp(self.now())})
+        return self.store.put(kind, usual | asked | own | {"created_at": stamp(self.clock.now())})
 
     def image_named(self, site: str, identifier: Any) -> str | None:
         """Return the name of a disk image by its id, or None."""
@@ -318,5 +313,5 @@ class World:
         for lease in self.store.find("lease", site=site, project_id=caller.project_id):
             for reservation in lease["reservations"]:
                 if reservation["id"] == reservation_id and reservation["resource_type"] == resource_type:
-                    return reservation["resource_ids"] if lease_status(lease, self.now()) == "ACTIVE" else []
+                    return reservation["resource_ids"] if lease_status(lease, self.clock.now()) == "ACTIVE" else []
         return []

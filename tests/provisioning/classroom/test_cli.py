@@ -39,8 +39,6 @@ def rehearsal(tmp_path_factory):
 
 @pytest.fixture
 def run(rehearsal):
-    """Run a sub-command of `class` and return what it said."""
-
     def call(*words: str, code: int = 0) -> str:
         result = CliRunner().invoke(app, ["class", *map(str, words)])
         assert result.exit_code == code, result.output

@@ -20,7 +20,6 @@ MSL = Path(sys.executable).with_name("msl")
 
 
 def run(*arguments: str):
-    """Return the result of a command line."""
     return CliRunner().invoke(app, list(arguments), prog_name="msl")
 
 

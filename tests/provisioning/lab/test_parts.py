@@ -51,7 +51,8 @@ def test_the_older_python_chi_brings_a_machine_up_too(rehearsal, part):
     """Chameleon's own Jupyter has whichever was current when its image was made."""
     found = rehearsal.run("killed", f"flo-{part}", part, python=older_python())
     assert found["failed"] == {}
-    assert (found["held"], found["left"]) == ([1, 1, 1], [0, 0])
+    assert list(found["machine"]["held"].values()) == [1, 1, 1]
+    assert rehearsal.left(f"flo-{part}") == []
 
 
 def test_the_process_after_a_killed_one_goes_on_where_that_was(rehearsal):
@@ -68,8 +69,13 @@ def test_the_process_after_a_killed_one_goes_on_where_that_was(rehearsal):
         assert process.returncode != 0
     found = rehearsal.run("killed", "kit", "model")
     assert found["failed"] == {}
-    assert found["held"] == [1, 1, 1]
-    assert found["attempts"]["lease"] == 1 + len(killed_at)
-    assert found["attempts"]["environment"] == 1
-    assert found["left"] == [0, 0]
+    seen, lease = found["machine"], found["lease"]
+    assert seen["held"] == {"server": 1, "floating IP": 1, "lease": 1}
+    assert (seen["statuses"], len(seen["addresses"])) == (["ACTIVE"], 1)
+    assert [seen["steps"][name]["attempts"] for name in ("lease", "environment")] == [1 + len(killed_at), 1]
+    # The type is what the site's catalogue gives the node that the lease names.
+    assert (lease["type"], lease["status"], lease["of_this_name"]) == ("compute_liqid", "ACTIVE", 1)
+    assert lease["node"].startswith("liqid")
+    assert found["release"]["held"] == []
+    assert "no usable lease" in found["missing"]
     assert rehearsal.left("kit") == []

@@ -128,7 +128,6 @@ class Machine:
         path.chmod(0o755)
 
     def install_docker(self) -> None:
-        """Let Docker and NVIDIA's toolkit be there already."""
         for package in ("docker.io", *(f"docker-{one}" for one in PLUGINS), "nvidia-container-toolkit"):
             shutil.copytree(self.folder / "packages" / package, self.folder / "bin", dirs_exist_ok=True)
 

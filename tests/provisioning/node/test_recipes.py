@@ -107,7 +107,6 @@ def test_a_container_that_runs_foreign_code_holds_nothing():
 
 
 def pins(machine: str) -> dict[str, tuple[int, ...]]:
-    """Return name and version of each pinned package."""
     found = {}
     for requirement in lock.pins((NODE / machine / "requirements.txt").read_text()):
         name, _, version = requirement.partition(";")[0].strip().partition("==")

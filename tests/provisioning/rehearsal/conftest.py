@@ -46,13 +46,10 @@ class Student:
     def __post_init__(self) -> None:
         self.token = self.sign_in().headers["X-Subject-Token"]
 
-    def sign_in(self, password: str | None = None, project: str | None = None) -> httpx.Response:
-        user = {
-            "name": self.name,
-            "domain": {"name": "chameleon"},
-            "password": password or place.password(self.world.secret, self.name),
-        }
-        scope = {"project": {"name": project or caller_named(self.name).project, "domain": {"name": "chameleon"}}}
+    def sign_in(self, project: str | None = None) -> httpx.Response:
+        domain = {"domain": {"name": "chameleon"}}
+        user = domain | {"name": self.name, "password": place.password(self.world.secret, self.name)}
+        scope = {"project": domain | {"name": project or caller_named(self.name).project}}
         auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
         return self.client.request("POST", f"/{self.site}:5000/v3/auth/tokens", json={"auth": auth})
 
@@ -63,7 +60,7 @@ class Student:
 
     def reserve(self, what: str, hours: float = 3.0) -> httpx.Response:
         device = what.startswith("raspberry")
-        end = stamp(self.world.now() + hours * 3600, "%Y-%m-%d %H:%M")
+        end = stamp(self.world.clock.now() + hours * 3600, "%Y-%m-%d %H:%M")
         wish = {
             "resource_type": "device" if device else "physical:host",
             "resource_properties": json.dumps(["==", "$machine_name" if device else "$node_type", what]),
@@ -73,11 +70,11 @@ class Student:
         body = {"name": "mine", "start_date": "now", "end_date": end, "reservations": [wish], "events": []}
         return self.send("POST", "reservation/v1/leases", body)
 
-    def start_server(self, reservation_id: str | None, name: str = "node") -> dict[str, Any]:
+    def start_server(self, reservation_id: str | None) -> dict[str, Any]:
         image = self.send("GET", "image/v2/images", name="CC-Ubuntu24.04-CUDA").json()["images"][0]
         flavor = self.send("GET", "compute/v2.1/flavors/detail").json()["flavors"][0]
         body = {
-            "server": {"name": name, "imageRef": image["id"], "flavorRef": flavor["id"]},
+            "server": {"name": "node", "imageRef": image["id"], "flavorRef": flavor["id"]},
             "OS-SCH-HNT:scheduler_hints": {"reservation": reservation_id},
         }
         answer = self.send("POST", "compute/v2.1/servers", body)

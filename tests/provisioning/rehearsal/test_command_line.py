@@ -29,7 +29,6 @@ def home(tmp_path, monkeypatch):
 
 
 def run(*words: str, code: int = 0) -> str:
-    """Run a sub-command."""
     result = CliRunner().invoke(app, ["rehearsal", *words])
     assert result.exit_code == code, result.output
     return result.output

@@ -26,7 +26,6 @@ def reserved(student, hand):
 
 @pytest.fixture
 def mary(reserved, hand):
-    """Mary, whose container `c` runs."""
     create(*reserved)
     hand.wait(CONTAINER_START_S)
     return reserved[0]

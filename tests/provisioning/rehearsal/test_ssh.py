@@ -39,7 +39,6 @@ async def opened(world: World) -> AsyncIterator[ssh.Listeners]:
 
 
 def connect(world: World, key: asyncssh.SSHKey, user: str = "cc") -> Any:
-    """Connect to the node, wherever it listens."""
     port = json.loads((world.folder / "ports.json").read_text())[ADDRESS]
     return asyncssh.connect(
         "127.0.0.1", port, username=user, client_keys=[key], known_hosts=None, agent_path=None, config=[]

@@ -25,7 +25,7 @@ MORE = (
 def test_speed_shortens_waits_and_the_calendar_only_moves_forward(world, hand) -> None:
     assert Clock(speed=120.0).shortened(600.0) == 5.0
     world.advance(50.0)
-    assert world.now() == hand.now_s + 50.0
+    assert world.clock.now() == hand.now_s + 50.0
     with pytest.raises(ValueError, match="only moves forward"):
         world.advance(-1.0)
 

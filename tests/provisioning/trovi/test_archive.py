@@ -39,7 +39,6 @@ labs = ["torch>=2.9"]
 
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
-    """The small course."""
     root = tmp_path / "course"
     texts = {"provisioning/student/README.md": "For students.", "pyproject.toml": PROJECT}
     texts["assignment.toml"] = PATH.read_text(encoding="utf-8")

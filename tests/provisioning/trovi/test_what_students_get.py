@@ -22,7 +22,6 @@ LONG = ("msl lab", "msl pull", "msl update", "conda env")
 
 
 def commands() -> list[str]:
-    """Return each command that the students' README names, in its order."""
     text = (STUDENT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     words = [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", text)

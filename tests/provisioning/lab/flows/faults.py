@@ -47,7 +47,6 @@ def attempt(part, testbed, option, steps, while_booting=None, **timeouts):
 
 
 def refusal(act, *arguments):
-    """Return the error that is raised, or None."""
     try:
         act(*arguments)
     except errors.ProvisioningError as error:

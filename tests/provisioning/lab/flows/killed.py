@@ -1,4 +1,4 @@
-"""Bring a machine up, or go on with what an earlier process began; then count and release.
+"""Bring a machine up, or go on with what an earlier process began; then release it. Prints what a lesson would keep.
 
 Arguments: user, course, part.
 """
@@ -10,14 +10,20 @@ from datetime import timedelta
 from pathlib import Path
 
 from provisioning import lab
+from provisioning.lab import facts
+from provisioning.planning.blocks import free_resources
 from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec
+from provisioning.testbed.errors import LeaseMissingError
 from provisioning.testbed.surroundings import site_clock
 
 user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 option = load_spec(part).options[0]
 testbed = lab.open_testbed(option.site)
-lab.reserve(testbed, part, option, None, site_clock().now() + timedelta(hours=3), None)
+now = site_clock().now()
+end = now + timedelta(hours=3)
+named = free_resources(testbed.resources(option.resource, option.type), now, end)[0].name
+lab.reserve(testbed, part, option, None, end, named)
 whole = lab.prepare(part, option, testbed=testbed, materials=course)
 wanted = ("lease", "server", "container", "address", "ssh", "materials", "drivers", "environment")
 steps = [step for step in whole.plan.steps if step.name in wanted]
@@ -25,9 +31,12 @@ run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole
 for event in run.events():
     print(event.step, event.kind, event.text, flush=True)
 
-held = [len(testbed.machines()), len(testbed.addresses()), len(testbed.leases())]
-attempts = {name: record.attempts for name, record in run.record.steps().items()}
+found = {"failed": {name: str(e) for name, e in run.failures.items()}, "lease": facts.of_lease(testbed, part)}
+found["machine"] = facts.of_machine(testbed, part)
 list(lab.give_back(part, testbed))
-left = [len(testbed.machines()), len(testbed.addresses())]
-found = {"failed": {name: str(e) for name, e in run.failures.items()}, "held": held, "attempts": attempts, "left": left}
+found["release"] = facts.of_holdings(testbed, part, site_clock().now())
+try:
+    facts.of_lease(testbed, part)
+except LeaseMissingError as error:
+    found["missing"] = error.what
 print("RESULT " + json.dumps(found))
