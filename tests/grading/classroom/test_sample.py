@@ -16,6 +16,7 @@ from labs.course.question import Row, of_lesson
 from labs.workspace import PROJECT_DIR
 from provisioning.node.archive import allowed
 from tests.grading.classroom.members import MIXTURE, make_class
+from tests.tools import sandboxed
 
 SAMPLE = PROJECT_DIR / "notebooks" / "instructor" / "sample"
 FILES = sorted(path for path in SAMPLE.rglob("*") if path.is_file())
@@ -55,6 +56,7 @@ def test_the_sample_agrees_with_itself():
     assert f"Part 1: {row['points']} of {row['possible']} points" in shown.read_text(encoding="utf-8")
 
 
+@sandboxed
 def test_the_sample_says_what_the_grader_says_today(tmp_path: Path):
     """Points of three kinds of members; and alike are only who copied and who was copied from."""
     made = make_class(tmp_path, 10)

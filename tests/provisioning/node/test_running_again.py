@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("node scripts")
 #: The first option of each folder of pins, and every script of node/bin in the order of its steps.
 KINDS = {option.machine: (part, option) for (*_, part), option in reversed(MACHINES.items())}
 STEPS = {name: steps_for(load_spec(part), option) for name, (part, option) in KINDS.items()}
-SCRIPTED = [path.stem for path in SCRIPTS]
+SCRIPTED = [path.stem for path in SCRIPTS if path.stem != "proof"]  # that one only looks
 RUNS = {name: [step.name for step in steps if step.name in SCRIPTED] for name, steps in STEPS.items()}
 CASES = [(name, script) for script in SCRIPTED for name, run in RUNS.items() if script in run]
 
