@@ -216,7 +216,7 @@ def _tasks(folder: Path, count: int) -> list[Task]:
 def cluster_of(workers: int) -> Iterator:
     """Give the client of a Dask cluster with so many processes."""
     distributed = pytest.importorskip("distributed")
-    options = {"host": "127.0.0.1", "dashboard_address": None, "processes": True, "threads_per_worker": 1}
+    options = {"host": "127.0.0.1", "dashboard_address": ":0", "processes": True, "threads_per_worker": 1}
     with distributed.LocalCluster(n_workers=workers, **options) as cluster, distributed.Client(cluster) as client:
         yield client
 
