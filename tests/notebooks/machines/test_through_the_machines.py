@@ -23,8 +23,7 @@ from tests.notebooks.machines.conftest import Hub, environment_of, install, kern
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(2400)]
 
-#: Kernels measure less than a student's would; part 1's look at one image in three. Deep dives give no points: they run
-#: to their ends.
+#: Kernels measure less than a student's would; part 1's look at one image in three.
 STARTUP = {1: ("brisk", "fewer_images"), 2: ("brisk",), 3: ("brisk",)}
 
 #: Asks for an accuracy over all evaluation images.
@@ -57,7 +56,7 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     with own_testbed(tmp_path / "testbed", wanted):
         for one in wanted:
             began_s, used_s = time.monotonic(), _used_s()
-            kernels_run(*(("hasty",) if one.kind == "deeper" else STARTUP[number]), f"lesson-{one.id}")
+            kernels_run(*STARTUP[number], f"lesson-{one.id}")
             if {"hub", "device"} & set(one.where):
                 held[one.id] = hub.run(one)
             elif "node" in one.where:
@@ -74,7 +73,6 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     if machine:
         assert left["servers"] == left["volumes"] == left["floating_ips"] == []
         assert {(one["site"], one["name"]) for one in left["leases"]} <= {("CHI@TACC", "practice")}
-    wanted = [one for one in wanted if one.kind != "deeper"]
     here, away = missed(scores(hub.workspace, wanted))
     assert {one.id: one.message for one in here} == {}
     elsewhere = {one.id for one in away}
