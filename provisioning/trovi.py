@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 
 from labs.workspace import PROJECT_DIR
-from provisioning.node.archive import pack, unpack
+from provisioning.node.archive import pack, student_files, unpack
 from provisioning.testbed.errors import ProvisioningError
 
 BRANCH = "main"
@@ -112,6 +112,14 @@ def _git(repository: Path, *arguments: str, given: str = "") -> str:
     return done.stdout
 
 
+def _changed_s(root: Path) -> int:
+    """Return when the course last changed, in seconds since 1970: its last commit's time, or its youngest file's."""
+    try:
+        return int(_git(root, "log", "-1", "--format=%ct"))
+    except (TemplateError, OSError):  # no repository, or no git
+        return int(max((root / name).stat().st_mtime for name in student_files(root)))
+
+
 app = typer.Typer(no_args_is_help=True, help="Pack the course for students, as an archive and as a git repository.")
 _ROOT = typer.Option("--root", help="The course's root folder.")
 
@@ -122,9 +130,10 @@ def build(
     / "dist"
     / "model-serving-labs.tar.gz",
     root: Annotated[Path, _ROOT] = PROJECT_DIR,
+    flat: Annotated[bool, typer.Option("--flat", help="Without a folder of its own, as Trovi takes an upload.")] = False,
 ) -> None:
-    """Write the student's archive: an allow-list without answers and tests."""
-    archive = pack(root, target)
+    """Write the student's archive: an allow-list without answers and tests, in a folder of its own."""
+    archive = pack(root, target, folder="" if flat else "model-serving-labs", date_s=_changed_s(root))
     typer.echo(f"{archive.path}: {len(archive.files)} files, {archive.path.stat().st_size / 1e6:.1f} MB packed")
     typer.echo(f"sha256 {archive.sha256}")
 

@@ -43,7 +43,7 @@ _REQUIREMENTS = """\
 #: Source: the start-up script of Chameleon's single-user image (`setup_experiment_server`).
 _ITSELF = "--editable .\n"
 
-#: Date of every file in an archive, in seconds since 1970: 1 January 2026, whenever and wherever it is packed.
+#: Date of every file in a machine's archive, in seconds since 1970: 1 January 2026, whenever and wherever it is packed.
 _DATE_S = 1_767_225_600
 
 #: A student's archive never holds these words; they are how answers and keys are told apart from the rest.
@@ -57,7 +57,7 @@ class Archive:
     path: Path
     #: Of the archive itself; the same tree gives the same digest.
     sha256: str
-    #: Paths inside, sorted.
+    #: Paths of its files from the root, sorted.
     files: tuple[str, ...]
 
 
@@ -146,15 +146,23 @@ def assistants(root: Path) -> str:
     return (folder / f"{allowed}.md").read_text(encoding="utf-8")
 
 
-def pack(root: Path, target: Path) -> Archive:
-    """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs."""
+def pack(root: Path, target: Path, *, folder: str = "", date_s: int = _DATE_S) -> Archive:
+    """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs, in a folder if it has a name."""
     target.parent.mkdir(parents=True, exist_ok=True)
     made = {"requirements.txt": light_requirements(root / "pyproject.toml"), "AGENTS.md": assistants(root)}
-    return build_archive(root, student_files(root), target, made)
+    return build_archive(root, student_files(root), target, made, folder=folder, date_s=date_s)
 
 
-def build_archive(root: Path, files: Iterable[str], target: Path, made: Mapping[str, str] | None = None) -> Archive:
-    """Write a ``tar.gz`` of the files; the same tree gives the same bytes wherever and whenever it is built.
+def build_archive(
+    root: Path,
+    files: Iterable[str],
+    target: Path,
+    made: Mapping[str, str] | None = None,
+    *,
+    folder: str = "",
+    date_s: int = _DATE_S,
+) -> Archive:
+    """Write a ``tar.gz`` of the files; the same tree and date give the same bytes wherever and whenever it is built.
 
     Texts that are made for it, by path, take the place of files.
     """
@@ -168,10 +176,10 @@ def build_archive(root: Path, files: Iterable[str], target: Path, made: Mapping[
     ):
         for name in names:
             content = made[name].encode() if name in made else source(root, name).read_bytes()
-            entry = tarfile.TarInfo(name)
+            entry = tarfile.TarInfo(str(PurePosixPath(folder, name)))
             entry.size = len(content)
             entry.mode = 0o755 if name.endswith(".sh") else 0o644
-            entry.mtime = _DATE_S
+            entry.mtime = date_s
             tar.addfile(entry, io.BytesIO(content))
     with target.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()

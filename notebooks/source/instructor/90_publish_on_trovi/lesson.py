@@ -89,7 +89,7 @@ next(entity for entity in document["@graph"] if entity["@id"] == "#author-1")
 # Then sign in at [trovi.chameleoncloud.org](https://trovi.chameleoncloud.org), choose the import from GitHub, and give
 # it the repository's address. What is published never changes: Trovi pins the commit, and each update is a push and an
 # import as the next *version* of the same artifact. A version that comes from git gets no DOI; who needs one uploads
-# the archive of `python -m provisioning trovi build` instead.
+# the archive of `python -m provisioning trovi build --flat` instead.
 #
 # Keep a new artifact private at first. Open its page, launch it yourself, run *Reserve a machine* there, and only then
 # make it public and send the link.
