@@ -130,7 +130,7 @@ def build(
     / "dist"
     / "model-serving-labs.tar.gz",
     root: Annotated[Path, _ROOT] = PROJECT_DIR,
-    flat: Annotated[bool, typer.Option("--flat", help="Without a folder of its own, as Trovi takes an upload.")] = False,
+    flat: Annotated[bool, typer.Option("--flat", help="Without a folder of its own, as Trovi takes it.")] = False,
 ) -> None:
     """Write the student's archive: an allow-list without answers and tests, in a folder of its own."""
     archive = pack(root, target, folder="" if flat else "model-serving-labs", date_s=_changed_s(root))

@@ -147,7 +147,7 @@ def assistants(root: Path) -> str:
 
 
 def pack(root: Path, target: Path, *, folder: str = "", date_s: int = _DATE_S) -> Archive:
-    """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs, in a folder if it has a name."""
+    """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs; in a folder if named."""
     target.parent.mkdir(parents=True, exist_ok=True)
     made = {"requirements.txt": light_requirements(root / "pyproject.toml"), "AGENTS.md": assistants(root)}
     return build_archive(root, student_files(root), target, made, folder=folder, date_s=date_s)
