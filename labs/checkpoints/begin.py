@@ -18,13 +18,16 @@ from labs.workspace import workspace_dir
 
 
 def begin(id: str) -> None:
-    """Say whether a lesson can begin, and where to go on in it.
+    """Say whether a lesson can begin, and where to go on in it; from here on its figures wear the theme.
 
     Raises:
         NotThereYetError: A file or a record of an earlier lesson is not there; shown as one sentence.
     """
     from IPython.display import display
 
+    from labs.display.figures import use_theme
+
+    use_theme()
     this, records = lesson(id), ledger().read()
     if absent := absences(this, records):
         push = f"Made at home? There, `{msl('lease push PART', at_home=True)}` brings it to a leased machine."

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.notebook import text_of
+from grading.builder.solve import solve
+from grading.builder.sources import sources
 from grading.classroom.defence import sheet
 from grading.classroom.likeness import Group
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.grade.result import SpotCheck, page
+from labs.serve.models import fp32_model
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
 from tests.grading.recorded import recorded, written
@@ -118,6 +122,26 @@ def test_what_a_lesson_shows_is_for_everybody(course):
         shown = serious(page, ".jp-OutputArea-output", without=[".vega-embed > details"])
         found += [f"{theme}: {line}" for line in shown]
     assert found == []
+
+
+def test_an_executed_lesson_is_for_everybody(course):
+    """Its figures say in words what they show, each something else, and their letters take the theme's colour."""
+    lab, page = course
+    (models := lab.folder / "workspace" / "models").mkdir()
+    fp32_model(models).rename(models / "food11.onnx")
+    solved = solve(next(one for one in sources() if one.id == "kernels"))
+    (lab.folder / "executed.ipynb").write_text(text_of(solved), encoding="utf-8")
+    notebook, found, inks = lab.open(page, "executed.ipynb"), [], set()
+    notebook.run_all(wait_s=500)
+    figures = page.locator(".jp-OutputArea-output svg[role=img]")
+    words = [one.get_attribute("aria-label") for one in figures.all()]
+    assert len({*words}) == len(words) == sum(cell.source.count("plt.subplots(") for cell in solved.cells)
+    for theme in ("Dark", "Light"):
+        notebook.use_theme(theme)
+        found += [f"{theme}: {line}" for line in serious(page, ".jp-OutputArea-output")]
+        inks.update(figures.locator("text").evaluate_all("texts => texts.map(one => getComputedStyle(one).fill)"))
+    assert found == []
+    assert len(inks) == 2
 
 
 def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):

@@ -1,0 +1,81 @@
+"""How a lesson's matplotlib figures are shown: drawings in the theme's colours, with alternative text.
+
+An output holds the SVG itself, not an image of it: what is black in it takes the colour of the page's text, and what is
+white that of its background, in JupyterLab's light and dark themes as on any other page.
+"""
+
+import io
+import re
+from html import escape
+from typing import Any
+
+from IPython import get_ipython
+from IPython.display import display
+
+#: Inherited by all that has no style of its own: matplotlib writes no fill that is black.
+_INK = (
+    'style="color:var(--jp-content-font-color1,CanvasText);fill:currentColor;stroke-linejoin:round;max-width:100%;'
+    "height:auto;font-family:'DejaVu Sans',Verdana,sans-serif\""
+)
+#: What a file's SVG has otherwise than one in a page, as patterns with their replacements.
+_FOR_A_PAGE = {
+    # It would hold for the whole page, as its ids would: axes_1 stands in every figure.
+    r"<style.*?</style>": "",
+    r'<g id="[^"]*"': "<g",
+    r": #000000": ": currentColor",
+    r": #ffffff": ": var(--jp-layout-color0,Canvas)",
+    # Two thirds of its size: blanks, fonts by name in each text, and millionths of a point.
+    r"<!--.*?-->|(?<=>)\s+(?=<)": "",
+    r" font-family: 'DejaVu Sans',[^;\"]*;?": "",
+    r'(?<=[ "\n])(-?[1-9]\d*\.\d\d)\d+(?=[ "\n][^<>]*>)': r"\1",
+}
+
+
+def use_theme() -> None:
+    """Show every figure of this kernel this way; without a kernel nothing changes. Does not import matplotlib."""
+    if shell := get_ipython():
+        # This formatter's output takes the place of all others, the PNG among them.
+        by_itself = shell.display_formatter.ipython_display_formatter
+        by_itself.for_type_by_name("matplotlib.figure", "Figure", show)
+
+
+def show(figure: Any) -> None:
+    """Display a figure as SVG, and in words where only text is shown."""
+    words = in_words(figure)
+    display({"text/html": svg(figure, words), "text/plain": words}, raw=True)
+
+
+def in_words(figure: Any) -> str:
+    """Return the sentence given with ``figure.set_label``, if any, and each panel's title, axes and legend."""
+    parts = [str(figure.get_label()), figure.get_suptitle()]
+    for axes in figure.axes:
+        legend = axes.get_legend().get_texts() if axes.get_legend() else []
+        named = " by ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
+        parts.append("; ".join(filter(None, (axes.get_title(), named, ", ".join(one.get_text() for one in legend)))))
+    if not any(parts):  # boxes and arrows
+        parts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    return ". ".join(" ".join(part.split()).rstrip(".") for part in dict.fromkeys(parts) if part) or "No title"
+
+
+def svg(figure: Any, words: str) -> str:
+    """Return a figure as an ``<svg>`` element for a page, named by the given words."""
+    import matplotlib as mpl
+    from matplotlib.collections import QuadMesh
+    from matplotlib.colors import to_hex
+    from matplotlib.text import Text
+
+    # What lies on a light box or on such cells stays dark, as they stay light; a thousand cells are kept as pixels.
+    boxed = [(text, text.get_bbox_patch()) for text in figure.findobj(Text)]
+    dark = [text for text, box in boxed if box and 2 < sum(box.get_facecolor()) < 4]
+    for cells in figure.findobj(QuadMesh):
+        cells.set_rasterized(True)
+        dark += cells.axes.get_xgridlines() + cells.axes.get_ygridlines()
+    for artist in dark:
+        artist.set_color("#010101" if to_hex(artist.get_color()) == "#000000" else artist.get_color())
+    file, nothing = io.StringIO(), dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with mpl.rc_context({"svg.fonttype": "none"}):  # letters, not outlines of letters
+        figure.savefig(file, format="svg", dpi=100, bbox_inches="tight", transparent=True, metadata=nothing)
+    drawing = f'<svg role="img" aria-label="{escape(words)}" {_INK}' + file.getvalue().partition("<svg")[2]
+    for pattern, replacement in _FOR_A_PAGE.items():
+        drawing = re.sub(pattern, replacement, drawing, flags=re.DOTALL)
+    return drawing
