@@ -204,12 +204,23 @@ def tool(name: str, *arguments: object) -> str:
     ("schema", "path"),
     [
         ("github-workflows", ".github/workflows/gate.yml"),
+        *(("github-issue-forms", f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("bug", "first-lease", "lesson")),
+        ("dependabot", ".github/dependabot.yml"),
+        ("citation-file-format", "CITATION.cff"),
         ("compose-spec", "provisioning/node/p100/compose.yaml"),
     ],
 )
 def test_what_others_read_is_written_by_their_schema(schema: str, path: str):
     """Each key is one that GitHub, or Compose, knows, with a value that it takes."""
     assert tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", ROOT / path) == ""
+
+
+def test_a_release_has_one_version_and_one_date():
+    """What is installed, what is cited, and the newest notes; later ones gather under [Unreleased]."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    notes = re.findall(r"^## \[(\d\S+)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert (cited["version"], str(cited["date-released"])) == notes[0]
+    assert PROJECT["version"] == notes[0][0]
 
 
 def test_github_runs_the_same_gate():
