@@ -83,18 +83,6 @@ def test_a_chart_is_drawn_offline_and_described(open_cells):
     assert hosts == {"127.0.0.1"}
     assert complaints == []
 
-    # What stands below it opens with the keyboard, and what is under the pointer is said.
-    page.focus("summary:has-text('The same as a table')")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("th >> visible=true")
-    page.locator(".vega-embed svg .mark-rect path").nth(3).hover(force=True)
-    page.wait_for_selector("#vg-tooltip-element.visible")
-
-    # At 200 % the letters have grown with the page.
-    before = label.bounding_box()["width"]
-    page.evaluate("document.body.style.zoom = 2")
-    assert label.bounding_box()["width"] > 1.8 * before
-
 
 ASK = 'from labs.checkpoints import predict, predicted\npredict("quantize.faster", dynamic=..., static=...)'
 GUARD = 'print("going on with", predicted("quantize.faster"))'
