@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,30 +49,31 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
             limit_s=effort.latency_limit_s,
             on_progress=part(report, 0.5, 0.8),
         )
-        yield from bench.throughput(
-            session,
-            images,
-            option=one.option,
-            batch_sizes=job.batch_sizes,
-            min_batches=effort.batches,
-            min_s=effort.latency_limit_s / 10,
-            on_progress=part(report, 0.8, 1.0),
-        )
+        sizes: dict[str, Any] = {
+            "batch_sizes": job.batch_sizes,
+            "min_batches": effort.batches,
+            "min_s": effort.latency_limit_s / 10,
+        }
+        yield from bench.throughput(session, images, option=one.option, on_progress=part(report, 0.8, 1.0), **sizes)
 
 
 def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
     images = {one.option: pictures(one.input_px, max(job.batch_sizes))[0] for one in job.candidates}
     sessions = {one.option: one.open(models) for one in job.candidates}
-    rounds, calls, sizes = job.effort.rounds, job.effort.block_calls, job.batch_sizes
-    yield from bench.compare(sessions, images, batches=sizes, rounds=rounds, block_calls=calls, on_progress=on_progress)
+    settings: dict[str, Any] = {
+        "rounds": job.effort.rounds,
+        "block_calls": job.effort.block_calls,
+        "batches": job.batch_sizes,
+    }
+    yield from bench.compare(sessions, images, on_progress=on_progress, **settings)
 
 
 def _cold(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
     for index, one in enumerate(job.candidates):
         report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
         settings = {"intra_op_num_threads": one.threads} if one.threads else {}
-        path, count = models / one.file, job.effort.cold_starts
-        yield from bench.cold_start(path, option=one.option, settings=settings, samples=count, on_progress=report)
+        effort: dict[str, Any] = {"samples": job.effort.cold_starts, "on_progress": report}
+        yield from bench.cold_start(models / one.file, option=one.option, settings=settings, **effort)
 
 
 def _sustained(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:

@@ -29,14 +29,6 @@ def run(*arguments: str):
     return CliRunner().invoke(app, list(arguments), prog_name="msl")
 
 
-@pytest.mark.parametrize("name", "status next lab lease pull check submit doctor update rehearsal class".split())
-def test_every_step_of_the_course_has_a_command_with_help(name: str):
-    """And its help does nothing else."""
-    done = run(name, "--help")
-    assert done.exit_code == 0, done.output
-    assert f"msl {name}" in done.output
-
-
 def test_the_next_step_and_the_standing(worked: Path):
     """The words of the front page."""
     done = run("status")
