@@ -50,7 +50,7 @@ def leases_at(
 
 def without_placeholders(
     testbed_for: TestbedFor, calendars: Mapping[SiteOption, Sequence[Resource]], name: str
-) -> dict[SiteOption, list[Resource]]:
+) -> dict[SiteOption, Sequence[Resource]]:
     """Return calendars in which the class's placeholder leases take up no time: the class is to have it."""
     free = {}
     for option, resources in calendars.items():
