@@ -52,7 +52,7 @@ def without_placeholders(
     testbed_for: TestbedFor, calendars: Mapping[SiteOption, Sequence[Resource]], name: str
 ) -> dict[SiteOption, Sequence[Resource]]:
     """Return calendars in which the class's placeholder leases take up no time: the class is to have it."""
-    free = {}
+    free: dict[SiteOption, Sequence[Resource]] = {}
     for option, resources in calendars.items():
         ours = _placeholders(testbed_for(option.site), name)
         free[option] = [
