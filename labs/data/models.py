@@ -27,10 +27,12 @@ def build_model(architecture: str) -> nn.Module:
     """Return a network of ``ARCHITECTURES`` with random weights and eleven outputs, in training mode."""
     library, name, options = ARCHITECTURES[architecture]
     if library == "timm":
-        from timm import create_model as create
-    else:
-        from torchvision.models import get_model as create
-    return create(name, num_classes=NUM_CLASSES, **options)
+        from timm import create_model
+
+        return create_model(name, num_classes=NUM_CLASSES, **options)
+    from torchvision.models import get_model
+
+    return get_model(name, num_classes=NUM_CLASSES, **options)
 
 
 def load_model(architecture: str, path: str | Path) -> nn.Module:

@@ -8,7 +8,7 @@ stated here, not of this machine: its own counters need Linux' perf, and most vi
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsInt
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -121,7 +121,7 @@ class Traced(NDArrayOperatorsMixin):
             self._note(place, False)
         return self._values
 
-    def _note(self, place: int, is_write: bool) -> None:
+    def _note(self, place: SupportsInt, is_write: bool) -> None:
         thread: Any = threading.current_thread()
         block = getattr(thread, "blockIdx", None)
         if block is None:

@@ -234,7 +234,7 @@ class Tunnel(Reached):
             child = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         except FileNotFoundError as error:
             raise NotReachableError("OpenSSH is missing here", way_out="Install OpenSSH's client.") from error
-        if first := child.stdout.readline():
+        if child.stdout and (first := child.stdout.readline()):
             return child, first
         said = child.communicate()[1].strip()
         if "Permission denied" in said or "invalid format" in said:
