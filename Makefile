@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test front-door machines check notebooks assets bench emulate pictures grade-demo clean compiler-hint test-hint
+.PHONY: help setup lab rehearse test front-door machines check pins notebooks assets bench emulate pictures grade-demo clean compiler-hint test-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -61,6 +61,16 @@ machines: setup ## Test the machines: each part as a student does it, under each
 
 check: setup ## Lint, format, types, spelling, fresh notebook twins
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell && $(BIN)/python -m grading build --check
+
+# Newer versions of all packages but PyTorch and what comes with its builds; nodes have pins of their own.
+pins: setup ## Bring all pins but PyTorch's up to date, install them and prove them (make check test)
+	@grep -E '^torch(vision)?>=' constraints.txt >$(VENV)/torch.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --all-extras --python $(BIN)/python --python-version 3.11 --no-header \
+	  --no-annotate --constraint $(VENV)/torch.txt pyproject.toml >$(VENV)/newest.txt
+	@{ grep '^#' constraints.txt; grep -vE '^(torch|torchvision|triton|cuda-.*|nvidia-[^m].*)==' $(VENV)/newest.txt \
+	  | cat - $(VENV)/torch.txt | LC_ALL=C sort -f; } >$(VENV)/pins.txt
+	@mv $(VENV)/pins.txt constraints.txt && git --no-pager diff --stat constraints.txt
+	@$(MAKE) setup check test
 
 notebooks: setup ## Build the notebooks from their sources, the page of questions and the course's table
 	@$(BIN)/python -m grading build

@@ -17,12 +17,12 @@ from labs.course.assignment import AssignmentError
 from labs.course.lessons import LessonError
 
 console = Console()
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build, solve, rehearse and grade the course.")
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Build, solve, grade.")
 
 
 @app.command()
 def pictures(out: Annotated[Path, typer.Argument(help="The file, in a folder that only the grader can read.")]) -> None:
-    """Draw the hidden pictures that submitted models are measured with; the seed is GRADING_SEED, or asked for."""
+    """Draw hidden pictures, to measure submitted models with. The seed is GRADING_SEED, or asked for."""
     from grading.grade.artefacts.pictures import Pictures
     from grading.seed import secret_seed
 

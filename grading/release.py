@@ -11,7 +11,7 @@ from rich.console import Console
 from labs.workspace import PROJECT_DIR
 
 console = Console()
-app = typer.Typer(no_args_is_help=True, help="The archive for instructors; students get `provisioning trovi build`.")
+app = typer.Typer(no_args_is_help=True, help="The archive for instructors. Students get `provisioning trovi build`.")
 
 
 @app.callback()
@@ -25,7 +25,7 @@ def build(
     / "dist"
     / "model-serving-labs-instructors.tar.gz",
 ) -> None:
-    """Write what is committed, answers included: for instructors' hands alone."""
+    """Write what is committed, answers included, for instructors."""
     target.parent.mkdir(parents=True, exist_ok=True)
     command = ["git", "-C", str(PROJECT_DIR), "archive", "--prefix", "model-serving-labs/", "--output"]
     done = subprocess.run([*command, str(target.resolve()), "HEAD"], capture_output=True, text=True, check=False)

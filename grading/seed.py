@@ -24,13 +24,10 @@ def secret_seed(*, may_be_public: bool = False) -> str:
     # What this process starts has no use for it.
     if seed := os.environ.pop(VARIABLE, ""):
         return seed
-    words = "Seed (any words that nobody else knows" + ("; Enter for the public one)" if may_be_public else ")")
-    try:
-        default = PUBLIC_SEED if may_be_public else None
-        return typer.prompt(words, default=default, show_default=False, hide_input=True, err=True)
-    except typer.Abort:
-        if sys.stdin.isatty():
-            raise
+    if not sys.stdin.isatty():
         raise typer.BadParameter(
             f'no terminal to ask for the seed: set the variable, {VARIABLE}="$(cat secret/seed)" {python("grading …")}'
-        ) from None
+        )
+    words = "Seed (any words that nobody else knows" + ("; Enter for the public one)" if may_be_public else ")")
+    default = PUBLIC_SEED if may_be_public else None
+    return typer.prompt(words, default=default, show_default=False, hide_input=True, err=True)

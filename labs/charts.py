@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -111,7 +112,7 @@ class Chart(Shown):
         """The chart as Vega-Lite."""
         return self.chart.to_dict() | {"$schema": _SCHEMA}
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
         """Return the drawing alone: beside HTML, JupyterLab would choose the HTML."""
         return {VEGA_LITE: self.spec, "text/plain": repr(self)}, METADATA
 
@@ -151,7 +152,7 @@ def _distribution(
     ]
     axis = alt.Axis(title="latency in ms") if last else alt.Axis(labels=False, ticks=False, title=None)
     x = alt.X("ms:Q", scale=scale, axis=axis)
-    y = {"scale": alt.Scale(domain=[-0.45 * top, 1.3 * top]), "axis": None}
+    y: dict[str, Any] = {"scale": alt.Scale(domain=[-0.45 * top, 1.3 * top]), "axis": None}
     drawn = alt.Chart(_data(bars)).mark_rect(color=colour, opacity=0.45).encode(
         x=alt.X("from:Q", scale=scale, axis=axis), x2="to:Q", y=alt.Y("count:Q", **y), y2="base:Q",
         tooltip=_tips("requests", "between"),

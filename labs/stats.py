@@ -43,6 +43,10 @@ _BLOCKS, _FEWEST_BEYOND = 10, 20
 _EXACT_TOSSES, _TOSSES = 20_000, 9_999
 
 
+#: Numbers in their order.
+Samples = Sequence[float] | np.ndarray
+
+
 @dataclass(frozen=True)
 class Interval:
     """An estimate with the range that it may reasonably lie in."""
@@ -120,7 +124,7 @@ def verdict(interval: Interval, null: float = 1.0, *, above: str = "slower", bel
     return above if interval.low > null else below
 
 
-def percentile(samples: Sequence[float], q: float) -> float:
+def percentile(samples: Samples, q: float) -> float:
     """Return the ``q``-th percentile (0 to 100) of ``samples`` by linear interpolation.
 
     Raises:
@@ -133,7 +137,7 @@ def percentile(samples: Sequence[float], q: float) -> float:
     return float(np.percentile(np.asarray(samples, dtype=float), q))
 
 
-def median_interval(samples: Sequence[float], *, q: float = 50) -> Interval:
+def median_interval(samples: Samples, *, q: float = 50) -> Interval:
     """Return a percentile of independent samples with a distribution-free interval from order statistics.
 
     The number of samples below the true percentile is binomial, so two ranks enclose it with the wanted confidence
@@ -177,7 +181,7 @@ def proportion_interval(successes: int, trials: int) -> Interval:
     return Interval(share, low, high)
 
 
-def accuracy_interval(right: Sequence[float], groups: Sequence[int] | None = None) -> Interval:
+def accuracy_interval(right: Samples, groups: Sequence[int] | None = None) -> Interval:
     """Return the share of right answers with a 95 % interval that counts drawings, not images, where it knows them.
 
     Wilson's interval of as many independent images as say the same: images of one drawing stand or fall together.
@@ -280,7 +284,7 @@ def _end(roots: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     return float(roots[order][np.searchsorted(p_values, 0.05)]), float(p_values[below - 1])
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
+def mean_interval(values: Samples) -> Interval:
     """Return the mean of values in the order in which they were measured, with an interval.
 
     Values next to each other may be alike, since the machine was in the same mood: n of them then say no more than a
@@ -374,7 +378,7 @@ def quotient(one: Interval, other: Interval) -> Interval:
     return Interval(value, one.low / other.high, one.high / other.low if other.low > 0 else math.inf)
 
 
-def tail_interval(runs: Sequence[tuple[Sequence[float], Sequence[float]]], *, q: float = 95) -> Interval:
+def tail_interval(runs: Sequence[tuple[Samples, Samples]], *, q: float = 95) -> Interval:
     """Return a percentile of the latencies of an open loop with an interval, from one run or several of the same load.
 
     Requests that wait in one queue are not independent: a single bad second holds most of the slow ones. Independent
@@ -400,7 +404,7 @@ def tail_interval(runs: Sequence[tuple[Sequence[float], Sequence[float]]], *, q:
     the t statistic is corrected for the skewness of busy periods, Johnson, 'Modified t Tests and Confidence Intervals
     for Asymmetrical Populations' (JASA 1978).
     """
-    latencies_s = np.concatenate([np.asarray(latencies, dtype=float) for _, latencies in runs] or [[]])
+    latencies_s = np.concatenate([np.asarray(latencies, dtype=float) for _, latencies in runs] or [np.empty(0)])
     value, p = percentile(latencies_s, q), q / 100
     period_of, lengths, enough = _busy_periods(runs)
     needed = max(_FEWEST_BUSY_PERIODS, _BUSY_PERIODS_BEYOND / (1 - p))
@@ -420,7 +424,7 @@ def tail_interval(runs: Sequence[tuple[Sequence[float], Sequence[float]]], *, q:
     return Interval(value, low, high)
 
 
-def steady_interval(samples: Sequence[float], *, q: float = 95) -> Interval:
+def steady_interval(samples: Samples, *, q: float = 95) -> Interval:
     """Return a percentile of samples in time order whose neighbours are alike, such as a closed loop's latencies.
 
     The run is cut into ten blocks. A percentile x is believed where the share of samples at or below x, block by block,
@@ -434,22 +438,22 @@ def steady_interval(samples: Sequence[float], *, q: float = 95) -> Interval:
     Source: non-overlapping batch means of the indicator, Heidelberger and Lewis, 'Quantile Estimation in Dependent
     Sequences' (Operations Research 1984); Law, 'Simulation Modeling and Analysis' (5th ed.), section 9.5.3.
     """
-    samples = np.asarray(samples, dtype=float)
-    value, p = percentile(samples, q), q / 100
-    beyond = len(samples) * min(p, 1 - p)
+    taken = np.asarray(samples, dtype=float)
+    value, p = percentile(taken, q), q / 100
+    beyond = len(taken) * min(p, 1 - p)
     if beyond < _FEWEST_BEYOND:
         words = (
             f"too short for an interval of p{q:g}: it takes about {math.ceil(_FEWEST_BEYOND / min(p, 1 - p))} samples"
         )
         return Interval(value, value, value, 0.0, words)
-    begins = np.arange(_BLOCKS) * len(samples) // _BLOCKS
-    lengths = np.diff([*begins, len(samples)])
+    begins = np.arange(_BLOCKS) * len(taken) // _BLOCKS
+    lengths = np.diff([*begins, len(taken)])
 
     def score(at: float) -> float:
-        t, freedom = _skew_corrected(np.add.reduceat((samples <= at).astype(float), begins) / lengths - p)
+        t, freedom = _skew_corrected(np.add.reduceat((taken <= at).astype(float), begins) / lengths - p)
         return abs(t) - _student(0.975, freedom)
 
-    low, high = _believed(samples, p, 12 / math.sqrt(_BLOCKS), score)
+    low, high = _believed(taken, p, 12 / math.sqrt(_BLOCKS), score)
     return Interval(value, low, high)
 
 
@@ -481,7 +485,7 @@ def _last_believed(tried: np.ndarray, start: int, end: int, score: Callable[[flo
     return start
 
 
-def _busy_periods(runs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[np.ndarray, np.ndarray, float]:
+def _busy_periods(runs: Sequence[tuple[Samples, Samples]]) -> tuple[np.ndarray, np.ndarray, float]:
     """Return each request's busy period, the requests in each, and how much they say about the tail.
 
     The last is the number of busy periods times idle over busy time: for one server, about the run's length in units
@@ -511,17 +515,17 @@ def _skew_corrected(values: np.ndarray, *, independent: bool = False) -> tuple[f
     return t + skewness / (6 * math.sqrt(len(values))) * (1 + 2 * t * t), freedom
 
 
-def _mean_error(values: Sequence[float], *, independent: bool = False) -> tuple[float, float, float]:
+def _mean_error(values: Samples, *, independent: bool = False) -> tuple[float, float, float]:
     """Return the mean of values in time order, its standard error and the degrees of freedom behind it."""
-    values = np.asarray(values, dtype=float)
-    n = len(values)
+    found = np.asarray(values, dtype=float)
+    n, mean = len(found), float(found.mean()) if len(found) else 0.0
     if n < 2:
         raise ValueError("an interval of a mean takes two values at least")
-    away = values - values.mean()
+    away = found - mean
     squares = float(away @ away)
     # Equal but for rounding: there is nothing to estimate an autocorrelation from.
-    if squares <= n * (1e-14 * max(1e-300, abs(float(values.mean())))) ** 2:
-        return float(values.mean()), 0.0, n - 1.0
+    if squares <= n * (1e-14 * max(1e-300, abs(mean))) ** 2:
+        return mean, 0.0, n - 1.0
     alike = 0.0
     if n >= _ROUNDS_FOR_AUTOCORRELATION and not independent:
         seen = float(away[1:] @ away[:-1]) / squares
@@ -531,7 +535,7 @@ def _mean_error(values: Sequence[float], *, independent: bool = False) -> tuple[
     inflation = 1 + 2 * float(np.sum((1 - lags / n) * alike**lags))
     error = math.sqrt(squares / (n - inflation) * inflation / n)
     # Whole tenths, so that their quantiles are looked up and not worked out again.
-    return float(values.mean()), error, max(math.floor(10 * (n / inflation - 1)) / 10, 1.0)
+    return mean, error, max(math.floor(10 * (n / inflation - 1)) / 10, 1.0)
 
 
 @lru_cache(maxsize=1024)  # an option is compared with many others

@@ -12,7 +12,7 @@ from provisioning.lab.terminal import InSentences
 from provisioning.rehearsal import cli as rehearsal
 
 app = typer.Typer(
-    cls=InSentences, no_args_is_help=True, help="Reserve, provision and release machines, or rehearse all of it."
+    cls=InSentences, rich_markup_mode=None, no_args_is_help=True, help="Reserve, provision and release machines."
 )
 app.add_typer(rehearsal.app, name="rehearsal")
 app.add_typer(cli.app)  # plan, reserve, up, release, sweep

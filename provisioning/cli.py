@@ -22,8 +22,13 @@ from provisioning.testbed.surroundings import site_clock
 app = typer.Typer(no_args_is_help=True)
 
 ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
-_ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
-_KEY = typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address.")
+_ADDRESS = Annotated[
+    str | None, typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
+]
+_KEY = Annotated[
+    str | None,
+    typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address."),
+]
 _WEEK = typer.Option("--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today.")
 _TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
 
@@ -42,12 +47,12 @@ def _chooser(part: str, week: int, zone: str | None, type_name: str | None) -> C
 
 @app.command()
 def plan(
-    part: Annotated[str, PART],
+    part: PART,
     week: Annotated[int, _WEEK] = 1,
     zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
 ) -> None:
-    """Show the free blocks of a part's machines in your time zone: what the planner shows, and a numbered list."""
+    """Number the free blocks of a part's machines, in your time zone."""
     chooser = _chooser(part, week, zone, type_name)
     typer.echo(chooser.text(rehearsed=lab.rehearsing()))
     for number, slot in enumerate(chooser.table().free[:10], start=1):
@@ -56,7 +61,7 @@ def plan(
 
 @app.command()
 def reserve(
-    part: Annotated[str, PART],
+    part: PART,
     number: Annotated[int, typer.Option(help="Which block of `plan`'s list.")] = 1,
     week: Annotated[int, _WEEK] = 1,
     zone: Annotated[str | None, ZONE] = None,
@@ -70,16 +75,16 @@ def reserve(
         raise ValueError(f"there is no block {number}; the list has {len(free)}")
     chooser.choose(start=free[number - 1].start)
     lease = chooser.reserve(anyway=anyway)
-    where = f"{lease.node or chooser.lease_option.name} at {chooser.lease_option.site}"
+    option = chooser.lease_option
+    where = f"{lease.node or option.name} at {option.site}" if option else lease.node
     typer.echo(f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}")
 
 
 @app.command()
-def up(part: Annotated[str, PART]) -> None:
-    """Bring the part's machine up; run it again to resume."""
-    spec = load_spec(part)
-    option = lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part))
-    run = lab.prepare(spec.part, option)
+def up(part: PART) -> None:
+    """Bring the part's machine up. Run it again to resume."""
+    option = lab.find_option(lab.open_testbed, part, resource_name(part))
+    run = lab.prepare(part, option)
     typer.echo(run.plan.text())
     for event in run.events():
         if event.text or event.kind in ("started", "done"):
@@ -92,12 +97,9 @@ def up(part: Annotated[str, PART]) -> None:
 
 
 @app.command()
-def forward(
-    part: Annotated[str, PART], address: Annotated[str | None, _ADDRESS] = None, key: Annotated[str | None, _KEY] = None
-) -> None:
-    """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
-    spec = load_spec(part)
-    reached = lab.forward(spec.part, way=_way(address, key))
+def forward(part: PART, address: _ADDRESS = None, key: _KEY = None) -> None:
+    """Bring the ports that its lessons use to this computer. Ctrl+C ends it."""
+    reached = lab.forward(part, way=_way(address, key))
     typer.echo(repr(reached))
     if not isinstance(reached, Tunnel):
         typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
@@ -109,25 +111,21 @@ def forward(
 
 
 @app.command()
-def push(
-    part: Annotated[str, PART], address: Annotated[str | None, _ADDRESS] = None, key: Annotated[str | None, _KEY] = None
-) -> None:
-    """Bring predictions, answers, models and notebooks to the part's machine; `up` does it too."""
-    typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(address, key))}")
+def push(part: PART, address: _ADDRESS = None, key: _KEY = None) -> None:
+    """Bring your answers and models to the part's machine. `up` does it too."""
+    typer.echo(f"sent: {lab.push(part, way=_way(address, key))}")
 
 
 @app.command()
-def pull(
-    part: Annotated[str, PART], address: Annotated[str | None, _ADDRESS] = None, key: Annotated[str | None, _KEY] = None
-) -> None:
-    """Bring home what was measured and made on the part's machine; run it as often as you like."""
-    typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(address, key))}")
+def pull(part: PART, address: _ADDRESS = None, key: _KEY = None) -> None:
+    """Bring home what the part's machine measured. Run it as often as you like."""
+    typer.echo(f"home: {lab.pull(part, way=_way(address, key))}")
 
 
 @app.command()
-def proof(part: Annotated[str, PART]) -> None:
-    """Write down what the part's machine is and where it differs from what was expected; it names nobody."""
-    path, seen = prove(load_spec(part).part)
+def proof(part: PART) -> None:
+    """Write down how the part's machine differs from what was expected. It names nobody."""
+    path, seen = prove(part)
     differs = [f"differs: {line}" for line in (*seen["deviations"], *(f"no command {name}" for name in seen["lacks"]))]
     where = "of a rehearsal, to look at" if seen["rehearsed"] else "send it by the form 'First lease'"
     typer.echo("\n".join([*differs, f"{path}: {where}"]))
@@ -139,19 +137,18 @@ def _way(address: str | None, key: str | None) -> Way | None:
 
 @app.command()
 def release(
-    part: Annotated[str, PART],
+    part: PART,
     keep_lease: Annotated[bool, typer.Option("--keep-lease", help="To boot again on the same reservation.")] = False,
     pull_first: Annotated[bool, typer.Option("--pull", help="Bring home what is only there, then delete.")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="Delete results that are nowhere else.")] = False,
 ) -> None:
-    """Give everything of a part back: machine, floating IPs, lease; refuse while results are only there."""
-    spec = load_spec(part)
+    """Give a part's machine, addresses and lease back. It refuses while results are only there."""
     if pull_first:
-        typer.echo(f"home: {lab.pull(spec.part)}")
+        typer.echo(f"home: {lab.pull(part)}")
     silent = Silent()
-    for name in lab.sites_of(spec.part):
+    for name in lab.sites_of(part):
         with silent.at(name):
-            for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
+            for line in lab.give_back(part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
                 typer.echo(line)
     silent.check("not everything was given back")
 
@@ -161,7 +158,7 @@ def sweep(
     mine: Annotated[bool, typer.Option("--mine", help="Only what carries your own name.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
 ) -> None:
-    """List what the labs left at all sites, with its age; with --delete, what is left after that."""
+    """List what the labs left at all sites, with its age. With --delete, what is left after that."""
     now, silent = site_clock().now(), Silent()
     found, lines = [], []
     for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
@@ -117,7 +117,8 @@ def _by_pip() -> tuple[Build | None, Sequence[str | Path]]:
 def _minor(package: str) -> str:
     """Return the one minor version of a package that constraints.txt admits."""
     constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
-    return re.search(rf"^{package}>=(\d+\.\d+)", constraints, re.MULTILINE)[1]
+    (minor,) = re.findall(rf"^{package}>=(\d+\.\d+)", constraints, re.MULTILINE)
+    return minor
 
 
 def _version_for_cpus(package: str) -> str:
@@ -182,7 +183,7 @@ def _output(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def _start(command: Iterable[str | Path], **streams: object) -> subprocess.CompletedProcess[str]:
+def _start(command: Iterable[str | Path], **streams: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     try:
         return subprocess.run([str(word) for word in command], cwd=ROOT, env=environment, check=False, **streams)

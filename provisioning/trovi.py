@@ -105,8 +105,8 @@ def _require_template(root: Path, repository: Path) -> None:
 def _git(repository: Path, *arguments: str, given: str = "") -> str:
     # A hook's or a worktree's variables would lead git elsewhere.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command, options = ["git", "-C", str(repository), *arguments], {"env": {**environment, "LC_ALL": "C"}}
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, **options)
+    command, environment["LC_ALL"] = ["git", "-C", str(repository), *arguments], "C"
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise TemplateError(f"git {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

@@ -29,7 +29,7 @@ Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail when 
 
 
 def build(check: Check = False) -> None:
-    """Build every notebook from its source, the checks, the page of questions, and the course's map."""
+    """Build the notebooks, their questions and the course's pages."""
     require_whole(sources())
     for sentence in left_behind():
         console.print(sentence)
@@ -54,7 +54,7 @@ def solve(
     part: Part = None,
     lesson: Only = None,
 ) -> None:
-    """Write solved notebooks, not run, to a folder outside notebooks/."""
+    """Write solved notebooks, not run, to a folder."""
     wanted = _chosen(part, lesson)
     require_whole(wanted)
     for path in write_solved(wanted, folder):
@@ -67,7 +67,7 @@ def rehearse(
     keep: Annotated[Path | None, typer.Option(help="Keep executed notebooks and their ledger in this folder.")] = None,
     record: Annotated[bool, typer.Option("--record", help="Write down each lesson's seconds, for its minutes")] = False,
 ) -> None:
-    """Run the lessons solved, in order, in a fresh workspace, and print the scoreboard."""
+    """Run the lessons solved, in order, and print the scoreboard."""
     wanted = _chosen(part, lesson)
     require_whole(wanted)
     done = rehearse_lessons(wanted, keep, console, recorded=record)
@@ -78,7 +78,7 @@ def rehearse(
 
 
 def minutes() -> None:
-    """Print each lesson's minutes by what they go into, and the sums of the assignments that ship."""
+    """Print each lesson's minutes, and each assignment's."""
     import pandas as pd
 
     course = sources()

@@ -32,7 +32,7 @@ def grade_folder(
     ] = None,
     scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, to use a cluster's machines.")] = "",
 ) -> None:
-    """Grade a class; run it again to go on after a stop, or when more was handed in.
+    """Grade a class. Run it again after a stop, or when more was handed in.
 
     The seed (GRADING_SEED, or asked for) draws functions' cases, sheets and random looks: the same again, or all is
     graded anew.
@@ -92,7 +92,7 @@ def hand_back(
     out: Annotated[Path, typer.Option(help="Where `class` put its results.")],
     hidden: Annotated[bool, typer.Option(help="Show and count hidden rows, too: after the grades.")] = False,
 ) -> None:
-    """Write students' pages and feedback.zip, with the points by name and e-mail, from the results that are there."""
+    """Write students' pages and feedback.zip from the results. With the points by name and e-mail."""
     from grading.classroom.batch import kept_results
     from grading.classroom.report import write_feedback
     from grading.classroom.roster import handed_in

@@ -229,7 +229,7 @@ def gradebook(
         bool, typer.Option("--pending", help="Write it although something is not judged yet: it counts 0, with a note.")
     ] = False,
 ) -> None:
-    """Write a part's grades as the assignment's gradebook wants them: lateness, talks and changes counted."""
+    """Write a part's grades, with lateness, talks and changes."""
     from grading.classroom.batch import kept_results
     from grading.classroom.report import safe
     from grading.classroom.roster import People, handed_in, of_roster

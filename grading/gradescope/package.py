@@ -178,7 +178,7 @@ def gradescope(
     part: Annotated[int, typer.Option(help="Part of the assignment.")] = 1,
     out: Annotated[Path, typer.Option(help="The zip to upload.")] = Path("autograder.zip"),
 ) -> None:
-    """Build a part's autograder for Gradescope; the seed comes from GRADING_SEED, or is asked for."""
+    """Build a part's autograder for Gradescope. The seed is GRADING_SEED, or asked for."""
     from grading.seed import secret_seed
 
     try:

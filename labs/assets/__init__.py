@@ -9,8 +9,8 @@ usable without running anything in it, and kept in a cache (`$SERVING_LABS_CACHE
 
 from pathlib import Path
 
-from labs.assets.manifest import AssetError, carried
-from labs.assets.published import PUBLISHED, address, fetch
+from labs.assets.manifest import AssetError, Carried, carried
+from labs.assets.published import PUBLISHED, Published, address, fetch
 
 __all__ = ["AssetError", "dataset", "default", "drawings", "model"]
 
@@ -77,7 +77,7 @@ def model(name: str | None = None) -> Path:
 
 
 def _obtain(name: str, kind: str) -> Path:
-    known = {**PUBLISHED, **carried()}
+    known: dict[str, Published | Carried] = {**PUBLISHED, **carried()}
     if name not in known:
         raise AssetError(f"no data set or model is called {name!r}; there are {', '.join(known)}")
     if kind != known[name].kind:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def race(requests: dict[str, list]) -> dict[str, object]:
     return sessions
 
 
-def power(session: object) -> dict | None:
+def power(session: Any) -> dict | None:
     """Return readings of the first GPU's power while it answers batches for 10 s: times_s, watts, images between them.
 
     None where it shows none, as a slice of a GPU does.

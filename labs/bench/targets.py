@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def describe(
         UnknownTargetError: Something is missing; the message says which argument.
         FileNotFoundError: There is no file at ``model_path``.
     """
-    said = {"model_path": model_path, "backend": backend, "precision": precision, "provider": provider}
+    said: dict[str, Any] = {"model_path": model_path, "backend": backend, "precision": precision, "provider": provider}
     said |= {"settings": settings and dict(settings)}
     kind, before = kind_of(target), _SAID.get(target, {})
     known = before | {name: value for name, value in said.items() if value is not None}
@@ -119,7 +120,9 @@ def _describe_torch(module, known: dict) -> Description:
     import torch
 
     if "model_path" not in known:
-        raise UnknownTargetError("a torch module does not know its file, and a record names it: say model_path=… once")
+        raise UnknownTargetError(
+            "a torch module does not know its file, and a record names it: say bench.describe(model, model_path=…) once"
+        )
     compiled = type(module).__name__ == "OptimizedModule"
     tensor = next(module.parameters(), None)
     device = str(tensor.device) if tensor is not None else "cpu"

@@ -140,7 +140,8 @@ def throughput(
         report = part(on_progress, index / len(batch_sizes), (index + 1) / len(batch_sizes))
         batch = np.ascontiguousarray(np.resize(images, (batch_size, *images.shape[1:])))
         warmup = warm_up(call, batch, block=2, limit_s=limit_s, clock=clock, on_progress=_saying(report, text))
-        watch, samples, spent_s = Stopwatch(clock), [], 0.0
+        samples: list[float] = []
+        watch, spent_s = Stopwatch(clock), 0.0
         while spent_s < min_s or len(samples) < (min_batches if spent_s < limit_s else min_batches / 2):
             share = min(len(samples) / min_batches, spent_s / max(min_s, 1e-9), 1.0)
             samples += time_calls(call, batch, 5, clock, _saying(report, text, share))
@@ -193,6 +194,7 @@ def compare(
         requests = {
             option: {size: np.resize(shown[:size], (size, *shown.shape[1:])) for size in batches}
             for option, shown in own.items()
+            if shown is not None
         }
     sizes = list(dict.fromkeys(size for of_option in requests.values() for size in of_option))
     in_a_turn = {size: _BATCH_CALLS if size > 1 and batches else (settle_calls, block_calls) for size in sizes}
@@ -330,7 +332,7 @@ def record(
     )
     if not made.fell_back:
         return made
-    ran_on = max(made.providers_used, key=made.providers_used.get)
+    ran_on = max(made.providers_used, key=made.providers_used.__getitem__)
     warnings.warn(
         f"{made.option}: {made.provider_requested} ran no node; all of them ran on {ran_on}. "
         "The record is named accordingly.",

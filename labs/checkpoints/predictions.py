@@ -32,7 +32,7 @@ def note(asked: Question, values: Mapping[str, object]) -> None:
 def noted(asked: Question, records: Records) -> Mapping | None:
     """Return the numbers that were predicted, by name: the last ones in time, or else the first."""
     made = records.prediction_in_time(asked.id, asked.about) or next(iter(records.predictions(asked.id)), None)
-    return made and made.value
+    return made.value if made else None
 
 
 def now() -> str:

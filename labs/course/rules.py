@@ -43,7 +43,7 @@ class NotAnsweredError(ValueError):
     """The value is, or still contains, the stub's dots."""
 
 
-def plain(value: object) -> object:
+def plain(value: object) -> Any:
     """Return a value as JSON knows it; numpy's and pandas' become lists and numbers.
 
     Raises:
@@ -63,7 +63,7 @@ def _is_stub(part: object) -> bool:
     return part is None or (isinstance(part, str) and not part.strip(" .…"))
 
 
-def fitted(value: object, form: object, where: str = "") -> object:
+def fitted(value: object, form: object, where: str = "") -> Any:
     """Return a plain answer in the form that was asked for; capitals and spaces of its words are forgiven.
 
     Args:

@@ -28,9 +28,11 @@ def build_model(architecture: str) -> nn.Module:
     library, name, options = ARCHITECTURES[architecture]
     if library == "timm":
         from timm import create_model
-    else:
-        from torchvision.models import get_model as create_model
-    return create_model(name, num_classes=NUM_CLASSES, **options)
+
+        return create_model(name, num_classes=NUM_CLASSES, **options)
+    from torchvision.models import get_model
+
+    return get_model(name, num_classes=NUM_CLASSES, **options)
 
 
 def load_model(architecture: str, path: str | Path) -> nn.Module:

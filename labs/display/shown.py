@@ -11,10 +11,6 @@ class Shown:
     text. A subclass that changes while it is looked at gives ``text`` and ``html`` as properties of its present state.
     """
 
-    #: The same content in words and columns.
-    text: str
-    #: The still form, which stands in for the live widget wherever widgets do not run.
-    html: str
     #: An ipywidgets widget that shows the same and answers to mouse and keyboard; None once the still form is left.
     live: Any = None
     #: What a notebook stores as text/plain: the text, unless that holds measured numbers, which differ in each run.
@@ -22,9 +18,19 @@ class Shown:
 
     def __init__(self, html: str, text: str, *, plain: str | None = None, live: object | None = None) -> None:
         """Keep the forms of one thing."""
-        self.html, self.text, self.live, self.plain = html, text, live, plain
+        self._html, self._text, self.live, self.plain = html, text, live, plain
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+    @property
+    def text(self) -> str:
+        """The same content in words and columns."""
+        return self._text
+
+    @property
+    def html(self) -> str:
+        """The still form, which stands in for the live widget wherever widgets do not run."""
+        return self._html
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
         """Return the forms that a front-end chooses from."""
         bundle: dict[str, object] = {}
         # A closed widget has no view any more; its still form stays.

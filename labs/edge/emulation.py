@@ -100,10 +100,10 @@ def _emulator(folder: Path) -> Path:
             subprocess.run(wanted, stdin=unpacked.stdout, stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(partial / "apt")
 
-    found = sorted(_once(folder / "qemu", make).glob("usr/bin/qemu-aarch64*"))
-    if not found:
+    unpacked = sorted(_once(folder / "qemu", make).glob("usr/bin/qemu-aarch64*"))
+    if not unpacked:
         raise EmulationUnavailableError("Debian's qemu-user package holds no qemu-aarch64")
-    return found[0]
+    return unpacked[0]
 
 
 def _unpack_python(folder: Path, partial: Path) -> None:

@@ -163,4 +163,7 @@ def measure_on(
     device.python(arguments, name=f"measure-{job.key}", on_line=heard, timeout_s=3600.0)
     # Each line is checked like a line of the ledger: what an emulated processor timed is refused here, too.
     records = [Measurement.from_json(parse_line(line)) for line in device.fetch(made).decode().splitlines()]
-    return [ledger.append(record) if ledger else record for record in records]
+    if ledger:
+        for record in records:
+            ledger.append(record)
+    return records

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
             limit_s=effort.latency_limit_s,
             on_progress=part(report, 0.5, 0.8),
         )
-        sizes = {
+        sizes: dict[str, Any] = {
             "batch_sizes": job.batch_sizes,
             "min_batches": effort.batches,
             "min_s": effort.latency_limit_s / 10,
@@ -59,7 +60,11 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
 def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
     images = {one.option: pictures(one.input_px, max(job.batch_sizes))[0] for one in job.candidates}
     sessions = {one.option: one.open(models) for one in job.candidates}
-    settings = {"rounds": job.effort.rounds, "block_calls": job.effort.block_calls, "batches": job.batch_sizes}
+    settings: dict[str, Any] = {
+        "rounds": job.effort.rounds,
+        "block_calls": job.effort.block_calls,
+        "batches": job.batch_sizes,
+    }
     yield from bench.compare(sessions, images, on_progress=on_progress, **settings)
 
 
@@ -67,7 +72,7 @@ def _cold(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measureme
     for index, one in enumerate(job.candidates):
         report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
         settings = {"intra_op_num_threads": one.threads} if one.threads else {}
-        effort = {"samples": job.effort.cold_starts, "on_progress": report}
+        effort: dict[str, Any] = {"samples": job.effort.cold_starts, "on_progress": report}
         yield from bench.cold_start(models / one.file, option=one.option, settings=settings, **effort)
 
 

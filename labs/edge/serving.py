@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -44,7 +45,7 @@ def served_latency(
     session = candidate.open(models)
     call, runs, warmup = caller(session), describe(session), WarmUp(WARMUP, True)
     timed, watch = timed_calls(lambda: classify(call, photo), samples, part(on_progress, 0.0, 0.4))
-    about = {"from": "a JPEG's bytes", "to": "a class", "includes": ["decode", "prepare", "predict"]}
+    about: dict[str, Any] = {"from": "a JPEG's bytes", "to": "a class", "includes": ["decode", "prepare", "predict"]}
     yield record("latency", candidate.option, timed, runs, watch, warmup=warmup, details=about)
     timings: list[dict] = []
     with (

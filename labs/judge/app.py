@@ -85,7 +85,7 @@ def _ask_one_by_one(program: Program, place: _Place, facts: dict) -> None:
     cases = [(*case, number) for number, one in enumerate(contents) for case in _cases(one).items()]
     cases.append(("large", {"image": as_text(bytes(_MOST_BYTES + 1))}, 0))
     cases.append(("pixels", {"image": as_text(_many_pixels())}, 0))
-    wrong = []
+    wrong: list[str] = []
     for case, body, number in [cases[at] for at in dice().permutation(len(cases))]:
         place.full = case == "full"
         reply = program.reply(post(program, "/predict", **body), _REPLY)

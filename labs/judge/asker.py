@@ -9,6 +9,7 @@ import importlib.util
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 #: By kind: its module and function in ``labs.judge.inside``, and the packages without which nothing can be asked.
@@ -39,7 +40,7 @@ def main(kind: str, path: str) -> None:
     module, _, function = place.partition(":")
     prepare = getattr(importlib.import_module(f"labs.judge.inside.{module}"), function)
     wire.say(hello="")
-    ask = []
+    ask: list[Callable[[dict], None]] = []
     # Loading may call what stands outside (a warm-up), so the wire is read meanwhile.
     reader = threading.Thread(target=wire.listen, args=(lambda request: ask[0](request),), daemon=True)
     reader.start()

@@ -52,7 +52,7 @@ class Network:
         """Draw the weights."""
         self._weights = dice().normal(0, 0.2, (_FEATURES, len(CLASS_NAMES)))
 
-    def logits(self, rows: object) -> np.ndarray:
+    def logits(self, rows: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
         """Return scores (n, 11) of features (n, 192), a list of lists or an array.
 
         Raises:
@@ -62,7 +62,7 @@ class Network:
             raise Lost("It calls the model with something else than images of 3 × 224 × 224 numbers.")
         return np.clip(np.array(rows, np.float64), -1e6, 1e6) @ self._weights
 
-    def probabilities(self, rows: object) -> np.ndarray:
+    def probabilities(self, rows: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
         """Return probabilities (n, 11) of features (n, 192)."""
         scores = self.logits(rows)
         odds = np.exp(scores - scores.max(axis=1, keepdims=True))

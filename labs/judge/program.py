@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from labs.judge import asker
 from labs.records.strict import StrictJsonError, loads
@@ -93,7 +93,7 @@ def at_home(kind: str, content: bytes) -> Iterator[subprocess.Popen[bytes]]:
                     os.killpg(process.pid, signal.SIGKILL)
                 # What nobody has read yet is not written any more.
                 with contextlib.suppress(OSError):
-                    process.stdin.close()
+                    cast(IO, process.stdin).close()
 
 
 class Program:
@@ -120,7 +120,9 @@ class Program:
         """
         self._starting, self._outside = start(kind, content), outside
         self._each_s, self._wall_s, self._most_calls = each_s, wall_s, most_calls
-        self._end_s, self._hello, self._ready = float("inf"), None, None
+        self._end_s = float("inf")
+        self._hello: str | None = None
+        self._ready: str | None = None
         self._open: set[int] = set()
         self._replies: dict[int, dict] = {}
         self._held: list[tuple[int, object]] = []
@@ -137,8 +139,9 @@ class Program:
             NotReadyError: The asker itself is not there.
         """
         self._process = self._starting.__enter__()
-        for end in (self._process.stdin, self._process.stdout):
-            os.set_blocking(end.fileno(), False)
+        self._in, self._out = (end.fileno() for end in (self._process.stdin, self._process.stdout) if end)
+        for end in (self._in, self._out):
+            os.set_blocking(end, False)
         try:
             self._wait_for_the_asker()
             self._end_s = time.monotonic() + self._wall_s
@@ -223,10 +226,10 @@ class Program:
             self._in_time()
             if time.monotonic() > end_s:
                 raise Lost("It does not read what it is asked.")
-            if not select.select([], [self._process.stdin], [], 0.2)[1]:
+            if not select.select([], [self._in], [], 0.2)[1]:
                 continue
             try:
-                data = data[os.write(self._process.stdin.fileno(), data[:65536]) :]
+                data = data[os.write(self._in, data[:65536]) :]
             except BlockingIOError:
                 continue
             except OSError:
@@ -234,10 +237,10 @@ class Program:
 
     def _listen(self, wait_s: float) -> None:
         """Take what has come, waiting for it some seconds at most."""
-        if not select.select([self._process.stdout], [], [], wait_s)[0]:
+        if not select.select([self._out], [], [], wait_s)[0]:
             return
         try:
-            more = os.read(self._process.stdout.fileno(), 1 << 16)
+            more = os.read(self._out, 1 << 16)
         except BlockingIOError:
             return
         if not more:

@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from typing import Any
 
 from labs.judge.drawn import dice
 from labs.judge.program import Outside, Program, Start, at_home
@@ -26,7 +27,7 @@ def router(handed: Handed, start: Start = at_home) -> dict:
         asked.append((version.lower(), image))
         return class_of(image)
 
-    facts = {"answered": 0, "named": 0, "canary": 0, "asked": 0, "right": False, "said": ""}
+    facts: dict[str, Any] = {"answered": 0, "named": 0, "canary": 0, "asked": 0, "right": False, "said": ""}
     outside = {"version": Outside({"version": str, "image": str}, answer)}
     with noting(facts), Program("router", content_of(handed, "canary.py"), outside, start) as program:
         facts["said"], right = program.ask(_REPLY, share=_SHARE)["complaint"], 0

@@ -1,6 +1,7 @@
 """A model for Triton's Python backend: its rows, its order, how often it calls the network, and whom it refuses."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from labs.judge.drawn import Network, as_text, dice, photos
 from labs.judge.program import Outside, Program, Start, at_home
@@ -14,7 +15,7 @@ _REPLY = {"answers": list | None, "complaint": str}
 
 def model(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``execute`` of a ``model.py`` answers, called as Triton calls it, with a network of the judge's."""
-    facts = {"said": "", "right": 0, "rows": 0, "burst": 0, "calls": 0, "refused": False, "blamed": ""}
+    facts: dict[str, Any] = {"said": "", "right": 0, "rows": 0, "burst": 0, "calls": 0, "refused": False, "blamed": ""}
     network, sizes = Network(), []
 
     def probabilities(rows: list) -> list:

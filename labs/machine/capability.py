@@ -134,7 +134,7 @@ def _nvidia(machine: Fingerprint) -> Iterable[Capability]:
             problem = f"the pinned GPU wheel is built for x86-64, not for {machine.architecture}"
         else:
             problem = ""
-        yield Capability(name, not problem, problem or f"{best.name} serves it", instead)
+        yield Capability(name, not problem, problem or f"{best and best.name} serves it", instead)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -103,10 +103,12 @@ class Fingerprint:
         return cls(**kept)
 
 
-@functools.cache
+_NAMES: dict[type, tuple[str, ...]] = {}
+
+
 def names_of(kind: type) -> tuple[str, ...]:
     """Return the names of a dataclass's fields, looked up once: a grader reads a record a hundred thousand times."""
-    return tuple(one.name for one in fields(kind))
+    return _NAMES.get(kind) or _NAMES.setdefault(kind, tuple(one.name for one in fields(kind)))
 
 
 @functools.lru_cache(maxsize=1)

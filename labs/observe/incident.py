@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -77,6 +78,7 @@ class Incident:
             rolled_out_s = time.time()
             self._roll_out(replica.COMPONENTS, part(on_progress, 0.3, 0.4))
         self._span("r42", part(on_progress, 0.4, 1.0))
+        assert self.server is not None, "begin comes before run"
         p95_s = {}
         for name in ("r41", "r42"):  # in ordinary load, just before the peak
             found = self.server.get("query", query=P95, time=self.spans[name][0] + SPANS_S[name][0])["result"]
@@ -109,7 +111,7 @@ class Incident:
         for number, port in enumerate(self._ports):
             if number in self._replicas:
                 self._replicas[number].stop(5)
-            variables = {
+            variables: dict[str, Any] = {
                 "MODEL": self._model,
                 "MAY_WAIT": 8,
                 replica.SEED: self._seed,
@@ -132,6 +134,7 @@ class Incident:
                     on_progress(min(done, 1.0), f"{clients} clients at the peak" if clients else "ordinary load")
                     time.sleep(min(left_s, 0.2))
         self.spans[name] = (begin_s, time.time())
+        assert self.server is not None, "begin comes first"
         state = {"seed": self._seed, "url": self.server.url, "spans": self.spans}
         (self._folder / "state.json").write_text(json.dumps(state))
 

@@ -63,14 +63,15 @@ def programs(on_progress: OnProgress = silent) -> Programs:
     Raises:
         PrometheusUnavailableError: They are not installed, and this is no Debian or Ubuntu, or has no network.
     """
-    own = [shutil.which(name) for name in PACKAGES]
-    if all(own):
-        return Programs(*map(Path, own))
+    own = [Path(found) for name in PACKAGES if (found := shutil.which(name))]
+    if len(own) == len(PACKAGES):
+        return Programs(*own)
     root = cache_dir() / "prometheus"
     if not root.is_dir():
         _unpack(root, on_progress)
     on_progress(1.0, "Prometheus is there")
-    return Programs(*(root / "usr" / "bin" / name for name in PACKAGES), root / "usr" / "share" / "prometheus" / "web")
+    prometheus, promtool = (root / "usr" / "bin" / name for name in PACKAGES)
+    return Programs(prometheus, promtool, root / "usr" / "share" / "prometheus" / "web")
 
 
 class Prometheus(Child):
@@ -81,12 +82,12 @@ class Prometheus(Child):
         super().__init__(child.process, child.log_path)
         self.url, self.command = url, tuple(command)
 
-    def get(self, path: str, **parameters: object) -> dict:
+    def get(self, path: str, **parameters: str | float) -> dict:
         """Return the data of one call of its HTTP API, as ``get`` does."""
         return get(self.url, path, **parameters)
 
 
-def get(url: str, path: str, **parameters: object) -> dict:
+def get(url: str, path: str, **parameters: str | float) -> dict:
     """Return the data of one call of a Prometheus' HTTP API.
 
     Args:

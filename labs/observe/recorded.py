@@ -53,8 +53,8 @@ def ask(expression: str, seed: int) -> list[list[float]] | str:
         folder = Path(name)
         (folder / "recorded.txt").write_text(series(seed, begin_s))
         (folder / "prometheus.yml").write_text("scrape_configs: []\n")
-        make = [programs().promtool, "tsdb", "create-blocks-from", "openmetrics", folder / "recorded.txt", folder / "d"]
-        subprocess.run(make, check=True, capture_output=True)
+        source: list[str | Path] = ["create-blocks-from", "openmetrics", folder / "recorded.txt", folder / "d"]
+        subprocess.run([programs().promtool, "tsdb", *source], check=True, capture_output=True)
         with start(folder / "prometheus.yml", data=folder / "d") as server:
             for at_s in ASKED_AT_S:
                 try:
@@ -87,12 +87,12 @@ def _drawn(seed: int) -> list[Instance]:
 
 def _arriving(rates: Mapping[tuple[str, str], np.ndarray], path: str) -> np.ndarray:
     """Return requests a second of a path."""
-    return sum(rate for (of, _), rate in rates.items() if of == path)
+    return np.sum([rate for (of, _), rate in rates.items() if of == path], axis=0)
 
 
 def photos_a_second(seed: int) -> np.ndarray:
     """Return the photos a second, before and after things change."""
-    return sum(_arriving(rates, path) for rates, _ in _drawn(seed) for path in PHOTOS)
+    return np.sum([_arriving(rates, path) for rates, _ in _drawn(seed) for path in PHOTOS], axis=0)
 
 
 def tail_latency(seed: int) -> np.ndarray:

@@ -55,7 +55,8 @@ class _Keeping:
     """Keeps something of every photo, and lets go of nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app, self._kept = app, []
+        self._app = app
+        self._kept: list[bytearray] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/predict"):

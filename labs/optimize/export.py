@@ -63,6 +63,7 @@ def export_onnx(
             optimize=fold_batch_norm,
             verbose=False,
         )
+    assert program is not None  # None is for the old exporter
     if not fold_batch_norm:
         # Unoptimized, the exporter leaves some 400 shape and cast nodes around the real ones, which keep ONNX Runtime
         # from merging anything. Folding constants removes them and keeps every BatchNorm.

@@ -1,6 +1,7 @@
 """Logits and classes that an ONNX file gives: the yardstick that every optimization is held against."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,8 +10,9 @@ from labs.runtimes.opening import open_model
 
 def logits_of(path: str | Path, images: np.ndarray, *, level: str = "ORT_ENABLE_ALL") -> np.ndarray:
     """Return a model's logits, float32 (N, classes), for images (N, 3, H, W), run in batches on the CPU."""
-    session = open_model(path, settings={"graph_optimization_level": level})
-    name, batches = session.get_inputs()[0].name, []
+    session: Any = open_model(path, settings={"graph_optimization_level": level})
+    name = session.get_inputs()[0].name
+    batches: list[np.ndarray] = []
     for start in range(0, len(images), 16):
         batches += session.run(None, {name: images[start : start + 16]})
     return np.concatenate(batches)

@@ -17,7 +17,9 @@ def smallest_norms(weight: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(np.linalg.norm(weight.reshape(len(weight), -1), axis=1))[:count]
 
 
-def narrow(module: nn.Module, weakest: Callable[[np.ndarray, int], Sequence[int]] = smallest_norms) -> nn.Module:
+def narrow(
+    module: nn.Module, weakest: Callable[[np.ndarray, int], Sequence[int] | np.ndarray] = smallest_norms
+) -> nn.Module:
     """Return a copy of a network's end of which each wide layer keeps only the stronger half of its channels.
 
     A channel that goes takes its filters with it, and the weights of the next layer that read it. Nothing is fitted
@@ -40,7 +42,8 @@ def narrow(module: nn.Module, weakest: Callable[[np.ndarray, int], Sequence[int]
             gone = weakest(makers[0].weight.detach().numpy(), width // 2)
             kept = torch.from_numpy(np.setdiff1d(np.arange(width), gone))
             for layer in makers:
-                layer.weight, layer.bias = nn.Parameter(layer.weight[kept]), nn.Parameter(layer.bias[kept])
+                layer.weight = nn.Parameter(layer.weight[kept])
+                layer.bias = nn.Parameter(layer.bias[kept])  # type: ignore[index]
                 layer.out_channels = len(kept)
             makers[-1].groups = len(kept) if len(makers) > 1 else 1
             makers[-1].in_channels = len(kept) if len(makers) > 1 else makers[-1].in_channels

@@ -8,7 +8,7 @@ stated here, not of this machine: its own counters need Linux' perf, and most vi
 import sys
 import threading
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, SupportsInt
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -44,7 +44,7 @@ class Traced(NDArrayOperatorsMixin):
 
     def __init__(self, values: np.ndarray | Sequence, _places: np.ndarray | None = None, _log: list | None = None):
         """Wrap numbers, two-dimensional; they become float32."""
-        self._values = values if _log is not None else np.array(values, dtype=np.float32)
+        self._values = np.asarray(values) if _log is not None else np.array(values, dtype=np.float32)
         self._places = np.arange(self._values.size).reshape(self._values.shape) if _places is None else _places
         self.log: list[Touch] = [] if _log is None else _log
         self._turns: dict[tuple, int] = {}
@@ -67,14 +67,14 @@ class Traced(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self._values)
 
-    def __getitem__(self, place: object) -> object:
+    def __getitem__(self, place: Any) -> Any:
         found = self._values[place]
         if isinstance(found, np.ndarray):
             return Traced(found, self._places[place], self.log)
         self._note(self._places[place], False)
         return found
 
-    def __setitem__(self, place: object, value: object) -> None:
+    def __setitem__(self, place: Any, value: Any) -> None:
         if isinstance(value, Traced):
             if value.log is self.log and np.shares_memory(value._values, self._values[place]):
                 return  # `c[i] += …` has written already, and now puts the row back where it is
@@ -83,7 +83,7 @@ class Traced(NDArrayOperatorsMixin):
         for one in np.ravel(self._places[place]):
             self._note(one, True)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, out: tuple = (), **how: object) -> object:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple = (), **how: Any) -> Any:
         if ufunc not in _ALLOWED or method != "__call__":
             raise TypeError(f"a kernel multiplies and adds for itself; {ufunc.__name__} is numpy's own")
         result = ufunc(*(one._read() if isinstance(one, Traced) else one for one in inputs), **how)
@@ -121,15 +121,15 @@ class Traced(NDArrayOperatorsMixin):
             self._note(place, False)
         return self._values
 
-    def _note(self, place: int, is_write: bool) -> None:
-        thread = threading.current_thread()
+    def _note(self, place: SupportsInt, is_write: bool) -> None:
+        thread: Any = threading.current_thread()
         block = getattr(thread, "blockIdx", None)
         if block is None:
             self.log.append(Touch(int(place), is_write))
             return
         # In the simulator each CUDA thread is a thread of Python's; the kernel is whoever called from another file.
         frame = sys._getframe(1)
-        while frame.f_code.co_filename == __file__:
+        while frame.f_code.co_filename == __file__ and frame.f_back:
             frame = frame.f_back
         key = (tuple(block), thread.thread_id, frame.f_lineno, is_write)
         turn = self._turns[key] = self._turns.get(key, 0) + 1

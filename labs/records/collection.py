@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from html import escape
+from typing import Any, TypeVar
 
 from labs import stats
-from labs.records.record import ENTRY_TYPES, Answer, Comparison, Entry, Measurement, Observation, Prediction
+from labs.display.format import megabytes, milliseconds, percent, rate
+from labs.records.record import ENTRY_TYPES, KINDS, Answer, Comparison, Entry, Measurement, Observation, Prediction
 
 _EntryT = TypeVar("_EntryT", bound=Entry)
 
@@ -52,10 +55,10 @@ class Lookup:
 
     def paired_accuracy(self, one: str, other: str) -> stats.Paired | None:
         """Return how two options' newest records differ on the same images, or None if they were shown others."""
-        records = [self.latest(kind="accuracy", option=option) for option in (one, other)]
-        if None in records or records[0].details.get("labels") != records[1].details.get("labels"):
+        first, second = (self.latest(kind="accuracy", option=option) for option in (one, other))
+        if first is None or second is None or first.details.get("labels") != second.details.get("labels"):
             return None
-        return stats.paired_proportions(*(one.samples for one in records), records[0].details.get("drawings") or None)
+        return stats.paired_proportions(first.samples, second.samples, first.details.get("drawings") or None)
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""
@@ -85,11 +88,11 @@ class Lookup:
             return next(iter(self.observations(about["subject"])), None)
         return self.first(**about)
 
-    def answer(self, question: str) -> object | None:
+    def answer(self, question: str) -> Any:
         """Return the newest answer to a question, or None."""
         return next(reversed(self.answers(question)), None)
 
-    def answers(self, question: str) -> list[object]:
+    def answers(self, question: str) -> list[Any]:
         """Return the answers to a question, oldest first."""
         return [one.value for one in self._of_type(Answer) if one.question == question]
 
@@ -105,6 +108,27 @@ class Lookup:
     def to_json(self) -> list[dict]:
         """Return all entries as plain JSON."""
         return [one.to_json() for one in self]
+
+    def __repr__(self) -> str:
+        """Return how many entries of each kind there are, and when the newest was made."""
+        entries = list(self)
+        counts = Counter(one.kind if isinstance(one, Measurement) else one.type for one in entries)
+        made = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        return f"{len(entries)} entries: {made}; the newest of {_made(entries[-1])}" if entries else "0 entries"
+
+    def _repr_html_(self) -> str:
+        """Return the same, and below it the newest number of each kind for each option on each machine."""
+        import pandas as pd  # late: the providers' environments measure without it
+
+        measured = self.measurements()
+        table = pd.DataFrame(
+            {"option": one.option, "machine": one.machine.label, "kind": one.kind, "newest": _headline(one)}
+            for one in measured
+        )
+        if measured:
+            keys = ["option", "machine"]
+            table = table.pivot_table("newest", keys, "kind", aggfunc="last", fill_value="", sort=False)
+        return f"<p>{escape(repr(self))}</p>{table.to_html() if measured else ''}"
 
 
 class Records(Lookup, Sequence):
@@ -132,8 +156,20 @@ class Records(Lookup, Sequence):
     def __getitem__(self, place):
         return Records(self._entries[place]) if isinstance(place, slice) else self._entries[place]
 
-    def __repr__(self) -> str:
-        return f"{len(self)} entries"
+
+def _made(entry: Entry) -> str:
+    at = entry.started_at if isinstance(entry, Measurement) else entry.made_at
+    return f"{datetime.fromisoformat(at).astimezone():%d %b %Y, %H:%M}"
+
+
+def _headline(record: Measurement) -> str:
+    """Return a record's number in its unit; of a batch, whose time says little, the photos a second."""
+    if record.kind == "accuracy":
+        return percent(record.value.value)
+    if record.kind == "throughput":
+        return rate(record.throughput_fps.value)
+    unit, middle = KINDS[record.kind][0], record.percentile(50)
+    return megabytes(middle) if unit == "bytes" else milliseconds(middle)
 
 
 def began(entry: Measurement | Observation) -> datetime:
@@ -141,6 +177,6 @@ def began(entry: Measurement | Observation) -> datetime:
     return datetime.fromisoformat(entry.made_at if isinstance(entry, Observation) else entry.started_at)
 
 
-def of_machine(entries: Iterable[object], machine_id: str) -> Records:
+def of_machine(entries: Iterable[Entry], machine_id: str) -> Records:
     """Return the measurements of one machine, with everything else that is no measurement."""
     return Records(one for one in entries if not isinstance(one, Measurement) or one.machine_id == machine_id)

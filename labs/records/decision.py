@@ -65,7 +65,8 @@ class Judged:
     @property
     def machines(self) -> int:
         """How many machines answer the peak."""
-        return machines_needed(self.peak_per_s, self.option.batch_fps.value)
+        photos_per_s = self.option.batch_fps
+        return machines_needed(self.peak_per_s, photos_per_s.value if photos_per_s else math.nan)
 
     @property
     def usd_per_month(self) -> float:
@@ -183,7 +184,7 @@ def table(judged: Sequence[Judged]) -> pd.DataFrame:
     """
     rows = [
         {
-            "one photo, ms": 1e3 * one.option.p50_s.value,
+            "one photo, ms": 1e3 * one.option.p50_s.value if one.option.p50_s else math.nan,
             "32 at once, photos/s": one.option.batch_fps.value if one.option.batch_fps else math.nan,
             "MB": one.option.size_bytes.value / 1e6 if one.option.size_bytes else math.nan,
             "right": pd.NA if math.isnan(one.option.right) else round(one.option.right),

@@ -56,7 +56,7 @@ class LedgerError(ValueError):
 LOCK_WAIT_S = 20.0
 
 #: What keeps a ledger from being written, by the system's own number for it: the cause and the way out.
-_REASONS = {
+_REASONS: dict[int, str | None] = {
     errno.ENOSPC: "the disk is full. Make room, then run the cell again.",
     errno.EDQUOT: "your quota on this disk is used up. Make room, then run the cell again.",
     errno.EFBIG: "the file would grow beyond what this system allows (`ulimit -f`).",
@@ -73,7 +73,9 @@ class LedgerWriteError(OSError):
     """An entry could not be written; what the ledger held before is as it was."""
 
     def __init__(self, path: Path, cause: OSError) -> None:
-        super().__init__(cause.errno, f"Nothing was recorded in {path}: {_REASONS.get(cause.errno, cause.strerror)}")
+        super().__init__(
+            cause.errno, f"Nothing was recorded in {path}: {_REASONS.get(cause.errno or 0, cause.strerror or '')}"
+        )
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -183,6 +185,10 @@ class Ledger(Lookup):
         except TypeError as error:
             raise LedgerError(f"{subject}: {error}; hand over texts, numbers, lists and dictionaries") from error
         return made.seen
+
+    def __repr__(self) -> str:
+        """Return where it is and what is in it."""
+        return f"{self.path}: {super().__repr__()}"
 
     def __iter__(self) -> Iterator[Entry]:
         if not self.path.exists():

@@ -87,7 +87,7 @@ def _numbers(record: Measurement, before: OptionSummary) -> dict:
     if record.kind == "size":
         size = float(record.samples[-1])
         return {"size_bytes": Interval(size, size, size, 1.0)}
-    ran_on = max(record.providers_used, key=record.providers_used.get, default=record.provider_requested)
+    ran_on = max(record.providers_used, key=record.providers_used.__getitem__, default=record.provider_requested)
     fields: dict = {"provider": ran_on}
     if record.kind == "accuracy":
         fields["accuracy"] = record.value

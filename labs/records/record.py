@@ -10,7 +10,7 @@ import functools
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -138,7 +138,8 @@ class Measurement:
         if KINDS[self.kind][0] != "s":
             raise ValueError(f"a {self.kind} record has no throughput")
         call = self._call_s
-        return stats.Interval(*(self.batch_size / x for x in (call.value, call.high, call.low)), call.confidence)
+        value, low, high = (self.batch_size / x for x in (call.value, call.high, call.low))
+        return stats.Interval(value, low, high, call.confidence)
 
     @property
     def throughput_rps(self) -> stats.Interval:
@@ -257,16 +258,17 @@ def latency_interval(*records: Measurement, q: float = 95) -> stats.Interval:
     Raises:
         ValueError: There is no record, or one has no load, or their loads differ.
     """
-    if not records or any(one.load is None for one in records):
+    loads = [one.load for one in records if one.load is not None]
+    if not records or len(loads) < len(records):
         raise ValueError("an interval of a load takes load records: run a closed or an open loop")
-    loads = {(one.load.mode, one.load.offered_rps if one.load.mode == "open" else one.concurrency) for one in records}
-    if len(loads) > 1:
+    pairs = list(zip(loads, records, strict=True))
+    if len({(load.mode, load.offered_rps if load.mode == "open" else one.concurrency) for load, one in pairs}) > 1:
         raise ValueError("runs under different loads have no percentile in common: repeat one of them")
     runs = []
-    for one in records:
-        order = np.argsort(one.load.offsets_s, kind="stable")
-        runs.append((np.asarray(one.load.offsets_s)[order], np.asarray(one.samples)[order]))
-    if records[0].load.mode == "open":
+    for load, one in pairs:
+        order = np.argsort(load.offsets_s, kind="stable")
+        runs.append((np.asarray(load.offsets_s)[order], np.asarray(one.samples)[order]))
+    if loads[0].mode == "open":
         return stats.tail_interval(runs, q=q)
     return stats.steady_interval(np.concatenate([latencies for _, latencies in runs]), q=q)
 
@@ -286,8 +288,11 @@ def require_same_machine(records: Iterable[Measurement]) -> None:
         )
 
 
+@dataclass(frozen=True)
 class _Written:
     """Going to plain JSON and back, which is the same for each of them."""
+
+    type: ClassVar[str]
 
     def to_json(self) -> dict:
         """Return the entry as plain JSON values."""
@@ -306,7 +311,7 @@ class _Given(_Written):
     #: Identifier of the question, such as 'quantize.faster'.
     question: str
     #: Plain JSON: a text, a number in the question's unit, or a small dictionary of these.
-    value: object
+    value: Any
     #: UTC, ISO 8601.
     made_at: str
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)

@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Iterable
+from typing import Any
 
 #: Objects and lists within each other, and digits of a whole number; more are nobody's measurement.
 MOST_DEPTH, MOST_DIGITS = 24, 18
@@ -11,7 +13,7 @@ class StrictJsonError(ValueError):
     """Text that is not JSON, or JSON that evidence may not hold; the message says what is wrong."""
 
 
-def loads(text: str) -> object:
+def loads(text: str) -> Any:
     """Return a JSON text's value.
 
     Raises:
@@ -45,7 +47,7 @@ def _no_key_twice(pairs: list[tuple[str, object]]) -> dict:
     return found
 
 
-def _look_through(value: object) -> None:
+def _look_through(value: Any) -> None:
     """Raise for what is too deep, too large for a float, or a whole number of too many digits; without recursion."""
     level = [[value]]
     for _ in range(MOST_DEPTH + 1):
@@ -65,7 +67,7 @@ def _look_through(value: object) -> None:
     raise StrictJsonError(f"it is nested deeper than {MOST_DEPTH} levels")
 
 
-def _refuse_large(numbers: object) -> None:
+def _refuse_large(numbers: Iterable[float]) -> None:
     """Raise where a large number is infinite by now (1e999), or whole; a large float is a float."""
     for one in numbers:
         if one in (math.inf, -math.inf):

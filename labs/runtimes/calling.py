@@ -6,11 +6,12 @@ No runtime is imported here before one of its objects is handed over.
 import inspect
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-#: Batch in, logits out; a callable without arguments takes none and its result is thrown away.
-Call = Callable[[np.ndarray | None], np.ndarray]
+#: Batch in, logits out; a callable without arguments takes None in its place and its result is thrown away.
+Call = Callable[[Any], np.ndarray]
 
 
 class UnknownTargetError(ValueError):
@@ -40,7 +41,7 @@ def kind_of(target: object) -> str:
     )
 
 
-def caller(target: object) -> Call:
+def caller(target: Any) -> Call:
     """Return a function that runs a target on one batch and is over when the logits are in host memory.
 
     On a GPU the copy back waits for the device, so no measurement can stop its clock early.
@@ -62,9 +63,9 @@ def caller(target: object) -> Call:
     return target if takes else lambda images: target()
 
 
-def input_size_px(target: object) -> int:
+def input_size_px(target: Any) -> int:
     """Return the side of the images that a session takes, or 224 where the target leaves it open."""
-    shape = target.get_inputs()[0].shape if kind_of(target) == "onnxruntime" else ()
+    shape: Any = target.get_inputs()[0].shape if kind_of(target) == "onnxruntime" else ()
     return shape[2] if len(shape) == 4 and isinstance(shape[2], int) else 224
 
 

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 #: In a command, stands for a secret: it reaches the keeper in its environment, which only its owner can read.
 SECRET = "{secret}"
@@ -123,7 +124,7 @@ class Child:
                 one.kill()
         self.process.wait()
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

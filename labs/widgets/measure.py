@@ -50,7 +50,9 @@ def compare(
     for record in run:
         ledger().append(record)
     table = run.table(baseline)
-    return table if labels is None else table.join(_answered(evaluate(targets, images, labels), baseline))
+    if labels is None or images is None:
+        return table
+    return table.join(_answered(evaluate(targets, images, labels), baseline))
 
 
 def _answered(answers: pd.DataFrame, baseline: str) -> pd.DataFrame:

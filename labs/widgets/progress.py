@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from html import escape
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import ipywidgets
 from IPython.display import display
@@ -105,7 +105,7 @@ class Progress:
         threading.Thread(target=self._tick, daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> Literal[False]:
         self._over.set()
         took = duration(self._clock() - self._begin_s)
         if kind is None:

@@ -170,7 +170,7 @@ class ChameleonTestbed:
     def launch(
         self, name: str, reservation_id: str, image: str, ports: Sequence[int], environment: Mapping[str, str]
     ) -> None:
-        opened = {f"{port}/tcp": {} for port in ports}
+        opened: dict[str, dict] = {f"{port}/tcp": {} for port in ports}
         how = {"reservation_id": reservation_id, "environment": dict(environment)}
         container = chi.container.Container(name, image, exposed_ports=list(opened), **how)
         clients.zun().containers.create(
@@ -239,12 +239,13 @@ class ChameleonTestbed:
             return ContainerShell(
                 functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
             )
-        return SshShell(self.way(machine))
+        return SshShell(self._way(machine))
 
     def way(self, machine: Machine) -> Way | None:
         """Return how SSH reaches the machine, with the key that python-chi signs in with."""
-        if machine.kind == "container":
-            return None
+        return None if machine.kind == "container" else self._way(machine)
+
+    def _way(self, machine: Machine) -> Way:
         if not machine.addresses:
             raise ServiceBusyError(f"{machine.name} has no floating IP yet")
         return Way(machine.addresses[0], chi.context.get("keypair_private_key") or "")

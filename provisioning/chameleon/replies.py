@@ -63,7 +63,7 @@ def server(reply: Any) -> Machine:
 def container(reply: Any, addresses_by_port: Mapping[str, str]) -> Machine:
     """Return the machine of zunclient's container, which lists fixed addresses only: the floating ones are by port."""
     listed = itertools.chain(*(getattr(reply, "addresses", None) or {}).values())
-    ports = [one.get("port") for one in listed if isinstance(one, Mapping)]
+    ports: list[Any] = [one.get("port") for one in listed if isinstance(one, Mapping)]
     reason = getattr(reply, "status_reason", None) or getattr(reply, "status_detail", None)
     return Machine(
         id=reply.uuid,

@@ -36,7 +36,7 @@ _STUDENT = typer.Argument(help="The student, as in the roster.")
 
 @app.command("plan")
 def plan_class(
-    part: Annotated[str, PART],
+    part: PART,
     roster: Annotated[Path, _ROSTER],
     until: Annotated[
         datetime | None,
@@ -50,8 +50,8 @@ def plan_class(
     placeholder: Annotated[str, _PLACEHOLDER] = "",
     out: Annotated[Path | None, typer.Option(help="Folder that receives plan.csv and calendars.")] = None,
 ) -> None:
-    """Say who runs when, and whether it works out; exit 1 when somebody is without a block."""
-    spec, local, now = load_spec(part), _zone(zone), site_clock().now()  # type: ignore[arg-type]
+    """Say who runs when. Exit code 1 says that somebody is without a block."""
+    spec, local, now = load_spec(part), _zone(zone), site_clock().now()
     if zone:
         # `move --to` means the hours that the plan was made in, and so do the tables.
         keep_zone(local)
@@ -118,13 +118,13 @@ def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list
 
 @app.command("reserve")
 def reserve_class(
-    part: Annotated[str, PART],
+    part: PART,
     plan: Annotated[Path, typer.Argument(help="plan.csv, as `class plan --out` wrote it or as you changed it.")],
     placeholder: Annotated[str, _PLACEHOLDER] = "",
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
-    """Make a plan's leases; run it again to fill the gaps. Exit 1 when one could not be made."""
-    spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
+    """Make a plan's leases. Run it again to fill the gaps. Exit 1 when one could not be made."""
+    spec, local = load_spec(part), _zone(zone)
     seats = read_plan(plan, spec)
     outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, site_clock().now(), placeholder)
     for seat, what in outcome:
@@ -136,11 +136,9 @@ def reserve_class(
 
 
 @app.command("watch")
-def watch_class(
-    part: Annotated[str, PART], roster: Annotated[Path, _ROSTER], zone: Annotated[str | None, _ZONE] = None
-) -> None:
-    """Show where each student of a roster is now, and at whom somebody should look."""
-    spec, local, students = load_spec(part), _zone(zone), read_roster(roster)  # type: ignore[arg-type]
+def watch_class(part: PART, roster: Annotated[Path, _ROSTER], zone: Annotated[str | None, _ZONE] = None) -> None:
+    """Show where each student of a roster is now, and who needs help."""
+    spec, local, students = load_spec(part), _zone(zone), read_roster(roster)
     testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
     now = site_clock().now()
     watched = leases.watch(testbeds, spec.part, students, now)
@@ -151,25 +149,25 @@ def watch_class(
 
 @app.command("extend")
 def extend_lease(
-    part: Annotated[str, PART],
+    part: PART,
     student: Annotated[str, _STUDENT],
     hours: Annotated[float, typer.Option(min=0.1, help="How much longer.")] = 1.0,
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
-    """Let a student's lease end later, where nobody has the machine after it."""
-    lease = leases.extend(lab.open_testbed, load_spec(part).part, short_name(student), hours)  # type: ignore[arg-type]
+    """Let a student's lease end later, if the machine is free."""
+    lease = leases.extend(lab.open_testbed, load_spec(part).part, short_name(student), hours)
     typer.echo(f"{lease.name} ends {lease.end.astimezone(_zone(zone)):%a %d %b %H:%M %Z}")
 
 
 @app.command("move")
 def move_lease(
-    part: Annotated[str, PART],
+    part: PART,
     student: Annotated[str, _STUDENT],
     to: Annotated[datetime, typer.Option(help="Beginning of the new block, a full hour in the zone.")],
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
-    """Give a student another block in the place of the one that is reserved; the new one is made first."""
-    spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
+    """Give a student another block. It is made before the old one goes."""
+    spec, local = load_spec(part), _zone(zone)
     start = to.replace(tzinfo=local)
     if start.astimezone(UTC).minute or start.second:
         raise ValueError(f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour")
@@ -180,7 +178,7 @@ def move_lease(
 
 @app.command("no-shows")
 def no_shows(
-    part: Annotated[str, PART],
+    part: PART,
     roster: Annotated[Path, _ROSTER],
     grace_min: Annotated[
         float, typer.Option(min=0, help="Minutes for which a lease may run without a machine.")
@@ -188,7 +186,7 @@ def no_shows(
     release: Annotated[bool, typer.Option("--release", help="Give these leases back, for others to take.")] = False,
 ) -> None:
     """List the leases whose students have not come."""
-    spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)  # type: ignore[arg-type]
+    spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)
     # By the lease's name, which may be a pseudonym.
     there = [each for each in read_roster(roster) if not each.left]
     students = {resource_name(spec.part, each.name): each.full_name or each.name for each in there}
@@ -212,11 +210,11 @@ def no_shows(
 
 @app.command("drop")
 def drop(
-    part: Annotated[str, PART],
+    part: PART,
     roster: Annotated[Path, _ROSTER],
     release: Annotated[bool, typer.Option("--release", help="Give it back; without, it is only listed.")] = False,
 ) -> None:
-    """List, or give back, what students who have left the class still hold."""
+    """List, or give back, what students who left still hold."""
     spec = load_spec(part)
     gone = [one.name for one in read_roster(roster) if one.left]
     count, silent = 0, Silent()

@@ -39,7 +39,7 @@ def leases_at(
     machines = {option.type: option for option in calendars}  # a virtual machine's lease names its flavor
     machines |= {each.name: option for option, found in calendars.items() for each in found}
     # A lease of a machine that no calendar has counts as one of its site's first option.
-    first = {option.site: option for option in reversed(calendars)}
+    first = {option.site: option for option in reversed(list(calendars))}
     return [
         (machines.get(lease.node, option), lease)
         for site, option in first.items()
@@ -50,9 +50,9 @@ def leases_at(
 
 def without_placeholders(
     testbed_for: TestbedFor, calendars: Mapping[SiteOption, Sequence[Resource]], name: str
-) -> dict[SiteOption, list[Resource]]:
+) -> dict[SiteOption, Sequence[Resource]]:
     """Return calendars in which the class's placeholder leases take up no time: the class is to have it."""
-    free = {}
+    free: dict[SiteOption, Sequence[Resource]] = {}
     for option, resources in calendars.items():
         ours = _placeholders(testbed_for(option.site), name)
         free[option] = [
@@ -230,7 +230,9 @@ def watch(
     testbeds: Iterable[Testbed], part: Part, students: Iterable[Student], now: datetime, grace: timedelta = GRACE
 ) -> Watched:
     """Return where each student is, from two requests to each site; absent is who has no machine after the grace."""
-    leases, machines, silent = [], [], Silent()
+    leases: list[Lease] = []
+    machines: list[Machine] = []
+    silent = Silent()
     for testbed in testbeds:
         with silent.at(testbed.site):
             found = testbed.leases(), testbed.machines()
@@ -269,15 +271,14 @@ def watch_table(watched: Watched, now: datetime, zone: tzinfo) -> str:
         lease, student = row.lease, row.student
         block = local_span(lease.start, lease.end, zone) if lease else ""
         runs = lease is not None and lease.status == "ACTIVE"
-        left = Cell(f"{max(0.0, (lease.end - now) / timedelta(minutes=1)):.0f} min" if runs else "")
-        name, state, block, look = (
-            Cell(one, words=True) for one in (student.full_name or student.name, row.state, block, row.look)
-        )
-        table.append([name, state, block, left, look])
+        left = Cell(f"{max(0.0, (lease.end - now) / timedelta(minutes=1)):.0f} min" if lease and runs else "")
+        words = (student.full_name or student.name, row.state, block, row.look)
+        name, state, when, look = (Cell(one, words=True) for one in words)
+        table.append([name, state, when, left, look])
     said = ", ".join(f"{count} {state}" for state, count in Counter(row.state for row in rows).items())
-    look = sum(bool(row.look) for row in rows)
+    to_look_at = sum(bool(row.look) for row in rows)
     lines = [text_table(("student", "machine", "block", "left", "look at"), table)]
-    lines.append(f"{said}; {look} to look at. As of {now.astimezone(zone):%H:%M %Z}.")
+    lines.append(f"{said}; {to_look_at} to look at. As of {now.astimezone(zone):%H:%M %Z}.")
     if watched.silent:
         lines += [f"not in it: {watched.silent.said}", watched.silent.ways_out]
     return "\n".join(lines)

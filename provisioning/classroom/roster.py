@@ -139,7 +139,9 @@ def read_hours(text: str) -> tuple[time, time]:
     """
     found = re.fullmatch(_HOURS, text.strip())
     try:
-        first, first_min, last, last_min = (int(each or 0) for each in found.groups()) if found else ()
+        if not found:
+            raise ValueError(text)
+        first, first_min, last, last_min = (int(each or 0) for each in found.groups())
         begins, ends = time(first, first_min), DAY_ENDS if (last, last_min) == (24, 0) else time(last, last_min)
     except ValueError as error:
         raise ValueError(f"{text!r} are no hours of a day: write them as 9-21 or 9:30-24") from error
@@ -231,7 +233,8 @@ def _student(cells: Mapping[str, str], zone: tzinfo) -> Student:
     return Student(
         short_name(account),
         cells["full_name"] or f"{cells['first']} {cells['last']}".strip(),
-        *(read_times(cells[column]) for column in ("prefers", "cannot")),
+        read_times(cells["prefers"]),
+        read_times(cells["cannot"]),
         account=account,
         hours=_hours(cells["block"]),
         due=_due(cells["due"], zone),

@@ -43,11 +43,7 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
         regular = path.is_file() and not path.is_symlink()
         if regular and kind_of(name) == Kind.PROGRAM and path.stat().st_size <= DEFAULT_LIMITS.program_bytes:
             found.files[name] = path
-    ledger = workspace / LEDGER_NAME
-    if not ledger.is_file():
-        found.missing.append(f"there is no ledger in {workspace}: nothing has been measured or answered yet")
-        return found
-    found.files[LEDGER_NAME] = ledger
+    ledger = found.files[LEDGER_NAME] = workspace / LEDGER_NAME
     _models(found, Ledger(ledger).read(), workspace / "models")
     return found
 

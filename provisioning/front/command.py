@@ -4,67 +4,110 @@ Exit codes: 0, done; 1, something is wrong, and the sentence on the screen says 
 understood.
 """
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from labs.course.lessons import lessons
+from labs.course.question import Row
 from labs.shell import msl
 from provisioning.classroom.cli import app as classroom
 from provisioning.cli import app as provisioned
-from provisioning.lab.terminal import InSentences
+from provisioning.cli import pull
+from provisioning.front.standing import LeaseLeft, Step, standing
+from provisioning.lab.terminal import PART, InSentences, unknown
 from provisioning.rehearsal.cli import app as rehearsal
+from provisioning.sites.spec import NUMBERS
 
 app = typer.Typer(
     name="msl",
     cls=InSentences,
+    rich_markup_mode=None,
     no_args_is_help=True,
     help="Model serving labs: where you stand, what comes next, and the way to it.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-#: Parts as they may be typed.
-_PARTS = {"0": 0, "1": 1, "2": 2, "3": 3, "start": 0, "model": 1, "edge": 2, "system": 3}
+
+def _titles() -> dict[str, str]:
+    return {one.id: one.title for one in lessons()}
 
 
-def _parts(incomplete: str) -> list[str]:
-    return [one for one in _PARTS if one.startswith(incomplete)]
+def _lesson(text: str) -> str:
+    if text not in _titles():
+        raise unknown("lesson", text, _titles(), f"There are {', '.join(_titles())}.")
+    return text
 
 
-def _ids(incomplete: str) -> list[tuple[str, str]]:
-    return [(one.id, one.title) for one in lessons() if one.id.startswith(incomplete)]
+def _version(wanted: bool) -> None:
+    from labs.machine.version import code_version
+
+    if wanted:
+        typer.echo(f"Model serving labs {code_version()}")
+        raise typer.Exit
 
 
-def _part(text: str) -> int:
-    if text not in _PARTS:
-        raise typer.BadParameter(f"there is no part {text!r}; the parts are 1 (model), 2 (edge) and 3 (system)")
-    return _PARTS[text]
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show its version.")
+    ] = False,
+) -> None:
+    """Take what stands before a sub-command."""
 
 
-_PART = Annotated[int, typer.Argument(parser=_part, metavar="PART", help="0, 1, 2 or 3.", autocompletion=_parts)]
+_JSON = Annotated[bool, typer.Option("--json", help="For a program: JSON, points as numbers, times with their zone.")]
+
+
+def _echo_json(facts: object) -> None:
+    typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+
+
+def _points(counted: Step | Row) -> dict[str, float]:
+    earned = counted.points if isinstance(counted, Row) else counted.earned
+    return {"points": earned, "possible": counted.possible}
+
+
+def _step_facts(step: Step) -> dict[str, Any]:
+    about = {"id": step.lesson.id, "title": step.lesson.title, "part": step.part, "state": step.word}
+    place = {"minutes": step.lesson.minutes, "machine_minutes": step.lesson.machine_minutes, "where": step.lesson.where}
+    return {**about, **_points(step), **place, "notebook": f"notebooks/{step.lesson.link}"}
+
+
+def _lease_facts(lease: LeaseLeft) -> dict[str, Any]:
+    return {"part": lease.part, "name": lease.name, "end": lease.end.isoformat(), "left_s": lease.left.total_seconds()}
 
 
 @app.command()
-def status() -> None:
-    """Show all lessons with points, minutes and where they run; the front page in words."""
+def status(as_json: _JSON = False) -> None:
+    """Show all lessons with their points, minutes and places."""
     from provisioning.front.page import front_page
-    from provisioning.front.standing import standing
 
-    typer.echo(front_page(standing()).text)
+    stands = standing()
+    if as_json:
+        leases_left = [_lease_facts(one) for one in stands.leases]
+        next_id = stands.next.lesson.id if stands.next else None
+        points = {"points": stands.earned, "possible": stands.possible, "unread_lines": len(stands.unread)}
+        _echo_json({**points, "next": next_id, "lessons": [*map(_step_facts, stands.steps)], "leases": leases_left})
+    else:
+        typer.echo(front_page(stands).text)
 
 
 @app.command("next")
-def next_() -> None:
+def next_(as_json: _JSON = False) -> None:
     """Say what comes next."""
     from provisioning.front.page import next_text
-    from provisioning.front.standing import standing
 
-    found = standing()
-    typer.echo(next_text(found))
-    for one in found.leases:
-        typer.echo(one.text)
+    stands = standing()
+    if as_json:
+        _echo_json(_step_facts(stands.next) if stands.next else None)
+        return
+    typer.echo(next_text(stands))
+    for lease in stands.leases:
+        typer.echo(lease.text)
 
 
 #: What JupyterLab does not get wrong by itself is handed on to it.
@@ -73,65 +116,63 @@ _HANDED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 @app.command(context_settings=_HANDED_ON)
 def lab(context: typer.Context) -> None:
-    """Open the course in JupyterLab: `msl lab`, `msl lab compile`, `msl lab --port 9000`, as JupyterLab's."""
+    """Open the course in JupyterLab. `msl lab compile` opens a lesson; JupyterLab's own options may follow."""
     from labs.course.lessons import lesson
     from provisioning.front.lab import start
 
     given = list(context.args)
-    wanted = lesson(given.pop(0)) if given and not given[0].startswith("-") else None
+    wanted = lesson(_lesson(given.pop(0))) if given and not given[0].startswith("-") else None
     start(given, wanted)
 
 
 @app.command()
 def check(
-    lesson: Annotated[str, typer.Argument(help="A lesson's id, such as 'compile'.", autocompletion=_ids)],
+    lesson: Annotated[
+        str,
+        typer.Argument(
+            parser=_lesson,
+            metavar="LESSON",
+            help="Its word, such as compile.",
+            autocompletion=lambda incomplete: [one for one in _titles().items() if one[0].startswith(incomplete)],
+        ),
+    ],
+    as_json: _JSON = False,
 ) -> None:
-    """Judge a lesson's questions from your ledger, as its own checks do, and say what is left."""
+    """Judge a lesson's questions from your ledger. Exit code 1 says that something is left."""
     from provisioning.front.hand_in import says
-    from provisioning.front.standing import standing
 
     step = standing().step(lesson)
-    for row in step.rows:
-        typer.echo(f"{row.points}/{row.possible}  {says(row)}")
-    typer.echo(f"{step.lesson.title}: {step.earned} of {step.possible} points")
+    if as_json:
+        rows = [{"id": row.id, "title": row.title, **_points(row), "message": says(row)} for row in step.rows]
+        _echo_json({**_step_facts(step), "questions": rows})
+    else:
+        for row in step.rows:
+            typer.echo(f"{row.points}/{row.possible}  {says(row)}")
+        typer.echo(f"{step.lesson.title}: {step.earned} of {step.possible} points")
     if not step.done:
         raise typer.Exit(1)
 
 
-@app.command()
-def pull(
-    part: _PART,
-    address: Annotated[
-        str | None, typer.Option(help="Floating IP of the machine, for a computer without credentials.")
-    ] = None,
-    key: Annotated[str | None, typer.Option(help="File of the private key, with --address.")] = None,
-) -> None:
-    """Bring home what was measured and made on a part's machine; run it as often as you like."""
-    from provisioning.cli import pull as bring_home
-    from provisioning.front.standing import PROVISIONED
-
-    if part not in PROVISIONED:
-        raise ValueError(f"Part {part} leases no machine, so there is nothing to bring home.")
-    bring_home(PROVISIONED[part], address=address, key=key)
+app.command()(pull)
 
 
 @app.command()
 def submit(
-    part: _PART,
+    part: PART,
     out: Annotated[Path | None, typer.Option(help="The zip; in your workspace unless named.")] = None,
     workspace: Annotated[
         Path | None, typer.Option(help="Folder with ledger and models; your own unless named.")
     ] = None,
 ) -> None:
-    """Collect a part of your work, check it as the grader will, and write one zip to hand in."""
+    """Write one zip of a part to hand in. What the grader will find is said before."""
     from provisioning.front.hand_in import submit as hand_in
 
-    hand_in(part, Console(), target=out, workspace=workspace)
+    hand_in(NUMBERS[part], Console(), target=out, workspace=workspace)
 
 
 @app.command()
 def update() -> None:
-    """Bring the course's next version; what you changed, measured and answered is kept."""
+    """Bring the course's next version. What you changed, measured and answered is kept."""
     from provisioning.front.update import update as bring
 
     bring(typer.echo)
@@ -139,7 +180,7 @@ def update() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Look for what is wrong with the course on this computer; each finding is a sentence with the way out."""
+    """Look for what is wrong on this computer. Each finding is a sentence with the way out."""
     from provisioning.front.doctor import findings
 
     found = findings()
@@ -149,7 +190,7 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-leases = typer.Typer(invoke_without_command=True, help="Leases: what is left of yours; plan, reserve, up, release, …")
+leases = typer.Typer(invoke_without_command=True, help="Your leases: plan, reserve, use and give back a machine.")
 leases.add_typer(provisioned)
 app.add_typer(leases, name="lease")
 app.add_typer(rehearsal, name="rehearsal")
@@ -158,9 +199,7 @@ app.add_typer(classroom, name="class", help="For instructors: plan a class, make
 
 @leases.callback()
 def left(context: typer.Context) -> None:
-    """Say what is left of your leases, as far as this computer knows; the sub-commands ask Chameleon."""
-    from provisioning.front.standing import standing
-
+    """Say what is left of your leases, as far as this computer knows. The sub-commands ask Chameleon."""
     if context.invoked_subcommand is None:
         known = standing().leases
         for one in known:

@@ -9,9 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from labs.course.assignment import assignment
+from labs.course.lessons import PART_TITLES, lessons
 from labs.course.points import counted_rows, promised_rows
 from labs.course.question import Row, public_rows
-from labs.records import Ledger
+from labs.records import Ledger, Records
+from labs.shell import msl
 from labs.workspace import workspace_dir
 from provisioning.front.collect import collect, pack
 
@@ -57,7 +59,7 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
         workspace: Folder with ledger and models; the student's own when None.
 
     Raises:
-        ValueError: The assignment has no such part, or there is no folder of that name.
+        ValueError: The assignment has no such part, there is no folder of that name, or nothing of the part is done.
     """
     wanted = assignment().lessons(part)
     if workspace is not None and not workspace.is_dir():
@@ -65,10 +67,15 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
         raise ValueError(f"there is no folder {workspace}: your results are in {workspace_dir()} unless you moved them")
     workspace = workspace or workspace_dir()
     target = target or workspace / f"submission-part-{part}.zip"
+    public = public_rows(Ledger(workspace / "ledger.jsonl").read(), wanted)
+    if public == public_rows(Records(()), wanted):
+        raise ValueError(
+            f"{workspace} holds nothing of {PART_TITLES[part]}, so there is nothing to hand in yet. Begin with "
+            f"`{msl(f'lab {wanted[0].id}')}`; if your results are elsewhere, name their folder with --workspace."
+        )
+    rows = counted_rows(promised_rows(public, assignment().changes), assignment().part(part))
     collection = collect(wanted, workspace)
     sha256 = pack(collection, target)
-    public = public_rows(Ledger(workspace / "ledger.jsonl").read(), wanted)
-    rows = counted_rows(promised_rows(public, assignment().changes), assignment().part(part))
     return Prepared(target, sha256, rows, tuple(collection.missing))
 
 
@@ -90,9 +97,10 @@ def submit(part: int, console: Console, *, target: Path | None = None, workspace
 def points_table(rows: Sequence[Row], title: str) -> Table:
     """Return rows as a table for a terminal."""
     table = Table("lesson", "points", "what is asked, or what is missing", title=title, title_justify="left")
+    titles = {one.id: one.title for one in lessons()}
     for row in rows:
         style = "" if row.points == row.possible else "bold"
-        table.add_row(row.lesson, f"{row.points:g}/{row.possible:g}", Text(says(row)), style=style)
+        table.add_row(titles[row.lesson], f"{row.points:g}/{row.possible:g}", Text(says(row)), style=style)
     return table
 
 

@@ -77,6 +77,6 @@ def _deviations(row: dict[str, Any], option: SiteOption, facts: dict[str, str], 
     branch = next((each.removeprefix("nvidia-driver-") for each in row["packages"] if "nvidia-driver-" in each), "")
     if f" {branch}" not in driver:
         yield f"driver: {driver}; expected: nvidia-driver-{branch}"
-    counted = re.search(r"\b(?:(one)|(two)|(four))\b", option.hardware)
-    if counted and not option.is_edge and gpus != (1, 2, 4)[counted.lastindex - 1]:
+    counted = re.search(r"\b(one|two|four)\b", option.hardware)
+    if counted and not option.is_edge and gpus != {"one": 1, "two": 2, "four": 4}[counted[1]]:
         yield f"GPUs counted: {gpus}; expected: {option.hardware}"

@@ -145,7 +145,8 @@ class Chooser:
                 raise NoCapacityError(f"nothing is chosen: no {self.option.type} is free in this week")
             option = block.option
             request = LeaseRequest(self.name, option.resource, option.type, block.start, block.end, block.resource)
-            self.lease = book(self._testbed_for(option.site), request, self.slot.free)
+            free = self.slot.free if self.slot else ()
+            self.lease = book(self._testbed_for(option.site), request, free)
             self.lease_option, self.node = option, self.lease.node or self.node
         if self.lease.status == "ERROR":
             raise LeaseFailedError(f"the lease {self.lease.name!r} is in ERROR")

@@ -124,7 +124,7 @@ class _File(_Table):
             if len({getattr(site, name) for site in self.sites}) < len(self.sites):
                 raise ValueError(f"two sites have the same {name}")
         lends = {site.where: _LENDS[site.site_class] for site in self.sites}
-        types = set()
+        types: set[tuple[str, str]] = set()
         for group in [*self.nodes, *self.devices, *self.flavors]:
             if lends.get(group.site) is not type(group):
                 raise ValueError(f"{group.type!r}: {group.site!r} is no site that is listed and has such machines")
@@ -150,13 +150,15 @@ class Resource:
     def properties(self) -> dict[str, str | int | bool]:
         """Return what a reservation's `resource_properties` can ask for."""
         if isinstance(self.group, Devices):
-            shown = {"name": self.name, "uid": self.uid, "machine_name": self.group.type, "model": self.group.type}
+            shown: dict[str, str | int | bool] = {"name": self.name, "uid": self.uid}
+            shown |= {"machine_name": self.group.type, "model": self.group.type}
             return shown | {"device_type": "container", "vendor": "Raspberry Pi", "reservable": True}
         if isinstance(self.group, Flavors):
             return {"flavor": self.group.type}
         cpu, gpu = self.group.cpu, self.group.gpu
-        shown = {"node_name": self.name, "node_type": self.group.type, "uid": self.uid, "hypervisor_hostname": self.uid}
+        shown = {"node_name": self.name, "node_type": self.group.type, "uid": self.uid}
         return shown | {
+            "hypervisor_hostname": self.uid,
             "architecture.platform_type": "x86_64",
             "architecture.smp_size": cpu.sockets,
             "architecture.smt_size": cpu.threads,
@@ -176,7 +178,7 @@ class Catalogue:
         self.sites = {site.where: site for site in file.sites}
         self.images = file.images["names"]
         self._machines: dict[str, list[Resource]] = {where: [] for where in self.sites}
-        self.groups = [*file.nodes, *file.devices, *file.flavors]
+        self.groups: list[Nodes | Devices | Flavors] = [*file.nodes, *file.devices, *file.flavors]
         for group in self.groups:
             machines = self._machines[group.site]
             for rank in range(group.count):

@@ -19,7 +19,7 @@ def up(
     speed: Annotated[float, typer.Option(help="How many times shorter waits are than on Chameleon.")] = 120.0,
     user: Annotated[str | None, _USER] = None,
 ) -> None:
-    """Start the rehearsal, or find it, and print the export lines for python-chi: `eval "$(… rehearsal up)"`."""
+    """Start the rehearsal, or find it. `eval "$(… rehearsal up)"` turns a shell to it."""
     home = control.start(speed=speed)
     typer.echo(environment.export_lines(home, user))
 
@@ -33,10 +33,10 @@ def lease(
     kind: Annotated[str | None, typer.Option("--type", help="Or a type of node, device or virtual machine.")] = None,
     user: Annotated[str | None, _USER] = None,
 ) -> None:
-    """Make an active lease of a part's block, or of three hours, as if it had been made in Horizon beforehand."""
+    """Make an active lease, as Horizon would have. It lasts a part's block, or three hours."""
     if (part is None) == (kind is None):
         raise ValueError("say what the lease is to hold: --part model, edge or system, or --type of a machine")
-    asked = {"name": name, "user": user or environment.variables()["OS_USERNAME"]}
+    asked: dict[str, Any] = {"name": name, "user": user or environment.variables()["OS_USERNAME"]}
     asked |= {"site": None, "type": kind, "hours": 3}
     if part is not None:
         spec = load_spec(part)
@@ -57,7 +57,7 @@ def fault(
     name: Annotated[str | None, typer.Argument(help="NAME[/SITE][=SECONDS][:TIMES|:always][@USER]")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Disarm it, or all when no name is given.")] = False,
 ) -> None:
-    """Arm or disarm a fault in the running rehearsal; without a name, list the faults."""
+    """Arm or disarm a fault. Without a name, list the faults."""
     if clear:
         _ask("DELETE", f"/faults?name={name}" if name else "/faults")
     elif name:
@@ -68,13 +68,13 @@ def fault(
 
 @app.command()
 def advance(hours: Annotated[float, typer.Argument(help="Hours to move the calendar forward.")]) -> None:
-    """Move the calendar forward: leases start and end as if the time had passed."""
+    """Move the calendar forward. Leases start and end as if the time had passed."""
     typer.echo(_ask("POST", "/clock", {"advance_s": hours * 3600})["now"])
 
 
 @app.command()
 def reset() -> None:
-    """Forget every lease and machine, and set the calendar back to now."""
+    """Forget all leases and machines, and set the calendar to now."""
     typer.echo(f"empty, at {_ask('POST', '/reset', {})['now']}")
 
 

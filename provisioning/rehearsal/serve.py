@@ -128,7 +128,8 @@ def main(folder: str, speed: str) -> None:
     listeners = [listen(ports=[place.port(path) or 0, 0]), listen()]
     port, by_name = (listener.getsockname()[1] for listener in listeners)
     app = build(world, stop, {site.host: by_name for site in world.catalogue.sites.values() if site.host})
-    encrypted = dict(zip(("ssl_certfile", "ssl_keyfile"), named.certificate(path, world.catalogue), strict=True))
+    certificate, key = named.certificate(path, world.catalogue)
+    encrypted: dict[str, Any] = {"ssl_certfile": certificate, "ssl_keyfile": key}
     # A connection that is closed at the very moment at which a client asks again looks like a broken service.
     # python-chi asks every few seconds; uvicorn's own patience of 5 s meets that.
     how: dict[str, Any] = {"log_level": "warning", "timeout_graceful_shutdown": 2, "timeout_keep_alive": _KEEP_ALIVE_S}

@@ -228,13 +228,13 @@ class Tunnel(Reached):
         options = f"{given} StrictHostKeyChecking=no UserKnownHostsFile={os.devnull}".split()
         words = shlex.split(ssh_line(self.way, self._ssh))
         line = [*words[:-1], *(f"-o{one}" for one in options), *more, words[-1], command]
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         try:
             # Its input is ours: when this process ends, however it ends, so does the command, and ssh with it.
-            child = subprocess.Popen(line, **pipes, text=True)
+            pipe = subprocess.PIPE
+            child = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         except FileNotFoundError as error:
             raise NotReachableError("OpenSSH is missing here", way_out="Install OpenSSH's client.") from error
-        if first := child.stdout.readline():
+        if child.stdout and (first := child.stdout.readline()):
             return child, first
         said = child.communicate()[1].strip()
         if "Permission denied" in said or "invalid format" in said:

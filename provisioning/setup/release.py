@@ -194,8 +194,9 @@ def table(leftovers: Sequence[Leftover]) -> str:
     rows = [f"{'site':<10}{'kind':<13}{'name':<32}{'age':>9}  why"]
     for item in leftovers:
         thing = item.thing
-        waits = isinstance(thing, Lease) and thing.status == "PENDING"
-        use = f"to come, {thing.start:%d %b %H:%M} UTC" if waits else "in use"
+        use = "in use"
+        if isinstance(thing, Lease) and thing.status == "PENDING":
+            use = f"to come, {thing.start:%d %b %H:%M} UTC"
         age = _hours(item.age) if item.age is not None else "?"
         rows.append(f"{item.site:<10}{item.kind:<13}{item.name:<32}{age:>9}  {item.reason or use}")
     rows.append(f"{sum(item.orphan for item in leftovers)} of {len(leftovers)} are orphans.")

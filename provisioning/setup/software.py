@@ -141,6 +141,7 @@ def node_links(context: StepContext) -> dict[str, Any]:
     settings, part = context.settings, context.settings.spec.part
     there = reach.jupyter_there(context.shell().run(reach.ASK).output)
     way = context.testbed.way(context.machine())
+    assert way is not None, "a server is reached through SSH"
     address = "" if reach.hub_prefix() else f"http://127.0.0.1:{reach.usual_port(there.port, there.base)}"
     links = {
         "forward": msl(f"lease forward {part}"),

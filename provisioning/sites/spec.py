@@ -108,16 +108,16 @@ def load_spec(part: str) -> PartSpec:
     Raises:
         ValueError: no such part, or its file has an unknown or missing field.
     """
-    part = {str(number): name for name, number in NUMBERS.items()}.get(part, part)
-    if part not in PARTS:
+    name = next((name for name, number in NUMBERS.items() if part in (name, str(number))), None)
+    if name is None:
         raise ValueError(f"no part {part!r}; the parts are {', '.join(PARTS)}")
-    asked = assignment().parts.get(NUMBERS[part])
-    spec = load_file(part)
+    asked = assignment().parts.get(NUMBERS[name])
+    spec = load_file(name)
     return replace(spec, hours=asked.block_h) if asked and asked.block_h else spec
 
 
 @cache
-def load_file(part: str) -> PartSpec:
+def load_file(part: Part) -> PartSpec:
     """Return what ``sites/<part>.toml`` alone says, which no assignment changes: the builder derives set-up from it."""
     text = resources.files("provisioning").joinpath("sites", f"{part}.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)

@@ -2,11 +2,12 @@
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from provisioning.testbed.errors import NotSignedInError, ProvisioningError
 
 
-class Silent(dict[Hashable, ProvisioningError]):
+class Silent(dict[Any, ProvisioningError]):
     """Sites, or kinds of machines at them, that did not answer, each with its error."""
 
     @contextmanager
@@ -28,7 +29,7 @@ class Silent(dict[Hashable, ProvisioningError]):
         """What they said: each cause once, after the sites that gave it."""
         causes: dict[str, dict[str, None]] = {}
         for key, error in self.items():
-            site = getattr(key, "site", key)
+            site = str(getattr(key, "site", key))
             cause = error.what.rpartition(f" at {site}: ")[2]
             causes.setdefault(cause, {})[site] = None
         return "; ".join(f"{', '.join(sites)}: {cause}" for cause, sites in causes.items())

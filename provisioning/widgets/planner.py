@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 
@@ -115,7 +116,7 @@ class Planner(Shown):
         """Make the controls in the order in which the Tab key visits them: whose time, which machine, when, and go."""
         chooser, wide = self.chooser, ipywidgets.Layout(width="100%", max_width="560px")
 
-        def choice(words: str, picked: Callable[[object], object], **more: object) -> ipywidgets.Dropdown:
+        def choice(words: str, picked: Callable[[Any], object], **more: object) -> ipywidgets.Dropdown:
             made = ipywidgets.Dropdown(description=words, layout=wide, style={"description_width": "72px"}, **more)
             made.observe(lambda change: self._do(lambda: picked(change.new)), "value")
             return made
@@ -224,7 +225,7 @@ class Planner(Shown):
         self.held.value = _lease_html(chooser)
 
 
-def _offer(choice: ipywidgets.Dropdown, options: list[tuple[str, object]], value: object) -> None:
+def _offer(choice: ipywidgets.Dropdown, options: Sequence[tuple[str, object]], value: object) -> None:
     # Setting the options chooses the first; one message with both keeps the browser from showing it.
     with choice.hold_sync():
         choice.options = options
@@ -261,7 +262,7 @@ class CalendarGrid:
 
     def _cell(self, layout: ipywidgets.Layout, style: ipywidgets.ButtonStyle) -> ipywidgets.Button:
         button = ipywidgets.Button(layout=layout, style=style, tabbable=False, disabled=True).add_class("msl-cell")
-        button.on_click(lambda pressed: self._clicked(self._slots[pressed]) if self._slots[pressed] else None)
+        button.on_click(lambda pressed: self._clicked(slot) if (slot := self._slots[pressed]) else None)
         return button
 
     def draw(self, chooser: Chooser) -> None:

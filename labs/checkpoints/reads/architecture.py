@@ -12,7 +12,7 @@ def networks(records: Records) -> dict:
     missing = "Measure the networks first: your choice is judged by your own table."
     seen, chosen = newest(records, "architecture.networks", missing), records.answer("architecture.choice")
     times = {name: one["ms"] / seen["mobilenetv2_100"]["ms"] for name, one in seen.items()}
-    facts = {}
+    facts: dict[str, object] = {}
     for place, (longest, heaviest) in _LIMITS.items():
         name = chosen[place]
         kept = [one for one in seen if times[one] <= longest and seen[one]["million weights"] <= heaviest]

@@ -11,6 +11,7 @@ def formed(records: Records) -> dict:
         MissingEvidenceError: One of them was not measured yet.
     """
     runs = [records.latest(kind="load", option=f"batching-{name}-16") for name in ("on", "off")]
-    if not all(run is not None and run.load.server is not None for run in runs):
+    seen = [run.load.server for run in runs if run and run.load and run.load.server]
+    if len(seen) < len(runs):
         raise MissingEvidenceError("Sixteen clients were not measured yet: run the cell above.")
-    return dict(zip(("photos", "plain"), (run.load.server.mean_batch for run in runs), strict=True))
+    return dict(zip(("photos", "plain"), (server.mean_batch for server in seen), strict=True))

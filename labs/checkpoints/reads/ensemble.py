@@ -37,7 +37,8 @@ def ensemble(folder: Path) -> dict:
             facts |= {"loaded": True, "steps": sorted(one["model_name"] for one in told)}
             said = trial.ask(triton, folder.name, texts)
             # Triton counts a request once its answer has left: on a busy machine the last step's may come later.
-            ran, give_up_s = [], time.monotonic() + _COUNTED_WITHIN_S
+            ran: list[str] = []
+            give_up_s = time.monotonic() + _COUNTED_WITHIN_S
             while len(ran) < len(_STEPS) and time.monotonic() < give_up_s:
                 ran = sorted(name for name in _STEPS if triton.statistics(name).requests)
                 time.sleep(0.05)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from labs.course.question import MissingEvidenceError
-from labs.records import Records
+from labs.records import Measurement, Records
 from labs.serve.triton.groups import groups_of, in_words
 
 #: Arrangements on one GPU and on two.
@@ -28,14 +28,15 @@ def measured(records: Records) -> dict:
     Raises:
         MissingEvidenceError: An arrangement was not measured on a node with two GPUs yet.
     """
-    runs = {}
+    runs: dict[str, Measurement] = {}
     for name in ARRANGEMENTS:
         of_it = records.measurements(kind="load", option=f"gpus-{name}")
         on_gpus = [one for one in of_it if len(one.machine.cuda_gpus) > 1]
         if not on_gpus:
             raise MissingEvidenceError(f"`{name}` was not measured yet: that waits for a node with two GPUs.")
         runs[name] = on_gpus[-1]
-    busy = [float(np.mean(one)) for one in runs["one"].load.usage.gpu if one]
+    load = runs["one"].load
+    busy = [float(np.mean(one)) for one in (load.usage.gpu if load and load.usage else ()) if one]
     return {name: in_words(run.details["instance_group"]) for name, run in runs.items()} | {
         "other_idle": len(busy) < 2 or busy[1] <= _IDLE * busy[0]
     }

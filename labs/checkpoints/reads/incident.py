@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from labs.checkpoints.reads.observations import newest
 from labs.records import Records
@@ -34,7 +35,7 @@ def evidence(given: Mapping[str, str]) -> dict:
     if not isinstance(expression, str):
         raise NotImplementedError
     seed = json.loads((workspace_dir() / "incident" / "state.json").read_text())["seed"]
-    facts = {"refused": "", "found": False, "series": 0, "before": 0.0, "during": 0.0, "changed": False}
+    facts: dict[str, Any] = {"refused": "", "found": False, "series": 0, "before": 0.0, "during": 0.0, "changed": False}
     facts["about_the_fault"] = bool(re.search(_ABOUT[faulty(seed)], expression))
     try:
         found = readings(expression.strip())

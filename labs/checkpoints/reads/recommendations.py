@@ -1,5 +1,6 @@
 """Facts about a recommendation: the figures that it quotes, beside those of the records, and how much it says."""
 
+import math
 import re
 
 from labs.course.question import MissingEvidenceError
@@ -35,7 +36,7 @@ def compared(records: Records, question: str, baseline: str, wanted: str) -> tup
         "meets": row.meets or not meeting,
         "meeting": ", ".join(meeting),
         "p50_ms": evidence["p50_ms"],
-        "measured_p50_ms": 1e3 * row.option.p50_s.value,
+        "measured_p50_ms": 1e3 * row.option.p50_s.value if row.option.p50_s else math.nan,
         "right": evidence["right"],
         "measured_right": row.option.right,
         "price_words": _words(given["price"]),

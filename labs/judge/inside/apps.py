@@ -24,7 +24,8 @@ class Asgi:
 
     def __init__(self, wire: Wire, app: Any, *, pieces: bool = False) -> None:
         """Take an app; ``pieces`` tells each part of a body as it comes."""
-        self._wire, self._app, self._pieces, self._state = wire, app, pieces, {}
+        self._wire, self._app, self._pieces = wire, app, pieces
+        self._state: dict[str, Any] = {}
 
     async def live(self) -> None:
         """Begin the lifespan, as a server does before the first request."""
@@ -51,7 +52,7 @@ class Asgi:
 
     async def answer(self, request: dict) -> None:
         """Answer one request: with a ``body``, or with ``pieces`` of a megabyte each, of which nobody says how many."""
-        reply = {"status": 0, "type": "", "body": b"", "taken": 0}
+        reply: dict[str, Any] = {"status": 0, "type": "", "body": b"", "taken": 0}
         body, most = base64.b64decode(request.get("body", "")), request.get("pieces", 0)
 
         async def receive() -> dict:

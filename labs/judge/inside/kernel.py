@@ -23,7 +23,7 @@ def kernel(wire: Wire, path: str) -> Ask:
             self._name, self.shape, self.size = name, tuple(shape), shape[0] * shape[1]
 
         def _touch(self, name: str, at: Any, **more: object) -> Any:
-            own = threading.current_thread()  # in the simulator, a CUDA thread is one of Python's
+            own: Any = threading.current_thread()  # in the simulator, a CUDA thread is one of Python's
             place = {"block": [int(part) for part in own.blockIdx], "thread": own.thread_id}
             line = sys._getframe(2).f_lineno
             return wire.call(name, name=self._name, at=[int(part) for part in at], line=line, **place, **more)

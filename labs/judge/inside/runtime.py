@@ -38,7 +38,7 @@ def onnxruntime_outside(wire: Wire) -> None:
             self._number = wire.call("session", threads=threads)
 
         def get_inputs(self) -> list:
-            tensor = Anything()
+            tensor: Any = Anything()
             tensor.name, tensor.shape, tensor.type = "image", ["batch", 3, 224, 224], "tensor(float)"
             return [tensor]
 

@@ -19,7 +19,8 @@ def script(wire: Wire, path: str) -> Ask:
         try:
             runpy.run_path(path, run_name="__main__")
         except SystemExit as error:
-            ended, complaint = (error.code, "") if isinstance(error.code, int) else (int(bool(error.code)), error.code)
+            code = error.code or 0
+            ended, complaint = (code, "") if isinstance(code, int) else (1, code)
         except BaseException as error:
             ended, complaint = 1, f"{type(error).__name__}: {error}"
         sys.stdout.flush()

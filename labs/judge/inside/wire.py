@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,7 +29,8 @@ class Wire:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1):
             os.dup2(nowhere, number)
-        self._lock, self._numbers, self._waiting = threading.Lock(), itertools.count(), {}
+        self._lock, self._numbers = threading.Lock(), itertools.count()
+        self._waiting: dict[int, Future] = {}
 
     def say(self, **message: object) -> None:
         """Write a line."""
@@ -39,11 +41,10 @@ class Wire:
 
     def call(self, name: str, /, **given: object) -> Any:
         """Call what stands outside, and wait for its value."""
-        number, box = next(self._numbers), [threading.Event(), None]
-        self._waiting[number] = box
+        number = next(self._numbers)
+        value = self._waiting[number] = Future()
         self.say(call=number, name=name, given=given)
-        box[0].wait()
-        return box[1]
+        return value.result()
 
     async def called(self, name: str, /, **given: object) -> Any:
         """Do the same, and leave the event loop free meanwhile."""
@@ -54,9 +55,7 @@ class Wire:
         for line in self._source:
             message = json.loads(line)
             if "answer" in message:
-                box = self._waiting.pop(message["answer"])
-                box[1] = message["value"]
-                box[0].set()
+                self._waiting.pop(message["answer"]).set_result(message["value"])
             else:
                 ask(message)
 
@@ -71,6 +70,8 @@ def module(name: str, **values: object) -> ModuleType:
 def load(path: Path | str, name: str) -> Any:
     """Import one file under a name."""
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
     loaded = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     return loaded

@@ -19,9 +19,10 @@ import sys
 import sysconfig
 import tomllib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labs.runtimes.opening import RuntimeUnavailableError
 from labs.runtimes.progress import OnProgress, silent
@@ -131,7 +132,7 @@ def environments() -> dict[str, Environment]:
         else:
             base = () if row.get("borrows_course") else tuple(table["common"]["requirements"])
         row["requirements"] = (*base, *row["requirements"])
-        told = {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
+        told: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
         found[name] = Environment(name, **told)
     return found
 
@@ -221,17 +222,18 @@ def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> N
         ) from None
 
 
-def _lines(command: list[str], **how: object) -> Iterator[str]:
+def _lines(command: list[str], **where: Any) -> Generator[str]:
     """Run a command, yield the lines that it prints, and leave none of it behind.
 
     Raises:
         subprocess.CalledProcessError: It failed.
     """
     # It and its children are stopped together, also when the notebook is interrupted or progress raises.
-    how |= {"text": True, "errors": "replace", "start_new_session": True, "stdin": subprocess.DEVNULL}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how) as process:
+    how: dict[str, Any] = {"text": True, "errors": "replace", "start_new_session": True, "stdin": subprocess.DEVNULL}
+    how |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **where}
+    with subprocess.Popen(command, **how) as process:
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 yield line.rstrip("\n")
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,6 +1,6 @@
 """The check in front of every service: site, faults that strike anywhere, and the token."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request
@@ -51,7 +51,7 @@ async def body_of(request: Request, key: str) -> dict[str, Any]:
     return found
 
 
-def check(service: str) -> Callable[[Request], None]:
+def check(service: str) -> Callable[[Request], Awaitable[None]]:
     """Return the dependency that a service's router runs before each of its handlers.
 
     It lets time pass, strikes armed faults, and raises a refusal when the token is missing, unknown, expired, of

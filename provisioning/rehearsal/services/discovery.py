@@ -79,6 +79,6 @@ def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
 
 
 def _device_body(device: Resource, group: Devices) -> dict[str, Any]:
-    shown = {"uuid": device.uid, "device_name": device.name, "device_type": group.type}
+    shown: dict[str, Any] = {"uuid": device.uid, "device_name": device.name, "device_type": group.type}
     shown |= {"supported_device_profiles": group.profiles, "authorized_projects": ["all"]}
     return shown | {"owning_project": "chameleon"}

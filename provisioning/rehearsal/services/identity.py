@@ -33,7 +33,7 @@ def caller_named(user: str) -> Caller:
 async def version(request: Request) -> dict[str, Any]:
     """Return the version document that keystoneauth asks for first."""
     here = str(request.url).rstrip("/") + "/"
-    version = {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z"}
+    version: dict[str, Any] = {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z"}
     version["links"] = [{"rel": "self", "href": here}]
     version["media-types"] = [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}]
     return {"version": version}
@@ -129,7 +129,8 @@ def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[s
 
 def _project_body(request: Request) -> dict[str, Any]:
     own = caller_named(caller_of(request).user)
-    shown = {"id": own.project_id, "name": own.project, "domain_id": "default", "parent_id": "default"}
+    shown: dict[str, Any] = {"id": own.project_id, "name": own.project}
+    shown |= {"domain_id": "default", "parent_id": "default"}
     shown |= {"description": "A project of the rehearsal. It costs nothing and ends with it.", "enabled": True}
     links = {"self": f"{request.base_url}v3/projects/{own.project_id}"}
     return shown | {"is_domain": False, "tags": [], "options": {}, "links": links}

@@ -42,7 +42,8 @@ async def show_image(site: str, image_id: str, request: Request) -> dict[str, An
 def _body(name: str, site: str) -> dict[str, Any]:
     identifier, since = stable_id("image", site, name), "2026-01-15T00:00:00Z"
     digits, path = identifier.replace("-", ""), f"/v2/images/{identifier}"
-    shown = {"id": identifier, "name": name, "status": "active", "visibility": "public", "owner": "chameleon"}
+    shown: dict[str, Any] = {"id": identifier, "name": name, "status": "active"}
+    shown |= {"visibility": "public", "owner": "chameleon"}
     shown |= {"protected": True, "os_hidden": False, "tags": [], "created_at": since, "updated_at": since}
     shown |= {"size": 8 * 2**30, "virtual_size": None, "min_disk": 0, "min_ram": 0, "checksum": digits}
     shown |= {"os_hash_algo": "sha512", "os_hash_value": digits * 4, "container_format": "bare", "disk_format": "qcow2"}

@@ -208,7 +208,7 @@ def _new(request: Request, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
                 _check_outside(site, (asked.get("external_gateway_info") or {}).get("network_id"))
             case "port":
                 machine = {"id": asked.get("device_id") or "", "site": site, "project_id": project_id}
-                fixed = next(iter(asked.get("fixed_ips") or []), {})
+                fixed: dict[str, str] = next(iter(asked.get("fixed_ips") or []), {})
                 port = plug(request, machine, asked["network_id"], fixed.get("ip_address"), "")
                 chosen = ("name", "description", "security_groups", "port_security_enabled")
                 return world.store.put("port", port | {name: asked[name] for name in chosen if name in asked})

@@ -328,7 +328,9 @@ def _allocation(world: World, resource: Resource) -> dict[str, Any]:
 
 
 def _resource_body(resource: Resource) -> dict[str, Any]:
-    body = {name: value if value is True else str(value) for name, value in resource.properties().items()}
+    body: dict[str, Any] = {
+        name: value if value is True else str(value) for name, value in resource.properties().items()
+    }
     body |= {"id": resource.id, "reservable": True, "created_at": created_stamp(0.0), "updated_at": None}
     if resource.group.kind == "host":
         body |= {"hypervisor_type": "ironic", "hypervisor_version": 1, "vcpus": 1, "memory_mb": 0, "local_gb": 0}

@@ -107,5 +107,7 @@ def install() -> None:
             else getaddrinfo("127.0.0.1", ours, *args, **kwargs)
         )
 
-    kind.connect, kind.connect_ex, socket.getaddrinfo = hooked_connect, hooked_connect_ex, hooked_getaddrinfo
-    kind.rehearsal = True
+    hooks = {"connect": hooked_connect, "connect_ex": hooked_connect_ex, "rehearsal": True}
+    for name, hook in hooks.items():
+        setattr(kind, name, hook)
+    socket.getaddrinfo = hooked_getaddrinfo

@@ -240,7 +240,10 @@ class World:
         free = self.free_addresses(site)
         if not free:
             return None
-        address = {"floating_ip_address": free[0], "floating_network_id": stable_id("network", site, "public")}
+        address: Document = {
+            "floating_ip_address": free[0],
+            "floating_network_id": stable_id("network", site, "public"),
+        }
         address |= {"port_id": None, "fixed_ip_address": None, "status": "DOWN", "user": caller.user}
         return self.add_thing("floatingip", site, caller.project_id, address)
 

@@ -107,7 +107,7 @@ def test_a_module_is_asked_for_its_file_and_a_session_from_bytes_has_its_content
     assert found.model.sha256 == bench.describe(open_model(files["onnx"])).model.sha256
     assert found.model.size_bytes == len(content)
     target = open_model(files["torch"], "torch")
-    with pytest.raises(bench.UnknownTargetError, match="say model_path=…"):
+    with pytest.raises(bench.UnknownTargetError, match=r"say bench.describe\(model, model_path=…\)"):
         bench.describe(target)
     bench.describe(target, model_path=files["onnx"])
     assert bench.describe(target).model.name == "model.onnx"

@@ -7,6 +7,7 @@ import gzip
 import json
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -336,3 +337,18 @@ def test_a_lock_that_somebody_holds_is_waited_for_and_then_named(monkeypatch, tm
             ledger.append(Answer("m.a", 1, AT.format(1)))
     ledger.append(Answer("m.a", 2, AT.format(2)))
     assert ledger.answer("m.a") == 2
+
+
+def test_a_ledger_says_what_is_in_it(tmp_path: Path, make_measurement) -> None:
+    """Shown by itself in a cell: how many of each kind, and the newest number of each option in its unit."""
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    assert repr(ledger) == f"{ledger.path}: 0 entries"
+    assert "<table" not in ledger._repr_html_()
+    for samples in ((0.5,), (0.0025,)):
+        ledger.append(make_measurement(option="<onnx>", samples=samples))
+    ledger.append(make_measurement(kind="size", option="<onnx>", samples=(2_430_000.0,)))
+    ledger.append(Answer("m.a", 1, AT.format(1)))
+    assert re.search(r"4 entries: 2 latency, 1 size, 1 answer; the newest of 0[12] Jan 2026", repr(ledger))
+    shown = ledger.read()._repr_html_()
+    assert all(text in shown for text in ("&lt;onnx&gt;", "2.50 ms", "2.43 MB"))
+    assert "500 ms" not in shown

@@ -1,14 +1,20 @@
 """``msl`` from a terminal: one command, exit codes that scripts can rely on, completion that binds to it."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
+from grading.__main__ import app as grading
 from labs.course.lessons import lesson, lessons
+from labs.machine.version import code_version
 from provisioning.environment import has_nvidia_gpu
 from provisioning.front.command import app
 from provisioning.front.doctor import findings
@@ -23,14 +29,6 @@ def run(*arguments: str):
     return CliRunner().invoke(app, list(arguments), prog_name="msl")
 
 
-@pytest.mark.parametrize("name", "status next lab lease pull check submit doctor update rehearsal class".split())
-def test_every_step_of_the_course_has_a_command_with_help(name: str):
-    """And its help does nothing else."""
-    done = run(name, "--help")
-    assert done.exit_code == 0, done.output
-    assert f"msl {name}" in done.output
-
-
 def test_the_next_step_and_the_standing(worked: Path):
     """The words of the front page."""
     done = run("status")
@@ -40,17 +38,58 @@ def test_the_next_step_and_the_standing(worked: Path):
 
 
 def test_check_fails_while_something_is_left(done: Path):
-    """Exit code 1 with the open questions; an unknown lesson is a sentence that lists those that there are."""
+    """Exit code 1 with the open questions."""
     assert run("check", "defend").exit_code == 0
     (done / "ledger.jsonl").write_text(honest(1).text)
     found = run("check", "defend")
     assert found.exit_code == 1
     assert "0/18  not answered yet: A recommendation" in found.output
     assert "5/5  Scale and zero point" in run("check", "quantize").output
-    wrong = run("check", "nowhere")
-    assert wrong.exit_code == 1
-    assert "there is no lesson 'nowhere'; there are start, reserve," in wrong.output
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    {
+        "check compyle": "Did you mean compile (Compile the graph)?",
+        "check nowhere": "There are start, reserve,",
+        "lab quantise": "Did you mean quantize (",
+        "submit modle": "Did you mean 1 (model)?",
+        "lease plan 9": "It may be 1 (model), 2 (edge), 3 (system).",
+        "statsu": "Did you mean 'status'?",
+        "sweep": "Did you mean `msl lease sweep`?",
+    }.items(),
+)
+def test_wrong_use_is_exit_code_2_with_the_likely_word(typed: str, said: str):
+    """Told from exit code 1, with which a command says that something is left to do."""
+    wrong = run(*typed.split())
+    assert wrong.exit_code == 2
+    assert said in wrong.output
     assert "Traceback" not in wrong.output
+
+
+def test_programs_read_json_and_the_version(worked: Path):
+    """The same numbers as in words, times with their zone."""
+    told, stands = json.loads(run("status", "--json").output), standing()
+    assert (told["points"], told["possible"]) == (stands.earned, stands.possible)
+    assert [one["id"] for one in told["lessons"]] == [one.id for one in lessons()]
+    following = json.loads(run("next", "--json").output)
+    assert (following and following["id"]) == told["next"]
+    checked = json.loads(run("check", "quantize", "--json").output)
+    assert sum(row["points"] for row in checked["questions"]) == checked["points"]
+    assert code_version() in run("--version").output
+
+
+def _helps(group: TyperGroup) -> Iterator[tuple[str, str]]:
+    for name, below in group.commands.items():
+        yield f"{group.name} {name}", below.get_short_help_str(limit=66)
+        if isinstance(below, TyperGroup):
+            yield from _helps(below)
+
+
+@pytest.mark.parametrize("commands", [app, grading], ids=["msl", "grading"])
+def test_a_list_of_commands_is_read_whole_on_80_columns(commands: typer.Typer):
+    """No sentence is cut."""
+    assert {name: text for name, text in _helps(typer.main.get_command(commands)) if text.endswith("...")} == {}
 
 
 def test_leases_are_asked_for_without_a_network():

@@ -99,12 +99,12 @@ def test_a_parts_last_core_lesson_says_how_to_hand_in(part: int):
     assert points_of(asked)[0] > 0
 
 
-def test_an_empty_workspace_is_no_error_and_a_slip_in_a_path_or_part_makes_nothing(tmp_path: Path):
+def test_an_empty_workspace_or_a_slip_in_a_path_or_part_makes_nothing(tmp_path: Path):
     """The first things that a student may try: no folder, no traceback, an exit code that scripts can rely on."""
     (tmp_path / "mine").mkdir()
-    made = prepare(1, workspace=tmp_path / "mine")
-    assert made.points == 0
-    assert any("no ledger" in line for line in made.missing)
+    with pytest.raises(ValueError, match=r"holds nothing of Part 1: the model, .*lab start"):
+        prepare(1, workspace=tmp_path / "mine")
+    assert not list((tmp_path / "mine").iterdir())
     for slip, code in ((["1", "--workspace", str(tmp_path / "TYPO")], 1), (["9"], 2)):
         done = CliRunner().invoke(app, ["submit", *slip])
         assert done.exit_code == code
