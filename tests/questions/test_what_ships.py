@@ -31,6 +31,7 @@ PROGRAMS = {
     "triton.model": ("TritonPythonModel", "def execute"),
     "files.script": ("onnxruntime", "argv"),
     "platform.router": ("Router", "def build"),
+    "whole.app": ("app", "WORKERS"),
     "tokens.app": ("app", "/generate"),
     "kernels.shared": ("cuda", "multiply_shared"),
 }

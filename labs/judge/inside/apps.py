@@ -1,4 +1,4 @@
-"""Apps without a server: FastAPI on the course's classifier, and one whose reply streams."""
+"""Apps without a server: FastAPI on the course's classifier, one before its workers, and one whose reply streams."""
 
 import asyncio
 import base64
@@ -114,6 +114,19 @@ def app(wire: Wire, path: str) -> Ask:
 
     load(INTAKE, "intake")
     load(CLASSIFIER, "classifier").places = Places()
+    return served(wire, load(path, "app").app)
+
+
+def workers(wire: Wire, path: str) -> Ask:
+    """An app before a fixed number of workers; what they answer is outside."""
+
+    def answer(body: bytes) -> tuple[int, bytes]:
+        status, text = wire.call("answer", body=body.decode(errors="replace"))
+        return status, text.encode()
+
+    number, may_wait = wire.call("sizes")
+    module("worker", answer=answer, WORKERS=number, MAY_WAIT=may_wait)
+    load(INTAKE, "intake")
     return served(wire, load(path, "app").app)
 
 
