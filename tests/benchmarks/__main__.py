@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Annotated
 from unittest import mock
 
+import numpy as np
 import pandas as pd
 import typer
 
-from grading.builder.repository import write_solved
+from grading.builder.repository import solved_cells, write_programs, write_solved
+from labs.course.cells import alone
+from labs.data.intake import IMAGENET_MEAN, IMAGENET_STD
 from labs.display.format import duration
+from labs.edge.files import part_1_files
 from labs.load import servers
 from labs.machine import fingerprint
+from labs.optimize.bytes_in import take_bytes
 from labs.serve import models as served
-from labs.workspace import WORKSPACE_VARIABLE, programs_dir
+from labs.workspace import WORKSPACE_VARIABLE, models_dir, programs_dir
 from tests.benchmarks import grading, harness, part1
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -51,11 +56,25 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
         # Triton serves what a student has written; here it is the solution's, in no workspace of anybody's.
         with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, {WORKSPACE_VARIABLE: folder}):
             write_solved(programs_dir() / "repository", served.fp32_model())
-            records = servers.compare(rounds=max(3, rounds // 4), on_progress=report)
+            write_programs("http", programs_dir() / "http")
+            write_whole_request(programs_dir() / "whole")
+            more = servers.whole_request()
+            records = servers.compare(rounds=max(3, rounds // 4), more=more, on_progress=report)
         yield "Servers under one contract, 16 clients, all taking turns", servers.servers_table(records)
     # Some ten minutes, and of no interest to a student: only on request.
     if only == "grading":
         yield "Classes, graded on this machine", grading.classes(report)
+
+
+def write_whole_request(folder: Path) -> None:
+    """Write what *The whole request* leaves in its folder: its apps, the model that takes bytes, and its table."""
+    write_programs("whole", folder)
+    known = take_bytes(part_1_files(models_dir())["edge-int8-u8s8"], folder / "bytes.onnx")
+    (cell,) = (cell for cell in solved_cells("whole") if cell.metadata.get("question") == "whole.levels")
+    byte_of = alone(cell.source, "byte_of")
+    channels = zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)
+    table = [byte_of(np.arange(256), *channel, known.scale, known.zero_point) for channel in channels]
+    np.save(folder / "bytes.npy", table)
 
 
 @app.command()

@@ -92,7 +92,6 @@ def test_replies_are_counted_by_path_and_status(service: Service):
         assert f"serving_requests_total{{{labels}}}" in counted
     assert 'status="500"' not in counted
     assert "serving_in_flight 0.0" in counted
-    assert 'serving_predictions_total{class_name="Bread"}' in counted
     assert "Traceback" not in service.log(100_000)
 
 
