@@ -18,7 +18,13 @@ MOST_TOGETHER, CACHE_GB = 16, 1
 
 
 class GenaiEngine:
-    """Continuous batching: before each step, whoever waits joins; after it, whoever is finished leaves."""
+    """Continuous batching: before each step, prompts that wait join; after it, finished ones leave.
+
+    It takes the likeliest token each time, so the same prompt has the same answer.
+    """
+
+    #: The model's name, and how many tokens a prompt and its answer may have together.
+    model, limit = "SmolLM2-135M-Instruct", 2048
 
     def __init__(self) -> None:
         """Load the model; that takes some seconds."""
@@ -33,10 +39,25 @@ class GenaiEngine:
         self._waiting: queue.SimpleQueue[_Prompt] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
-    async def stream(self, prompt: str, max_tokens: int) -> AsyncIterator[str]:
-        """Yield so many tokens, each as soon as it is there; whoever stops reading frees its place."""
+    def count(self, prompt: str) -> int:
+        """Return how many tokens a prompt has; of a very long one, only that there are more than ``limit``."""
+        return self._tokenizer.encode(prompt).input_ids.shape[1]
+
+    def chat(self, messages: list[dict]) -> str:
+        """Return a conversation as the prompt that the model was trained on; each message has a role and content."""
+        return self._tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+
+    async def stream(self, prompt: str, max_tokens: int, ignore_eos: bool = False) -> AsyncIterator[str]:
+        """Yield an answer's tokens as text, each as soon as it is there; a client that stops reading frees its place.
+
+        Args:
+            max_tokens: The answer is cut there.
+            ignore_eos: Do not stop where the model would: an answer of a known length, for measuring.
+        """
         loop, arrived = asyncio.get_running_loop(), asyncio.Queue()
-        one = _Prompt(prompt, max_tokens, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece))
+        one = _Prompt(
+            prompt, max_tokens, ignore_eos, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece)
+        )
         self._waiting.put(one)
         try:
             while (piece := await arrived.get()) is not None:
@@ -61,7 +82,7 @@ class GenaiEngine:
 
     def _how(self, one: _Prompt) -> object:
         how = self._genai.GenerationConfig()
-        how.max_new_tokens, how.ignore_eos = one.max_tokens, True  # so many tokens, for measuring
+        how.max_new_tokens, how.ignore_eos = one.max_tokens, one.ignore_eos
         return how
 
     def _still_running(self, one: _Prompt) -> bool:
@@ -86,8 +107,8 @@ class GenaiEngine:
 class _Prompt:
     """A prompt on its way."""
 
-    def __init__(self, text: str, max_tokens: int, emit: Callable[[object], None]) -> None:
-        self.text, self.max_tokens, self.emit = text, max_tokens, emit
+    def __init__(self, text: str, max_tokens: int, ignore_eos: bool, emit: Callable[[object], None]) -> None:
+        self.text, self.max_tokens, self.ignore_eos, self.emit = text, max_tokens, ignore_eos, emit
         self.tokens: list[int] = []
         self.sent, self.handle, self.gone = "", None, False
 

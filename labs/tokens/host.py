@@ -3,6 +3,7 @@
 import importlib.util
 import socket
 import sys
+from pathlib import Path
 
 import uvicorn
 from starlette.responses import PlainTextResponse
@@ -12,7 +13,8 @@ from labs.runtimes.loopback import OwnHosts
 
 def main(path: str, fd: int) -> None:
     """Serve until told to stop."""
-    found = importlib.util.spec_from_file_location("app", path)
+    sys.path.insert(0, str(Path(path).parent))  # a file may add routes to its neighbour's
+    found = importlib.util.spec_from_file_location("served", path)
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     app = OwnHosts(module.app, PlainTextResponse("this machine's own addresses only", status_code=421))

@@ -31,7 +31,7 @@ PROGRAMS = {
     "triton.model": ("TritonPythonModel", "def execute"),
     "files.script": ("onnxruntime", "argv"),
     "platform.router": ("Router", "def build"),
-    "tokens.app": ("app", "/generate"),
+    "tokens.app": ("app", "/v1/completions"),
     "kernels.shared": ("cuda", "multiply_shared"),
 }
 
