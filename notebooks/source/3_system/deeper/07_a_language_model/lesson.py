@@ -26,8 +26,6 @@ import shlex
 import subprocess
 import time
 
-import httpx
-import matplotlib.pyplot as plt
 import numpy as np
 import openai
 import pandas as pd
@@ -35,8 +33,8 @@ import pandas as pd
 from labs.checkpoints import check, predict, predicted
 from labs.course.lessons import lesson
 from labs.records.ledger import ledger
-from labs.runtimes.providers import install
-from labs.tokens import levers, serving
+from labs.runtimes.providers import environment, install
+from labs.tokens import levers, serving, weights
 from labs.widgets import run_with_progress
 from labs.workspace import programs_dir, workspace_dir
 
@@ -55,18 +53,15 @@ predict("tokens.times", sixteen=..., known=...)
 # %% [markdown]
 # ## OpenAI's interface
 #
-# Servers of language models have agreed on one interface, OpenAI's: vLLM, SGLang, TensorRT-LLM and llama.cpp all offer
-# it, so one client fits them all. Its older half completes a text: `POST /v1/completions` takes what `Ask` below says.
-# With `"stream": true` the answer is sent while it grows, as **server-sent events**: the reply has the type
-# `text/event-stream` and stays open, and each event in it is a line `data: …` and an empty line. There is one event
-# per token:
+# vLLM, SGLang, TensorRT-LLM and llama.cpp all offer OpenAI's interface, so one client fits them all. Its older half
+# completes a text: `POST /v1/completions` takes what `Ask` below says. With `"stream": true` the answer is sent while
+# it grows, as **server-sent events**: the reply has the type `text/event-stream` and stays open, and each event in it
+# is a line `data: …` and an empty line. There is one per token, all with the same `id`:
 #
-# ```
-# data: {"id": "cmpl-7", "object": "text_completion", "created": 1796040840, "model": "SmolLM2-135M-Instruct",
-#        "choices": [{"index": 0, "text": " soup", "finish_reason": null}]}
-# ```
+# `data: {"id": "cmpl-7", "object": "text_completion", "created": 1796040840, "model": "SmolLM2-135M-Instruct",
+# "choices": [{"index": 0, "text": " soup", "finish_reason": null}]}`
 #
-# (on one line). All events of an answer have the same `id`. After the tokens come
+# After the tokens come
 #
 # - an event with an empty `text` and the `finish_reason`: `"length"` after `max_tokens` tokens, else `"stop"`;
 # - if `stream_options` has `include_usage`, one with `"choices": []` and a `usage`: how many `prompt_tokens` and
@@ -117,15 +112,9 @@ async def complete(ask: Ask):
     if not read:
         raise HTTPException(400, "The prompt is empty.")
     if read + ask.max_tokens > engine.limit:
-        raise HTTPException(
-            400, f"{read} tokens and max_tokens {ask.max_tokens} are more than {engine.limit} together."
-        )
-    head = {
-        "id": f"cmpl-{uuid.uuid4()}",
-        "object": "text_completion",
-        "created": int(time.time()),
-        "model": engine.model,
-    }
+        raise HTTPException(400, f"{read} tokens and an answer of {ask.max_tokens} are more than {engine.limit}.")
+    head = {"id": f"cmpl-{uuid.uuid4()}", "object": "text_completion", "created": int(time.time())}
+    head["model"] = engine.model
 
     async def chunks():
         written = 0
@@ -155,9 +144,6 @@ async def complete(ask: Ask):
 check("tokens.app", folder / "app.py")
 
 # %% [markdown]
-# The check has asked your app with an engine that has no model, and that kept each word back until the one before had
-# been sent.
-#
 # The newer half of the interface is a chat, `POST /v1/chat/completions`. It is the same behind a **template**: the
 # model has learned from conversations that were written down as one text, with marks for who speaks. So the route is
 # yours, with a prompt that the template makes and other names in its JSON.
@@ -177,10 +163,7 @@ class Chat(Ask):
 
 def as_chat(reply, name):
     """Return a completion's JSON as a chat's."""
-    choices = [
-        {"index": 0, name: {"role": "assistant", "content": one["text"]}, "finish_reason": one["finish_reason"]}
-        for one in reply["choices"]
-    ]
+    choices = [one | {name: {"role": "assistant", "content": one["text"]}} for one in reply["choices"]]
     return reply | {"object": "chat.completion" + ".chunk" * (name == "delta"), "choices": choices}
 
 
@@ -226,8 +209,7 @@ except openai.BadRequestError as error:
     print("\n", error)
 
 # %% [markdown]
-# It is a very small model: 135 million weights, where a large one has 70 billion or more. It writes fluent sentences,
-# and knows little about soup.
+# With 135 million weights it writes fluent sentences, and knows little about soup; a large one has 70 billion or more.
 #
 # ## Two latencies, and what is kept
 #
@@ -236,9 +218,6 @@ except openai.BadRequestError as error:
 # output token** after that, the mean gap between one and the next.
 
 # %%
-figure, axis = plt.subplots(figsize=(9, 1.8), layout="constrained")
-axis.eventplot(1e3 * (np.array(arrived_s) - sent_s), colors="tab:blue")
-axis.set(xlim=(0, None), yticks=[], xlabel="milliseconds since the prompt was sent; a line is a token")
 print(f"first token {arrived_s[0] - sent_s:.3f} s, each further one {np.diff(arrived_s).mean():.3f} s")
 
 # %% [markdown]
@@ -284,18 +263,11 @@ table.round(1)
 #
 # How many guests can be served? A rate alone does not say, since a server may answer all of them too late. So promise
 # something: the first token within 500 ms, and each further one within 100 ms. **Goodput** counts only the requests per
-# second for which all of it was kept. NVIDIA's **aiperf** measures it on every server with OpenAI's interface:
-#
-# | | |
-# |---|---|
-# | `-m MODEL --url URL --endpoint-type completions --streaming` | whom it asks, and how |
-# | `--isl 40 --osl 16 --extra-inputs ignore_eos:true` | prompts of 40 tokens, answers of 16 |
-# | `--request-rate 2,5,10 --arrival-pattern poisson` | three runs; guests come by chance, not in turns |
-# | `--benchmark-duration 8` | seconds in which guests come |
-# | `--goodput "time_to_first_token:500 inter_token_latency:100"` | the promise, in milliseconds |
-# | `--use-server-token-count --tokenizer FOLDER` | tokens are counted by `usage`; the tokenizer only makes prompts |
-#
-# By its name, a tokenizer would be fetched from Hugging Face. Here it is read out of the model's file.
+# second for which all of it was kept. NVIDIA's **aiperf** measures it on every server with OpenAI's interface.
+# `--isl 40 --osl 16` are tokens of a prompt and of its answer; `--request-rate 2,5,10 --arrival-pattern poisson` are
+# three runs in which guests come by chance, for 8 s each; `--use-server-token-count` trusts your `usage`, so that the
+# tokenizer is needed only to make prompts. By its name it would be fetched from Hugging Face. Here it is read out of
+# the model's file.
 
 
 # %%
@@ -316,7 +288,7 @@ def goodput(url, rates):
 
 aiperf = run_with_progress(lambda report: install("aiperf", report), "aiperf")
 tokenizer = workspace_dir() / "aiperf" / "tokenizer"
-aiperf.run(levers.__file__.replace("levers", "tokenizer"), levers.weights(), tokenizer)
+aiperf.run(levers.__file__.replace("levers", "tokenizer"), weights(environment("genai").folder), tokenizer)
 table = goodput(server.url, "2,5,10")
 table.plot(y=["request_throughput_mean", "goodput_mean"], marker="o", figsize=(6, 3), xlim=0, ylim=0)
 table.round(2)
@@ -348,9 +320,9 @@ table.round(2)
 # %%
 _ = server.stop()
 try:
-    httpx.get("http://127.0.0.1:8000/health").raise_for_status()
-    display(goodput("http://127.0.0.1:8000", "10,50,250").round(2))
-except httpx.HTTPError:
+    openai.OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none", max_retries=0).models.list()
+    display(goodput("http://127.0.0.1:8000", "10,50,250"))
+except openai.APIConnectionError:
     print("(not run here: no vLLM answers at port 8000)")
 
 # %% [markdown]
