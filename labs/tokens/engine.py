@@ -43,11 +43,13 @@ class GenaiEngine:
 
     def count(self, prompt: str) -> int:
         """Return how many tokens a prompt has; of a very long one, only that there are more than ``limit``."""
-        return self._tokenizer.encode(prompt).input_ids.shape[1]
+        return self._tokenizer.encode(_sound(prompt)).input_ids.shape[1]
 
     def chat(self, messages: list[dict]) -> str:
         """Return a conversation as the prompt that the model was trained on; each message has a role and content."""
-        return self._tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+        return self._tokenizer.apply_chat_template(
+            [{name: _sound(text) for name, text in one.items()} for one in messages], add_generation_prompt=True
+        )
 
     async def stream(self, prompt: str, max_tokens: int, ignore_eos: bool = False) -> AsyncIterator[str]:
         """Yield an answer's tokens as text, each as soon as it is there; a client that stops reading frees its place.
@@ -58,7 +60,7 @@ class GenaiEngine:
         """
         loop, arrived = asyncio.get_running_loop(), asyncio.Queue()
         how = self._genai.GenerationConfig(max_new_tokens=max_tokens, ignore_eos=ignore_eos)
-        one = _Prompt(prompt, how, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece))
+        one = _Prompt(_sound(prompt), how, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece))
         self._waiting.put(one)
         try:
             while (piece := await arrived.get()) is not None:
@@ -107,6 +109,11 @@ class _Prompt:
         self.text, self.how, self.emit = text, how, emit
         self.tokens: list[int] = []
         self.sent, self.handle, self.gone = "", None, False
+
+
+def _sound(text: str) -> str:
+    """Return a text that is Unicode: half of a surrogate pair, which JSON may hold, would end its request as a 500."""
+    return text.encode(errors="replace").decode()
 
 
 engine = GenaiEngine()

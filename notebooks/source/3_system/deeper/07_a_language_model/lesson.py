@@ -22,7 +22,6 @@
 
 # %%
 import json
-import shlex
 import subprocess
 import time
 
@@ -83,7 +82,7 @@ import time
 import uuid
 
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from labs.tokens.engine import engine
@@ -97,6 +96,12 @@ class Ask(BaseModel):
     stream: bool = False
     stream_options: dict = {}
     ignore_eos: bool = False  # vLLM's: go on to max_tokens, also where the model would stop
+
+
+@app.exception_handler(HTTPException)
+async def refuse(_, error):
+    """Say an error in the form in which OpenAI's clients look for it."""
+    return JSONResponse({"error": {"message": error.detail, "type": "invalid_request_error"}}, error.status_code)
 
 
 @app.get("/v1/models")
@@ -193,7 +198,7 @@ server = run_with_progress(
 )
 body = {"prompt": "Soup goes well with", "max_tokens": 3, "stream": True}
 line = f"curl -sN {server.url}/v1/completions -H content-type:application/json -d '{json.dumps(body)}'"
-print(line, subprocess.run(shlex.split(line), capture_output=True, text=True, check=True).stdout, sep="\n")
+print(line, subprocess.run(line, shell=True, capture_output=True, text=True, check=True).stdout, sep="\n")
 
 client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
 model = client.models.list().data[0].id
@@ -242,9 +247,8 @@ print(f"first token {arrived_s[0] - sent_s:.3f} s, each further one {np.diff(arr
 
 # %%
 guesses = predicted("tokens.times")
-records = run_with_progress(lambda say: levers.measure(server.url, rounds=3, on_progress=say), "Two levers")
-for record in records:
-    ledger().append(record)
+records = run_with_progress(lambda say: levers.measure(server.url, on_progress=say), "Two levers")
+_ = [ledger().append(record) for record in records]
 table = levers.table(records)
 table["you predicted"] = [guesses["sixteen"], None, guesses["known"], None]
 table.round(1)

@@ -25,40 +25,23 @@ question(
         (
             "right_events",
             True,
-            "There are not ten events with a token each: `data: `, JSON whose `object` is `text_completion` with the "
-            "token in `choices[0].text`, an empty line.",
+            "There are not ten events of a `text_completion` with a token in `choices[0].text` each.",
         ),
-        (
-            "streams",
-            True,
-            "The engine was asked for another token before the one that it had given was sent. Tokens are collected: "
-            "`yield` each as it comes.",
-        ),
+        ("streams", True, "Tokens are collected: the engine was asked for another before the one it gave was sent."),
         (
             "finish_reason",
             "length",
-            "After `max_tokens` tokens the last choice has the `finish_reason` {finish_reason}, and not `length`.",
+            "After `max_tokens` tokens, the last `finish_reason` is {finish_reason}, not `length`.",
         ),
-        (
-            "usage",
-            True,
-            "With `include_usage`, the last event before `[DONE]` has no `usage` with the right `prompt_tokens` and "
-            "`completion_tokens`: load generators count by it.",
-        ),
+        ("usage", True, "With `include_usage`, the last event before `[DONE]` has no `usage` with the right counts."),
         ("done", True, "The last event is not `data: [DONE]`: is that an end, or a broken connection?"),
         (
             "whole",
             True,
-            "Without `stream`, the reply is not one JSON with all the text in `choices[0].text`, a `usage`, and `stop` "
-            "as `finish_reason` if the model ends before `max_tokens`.",
+            "Without `stream`, it is not one JSON with all the text, `usage`, and `stop` if the model ends.",
         ),
         ("empty", 400, "An empty prompt gets {empty} and not 400: once the stream has begun, no status can tell it."),
-        (
-            "too_long",
-            400,
-            "A prompt that leaves too little room for its answer gets {too_long} and not 400: count its tokens, add "
-            "`max_tokens`, and compare with `engine.limit` before the stream begins.",
-        ),
+        ("too_long", 400, "A prompt that leaves too little room for its answer gets {too_long}: add `max_tokens`."),
     ],
     good={
         **{"lost": "", "status": 200, "media_type": "text/event-stream", "right_events": True},
