@@ -218,32 +218,28 @@ except openai.BadRequestError as error:
 #
 # ## Two latencies, and what is kept
 #
-# The prompt is read in one go, all its tokens together (*prefill*), which ends with the first token. The others follow
-# one by one (*decode*). So two numbers describe a stream: the **time to first token**, from sending, and the **time per
-# output token** after that, the mean gap between one and the next.
+# The prompt is read in one go (*prefill*), which ends with the first token. The others follow one by one (*decode*). So
+# two numbers describe a stream: the **time to first token**, and the **time per output token**, the mean gap after it.
 
 # %%
 print(f"first token {arrived_s[0] - sent_s:.3f} s, each further one {np.diff(arrived_s).mean():.3f} s")
 
 # %% [markdown]
-# Why is the second token faster than the first? Because the prompt is not read again. In each layer, attention needs a
-# *key* and a *value* of every earlier token. They do not change, so they are kept, in the **KV cache**: here 2 × 30
-# layers × 3 heads × 64 numbers per token, 23 kB in two bytes each. In a model of 70 billion weights (80 layers, 8 heads
-# of 128) they are 328 kB per token, and 10.7 GB for sixteen prompts of 2,048 tokens: about what an 80 GB card has left
-# beside weights of one byte. So the cache limits how many prompts such a server takes at once.
+# The second token is faster, because the prompt is not read again. In each layer, attention needs a *key* and a *value*
+# of every earlier token. They do not change, so they are kept, in the **KV cache**: here 2 × 30 layers × 3 heads × 64
+# numbers per token, 23 kB in two bytes each. In a model of 70 billion weights (80 layers, 8 heads of 128) they take
+# 10.7 GB for sixteen prompts of 2,048 tokens, about what an 80 GB card has left beside weights of one byte: the cache
+# limits how many prompts such a server takes at once.
 #
 # ## Two levers, and where they do nothing
 #
 # **Continuous batching.** One step of the model reads all its weights from memory to make *one* token. For two prompts
-# it reads them just once, too. In *Batch and multiply* a batch was filled, run, and answered together. Here answers end
-# at different times, so the engine decides anew before every step: prompts that have arrived join, and finished ones
-# leave.
+# it reads them just once, too. Answers end at different times, so the engine decides anew before every step: prompts
+# that have arrived join, and finished ones leave.
 #
 # **A known prefix.** GourmetGram puts its menu before every question: 400 tokens that are read again for every guest.
-# With *prefix caching* the engine keeps the keys and values of a prompt that is done, in blocks, and a prompt that
-# begins with the same tokens finds them.
-#
-# Each lever is measured twice, on a workload that suits it and on one that does not, all in turns.
+# With *prefix caching* the engine keeps the keys and values of a prompt that is done, and a prompt that begins with the
+# same tokens finds them. Each lever is measured on a workload that suits it and on one that does not, all in turns.
 
 # %%
 guesses = predicted("tokens.times")
@@ -254,14 +250,11 @@ table["you predicted"] = [guesses["sixteen"], None, guesses["known"], None]
 table.round(1)
 
 # %% [markdown]
-# `from` and `to` are the ends of the interval of three rounds, so they are far apart; what counts is on which side of 1
-# they lie. Batching saves the reading of weights, and a step of decode is little else. Prefill computes with all of a
-# prompt's tokens at once: it has read the weights once for a hundred tokens already, and a second prompt only makes it
-# longer. So sixteen long prompts with one token each get little from their batch.
-#
-# A known beginning ends at the first token that differs. If the question comes first, nothing after it is found, though
-# 400 tokens are the same. So build a prompt from what all guests share, then what some share, and last each guest's own
-# question.
+# `from` and `to` are the interval of three rounds, so they are far apart: look on which side of 1 they lie. Batching
+# saves the reading of weights, and a step of decode is little else. Prefill has read them once for a hundred tokens
+# already, so sixteen long prompts with one token each get little from their batch. And a known beginning ends at the
+# first token that differs: if the question comes first, 400 tokens that are the same are not found. So build a prompt
+# from what all guests share, then what some share, and last each guest's own question.
 #
 # ## Goodput under a promise
 #
@@ -298,22 +291,21 @@ table.plot(y=["request_throughput_mean", "goodput_mean"], marker="o", figsize=(6
 table.round(2)
 
 # %% [markdown]
-# Up to some rate nearly all promises are kept. Above it the queue grows as long as guests come, each waits behind it,
-# and goodput falls, though the server answers more than ever: a busy server can be of no use to anybody. What the table
-# of aiperf calls p99 is of the last rate alone, and of some eighty requests: it is nearly the slowest one. For a p99
-# send 2,000.
+# Up to some rate nearly all promises are kept. Above it the queue grows as long as guests come, and goodput falls,
+# though the server answers more than ever. What aiperf's own table, of the last rate, calls p99 is of some eighty
+# requests, so it is nearly the slowest one: for a p99 send 2,000.
 #
 # ## On a GPU
 #
-# **vLLM** is the server that made these ideas common, and has the same interface, so everything above works with it. On
-# a leased GPU of compute capability 7.0 or newer, start it in a terminal, with the packages of its own day:
+# **vLLM** made these ideas common, and the same clients ask it. On a leased GPU of compute capability 7.0 or newer,
+# start it in a terminal, with the packages of its own day, and run the next cell (not run here):
 #
 # ```
-# uvx --exclude-newer 2025-10-20 --from vllm==0.11.0 vllm serve HuggingFaceTB/SmolLM2-135M-Instruct \\
+# uvx --exclude-newer 2025-10-20 --from vllm==0.11.0 vllm serve HuggingFaceTB/SmolLM2-135M-Instruct \
 #   --served-model-name SmolLM2-135M-Instruct --max-model-len 2048 --host 127.0.0.1 --port 8000
 # ```
 #
-# The next cell measures it by the same line, if it is there. What it adds:
+# What it changes:
 #
 # - *paged attention* keeps keys and values in blocks, as an operating system keeps memory in pages. Memory is taken
 #   as a prompt grows, and not for the longest answer, so more prompts fit together;
@@ -332,9 +324,8 @@ except openai.APIConnectionError:
 # %% [markdown]
 # ## What you found
 #
-# Queues, batches and memory are still there, and look different: there are two latencies, a batch is never closed, and
-# the memory for keys and values runs out first. Each lever has its workload, and a promise says how much of a rate is
-# worth something.
+# Queues, batches and memory are still there: there are two latencies, a batch is never closed, and the memory for keys
+# and values runs out first. Each lever has its workload, and a promise says how much of a rate is worth something.
 #
 # - Send one prompt of 1,000 tokens while eight others stream. What happens to *their* time per token at that moment?
 # - Close a stream in the middle (`break`). Does the engine go on? Read `stream` in `labs/tokens/engine.py`.
