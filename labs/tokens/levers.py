@@ -17,7 +17,7 @@ from labs.tokens import weights
 #: Lever and workload, with the options of its records without and with it.
 BATCHING, PREFIX = "16 prompts at once", "a known prefix"
 PAIRS = {
-    (BATCHING, "short questions, 24 tokens each"): ("tokens-1", "tokens-16"),
+    (BATCHING, "short questions, 32 tokens each"): ("tokens-1", "tokens-16"),
     (BATCHING, "long prompts, one token each"): ("tokens-reading-1", "tokens-reading-16"),
     (PREFIX, "the menu, then the question"): ("tokens-prefix-new", "tokens-prefix-known"),
     (PREFIX, "the question, then the menu"): ("tokens-order-new", "tokens-order-known"),
@@ -44,8 +44,8 @@ def _runs(day: str) -> dict[str, tuple[list[str], int, int]]:
     pages = [f"Day {day}, guest {guest}: {dishes * 5}" for guest in range(20)]
     menu, soup, fruit = f"The menu of day {day}. {dishes * 18}", "Is there a soup?", "Which fruit do you have?"
     return {
-        "tokens-1": (questions[16:], 1, 24),
-        "tokens-16": (questions[:16], 16, 24),
+        "tokens-1": (questions[16:], 1, 32),
+        "tokens-16": (questions[:16], 16, 32),
         "tokens-reading-1": (pages[16:], 1, 1),
         "tokens-reading-16": (pages[:16], 16, 1),
         "tokens-prefix-new": ([menu + soup], 1, 1),
