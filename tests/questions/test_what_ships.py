@@ -32,7 +32,7 @@ PROGRAMS = {
     "files.script": ("onnxruntime", "argv"),
     "platform.router": ("Router", "def build"),
     "whole.app": ("app", "WORKERS"),
-    "tokens.app": ("app", "/generate"),
+    "tokens.app": ("app", "/v1/completions"),
     "kernels.shared": ("cuda", "multiply_shared"),
 }
 

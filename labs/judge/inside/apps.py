@@ -15,6 +15,9 @@ CLASSIFIER = Path(__file__).parents[2] / "serve" / "compared" / "classifier.py"
 INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
 
 
+#: Tokens that a prompt and its answer may have together, of the engine that stands outside.
+LIMIT = 50
+
 #: Of a body that does not end.
 _PIECE = b"A" * 1_000_000
 
@@ -134,7 +137,12 @@ def stream(wire: Wire, path: str) -> Ask:
     """An app that streams; the engine is outside, and its next word comes when the judge wants it to."""
 
     class Engine:
-        async def stream(self, prompt: str, max_tokens: int = 32) -> Any:
+        model, limit = "judged", LIMIT
+
+        def count(self, prompt: str) -> int:
+            return len(prompt.split())
+
+        async def stream(self, prompt: str, max_tokens: int, ignore_eos: bool = False) -> Any:
             for _ in range(max_tokens):
                 word = await wire.called("word", prompt=prompt)
                 if word is None:
