@@ -249,7 +249,7 @@ def enough(late, q, confidence):
 check("search.enough", enough)
 
 # %%
-print(enough(1, 99, 0.99), "queries: for the 99th percentile, the summary above asks for as many")
+print(enough(1, 99, 0.99), "queries: so many does loadgen ask for before it estimates SingleStream's 99th percentile")
 SHORT = {"min_duration_ms": 2500, "min_query_count": int(enough(1, 95, 0.99))}
 
 # %% [markdown]
