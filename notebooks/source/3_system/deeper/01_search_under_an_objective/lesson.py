@@ -31,14 +31,13 @@ import numpy as np
 import pandas as pd
 import tritonclient.http as httpclient
 
-from labs import assets, stats
+from labs import assets
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.load import tensor_inputs
 from labs.load.record import loadgen_record
 from labs.load.served import triton_target
 from labs.records.ledger import ledger
-from labs.records.record import latency_interval
 from labs.serve.models import fp32_model
 from labs.serve.triton import opening
 from labs.widgets import run_with_progress
@@ -337,28 +336,26 @@ table.style.format(precision=1).format(precision=3, subset=columns[3:])
 # ## Proof
 #
 # The search took the highest rate that was VALID *once*, in a short run, so it favours configurations that were lucky.
-# And early stopping counts queries as if each were late by itself, but in a queue one late query delays those behind
-# it. So the winner runs again at 80 % of its rate, with other arrivals (`schedule_rng_seed`), and `latency_interval`
-# counts *busy periods*: from a request that finds the server idle to the next that does.
+# And early stopping counts queries as if they were independent, but in a queue one late query delays those behind it.
+# So the winner runs twice more, for longer, at 80 % of its rate, and with other arrivals (`schedule_rng_seed`).
 
 # %%
 chosen = min(rows, key=lambda option: rows[option][-1])
 limit, kept, *_ = searched[chosen]
-target, rate, verified = serve(chosen), 0.8 * (kept or limit / 2), []
+target, rate, rows = serve(chosen), 0.8 * (kept or limit / 2), {}
 for seed in (41, 42):
-    how = {**PROMISE, "server_target_qps": rate, "min_duration_ms": 5000, "schedule_rng_seed": seed}
-    verified.append(run("search-verified", target, "Server", **how))
+    how = {**PROMISE, **SHORT, "server_target_qps": rate, "min_duration_ms": 5000, "schedule_rng_seed": seed}
+    record = run("search-verified", target, "Server", **how)
+    in_time = 100 * np.mean(np.array(record.samples) <= limit_s)
+    rows[f"seed {seed}"] = {"queries": len(record.samples), "in time, %": in_time, "": record.details["validity"]}
 triton.stop()
-p95 = latency_interval(*verified, q=95)
-ends = f"from {p95.low * 1e3:.1f} to {p95.high * 1e3:.1f} ms" if p95.confidence else f"no interval, {p95.too_short}"
-says = stats.verdict(p95, limit_s, above="broken", below="kept")
-print("loadgen:", *(record.details["validity"] for record in verified))
-print(f"{chosen} at {rate:.0f} images a second: p95 {p95.value * 1e3:.1f} ms, {ends}")
-print(f"promised within {limit_s * 1e3:.1f} ms: {says}")
+dollars = cost_per_million(rate, CORE_PRICE * CONFIGURATIONS[chosen][0] * CONFIGURATIONS[chosen][1])
+print(f"{chosen} at {rate:.0f} images a second, 95 % within {1e3 * limit_s:.0f} ms: {dollars:.3f} dollars a million")
+pd.DataFrame.from_dict(rows, orient="index").round(1)
 
 # %% [markdown]
-# *Kept* is said only if the whole interval lies within the promise, and *cannot tell* if the interval holds the limit,
-# or if these ten seconds were too short for an interval: then let it run for longer, and do not promise yet.
+# Promise this rate if both runs are VALID. If one is not, something else wanted the processor, or the rate is still too
+# high: try a lower one, or let it run for longer, and do not promise yet.
 #
 # ## What you found
 #
