@@ -138,6 +138,16 @@ def test_nobody_there_is_said_so() -> None:
             closed_loop(target, concurrency=1, requests=5, option="nobody")
 
 
+def test_arrivals_are_poisson() -> None:
+    """Their number has the mean and the variance of a Poisson count, and a seed repeats them."""
+    counts = [len(arrivals(50, 2.0, seed)) for seed in range(400)]
+    assert np.mean(counts) == pytest.approx(100, rel=0.02)
+    assert np.var(counts) == pytest.approx(100, rel=0.25)
+    assert np.array_equal(arrivals(50, 2.0, 1), arrivals(50, 2.0, 1))
+    assert arrivals(50, 2.0, 1).max() < 2.0
+    assert arrivals(1e-6, 2.0, 1).tolist() == [1.0]
+
+
 def test_an_open_loop_keeps_its_appointments(told_target) -> None:
     """Requests are due at the seed's Poisson arrivals, and each latency is counted from then."""
     made = open_loop(told_target, rate_rps=80, duration_s=1.0, seed=11, option="open")
