@@ -14,9 +14,10 @@ from PIL import Image
 
 from labs import assets
 from labs.data.dataset import iterate
+from labs.data.intake import open_photo, to_input
 from labs.data.labels import CLASS_NAMES
 from labs.data.models import load_mobilenet_v2
-from labs.data.preprocess import load_image, softmax, to_input
+from labs.data.preprocess import softmax
 from labs.runtimes.calling import caller
 from labs.runtimes.child import ChildError
 from labs.runtimes.progress import Cancelled
@@ -50,7 +51,7 @@ def test_it_says_what_torch_says_and_where_the_time_went(service: Service):
     torch = caller(load_mobilenet_v2(assets.model("food11-mini-mobilenetv2")))
     for path, _ in items[:: len(items) // 5]:
         content = path.read_bytes()
-        expected = softmax(torch(to_input(load_image(content))[None])[0])
+        expected = softmax(torch(to_input(open_photo(content))[None])[0])
         reply = predict(service.url, content)
         assert reply.json() == predict_raw(service.url, content).json()
         assert reply.json()["prediction"] == CLASS_NAMES[int(np.argmax(expected))]
