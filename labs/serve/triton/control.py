@@ -130,7 +130,7 @@ class Triton:
 
         try:
             with InferenceServerClient(self.http, network_timeout=within_s) as client:
-                return getattr(client, call)(*arguments, headers=self.headers)
+                return getattr(client, call)(*arguments, headers={**self.headers})  # infer adds to it
         except InferenceServerException as error:
             raise TritonError(error.message()) from error
         except OSError as error:
