@@ -42,18 +42,27 @@ def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], m
 
 
 def app_target(
-    service: Service, model: Path, images: Sequence[bytes], *, raw: bool = False, **settings: object
+    service: Service,
+    model: Path,
+    images: Sequence[bytes],
+    runtime: str = "onnxruntime",
+    *,
+    raw: bool = False,
+    **settings: object,
 ) -> Target:
     """Return a target on a running FastAPI app, the course's or one's own, that keeps the contract of the service.
 
     Args:
-        model: The ONNX file that it serves, each session with one thread.
+        model: The ONNX file that it serves, each session or stream with one thread.
+        runtime: What it opens the file with: 'onnxruntime' or 'openvino'.
         raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
     """
-    from labs.bench.targets import model_file
+    from labs.bench.targets import model_file, stored_precision
 
-    libraries = library_versions("fastapi", "uvicorn", "onnxruntime")
-    served = Served(model_file(model), "fastapi-own", threads=Threads(1, 1), libraries=libraries, settings=settings)
+    libraries = library_versions("fastapi", "uvicorn", runtime)
+    provider = {"onnxruntime": "CPUExecutionProvider", "openvino": "CPU"}[runtime]
+    how = {"precision": stored_precision(model.read_bytes()), "threads": Threads(1, 1), "libraries": libraries}
+    served = Served(model_file(model), "fastapi-own", provider, settings=settings, **how)
     return predict(service.url, images, served, raw=raw, pids=(service.pid,))
 
 

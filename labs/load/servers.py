@@ -159,10 +159,11 @@ def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequ
     return Target(f"HTTP {_ENSEMBLE}", "http", url, bodies, served, pids=(triton.pid,))
 
 
-def written(lesson: str, program: str, model: Path, **how: object) -> Start:
+def written(lesson: str, program: str, model: Path, runtime: str = "onnxruntime", **how: object) -> Start:
     """Return what starts an app that a student has written in a lesson, with a model of its own.
 
     Args:
+        runtime: What it opens the model with; kept with the record.
         how: Told to it by its environment.
 
     Raises:
@@ -174,7 +175,7 @@ def written(lesson: str, program: str, model: Path, **how: object) -> Start:
         if not (written / f"{program}.py").is_file():
             raise LookupError(f"there is no {program}.py in {written} yet: write it in the lesson first")
         service = start(f"{program}:app", folder=written, log_path=log_path, MODEL=model, MAY_WAIT=64, **how)
-        target = app_target(stack.enter_context(service), model, photos, program=program, **how)
+        target = app_target(stack.enter_context(service), model, photos, runtime, program=program, **how)
         wait_until_ready(service)
         return target
 
@@ -187,7 +188,7 @@ def whole_request() -> dict[str, Start]:
     return {
         "older app": written("whole", "older", fp32_model()),
         "student's app": written("http", "app", fp32_model(), **workers),
-        "whole request": written("whole", "app", fast, LEVELS="bytes.npy", **workers),
+        "whole request": written("whole", "together", fast, "openvino", LEVELS="bytes.npy", **workers),
     }
 
 

@@ -7,7 +7,7 @@ from grading.builder.questions import fact, prediction, question
 prediction(
     "whole.steps",
     "How many times as many answers per second of processor time does each step give, compared with the one before?",
-    about={"kind": "load", "option": "whole-bytes-in"},
+    about={"kind": "load", "option": "whole-together"},
     unit="×",
     between=(0.1, 20),
     one_thread="one thread per call of the model",
@@ -15,6 +15,7 @@ prediction(
     resize="resizing bytes in PyTorch",
     workers="workers without a framework",
     bytes_in="a model that takes bytes",
+    together="up to four photos per call, in OpenVINO",
 )
 
 question(
