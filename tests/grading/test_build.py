@@ -15,10 +15,6 @@ def ids(notebook) -> list[str]:
     return [cell.id for cell in notebook.cells]
 
 
-def cell_of(notebook, id: str):
-    return next(cell for cell in notebook.cells if cell.id == id)
-
-
 def test_a_built_notebook_holds_no_outputs_and_the_least_metadata(write_lesson):
     """Versions and execution counts would change the twin on each machine."""
     notebook = build(write_lesson())

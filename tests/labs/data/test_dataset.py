@@ -1,6 +1,5 @@
 """The small data set and the real Food-11 look the same from here."""
 
-import io
 import json
 from pathlib import Path
 
@@ -91,12 +90,6 @@ def _picture(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image
     return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
 
 
-def _encoded(image: Image.Image, kind: str) -> bytes:
-    content = io.BytesIO()
-    image.save(content, kind)
-    return content.getvalue()
-
-
 @pytest.mark.parametrize("size", [(256, 256), (640, 480), (333, 500), (224, 224), (100, 37), (225, 1001)])
 def test_the_recipe_is_torchvisions(size: tuple[int, int]) -> None:
     """Resize, CenterCrop, ToTensor and Normalize of torchvision give the same input to float precision."""
@@ -149,7 +142,7 @@ def test_a_file_its_bytes_and_a_batch_are_the_same_pictures(tmp_path: Path) -> N
     """A server that has bytes and a script that has a path agree; row i of a batch is picture i; a bad one is named."""
     paths = [tmp_path / f"{index}.png" for index in range(3)]
     for index, path in enumerate(paths):
-        path.write_bytes(_encoded(_picture(240, 300, seed=index), "PNG"))
+        _picture(240, 300, seed=index).save(path)
         np.testing.assert_array_equal(to_input(load_image(path)), to_input(open_photo(path.read_bytes())))
     batch = load_batch(reversed(paths))
     np.testing.assert_array_equal(batch[0], to_input(load_image(str(paths[2]))))

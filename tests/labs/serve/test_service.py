@@ -20,7 +20,6 @@ from labs.data.models import load_mobilenet_v2
 from labs.data.preprocess import softmax
 from labs.runtimes.calling import caller
 from labs.runtimes.child import ChildError
-from labs.runtimes.progress import Cancelled
 from labs.serve.photos import photo
 from labs.serve.running import SERVICE, Service, serve_app, start, wait_until_ready
 
@@ -127,18 +126,6 @@ def test_an_app_that_does_not_start_is_said_with_the_log(app, says, tmp_path):
     service = start(app, log_path=tmp_path / "log", MODEL=tmp_path / "broken.onnx")
     with pytest.raises(ChildError, match=says):
         wait_until_ready(service)
-    assert not service.alive
-
-
-def test_a_cancelled_wait_leaves_no_process(onnx_path):
-    """Pressing Cancel while it starts stops what was started."""
-    service = start(MODEL=onnx_path)
-
-    def cancel(fraction: float, text: str) -> None:
-        raise Cancelled
-
-    with pytest.raises(Cancelled):
-        wait_until_ready(service, on_progress=cancel)
     assert not service.alive
 
 
