@@ -370,8 +370,10 @@ stages.round(2)
 # %%
 # %%writefile {folder}/together.py
 import asyncio
+import logging
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import app as alone
 import openvino
@@ -379,7 +381,8 @@ import worker
 from worker import MAY_WAIT, WORKERS
 
 MOST = 4
-waiting, collectors, own = asyncio.Queue(MAY_WAIT), [], threading.local()
+waiting, collectors = asyncio.Queue(MAY_WAIT), []
+threads, own = ThreadPoolExecutor(WORKERS), threading.local()
 core = openvino.Core()
 model = core.read_model(os.environ["MODEL"])
 model.reshape([-1, 3, 224, 224])  # any number of photos
@@ -402,8 +405,9 @@ async def collect():
             batch.append(waiting.get_nowait())
         bodies, futures = zip(*batch)
         try:
-            replies = await loop.run_in_executor(alone.threads, worker.answers, bodies)
+            replies = await loop.run_in_executor(threads, worker.answers, bodies)
         except Exception:  # these photos fail, and the next ones are computed
+            logging.exception("%d photos failed", len(batch))
             replies = [(500, b'{"detail": "the model failed"}')] * len(batch)
         for future, reply in zip(futures, replies):
             future.set_result(reply)
