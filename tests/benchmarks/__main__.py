@@ -27,7 +27,7 @@ from labs.runtimes.progress import OnProgress
 from labs.serve import models as served
 from labs.tokens import levers, serving
 from labs.workspace import WORKSPACE_VARIABLE, models_dir, programs_dir
-from tests.benchmarks import grading, harness, models
+from tests.benchmarks import harness, models
 from tests.benchmarks.bars import BARS, Result
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -112,22 +112,19 @@ def sections(only: str, rounds: int, folder: Path) -> Iterator[Section]:
     for name, measure in SECTIONS.items():
         if only in ("", name):
             yield measure(rounds, folder, report)
-    # Some ten minutes, and of no interest to a student: only on request.
-    if only == "grading":
-        yield "Classes, graded on this machine", grading.classes(report), {}
 
 
 @app.command()
 def main(
     rounds: int = typer.Option(20, help="Rounds of the models' turns; the harness gets ten times as many."),
-    only: str = typer.Option("", help=f"one table alone: {', '.join(SECTIONS)}; grading."),
+    only: str = typer.Option("", help=f"one table alone: {', '.join(SECTIONS)}."),
     folder: Annotated[
         Path | None, typer.Option("--models", help="Keeps the models' files, so that the next run need not make them.")
     ] = None,
 ) -> None:
     """Print the benchmark tables, and a line that begins with 'met:' or 'missed:' for each bar; under 20 minutes."""
-    if only not in ("", *SECTIONS, "grading"):
-        raise typer.BadParameter(f"{only!r} is no table: {', '.join(SECTIONS)} or grading", param_hint="--only")
+    if only not in ("", *SECTIONS):
+        raise typer.BadParameter(f"{only!r} is no table: {', '.join(SECTIONS)}", param_hint="--only")
     print(f"Machine: {fingerprint().label}, id {fingerprint().machine_id}", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as made:
         for section in sections(only, rounds, folder or Path(made)):
