@@ -32,10 +32,6 @@ _Z = NormalDist().inv_cdf(0.975)
 #: Power with which the minimum detectable effect is found: four times in five.
 _POWER = 0.8
 
-#: Busy periods, times idle over busy time, that a percentile of an open loop takes: these over 1 - q/100, so 200 for a
-#: p95 and 1,000 for a p99, and never fewer than the second. Found by simulation: with 120, 94 of 100 hold the truth.
-_BUSY_PERIODS_BEYOND, _FEWEST_BUSY_PERIODS = 10.0, 50.0
-
 #: Blocks that a run of alike neighbours is cut into, and samples beyond its percentile that it takes.
 _BLOCKS, _FEWEST_BEYOND = 10, 20
 
@@ -144,7 +140,7 @@ def median_interval(samples: Samples, *, q: float = 50) -> Interval:
     whatever the distribution looks like. Cheap enough to be asked after every block of a measurement.
 
     It says how precisely *this run* was measured. Requests that waited in one queue are not independent (take
-    ``tail_interval``), and two runs of two options are compared side by side (``ratio_of_medians``).
+    ``steady_interval``), and two runs of two options are compared side by side (``ratio_of_medians``).
 
     Where there are too few samples for an extreme percentile, no sample is sure to lie beyond it: that end of the
     interval is then the largest (or smallest) sample, and too near. A p99 takes 368 samples, a p95 72.
@@ -378,52 +374,6 @@ def quotient(one: Interval, other: Interval) -> Interval:
     return Interval(value, one.low / other.high, one.high / other.low if other.low > 0 else math.inf)
 
 
-def tail_interval(runs: Sequence[tuple[Samples, Samples]], *, q: float = 95) -> Interval:
-    """Return a percentile of the latencies of an open loop with an interval, from one run or several of the same load.
-
-    Requests that wait in one queue are not independent: a single bad second holds most of the slow ones. Independent
-    of each other are the *busy periods*, from a request that finds nothing in flight to the next that does, since
-    arrivals know nothing of the past and an empty server has forgotten it. A percentile x is believed where the share
-    of requests at or below x, counted busy period by busy period, agrees with q (a t test of the ratio).
-
-    How many busy periods are enough depends on how full the server was: one that is busy 90 % of the time has few,
-    and the longest of them decide the tail. Where there are fewer than a 95th percentile takes, no interval is given.
-    Further runs with fresh arrivals help as much as a longer one.
-
-    Args:
-        runs: For each run its (offsets, latencies) in seconds: when each request was due, rising, and what it took.
-        q: Percentile, 0 to below 100.
-
-    Returns:
-        The interval, in seconds; see ``Interval.too_short``.
-
-    Raises:
-        ValueError: There is no request.
-
-    Source: regenerative method, Iglehart, 'Simulating Stable Stochastic Systems, VI: Quantile Estimation' (JACM 1976);
-    the t statistic is corrected for the skewness of busy periods, Johnson, 'Modified t Tests and Confidence Intervals
-    for Asymmetrical Populations' (JASA 1978).
-    """
-    latencies_s = np.concatenate([np.asarray(latencies, dtype=float) for _, latencies in runs] or [np.empty(0)])
-    value, p = percentile(latencies_s, q), q / 100
-    period_of, lengths, enough = _busy_periods(runs)
-    needed = max(_FEWEST_BUSY_PERIODS, _BUSY_PERIODS_BEYOND / (1 - p))
-    if enough < needed:
-        if enough < 1:
-            words = f"no interval of p{q:g}: the server was hardly ever idle, so the queue may still have been growing"
-        else:
-            more = math.ceil(needed / enough)
-            words = f"too short for an interval of p{q:g}: it takes about {more} times as many requests"
-        return Interval(value, value, value, 0.0, words)
-
-    def score(at: float) -> float:
-        counted = np.bincount(period_of, weights=latencies_s <= at, minlength=len(lengths))
-        return abs(_skew_corrected(counted - p * lengths, independent=True)[0]) - _Z
-
-    low, high = _believed(latencies_s, p, 12 / math.sqrt(len(lengths)), score)
-    return Interval(value, low, high)
-
-
 def steady_interval(samples: Samples, *, q: float = 95) -> Interval:
     """Return a percentile of samples in time order whose neighbours are alike, such as a closed loop's latencies.
 
@@ -485,29 +435,9 @@ def _last_believed(tried: np.ndarray, start: int, end: int, score: Callable[[flo
     return start
 
 
-def _busy_periods(runs: Sequence[tuple[Samples, Samples]]) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return each request's busy period, the requests in each, and how much they say about the tail.
-
-    The last is the number of busy periods times idle over busy time: for one server, about the run's length in units
-    of the time in which its queue forgets.
-    """
-    period_of, first, busy_s, span_s = [], 0, 0.0, 0.0
-    for offsets, latencies in runs:
-        begun_s = np.asarray(offsets, dtype=float)
-        last_end_s = np.maximum.accumulate(begun_s + np.asarray(latencies, dtype=float))
-        fresh = np.concatenate([[True], begun_s[1:] >= last_end_s[:-1] - 1e-9])
-        ends_s = last_end_s[np.append(np.flatnonzero(fresh)[1:] - 1, len(begun_s) - 1)]
-        period_of.append(first + np.cumsum(fresh) - 1)
-        first += int(fresh.sum())
-        busy_s += float(np.sum(ends_s - begun_s[fresh]))
-        span_s += float(last_end_s[-1] - begun_s[0])
-    joined = np.concatenate(period_of)
-    return joined, np.bincount(joined).astype(float), first * max(span_s - busy_s, 0.0) / max(busy_s, 1e-12)
-
-
-def _skew_corrected(values: np.ndarray, *, independent: bool = False) -> tuple[float, float]:
+def _skew_corrected(values: np.ndarray) -> tuple[float, float]:
     """Return Johnson's modified t statistic of a mean against zero, and its degrees of freedom."""
-    mean, error, freedom = _mean_error(values, independent=independent)
+    mean, error, freedom = _mean_error(values)
     if error == 0:
         return (math.copysign(math.inf, mean) if mean else 0.0), freedom
     away, t = values - mean, mean / error
@@ -515,7 +445,7 @@ def _skew_corrected(values: np.ndarray, *, independent: bool = False) -> tuple[f
     return t + skewness / (6 * math.sqrt(len(values))) * (1 + 2 * t * t), freedom
 
 
-def _mean_error(values: Samples, *, independent: bool = False) -> tuple[float, float, float]:
+def _mean_error(values: Samples) -> tuple[float, float, float]:
     """Return the mean of values in time order, its standard error and the degrees of freedom behind it."""
     found = np.asarray(values, dtype=float)
     n, mean = len(found), float(found.mean()) if len(found) else 0.0
@@ -527,7 +457,7 @@ def _mean_error(values: Samples, *, independent: bool = False) -> tuple[float, f
     if squares <= n * (1e-14 * max(1e-300, abs(mean))) ** 2:
         return mean, 0.0, n - 1.0
     alike = 0.0
-    if n >= _ROUNDS_FOR_AUTOCORRELATION and not independent:
+    if n >= _ROUNDS_FOR_AUTOCORRELATION:
         seen = float(away[1:] @ away[:-1]) / squares
         alike = min(max((seen + 1 / n) / (1 - 4 / n), 0.0), _MOST_AUTOCORRELATION)
     lags = np.arange(1, n if alike else 1)

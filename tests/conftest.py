@@ -2,13 +2,16 @@
 
 import os
 import re
+import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from labs.runtimes.loopback import ANY_PORT_VARIABLE
-from labs.workspace import WORKSPACE_VARIABLE
+from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
+from provisioning.node.archive import pack, unpack
 
 # glibc gives memory back to the system after each large tensor, and torch, which asks for the next at once, then spends
 # two thirds of its time in page faults (of a batch of 64 images: 20,000 faults and 58 of 92 ms an image). Keeping it
@@ -75,4 +78,22 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test an empty workspace of its own."""
     folder = tmp_path / "workspace"
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))
+    return folder
+
+
+def unpack_course(target: Path) -> Path:
+    """Unpack the archive that students get, and return where."""
+    with tarfile.open(pack(PROJECT_DIR, target.with_suffix(".tar.gz")).path) as packed:
+        unpack(packed, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The students' archive, unpacked, with this environment where set-up would make one."""
+    folder = unpack_course(tmp_path_factory.mktemp("a student's") / "course")
+    (folder / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (folder / ".venv" / ".installed").touch()
     return folder

@@ -64,6 +64,15 @@ class Entries(list):
         self.append(completed(**told))
         return self
 
+    def in_full(
+        self, option: str, p50_s: float, right: int, fps: float, size_bytes: float, photos: int = 100, **fields: object
+    ) -> Entries:
+        """Append an option's size, its answers, of which so many in a hundred are right, its latencies and batches."""
+        self.measured("size", option, [size_bytes], **fields)
+        self.measured("accuracy", option, [place % 100 < right for place in range(photos)], **fields)
+        self.measured("latency", option, [p50_s] * 40, **fields)
+        return self.measured("throughput", option, [32 / fps] * 40, batch_size=32, **fields)
+
     def answered(self, question: str, value: object) -> Entries:
         """Append an answer."""
         self.append({"type": "answer", "question": question, "value": value, **self._next("made_at")})

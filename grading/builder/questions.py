@@ -98,6 +98,47 @@ def another(id: str) -> Callable[[Callable], Callable]:
     return solution
 
 
+def recommendation(
+    id: str, title: str, *, price: str, form: Mapping, rules: Sequence[tuple[str, Any, str]], good: Mapping, **how: Any
+) -> None:
+    """Ask for an option with figures from its records, a price, and what would change one's mind.
+
+    Args:
+        price: What is said of a price in fewer than eight words.
+        form, rules, good: Of this one alone; rules are asked before the figures.
+        how: As for ``question``.
+    """
+    kept = "The accuracy of `{option}` is not shown to be kept: with these photos, its loss may be 3 points or more."
+    p50 = "You quote {p50_ms:g} ms, and the records of `{option}` say {measured_p50_ms:.2f} ms."
+    right = "You quote {right} right answers, and the records of `{option}` say {measured_right}."
+    figure = "A price has a figure: how many answers, or milliseconds, or hours of work?"
+    change = "Say which measurement, on which machine, would make you choose another file: in 8 words at least."
+    measured, *others = rules
+    quoted = {"p50_ms": "number", "right": "whole number"}
+    question(
+        id,
+        title,
+        points=4,
+        again={"submitted": 4, "same_classes": 4, "unseen": 6},
+        form={"option": "text", **form, "evidence": quoted, "price": "text", "would_change_my_mind": "text"},
+        rules=[
+            measured,
+            ("kept", True, kept),
+            *others,
+            ("p50_ms", fact("measured_p50_ms", near=True), p50),
+            ("right", fact("measured_right"), right),
+            ("price_words", at_least(8), price),
+            ("price_has_a_figure", True, figure),
+            ("change_words", at_least(8), change),
+        ],
+        good={
+            **{"measured": True, "kept": True, "meets": True, "meeting": "", "right": 530, "measured_right": 530},
+            **{"price_words": 20, "price_has_a_figure": True, "change_words": 20, **good},
+        },
+        **how,
+    )
+
+
 def prediction(
     id: str,
     title: str,

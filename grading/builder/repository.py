@@ -1,15 +1,19 @@
-"""The models of the lessons on Triton as a student leaves them who has solved those lessons: from the lessons' sources.
+"""Models on Triton and apps as a student leaves them who has solved their lessons: from the lessons' sources.
 
 Nothing that is published holds them. Whoever needs one without its lesson (a rehearsal of a later lesson alone, the
 benchmark, a test) has it from here.
 """
 
 import ast
+import shutil
 from pathlib import Path
+
+from nbformat import NotebookNode
 
 from grading.builder.notebook import build
 from grading.builder.sources import sources
 from labs.serve.triton.catalogue import ModelFolder, ModelRepository, beside, food_label, food_preprocess
+from labs.workspace import PROJECT_DIR
 
 
 def food_classifier(weights: Path | None = None, *stanzas: str) -> ModelFolder:
@@ -39,12 +43,28 @@ def write_solved(repository: Path, model: Path) -> None:
     ModelRepository(repository).write([food_classifier(), food_classifier_onnx(model), *given, food_ensemble()])
 
 
+def write_programs(id: str, folder: Path) -> None:
+    """Write the apps of a lesson, as its cells write them into its folder of programs, and what they stand on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("serve/compared/classifier.py", "data/intake.py"):
+        shutil.copy(PROJECT_DIR / "labs" / name, folder)
+    for cell in solved_cells(id):
+        first, _, rest = cell.source.partition("\n")
+        if first.startswith("%%writefile {folder}/"):
+            (folder / first.partition("/")[2]).write_text(f"{rest}\n", encoding="utf-8")
+
+
 def solved_text(id: str) -> str:
     """Return what a question's solved cell writes: what follows ``%%writefile``, or the text constant that it names."""
-    lesson = next(one for one in sources() if one.id == id.partition(".")[0])
-    source = next(one.source for one in build(lesson, solved=True).cells if one.metadata.get("question") == id)
+    cells = solved_cells(id.partition(".")[0])
+    source = next(cell.source for cell in cells if cell.metadata.get("question") == id)
     first, _, rest = source.partition("\n")
     if first.startswith("%%writefile"):
         return f"{rest}\n"
     values = (one.value for one in ast.parse(source).body if isinstance(one, ast.Assign))
     return next(one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str))
+
+
+def solved_cells(id: str) -> list[NotebookNode]:
+    """Return the cells of a solved lesson."""
+    return build(next(lesson for lesson in sources() if lesson.id == id), solved=True).cells

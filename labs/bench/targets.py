@@ -116,6 +116,11 @@ def model_file(path: str | Path) -> ModelFile:
     return ModelFile(path.name, sha256_of(path), path.stat().st_size)
 
 
+def stored_precision(content: bytes) -> str:
+    """Return 'int8' for an ONNX file that holds operators on 8-bit integers, else 'fp32'."""
+    return "int8" if any(name.encode() in content for name in (*INT8_OPERATORS, "QuantizeLinear")) else "fp32"
+
+
 def _describe_torch(module, known: dict) -> Description:
     import torch
 
@@ -216,8 +221,7 @@ def _session_precision(session, providers: list[list], executed: list[tuple[str,
         found = "int8" if in_int8 > in_float else "fp32"
     else:
         path = getattr(session, "_model_path", None)
-        content = Path(path).read_bytes() if path else session._model_bytes
-        found = "int8" if any(name.encode() in content for name in (*INT8_OPERATORS, "QuantizeLinear")) else "fp32"
+        found = stored_precision(Path(path).read_bytes() if path else session._model_bytes)
     ran = {provider for provider, _ in executed}
     stated = [_stated_precision(name, given) for name, given in providers if name in ran]
     return next(filter(None, stated), found) if found == "fp32" else found

@@ -6,8 +6,10 @@ own refusal: ``HTTPException(error.status, …)``, ``TritonError(…, TritonErro
 """
 
 import base64
+import contextlib
 import io
 import json
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -79,19 +81,13 @@ def from_base64(text: object) -> bytes:
     return content
 
 
-def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Image:
-    """Return a photo's file as an RGB image, decoded no larger than it has to be.
-
-    A JPEG can be decoded at a half, a quarter or an eighth of its size, in a fraction of the time (`draft`). Resized
-    from twice what the model sees, photos keep their classes: of the 660 evaluation pictures at 2048 × 1536 pixels, 657
-    do (and 533 are right instead of 531); at 512 × 512 nothing is halved. From 224 on, 649 of those at 512 would.
-
-    Args:
-        least_px: Both sides of the image have at least so many pixels, unless the photo has fewer.
+@contextlib.contextmanager
+def photo_header(content: bytes) -> Iterator[Image.Image]:
+    """Yield a photo's file as an image that is not decoded yet; whatever breaks in the block is the photo's fault.
 
     Raises:
-        PhotoError: It has more than ``MOST_BYTES`` or ``MOST_PIXELS``, and was not decoded (413); or it is no photo of
-            ``FORMATS``, or a part of one (422).
+        PhotoError: It has more than ``MOST_BYTES`` or ``MOST_PIXELS`` (413); or it is no photo of ``FORMATS``, or a
+            part of one (422).
     """
     if len(content) > MOST_BYTES:
         raise _too_many_bytes("photo", MOST_BYTES)
@@ -99,11 +95,9 @@ def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Im
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise _too_many_pixels(f"{image.width} × {image.height}")
-            if image.format == "JPEG":
-                if content.count(b"\xff\xda") > MOST_SCANS:
-                    raise PhotoError(422, f"the JPEG has more than {MOST_SCANS} scans; save it as a baseline JPEG")
-                image.draft("RGB", (least_px, least_px))
-            return image.convert("RGB")
+            if image.format == "JPEG" and content.count(b"\xff\xda") > MOST_SCANS:
+                raise PhotoError(422, f"the JPEG has more than {MOST_SCANS} scans; save it as a baseline JPEG")
+            yield image
     except PhotoError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limits, from 89 million on
@@ -115,6 +109,24 @@ def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Im
             f"these {len(content)} bytes are no {', '.join(FORMATS)} file, or only a part of one; send the file as it "
             "is, and look whether the upload was complete",
         ) from None
+
+
+def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Image:
+    """Return a photo's file as an RGB image, decoded no larger than it has to be.
+
+    A JPEG can be decoded at a half, a quarter or an eighth of its size, in a fraction of the time (`draft`). Resized
+    from twice what the model sees, photos keep their classes: of the 660 evaluation pictures at 2048 × 1536 pixels, 657
+    do (and 533 are right instead of 531); at 512 × 512 nothing is halved. From 224 on, 649 of those at 512 would.
+
+    Args:
+        least_px: Both sides of the image have at least so many pixels, unless the photo has fewer.
+
+    Raises:
+        PhotoError: As ``photo_header`` raises it; nothing of what is too large was decoded.
+    """
+    with photo_header(content) as image:
+        image.draft("RGB", (least_px, least_px))  # of a JPEG; others have none
+        return image.convert("RGB")
 
 
 def _too_many_bytes(what: str, most: int) -> PhotoError:

@@ -5,49 +5,29 @@ figure measured in one lesson is valid in the next. It needs numpy and Pillow on
 does not have to install torch.
 """
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from labs.data.intake import IMAGENET_MEAN as IMAGENET_MEAN
 from labs.data.intake import IMAGENET_STD as IMAGENET_STD
-from labs.data.intake import INPUT_SIZE_PX, to_input
+from labs.data.intake import INPUT_SIZE_PX, MOST_PIXELS, PhotoError, open_photo, to_input
 from labs.data.intake import crop as crop
 
 
-class ImageDecodeError(ValueError):
-    """The bytes are not a picture that Pillow can read."""
-
-
-def load_image(source: str | Path | bytes) -> Image.Image:
-    """Return a picture as RGB, decoded at its full size; what strangers send goes through ``intake.open_photo``.
-
-    Returns:
-        The decoded picture, any size, mode RGB.
+def load_image(path: str | Path) -> Image.Image:
+    """Return a picture's file as RGB, decoded at its full size; what is served goes through ``intake.open_photo``.
 
     Raises:
         FileNotFoundError: There is no file at this path.
-        ImageDecodeError: The content is empty, truncated or not an image; often it is still base64 text
-            or a data URL that has to be decoded first.
+        PhotoError: It is no whole picture; the message names the file.
     """
-    if isinstance(source, bytes):
-        name, content = f"{len(source)} bytes", source
-    else:
-        name, content = str(source), Path(source).read_bytes()
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            return image.convert("RGB")
-    # Pillow reports a broken file through any of these, depending on the format and on where it breaks.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        # Its own words for an unknown format hold an address of this process's memory, which is nobody's business.
-        reason = "in no known format" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise ImageDecodeError(
-            f"cannot decode {name} as an image ({reason}); send the raw bytes of a JPEG or PNG file, "
-            "not base64 text, and check that the upload was complete"
-        ) from error
+        return open_photo(Path(path).read_bytes(), least_px=MOST_PIXELS)
+    except PhotoError as error:
+        raise PhotoError(error.status, f"{path}: {error}") from None
 
 
 def load_batch(paths: Iterable[str | Path], *, size_px: int = INPUT_SIZE_PX) -> np.ndarray:
@@ -57,7 +37,7 @@ def load_batch(paths: Iterable[str | Path], *, size_px: int = INPUT_SIZE_PX) -> 
         float32 array of shape (N, 3, size_px, size_px); N may be 0.
 
     Raises:
-        ImageDecodeError: One of the files is not an image.
+        PhotoError: One of the files is no whole picture.
     """
     paths = list(paths)
     # Written in place: a picture at a time, and then all of them copied, would take twice as long and twice the memory.

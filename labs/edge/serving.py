@@ -17,7 +17,7 @@ import httpx
 
 from labs.bench.targets import Description, describe
 from labs.bench.timing import Stopwatch, WarmUp, record
-from labs.data.preprocess import load_image, to_input
+from labs.data.intake import open_photo, to_input
 from labs.display.format import milliseconds
 from labs.edge.job import Candidate
 from labs.machine import Fingerprint, fingerprint
@@ -60,7 +60,7 @@ def served_latency(
 
 def classify(call: Call, photo: bytes) -> int:
     """Return the class of a photo, as an app on the device would find it: decode, prepare, predict."""
-    return int(call(to_input(load_image(photo))[None]).argmax())
+    return int(call(to_input(open_photo(photo))[None]).argmax())
 
 
 @contextlib.contextmanager

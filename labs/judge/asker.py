@@ -15,6 +15,7 @@ from pathlib import Path
 #: By kind: its module and function in ``labs.judge.inside``, and the packages without which nothing can be asked.
 KINDS = {
     "app": ("apps:app", ("numpy", "PIL.Image", "fastapi", "fastapi_offline")),
+    "workers": ("apps:workers", ("numpy", "PIL.Image")),
     "triton": ("triton:triton", ("numpy", "PIL.Image")),
     "script": ("scripts:script", ("numpy",)),
     "stream": ("apps:stream", ("fastapi",)),

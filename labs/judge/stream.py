@@ -1,10 +1,11 @@
 """An app that streams: what it refuses, the form of its events, and whether each leaves before the next is there."""
 
 from labs.judge.drawn import dice, post
+from labs.judge.inside.apps import LIMIT
 from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
 from labs.judge.verdicts import Handed, as_json, content_of, noting
 
-#: Tokens that are asked for.
+#: Tokens that are asked for; the engine may end sooner.
 _TOKENS = 10
 
 _REPLY = {"status": int, "type": str}
@@ -21,7 +22,7 @@ class _Engine:
         return {"word": Outside({"prompt": str}, self._word)}
 
     def _word(self, prompt: str) -> object:
-        if not self.runs or self.given == _TOKENS:  # what should have been refused ends at once
+        if not self.runs or self.given == len(self.words):  # what should have been refused ends at once
             return None
         self.given += 1
         word = self.words[self.given - 1]
@@ -29,23 +30,37 @@ class _Engine:
 
 
 def streaming_app(handed: Handed, start: Start = at_home) -> dict:
-    """Return what ``POST /generate`` of an app refuses, and how it streams the words of the judge's engine."""
-    facts = {"status": 0, "media_type": "", "right_events": False, "streams": False, "done": False}
-    facts |= {"without_prompt": 0, "too_many": 0}
+    """Return what ``POST /v1/completions`` of an app refuses, and how it gives the words of the judge's engine."""
+    facts = {"status": 0, "media_type": "", "right_events": False, "streams": False, "finish_reason": ""}
+    facts |= {"usage": False, "done": False, "whole": False, "empty": 0, "too_long": 0}
     engine = _Engine()
     with noting(facts), Program("stream", content_of(handed, "app.py"), engine.outside(), start) as program:
-        facts["without_prompt"] = program.reply(post(program, "/generate", max_tokens=2), _REPLY)["status"]
-        number = post(program, "/generate", prompt="soup", max_tokens=100_000)
-        facts["too_many"] = program.reply(number, _REPLY)["status"]
+
+        def begin(prompt: str, **more: object) -> int:
+            return post(program, "/v1/completions", model="judged", prompt=prompt, max_tokens=_TOKENS, **more)
+
+        facts["empty"] = program.reply(begin("", stream=True), _REPLY)["status"]
+        # A word is a token to the judge's engine; the prompt would fit without its answer.
+        facts["too_long"] = program.reply(begin("soup " * (LIMIT - _TOKENS + 1), stream=True), _REPLY)["status"]
         engine.runs = engine.holds = True
-        number = post(program, "/generate", prompt="hot soup", max_tokens=_TOKENS)
+        number = begin("hot soup", stream=True, stream_options={"include_usage": True})
         facts["streams"] = _leave_one_by_one(program, engine, number)
         reply = program.reply(number, _REPLY)
+        facts |= {"status": reply["status"], "media_type": reply["type"].partition(";")[0].strip()}
         text = "".join(program.pieces[number]).replace("\r\n", "\n")
         events = [one.removeprefix("data:").strip() for one in text.split("\n\n") if one.startswith("data:")]
-        facts |= {"status": reply["status"], "media_type": reply["type"].partition(";")[0].strip()}
         facts["done"] = events[-1:] == ["[DONE]"]
-        facts["right_events"] = [_token(one) for one in events if one != "[DONE]"] == engine.words
+        replies = [as_json(one) for one in events if one != "[DONE]"]
+        choices = [_choice(one) for one in replies if _choice(one)]
+        facts["right_events"] = [text for text, _ in choices if text] == engine.words
+        facts["finish_reason"] = str(choices[-1][1] if choices else None)[:20]
+        facts["usage"] = bool(replies) and _counts(replies[-1], len(engine.words))
+        engine.given, engine.words = 0, engine.words[: _TOKENS // 2]
+        number = begin("cold soup")
+        program.reply(number, _REPLY)
+        whole = as_json("".join(program.pieces[number]))
+        # It ends by itself, before max_tokens.
+        facts["whole"] = _choice(whole) == ("".join(engine.words), "stop") and _counts(whole, len(engine.words))
     return facts
 
 
@@ -69,8 +84,15 @@ def _leave_one_by_one(program: Program, engine: _Engine, number: int) -> bool:
             program.until(lambda: program.has_replied(number))
 
 
-def _token(event: str) -> str | None:
-    match as_json(event):
-        case {"token": str(token)}:
-            return token
+def _choice(reply: object) -> tuple[str, object] | None:
+    """Return a completion's text, and why it ends there."""
+    match reply:
+        case {"object": "text_completion", "choices": [{"text": str(text), "finish_reason": reason}]}:
+            return text, reason
     return None
+
+
+def _counts(reply: object, written: int) -> bool:
+    """Return whether a completion counts its prompt's two words, and so many that were written."""
+    usage = reply.get("usage") if isinstance(reply, dict) else None
+    return isinstance(usage, dict) and (usage.get("prompt_tokens"), usage.get("completion_tokens")) == (2, written)

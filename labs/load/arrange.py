@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import tritonclient.http as httpclient
 
-from labs.data.preprocess import load_image, to_input
+from labs.data.intake import open_photo, to_input
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
 from labs.load.target import Target
@@ -50,7 +50,7 @@ class Models:
         self._client = httpclient.InferenceServerClient(self._triton.http, network_timeout=180)
         photos, self._played = [photo(number) for number in range(8)], {}
         self._texts = image_inputs(photos)
-        self._tensors = tensor_inputs(np.stack([to_input(load_image(one)) for one in photos]))
+        self._tensors = tensor_inputs(np.stack([to_input(open_photo(one)) for one in photos]))
 
     def __enter__(self) -> "Models":
         return self
@@ -78,6 +78,8 @@ class Models:
         requests = self._tensors if name == ONNX else self._texts
         network = None if name == PYTHON else self._onnx_file  # an ensemble has none of its own
         groups = self._client.get_model_config(name).get("instance_group", [])
+        if not self._triton.revive(name, requests[0]):
+            print(f"{name} said that it was ready, and answered no photo: unloaded and loaded", flush=True)
         target = triton_target(self._triton, name, requests, network=network)
         measure(option, clients, target, instance_group=groups)
 

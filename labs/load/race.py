@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
+
 from labs import stats
 from labs.load.loops import closed_loop
 from labs.load.target import Target
@@ -79,6 +81,17 @@ def _rate(one: Measurement) -> stats.Interval:
 def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
     """Return how many times as long one option's median latency in a race was as another's."""
     return stats.ratio_of_medians(*([one.samples for one in of(records, name)] for name in (option, baseline)))
+
+
+def cost_s(record: Measurement) -> float:
+    """Return the processor seconds that a server and its children spent per answer of a run; NaN if it is not known."""
+    cores = record.load.usage.server_cores
+    return float(np.mean(cores)) / _rate(record).value if cores else float("nan")
+
+
+def cost_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
+    """Return how many times as much processor time one option of a race spent per answer as another."""
+    return stats.ratio_of_medians(*([[cost_s(run)] for run in of(records, name)] for name in (option, baseline)))
 
 
 def of(records: Sequence[Measurement], option: str) -> list[Measurement]:

@@ -1,18 +1,23 @@
-"""What the sender, or NVIDIA's perf_analyzer, found: as a record, with everything known about where it came from.
+"""What the sender, NVIDIA's perf_analyzer or MLPerf's loadgen found: as a record, with all that is known of its origin.
 
 perf_analyzer is run by its own command line. Its table (``-f``) holds averages; its export (``--profile-export-file``)
 holds when each request began and was answered, so that a record of it has raw samples like any other.
 
+Loadgen's latencies come from its trace, and not from the clock of the system under test: that one does not know when a
+query was *due*, so it would leave out what a query waited before it was issued.
+
 Source: https://github.com/triton-inference-server/perf_analyzer, docs/cli.md and docs/measurements_metrics.md, for
-2.60.
+2.60; https://github.com/mlcommons/inference, loadgen/README.md and loadgen/logging.cc, for 6.0.17.
 """
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
 
 from labs.load.served import between
 from labs.load.target import Target
@@ -156,3 +161,50 @@ def read_export(export: Path) -> tuple[list[float], list[tuple[float, float]]]:
             start_ns, latency_ns = one["timestamp"] - bounds_ns[0], one["response_timestamps"][-1] - one["timestamp"]
             rows.append((max(start_ns, 0) * 1e-9, latency_ns * 1e-9))
     return [one * 1e-9 for one in bounds_ns], rows
+
+
+def loadgen_record(target: Target, logs: Path, labels: Sequence[int], *, option: str) -> Measurement:
+    """Return the record of one run of loadgen, made with ``accuracy_log_probability`` 1, so that each answer is there.
+
+    A query that was completed with 0 bytes failed. Details: the ``scenario``, the ``validity``, how many answers were
+    ``right``, and loadgen's settings.
+
+    Args:
+        target: What answers behind the system under test; its bodies are not sent.
+        logs: The folder that loadgen wrote its logs to.
+        labels: The class of each sample, by index; an answer is one int64.
+
+    Raises:
+        NothingAnsweredError: No query was answered.
+    """
+    lines = (logs / "mlperf_log_detail.txt").read_text(encoding="utf-8").splitlines()
+    detail = {one["key"]: one["value"] for one in (json.loads(line.partition(" ")[2]) for line in lines)}
+    answers = json.loads((logs / "mlperf_log_accuracy.json").read_text(encoding="utf-8"))
+    classes = {one["seq_id"]: np.frombuffer(bytes.fromhex(one["data"]), np.int64).tolist() for one in answers}
+    rows, right = [], 0
+    # By lines, since the trace as a whole is no JSON: some names in it are quoted twice.
+    for line in (logs / "mlperf_log_trace.json").read_text(encoding="utf-8").splitlines():
+        if line.startswith('{"name":"Sample",') and '"ph":"b"' in line:
+            begun = json.loads(line.rstrip(","))
+            due_s, sample = begun["ts"] * 1e-6, begun["args"]
+            answer = classes.get(sample["sample_seq"], [])
+            right += answer == [labels[sample["sample_idx"]]]
+            sent_s = due_s + sample["issue_start_ns"] * 1e-9
+            rows.append((due_s, sample["complete_ns"] * 1e-9, sent_s, 200 if answer else 500))
+        elif line.startswith('"ts":'):
+            began_s = float(line[5:].rstrip(",")) * 1e-6
+    scenario, took_s = detail["effective_scenario"], max(due_s + latency_s for due_s, latency_s, *_ in rows)
+    settings = {key.removeprefix("effective_"): value for key, value in detail.items() if key.startswith("effective_")}
+    libraries = {**target.served.libraries, **library_versions("mlcommons-loadgen")}
+    return load_record(
+        option,
+        replace(target, name=f"loadgen {target.name}", served=replace(target.served, libraries=libraries)),
+        {"rows": rows, "first": "", "warmup": 0, "took_s": took_s},
+        mode="open" if scenario == "Server" else "closed",
+        duration_s=took_s,
+        started_at=datetime.fromtimestamp(began_s, UTC).isoformat(),
+        start_s=time.perf_counter() - (time.time() - began_s),
+        concurrency=len(rows) if scenario == "Offline" else 1,
+        offered_rps=settings["target_qps"] if scenario == "Server" else None,
+        details={"validity": detail["result_validity"], "right": right, "loadgen": settings, "scenario": scenario},
+    )

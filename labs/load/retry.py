@@ -37,13 +37,14 @@ def retried_load(
     *,
     rate_rps: float,
     duration_s: float,
+    headers: dict[str, str] | None = None,
     on_progress: OnProgress = silent,
 ) -> RetriedLoad:
     """Return what became of requests that are due at a fixed rate and repeated as a policy says, each within 30 s."""
     count = round(rate_rps * duration_s)
 
     async def run() -> RetriedLoad:
-        begin_s = time.monotonic()
+        begin_s, limits = time.monotonic(), httpx.Limits(max_connections=64)
 
         async def one(client: httpx.AsyncClient, place: int) -> tuple[tuple[int, ...], float]:
             due_s, statuses = begin_s + place / rate_rps, []
@@ -59,7 +60,7 @@ def retried_load(
                     return tuple(statuses), time.monotonic() - due_s
                 await asyncio.sleep(wait_s)
 
-        async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=64)) as client:
+        async with httpx.AsyncClient(headers=headers, timeout=30, limits=limits) as client:
             return RetriedLoad(
                 *zip(*await asyncio.gather(*(one(client, place) for place in range(count))), strict=True)
             )

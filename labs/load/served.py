@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labs.data.labels import CLASS_NAMES
 from labs.load.target import Served, Target, predict
 from labs.machine.version import library_versions
 from labs.records import Threads
@@ -40,19 +42,46 @@ def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], m
 
 
 def app_target(
-    service: Service, model: Path, images: Sequence[bytes], *, raw: bool = False, **settings: object
+    service: Service,
+    model: Path,
+    images: Sequence[bytes],
+    runtime: str = "onnxruntime",
+    *,
+    raw: bool = False,
+    **settings: object,
 ) -> Target:
     """Return a target on a running FastAPI app, the course's or one's own, that keeps the contract of the service.
 
     Args:
-        model: The ONNX file that it serves, each session with one thread.
+        model: The ONNX file that it serves, each session or stream with one thread.
+        runtime: What it opens the file with: 'onnxruntime' or 'openvino'.
         raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
     """
-    from labs.bench.targets import model_file
+    from labs.bench.targets import model_file, stored_precision
 
-    libraries = library_versions("fastapi", "uvicorn", "onnxruntime")
-    served = Served(model_file(model), "fastapi-own", threads=Threads(1, 1), libraries=libraries, settings=settings)
+    libraries = library_versions("fastapi", "uvicorn", runtime)
+    provider = {"onnxruntime": "CPUExecutionProvider", "openvino": "CPU"}[runtime]
+    how = {"precision": stored_precision(model.read_bytes()), "threads": Threads(1, 1), "libraries": libraries}
+    served = Served(model_file(model), "fastapi-own", provider, settings=settings, **how)
     return predict(service.url, images, served, raw=raw, pids=(service.pid,))
+
+
+def classes_of(target: Target, images: Sequence[bytes]) -> np.ndarray:
+    """Return the class, 0 to 10, that a service under the course's contract answers for each encoded picture.
+
+    Raises:
+        ValueError: A picture was not answered with a class; the message holds the answer.
+    """
+    import httpx
+
+    def ask(image: bytes) -> int:
+        answer = client.post(target.url, json={"image": base64.b64encode(image).decode()}).json()
+        if "prediction" not in answer:
+            raise ValueError(f"{target.url} answered {answer}")
+        return CLASS_NAMES.index(answer["prediction"])
+
+    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(8) as pool:
+        return np.array(list(pool.map(ask, images)))
 
 
 def triton_target(triton: Triton, name: str, requests: Sequence[Inputs], *, network: Path | None = None) -> Target:

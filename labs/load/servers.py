@@ -12,12 +12,12 @@ import os
 import shutil
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from labs.bench.targets import model_file
 from labs.display.format import milliseconds
-from labs.load.race import latency_ratio, of, race, rate_ratio
+from labs.load.race import cost_ratio, cost_s, latency_ratio, of, race, rate_ratio
 from labs.load.served import app_target, triton_served
 from labs.load.target import Served, Target, predict
 from labs.machine.fingerprint import usable_cpu_count
@@ -32,7 +32,7 @@ from labs.serve.ray import start_ray
 from labs.serve.running import Service, start, wait_until_ready
 from labs.serve.triton import opening, server
 from labs.serve.triton.catalogue import ModelRepository, with_instances
-from labs.workspace import PROJECT_DIR
+from labs.workspace import PROJECT_DIR, programs_dir
 
 #: What the others are compared with.
 BASELINE = "FastAPI"
@@ -44,33 +44,41 @@ _ENSEMBLE, _STEPS = "food_classifier_ensemble", ("food_preprocess", "food_classi
 Start = Callable[[contextlib.ExitStack, Path, Path, Sequence[bytes]], Target]
 
 
-def compare(*, rounds: int = 5, on_progress: OnProgress = silent) -> list[Measurement]:
+def compare(
+    *, rounds: int = 5, more: Mapping[str, Start] | None = None, on_progress: OnProgress = silent
+) -> list[Measurement]:
     """Return one record for each server and round of sixteen clients; they take turns, every second round in reverse.
+
+    Args:
+        more: Servers beside ``SERVERS``, such as ``whole_request``.
 
     Raises:
         RuntimeUnavailableError: Triton, or LitServe's or Ray's environment, cannot be had on this machine; the message
             says why.
-        LookupError: The student's ensemble is not written yet.
+        LookupError: The student's ensemble, or another program, is not written yet.
     """
-    with serving(part(on_progress, 0.0, 0.4)) as targets:
+    with serving(part(on_progress, 0.0, 0.4), {**SERVERS, **(more or {})}) as targets:
         return race(targets, concurrency=16, rounds=rounds, on_progress=part(on_progress, 0.4, 1.0))
 
 
 @contextlib.contextmanager
-def serving(on_progress: OnProgress = silent) -> Iterator[dict[str, Target]]:
+def serving(
+    on_progress: OnProgress = silent, servers: Mapping[str, Start] | None = None
+) -> Iterator[dict[str, Target]]:
     """Yield what load is sent to, by server; all of them run, and end with the block."""
     model, photos = fp32_model(), [photo(number) for number in range(8)]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="servers-")))
         targets = {}
-        for index, (name, begin) in enumerate(SERVERS.items()):
-            on_progress(index / len(SERVERS), f"start {name}")
+        servers = servers or SERVERS
+        for index, (name, begin) in enumerate(servers.items()):
+            on_progress(index / len(servers), f"start {name}")
             targets[name] = begin(stack, folder, model, photos)
         yield targets
 
 
-def servers_table(records: Sequence[Measurement]):
-    """Return a race of servers as a pandas table, one row a server, with ratios to the first."""
+def servers_table(records: Sequence[Measurement], baseline: str = BASELINE):
+    """Return a race of servers as a pandas table, one row a server, with ratios to one of them."""
     import pandas as pd
 
     rows = []
@@ -80,11 +88,12 @@ def servers_table(records: Sequence[Measurement]):
             "server": name,
             "answers/s": round(statistics.median(run.throughput_rps.value for run in runs)),
             "p50": milliseconds(statistics.median(sample for run in runs for sample in run.samples)),
+            "processor ms": round(1e3 * statistics.median(map(cost_s, runs)), 2),
             "failed": sum(len(run.load.failures) for run in runs),
         }
-        if name != BASELINE:
-            for what, ratio in (("answers/s", rate_ratio), ("p50", latency_ratio)):
-                found = ratio(records, name, BASELINE).interval
+        if name != baseline:
+            for what, ratio in (("answers/s", rate_ratio), ("p50", latency_ratio), ("processor time", cost_ratio)):
+                found = ratio(records, name, baseline).interval
                 row[f"× {what}"] = f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
@@ -148,6 +157,39 @@ def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequ
     bodies = tuple(json.dumps({"inputs": [one]}).encode() for one in wanted)
     served, url = triton_served(triton, _ENSEMBLE, model), f"{triton.url}/v2/models/{_ENSEMBLE}/infer"
     return Target(f"HTTP {_ENSEMBLE}", "http", url, bodies, served, pids=(triton.pid,))
+
+
+def written(lesson: str, program: str, model: Path, runtime: str = "onnxruntime", **how: object) -> Start:
+    """Return what starts an app that a student has written in a lesson, with a model of its own.
+
+    Args:
+        runtime: What it opens the model with; kept with the record.
+        how: Told to it by its environment.
+
+    Raises:
+        LookupError: When it is to be started, and is not written yet.
+    """
+
+    def begin(stack: contextlib.ExitStack, folder: Path, _: Path, photos: Sequence[bytes]) -> Target:
+        written, log_path = programs_dir() / lesson, folder / f"{lesson}-{program}.log"
+        if not (written / f"{program}.py").is_file():
+            raise LookupError(f"there is no {program}.py in {written} yet: write it in the lesson first")
+        service = start(f"{program}:app", folder=written, log_path=log_path, MODEL=model, MAY_WAIT=64, **how)
+        target = app_target(stack.enter_context(service), model, photos, runtime, program=program, **how)
+        wait_until_ready(service)
+        return target
+
+    return begin
+
+
+def whole_request() -> dict[str, Start]:
+    """Return *The whole request*'s first step, the student's app of *Serve over HTTP* and the last step, by name."""
+    workers, fast = {"WORKERS": usable_cpu_count()}, programs_dir() / "whole" / "bytes.onnx"
+    return {
+        "older app": written("whole", "older", fp32_model()),
+        "student's app": written("http", "app", fp32_model(), **workers),
+        "whole request": written("whole", "together", fast, "openvino", LEVELS="bytes.npy", **workers),
+    }
 
 
 #: Servers by the name under which their records are kept, in the order of the first round.

@@ -64,6 +64,7 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
         *_arm(machine),
         _wheel("OpenVINO provider", machine, "run OpenVINO itself, which has more builds than ONNX Runtime's provider"),
         _wheel("ExecuTorch", machine, "install executorch and torch in an environment of your own"),
+        _wheel("Triton with MLPerf's loadgen", machine, "lease a node of part 3, or read the lesson"),
         *gpus,
         _judged(
             "GPU provider",

@@ -1,1 +1,1 @@
-"""Prometheus beside the course's servers: the program itself, recorded series to ask it about, and an incident."""
+"""Prometheus beside the course's servers: the program itself, and recorded series to ask it about."""

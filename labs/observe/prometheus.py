@@ -83,25 +83,19 @@ class Prometheus(Child):
         self.url, self.command = url, tuple(command)
 
     def get(self, path: str, **parameters: str | float) -> dict:
-        """Return the data of one call of its HTTP API, as ``get`` does."""
-        return get(self.url, path, **parameters)
+        """Return the data of one call of its HTTP API.
 
+        Args:
+            path: Such as 'query' or 'targets', below ``/api/v1/``.
+            parameters: Of the call, such as ``query="up"``.
 
-def get(url: str, path: str, **parameters: str | float) -> dict:
-    """Return the data of one call of a Prometheus' HTTP API.
-
-    Args:
-        path: Such as 'query' or 'targets', below ``/api/v1/``.
-        parameters: Of the call, such as ``query="up"``.
-
-    Raises:
-        ValueError: It refuses the call; the message is its own.
-        httpx.HTTPError: It does not answer.
-    """
-    reply = httpx.get(f"{url}/api/v1/{path}", params=parameters, timeout=30).json()
-    if reply["status"] == "error":
-        raise ValueError(reply["error"])
-    return reply["data"]
+        Raises:
+            ValueError: It refuses the call; the message is its own.
+        """
+        reply = httpx.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=30).json()
+        if reply["status"] == "error":
+            raise ValueError(reply["error"])
+        return reply["data"]
 
 
 def start(

@@ -124,7 +124,10 @@ class Measurement:
         if self.kind == "accuracy":
             return stats.accuracy_interval(self.samples, self.details.get("drawings"))
         # Neither requests that waited in one queue nor a machine's neighbouring calls are independent.
-        return latency_interval(self, q=50) if self.load else self._call_s
+        if self.load:
+            order = np.argsort(self.load.offsets_s, kind="stable")
+            return stats.steady_interval(np.asarray(self.samples)[order], q=50)
+        return self._call_s
 
     @functools.cached_property
     def _call_s(self) -> stats.Interval:
@@ -246,31 +249,6 @@ class Comparison:
                 if one.option == option and one.batch_size > 1:
                     rows[option][f"{one.batch_size} at once, photos/s"] = one.throughput_fps.value
         return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def latency_interval(*records: Measurement, q: float = 95) -> stats.Interval:
-    """Return a percentile of the latencies of one load run, or of several of the same load taken together.
-
-    The answered requests of an open loop are counted by busy periods (``stats.tail_interval``), those of a closed loop
-    in blocks (``stats.steady_interval``): requests of one queue are not independent. Where the runs were too short for
-    an interval, ``too_short`` says so.
-
-    Raises:
-        ValueError: There is no record, or one has no load, or their loads differ.
-    """
-    loads = [one.load for one in records if one.load is not None]
-    if not records or len(loads) < len(records):
-        raise ValueError("an interval of a load takes load records: run a closed or an open loop")
-    pairs = list(zip(loads, records, strict=True))
-    if len({(load.mode, load.offered_rps if load.mode == "open" else one.concurrency) for load, one in pairs}) > 1:
-        raise ValueError("runs under different loads have no percentile in common: repeat one of them")
-    runs = []
-    for load, one in pairs:
-        order = np.argsort(load.offsets_s, kind="stable")
-        runs.append((np.asarray(load.offsets_s)[order], np.asarray(one.samples)[order]))
-    if loads[0].mode == "open":
-        return stats.tail_interval(runs, q=q)
-    return stats.steady_interval(np.concatenate([latencies for _, latencies in runs]), q=q)
 
 
 def require_same_machine(records: Iterable[Measurement]) -> None:

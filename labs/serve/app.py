@@ -28,7 +28,6 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.
 REQUESTS = Counter("serving_requests", "Replies sent.", ["path", "status"])
 SECONDS = Histogram("serving_request_seconds", "From a request's head to its reply's.", ["path"], buckets=_BUCKETS_S)
 STAGES = Histogram("serving_stage_seconds", "Where a photo's time went.", ["stage"], buckets=_BUCKETS_S)
-PREDICTIONS = Counter("serving_predictions", "Classes that were answered.", ["class_name"])
 IN_FLIGHT = Gauge("serving_in_flight", "Photos waiting or computed.")
 
 app = FastAPI(title="GourmetGram's classifier", docs_url=None, redoc_url=None)
@@ -98,7 +97,6 @@ def answer(content: bytes, reply: Response) -> Answer:
     reply.headers["Server-Timing"] = ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in stages.items())
     probabilities = softmax(logits)
     best = int(probabilities.argmax())
-    PREDICTIONS.labels(CLASS_NAMES[best]).inc()
     return Answer(prediction=CLASS_NAMES[best], probability=float(probabilities[best]))
 
 

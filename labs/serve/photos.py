@@ -4,7 +4,7 @@ import base64
 import functools
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -24,10 +24,15 @@ def photo(number: int = 0) -> bytes:
         number: Which evaluation image; they are taken in the data set's order.
     """
     images = list(iterate(assets.dataset(), "evaluation"))
-    with Image.open(images[number % len(images)][0]) as small:
-        large = small.convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
+    large = _large(images[number % len(images)][0])
     encoded = [_jpeg(large, quality) for quality in range(30, 98, 2)]
     return min(encoded, key=lambda content: abs(len(content) - 30_000))
+
+
+def evaluation_uploads() -> Iterator[tuple[bytes, int]]:
+    """Yield each evaluation image as a page uploads it, a JPEG of 512 × 512 pixels at one quality, with its class."""
+    for path, label in iterate(assets.dataset(), "evaluation"):
+        yield _jpeg(_large(path), 85), label
 
 
 def write_input_data(path: Path, images: Sequence[bytes]) -> Path:
@@ -36,6 +41,11 @@ def write_input_data(path: Path, images: Sequence[bytes]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"data": rows}), encoding="utf-8")
     return path
+
+
+def _large(path: Path) -> Image.Image:
+    with Image.open(path) as small:
+        return small.convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

@@ -37,6 +37,7 @@ def start(
     host: str = "127.0.0.1",
     port: int | Iterable[int] = 0,
     log_path: Path | None = None,
+    python: str | Path = sys.executable,
     **told: object,
 ) -> Service:
     """Start an app as ``uvicorn`` does, and return at once, whether or not it is ready.
@@ -46,6 +47,7 @@ def start(
         host: Address to listen on; loopback unless the network is really meant.
         port: Port to listen on, or several in the order in which they are tried; a free one when 0.
         log_path: File for what it prints; one in the workspace when None.
+        python: Interpreter of the environment that it runs in.
 
     Raises:
         PortsTakenError: The port is taken, or all of them are.
@@ -57,7 +59,7 @@ def start(
         ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         bound_host, bound_port = ours.getsockname()
         process = child.start(
-            [sys.executable, "-m", "uvicorn", app, "--fd", ours.fileno(), "--log-level", "warning"],
+            [python, "-m", "uvicorn", app, "--fd", ours.fileno(), "--log-level", "warning"],
             log_path or workspace_dir() / "logs" / f"app-{bound_port}.log",
             environment=os.environ | {name: str(value) for name, value in told.items()},
             folder=folder,

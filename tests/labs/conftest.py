@@ -67,33 +67,6 @@ def fake_model(tmp_path: Path, fake_clock: FakeClock) -> Callable[..., FakeModel
     return build
 
 
-@pytest.fixture
-def measured(make_measurement):
-    """Return a builder of an option's four records with exact values."""
-
-    def build(option: str, p50_s: float, accuracy: float, fps: float, size_bytes: float, **changes):
-        right = round(accuracy * 100)
-        answers = (1.0,) * right + (0.0,) * (100 - right)
-        return [
-            make_measurement(option=option, kind="size", samples=(size_bytes,), **changes),
-            make_measurement(option=option, kind="accuracy", samples=answers, details={"labels": [3] * 100}, **changes),
-            make_measurement(option=option, samples=(p50_s,) * 100, **changes),
-            make_measurement(option=option, kind="throughput", samples=(32 / fps,) * 20, batch_size=32, **changes),
-        ]
-
-    return build
-
-
-@pytest.fixture
-def part_1(measured):
-    """Return records of three options."""
-    return [
-        *measured("torch-eager", 0.012, 0.88, 130, 9.2e6),
-        *measured("food11", 0.0027, 0.88, 340, 8.9e6),
-        *measured("int8", 0.0018, 0.88, 1200, 2.4e6),
-    ]
-
-
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model's file that averages a photo's colours; stride 32 stands for the network's five halvings."""

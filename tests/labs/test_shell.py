@@ -7,13 +7,10 @@ import re
 import subprocess
 import sys
 import sysconfig
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from provisioning.node.archive import pack, unpack
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,18 +49,6 @@ def test_no_message_spells_an_interpreter_or_a_command_itself():
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The students' archive, unpacked, with this environment where set-up would make one."""
-    folder = tmp_path_factory.mktemp("a student's") / "course"
-    with tarfile.open(pack(ROOT, folder.with_suffix(".tar.gz")).path) as packed:
-        unpack(packed, folder)
-    (folder / ".venv").mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    return folder
-
-
 def environment(course: Path, **variables: str) -> dict[str, str]:
     """Return what every process of a reader has: no environment's programs on the path."""
     # The course is installed from its own repository here, and would lend what the archive lacks.
@@ -84,7 +69,7 @@ SAY = "import json; from labs.shell import *; print(json.dumps([msl('rehearsal s
 
 @pytest.mark.parametrize(
     ("course", "reader"),
-    [("archive", reader) for reader in ("terminal", "elsewhere", "activated", "kernel", "hub")]
+    [("unpacked", reader) for reader in ("terminal", "elsewhere", "activated", "kernel", "hub")]
     + [("checkout", reader) for reader in ("terminal", "kernel")],
 )
 def test_the_lines_run_where_their_reader_types_them(request: pytest.FixtureRequest, course: str, reader: str):
@@ -112,14 +97,14 @@ def test_the_lines_run_where_their_reader_types_them(request: pytest.FixtureRequ
         assert msl.startswith(shortest.get(reader, ""))
 
 
-def test_who_has_no_credentials_is_told_a_line_that_turns_the_shell_to_the_rehearsal(archive: Path, tmp_path: Path):
+def test_who_has_no_credentials_is_told_a_line_that_turns_the_shell_to_the_rehearsal(unpacked: Path, tmp_path: Path):
     """Pasted as it stands; `eval` of a program that is not there would end with 0, and nothing would be set."""
-    given = environment(archive, REHEARSAL_HOME=str(tmp_path / "home"))
+    given = environment(unpacked, REHEARSAL_HOME=str(tmp_path / "home"))
     words = [".venv/bin/msl", "lease", "plan", "model"]
-    done = subprocess.run(words, cwd=archive, env=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=unpacked, env=given, capture_output=True, text=True, check=False)
     (line,) = re.findall("`(eval .*?)`", done.stderr)
     try:
-        assert bash(f'{line} && echo "$OS_AUTH_URL"', archive, given).startswith("http://127.0.0.1:")
-        assert "faults: none" in bash(".venv/bin/msl rehearsal status", archive, given)
+        assert bash(f'{line} && echo "$OS_AUTH_URL"', unpacked, given).startswith("http://127.0.0.1:")
+        assert "faults: none" in bash(".venv/bin/msl rehearsal status", unpacked, given)
     finally:
-        assert "stopped" in bash(".venv/bin/msl rehearsal down", archive, given)
+        assert "stopped" in bash(".venv/bin/msl rehearsal down", unpacked, given)

@@ -108,54 +108,6 @@ def paired(repetitions: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def queue(rng: np.random.Generator, runs: int, requests: int, utilization: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return arrivals and latencies of M/D/1 with 10 ms of service that begins empty, each (runs, requests)."""
-    service_s = 0.01
-    gaps_s = rng.exponential(service_s / utilization, size=(runs, requests))
-    waits_s = np.zeros((runs, requests))
-    # Lindley's recursion: what is left of the wait before, after the gap.
-    for step in range(1, requests):
-        waits_s[:, step] = np.maximum(0, waits_s[:, step - 1] + service_s - gaps_s[:, step])
-    return np.cumsum(gaps_s, axis=1), waits_s + service_s
-
-
-def true_latency_s(utilization: float, share: float) -> float:
-    """Return seconds that this share of requests of M/D/1 with 10 ms of service stays under (Erlang, 1909)."""
-
-    def waits_at_most(services: float) -> float:
-        left = [utilization * (k - services) for k in range(int(services) + 1)]
-        return (1 - utilization) * math.fsum(x**k / math.factorial(k) * math.exp(-x) for k, x in enumerate(left))
-
-    return 0.01 * (1 + scipy.optimize.brentq(lambda services: waits_at_most(services) - share, 0.0, 25.0))
-
-
-#: (runs, seconds) of a measurement by utilization: one of a lesson's length, and repeats up to enough.
-PLANS = {0.6: ((1, 6), (3, 6), (5, 6)), 0.8: ((1, 6), (5, 6), (10, 6)), 0.9: ((1, 6), (10, 6), (10, 24))}
-
-
-def tails(utilization: float, repetitions: int = 300) -> pd.DataFrame:
-    """Return the coverage of ``tail_interval``'s p95 of M/D/1, and how many measurements get no interval."""
-    rng, truth, rows = np.random.default_rng(5), true_latency_s(utilization, 0.95), []
-    for runs, seconds in PLANS[utilization]:
-        requests = round(utilization * 100 * seconds)
-        begun_s, took_s = (
-            x.reshape(repetitions, runs, requests) for x in queue(rng, repetitions * runs, requests, utilization)
-        )
-        found = [stats.tail_interval(list(zip(a, b, strict=True))) for a, b in zip(begun_s, took_s, strict=True)]
-        given = [one for one in found if not one.too_short]
-        held = [truth in one for one in given]
-        rows.append(
-            {
-                "utilization": utilization,
-                "measured": f"{runs} x {seconds} s",
-                "no interval": 1 - len(given) / len(found),
-                "coverage": np.mean(held) if held else np.nan,
-                "wrong promises": (len(held) - sum(held)) / len(found),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
 def steady(repetitions: int = 600) -> pd.DataFrame:
     """Return the coverage of ``steady_interval`` for independent samples and for such with a memory."""
     from statistics import NormalDist
@@ -201,17 +153,6 @@ def test_paired_proportions_by_drawing() -> None:
     null = table[table["lost"] == table["gained"]]
     assert (null["p < 0.05"] < 0.05 + 0.015).all()
     assert (table["by image"] < 0.9).all()
-
-
-@pytest.mark.parametrize("utilization", [0.6, 0.8, 0.9])
-def test_tail_of_an_open_loop(utilization: float) -> None:
-    """A p95 of M/D/1 holds where enough was measured, and where it was not, hardly a run promises anything."""
-    table = tails(utilization, 300)
-    promised = table["no interval"] < 0.5
-    assert promised.any()
-    assert (table[~promised]["wrong promises"] < 0.03).all()
-    print("\n" + table[~promised].to_string(index=False))
-    assert_promised(table[promised], 300)
 
 
 def test_percentiles_of_samples_with_a_memory() -> None:

@@ -31,7 +31,8 @@ PROGRAMS = {
     "triton.model": ("TritonPythonModel", "def execute"),
     "files.script": ("onnxruntime", "argv"),
     "platform.router": ("Router", "def build"),
-    "tokens.app": ("app", "/generate"),
+    "whole.app": ("app", "WORKERS"),
+    "tokens.app": ("app", "/v1/completions"),
     "kernels.shared": ("cuda", "multiply_shared"),
 }
 

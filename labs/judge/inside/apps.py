@@ -1,4 +1,4 @@
-"""Apps without a server: FastAPI on the course's classifier, and one whose reply streams."""
+"""Apps without a server: FastAPI on the course's classifier, one before its workers, and one whose reply streams."""
 
 import asyncio
 import base64
@@ -14,6 +14,9 @@ from labs.judge.inside.wire import MOST_TEXT, Ask, Wire, in_loop, load, module
 CLASSIFIER = Path(__file__).parents[2] / "serve" / "compared" / "classifier.py"
 INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
 
+
+#: Tokens that a prompt and its answer may have together, of the engine that stands outside.
+LIMIT = 50
 
 #: Of a body that does not end.
 _PIECE = b"A" * 1_000_000
@@ -118,11 +121,29 @@ def app(wire: Wire, path: str) -> Ask:
     return served(wire, load(path, "app").app)
 
 
+def workers(wire: Wire, path: str) -> Ask:
+    """An app before a fixed number of workers; what they answer is outside."""
+
+    def answer(body: bytes) -> tuple[int, bytes]:
+        status, text = wire.call("answer", body=body.decode(errors="replace"))
+        return status, text.encode()
+
+    number, may_wait = wire.call("sizes")
+    module("worker", answer=answer, WORKERS=number, MAY_WAIT=may_wait)
+    load(INTAKE, "intake")
+    return served(wire, load(path, "app").app)
+
+
 def stream(wire: Wire, path: str) -> Ask:
     """An app that streams; the engine is outside, and its next word comes when the judge wants it to."""
 
     class Engine:
-        async def stream(self, prompt: str, max_tokens: int = 32) -> Any:
+        model, limit = "judged", LIMIT
+
+        def count(self, prompt: str) -> int:
+            return len(prompt.split())
+
+        async def stream(self, prompt: str, max_tokens: int, ignore_eos: bool = False) -> Any:
             for _ in range(max_tokens):
                 word = await wire.called("word", prompt=prompt)
                 if word is None:

@@ -130,7 +130,8 @@ def environments() -> dict[str, Environment]:
         if "extends" in row:
             base = found[row.pop("extends")].requirements
         else:
-            base = () if row.get("borrows_course") else tuple(table["common"]["requirements"])
+            alone = row.pop("alone", False) or row.get("borrows_course")
+            base = () if alone else tuple(table["common"]["requirements"])
         row["requirements"] = (*base, *row["requirements"])
         told: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
         found[name] = Environment(name, **told)
@@ -152,7 +153,7 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
     """Return an environment, making it first where that has not happened yet.
 
     Args:
-        name: 'openvino', 'gpu', 'tensorrt', 'migraphx', 'genai' or 'executorch'.
+        name: 'openvino', 'gpu', 'tensorrt', 'migraphx', 'genai', 'aiperf' or 'executorch'.
 
     Raises:
         EnvironmentUnavailableError: No wheel for this machine, no room, no network, or uv failed; the message says

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from labs.records.load import ServerSide
 from labs.serve.triton.catalogue import ModelRepository
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Seconds in which a model has to load; torch on a busy laptop takes its time.
 LOAD_WITHIN_S = 180.0
@@ -60,6 +65,49 @@ class Triton:
         """Unload a model."""
         self._ask("unload_model", name)
 
+    def infer(
+        self, name: str, inputs: Mapping[str, np.ndarray], *, within_s: float = LOAD_WITHIN_S
+    ) -> dict[str, np.ndarray]:
+        """Return a model's outputs by name for inputs by name, with the batch axis; texts are arrays of objects.
+
+        Raises:
+            TritonError: It gives no answer.
+        """
+        from tritonclient.http import InferInput
+        from tritonclient.utils import np_to_triton_dtype
+
+        asked = [InferInput(key, values.shape, np_to_triton_dtype(values.dtype)) for key, values in inputs.items()]
+        for one, values in zip(asked, inputs.values(), strict=True):
+            one.set_data_from_numpy(values)
+        reply = self._ask("infer", name, asked, within_s=within_s)
+        return {one["name"]: reply.as_numpy(one["name"]) for one in reply.get_response()["outputs"]}
+
+    def revive(self, name: str, inputs: Mapping[str, np.ndarray]) -> bool:
+        """Return whether a model answers a real request; if it does not, unload it, load it, and ask again.
+
+        Triton does not start a Python instance again whose process died, and goes on to say that it is ready. Loading
+        alone does nothing if no file has changed. (Of several instances, one request shows one.)
+        Source: https://github.com/triton-inference-server/server/issues/7230
+
+        Args:
+            name: A model; with an ensemble, its steps are unloaded and loaded too.
+            inputs: A request, as for ``infer``.
+
+        Raises:
+            TritonError: It still does not answer: the request or the model is wrong.
+        """
+        try:
+            return bool(self.infer(name, inputs))
+        except TritonError:
+            steps = self.config(name).get("ensemble_scheduling", {}).get("step", [])
+            names = [*(step["model_name"] for step in steps), name]
+            for one in reversed(names):
+                self.unload(one)
+            for one in names:
+                self.load(one)
+            self.infer(name, inputs)
+            return False
+
     def statistics(self, name: str) -> Counters:
         """Return what a model has done since it was loaded.
 
@@ -82,7 +130,7 @@ class Triton:
 
         try:
             with InferenceServerClient(self.http, network_timeout=within_s) as client:
-                return getattr(client, call)(*arguments, headers=self.headers)
+                return getattr(client, call)(*arguments, headers={**self.headers})  # infer adds to it
         except InferenceServerException as error:
             raise TritonError(error.message()) from error
         except OSError as error:

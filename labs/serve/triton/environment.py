@@ -161,6 +161,7 @@ def write_around(packages: Path, folder: Path) -> None:
     site = _site_packages(interpreter)
     site.mkdir(parents=True)
     places = [packages, *dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))]
+    places += ["import sys; sys.dont_write_bytecode = True"]  # to Triton, a file that is new makes the model new
     (site / "course.pth").write_text("".join(f"{place}\n" for place in places), encoding="utf-8")
     base = Path(getattr(sys, "_base_executable", None) or sys.executable)
     (interpreter / "bin").mkdir()

@@ -28,10 +28,9 @@ class LocalTriton(Child, Triton):
 
     def __init__(self, child: Child, ports: Sequence[int], repository: ModelRepository, key: str):
         """Name a started process's addresses; ``start`` makes one."""
-        http, grpc, metrics = (f"{HOST}:{port}" for port in ports)
+        http, grpc = (f"{HOST}:{port}" for port in ports[:2])
         Child.__init__(self, child.process, child.log_path)
         Triton.__init__(self, http, grpc, repository, key=key)
-        self.metrics_url = f"http://{metrics}/metrics"
 
     def load(self, name: str) -> None:
         """Load a model; where Triton says only that it failed to poll, its log's last complaint says why."""

@@ -65,22 +65,3 @@ def expected_classes(tensors: np.ndarray) -> list[str]:
 
     scores = caller(load_mobilenet_v2(assets.model()))(tensors)
     return [CLASS_NAMES[index] for index in scores.argmax(axis=1)]
-
-
-def ask(triton: Triton, model: str, texts: np.ndarray) -> dict[str, np.ndarray]:
-    """Return a model's outputs by name for images, which are base64 texts with the batch axis.
-
-    Raises:
-        RefusedError: It gives no answer.
-    """
-    from tritonclient.grpc import InferenceServerClient, InferInput
-    from tritonclient.utils import InferenceServerException
-
-    given = InferInput("INPUT_IMAGE", list(texts.shape), "BYTES")
-    given.set_data_from_numpy(texts)
-    try:
-        with InferenceServerClient(triton.grpc) as client:
-            found = client.infer(model, [given], client_timeout=20)
-    except InferenceServerException as error:
-        raise RefusedError(str(error.message())[:500]) from error
-    return {one.name: found.as_numpy(one.name) for one in found.get_response().outputs}

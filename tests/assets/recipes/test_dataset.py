@@ -18,25 +18,21 @@ from tests.tools import tool
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 
-@pytest.fixture
-def tiny(tmp_path: Path, make_pack: Callable[..., Source], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the recipe see one tiny pack a split and ask for two pictures a class; return the packs' folder."""
+def test_two_builds_are_the_same_bytes(
+    tmp_path: Path, make_pack: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing depends on time, order of files or memory; each split is drawn from its own packs."""
     pytest.importorskip("resvg_py", reason="needs the `recipes` extra")
     packs = {split: (make_pack(split, split),) for split in SPLITS}
     monkeypatch.setattr(recipe, "sources_of", packs.get)
     monkeypatch.setattr(recipe, "PICTURES_PER_CLASS", dict.fromkeys(SPLITS, 2))
-    return tmp_path
-
-
-def test_two_builds_are_the_same_bytes(tiny: Path) -> None:
-    """Nothing depends on time, order of files or memory; each split is drawn from its own packs."""
-    first, second = recipe.build(tiny / "a", tiny), recipe.build(tiny / "b", tiny)
+    first, second = (recipe.build(tmp_path / name, tmp_path) for name in "ab")
     assert first == second
     assert len(first) == 3 * 11 * 2
     for name, record in first.items():
-        assert hashlib.sha256((tiny / "b" / name).read_bytes()).hexdigest() == record["sha256"]
+        assert hashlib.sha256((tmp_path / "b" / name).read_bytes()).hexdigest() == record["sha256"]
         assert record["pack"] == name.split("/")[0]
-    assert [label for _, label in iterate(tiny / "a", "training")] == [i // 2 for i in range(22)]
+    assert [label for _, label in iterate(tmp_path / "a", "training")] == [i // 2 for i in range(22)]
 
 
 @pytest.mark.slow

@@ -80,9 +80,9 @@ FORGED = {
     ],
     "tokens.app": [
         "from fastapi import FastAPI\nfrom fastapi.responses import Response\napp = FastAPI()\n"
-        "@app.post('/generate')\ndef brackets(body: dict):\n"
+        "@app.post('/v1/completions')\ndef brackets(body: dict):\n"
         "    return Response('data: ' + '[' * 100_000 + '\\n\\n', media_type='text/event-stream')",
-        "from fastapi import FastAPI\napp = FastAPI()\n@app.post('/generate')\ndef all_at_once(body: dict):\n"
+        "from fastapi import FastAPI\napp = FastAPI()\n@app.post('/v1/completions')\ndef all_at_once(body: dict):\n"
         "    return 'data: [DONE]'",
     ],
     "files.script": [

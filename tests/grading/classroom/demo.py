@@ -1,6 +1,6 @@
 """`make grade-demo`: a made-up class of sixty, graded as a real one, and its report.
 
-`--sample FOLDER` also keeps what an instructor would read of it, small enough to be published.
+It says how long that took. `--sample FOLDER` also keeps what an instructor would read, small enough to be published.
 """
 
 import argparse
@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from grading.classroom.roster import Handed, handed_in
 from grading.grade.grader import PUBLIC_SEED
 from grading.grade.result import Result
 from grading.seed import VARIABLE
+from labs.machine.fingerprint import usable_cpu_count
 from tests.grading.classroom.members import MIXTURE, make_class
 
 SIZE = sum(MIXTURE.values())
@@ -56,7 +58,12 @@ def main() -> None:
     make_class(home / "submissions", SIZE)
     print(f"{SIZE} made-up submissions: {', '.join(f'{count} {kind}' for kind, count in MIXTURE.items())}")
     os.environ.setdefault(VARIABLE, PUBLIC_SEED)
+    begin_s = time.monotonic()
     app(["class", str(home / "submissions"), "--out", str(home / "report"), *others], standalone_mode=False)
+    took_s = time.monotonic() - begin_s
+    print(
+        f"{took_s:.0f} s for {SIZE} submissions, {60 * SIZE / took_s:.0f} a minute on {usable_cpu_count()} processors"
+    )
     if options.sample:
         found = handed_in(home / "submissions")
         keep_sample(found, kept_results(found, home / "report"), home / "report", options.sample)

@@ -1,4 +1,4 @@
-"""A class that never was: what the batch, the benchmark and `make grade-demo` grade.
+"""A class that never was: what the batch and `make grade-demo` grade.
 
 All hold what ``tests.grading.whole`` makes, or a part of it. A diligent member has ids of its own, and its samples are
 moved a little: answers still fit, and members are no more alike than runs are.
@@ -123,13 +123,13 @@ MIXTURE: dict[str, int] = {
 }
 
 
-def make_class(folder: Path, size: int, *, only: str = "") -> list[Path]:
+def make_class(folder: Path, size: int) -> list[Path]:
     """Make the submissions of a class, one folder a member, named for what it is, and return them."""
     solved = folder.with_name(f"{folder.name}-solved")
     notebooks = write_solved(assignment().lessons(1), solved)
     made: list[Path] = []
     first: Entries = []
-    for number, kind in enumerate([only] * size if only else _kinds(size), start=1):
+    for number, kind in enumerate(_kinds(size), start=1):
         dice = random.Random(f"20 {number}")
         member = folder / f"{number:03d}-{kind}"
         member.mkdir(parents=True)

@@ -37,17 +37,6 @@ from tests.grading.recorded import recorded, written
 EVIDENCE = Setup(measure=False, rerun=False)
 
 
-@pytest.fixture(scope="module")
-def members(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the submissions of a small class that has one of everything."""
-    folder = tmp_path_factory.mktemp("class") / "submissions"
-    made = make_class(folder, 7)
-    assert len({path.name.partition("-")[2] for path in made}) >= 3
-    (folder / ".DS_Store").touch()
-    (folder / "link").symlink_to("/etc")
-    return folder
-
-
 def in_turn(tasks: Sequence[Task]):
     for task in tasks:
         yield task, work(task)
@@ -70,8 +59,12 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_class_is_graded_once_and_reported(members: Path, tmp_path: Path):
+def test_a_class_is_graded_once_and_reported(tmp_path: Path):
     """The second run keeps every result; a submission that changed is graded anew; the report names everybody."""
+    made = make_class(members := tmp_path / "submissions", 7)
+    assert len({path.name.partition("-")[2] for path in made}) >= 3
+    (members / ".DS_Store").touch()
+    (members / "link").symlink_to("/etc")
     found = handed_in(members)
     assert [one.student for one in found] == sorted(path.name for path in members.iterdir() if path.name[0].isdigit())
     results = graded(members, tmp_path)

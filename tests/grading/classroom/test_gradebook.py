@@ -206,12 +206,6 @@ def test_a_table_that_cannot_be_read_is_refused_with_its_line(name: str, text: s
         read_heard(tmp_path / name, roster) if name == "defence.csv" else read_changed(tmp_path / name, roster, 100.0)
 
 
-def test_points_of_talks_are_read_and_an_empty_cell_is_none(tmp_path: Path, roster: People):
-    """Whoever was absent has not been heard."""
-    (tmp_path / "defence.csv").write_text("who,points,note\nada@uni.edu,12.5,good\nbob@uni.edu,,absent\n")
-    assert read_heard(tmp_path / "defence.csv", roster) == {"ada-uni-edu": 12.5}
-
-
 def test_what_a_person_gives_or_takes_comes_behind_lateness_and_stays_within_the_part(tmp_path: Path, roster: People):
     """Several lines for one person count together, and each says why in the gradebook."""
     path = tmp_path / "adjust.csv"
@@ -226,8 +220,8 @@ def test_what_a_person_gives_or_takes_comes_behind_lateness_and_stays_within_the
 
 
 def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(tmp_path: Path, monkeypatch):
-    """A folder, a roster and a table of changes in; identities, a date without a time and a refusal out."""
-    dated = replace(assignment().part(1), due=DUE)
+    """A folder, a roster, talks and changes in; identities, a date without a time, who was absent and a refusal out."""
+    dated = replace(assignment().part(1), due=DUE, defence=20.0)
     monkeypatch.setattr(gradebook, "assignment", lambda: replace(assignment(), asked=(dated,)))
     folder, out = tmp_path / "in", tmp_path / "out"
     for name in ("li", "u18"):
@@ -237,14 +231,17 @@ def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(tmp_
     grade_class(handed_in(folder), out, part=1, engine=lambda tasks: zip(tasks, results, strict=True))
     (tmp_path / "roster.csv").write_text(ROSTERS["plain"])
     (tmp_path / "adjust.csv").write_text("who,points,reason\nAda Lovelace,-5,by hand\n")
+    (tmp_path / "defence.csv").write_text("who,points,note\nAna Li,12.5,good\nAda Lovelace,,absent\n")
     command = ["gradebook", str(folder), "--out", str(out), "--roster", str(tmp_path / "roster.csv")]
-    said = CliRunner().invoke(app, [*command, "--adjust", str(tmp_path / "adjust.csv")])
+    tables = [f"--{name}={tmp_path / name}.csv" for name in ("adjust", "defence")]
+    said = CliRunner().invoke(app, [*command, *tables])
     assert said.exit_code == 0, said.output
     assert "no time of handing in is known: counted as in time: ana li, ada lovelace" in said.output.lower()
+    assert "Not heard yet: Ada Lovelace\n" in said.output
     with (out / "gradebook.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["sid"], row["login"], *list(row.values())[4:5]) for row in rows] == [
-        ("u17", "li", "25.00"),
+        ("u17", "li", "37.50"),
         ("u18", "al3", "20.00"),
     ]
     (folder / "eve").mkdir()

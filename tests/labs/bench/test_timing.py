@@ -203,26 +203,14 @@ def test_a_function_without_arguments_is_measured_too(fake_clock, tmp_path) -> N
     assert (found.percentile(50), found.backend, found.model.name) == (0.25, "litert", "model.bin")
 
 
-IMAGE = np.zeros((1, 3, 224, 224), np.float32)
-
-
-def heating():
-    """Return a reader of a processor that grows ten degrees warmer at each look, and is capped at 80."""
-    warmth = itertools.count(40.0, 10.0)
-
-    def read() -> Heat:
-        now = next(warmth)
-        return Heat(now, 2.4e9 if now < 80 else 1.5e9, 0x20002 if now >= 80 else 0)
-
-    return read
-
-
 def test_windows_hold_latency_and_heat(fake_model, fake_clock, tmp_path) -> None:
     """Ten seconds in windows of two; the answer takes twice as long from the sixth second on."""
     fast, slow = [0.1] * 91, itertools.repeat(0.2)  # 31 calls go into warming up
     backend = fake_model(itertools.chain(fast, slow))
-    settings = {"duration_s": 10.0, "window_s": 2.0, "clock": fake_clock, "heat": heating()}
-    made = sustained(backend, IMAGE, option="edge-x", **settings)
+    # Ten degrees warmer at each look, and capped at 80.
+    looks = (Heat(now, *((2.4e9, 0) if now < 80 else (1.5e9, 0x20002))) for now in itertools.count(40.0, 10.0))
+    settings = {"duration_s": 10.0, "window_s": 2.0, "clock": fake_clock, "heat": looks.__next__}
+    made = sustained(backend, ONE, option="edge-x", **settings)
     windows = made.details["windows"]
     assert [round(window["t_s"]) for window in windows] == [2, 4, 6, 8, 10]
     assert windows[0]["p50_s"] == pytest.approx(0.1)
@@ -238,7 +226,7 @@ def test_a_long_run_is_thinned_and_says_so(fake_model, fake_clock) -> None:
     """Minutes at 1 ms would fill the ledger; the windows have seen every call."""
     backend = fake_model(itertools.repeat(0.001))
     settings = {"duration_s": 12.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat}
-    made = sustained(backend, IMAGE, option="edge-x", **settings)
+    made = sustained(backend, ONE, option="edge-x", **settings)
     assert made.details["unreadable"] == ["temperature", "frequency", "throttle flags"]
     assert made.details["calls"] > 2 * MOST_SAMPLES
     assert len(made.samples) <= MOST_SAMPLES

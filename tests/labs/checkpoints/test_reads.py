@@ -57,13 +57,8 @@ CHOSEN = {"server": "transformer", "device": "mobilenetv2_100"}
 
 def in_full(photos: int = 1000) -> Entries:
     """Return a ledger in which a machine has measured float32 and a smaller file in full, which loses one point."""
-    entries = Entries()
-    for option, milliseconds, wrong, size in (("food11", 3.0, 19, 9_000), ("small", 2.0, 20, 2_000)):
-        entries.measured("size", option, [size])
-        entries.measured("accuracy", option, [place % 100 >= wrong for place in range(photos)])
-        entries.measured("latency", option, [milliseconds / 1e3] * 40)
-        entries.measured("throughput", option, [milliseconds / 50] * 40, batch_size=32)
-    return entries.observed("defend.machines", RENTED)
+    entries = Entries().in_full("food11", 0.003, 81, 530, 9_000, photos)
+    return entries.in_full("small", 0.002, 80, 800, 2_000, photos).observed("defend.machines", RENTED)
 
 
 def ran(provider: str) -> Entries:
@@ -94,11 +89,9 @@ def batched() -> Entries:
 
 def boarded(chosen: str, photos: int = 1000, **machine: object) -> Entries:
     """Return a ledger in which a board has measured float32 and a smaller file that loses one point; one is chosen."""
-    entries, board = Entries(), {"cpu_model": "Cortex-A76", "architecture": "aarch64", **machine}
-    for option, milliseconds, wrong, size in ((FOUR[0], 11.0, 19, 9_000_000), (FOUR[3], 4.0, 20, 2_000_000)):
-        entries.measured("size", option, [size], machine=board)
-        entries.measured("accuracy", option, [place % 100 >= wrong for place in range(photos)], machine=board)
-        entries.measured("latency", option, [milliseconds / 1e3] * 40, machine=board)
+    board = {"cpu_model": "Cortex-A76", "architecture": "aarch64", **machine}
+    entries = Entries().in_full(FOUR[0], 0.011, 81, 90, 9_000_000, photos, machine=board)
+    entries.in_full(FOUR[3], 0.004, 80, 250, 2_000_000, photos, machine=board)
     evidence = {"p50_ms": 4.0, "right": 800}
     return entries.answered("target.choice", RECOMMENDED | {"option": chosen, "where": "device", "evidence": evidence})
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from labs.course.assignment import PATH, assignment, checked, warnings
 from labs.course.late import Late, Pool
 from labs.course.lessons import lessons
-from labs.course.tables import Assignment, AssignmentError
+from labs.course.tables import AssignmentError
 
 SHIPPED = PATH.read_text(encoding="utf-8")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -136,6 +136,7 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
         "A block on a leased ",
         "Gradescope shows a l",
     ]
+    assert "72 hours late" in part.terms(Pool(72, 0.2))[0]
     assert found.part(3).terms() == []
     assert warnings(found, datetime(2027, 4, 1, tzinfo=UTC)) == ["part 1 was due Sat 20 Mar 2027 23:59: that is over"]
     with pytest.raises(AssignmentError, match="no part 2; it has 1, 3"):
@@ -171,23 +172,3 @@ def test_a_pool_is_used_up_in_the_order_of_the_dates(late: list[timedelta], pool
         assert 0 <= share <= 1
         assert share == pytest.approx(min(1, 0.2 * math.ceil(beyond_h - 1e-9)), abs=0.2 + 1e-9)
         assert (share == 0) == (beyond_h < 1e-9) or beyond_h < 1e-6
-
-
-def test_lateness_takes_points_of_the_part_that_was_late():
-    """Of the part's points, whatever was earned; a person's own date counts in place of the part's."""
-    text = SHIPPED.replace("points = 50", "points = 50\ndue = 2027-03-01T12:00:00")
-    text = text.replace("points = 15", "points = 15\ndue = 2027-04-01T12:00:00")
-    due = {1: datetime(2027, 3, 1, 12, tzinfo=NEW_YORK), 2: datetime(2027, 4, 1, 12, tzinfo=NEW_YORK)}
-    came = {1: due[1] + timedelta(hours=70), 2: due[2] + timedelta(hours=3, minutes=1)}
-    days = read(text.replace("points = 50\n", 'points = 50\nlate = { per_day = "10 %", days = 5 }\n'))
-    assert days.late_points(came) == pytest.approx({1: 15.0, 2: 15.0})
-    assert days.late_points(came, {1: came[1], 2: came[2]}) == {1: 0.0, 2: 0.0}
-    pool = read(text.replace('"tutor"', '"tutor"\nlate = { pool_h = 72, per_hour = "20 %" }', 1))
-    assert pool.late_points(came) == pytest.approx({1: 0.0, 2: 2 * 0.2 * 15})
-    assert "72 hours late" in pool.part(1).terms(pool.course.late)[0]
-
-
-def read(text: str) -> Assignment:
-    found, wrong = checked(text)
-    assert wrong == []
-    return found

@@ -37,17 +37,12 @@ def test_what_is_no_executorch_file_is_refused_before_anything_is_started(tmp_pa
         pte_facts(tmp_path / "model.pte")
 
 
-@pytest.fixture(scope="module")
-def environment():
-    """The environment, made from its wheels; where they cannot be had, the reason is the skip's."""
+def test_another_model_runs_in_xnnpack_and_names_other_classes(tmp_path: Path):
+    """It is loaded and asked: delegated, whole, and not the course's model; torch is the one of this environment."""
     try:
-        return providers.install("executorch")
+        environment = providers.install("executorch")
     except EnvironmentUnavailableError as error:
         pytest.skip(str(error))
-
-
-def test_another_model_runs_in_xnnpack_and_names_other_classes(environment, tmp_path: Path):
-    """It is loaded and asked: delegated, whole, and not the course's model; torch is the one of this environment."""
     (tmp_path / "export.py").write_text(EXPORT)
     environment.run(tmp_path / "export.py", tmp_path / "small.pte", tmp_path / "said.json")
     assert json.loads((tmp_path / "said.json").read_text())["torch"] == version("torch")

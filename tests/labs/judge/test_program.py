@@ -10,17 +10,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from labs.judge import app, kernel, program, router, script, stream, triton
+from labs.judge import app, kernel, program, router, script, stream, triton, workers
 from labs.judge.program import Held, Lost, NotReadyError, Outside, Program, at_home
 
 #: Each judge, with what its file is called.
-JUDGES = [app.app, triton.model, script.script, stream.streaming_app, router.router, kernel.shared_kernel]
+JUDGES = [app.app, triton.model, script.script, stream.streaming_app, router.router, kernel.shared_kernel, workers.app]
 
 OUTSIDE = {"double": Outside({"number": int}, lambda number: 2 * number)}
 
 
 #: What each judge's programs call, and arguments of the right form that no honest one would give.
-CALLED = ("session run enter leave", "network", "run", "word", "version", "read write")
+CALLED = ("session run enter leave", "network", "run", "word", "version", "read write", "sizes answer")
 NAMES = {judge: names.split() for judge, names in zip(JUDGES, CALLED, strict=True)}
 GIVEN = {
     "rows": [[], [[]], [[0] * 192], [[1e308] * 192]],

@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 import os
-import socket
 import threading
 import time
 import urllib.request
@@ -131,11 +130,19 @@ def test_failures_are_kept_apart(told_server, told_target) -> None:
 
 def test_nobody_there_is_said_so() -> None:
     """A run without one good answer is no record; the message shows what came instead."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        target = predict(f"http://127.0.0.1:{free.getsockname()[1]}", [b"x"], SERVED, raw=True)
-        with pytest.raises(NothingAnsweredError, match=r"none of 5 requests.*Connect"):
-            closed_loop(target, concurrency=1, requests=5, option="nobody")
+    target = predict("http://127.0.0.1:9", [b"x"], SERVED, raw=True)
+    with pytest.raises(NothingAnsweredError, match=r"none of 5 requests.*Connect"):
+        closed_loop(target, concurrency=1, requests=5, option="nobody")
+
+
+def test_arrivals_are_poisson() -> None:
+    """Their number has the mean and the variance of a Poisson count, and a seed repeats them."""
+    counts = [len(arrivals(50, 2.0, seed)) for seed in range(400)]
+    assert np.mean(counts) == pytest.approx(100, rel=0.02)
+    assert np.var(counts) == pytest.approx(100, rel=0.25)
+    assert np.array_equal(arrivals(50, 2.0, 1), arrivals(50, 2.0, 1))
+    assert arrivals(50, 2.0, 1).max() < 2.0
+    assert arrivals(1e-6, 2.0, 1).tolist() == [1.0]
 
 
 def test_an_open_loop_keeps_its_appointments(told_target) -> None:

@@ -26,6 +26,8 @@ MAC = machine(architecture="arm64", system="Darwin 24")
 P100 = machine("avx2", gpus=(card("Tesla P100", "6.0"),) * 2)
 A100 = machine("avx2", gpus=(card("NVIDIA A100", "8.0"),))
 MI100 = machine("avx2", gpus=(card("AMD Instinct MI100", "", driver="6.12.12"),) * 2)
+#: What has a wheel for Linux on x86-64 alone.
+WHEELS = {"OpenVINO provider", "ExecuTorch", "Triton with MLPerf's loadgen"}
 ON_GPUS = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA GPUs"}
 
 
@@ -54,15 +56,15 @@ def test_quantization_format_fits_the_processor(who: Fingerprint, form: str, red
 @pytest.mark.parametrize(
     ("who", "able"),
     [
-        (EPYC_7763, {"OpenVINO provider", "ExecuTorch"}),
-        (XEON, {"OpenVINO provider", "ExecuTorch", "bf16 on the CPU"}),
+        (EPYC_7763, WHEELS),
+        (XEON, {*WHEELS, "bf16 on the CPU"}),
         (PI_5, {"an ARM processor", "dot product"}),
         (PI_4, {"an ARM processor"}),
         (replace(PI_5, emulator="qemu-aarch64"), {"dot product"}),
         (MAC, {"an ARM processor", "dot product"}),
-        (P100, {"OpenVINO provider", "ExecuTorch", *ON_GPUS} - {"TensorRT provider"}),
-        (A100, {"OpenVINO provider", "ExecuTorch", *ON_GPUS} - {"two NVIDIA GPUs"}),
-        (MI100, {"OpenVINO provider", "ExecuTorch"}),
+        (P100, {*WHEELS, *ON_GPUS} - {"TensorRT provider"}),
+        (A100, {*WHEELS, *ON_GPUS} - {"two NVIDIA GPUs"}),
+        (MI100, WHEELS),
     ],
     ids=["EPYC", "Xeon", "Pi 5", "Pi 4", "emulated", "Mac", "P100", "A100", "MI100 without ROCm"],
 )

@@ -127,34 +127,6 @@ def test_a_model_in_training_mode_is_refused(tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.fixture(scope="module")
-def quantized(prepared, images, tmp_path_factory):
-    """Write the network in INT8 in a format said in ``quantize_static``'s words; the ranges are measured once."""
-    folder = tmp_path_factory.mktemp("quantized")
-
-    def write(name: str = "plain", **changed) -> Path:
-        path = folder / f"{name}.onnx"
-        settings = {"calibration_cache_path": folder / "ranges.json", **U8S8, "per_channel": True, **changed}
-        quantize_static(prepared, path, ImageReader(images[:32]), **settings)
-        return path
-
-    return write
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Count the operators of the graph that a session of ONNX Runtime makes of a file, fused as far as it goes."""
-
-    def operators_run(path: Path) -> Counter:
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        options.optimized_model_filepath = str(tmp_path / "run.onnx")
-        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        return operators(tmp_path / "run.onnx")
-
-    return operators_run
-
-
 def test_the_planted_layer_is_found_to_be_the_worst(prepared, images, tmp_path) -> None:
     """A huge, unused weight leaves no integers for the others of its layer: triage puts that layer first."""
     model = onnx.load(prepared)
@@ -176,15 +148,29 @@ def test_the_planted_layer_is_found_to_be_the_worst(prepared, images, tmp_path) 
     assert table["alone_db"].is_monotonic_increasing
 
 
-def test_a_layer_kept_float_runs_float(quantized, prepared, run) -> None:
+def test_a_layer_kept_float_runs_float(prepared, images, tmp_path) -> None:
     """Exactly the excluded layers are float in the graph that ONNX Runtime really runs."""
+    settings = {"calibration_cache_path": tmp_path / "ranges.json", **U8S8, "per_channel": True}
+
+    def quantized(name: str, nodes: list[str]) -> Path:
+        path = tmp_path / f"{name}.onnx"
+        quantize_static(prepared, path, ImageReader(images[:32]), nodes_to_exclude=nodes, **settings)
+        return path
+
+    def run(path: Path) -> Counter:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.optimized_model_filepath = str(tmp_path / "run.onnx")
+        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return operators(tmp_path / "run.onnx")
+
     kept = ["features.2.conv.1.0/Conv", "features.0.0/Conv", PLANTED]
-    found = run(keep_float(quantized("kept", nodes_to_exclude=kept), kept))
+    found = run(keep_float(quantized("kept", kept), kept))
     assert found["QLinearConv"] == operators(prepared)["Conv"] - 2
     assert found.get("Conv", 0) + found.get("FusedConv", 0) == 2
     assert found["Gemm"] == 1
     # Why ``keep_float`` exists.
-    assert run(quantized("excluded", nodes_to_exclude=kept[:1]))["QLinearConv"] == operators(prepared)["Conv"]
+    assert run(quantized("excluded", kept[:1]))["QLinearConv"] == operators(prepared)["Conv"]
 
 
 def test_activations_are_the_values_inside(prepared, images) -> None:

@@ -10,7 +10,6 @@ from labs.load.race import rate_ratio
 from labs.records import LedgerError, Measurement
 from labs.records.ledger import parse_line
 from labs.records.load import Failure, Load, ServerSide, Usage
-from labs.records.record import latency_interval
 
 LOAD = Load(
     "open",
@@ -86,32 +85,11 @@ def test_a_run_without_an_answer_promises_little(make_measurement) -> None:
     assert 0 < ratio.low < ratio.value < ratio.high < np.inf
 
 
-def test_repeats_make_an_interval_that_one_run_has_not(make_measurement) -> None:
-    """One short open loop says that it is too short for a p95; three with fresh arrivals have an interval."""
-
-    def repeats(runs: int, rate_rps: float = 60.0):
-        for run in range(runs):
-            begun_s = np.cumsum(np.random.default_rng(run).exponential(1 / rate_rps, 300))
-            took_s, free_s = [], 0.0
-            for at in begun_s:
-                free_s = max(free_s, at) + 0.01
-                took_s.append(free_s - at)
-            load = Load("open", "POST /predict", 6.0, tuple(begun_s), rate_rps)
-            yield make_measurement(kind="load", samples=tuple(took_s), load=load)
-
-    alone = latency_interval(*repeats(1), q=95)
-    assert "too short" in alone.too_short
-    together = latency_interval(*repeats(3), q=95)
-    assert not together.too_short
-    assert together.low < 0.0383 < together.high
-    with pytest.raises(ValueError, match="different loads"):
-        latency_interval(*repeats(1), *repeats(1, rate_rps=40.0))
-
-
-def test_a_closed_loop_has_blocks(make_measurement) -> None:
-    """A closed loop is never idle; its percentiles come from blocks of the run."""
-    offsets_s = tuple(np.linspace(0, 5, 500))
-    samples = tuple(np.random.default_rng(1).normal(0.02, 0.001, 500))
-    record = make_measurement(kind="load", samples=samples, load=Load("closed", "x", 5.0, offsets_s), concurrency=4)
-    assert 0.021645 in latency_interval(record, q=95)
-    assert "samples" in latency_interval(record, q=99).too_short
+def test_a_load_is_counted_in_blocks(make_measurement) -> None:
+    """Requests of one queue are alike in time: a median of few has no interval."""
+    for count, promised in ((500, 0.95), (12, 0.0)):
+        offsets_s = tuple(np.linspace(5, 0, count))
+        samples = tuple(np.random.default_rng(1).normal(0.02, 0.001, count))
+        record = make_measurement(kind="load", samples=samples, load=Load("open", "x", 5.0, offsets_s, 100.0))
+        assert record.value.confidence == promised
+        assert record.value.value == record.percentile(50)

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
 
 from labs.runtimes import child
 from labs.runtimes.child import SECRET, ChildError
+from labs.runtimes.progress import Cancelled
 
 pytestmark = pytest.mark.skipif(not psutil.LINUX, reason="orphans are adopted on Linux only")
 
@@ -55,18 +57,13 @@ def gone(processes: list[psutil.Process], within_s: float = 30) -> bool:
     return not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
 
 
-def of_the_program(one: child.Child) -> None:
-    one.processes()[0].kill()
-    one.process.wait(30)
-
-
 @pytest.mark.parametrize(
     ("words", "end"),
     [
         ((), lambda one: one.stop()),
         (("stubborn",), lambda one: one.stop(0.2)),
         ((), lambda one: one.kill()),
-        ((), of_the_program),
+        ((), lambda one: one.processes()[0].kill()),
         ((), lambda one: os.kill(one.pid, signal.SIGKILL)),
     ],
     ids=["stopped", "stubborn", "killed", "ended by itself", "keeper killed"],
@@ -111,7 +108,10 @@ def test_a_process_that_is_not_ready_is_stopped_and_its_words_are_told(tmp_path)
     slow = start(tmp_path)
     with pytest.raises(ChildError, match="not ready within"):
         slow.wait_for(lambda: False, what="it", within_s=0.1)
-    assert not slow.alive
+    cancelled = start(tmp_path)
+    with pytest.raises(Cancelled):
+        cancelled.wait_for(lambda: False, what="it", within_s=60, on_progress=Mock(side_effect=Cancelled))
+    assert (slow.alive, cancelled.alive) == (False, False)
 
 
 def test_only_its_owner_reads_its_log_its_files_and_its_secret(tmp_path) -> None:

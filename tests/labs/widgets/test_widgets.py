@@ -18,11 +18,17 @@ from labs.records.ledger import ledger
 from labs.widgets import Stopped, evaluate, scoreboard
 from labs.widgets.controls import controls
 from labs.widgets.progress import Progress
+from tests.entries import Entries
+
+#: Records of three options.
+PART_1, HERE = Entries(), {"machine": {"cpu_model": "Test CPU"}}
+PART_1.in_full("torch-eager", 0.012, 88, 130, 9.2e6, **HERE).in_full("food11", 0.0027, 88, 340, 8.9e6, **HERE)
+PART_1.in_full("int8", 0.0018, 88, 1200, 2.4e6, **HERE)
 
 
-def test_scoreboard_tells_met_from_missed_and_names_the_option(part_1):
+def test_scoreboard_tells_met_from_missed_and_names_the_option():
     """INT8 keeps the CPU server's and the device's limits here; no GPU option was measured."""
-    shown = scoreboard(part_1)
+    shown = scoreboard(PART_1.records.measurements())
     assert "2 of 3 met here" in shown.text
     assert "Server, CPU (AMD EPYC 7763): met by int8" in shown.text
     assert "Server, GPU (NVIDIA A100 or A30): no result" in shown.text
@@ -33,9 +39,9 @@ def test_scoreboard_tells_met_from_missed_and_names_the_option(part_1):
     assert "Nothing measured yet" in scoreboard([]).text
 
 
-def test_scoreboard_says_which_limit_is_missed(measured):
+def test_scoreboard_says_which_limit_is_missed():
     """Fast enough, and too few a second: the sentence says both."""
-    shown = scoreboard(measured("slow", 0.002, 0.88, 340, 8.9e6))
+    shown = scoreboard(Entries().in_full("slow", 0.002, 88, 340, 8.9e6).records.measurements())
     assert "one photo, median 2.00 ms keeps < 3 ms, throughput 340 photos/s misses ≥ 1,000 photos/s" in shown.text
 
 
@@ -130,9 +136,9 @@ def test_numbers_as_people_read_them(text, expected) -> None:
 
 
 @pytest.fixture
-def chart(part_1):
+def chart():
     """Return the chart of three options, with a target."""
-    return latency_distribution(part_1, 0.003)
+    return latency_distribution(PART_1.records.measurements(), 0.003)
 
 
 def inside(spec: object, key: str) -> list:

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from grading.builder.execute import execute
 from grading.builder.solve import write_solved
 from labs.course.lessons import Lesson
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
-from provisioning.node.archive import pack, unpack
+from tests.conftest import unpack_course
 
 #: What Chameleon's image of Jupyter has, whatever the archive asks for.
 _IN_THE_IMAGE = ("ipykernel", "nbformat")
@@ -108,13 +107,6 @@ def run_here(folder: Path, lesson: Lesson, workspace: Path, course: Path | None 
         execute(nbformat.read(solved, as_version=4), folder=beside, name=lesson.name)
 
 
-def unpack_course(folder: Path, target: Path) -> Path:
-    """Unpack the archive that students get, and return where."""
-    with tarfile.open(pack(PROJECT_DIR, folder / "labs.tar.gz").path) as packed:
-        unpack(packed, target)
-    return target
-
-
 def environment_of(home: Path, machine: str) -> Path:
     """Make a node's or a device's environment below its home, by the script that makes it there; return its Python."""
     script = home / "serving-labs" / "provisioning" / "node" / "bin" / "environment.sh"
@@ -142,7 +134,7 @@ def kernel_of(python: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """Chameleon's Jupyter, in which this test's kernels start."""
-    work = unpack_course(tmp_path, tmp_path / "hub" / "work")
+    work = unpack_course(tmp_path / "hub" / "work")
     environment = tmp_path / "hub" / "environment"
     uv("venv", "--quiet", "--python", sys.executable, str(environment))
     python = environment / "bin" / "python"

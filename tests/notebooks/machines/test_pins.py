@@ -14,8 +14,9 @@ from grading.builder.rehearse import own_testbed
 from grading.builder.solve import write_solved
 from grading.gradescope.package import build_package
 from labs.course.lessons import lesson
+from tests.conftest import unpack_course
 from tests.grading.gradescope.conftest import unpack
-from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, unpack_course, uv
+from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, uv
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 
@@ -42,7 +43,7 @@ def test_a_machine_that_lacks_a_package_cannot_do_its_lesson(
 ):
     """The solved lesson fails in the machine's own kernel, or the environment cannot be made at all."""
     home = tmp_path / "home"
-    course = unpack_course(tmp_path, home / "serving-labs")
+    course = unpack_course(home / "serving-labs")
     without(course / "provisioning" / "node" / machine / "requirements.txt", package)
 
     def do_the_lesson() -> None:

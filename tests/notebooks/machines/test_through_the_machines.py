@@ -17,9 +17,10 @@ from grading.gradescope.package import build_package
 from labs.course.lessons import Lesson, lessons
 from labs.edge.files import part_1_files
 from provisioning.rehearsal import place
+from tests.conftest import unpack_course
 from tests.grading.gradescope.conftest import planted, unpack
 from tests.grading.gradescope.tree import SEED, by_id
-from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, run_here, unpack_course, uv
+from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, run_here, uv
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(2400)]
 
@@ -98,7 +99,7 @@ def _used_s() -> float:
 def _node(tmp_path: Path, machine: str) -> Path:
     """Return the home folder of a node: the course as students get it, and the environment that set-up makes there."""
     home = tmp_path / machine
-    unpack_course(tmp_path, home / "serving-labs")
+    unpack_course(home / "serving-labs")
     environment_of(home, machine)
     return home
 

@@ -2,8 +2,6 @@
 
 from datetime import UTC, timedelta
 
-import pytest
-
 from provisioning.classroom.leases import watch, watch_table
 from provisioning.classroom.roster import Student
 from provisioning.testbed import Machine
@@ -13,9 +11,8 @@ from ..conftest import NOON
 STUDENTS = [Student(name, name.title()) for name in ("ada", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ivy")]
 
 
-@pytest.fixture
-def watched(memory):
-    """Return one student in each state, forty minutes after noon."""
+def test_each_state_is_told_and_who_needs_somebody_stands_first(memory):
+    """In the instructor's hours, without addresses, by two requests to a site."""
     for name, status, hours in (
         ("ada", "ACTIVE", 3),
         ("bob", "ACTIVE", 3),
@@ -34,11 +31,7 @@ def watched(memory):
         ("hal", "ERROR", ()),
     ):
         memory.machine_list.append(Machine(name, f"serve-model-{name}", "server", status, addresses, created=NOON))
-    return watch([memory], "model", STUDENTS, NOON + timedelta(minutes=40), timedelta(minutes=30))
-
-
-def test_each_state_is_told_and_who_needs_somebody_stands_first(watched, memory):
-    """In the instructor's hours, without addresses, by two requests to a site."""
+    watched = watch([memory], "model", STUDENTS, NOON + timedelta(minutes=40), timedelta(minutes=30))
     assert [(row.student.name, row.state, row.look) for row in watched.rows] == [
         ("cyd", "no machine", "has not come"),
         ("dan", "works", "the lease ends soon"),

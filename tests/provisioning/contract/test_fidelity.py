@@ -52,14 +52,9 @@ def lease(start: str = "", start_h: float = 1, end_h: float = 4, **wish: Any) ->
 
 
 @pytest.fixture(scope="module")
-def student(rehearsal) -> dict[str, str]:
-    """What a student's environment holds."""
-    return environment.variables(rehearsal.home, "mary")
-
-
-@pytest.fixture(scope="module")
-def answers(student) -> dict[str, httpx.Response]:
+def answers(rehearsal) -> dict[str, httpx.Response]:
     """What the testbed answers to the requests that were sent to the real services, in the same order."""
+    student = environment.variables(rehearsal.home, "mary")
     root = f"{student['CHI_RESOURCE_API_URL']}/tacc"
     identity, image, leases = f"{root}:5000/v3", f"{root}/image/v2/images", f"{root}/reservation/v1/leases"
     http = httpx.Client(headers={"Accept": "application/json"}, trust_env=False, timeout=60)

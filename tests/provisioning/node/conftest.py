@@ -122,14 +122,7 @@ class Machine:
         self.write("kernel", "")
 
     def program(self, name: str, text: str, where: str = "bin") -> None:
-        path = self.folder / where / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(0o755)
-
-    def install_docker(self) -> None:
-        for package in ("docker.io", *(f"docker-{one}" for one in PLUGINS), "nvidia-container-toolkit"):
-            shutil.copytree(self.folder / "packages" / package, self.folder / "bin", dirs_exist_ok=True)
+        self.write(f"{where}/{name}", text).chmod(0o755)
 
     def write(self, name: str, text: str) -> Path:
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +182,8 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture
 def with_toolkit(machine: Machine) -> Machine:
     """A machine where Docker and NVIDIA's toolkit are installed already."""
-    machine.install_docker()
+    for package in ("docker.io", *(f"docker-{one}" for one in PLUGINS), "nvidia-container-toolkit"):
+        shutil.copytree(machine.folder / "packages" / package, machine.folder / "bin", dirs_exist_ok=True)
     return machine
 
 

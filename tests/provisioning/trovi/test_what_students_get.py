@@ -6,13 +6,11 @@ import re
 import shlex
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from labs.course.lessons import lessons
-from provisioning.node.archive import pack, unpack
 
 ROOT = Path(__file__).parents[3]
 STUDENT = ROOT / "provisioning" / "student"
@@ -26,20 +24,6 @@ def commands() -> list[str]:
     blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     words = [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", text)
     return list(dict.fromkeys(word for word in words if re.match(r"(\.venv/bin/\S+|make|conda|python) ", word)))
-
-
-@pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive of this repository, unpacked, with this environment where set-up would make one."""
-    folder = tmp_path_factory.mktemp("course")
-    archive = pack(ROOT, folder.parent / "course.tar.gz")
-    with tarfile.open(archive.path) as packed:
-        unpack(packed, folder)
-    (folder / ".venv").mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    (folder / ".venv" / ".installed").touch()
-    return folder
 
 
 def run(folder: Path, *words: str, ends: int = 0) -> str:

@@ -36,8 +36,8 @@ import tritonclient.http as httpclient
 from labs import assets
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
+from labs.data.intake import open_photo, to_input
 from labs.data.models import ARCHITECTURES, load_model
-from labs.data.preprocess import load_image, to_input
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.race import of, race, rate_ratio
 from labs.load.served import triton_target
@@ -195,7 +195,7 @@ print(*re.findall(r'id="(?:label|probability)">([^<]+)<', answered.text))
 # %% folded=true
 guesses = predicted("ensemble.race")
 photos = [photo(number) for number in range(8)]
-texts, numbers = image_inputs(photos), tensor_inputs(np.stack([to_input(load_image(one)) for one in photos]))
+texts, numbers = image_inputs(photos), tensor_inputs(np.stack([to_input(open_photo(one)) for one in photos]))
 targets = {
     "python": triton_target(triton, "food_classifier_whole", texts),
     "onnx": triton_target(triton, "food_classifier_onnx", numbers),

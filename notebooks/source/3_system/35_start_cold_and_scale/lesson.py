@@ -19,6 +19,7 @@
 # a waiting replica cost, how long does a visitor wait when none is running, and what happens when a crowd comes?**
 
 # %% folded=true
+import subprocess
 from functools import partial
 from string import Template
 
@@ -32,6 +33,7 @@ from labs.load import open_loop
 from labs.load.race import together
 from labs.load.served import ray_target
 from labs.records.ledger import ledger
+from labs.runtimes.loopback import link
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import ReplicaWatch, start_ray
@@ -147,6 +149,14 @@ def deploy(*teams):
 
 
 deploy({"team": "everybody", "least": 0, "most": 2, "queued": -1})
+
+# %% [markdown]
+# `serve status` says how it stands, and Ray's **dashboard** shows the same as a page. Both ask for a token, since
+# whoever may deploy can run code on this machine. The command finds it in `cluster.variables`; paste it into the page.
+
+# %%
+print(subprocess.run(["serve", "status"], env=cluster.variables, capture_output=True, text=True, check=True).stdout)
+print(link(cluster.dashboard_url), "token:", cluster.token)
 
 # %% [markdown]
 # ## Cold and warm

@@ -155,7 +155,7 @@ def test_every_environment_is_pinned_whole_and_holds_one_build_of_onnx_runtime()
     """No requirement is left open, the providers end with the CPU's, and TensorRT's holds what CUDA's does."""
     for one in environments().values():
         assert all("==" in requirement for requirement in one.requirements), one.name
-        if one.name == "genai":  # OpenVINO by itself
+        if one.name in ("genai", "aiperf"):  # OpenVINO by itself, and none
             continue
         runtimes = [r for r in one.requirements if r.startswith(("onnxruntime", "executorch"))]
         assert len(runtimes) == 1
@@ -163,7 +163,7 @@ def test_every_environment_is_pinned_whole_and_holds_one_build_of_onnx_runtime()
         assert one.borrows_course or one.providers[-1] == "CPUExecutionProvider"
     assert not any(one.startswith("torch==") for one in environment("executorch").requirements), "it takes the course's"
     assert set(environment("gpu").requirements) < set(environment("tensorrt").requirements)
-    with pytest.raises(ValueError, match="openvino, gpu, tensorrt, migraphx, genai, executorch"):
+    with pytest.raises(ValueError, match="openvino, gpu, tensorrt, migraphx, genai, aiperf, executorch"):
         environment("nosuch")
 
 

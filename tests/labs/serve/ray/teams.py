@@ -2,9 +2,8 @@
 
 import onnxruntime as ort
 from ray import serve
-from starlette.responses import JSONResponse
 
-from labs.data.intake import PhotoError, open_photo, to_input
+from labs.data.intake import open_photo, to_input
 
 
 @serve.deployment
@@ -16,11 +15,8 @@ class Food:
         self.session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
 
     async def __call__(self, request):
-        """Return an image's class, or why it has none."""
-        try:
-            pixels = to_input(open_photo(await request.body()))[None]
-        except PhotoError as error:
-            return JSONResponse({"detail": str(error)}, error.status)
+        """Return an image's class."""
+        pixels = to_input(open_photo(await request.body()))[None]
         return {"class": int(self.session.run(None, {"input": pixels})[0].argmax())}
 
 

@@ -18,9 +18,10 @@ from tritonclient.utils import InferenceServerException
 from grading.builder import repository as solved
 from labs import assets
 from labs.data.dataset import iterate
+from labs.data.intake import open_photo, to_input
 from labs.data.labels import CLASS_NAMES
 from labs.data.models import load_mobilenet_v2
-from labs.data.preprocess import load_image, softmax, to_input
+from labs.data.preprocess import softmax
 from labs.load import image_inputs
 from labs.load.record import perf_analyzer_record
 from labs.load.served import triton_target
@@ -83,28 +84,19 @@ def triton(folders: dict[str, ModelFolder], tmp_path_factory: pytest.TempPathFac
 def classify(triton: LocalTriton, model: str, pictures: list[bytes]) -> tuple[list[str], np.ndarray]:
     """Return class names and probabilities, all pictures in one request."""
     texts = np.array([[base64.b64encode(one)] for one in pictures], dtype=object)
-    answer = ask_triton(triton, model, "INPUT_IMAGE", texts, "BYTES")
-    labels = [one.decode() for one in answer.as_numpy("FOOD_LABEL").ravel()]
-    return labels, answer.as_numpy("PROBABILITY").ravel()
+    answer = triton.infer(model, {"INPUT_IMAGE": texts})
+    return [one.decode() for one in answer["FOOD_LABEL"].ravel()], answer["PROBABILITY"].ravel()
 
 
 def logits(triton: LocalTriton, model: str, inputs: np.ndarray) -> np.ndarray:
     """Return the network's outputs for ready inputs."""
-    return ask_triton(triton, model, "input", inputs, "FP32").as_numpy("output")
-
-
-def ask_triton(triton: LocalTriton, model: str, name: str, values: np.ndarray, datatype: str):
-    """Return the answer to one request."""
-    given = grpcclient.InferInput(name, list(values.shape), datatype)
-    given.set_data_from_numpy(values)
-    with grpcclient.InferenceServerClient(triton.grpc) as client:
-        return client.infer(model, [given], client_timeout=60)
+    return triton.infer(model, {"input": inputs})["output"]
 
 
 @pytest.fixture(scope="module")
 def inputs(pictures) -> np.ndarray:
     """Return the pictures as the network's inputs."""
-    return np.stack([to_input(load_image(one)) for one in pictures])
+    return np.stack([to_input(open_photo(one)) for one in pictures])
 
 
 @pytest.fixture(scope="module")
@@ -155,9 +147,9 @@ def test_the_palette_names_the_colours_of_a_picture(triton):
     image.paste((0, 0, 200), (0, 0, 80, 20))
     image.save(content := io.BytesIO(), "PNG")
     text = np.array([[base64.b64encode(content.getvalue())]], dtype=object)
-    answer = ask_triton(triton, "food_palette", "INPUT_IMAGE", text, "BYTES")
-    assert {b"#fa0000", b"#0000c8"} <= set(answer.as_numpy("COLOURS").ravel())
-    shares = answer.as_numpy("SHARES").ravel().tolist()
+    answer = triton.infer("food_palette", {"INPUT_IMAGE": text})
+    assert {b"#fa0000", b"#0000c8"} <= set(answer["COLOURS"].ravel())
+    shares = answer["SHARES"].ravel().tolist()
     assert (sum(shares), shares) == (pytest.approx(1), sorted(shares, reverse=True))
 
 
@@ -185,6 +177,21 @@ def test_settings_are_honoured_and_a_broken_one_leaves_the_old_in_place(triton, 
             triton.load(name)
     assert len(logits(triton, name, inputs)) == len(inputs)
     path.write_text(config)
+
+
+@pytest.mark.parametrize("killed", ["food_classifier", "food_preprocess"])
+def test_ready_lies_once_an_instance_was_killed_and_a_photo_does_not(triton, pictures, killed):
+    """Server and model say that they are ready, loading changes nothing; `revive` brings it back, or an ensemble."""
+    asked, texts = {"food_preprocess": "food_classifier_ensemble"}.get(killed, killed), image_inputs(pictures)[0]
+    assert triton.revive(asked, texts)
+    (instance,) = (one for one in triton.processes() if f"{killed}_0_0" in Path(f"/proc/{one.pid}/cmdline").read_text())
+    instance.kill()
+    with pytest.raises(TritonError, match="not healthy"):
+        classify(triton, asked, pictures)
+    triton.load(killed)
+    with httpclient.InferenceServerClient(triton.http) as client:
+        assert [client.is_server_ready(), client.is_model_ready(killed), client.is_model_ready(asked)] == [True] * 3
+    assert [triton.revive(asked, texts) for _ in range(2)] == [False, True]
 
 
 def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pictures, tmp_path):

@@ -1,14 +1,10 @@
-"""The questions of "A search under an objective": the promise, its price, and the next rate to try."""
+"""The questions of "A search under an objective": the SUT, a run's length, the price, and the next rate to try."""
 
-import math
-
-from numpy import array
-
-from grading.builder.questions import another, prediction, question
+from grading.builder.questions import at_least, prediction, question
 
 prediction(
     "search.room",
-    "Which share of the closed loop's rate can each configuration promise?",
+    "Which share of the rate of Offline can each configuration promise?",
     about={"kind": "load", "option": "search-1x1"},
     unit="%",
     between=(0.1, 100),
@@ -17,43 +13,41 @@ prediction(
     two_instances="2x1-batch8: two instances with one thread each, batches up to 8",
 )
 
-_FAST = [0.01, 0.02, 0.03, 0.02] * 5
+question(
+    "search.sut",
+    "A system under test for loadgen",
+    points=2,
+    hint="Which photo does each query ask for? What happens to the next query while `issue_queries` runs?",
+    records="labs.checkpoints.reads.search:system_under_test",
+    rules=[
+        ("failed", 0, "{failed} queries were completed without an answer. Does Triton know the input by this name?"),
+        (
+            "right",
+            at_least(0.5),
+            "{right:.0%} of the answers are right. Does each query get the photo of its `index`, and its own `id`?",
+        ),
+        (
+            "together",
+            at_least(2),
+            "Never were two queries under way, though some were due together: `issue_queries` waits for answers.",
+        ),
+    ],
+    good={"failed": 0, "right": 0.8, "together": 4},
+)
 
 
 @question(
-    "search.meets",
-    "Whether a run kept the objective",
-    points=2,
-    hint="How many requests were due in all? How many of *these* were answered in time, and how many failed?",
+    "search.enough",
+    "How many queries a run needs",
+    points=3,
+    hint="Begin with as few queries as can be, and take one more until so few late ones would be rare.",
 )
-def meets(random):
-    yield (array(_FAST), 0, 0.05, 85, 0.01), "All 20 requests were answered in time, and none failed."
-    yield (
-        (array(_FAST[:16] + [0.06] * 4), 0, 0.05, 85, 0.01),
-        "16 of 20 are in time, which is 80 %, and 85 are asked for.",
-    )
-    yield (
-        (array(_FAST[:18] + [4.0] * 2), 0, 0.05, 85, 0.01),
-        "18 of 20 are in time, 90 %. How late the other two are does not matter: this is no mean and no maximum.",
-    )
-    yield (
-        (array(_FAST[:18]), 2, 0.05, 85, 0.01),
-        "18 of 20 are in time, but two failed: 10 %, and 1 % may.",
-    )
-    yield (
-        (array([*_FAST[:16], 0.06]), 3, 0.05, 85, 0.2),
-        "A failed request is not in time either: 16 of all 20 were, and not 16 of the 17 that were answered.",
-    )
-    yield (array(_FAST[:18]), 2, 0.05, 85, 0.15), "10 % failed, and 15 % may. 18 of 20 are in time."
-    late = int(random.integers(1, 7))
-    yield (array(_FAST[late:] + [0.2] * late), 0, 0.1, 83, 0.01), ""
-
-
-@another("search.meets")
-def another_meets(latencies_s, failed, limit_s, q, most_failed):
-    seconds = sorted([*latencies_s, *[math.inf] * failed])
-    in_time = sum(one <= limit_s for one in seconds) / len(seconds)
-    return in_time >= q / 100 and failed / len(seconds) <= most_failed
+def enough(random):
+    yield (0, 95, 0.99), "0.95 to the power of 90 is just below 0.01."
+    yield (0, 99, 0.99), "For 99 of 100 the same luck, 0.99 to the power of n, takes 459 queries."
+    yield (0, 95, 0.9), "With a confidence of 90 %, such luck may come in one run of ten: 0.95 to the power of 45."
+    yield (1, 95, 0.99), "At most one late query: none is late, or just one. Both together must be rare."
+    yield (int(random.integers(2, 9)), int(random.integers(88, 97)), 0.95), ""
 
 
 @question(

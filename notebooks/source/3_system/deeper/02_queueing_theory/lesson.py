@@ -172,10 +172,10 @@ columns = ["due/s", "answered/s", "ρ", "service, ms", "waited, ms", "M/D/1, ms"
 pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
 
 # %% [markdown]
-# Compare *waited* with M/D/1 in the rows in which *holds* says True. In the others, look at *service*: something else
-# wanted the processor (the client that measures, a browser), in this run or while one client asked alone, and near ρ =
-# 1 a small change of the service time changes the wait a lot. The last column but one puts this run's service time into
-# the same formula.
+# Compare *waited* with M/D/1 in the rows in which *holds* says True. In the others, look at *service*. If it is not
+# what it was alone, something else wanted the processor (the client that measures, a browser), now or while one client
+# asked. Near ρ = 1 a small change of the service time changes the wait a lot: the column *with this run's service* puts
+# that time into the same formula.
 #
 # ## Little's law, and when it fails
 #
@@ -239,9 +239,8 @@ check("queueing.may_wait", may_wait)
 
 # %% [markdown]
 # Phones give up after half a second. Plan for four fifths of that, because a mean leaves no room for slow rounds. In
-# the next cell half as many photos again are due as the server can answer. In the first run all may wait, and in the
-# second no more than your function says: `max_queue_size` bounds the queue of Triton's batcher, which takes one at a
-# time here.
+# the next cell photos come at one and a half times the capacity. In the first run all may wait, and in the second no
+# more than your function says: `max_queue_size` bounds the queue of Triton's batcher, which takes one at a time here.
 
 # %%
 DEADLINE_S, rows = 0.5, {}

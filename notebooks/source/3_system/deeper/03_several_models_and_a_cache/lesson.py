@@ -31,7 +31,7 @@ import pandas as pd
 import tritonclient.http as httpclient
 
 from labs.checkpoints import check, predict, predicted
-from labs.data.preprocess import load_image, to_input
+from labs.data.intake import open_photo, to_input
 from labs.load import closed_loop, image_inputs
 from labs.load.served import triton_target
 from labs.records.ledger import ledger
@@ -88,7 +88,7 @@ palette = repository / "food_palette" / "config.pbtxt"
 triton = run_with_progress(lambda report: opening.serve(repository, report), "Start Triton")
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 client.load_model("food_classifier_onnx", headers=triton.headers)
-tensors = np.stack([to_input(load_image(photo(number))) for number in range(4)])
+tensors = np.stack([to_input(open_photo(photo(number))) for number in range(4)])
 asked = httpclient.InferInput("input", tensors.shape, "FP32")
 asked.set_data_from_numpy(tensors)
 rows = {}

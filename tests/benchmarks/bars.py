@@ -1,0 +1,54 @@
+"""What the course promises of its best, and how a run is held against it: by the estimate, its interval beside it."""
+
+from dataclasses import dataclass
+
+from labs.stats import Interval
+
+
+@dataclass(frozen=True)
+class Result:
+    """An estimate, and what it was measured of; a size has no interval."""
+
+    value: float
+    who: str
+    interval: Interval | None = None
+
+    @classmethod
+    def of(cls, interval: Interval, who: str) -> "Result":
+        """Return the result whose estimate is the interval's own."""
+        return cls(interval.value, who, interval)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bound that is judged, and an aim that is only named."""
+
+    what: str
+    unit: str
+    bound: float
+    aim: float | None = None
+    at_most: bool = False
+
+    def line(self, result: Result) -> str:
+        """Return one line that begins with ``met:`` or ``missed:``."""
+        met = result.value <= self.bound if self.at_most else result.value >= self.bound
+        spread = f" ({result.interval.low:.2f} to {result.interval.high:.2f})" if result.interval else ""
+        bounds = f"{'at most' if self.at_most else 'at least'} {self.bound:g}"
+        aim = f", aim {self.aim:g}" if self.aim is not None else ""
+        told = f"{self.what}: {result.value:.2f}{spread} {self.unit}; {bounds}{aim}; {result.who}"
+        return f"{'met' if met else 'missed'}: {told}"
+
+
+_OLDER, _FLOAT = "the older lab's app, 16 clients", "float32 in ONNX Runtime"
+
+#: In the order in which they are printed, by the names under which the benchmarks return their results.
+BARS = {
+    "p50": Bar("one photo, median, the fastest kept option", f"× {_FLOAT}", 0.65, 0.40, at_most=True),
+    "batch": Bar("32 photos at once, the most a second by a kept option", f"× {_FLOAT}", 2.6, 4.5),
+    "size": Bar("the smallest kept file", "MB", 2.6, 1.7, at_most=True),
+    "processor": Bar("the whole request, answers per processor second", f"× {_OLDER}", 2.5, 3.0),
+    "answers": Bar("the whole request, answers a second", f"× {_OLDER}", 2.2, 3.0),
+    "request": Bar("the whole request, median", f"× {_OLDER}", 0.45, 0.34, at_most=True),
+    "together": Bar("sixteen prompts at once, tokens a second", "× one alone", 4.0),
+    "prefix": Bar("after a known prefix, the first token", "× sooner", 5.0),
+}

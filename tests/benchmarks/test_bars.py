@@ -1,0 +1,24 @@
+"""A bar is judged by the estimate alone, at the bound as well, and an aim never is."""
+
+import pytest
+
+from labs.stats import Interval
+from tests.benchmarks.bars import BARS, Bar, Result
+
+
+@pytest.mark.parametrize("at_most", [True, False])
+@pytest.mark.parametrize("side", [-0.01, 0.0, 0.01])
+def test_a_line_begins_with_met_or_missed(at_most, side):
+    """Whatever the interval holds."""
+    line = Bar("one photo", "ms", 2.0, 1.0 if at_most else 3.0, at_most).line(
+        Result.of(Interval(2.0 + side, 1.0, 3.0, 0.95), "food11")
+    )
+    assert line.startswith("met: " if side == 0.0 or (side < 0) == at_most else "missed: ")
+    assert line.count("met") + line.count("missed") == 1
+    assert "(1.00 to 3.00)" in line
+    assert f"aim {1 if at_most else 3}" in line
+
+
+def test_every_aim_lies_beyond_its_bar():
+    """Or a run would reach the aim and miss the bar."""
+    assert [one.what for one in BARS.values() if one.aim and (one.aim < one.bound) != one.at_most] == []
