@@ -198,7 +198,8 @@ server = run_with_progress(
 )
 body = {"prompt": "Soup goes well with", "max_tokens": 3, "stream": True}
 line = f"curl -sN {server.url}/v1/completions -H content-type:application/json -d '{json.dumps(body)}'"
-print(line, subprocess.run(line, shell=True, capture_output=True, text=True, check=True).stdout, sep="\n")
+done = subprocess.run(line, shell=True, capture_output=True, text=True)
+print(line, done.stdout or done.stderr, sep="\n")
 
 client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
 model = client.models.list().data[0].id
