@@ -365,8 +365,8 @@ stages.round(2)
 #
 # Sixteen clients ask and two workers compute, so some photos always wait. In the last step a worker takes up to four
 # of them at once. Nobody waits for a batch to fill: a photo that comes alone is computed alone. The model runs in
-# **OpenVINO**, if it is there: it gains more by batches than ONNX Runtime. Each worker has a *stream* of it. This file takes the
-# place of your `respond` and of the worker's call of the model. All else stays.
+# **OpenVINO**, if it is there: it gains more by batches than ONNX Runtime. Each worker has a *stream* of it. This file
+# takes the place of your `respond` and of the worker's call of the model. All else stays.
 
 # %%
 # %%writefile {folder}/together.py
