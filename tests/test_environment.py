@@ -68,7 +68,7 @@ PART_OF = {
 
 #: Modules that another process or environment gives to its own code, students' programs among them, and one that is
 #: used where it is installed.
-NOT_PACKAGES = set("app classifier food intake triton_python_backend_utils uvloop yaml".split())
+NOT_PACKAGES = set("app classifier food intake triton_python_backend_utils uvloop worker yaml".split())
 
 
 _LINES = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]

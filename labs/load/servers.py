@@ -163,7 +163,7 @@ def written(lesson: str, program: str, model: Path, runtime: str = "onnxruntime"
     """Return what starts an app that a student has written in a lesson, with a model of its own.
 
     Args:
-        runtime: What it opens the model with; kept with the record.
+        runtime: What it opens the model with; kept with the record, and told to it too.
         how: Told to it by its environment.
 
     Raises:
@@ -174,7 +174,8 @@ def written(lesson: str, program: str, model: Path, runtime: str = "onnxruntime"
         written, log_path = programs_dir() / lesson, folder / f"{lesson}-{program}.log"
         if not (written / f"{program}.py").is_file():
             raise LookupError(f"there is no {program}.py in {written} yet: write it in the lesson first")
-        service = start(f"{program}:app", folder=written, log_path=log_path, MODEL=model, MAY_WAIT=64, **how)
+        told = {"MODEL": model, "RUNTIME": runtime, "MAY_WAIT": 64, **how}
+        service = start(f"{program}:app", folder=written, log_path=log_path, **told)
         target = app_target(stack.enter_context(service), model, photos, runtime, program=program, **how)
         wait_until_ready(service)
         return target

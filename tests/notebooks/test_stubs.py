@@ -30,6 +30,7 @@ PROGRAMS = {
     "executorch": "CalledProcessError",
     "http": "ChildError",
     "scale": "RayError",
+    "search": "AssertionError",
     "tokens": "InternalServerError",
 }
 

@@ -26,6 +26,7 @@ import io
 import json
 import os
 import sys
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -364,8 +365,8 @@ stages.round(2)
 #
 # Sixteen clients ask and two workers compute, so some photos always wait. In the last step a worker takes up to four
 # of them at once. Nobody waits for a batch to fill: a photo that comes alone is computed alone. The model runs in
-# **OpenVINO**, which gains more by batches than ONNX Runtime, with a *stream* for each worker. This file takes the
-# place of your `respond` and of the worker's call of the model. All else stays.
+# **OpenVINO**, if it is there: it gains more by batches than ONNX Runtime. Each worker has a *stream* of it. This file
+# takes the place of your `respond` and of the worker's call of the model. All else stays.
 
 # %%
 # %%writefile {folder}/together.py
@@ -376,24 +377,27 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import app as alone
-import openvino
 import worker
 from worker import MAY_WAIT, WORKERS
 
 MOST = 4
 waiting, collectors = asyncio.Queue(MAY_WAIT), []
 threads, own = ThreadPoolExecutor(WORKERS), threading.local()
-core = openvino.Core()
-model = core.read_model(os.environ["MODEL"])
-model.reshape([-1, 3, 224, 224])  # any number of photos
-streams = {"NUM_STREAMS": WORKERS, "INFERENCE_NUM_THREADS": WORKERS, "ENABLE_CPU_PINNING": False}
-compiled = core.compile_model(model, "CPU", streams)
+if os.environ["RUNTIME"] == "openvino":
+    import openvino
 
+    core = openvino.Core()
+    model = core.read_model(os.environ["MODEL"])
+    model.reshape([-1, 3, 224, 224])  # any number of photos
+    streams = {"NUM_STREAMS": WORKERS, "INFERENCE_NUM_THREADS": WORKERS, "ENABLE_CPU_PINNING": False}
+    compiled = core.compile_model(model, "CPU", streams)
 
-def logits_of(rows):
-    if not hasattr(own, "request"):  # each thread has its own
-        own.request = compiled.create_infer_request()
-    return own.request.infer([rows], share_inputs=True)[0].copy()
+    def logits_of(rows):
+        if not hasattr(own, "request"):  # each thread has its own
+            own.request = compiled.create_infer_request()
+        return own.request.infer([rows], share_inputs=True)[0].copy()
+
+    worker.logits_of = logits_of
 
 
 async def collect():
@@ -425,7 +429,7 @@ async def respond(path, body):
     return await future
 
 
-alone.respond, worker.logits_of = respond, logits_of
+alone.respond = respond
 app = alone.app
 
 # %% [markdown]
@@ -436,6 +440,7 @@ app = alone.app
 # GourmetGram's page uploads. It takes about three minutes.
 
 # %% folded=true
+batched = "openvino" if find_spec("openvino") else "onnxruntime"  # a leased node has no OpenVINO
 workers = {"WORKERS": usable_cpu_count()}
 STEPS = {
     "whole-older": written("whole", "older", fp32),
@@ -444,7 +449,7 @@ STEPS = {
     "whole-resize": written("whole", "resize_bytes", int8),
     "whole-workers": written("whole", "app", int8, LEVELS="floats.npy", **workers),
     "whole-bytes-in": written("whole", "app", folder / "bytes.onnx", LEVELS="bytes.npy", **workers),
-    "whole-together": written("whole", "together", folder / "bytes.onnx", "openvino", LEVELS="bytes.npy", **workers),
+    "whole-together": written("whole", "together", folder / "bytes.onnx", batched, LEVELS="bytes.npy", **workers),
 }
 guesses, (uploads, labels) = predicted("whole.steps"), zip(*evaluation_uploads())
 with serving(servers=STEPS) as targets:
@@ -476,7 +481,7 @@ table.drop(columns="failed")
 
 # %% folded=true
 tensors = [to_input(open_photo(content))[None] for content in uploads]
-for step, runtime in {"whole-bytes-in": "onnxruntime", "whole-together": "openvino"}.items():
+for step, runtime in {"whole-bytes-in": "onnxruntime", "whole-together": batched}.items():
     call = caller(open_model(int8, runtime))
     agree = np.array([call(tensor).argmax() for tensor in tensors]) == classes[step]
     print(f"{step}: {agree.sum()} of {len(agree)} answers are the same, {agree.mean():.1%}")

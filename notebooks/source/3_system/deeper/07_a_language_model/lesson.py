@@ -198,7 +198,8 @@ server = run_with_progress(
 )
 body = {"prompt": "Soup goes well with", "max_tokens": 3, "stream": True}
 line = f"curl -sN {server.url}/v1/completions -H content-type:application/json -d '{json.dumps(body)}'"
-print(line, subprocess.run(line, shell=True, capture_output=True, text=True, check=True).stdout, sep="\n")
+done = subprocess.run(line, shell=True, capture_output=True, text=True)
+print(line, done.stdout or done.stderr, sep="\n")
 
 client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
 model = client.models.list().data[0].id
@@ -262,7 +263,7 @@ table.round(1)
 # something: the first token within 500 ms, and each further one within 100 ms. **Goodput** counts only the requests per
 # second for which all of it was kept. NVIDIA's **aiperf** measures it on every server with OpenAI's interface.
 # `--isl 40 --osl 16` are tokens of a prompt and of its answer; `--request-rate 5,10,20 --arrival-pattern poisson` are
-# three runs of 8 s in which guests come by chance, after a few to warm up; `--use-server-token-count` trusts your
+# three runs of 8 s in which guests come by chance; `--use-server-token-count` trusts your
 # `usage`, so that the tokenizer is needed only to make prompts. By its name it would be fetched from Hugging Face. Here
 # it is read out of the model's file.
 
@@ -273,7 +274,7 @@ def goodput(url, rates):
     out = workspace_dir() / "aiperf" / f"{time.time():.0f}"
     line = f"aiperf profile -m {model} --url {url} --endpoint-type completions --streaming --isl 40 --osl 16 "
     line += f"--extra-inputs ignore_eos:true --use-server-token-count --tokenizer {tokenizer} --request-rate {rates} "
-    line += "--arrival-pattern poisson --warmup-request-count 8 --benchmark-duration 8 --num-dataset-entries 200 "
+    line += "--arrival-pattern poisson --benchmark-duration 8 --num-dataset-entries 200 "
     line += '--goodput "time_to_first_token:500 inter_token_latency:100" --workers-max 1 --no-server-metrics '
     line += f"--no-gpu-telemetry --ui none --output-artifact-dir {out}"
     subprocess.run(f"{aiperf.folder}/bin/{line}", shell=True, capture_output=True, check=True)
