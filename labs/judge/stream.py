@@ -51,7 +51,7 @@ def streaming_app(handed: Handed, start: Start = at_home) -> dict:
         events = [one.removeprefix("data:").strip() for one in text.split("\n\n") if one.startswith("data:")]
         facts["done"] = events[-1:] == ["[DONE]"]
         replies = [as_json(one) for one in events if one != "[DONE]"]
-        choices = [_choice(one) for one in replies if _choice(one)]
+        choices = [choice for reply in replies if (choice := _choice(reply))]
         facts["right_events"] = [text for text, _ in choices if text] == engine.words
         facts["finish_reason"] = str(choices[-1][1] if choices else None)[:20]
         facts["usage"] = bool(replies) and _counts(replies[-1], len(engine.words))
