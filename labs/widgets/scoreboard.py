@@ -1,7 +1,7 @@
 """The scoreboard: how far this machine's best options are from the manager's three targets."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from labs.display.format import NUMBERS, percent
@@ -12,6 +12,9 @@ from labs.records.options import LARGER_IS_BETTER, OptionSummary, by_machine
 from labs.records.targets import Target, limits, targets_for
 
 _TITLE = "The manager's targets"
+
+#: What a board of one machine says of its figures, whether it is leased or not.
+_HERE = {True: "here", False: "here"}
 
 _NUMBERS = {**NUMBERS, "p50_s": ("one photo, median", NUMBERS["p50_s"][1])}
 
@@ -29,16 +32,40 @@ def scoreboard(records: Iterable[object]) -> Shown:
     plain = [_TITLE, *(f"{target.title}: for {target.machine}" for target in best)]
     footer = "Nothing measured yet." if not options else f"Measured on {options[0].machine}."
     footer += " Each target is meant for its own machine: a figure from another one is a rehearsal, not a proof."
-    html = f'<div class="msl-board">{"".join(_tile(*one) for one in best.items())}</div>'
-    picture = card(_TITLE, html, subtitle=f"{met} of {len(best)} met on this machine", footer=footer)
+    picture = card(_TITLE, _board(best), subtitle=f"{met} of {len(best)} met on this machine", footer=footer)
     return Shown(picture, "\n".join([*lines, footer]), plain="\n".join(plain))
 
 
-def _tile(target: Target, one: Judged | None) -> str:
-    """Return the HTML of one target."""
+def best_so_far(records: Iterable[object]) -> dict[Target, Judged | None]:
+    """Return for each target the option that comes first for it on the machine that counts most for it.
+
+    That is a leased machine of the target's kind if one has measured what it asks for, else the one that plays it in
+    rehearsal; of several, the one that measured float32 last.
+    """
+    best: dict[str, tuple[Target, Judged | None]] = {target.name: (target, None) for target in targets_for("")}
+    for options in by_machine(records).values():
+        for target in targets_for(options[0].machine):
+            judged, before = next(iter(decide(options, target)), None), best[target.name][1]
+            if judged is not None and (before is None or judged.leased >= before.leased):
+                best[target.name] = target, judged
+    return dict(best.values())
+
+
+def tiles(best: Mapping[Target, Judged | None]) -> str:
+    """Return the HTML of some targets' tiles, which say whether a figure was rehearsed or comes from a lease."""
+    return _board(best, {True: "on a lease", False: "in rehearsal"})
+
+
+def _board(best: Mapping[Target, Judged | None], where: Mapping[bool, str] = _HERE) -> str:
+    return f'<div class="msl-board">{"".join(_tile(*one, where) for one in best.items())}</div>'
+
+
+def _tile(target: Target, one: Judged | None, where: Mapping[bool, str]) -> str:
+    """Return the HTML of one target; ``where`` says for a lease and for a rehearsal where a figure was measured."""
     kind, word = ("msl-soft", "no result")
     if one is not None:
-        kind, word = ("msl-good", "✓ met here") if one.meets else ("msl-bad", "✗ not met here")
+        kind, word = ("msl-good", "✓ met") if one.meets else ("msl-bad", "✗ not met")
+        word += f" {where[one.leased]}"
     parts = [
         f'<div class="msl-tile" role="group" aria-label="{escape(_sentence(target, one))}">',
         f'<div class="msl-line-of-text"><span class="msl-title">{escape(target.title)}</span>'

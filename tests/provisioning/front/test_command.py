@@ -19,7 +19,6 @@ from provisioning.environment import has_nvidia_gpu
 from provisioning.front.command import app
 from provisioning.front.doctor import findings
 from provisioning.front.lab import command
-from provisioning.front.standing import standing
 from tests.honest import honest
 
 MSL = Path(sys.executable).with_name("msl")
@@ -27,14 +26,6 @@ MSL = Path(sys.executable).with_name("msl")
 
 def run(*arguments: str):
     return CliRunner().invoke(app, list(arguments), prog_name="msl")
-
-
-def test_the_next_step_and_the_standing(worked: Path):
-    """The words of the front page."""
-    done = run("status")
-    assert done.exit_code == 0
-    assert all(one.title in done.output for one in lessons())
-    assert run("next").output.startswith("Next: " if standing().next else "Every lesson")
 
 
 def test_check_fails_while_something_is_left(done: Path):
@@ -69,11 +60,13 @@ def test_wrong_use_is_exit_code_2_with_the_likely_word(typed: str, said: str):
 
 def test_programs_read_json_and_the_version(worked: Path):
     """The same numbers as in words, times with their zone."""
-    told, stands = json.loads(run("status", "--json").output), standing()
-    assert (told["points"], told["possible"]) == (stands.earned, stands.possible)
-    assert [one["id"] for one in told["lessons"]] == [one.id for one in lessons()]
+    status, words = json.loads(run("status", "--json").output), run("status").output
+    assert f"{status['points']:g} of {status['possible']:g} points" in words
+    assert [step["id"] for step in status["lessons"]] == [lesson.id for lesson in lessons()]
+    assert all(step["title"] in words for step in status["lessons"])
     following = json.loads(run("next", "--json").output)
-    assert (following and following["id"]) == told["next"]
+    assert (following and following["id"]) == status["next"]
+    assert run("next").output.startswith("Next: " if following else "Every lesson")
     checked = json.loads(run("check", "quantize", "--json").output)
     assert sum(row["points"] for row in checked["questions"]) == checked["points"]
     assert code_version() in run("--version").output
@@ -123,6 +116,7 @@ def test_options_reach_jupyterlab_and_win_and_a_lesson_is_opened_by_its_id():
     given, url, one = ["--port", "0", "--no-browser", "--allow-root"], "--LabApp.default_url=/lab", lessons()[0]
     assert command(given)[-4:] == given
     assert url in command()
+    assert [word for word in command([f"{url}/tree/README.md"]) if "default_url" in word] == [f"{url}/tree/README.md"]
     assert f"{url}/tree/notebooks/{one.link}" in command(lesson=lesson(one.id))
 
 
