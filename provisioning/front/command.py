@@ -135,14 +135,13 @@ def check(
     """Judge a lesson's questions from your ledger. Exit code 1 says that something is left."""
     from provisioning.front.hand_in import says
 
-    step = standing().step(lesson)
+    step = next(step for step in standing().steps if step.lesson.id == lesson)
     # In the questions' own points, as their cards in the lesson say them.
     own = {name: sum(getattr(row, name) for row in step.rows) for name in ("points", "possible")}
     if as_json:
-        about = {"id": step.lesson.id, "title": step.lesson.title, "state": step.word}
         names = ("id", "title", "points", "possible")
         rows = [{**{name: getattr(row, name) for name in names}, "message": says(row)} for row in step.rows]
-        _echo_json({**about, **own, "questions": rows})
+        _echo_json({"id": step.lesson.id, "title": step.lesson.title, "state": step.word, **own, "questions": rows})
     else:
         for row in step.rows:
             typer.echo(f"{row.points:g}/{row.possible:g}  {says(row)}")

@@ -22,19 +22,15 @@ from provisioning.front.standing import PROVISIONED, Standing
 def front_page(stands: Standing) -> str:
     """Return the page for a standing, with its style."""
     parts = [words.PartStanding(stands, number) for number in assignment().parts]
-    best = best_so_far(stands.records)
-    resumed = stands.resumed
+    best, resumed = best_so_far(stands.records), stands.resumed
+    met = sum(judged is not None and judged.meets for judged in best.values())
+    board = Markup(tiles(best, {True: "on a lease", False: "in rehearsal"}))
     # A deep dive may be resumed: the part that is open is then the one whose turn it is.
     current = next((step.part for step in (resumed, stands.next) if step and step.part is not None), None)
     dated = [(part.asked.due, part) for part in parts if part.asked.due and part.next]
-    values = {
-        **{"title": assignment().course.title, "stands": stands, "resumed": resumed, "current": current},
-        **{"parts": parts, "due": min(dated, key=lambda pair: pair[0], default=(None, None))[1]},
-        **{"dives": stands.of_part(None), "met": sum(one is not None and one.meets for one in best.values())},
-        **{"targets": len(best), "board": Markup(tiles(best)), "style": Markup(STYLE), "words": words},
-        **{"provisioned": PROVISIONED, "msl": msl},
-    }
-    return _template().render(values)
+    due = min(dated, key=lambda pair: pair[0], default=(None, None))[1]
+    values = {"stands": stands, "parts": parts, "resumed": resumed, "current": current, "due": due, "board": board}
+    return _template().render(values, title=assignment().course.title, met=f"{met} of {len(best)} met")
 
 
 @functools.cache
@@ -42,5 +38,6 @@ def _template() -> Template:
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    environment.globals |= {"words": words, "msl": msl, "style": Markup(STYLE), "provisioned": PROVISIONED}
     environment.globals["progress_bar"] = lambda *about, **more: Markup(progress_bar(*about, **more))
     return environment.get_template("page.html")

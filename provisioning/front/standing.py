@@ -5,9 +5,9 @@ computer. Nothing asks a network, so the front page and ``msl status`` answer at
 """
 
 import warnings
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from labs.course.assignment import assignment
@@ -126,10 +126,6 @@ class Standing:
         """Return the lessons that one part of the assignment asks for; of None, those that nobody asks for."""
         return tuple(step for step in self.steps if step.part == part)
 
-    def step(self, id: str) -> Step:
-        """Return a lesson by its id."""
-        return next(step for step in self.steps if step.lesson.id == id)
-
 
 def points(steps: Sequence[Step]) -> dict[str, float]:
     """Return ``points`` of the gradebook that the checks of some lessons promise, and the ``possible`` ones."""
@@ -142,52 +138,49 @@ def standing(clock: Clock | None = None) -> Standing:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         records = ledger().read()
-    unread = tuple(str(warning.message) for warning in caught)
-    now, leases = (clock or site_clock()).now(), []
-    for part, provisioned in PROVISIONED.items():
-        name = resource_name(provisioned)
-        lease = Record.for_name(name).facts("lease") or _reserved(records, provisioned)
-        end = datetime.fromisoformat(lease["end"]) if "end" in lease else now
-        if end > now:
-            start = datetime.fromisoformat(lease.get("start", now.isoformat()))
-            leases.append(LeaseLeft(part, name, start, end, end - now))
-    return replace(standing_of(records), leases=tuple(leases), unread=unread)
-
-
-def _reserved(records: Records, part: Part) -> dict:
-    """Return what a lesson saw of a real lease that was not given back since; set-up has not found it yet."""
-    subjects = (f"{part}.lease", f"{part}.release")
-    seen = [entry for entry in records if isinstance(entry, Observation) and entry.subject in subjects]
-    is_held = bool(seen) and seen[-1].subject == subjects[0] and not seen[-1].seen.get("rehearsed", True)
-    return seen[-1].seen if is_held else {}
-
-
-def standing_of(records: Records) -> Standing:
-    """Return how far the entries of a ledger have come; of leases they say nothing."""
-    rows = promised_rows(public_rows(records, lessons()), assignment().changes)
+    now, unread = (clock or site_clock()).now(), tuple(str(warning.message) for warning in caught)
     answered = [entry.question for entry in records if isinstance(entry, Answer | Prediction)]
-    touched = {*answered, *(row.id for row in rows if row.points)}
-    asked = {lesson.id: part for part in assignment().parts.values() for lesson in part.asked()}
-    graded: dict[str, list[Row]] = defaultdict(list)
-    for part in assignment().parts.values():
-        for row in graded_rows((row for row in rows if asked.get(row.lesson) is part), part):
-            graded[row.lesson].append(row)
+    worked, known = (id.partition(".")[0] for id in reversed(answered)), {lesson.id for lesson in lessons()}
+    last = next((id for id in worked if id in known), None)
+    return Standing(_steps(records, {*answered}), records, last, _leases(records, now), unread)
+
+
+def _steps(records: Records, answered: set[str]) -> tuple[Step, ...]:
+    rows = promised_rows(public_rows(records, lessons()), assignment().changes)
+    parts = assignment().parts.values()
+    asked = {lesson.id: part for part in parts for lesson in part.asked()}
+    graded = [
+        row for part in parts for row in graded_rows((row for row in rows if asked.get(row.lesson) is part), part)
+    ]
     steps = []
     for lesson in lessons():
         own, wanted = tuple(row for row in rows if row.lesson == lesson.id), asked.get(lesson.id)
-        sums = [sum(getattr(row, name) for row in graded[lesson.id]) for name in ("points", "possible")]
+        begun = any(row.points or row.id in answered for row in own)
         place = (wanted.number, lesson.id in wanted.choices) if wanted else (None, False)
-        steps.append(Step(lesson, own, any(row.id in touched for row in own), *place, *sums))
-    known = {step.lesson.id for step in steps}
-    worked = (id.partition(".")[0] for id in reversed(answered))
-    return Standing(tuple(steps), records, next((id for id in worked if id in known), None))
+        sums = (sum(getattr(row, name) for row in graded if row.lesson == lesson.id) for name in ("points", "possible"))
+        steps.append(Step(lesson, own, begun, *place, *sums))
+    return tuple(steps)
+
+
+def _leases(records: Records, now: datetime) -> tuple[LeaseLeft, ...]:
+    """Return the leases that set-up has noted, or that a lesson saw and that were not given back since."""
+    leases = []
+    for number, part in PROVISIONED.items():
+        subjects = (f"{part}.lease", f"{part}.release")
+        seen = [entry for entry in records if isinstance(entry, Observation) and entry.subject in subjects]
+        lease = Record.for_name(resource_name(part)).facts("lease")
+        # A rehearsed one is no appointment.
+        if not lease and seen and seen[-1].subject == subjects[0] and not seen[-1].seen.get("rehearsed", True):
+            lease = seen[-1].seen
+        start, end = (datetime.fromisoformat(lease.get(name, now.isoformat())) for name in ("start", "end"))
+        if end > now:
+            leases.append(LeaseLeft(number, resource_name(part), start, end, end - now))
+    return tuple(leases)
 
 
 def stamp() -> tuple[int, ...]:
     """Return what changes whenever the standing may: times and sizes of the ledger, in nanoseconds and bytes."""
-    path = workspace_dir() / "ledger.jsonl"
-    try:
-        ledger_file = path.stat()
-    except OSError:
-        return (0, 0)
-    return (ledger_file.st_mtime_ns, ledger_file.st_size)
+    with suppress(OSError):
+        ledger_file = (workspace_dir() / "ledger.jsonl").stat()
+        return (ledger_file.st_mtime_ns, ledger_file.st_size)
+    return (0, 0)

@@ -1,10 +1,11 @@
 """Where a student stands, in words: what the front page says, and the whole of it as text for ``msl status``."""
 
 from datetime import UTC, datetime
+from itertools import islice
 
 from labs.course.assignment import assignment
 from labs.course.lessons import PART_TITLES
-from labs.display.table import Cell, Group, text_table
+from labs.display.table import Cell, text_table
 from labs.shell import msl
 from provisioning.front.standing import Standing, Step, points
 
@@ -28,33 +29,25 @@ class PartStanding:
         counted = [step for step in self.steps if step.possible]
         self.lessons, self.done = len(counted), sum(step.done for step in counted)
         self.next = next((step for step in counted if not step.done), None)
-
-    @property
-    def points(self) -> str:
-        """Its points in the gradebook's scale; those of a talk are the teacher's to give."""
+        #: Points of a talk are the teacher's to give.
         talk = f", and {self.asked.defence:g} for the talk" if self.asked.defence else ""
-        return f"{points_of(*self.steps)} points{talk}"
-
-    @property
-    def due(self) -> str:
-        """When it is due in the reader's time; empty without a date."""
-        if self.asked.due is None:
-            return ""
-        word = "was due" if self.asked.due < datetime.now(UTC) else "due"
-        return f"{word} {self.asked.due.astimezone():%a %d %B, %H:%M}"
+        self.points = f"{points_of(*counted)} points{talk}"
+        #: In the reader's time; empty without a date.
+        self.due = ""
+        if self.asked.due:
+            word = "was due" if self.asked.due < datetime.now(UTC) else "due"
+            self.due = f"{word} {self.asked.due.astimezone():%a %d %B, %H:%M}"
 
     @property
     def text(self) -> str:
         """All of it on one line."""
-        parts = (f"{self.title}: {self.done} of {self.lessons} lessons", self.points, self.due)
-        return ", ".join(part for part in parts if part)
+        return f"{self.title}: {self.done} of {self.lessons} lessons, {self.points}{', ' * bool(self.due)}{self.due}"
 
 
 def summary(stands: Standing) -> str:
     """Return how far the whole course is."""
     counted = [step for step in stands.steps if step.possible]
-    done = sum(step.done for step in counted)
-    return f"{done} of {len(counted)} lessons, {points_of(*counted)} points"
+    return f"{sum(step.done for step in counted)} of {len(counted)} lessons, {points_of(*counted)} points"
 
 
 def next_text(stands: Standing) -> str:
@@ -74,8 +67,9 @@ def about(step: Step) -> str:
 
 def unread(stands: Standing) -> str:
     """Return a sentence on lines of the ledger that cannot be read; empty if there are none."""
-    count = len(stands.unread)
-    return f"{count} lines of the ledger cannot be read; `{msl('doctor')}` names them." if count else ""
+    return f"{len(stands.unread)} lines of the ledger cannot be read; `{msl('doctor')}` names them." * bool(
+        stands.unread
+    )
 
 
 def points_of(*steps: Step) -> str:
@@ -87,13 +81,17 @@ def text_of(stands: Standing) -> str:
     """Return the page in words and columns."""
     lines = [f"{assignment().course.title}: {summary(stands)}", next_text(stands)]
     lines += [lease.text for lease in stands.leases]
-    rows: list = []
-    for part in (PartStanding(stands, number) for number in assignment().parts):
-        rows += [Group(part.text), *map(_row, part.steps)]
-    if dives := stands.of_part(None):
-        rows += [Group("Optional deep dives (no points)"), *map(_row, dives)]
-    lines += ["", text_table(["lesson", "state", "points", "time, estimated"], rows), "", POINTS_NOTE, unread(stands)]
-    return "\n".join(lines).rstrip()
+    groups = [(part.text, part.steps) for part in (PartStanding(stands, number) for number in assignment().parts)]
+    groups += [("Optional deep dives (no points)", stands.of_part(None))]
+    header = ["lesson", "state", "points", "time, estimated"]
+    table = text_table(header, [_row(step) for _, steps in groups for step in steps]).splitlines()
+    rows = iter(table[2:])
+    lines += [
+        "",
+        *table[:2],
+        *(line for title, steps in groups if steps for line in (f"[{title}]", *islice(rows, len(steps)))),
+    ]
+    return "\n".join([*lines, "", POINTS_NOTE, unread(stands)]).rstrip()
 
 
 def _row(step: Step) -> list[Cell]:
