@@ -43,9 +43,8 @@ def best_so_far(records: Iterable[object]) -> dict[Target, Judged | None]:
     best: dict[str, tuple[Target, Judged | None]] = {target.name: (target, None) for target in targets_for("")}
     for options in by_machine(records).values():
         for target in targets_for(options[0].machine):
-            _, before = best[target.name]
             for judged in decide(options, target)[:1]:
-                if before is None or judged.leased >= before.leased:
+                if (before := best[target.name][1]) is None or judged.leased >= before.leased:
                     best[target.name] = target, judged
     return dict(best.values())
 
