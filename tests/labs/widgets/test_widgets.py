@@ -49,8 +49,7 @@ def test_scoreboard_says_which_limit_is_missed():
 def test_a_target_shows_what_a_leased_machine_of_its_kind_measured():
     """A rehearsal stands in until then; a leased server is no device, however fast."""
     leased = {"testbed": {"site": "CHI@TACC"}, "architecture": "x86_64"}
-    server = Entries().in_full("food11", 0.0029, 88, 1100, 2e6, machine=leased)
-    best = best_so_far([*server.records, *PART_1.records])
+    best = best_so_far([*Entries().in_full("food11", 0.0029, 88, 1100, 2e6, machine=leased).records, *PART_1.records])
     cpu, gpu, device = best.values()
     assert (cpu.option.p50_s.value, gpu, device.option.option) == (0.0029, None, "int8")
     shown = tiles(best, {True: "on a lease", False: "in rehearsal"})
