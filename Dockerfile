@@ -23,7 +23,9 @@ RUN make PYTHON=python3 setup \
 # What `msl lab` says on its command line, where the Hub starts the server.
 RUN mkdir -p /etc/jupyter && printf '%s\n' \
     '{"ServerApp": {"root_dir": "/opt/course", "jpserver_extensions": {"provisioning.front.server": true}},' \
-    ' "LabApp": {"extra_labextensions_path": ["/opt/course/provisioning/front/labextensions"]}}' \
+    ' "FileContentsManager": {"preferred_dir": "notebooks"},' \
+    ' "LabApp": {"app_settings_dir": "/opt/course/provisioning/front/settings",' \
+    '            "extra_labextensions_path": ["/opt/course/provisioning/front/labextensions"]}}' \
     > /etc/jupyter/jupyter_server_config.json
 
 ENV PATH="/opt/course/.venv/bin:${PATH}" SERVING_LABS_WORKSPACE=/home/student/workspace

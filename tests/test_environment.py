@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from labs.runtimes.providers import environments
-from provisioning.front.lab import LABEXTENSIONS
+from provisioning.front.lab import LABEXTENSIONS, SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -273,7 +273,8 @@ def test_the_image_starts_the_front_page(tmp_path: Path):
     settings = json.loads((tmp_path / "jupyter" / "jupyter_server_config.json").read_text(encoding="utf-8"))
     assert settings["ServerApp"]["jpserver_extensions"] == {"provisioning.front.server": True}
     (folder,) = settings["LabApp"]["extra_labextensions_path"]
-    assert ROOT / Path(folder).relative_to(settings["ServerApp"]["root_dir"]) == LABEXTENSIONS
+    for written, here in ((folder, LABEXTENSIONS), (settings["LabApp"]["app_settings_dir"], SETTINGS)):
+        assert ROOT / Path(written).relative_to(settings["ServerApp"]["root_dir"]) == here
 
 
 def test_a_new_image_brings_new_lessons_and_overwrites_none(tmp_path: Path):

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     # The authors' half of a lesson: cases and rules, in the builder's words.
     "questions": ("grading.builder.questions", "grading.builder.leases", *LIGHT),
     # The door leads to every room that students use; no room leads back to it.
-    "front": ("provisioning", "labs.checkpoints", "labs.display", *LIGHT),
+    "front": ("provisioning", "labs.checkpoints", "labs.display", "labs.widgets", *LIGHT),
 }
 
 #: Inside labs, data flows asset → bench or load → record → drawing, and nothing flows back.

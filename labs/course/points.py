@@ -121,3 +121,18 @@ def standing(rows: Sequence[Row], part: PartAsked, changes: Mapping[str, Change]
         sum(worth.of(row) * row.possible for row in counted if row.is_pending),
         sum(worth.of(row) * row.possible for row in counted),
     )
+
+
+def graded_rows(promised: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
+    """Return a part's promised rows that count, with their points in the gradebook's measure, before lateness."""
+    counted = counted_rows(promised, part)
+    halves = {row.id: points_of([question(row.id)]) for row in counted}
+    # An ``[[adjust]]`` changes both halves of a question alike.
+    factor = {row.id: row.possible / sum(halves[row.id]) for row in counted}
+    opened, taking_part = (sum(factor[id] * half[side] for id, half in halves.items()) for side in (0, 1))
+    worth, graded = worth_of(part.worth, opened, taking_part), []
+    for row in counted:
+        opened, taking_part = halves[row.id]
+        possible = factor[row.id] * (worth.opened * opened + worth.taking_part * taking_part)
+        graded.append(replace(row, points=possible if row.points else 0.0, possible=possible))
+    return tuple(graded)

@@ -28,17 +28,10 @@ class Cell:
         return f"{self.text} {self.below}".strip()
 
 
-@dataclass(frozen=True)
-class Group:
-    """A heading between rows, such as the machine that the rows below it were measured on."""
-
-    title: str
-
-
 Row = Sequence[Cell]
 
 
-def html_table(header: Sequence[str], rows: Sequence[Row | Group], *, caption: str = "") -> str:
+def html_table(header: Sequence[str], rows: Sequence[Row], *, caption: str = "") -> str:
     """Return an HTML table whose first column heads its rows; its caption is for who cannot see where it stands."""
     parts = [f"<caption>{escape(caption)}</caption>"] if caption else []
     wordy = _columns_of_words(rows)
@@ -48,20 +41,15 @@ def html_table(header: Sequence[str], rows: Sequence[Row | Group], *, caption: s
     ]
     parts.append(f"<thead><tr>{''.join(heads)}</tr></thead><tbody>")
     for row in rows:
-        if isinstance(row, Group):
-            parts.append(
-                f'<tr class="msl-group"><th scope="rowgroup" colspan="{len(header)}">{escape(row.title)}</th></tr>'
-            )
-            continue
         cells = [f'<th scope="row">{row[0].html()}</th>']
         cells += [f"<td{' class=msl-text' if cell.words else ''}>{cell.html()}</td>" for cell in row[1:]]
         parts.append(f"<tr>{''.join(cells)}</tr>")
     return f'<table class="msl-table">{"".join(parts)}</tbody></table>'
 
 
-def text_table(header: Sequence[str], rows: Sequence[Row | Group]) -> str:
+def text_table(header: Sequence[str], rows: Sequence[Row]) -> str:
     """Return the same table as aligned lines of text."""
-    lines = [list(header)] + [[cell.plain() for cell in row] for row in rows if not isinstance(row, Group)]
+    lines = [list(header)] + [[cell.plain() for cell in row] for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     wordy = _columns_of_words(rows)
 
@@ -73,11 +61,9 @@ def text_table(header: Sequence[str], rows: Sequence[Row | Group]) -> str:
         return "  ".join(cells).rstrip()
 
     written = [aligned(list(header)), "  ".join("-" * width for width in widths)]
-    written += [f"[{row.title}]" if isinstance(row, Group) else aligned([cell.plain() for cell in row]) for row in rows]
-    return "\n".join(written)
+    return "\n".join([*written, *map(aligned, lines[1:])])
 
 
-def _columns_of_words(rows: Sequence[Row | Group]) -> set[int]:
+def _columns_of_words(rows: Sequence[Row]) -> set[int]:
     """Return the columns that are read from the left: the first, and those that hold words."""
-    found = {column for row in rows if not isinstance(row, Group) for column, cell in enumerate(row) if cell.words}
-    return {0} | found
+    return {0} | {column for row in rows for column, cell in enumerate(row) if cell.words}

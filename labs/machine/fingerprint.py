@@ -62,6 +62,11 @@ class Fingerprint:
     #: What imitates this processor, such as 'qemu-aarch64'; empty on a real one. The ledger takes no emulated times.
     emulator: str = ""
 
+    @property
+    def is_leased(self) -> bool:
+        """Whether it is a machine of Chameleon's, and none that plays one in a rehearsal."""
+        return self.testbed.get("site", "rehearsal") != "rehearsal"
+
     @functools.cached_property
     def machine_id(self) -> str:
         """A short hash of what makes runs comparable: processor, its features and count, memory, GPUs and node."""

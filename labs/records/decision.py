@@ -63,6 +63,12 @@ class Judged:
         return all(self.within.values()) and self.accuracy in ("kept", "published")
 
     @property
+    def leased(self) -> bool:
+        """Whether it was measured on a lease, on a processor like the target's: a leased server is no device."""
+        machine = self.option.records[-1].machine
+        return machine.is_leased and (machine.architecture == "aarch64") == (self.target.name == "device")
+
+    @property
     def machines(self) -> int:
         """How many machines answer the peak."""
         photos_per_s = self.option.batch_fps

@@ -12,12 +12,11 @@ import typer
 from rich.console import Console
 
 from labs.course.lessons import lessons
-from labs.course.question import Row
 from labs.shell import msl
 from provisioning.classroom.cli import app as classroom
 from provisioning.cli import app as provisioned
 from provisioning.cli import pull
-from provisioning.front.standing import LeaseLeft, Step, standing
+from provisioning.front.standing import LeaseLeft, Step, points, standing
 from provisioning.lab.terminal import PART, InSentences, unknown
 from provisioning.rehearsal.cli import app as rehearsal
 from provisioning.sites.spec import NUMBERS
@@ -66,40 +65,35 @@ def _echo_json(facts: object) -> None:
     typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
 
 
-def _points(counted: Step | Row) -> dict[str, float]:
-    earned = counted.points if isinstance(counted, Row) else counted.earned
-    return {"points": earned, "possible": counted.possible}
-
-
 def _step_facts(step: Step) -> dict[str, Any]:
     about = {"id": step.lesson.id, "title": step.lesson.title, "part": step.part, "state": step.word}
     place = {"minutes": step.lesson.minutes, "machine_minutes": step.lesson.machine_minutes, "where": step.lesson.where}
-    return {**about, **_points(step), **place, "notebook": f"notebooks/{step.lesson.link}"}
+    return {**about, **points([step]), **place, "notebook": f"notebooks/{step.lesson.link}"}
 
 
 def _lease_facts(lease: LeaseLeft) -> dict[str, Any]:
-    return {"part": lease.part, "name": lease.name, "end": lease.end.isoformat(), "left_s": lease.left.total_seconds()}
+    dates = {"start": lease.start.isoformat(), "end": lease.end.isoformat()}
+    return {"part": lease.part, "name": lease.name, **dates, "left_s": lease.left.total_seconds()}
 
 
 @app.command()
 def status(as_json: _JSON = False) -> None:
     """Show all lessons with their points, minutes and places."""
-    from provisioning.front.page import front_page
+    from provisioning.front.words import text_of
 
     stands = standing()
     if as_json:
-        leases_left = [_lease_facts(one) for one in stands.leases]
-        next_id = stands.next.lesson.id if stands.next else None
-        points = {"points": stands.earned, "possible": stands.possible, "unread_lines": len(stands.unread)}
-        _echo_json({**points, "next": next_id, "lessons": [*map(_step_facts, stands.steps)], "leases": leases_left})
+        whole = {**points(stands.steps), "unread_lines": len(stands.unread)}
+        facts = {"lessons": [*map(_step_facts, stands.steps)], "leases": [*map(_lease_facts, stands.leases)]}
+        _echo_json({**whole, "next": stands.next.lesson.id if stands.next else None, **facts})
     else:
-        typer.echo(front_page(stands).text)
+        typer.echo(text_of(stands))
 
 
 @app.command("next")
 def next_(as_json: _JSON = False) -> None:
     """Say what comes next."""
-    from provisioning.front.page import next_text
+    from provisioning.front.words import next_text
 
     stands = standing()
     if as_json:
@@ -141,14 +135,17 @@ def check(
     """Judge a lesson's questions from your ledger. Exit code 1 says that something is left."""
     from provisioning.front.hand_in import says
 
-    step = standing().step(lesson)
+    step = next(step for step in standing().steps if step.lesson.id == lesson)
+    # In the questions' own points, as their cards in the lesson say them.
+    own = {name: sum(getattr(row, name) for row in step.rows) for name in ("points", "possible")}
     if as_json:
-        rows = [{"id": row.id, "title": row.title, **_points(row), "message": says(row)} for row in step.rows]
-        _echo_json({**_step_facts(step), "questions": rows})
+        names = ("id", "title", "points", "possible")
+        rows = [{**{name: getattr(row, name) for name in names}, "message": says(row)} for row in step.rows]
+        _echo_json({"id": step.lesson.id, "title": step.lesson.title, "state": step.word, **own, "questions": rows})
     else:
         for row in step.rows:
-            typer.echo(f"{row.points}/{row.possible}  {says(row)}")
-        typer.echo(f"{step.lesson.title}: {step.earned} of {step.possible} points")
+            typer.echo(f"{row.points:g}/{row.possible:g}  {says(row)}")
+        typer.echo(f"{step.lesson.title}: {own['points']:g} of {own['possible']:g} points")
     if not step.done:
         raise typer.Exit(1)
 
@@ -183,10 +180,10 @@ def doctor() -> None:
     """Look for what is wrong on this computer. Each finding is a sentence with the way out."""
     from provisioning.front.doctor import findings
 
-    found = findings()
-    for one in found:
-        typer.secho(str(one), fg=None if one.ok else "red")
-    if not all(one.ok for one in found):
+    looked_at = findings()
+    for finding in looked_at:
+        typer.secho(str(finding), fg=None if finding.ok else "red")
+    if not all(finding.ok for finding in looked_at):
         raise typer.Exit(1)
 
 
@@ -202,8 +199,8 @@ def left(context: typer.Context) -> None:
     """Say what is left of your leases, as far as this computer knows. The sub-commands ask Chameleon."""
     if context.invoked_subcommand is None:
         known = standing().leases
-        for one in known:
-            typer.echo(one.text)
+        for lease in known:
+            typer.echo(lease.text)
         if not known:
             typer.echo(f"This computer knows of no lease that runs. `{msl('lease plan model')}` shows what is free.")
 

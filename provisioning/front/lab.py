@@ -12,6 +12,9 @@ from labs.workspace import PROJECT_DIR, workspace_dir
 #: Folder of the front page's part that runs in the browser.
 LABEXTENSIONS = Path(__file__).resolve().parent / "labextensions"
 
+#: Folder of what JupyterLab would else ask or do by itself: its question about news, and looking for its own updates.
+SETTINGS = LABEXTENSIONS.with_name("settings")
+
 
 class LabError(OSError):
     """JupyterLab cannot be started; the message says why and what to do."""
@@ -33,11 +36,16 @@ def command(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> list
         "ServerApp.allow_root": True,
         "ServerApp.root_dir": PROJECT_DIR,
         "ServerApp.jpserver_extensions": "provisioning.front.server=True",
+        # Lessons before the folders of the course's own code; the workspace stays one step up.
+        "FileContentsManager.preferred_dir": "notebooks",
         "LabApp.extra_labextensions_path": LABEXTENSIONS,
+        "LabApp.app_settings_dir": SETTINGS,
         "LabApp.default_url": f"/lab/tree/{lesson.notebook.relative_to(PROJECT_DIR).as_posix()}" if lesson else "/lab",
     }
-    line = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
-    return [*line, *arguments]
+    # What is named twice is an error to traitlets.
+    given = {argument.partition("=")[0] for argument in arguments}
+    own = [f"--{name}={value}" for name, value in options.items() if f"--{name}" not in given]
+    return [sys.executable, "-m", "jupyterlab", *own, *arguments]
 
 
 def start(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> None:
@@ -51,7 +59,7 @@ def start(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> None:
 
 def unwritable(folder: Path) -> str:
     """Return why nothing can be written in a folder, or where it will be made; an empty text where it can."""
-    existing = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     try:
         # Trying it: permissions say nothing of a full disk, and root may everything but write to what is read-only.
         with tempfile.TemporaryFile(dir=existing) as probe:

@@ -1,6 +1,7 @@
 """The front page as JupyterLab's server gives it out: ``GET …/msl/course``, for whoever may use the server at all."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from jupyter_server.base.handlers import APIHandler
@@ -17,12 +18,13 @@ _JUDGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="msl-course")
 
 
 class CourseHandler(APIHandler):
-    """Answers with the page, its text twin, and a stamp that changes when the page may."""
+    """Answers with the page, and a stamp that changes when the page may."""
 
     @web.authenticated
     async def get(self) -> None:
         """Send JSON; ``?stamp=`` with the stamp of the last answer sends 204 while nothing has changed."""
-        now = "-".join(map(str, stamp()))
+        # With the minute: what is left of a lease changes while nobody works.
+        now = "-".join(map(str, (*stamp(), int(time.time()) // 60)))
         if self.get_query_argument("stamp", "") == now:
             self.set_status(204)
             return
@@ -31,7 +33,7 @@ class CourseHandler(APIHandler):
         except Exception as error:
             # The log has the traceback; whoever looks at the page has a line to type.
             raise web.HTTPError(500, f"`{msl('doctor')}` says what is wrong.") from error
-        self.finish(json.dumps({"stamp": now, "html": page.html, "text": page.text}))
+        self.finish(json.dumps({"stamp": now, "html": page}))
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

@@ -5,19 +5,22 @@ computer. Nothing asks a network, so the front page and ``msl status`` answer at
 """
 
 import warnings
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from labs.course.assignment import assignment
-from labs.course.lessons import PLACES, Lesson, lessons
-from labs.course.points import promised_rows
-from labs.course.question import Row, public_rows, question
-from labs.records import Answer, Prediction, Records
+from labs.course.lessons import Lesson, lessons
+from labs.course.points import graded_rows, promised_rows
+from labs.course.question import Row, public_rows
+from labs.machine.fingerprint import fingerprint
+from labs.records import Answer, Observation, Prediction, Records
 from labs.records.ledger import ledger
 from labs.workspace import workspace_dir
 from provisioning.setup.record import Record
 from provisioning.sites.spec import NUMBERS, Part, resource_name
-from provisioning.testbed.surroundings import Clock, site_clock
+from provisioning.testbed.surroundings import Clock, on_chameleon, site_clock
 
 #: The part of provisioning that belongs to a part of the course.
 PROVISIONED: dict[int, Part] = {number: part for part, number in NUMBERS.items()}
@@ -28,7 +31,7 @@ class Step:
     """One lesson, and how far it is."""
 
     lesson: Lesson
-    #: Its questions, in the order in which it asks them.
+    #: Its questions, in the order in which it asks them, in their own points.
     rows: tuple[Row, ...]
     #: Whether anything of it was predicted, answered or earned.
     begun: bool = False
@@ -36,21 +39,14 @@ class Step:
     part: int | None = None
     #: Whether it is one of several among which students choose.
     choice: bool = False
+    #: Points of the gradebook that its checks promise so far, and those that it is worth; 0 if it does not count.
+    earned: float = 0.0
+    possible: float = 0.0
 
     @property
-    def earned(self) -> float:
-        """Points that its checks promise so far."""
-        return sum(row.points for row in self.rows)
-
-    @property
-    def possible(self) -> float:
-        """Points that its questions are worth."""
-        return sum(row.possible for row in self.rows)
-
-    @property
-    def predictions(self) -> float:
-        """Points of these that are given for predicting in time."""
-        return sum(row.possible for row in self.rows if question(row.id).kind == "prediction")
+    def name(self) -> str:
+        """Its title, marked if it is one to choose from."""
+        return self.lesson.title + (" (choose)" if self.choice else "")
 
     @property
     def left(self) -> tuple[Row, ...]:
@@ -68,9 +64,13 @@ class Step:
         return "done" if self.done else "begun" if self.begun else "open"
 
     @property
-    def where(self) -> str:
-        """Where it runs for real, in words."""
-        return ", ".join(PLACES[place] for place in self.lesson.where)
+    def time(self) -> str:
+        """Its minutes (estimated) and where they are spent, told for the machine on which this is read."""
+        if self.lesson.machine_minutes:
+            return f"{self.lesson.minutes} min, {self.lesson.machine_minutes} of them on a lease"
+        here = "hub" if on_chameleon() else "node" if fingerprint().is_leased else "laptop"
+        place = "at home" if here == "laptop" else "here" if here in self.lesson.where else "on your own computer"
+        return f"{self.lesson.minutes} min {place}"
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,21 @@ class LeaseLeft:
 
     part: int
     name: str
-    #: Its end, with time zone.
+    #: Its beginning and its end, with time zone.
+    start: datetime
     end: datetime
+    #: Until its end.
     left: timedelta
 
     @property
     def text(self) -> str:
-        """One sentence."""
+        """One sentence, in the reader's time."""
+        start, end = self.start.astimezone(), self.end.astimezone()
+        if self.left > end - start:
+            until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a %d %b %H:%M}"
+            return f"{self.name}: your block is {start:%a %d %b %H:%M} to {until}"
         minutes = int(self.left.total_seconds() // 60)
-        return (
-            f"{self.name}: {minutes // 60} h {minutes % 60:02d} min left, until {self.end.astimezone():%a %d %b %H:%M}"
-        )
+        return f"{self.name}: {minutes // 60} h {minutes % 60:02d} min left, until {end:%a %d %b %H:%M}"
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,8 @@ class Standing:
 
     #: Lessons in the order in which they are taken.
     steps: tuple[Step, ...]
+    #: What it was read from.
+    records: Records
     #: Id of the lesson that was worked in last; None before the first entry.
     last: str | None = None
     #: Leases that this computer knows of.
@@ -106,79 +112,75 @@ class Standing:
     unread: tuple[str, ...] = field(default=())
 
     @property
-    def counted(self) -> tuple[Step, ...]:
-        """The lessons whose points count: what is asked, and of choices the best."""
-        earned = {one.lesson.id: float(one.earned) for one in self.steps}
-        ids = {id for part in assignment().parts.values() for id in part.counted(earned)}
-        return tuple(one for one in self.steps if one.lesson.id in ids)
-
-    @property
-    def earned(self) -> float:
-        """Points that the checks that count promise."""
-        return sum(one.earned for one in self.counted)
-
-    @property
-    def possible(self) -> float:
-        """Points that their questions are worth."""
-        return sum(one.possible for one in self.counted)
-
-    @property
     def next(self) -> Step | None:
         """The first lesson that is asked, counts and has something left in it; None at the end."""
-        return next((one for one in self.counted if not one.done), None)
+        return next((step for step in self.steps if step.possible and not step.done), None)
 
     @property
     def resumed(self) -> Step | None:
         """The lesson that was worked in last if something is left in it, else the next one."""
-        worked = next((one for one in self.steps if one.lesson.id == self.last), None)
+        worked = next((step for step in self.steps if step.lesson.id == self.last), None)
         return worked if worked is not None and not worked.done else self.next
 
     def of_part(self, part: int | None) -> tuple[Step, ...]:
         """Return the lessons that one part of the assignment asks for; of None, those that nobody asks for."""
-        return tuple(one for one in self.steps if one.part == part)
+        return tuple(step for step in self.steps if step.part == part)
 
-    def step(self, id: str) -> Step:
-        """Return a lesson by its id."""
-        return next(one for one in self.steps if one.lesson.id == id)
+
+def points(steps: Sequence[Step]) -> dict[str, float]:
+    """Return ``points`` of the gradebook that the checks of some lessons promise, and the ``possible`` ones."""
+    sums = (sum(step.earned for step in steps), sum(step.possible for step in steps))
+    return dict(zip(("points", "possible"), (round(total, 1) for total in sums), strict=True))
 
 
 def standing(clock: Clock | None = None) -> Standing:
     """Return how a student stands, from the ledger in the workspace and by the clock of the sites."""
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         records = ledger().read()
-    unread = tuple(str(one.message) for one in said)
-    now, leases = (clock or site_clock()).now(), []
-    for part, provisioned in PROVISIONED.items():
-        name = resource_name(provisioned)
-        end = Record.for_name(name).facts("lease").get("end")
-        if end and (left := datetime.fromisoformat(end) - now) > timedelta(0):
-            leases.append(LeaseLeft(part, name, datetime.fromisoformat(end), left))
-    return replace(standing_of(records), leases=tuple(leases), unread=unread)
+    now, unread = (clock or site_clock()).now(), tuple(str(warning.message) for warning in caught)
+    answered = [entry.question for entry in records if isinstance(entry, Answer | Prediction)]
+    worked, known = (id.partition(".")[0] for id in reversed(answered)), {lesson.id for lesson in lessons()}
+    last = next((id for id in worked if id in known), None)
+    return Standing(_steps(records, {*answered}), records, last, _leases(records, now), unread)
 
 
-def standing_of(records: Records) -> Standing:
-    """Return how far the entries of a ledger have come; of leases they say nothing."""
+def _steps(records: Records, answered: set[str]) -> tuple[Step, ...]:
     rows = promised_rows(public_rows(records, lessons()), assignment().changes)
-    answered = [one.question for one in records if isinstance(one, Answer | Prediction)]
-    touched = {*answered, *(row.id for row in rows if row.points)}
-    asked = {one.id: part.number for part in assignment().parts.values() for one in part.asked()}
-    choices = {id for part in assignment().parts.values() for id in part.choices}
+    parts = assignment().parts.values()
+    asked = {lesson.id: part for part in parts for lesson in part.asked()}
+    graded = [
+        row for part in parts for row in graded_rows((row for row in rows if asked.get(row.lesson) is part), part)
+    ]
     steps = []
-    for one in lessons():
-        of_it = tuple(row for row in rows if row.lesson == one.id)
-        begun = any(row.id in touched for row in of_it)
-        steps.append(Step(one, of_it, begun, asked.get(one.id), one.id in choices))
-    known = {one.lesson.id for one in steps}
-    worked = (id.partition(".")[0] for id in reversed(answered))
-    return Standing(tuple(steps), next((id for id in worked if id in known), None))
+    for lesson in lessons():
+        own, wanted = tuple(row for row in rows if row.lesson == lesson.id), asked.get(lesson.id)
+        begun = any(row.points or row.id in answered for row in own)
+        place = (wanted.number, lesson.id in wanted.choices) if wanted else (None, False)
+        sums = (sum(getattr(row, name) for row in graded if row.lesson == lesson.id) for name in ("points", "possible"))
+        steps.append(Step(lesson, own, begun, *place, *sums))
+    return tuple(steps)
+
+
+def _leases(records: Records, now: datetime) -> tuple[LeaseLeft, ...]:
+    """Return the leases that set-up has noted, or that a lesson saw and that were not given back since."""
+    leases = []
+    for number, part in PROVISIONED.items():
+        subjects = (f"{part}.lease", f"{part}.release")
+        seen = [entry for entry in records if isinstance(entry, Observation) and entry.subject in subjects]
+        lease = Record.for_name(resource_name(part)).facts("lease")
+        # A rehearsed one is no appointment.
+        if not lease and seen and seen[-1].subject == subjects[0] and not seen[-1].seen.get("rehearsed", True):
+            lease = seen[-1].seen
+        start, end = (datetime.fromisoformat(lease.get(name, now.isoformat())) for name in ("start", "end"))
+        if end > now:
+            leases.append(LeaseLeft(number, resource_name(part), start, end, end - now))
+    return tuple(leases)
 
 
 def stamp() -> tuple[int, ...]:
     """Return what changes whenever the standing may: times and sizes of the ledger, in nanoseconds and bytes."""
-    path = workspace_dir() / "ledger.jsonl"
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
+    with suppress(OSError):
+        ledger_file = (workspace_dir() / "ledger.jsonl").stat()
+        return (ledger_file.st_mtime_ns, ledger_file.st_size)
+    return (0, 0)

@@ -10,15 +10,9 @@ from pathlib import Path
 from provisioning.rehearsal import control, place
 from provisioning.rehearsal.startup import sockets
 from provisioning.testbed.silent import Silent
+from provisioning.testbed.surroundings import on_chameleon
 
 _STARTUP = Path(__file__).with_name("startup")
-# Chameleon's own Jupyter sets these; where they are, the real thing is meant.
-_REAL = ("OS_ACCESS_TOKEN", "OS_IDENTITY_PROVIDER")
-
-
-def on_chameleon() -> bool:
-    """Return whether this process was started by Chameleon's Jupyter, and so must not be redirected."""
-    return any(os.environ.get(name) for name in _REAL) and "REHEARSAL_PORTS" not in os.environ
 
 
 def variables(home: Path | None = None, user: str | None = None) -> dict[str, str]:

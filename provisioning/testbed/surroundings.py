@@ -14,6 +14,11 @@ def rehearsing(environ: Mapping[str, str] = os.environ) -> bool:
     return "REHEARSAL_PORTS" in environ
 
 
+def on_chameleon() -> bool:
+    """Return whether Chameleon's own Jupyter, which sets these variables, started this process."""
+    return any(os.environ.get(name) for name in ("OS_ACCESS_TOKEN", "OS_IDENTITY_PROVIDER")) and not rehearsing()
+
+
 #: In a rehearsal's folder: how far its calendar was moved ahead of this computer's.
 CALENDAR_NAME = "calendar.json"
 

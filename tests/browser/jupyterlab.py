@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 from labs.runtimes import child
-from provisioning.front.lab import LABEXTENSIONS
+from provisioning.front.lab import SETTINGS, command
 from tests.tools import tool
 
 #: Where Debian, Ubuntu and others put Chromium; CHROMIUM overrides.
@@ -62,20 +62,24 @@ def browser(*flags: str) -> Iterator[object]:
             started.close()
 
 
-def serious(page: object, *within: str, without: Sequence[str] = ()) -> list[str]:
-    """Return what axe calls serious or critical within elements of a page, or in all of it, with rule and element."""
+#: What axe calls by these names keeps somebody out.
+SERIOUS = ("serious", "critical")
+
+
+def violations(page: object, *within: str, without: Sequence[str] = (), impacts: Sequence[str] = SERIOUS) -> list[str]:
+    """Return what axe finds of some impacts within elements of a page, or in all of it, with rule and element."""
     sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     for selector in within:
         assert page.locator(selector).count(), f"{selector} is not there to be looked at"
-    context = {"include": [[one] for one in within]} if within else {}
-    context |= {"exclude": [[one] for one in without]} if without else {}
+    context = {"include": [[selector] for selector in within]} if within else {}
+    context |= {"exclude": [[selector] for selector in without]} if without else {}
     # An iframe is another page, with another author.
-    found = sync.Axe().run(page, context or None, {"resultTypes": ["violations"], "iframes": False})
+    result = sync.Axe().run(page, context or None, {"resultTypes": ["violations"], "iframes": False})
     return [
-        f"{one['id']}: {' '.join(node['target'])}: {node['html'][:300]}: {node['failureSummary']}"
-        for one in found.response["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
+        f"{rule['id']}: {' '.join(node['target'])}: {node['html'][:300]}: {node['failureSummary']}"
+        for rule in result.response["violations"]
+        if rule["impact"] in impacts
+        for node in rule["nodes"]
     ]
 
 
@@ -100,10 +104,6 @@ class JupyterLab:
         environment |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime"), "IPYTHONDIR": str(home / "ipython")}
         environment |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings")}
         environment |= {"JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
-        # The one question that JupyterLab asks at its first start would cover part of every picture.
-        news = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-        news.parent.mkdir(parents=True)
-        news.write_text('{"fetchNews": "false", "checkForUpdates": false}')
         environment["SERVING_LABS_WORKSPACE"] = str(self._workspace or home / "results")
         self._server = child.start(self._command(), home / "jupyterlab.log", environment=environment)
         try:
@@ -150,6 +150,8 @@ class JupyterLab:
             "ServerApp.allow_root": True,
             # The default one asks a package registry at start.
             "LabApp.extension_manager": "readonly",
+            # The question that it asks at its first start would cover part of every picture.
+            "LabApp.app_settings_dir": SETTINGS,
             "LabApp.expose_app_in_browser": True,
             "IdentityProvider.token": self.token,
         }
@@ -166,18 +168,17 @@ class Course(JupyterLab):
     """The course's own JupyterLab, with the options that ``msl lab`` gives it."""
 
     def _command(self) -> list[str]:
-        own = (
-            "--ServerApp.jpserver_extensions=provisioning.front.server=True",
-            f"--LabApp.extra_labextensions_path={LABEXTENSIONS}",
-        )
-        return [*super()._command(), *own, "--LabApp.default_url=/lab"]
+        python, module, jupyterlab, *own = super()._command()
+        if not (self.folder / "notebooks").is_dir():
+            own.append("--FileContentsManager.preferred_dir=")
+        return [python, module, jupyterlab, *command(own)[3:]]
 
     @contextlib.contextmanager
-    def front_page(self, *, height: int = 1000) -> Iterator[object]:
+    def front_page(self, *, width: int = 1280, height: int = 1000) -> Iterator[object]:
         """Yield a page that shows the course as it opens."""
-        with self.window(height=height) as page:
+        with self.window(width=width, height=height) as page:
             page.goto(self.url())
-            page.wait_for_selector("#msl-course .msl-card", timeout=180_000)
+            page.wait_for_selector("#msl-course .msl-front", timeout=180_000)
             yield page
 
 

@@ -34,10 +34,10 @@ NOTE = "shown.json"
 #: The part whose end the pictures show, and the lesson that prints its scoreboard.
 PART, LAST = 1, "defend"
 
-#: Lessons by part with their points, as the front page's visible rows say them.
-_ROWS = """card => Object.fromEntries([...card.querySelectorAll("details[data-part]")].map(part => [
-  part.dataset.part, Object.fromEntries([...part.querySelectorAll("tbody tr")].filter(row => row.checkVisibility()).map(
-    row => [row.cells[0].innerText, row.cells[2].innerText]))]))"""
+#: Points of lessons by part and id, as the front page's visible rows say them.
+_ROWS = """page => Object.fromEntries([...page.querySelectorAll("details[data-part]")].map(part => [
+  part.dataset.part, Object.fromEntries([...part.querySelectorAll("tr[data-lesson]")].filter(row =>
+    row.checkVisibility()).map(row => [row.dataset.lesson, row.lastElementChild.innerText]))]))"""
 
 
 def take(kept: Path, out: Path = PICTURES) -> None:
@@ -50,11 +50,11 @@ def take(kept: Path, out: Path = PICTURES) -> None:
     out.mkdir(parents=True, exist_ok=True)
     shown = {}
     lab = Course(PROJECT_DIR, workspace=kept.resolve() / "workspace")
-    with _as_at_home(), lab, lab.front_page(height=1400) as page:
+    with _as_at_home(), lab, lab.front_page(height=1900) as page:
         part = page.locator(f"#msl-course details[data-part='{PART}']")
         if part.get_attribute("open") is None:
             part.locator("summary").click()
-        card = page.locator("#msl-course .msl-card")
+        card = page.locator("#msl-course .msl-front")
         shown["front-page.png"] = {"lessons": card.evaluate(_ROWS)} | _photograph(card, out / "front-page.png")
         page.goto("about:blank")  # JupyterLab would go on beneath it
         page.set_content(board)

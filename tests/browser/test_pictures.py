@@ -12,6 +12,7 @@ from labs.course.assignment import assignment
 from labs.course.lessons import NOTEBOOKS_DIR, lesson
 from labs.records import Records
 from labs.widgets.scoreboard import scoreboard
+from provisioning.front import words
 from provisioning.front.standing import standing
 from tests.grading.recorded import recorded, written
 from tests.grading.whole import everything
@@ -42,8 +43,8 @@ def test_the_front_pages_picture_shows_the_courses_lessons_and_points(shown: dic
     parts = {part: rows for part, rows in shown["front-page.png"]["lessons"].items() if rows}
     assert {str(part) for part in assignment().parts} >= {*parts} > set()
     for part, rows in parts.items():
-        course = [(one.lesson.title, one.possible) for one in standing().of_part(int(part))]
-        assert [(title, int(points.partition("/")[2])) for title, points in rows.items()] == course, AGAIN
+        course = {step.lesson.id: words.points_of(step).partition(" of ")[2] for step in standing().of_part(int(part))}
+        assert {id: points.partition(" of ")[2] for id, points in rows.items()} == course, AGAIN
 
 
 def test_the_scoreboards_picture_names_what_core_lessons_make(shown: dict):
@@ -71,5 +72,5 @@ def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
     noted = json.loads((out / NOTE).read_text(encoding="utf-8"))
     assert all(option in board.text for option in noted["scoreboard.png"]["options"])
     (rows,) = [rows for rows in noted["front-page.png"]["lessons"].values() if rows]
-    assert all(earned == possible != "0" for earned, _, possible in (points.partition("/") for points in rows.values()))
+    assert all(earned == possible != "0" for earned, _, possible in (one.partition(" of ") for one in rows.values()))
     assert {path.name for path in out.iterdir()} == {*noted, NOTE}

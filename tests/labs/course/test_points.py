@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labs.course.assignment import assignment
 from labs.course.cases import State
 from labs.course.points import (
     TAKING_PART,
     changed_rows,
     counted_rows,
-    points_of,
+    graded_rows,
     promised_rows,
     standing,
     worth_of,
@@ -91,10 +92,14 @@ def test_a_pending_row_takes_nobodys_choice_away():
     assert counted_rows([replace(chosen, state=State.FAILED), other], part) == (other,)
 
 
-def test_a_students_own_checks_promise_all_that_a_question_is_worth():
-    """One scale: what the grader gives for opening it again stands with the question."""
-    asked = of_lesson("quantize")
-    rows = [Row(one.id, one.title, "quantize", one.points, one.points, "") for one in asked]
-    promised = promised_rows(rows)
-    assert sum(row.possible for row in promised) == sum(row.points for row in promised) == sum(points_of(asked))
-    assert all(one.total > one.points for one in asked if one.kind == "function")
+@given(st.sampled_from([*assignment().parts.values()]), st.data())
+def test_a_students_own_checks_promise_what_the_gradebook_will_say(part: PartAsked, drawn: st.DataObject):
+    """All of a part is its worth, and whatever is right of it is what the grader's rows come to if all of it holds."""
+    public, hidden = [], []
+    for asked in (question for lesson in part.asked() for question in of_lesson(lesson.id)):
+        right, about = drawn.draw(st.booleans()), (asked.id, "", asked.lesson_id)
+        public.append(Row(*about, right * asked.points, asked.points, "", opened=asked.opened))
+        hidden += [Row(*about, right * points, points, "", needs=asked.id) for points in asked.again.values()]
+    promised = graded_rows(promised_rows(public), part)
+    assert sum(row.possible for row in promised) == pytest.approx(part.worth)
+    assert sum(row.points for row in promised) == pytest.approx(standing([*public, *hidden], part).earned)

@@ -9,7 +9,7 @@ from labs.data.labels import CLASS_NAMES
 from labs.serve.page.app import create_page, samples
 from labs.serve.running import PAGE, start, wait_until_ready
 from tests.browser import jupyterlab
-from tests.browser.jupyterlab import serious
+from tests.browser.jupyterlab import violations
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_visitor_gets_an_answer(browser, page_url, width, scripts):
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_use_it(browser, page_url, scheme):
-    """Every control has a name, every picture a text, and axe finds nothing serious, weak contrasts included."""
+    """Every control has a name, every picture a text, and axe finds nothing violations, weak contrasts included."""
     page = browser.new_page(color_scheme=scheme)
     page.goto(page_url)
     page.click("button[value='1']")
@@ -67,7 +67,7 @@ def test_everybody_can_use_it(browser, page_url, scheme):
         assert page.get_by_role(role).count() == count
     assert page.get_by_label("Upload a picture of food").count() == 1
     assert page.locator("img:not([alt])").count() == 0
-    assert serious(page) == []
+    assert violations(page) == []
     page.close()
 
 

@@ -1,9 +1,6 @@
 """``msl`` from a terminal: one command, exit codes that scripts can rely on, completion that binds to it."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,22 +16,11 @@ from provisioning.environment import has_nvidia_gpu
 from provisioning.front.command import app
 from provisioning.front.doctor import findings
 from provisioning.front.lab import command
-from provisioning.front.standing import standing
 from tests.honest import honest
-
-MSL = Path(sys.executable).with_name("msl")
 
 
 def run(*arguments: str):
     return CliRunner().invoke(app, list(arguments), prog_name="msl")
-
-
-def test_the_next_step_and_the_standing(worked: Path):
-    """The words of the front page."""
-    done = run("status")
-    assert done.exit_code == 0
-    assert all(one.title in done.output for one in lessons())
-    assert run("next").output.startswith("Next: " if standing().next else "Every lesson")
 
 
 def test_check_fails_while_something_is_left(done: Path):
@@ -69,11 +55,13 @@ def test_wrong_use_is_exit_code_2_with_the_likely_word(typed: str, said: str):
 
 def test_programs_read_json_and_the_version(worked: Path):
     """The same numbers as in words, times with their zone."""
-    told, stands = json.loads(run("status", "--json").output), standing()
-    assert (told["points"], told["possible"]) == (stands.earned, stands.possible)
-    assert [one["id"] for one in told["lessons"]] == [one.id for one in lessons()]
+    status, words = json.loads(run("status", "--json").output), run("status").output
+    assert f"{status['points']:g} of {status['possible']:g} points" in words
+    assert [step["id"] for step in status["lessons"]] == [lesson.id for lesson in lessons()]
+    assert all(step["title"] in words for step in status["lessons"])
     following = json.loads(run("next", "--json").output)
-    assert (following and following["id"]) == told["next"]
+    assert (following and following["id"]) == status["next"]
+    assert run("next").output.startswith("Next: " if following else "Every lesson")
     checked = json.loads(run("check", "quantize", "--json").output)
     assert sum(row["points"] for row in checked["questions"]) == checked["points"]
     assert code_version() in run("--version").output
@@ -100,22 +88,15 @@ def test_leases_are_asked_for_without_a_network():
     assert run("lease", "plan", "--help").exit_code == 0
 
 
-def test_results_that_cannot_be_written_are_a_sentence(monkeypatch: pytest.MonkeyPatch):
-    """With the way out."""
-    monkeypatch.setenv("SERVING_LABS_WORKSPACE", "/proc/nobody/writes/here")
-    done = run("doctor")
-    assert done.exit_code == 1
-    assert "wrong results: /proc/nobody/writes/here cannot be written" in done.output
-    assert "SERVING_LABS_WORKSPACE" in done.output
-
-
-def test_jupyterlab_is_not_started_where_results_cannot_go(tmp_path: Path):
-    """A file where the folder should be; started as a program of its own, since `msl lab` becomes JupyterLab."""
+@pytest.mark.parametrize("word", ["doctor", "lab"])
+def test_results_that_cannot_be_written_are_a_sentence(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With the way out; a file where the folder should be."""
     (tmp_path / "file").write_text("")
-    environment = {**os.environ, "SERVING_LABS_WORKSPACE": str(tmp_path / "file")}
-    done = subprocess.run([MSL, "lab"], env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1
-    assert "cannot be written (Not a directory)" in done.stderr
+    monkeypatch.setenv("SERVING_LABS_WORKSPACE", str(tmp_path / "file"))
+    done = run(word)
+    assert done.exit_code == 1
+    assert "cannot be written (Not a directory)" in done.output
+    assert "export SERVING_LABS_WORKSPACE" in done.output
 
 
 def test_options_reach_jupyterlab_and_win_and_a_lesson_is_opened_by_its_id():
@@ -123,6 +104,7 @@ def test_options_reach_jupyterlab_and_win_and_a_lesson_is_opened_by_its_id():
     given, url, one = ["--port", "0", "--no-browser", "--allow-root"], "--LabApp.default_url=/lab", lessons()[0]
     assert command(given)[-4:] == given
     assert url in command()
+    assert [word for word in command([f"{url}/tree/README.md"]) if "default_url" in word] == [f"{url}/tree/README.md"]
     assert f"{url}/tree/notebooks/{one.link}" in command(lesson=lesson(one.id))
 
 

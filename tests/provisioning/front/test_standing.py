@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
-from labs.course.assignment import assignment
-from labs.course.lessons import lessons
-from labs.course.question import of_lesson
+import pytest
+from markupsafe import escape
+
+from labs.course.assignment import PATH, assignment
+from labs.course.lessons import PART_TITLES, lessons
 from labs.records import Answer, Ledger
-from provisioning.front.page import front_page, next_text
+from provisioning.front import words
+from provisioning.front.page import front_page
 from provisioning.front.standing import stamp, standing
 from provisioning.setup.record import Record
 from provisioning.sites.spec import resource_name
@@ -17,24 +20,23 @@ from tests.honest import earned, honest
 
 def test_an_empty_workspace_begins_with_the_first_lesson():
     """Nothing is done, nothing is begun, and no file is made by looking."""
-    found = standing()
-    assert found.earned == 0
-    assert found.next.lesson == next(one for one in lessons() if one.kind == "core")
-    assert [one.lesson for one in found.steps] == lessons()
-    assert {one.word for one in found.steps} == {"open"}
-    assert found.last is None
+    stands = standing()
+    assert stands.next.lesson == next(lesson for lesson in lessons() if lesson.kind == "core")
+    assert [step.lesson for step in stands.steps] == lessons()
+    assert {(step.word, step.earned) for step in stands.steps} == {("open", 0)}
+    assert stands.last is None
     assert stamp() == (0, 0)
 
 
-def test_points_are_those_of_the_checks(worked: Path):
-    """Every question belongs to exactly one lesson, so the sums agree."""
-    found = standing()
-    right = earned(honest())
-    assert {row.id for one in found.steps for row in one.rows if row.points} == right
-    assert found.earned == sum(row.possible for one in found.counted for row in one.rows if row.id in right)
-    asked = {one.id for one in assignment().lessons()}
-    assert {one.lesson.id for one in found.counted} == asked, "what nobody asks for gives no points"
-    assert found.earned > 0
+def test_points_are_those_of_the_checks_in_the_gradebooks_scale(worked: Path):
+    """What is right stands there, and what nobody asks for gives no points."""
+    stands, right = standing(), earned(honest())
+    assert {row.id for step in stands.steps for row in step.rows if row.points} == right
+    for number, part in assignment().parts.items():
+        steps = stands.of_part(number)
+        assert sum(step.possible for step in steps) == pytest.approx(part.worth)
+        assert all((step.earned > 0) == any(row.id in right for row in step.rows) for step in steps)
+    assert {step.lesson.id for step in stands.steps if step.possible} == {one.id for one in assignment().lessons()}
 
 
 def test_what_was_worked_in_last_is_resumed(done: Path):
@@ -45,31 +47,59 @@ def test_what_was_worked_in_last_is_resumed(done: Path):
     assert standing().next is None, "the last right check counts"
     path.write_text("".join(line for line in path.read_text().splitlines(True) if '"quantize.affine"' not in line))
     Ledger(path).append(wrong)
-    found = standing()
-    assert found.last == "quantize"
-    assert found.resumed.lesson.id == found.next.lesson.id == "quantize"
-    assert found.resumed.word == "begun"
-    assert next_text(found).endswith("first open question: Scale and zero point of a range")
-    assert {one.lesson.id: one.word for one in found.counted if one.word != "done"} == {"quantize": "begun"}
+    stands = standing()
+    assert stands.last == "quantize"
+    assert stands.resumed.lesson.id == stands.next.lesson.id == "quantize"
+    assert words.next_text(stands).endswith("first open question: Scale and zero point of a range")
+    counted = [step for step in stands.steps if step.possible]
+    assert {step.lesson.id: step.word for step in counted if step.word != "done"} == {"quantize": "begun"}
 
 
-def test_a_lease_that_has_not_ended_is_shown_with_its_minutes():
-    """From the record of set-up; one that has ended is left out."""
-    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    for part, end in (("model", now + timedelta(minutes=75)), ("edge", now - timedelta(minutes=1))):
-        Record.for_name(resource_name(part)).update("lease", remember={"end": end.isoformat()})
-    found = standing(SimpleNamespace(now=lambda: now))
-    assert [one.part for one in found.leases] == [1]
-    assert "1 h 15 min left" in front_page(found).text
+def test_leases_that_run_or_come_are_shown_and_no_others(workspace: Path):
+    """By set-up's record, or by what a lesson saw of the site; not one that ended, was given back or was rehearsed."""
+    now, ledger = datetime(2026, 1, 1, 12, tzinfo=UTC), Ledger(workspace / "ledger.jsonl")
+
+    def lease(begins_in_min: int, **more: bool) -> dict:
+        start = now + timedelta(minutes=begins_in_min)
+        return {"start": start.isoformat(), "end": (start + timedelta(minutes=110)).isoformat(), **more}
+
+    def shown() -> dict[int, str]:
+        return {lease.part: lease.text for lease in standing(SimpleNamespace(now=lambda: now)).leases}
+
+    for part, begins_in_min in (("model", -35), ("edge", -111)):
+        Record.for_name(resource_name(part)).update("lease", remember=lease(begins_in_min))
+    ledger.observe("system.lease", lease(3000, rehearsed=True))
+    assert [*shown()] == [1]
+    assert "1 h 15 min left" in shown()[1]
+    ledger.observe("system.lease", lease(3000, rehearsed=False))
+    assert "your block is" in shown()[3]
+    ledger.observe("system.release", {"held": []})
+    assert [*shown()] == [1]
 
 
-def test_the_page_has_one_scale_of_points_and_says_which_are_predictions(worked: Path):
-    """Text and HTML say the same about points; every lesson is a link to its notebook."""
-    shown = front_page(standing())
-    for form in (shown.text, shown.html):
-        for part in assignment().parts.values():
-            whole = sum(one.total for lesson in part.asked() for one in of_lesson(lesson.id))
-            assert f" of {whole} points; {part.points:g} in the gradebook" in form
-        assert "predictions" in form
-    for lesson in lessons():
-        assert f'data-open="notebooks/{lesson.link}"' in shown.html
+@pytest.mark.parametrize("at_hub", [False, True])
+def test_where_is_told_for_the_machine_on_which_it_is_read(at_hub: bool, monkeypatch: pytest.MonkeyPatch):
+    """A laptop plays every place but a lease; Chameleon's Jupyter has no torch."""
+    monkeypatch.setenv("OS_ACCESS_TOKEN", "real" * at_hub)
+    for step in standing().steps:
+        there = ("here" if "hub" in step.lesson.where else "on your own computer") if at_hub else "at home"
+        assert step.time.endswith(" of them on a lease" if step.lesson.machine_minutes else f" min {there}")
+
+
+def test_page_and_text_say_what_is_due_and_what_it_gives(worked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each part with its points in one scale, its talk and its date; every lesson with its time, linked on the page."""
+    dated = tmp_path / "assignment.toml"
+    text = PATH.read_text(encoding="utf-8").replace("[[part]]", "[[part]]\ndue = 2020-03-20T12:00:00\ndefence = 5")
+    dated.write_text(text, encoding="utf-8")
+    monkeypatch.setattr("labs.course.assignment.PATH", dated)
+    stands = standing()
+    page, shown = front_page(stands), words.text_of(stands)
+    for number, part in assignment().parts.items():
+        for said in (PART_TITLES[number], f"of {part.points - 5:g} points, and 5 for the talk", "was due Fri 20 March"):
+            assert said in page
+            assert said in shown
+    assert escape(words.POINTS_NOTE) in page
+    for step in stands.steps:
+        assert f"{words.points_of(step)}  {step.time}" in shown
+        assert f'data-open="notebooks/{step.lesson.link}"' in page
+        assert step.time in page

@@ -4,6 +4,8 @@
   "use strict";
   const NAME = "msl-course";
   const EVERY_MS = 3000;
+  // In a narrower window, or at a higher zoom, the file browser would take half of it.
+  const NARROW_PX = 1000;
   let shared;
 
   async function fromJupyterLab(name) {
@@ -17,17 +19,18 @@
     return config ? JSON.parse(config.textContent).baseUrl : "/";
   }
 
-  function show(node, answer) {
+  function show(node, html) {
     // What a reader has opened, and where the keyboard is, stays.
+    const reached = () => [...node.querySelectorAll("a, summary")];
     const openParts = new Map([...node.querySelectorAll("details")].map((one) => [one.dataset.part, one.open]));
-    const focused = node.contains(document.activeElement) ? document.activeElement.dataset.open : null;
+    const focused = reached().indexOf(document.activeElement);
     const top = node.scrollTop;
-    node.innerHTML = answer.html;
+    node.innerHTML = html;
     for (const one of node.querySelectorAll("details")) {
       if (openParts.has(one.dataset.part)) one.open = openParts.get(one.dataset.part);
     }
     node.scrollTop = top;
-    if (focused) node.querySelector(`[data-open="${CSS.escape(focused)}"]`)?.focus();
+    reached()[focused]?.focus({ preventScroll: true });
   }
 
   function say(node, words) {
@@ -50,7 +53,7 @@
       node.tabIndex = 0;
       node.setAttribute("role", "region");
       node.setAttribute("aria-label", "Course");
-      node.style.cssText = "overflow:auto;padding:12px 16px;background:var(--jp-layout-color1)";
+      node.style.cssText = "overflow:auto;background:var(--jp-layout-color1)";
       node.addEventListener("click", (event) => {
         const link = event.target.closest("a[data-open]");
         if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -58,6 +61,7 @@
         app.commands.execute("docmanager:open", { path: link.dataset.open });
       });
       let stamp = "";
+      let shown = "";
       async function look() {
         if (page.isDisposed) return;
         try {
@@ -65,9 +69,10 @@
           if (stamp === "" || page.isVisible) {
             const answer = await fetch(`${baseUrl()}msl/course?stamp=${stamp}`, { credentials: "same-origin" });
             if (answer.status === 200) {
-              const found = await answer.json();
-              stamp = found.stamp;
-              show(node, found);
+              const course = await answer.json();
+              stamp = course.stamp;
+              // Most minutes change nothing: whoever reads or listens is not disturbed.
+              if (course.html !== shown) show(node, (shown = course.html));
             } else if (answer.status !== 204 && stamp === "") {
               const { message = "" } = await answer.json().catch(() => ({}));
               say(node, `The course's page did not come (${answer.status}). ${message}`);
@@ -93,7 +98,9 @@
     });
     app.restored.then(() => {
       // Whoever asks for a lesson by its address gets the lesson.
-      if (!location.pathname.includes("/tree/")) app.commands.execute("msl:course");
+      if (location.pathname.includes("/tree/")) return;
+      if (window.innerWidth < NARROW_PX) app.shell.collapseLeft();
+      app.commands.execute("msl:course");
     });
   }
 
