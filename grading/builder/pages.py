@@ -28,7 +28,7 @@ def questions_page() -> str:
         "",
         "The grader opens what you made: it calls functions on cases that nobody has seen, reads or runs files, and",
         "measures models again; what does not hold there loses its points. What only your ledger says (predictions,",
-        "records, answers) is *taking part*, marked so below. A part's points together are what it is worth in the",
+        "records, answers) is *taking part*, and is marked so. A part's points together are what it is worth in the",
         f"gradebook, and taking part is {TAKING_PART:.0%} of that at most.",
         "",
         f"It takes {in_hours(course)}",
@@ -117,7 +117,7 @@ def _machines() -> str:
     columns = (
         "| machine | site | part | block | such a GPU, rented | as public pages have it, or a lease has shown it |"
     )
-    note = "*Rented*: a block's hours on one GPU of that kind, by the prices of `assets/reference/prices.json`."
+    note = "*Rented*: a block's hours on one whole GPU of that kind, by the prices of `assets/reference/prices.json`."
     return "\n".join(["## Machines", "", columns, "|---|---|---:|---:|---:|---|", *rows, "", note])
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import vl_convert
 from nbformat import NotebookNode
 
 from grading.builder.notebook import build, text_of
@@ -32,9 +33,8 @@ _PAGES = (
 ).split()
 #: A solution's shorter lines stand in many an output by chance.
 _TELLING_LETTERS = 10
-_NOTE = "> *This is what students get: what they write is left open. {}*"
-_RAN = "Outputs come from one run of the solved lesson; those that answer a prediction are folded."
-_NOT_RAN = "No run of this version was kept, so there are no outputs."
+_NOTE = "> *This is what students get: what they write is left open. {}.*"
+_RAN = "Outputs come from one run of the solved lesson; those that answer a prediction are folded"
 
 
 def build_site(kept: Path, folder: Path) -> list[Lesson]:
@@ -89,9 +89,11 @@ def shown(lesson: Lesson, kept: Path) -> tuple[NotebookNode, bool]:
             hidden = bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
             cell.metadata.tags = ["hide-input"] * hidden + ["hide-output"] * folded
             cell.metadata.mystnb = {"code_prompt_show": "Show what was measured"} if folded else {}
-            cell.outputs = [still for output in solved.outputs if (still := still_form(output, kept))]
+            # A box for a prediction would show the one that the solved run made.
+            outputs = [] if cell.source.startswith("predict(") else solved.outputs
+            cell.outputs = [still for output in outputs if (still := still_form(output, kept))]
     if lesson.kind != "guide":
-        note = _NOTE.format(_RAN if is_kept else _NOT_RAN)
+        note = _NOTE.format(_RAN if is_kept else "No run of this version was kept, so there are no outputs")
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="shown"))
     return notebook, is_kept
 
@@ -104,20 +106,14 @@ def still_form(output: NotebookNode, kept: Path) -> NotebookNode | None:
     if data.pop(_WIDGET, None) and "text/html" not in data:  # a bar of progress
         return None
     if chart := data.pop(_VEGA, None):
-        data["text/html"] = _drawn(chart)
+        named = f'<svg style="max-width:100%;height:auto" role="img" aria-label="{escape(chart["description"])}"'
+        data["text/html"] = vl_convert.vegalite_to_svg(chart).replace("<svg", named, 1)
     if html := data.get("text/html"):
         html = re.sub(r"<style>\.msl\{.*?</style>", "", html, flags=re.DOTALL)  # the site has it once
         data["text/html"] = re.sub(r"<th([^>]*)>(?:&nbsp;)?</th>", r"<td\1></td>", html)  # pandas' corner heads nothing
     told = "\n".join([output.get("text", ""), *map(str, data.values())])
     words = " ".join(unescape(re.sub(r"<[^>]*>", "", told)).split())
     return None if "<iframe" in told or any(line in words for line in solutions()) else output
-
-
-def _drawn(chart: dict[str, Any]) -> str:
-    import vl_convert
-
-    named = f'<svg style="max-width:100%;height:auto" role="img" aria-label="{escape(chart["description"])}"'
-    return vl_convert.vegalite_to_svg(chart).replace("<svg", named, 1)
 
 
 @functools.cache

@@ -15,6 +15,7 @@ myst_enable_extensions, myst_heading_anchors = ["dollarmath"], 3
 # A docstring's `name` is code, as in Markdown; what others' packages call a type has no page here.
 default_role, nitpick_ignore_regex = "code", [("py:.*", ".*")]
 autosummary_ignore_module_all, autodoc_member_order, add_module_names = False, "bysource", False
+autodoc_preserve_defaults = True
 html_theme, html_title = "pydata_sphinx_theme", project
 html_static_path, html_css_files = ["static"], ["theme.css", "site.css"]
 html_copy_source, html_show_sourcelink, html_math_renderer = False, False, "mathml"
