@@ -5,13 +5,13 @@ PYTHONS := python3.11 python3.12 python3.13 python3
 PYTHON ?= $(firstword $(foreach one,$(PYTHONS),$(if $(shell command -v $(one)),$(one))))
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := provisioning,rehearsal,labs,serving,grading,cluster,dev
+EXTRAS := provisioning,rehearsal,labs,serving,grading,cluster,site,dev
 STAMP := $(VENV)/.installed
 # Where it is set, as in many a container, each of a run's hundreds of processes would compile its imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test front-door machines check pins notebooks assets bench emulate pictures grade-demo clean compiler-hint test-hint
+.PHONY: help setup lab rehearse test front-door machines check pins notebooks site assets bench emulate pictures grade-demo clean compiler-hint test-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -74,6 +74,9 @@ pins: setup ## Bring all pins but PyTorch's up to date, install them and prove t
 
 notebooks: setup ## Build the notebooks from their sources, the page of questions and the course's table
 	@$(BIN)/python -m grading build
+
+site: setup ## Build the course's site in build/site; SITE_OUTPUTS=FOLDER takes a kept rehearsal, else all lessons run first
+	@$(BIN)/python -m grading site $(if $(SITE_OUTPUTS),--outputs $(SITE_OUTPUTS))
 
 assets: setup ## Rebuild the drawings from their sources and compare them with the manifest (needs npm)
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[recipes]'

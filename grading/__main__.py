@@ -32,7 +32,7 @@ def pictures(out: Annotated[Path, typer.Argument(help="The file, in a folder tha
     console.print(f"{len(drawn.pixels)} pictures in {out} ({out.stat().st_size / 1e6:.0f} MB)")
 
 
-for command in (cli.build, cli.solve, cli.rehearse, cli.minutes):
+for command in (cli.build, cli.solve, cli.rehearse, cli.minutes, cli.site):
     app.command()(command)
 app.command("class")(grade_folder)
 app.command("feedback")(hand_back)

@@ -45,12 +45,15 @@ EXTRAS_OF = {
     "provisioning/classroom": ("", "provisioning", "grading"),
     "provisioning/rehearsal": ("", "provisioning", "rehearsal"),
     "provisioning": ("", "provisioning"),
+    "grading/builder": ("", "grading", "labs", "site"),
     "grading": ("", "grading", "labs", "cluster"),
+    "notebooks/site": ("", "site"),
     "notebooks": ("", "provisioning", "labs", "serving"),
 }
 
 #: Packages that are imported and not declared, by the declared one whose interface they are a part of.
 PART_OF = {
+    "docutils": "sphinx",
     "fabric": "python-chi",
     "grpcio": "tritonclient",
     "ipython": "ipywidgets",
@@ -203,7 +206,7 @@ def tool(name: str, *arguments: object) -> str:
 @pytest.mark.parametrize(
     ("schema", "path"),
     [
-        ("github-workflows", ".github/workflows/gate.yml"),
+        *(("github-workflows", f".github/workflows/{name}.yml") for name in ("gate", "site")),
         *(("github-issue-forms", f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("bug", "first-lease", "lesson")),
         ("dependabot", ".github/dependabot.yml"),
         ("citation-file-format", "CITATION.cff"),

@@ -1,5 +1,6 @@
 """Authors' commands: ``build | solve | rehearse | minutes``. They want sources and answers, which students lack."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from labs.course.assignment import SHIPPED, assignment
 from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
 from labs.course.question import QUESTIONS_PATH as CHECKS_PATH
 from labs.shell import python
+from labs.workspace import PROJECT_DIR
 
 console = Console()
 
@@ -75,6 +77,23 @@ def rehearse(
         console.print(f"Recorded; the minutes follow with: {python('grading build')}")
     if not done:
         raise typer.Exit(1)
+
+
+def site(
+    outputs: Annotated[Path | None, typer.Option(help="What `rehearse --keep` left; else all lessons run now.")] = None,
+    out: Annotated[Path, typer.Option(help="Receives html/; what it holds is replaced.")] = PROJECT_DIR / "build/site",
+) -> None:
+    """Build the course's site: lessons as handed out with a solved run's outputs, guide, library, cards."""
+    from grading.builder.site import build_site
+
+    with tempfile.TemporaryDirectory() as folder:
+        if outputs is None:
+            rehearse_lessons(sources(), outputs := Path(folder), console)
+        bare = build_site(outputs, out)
+    if bare:
+        titles = ", ".join(lesson.title for lesson in bare)
+        console.print(f"Shown without outputs, since no run of them as they are now was kept: {titles}")
+    console.print(f"The site's first page is {out / 'html' / 'index.html'}")
 
 
 def minutes() -> None:

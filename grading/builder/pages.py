@@ -8,6 +8,7 @@ from labs.course.points import TAKING_PART, points_of, worth_of
 from labs.course.question import Question
 from labs.course.tables import PartAsked
 from labs.display.format import points_in_words
+from labs.records.decision import hourly_prices
 from provisioning.sites.spec import NUMBERS, PARTS, load_spec
 
 #: The committed page.
@@ -27,7 +28,7 @@ def questions_page() -> str:
         "",
         "The grader opens what you made: it calls functions on cases that nobody has seen, reads or runs files, and",
         "measures models again; what does not hold there loses its points. What only your ledger says (predictions,",
-        "records, answers) is *taking part*, marked so below. A part's points together are what it is worth in the",
+        "records, answers) is *taking part*, and is marked so. A part's points together are what it is worth in the",
         f"gradebook, and taking part is {TAKING_PART:.0%} of that at most.",
         "",
         f"It takes {in_hours(course)}",
@@ -102,14 +103,22 @@ def course_map(page: str | None = None) -> str:
     after = rest.partition(_END)[2]
     table = "\n".join(_table(sources()))
     sums = "\n".join(f"- `{path.name}`: {in_hours(assignment(path))}" for path in SHIPPED)
-    return f"{before}{_BEGIN}\n\n{table}\n\n{sums}\n\n{_machines()}\n\n{_END}{after}"
+    return f"{before}{_BEGIN}\n\n{table}\n\n## Both assignments\n\n{sums}\n\n{_machines()}\n\n{_END}{after}"
 
 
 def _machines() -> str:
-    options = [(NUMBERS[part], option) for part in PARTS for option in load_spec(part).options]
-    rows = [f"| {option.name} | {option.site} | {part} | {option.hardware} |" for part, option in options]
-    head = ["| machine | site | part | as public pages have it, or as a lease has shown it |", "|---|---|---:|---|"]
-    return "\n".join(["### Machines", "", *head, *rows])
+    prices, rows = hourly_prices()["usd_per_hour"].to_dict(), []
+    for spec in map(load_spec, PARTS):
+        for option in spec.options:
+            usd = [usd for word, usd in prices.items() if word in option.hardware and "EPYC" not in word]
+            rented = f"{usd[0] * spec.hours:.0f} $" if usd else ""
+            facts = (option.name, option.site, NUMBERS[spec.part], f"{spec.hours} h", rented, option.hardware)
+            rows.append(f"| {' | '.join(map(str, facts))} |")
+    columns = (
+        "| machine | site | part | block | such a GPU, rented | as public pages have it, or a lease has shown it |"
+    )
+    note = "*Rented*: a block's hours on one whole GPU of that kind, by the prices of `assets/reference/prices.json`."
+    return "\n".join(["## Machines", "", columns, "|---|---|---:|---:|---:|---|", *rows, "", note])
 
 
 def _table(course: list[Lesson]) -> list[str]:

@@ -27,7 +27,7 @@ STUDENT = "provisioning/student"
 
 #: Taken out again even where the list above allows their folder. The first two would give the answers away.
 REFUSED = (
-    *("notebooks/source/**", "**/*solved*", "notebooks/instructor/**", f"{STUDENT}/**"),
+    *("notebooks/source/**", "**/*solved*", "notebooks/instructor/**", "notebooks/site/**", f"{STUDENT}/**"),
     # What rebuilds pictures and models takes npm and hours.
     "assets/recipes/**",
     *"tests/** **/__pycache__/** **/*.pyc **/.ipynb_checkpoints/** **/.* **/.*/**".split(),
