@@ -47,22 +47,25 @@ def app_target(
     images: Sequence[bytes],
     runtime: str = "onnxruntime",
     *,
+    threads: int = 1,
     raw: bool = False,
     **settings: object,
 ) -> Target:
     """Return a target on a running FastAPI app, the course's or one's own, that keeps the contract of the service.
 
     Args:
-        model: The ONNX file that it serves, each session or stream with one thread.
+        model: The ONNX file that it serves.
         runtime: What it opens the file with: 'onnxruntime' or 'openvino'.
+        threads: Of each session or stream; 0 if the app leaves them to the runtime.
         raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
     """
     from labs.bench.targets import model_file, stored_precision
 
     libraries = library_versions("fastapi", "uvicorn", runtime)
     provider = {"onnxruntime": "CPUExecutionProvider", "openvino": "CPU"}[runtime]
-    how = {"precision": stored_precision(model.read_bytes()), "threads": Threads(1, 1), "libraries": libraries}
-    served = Served(model_file(model), "fastapi-own", provider, settings=settings, **how)
+    how = {"precision": stored_precision(model.read_bytes()), "threads": Threads(threads, threads)}
+    how |= {"libraries": libraries, "settings": settings}
+    served = Served(model_file(model), "fastapi-own", provider, **how)
     return predict(service.url, images, served, raw=raw, pids=(service.pid,))
 
 

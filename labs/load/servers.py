@@ -159,11 +159,14 @@ def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequ
     return Target(f"HTTP {_ENSEMBLE}", "http", url, bodies, served, pids=(triton.pid,))
 
 
-def written(lesson: str, program: str, model: Path, runtime: str = "onnxruntime", **how: object) -> Start:
+def written(
+    lesson: str, program: str, model: Path, runtime: str = "onnxruntime", *, threads: int = 1, **how: object
+) -> Start:
     """Return what starts an app that a student has written in a lesson, with a model of its own.
 
     Args:
         runtime: What it opens the model with; kept with the record, and told to it too.
+        threads: Of a call of the model, for the record; 0 if the app leaves them to the runtime.
         how: Told to it by its environment.
 
     Raises:
@@ -174,9 +177,10 @@ def written(lesson: str, program: str, model: Path, runtime: str = "onnxruntime"
         written, log_path = programs_dir() / lesson, folder / f"{lesson}-{program}.log"
         if not (written / f"{program}.py").is_file():
             raise LookupError(f"there is no {program}.py in {written} yet: write it in the lesson first")
-        told = {"MODEL": model, "RUNTIME": runtime, "MAY_WAIT": 64, **how}
-        service = start(f"{program}:app", folder=written, log_path=log_path, **told)
-        target = app_target(stack.enter_context(service), model, photos, runtime, program=program, **how)
+        variables = {"MODEL": model, "RUNTIME": runtime, "MAY_WAIT": 64, **how}
+        service = start(f"{program}:app", folder=written, log_path=log_path, **variables)
+        settings = {"threads": threads, "program": program, **how}
+        target = app_target(stack.enter_context(service), model, photos, runtime, **settings)
         wait_until_ready(service)
         return target
 
@@ -187,7 +191,7 @@ def whole_request() -> dict[str, Start]:
     """Return *The whole request*'s first step, the student's app of *Serve over HTTP* and the last step, by name."""
     workers, fast = {"WORKERS": usable_cpu_count()}, programs_dir() / "whole" / "bytes.onnx"
     return {
-        "older app": written("whole", "older", fp32_model()),
+        "older app": written("whole", "older", fp32_model(), threads=0),
         "student's app": written("http", "app", fp32_model(), **workers),
         "whole request": written("whole", "together", fast, "openvino", LEVELS="bytes.npy", **workers),
     }

@@ -35,8 +35,8 @@ class Bar:
         spread = f" ({result.interval.low:.2f} to {result.interval.high:.2f})" if result.interval else ""
         bounds = f"{'at most' if self.at_most else 'at least'} {self.bound:g}"
         aim = f", aim {self.aim:g}" if self.aim is not None else ""
-        told = f"{self.what}: {result.value:.2f}{spread} {self.unit}; {bounds}{aim}; {result.who}"
-        return f"{'met' if met else 'missed'}: {told}"
+        sentence = f"{self.what}: {result.value:.2f}{spread} {self.unit}; {bounds}{aim}; {result.who}"
+        return f"{'met' if met else 'missed'}: {sentence}"
 
 
 _OLDER, _FLOAT = "the older lab's app, 16 clients", "float32 in ONNX Runtime"

@@ -286,6 +286,8 @@ async def respond(path, body):
 
 
 ### END SOLUTION
+
+
 async def route(scope, receive, send):
     if scope["type"] != "http":
         return
@@ -443,7 +445,7 @@ app = alone.app
 batched = "openvino" if find_spec("openvino") else "onnxruntime"  # a leased node has no OpenVINO
 workers = {"WORKERS": usable_cpu_count()}
 STEPS = {
-    "whole-older": written("whole", "older", fp32),
+    "whole-older": written("whole", "older", fp32, threads=0),
     "whole-one-thread": written("whole", "one_thread", fp32),
     "whole-int8": written("whole", "one_thread", int8),
     "whole-resize": written("whole", "resize_bytes", int8),
@@ -493,7 +495,7 @@ print(f"{(classes['whole-bytes-in'] == classes['whole-together']).sum()} are the
 #
 # ## What did not help
 #
-# On the machine used for this page, two shared cores of an AMD EPYC with VNNI:
+# On the machine used for this page, two shared cores of an AMD EPYC with VNNI, and with Pillow's decoder:
 #
 # - **OpenVINO for one photo at a time** took 8.5 ms of processor time per answer, as ONNX Runtime did. With two photos
 #   per call it took 7.6 ms, with four 7.1, with eight 7.7.
