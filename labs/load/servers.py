@@ -91,12 +91,11 @@ def servers_table(records: Sequence[Measurement], baseline: str = BASELINE):
             "processor ms": round(1e3 * statistics.median(map(cost_s, runs)), 2),
             "failed": sum(len(run.load.failures) for run in runs),
         }
-        if name != baseline:
-            for what, ratio in (("answers/s", rate_ratio), ("p50", latency_ratio), ("processor time", cost_ratio)):
-                found = ratio(records, name, baseline).interval
-                row[f"× {what}"] = f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+        for what, ratio in (("answers/s", rate_ratio), ("p50", latency_ratio), ("processor time", cost_ratio)):
+            times = ratio(records, name, baseline).interval
+            row[f"× {what}"] = f"{times.value:.2f} ({times.low:.2f} to {times.high:.2f})" * (name != baseline)
         rows.append(row)
-    return pd.DataFrame(rows).fillna("")
+    return pd.DataFrame(rows)
 
 
 def _fastapi(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:

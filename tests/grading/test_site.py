@@ -15,7 +15,7 @@ from grading.builder.solve import solve
 from grading.builder.sources import sources
 from labs.course.lessons import Lesson
 from labs.workspace import STUB
-from tests.browser.jupyterlab import browser, serious
+from tests.browser.jupyterlab import browser, violations
 
 #: A core lesson and a deep dive whose runs were kept; and one that has changed since then.
 KEPT, CHANGED = ("measure", "kernels"), "quantize"
@@ -108,5 +108,5 @@ def test_the_site_is_for_everybody(site: Path):
                 page.goto((site / name).as_uri())
                 page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
                 page.evaluate("document.getAnimations().forEach(one => one.finish())")
-                found += [f"{name}, {scheme}: {line}" for line in serious(page)]
+                found += [f"{name}, {scheme}: {line}" for line in violations(page)]
     assert found == []
