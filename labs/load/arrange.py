@@ -48,7 +48,8 @@ class Models:
             (repository / name / "1").mkdir(exist_ok=True)
         self._triton = opening.open_repository(repository)
         self._client = httpclient.InferenceServerClient(self._triton.http, network_timeout=180)
-        photos, self._played = [photo(number) for number in range(8)], {}
+        self._played: dict[tuple[str, int, bool], str] = {}
+        photos = [photo(number) for number in range(8)]
         self._texts = image_inputs(photos)
         self._tensors = tensor_inputs(np.stack([to_input(open_photo(one)) for one in photos]))
 

@@ -137,7 +137,7 @@ def _run(option: str, target: Target, plan: dict, words: str, details: dict, on_
                     on_progress(_fraction(plan, event), f"{words}, {_line(event)}")
         finally:
             usage = sampler.stop()
-        server = between(before, read()) if read else None
+        server = between(before, read()) if read and before else None
     on_progress(1.0, f"{words}, done")
     return load_record(
         option,
@@ -183,7 +183,7 @@ class _Sender:
         """Yield what a plan's run tells: 'ready', then 'progress' and the 'result'."""
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps(plan), file=self.process.stdin, flush=True)
-        for line in self.process.stdout:
+        for line in self.process.stdout or ():
             event = json.loads(line)
             yield event
             if event["event"] == "result":

@@ -47,11 +47,10 @@ def race(
     """
     if len(targets) < 2 or rounds < 2:
         raise ValueError("a race needs at least two targets and two rounds")
-    records, race_id, turns = [], uuid.uuid4().hex, rounds * len(targets)
+    records: list[Measurement] = []
+    race_id, turns = uuid.uuid4().hex, rounds * len(targets)
     for turn in range(rounds):
-        order = list(targets) if turn % 2 == 0 else list(reversed(targets))
-        for option in order:
-            done = len(records)
+        for option in list(targets)[:: -1 if turn % 2 else 1]:
             records.append(
                 closed_loop(
                     targets[option],
@@ -61,7 +60,7 @@ def race(
                     warmup_requests=warmup_requests,
                     option=option,
                     details={"race_id": race_id, "round": turn},
-                    on_progress=part(on_progress, done / turns, (done + 1) / turns),
+                    on_progress=part(on_progress, len(records) / turns, (len(records) + 1) / turns),
                 )
             )
     return records
@@ -75,7 +74,7 @@ def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> st
 def _rate(one: Measurement) -> stats.Interval:
     """Return a run's good answers a second; where none came in time, half an answer, since a ratio must not divide."""
     found = one.throughput_rps
-    return replace(found, value=max(found.value, 0.5 / one.load.duration_s))
+    return replace(found, value=max(found.value, 0.5 / one.load.duration_s if one.load else 0.0))
 
 
 def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
@@ -85,8 +84,8 @@ def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) ->
 
 def cost_s(record: Measurement) -> float:
     """Return the processor seconds that a server and its children spent per answer of a run; NaN if it is not known."""
-    cores = record.load.usage.server_cores
-    return float(np.mean(cores)) / _rate(record).value if cores else float("nan")
+    rate, cores = _rate(record).value, record.load.usage.server_cores if record.load else ()
+    return float(np.mean(cores)) / rate if cores else float("nan")
 
 
 def cost_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
@@ -99,7 +98,7 @@ def of(records: Sequence[Measurement], option: str) -> list[Measurement]:
     return sorted((one for one in records if one.option == option), key=lambda one: one.details["round"])
 
 
-def together(*works: Work, on_progress: OnProgress = silent) -> list[Result]:
+def together(*works: Work[Result], on_progress: OnProgress = silent) -> list[Result]:
     """Return the results of works that are begun at the same moment, in their order.
 
     Args:

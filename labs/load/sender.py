@@ -92,7 +92,7 @@ class Run:
         def pace() -> None:
             for due in due_s.tolist():
                 time.sleep(max(0.0, due - self.now_s()))
-                loop.call_soon_threadsafe(lambda due=due: flying.append(loop.create_task(self.request(due))))
+                loop.call_soon_threadsafe(lambda at: flying.append(loop.create_task(self.request(at))), due)
 
         await loop.run_in_executor(None, pace)
         await asyncio.gather(*flying)
@@ -174,7 +174,7 @@ class Grpc:
 
 
 #: How to talk to a server: bytes out, a status back; nothing here knows what the bytes mean.
-TRANSPORTS = {"http": Http, "grpc": Grpc}
+TRANSPORTS: dict[str, type[Http | Grpc]] = {"http": Http, "grpc": Grpc}
 
 
 def arrivals(rate_rps: float, duration_s: float, seed: int) -> np.ndarray:

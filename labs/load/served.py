@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,9 +64,8 @@ def app_target(
 
     libraries = library_versions("fastapi", "uvicorn", runtime)
     provider = {"onnxruntime": "CPUExecutionProvider", "openvino": "CPU"}[runtime]
-    how = {"precision": stored_precision(model.read_bytes()), "threads": Threads(threads, threads)}
-    how |= {"libraries": libraries, "settings": settings}
-    served = Served(model_file(model), "fastapi-own", provider, **how)
+    precision, each = stored_precision(model.read_bytes()), Threads(threads, threads)
+    served = Served(model_file(model), "fastapi-own", provider, precision, each, libraries, settings)
     return predict(service.url, images, served, raw=raw, pids=(service.pid,))
 
 
@@ -95,11 +95,11 @@ def triton_target(triton: Triton, name: str, requests: Sequence[Inputs], *, netw
         network: File of the network; needed for an ensemble, which has none of its own.
     """
     pids = (triton.pid,) if hasattr(triton, "pid") else ()
-    served = triton_served(triton, name, network)
-    return triton_grpc(triton.grpc, name, requests, served, counters=lambda: triton.statistics(name), pids=pids)
+    target = triton_grpc(triton.grpc, name, requests, triton_served(triton, name, network))
+    return replace(target, counters=lambda: triton.statistics(name), pids=pids)
 
 
-def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Served, **more: object) -> Target:
+def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Served) -> Target:
     """Return a target for a model at Triton's gRPC address, 'host:port', its messages encoded once."""
     from tritonclient.grpc.service_pb2 import ModelInferRequest
     from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
@@ -112,7 +112,7 @@ def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Se
             raw = serialize_byte_tensor(values).item() if values.dtype == object else values.tobytes()
             message.raw_input_contents.append(raw)
         bodies.append(message.SerializeToString())
-    return Target(f"gRPC {model}", "grpc", address, tuple(bodies), served, {"method": _METHOD}, **more)
+    return Target(f"gRPC {model}", "grpc", address, tuple(bodies), served, {"method": _METHOD})
 
 
 def image_inputs(images: Sequence[bytes]) -> list[Inputs]:
@@ -152,5 +152,5 @@ def between(before: Counters, after: Counters) -> ServerSide | None:
         return None
     stages = ("queue_s", "input_s", "infer_s", "output_s")
     means = {name: max(getattr(run, name), 0.0) / run.requests for name in stages}
-    batches = {str(size): count for size, count in sorted(run.batches.items()) if count > 0}
+    batches = {size: count for size, count in run.batches.items() if count > 0}
     return ServerSide(run.requests, run.executions, **means, batches=batches)

@@ -14,6 +14,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from labs.bench.targets import model_file
 from labs.display.format import milliseconds
@@ -89,7 +90,7 @@ def servers_table(records: Sequence[Measurement], baseline: str = BASELINE):
             "answers/s": round(statistics.median(run.throughput_rps.value for run in runs)),
             "p50": milliseconds(statistics.median(sample for run in runs for sample in run.samples)),
             "processor ms": round(1e3 * statistics.median(map(cost_s, runs)), 2),
-            "failed": sum(len(run.load.failures) for run in runs),
+            "failed": sum(len(run.load.failures) for run in runs if run.load),
         }
         for what, ratio in (("answers/s", rate_ratio), ("p50", latency_ratio), ("processor time", cost_ratio)):
             times = ratio(records, name, baseline).interval
@@ -99,9 +100,9 @@ def servers_table(records: Sequence[Measurement], baseline: str = BASELINE):
 
 
 def _fastapi(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
-    told = {"MODEL": model, "WORKERS": usable_cpu_count(), "MAY_WAIT": 64}
-    service = stack.enter_context(start(log_path=folder / "service.log", **told))
-    return app_target(wait_until_ready(service), model, photos, workers=told["WORKERS"])
+    workers = usable_cpu_count()
+    service = stack.enter_context(start(log_path=folder / "service.log", MODEL=model, WORKERS=workers, MAY_WAIT=64))
+    return app_target(wait_until_ready(service), model, photos, workers=workers)
 
 
 def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
@@ -117,25 +118,24 @@ def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Se
     service = stack.enter_context(Service(f"http://127.0.0.1:{port}", process))
     wait_until_ready(service, path="/health")
     libraries = dict(one.split("==") for one in environment("litserve").requirements if "litserve" in one)
-    told = {"threads": Threads(1, 1), "libraries": libraries, "settings": {"workers_per_device": workers}}
-    served = Served(model_file(model), "litserve-onnxruntime", **told)
+    limits, file = {"workers_per_device": workers}, model_file(model)
+    served = Served(file, "litserve-onnxruntime", threads=Threads(1, 1), libraries=libraries, settings=limits)
     return predict(service.url, photos, served, pids=(process.pid,))
 
 
 def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
-    replicas = usable_cpu_count()
+    replicas, file = usable_cpu_count(), model_file(model)
     cluster = stack.enter_context(start_ray())
     limits = {"num_replicas": replicas, "max_ongoing_requests": 16}
     deployment = {"name": "FoodClassifier", "ray_actor_options": {"num_cpus": 0}, **limits}
-    application = {"name": "food", "route_prefix": "/", "import_path": "labs.serve.compared.ray_app:build"}
-    application |= {"args": {"model": str(model)}, "deployments": [deployment]}
+    application = {"name": "food", "args": {"model": str(model)}, "deployments": [deployment]}
+    application |= {"route_prefix": "/", "import_path": "labs.serve.compared.ray_app:build"}
     http = {"host": "127.0.0.1", "port": cluster.port}
     config = folder / "ray.yaml"  # JSON is YAML
     config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": [application]}))
     cluster.deploy(config)
     libraries = dict(one.split("==") for one in environment("ray").requirements if one.startswith("ray=="))
-    told = {"threads": Threads(1, 1), "libraries": libraries, "settings": limits}
-    served = Served(model_file(model), "ray-serve-onnxruntime", **told)
+    served = Served(file, "ray-serve-onnxruntime", threads=Threads(1, 1), libraries=libraries, settings=limits)
     return predict(cluster.url, photos, served, pids=cluster.pids)
 
 
@@ -159,7 +159,7 @@ def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequ
 
 
 def written(
-    lesson: str, program: str, model: Path, runtime: str = "onnxruntime", *, threads: int = 1, **how: object
+    lesson: str, program: str, model: Path, runtime: str = "onnxruntime", *, threads: int = 1, **how: Any
 ) -> Start:
     """Return what starts an app that a student has written in a lesson, with a model of its own.
 
@@ -188,11 +188,11 @@ def written(
 
 def whole_request() -> dict[str, Start]:
     """Return *The whole request*'s first step, the student's app of *Serve over HTTP* and the last step, by name."""
-    workers, fast = {"WORKERS": usable_cpu_count()}, programs_dir() / "whole" / "bytes.onnx"
+    workers, fast = usable_cpu_count(), programs_dir() / "whole" / "bytes.onnx"
     return {
         "older app": written("whole", "older", fp32_model(), threads=0),
-        "student's app": written("http", "app", fp32_model(), **workers),
-        "whole request": written("whole", "together", fast, "openvino", LEVELS="bytes.npy", **workers),
+        "student's app": written("http", "app", fp32_model(), WORKERS=workers),
+        "whole request": written("whole", "together", fast, "openvino", LEVELS="bytes.npy", WORKERS=workers),
     }
 
 

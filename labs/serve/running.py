@@ -6,6 +6,7 @@ import sys
 import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from labs.runtimes import child
 from labs.runtimes.child import Child
@@ -70,7 +71,7 @@ def start(
     return Service(f"http://{shown}:{bound_port}", process)
 
 
-def serve_app(folder: Path | None = None, *, app: str = "app:app", **how: object) -> Service:
+def serve_app(folder: Path | None = None, *, app: str = "app:app", **how: Any) -> Service:
     """Start an app that answers ``GET /healthz``, as ``start`` does, and return it when it answers.
 
     The one that this process served here before is stopped first: a cell that is run twice leaves one service.

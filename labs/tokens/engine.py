@@ -13,6 +13,8 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import openvino_genai
+
 from labs.tokens import weights
 
 #: Prompts that are worked on together, and gigabytes that their keys and values may take.
@@ -30,12 +32,9 @@ class GenaiEngine:
 
     def __init__(self) -> None:
         """Load the model; that takes some seconds."""
-        import openvino_genai
-
         settings = openvino_genai.SchedulerConfig()
         settings.cache_size, settings.max_num_seqs = CACHE_GB, MOST_TOGETHER
         settings.enable_prefix_caching = True
-        self._genai = openvino_genai
         self._pipeline = openvino_genai.ContinuousBatchingPipeline(str(weights(Path(sys.prefix))), settings, "CPU")
         self._tokenizer = self._pipeline.get_tokenizer()
         self._waiting: queue.SimpleQueue[_Prompt] = queue.SimpleQueue()
@@ -58,8 +57,8 @@ class GenaiEngine:
             max_tokens: The answer is cut there.
             ignore_eos: Do not stop where the model would: an answer of a known length, for measuring.
         """
-        loop, arrived = asyncio.get_running_loop(), asyncio.Queue()
-        how = self._genai.GenerationConfig(max_new_tokens=max_tokens, ignore_eos=ignore_eos)
+        loop, arrived = asyncio.get_running_loop(), asyncio.Queue[str | Exception | None]()
+        how = openvino_genai.GenerationConfig(max_new_tokens=max_tokens, ignore_eos=ignore_eos)
         one = _Prompt(_sound(prompt), how, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece))
         self._waiting.put(one)
         try:
@@ -71,7 +70,7 @@ class GenaiEngine:
             one.gone = True
 
     def _run(self) -> None:
-        numbers, active = itertools.count(), []
+        numbers, active = itertools.count(), list[_Prompt]()
         while True:
             while not active or not self._waiting.empty():
                 one = self._waiting.get()
@@ -96,7 +95,7 @@ class GenaiEngine:
         if one.gone:
             one.handle.cancel()
             return False
-        if one.handle.get_status() == self._genai.GenerationStatus.RUNNING:
+        if one.handle.get_status() == openvino_genai.GenerationStatus.RUNNING:
             return True
         one.emit(None)
         return False
@@ -105,10 +104,11 @@ class GenaiEngine:
 class _Prompt:
     """A prompt on its way."""
 
-    def __init__(self, text: str, how: object, emit: Callable[[object], None]) -> None:
+    def __init__(self, text: str, how: object, emit: Callable[[str | Exception | None], object]) -> None:
         self.text, self.how, self.emit = text, how, emit
         self.tokens: list[int] = []
-        self.sent, self.handle, self.gone = "", None, False
+        self.handle: openvino_genai.py_openvino_genai.GenerationHandle  # once it is active
+        self.sent, self.gone = "", False
 
 
 def _sound(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ def measure(url: str, *, rounds: int = 3, on_progress: OnProgress = silent) -> l
         runs = _runs(f"{time.time():.3f}")  # new in each round: the engine keeps what it has read
         for option, (prompts, clients, tokens) in runs.items():
             done, turns = len(records), rounds * len(runs)
-            how = {"warmup_requests": 0, "timeout_s": 120, "details": {"round": number}}
+            how: dict[str, Any] = {"warmup_requests": 0, "timeout_s": 120, "details": {"round": number}}
             how |= {"option": option, "on_progress": part(on_progress, done / turns, (done + 1) / turns)}
             target = completions(url, prompts, tokens)
             records.append(closed_loop(target, concurrency=clients, requests=len(prompts), **how))

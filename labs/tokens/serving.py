@@ -16,9 +16,10 @@ def start(app: str | Path, *, ports: int | Iterable[int] = 0, on_progress: OnPro
         EnvironmentUnavailableError: There is no environment for the model on this machine.
         ChildError: It ended, or never answered; the message holds the end of its log.
     """
-    python = install("genai", part(on_progress, 0.0, 0.6)).python
-    ours = {"APP": Path(app).resolve(), "PYTHONPATH": PROJECT_DIR, "PYTHONHOME": ""}
-    service = running.start("labs.tokens.host:app", python=python, port=ports, **ours)
+    python, path = install("genai", part(on_progress, 0.0, 0.6)).python, Path(app).resolve()
+    service = running.start(
+        "labs.tokens.host:app", python=python, port=ports, APP=path, PYTHONPATH=PROJECT_DIR, PYTHONHOME=""
+    )
     told = part(on_progress, 0.6, 1.0)
     return running.wait_until_ready(
         service, path="/openapi.json", within_s=180.0, on_progress=lambda done, _: told(done, "loading the model")

@@ -45,4 +45,5 @@ class FoodClassifier:
 
 def build(args: dict):
     """Return the application: ``model`` is the file's path."""
-    return FoodClassifier.bind(args["model"])
+    deployment: serve.Deployment = FoodClassifier  # its decorators made it one
+    return deployment.bind(args["model"])

@@ -54,7 +54,7 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
     templates = Jinja2Templates(_HERE / "templates")
     always = {"server": server, "answered_by": f"Triton, {triton_model}" if triton_model else "FastAPI"}
 
-    def page(request: Request, status: int = 200, **shown: object) -> HTMLResponse:
+    def page(request: Request, status: int = 200, /, **shown: object) -> HTMLResponse:
         shown |= {"samples": [name for name, _ in samples()], "most_mb": MOST_BYTES // 1_000_000, **always}
         return templates.TemplateResponse(request, "page.html", shown, status, headers=dict(_HEADERS))
 

@@ -120,8 +120,8 @@ class Triton:
         """Return the configuration that is being served, as Triton completed it."""
         return self._ask("get_model_config", name)
 
-    def stop(self) -> None:
-        """End a server that this notebook started; one that others started goes on."""
+    def stop(self) -> int | None:
+        """End a server that this notebook started, and return its status; one that others started goes on."""
 
     def _ask(self, call: str, *arguments: object, within_s: float = 10.0):
         """Return what one of the client's methods returns; a client of its own, since threads cannot share one."""
@@ -141,7 +141,7 @@ class Triton:
 
 @dataclass(frozen=True)
 class Counters(ServerSide):
-    """The same as totals, since a model was loaded: seconds are summed over requests, and sizes of batches are numbers.
+    """The same as totals, since a model was loaded: seconds are summed over requests.
 
     Source: Triton's statistics extension, ``GET /v2/models/<model>/stats``: counts, and nanoseconds summed over
     requests; a batch's time counts for each of its requests.
@@ -151,14 +151,12 @@ class Counters(ServerSide):
     def of(cls, entry: dict) -> Counters:
         """Return one entry of Triton's ``model_stats``; what is zero may be missing in it."""
         told = entry.get("inference_stats", {})
-        stages = ("queue", "compute_input", "compute_infer", "compute_output")
+        stages = {"queue": "queue", "input": "compute_input", "infer": "compute_infer", "output": "compute_output"}
+        sums_s = {f"{name}_s": int(told.get(stage, {}).get("ns", 0)) * 1e-9 for name, stage in stages.items()}
         runs = sorted(entry.get("batch_stats", ()), key=lambda one: int(one["batch_size"]))
-        return cls(
-            int(told.get("success", {}).get("count", 0)),
-            int(entry.get("execution_count", 0)),
-            *(int(told.get(stage, {}).get("ns", 0)) * 1e-9 for stage in stages),
-            {int(one["batch_size"]): int(one["compute_infer"].get("count", 0)) for one in runs},
-        )
+        batches = {str(one["batch_size"]): int(one["compute_infer"].get("count", 0)) for one in runs}
+        requests, executions = told.get("success", {}).get("count", 0), entry.get("execution_count", 0)
+        return cls(int(requests), int(executions), **sums_s, batches=batches)
 
     def since(self, before: Counters) -> Counters:
         """Return what was added since an earlier reading; everything, where the model was loaded anew in between."""

@@ -18,7 +18,7 @@ def groups_of(text: str) -> list[dict]:
     """
     whole = re.fullmatch(r"\s*instance_group\s*:?\s*\[(.*)\]\s*", text, re.DOTALL)
     inner = re.findall(r"\{([^{}]*)\}", whole[1]) if whole else []
-    if not inner or re.sub(r"\{[^{}]*\}|[\s,]", "", whole[1]):
+    if not whole or not inner or re.sub(r"\{[^{}]*\}|[\s,]", "", whole[1]):
         raise ValueError(f"no stanza of the form `instance_group [ {{ … }} ]`: {text.strip()[:80]!r}")
     found = []
     for group in inner:

@@ -45,7 +45,7 @@ def test_the_difference_is_the_runs() -> None:
 def test_a_reload_starts_the_counters_anew() -> None:
     """After a model was loaded again its counters begin at zero: nothing negative may come out. Idle, it has none."""
     old = Counters(500, 500, 9.0, 1.0, 5.0, 1.0)
-    found = between(old, Counters(10, 5, 0.1, 0.0, 0.2, 0.0, {2: 5}))
+    found = between(old, Counters(10, 5, 0.1, 0.0, 0.2, 0.0, {"2": 5}))
     assert (found.requests, found.queue_s, found.batches) == (10, pytest.approx(0.01), {"2": 5})
     assert between(old, old) is None
 

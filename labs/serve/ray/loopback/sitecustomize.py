@@ -7,6 +7,7 @@ as Ray has defined it; `tests/labs/serve/ray/test_ray.py` looks at what listens.
 """
 
 import sys
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
@@ -15,13 +16,13 @@ ADDRESS = "127.0.0.1"
 
 def _node_address(module: ModuleType) -> None:
     """A node has one address: this one."""
-    module.get_node_ip_address = lambda address=None: ADDRESS
+    vars(module)["get_node_ip_address"] = lambda address=None: ADDRESS
 
 
 def _grpc_ports(module: ModuleType) -> None:
     """What asks for all interfaces gets this one."""
     original = module.add_port_to_grpc_server
-    module.add_port_to_grpc_server = lambda server, address: original(server, address.replace("[::]", ADDRESS))
+    vars(module)["add_port_to_grpc_server"] = lambda server, address: original(server, address.replace("[::]", ADDRESS))
 
 
 _CHANGES = {"ray._private.services": _node_address, "ray._common.tls_utils": _grpc_ports}
@@ -31,11 +32,9 @@ class _Loopback:
     """Finds Ray's two modules as Python would, and changes them once they have run."""
 
     @staticmethod
-    def find_spec(name: str, path: object, target: object = None) -> ModuleSpec | None:
+    def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return the module's own spec with a step added."""
-        if name not in _CHANGES:
-            return None
-        spec = PathFinder.find_spec(name, path, target)
+        spec = PathFinder.find_spec(name, path, target) if name in _CHANGES else None
         if spec is not None and spec.loader is not None:
             run = spec.loader.exec_module
 
@@ -43,7 +42,7 @@ class _Loopback:
                 run(module)
                 _CHANGES[name](module)
 
-            spec.loader.exec_module = run_and_change
+            vars(spec.loader)["exec_module"] = run_and_change
         return spec
 
 
