@@ -83,7 +83,7 @@ def site(
     outputs: Annotated[Path | None, typer.Option(help="What `rehearse --keep` left; else all lessons run now.")] = None,
     out: Annotated[Path, typer.Option(help="Receives html/; what it holds is replaced.")] = PROJECT_DIR / "build/site",
 ) -> None:
-    """Build the course's site: lessons as handed out with a solved run's outputs, guide, library, cards."""
+    """Build the course's site: lessons as handed out, guide, library."""
     from grading.builder.site import build_site
 
     with tempfile.TemporaryDirectory() as folder:
