@@ -9,7 +9,6 @@ from rich.console import Console
 
 from labs.course.assignment import PATH, assignment, in_hours, warnings
 from labs.course.lessons import PART_TITLES, lesson
-from labs.course.points import points_of
 from labs.course.question import of_lesson
 from labs.course.tables import Assignment, AssignmentError
 
@@ -29,7 +28,7 @@ def check(file: Annotated[Path, _FILE] = PATH) -> None:
     for part in found.parts.values():
         if part.leaderboard and not {one.partition(".")[0] for one in RECOMMENDATIONS} & set(part.lessons):
             told.append(f"part {part.number} recommends no file, so its leaderboard stays empty")
-        if not points_of(one for lesson in part.asked() for one in of_lesson(lesson.id))[0]:
+        if not any(asked.opened or asked.again for lesson in part.asked() for asked in of_lesson(lesson.id)):
             told.append(
                 f"part {part.number} asks for nothing that the grader can open, so nobody can earn anything in it; "
                 "add a lesson that asks for a function or a file"

@@ -1,12 +1,14 @@
 """Derived pages: the questions with points, and the course's map, so that neither can disagree with the course."""
 
-from grading.builder.questions import Asked, written
+from collections.abc import Mapping
+
+from grading.builder.questions import written
 from grading.builder.sources import sources
 from labs.course.assignment import SHIPPED, assignment, in_hours
 from labs.course.lessons import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson, lessons
-from labs.course.points import TAKING_PART, points_of, worth_of
-from labs.course.question import Question
-from labs.course.tables import PartAsked
+from labs.course.points import TAKING_PART, promised_rows, sums
+from labs.course.question import Question, Row
+from labs.course.tables import Assignment
 from labs.display.format import points_in_words
 from labs.records.decision import hourly_prices
 from provisioning.sites.spec import NUMBERS, PARTS, load_spec
@@ -16,20 +18,21 @@ QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"
 
 
 def questions_page() -> str:
-    """Return the page as Markdown: what is asked, then the rest; one section a lesson, one row a question."""
-    course, questions = assignment(), {lesson.id: written(lesson) for lesson in sources()}
+    """Return the page as Markdown: what is asked, then the rest; one section per lesson, one row per question."""
+    course, pairs = assignment(), (pair for lesson in sources() for pair in written(lesson).items())
+    questions = {id: Question(id, **asked.values) for id, asked in pairs}
     asked = course.lessons()
-    count = sum(len(questions[one.id]) for one in asked)
+    count = sum(question.lesson_id in {lesson.id for lesson in asked} for question in questions.values())
     lines = [
         f"# {course.course.title}: questions and points",
         "",
         f"{count} questions are asked. Each is answered in its lesson's notebook and judged by `check(…)` there, as",
-        "often as you like. A prediction earns its point once what it is about is measured.",
+        "often as you like. A prediction earns its points once what it is about is measured.",
         "",
         "The grader opens what you made: it calls functions on cases that nobody has seen, reads or runs files, and",
         "measures models again; what does not hold there loses its points. What only your ledger says (predictions,",
-        "records, answers) is *taking part*, and is marked so. A part's points together are what it is worth in the",
-        f"gradebook, and taking part is {TAKING_PART:.0%} of that at most.",
+        "records, answers) is *taking part*, and is marked so. Points are your gradebook's, to a tenth: a part's",
+        f"together are what it is worth there, and taking part is {TAKING_PART:.0%} of that at most.",
         "",
         f"It takes {in_hours(course)}",
         "",
@@ -41,47 +44,31 @@ def questions_page() -> str:
         lines += ["", " ".join(part.terms(course.course.late))] if part.terms(course.course.late) else []
         if part.choices:
             titles = ", ".join(one.title for one in part.asked() if one.id in part.choices)
-            lines += ["", f"Of {titles}, the best {part.at_least} count."]
-        else:
-            lines += ["", _shares(part, [questions[one.id] for one in part.asked()])]
+            lines += ["", f"Of {titles}, the best {part.at_least} count; each has its points as if it is among these."]
         for lesson in part.asked():
-            lines += _section(lesson, questions[lesson.id])
-    lines += ["", "# Deep dives that nobody asks for"]
+            lines += _section(lesson, course, questions)
+    lines += ["", "# Optional deep dives (no points)"]
     for lesson in sources():
-        lines += _section(lesson, questions[lesson.id]) if lesson not in asked else []
+        lines += _section(lesson, course, questions) if lesson not in asked else []
     return "\n".join(lines) + "\n"
 
 
-def _shares(part: PartAsked, questions: list[dict[str, Asked]]) -> str:
-    """Return what is worth how much in the gradebook: what the grader opens, and taking part."""
-    asked = [Question(id, **one.values) for some in questions for id, one in some.items()]
-    opened, taking_part = points_of(asked)
-    worth = worth_of(part.worth, opened, taking_part)
-    return (
-        f"What the grader opens ({points_in_words(opened)}) is worth {round(opened * worth.opened, 1):g} of them, "
-        f"taking part ({points_in_words(taking_part)}) {round(taking_part * worth.taking_part, 1):g}."
-    )
-
-
-def _section(lesson: Lesson, asked: dict[str, Asked]) -> list[str]:
-    questions = [Question(id, **one.values) for id, one in asked.items()]
-    points = sum(one.total for one in questions)
-    kinds = {"records": "measurements"}
-    rows = [f"| {one.title} | {kinds.get(one.kind, one.kind)}{_taking_part(one)} | {one.total} |" for one in questions]
-    return [
-        "",
-        f"## [{lesson.title}]({lesson.link}) ({points_in_words(points)})",
-        "",
-        "| question | as | points |",
-        "|---|---|---:|",
-        *rows,
+def _section(lesson: Lesson, course: Assignment, questions: Mapping[str, Question]) -> list[str]:
+    # Its own questions are right, so that a lesson to choose counts.
+    rows = [
+        Row(id, one.title, one.lesson_id, one.points * (one.lesson_id == lesson.id), one.points, "", opened=one.opened)
+        for id, one in questions.items()
     ]
+    own = [row for row in promised_rows(rows, course, questions.__getitem__) if row.lesson == lesson.id]
+    points, lines = sums(own)["possible"], [["question", "as", "points"], ["---", "---", "---:"]]
+    lines += [[row.title, _kind(questions[row.id]), f"{sums([row])['possible']:g}"] for row in own]
+    heading = f"## [{lesson.title}]({lesson.link})" + f" ({points_in_words(points)})" * bool(points)
+    return ["", heading, "", *(f"| {' | '.join(line if points else line[:2])} |" for line in lines)]
 
 
-def _taking_part(one: Question) -> str:
-    if one.opened:
-        return ""
-    return f", {one.points} of them taking part" if one.again else ", taking part"
+def _kind(question: Question) -> str:
+    kind = "measurements" if question.kind == "records" else question.kind
+    return kind if question.opened else f"{kind}, {'partly ' * bool(question.again)}taking part"
 
 
 #: The page whose table is generated; the rest of it is written by hand.

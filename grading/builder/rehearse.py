@@ -23,7 +23,9 @@ from grading.builder.execute import execute
 from grading.builder.notebook import text_of
 from grading.builder.repository import food_classifier
 from grading.builder.solve import solve
-from labs.course.lessons import NOTEBOOKS_DIR, Lesson
+from labs.course.assignment import assignment
+from labs.course.lessons import NOTEBOOKS_DIR, Lesson, lessons
+from labs.course.points import promised_rows
 from labs.course.question import Row, public_rows, question
 from labs.display.format import duration
 from labs.machine import capabilities
@@ -62,11 +64,12 @@ def rehearse(wanted: list[Lesson], keep: Path | None, console: Console, *, recor
     """
     with _folder(keep) as folder:
         run_all(wanted, solve, folder, console, recorded=recorded)
-        found = scores(folder / "workspace", wanted)
-    here, elsewhere = missed(found)
-    points, possible = sum(row.points for row in found), sum(row.possible for row in found)
-    more = f", {sum(row.possible for row in elsewhere)} for another machine" if elsewhere else ""
-    console.print(points_table(found, f"Scoreboard: {points} of {possible} points{more}"))
+        own = scores(folder / "workspace", lessons())
+    asked = {lesson.id for lesson in wanted}
+    here, elsewhere = missed([row for row in own if row.lesson in asked])
+    rows = [row for row in promised_rows(own, assignment()) if row.lesson in asked]
+    title = f"Scoreboard: {len(rows)} questions, {len(here)} not right, and {len(elsewhere)} for another machine"
+    console.print(points_table(rows, title))
     if keep:
         console.print(f"Executed notebooks and their ledger are in {keep}")
     return not here

@@ -17,6 +17,7 @@ from grading.grade.result.page import rendered
 from grading.grade.result.result import AT_RANDOM
 from labs.course.assignment import assignment
 from labs.course.lessons import lessons
+from labs.course.points import sums
 from labs.course.question import State
 
 #: Rows of each list on the first screen, and reasons in each line; the rest folds away.
@@ -83,8 +84,7 @@ def write_feedback(
             text = page(result, hidden=hidden)
             write_text(text, out / "pages" / f"{one.slug}.html")
             archive.writestr(f"{one.slug}.html", text.encode(errors="replace"))
-            shown = [row for row in result.rows if hidden or not row.hidden]
-            points = {"points": sum(row.points for row in shown), "possible": sum(row.possible for row in shown)}
+            points = sums(row for row in result.graded if hidden or not row.hidden)
             for person in one.members:
                 who = {"name": person.full_name, "sid": person.sid, "email": person.email}
                 rows.append({**who, **points, "page": f"{one.slug}.html"})

@@ -19,6 +19,7 @@ _LOOKS = {
     State.MISSING: ("▷", ": something has to run first", "msl-strong"),
     State.UNANSWERED: ("○", ": not answered yet", "msl-soft"),
     State.PENDING: ("…", ": not judged yet", "msl-note"),
+    State.VOID: ("–", ": taken out for the whole class", "msl-soft"),
     None: ("✎", "", "msl-strong"),
 }
 

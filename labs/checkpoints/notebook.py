@@ -14,7 +14,6 @@ from labs.course.cases import STUB
 from labs.course.cells import UnfitCellError, by_itself
 from labs.course.question import HANDED, OPEN, SUBJECT, MissingEvidenceError, Question, State, Verdict, question
 from labs.course.rules import NotAnsweredError, fitted, plain
-from labs.display.format import points_in_words
 from labs.records import Answer, Records
 from labs.records.ledger import ledger
 
@@ -59,8 +58,7 @@ def check(id: str, made: object = None) -> Card:
     found = _CHECKS[asked.kind](asked, made) if asked.kind in _CHECKS else None
     verdict = found or asked.verdict(ledger().read())
     hint = f"Hint: {asked.hint}" if verdict.state is State.FAILED and asked.hint else ""
-    points = points_in_words(asked.total)
-    return Card(f"{asked.title} ({points})", verdict.state, (verdict.message, hint), verdict.shown)
+    return Card(asked.title, verdict.state, (verdict.message, hint), verdict.shown)
 
 
 def _check_function(asked: Question, function: object) -> Verdict:

@@ -35,6 +35,8 @@ class State(StrEnum):
     MISSING = "missing"
     #: The grader could not open it, through no fault of the student's; only the grader says so.
     PENDING = "pending"
+    #: Taken out of the assignment for the whole class; only the assignment says so.
+    VOID = "void"
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ Worths follow from the assignment alone. A row is earned, lost or pending: what 
 until it is judged, and no other point becomes worth more for it.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from labs.course.cases import State
 from labs.course.question import Question, Row, question
-from labs.course.tables import Change, PartAsked
+from labs.course.tables import Assignment, Change, PartAsked
 
 #: Most of a part's worth that taking part may give, whatever lessons are asked.
 TAKING_PART = 0.2
@@ -20,38 +22,15 @@ TAKING_PART = 0.2
 UNCHANGED: Mapping[str, Change] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Worth:
-    """What one point is worth in the gradebook."""
-
-    #: For what the grader opens itself.
-    opened: float
-    #: For what only the ledger says.
-    taking_part: float
-
-    def of(self, row: Row) -> float:
-        """Return what each point of a row is worth."""
-        return self.opened if row.opened else self.taking_part
-
-
-def worth_of(total: float, opened: float, taking_part: float) -> Worth:
-    """Return what a point is worth.
+def worth_of(total: float, opened: float, taking_part: float) -> tuple[float, float]:
+    """Return what a point is worth in the gradebook: if the grader opens itself what it is for, and for taking part.
 
     All points are worth the same until taking part would be more than ``TAKING_PART`` of the whole; then its points
     share just that. If there is nothing to open, nothing is given for a ledger's word. ``opened`` and ``taking_part``
     are points of questions, ``total`` what they are worth together in the gradebook.
     """
     share = min(TAKING_PART, taking_part / (opened + taking_part)) if opened else 0.0
-    return Worth((1 - share) * total / opened if opened else 0.0, share * total / taking_part if taking_part else 0.0)
-
-
-def points_of(questions: Iterable[Question]) -> tuple[int, int]:
-    """Return the points of some questions: for what the grader opens itself, and for taking part."""
-    opened = taking_part = 0
-    for one in questions:
-        opened += one.total if one.opened else one.total - one.points
-        taking_part += 0 if one.opened else one.points
-    return opened, taking_part
+    return (1 - share) * total / opened if opened else 0.0, share * total / taking_part if taking_part else 0.0
 
 
 def counted_rows(rows: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
@@ -80,19 +59,10 @@ def changed_rows(rows: Iterable[Row], changes: Mapping[str, Change]) -> tuple[Ro
 
 def _changed(row: Row, change: Change, possible: Mapping[str, float]) -> Row:
     if change.void or change.points is None:
-        return replace(row, points=0, possible=0, message=f"Taken out for the whole class: {change.reason}", hint="")
+        message = f"Taken out for the whole class: {change.reason}"
+        return replace(row, points=0, possible=0, message=message, hint="", state=State.VOID)
     factor = change.points / possible[row.asked] if possible[row.asked] else 0.0
     return replace(row, points=row.points * factor, possible=row.possible * factor)
-
-
-def promised_rows(rows: Sequence[Row], changes: Mapping[str, Change] = UNCHANGED) -> tuple[Row, ...]:
-    """Return public rows with all that their questions are worth, as a student's own checks promise it.
-
-    What the grader gives for opening it again is counted as if it came out as the check says.
-    """
-    totals = {row.id: question(row.id).total for row in rows}
-    whole = (replace(row, points=totals[row.id] if row.points else 0, possible=totals[row.id]) for row in rows)
-    return changed_rows(whole, changes)
 
 
 @dataclass(frozen=True)
@@ -105,34 +75,53 @@ class Standing:
     possible: float
 
 
-def worth_of_rows(rows: Iterable[Row], total: float) -> Worth:
-    """Return what a point of a part is worth, by all its rows that count, whatever became of them."""
-    rows = list(rows)
-    opened = sum(row.possible for row in rows if row.opened)
-    return worth_of(total, opened, sum(row.possible for row in rows) - opened)
+def graded_rows(counted: Sequence[Row], total: float) -> tuple[Row, ...]:
+    """Return all rows that count, with points of the gradebook; ``total`` is what they are worth there together."""
+    opened = sum(row.possible for row in counted if row.opened)
+    of_opened, of_others = worth_of(total, opened, sum(row.possible for row in counted) - opened)
+    pairs = ((row, of_opened if row.opened else of_others) for row in counted)
+    return tuple(replace(row, points=worth * row.points, possible=worth * row.possible) for row, worth in pairs)
 
 
 def standing(rows: Sequence[Row], part: PartAsked, changes: Mapping[str, Change] = UNCHANGED) -> Standing:
     """Return how a hand-in stands in the gradebook, by all its part's rows, before lateness and a talk."""
-    counted = counted_rows(changed_rows(rows, changes), part)
-    worth = worth_of_rows(counted, part.worth)
+    graded = graded_rows(counted_rows(changed_rows(rows, changes), part), part.worth)
     return Standing(
-        sum(worth.of(row) * row.points for row in counted if not row.is_pending),
-        sum(worth.of(row) * row.possible for row in counted if row.is_pending),
-        sum(worth.of(row) * row.possible for row in counted),
+        sum(row.points for row in graded if not row.is_pending),
+        sum(row.possible for row in graded if row.is_pending),
+        sum(row.possible for row in graded),
     )
 
 
-def graded_rows(promised: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
-    """Return a part's promised rows that count, with their points in the gradebook's measure, before lateness."""
-    counted = counted_rows(promised, part)
-    halves = {row.id: points_of([question(row.id)]) for row in counted}
-    # An ``[[adjust]]`` changes both halves of a question alike.
-    factor = {row.id: row.possible / sum(halves[row.id]) for row in counted}
-    opened, taking_part = (sum(factor[id] * half[side] for id, half in halves.items()) for side in (0, 1))
-    worth, graded = worth_of(part.worth, opened, taking_part), []
-    for row in counted:
-        opened, taking_part = halves[row.id]
-        possible = factor[row.id] * (worth.opened * opened + worth.taking_part * taking_part)
-        graded.append(replace(row, points=possible if row.points else 0.0, possible=possible))
-    return tuple(graded)
+def promised_rows(
+    public: Sequence[Row], course: Assignment, asked: Callable[[str], Question] = question
+) -> tuple[Row, ...]:
+    """Return public rows with points of the gradebook, as a student's own checks promise them, before lateness.
+
+    What the grader gives for opening it again is counted as if it came out as the check says. What does not count, such
+    as a deep dive that nobody asks for, has no points. Of a part, all rows have to be there or none.
+    """
+    again = [
+        replace(row, needs=row.id, opened=True, points=bool(row.points) * points, possible=points)
+        for row in public
+        for points in asked(row.id).again.values()
+    ]
+    changed = changed_rows([*public, *again], course.changes)
+    earned, possible = defaultdict[str, float](float), defaultdict[str, float](float)
+    for part in course.parts.values():
+        wanted = [row for row in changed if row.lesson in (*part.lessons, *part.choices)]
+        for row in graded_rows(counted_rows(wanted, part), part.worth):
+            earned[row.asked] += row.points
+            possible[row.asked] += row.possible
+    return tuple(replace(row, points=earned[row.id], possible=possible[row.id]) for row in changed if not row.needs)
+
+
+def sums(rows: Iterable[Row]) -> dict[str, float]:
+    """Return ``points`` and ``possible`` of rows in tenths, as all pages and commands show them."""
+    rows = tuple(rows)
+    return {name: round(math.fsum(getattr(row, name) for row in rows), 1) for name in ("points", "possible")}
+
+
+def sums_text(rows: Iterable[Row]) -> str:
+    """Return the points of rows in words, such as '4.2 of 13'."""
+    return "{points:g} of {possible:g}".format(**sums(rows))

@@ -283,7 +283,7 @@ class Row:
     def is_left(self) -> bool:
         """Whether it can still be earned; a prediction that came too late cannot."""
         late = self.state == State.FAILED and question(self.id).kind == "prediction"
-        return self.points < self.possible and not late
+        return self.state not in (State.PASSED, State.VOID) and not late
 
 
 def public_rows(

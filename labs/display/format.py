@@ -50,5 +50,5 @@ NUMBERS = {
 
 
 def points_in_words(count: float) -> str:
-    """Return a number of points as it is read."""
-    return "1 point" if count == 1 else f"{count:g} points"
+    """Return a number of points as it is read, to a tenth."""
+    return "1 point" if round(count, 1) == 1 else f"{round(count, 1):g} points"

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from labs.course.lessons import lessons
+from labs.course.points import sums
 from labs.shell import msl
 from provisioning.classroom.cli import app as classroom
 from provisioning.cli import app as provisioned
@@ -133,19 +134,20 @@ def check(
     as_json: _JSON = False,
 ) -> None:
     """Judge a lesson's questions from your ledger. Exit code 1 says that something is left."""
-    from provisioning.front.hand_in import says
+    from provisioning.front.hand_in import points_text, says
+    from provisioning.front.words import POINTS_NOTE, points_of
 
     step = next(step for step in standing().steps if step.lesson.id == lesson)
-    # In the questions' own points, as their cards in the lesson say them.
-    own = {name: sum(getattr(row, name) for row in step.rows) for name in ("points", "possible")}
     if as_json:
-        names = ("id", "title", "points", "possible")
-        rows = [{**{name: getattr(row, name) for name in names}, "message": says(row)} for row in step.rows]
-        _echo_json({"id": step.lesson.id, "title": step.lesson.title, "state": step.word, **own, "questions": rows})
+        about = {"id": step.lesson.id, "title": step.lesson.title, "state": step.word, **points([step])}
+        rows = ((row, {"id": row.id, "title": row.title, "state": row.state}) for row in step.rows)
+        _echo_json({**about, "questions": [{**one, **sums([row]), "message": says(row)} for row, one in rows]})
     else:
+        width = max((len(points_text(row)) for row in step.rows), default=0)
         for row in step.rows:
-            typer.echo(f"{row.points:g}/{row.possible:g}  {says(row)}")
-        typer.echo(f"{step.lesson.title}: {own['points']:g} of {own['possible']:g} points")
+            typer.echo(f"{points_text(row):<{width}}  {says(row)}")
+        done = f"{len(step.rows) - len(step.left)} of {len(step.rows)} done (no points)"
+        typer.echo(f"{step.lesson.title}: {f'{points_of(step)} points. {POINTS_NOTE}' if step.counts else done}")
     if not step.done:
         raise typer.Exit(1)
 

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from labs.course.assignment import assignment
 from labs.course.lessons import PART_TITLES, lessons
-from labs.course.points import counted_rows, promised_rows
-from labs.course.question import Row, public_rows
+from labs.course.points import promised_rows, sums_text
+from labs.course.question import Row, State, public_rows
 from labs.records import Ledger, Records
 from labs.shell import msl
 from labs.workspace import workspace_dir
 from provisioning.front.collect import collect, pack
+from provisioning.front.words import POINTS_NOTE
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,10 @@ class Prepared:
     path: Path
     #: Its sha256, to compare after an upload.
     sha256: str
-    #: The part's questions as they stand.
+    #: The part's questions that count, as they stand.
     rows: tuple[Row, ...]
     #: Sentences about files that are missing.
     missing: tuple[str, ...] = ()
-
-    @property
-    def points(self) -> float:
-        """Points that the checks promise now."""
-        return sum(row.points for row in self.rows)
-
-    @property
-    def possible(self) -> float:
-        """Points that the part's questions are worth."""
-        return sum(row.possible for row in self.rows)
 
     @property
     def state_text(self) -> str:
@@ -73,40 +64,46 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
             f"{workspace} holds nothing of {PART_TITLES[part]}, so there is nothing to hand in yet. Begin with "
             f"`{msl(f'lab {wanted[0].id}')}`; if your results are elsewhere, name their folder with --workspace."
         )
-    rows = counted_rows(promised_rows(public, assignment().changes), assignment().part(part))
+    rows = (row for row in promised_rows(public, assignment()) if row.possible or row.state == State.VOID)
     collection = collect(wanted, workspace)
     sha256 = pack(collection, target)
-    return Prepared(target, sha256, rows, tuple(collection.missing))
+    return Prepared(target, sha256, tuple(rows), tuple(collection.missing))
 
 
 def submit(part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None) -> None:
     """Write a part's zip, in the workspace unless named, and say what the grader will find in it and what is left."""
-    found = prepare(part, target=target, workspace=workspace)
-    points = f"{found.points:g} of {found.possible:g} points by your own checks"
-    console.print(points_table(found.rows, points))
-    if found.missing:
+    prepared = prepare(part, target=target, workspace=workspace)
+    points = f"{PART_TITLES[part]}: {sums_text(prepared.rows)} points"
+    console.print(points_table(prepared.rows, points))
+    if prepared.missing:
         console.print("\n[bold]Missing[/]")
-    for line in found.missing:
+    for line in prepared.missing:
         console.print(f"  • {line}", markup=False, highlight=False)
-    again = "The grader calls functions on other cases, and opens and measures files again: what holds there counts."
-    console.print(f"\n{points}. {again}", markup=False, highlight=False)
-    console.print(found.state_text, style="bold", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"sha256 {found.sha256}", style="dim")
+    console.print(f"\n{points}. {POINTS_NOTE}", markup=False, highlight=False)
+    console.print(prepared.state_text, style="bold", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"sha256 {prepared.sha256}", style="dim")
 
 
 def points_table(rows: Sequence[Row], title: str) -> Table:
     """Return rows as a table for a terminal."""
-    table = Table("lesson", "points", "what is asked, or what is missing", title=title, title_justify="left")
-    titles = {one.id: one.title for one in lessons()}
+    points = Column("points", no_wrap=True)
+    table = Table("lesson", points, "what is asked, or what is missing", title=title, title_justify="left")
+    titles = {lesson.id: lesson.title for lesson in lessons()}
     for row in rows:
-        style = "" if row.points == row.possible else "bold"
-        table.add_row(titles[row.lesson], f"{row.points:g}/{row.possible:g}", Text(says(row)), style=style)
+        table.add_row(
+            titles[row.lesson], points_text(row), Text(says(row)), style="" if row.state == State.PASSED else "bold"
+        )
     return table
+
+
+def points_text(row: Row) -> str:
+    """Return the points of a question, or whether it is done if it does not count."""
+    return sums_text([row]) if row.possible else "open" if row.is_left else "done"
 
 
 def says(row: Row) -> str:
     """Return what a checkpoint asks, or what is to be mended."""
     if row.is_open:
         return f"not answered yet: {row.title}"
-    part = "" if row.opened else " (taking part)"
-    return row.title + part if row.points == row.possible else row.message + part
+    part = " (taking part)" if row.possible and not row.opened else ""
+    return (row.title if row.state == State.PASSED else row.message) + part

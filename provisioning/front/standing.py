@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from labs.course.assignment import assignment
 from labs.course.lessons import Lesson, lessons
-from labs.course.points import graded_rows, promised_rows
-from labs.course.question import Row, public_rows
+from labs.course.points import promised_rows, sums
+from labs.course.question import Row, State, public_rows
 from labs.machine.fingerprint import fingerprint
 from labs.records import Answer, Observation, Prediction, Records
 from labs.records.ledger import ledger
@@ -31,7 +31,7 @@ class Step:
     """One lesson, and how far it is."""
 
     lesson: Lesson
-    #: Its questions, in the order in which it asks them, in their own points.
+    #: Its questions, in the order in which it asks them; without points where they do not count.
     rows: tuple[Row, ...]
     #: Whether anything of it was predicted, answered or earned.
     begun: bool = False
@@ -39,14 +39,16 @@ class Step:
     part: int | None = None
     #: Whether it is one of several among which students choose.
     choice: bool = False
-    #: Points of the gradebook that its checks promise so far, and those that it is worth; 0 if it does not count.
-    earned: float = 0.0
-    possible: float = 0.0
 
     @property
     def name(self) -> str:
         """Its title, marked if it is one to choose from."""
         return self.lesson.title + (" (choose)" if self.choice else "")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it gives points: neither a deep dive that nobody asks for nor a choice that is not among the best."""
+        return any(row.possible for row in self.rows)
 
     @property
     def left(self) -> tuple[Row, ...]:
@@ -114,7 +116,7 @@ class Standing:
     @property
     def next(self) -> Step | None:
         """The first lesson that is asked, counts and has something left in it; None at the end."""
-        return next((step for step in self.steps if step.possible and not step.done), None)
+        return next((step for step in self.steps if step.counts and not step.done), None)
 
     @property
     def resumed(self) -> Step | None:
@@ -129,8 +131,7 @@ class Standing:
 
 def points(steps: Sequence[Step]) -> dict[str, float]:
     """Return ``points`` of the gradebook that the checks of some lessons promise, and the ``possible`` ones."""
-    sums = (sum(step.earned for step in steps), sum(step.possible for step in steps))
-    return dict(zip(("points", "possible"), (round(total, 1) for total in sums), strict=True))
+    return sums(row for step in steps for row in step.rows)
 
 
 def standing(clock: Clock | None = None) -> Standing:
@@ -146,19 +147,13 @@ def standing(clock: Clock | None = None) -> Standing:
 
 
 def _steps(records: Records, answered: set[str]) -> tuple[Step, ...]:
-    rows = promised_rows(public_rows(records, lessons()), assignment().changes)
-    parts = assignment().parts.values()
-    asked = {lesson.id: part for part in parts for lesson in part.asked()}
-    graded = [
-        row for part in parts for row in graded_rows((row for row in rows if asked.get(row.lesson) is part), part)
-    ]
-    steps = []
+    rows, steps = promised_rows(public_rows(records, lessons()), assignment()), []
+    asked = {lesson.id: part for part in assignment().parts.values() for lesson in part.asked()}
     for lesson in lessons():
         own, wanted = tuple(row for row in rows if row.lesson == lesson.id), asked.get(lesson.id)
-        begun = any(row.points or row.id in answered for row in own)
+        begun = any(row.state == State.PASSED or row.id in answered for row in own)
         place = (wanted.number, lesson.id in wanted.choices) if wanted else (None, False)
-        sums = (sum(getattr(row, name) for row in graded if row.lesson == lesson.id) for name in ("points", "possible"))
-        steps.append(Step(lesson, own, begun, *place, *sums))
+        steps.append(Step(lesson, own, begun, *place))
     return tuple(steps)
 
 

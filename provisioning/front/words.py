@@ -5,9 +5,10 @@ from itertools import islice
 
 from labs.course.assignment import assignment
 from labs.course.lessons import PART_TITLES
+from labs.course.points import sums_text
 from labs.display.table import Cell, text_table
 from labs.shell import msl
-from provisioning.front.standing import Standing, Step, points
+from provisioning.front.standing import Standing, Step
 
 #: A mark beside each word, so that nothing is told by colour alone.
 MARKS = {"done": "✓", "begun": "◐", "open": "○"}
@@ -26,7 +27,7 @@ class PartStanding:
         """Read a part of a standing."""
         self.number, self.title, self.asked = number, PART_TITLES[number], assignment().part(number)
         self.steps = stands.of_part(number)
-        counted = [step for step in self.steps if step.possible]
+        counted = [step for step in self.steps if step.counts]
         self.lessons, self.done = len(counted), sum(step.done for step in counted)
         self.next = next((step for step in counted if not step.done), None)
         #: Points of a talk are the teacher's to give.
@@ -46,7 +47,7 @@ class PartStanding:
 
 def summary(stands: Standing) -> str:
     """Return how far the whole course is."""
-    counted = [step for step in stands.steps if step.possible]
+    counted = [step for step in stands.steps if step.counts]
     return f"{sum(step.done for step in counted)} of {len(counted)} lessons, {points_of(*counted)} points"
 
 
@@ -74,7 +75,7 @@ def unread(stands: Standing) -> str:
 
 def points_of(*steps: Step) -> str:
     """Return the points of lessons in the gradebook's scale; empty for a lesson that does not count."""
-    return "{points:g} of {possible:g}".format(**points(steps)) if any(step.possible for step in steps) else ""
+    return sums_text(row for step in steps for row in step.rows) if any(step.counts for step in steps) else ""
 
 
 def text_of(stands: Standing) -> str:

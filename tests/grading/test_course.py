@@ -14,7 +14,8 @@ from grading.builder.sources import sources
 from labs.checkpoints import begin as first_cell
 from labs.course.assignment import assignment
 from labs.course.lessons import LessonError, lessons
-from labs.course.question import of_lesson
+from labs.course.points import promised_rows
+from labs.course.question import of_lesson, public_rows
 from labs.records import Records
 from tests.course import SOURCE
 
@@ -101,14 +102,14 @@ def test_the_map_lists_every_lesson_with_its_facts():
 
 
 def test_the_page_of_questions_names_every_question_with_its_points():
-    """Students plan by it; in the order of the lessons, and of each lesson's own questions."""
+    """Students plan by it; in the order of the lessons, and of each lesson's own questions; in the gradebook's."""
     page = questions_page()
     asked = assignment().lessons()
-    rest = [one for one in lessons() if one not in asked]
-    in_order = [one for lesson in (*asked, *rest) for one in of_lesson(lesson.id)]
+    public = promised_rows(public_rows(Records(()), lessons()), assignment())
+    in_order = [row for row in public if row.possible] + [row for row in public if not row.possible]
     assert f"{sum(len(of_lesson(one.id)) for one in asked)} questions are asked" in page
-    rows = re.findall(r"^\| (.+) \| [\w, ]+ \| (\d+) \|$", page, re.MULTILINE)
-    assert rows == [(one.title, str(one.total)) for one in in_order]
+    rows = re.findall(r"^\| (?!question)(.+?) \| [\w, ]+ \|(?: ([\d.]+) \|)?$", page, re.MULTILINE)
+    assert rows == [(row.title, f"{round(row.possible, 1):g}" * bool(row.possible)) for row in in_order]
 
 
 def test_an_unknown_lesson_is_answered_with_the_known_ones():

@@ -56,8 +56,8 @@ def leave_in_turn() -> None:
     from labs.checkpoints.begin import absences
     from labs.course.assignment import SHIPPED, assignment
     from labs.course.lessons import lessons
-    from labs.course.points import points_of, worth_of
-    from labs.course.question import all_questions, of_lesson
+    from labs.course.points import promised_rows
+    from labs.course.question import all_questions, public_rows
     from labs.records import Records
 
     assert Path(labs.__file__).parents[1] == Path.cwd()
@@ -69,9 +69,8 @@ def leave_in_turn() -> None:
             for module in filter(None, (question.reads.partition(":")[0], question.opened_by.partition(":")[0])):
                 assert module == "model" or find_spec(module), f"{question.id} is read by {module}"
         for part in assignment().parts.values():
-            opened, taking_part = points_of(one for lesson in part.asked() for one in of_lesson(lesson.id))
-            worth = worth_of(part.worth, opened, taking_part)
-            assert abs(opened * worth.opened + taking_part * worth.taking_part - part.worth) < 1e-9, part.number
+            rows = promised_rows(public_rows(Records(), part.asked()), assignment())
+            assert abs(sum(row.possible for row in rows) - part.worth) < 1e-9, part.number
         for lesson in course:
             absences(lesson, Records())
         all_hidden()

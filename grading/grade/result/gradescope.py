@@ -7,6 +7,7 @@ format, and the rule that a hidden test hides the total).
 from grading.grade.hidden import LEADERBOARD
 from grading.grade.result.result import Result
 from labs.course.lessons import lesson
+from labs.course.points import sums_text
 from labs.course.question import Row
 
 #: Hidden rows appear with the grades: before, they would tell which shortcut was noticed.
@@ -29,7 +30,7 @@ def gradescope(result: Result) -> dict:
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "execution_time": round(result.wall_s),
-        "tests": [_test(row, index, result) for index, row in enumerate(result.counted, start=1)],
+        "tests": [_test(row, index) for index, row in enumerate(result.graded, start=1)],
         "extra_data": {
             "digest": result.digest,
             "part": result.part,
@@ -64,7 +65,7 @@ def fallback(possible: float) -> dict:
     }
 
 
-def _test(row: Row, number: int, result: Result) -> dict:
+def _test(row: Row, number: int) -> dict:
     said = [row.message if row.opened else f"{row.message} (for taking part)"]
     said += ["Not judged yet, through no fault of yours: these points are open until staff has."] * row.is_pending
     said += [f"{name}: {value}" for name, value in row.shown]
@@ -73,8 +74,8 @@ def _test(row: Row, number: int, result: Result) -> dict:
     return {
         "name": f"{lesson(row.lesson).title}: {row.title}" if row.lesson else row.title,
         "number": str(number),
-        "score": round(result.point_worth(row) * row.points, 3),
-        "max_score": round(result.point_worth(row) * row.possible, 3),
+        "score": round(row.points, 3),
+        "max_score": round(row.possible, 3),
         "status": "passed" if row.points == row.possible else "failed",
         "output": "\n".join(said)[:_MOST],
         "output_format": "text",
@@ -84,9 +85,8 @@ def _test(row: Row, number: int, result: Result) -> dict:
 
 
 def _summary(result: Result) -> str:
-    public = [row for row in result.counted if not row.hidden]
-    earned, possible = sum(row.points for row in public), sum(row.possible for row in public)
-    lines = [f"{earned:g} of {possible:g} points in public checks."]
+    public = [row for row in result.graded if not row.hidden]
+    lines = [f"{sums_text(public)} points in public checks."]
     if waiting := sum(row.is_pending for row in public):
         lines.append(
             f"{waiting} of them could not be judged yet, through no fault of yours; what they are worth stays."

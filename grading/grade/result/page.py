@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from grading.grade.result.result import Result
 from labs.course.lessons import lessons
-from labs.course.points import TAKING_PART
+from labs.course.points import TAKING_PART, sums, sums_text
 from labs.course.question import Row
 from labs.display.format import points_in_words
 
@@ -27,7 +27,7 @@ def rendered(template: Path, **values: object) -> str:
 def _environment(folder: Path) -> Environment:
     loader = FileSystemLoader([folder, _TEMPLATES])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"marked": _marked, "number": "{:g}".format, "points": points_in_words}
+    environment.filters |= {"marked": _marked, "points": points_in_words, "sums": sums_text}
     return environment
 
 
@@ -54,8 +54,7 @@ class _Cause(NamedTuple):
 
 def page(result: Result, *, hidden: bool = False) -> str:
     """Return the page as HTML, with hidden rows once grades are out; everything that a submission holds is escaped."""
-    rows = [row for row in result.counted if hidden or not row.hidden]
-    earned, possible = sum(row.points for row in rows), sum(row.possible for row in rows)
+    rows = [row for row in result.graded if hidden or not row.hidden]
     # What is worth mending, the most points first, each with all that rests on it.
     lost = {row.id: row for row in rows if row.points < row.possible and not row.is_pending}
     behind: dict[str, list[Row]] = defaultdict(list)
@@ -65,13 +64,12 @@ def page(result: Result, *, hidden: bool = False) -> str:
     causes = sorted(found, key=lambda cause: -cause.possible)
     return rendered(
         _TEMPLATES / "page.html",
-        title=f"Part {result.part}: {earned:g} of {possible:g} points",
+        title=f"Part {result.part}: {sums_text(rows)} points",
         titles={lesson.id: lesson.title for lesson in lessons()},
         result=result,
         rows=rows,
         hidden=hidden,
-        earned=earned,
-        possible=possible,
+        sums=sums(rows),
         taking_part=[row for row in rows if not row.opened],
         taking_part_share=TAKING_PART,
         waiting=[_Cause(row, []) for row in rows if row.is_pending],

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from grading.grade.contradictions import Finding
 from grading.grade.intake import Note
 from labs.course.assignment import assignment
-from labs.course.points import Worth, changed_rows, counted_rows, worth_of_rows
+from labs.course.points import changed_rows, counted_rows, graded_rows
 from labs.course.question import Row, State
 
 #: Raised when a result's form changes.
@@ -66,10 +66,15 @@ class Result:
         course = assignment()
         return counted_rows(changed_rows(self.rows, course.changes), course.part(self.part))
 
+    @functools.cached_property
+    def graded(self) -> tuple[Row, ...]:
+        """``counted`` with points of the gradebook; at most ``TAKING_PART`` of ``worth`` is for taking part."""
+        return graded_rows(self.counted, self.worth)
+
     @property
     def pending(self) -> tuple[Row, ...]:
         """The rows that the grader could not judge: 0 until staff has mended it."""
-        return tuple(row for row in self.counted if row.is_pending)
+        return tuple(row for row in self.graded if row.is_pending)
 
     @property
     def points(self) -> float:
@@ -84,20 +89,12 @@ class Result:
     @property
     def pending_grade(self) -> float:
         """What ``pending`` may still be worth in the gradebook's measure."""
-        return sum(self.point_worth(row) * row.possible for row in self.pending)
+        return sum(row.possible for row in self.pending)
 
     @property
     def grade(self) -> float:
-        """Points earned in the gradebook's measure, 0 to ``worth``; at most ``TAKING_PART`` of it for taking part."""
-        return sum(self.point_worth(row) * row.points for row in self.counted)
-
-    def point_worth(self, row: Row) -> float:
-        """Return what a row's point is worth in the gradebook."""
-        return self._worth.of(row)
-
-    @functools.cached_property
-    def _worth(self) -> Worth:
-        return worth_of_rows(self.counted, self.worth)
+        """Points earned in the gradebook's measure, 0 to ``worth``."""
+        return sum(row.points for row in self.graded)
 
     def to_json(self) -> dict:
         """Return the result as plain JSON values."""

@@ -27,6 +27,7 @@ from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
 from grading.seed import VARIABLE, secret_seed
+from labs.course.assignment import assignment
 from labs.course.lessons import lesson
 from labs.course.question import Row, State
 from labs.workspace import PROJECT_DIR
@@ -285,14 +286,14 @@ def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_
     rows = (Row("q", "Q", "", 2, 3, ""), Row("q.computed", "Called again", "", 1, 1, "", hidden=True))
     graded(tmp_path / "in", out, lambda tasks: ((one, Done(Result(one.student, 1, "d", rows), "k")) for one in tasks))
     command = ["feedback", str(tmp_path / "in"), "--out", str(out)]
-    for options, points, shown in ([], "2", False), (["--hidden"], "3", True):
+    for options, points, shown in ([], 2, False), (["--hidden"], 3, True):
         assert CliRunner().invoke(app, command + options).exit_code == 0
         with zipfile.ZipFile(out / "feedback.zip") as archive:
             grades = list(csv.DictReader(io.TextIOWrapper(archive.open("grades.csv"))))
             pages = {one["page"]: archive.read(one["page"]).decode() for one in grades}
         assert [one["name"] for one in grades] == ["Ada Lovelace", "'=Bob", "Eve", "Eve", "submission_300003"]
         assert grades[1]["email"] == "bob@example.edu"
-        assert {one["points"] for one in grades} == {points}
+        assert {float(one["points"]) for one in grades} == {assignment().part(1).worth * points / 4}
         assert len(pages) == 4
         assert all(("Called again" in text) == shown for text in pages.values())
     (tmp_path / "in" / "late").mkdir()

@@ -118,7 +118,7 @@ def test_one_file_that_the_grader_could_not_open_is_pending_alone(whole, monkeyp
     result = grade(folder, part=3, setup=setup)
     assert earned(honest).keys() - earned(result).keys() == {"http.app"}
     assert "http.app could not be opened" in result.fault
-    assert [honest.point_worth(row) for row in honest.rows] == [result.point_worth(row) for row in result.rows]
+    assert [row.possible for row in honest.graded] == [row.possible for row in result.graded]
 
 
 def test_a_question_without_end_costs_itself_alone(submission: Path, quick: Setup, monkeypatch):

@@ -36,7 +36,7 @@ def test_the_page_puts_what_was_tried_before_what_was_not():
     assert "Nothing to mend" in page(replace(RESULT, rows=(RIGHT,)))
     lost = page(replace(RESULT, rows=(replace(RIGHT, points=0, state="failed"), HIDDEN)), hidden=True)
     assert lost.count("<h3>") == 1, "what rests on a question stands in its card, and is none of its own"
-    assert lost.index("Name the knee") < lost.index("1 more that rest on it") < lost.index("Computed, not typed")
+    assert lost.index("Name the knee") < lost.index("2.5 points more behind it") < lost.index("Computed, not typed")
 
 
 def test_whose_record_is_set_aside_is_told():

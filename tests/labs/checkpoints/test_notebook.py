@@ -48,7 +48,7 @@ middle = returning("(low + high) / 2")
 
 def test_a_right_function_is_written_down_once_with_its_source():
     """Checking again is no other try."""
-    assert repr(check("toy.middle", middle)).startswith("✓ The middle of two numbers (2 points): right")
+    assert repr(check("toy.middle", middle)).startswith("✓ The middle of two numbers: right")
     check("toy.middle", middle)
     (kept,) = ledger()
     assert kept.value["outputs"] == [{"value": 2.0}, {"value": -1.0}]

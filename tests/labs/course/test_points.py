@@ -15,8 +15,8 @@ from labs.course.points import (
     graded_rows,
     promised_rows,
     standing,
+    sums,
     worth_of,
-    worth_of_rows,
 )
 from labs.course.question import Row, of_lesson
 from labs.course.tables import Change, Choose, PartAsked
@@ -49,8 +49,7 @@ def rows_of(drawn: list[tuple[int, bool, State]]) -> list[Row]:
 )
 def test_a_points_worth_follows_from_the_questions(opened: int, taking_part: int, worth: tuple[float, float]):
     """Alike until taking part would be more than its share; nothing for a ledger's word where nothing is opened."""
-    found = worth_of(1.0, opened, taking_part)
-    assert (found.opened, found.taking_part) == pytest.approx(worth)
+    assert worth_of(1.0, opened, taking_part) == pytest.approx(worth)
 
 
 @given(ROWS, st.sets(st.integers(0, 11)))
@@ -63,9 +62,9 @@ def test_what_becomes_of_a_row_changes_no_others_worth(drawn: list[tuple[int, bo
     told = [row if not row.opened else replace(row, points=0, state=State.FAILED) for row in rows]
     assert standing(told, PART).earned <= TAKING_PART * PART.worth + 1e-9
     worse = [replace(row, points=0, state=State.PENDING) if place in lost else row for place, row in enumerate(rows)]
-    assert worth_of_rows(worse, 1) == worth_of_rows(rows, 1)
-    worth = worth_of_rows(rows, PART.worth)
-    gone = sum(worth.of(row) * row.points for place, row in enumerate(rows) if place in lost)
+    graded = graded_rows(rows, PART.worth)
+    assert [row.possible for row in graded_rows(worse, PART.worth)] == [row.possible for row in graded]
+    gone = sum(row.points for place, row in enumerate(graded) if place in lost)
     assert standing(worse, PART).earned == pytest.approx(found.earned - gone)
 
 
@@ -94,12 +93,12 @@ def test_a_pending_row_takes_nobodys_choice_away():
 
 @given(st.sampled_from([*assignment().parts.values()]), st.data())
 def test_a_students_own_checks_promise_what_the_gradebook_will_say(part: PartAsked, drawn: st.DataObject):
-    """All of a part is its worth, and whatever is right of it is what the grader's rows come to if all of it holds."""
+    """Whatever is right of a part is what the grader's rows come to if all of it holds."""
     public, hidden = [], []
     for asked in (question for lesson in part.asked() for question in of_lesson(lesson.id)):
         right, about = drawn.draw(st.booleans()), (asked.id, "", asked.lesson_id)
         public.append(Row(*about, right * asked.points, asked.points, "", opened=asked.opened))
         hidden += [Row(*about, right * points, points, "", needs=asked.id) for points in asked.again.values()]
-    promised = graded_rows(promised_rows(public), part)
-    assert sum(row.possible for row in promised) == pytest.approx(part.worth)
+    promised = promised_rows(public, assignment())
+    assert sums(promised)["possible"] == part.worth
     assert sum(row.points for row in promised) == pytest.approx(standing([*public, *hidden], part).earned)

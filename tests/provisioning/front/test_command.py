@@ -1,6 +1,7 @@
 """``msl`` from a terminal: one command, exit codes that scripts can rely on, completion that binds to it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,16 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from grading.__main__ import app as grading
-from labs.course.lessons import lesson, lessons
+from labs.course.assignment import assignment
+from labs.course.lessons import PART_TITLES, lesson, lessons
 from labs.machine.version import code_version
 from provisioning.environment import has_nvidia_gpu
 from provisioning.front.command import app
 from provisioning.front.doctor import findings
 from provisioning.front.lab import command
+from provisioning.front.page import front_page
+from provisioning.front.standing import standing
+from provisioning.front.words import POINTS_NOTE, points_of
 from tests.honest import honest
 
 
@@ -29,8 +34,8 @@ def test_check_fails_while_something_is_left(done: Path):
     (done / "ledger.jsonl").write_text(honest(1).text)
     found = run("check", "defend")
     assert found.exit_code == 1
-    assert "0/18  not answered yet: A recommendation" in found.output
-    assert "5/5  Scale and zero point" in run("check", "quantize").output
+    assert re.search(r"^0 of [\d.]+ +not answered yet: A recommendation", found.output, re.MULTILINE)
+    assert re.search(r"^([\d.]+) of \1 +Scale and zero point", run("check", "quantize").output, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -54,17 +59,35 @@ def test_wrong_use_is_exit_code_2_with_the_likely_word(typed: str, said: str):
 
 
 def test_programs_read_json_and_the_version(worked: Path):
-    """The same numbers as in words, times with their zone."""
+    """The same lessons as in words, times with their zone."""
     status, words = json.loads(run("status", "--json").output), run("status").output
-    assert f"{status['points']:g} of {status['possible']:g} points" in words
     assert [step["id"] for step in status["lessons"]] == [lesson.id for lesson in lessons()]
     assert all(step["title"] in words for step in status["lessons"])
     following = json.loads(run("next", "--json").output)
     assert (following and following["id"]) == status["next"]
     assert run("next").output.startswith("Next: " if following else "Every lesson")
-    checked = json.loads(run("check", "quantize", "--json").output)
-    assert sum(row["points"] for row in checked["questions"]) == checked["points"]
     assert code_version() in run("--version").output
+
+
+def test_every_page_and_command_shows_the_same_points(worked: Path):
+    """A part's on the front page and in the hand-in, a lesson's there and in its check; a deep dive has none."""
+    stands, status = standing(), json.loads(run("status", "--json").output)
+    page = front_page(stands)
+    assert f"{status['points']:g} of {status['possible']:g} points" in page
+    for number in assignment().parts:
+        points = f"{points_of(*stands.of_part(number))} points"
+        assert f"<p>{points}" in page
+        submitted = " ".join(run("submit", str(number)).output.split())
+        assert f"{PART_TITLES[number]}: {points}. {POINTS_NOTE}" in submitted
+    for step in status["lessons"][::3]:
+        points = f"{step['points']:g} of {step['possible']:g}"
+        checked, shown = json.loads(run("check", step["id"], "--json").output), run("check", step["id"]).output
+        assert {name: checked[name] for name in ("points", "possible", "state")}.items() <= step.items()
+        assert sum(row["possible"] for row in checked["questions"]) == pytest.approx(step["possible"], abs=0.3)
+        if step["possible"]:
+            assert f"<td>{points}</td>" in page
+        assert (f"{step['title']}: {points} points. {POINTS_NOTE}" in shown) == bool(step["possible"])
+        assert bool(re.search(r"^(done|open)  .* done \(no points\)$", shown, re.DOTALL)) == (not step["possible"])
 
 
 def _helps(group: TyperGroup) -> Iterator[tuple[str, str]]:

@@ -12,16 +12,13 @@ from typer.testing import CliRunner
 
 from grading.grade.grader import Setup, grade
 from labs.course.assignment import assignment
-from labs.course.question import of_lesson
+from labs.course.points import sums
 from provisioning.front.command import app
 from provisioning.front.hand_in import prepare
 from tests.grading.recorded import MODEL
 
 #: Parts that are handed in.
 PARTS = list(assignment().parts)
-
-#: Points of part 1's checks.
-WHOLE = sum(one.total for lesson in assignment().lessons(1) for one in of_lesson(lesson.id))
 
 
 @pytest.fixture
@@ -68,17 +65,19 @@ def test_the_preview_is_what_the_grader_says(filled: Path):
     """The same questions judged by the same ledger: no surprise in public."""
     made = prepare(1, workspace=filled)
     result = grade(made.path, part=1, setup=Setup(measure=False, rerun=False))
-    assert made.points == made.possible == result.possible == WHOLE
+    worth = assignment().part(1).worth
+    assert sums(made.rows) == {"points": worth, "possible": sums(result.graded)["possible"]}
     assert {row.id for row in made.rows} == {row.asked for row in result.rows}
 
 
 def test_the_command_says_points_and_what_is_missing_with_its_reason_and_what_it_costs(filled: Path):
     """A model that has changed, one that is gone: to be made again before the deadline and not after it."""
+    worth = assignment().part(1).worth
     words = ["submit", "1", "--workspace", str(filled), "--out", str(filled / "x.zip")]
     done = CliRunner().invoke(app, words, env={"COLUMNS": "160"})
     assert done.exit_code == 0, done.output
     for said in (
-        *(f"{WHOLE} of {WHOLE} points by your own checks", "int8-dynamic.onnx has changed since it was measured"),
+        *(f"{worth:g} of {worth:g} points", "int8-dynamic.onnx has changed since it was measured"),
         *("food11.onnx was measured, and is not in", "files are missing, and what they are worth is lost"),
     ):
         assert said in done.output

@@ -12,7 +12,7 @@ from labs.course.lessons import PART_TITLES, lessons
 from labs.records import Answer, Ledger
 from provisioning.front import words
 from provisioning.front.page import front_page
-from provisioning.front.standing import stamp, standing
+from provisioning.front.standing import points, stamp, standing
 from provisioning.setup.record import Record
 from provisioning.sites.spec import resource_name
 from tests.honest import earned, honest
@@ -23,7 +23,7 @@ def test_an_empty_workspace_begins_with_the_first_lesson():
     stands = standing()
     assert stands.next.lesson == next(lesson for lesson in lessons() if lesson.kind == "core")
     assert [step.lesson for step in stands.steps] == lessons()
-    assert {(step.word, step.earned) for step in stands.steps} == {("open", 0)}
+    assert {(step.word, points([step])["points"]) for step in stands.steps} == {("open", 0)}
     assert stands.last is None
     assert stamp() == (0, 0)
 
@@ -31,12 +31,12 @@ def test_an_empty_workspace_begins_with_the_first_lesson():
 def test_points_are_those_of_the_checks_in_the_gradebooks_scale(worked: Path):
     """What is right stands there, and what nobody asks for gives no points."""
     stands, right = standing(), earned(honest())
-    assert {row.id for step in stands.steps for row in step.rows if row.points} == right
+    assert {row.id for step in stands.steps for row in step.rows if row.state == "passed"} == right
     for number, part in assignment().parts.items():
         steps = stands.of_part(number)
-        assert sum(step.possible for step in steps) == pytest.approx(part.worth)
-        assert all((step.earned > 0) == any(row.id in right for row in step.rows) for step in steps)
-    assert {step.lesson.id for step in stands.steps if step.possible} == {one.id for one in assignment().lessons()}
+        assert points(steps)["possible"] == part.worth
+        assert all((row.points > 0) == (row.id in right) for step in steps for row in step.rows)
+    assert {step.lesson.id for step in stands.steps if step.counts} == {one.id for one in assignment().lessons()}
 
 
 def test_what_was_worked_in_last_is_resumed(done: Path):
@@ -51,7 +51,7 @@ def test_what_was_worked_in_last_is_resumed(done: Path):
     assert stands.last == "quantize"
     assert stands.resumed.lesson.id == stands.next.lesson.id == "quantize"
     assert words.next_text(stands).endswith("first open question: Scale and zero point of a range")
-    counted = [step for step in stands.steps if step.possible]
+    counted = [step for step in stands.steps if step.counts]
     assert {step.lesson.id: step.word for step in counted if step.word != "done"} == {"quantize": "begun"}
 
 
