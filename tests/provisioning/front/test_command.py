@@ -79,9 +79,8 @@ def test_every_command_answers_help_whole_on_80_columns(commands: typer.Typer, m
     monkeypatch.setenv("COLUMNS", "80")
     for words in _words(typer.main.get_command(commands)):
         done = CliRunner().invoke(commands, [*words, "--help"])
-        assert (done.exit_code, done.stderr, done.stdout[:7]) == (0, "", "Usage: ")
         cut = [line for line in done.stdout.splitlines() if line.endswith("...") and not line.endswith("]...")]
-        assert not cut
+        assert (done.exit_code, done.stderr, done.stdout[:7], cut) == (0, "", "Usage: ", [])
 
 
 def test_leases_are_asked_for_without_a_network():
@@ -139,7 +138,7 @@ def test_cuda_without_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         pytest.skip("there is an NVIDIA GPU here")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (found,) = [one for one in findings() if one.name == "CUDA"]
-    assert found.ok == gpu
+    assert str(found).startswith("ok" if gpu else "note")  # the lessons run all the same
     assert gpu or ("2 of its libraries take 4.0 GB" in found.said and "make clean setup" in found.way_out)
 
 
