@@ -15,6 +15,7 @@ from grading.classroom.gradebook import gradebook
 from grading.gradescope.package import gradescope
 from labs.course.assignment import AssignmentError
 from labs.course.lessons import LessonError
+from labs.shell import python
 
 console = Console()
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Build, solve, grade.")
@@ -48,7 +49,7 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name=python("grading"))
     except (AssignmentError, LessonError) as error:
         console.print(str(error), markup=False, highlight=False)
         raise SystemExit(1) from None

@@ -124,7 +124,7 @@ def pull(part: PART, address: _ADDRESS = None, key: _KEY = None) -> None:
 
 @app.command()
 def proof(part: PART) -> None:
-    """Write down how the part's machine differs from what was expected. It names nobody."""
+    """Write down how the part's machine differs from its table. It names nobody."""
     path, seen = prove(part)
     differs = [f"differs: {line}" for line in (*seen["deviations"], *(f"no command {name}" for name in seen["lacks"]))]
     where = "of a rehearsal, to look at" if seen["rehearsed"] else "send it by the form 'First lease'"

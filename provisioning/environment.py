@@ -23,18 +23,20 @@ _TORCH = ("torch", "torchvision")
 
 
 class Build(NamedTuple):
-    """One of PyTorch's builds, and what the whole environment takes with it, in GB."""
+    """One of PyTorch's builds, and what a student's whole environment takes with it, in GB."""
 
     name: str
     installed_gb: float
-    #: Free space to begin with: on top comes what is downloaded first.
+    #: Free space to begin with, in a checkout: on top come the tools, what is downloaded first, and pip's cache of it.
     free_gb: float
 
 
-CPU = Build("the build for CPUs", 2.6, 3.5)
-CUDA = Build("the build for NVIDIA GPUs, with CUDA's libraries", 6.2, 10)
+CPU = Build("the build for CPUs", 2.5, 5)
+CUDA = Build("the build for NVIDIA GPUs, with CUDA's libraries", 6.6, 14)
 # As much as provisioning/node/bin/environment.sh asks for on an MI100.
 ROCM = Build("the build for AMD GPUs, with ROCm", 20, 30)
+#: What tests, site and cluster take beside it, in a checkout.
+_TOOLS_GB = 0.6
 
 
 class SetupError(Exception):
@@ -66,11 +68,12 @@ def set_up(extras: str) -> None:
     course = ("--editable", f".[{extras}]")
     build, install = _by_uv(course) or _by_pip()
     if build:
+        tools_gb = _TOOLS_GB if "dev" in extras.split(",") else 0
         _require_room(build)
-        print(f"PyTorch comes as {build.name}: about {build.installed_gb:g} GB in all.", flush=True)
+        print(f"PyTorch comes as {build.name}: about {build.installed_gb + tools_gb:.1f} GB in all.", flush=True)
     if build is CUDA and not has_nvidia_gpu():
         print(
-            "There is no NVIDIA GPU here, but the build for CPUs, 3.6 GB smaller, cannot be had: download.pytorch.org\n"
+            "There is no NVIDIA GPU here, but the build for CPUs, 4.1 GB smaller, cannot be had: download.pytorch.org\n"
             "is out of reach, and pip knows no other source. Ctrl-C stops this; with a folder of that build's wheels:\n"
             "  PIP_FIND_LINKS=/path/to/wheels make setup"
         )

@@ -120,7 +120,7 @@ def _changed_s(root: Path) -> int:
         return int(max((root / name).stat().st_mtime for name in student_files(root)))
 
 
-app = typer.Typer(no_args_is_help=True, help="Pack the course for students, as an archive and as a git repository.")
+app = typer.Typer(no_args_is_help=True, help="Pack the course for students, as an archive or repository.")
 _ROOT = typer.Option("--root", help="The course's root folder.")
 
 
@@ -132,7 +132,7 @@ def build(
     root: Annotated[Path, _ROOT] = PROJECT_DIR,
     flat: Annotated[bool, typer.Option("--flat", help="Without a folder of its own, as Trovi takes it.")] = False,
 ) -> None:
-    """Write the student's archive: an allow-list without answers and tests, in a folder of its own."""
+    """Write the students' archive, with no answer and no test. It unpacks into a folder of its own."""
     archive = pack(root, target, folder="" if flat else "model-serving-labs", date_s=_changed_s(root))
     typer.echo(f"{archive.path}: {len(archive.files)} files, {archive.path.stat().st_size / 1e6:.1f} MB packed")
     typer.echo(f"sha256 {archive.sha256}")
@@ -145,7 +145,7 @@ def template(
     url: Annotated[str, typer.Option(help="Where students will clone it from.")] = "",
     root: Annotated[Path, _ROOT] = PROJECT_DIR,
 ) -> None:
-    """Commit the student's files as the next version of a git repository that students clone and update."""
+    """Commit the next version of the repository that students clone. It holds what the archive does."""
     version = write_version(root, repository, message)
     if version is None:
         typer.echo(f"nothing has changed since the last version in {repository}")

@@ -25,7 +25,7 @@ from provisioning.testbed.surroundings import site_clock
 #: Of what is planned in a block, how much there should be room for: something goes wrong.
 _SPARE = 1.5
 
-app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
+app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan, leases, who is where.")
 
 _ROSTER = typer.Argument(help="CSV with a column username, email or netid; name, prefers, cannot where you have them.")
 _TYPES = typer.Option("--type", help="Node type or device to use; repeatable. All of the part when left out.")

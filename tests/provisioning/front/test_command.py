@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from grading.__main__ import app as grading
 from labs.course.assignment import assignment
 from labs.course.lessons import PART_TITLES, lesson, lessons
 from labs.machine.version import code_version
+from provisioning.__main__ import app as provisioning
 from provisioning.environment import has_nvidia_gpu
 from provisioning.front.command import app
 from provisioning.front.doctor import findings
@@ -90,17 +90,20 @@ def test_every_page_and_command_shows_the_same_points(worked: Path):
         assert bool(re.search(r"^(done|open)  .* done \(no points\)$", shown, re.DOTALL)) == (not step["possible"])
 
 
-def _helps(group: TyperGroup) -> Iterator[tuple[str, str]]:
-    for name, below in group.commands.items():
-        yield f"{group.name} {name}", below.get_short_help_str(limit=66)
-        if isinstance(below, TyperGroup):
-            yield from _helps(below)
+def _words(command: object, *words: str) -> Iterator[tuple[str, ...]]:
+    yield words
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _words(below, *words, name)
 
 
-@pytest.mark.parametrize("commands", [app, grading], ids=["msl", "grading"])
-def test_a_list_of_commands_is_read_whole_on_80_columns(commands: typer.Typer):
-    """No sentence is cut."""
-    assert {name: text for name, text in _helps(typer.main.get_command(commands)) if text.endswith("...")} == {}
+@pytest.mark.parametrize("commands", [app, provisioning, grading], ids=["msl", "provisioning", "grading"])
+def test_every_command_answers_help_whole_on_80_columns(commands: typer.Typer, monkeypatch: pytest.MonkeyPatch):
+    """With exit code 0 and nothing beside it; no sentence of a list of commands is cut."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in _words(typer.main.get_command(commands)):
+        done = CliRunner().invoke(commands, [*words, "--help"])
+        cut = [line for line in done.stdout.splitlines() if line.endswith("...") and not line.endswith("]...")]
+        assert (done.exit_code, done.stderr, done.stdout[:7], cut) == (0, "", "Usage: ", [])
 
 
 def test_leases_are_asked_for_without_a_network():
@@ -158,7 +161,7 @@ def test_cuda_without_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         pytest.skip("there is an NVIDIA GPU here")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (found,) = [one for one in findings() if one.name == "CUDA"]
-    assert found.ok == gpu
+    assert str(found).startswith("ok" if gpu else "note")  # the lessons run all the same
     assert gpu or ("2 of its libraries take 4.0 GB" in found.said and "make clean setup" in found.way_out)
 
 
