@@ -1,4 +1,4 @@
-"""``python -m grading``: build, solve, rehearse and grade the course; nothing of it leaves the instructor's side."""
+"""``python -m grading``: build, rehearse and grade the course; nothing of it leaves the instructor's side."""
 
 import sys
 from io import TextIOWrapper
@@ -17,7 +17,7 @@ from labs.course.assignment import AssignmentError
 from labs.course.lessons import LessonError
 
 console = Console()
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Build, solve, grade.")
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Build, rehearse, grade.")
 
 
 @app.command()
@@ -32,7 +32,7 @@ def pictures(out: Annotated[Path, typer.Argument(help="The file, in a folder tha
     console.print(f"{len(drawn.pixels)} pictures in {out} ({out.stat().st_size / 1e6:.0f} MB)")
 
 
-for command in (cli.build, cli.solve, cli.rehearse, cli.minutes, cli.site):
+for command in (cli.build, cli.rehearse, cli.minutes, cli.site):
     app.command()(command)
 app.command("class")(grade_folder)
 app.command("feedback")(hand_back)
