@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from grading import assignment, release
+from grading import assignment
 from grading.builder import cli
 from grading.classroom.cli import grade_folder, hand_back
 from grading.classroom.gradebook import gradebook
@@ -38,7 +38,6 @@ app.command("class")(grade_folder)
 app.command("feedback")(hand_back)
 app.command()(gradebook)
 app.add_typer(assignment.app, name="assignment")
-app.add_typer(release.app, name="release")
 app.command()(gradescope)
 
 
