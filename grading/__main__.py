@@ -1,4 +1,4 @@
-"""``python -m grading``: build, solve, rehearse and grade the course; nothing of it leaves the instructor's side."""
+"""``python -m grading``: build, rehearse and grade the course; nothing of it leaves the instructor's side."""
 
 import sys
 from io import TextIOWrapper
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from grading import assignment, release
+from grading import assignment
 from grading.builder import cli
 from grading.classroom.cli import grade_folder, hand_back
 from grading.classroom.gradebook import gradebook
@@ -18,7 +18,7 @@ from labs.course.lessons import LessonError
 from labs.shell import python
 
 console = Console()
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Build, solve, grade.")
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Build, rehearse, grade.")
 
 
 @app.command()
@@ -33,13 +33,12 @@ def pictures(out: Annotated[Path, typer.Argument(help="The file, in a folder tha
     console.print(f"{len(drawn.pixels)} pictures in {out} ({out.stat().st_size / 1e6:.0f} MB)")
 
 
-for command in (cli.build, cli.solve, cli.rehearse, cli.minutes, cli.site):
+for command in (cli.build, cli.rehearse, cli.minutes, cli.site):
     app.command()(command)
 app.command("class")(grade_folder)
 app.command("feedback")(hand_back)
 app.command()(gradebook)
 app.add_typer(assignment.app, name="assignment")
-app.add_typer(release.app, name="release")
 app.command()(gradescope)
 
 

@@ -1,4 +1,4 @@
-"""Authors' commands: ``build | solve | rehearse | minutes``. They want sources and answers, which students lack."""
+"""Authors' commands: ``build | rehearse | minutes | site``. They want sources and answers, which students lack."""
 
 import tempfile
 from pathlib import Path
@@ -13,7 +13,6 @@ from grading.builder.notebook import is_stale, write
 from grading.builder.notebook import minutes as minutes_of_lesson
 from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, questions_page
 from grading.builder.rehearse import rehearse as rehearse_lessons
-from grading.builder.solve import write_solved
 from grading.builder.sources import guides, left_behind, sources
 from labs.course.assignment import SHIPPED, assignment
 from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
@@ -49,18 +48,6 @@ def build(check: Check = False) -> None:
     if check and said:
         console.print(f"Run: {python('grading build')}")
         raise typer.Exit(1)
-
-
-def solve(
-    folder: Annotated[Path, typer.Argument(help="Receives the solved notebooks.")],
-    part: Part = None,
-    lesson: Only = None,
-) -> None:
-    """Write solved notebooks, not run, to a folder."""
-    wanted = _chosen(part, lesson)
-    require_whole(wanted)
-    for path in write_solved(wanted, folder):
-        console.print(f"solved: {path}")
 
 
 def rehearse(

@@ -37,7 +37,7 @@ ALLOWED = (
     *("labs/serve/__init__.py", "labs/serve/compared/__init__.py", "labs/serve/triton/__init__.py"),
     *(f"labs/serve/{name}.py" for name in ("compared/classifier", "triton/models/__init__", "triton/models/food")),
     *("assets/reference/*.json", "assignment.toml"),
-    *("labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
+    *("labs/machine/*.py", "labs/records/*.py", "labs/records/*.json", "labs/records/*.toml"),
     "LICENSE",
     "constraints.txt",
 )

@@ -3,7 +3,9 @@
 The deep dive 'Three customers' designs a service for each, and its questions judge the designs by the same facts.
 """
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 #: Dollars for an hour of a machine like the one that measured.
 SERVER_USD_PER_H = 0.10
@@ -47,50 +49,8 @@ class Customer:
     may_lose: float
 
 
-def _day(**photos: int) -> tuple[int, ...]:
-    """Return photos by the hour from ``h9=…``: each figure holds until the next one."""
-    given = {int(hour[1:]): count for hour, count in photos.items()}
-    return tuple(given[max(begin for begin in given if begin <= hour)] for hour in range(24))
-
-
-CUSTOMERS: tuple[Customer, ...] = (
-    Customer(
-        "publisher",
-        "Ladle & Leaf, cookbooks: an archive to search",
-        _day(h0=0, h8=10_000, h18=0),
-        asked_share=0.03,
-        photo_mb=3.0,
-        upload_mbit_s=50.0,
-        round_trip_s=0.03,
-        sites=1,
-        may_wait_s=36 * 3600.0,
-        may_lose=0.05,
-    ),
-    Customer(
-        "guide",
-        "Table Talk, a guide to 400 restaurants: guests post what they eat",
-        _day(h0=700, h2=0, h8=2_000, h12=10_000, h14=3_000, h18=20_000, h22=3_000),
-        asked_share=1.0,
-        photo_mb=0.8,
-        upload_mbit_s=10.0,
-        round_trip_s=0.05,
-        sites=400,
-        may_wait_s=2.0,
-        may_lose=0.02,
-    ),
-    Customer(
-        "canteens",
-        "Midday, 12 canteens: a camera over each till",
-        _day(h0=0, h7=300, h11=2_400, h14=300, h17=0),
-        asked_share=1.0,
-        photo_mb=0.6,
-        upload_mbit_s=2.0,
-        round_trip_s=0.04,
-        sites=12,
-        may_wait_s=1.0,
-        may_lose=0.02,
-    ),
-)
+_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["customer"]
+CUSTOMERS = tuple(Customer(**one | {"photos_per_h": tuple(one["photos_per_h"])}) for one in _TABLE)
 
 
 def customer(name: str) -> Customer:

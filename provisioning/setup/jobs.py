@@ -25,20 +25,14 @@ GRACE_S = 10.0
 #: Seconds of a start at most: its turn, both graces, and the connection.
 _START_S = 120.0
 
-#: What goes to the machine's shell: words, the way into the job's folder, then `job/locks.sh` and the task's script.
-_SCRIPTS = Path(__file__).with_name("job")
-_FOLDER = '"$HOME/.serving-labs/jobs/$name"'
-_ENTER = {
-    "start": f'set -u\njob={_FOLDER}\nmkdir -p "$job" && cd "$job" || exit 70\n',
-    "look": f'cd {_FOLDER} 2>/dev/null || {{ echo "state lost"; exit 0; }}\n',
-}
+_SHELL = Path(__file__).with_name("shell")
 
 
-def _script(task: str, **words: str | int) -> str:
-    """Return the text of a task, ``start`` or ``look``, for ``sh``; comments stay here."""
+def script(*tasks: str, **words: str | int) -> str:
+    """Return the text of scripts in ``shell/``, one behind the other, for ``sh``: words in front, without comments."""
     given = "".join(f"{name}={shlex.quote(str(word))}\n" for name, word in words.items())
-    lines = "".join((_SCRIPTS / f"{name}.sh").read_text(encoding="utf-8") for name in ("locks", task)).splitlines(True)
-    return given + _ENTER[task] + "".join(line for line in lines if not line.lstrip().startswith("#"))
+    lines = "".join((_SHELL / f"{task}.sh").read_text(encoding="utf-8") for task in tasks).splitlines(True)
+    return given + "".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
     # rc is written by rename, so that a look never reads half of it.
     wrapped = f"( {command}\n); echo $? > rc.new; mv rc.new rc"
     words = {"key": key, "wrapped": wrapped, "again": "yes" if again else "no", "grace": round(GRACE_S * 10)}
-    done = shell.run(_script("start", name=name, **words), timeout_s=_START_S)
+    done = shell.run(script("job_made", "locks", "start", name=name, **words), timeout_s=_START_S)
     said = done.output.strip()
     word = said.rpartition("\n")[2]
     if done.exit_code != 0 or word not in ("running", "ended"):
@@ -73,7 +67,9 @@ def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
 
 def look(shell: Shell, name: str, offset: int = 0) -> Look:
     """Return the job's state and what it printed from a byte offset on (0 for the beginning)."""
-    first, _, text = shell.run(_script("look", name=name, offset=offset + 1, chunk=_CHUNK)).output.partition("\n")
+    first, _, text = shell.run(
+        script("job_found", "locks", "look", name=name, offset=offset + 1, chunk=_CHUNK)
+    ).output.partition("\n")
     words = first.split()
     if len(words) < 2 or words[0] != "state":
         raise ServiceBusyError(f"the machine gave no clear answer about {name}: {first[:200]!r}")

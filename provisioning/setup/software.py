@@ -10,32 +10,11 @@ from labs.shell import msl
 from provisioning.node.archive import build_archive, materials_files
 from provisioning.setup import reach
 from provisioning.setup.context import StepContext
-from provisioning.setup.jobs import start
+from provisioning.setup.jobs import script, start
 from provisioning.setup.plan import StepBody
 from provisioning.setup.transfer import REMOTE_ROOT, Home, push
 from provisioning.sites import images
 from provisioning.testbed.errors import CommandFailedError
-
-_UNPACK = """
-set -e
-cd "$HOME"
-seen=$( (sha256sum {archive} 2>/dev/null || shasum -a 256 {archive}) | cut -d ' ' -f 1)
-[ "$seen" = {digest} ] || {{ echo "the copy is damaged: $seen"; exit 65; }}
-mkdir -p {root} .serving-labs
-tar -xzmf {archive} -C {root}
-echo {digest} > .serving-labs/{marker}
-rm -f {archive}
-"""
-
-#: Made on the machine, so that it travels nowhere and is a word of no command; it outlives a second set-up.
-_TOKEN = """
-set -e
-umask 077
-mkdir -p .serving-labs
-test -s .serving-labs/jupyter-token ||
-  head -c 16 /dev/urandom | od -An -v -tx1 | tr -d ' \\n' > .serving-labs/jupyter-token
-printf %s {base} > .serving-labs/jupyter-base
-"""
 
 
 def materials_copied(context: StepContext) -> dict[str, Any]:
@@ -64,8 +43,8 @@ def _copied(context: StepContext, what: str, *, assets: bool) -> dict[str, Any]:
         else:
             context.say(f"copying {archive.path.stat().st_size / 1e6:.1f} MB of {what}")
             shell.put(archive.path, archive.path.name)
-            unpack = _UNPACK.format(archive=archive.path.name, digest=archive.sha256, root=REMOTE_ROOT, marker=marker)
-            done = shell.run(unpack, timeout_s=300)
+            words = {"archive": archive.path.name, "digest": archive.sha256, "root": REMOTE_ROOT, "marker": marker}
+            done = shell.run(script("unpack", **words), timeout_s=300)
             if done.exit_code != 0:
                 raise CommandFailedError(f"unpacking the {what} failed: {done.output.strip()}")
         return {"files": len(files), "sha256": archive.sha256}
@@ -103,7 +82,7 @@ def begun(name: str, what: str) -> StepBody:
 
 def services_started(context: StepContext) -> dict[str, Any]:
     """Start Jupyter on the machine's loopback address."""
-    made = context.shell().run(_TOKEN.format(base=shlex.quote(reach.jupyter_base())))
+    made = context.shell().run(script("token", base=reach.jupyter_base()))
     if made.exit_code != 0:
         raise CommandFailedError(f"could not write Jupyter's token on the machine: {made.output.strip()}")
     # Again each time: the script leaves alone what answers, and a Jupyter that has died since has to come back.

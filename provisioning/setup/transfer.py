@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from labs.records import Ledger
 from labs.workspace import workspace_dir
+from provisioning.setup.jobs import script
 from provisioning.testbed import Shell
 from provisioning.testbed.errors import CommandFailedError, ProvisioningError
 
@@ -41,27 +42,8 @@ _PATTERNS = tuple(itertools.chain(*_NAMES.values()))
 #: Prints a file's sha256, on Linux and on a Mac; nothing if it is missing.
 _DIGEST = "(sha256sum {0} 2>/dev/null || shasum -a 256 {0} 2>/dev/null) | cut -d ' ' -f 1"
 
-_SURVEY = """
-cd "$HOME/{root}" 2>/dev/null || exit 0
-find {folders} -type f \\( {names} \\) 2>/dev/null | while read -r file; do
-  case "$file" in */.*) continue ;; esac
-  echo "$( (sha256sum < "$file" 2>/dev/null || shasum -a 256 < "$file") | cut -d ' ' -f 1) $(wc -c < "$file") $file"
-done
-"""
-
-#: A line of it; some systems' `wc` puts blanks before its number.
+#: A line of what ``survey.sh`` says; some systems' `wc` puts blanks before its number.
 _SURVEYED = re.compile(r"(?P<digest>[0-9a-f]{64}) +(?P<size>\d{1,15}) (?P<name>.+)")
-
-#: Appended in one go and under the lock that the ledger's own writers take, where the machine has `flock`.
-_APPEND = """
-set -e
-cd "$HOME/{root}/workspace"
-add='if [ -s ledger.jsonl ] && [ -n "$(tail -c 1 ledger.jsonl)" ]; then echo >> ledger.jsonl; fi
-gzip -dc {arrived} >> ledger.jsonl'
-touch ledger.jsonl
-if command -v flock >/dev/null; then flock ledger.jsonl sh -c "$add"; else sh -c "$add"; fi
-rm -f {arrived}
-"""
 
 
 @dataclass
@@ -248,8 +230,8 @@ def _travels(name: str) -> bool:
 
 
 def _files_there(shell: Shell) -> Files:
-    names = " -o ".join(f"-name '{pattern}'" for pattern in _PATTERNS)
-    survey = _SURVEY.format(root=REMOTE_ROOT, folders=" ".join(_NAMES), names=names)
+    patterns = " -o ".join(f"-name {pattern}" for pattern in _PATTERNS)
+    survey = script("survey", root=REMOTE_ROOT, folders=" ".join(_NAMES), patterns=patterns)
     # What another machine says is not trusted: neither to name another place, nor to be a hash and a size.
     seen = map(_SURVEYED.fullmatch, _run(shell, survey, "looking at what is there").splitlines())
     return {one["name"]: (one["digest"], int(one["size"])) for one in seen if one and _travels(one["name"])}
@@ -271,7 +253,7 @@ def _send_entries(shell: Shell, lines: list[str]) -> None:
         packed = Path(folder) / arrived
         packed.write_bytes(content)
         send(shell, {f"workspace/{arrived}": (packed, digest)})
-    _run(shell, _APPEND.format(root=REMOTE_ROOT, arrived=arrived), "adding entries to the ledger there")
+    _run(shell, script("append", root=REMOTE_ROOT, arrived=arrived), "adding entries to the ledger there")
 
 
 def send(shell: Shell, files: Mapping[str, tuple[Path, str]], on_file: Callable[[str], object] = str) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from grading.builder.compiled import compiled, require_whole, secret_cases, solutions
 from grading.builder.notebook import _definitions, build, text_of
-from grading.builder.solve import solve, write_solved
+from grading.builder.solve import solve
 from grading.builder.sources import sources
 from labs.course import cases as judged
 from labs.course.calls import call
-from labs.course.lessons import NOTEBOOKS_DIR, LessonError
+from labs.course.lessons import LessonError
 from labs.course.question import QUESTIONS_PATH, read_questions
 from tests.course import QUESTIONS, SOURCE
 
@@ -112,13 +112,6 @@ def test_the_solved_twin_carries_a_warning_solutions_and_predictions(write_lesso
     assert changed.keys() == {"toy-guess", "toy-double"}
     assert changed["toy-guess"] == 'predict("toy.guess", size=5, upsize=5)'
     assert "return 2 * number" in changed["toy-double"]
-
-
-def test_solved_notebooks_never_lie_among_the_lessons(write_lesson):
-    """There, students would find them."""
-    with pytest.raises(LessonError, match="among the lessons"):
-        write_solved([write_lesson()], NOTEBOOKS_DIR / "solved")
-    assert not (NOTEBOOKS_DIR / "solved").exists()
 
 
 def test_the_committed_questions_are_those_of_the_lessons():

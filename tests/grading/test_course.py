@@ -117,13 +117,3 @@ def test_an_unknown_lesson_is_answered_with_the_known_ones():
     result = CliRunner().invoke(app, ["rehearse", "--lesson", "nowhere", "--lesson", "pi"])
     assert result.exit_code == 1
     assert f"no such lesson: nowhere; there are {lessons()[0].id}" in str(result.exception)
-
-
-def test_solve_writes_the_lessons_that_are_asked_for(tmp_path: Path):
-    """Not run, and with the warning on top."""
-    one = lessons()[0]
-    result = CliRunner().invoke(app, ["solve", str(tmp_path / "solved"), "--lesson", one.id])
-    assert result.exit_code == 0, result.output
-    (path,) = (tmp_path / "solved").iterdir()
-    assert path.name == one.notebook.name
-    assert "not to be handed to students" in path.read_text(encoding="utf-8")

@@ -11,7 +11,8 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from grading.builder.solve import write_solved
+from grading.builder.notebook import text_of
+from grading.builder.solve import solve
 from labs.checkpoints.reads.files import FOUR
 from labs.checkpoints.reads.gpus import ARRANGEMENTS
 from labs.course.assignment import assignment
@@ -59,7 +60,8 @@ def everything(turn: int = 0) -> list[dict]:
 def hand_in(folder: Path, part: int) -> Path:
     """Write everything of a part into a folder, and return it: notebooks, ledger, and the model that it recommends."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_solved(assignment().lessons(part), folder)
+    for lesson in assignment().lessons(part):
+        (folder / lesson.notebook.name).write_text(text_of(solve(lesson)), encoding="utf-8")
     (folder / "ledger.jsonl").write_text(written(whole(part).records.to_json()))
     shutil.copy(MODEL, folder)
     return folder

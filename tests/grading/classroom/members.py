@@ -12,12 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from grading.builder.notebook import build, text_of
-from grading.builder.solve import write_solved
 from labs.course.assignment import assignment
 from tests.grading.classroom import attacks
 from tests.grading.classroom.attacks import timed
 from tests.grading.recorded import MODEL
-from tests.grading.whole import whole
+from tests.grading.whole import hand_in, whole
 
 Entries = list[dict]
 
@@ -126,7 +125,7 @@ MIXTURE: dict[str, int] = {
 def make_class(folder: Path, size: int) -> list[Path]:
     """Make the submissions of a class, one folder a member, named for what it is, and return them."""
     solved = folder.with_name(f"{folder.name}-solved")
-    notebooks = write_solved(assignment().lessons(1), solved)
+    notebooks = [*hand_in(solved, 1).glob("*.ipynb")]
     made: list[Path] = []
     first: Entries = []
     for number, kind in enumerate(_kinds(size), start=1):

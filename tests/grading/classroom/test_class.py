@@ -5,6 +5,7 @@ import csv
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -255,31 +256,11 @@ def test_a_result_that_is_lost_with_its_worker_is_made_again(tmp_path: Path):
     assert max(len(list(task.path.iterdir())) for task in tasks) > 1, "nothing was made again: no result was lost"
 
 
-EXPORT = """
-submission_300000:
-  :submitters:
-  - :name: Ada Lovelace
-    :sid: '17'
-    :email: ada@example.edu
-  - :name: "=Bob"
-    :sid:
-    :email: bob@example.edu
-  :created_at: 2026-11-01 10:00:00.000000000 Z
-submission_300001:
-  :submitters:
-  - :name: Eve
-submission_300002:
-  :submitters:
-  - :name: Eve
-submission_300003: junk
-"""
-
-
 def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_path: Path):
     """Names and e-mail in the tables, a page each, hidden rows by a command alone, and no name that is two people's."""
     for number in range(4):
         (tmp_path / "in" / f"submission_30000{number}").mkdir(parents=True)
-    (tmp_path / "in" / "submission_metadata.yml").write_text(EXPORT)
+    shutil.copy(Path(__file__).with_name("submission_metadata.yml"), tmp_path / "in")
     found, out = handed_in(tmp_path / "in"), tmp_path / "out"
     names = ["Ada Lovelace, =Bob", "Eve (submission_300001)", "Eve (submission_300002)", "submission_300003"]
     assert [one.student for one in found] == names

@@ -103,14 +103,7 @@ def test_a_date_and_no_time_of_handing_in_is_said_by_name(roster: People):
 
 
 #: Rosters as three platforms and a person write them, of the same two people.
-ROSTERS = {
-    "canvas": "Student,ID,SIS User ID,SIS Login ID,Section,Part 1\n    Points Possible,,,,,100\n"
-    '"Li, Ana",801,u17,li,A\n"Lovelace, Ada",802,u18,al3,A\n',
-    "brightspace": "OrgDefinedId,Username,Last Name,First Name,E-Mail,End-of-Line Indicator\n"
-    "#u17,#li,Li,Ana,ana.li@uni.edu,#\n#u18,#al3,Lovelace,Ada,ada.l@uni.edu,#\n",
-    "gradescope": "First Name,Last Name,SID,Email\nAna,Li,u17,li@uni.edu\nAda,Lovelace,u18,al3@uni.edu\n",
-    "plain": "Name,E-mail Address,NetID,sid\nAna Li,li@uni.edu,li,u17\nAda Lovelace,al3@uni.edu,al3,u18\n",
-}
+ROSTERS = {path.stem: path.read_text(encoding="utf-8") for path in Path(__file__).with_name("rosters").iterdir()}
 
 #: Ana's row in each gradebook, by its columns. Sources: grading.classroom.gradebook.
 ROWS = {

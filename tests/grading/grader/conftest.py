@@ -1,12 +1,13 @@
 """Whole hand-ins of the course's parts: notebooks, ledger, and the model that is recommended."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from grading.grade.grader import Setup
+from grading.grade.result import Result
 from labs.course.assignment import assignment
 from tests.grading.whole import hand_in
 
@@ -34,3 +35,17 @@ def submission(whole: Callable[[int], Path]) -> Path:
 def quick(pictures: Path) -> Setup:
     """Return a setup without the slow step and without models: evidence alone."""
     return Setup(pictures=pictures, measure=False, rerun=False)
+
+
+@pytest.fixture(scope="module")
+def came() -> Iterator[Callable[[str, Result, bool], None]]:
+    """Return a function that notes what came of a row's hand-in in a part, and whether a person was told of it."""
+    rows: dict[str, list[str]] = {}
+
+    def note(row: str, result: Result, told: bool) -> None:
+        rows.setdefault(row, []).append(f"{100 * result.grade / result.worth:.0f} %{', told' * told}")
+
+    yield note
+    parts = assignment().parts
+    print(f"\n| | {' | '.join(f'part {part}' for part in parts)} |\n|{'---|' * (len(parts) + 1)}")
+    print(*(f"| {row} | {' | '.join(cells)} |" for row, cells in rows.items()), sep="\n")

@@ -8,7 +8,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from grading.builder.notebook import build, text_of
 from grading.classroom.likeness import alike, said_of
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
-from grading.grade.result import Result, spot_checks
+from grading.grade.result import spot_checks
 from grading.grade.sandbox import abilities
 from labs.course.assignment import assignment
 from labs.course.points import TAKING_PART
@@ -204,26 +204,10 @@ WITHOUT_WORK: dict[str, Attack] = {
     "without a sandbox, looks for classmates": Attack(among_classmates, "grader had a fault", without_walls),
 }
 
-#: Share of each part, by attack; and whether a person is told.
-_CAME: dict[str, list[str]] = {}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _printed() -> Iterator[None]:
-    yield
-    lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in _CAME.items()]
-    head = f"| attack | {' | '.join(f'part {part}, told' for part in PARTS)} |\n|{'---|' * (len(PARTS) + 1)}"
-    print("\n" + "\n".join([head, *lines]))
-
-
-def came(name: str, result: Result, told: bool) -> None:
-    """Note a cell of the table."""
-    _CAME.setdefault(name, []).append(f"{100 * result.grade / result.worth:.0f} %{', told' * told}")
-
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", WITHOUT_WORK)
-def test_without_the_work_a_fifth_of_a_part_at_most(whole, pictures: Path, name: str, part: int, monkeypatch):
+def test_without_the_work_a_fifth_of_a_part_at_most(whole, pictures: Path, came, name: str, part: int, monkeypatch):
     """And whoever claims more is a line for a person."""
     attack, folder = WITHOUT_WORK[name], whole(part)
     monkeypatch.setattr(run, "CELL_S", attack.cell_s)
@@ -308,7 +292,7 @@ NEIGHBOURS: dict[str, tuple[Spoil, Sequence[int]]] = {
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", NEIGHBOURS)
-def test_with_anothers_files_a_group(whole, wholes, pictures: Path, name: str, part: int):
+def test_with_anothers_files_a_group(whole, wholes, pictures: Path, came, name: str, part: int):
     """It may earn points; a person sees the two side by side, unless all of it is in other words."""
     folder, (spoil, seen_in) = whole(part), NEIGHBOURS[name]
     spoil(folder, part)

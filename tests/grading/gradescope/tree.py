@@ -13,22 +13,6 @@ from labs.course.question import all_questions
 
 SEED = "a seed that no student may see"
 
-#: In time by the student's own extension, late by the assignment's date.
-METADATA = {
-    "id": 4711,
-    "created_at": "2026-11-01T10:00:00.000000-08:00",
-    "assignment": {"due_date": "2026-10-31T23:00:00.000000-07:00", "title": "Part 1", "total_points": "143.0"},
-    "users": [
-        {
-            "id": 12,
-            "name": "A Student",
-            "email": "a@example.edu",
-            "assignment": {"due_date": "2026-11-01T23:00:00.000000-08:00"},
-        }
-    ],
-    "previous_submissions": [],
-}
-
 
 def by_id(tests: list[dict], part: int = 1) -> dict[str, dict]:
     """Return what Gradescope shows of each row of a part, by the row's id, which it does not show."""

@@ -203,24 +203,9 @@ def test_a_decision_is_judged_by_the_manager_s_rule(tmp_path: Path, design: str,
     assert {name for name, value in found.items() if value == "guide"} == {fault}
 
 
-WHOLE = """
-- name: $team
-  route_prefix: /$team
-  import_path: app:build
-  args: {model: $model}
-  deployments:
-    - name: Food
-      ray_actor_options: {num_cpus: 0.5}
-      max_queued_requests: $queued
-      autoscaling_config: {min_replicas: $least, max_replicas: $most, target_ongoing_requests: 2, upscale_delay_s: 1}
-"""
-
-
 def test_a_template_is_filled_in_and_read(tmp_path: Path):
     """Each placeholder arrives where it belongs; what is not said has Ray's default."""
-    path = tmp_path / "team.yaml"
-    path.write_text(WHOLE)
-    assert team_template(path) == {
+    assert team_template(Path(__file__).with_name("team.yaml")) == {
         "name": "noodles",
         "route": "/noodles",
         "model": "/models/noodles.onnx",
@@ -228,6 +213,7 @@ def test_a_template_is_filled_in_and_read(tmp_path: Path):
         "least": 0,
         "most": 3,
     }
+    path = tmp_path / "team.yaml"
     path.write_text("- name: menu\n  deployments: [{name: Food}]\n")
     bare = team_template(path)
     assert (bare["name"], bare["route"], bare["queued"], bare["most"]) == ("menu", "/", -1, 1)

@@ -13,7 +13,8 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from grading.builder.execute import execute
-from grading.builder.solve import write_solved
+from grading.builder.notebook import text_of
+from grading.builder.solve import solve
 from labs.course.lessons import Lesson
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 from tests.conftest import unpack_course
@@ -55,10 +56,9 @@ class Hub:
         """Ledger and models."""
         return self.work / "workspace"
 
-    def write_solved(self, wanted: list[Lesson], folder: Path) -> None:
-        """Put solved notebooks in the place of the lessons, as a student's own work would stand there."""
-        for lesson, path in zip(wanted, write_solved(wanted, folder), strict=True):
-            shutil.copy(path, self.notebook(lesson))
+    def solve(self, lesson: Lesson) -> None:
+        """Put a solved notebook in the place of a lesson, as a student's own work would stand there."""
+        self.notebook(lesson).write_text(text_of(solve(lesson)), encoding="utf-8")
 
     def choose(self, lesson: Lesson, machine: str) -> None:
         """Let the lesson's student choose another machine than the planner offers first, one that is lent by count."""
@@ -96,15 +96,14 @@ pathlib.Path({path!r}).write_text(str(round(peak_mb)))
 """
 
 
-def run_here(folder: Path, lesson: Lesson, workspace: Path, course: Path | None = None) -> None:
+def run_here(lesson: Lesson, workspace: Path, course: Path | None = None) -> None:
     """Run a solved lesson; without a course of its own, in this environment and from this checkout."""
-    (solved,) = write_solved([lesson], folder)
     beside = lesson.notebook.parent if course is None else (course / "notebooks" / lesson.link).parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WORKSPACE_VARIABLE, str(workspace))
         if course is None:
             patch.delenv("JUPYTER_PATH", raising=False)
-        execute(nbformat.read(solved, as_version=4), folder=beside, name=lesson.name)
+        execute(solve(lesson), folder=beside, name=lesson.name)
 
 
 def environment_of(home: Path, machine: str) -> Path:

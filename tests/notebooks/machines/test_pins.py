@@ -6,12 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from grading.builder.execute import LessonFailedError, execute
 from grading.builder.rehearse import own_testbed
-from grading.builder.solve import write_solved
+from grading.builder.solve import solve
 from grading.gradescope.package import build_package
 from labs.course.lessons import lesson
 from tests.conftest import unpack_course
@@ -52,9 +51,8 @@ def test_a_machine_that_lacks_a_package_cannot_do_its_lesson(
             subprocess.run([python, "-c", "import labs.edge.measuring"], check=True, capture_output=True, text=True)
             return
         kernel_of(python, tmp_path / "jupyter", monkeypatch)
-        (solved,) = write_solved([lesson(id)], tmp_path / "solved")
         folder = course / "notebooks" / lesson(id).notebook.parent.name
-        execute(nbformat.read(solved, as_version=4), folder=folder, name=lesson(id).name)
+        execute(solve(lesson(id)), folder=folder, name=lesson(id).name)
 
     with pytest.raises((LessonFailedError, subprocess.CalledProcessError)) as failure:
         do_the_lesson()
@@ -64,7 +62,7 @@ def test_a_machine_that_lacks_a_package_cannot_do_its_lesson(
 def test_chameleons_jupyter_without_a_package_cannot_do_its_lesson(hub: Hub, tmp_path: Path):
     """Part 2 is driven from there."""
     wanted = lesson("device")
-    hub.write_solved([wanted], tmp_path / "solved")
+    hub.solve(wanted)
     uv("pip", "uninstall", "--quiet", "--python", str(hub.python), "python-chi")
     with own_testbed(tmp_path / "testbed", [wanted]), pytest.raises(LessonFailedError, match="No module named 'chi'"):
         hub.run(wanted)

@@ -21,70 +21,8 @@ from tests.tools import tool
 PROGRAMS = Path(__file__).with_name("programs")
 HELD = ("uv", "pip", "python", "jupyter")
 
-#: Docker, as far as the scripts ask it. Images are lines of a file; its cgroup driver is what daemon.json says.
-DOCKER = """#!{python}
-import os, pathlib, re, subprocess, sys
-stub, words = pathlib.Path(os.environ["STUB"]), sys.argv[1:]
-with open(stub / "calls", "a") as calls:
-    print("docker", *words, file=calls)
-def half():
-    with open(stub / "points", "a+") as points:
-        print(file=points, flush=True)
-        points.seek(0)
-        if len(points.readlines()) == int(os.environ["STUB_STOP"]):
-            os.killpg(0, 9)
-plugin = stub / "bin" / "-".join(["docker", *words[:1]])
-unpacked = stub / "unpacked"
-if unpacked.exists() and "docker.io" in unpacked.read_text().split():
-    sys.exit("Cannot connect to the Docker daemon")
-images = stub / "etc/images"
-have = images.read_text().split() if images.exists() else []
-def keep(name):
-    images.write_text("\\n".join(dict.fromkeys([*have, name])))
-def compose(*more):
-    return subprocess.run(["{compose}", *more], capture_output=True, text=True, check=True).stdout
-match words:
-    case ["compose" | "buildx", "version"]:
-        sys.exit(not plugin.exists())
-    case ["compose", "up", *_]:
-        (stub / "etc/containers").touch()
-    case ["info", *_]:
-        running = (stub / "etc/running.json").read_text() if (stub / "etc/running.json").exists() else ""
-        said = re.search(r"cgroupdriver=(\\w+)", running)
-        print((stub / "cgroups").read_text() if (stub / "cgroups").exists() else said[1] if said else "systemd")
-    case ["version", *_]:
-        print("27.5.1")
-    case ["pull", name]:
-        half()
-        keep(name)
-    case ["image", "inspect", "--format", _, name]:
-        digest = name.partition("@")[2] or "sha256:" + "ab" * 32
-        print(name.partition("@")[0].rpartition(":")[0] + "@" + digest)
-    case ["image", "inspect", name]:
-        sys.exit(name not in have)
-    case ["compose", "build", *_]:
-        half()
-        if not (stub / "build-leaves-nothing").exists():
-            keep(compose("config", "--images").strip())
-    case ["compose", "config", "--images"]:
-        print(compose("config", "--images"), end="")
-    case ["compose", "ps", *_]:
-        print("triton")
-    case _:
-        sys.exit(f"the stand-in for Docker does not know {{words}}")
-"""
-
 #: Packages of Docker's plugins, after `docker-`.
 PLUGINS = ("compose-v2", "buildx")
-
-#: NVIDIA's tool adds its runtime to Docker's settings and leaves the rest.
-NVIDIA_CTK = """#!{python}
-import json, pathlib, sys
-path = pathlib.Path(sys.argv[-1].partition("=")[2])
-settings = json.loads(path.read_text()) if path.exists() else {{}}
-settings["runtimes"] = {{"nvidia": {{"args": [], "path": "nvidia-container-runtime"}}}}
-path.write_text(json.dumps(settings))
-"""
 
 
 class Machine:
@@ -110,11 +48,10 @@ class Machine:
                 shutil.copy(path, folder / "bin")
             elif path.suffix or path.name in HELD:
                 shutil.copy(path, folder)
-        compose = shutil.which("docker-compose") or ""
-        self.program("docker", DOCKER.format(python=sys.executable, compose=compose), "packages/docker.io")
+        for name, package in (("docker", "docker.io"), ("nvidia-ctk", "nvidia-container-toolkit")):
+            self.program(name, (PROGRAMS / name).read_text(), f"packages/{package}")
         for package, name in (("docker.io", "dockerd"), *((f"docker-{one}", f"docker-{one[:7]}") for one in PLUGINS)):
             self.program(name, "", f"packages/{package}")
-        self.program("nvidia-ctk", NVIDIA_CTK.format(python=sys.executable), "packages/nvidia-container-toolkit")
         self.write("capability", "6.0\n6.0\n")
         self.write("gpus", "Tesla P100-PCIE-16GB, 6.0, 560.35.03, 16384 MiB\n")
         self.write("amd", "GPU[0]\t\t: Card Series: \t\tAMD Instinct MI100\n")
@@ -146,6 +83,7 @@ class Machine:
             "TMPDIR": str(self.folder / "tmp"),
             "STUB": str(self.folder),
             "STUB_PYTHON": sys.executable,
+            "STUB_COMPOSE": shutil.which("docker-compose") or "",
             "STUB_STOP": "0",
             "BASH_ENV": str(self.folder / "stop.sh"),
             **variables,
