@@ -35,8 +35,7 @@ CPU = Build("the build for CPUs", 2.5, 5)
 CUDA = Build("the build for NVIDIA GPUs, with CUDA's libraries", 6.6, 14)
 # As much as provisioning/node/bin/environment.sh asks for on an MI100.
 ROCM = Build("the build for AMD GPUs, with ROCm", 20, 30)
-#: What tests, site and cluster take beside it, in a checkout.
-_TOOLS_GB = 0.6
+_TOOLS_GB = 0.6  # what tests, site and cluster take beside it, in a checkout
 
 
 class SetupError(Exception):
