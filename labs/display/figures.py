@@ -19,10 +19,11 @@ _INK = (
     'style="color:var(--jp-content-font-color1,CanvasText);fill:currentColor;stroke-linejoin:round;max-width:100%;'
     "height:auto;font-family:'DejaVu Sans',Verdana,sans-serif\""
 )
-#: What JupyterLab cleans of scripts keeps `hidden`, and loses an SVG, as it does a style with a variable in it.
+#: In a notebook that is not trusted, JupyterLab takes SVG's elements and this style away: letters stay hidden, and
+#: the image is drawn, which the style suppresses.
 _EITHER = (
-    '<div hidden style="display:var(--msl-trusted,block)!important">{drawing}</div>'
-    '<img style="display:var(--msl-trusted,none)" alt="{words}" src="data:image/png;base64,{picture}">'
+    '<div hidden="hidden" style="display:contents!important">{drawing}</div>'
+    '<img style="display:contents" alt="{words}" src="data:image/png;base64,{picture}">'
 )
 #: What a file's SVG has otherwise than one in a page, as patterns with their replacements.
 _FOR_A_PAGE = {
