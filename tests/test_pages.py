@@ -18,7 +18,7 @@ from tests.course import links
 NAMES = subprocess.check_output(["git", "ls-files", "*.md"], cwd=PROJECT_DIR, text=True).splitlines()
 PAGES = [name for name in NAMES if not name.startswith(("provisioning/student/", "notebooks/site/", "tests/"))]
 COMMANDS = {"msl": app} | {f"python -m {room.__name__}": room.__main__.app for room in (grading, labs, provisioning)}
-TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT_DIR / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+TARGETS = {*re.findall(r"^([a-z-]+):", (PROJECT_DIR / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)}
 
 
 def test_every_link_leads_somewhere():

@@ -101,9 +101,9 @@ def latency(
 
     while True:
         samples += time_calls(call, images, BLOCK_CALLS, clock, tell)
-        found, spent_s = stats.steady_interval(samples, q=50), clock() - watch.start_s
-        width = found.relative_half_width
-        text = f"{option}: {len(samples)} requests, median {milliseconds(found.value)} ± {width:.1%}"
+        interval, spent_s = stats.steady_interval(samples, q=50), clock() - watch.start_s
+        width = interval.relative_half_width
+        text = f"{option}: {len(samples)} requests, median {milliseconds(interval.value)} ± {width:.1%}"
         precise = max(half_width / max(width, 1e-9), spent_s / max(limit_s, 1e-9))
         share = min(1.0, len(samples) / min_samples, precise)
         tell()
@@ -146,9 +146,9 @@ def throughput(
             share = min(len(samples) / min_batches, spent_s / max(min_s, 1e-9), 1.0)
             samples += time_calls(call, batch, 5, clock, _saying(report, text, share))
             spent_s = clock() - watch.start_s
-        made = record("throughput", option, samples, about, watch, batch_size=batch_size, warmup=warmup)
-        records.append(made)
-        report(1.0, f"{text}, {rate(made.throughput_fps.value)}")
+        measurement = record("throughput", option, samples, about, watch, batch_size=batch_size, warmup=warmup)
+        records.append(measurement)
+        report(1.0, f"{text}, {rate(measurement.throughput_fps.value)}")
     return records
 
 

@@ -46,7 +46,7 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
     bf16 = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 bf16"}
     units = " and ".join(name for flag, name in bf16.items() if flag in machine.cpu_flags)
     gpus = (*_nvidia(machine), _migraphx())
-    on_gpu = next((one.name for one in gpus if one.available), "")
+    on_gpu = next((gpu.name for gpu in gpus if gpu.available), "")
     cards = ", ".join(f"{gpu.name} (compute capability {gpu.compute_capability})" for gpu in machine.cuda_gpus)
     return (
         _judged(

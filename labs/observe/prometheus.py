@@ -63,7 +63,7 @@ def programs(on_progress: OnProgress = silent) -> Programs:
     Raises:
         PrometheusUnavailableError: They are not installed, and this is no Debian or Ubuntu, or has no network.
     """
-    own = [Path(found) for name in PACKAGES if (found := shutil.which(name))]
+    own = [Path(path) for name in PACKAGES if (path := shutil.which(name))]
     if len(own) == len(PACKAGES):
         return Programs(*own)
     root = cache_dir() / "prometheus"
@@ -111,15 +111,15 @@ def start(
         PrometheusUnavailableError: It is not here, or it ended; the message holds what it said.
         PortsTakenError: All ports are taken.
     """
-    found = programs(on_progress)
+    paths = programs(on_progress)
     with listen("127.0.0.1", ports) as free:
         port = free.getsockname()[1]
     command = [
-        *(str(found.prometheus), f"--config.file={Path(config).resolve()}"),
+        *(str(paths.prometheus), f"--config.file={Path(config).resolve()}"),
         f"--web.listen-address=127.0.0.1:{port}",
         f"--storage.tsdb.path={(data or workspace_dir() / 'prometheus').resolve()}",
         f"--web.cors.origin={_ORIGINS}",
-        *([f"--web.local-assets={found.page}/"] if found.page else []),
+        *([f"--web.local-assets={paths.page}/"] if paths.page else []),
     ]
     url = f"http://127.0.0.1:{port}"
     server = Prometheus(url, command, child.start(command, workspace_dir() / "logs" / f"prometheus-{port}.log"))

@@ -75,14 +75,14 @@ Instance = tuple[dict[tuple[str, str], np.ndarray], dict[str, np.ndarray]]
 
 def _drawn(seed: int) -> list[Instance]:
     """Return what happens in both instances."""
-    random, found = np.random.default_rng(seed), []
+    random, rows = np.random.default_rng(seed), []
     for slowest in (1, 4):  # one is a good deal slower than the other, and both get slower when they get busy
         rates = {}
         for reply, (least, most) in _REPLIES.items():
             rates[reply] = random.uniform(least, most) * np.array([1, random.uniform(1.6, 2.4)])
         slower = random.uniform(0.75, 1) * slowest * np.array([1, random.uniform(1.5, 2)])
-        found.append((rates, {path: mean_s * slower for path, mean_s in _MEANS_S.items()}))
-    return found
+        rows.append((rates, {path: mean_s * slower for path, mean_s in _MEANS_S.items()}))
+    return rows
 
 
 def _arriving(rates: Mapping[tuple[str, str], np.ndarray], path: str) -> np.ndarray:

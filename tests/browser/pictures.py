@@ -98,7 +98,7 @@ def main() -> None:
     kept = asked.parse_args().kept
     with tempfile.TemporaryDirectory() as folder:
         if kept is None:
-            kept, wanted = Path(folder), {one.id for one in assignment().lessons(PART)}
+            kept, wanted = Path(folder), {lesson.id for lesson in assignment().lessons(PART)}
             rehearse([one for one in sources() if one.id in wanted], kept, Console())
         take(kept)
 

@@ -139,8 +139,8 @@ def test_options_reach_jupyterlab_and_win_and_a_lesson_is_opened_by_its_id():
 
 def test_a_course_in_order_has_no_way_out_to_say(workspace: Path):
     """Where the tests run, the course runs; looking makes no folder."""
-    found = findings()
-    assert [one for one in found if not one.ok] == []
+    known = findings()
+    assert [one for one in known if not one.ok] == []
     assert not workspace.exists()
 
 
@@ -169,6 +169,6 @@ def test_a_damaged_ledger_is_named(worked: Path):
     """With the line's number, and the promise that nothing else is lost."""
     with (worked / "ledger.jsonl").open("a", encoding="utf-8") as file:
         file.write("{cut\n")
-    wrong = {one.name: one for one in findings() if not one.ok}["ledger"]
+    wrong = {finding.name: finding for finding in findings() if not finding.ok}["ledger"]
     assert "1 lines cannot be read" in wrong.said
     assert "nothing else is lost" in wrong.way_out

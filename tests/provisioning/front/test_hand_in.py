@@ -42,7 +42,7 @@ def test_the_zip_holds_the_allow_list_and_the_same_bytes_each_time(filled: Path,
     assert first.sha256 == again.sha256
     with zipfile.ZipFile(first.path) as archive:
         names = set(archive.namelist())
-    notebooks = {one.notebook.name for one in assignment().lessons(1)}
+    notebooks = {lesson.notebook.name for lesson in assignment().lessons(1)}
     assert names == {*notebooks, "ledger.jsonl", MODEL.name, "programs/serving/app.py"}
 
 
@@ -51,14 +51,14 @@ def test_weights_of_ones_own_are_taken_and_the_courses_are_not_missed(filled: Pa
     content = b"own weights"
     (filled / "models" / "own.safetensors").write_bytes(content)
     lines = (filled / "ledger.jsonl").read_text().splitlines()
-    record = next(one for one in map(json.loads, lines) if one.get("kind") == "size")
+    record = next(entry for entry in map(json.loads, lines) if entry.get("kind") == "size")
     model = {"name": "own.safetensors", "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
     record |= {"model": model, "samples": [len(content)], "record_id": "a" * 32}
     (filled / "ledger.jsonl").write_text("\n".join([*lines, json.dumps(record)]) + "\n")
-    made = prepare(1, workspace=filled)
-    with zipfile.ZipFile(made.path) as archive:
+    prepared = prepare(1, workspace=filled)
+    with zipfile.ZipFile(prepared.path) as archive:
         assert archive.read("own.safetensors") == content
-    assert "safetensors" not in "\n".join(made.missing)
+    assert "safetensors" not in "\n".join(prepared.missing)
 
 
 def test_the_preview_is_what_the_grader_says(filled: Path):

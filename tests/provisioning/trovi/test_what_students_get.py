@@ -80,7 +80,7 @@ def test_no_solution_and_no_test_is_in_it(unpacked: Path):
     inside = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if ".venv" not in path.parts}
     ours = ("grading", "tests", "notebooks/source", "notebooks/instructor", "assets/recipes")
     assert [name for name in inside if name.startswith(ours) or "/." in f"/{name}"] == []
-    lessons_there = {f"notebooks/{one.link}" for one in lessons()}
+    lessons_there = {f"notebooks/{lesson.link}" for lesson in lessons()}
     assert {"provisioning/lab/__init__.py", "labs/course/questions.json", "requirements.txt"} <= inside
     assert lessons_there <= inside
     written = "".join((unpacked / name).read_text(encoding="utf-8") for name in lessons_there)
