@@ -75,7 +75,7 @@ def grades(
     """
     part = course.part(number)
     times = _times({**others, number: handed})
-    found, there = [], set()
+    listed, there = [], set()
     for one, result in zip(handed, results, strict=True):
         for person in one.members:
             there.add(person.name)
@@ -88,10 +88,10 @@ def grades(
                 f"not judged yet: {result.pending_grade:.2f} points" if result.pending else "",
             )
             points = max(0.0, result.grade - taken) + talk
-            found.append(Grade(person, points, "; ".join(filter(None, notes)), person.name in heard))
+            listed.append(Grade(person, points, "; ".join(filter(None, notes)), person.name in heard))
     absent = [person for person in people.students if person.name not in there]
-    found += [Grade(person, 0.0, "nothing handed in") for person in absent]
-    return [_changed(one, changed.get(one.person.name, ()), part.points) for one in found if not one.person.left]
+    listed += [Grade(person, 0.0, "nothing handed in") for person in absent]
+    return [_changed(one, changed.get(one.person.name, ()), part.points) for one in listed if not one.person.left]
 
 
 def _times(handed: Mapping[int, Sequence[Handed]]) -> dict[str, dict[int, datetime]]:

@@ -315,7 +315,7 @@ def record(
     When the requested provider ran nothing at all, the record's option says so: a figure that the CPU made must never
     stand in a table under the name of an accelerator.
     """
-    made = Measurement(
+    entry = Measurement(
         kind=kind,
         option=option,
         samples=tuple(float(sample) for sample in samples),
@@ -330,15 +330,15 @@ def record(
         code_version=code_version(),
         details=details or {},
     )
-    if not made.fell_back:
-        return made
-    ran_on = max(made.providers_used, key=made.providers_used.__getitem__)
+    if not entry.fell_back:
+        return entry
+    ran_on = max(entry.providers_used, key=entry.providers_used.__getitem__)
     warnings.warn(
-        f"{made.option}: {made.provider_requested} ran no node; all of them ran on {ran_on}. "
+        f"{entry.option}: {entry.provider_requested} ran no node; all of them ran on {ran_on}. "
         "The record is named accordingly.",
         stacklevel=3,
     )
-    return replace(made, option=f"{made.option} (fell back to {ran_on.removesuffix('ExecutionProvider')})")
+    return replace(entry, option=f"{entry.option} (fell back to {ran_on.removesuffix('ExecutionProvider')})")
 
 
 def _saying(on_progress: OnProgress, text: str, fraction: float = 0.0) -> Callable[[], None]:

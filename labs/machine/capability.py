@@ -81,9 +81,9 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
     )
 
 
-def capability_text(found: Iterable[Capability]) -> str:
-    """Return one line a capability, what is missing last."""
-    return "\n".join(map(str, sorted(found, key=lambda one: not one.available)))
+def capability_text(abilities: Iterable[Capability]) -> str:
+    """Return one line per capability, what is missing last."""
+    return "\n".join(map(str, sorted(abilities, key=lambda ability: not ability.available)))
 
 
 def _judged(name: str, why: str, why_not: str, alternative: str) -> Capability:

@@ -143,7 +143,7 @@ def _unpack(root: Path, on_progress: OnProgress) -> None:
     on_progress(0.1, "fetching Prometheus' packages (35 MB)")
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent, prefix="prometheus-", ignore_cleanup_errors=True) as folder:
-        fetched, made = Path(folder) / "fetched", Path(folder) / "made"
+        fetched, unpacked = Path(folder) / "fetched", Path(folder) / "made"
         try:
             archives = fetch(fetched, *PACKAGES, alone=True)
             on_progress(0.6, "fetching what its page is drawn with")
@@ -155,9 +155,9 @@ def _unpack(root: Path, on_progress: OnProgress) -> None:
                 "install prometheus'; on macOS: 'brew install prometheus'; then run this cell again."
             ) from None
         on_progress(0.8, "unpacking")
-        unpack(archives, made)
+        unpack(archives, unpacked)
         with contextlib.suppress(OSError):  # another notebook was faster
-            made.rename(root)
+            unpacked.rename(root)
 
 
 def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:

@@ -48,7 +48,7 @@ def ask(expression: str, seed: int) -> list[list[float]] | str:
     Raises:
         PrometheusUnavailableError: There is no Prometheus.
     """
-    begin_s, found = int(time.time()) - 2 * LENGTH_S, []
+    begin_s, rows = int(time.time()) - 2 * LENGTH_S, []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "recorded.txt").write_text(series(seed, begin_s))
@@ -64,8 +64,8 @@ def ask(expression: str, seed: int) -> list[list[float]] | str:
                 if data["resultType"] == "matrix":
                     return "this is a range of samples: a function such as rate() makes one value of it"
                 scalar, result = data["resultType"] == "scalar", data["result"]
-                found.append([float(value) for _, value in ([result] if scalar else [one["value"] for one in result])])
-    return found
+                rows.append([float(value) for _, value in ([result] if scalar else [one["value"] for one in result])])
+    return rows
 
 
 #: What happens in one instance, as pairs of before and after things change: replies a second by path and status, and

@@ -99,7 +99,7 @@ def bookings(allocations: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Bookin
     return by_id
 
 
-def resource(found: Any, site: str, blazar_id: str | None, taken: Mapping[str, tuple[Booking, ...]]) -> Resource:
+def resource(node: Any, site: str, blazar_id: str | None, taken: Mapping[str, tuple[Booking, ...]]) -> Resource:
     """Return the resource of python-chi's node or device.
 
     Args:
@@ -108,9 +108,9 @@ def resource(found: Any, site: str, blazar_id: str | None, taken: Mapping[str, t
     """
     return Resource(
         site=site,
-        name=getattr(found, "device_name", None) or found.name,
-        type=getattr(found, "device_type", None) or found.type,
-        reservable=bool(found.reservable) and blazar_id is not None,
+        name=getattr(node, "device_name", None) or node.name,
+        type=getattr(node, "device_type", None) or node.type,
+        reservable=bool(node.reservable) and blazar_id is not None,
         bookings=taken.get(str(blazar_id), ()),
     )
 

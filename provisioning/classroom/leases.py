@@ -164,7 +164,7 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
             way_out="Bring the results home and release it first, or extend it.",
         )
     # As long as it was: a student's block may be longer than the class's.
-    hours, made, silent = math.ceil((old.end - old.start) / HOUR), None, Silent()
+    hours, booked, silent = math.ceil((old.end - old.start) / HOUR), None, Silent()
     for option in spec.options:
         end = block_end(start, hours, option.end_minute)
         # Another option's calendar is read only if this one has nothing free.
@@ -173,10 +173,10 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
         if free := [machine.name for machine in free_resources(calendars.get(option, ()), start, end)]:
             request = LeaseRequest(old.name, option.resource, option.type, start, end, free[0])
             with silent.at(option), suppress(NoCapacityError):
-                made = book(testbed_for(option.site), request, free)
-        if made is not None:
+                booked = book(testbed_for(option.site), request, free)
+        if booked is not None:
             there.delete_lease(old.id)
-            return option, made.node or free[0], made
+            return option, booked.node or free[0], booked
     silent.check(f"no other machine can be had at {start:%a %d %b %H:%M %Z}")
     raise NoCapacityError(
         f"no machine of {', '.join(option.name for option in spec.options)} is free at {start:%a %d %b %H:%M %Z}"

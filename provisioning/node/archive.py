@@ -157,7 +157,7 @@ def build_archive(
     root: Path,
     files: Iterable[str],
     target: Path,
-    made: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
     *,
     folder: str = "",
     date_s: int = _DATE_S,
@@ -166,8 +166,8 @@ def build_archive(
 
     Texts that are made for it, by path, take the place of files.
     """
-    made = made or {}
-    names = tuple(sorted({*files, *made}))
+    texts = texts or {}
+    names = tuple(sorted({*files, *texts}))
     with (
         target.open("wb") as raw,
         # Neither the archive's own name nor the hour belongs into it.
@@ -175,7 +175,7 @@ def build_archive(
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name in names:
-            content = made[name].encode() if name in made else source(root, name).read_bytes()
+            content = texts[name].encode() if name in texts else source(root, name).read_bytes()
             entry = tarfile.TarInfo(str(PurePosixPath(folder, name)))
             entry.size = len(content)
             entry.mode = 0o755 if name.endswith(".sh") else 0o644

@@ -63,11 +63,11 @@ def test_weights_of_ones_own_are_taken_and_the_courses_are_not_missed(filled: Pa
 
 def test_the_preview_is_what_the_grader_says(filled: Path):
     """The same questions judged by the same ledger: no surprise in public."""
-    made = prepare(1, workspace=filled)
-    result = grade(made.path, part=1, setup=Setup(measure=False, rerun=False))
+    prepared = prepare(1, workspace=filled)
+    result = grade(prepared.path, part=1, setup=Setup(measure=False, rerun=False))
     worth = assignment().part(1).worth
-    assert sums(made.rows) == {"points": worth, "possible": sums(result.graded)["possible"]}
-    assert {row.id for row in made.rows} == {row.asked for row in result.rows}
+    assert sums(prepared.rows) == {"points": worth, "possible": sums(result.graded)["possible"]}
+    assert {row.id for row in prepared.rows} == {row.asked for row in result.rows}
 
 
 def test_the_command_says_points_and_what_is_missing_with_its_reason_and_what_it_costs(filled: Path):
