@@ -99,11 +99,11 @@ def describe(
     known = before | {name: value for name, value in said.items() if value is not None}
     if known != before or target not in _FOUND:
         _SAID[target], _FOUND[target] = known, _DESCRIBERS.get(kind, _describe_callable)(target, known)
-    target_ = _FOUND[target]
+    described = _FOUND[target]
     if kind == "torch":
         # A module has no threads of its own: `torch.set_num_threads` may have been called since.
-        target_ = replace(target_, threads=Threads(sys.modules["torch"].get_num_threads(), 0))
-    return target_
+        described = replace(described, threads=Threads(sys.modules["torch"].get_num_threads(), 0))
+    return described
 
 
 def model_file(path: str | Path) -> ModelFile:

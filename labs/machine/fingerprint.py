@@ -113,7 +113,7 @@ _NAMES: dict[type, tuple[str, ...]] = {}
 
 def names_of(kind: type) -> tuple[str, ...]:
     """Return the names of a dataclass's fields, looked up once: a grader reads a record a hundred thousand times."""
-    return _NAMES.get(kind) or _NAMES.setdefault(kind, tuple(field_.name for field_ in fields(kind)))
+    return _NAMES.get(kind) or _NAMES.setdefault(kind, tuple(item.name for item in fields(kind)))
 
 
 @functools.lru_cache(maxsize=1)

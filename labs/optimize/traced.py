@@ -86,7 +86,7 @@ class Traced(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple = (), **how: Any) -> Any:
         if ufunc not in _ALLOWED or method != "__call__":
             raise TypeError(f"a kernel multiplies and adds for itself; {ufunc.__name__} is numpy's own")
-        result = ufunc(*(input_._read() if isinstance(input_, Traced) else input_ for input_ in inputs), **how)
+        result = ufunc(*(operand._read() if isinstance(operand, Traced) else operand for operand in inputs), **how)
         if not out:
             return result
         out[0]._values[...] = result

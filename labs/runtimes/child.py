@@ -181,8 +181,8 @@ def _keep(options: dict, command: list[str]) -> int:
         start_new_session=True,
         preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
     )
-    for socket_ in options["sockets"]:
-        os.close(socket_)
+    for descriptor in options["sockets"]:
+        os.close(descriptor)
     if secret:
         threading.Thread(target=_wipe, args=(child.pid, secret.encode()), daemon=True).start()
     for wait in (child.wait, lambda: _outlive(options["notebook"])):

@@ -58,7 +58,7 @@ def wired(path: Path) -> dict:
     if fault:
         return facts | {"reason": fault}
     steps = list(config.ensemble_scheduling.step)
-    known, ran = {input_.name: ("request", input_.name) for input_ in config.input}, []
+    known, ran = {tensor.name: ("request", tensor.name) for tensor in config.input}, []
     for _ in steps:  # each may make ready what another one waits for
         for step in steps:
             takes, gives = _WIRES.get(step.model_name, ("", ()))
