@@ -1,4 +1,4 @@
-"""``python -m grading``: build, rehearse and grade the course; nothing of it leaves the instructor's side."""
+"""``python -m grading``: build, rehearse and grade the course; students get none of it."""
 
 import sys
 from io import TextIOWrapper

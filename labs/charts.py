@@ -58,8 +58,8 @@ def latency_distribution(records: Measurement | Sequence[Measurement], target_s:
     if not records:
         raise ValueError("no latency record to draw: measure the option first, or let the measurement run to its end")
     # All but the slowest half percent: an outlier is counted at the edge and does not squeeze the rest.
-    low = min(min(one.samples) for one in records)
-    high = max(one.percentile(99.5) for one in records)
+    low = min(min(record.samples) for record in records)
+    high = max(record.percentile(99.5) for record in records)
     ends = [low, high] if target_s is None else [min(low, target_s), max(high, target_s)]
     scale = _axis_scale(*(end * 1e3 for end in ends))
     rows = [
@@ -77,7 +77,7 @@ def latency_distribution(records: Measurement | Sequence[Measurement], target_s:
         sentence=_sentence(records, target_s),
         header=header,
         rows=table,
-        footer="Measured on " + "; ".join(dict.fromkeys(one.machine.label for one in records)),
+        footer="Measured on " + "; ".join(dict.fromkeys(record.machine.label for record in records)),
     )
 
 

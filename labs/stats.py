@@ -447,11 +447,11 @@ def _skew_corrected(values: np.ndarray) -> tuple[float, float]:
 
 def _mean_error(values: Samples) -> tuple[float, float, float]:
     """Return the mean of values in time order, its standard error and the degrees of freedom behind it."""
-    found = np.asarray(values, dtype=float)
-    n, mean = len(found), float(found.mean()) if len(found) else 0.0
+    samples = np.asarray(values, dtype=float)
+    n, mean = len(samples), float(samples.mean()) if len(samples) else 0.0
     if n < 2:
         raise ValueError("an interval of a mean takes two values at least")
-    away = found - mean
+    away = samples - mean
     squares = float(away @ away)
     # Equal but for rounding: there is nothing to estimate an autocorrelation from.
     if squares <= n * (1e-14 * max(1e-300, abs(mean))) ** 2:

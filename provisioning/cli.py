@@ -160,20 +160,20 @@ def sweep(
 ) -> None:
     """List what the labs left at all sites, with its age. With --delete, what is left after that."""
     now, silent = site_clock().now(), Silent()
-    found, lines = [], []
+    leftovers, lines = [], []
     for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
         with silent.at(site):
             testbed, owner = lab.open_testbed(site), owner_name() if mine else None
             here = held.survey(testbed, now, owner)
             swept = held.sweep(testbed, here, now) if delete else []
             # What is counted below is what is there now, not what was there before.
-            found += held.survey(testbed, now, owner) if swept else here
+            leftovers += held.survey(testbed, now, owner) if swept else here
             lines += swept
     for line in lines:
         typer.echo(line)
     if delete:
         kept = sum(line.startswith("kept") for line in lines)
         typer.echo(f"{len(lines) - kept} deleted" + (f", {kept} could not be" if kept else ""))
-    if found or not silent:
-        typer.echo(held.table(found))
+    if leftovers or not silent:
+        typer.echo(held.table(leftovers))
     silent.check("nobody knows what else is left")

@@ -126,8 +126,8 @@ def _minor(package: str) -> str:
 def _version_for_cpus(package: str) -> str:
     """Return the newest version within the constraints that pip knows as built for CPUs; '' without one."""
     known = _output(_PYTHON, "-m", "pip", "index", "versions", package).stdout
-    found = re.search(rf"\b{_minor(package)}\.\d+\+cpu\b", known)
-    return found[0] if found else ""
+    match = re.search(rf"\b{_minor(package)}\.\d+\+cpu\b", known)
+    return match[0] if match else ""
 
 
 def _require_python() -> None:

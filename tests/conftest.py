@@ -14,7 +14,7 @@ from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 from provisioning.node.archive import pack, unpack
 
 # glibc gives memory back to the system after each large tensor, and torch, which asks for the next at once, then spends
-# two thirds of its time in page faults (of a batch of 64 images: 20,000 faults and 58 of 92 ms an image). Keeping it
+# two thirds of its time in page faults (of a batch of 64 images: 20,000 faults and 58 of 92 ms per image). Keeping it
 # gives the same results sooner. The C library reads this when a process starts: the suite's workers, and its kernels.
 os.environ.update({"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31), "MALLOC_TOP_PAD_": str(2**26)})
 

@@ -1,6 +1,8 @@
-"""A small course in a folder, in the real one's form: sources beside questions, notebooks where they belong."""
+"""A small course in a folder, in the real one's form: sources beside questions; and where any course's pages lead."""
 
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from grading.builder.notebook import write
@@ -96,3 +98,16 @@ def build_all(course: Path) -> None:
     """Build the notebooks of a small course."""
     for one in sources(course):
         write(one)
+
+
+def links(pages: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """Return each link within a folder, of pages and notebooks, as the page and the path it leads to."""
+    found = []
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        if page.suffix == ".ipynb":
+            cells = json.loads(text)["cells"]
+            text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        targets = re.findall(r"\]\((?![a-z]+:|#)([^)\s#]+)", text)
+        found += [(page, (page.parent / target).resolve()) for target in targets]
+    return found

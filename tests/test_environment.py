@@ -142,20 +142,20 @@ def test_the_pinned_versions_fit_every_python_that_is_promised(version: str, tmp
 
 def _imported() -> set[tuple[str, str]]:
     """Return every outside package that is imported, with the key of ``EXTRAS_OF`` for the folder that imports it."""
-    owners, found = packages_distributions(), set()
+    owners, imported = packages_distributions(), set()
     ours = {*sys.stdlib_module_names, *NOT_PACKAGES, "labs", "provisioning", "grading"}
     sources = [path for folder in EXTRAS_OF if "/" not in folder for path in (ROOT / folder).rglob("*.py")]
     for path in sources:
         name = path.relative_to(ROOT).as_posix()
         folder = next(folder for folder in EXTRAS_OF if name.startswith(folder + "/"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            modules = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) else []
             for top in {module.split(".")[0] for module in modules} - ours:
                 # Some files run alone, with their neighbours on the path: in Triton, or as a kernel starts.
                 if not path.with_name(f"{top}.py").is_file():
-                    found.add((folder, canonicalize_name(owners.get(top, [top])[0])))
-    return found
+                    imported.add((folder, canonicalize_name(owners.get(top, [top])[0])))
+    return imported
 
 
 def test_what_a_room_imports_is_declared_for_it() -> None:
@@ -252,12 +252,12 @@ CI = {
 def test_every_path_and_target_that_ci_names_is_there(place: str):
     """A folder of tests that moves, or a target that is renamed, takes CI along."""
     text = re.sub(r"^ *#.*$", "", CI[place], flags=re.MULTILINE).replace("$(BIN)", ".venv/bin")
-    made = {".venv/bin/msl": Path(sys.executable).with_name("msl"), ".venv/bin/python": Path(sys.executable)}
+    installed = {".venv/bin/msl": Path(sys.executable).with_name("msl"), ".venv/bin/python": Path(sys.executable)}
     paths = re.findall(r"(?<![\w$}/\"])\.?[A-Za-z][\w.-]*/[\w./-]*\w", text)
     calls = re.findall(r"(?:^|[;&|] *|PATH=\S+ )make((?: +[^\s;&|#]+)*)", text, re.MULTILINE)
     targets = {word for call in calls for word in re.sub(r'\w+=("[^"]*"|\S*)', "", call).split()}
     assert paths or targets
-    assert [path for path in paths if not made.get(path, ROOT / path).exists()] == []
+    assert [path for path in paths if not installed.get(path, ROOT / path).exists()] == []
     assert targets <= TARGETS
 
 

@@ -81,14 +81,14 @@ def shown(path: Path) -> str:
 
 def imports(source: str) -> set[str]:
     """Return the full names of the modules (and what is taken from them) that a source imports."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {name.name for name in node.names}
+            names |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"a relative import of {node.module}: rooms are packages, name them in full"
-            found |= {f"{node.module}.{name.name}" for name in node.names}
-    return found
+            names |= {f"{node.module}.{name.name}" for name in node.names}
+    return names
 
 
 def below(name: str, allowed: tuple[str, ...]) -> bool:
@@ -119,8 +119,8 @@ def wrong_imports(path: Path) -> set[str]:
 
 def test_rooms_import_in_their_directions_only():
     """An import in another direction ties two rooms together that must run apart."""
-    found = {shown(path): wrong_imports(path) for path in python_files(*ROOMS, "notebooks")}
-    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+    faults = {shown(path): wrong_imports(path) for path in python_files(*ROOMS, "notebooks")}
+    assert {name: wrong for name, wrong in faults.items() if wrong} == {}
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,8 @@ def test_the_committed_notebook_is_fresh_and_holds_no_outputs(lesson):
 def test_the_pages_that_are_derived_are_fresh():
     """Their points are the checkpoints' points, and their facts the lessons'."""
     assert QUESTIONS_PATH.read_text(encoding="utf-8") == questions_page(), "run: python -m grading build"
-    assert MAP_PATH.read_text(encoding="utf-8") == course_map(), "run: python -m grading build"
+    assert MAP_PATH.read_text(encoding="utf-8") == (page := course_map()), "run: python -m grading build"
+    assert all(f"| [{lesson.title}]({lesson.link})" in page for lesson in lessons())
     assert [one.name for one in guides() if is_stale(one)] == [], "the instructors' notebooks are built like lessons"
 
 
@@ -201,12 +202,12 @@ def test_a_lesson_has_one_title(lesson):
 def test_a_lesson_uses_the_fields_words(lesson):
     """One word for each thing, and the one that the field's own pages use."""
     said = re.sub(r"`[^`]*`|\]\([^)]*\)", "", texts_of(lesson))
-    found = {
+    instead_of = {
         match[0]: instead
         for word, instead in WORDS.items()
         for match in re.finditer(rf"\b{word}\b", said, re.IGNORECASE)
     }
-    assert found == {}
+    assert instead_of == {}
 
 
 def test_no_lesson_can_reach_the_graders_room(lesson):
@@ -237,7 +238,7 @@ def test_the_machines_tests_lie_where_make_machines_looks():
         if path != Path(__file__) and re.search(r"mark\.machine\b", path.read_text(encoding="utf-8"))
     ]
     assert marked
-    assert [one for one in marked if not one.startswith(tuple(f"{folder}/" for folder in named.split()))] == []
+    assert [name for name in marked if not name.startswith(tuple(f"{folder}/" for folder in named.split()))] == []
 
 
 _FRAMEWORKS = "torch onnxruntime openvino scipy matplotlib"

@@ -18,7 +18,7 @@ from labs.data.labels import CLASS_NAMES, NUM_CLASSES, class_folder
 
 #: Side of the shipped pictures: above 224, so that resizing and cropping have something to do.
 SIZE_PX = 256
-#: Pictures a class in each split: every class counts the same in the accuracy, and a point of it means something.
+#: Pictures per class in each split: every class counts the same in the accuracy, and a point of it means something.
 PICTURES_PER_CLASS: dict[str, int] = {"training": 100, "validation": 30, "evaluation": 60}
 #: JPEG settings, written out because Pillow's defaults may change.
 JPEG_OPTIONS: dict[str, object] = {"quality": 85, "subsampling": 2, "optimize": False, "progressive": False}

@@ -37,8 +37,8 @@ def build(check: Check = False) -> None:
     # One after the other, the notebooks first: the pages are derived from them.
     said = refresh_notebooks(NOTEBOOKS_DIR, check)
     pages = {CHECKS_PATH: lambda: compiled(sources()), MAP_PATH: course_map, QUESTIONS_PATH: questions_page}
-    for path, made in pages.items():
-        text = made()
+    for path, content in pages.items():
+        text = content()
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             said.append(f"{'out of date' if check else 'built'}: {path.name}")
             if not check:
@@ -88,13 +88,13 @@ def minutes() -> None:
     import pandas as pd
 
     course = sources()
-    table = pd.DataFrame({one.id: minutes_of_lesson(one) for one in course}).T
+    table = pd.DataFrame({lesson.id: minutes_of_lesson(lesson) for lesson in course}).T
     table.insert(0, "total", table.drop(columns="setup").sum(axis=1))
     print(table.round().astype(int).replace(0, "").rename(columns={"setup": "set-up, apart"}).to_string())
-    if unknown := [one.id for one in course if one.id not in recorded(one)]:
+    if unknown := [lesson.id for lesson in course if lesson.id not in recorded(lesson)]:
         print(f"Never recorded, so that its machine counts 0: {', '.join(unknown)}")
     for path in SHIPPED:
-        sums = table.loc[[one.id for one in assignment(path).lessons()]].sum()
+        sums = table.loc[[lesson.id for lesson in assignment(path).lessons()]].sum()
         print(
             f"{path.name}: {{total:.0f}} minutes, {{lease:.0f}} of them on leases, and {{setup:.0f}} of set-up".format(
                 **sums
@@ -126,10 +126,10 @@ def _chosen(part: int | None, ids: list[str] | None) -> list[Lesson]:
     Raises:
         LessonError: One of them is none, or none is meant.
     """
-    course = [one for one in sources() if part in (None, one.part)]
-    wanted = [one for one in course if not ids or one.id in ids]
-    unknown = sorted({*(ids or ())} - {one.id for one in course})
+    course = [lesson for lesson in sources() if part in (None, lesson.part)]
+    wanted = [lesson for lesson in course if not ids or lesson.id in ids]
+    unknown = sorted({*(ids or ())} - {lesson.id for lesson in course})
     if unknown or not wanted:
-        known = ", ".join(one.id for one in course)
+        known = ", ".join(lesson.id for lesson in course)
         raise LessonError(f"no such lesson: {', '.join(unknown) or part}; there are {known}")
     return wanted

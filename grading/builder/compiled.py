@@ -1,4 +1,4 @@
-"""What of the questions leaves the instructor's side: plain data, with arguments, expected results and sentences.
+"""What students get of the questions: plain data, with arguments, expected results and sentences.
 
 A case's expected result is what the lesson's own solution returns, after the arguments' trip through JSON.
 """

@@ -77,17 +77,10 @@ MAP_PATH = NOTEBOOKS_DIR / "README.md"
 _BEGIN, _END = "<!-- map, made from the lessons -->", "<!-- end of map -->"
 
 
-def course_map(page: str | None = None) -> str:
-    """Return the page, the committed one unless given, with its table as the lessons are now.
-
-    Raises:
-        ValueError: The page lacks the two marks between which the table stands.
-    """
-    page = MAP_PATH.read_text(encoding="utf-8") if page is None else page
-    if page.count(_BEGIN) != 1 or page.count(_END) != 1:
-        raise ValueError(f"{MAP_PATH.name} wants the lines {_BEGIN} and {_END} once each, around its table")
-    before, _, rest = page.partition(_BEGIN)
-    after = rest.partition(_END)[2]
+def course_map() -> str:
+    """Return the committed page with its table as the lessons are now, between the two marks that it has once each."""
+    before, rest = MAP_PATH.read_text(encoding="utf-8").split(_BEGIN)
+    _, after = rest.split(_END)
     table = "\n".join(_table(sources()))
     sums = "\n".join(f"- `{path.name}`: {in_hours(assignment(path))}" for path in SHIPPED)
     return f"{before}{_BEGIN}\n\n{table}\n\n## Both assignments\n\n{sums}\n\n{_machines()}\n\n{_END}{after}"
@@ -112,11 +105,11 @@ def _table(course: list[Lesson]) -> list[str]:
     columns = ["lesson", "what happens", "minutes (estimated)", "on the lease", "set-up, apart", "where", "after"]
     lines = [f"| {' | '.join(columns)} |", "|---|---|---:|---:|---:|---|---|"]
     part = None
-    for one in course:
-        if one.part != part:
-            part = one.part
+    for lesson in course:
+        if lesson.part != part:
+            part = lesson.part
             lines.append(f"| **{PART_TITLES.get(part, f'Part {part}')}** | | | | | | |")
-        lines.append(_row(one))
+        lines.append(_row(lesson))
     return lines
 
 

@@ -1,6 +1,6 @@
 """How questions are written: the words that a lesson's ``questions.py`` uses, beside its ``lesson.py``.
 
-``written`` returns what an author wrote with them. What of it leaves the instructor's side is ``compiled``'s to say.
+``written`` returns what an author wrote with them. ``compiled`` says what students get of it.
 """
 
 import functools

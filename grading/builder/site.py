@@ -111,9 +111,9 @@ def still_form(output: NotebookNode, kept: Path) -> NotebookNode | None:
     if html := data.get("text/html"):
         html = re.sub(r"<style>\.msl\{.*?</style>", "", html, flags=re.DOTALL)  # the site has it once
         data["text/html"] = re.sub(r"<th([^>]*)>(?:&nbsp;)?</th>", r"<td\1></td>", html)  # pandas' corner heads nothing
-    told = "\n".join([output.get("text", ""), *map(str, data.values())])
-    words = " ".join(unescape(re.sub(r"<[^>]*>", "", told)).split())
-    return None if "<iframe" in told or any(line in words for line in solutions()) else output
+    texts = "\n".join([output.get("text", ""), *map(str, data.values())])
+    words = " ".join(unescape(re.sub(r"<[^>]*>", "", texts)).split())
+    return None if "<iframe" in texts or any(line in words for line in solutions()) else output
 
 
 @functools.cache

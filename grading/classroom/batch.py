@@ -38,7 +38,7 @@ def grade_class(
         one = known[task.student]
         found[task.student] = done.result or _kept(out, one)[0]
         if done.result:
-            # One process writes for all workers, some thousand samples a student.
+            # One process writes for all workers, some thousand samples per student.
             write_json({"key": done.key, "result": done.result.to_json()}, _place(out, one), indent=None)
     return [found[one.student] for one in submissions]
 

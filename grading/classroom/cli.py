@@ -26,7 +26,7 @@ def grade_folder(
         Path | None, typer.Option(exists=True, dir_okay=False, help="The hidden pictures; public ones unless named.")
     ] = None,
     rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox: the slow step.")] = True,
-    workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores unless told.")] = 0,
+    workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores by default.")] = 0,
     earlier: Annotated[
         list[Path] | None, typer.Option(help="What `class` wrote in another year, to compare with; may be repeated.")
     ] = None,
@@ -51,7 +51,7 @@ def grade_folder(
     if rerun and (refusal := abilities().refusal):
         console.print(refusal, style="yellow", markup=False, highlight=False)
     try:
-        found = handed_in(submissions)
+        hand_ins = handed_in(submissions)
         before = [result for folder in earlier or () for result in earlier_results(folder)]
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error)) from None
@@ -59,8 +59,8 @@ def grade_folder(
     setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
 
     def graded(engine: Engine) -> list[Result]:
-        bar = partial(track, description="grading", total=len(found), console=console)
-        return grade_class(found, out, part=part, engine=lambda tasks: bar(engine(tasks)), setup=setup)
+        bar = partial(track, description="grading", total=len(hand_ins), console=console)
+        return grade_class(hand_ins, out, part=part, engine=lambda tasks: bar(engine(tasks)), setup=setup)
 
     if scheduler:
         from distributed import Client
@@ -71,14 +71,14 @@ def grade_folder(
         results = graded(processes(workers or os.cpu_count() or 1))
     groups = alike(results, before)
     checks = spot_checks(results, seed=seed, alike=said_of(groups))
-    sheets = write_sheets(found, results, seed, out)
-    feedback = write_feedback(found, results, out)
-    report = write_report(found, results, groups, checks, out)
+    sheets = write_sheets(hand_ins, results, seed, out)
+    feedback = write_feedback(hand_ins, results, out)
+    report = write_report(hand_ins, results, groups, checks, out)
     _say(
         {
             "submissions": len(results),
             "grader's own faults": sum(bool(result.fault) for result in results),
-            "groups that hold the same": f"{len(groups)}, of {sum(len(one.students) for one in groups)}",
+            "groups that hold the same": f"{len(groups)}, of {sum(len(group.students) for group in groups)}",
             "for a person to look at": len(checks),
             "defence sheets": sheets,
             "to hand back": feedback,
@@ -98,12 +98,12 @@ def hand_back(
     from grading.classroom.roster import handed_in
 
     try:
-        found = handed_in(submissions)
-        path = write_feedback(found, kept_results(found, out), out, hidden=hidden)
+        hand_ins = handed_in(submissions)
+        path = write_feedback(hand_ins, kept_results(hand_ins, out), out, hidden=hidden)
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error)) from None
     rows = "with hidden rows" if hidden else "public rows alone"
-    _say({"to hand back": path, "pages": f"{len(found)}, {rows}"})
+    _say({"to hand back": path, "pages": f"{len(hand_ins)}, {rows}"})
 
 
 def _say(values: dict[str, object]) -> None:

@@ -123,7 +123,7 @@ def sheet(result: Result, seed: str, *, answers: bool) -> str:
 
 
 def write_sheets(submissions: Sequence[Handed], results: Sequence[Result], seed: str, out: Path) -> Path:
-    """Write two sheets a student, to hand out and ``…-answers`` for staff, and return their folder."""
+    """Write two sheets per student, to hand out and ``…-answers`` for staff, and return their folder."""
     folder = out / "defence"
     for one, result in zip(submissions, results, strict=True):
         write_text(sheet(result, seed, answers=False), folder / f"{one.slug}.html")

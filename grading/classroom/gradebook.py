@@ -75,7 +75,7 @@ def grades(
     """
     part = course.part(number)
     times = _times({**others, number: handed})
-    found, there = [], set()
+    listed, there = [], set()
     for one, result in zip(handed, results, strict=True):
         for person in one.members:
             there.add(person.name)
@@ -88,19 +88,19 @@ def grades(
                 f"not judged yet: {result.pending_grade:.2f} points" if result.pending else "",
             )
             points = max(0.0, result.grade - taken) + talk
-            found.append(Grade(person, points, "; ".join(filter(None, notes)), person.name in heard))
+            listed.append(Grade(person, points, "; ".join(filter(None, notes)), person.name in heard))
     absent = [person for person in people.students if person.name not in there]
-    found += [Grade(person, 0.0, "nothing handed in") for person in absent]
-    return [_changed(one, changed.get(one.person.name, ()), part.points) for one in found if not one.person.left]
+    listed += [Grade(person, 0.0, "nothing handed in") for person in absent]
+    return [_changed(one, changed.get(one.person.name, ()), part.points) for one in listed if not one.person.left]
 
 
 def _times(handed: Mapping[int, Sequence[Handed]]) -> dict[str, dict[int, datetime]]:
     """Return when each person handed in each part, by short name and the part's number."""
     times: dict[str, dict[int, datetime]] = {}
     for number, submissions in handed.items():
-        for one in submissions:
-            for person in one.members:
-                times.setdefault(person.name, {}).update({number: one.at} if one.at else {})
+        for submission in submissions:
+            for person in submission.members:
+                times.setdefault(person.name, {}).update({number: submission.at} if submission.at else {})
     return times
 
 
@@ -145,18 +145,18 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
     columns = _COLUMNS[form]
     rows, nameless = [], []
     needed = [field for field in _FOUND_BY if {field, f"#{field}"} & set(columns.values())]
-    for one in grades:
-        who = one.person
-        last, _, first = one.name.partition(", ")
+    for grade in grades:
+        who = grade.person
+        last, _, first = grade.name.partition(", ")
         if not first:
-            first, last = (*one.name.rsplit(" ", 1), "")[:2]
+            first, last = (*grade.name.rsplit(" ", 1), "")[:2]
         cells = {field: getattr(who, field) for field in ("sid", "login", "email", "lms_id", "section")}
         cells |= {f"#{field}": value and f"#{value}" for field, value in cells.items()} | {"#": "#"}
-        cells |= {"name": one.name, "first": first, "last": last, "note": one.note}
-        cells |= {"points": f"{one.points:.2f}", "worth": f"{worth:g}"}
+        cells |= {"name": grade.name, "first": first, "last": last, "note": grade.note}
+        cells |= {"points": f"{grade.points:.2f}", "worth": f"{worth:g}"}
         rows.append([cells[field] for field in columns.values()])
         if form != "plain" and not any(cells[field] for field in needed):
-            nameless.append(one.name)
+            nameless.append(grade.name)
     if nameless:
         raise ValueError(
             f"{form} could not tell who these are: {', '.join(nameless)}. Name a roster that has one of the columns "
@@ -205,7 +205,7 @@ def _lines(
                 if most is not None and (points is None or abs(points) > most):
                     raise ValueError(f"write points from -{most:g} to {most:g}, and not {written!r}")
                 if most is not None and not why:
-                    raise ValueError(f"a {words} is missing: whoever asks later wants to know it")
+                    raise ValueError(f"a {words} is missing: the student will ask for it")
                 yield people.find(who).name, points, why
             except ValueError as error:
                 raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from None
@@ -242,40 +242,40 @@ def gradebook(
             people = People(read_roster(roster, course.course.time_zone))
             handed = of_roster(handed, people)
         else:
-            people = People(person for one in handed for person in one.members)
+            people = People(person for hand_in in handed for person in hand_in.members)
         others = {number: of_roster(handed_in(folder), people) for number, folder in _folders(also or ()).items()}
         results = kept_results(handed, out)
         if not pending:
             _require_judged(results)
         heard = read_heard(defence, people) if defence else {}
         changed = read_changed(adjust, people, asked.points) if adjust else {}
-        found = grades(course, part, handed, results, people, heard, changed, others)
-        rows = table(found, course.book.format, PART_TITLES[part], asked.points)
+        graded = grades(course, part, handed, results, people, heard, changed, others)
+        rows = table(graded, course.book.format, PART_TITLES[part], asked.points)
     except (FileNotFoundError, RosterError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     path = out / "gradebook.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([str(safe(cell)) for cell in row] for row in rows)
-    _say(f"{path}: {len(found)} people, for {course.book.format}")
-    for one in found:
+    _say(f"{path}: {len(graded)} people, for {course.book.format}")
+    for one in graded:
         if note := one.note.removeprefix(NO_TIME).removeprefix("; "):
             _say(f"{one.name:28} {one.points:7.2f}  {note}")
-    if timeless := [one.name for one in found if one.note.startswith(NO_TIME)]:
+    if timeless := [grade.name for grade in graded if grade.note.startswith(NO_TIME)]:
         _say(f"{NO_TIME[0].upper()}{NO_TIME[1:]}: {', '.join(timeless)}")
     due = [number for number, one in course.parts.items() if one.due and number not in (part, *others)]
     if course.course.late and due:
         named = " ".join(f"--also {number}=…" for number in due)
         _say(f"The pool of late hours does not know of other parts' lateness; name their submissions: {named}")
     if asked.defence and defence:
-        _say(f"Not heard yet: {', '.join(one.name for one in found if not one.heard) or 'nobody'}")
+        _say(f"Not heard yet: {', '.join(grade.name for grade in graded if not grade.heard) or 'nobody'}")
 
 
 def _folders(also: Iterable[str]) -> dict[int, Path]:
     folders = {}
-    for one in also:
-        number, _, folder = one.partition("=")
+    for other in also:
+        number, _, folder = other.partition("=")
         if not number.isdigit() or not Path(folder).is_dir():
-            raise ValueError(f"--also is {one!r}: write a part's number and its submissions' folder, as 2=part2")
+            raise ValueError(f"--also is {other!r}: write a part's number and its submissions' folder, as 2=part2")
         folders[int(number)] = Path(folder)
     return folders
 

@@ -105,8 +105,8 @@ def _found(root: Path) -> Iterator[str]:
 
 def _readers(root: Path) -> Iterator[str]:
     """Yield the files of what judges records and answers and reads files again, with all that it imports of labs."""
-    asked = [one for one in all_questions().values() if one.reads and not one.told]
-    waiting = {reader(one).partition(":")[0] for one in asked if not is_model(one)}
+    asked = [question for question in all_questions().values() if question.reads and not question.told]
+    waiting = {reader(question).partition(":")[0] for question in asked if not is_model(question)}
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()
@@ -119,7 +119,7 @@ def _readers(root: Path) -> Iterator[str]:
         imported = {module.rpartition(".")[0]}
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom):
-                imported |= {str(node.module), *(f"{node.module}.{one.name}" for one in node.names)}
+                imported |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
         waiting |= {name for name in imported if name.partition(".")[0] == "labs"} - seen
 
 

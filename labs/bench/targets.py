@@ -99,11 +99,11 @@ def describe(
     known = before | {name: value for name, value in said.items() if value is not None}
     if known != before or target not in _FOUND:
         _SAID[target], _FOUND[target] = known, _DESCRIBERS.get(kind, _describe_callable)(target, known)
-    found = _FOUND[target]
+    described = _FOUND[target]
     if kind == "torch":
         # A module has no threads of its own: `torch.set_num_threads` may have been called since.
-        found = replace(found, threads=Threads(sys.modules["torch"].get_num_threads(), 0))
-    return found
+        described = replace(described, threads=Threads(sys.modules["torch"].get_num_threads(), 0))
+    return described
 
 
 def model_file(path: str | Path) -> ModelFile:
@@ -218,13 +218,13 @@ def _session_precision(session, providers: list[list], executed: list[tuple[str,
     in_int8 = sum(operator in INT8_OPERATORS for operator in operators)
     in_float = sum(operator in FLOAT_OPERATORS for operator in operators)
     if in_int8 or in_float:
-        found = "int8" if in_int8 > in_float else "fp32"
+        precision = "int8" if in_int8 > in_float else "fp32"
     else:
         path = getattr(session, "_model_path", None)
-        found = stored_precision(Path(path).read_bytes() if path else session._model_bytes)
+        precision = stored_precision(Path(path).read_bytes() if path else session._model_bytes)
     ran = {provider for provider, _ in executed}
     stated = [_stated_precision(name, given) for name, given in providers if name in ran]
-    return next(filter(None, stated), found) if found == "fp32" else found
+    return next(filter(None, stated), precision) if precision == "fp32" else precision
 
 
 def _stated_precision(provider: str, given: Mapping) -> str:

@@ -101,9 +101,9 @@ def latency(
 
     while True:
         samples += time_calls(call, images, BLOCK_CALLS, clock, tell)
-        found, spent_s = stats.steady_interval(samples, q=50), clock() - watch.start_s
-        width = found.relative_half_width
-        text = f"{option}: {len(samples)} requests, median {milliseconds(found.value)} ± {width:.1%}"
+        interval, spent_s = stats.steady_interval(samples, q=50), clock() - watch.start_s
+        width = interval.relative_half_width
+        text = f"{option}: {len(samples)} requests, median {milliseconds(interval.value)} ± {width:.1%}"
         precise = max(half_width / max(width, 1e-9), spent_s / max(limit_s, 1e-9))
         share = min(1.0, len(samples) / min_samples, precise)
         tell()
@@ -146,9 +146,9 @@ def throughput(
             share = min(len(samples) / min_batches, spent_s / max(min_s, 1e-9), 1.0)
             samples += time_calls(call, batch, 5, clock, _saying(report, text, share))
             spent_s = clock() - watch.start_s
-        made = record("throughput", option, samples, about, watch, batch_size=batch_size, warmup=warmup)
-        records.append(made)
-        report(1.0, f"{text}, {rate(made.throughput_fps.value)}")
+        measurement = record("throughput", option, samples, about, watch, batch_size=batch_size, warmup=warmup)
+        records.append(measurement)
+        report(1.0, f"{text}, {rate(measurement.throughput_fps.value)}")
     return records
 
 
@@ -315,7 +315,7 @@ def record(
     When the requested provider ran nothing at all, the record's option says so: a figure that the CPU made must never
     stand in a table under the name of an accelerator.
     """
-    made = Measurement(
+    entry = Measurement(
         kind=kind,
         option=option,
         samples=tuple(float(sample) for sample in samples),
@@ -330,15 +330,15 @@ def record(
         code_version=code_version(),
         details=details or {},
     )
-    if not made.fell_back:
-        return made
-    ran_on = max(made.providers_used, key=made.providers_used.__getitem__)
+    if not entry.fell_back:
+        return entry
+    ran_on = max(entry.providers_used, key=entry.providers_used.__getitem__)
     warnings.warn(
-        f"{made.option}: {made.provider_requested} ran no node; all of them ran on {ran_on}. "
+        f"{entry.option}: {entry.provider_requested} ran no node; all of them ran on {ran_on}. "
         "The record is named accordingly.",
         stacklevel=3,
     )
-    return replace(made, option=f"{made.option} (fell back to {ran_on.removesuffix('ExecutionProvider')})")
+    return replace(entry, option=f"{entry.option} (fell back to {ran_on.removesuffix('ExecutionProvider')})")
 
 
 def _saying(on_progress: OnProgress, text: str, fraction: float = 0.0) -> Callable[[], None]:

@@ -41,25 +41,25 @@ def begin(id: str) -> None:
 
 def absences(this: Lesson, records: Records) -> dict[str, str]:
     """Return what a lesson takes and does not find: a sentence for each in words, and with its link."""
-    found = {}
+    missing = {}
     for id, things in this.takes.items():
         for thing in things:
             kind, _, option = thing.partition(" ")
             if option:
-                there = any(one.kind == kind and one.option == option for one in records.measurements())
+                there = any(record.kind == kind and record.option == option for record in records.measurements())
                 words = f"the {kind} record of `{option}`"
             else:
                 there, words = (workspace_dir() / thing).is_file(), f"`{Path(thing).name}`"
             if not there:
-                maker = next((one for one in lessons() if one.id == id), None)
+                maker = next((lesson for lesson in lessons() if lesson.id == id), None)
                 title, link = "your teacher", "no lesson of this course makes it: ask your teacher for it"
                 if maker:
                     where = Path(os.path.relpath(maker.notebook, this.notebook.parent)).as_posix()
                     title, link = maker.title, f"[{maker.title}]({where}) makes it"
-                found[f"{title} makes {words.replace('`', '')}"] = (
+                missing[f"{title} makes {words.replace('`', '')}"] = (
                     f"There is no {words.removeprefix('the ')} yet: {link}."
                 )
-    return found
+    return missing
 
 
 def way_on(this: Lesson, records: Records) -> str:

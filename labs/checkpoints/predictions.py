@@ -22,7 +22,7 @@ def note(asked: Question, values: Mapping[str, object]) -> None:
     """Write a prediction into the ledger; a ``ValueError`` with one sentence when it cannot stand there."""
     numbers = fitted(values, dict.fromkeys(asked.fields, "number"))
     if not all(asked.between[0] <= value <= asked.between[1] for value in numbers.values()):
-        raise ValueError("This number cannot be meant: look at the unit that the question asks for.")
+        raise ValueError("This number is out of range: look at the unit that the question asks for.")
     records = ledger().read()
     if records.first_about(asked.about) is not None and records.predictions(asked.id):
         raise ValueError("It is measured already: the prediction stays as it was.")
@@ -31,8 +31,8 @@ def note(asked: Question, values: Mapping[str, object]) -> None:
 
 def noted(asked: Question, records: Records) -> Mapping | None:
     """Return the numbers that were predicted, by name: the last ones in time, or else the first."""
-    made = records.prediction_in_time(asked.id, asked.about) or next(iter(records.predictions(asked.id)), None)
-    return made.value if made else None
+    prediction = records.prediction_in_time(asked.id, asked.about) or next(iter(records.predictions(asked.id)), None)
+    return prediction.value if prediction else None
 
 
 def now() -> str:
@@ -89,12 +89,12 @@ class PredictionBox(Shown):
     def _show(self) -> None:
         """Show what is written down, and whether it may still be changed."""
         records = ledger().read()
-        made, over = noted(self.asked, records), records.first_about(self.asked.about) is not None
-        if not isinstance(made, Mapping):
+        values, over = noted(self.asked, records), records.first_about(self.asked.about) is not None
+        if not isinstance(values, Mapping):
             self._say("Not predicted yet. It may be changed until it is measured.")
             return
         for name, field in self.fields.items():
-            value = made.get(name)
+            value = values.get(name)
             field.value = f"{value:.12g}" if isinstance(value, int | float) else value
             field.disabled = over
         self.button.disabled, self.button.description = over, "Change my prediction"

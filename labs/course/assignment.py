@@ -197,7 +197,7 @@ def _of_lessons(found: Assignment) -> Iterator[tuple[_Where, str]]:
 
 
 def _of_needs(found: Assignment) -> Iterator[tuple[_Where, str]]:
-    """Yield what lessons need that nobody asks for; a lesson that has left the course is nobody's to ask for."""
+    """Yield what lessons need and the assignment leaves out; a lesson that has left the course is not missed."""
     known = {one.id: one for one in lessons()}
     taken = {id for part in found.asked for id in (*part.lessons, *part.choices)}
     for place, part in enumerate(found.asked):
@@ -206,7 +206,7 @@ def _of_needs(found: Assignment) -> Iterator[tuple[_Where, str]]:
             wanted = dict.fromkeys([*known[id].needs, *known[id].takes])
             lacking = [f"{known[one].title} ({one!r})" for one in wanted if one in known and one not in taken]
             if lacking:
-                needs = f"{known[id].title} ({id!r}) needs {', '.join(lacking)}, which nobody asks for"
+                needs = f"{known[id].title} ({id!r}) needs {', '.join(lacking)}, which it does not ask for"
                 yield ("part", place, f'"{id}"'), needs
 
 

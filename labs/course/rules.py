@@ -80,10 +80,10 @@ def fitted(value: object, form: object, where: str = "") -> Any:
             raise ValueError(f"{part} lacks {_words(lacks)}: keep the names that stand in the cell.")
         return {name: fitted(value[name], form[name], name) for name in form}
     if isinstance(form, list | tuple):
-        found = next((word for word in form if _same(word, value)), None)
-        if found is None:
+        choice = next((word for word in form if _same(word, value)), None)
+        if choice is None:
             raise ValueError(f"{part} is one of {_words(form)}.")
-        return found
+        return choice
     if not _FORMS[str(form)](value):
         raise ValueError(f"{part} is to be a {form}.")
     return value

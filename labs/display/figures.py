@@ -1,9 +1,11 @@
 """How a lesson's matplotlib figures are shown: drawings in the theme's colours, with alternative text.
 
 An output holds the SVG itself, not an image of it: what is black in it takes the colour of the page's text, and what is
-white that of its background, in JupyterLab's light and dark themes as on any other page.
+white that of its background, in JupyterLab's light and dark themes as on any other page. A notebook that is not
+trusted shows no SVG: there, a picture on white takes its place.
 """
 
+import base64
 import io
 import re
 from html import escape
@@ -16,6 +18,12 @@ from IPython.display import display
 _INK = (
     'style="color:var(--jp-content-font-color1,CanvasText);fill:currentColor;stroke-linejoin:round;max-width:100%;'
     "height:auto;font-family:'DejaVu Sans',Verdana,sans-serif\""
+)
+#: In a notebook that is not trusted, JupyterLab takes SVG's elements and this style away: letters stay hidden, and
+#: the image is drawn, which the style suppresses.
+_EITHER = (
+    '<div hidden="hidden" style="display:contents!important">{drawing}</div>'
+    '<img style="display:contents" alt="{words}" src="data:image/png;base64,{picture}">'
 )
 #: What a file's SVG has otherwise than one in a page, as patterns with their replacements.
 _FOR_A_PAGE = {
@@ -40,9 +48,12 @@ def use_theme() -> None:
 
 
 def show(figure: Any) -> None:
-    """Display a figure as SVG, and in words where only text is shown."""
-    words = in_words(figure)
-    display({"text/html": svg(figure, words), "text/plain": words}, raw=True)
+    """Display a figure as SVG, as a picture where only that is trusted, and in words where only text is shown."""
+    words, file = in_words(figure), io.BytesIO()
+    figure.savefig(file, dpi=72, bbox_inches="tight", facecolor="white")
+    picture = base64.b64encode(file.getvalue()).decode()
+    html = _EITHER.format(drawing=svg(figure, words), words=escape(words), picture=picture)
+    display({"text/html": html, "text/plain": words}, raw=True)
 
 
 def in_words(figure: Any) -> str:

@@ -36,9 +36,9 @@ class Shown:
         # A closed widget has no view any more; its still form stays.
         view = getattr(self.live, "_repr_mimebundle_", None)
         if view is not None:
-            made = view()
+            output = view()
             # Some ipywidgets versions return (data, metadata).
-            bundle.update(made if isinstance(made, Mapping) else made[0])
+            bundle.update(output if isinstance(output, Mapping) else output[0])
         bundle["text/html"] = self.html
         bundle["text/plain"] = repr(self)
         return bundle

@@ -89,8 +89,8 @@ def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> E
 def _emulator(folder: Path) -> Path:
     """Return QEMU's user mode for 64-bit ARM: the installed one, else the one out of Debian's package."""
     for name in ("qemu-aarch64-static", "qemu-aarch64"):
-        if found := shutil.which(name):
-            return Path(found)
+        if path := shutil.which(name):
+            return Path(path)
 
     def make(partial: Path) -> None:
         (archive,) = fetch(partial / "apt", "qemu-user", alone=True)

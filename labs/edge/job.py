@@ -102,7 +102,7 @@ class Job:
     @classmethod
     def from_json(cls, values: dict) -> Job:
         """Return what ``to_json`` wrote."""
-        candidates = tuple(Candidate(**one) for one in values["candidates"])
+        candidates = tuple(Candidate(**candidate) for candidate in values["candidates"])
         return cls(values["task"], candidates, Effort(**values["effort"]), tuple(values["batch_sizes"]))
 
 
@@ -151,7 +151,7 @@ def measure_on(
         ValueError: What came back is not what was asked for.
     """
     folder = "workspace/jobs"
-    wanted, made = f"{folder}/{job.key}.json", f"{folder}/{job.key}.jsonl"
+    wanted, results = f"{folder}/{job.key}.json", f"{folder}/{job.key}.jsonl"
     device.write(wanted, json.dumps(job.to_json()))
 
     def heard(line: str) -> None:
@@ -159,10 +159,10 @@ def measure_on(
             _, fraction, text = line.split(" ", 2)
             on_progress(float(fraction), text)
 
-    arguments = ["-m", "labs.edge", "measure", wanted, "--records", made]
+    arguments = ["-m", "labs.edge", "measure", wanted, "--records", results]
     device.python(arguments, name=f"measure-{job.key}", on_line=heard, timeout_s=3600.0)
     # Each line is checked like a line of the ledger: what an emulated processor timed is refused here, too.
-    records = [Measurement.from_json(parse_line(line)) for line in device.fetch(made).decode().splitlines()]
+    records = [Measurement.from_json(parse_line(line)) for line in device.fetch(results).decode().splitlines()]
     if ledger:
         for record in records:
             ledger.append(record)

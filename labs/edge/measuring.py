@@ -58,8 +58,8 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
 
 
 def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    images = {one.option: pictures(one.input_px, max(job.batch_sizes))[0] for one in job.candidates}
-    sessions = {one.option: one.open(models) for one in job.candidates}
+    images = {candidate.option: pictures(candidate.input_px, max(job.batch_sizes))[0] for candidate in job.candidates}
+    sessions = {candidate.option: candidate.open(models) for candidate in job.candidates}
     settings: dict[str, Any] = {
         "rounds": job.effort.rounds,
         "block_calls": job.effort.block_calls,

@@ -53,7 +53,7 @@ def served_latency(
         asking(service.url, token, photo) as ask,
     ):
         timed, watch = timed_calls(lambda: timings.append(ask()), samples, part(on_progress, 0.4, 1.0))
-    inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
+    inside = {name: percentile([timing[name] for timing in timings[WARMUP:]], 50) for name in timings[-1]}
     about = {**about, "includes": [*about["includes"], "HTTP on this machine"], "server_timing_s": inside}
     yield record("latency", f"{candidate.option}-service", timed, runs, watch, warmup=warmup, details=about)
 
@@ -80,7 +80,7 @@ def asking(url: str, token: str, photo: bytes) -> Iterator[Callable[[], dict[str
 
 def server_timing_s(header: str) -> dict[str, float]:
     """Return the durations of a Server-Timing header in seconds, by name."""
-    parts = (one.strip().partition(";dur=") for one in header.split(",") if ";dur=" in one)
+    parts = (column.strip().partition(";dur=") for column in header.split(",") if ";dur=" in column)
     return {name: float(milliseconds_) / 1e3 for name, _, milliseconds_ in parts}
 
 
@@ -119,14 +119,14 @@ def timed_calls(work: Callable[[], object], samples: int, on_progress: OnProgres
     """Return wall times in seconds of calls, after a few that are thrown away."""
     for _ in range(WARMUP):
         work()
-    watch, found = Stopwatch(), []
+    watch, labels = Stopwatch(), []
     for index in range(samples):
         begin_s = watch.clock()
         work()
-        found.append(watch.clock() - begin_s)
+        labels.append(watch.clock() - begin_s)
         if index % 20 == 19:
-            on_progress((index + 1) / samples, f"{index + 1} of {samples} photos, {milliseconds(found[-1])}")
-    return found, watch
+            on_progress((index + 1) / samples, f"{index + 1} of {samples} photos, {milliseconds(labels[-1])}")
+    return labels, watch
 
 
 class DeviceNotReachedError(RuntimeError):
@@ -153,7 +153,7 @@ def network_latency(
             "was made without this port, or the service's time is over. Way out: start the service again; after that, "
             "run 'Reserve a device' again, which looks at all three."
         ) from error
-    inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
+    inside = {name: percentile([timing[name] for timing in timings[WARMUP:]], 50) for name in timings[-1]}
     runs = about["runs"]
     runs = Description(**runs | {"model": ModelFile(**runs["model"]), "threads": Threads(**runs["threads"])})
     details = {
@@ -162,5 +162,5 @@ def network_latency(
         "photo_bytes": len(photo),
         "server_timing_s": inside,
     }
-    made = record("latency", option, timed, runs, watch, warmup=WarmUp(WARMUP, True), details=details)
-    return replace(made, machine=Fingerprint.from_json(about["machine"]))
+    measurement = record("latency", option, timed, runs, watch, warmup=WarmUp(WARMUP, True), details=details)
+    return replace(measurement, machine=Fingerprint.from_json(about["machine"]))

@@ -110,7 +110,7 @@ def _many_pixels() -> bytes:
 def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
     """Ask about six photos in a request, and about as many with something else among them."""
     contents = photos(6)
-    expected, texts = place.network.truth(contents), [as_text(one) for one in contents]
+    expected, texts = place.network.truth(contents), [as_text(content) for content in contents]
 
     def answers() -> object:
         before = place.runs
@@ -147,16 +147,16 @@ def _is_alive(program: Program, place: _Place) -> bool:
 
 def _promised(program: Program) -> list[str]:
     """Return the fields of an answer of ``/predict`` that ``/openapi.json`` tells."""
-    told = as_json(program.ask(_REPLY, method="GET", path="/openapi.json")["body"])
+    schema = as_json(program.ask(_REPLY, method="GET", path="/openapi.json")["body"])
 
     def part(value: object, *names: str) -> object:
         for name in names:
             value = value.get(name) if isinstance(value, dict) else None
         return value
 
-    answer = part(told, "paths", "/predict", "post", "responses", "200", "content", "application/json", "schema")
+    answer = part(schema, "paths", "/predict", "post", "responses", "200", "content", "application/json", "schema")
     named = str(part(answer, "$ref")).rpartition("/")[2]
-    fields = part(part(told, "components", "schemas", named) or answer, "properties")
+    fields = part(part(schema, "components", "schemas", named) or answer, "properties")
     return sorted(fields) if isinstance(fields, dict) else []
 
 

@@ -24,15 +24,15 @@ def dice() -> np.random.Generator:
 
 def photos(count: int) -> list[bytes]:
     """Return JPEGs of 320 × 320 pixels, of colours that run into each other and some grain."""
-    random, found = dice(), []
+    random, drawn = dice(), []
     for _ in range(count):
         colours = Image.fromarray(random.integers(0, 256, (5, 5, 3), np.uint8))
         smooth = np.asarray(colours.resize((320, 320), Image.Resampling.BICUBIC), np.int16)
         grain = np.clip(smooth + random.integers(-20, 21, smooth.shape), 0, 255).astype(np.uint8)
         content = io.BytesIO()
         Image.fromarray(grain).save(content, "JPEG", quality=85)
-        found.append(content.getvalue())
-    return found
+        drawn.append(content.getvalue())
+    return drawn
 
 
 def as_text(content: bytes) -> str:
@@ -70,5 +70,5 @@ class Network:
 
     def truth(self, contents: Sequence[bytes]) -> list[tuple[str, float]]:
         """Return class and probability of each of some square photos (``photos``)."""
-        shares = self.probabilities(features(np.stack([to_input(open_photo(one)) for one in contents])))
+        shares = self.probabilities(features(np.stack([to_input(open_photo(content)) for content in contents])))
         return [(CLASS_NAMES[row.argmax()], float(row.max())) for row in shares]

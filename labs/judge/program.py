@@ -201,7 +201,7 @@ class Program:
         for number, value in held:
             self._write({"answer": number, "value": value})
 
-    def until(self, found: Callable[[], Any], within_s: float | None = None, says: str = "") -> Any:
+    def until(self, look: Callable[[], Any], within_s: float | None = None, says: str = "") -> Any:
         """Listen until something is found (neither None nor False), and return it.
 
         Raises:
@@ -209,7 +209,7 @@ class Program:
         """
         within_s = self._each_s if within_s is None else within_s
         end_s = time.monotonic() + within_s
-        while (value := found()) is None or value is False:
+        while (value := look()) is None or value is False:
             left_s = min(end_s, self._end_s) - time.monotonic()
             if left_s <= 0:
                 raise Lost(says or f"It gave no answer within {within_s:.0f} s.")

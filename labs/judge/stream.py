@@ -50,7 +50,7 @@ def streaming_app(handed: Handed, start: Start = at_home) -> dict:
         text = "".join(program.pieces[number]).replace("\r\n", "\n")
         events = [one.removeprefix("data:").strip() for one in text.split("\n\n") if one.startswith("data:")]
         facts["done"] = events[-1:] == ["[DONE]"]
-        replies = [as_json(one) for one in events if one != "[DONE]"]
+        replies = [as_json(event) for event in events if event != "[DONE]"]
         choices = [choice for reply in replies if (choice := _choice(reply))]
         facts["right_events"] = [text for text, _ in choices if text] == engine.words
         facts["finish_reason"] = str(choices[-1][1] if choices else None)[:20]

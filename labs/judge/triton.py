@@ -23,7 +23,7 @@ def model(handed: Handed, start: Start = at_home) -> dict:
         return network.probabilities(rows).round(6).tolist()
 
     contents = photos(_PHOTOS)
-    texts = [as_text(one) for one in contents]
+    texts = [as_text(content) for content in contents]
     truth = [label for label, _ in network.truth(contents)]
     outside = {"network": Outside({"rows": [[float | int]]}, probabilities)}
     with noting(facts), Program("triton", content_of(handed, "1/model.py"), outside, start) as program:
@@ -34,7 +34,7 @@ def model(handed: Handed, start: Start = at_home) -> dict:
             reply = program.ask(_REPLY, requests=requests)
             facts["said"] = facts["said"] or reply["complaint"]
             facts["calls"] = max(facts["calls"], len(sizes) - before)
-            answers = [one if isinstance(one, list | str) else None for one in reply["answers"] or []]
+            answers = [answer if isinstance(answer, list | str) else None for answer in reply["answers"] or []]
             return answers if len(answers) == len(requests) else [None] * len(requests)
 
         for at in dice().permutation(_PHOTOS):

@@ -46,7 +46,7 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
     bf16 = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 bf16"}
     units = " and ".join(name for flag, name in bf16.items() if flag in machine.cpu_flags)
     gpus = (*_nvidia(machine), _migraphx())
-    on_gpu = next((one.name for one in gpus if one.available), "")
+    on_gpu = next((gpu.name for gpu in gpus if gpu.available), "")
     cards = ", ".join(f"{gpu.name} (compute capability {gpu.compute_capability})" for gpu in machine.cuda_gpus)
     return (
         _judged(
@@ -81,9 +81,9 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
     )
 
 
-def capability_text(found: Iterable[Capability]) -> str:
-    """Return one line a capability, what is missing last."""
-    return "\n".join(map(str, sorted(found, key=lambda one: not one.available)))
+def capability_text(abilities: Iterable[Capability]) -> str:
+    """Return one line per capability, what is missing last."""
+    return "\n".join(map(str, sorted(abilities, key=lambda ability: not ability.available)))
 
 
 def _judged(name: str, why: str, why_not: str, alternative: str) -> Capability:

@@ -113,7 +113,7 @@ _NAMES: dict[type, tuple[str, ...]] = {}
 
 def names_of(kind: type) -> tuple[str, ...]:
     """Return the names of a dataclass's fields, looked up once: a grader reads a record a hundred thousand times."""
-    return _NAMES.get(kind) or _NAMES.setdefault(kind, tuple(one.name for one in fields(kind)))
+    return _NAMES.get(kind) or _NAMES.setdefault(kind, tuple(item.name for item in fields(kind)))
 
 
 @functools.lru_cache(maxsize=1)
@@ -190,8 +190,8 @@ def emulator(tasks: Path = Path("/proc/self/task")) -> str:
     for task in tasks.iterdir() if tasks.is_dir() else ():  # no /proc on macOS: nothing is known to imitate it
         with contextlib.suppress(OSError):  # a thread that has ended meanwhile
             names.add((task / "exe").readlink().name.removesuffix(" (deleted)"))
-    found = sorted(name for name in names if name.startswith("qemu-") or "rosetta" in name or "box64" in name)
-    return found[0].removesuffix("-static") if found else ""
+    emulators = sorted(name for name in names if name.startswith("qemu-") or "rosetta" in name or "box64" in name)
+    return emulators[0].removesuffix("-static") if emulators else ""
 
 
 def _nvidia_gpus() -> tuple[Gpu, ...]:
@@ -202,11 +202,11 @@ def _nvidia_gpus() -> tuple[Gpu, ...]:
         pynvml.nvmlInit()
     except Exception:  # pynvml is not there, or its NVMLError: there is no driver
         return ()
-    driver, found = str(pynvml.nvmlSystemGetDriverVersion()), []
+    driver, gpus = str(pynvml.nvmlSystemGetDriverVersion()), []
     for index in range(pynvml.nvmlDeviceGetCount()):
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
         major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-        found.append(
+        gpus.append(
             Gpu(
                 name=str(pynvml.nvmlDeviceGetName(handle)),
                 uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
@@ -216,7 +216,7 @@ def _nvidia_gpus() -> tuple[Gpu, ...]:
             )
         )
     pynvml.nvmlShutdown()
-    return tuple(found)
+    return tuple(gpus)
 
 
 #: Names of AMD's cards by the identifier that the kernel gives; the kernel itself names the family only.
@@ -234,16 +234,16 @@ def amd_gpus(nodes: Path = Path("/sys/class/kfd/kfd/topology/nodes")) -> tuple[G
     """
     version = Path("/sys/module/amdgpu/version")
     driver = version.read_text().strip() if version.is_file() else f"of the kernel {platform.release()}"
-    found = []
+    gpus = []
     for node in sorted(nodes.glob("*/properties"), key=lambda path: int(path.parent.name)):
-        told = _properties(node)
-        if told.get("vendor_id") != _AMD:
+        facts = _properties(node)
+        if facts.get("vendor_id") != _AMD:
             continue
-        card = told.get("device_id", 0)
-        found.append(
+        card = facts.get("device_id", 0)
+        gpus.append(
             Gpu(
                 name=_AMD_CARDS.get(card, f"AMD card 0x{card:04x}"),
-                uuid=f"GPU-{told.get('unique_id', 0):016x}",
+                uuid=f"GPU-{facts.get('unique_id', 0):016x}",
                 memory_bytes=sum(
                     _properties(bank).get("size_in_bytes", 0) for bank in node.parent.glob("mem_banks/*/properties")
                 ),
@@ -251,7 +251,7 @@ def amd_gpus(nodes: Path = Path("/sys/class/kfd/kfd/topology/nodes")) -> tuple[G
                 driver=driver,
             )
         )
-    return tuple(found)
+    return tuple(gpus)
 
 
 def _properties(path: Path) -> dict[str, int]:

@@ -63,7 +63,7 @@ def programs(on_progress: OnProgress = silent) -> Programs:
     Raises:
         PrometheusUnavailableError: They are not installed, and this is no Debian or Ubuntu, or has no network.
     """
-    own = [Path(found) for name in PACKAGES if (found := shutil.which(name))]
+    own = [Path(path) for name in PACKAGES if (path := shutil.which(name))]
     if len(own) == len(PACKAGES):
         return Programs(*own)
     root = cache_dir() / "prometheus"
@@ -111,15 +111,15 @@ def start(
         PrometheusUnavailableError: It is not here, or it ended; the message holds what it said.
         PortsTakenError: All ports are taken.
     """
-    found = programs(on_progress)
+    paths = programs(on_progress)
     with listen("127.0.0.1", ports) as free:
         port = free.getsockname()[1]
     command = [
-        *(str(found.prometheus), f"--config.file={Path(config).resolve()}"),
+        *(str(paths.prometheus), f"--config.file={Path(config).resolve()}"),
         f"--web.listen-address=127.0.0.1:{port}",
         f"--storage.tsdb.path={(data or workspace_dir() / 'prometheus').resolve()}",
         f"--web.cors.origin={_ORIGINS}",
-        *([f"--web.local-assets={found.page}/"] if found.page else []),
+        *([f"--web.local-assets={paths.page}/"] if paths.page else []),
     ]
     url = f"http://127.0.0.1:{port}"
     server = Prometheus(url, command, child.start(command, workspace_dir() / "logs" / f"prometheus-{port}.log"))
@@ -143,7 +143,7 @@ def _unpack(root: Path, on_progress: OnProgress) -> None:
     on_progress(0.1, "fetching Prometheus' packages (35 MB)")
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent, prefix="prometheus-", ignore_cleanup_errors=True) as folder:
-        fetched, made = Path(folder) / "fetched", Path(folder) / "made"
+        fetched, unpacked = Path(folder) / "fetched", Path(folder) / "made"
         try:
             archives = fetch(fetched, *PACKAGES, alone=True)
             on_progress(0.6, "fetching what its page is drawn with")
@@ -155,9 +155,9 @@ def _unpack(root: Path, on_progress: OnProgress) -> None:
                 "install prometheus'; on macOS: 'brew install prometheus'; then run this cell again."
             ) from None
         on_progress(0.8, "unpacking")
-        unpack(archives, made)
+        unpack(archives, unpacked)
         with contextlib.suppress(OSError):  # another notebook was faster
-            made.rename(root)
+            unpacked.rename(root)
 
 
 def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:

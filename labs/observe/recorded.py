@@ -48,7 +48,7 @@ def ask(expression: str, seed: int) -> list[list[float]] | str:
     Raises:
         PrometheusUnavailableError: There is no Prometheus.
     """
-    begin_s, found = int(time.time()) - 2 * LENGTH_S, []
+    begin_s, rows = int(time.time()) - 2 * LENGTH_S, []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "recorded.txt").write_text(series(seed, begin_s))
@@ -64,8 +64,8 @@ def ask(expression: str, seed: int) -> list[list[float]] | str:
                 if data["resultType"] == "matrix":
                     return "this is a range of samples: a function such as rate() makes one value of it"
                 scalar, result = data["resultType"] == "scalar", data["result"]
-                found.append([float(value) for _, value in ([result] if scalar else [one["value"] for one in result])])
-    return found
+                rows.append([float(value) for _, value in ([result] if scalar else [one["value"] for one in result])])
+    return rows
 
 
 #: What happens in one instance, as pairs of before and after things change: replies a second by path and status, and
@@ -75,14 +75,14 @@ Instance = tuple[dict[tuple[str, str], np.ndarray], dict[str, np.ndarray]]
 
 def _drawn(seed: int) -> list[Instance]:
     """Return what happens in both instances."""
-    random, found = np.random.default_rng(seed), []
+    random, rows = np.random.default_rng(seed), []
     for slowest in (1, 4):  # one is a good deal slower than the other, and both get slower when they get busy
         rates = {}
         for reply, (least, most) in _REPLIES.items():
             rates[reply] = random.uniform(least, most) * np.array([1, random.uniform(1.6, 2.4)])
         slower = random.uniform(0.75, 1) * slowest * np.array([1, random.uniform(1.5, 2)])
-        found.append((rates, {path: mean_s * slower for path, mean_s in _MEANS_S.items()}))
-    return found
+        rows.append((rates, {path: mean_s * slower for path, mean_s in _MEANS_S.items()}))
+    return rows
 
 
 def _arriving(rates: Mapping[tuple[str, str], np.ndarray], path: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, SupportsInt
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-#: The model's cache: for each matrix 16 lines of 4 numbers. A real one has 64 bytes a line, and hundreds of lines; tiny
+#: The model's cache: for each matrix 16 lines of 4 numbers. A real one has hundreds, of 64 bytes each; tiny
 #: matrices need a tiny cache to miss it.
 LINE_NUMBERS, CACHE_LINES = 4, 16
 
@@ -68,11 +68,11 @@ class Traced(NDArrayOperatorsMixin):
         return len(self._values)
 
     def __getitem__(self, place: Any) -> Any:
-        found = self._values[place]
-        if isinstance(found, np.ndarray):
-            return Traced(found, self._places[place], self.log)
+        numbers = self._values[place]
+        if isinstance(numbers, np.ndarray):
+            return Traced(numbers, self._places[place], self.log)
         self._note(self._places[place], False)
-        return found
+        return numbers
 
     def __setitem__(self, place: Any, value: Any) -> None:
         if isinstance(value, Traced):
@@ -80,13 +80,13 @@ class Traced(NDArrayOperatorsMixin):
                 return  # `c[i] += …` has written already, and now puts the row back where it is
             value = value._read()
         self._values[place] = value
-        for one in np.ravel(self._places[place]):
-            self._note(one, True)
+        for number in np.ravel(self._places[place]):
+            self._note(number, True)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple = (), **how: Any) -> Any:
         if ufunc not in _ALLOWED or method != "__call__":
             raise TypeError(f"a kernel multiplies and adds for itself; {ufunc.__name__} is numpy's own")
-        result = ufunc(*(one._read() if isinstance(one, Traced) else one for one in inputs), **how)
+        result = ufunc(*(operand._read() if isinstance(operand, Traced) else operand for operand in inputs), **how)
         if not out:
             return result
         out[0]._values[...] = result
@@ -99,14 +99,14 @@ class Traced(NDArrayOperatorsMixin):
 
     def reads(self) -> int:
         """Return how often one of its numbers was read."""
-        return sum(not one.is_write for one in self.log)
+        return sum(not entry.is_write for entry in self.log)
 
     def fetched(self) -> int:
         """Return how many lines the model's cache had to fetch: fully associative, the line unused longest leaves."""
         held: dict[int, None] = {}
         count = 0
-        for one in self.log:
-            line = one.place // LINE_NUMBERS
+        for entry in self.log:
+            line = entry.place // LINE_NUMBERS
             if line in held:
                 del held[line]
             else:
@@ -138,21 +138,21 @@ class Traced(NDArrayOperatorsMixin):
 
 def traced(*matrices: np.ndarray) -> list[Traced]:
     """Return each matrix traced, with a log of its own."""
-    return [Traced(one) for one in matrices]
+    return [Traced(matrix) for matrix in matrices]
 
 
 def instructions(log: Iterable[Touch]) -> dict[tuple, list[Touch]]:
     """Return what each warp touched with one instruction of a simulated kernel, in the order of the log."""
-    found: dict[tuple, list[Touch]] = {}
-    for one in log:
-        key = (one.block, one.thread // WARP_THREADS, one.line, one.turn, one.is_write)
-        found.setdefault(key, []).append(one)
-    return found
+    groups: dict[tuple, list[Touch]] = {}
+    for entry in log:
+        key = (entry.block, entry.thread // WARP_THREADS, entry.line, entry.turn, entry.is_write)
+        groups.setdefault(key, []).append(entry)
+    return groups
 
 
 def sectors(touched: Iterable[Touch]) -> int:
     """Return how many memory transactions one instruction of a warp needs: the sectors that hold what it touches."""
-    return len({one.place * 4 // SECTOR_BYTES for one in touched})
+    return len({access.place * 4 // SECTOR_BYTES for access in touched})
 
 
 def transactions(log: Iterable[Touch]) -> int:

@@ -23,18 +23,18 @@ class Lookup:
 
     def measurements(self, **wanted: object) -> list[Measurement]:
         """Return the measurements whose fields equal ``wanted`` (such as ``kind="latency"``), oldest first."""
-        found = self._of_type(Measurement)
+        records = self._of_type(Measurement)
         for name, value in wanted.items():
-            found = [one for one in found if getattr(one, name) == value]
-        return found
+            records = [record for record in records if getattr(record, name) == value]
+        return records
 
     def _of_type(self, entry_type: type[_EntryT]) -> list[_EntryT]:
-        return [one for one in self if isinstance(one, entry_type)]
+        return [entry for entry in self if isinstance(entry, entry_type)]
 
     def latest(self, **wanted: object) -> Measurement | None:
         """Return the newest measurement whose fields equal ``wanted``, or None."""
-        found = self.measurements(**wanted)
-        return found[-1] if found else None
+        records = self.measurements(**wanted)
+        return records[-1] if records else None
 
     def first(self, **wanted: object) -> Measurement | None:
         """Return the oldest measurement whose fields equal ``wanted``, or None."""
@@ -43,13 +43,13 @@ class Lookup:
     def comparison(self, *options: str, kind: str = "latency") -> Comparison | None:
         """Return the newest side-by-side run of this kind in which all these options took part, or None."""
         runs: dict[str, list[Measurement]] = {}
-        for one in self.measurements(kind=kind):
-            if "comparison_id" in one.details:
+        for record in self.measurements(kind=kind):
+            if "comparison_id" in record.details:
                 # Taken out first, so that the run of the newest record comes last.
-                run = one.details["comparison_id"]
-                runs[run] = [*runs.pop(run, []), one]
+                run = record.details["comparison_id"]
+                runs[run] = [*runs.pop(run, []), record]
         for records in reversed(runs.values()):
-            if set(options) <= {one.option for one in records}:
+            if set(options) <= {record.option for record in records}:
                 return Comparison(tuple(records))
         return None
 
@@ -62,7 +62,7 @@ class Lookup:
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""
-        return [one for one in self._of_type(Prediction) if question in (None, one.question)]
+        return [prediction for prediction in self._of_type(Prediction) if question in (None, prediction.question)]
 
     def prediction_in_time(self, question: str, about: Mapping) -> Prediction | None:
         """Return the last prediction that precedes the first entry it concerns, or None.
@@ -74,13 +74,13 @@ class Lookup:
         """
         first, predictions = self.first_about(about), self.predictions(question)
         entries = list(self)  # last: a ledger may grow meanwhile
-        made = [
+        candidates = [
             one
             for one in predictions
             if first is None
             or (entries.index(one) < entries.index(first) and datetime.fromisoformat(one.made_at) <= began(first))
         ]
-        return made[-1] if made else None
+        return candidates[-1] if candidates else None
 
     def first_about(self, about: Mapping) -> Measurement | Observation | None:
         """Return the oldest measurement with these fields, or observation of this ``subject``, or None."""
@@ -94,27 +94,27 @@ class Lookup:
 
     def answers(self, question: str) -> list[Any]:
         """Return the answers to a question, oldest first."""
-        return [one.value for one in self._of_type(Answer) if one.question == question]
+        return [answer.value for answer in self._of_type(Answer) if answer.question == question]
 
     def observations(self, subject: str) -> list[Observation]:
         """Return the observations of a subject, oldest first."""
-        return [one for one in self._of_type(Observation) if one.subject == subject]
+        return [observation for observation in self._of_type(Observation) if observation.subject == subject]
 
     def seen(self, subject: str) -> dict | None:
         """Return what was seen of a subject the last time, or None."""
-        found = self.observations(subject)
-        return found[-1].seen if found else None
+        noted = self.observations(subject)
+        return noted[-1].seen if noted else None
 
     def to_json(self) -> list[dict]:
         """Return all entries as plain JSON."""
-        return [one.to_json() for one in self]
+        return [entry.to_json() for entry in self]
 
     def __repr__(self) -> str:
         """Return how many entries of each kind there are, and when the newest was made."""
         entries = list(self)
-        counts = Counter(one.kind if isinstance(one, Measurement) else one.type for one in entries)
-        made = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        return f"{len(entries)} entries: {made}; the newest of {_made(entries[-1])}" if entries else "0 entries"
+        counts = Counter(entry.kind if isinstance(entry, Measurement) else entry.type for entry in entries)
+        words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        return f"{len(entries)} entries: {words}; the newest of {_made(entries[-1])}" if entries else "0 entries"
 
     def _repr_html_(self) -> str:
         """Return the same, and below it the newest number of each kind for each option on each machine."""
@@ -122,8 +122,8 @@ class Lookup:
 
         measured = self.measurements()
         table = pd.DataFrame(
-            {"option": one.option, "machine": one.machine.label, "kind": one.kind, "newest": _headline(one)}
-            for one in measured
+            {"option": record.option, "machine": record.machine.label, "kind": record.kind, "newest": _headline(record)}
+            for record in measured
         )
         if measured:
             keys = ["option", "machine"]
@@ -179,4 +179,4 @@ def began(entry: Measurement | Observation) -> datetime:
 
 def of_machine(entries: Iterable[Entry], machine_id: str) -> Records:
     """Return the measurements of one machine, with everything else that is no measurement."""
-    return Records(one for one in entries if not isinstance(one, Measurement) or one.machine_id == machine_id)
+    return Records(entry for entry in entries if not isinstance(entry, Measurement) or entry.machine_id == machine_id)

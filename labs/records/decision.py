@@ -106,10 +106,10 @@ def decide(
     prices = hourly_prices() if prices is None else prices
     wants_gpu = target.name == "server-gpu"
     complete = [
-        Judged(one, target, _usd_per_hour(one, prices), peak_per_s, "" if one.records else "published")
-        for one in options
-        if (one.provider in GPU_PROVIDERS) == wants_gpu
-        and all(getattr(one, number) is not None for number in limits(target))
+        Judged(option, target, _usd_per_hour(option, prices), peak_per_s, "" if option.records else "published")
+        for option in options
+        if (option.provider in GPU_PROVIDERS) == wants_gpu
+        and all(getattr(option, number) is not None for number in limits(target))
     ]
 
     def order(one: Judged) -> tuple:
@@ -172,7 +172,7 @@ def flips_at(peak_per_s: int, cpu: Mapping[str, float], gpu: Mapping[str, float]
     """
 
     def gpu_costs_less(at: int) -> bool:
-        dollars = [machines_needed(at, one["photos_per_s"]) * one["usd_per_hour"] for one in (cpu, gpu)]
+        dollars = [machines_needed(at, machine["photos_per_s"]) * machine["usd_per_hour"] for machine in (cpu, gpu)]
         return dollars[1] < dollars[0]
 
     # The processors' cost rises just above what another number of them can answer, and nowhere else.
@@ -190,16 +190,16 @@ def table(judged: Sequence[Judged]) -> pd.DataFrame:
     """
     rows = [
         {
-            "one photo, ms": 1e3 * one.option.p50_s.value if one.option.p50_s else math.nan,
-            "32 at once, photos/s": one.option.batch_fps.value if one.option.batch_fps else math.nan,
-            "MB": one.option.size_bytes.value / 1e6 if one.option.size_bytes else math.nan,
-            "right": pd.NA if math.isnan(one.option.right) else round(one.option.right),
-            "accuracy": one.accuracy,
-            "meets": one.meets,
-            "machines": one.machines if one.option.batch_fps else math.nan,
-            "dollars a month": one.usd_per_month,
-            "machine": one.option.machine,
+            "one photo, ms": 1e3 * judgement.option.p50_s.value if judgement.option.p50_s else math.nan,
+            "32 at once, photos/s": judgement.option.batch_fps.value if judgement.option.batch_fps else math.nan,
+            "MB": judgement.option.size_bytes.value / 1e6 if judgement.option.size_bytes else math.nan,
+            "right": pd.NA if math.isnan(judgement.option.right) else round(judgement.option.right),
+            "accuracy": judgement.accuracy,
+            "meets": judgement.meets,
+            "machines": judgement.machines if judgement.option.batch_fps else math.nan,
+            "dollars a month": judgement.usd_per_month,
+            "machine": judgement.option.machine,
         }
-        for one in judged
+        for judgement in judged
     ]
     return pd.DataFrame(rows, [f"{one.option.option}{' (published)' * bool(one.source)}" for one in judged])

@@ -150,12 +150,12 @@ class Ledger(Lookup):
     @staticmethod
     def lines_of(text: str) -> dict[str, str]:
         """Return a ledger's valid lines by their record's id, in their order; the others are left out."""
-        found: dict[str, str] = {}
+        by_id: dict[str, str] = {}
         for line in text.split("\n"):
             with contextlib.suppress(LedgerError):
                 if line:
-                    found.setdefault(parse_line(line)["record_id"], line)
-        return found
+                    by_id.setdefault(parse_line(line)["record_id"], line)
+        return by_id
 
     def lines(self) -> dict[str, str]:
         """Return this ledger's valid lines by their record's id."""
@@ -180,11 +180,11 @@ class Ledger(Lookup):
             LedgerError: It is no plain JSON; nothing is written.
         """
         try:
-            made = Observation(subject, dict(seen), datetime.now(UTC).isoformat())
-            self.append(made)
+            observation = Observation(subject, dict(seen), datetime.now(UTC).isoformat())
+            self.append(observation)
         except TypeError as error:
             raise LedgerError(f"{subject}: {error}; hand over texts, numbers, lists and dictionaries") from error
-        return made.seen
+        return observation.seen
 
     def __repr__(self) -> str:
         """Return where it is and what is in it."""

@@ -57,13 +57,13 @@ def summarize(records: Iterable[object]) -> list[OptionSummary]:
     """
     kept = [record for record in records if isinstance(record, Measurement)]
     require_same_machine(kept)
-    found: dict[str, OptionSummary] = {}
+    summaries: dict[str, OptionSummary] = {}
     for record in kept:
-        before = found.get(record.option) or OptionSummary(record.option, record.machine.label)
-        found[record.option] = replace(before, **_numbers(record, before), records=(*before.records, record))
-    baseline = next((option for option in BASELINES if option in found and found[option].accuracy), None)
-    losses = {option: Records(kept).paired_accuracy(option, baseline) for option in found if baseline}
-    return [replace(one, loss=losses.get(one.option)) for one in found.values()]
+        before = summaries.get(record.option) or OptionSummary(record.option, record.machine.label)
+        summaries[record.option] = replace(before, **_numbers(record, before), records=(*before.records, record))
+    baseline = next((option for option in BASELINES if option in summaries and summaries[option].accuracy), None)
+    losses = {option: Records(kept).paired_accuracy(option, baseline) for option in summaries if baseline}
+    return [replace(summary, loss=losses.get(summary.option)) for summary in summaries.values()]
 
 
 def by_machine(records: Iterable[object], *baselines: str) -> dict[str, list[OptionSummary]]:

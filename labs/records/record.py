@@ -205,7 +205,7 @@ class Comparison:
     @property
     def options(self) -> tuple[str, ...]:
         """Names of the options, in the order given."""
-        return tuple(dict.fromkeys(one.option for one in self.records))
+        return tuple(dict.fromkeys(record.option for record in self.records))
 
     def record(self, option: str, batch_size: int | None = None) -> Measurement:
         """Return an option's record: of the first batch size, unless another is named.
@@ -213,9 +213,9 @@ class Comparison:
         Raises:
             KeyError: It was not part of this run.
         """
-        for one in self.records:
-            if one.option == option and batch_size in (None, one.batch_size):
-                return one
+        for record in self.records:
+            if record.option == option and batch_size in (None, record.batch_size):
+                return record
         raise KeyError(f"{option!r} took no part in this run; {', '.join(self.options)} did")
 
     def ratio(self, option: str, baseline: str) -> stats.Ratio:
@@ -245,9 +245,9 @@ class Comparison:
             ends = {"low": 1e3 * first.value.low, "high": 1e3 * first.value.high}
             rows[option] = {heading: 1e3 * first.percentile(50)} | ends
             rows[option] |= {"times as fast": faster.value, "at least": faster.low, "at most": faster.high}
-            for one in self.records:
-                if one.option == option and one.batch_size > 1:
-                    rows[option][f"{one.batch_size} at once, photos/s"] = one.throughput_fps.value
+            for record in self.records:
+                if record.option == option and record.batch_size > 1:
+                    rows[option][f"{record.batch_size} at once, photos/s"] = record.throughput_fps.value
         return pd.DataFrame.from_dict(rows, orient="index")
 
 

@@ -41,10 +41,10 @@ def _refuse(name: str) -> float:
 
 
 def _no_key_twice(pairs: list[tuple[str, object]]) -> dict:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    values = dict(pairs)
+    if len(values) != len(pairs):
         raise StrictJsonError("an object holds a key twice, so it says two things")
-    return found
+    return values
 
 
 def _look_through(value: Any) -> None:
@@ -52,8 +52,8 @@ def _look_through(value: Any) -> None:
     level = [[value]]
     for _ in range(MOST_DEPTH + 1):
         below: list = []
-        for one in level:
-            parts = one.values() if isinstance(one, dict) else one
+        for item in level:
+            parts = item.values() if isinstance(item, dict) else item
             kinds = set(map(type, parts))
             # A list of samples is known by its types alone, which takes a third of the time.
             numbers = parts if kinds <= _NUMBERS else [part for part in parts if type(part) in _NUMBERS]
@@ -69,10 +69,10 @@ def _look_through(value: Any) -> None:
 
 def _refuse_large(numbers: Iterable[float]) -> None:
     """Raise where a large number is infinite by now (1e999), or whole; a large float is a float."""
-    for one in numbers:
-        if one in (math.inf, -math.inf):
+    for number in numbers:
+        if number in (math.inf, -math.inf):
             raise StrictJsonError("a number is not finite: it is larger than any float")
-        if type(one) is int and abs(one) >= 10**MOST_DIGITS:
+        if type(number) is int and abs(number) >= 10**MOST_DIGITS:
             raise StrictJsonError(f"a whole number has more than {MOST_DIGITS} digits")
 
 

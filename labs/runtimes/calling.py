@@ -30,8 +30,8 @@ def kind_of(target: object) -> str:
         ("torch", "torch.nn", "Module"),
         ("openvino", "openvino", "CompiledModel"),
     ):
-        made = getattr(sys.modules.get(module), kind, None)
-        if made is not None and isinstance(target, made):
+        type_ = getattr(sys.modules.get(module), kind, None)
+        if type_ is not None and isinstance(target, type_):
             return name
     if callable(target):
         return "callable"

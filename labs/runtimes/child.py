@@ -68,9 +68,9 @@ class Child:
         import psutil
 
         held = 0
-        for one in self.processes():
+        for process in self.processes():
             with contextlib.suppress(psutil.Error):  # one of them may be ending just now
-                held += one.memory_full_info().pss if psutil.LINUX else one.memory_info().rss
+                held += process.memory_full_info().pss if psutil.LINUX else process.memory_info().rss
         return held
 
     def log(self, characters: int = 3000) -> str:
@@ -119,9 +119,9 @@ class Child:
         """End all its processes by a signal that none can catch; the keeper clears up behind them."""
         import psutil
 
-        for one in self.processes():
+        for process in self.processes():
             with contextlib.suppress(psutil.Error):
-                one.kill()
+                process.kill()
         self.process.wait()
 
     def __enter__(self) -> Self:
@@ -169,7 +169,7 @@ def start(
 def _keep(options: dict, command: list[str]) -> int:
     """Run a command until it ends, this process is told to stop, or the notebook is gone; return its exit status."""
     os.umask(0o077)
-    told, tell = os.pipe()
+    read_end, tell = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: os.write(tell, b"x"))
     secret = os.environ.pop(_VARIABLE, "")
@@ -181,13 +181,13 @@ def _keep(options: dict, command: list[str]) -> int:
         start_new_session=True,
         preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
     )
-    for one in options["sockets"]:
-        os.close(one)
+    for descriptor in options["sockets"]:
+        os.close(descriptor)
     if secret:
         threading.Thread(target=_wipe, args=(child.pid, secret.encode()), daemon=True).start()
     for wait in (child.wait, lambda: _outlive(options["notebook"])):
         threading.Thread(target=lambda wait=wait: (wait(), os.write(tell, b"x")), daemon=True).start()
-    os.read(told, 1)
+    os.read(read_end, 1)
     if child.poll() is None:
         child.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -220,13 +220,13 @@ def _prctl(option: int, value: int) -> None:
 
 def _children() -> list[int]:
     """Return this process's children; on Linux orphans of its children are among them."""
-    found = []
+    children = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # proc_pid_stat(5): the parent is the second field behind the program's name, which may hold blanks.
             if int(path.read_text().rpartition(")")[2].split()[1]) == os.getpid():
-                found.append(int(path.parent.name))
-    return found
+                children.append(int(path.parent.name))
+    return children
 
 
 def _wipe(pid: int, secret: bytes) -> None:
@@ -251,10 +251,10 @@ def _listens(process: Path) -> bool:
     Raises:
         OSError: The process has ended.
     """
-    for one in (process / "fd").iterdir():
+    for descriptor in (process / "fd").iterdir():
         # A file that it has closed since it was listed says nothing, and must not end the watch: the secret would stay.
         with contextlib.suppress(OSError):
-            if str(one.readlink()).startswith("socket:"):
+            if str(descriptor.readlink()).startswith("socket:"):
                 return True
     return False
 

@@ -23,7 +23,7 @@ from labs.widgets.controls import controls, hear_while_busy, heard_while_busy
 
 Result = TypeVar("Result")
 
-#: Seconds between two messages to the browser. Sending takes a moment of the processor: at 2 ms a request, two messages
+#: Seconds between two messages to the browser. Sending takes the processor a moment: at 2 ms per request, two messages
 #: a second touch fewer than one request in a hundred, so that the 99th percentile still belongs to the model.
 UPDATE_EVERY_S = 0.5
 

@@ -118,14 +118,14 @@ class ChameleonTestbed:
         else:
             named = {"node_name": request.node} if request.node else {"node_type": request.type}
             lease.add_node_reservation(amount=1, **named)
-        made = clients.blazar().lease.create(
+        created = clients.blazar().lease.create(
             name=request.name,
             start=_utc(request.start) if request.start else "now",
             end=_utc(request.end),
             reservations=[*lease.flavor_reservations, *lease.device_reservations, *lease.node_reservations],
             events=[],
         )
-        return replies.lease(made)
+        return replies.lease(created)
 
     @_call("extending the lease")
     def extend_lease(self, lease_id: str, end: datetime) -> Lease:
@@ -199,10 +199,10 @@ class ChameleonTestbed:
     def allocate_address(self, label: str) -> Address:
         network = chi.network.get_network_id(chi.network.PUBLIC_NETWORK)
         body = {"floating_network_id": network, "description": label}
-        made = clients.neutron().create_floatingip({"floatingip": body})["floatingip"]
+        address = clients.neutron().create_floatingip({"floatingip": body})["floatingip"]
         # A tag as well: python-chi can set and list it, and the web page shows it.
-        clients.neutron().replace_tag("floatingips", made["id"], {"tags": [label]})
-        return replies.address({**made, "tags": [label]})
+        clients.neutron().replace_tag("floatingips", address["id"], {"tags": [label]})
+        return replies.address({**address, "tags": [label]})
 
     @_call("binding the floating IP")
     def attach_address(self, address: Address, machine: Machine) -> None:
@@ -227,7 +227,7 @@ class ChameleonTestbed:
     @_call("listing security groups")
     def groups(self) -> tuple[Group, ...]:
         return tuple(
-            Group(one["id"], one["name"]) for one in clients.neutron().list_security_groups()["security_groups"]
+            Group(group["id"], group["name"]) for group in clients.neutron().list_security_groups()["security_groups"]
         )
 
     @_call("deleting the security group")
@@ -271,15 +271,15 @@ class ChameleonTestbed:
         if kind == "node":
             ids = {host["hypervisor_hostname"]: str(host["id"]) for host in blazar.host.list()}
             taken = replies.bookings(blazar.host.list_allocations())
-            found = [(ids.get(node.uid), node) for node in chi.hardware.get_nodes(node_type=type_name)]
+            nodes = [(ids.get(node.uid), node) for node in chi.hardware.get_nodes(node_type=type_name)]
         elif kind == "device":
             ids = {device["uid"]: str(device["id"]) for device in blazar.device.list()}
             taken = replies.bookings(blazar.device.list_allocations())
-            found = [(ids.get(device.uuid), device) for device in chi.hardware.get_devices(device_type=type_name)]
+            nodes = [(ids.get(device.uuid), device) for device in chi.hardware.get_devices(device_type=type_name)]
         else:
             shown = blazar.flavor_instance.get_availability(flavor_id=chi.server.get_flavor_id(type_name))
             return replies.rooms(shown["flavor_instances"], self.site, type_name)
-        return tuple(replies.resource(each, self.site, blazar_id, taken) for blazar_id, each in found)
+        return tuple(replies.resource(each, self.site, blazar_id, taken) for blazar_id, each in nodes)
 
 
 def _utc(moment: datetime) -> str:

@@ -23,10 +23,10 @@ def moment(text: Any) -> datetime | None:
 
 
 def _certain(text: Any) -> datetime:
-    found = moment(text)
-    if found is None:
+    time = moment(text)
+    if time is None:
         raise ValueError("the reservation service sent a reservation without its dates")
-    return found
+    return time
 
 
 def lease(document: Mapping[str, Any]) -> Lease:
@@ -54,7 +54,7 @@ def server(reply: Any) -> Machine:
         name=reply.name,
         kind="server",
         status=str(reply.status).upper(),
-        addresses=tuple(one["addr"] for one in listed if one.get("OS-EXT-IPS:type") == "floating"),
+        addresses=tuple(entry["addr"] for entry in listed if entry.get("OS-EXT-IPS:type") == "floating"),
         fault=str(fault.get("message", "")),
         created=moment(getattr(reply, "created", None)),
     )
@@ -63,7 +63,7 @@ def server(reply: Any) -> Machine:
 def container(reply: Any, addresses_by_port: Mapping[str, str]) -> Machine:
     """Return the machine of zunclient's container, which lists fixed addresses only: the floating ones are by port."""
     listed = itertools.chain(*(getattr(reply, "addresses", None) or {}).values())
-    ports: list[Any] = [one.get("port") for one in listed if isinstance(one, Mapping)]
+    ports: list[Any] = [entry.get("port") for entry in listed if isinstance(entry, Mapping)]
     reason = getattr(reply, "status_reason", None) or getattr(reply, "status_detail", None)
     return Machine(
         id=reply.uuid,
@@ -99,7 +99,7 @@ def bookings(allocations: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Bookin
     return by_id
 
 
-def resource(found: Any, site: str, blazar_id: str | None, taken: Mapping[str, tuple[Booking, ...]]) -> Resource:
+def resource(node: Any, site: str, blazar_id: str | None, taken: Mapping[str, tuple[Booking, ...]]) -> Resource:
     """Return the resource of python-chi's node or device.
 
     Args:
@@ -108,9 +108,9 @@ def resource(found: Any, site: str, blazar_id: str | None, taken: Mapping[str, t
     """
     return Resource(
         site=site,
-        name=getattr(found, "device_name", None) or found.name,
-        type=getattr(found, "device_type", None) or found.type,
-        reservable=bool(found.reservable) and blazar_id is not None,
+        name=getattr(node, "device_name", None) or node.name,
+        type=getattr(node, "device_type", None) or node.type,
+        reservable=bool(node.reservable) and blazar_id is not None,
         bookings=taken.get(str(blazar_id), ()),
     )
 
@@ -190,7 +190,7 @@ def explain(error: BaseException, doing: str) -> errors.ProvisioningError:
         # Blazar's client subscribes the None that it makes of a page.
         return errors.MaintenanceError(
             f"{doing}: a page came in place of an answer",
-            likely="The site is in maintenance, or this network wants you to sign in first, as hotels' and cafés' do.",
+            likely="The site is in maintenance, or this network wants you to sign in first, as in hotels and cafés.",
         )
     if names & _NO_ANSWER or isinstance(error, OSError):
         return errors.NoAnswerError(f"{doing}: nothing answers{_where(error)}")
@@ -211,8 +211,8 @@ def _phrase(status: int) -> str:
 def _where(error: BaseException) -> str:
     """Return the address at which nothing answers, and how that was noticed, without the clients' own words."""
     chain = _chain(error)
-    found = re.search(r"host='([^']+)', port=(\d+)", " ".join(map(str, chain)))
-    place = f" at {found[1]}:{found[2]}" if found else ""
+    match = re.search(r"host='([^']+)', port=(\d+)", " ".join(map(str, chain)))
+    place = f" at {match[1]}:{match[2]}" if match else ""
     if any("timeout" in type(each).__name__.lower() for each in chain):
         return f"{place} (no answer in time)"
     reasons = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]

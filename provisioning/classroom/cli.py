@@ -103,7 +103,7 @@ def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list
         spec.only(name)  # says which there are
     calendars, unread = calendars_of(spec, lab.open_testbed)
     there = leases.leases_at(lab.open_testbed, calendars, spec.part)
-    use = {option: found for option, found in calendars.items() if not types or option.type in types}
+    use = {option: calendar for option, calendar in calendars.items() if not types or option.type in types}
     missing = Silent({option: why for option, why in unread.items() if not types or option.type in types})
     if not use:
         missing.check("no machine can be planned")
@@ -194,11 +194,11 @@ def no_shows(
     for site in lab.sites_of(spec.part):
         with silent.at(site):
             testbed = lab.open_testbed(site)
-            found = leases.no_shows(testbed, students, now, grace)
-            count += len(found)
-            for each in found:
+            missing = leases.no_shows(testbed, students, now, grace)
+            count += len(missing)
+            for each in missing:
                 typer.echo(f"{students[each.name]}: {each.name}, {each.reason}")
-            for line in sweep(testbed, found, now, grace=grace) if release else ():
+            for line in sweep(testbed, missing, now, grace=grace) if release else ():
                 typer.echo(line)
     if count or not silent:
         typer.echo(
@@ -216,7 +216,7 @@ def drop(
 ) -> None:
     """List, or give back, what students who left still hold."""
     spec = load_spec(part)
-    gone = [one.name for one in read_roster(roster) if one.left]
+    gone = [member.name for member in read_roster(roster) if member.left]
     count, silent = 0, Silent()
     for site in lab.sites_of(spec.part):
         with silent.at(site):

@@ -37,7 +37,7 @@ def leases_at(
 ) -> list[tuple[SiteOption, Lease]]:
     """Return the part's usable leases at the calendars' sites, each with the option whose machine it has."""
     machines = {option.type: option for option in calendars}  # a virtual machine's lease names its flavor
-    machines |= {each.name: option for option, found in calendars.items() for each in found}
+    machines |= {each.name: option for option, resources in calendars.items() for each in resources}
     # A lease of a machine that no calendar has counts as one of its site's first option.
     first = {option.site: option for option in reversed(list(calendars))}
     return [
@@ -95,10 +95,10 @@ def reserve_all(
                 back = placeholder and _give_back(testbed, placeholder, block)
                 wanted = block.resource or None
                 request = LeaseRequest(name, option.resource, option.type, block.start, block.end, wanted)
-                made = book(testbed, request, _others(testbed, block, seats) if wanted else ())
+                booked = book(testbed, request, _others(testbed, block, seats) if wanted else ())
                 what = "reserved: placeholder given back" if back else "reserved"
-                if made.node not in ("", wanted):
-                    what = f"reserved: on {made.node}, for {wanted} was refused"
+                if booked.node not in ("", wanted):
+                    what = f"reserved: on {booked.node}, for {wanted} was refused"
             except ProvisioningError as error:
                 what = f"refused: {error.what}"
         outcome.append((seat, what))
@@ -127,11 +127,11 @@ def _why_none(mine: Sequence[Lease], start: datetime, now: datetime) -> str:
 def _give_back(testbed: Testbed, placeholder: str, block: Block) -> bool:
     ours = _placeholders(testbed, placeholder)
     machines = testbed.resources(block.option.resource, block.option.type) if ours else ()
-    bookings = [one for machine in machines if machine.name == block.resource for one in machine.bookings]
-    found = {one.lease_id for one in bookings if not is_free([one], block.start, block.end)} & ours
-    for lease_id in found:
+    bookings = [booking for machine in machines if machine.name == block.resource for booking in machine.bookings]
+    leases = {booking.lease_id for booking in bookings if not is_free([booking], block.start, block.end)} & ours
+    for lease_id in leases:
         testbed.delete_lease(lease_id)
-    return bool(found)
+    return bool(leases)
 
 
 def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> Lease:
@@ -164,7 +164,7 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
             way_out="Bring the results home and release it first, or extend it.",
         )
     # As long as it was: a student's block may be longer than the class's.
-    hours, made, silent = math.ceil((old.end - old.start) / HOUR), None, Silent()
+    hours, booked, silent = math.ceil((old.end - old.start) / HOUR), None, Silent()
     for option in spec.options:
         end = block_end(start, hours, option.end_minute)
         # Another option's calendar is read only if this one has nothing free.
@@ -173,10 +173,10 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
         if free := [machine.name for machine in free_resources(calendars.get(option, ()), start, end)]:
             request = LeaseRequest(old.name, option.resource, option.type, start, end, free[0])
             with silent.at(option), suppress(NoCapacityError):
-                made = book(testbed_for(option.site), request, free)
-        if made is not None:
+                booked = book(testbed_for(option.site), request, free)
+        if booked is not None:
             there.delete_lease(old.id)
-            return option, made.node or free[0], made
+            return option, booked.node or free[0], booked
     silent.check(f"no other machine can be had at {start:%a %d %b %H:%M %Z}")
     raise NoCapacityError(
         f"no machine of {', '.join(option.name for option in spec.options)} is free at {start:%a %d %b %H:%M %Z}"
@@ -185,8 +185,8 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
 
 def no_shows(testbed: Testbed, names: Collection[str], now: datetime, grace: timedelta) -> list[Leftover]:
     """Return the leases of these names that have run for longer than the grace without a machine on them."""
-    found = survey(testbed, now, grace=grace)
-    return [item for item in found if item.kind == "lease" and item.orphan and item.name in names]
+    rows = survey(testbed, now, grace=grace)
+    return [item for item in rows if item.kind == "lease" and item.orphan and item.name in names]
 
 
 def drop(testbed: Testbed, part: Part, students: Iterable[str], *, release: bool) -> Iterator[str]:
@@ -197,7 +197,7 @@ def drop(testbed: Testbed, part: Part, students: Iterable[str], *, release: bool
     """
     names = {resource_name(part, student): student for student in students}
     held = held_by(testbed, *names)
-    yield from (f"{names[one.owner]}: {one.kind} {one.name} at {testbed.site}" for one in held)
+    yield from (f"{names[thing.owner]}: {thing.kind} {thing.name} at {testbed.site}" for thing in held)
     if held and release:
         # All of them together: each kind of thing is asked for once, and waited for once.
         for _ in give_back(testbed, *names, poll_s=poll_s()):
@@ -235,9 +235,9 @@ def watch(
     silent = Silent()
     for testbed in testbeds:
         with silent.at(testbed.site):
-            found = testbed.leases(), testbed.machines()
-            leases += found[0]
-            machines += found[1]
+            resources = testbed.leases(), testbed.machines()
+            leases += resources[0]
+            machines += resources[1]
     by_name, held = {machine.name: machine for machine in reversed(machines)}, {lease.name for lease in leases}
     rows = []
     for student in students:
@@ -273,7 +273,7 @@ def watch_table(watched: Watched, now: datetime, zone: tzinfo) -> str:
         runs = lease is not None and lease.status == "ACTIVE"
         left = Cell(f"{max(0.0, (lease.end - now) / timedelta(minutes=1)):.0f} min" if lease and runs else "")
         words = (student.full_name or student.name, row.state, block, row.look)
-        name, state, when, look = (Cell(one, words=True) for one in words)
+        name, state, when, look = (Cell(word, words=True) for word in words)
         table.append([name, state, when, left, look])
     said = ", ".join(f"{count} {state}" for state, count in Counter(row.state for row in rows).items())
     to_look_at = sum(bool(row.look) for row in rows)

@@ -137,11 +137,11 @@ def read_hours(text: str) -> tuple[time, time]:
     Raises:
         ValueError: they cannot be read, or end before they begin.
     """
-    found = re.fullmatch(_HOURS, text.strip())
+    match = re.fullmatch(_HOURS, text.strip())
     try:
-        if not found:
+        if not match:
             raise ValueError(text)
-        first, first_min, last, last_min = (int(each or 0) for each in found.groups())
+        first, first_min, last, last_min = (int(each or 0) for each in match.groups())
         begins, ends = time(first, first_min), DAY_ENDS if (last, last_min) == (24, 0) else time(last, last_min)
     except ValueError as error:
         raise ValueError(f"{text!r} are no hours of a day: write them as 9-21 or 9:30-24") from error
@@ -166,10 +166,10 @@ def _due(text: str, zone: tzinfo) -> datetime | None:
     if not text:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        due = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is no date and hour: write it as 2027-03-22 23:59") from None
-    return found if found.tzinfo else found.replace(tzinfo=zone)
+    return due if due.tzinfo else due.replace(tzinfo=zone)
 
 
 def _hours(text: str) -> int:
@@ -198,10 +198,10 @@ def read_roster(path: Path, zone: tzinfo = UTC) -> tuple[Student, ...]:
         students: dict[str, Student] = {}
         for row in reader:
             # The first cell that holds something, without the ``#`` of Brightspace's names.
-            found = {
+            positions = {
                 field: ((row[name] or "").strip().removeprefix("#") for name in columns[field]) for field in columns
             }
-            cells = {field: next(filter(None, given), "") for field, given in found.items()}
+            cells = {field: next(filter(None, given), "") for field, given in positions.items()}
             if cells["full_name"] == "Points Possible":  # the second line of an export of Canvas'
                 continue
             line = f"{path.name}, line {reader.line_num}"

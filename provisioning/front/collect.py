@@ -32,27 +32,27 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
     A model is taken when an accuracy or size record, or a question's check, names its sha256: those are the ones that a
     claim rests on, and the many that a lesson makes on its way stay home.
     """
-    found = Collection(lessons)
+    collection = Collection(lessons)
     for lesson in lessons:
         if lesson.notebook.is_file():
-            found.files[lesson.notebook.name] = lesson.notebook
+            collection.files[lesson.notebook.name] = lesson.notebook
         else:
-            found.missing.append(f"{lesson.notebook.name} is not in {lesson.notebook.parent}")
+            collection.missing.append(f"{lesson.notebook.name} is not in {lesson.notebook.parent}")
     for path in sorted((workspace / "programs").rglob("*")):
         name = path.relative_to(workspace).as_posix()
         regular = path.is_file() and not path.is_symlink()
         if regular and kind_of(name) == Kind.PROGRAM and path.stat().st_size <= DEFAULT_LIMITS.program_bytes:
-            found.files[name] = path
-    ledger = found.files[LEDGER_NAME] = workspace / LEDGER_NAME
-    _models(found, Ledger(ledger).read(), workspace / "models")
-    return found
+            collection.files[name] = path
+    ledger = collection.files[LEDGER_NAME] = workspace / LEDGER_NAME
+    _models(collection, Ledger(ledger).read(), workspace / "models")
+    return collection
 
 
-def _models(found: Collection, records: Records, folder: Path) -> None:
+def _models(packed: Collection, records: Records, folder: Path) -> None:
     """Add the models that records and checks name; say which of them are gone or have changed since."""
-    measured = [one for one in records.measurements() if one.kind in ("accuracy", "size")]
-    cited = {one.model.sha256: one.model.name for one in measured}
-    for asked in (one for lesson in found.lessons for one in of_lesson(lesson.id) if one.kind == "file" and one.opened):
+    measured = [record for record in records.measurements() if record.kind in ("accuracy", "size")]
+    cited = {record.model.sha256: record.model.name for record in measured}
+    for asked in (q for lesson in packed.lessons for q in of_lesson(lesson.id) if q.kind == "file" and q.opened):
         handed = handed_over(records.seen(SUBJECT + asked.id) or {})
         cited |= {one["sha256"]: name for name, one in handed.items() if "sha256" in one}
     cited = {sha256: name for sha256, name in cited.items() if name.endswith((".onnx", ".safetensors"))}
@@ -64,15 +64,15 @@ def _models(found: Collection, records: Records, folder: Path) -> None:
                 here.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
     for sha256, name in cited.items():
         if sha256 in here:
-            found.files[here[sha256].name] = here[sha256]
+            packed.files[here[sha256].name] = here[sha256]
         elif name.endswith(".safetensors") and not (folder / name).exists():
             continue  # the course's own weights, which the grader has
         elif (folder / name).is_file():
-            found.missing.append(
+            packed.missing.append(
                 f"{name} has changed since it was measured: measure it again, or make it again from its lesson"
             )
         else:
-            found.missing.append(f"{name} was measured, and is not in {folder} any more")
+            packed.missing.append(f"{name} was measured, and is not in {folder} any more")
 
 
 def pack(collection: Collection, target: Path) -> str:

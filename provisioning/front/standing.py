@@ -35,7 +35,7 @@ class Step:
     rows: tuple[Row, ...]
     #: Whether anything of it was predicted, answered or earned.
     begun: bool = False
-    #: Part of the assignment that asks for it; None for a deep dive that nobody asks for.
+    #: Part of the assignment that asks for it; None for an optional deep dive.
     part: int | None = None
     #: Whether it is one of several among which students choose.
     choice: bool = False
@@ -125,7 +125,7 @@ class Standing:
         return worked if worked is not None and not worked.done else self.next
 
     def of_part(self, part: int | None) -> tuple[Step, ...]:
-        """Return the lessons that one part of the assignment asks for; of None, those that nobody asks for."""
+        """Return the lessons that one part of the assignment asks for; of None, the optional deep dives."""
         return tuple(step for step in self.steps if step.part == part)
 
 

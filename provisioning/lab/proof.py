@@ -51,13 +51,13 @@ def _observed(run: Run) -> dict[str, Any]:
     row = images.expected(option.image)
     words = (*row["packages"], "--", *sorted({name for each in row["packages"] for name in images.brought(each)}))
     log = context.follow("proof", script_command(context, "proof.sh", *words), "looking at the machine", again=True)
-    told: dict[str, list[str]] = {"gpu": [], "version": [], "lacks": []}
+    observed: dict[str, list[str]] = {"gpu": [], "version": [], "lacks": []}
     for line in log.splitlines():
         key, _, value = line.removeprefix("proof ").partition(" ")
         # What a machine says is not trusted to be harmless.
-        told.setdefault(key, []).append(SECRET.sub("(left out)", value)[:300])
-    gpus, versions, lacks = (told.pop(key) for key in ("gpu", "version", "lacks"))
-    facts = {key: values[0] for key, values in told.items()}
+        observed.setdefault(key, []).append(SECRET.sub("(left out)", value)[:300])
+    gpus, versions, lacks = (observed.pop(key) for key in ("gpu", "version", "lacks"))
+    facts = {key: values[0] for key, values in observed.items()}
     steps = {}
     for step, noted in ((step, run.record.step(step.name)) for step in run.plan.steps):
         steps[step.name] = {"attempts": noted.attempts, "spent_s": round(noted.spent_s, 1), "usual_s": step.expected_s}

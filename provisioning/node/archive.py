@@ -84,7 +84,7 @@ def student_files(root: Path) -> tuple[str, ...]:
     Raises:
         ValueError: an allowed file holds a private key or an answer; the message names it.
     """
-    found = []
+    files = []
     # Only where something is allowed: a checkout may hold an environment of a hundred thousand files.
     tops = sorted({pattern.split("/")[0] for pattern in ALLOWED})
     paths = (path for top in tops for path in [root / top, *(root / top).rglob("*")])
@@ -94,8 +94,8 @@ def student_files(root: Path) -> tuple[str, ...]:
         if path.is_symlink() or not path.is_file() or not allowed(relative):
             continue
         _refuse_secrets(source(root, str(relative)), str(relative))
-        found.append(str(relative))
-    return tuple(found)
+        files.append(str(relative))
+    return tuple(files)
 
 
 def _refuse_secrets(path: Path, name: str) -> None:
@@ -121,11 +121,11 @@ def unpack(archive: tarfile.TarFile, folder: Path) -> None:
     if hasattr(tarfile, "data_filter"):
         archive.extractall(folder, filter="data")
         return
-    for one in archive:  # Debian 12's Python 3.11.2 knows no filters
-        path = PurePosixPath(one.name)
-        if not (one.isfile() or one.isdir()) or path.is_absolute() or ".." in path.parts:
-            raise tarfile.ExtractError(f"{one.name!r} points outside the folder, or is no plain file")
-        archive.extract(one, folder)
+    for member in archive:  # Debian 12's Python 3.11.2 knows no filters
+        path = PurePosixPath(member.name)
+        if not (member.isfile() or member.isdir()) or path.is_absolute() or ".." in path.parts:
+            raise tarfile.ExtractError(f"{member.name!r} points outside the folder, or is no plain file")
+        archive.extract(member, folder)
 
 
 def light_requirements(project: Path) -> str:
@@ -149,15 +149,15 @@ def assistants(root: Path) -> str:
 def pack(root: Path, target: Path, *, folder: str = "", date_s: int = _DATE_S) -> Archive:
     """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs; in a folder if named."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    made = {"requirements.txt": light_requirements(root / "pyproject.toml"), "AGENTS.md": assistants(root)}
-    return build_archive(root, student_files(root), target, made, folder=folder, date_s=date_s)
+    texts = {"requirements.txt": light_requirements(root / "pyproject.toml"), "AGENTS.md": assistants(root)}
+    return build_archive(root, student_files(root), target, texts, folder=folder, date_s=date_s)
 
 
 def build_archive(
     root: Path,
     files: Iterable[str],
     target: Path,
-    made: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
     *,
     folder: str = "",
     date_s: int = _DATE_S,
@@ -166,8 +166,8 @@ def build_archive(
 
     Texts that are made for it, by path, take the place of files.
     """
-    made = made or {}
-    names = tuple(sorted({*files, *made}))
+    texts = texts or {}
+    names = tuple(sorted({*files, *texts}))
     with (
         target.open("wb") as raw,
         # Neither the archive's own name nor the hour belongs into it.
@@ -175,7 +175,7 @@ def build_archive(
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name in names:
-            content = made[name].encode() if name in made else source(root, name).read_bytes()
+            content = texts[name].encode() if name in texts else source(root, name).read_bytes()
             entry = tarfile.TarInfo(str(PurePosixPath(folder, name)))
             entry.size = len(content)
             entry.mode = 0o755 if name.endswith(".sh") else 0o644

@@ -59,10 +59,10 @@ def without_refused(resources: Sequence[Resource]) -> list[Resource]:
 
 
 def refusals(site: str) -> Iterator[str]:
-    """Yield a line for each refusal of a site that is remembered: machine, and the day on which it was told."""
+    """Yield a line for each refusal of a site that is remembered: machine, and the day on which it was reported."""
     for name, about in _record().steps().items():
         place, _, machine = name.partition("/")
-        yield from (f"{machine}, told on {told[:10]}" for _, told in about.facts.values() if place == site)
+        yield from (f"{machine}, reported on {when[:10]}" for _, when in about.facts.values() if place == site)
 
 
 def _record() -> Record:

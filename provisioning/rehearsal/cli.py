@@ -41,15 +41,15 @@ def lease(
     if part is not None:
         spec = load_spec(part)
         asked |= {"site": spec.options[0].site, "type": spec.options[0].type, "hours": spec.hours}
-    made = _ask("POST", "/leases", asked)
-    typer.echo(f"{name} is active at {made['site']}, with one {asked['type']}, until {made['end']}")
+    answer = _ask("POST", "/leases", asked)
+    typer.echo(f"{name} is active at {answer['site']}, with one {asked['type']}, until {answer['end']}")
 
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the clock, what exists and which faults are armed."""
-    found = _ask("GET", "/status")
-    typer.echo(json.dumps(found, indent=2) if as_json else drills.status_text(found))
+    answer = _ask("GET", "/status")
+    typer.echo(json.dumps(answer, indent=2) if as_json else drills.status_text(answer))
 
 
 @app.command()

@@ -73,11 +73,11 @@ def container_token(shell: Shell) -> str:
 
 def ports_of(part: Part) -> dict[int, str]:
     """Return what listens on a part's machine, by port: Jupyter, and what the lessons' front matter names."""
-    found = {JUPYTER_PORT: "JupyterLab"}
+    ports = {JUPYTER_PORT: "JupyterLab"}
     for each in _lessons_of(part):
         for port in each.ports:
-            found.setdefault(port, each.title)
-    return found
+            ports.setdefault(port, each.title)
+    return ports
 
 
 def usual_port(port: int, base: str = "") -> int:
@@ -227,7 +227,7 @@ class Tunnel(Reached):
         given = "BatchMode=yes ConnectTimeout=20 ServerAliveInterval=15 ExitOnForwardFailure=yes LogLevel=ERROR"
         options = f"{given} StrictHostKeyChecking=no UserKnownHostsFile={os.devnull}".split()
         words = shlex.split(ssh_line(self.way, self._ssh))
-        line = [*words[:-1], *(f"-o{one}" for one in options), *more, words[-1], command]
+        line = [*words[:-1], *(f"-o{option}" for option in options), *more, words[-1], command]
         try:
             # Its input is ours: when this process ends, however it ends, so does the command, and ssh with it.
             pipe = subprocess.PIPE

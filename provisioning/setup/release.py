@@ -50,15 +50,15 @@ def held_at(testbed: Testbed) -> list[Held]:
     """Return what the project holds at the site, in the order in which it is deleted; spent leases are not held."""
     machines = testbed.machines()
     bound = {address: machine.name for machine in machines for address in machine.addresses}
-    held = [Held(one.kind, one, one.name, partial(testbed.delete_machine, one)) for one in machines]
+    held = [Held(machine.kind, machine, machine.name, partial(testbed.delete_machine, machine)) for machine in machines]
     # Made by hand in the web page an address carries no label, and belongs to whoever's machine holds it.
     held += [
         Held("floating IP", one, bound.get(one.address) or one.label, partial(testbed.delete_address, one.id))
         for one in testbed.addresses()
     ]
     held += [Held("security group", one, one.name, partial(testbed.delete_group, one.id)) for one in testbed.groups()]
-    leases = [one for one in testbed.leases() if one.status not in SPENT]
-    held += [Held("lease", one, one.name, partial(testbed.delete_lease, one.id)) for one in leases]
+    leases = [lease for lease in testbed.leases() if lease.status not in SPENT]
+    held += [Held("lease", lease, lease.name, partial(testbed.delete_lease, lease.id)) for lease in leases]
     return sorted(held, key=lambda one: KINDS.index(one.kind))
 
 
@@ -95,16 +95,16 @@ def release(
     seen: set[str] = set()
     while True:
         left = [one for one in held_by(testbed, *names, known=seen) if not (keep_lease and one.kind == "lease")]
-        for item_id in sorted(seen - {one.id for one in left}):
+        for item_id in sorted(seen - {thing.id for thing in left}):
             yield f"gone: {item_id}"
-        seen = {one.id for one in left}
+        seen = {thing.id for thing in left}
         if not left:
             break
         if clock.monotonic_s() > deadline_s:
-            lines = [f"\n  - {one.kind} {one.name} ({one.id}) {refused.get(one.id, '')}" for one in left]
+            lines = [f"\n  - {thing.kind} {thing.name} ({thing.id}) {refused.get(thing.id, '')}" for thing in left]
             raise NotReleasedError(f"{len(left)} things are still there at {testbed.site}:{''.join(lines)}")
         # A later kind waits until the earlier ones are gone.
-        for one in [one for one in left if one.kind == left[0].kind and one.id not in asked]:
+        for one in [thing for thing in left if thing.kind == left[0].kind and thing.id not in asked]:
             yield f"deleting {one.kind} {one.name}"
             try:
                 one.delete()
@@ -144,13 +144,13 @@ def survey(testbed: Testbed, now: datetime, owner: str | None = None, *, grace: 
     """
     held = held_at(testbed)
     names = {resource_name(part, owner) for part in PARTS} if owner else None
-    found = []
-    for one in held:
+    leftovers = []
+    for thing in held:
         # Whole names: 'ada' must not reach what is adam's. What carries no name of ours may be anybody's.
-        if one.owner in names if names is not None else one.owner.startswith(f"{NAME_PREFIX}-"):
-            age = now - one.thing.created if one.thing.created else None
-            found.append(Leftover(**vars(one), site=testbed.site, reason=_why(one, held, now, grace), age=age))
-    return sorted(found, key=lambda item: (not item.orphan, -(item.age or timedelta()).total_seconds()))
+        if thing.owner in names if names is not None else thing.owner.startswith(f"{NAME_PREFIX}-"):
+            age = now - thing.thing.created if thing.thing.created else None
+            leftovers.append(Leftover(**vars(thing), site=testbed.site, reason=_why(thing, held, now, grace), age=age))
+    return sorted(leftovers, key=lambda item: (not item.orphan, -(item.age or timedelta()).total_seconds()))
 
 
 def _why(one: Held, held: list[Held], now: datetime, grace: timedelta) -> str:

@@ -82,9 +82,9 @@ def begun(name: str, what: str) -> StepBody:
 
 def services_started(context: StepContext) -> dict[str, Any]:
     """Start Jupyter on the machine's loopback address."""
-    made = context.shell().run(script("token", base=reach.jupyter_base()))
-    if made.exit_code != 0:
-        raise CommandFailedError(f"could not write Jupyter's token on the machine: {made.output.strip()}")
+    result = context.shell().run(script("token", base=reach.jupyter_base()))
+    if result.exit_code != 0:
+        raise CommandFailedError(f"could not write Jupyter's token on the machine: {result.output.strip()}")
     # Again each time: the script leaves alone what answers, and a Jupyter that has died since has to come back.
     command = script_command(context, "services.sh", "127.0.0.1", str(reach.JUPYTER_PORT))
     context.follow("services", command, "starting services", again=True)

@@ -166,8 +166,8 @@ class NotReachableError(ProvisioningError):
         "security group that allows SSH (web page: Instances, Edit Security Groups)."
     )
     way_out = (
-        f"Run the step again, it waits once more. If it stays deaf: `{msl('lease release PART --keep-lease')}`, "
-        "then bring it up anew; the same node boots again."
+        "Run the step again, it waits once more. If the machine still does not answer: "
+        f"`{msl('lease release PART --keep-lease')}`, then bring it up anew; the same node boots again."
     )
 
 

@@ -117,14 +117,14 @@ class Planner(Shown):
         chooser, wide = self.chooser, ipywidgets.Layout(width="100%", max_width="560px")
 
         def choice(words: str, picked: Callable[[Any], object], **more: object) -> ipywidgets.Dropdown:
-            made = ipywidgets.Dropdown(description=words, layout=wide, style={"description_width": "72px"}, **more)
-            made.observe(lambda change: self._do(lambda: picked(change.new)), "value")
-            return made
+            widget = ipywidgets.Dropdown(description=words, layout=wide, style={"description_width": "72px"}, **more)
+            widget.observe(lambda change: self._do(lambda: picked(change.new)), "value")
+            return widget
 
         def button(words: str, width: str, pressed: Callable[[], object], **more: str) -> ipywidgets.Button:
-            made = ipywidgets.Button(description=words, layout={"width": width}, **more)
-            made.on_click(lambda _: self._do(pressed))
-            return made
+            widget = ipywidgets.Button(description=words, layout={"width": width}, **more)
+            widget.on_click(lambda _: self._do(pressed))
+            return widget
 
         names = zone_names(chooser.zone.key)
         self.zone = choice("Time zone", self._zone_picked, options=names, value=chooser.zone.key)
@@ -313,9 +313,9 @@ def _take_along_html(chooser: Chooser) -> str:
 
 
 def _lease_html(chooser: Chooser) -> str:
-    held, made = chooser.said_lease(), chooser.lease
-    if made is not None and made.status == "ERROR":
-        held = note(str(LeaseFailedError(f"the lease {made.name!r} is in ERROR")))
+    held, booked = chooser.said_lease(), chooser.lease
+    if booked is not None and booked.status == "ERROR":
+        held = note(str(LeaseFailedError(f"the lease {booked.name!r} is in ERROR")))
     elif held:
         more = "One lease for each part: to move it, release this one first."
         held = f'<p class="msl-good" role="status">✓ {escape(held)}</p><p class="msl-sub">{more}</p>'

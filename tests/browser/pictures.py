@@ -5,7 +5,6 @@ first, which takes a while. The note is read off the pages that are photographed
 ``tests/browser/test_pictures.py`` compares it with the course.
 """
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -92,14 +91,12 @@ def _photograph(card: object, path: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Take the pictures of a kept rehearsal, or of one that is run for them."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("kept", nargs="?", type=Path, help="a folder of `grading rehearse --keep`")
-    kept = asked.parse_args().kept
+    """Take the pictures of the kept rehearsal that is named, or of one that is run for them."""
     with tempfile.TemporaryDirectory() as folder:
-        if kept is None:
-            kept, wanted = Path(folder), {one.id for one in assignment().lessons(PART)}
-            rehearse([one for one in sources() if one.id in wanted], kept, Console())
+        kept = Path(sys.argv[1] if sys.argv[1:] else folder)
+        if not sys.argv[1:]:
+            wanted = {lesson.id for lesson in assignment().lessons(PART)}
+            rehearse([lesson for lesson in sources() if lesson.id in wanted], kept, Console())
         take(kept)
 
 

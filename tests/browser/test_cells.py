@@ -103,7 +103,7 @@ def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, wo
     page.wait_for_selector("text=write 9.5 with a point")
     field.fill("1,000")
     field.press("Enter")
-    page.wait_for_selector("text=This number cannot be meant")
+    page.wait_for_selector("text=This number is out of range")
     field.fill("2.5")
     field.press("Tab")
     page.keyboard.press("Enter")

@@ -49,11 +49,11 @@ def test_the_front_pages_picture_shows_the_courses_lessons_and_points(shown: dic
 
 def test_the_scoreboards_picture_names_what_core_lessons_make(shown: dict):
     """A deep dive's options are not reached on the way that everybody goes."""
-    core = [one for part in assignment().parts for one in assignment().lessons(part)]
+    core = [lesson for part in assignment().parts for lesson in assignment().lessons(part)]
     texts = [one.notebook.read_text(encoding="utf-8") for one in core]
     options = shown["scoreboard.png"]["options"]
     assert options
-    assert [one for one in options if not any(one in text for text in texts)] == [], AGAIN
+    assert [option for option in options if not any(option in text for text in texts)] == [], AGAIN
 
 
 def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
@@ -72,5 +72,5 @@ def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
     noted = json.loads((out / NOTE).read_text(encoding="utf-8"))
     assert all(option in board.text for option in noted["scoreboard.png"]["options"])
     (rows,) = [rows for rows in noted["front-page.png"]["lessons"].values() if rows]
-    assert all(earned == possible != "0" for earned, _, possible in (one.partition(" of ") for one in rows.values()))
+    assert all(earned == possible != "0" for earned, _, possible in (row.partition(" of ") for row in rows.values()))
     assert {path.name for path in out.iterdir()} == {*noted, NOTE}

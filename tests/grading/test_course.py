@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from grading.__main__ import app
 from grading.builder.cli import refresh_notebooks
 from grading.builder.notebook import BEGIN, build
-from grading.builder.pages import course_map, questions_page
+from grading.builder.pages import questions_page
 from grading.builder.sources import sources
 from labs.checkpoints import begin as first_cell
 from labs.course.assignment import assignment
@@ -90,15 +90,6 @@ def test_every_lesson_begins_alike_and_links_to_what_it_takes():
         for sentence in absent.values():
             (link,) = re.findall(r"\]\((\S+\.ipynb)\)", sentence)
             assert (this.notebook.parent / link).is_file()
-
-
-def test_the_map_lists_every_lesson_with_its_facts():
-    """Nobody keeps a second list by hand; the text around the table stays."""
-    page = course_map("Before.\n\n<!-- map, made from the lessons -->\na stale row\n<!-- end of map -->\n\nAfter.\n")
-    assert (page[:7], page[-7:], "a stale row" in page) == ("Before.", "After.\n", False)
-    assert all(f"| [{one.title}]({one.link})" in page for one in lessons())
-    with pytest.raises(ValueError, match="once each"):
-        course_map("no marks")
 
 
 def test_the_page_of_questions_names_every_question_with_its_points():

@@ -66,7 +66,7 @@ def test_a_lesson_is_shown_as_it_is_handed_out(site: Path, id: str):
     assert [one.get_text().split() for one in page.select(".cell_input pre")] == [cell.source.split() for cell in code]
     assert STUB in page.get_text()
     ran = {f"ran {cell.id}" for cell in code if id in KEPT and not cell.source.startswith("predict(")}
-    assert {one.string for one in page.select(".cell_output p")} == ran
+    assert {paragraph.string for paragraph in page.select(".cell_output p")} == ran
     assert "VBox" not in page.get_text()
 
 
@@ -77,9 +77,9 @@ def test_what_answers_a_prediction_is_folded(site: Path, id: str):
     (name,) = {name for cell in cells for name in re.findall(r"(\w+) = predicted\(", cell.source)}
     first = next(at for at, cell in enumerate(cells) if "= predicted(" in cell.source)
     answers = {cell.id for cell in cells[first:] if cell.cell_type == "code" and re.search(rf"\b{name}\b", cell.source)}
-    folded = {one.string.removeprefix("ran ") for one in page.select("details.below-input .text_html p")}
+    folded = {paragraph.string.removeprefix("ran ") for paragraph in page.select("details.below-input .text_html p")}
     assert answers <= folded <= {cell.id for cell in cells[first:]}
-    assert {one.string for one in page.select(".below-input .collapsed")} == {"Show what was measured"}
+    assert {label.string for label in page.select(".below-input .collapsed")} == {"Show what was measured"}
 
 
 def test_every_address_leads_somewhere_and_nothing_is_fetched_from_elsewhere(site: Path):
@@ -88,7 +88,7 @@ def test_every_address_leads_somewhere_and_nothing_is_fetched_from_elsewhere(sit
     for path in (path for path in site.rglob("*.html") if not {"_static", "_downloads"} & {*path.parts}):
         page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         for tag, name in places:
-            for address in (urlsplit(one[name]) for one in page.find_all(tag, attrs={name: True})):
+            for address in (urlsplit(element[name]) for element in page.find_all(tag, attrs={name: True})):
                 assert tag == "a" or not address.netloc, f"{path} fetches {address.geturl()}"
                 there = path.parent / unquote(address.path) if address.path else path
                 assert address.scheme or there.exists(), f"{path}: {address.geturl()}"
@@ -99,7 +99,7 @@ def test_every_address_leads_somewhere_and_nothing_is_fetched_from_elsewhere(sit
 def test_the_site_is_for_everybody(site: Path):
     """axe finds nothing serious on its first page, the sheet, a lesson and a deep dive: light and dark, unfolded."""
     lessons = [f"notebooks/{LESSONS[id].link.replace('.ipynb', '.html')}" for id in KEPT]
-    found = []
+    faults = []
     with browser() as opened:
         page = opened.new_page(viewport={"width": 1280, "height": 1000})
         for scheme in ("light", "dark"):
@@ -108,5 +108,5 @@ def test_the_site_is_for_everybody(site: Path):
                 page.goto((site / name).as_uri())
                 page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
                 page.evaluate("document.getAnimations().forEach(one => one.finish())")
-                found += [f"{name}, {scheme}: {line}" for line in violations(page)]
-    assert found == []
+                faults += [f"{name}, {scheme}: {line}" for line in violations(page)]
+    assert faults == []

@@ -21,7 +21,7 @@ DOCUMENT = {
     "facts": {"system": "Ubuntu 24.04, glibc 2.39, Python 3.12.3", "driver": "NVIDIA 570.86.15", "processor": "Xeon"},
     **{"gpus": [GPU] * 2, "versions": {"torch": "2.9.1+cu126"}, "lacks": ["jq"]},
     "steps": {"server": {"attempts": 1, "spent_s": 1234.5, "usual_s": 600.0}},
-    "refused": ["P3-GPU-02, told on 2026-12-02"],
+    "refused": ["P3-GPU-02, reported on 2026-12-02"],
     "deviations": ["driver: NVIDIA 570.86.15; expected: nvidia-driver-560"],
 }
 

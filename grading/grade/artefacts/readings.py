@@ -1,4 +1,4 @@
-"""What questions' readers find in files: ``python -m grading.grade.artefacts.readings asked.json`` prints a line each.
+"""What questions' readers find in files: ``python -m grading.grade.artefacts.readings asked.json`` prints them.
 
 It runs inside the sandbox, since a file may be anything.
 """

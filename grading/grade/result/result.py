@@ -185,7 +185,7 @@ def spot_checks(
     Args:
         seed: Draws the rest; keep it from students.
         share: Share of the rest that is drawn, 0 to 1.
-        alike: By student, one sentence for each submission that his is too like.
+        alike: By student, one sentence per submission that is too much like theirs.
     """
     found = []
     for result in results:

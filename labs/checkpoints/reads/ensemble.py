@@ -33,8 +33,8 @@ def ensemble(folder: Path) -> dict:
     texts, tensors = trial.photos(_PHOTOS)
     try:
         with trial.copied(folder.parent, *_STEPS, folder.name) as triton:
-            told = triton.config(folder.name).get("ensemble_scheduling", {}).get("step", [])
-            facts |= {"loaded": True, "steps": sorted(one["model_name"] for one in told)}
+            steps = triton.config(folder.name).get("ensemble_scheduling", {}).get("step", [])
+            facts |= {"loaded": True, "steps": sorted(step["model_name"] for step in steps)}
             said = triton.infer(folder.name, {"INPUT_IMAGE": texts}, within_s=20)
             # Triton counts a request once its answer has left: on a busy machine the last step's may come later.
             ran: list[str] = []
@@ -54,23 +54,23 @@ def wired(path: Path) -> dict:
     """Return the facts of ``ensemble`` without a server: where a photo goes by what a ``config.pbtxt`` says."""
     path = Path(path)
     facts = {"loaded": False, "reason": "", "steps": [], "ran": [], "probability": False, "right": 0}
-    made, fault = parsed(path / "config.pbtxt" if path.is_dir() else path)
+    config, fault = parsed(path / "config.pbtxt" if path.is_dir() else path)
     if fault:
         return facts | {"reason": fault}
-    steps = list(made.ensemble_scheduling.step)
-    known, ran = {one.name: ("request", one.name) for one in made.input}, []
+    steps = list(config.ensemble_scheduling.step)
+    known, ran = {tensor.name: ("request", tensor.name) for tensor in config.input}, []
     for _ in steps:  # each may make ready what another one waits for
-        for one in steps:
-            takes, gives = _WIRES.get(one.model_name, ("", ()))
-            given = known.get(one.input_map.get(takes, ""), ("", ""))
+        for step in steps:
+            takes, gives = _WIRES.get(step.model_name, ("", ()))
+            given = known.get(step.input_map.get(takes, ""), ("", ""))
             # The step before gives what this one takes, under the same name.
-            if one.model_name not in ran and given[1] == takes and set(one.input_map) == {takes}:
-                ran.append(one.model_name)
-                known |= {one.output_map[name]: (one.model_name, name) for name in gives if name in one.output_map}
-    answers = {one.name for one in made.output if known.get(one.name) == ("food_label", one.name)}
+            if step.model_name not in ran and given[1] == takes and set(step.input_map) == {takes}:
+                ran.append(step.model_name)
+                known |= {step.output_map[name]: (step.model_name, name) for name in gives if name in step.output_map}
+    answers = {output.name for output in config.output if known.get(output.name) == ("food_label", output.name)}
     return facts | {
         "loaded": True,
-        "steps": sorted(one.model_name for one in steps),
+        "steps": sorted(step.model_name for step in steps),
         "ran": sorted(ran),
         "probability": "PROBABILITY" in answers,
         "right": _PHOTOS if "FOOD_LABEL" in answers else 0,

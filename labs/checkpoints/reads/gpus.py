@@ -36,7 +36,7 @@ def measured(records: Records) -> dict:
             raise MissingEvidenceError(f"`{name}` was not measured yet: that waits for a node with two GPUs.")
         runs[name] = on_gpus[-1]
     load = runs["one"].load
-    busy = [float(np.mean(one)) for one in (load.usage.gpu if load and load.usage else ()) if one]
+    busy = [float(np.mean(gpu)) for gpu in (load.usage.gpu if load and load.usage else ()) if gpu]
     return {name: in_words(run.details["instance_group"]) for name, run in runs.items()} | {
         "other_idle": len(busy) < 2 or busy[1] <= _IDLE * busy[0]
     }

@@ -21,7 +21,7 @@ def compared(records: Records, question: str, baseline: str, wanted: str) -> tup
         MissingEvidenceError: The baseline was not measured in full.
     """
     given, *_, options = records.answer(question), [], *by_machine(records, baseline).values()
-    judged = {one.option.option: one for one in decide(options, target(wanted))}
+    judged = {decision.option.option: decision for decision in decide(options, target(wanted))}
     if baseline not in judged:
         raise MissingEvidenceError(f"`{baseline}` was not measured in full yet: one photo, size and right answers.")
     option, evidence = given["option"], given["evidence"]

@@ -124,18 +124,18 @@ class Environment:
 def environments() -> dict[str, Environment]:
     """Return all environments by name, in the table's order."""
     table = tomllib.loads(TABLE_PATH.read_text(encoding="utf-8"))
-    found: dict[str, Environment] = {}
+    known: dict[str, Environment] = {}
     for name, row in table["environments"].items():
         # An environment that extends another one comes after it in the table.
         if "extends" in row:
-            base = found[row.pop("extends")].requirements
+            base = known[row.pop("extends")].requirements
         else:
             alone = row.pop("alone", False) or row.get("borrows_course")
             base = () if alone else tuple(table["common"]["requirements"])
         row["requirements"] = (*base, *row["requirements"])
-        told: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
-        found[name] = Environment(name, **told)
-    return found
+        fields: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
+        known[name] = Environment(name, **fields)
+    return known
 
 
 def environment(name: str) -> Environment:

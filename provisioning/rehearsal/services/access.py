@@ -23,9 +23,9 @@ def own(request: Request, kind: str, identifier: str) -> Document:
     Raises:
         RefusalError: 404 in the form of the service that was asked, as if what is another project's did not exist.
     """
-    for found in all_own(request, kind):
-        if found["id"] == identifier:
-            return found
+    for thing in all_own(request, kind):
+        if thing["id"] == identifier:
+            return thing
     name = {"floatingip": "FloatingIP", "security_group": "SecurityGroup"}.get(kind, kind.capitalize())
     raise refusals.of_service(request.url.path, 404, f"{name} {identifier} could not be found.", f"{name}NotFound")
 
@@ -43,12 +43,12 @@ async def body_of(request: Request, key: str) -> dict[str, Any]:
         RefusalError: 400 in the form of the service that was asked; the body is no JSON, or has no such object.
     """
     try:
-        found = (await request.json())[key]
+        body = (await request.json())[key]
     except (ValueError, KeyError, TypeError):
-        found = None
-    if not isinstance(found, dict):
+        body = None
+    if not isinstance(body, dict):
         raise refusals.of_service(request.url.path, 400, f"the body needs an object {key!r}")
-    return found
+    return body
 
 
 def check(service: str) -> Callable[[Request], Awaitable[None]]:

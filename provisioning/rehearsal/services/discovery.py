@@ -17,8 +17,8 @@ async def sites(request: Request) -> dict[str, Any]:
     """List the sites; python-chi builds each site's Keystone address from `web`."""
     root = str(request.base_url).rstrip("/")
     # Those that python-chi has built in stand in no list.
-    found = [site for site in world_of(request).catalogue.sites.values() if not site.host]
-    return {"items": [_site_body(site, root) for site in found], "total": len(found), "links": []}
+    listed = [site for site in world_of(request).catalogue.sites.values() if not site.host]
+    return {"items": [_site_body(site, root) for site in listed], "total": len(listed), "links": []}
 
 
 @router.get("/sites/{where}/clusters/chameleon/nodes.json")
@@ -30,8 +30,8 @@ async def nodes(where: str, request: Request) -> dict[str, Any]:
 
 @router.get("/edge-hw-discovery/devices")
 async def devices(request: Request) -> list[dict[str, Any]]:
-    found = world_of(request).catalogue.at("edge", "device")
-    return [_device_body(device, device.group) for device in found if isinstance(device.group, Devices)]
+    listed = world_of(request).catalogue.at("edge", "device")
+    return [_device_body(device, device.group) for device in listed if isinstance(device.group, Devices)]
 
 
 _VERSIONS: dict[str, dict[str, str]] = {

@@ -119,12 +119,12 @@ def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[s
         case _:
             # Named, as on Chameleon, so that who asks for them is told that they are not rehearsed.
             paths |= {"object-store": f"/{site}/object-store/v1", "sharev2": f"/{site}/share/v2"}
-    found = []
+    entries = []
     for kind, path in paths.items():
         endpoint = {"id": stable_id("endpoint", site, kind), "interface": "public", "url": root + path}
         endpoints = [endpoint | {"region": region, "region_id": region}]
-        found.append({"type": kind, "name": kind, "id": stable_id("service", site, kind), "endpoints": endpoints})
-    return found
+        entries.append({"type": kind, "name": kind, "id": stable_id("service", site, kind), "endpoints": endpoints})
+    return entries
 
 
 def _project_body(request: Request) -> dict[str, Any]:

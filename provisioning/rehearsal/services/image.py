@@ -24,11 +24,11 @@ async def list_images(site: str, request: Request) -> dict[str, Any]:
     """List images, by name or by any other field."""
     wanted = {k: v for k, v in request.query_params.items() if k not in _PAGING}
     images = [_body(name, site) for name in world_of(request).catalogue.images]
-    found = [image for image in images if all(str(image.get(k)) == v for k, v in wanted.items())]
+    matching = [image for image in images if all(str(image.get(k)) == v for k, v in wanted.items())]
     # The list fits one page, so whoever asks for the page after some image is at the end.
     if request.query_params.get("marker"):
-        found = []
-    return {"images": found, "schema": "/v2/schemas/images", "first": "/v2/images"}
+        matching = []
+    return {"images": matching, "schema": "/v2/schemas/images", "first": "/v2/images"}
 
 
 @router.get("/images/{image_id}")

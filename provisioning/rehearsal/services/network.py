@@ -28,13 +28,13 @@ _RULE_FIELDS = ("protocol", "port_range_min", "port_range_max", "remote_ip_prefi
 @router.put("/routers/{router_id}/{verb}_router_interface")
 async def wire(router_id: str, verb: str, request: Request) -> dict[str, Any]:
     """Let a router stand in a subnet, at its gateway's address or at a port that was made for it; or take it out."""
-    world, found, asked = world_of(request), own(request, "router", router_id), await request.json()
+    world, wired, asked = world_of(request), own(request, "router", router_id), await request.json()
     if verb == "add" and asked.get("port_id"):
         port = own(request, "port", asked["port_id"]) | {"device_id": router_id, "device_owner": _ROUTERS}
         world.store.put("port", port)
     elif verb == "add":
         subnet = own(request, "subnet", str(asked.get("subnet_id")))
-        port = plug(request, found, subnet["network_id"], subnet["gateway_ip"], _ROUTERS)
+        port = plug(request, wired, subnet["network_id"], subnet["gateway_ip"], _ROUTERS)
     else:
         named = {asked.get("port_id"), asked.get("subnet_id")}
         ports = world.store.find("port", device_id=router_id)
@@ -73,15 +73,15 @@ async def list_things(request: Request) -> dict[str, Any]:
 async def show_thing(thing_id: str, request: Request) -> dict[str, Any]:
     """Show one of them by its id."""
     kind = _kind(request)
-    found = next((thing for thing in _visible(request, kind) if thing["id"] == thing_id), None)
-    return {kind: _body(world_of(request), found or own(request, kind, thing_id))}
+    shown = next((thing for thing in _visible(request, kind) if thing["id"] == thing_id), None)
+    return {kind: _body(world_of(request), shown or own(request, kind, thing_id))}
 
 
 async def create_things(request: Request) -> dict[str, Any]:
     """Create one, or several in a request, which are answered in the same form."""
     kind, asked = _kind(request), await request.json()
     if f"{kind}s" in asked:
-        return {f"{kind}s": [_new(request, kind, one) for one in asked[f"{kind}s"]]}
+        return {f"{kind}s": [_new(request, kind, resource) for resource in asked[f"{kind}s"]]}
     return {kind: _new(request, kind, await body_of(request, kind))}
 
 
@@ -108,11 +108,11 @@ async def delete_thing(thing_id: str, request: Request) -> None:
     thing = own(request, kind, thing_id)
     if thing["name"] == "default" and kind == "security_group":
         raise refusals.neutron(409, "SecurityGroupCannotRemoveDefault", "Removing default security group not allowed.")
-    users = [one for one in all_own(request, "port") if thing_id in json.dumps(one)]
+    users = [port for port in all_own(request, "port") if thing_id in json.dumps(port)]
     if kind == "port":
-        users = [one for one in users if one["device_owner"] == _ROUTERS]
+        users = [user for user in users if user["device_owner"] == _ROUTERS]
     if kind == "security_group":
-        users += [one for one in all_own(request, "server") if thing["name"] in one["security_groups"]]
+        users += [server for server in all_own(request, "server") if thing["name"] in server["security_groups"]]
     if users:
         word = kind.title().replace("_", "")
         raise refusals.neutron(409, f"{word}InUse", f"Unable to complete operation on {word} {thing_id}: it is in use.")
@@ -145,7 +145,7 @@ def plug(request: Request, machine: Document, network_id: str | None, address: s
     Raises:
         RefusalError: 404, no such network; 400, it has no subnet with that address; 409, the address is taken.
     """
-    if network_id not in (None, *(one["id"] for one in _visible(request, "network"))):
+    if network_id not in (None, *(network["id"] for network in _visible(request, "network"))):
         own(request, "network", str(network_id))
     try:
         port = world_of(request).add_port(machine, network_id, address, owner)
@@ -174,9 +174,9 @@ def bind(request: Request, address: Document, port_id: str | None) -> Document:
 
 def _leads_out(world: World, port: Document) -> bool:
     network = world.store.get("network", port["network_id"]) or {}
-    ways = {one["id"] for one in world.store.find("router", site=port["site"]) if one["external_gateway_info"]}
+    ways = {router["id"] for router in world.store.find("router", site=port["site"]) if router["external_gateway_info"]}
     neighbours = world.store.find("port", network_id=port["network_id"])
-    return bool(network.get("shared")) or any(one["device_id"] in ways for one in neighbours)
+    return bool(network.get("shared")) or any(neighbour["device_id"] in ways for neighbour in neighbours)
 
 
 def _kind(request: Request) -> str:
@@ -190,7 +190,7 @@ def _visible(request: Request, kind: str) -> list[Document]:
 
 def _body(world: World, thing: Document) -> dict[str, Any]:
     if "router:external" in thing:
-        return thing | {"subnets": [one["id"] for one in world.store.find("subnet", network_id=thing["id"])]}
+        return thing | {"subnets": [subnet["id"] for subnet in world.store.find("subnet", network_id=thing["id"])]}
     return thing
 
 

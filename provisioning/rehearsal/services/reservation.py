@@ -72,7 +72,7 @@ async def list_availability(site: str, request: Request) -> dict[str, Any]:
     if world.faults.strike("no-calendar", caller_of(request).user, site):
         raise refusals.page(500)
     from_s, until_s = (world.clock.now() + ahead_s for ahead_s in (0.0, 366 * 86_400.0))
-    found = []
+    rows = []
     for kind in flavors.kinds_at(world, site):
         identifier = flavors.of_kind(kind)["id"]
         if wanted in (None, identifier):
@@ -80,8 +80,8 @@ async def list_availability(site: str, request: Request) -> dict[str, Any]:
                 {"start": blazar_stamp(start), "end": blazar_stamp(end), "available": count, "total": kind.count}
                 for start, end, count in flavors.calendar(world, kind, from_s, until_s)
             ]
-            found.append({"flavor_id": identifier, "availability": free})
-    return {"flavor_instances": found}
+            rows.append({"flavor_id": identifier, "availability": free})
+    return {"flavor_instances": rows}
 
 
 @router.get("/{collection}/allocations")
@@ -97,10 +97,10 @@ async def list_allocations(site: str, collection: str, request: Request) -> dict
 async def show_allocation(site: str, collection: str, resource_id: str, request: Request) -> dict[str, Any]:
     """Show who holds one host or device."""
     world, kind = world_of(request), _kind(collection)
-    found = world.catalogue.by_id(site, resource_id)
-    if found is None or found.group.kind != kind:
+    resource = world.catalogue.by_id(site, resource_id)
+    if resource is None or resource.group.kind != kind:
         raise refusals.blazar(404, f"Object with {{'id': '{resource_id}'}} not found")
-    return {"allocation": _allocation(world, found)}
+    return {"allocation": _allocation(world, resource)}
 
 
 @router.get("/{collection}")
@@ -175,16 +175,16 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
     sort = wish.get("resource_type")
     if sort == flavors.RESERVED:
         return _reserve_flavor(world, caller, lease, wish)
-    made = {**wish, "id": str(uuid.uuid4()), "resource_ids": []}
+    reservation = {**wish, "id": str(uuid.uuid4()), "resource_ids": []}
     if sort == "network":
         if not wish.get("network_name"):
             raise refusals.blazar(400, "Missing parameter network_name")
-        return made
+        return reservation
     if sort == "virtual:floatingip":
-        made["amount"] = _count(wish.get("amount"), "amount")
-        if made["amount"] > len(world.free_addresses(lease["site"])):
+        reservation["amount"] = _count(wish.get("amount"), "amount")
+        if reservation["amount"] > len(world.free_addresses(lease["site"])):
             raise refusals.blazar(500, "Not enough floating IPs available")
-        return made
+        return reservation
     if sort not in _KINDS:
         said = "nodes, devices, flavors, networks and floating IPs are."
         raise refusals.blazar(400, f"A reservation of type {sort} is not rehearsed: {said}")
@@ -200,7 +200,7 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
     free = [r for r in fitting if r.id not in mine and not _taken(world, r, lease["start_s"], lease["end_s"])]
     if len(free) < least or world.faults.strike("no-hosts", caller.user):
         raise refusals.blazar(500, f"Not enough {kind}s available")
-    return made | {"min": least, "max": most, "resource_ids": [r.id for r in free[:most]]}
+    return reservation | {"min": least, "max": most, "resource_ids": [r.id for r in free[:most]]}
 
 
 def _reserve_flavor(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
@@ -214,8 +214,8 @@ def _reserve_flavor(world: World, caller: Caller, lease: Document, wish: dict[st
         raise refusals.blazar(500, "Not enough hosts available")
     source = json.dumps(flavors.of_kind(kind))
     rooms = [f"{identifier}/{number}" for number in range(amount)]
-    made = {"id": identifier, "flavor_id": identifier, "amount": amount, "resource_properties": source}
-    return {**wish, **made, "resource_ids": rooms}
+    flavor = {"id": identifier, "flavor_id": identifier, "amount": amount, "resource_properties": source}
+    return {**wish, **flavor, "resource_ids": rooms}
 
 
 def _count(value: Any, field: str) -> int:
@@ -248,8 +248,8 @@ def matches(expression: Any, properties: Mapping[str, Any]) -> bool:
         return all(matches(operand, properties) for operand in operands)
     if name != "==" or len(operands) != 2:
         raise ValueError(f"not an expression that is rehearsed ('and' and '==' are): {expression!r}")
-    found = properties.get(str(operands[0]).removeprefix("$"))
-    return found is not None and str(found) == str(operands[1])
+    value = properties.get(str(operands[0]).removeprefix("$"))
+    return value is not None and str(value) == str(operands[1])
 
 
 def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> list[dict[str, Any]]:
@@ -265,8 +265,8 @@ def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> l
     ]
     known_until_s = min(until_s, booked_until_s(world.clock.now()))
     others = bookings(resource.name, resource.rank, resource.group.count, from_s, known_until_s)
-    held += [one for one in others if not any(_meet(one, ours["start_s"], ours["end_s"]) for ours in held)]
-    return sorted((one for one in held if _meet(one, from_s, until_s)), key=lambda one: one["start_s"])
+    held += [other for other in others if not any(_meet(other, ours["start_s"], ours["end_s"]) for ours in held)]
+    return sorted((thing for thing in held if _meet(thing, from_s, until_s)), key=lambda one: one["start_s"])
 
 
 def _meet(held: Mapping[str, Any], from_s: float, until_s: float) -> bool:
@@ -282,8 +282,8 @@ def _kind(collection: str) -> str:
 def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
     """Return a lease as Blazar shows it."""
     status = lease_status(lease, now_s)
-    made = {"created_at": created_stamp(lease["created_s"]), "updated_at": None}
-    ours = {"lease_id": lease["id"], "status": "deleted" if status == "TERMINATED" else status.lower(), **made}
+    stamps = {"created_at": created_stamp(lease["created_s"]), "updated_at": None}
+    ours = {"lease_id": lease["id"], "status": "deleted" if status == "TERMINATED" else status.lower(), **stamps}
     ours |= {"missing_resources": False, "resources_changed": False, "before_end": "default"}
     moments = {
         "start_lease": lease["active_at_s"],
@@ -294,14 +294,14 @@ def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
         **{name: lease[name] for name in ("id", "name", "user_id", "project_id")},
         "start_date": blazar_stamp(lease["start_s"]),
         "end_date": blazar_stamp(lease["end_s"]),
-        "created_at": made["created_at"],
+        "created_at": stamps["created_at"],
         "updated_at": created_stamp(max(lease["created_s"], min(now_s, lease["active_at_s"]))),
         "status": status,
         "degraded": False,
         "trust_id": lease["id"].replace("-", ""),
         "events": [
             {"id": str(uuid.uuid5(uuid.UUID(lease["id"]), name)), "lease_id": lease["id"], "event_type": name}
-            | {"time": blazar_stamp(moment_s), "status": "DONE" if now_s >= moment_s else "UNDONE", **made}
+            | {"time": blazar_stamp(moment_s), "status": "DONE" if now_s >= moment_s else "UNDONE", **stamps}
             for name, moment_s in moments.items()
         ],
         # Without the rehearsal's own bookkeeping.

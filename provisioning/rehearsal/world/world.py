@@ -269,11 +269,11 @@ class World:
             raise ValueError(f"IP address {address} is not a valid IP for subnet {subnet['id']}, {cidr}")
         taken = {one["fixed_ips"][0]["ip_address"] for one in self.store.find("port", network_id=network_id)}
         free = [address] if address else map(str, cidr.hosts())
-        found = next((one for one in free if one not in taken and (address or one != subnet["gateway_ip"])), None)
-        if found is None:
+        chosen = next((one for one in free if one not in taken and (address or one != subnet["gateway_ip"])), None)
+        if chosen is None:
             return None
         port = {"device_id": machine["id"], "device_owner": owner, "network_id": network_id, "security_groups": []}
-        port |= {"fixed_ips": [{"subnet_id": subnet["id"], "ip_address": found}], "port_security_enabled": True}
+        port |= {"fixed_ips": [{"subnet_id": subnet["id"], "ip_address": chosen}], "port_security_enabled": True}
         identifier = str(uuid.uuid4())
         mac = "fa:16:3e:" + ":".join(identifier[i : i + 2] for i in (0, 2, 4))
         return self.add_thing("port", site, machine["project_id"], port | {"mac_address": mac}, identifier)

@@ -75,10 +75,10 @@ def test_providers_are_read_from_a_real_run(files) -> None:
     for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL"):
         options = ort.SessionOptions()
         options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
-        found = bench.describe(ort.InferenceSession(files["onnx"], options, providers=["CPUExecutionProvider"]))
-        assert set(found.providers_used) == {"CPUExecutionProvider"}
-        assert found.settings["graph_optimization_level"] == level
-        counts[level] = found.providers_used["CPUExecutionProvider"]
+        described = bench.describe(ort.InferenceSession(files["onnx"], options, providers=["CPUExecutionProvider"]))
+        assert set(described.providers_used) == {"CPUExecutionProvider"}
+        assert described.settings["graph_optimization_level"] == level
+        counts[level] = described.providers_used["CPUExecutionProvider"]
     assert counts["ORT_ENABLE_ALL"] < counts["ORT_DISABLE_ALL"]
 
 
@@ -103,9 +103,9 @@ def test_two_hardware_threads_of_a_core_count_once(tmp_path: Path, monkeypatch) 
 def test_a_module_is_asked_for_its_file_and_a_session_from_bytes_has_its_content_hashed(files) -> None:
     """What does not know its file says exactly what it runs; said once, it is remembered for that object alone."""
     content = files["onnx"].read_bytes()
-    found = bench.describe(ort.InferenceSession(content, providers=["CPUExecutionProvider"]))
-    assert found.model.sha256 == bench.describe(open_model(files["onnx"])).model.sha256
-    assert found.model.size_bytes == len(content)
+    described = bench.describe(ort.InferenceSession(content, providers=["CPUExecutionProvider"]))
+    assert described.model.sha256 == bench.describe(open_model(files["onnx"])).model.sha256
+    assert described.model.size_bytes == len(content)
     target = open_model(files["torch"], "torch")
     with pytest.raises(bench.UnknownTargetError, match=r"say bench.describe\(model, model_path=…\)"):
         bench.describe(target)
@@ -140,8 +140,8 @@ def test_what_cannot_be_opened_names_the_way_out(files, opened, error, says) -> 
 def test_precision_is_what_ran_and_not_what_the_file_holds() -> None:
     """A QDQ file runs in INT8 once its nodes are fused, and in fp32 while they are not."""
     path = Path(__file__).parents[2] / "grading" / "fixtures" / "int8-static-qdq.onnx"
-    found = {
+    precisions = {
         level: bench.describe(open_model(path, settings={"graph_optimization_level": level})).precision
         for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL")
     }
-    assert found == {"ORT_DISABLE_ALL": "fp32", "ORT_ENABLE_ALL": "int8"}
+    assert precisions == {"ORT_DISABLE_ALL": "fp32", "ORT_ENABLE_ALL": "int8"}

@@ -173,7 +173,7 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
     assert "predict('toy.guess', p50=…, p95=…)" in repr(box)
     assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(box._repr_mimebundle_())
     box.fields["p95"].value = "12"
-    for typed, says in (("ten", "A number is asked for"), ("1,5", "write 1.5"), ("-3", "cannot be meant")):
+    for typed, says in (("ten", "A number is asked for"), ("1,5", "write 1.5"), ("-3", "out of range")):
         box.fields["p50"].value = typed
         box.lock()
         assert says in box.said.value

@@ -41,7 +41,7 @@ def test_a_slip_is_one_fault_with_its_line_and_reason(before: str, after: str, l
     assert fault.startswith(f"line {line}: ")
     assert says in fault
     # Several lessons may need what one slip has left out.
-    assert not others or all("nobody asks for" in one for one in (fault, *others))
+    assert not others or all("does not ask for" in one for one in (fault, *others))
 
 
 def test_a_mark_at_the_beginning_is_no_fault(tmp_path: Path):

@@ -56,16 +56,16 @@ def test_a_points_worth_follows_from_the_questions(opened: int, taking_part: int
 def test_what_becomes_of_a_row_changes_no_others_worth(drawn: list[tuple[int, bool, State]], lost: set[int]):
     """Earned, pending and lost points add up to what the part is worth; taking part never gives more than its share."""
     rows = rows_of(drawn)
-    found = standing(rows, PART)
-    assert found.possible == pytest.approx(PART.worth if any(row.opened for row in rows) else 0)
-    assert 0 <= found.earned + found.pending <= found.possible + 1e-9
-    told = [row if not row.opened else replace(row, points=0, state=State.FAILED) for row in rows]
-    assert standing(told, PART).earned <= TAKING_PART * PART.worth + 1e-9
+    standings = standing(rows, PART)
+    assert standings.possible == pytest.approx(PART.worth if any(row.opened for row in rows) else 0)
+    assert 0 <= standings.earned + standings.pending <= standings.possible + 1e-9
+    failed = [row if not row.opened else replace(row, points=0, state=State.FAILED) for row in rows]
+    assert standing(failed, PART).earned <= TAKING_PART * PART.worth + 1e-9
     worse = [replace(row, points=0, state=State.PENDING) if place in lost else row for place, row in enumerate(rows)]
     graded = graded_rows(rows, PART.worth)
     assert [row.possible for row in graded_rows(worse, PART.worth)] == [row.possible for row in graded]
     gone = sum(row.points for place, row in enumerate(graded) if place in lost)
-    assert standing(worse, PART).earned == pytest.approx(found.earned - gone)
+    assert standing(worse, PART).earned == pytest.approx(standings.earned - gone)
 
 
 @given(ROWS, st.integers(0, 11))

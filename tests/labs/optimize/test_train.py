@@ -76,7 +76,7 @@ def test_the_strongest_channels_stay(end: nn.Module):
 
 
 def test_a_layer_reads_its_weight_through_a_function(end: nn.Module):
-    """Training moves what lies behind it; the original stays as it was."""
+    """Training changes the layers behind it; the original stays as it was."""
     maps, halved = torch.randn(2, 160, 7, 7), reading_through(end, lambda weight: weight / 2)
     layer, other = (next(one for one in module.modules() if isinstance(one, nn.Conv2d)) for module in (halved, end))
     torch.testing.assert_close(layer.weight, other.weight / 2)

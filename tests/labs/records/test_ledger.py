@@ -77,8 +77,8 @@ def test_adopting_twice_is_adopting_once_and_nothing_is_overwritten(data, entrie
     mine, theirs = (data.draw(st.lists(entries, max_size=3)) for _ in range(2))
     with tempfile.TemporaryDirectory() as folder:
         here, there = (Ledger(Path(folder) / name / "ledger.jsonl") for name in ("here", "there"))
-        for ledger, made in ((here, mine), (there, [*mine[:1], *theirs])):
-            for one in made:
+        for ledger, measurements in ((here, mine), (there, [*mine[:1], *theirs])):
+            for one in measurements:
                 ledger.append(one)
         changed = [Answer("m.changed", "otherwise", AT.format(5), record_id=one.record_id) for one in mine]
         others = [*there.lines().values(), *(json.dumps(one.to_json()) for one in changed)]
@@ -172,10 +172,10 @@ def test_a_line_is_checked_once_and_a_changed_one_again(tmp_path, make_measureme
 
 def test_summaries_come_from_the_samples(make_measurement) -> None:
     """Median and throughput of times; accuracy as a proportion, which has no throughput."""
-    made = make_measurement(kind="throughput", samples=(0.1, 0.2, 0.4), batch_size=32)
-    assert made.value.value == pytest.approx(0.2)
-    assert made.throughput_fps.value == pytest.approx(160)
-    assert made.throughput_fps.low <= 160 <= made.throughput_fps.high
+    measurement = make_measurement(kind="throughput", samples=(0.1, 0.2, 0.4), batch_size=32)
+    assert measurement.value.value == pytest.approx(0.2)
+    assert measurement.throughput_fps.value == pytest.approx(160)
+    assert measurement.throughput_fps.low <= 160 <= measurement.throughput_fps.high
     right = make_measurement(kind="accuracy", samples=(1.0, 1.0, 0.0, 1.0))
     assert right.value.value == 0.75
     with pytest.raises(ValueError, match="no throughput"):
@@ -216,13 +216,13 @@ def test_the_newest_run_of_these_options_is_the_comparison(run, make_measurement
     records = Records(
         [*run("one", 0.01), *run("two", 0.005), *run("three", 0.002, kind="throughput", batch_size=32), alone]
     )
-    found = records.comparison("fast", "slow")
-    assert isinstance(found, Comparison)
-    assert found.ratio("fast", "slow").interval.value == pytest.approx(0.25)
+    comparison = records.comparison("fast", "slow")
+    assert isinstance(comparison, Comparison)
+    assert comparison.ratio("fast", "slow").interval.value == pytest.approx(0.25)
     assert records.comparison("fast", "slow", kind="throughput").record("fast").batch_size == 32
     assert records.comparison("fast", "absent") is None
     with pytest.raises(KeyError, match="took no part"):
-        found.record("absent")
+        comparison.record("absent")
     (a, b), (c, d) = run("one", 0.01), run("two", 0.005)
     assert Records([a, c, d, b]).comparison("fast", "slow").record("fast") == b
 
@@ -244,11 +244,11 @@ def test_accuracy_is_compared_on_the_same_images_only(make_measurement):
 )
 def test_a_prediction_counts_before_what_it_is_about(make_measurement, order, counts):
     """Its place in the ledger and its time must both say so."""
-    made = make_measurement(started_at=AT.format(5))
+    measurement = make_measurement(started_at=AT.format(5))
     guess = Prediction("m.q", 1.0, AT.format(2 if order != "measurement first" else 7))
-    entries = [guess, made] if order == "prediction first" else [made, guess]
-    found = Records(entries).prediction_in_time("m.q", {"kind": "latency", "option": made.option})
-    assert (found is not None) is counts
+    entries = [guess, measurement] if order == "prediction first" else [measurement, guess]
+    prediction = Records(entries).prediction_in_time("m.q", {"kind": "latency", "option": measurement.option})
+    assert (prediction is not None) is counts
 
 
 def test_the_newest_answer_counts_and_every_prediction_is_kept(tmp_path):
@@ -258,11 +258,11 @@ def test_the_newest_answer_counts_and_every_prediction_is_kept(tmp_path):
         ledger.append(Answer("m.a", value, AT.format(value)))
         ledger.append(Prediction("m.q", value, AT.format(value)))
         assert ledger.observe("model.lease", {"status": value}) == {"status": value}
-    for found in (ledger, ledger.read(), Records.from_json(ledger.to_json())):
-        assert (found.answer("m.a"), found.answer("m.b")) == (2, None)
-        assert [one.value for one in found.predictions("m.q")] == [1, 2]
-        assert (found.seen("model.lease"), found.seen("absent")) == ({"status": 2}, None)
-        assert all(datetime.fromisoformat(one.made_at).tzinfo for one in found.observations("model.lease"))
+    for view in (ledger, ledger.read(), Records.from_json(ledger.to_json())):
+        assert (view.answer("m.a"), view.answer("m.b")) == (2, None)
+        assert [prediction.value for prediction in view.predictions("m.q")] == [1, 2]
+        assert (view.seen("model.lease"), view.seen("absent")) == ({"status": 2}, None)
+        assert all(datetime.fromisoformat(one.made_at).tzinfo for one in view.observations("model.lease"))
 
 
 def test_a_ledger_of_the_version_before_loads(tmp_path):

@@ -63,7 +63,7 @@ def test_answers_and_bytes_are_a_row_and_two_records(fake_model):
     """One row an option; the ledger holds what it rests on."""
     table = evaluate({"fake": fake_model(itertools.repeat(0.01))}, IMAGES, LABELS)
     assert table.loc["fake", "right of 4"] == 3
-    assert [one.kind for one in ledger()] == ["size", "accuracy"]
+    assert [entry.kind for entry in ledger()] == ["size", "accuracy"]
 
 
 def test_a_stop_in_mid_run_keeps_what_was_finished(fake_model):
@@ -76,7 +76,7 @@ def test_a_stop_in_mid_run_keeps_what_was_finished(fake_model):
     targets = {"one": fake_model(itertools.repeat(0.01)), "other": fake_model(interrupted())}
     with pytest.raises(Stopped, match="What was finished before is in the ledger"):
         evaluate(targets, IMAGES, LABELS)
-    assert [(one.option, one.kind) for one in ledger()] == [("one", "size"), ("one", "accuracy")]
+    assert [(entry.option, entry.kind) for entry in ledger()] == [("one", "size"), ("one", "accuracy")]
 
 
 def test_live_widgets_sit_in_the_box():
@@ -154,9 +154,9 @@ def chart():
 def inside(spec: object, key: str) -> list:
     """Return every value of a key, however deep."""
     if isinstance(spec, dict):
-        found = [spec[key]] if key in spec else []
-        return found + [one for name, value in spec.items() if name != "datasets" for one in inside(value, key)]
-    return [one for value in spec for one in inside(value, key)] if isinstance(spec, list) else []
+        values = [spec[key]] if key in spec else []
+        return values + [inner for name, value in spec.items() if name != "datasets" for inner in inside(value, key)]
+    return [inner for value in spec for inner in inside(value, key)] if isinstance(spec, list) else []
 
 
 def test_jupyterlab_can_draw_it(chart):

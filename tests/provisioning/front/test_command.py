@@ -32,9 +32,9 @@ def test_check_fails_while_something_is_left(done: Path):
     """Exit code 1 with the open questions."""
     assert run("check", "defend").exit_code == 0
     (done / "ledger.jsonl").write_text(honest(1).text)
-    found = run("check", "defend")
-    assert found.exit_code == 1
-    assert re.search(r"^0 of [\d.]+ +not answered yet: A recommendation", found.output, re.MULTILINE)
+    result = run("check", "defend")
+    assert result.exit_code == 1
+    assert re.search(r"^0 of [\d.]+ +not answered yet: A recommendation", result.output, re.MULTILINE)
     assert re.search(r"^([\d.]+) of \1 +Scale and zero point", run("check", "quantize").output, re.MULTILINE)
 
 
@@ -139,8 +139,8 @@ def test_options_reach_jupyterlab_and_win_and_a_lesson_is_opened_by_its_id():
 
 def test_a_course_in_order_has_no_way_out_to_say(workspace: Path):
     """Where the tests run, the course runs; looking makes no folder."""
-    found = findings()
-    assert [one for one in found if not one.ok] == []
+    known = findings()
+    assert [one for one in known if not one.ok] == []
     assert not workspace.exists()
 
 
@@ -160,15 +160,15 @@ def test_cuda_without_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     elif has_nvidia_gpu():
         pytest.skip("there is an NVIDIA GPU here")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    (found,) = [one for one in findings() if one.name == "CUDA"]
-    assert str(found).startswith("ok" if gpu else "note")  # the lessons run all the same
-    assert gpu or ("2 of its libraries take 4.0 GB" in found.said and "make clean setup" in found.way_out)
+    (cuda,) = [one for one in findings() if one.name == "CUDA"]
+    assert str(cuda).startswith("ok" if gpu else "note")  # the lessons run all the same
+    assert gpu or ("2 of its libraries take 4.0 GB" in cuda.said and "make clean setup" in cuda.way_out)
 
 
 def test_a_damaged_ledger_is_named(worked: Path):
     """With the line's number, and the promise that nothing else is lost."""
     with (worked / "ledger.jsonl").open("a", encoding="utf-8") as file:
         file.write("{cut\n")
-    wrong = {one.name: one for one in findings() if not one.ok}["ledger"]
+    wrong = {finding.name: finding for finding in findings() if not finding.ok}["ledger"]
     assert "1 lines cannot be read" in wrong.said
     assert "nothing else is lost" in wrong.way_out

@@ -42,7 +42,7 @@ def test_the_zip_holds_the_allow_list_and_the_same_bytes_each_time(filled: Path,
     assert first.sha256 == again.sha256
     with zipfile.ZipFile(first.path) as archive:
         names = set(archive.namelist())
-    notebooks = {one.notebook.name for one in assignment().lessons(1)}
+    notebooks = {lesson.notebook.name for lesson in assignment().lessons(1)}
     assert names == {*notebooks, "ledger.jsonl", MODEL.name, "programs/serving/app.py"}
 
 
@@ -51,23 +51,23 @@ def test_weights_of_ones_own_are_taken_and_the_courses_are_not_missed(filled: Pa
     content = b"own weights"
     (filled / "models" / "own.safetensors").write_bytes(content)
     lines = (filled / "ledger.jsonl").read_text().splitlines()
-    record = next(one for one in map(json.loads, lines) if one.get("kind") == "size")
+    record = next(entry for entry in map(json.loads, lines) if entry.get("kind") == "size")
     model = {"name": "own.safetensors", "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
     record |= {"model": model, "samples": [len(content)], "record_id": "a" * 32}
     (filled / "ledger.jsonl").write_text("\n".join([*lines, json.dumps(record)]) + "\n")
-    made = prepare(1, workspace=filled)
-    with zipfile.ZipFile(made.path) as archive:
+    prepared = prepare(1, workspace=filled)
+    with zipfile.ZipFile(prepared.path) as archive:
         assert archive.read("own.safetensors") == content
-    assert "safetensors" not in "\n".join(made.missing)
+    assert "safetensors" not in "\n".join(prepared.missing)
 
 
 def test_the_preview_is_what_the_grader_says(filled: Path):
     """The same questions judged by the same ledger: no surprise in public."""
-    made = prepare(1, workspace=filled)
-    result = grade(made.path, part=1, setup=Setup(measure=False, rerun=False))
+    prepared = prepare(1, workspace=filled)
+    result = grade(prepared.path, part=1, setup=Setup(measure=False, rerun=False))
     worth = assignment().part(1).worth
-    assert sums(made.rows) == {"points": worth, "possible": sums(result.graded)["possible"]}
-    assert {row.id for row in made.rows} == {row.asked for row in result.rows}
+    assert sums(prepared.rows) == {"points": worth, "possible": sums(result.graded)["possible"]}
+    assert {row.id for row in prepared.rows} == {row.asked for row in result.rows}
 
 
 def test_the_command_says_points_and_what_is_missing_with_its_reason_and_what_it_costs(filled: Path):

@@ -29,7 +29,7 @@ def test_an_empty_workspace_begins_with_the_first_lesson():
 
 
 def test_points_are_those_of_the_checks_in_the_gradebooks_scale(worked: Path):
-    """What is right stands there, and what nobody asks for gives no points."""
+    """What is right stands there, and what is not asked for gives no points."""
     stands, right = standing(), earned(honest())
     assert {row.id for step in stands.steps for row in step.rows if row.state == "passed"} == right
     for number, part in assignment().parts.items():

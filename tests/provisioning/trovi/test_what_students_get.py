@@ -1,6 +1,5 @@
 """The unpacked archive as a student meets it: each command of its README and Makefile works, each link too."""
 
-import json
 import os
 import re
 import shlex
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from labs.course.lessons import lessons
+from tests.course import links
 
 ROOT = Path(__file__).parents[3]
 STUDENT = ROOT / "provisioning" / "student"
@@ -69,21 +69,10 @@ def test_every_target_of_the_makefile_works(unpacked: Path):
 
 def test_every_link_leads_somewhere(unpacked: Path):
     """In the README, in every other page and in every notebook; none leads out of the folder."""
-    found, dead = 0, []
-    for page in sorted([*unpacked.rglob("*.md"), *unpacked.rglob("*.ipynb")]):
-        text = page.read_text(encoding="utf-8")
-        if page.suffix == ".ipynb":
-            cells = json.loads(text)["cells"]
-            text = "\n".join("".join(one["source"]) for one in cells if one["cell_type"] == "markdown")
-        for link in re.findall(r"\]\(([^)\s]+)\)", text):
-            if re.match(r"[a-z]+:", link) or link.startswith("#"):
-                continue
-            found += 1
-            place = (page.parent / link.partition("#")[0]).resolve()
-            if not (place.exists() and place.is_relative_to(unpacked.resolve())):
-                dead.append(f"{page.relative_to(unpacked)}: {link}")
-    assert dead == []
-    assert found > 20
+    pairs = links([*unpacked.rglob("*.md"), *unpacked.rglob("*.ipynb")])
+    inside = unpacked.resolve()
+    assert [pair for pair in pairs if not (pair[1].exists() and pair[1].is_relative_to(inside))] == []
+    assert len(pairs) > 20
 
 
 def test_no_solution_and_no_test_is_in_it(unpacked: Path):
@@ -91,7 +80,7 @@ def test_no_solution_and_no_test_is_in_it(unpacked: Path):
     inside = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if ".venv" not in path.parts}
     ours = ("grading", "tests", "notebooks/source", "notebooks/instructor", "assets/recipes")
     assert [name for name in inside if name.startswith(ours) or "/." in f"/{name}"] == []
-    lessons_there = {f"notebooks/{one.link}" for one in lessons()}
+    lessons_there = {f"notebooks/{lesson.link}" for lesson in lessons()}
     assert {"provisioning/lab/__init__.py", "labs/course/questions.json", "requirements.txt"} <= inside
     assert lessons_there <= inside
     written = "".join((unpacked / name).read_text(encoding="utf-8") for name in lessons_there)

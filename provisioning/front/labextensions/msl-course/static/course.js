@@ -22,12 +22,12 @@
   function show(node, html) {
     // What a reader has opened, and where the keyboard is, stays.
     const reached = () => [...node.querySelectorAll("a, summary")];
-    const openParts = new Map([...node.querySelectorAll("details")].map((one) => [one.dataset.part, one.open]));
+    const openParts = new Map([...node.querySelectorAll("details")].map((part) => [part.dataset.part, part.open]));
     const focused = reached().indexOf(document.activeElement);
     const top = node.scrollTop;
     node.innerHTML = html;
-    for (const one of node.querySelectorAll("details")) {
-      if (openParts.has(one.dataset.part)) one.open = openParts.get(one.dataset.part);
+    for (const part of node.querySelectorAll("details")) {
+      if (openParts.has(part.dataset.part)) part.open = openParts.get(part.dataset.part);
     }
     node.scrollTop = top;
     reached()[focused]?.focus({ preventScroll: true });
