@@ -49,7 +49,7 @@ def take(kept: Path, out: Path = PICTURES) -> None:
     out.mkdir(parents=True, exist_ok=True)
     shown = {}
     lab = Course(PROJECT_DIR, workspace=kept.resolve() / "workspace")
-    with _as_at_home(), lab, lab.front_page(height=1900) as page:
+    with _as_at_home(), lab, lab.front_page(width=1800, height=1700) as page:
         part = page.locator(f"#msl-course details[data-part='{PART}']")
         if part.get_attribute("open") is None:
             part.locator("summary").click()
