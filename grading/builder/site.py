@@ -44,7 +44,7 @@ def build_site(kept: Path, folder: Path) -> list[Lesson]:
         kept: What ``rehearse --keep`` left; a lesson that has changed since then is shown without outputs.
 
     Raises:
-        LessonError: Sphinx found a fault, often a link that leads nowhere; it has printed which.
+        LessonError: Sphinx found a fault, often a link that leads nowhere, and has printed it; or a chart has no words.
     """
     shutil.rmtree(folder, ignore_errors=True)
     source = folder / "source"
@@ -106,6 +106,8 @@ def still_form(output: NotebookNode, kept: Path) -> NotebookNode | None:
     if data.pop(_WIDGET, None) and "text/html" not in data:  # a bar of progress
         return None
     if chart := data.pop(_VEGA, None):
+        if "description" not in chart:
+            raise LessonError("A chart has no words for readers who cannot see it: give alt.Chart a description.")
         named = f'<svg style="max-width:100%;height:auto" role="img" aria-label="{escape(chart["description"])}"'
         data["text/html"] = vl_convert.vegalite_to_svg(chart).replace("<svg", named, 1)
     if html := data.get("text/html"):

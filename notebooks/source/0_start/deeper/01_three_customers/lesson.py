@@ -146,7 +146,8 @@ drawn = []
 for every_h in (24, 6, 1):
     waits = waits_h(came_h, every_h, 3600 * rates[224]["fps"])
     drawn.append(pd.DataFrame({"arrives at": came_h, "hours": waits, "a run": f"every {every_h} h"})[::500])
-waits = alt.Chart(pd.concat(drawn), width=500, height=200).mark_line()
+words = "How many hours a photo waits, by the hour at which it arrives, with a run every 24, 6 and 1 hours"
+waits = alt.Chart(pd.concat(drawn), description=words, width=500, height=200).mark_line()
 waits.encode(x="arrives at", y=alt.Y("hours", title="waits, hours"), color="a run")
 
 # %% [markdown]
@@ -226,7 +227,8 @@ def explore(who, uplink, photos, may_lose):
     table["frontier"] = [not any((goals <= own).all(axis=1) & (goals < own).any(axis=1)) for own in goals]
     table["too late"] = table["wait_s"] > one.may_wait_s
     table["too inaccurate"] = rates[224]["accuracy"] - table["accuracy"] > may_lose * one.may_lose + 1e-9
-    points = alt.Chart(table, width=500, height=240).mark_point(size=90, filled=True)
+    words = "Dollars per day by seconds of waiting, both logarithmic, one point per design; the table has the figures"
+    points = alt.Chart(table, description=words, width=500, height=240).mark_point(size=90, filled=True)
     log, pale = alt.Scale(type="log"), alt.Scale(domain=[True, False], range=[1, 0.3])
     ends = alt.X("wait_s", scale=log), alt.Y("usd_per_day", scale=log), alt.Opacity("frontier", scale=pale)
     display(points.encode(*ends, color="design", shape="design", tooltip=list(table.columns)), table.round(3))
