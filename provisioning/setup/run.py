@@ -99,8 +99,8 @@ class Link:
 
     @property
     def is_address(self) -> bool:
-        """True for what a browser opens."""
-        return self.value.startswith(("http", "/"))
+        """True for what a browser opens; a command may begin with a slash, too."""
+        return self.name == "jupyter"
 
 
 class Run:
