@@ -20,12 +20,12 @@ help: ## Show this list
 setup: $(STAMP) compiler-hint ## Make the environment in .venv (a few minutes the first time, nothing after that)
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" && command -v $(PYTHON) >/dev/null || { echo "Python 3.11, 3.12 or 3.13 is missing. Get one with:"; \
+	@test -n "$(PYTHON)" && command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11, 3.12 or 3.13 is missing. Get one with:"; \
 	  echo "  Debian, Ubuntu:  sudo apt install python3 python3-venv"; \
 	  echo "  macOS:           brew install python@3.13"; \
 	  echo "  anywhere:        conda env create -f environment.yml   (then work in that environment)"; \
 	  echo "or name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) provisioning/environment.py $(EXTRAS)
+	@"$(PYTHON)" provisioning/environment.py $(EXTRAS)
 	@touch $@
 
 compiler-hint:

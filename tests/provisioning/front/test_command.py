@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,7 @@ def test_cuda_without_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path / f"{name}-1.dist-info" / "METADATA").write_text(f"Name: {name.replace('_', '-')}\nVersion: 1\n")
         (tmp_path / f"{name}-1.dist-info" / "RECORD").write_text(f"{name}.so,,{size}\n")
         (tmp_path / f"{name}.so").touch()  # Python 3.13 leaves out what is not there
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("provisioning.front.doctor.distributions", lambda: distributions(path=[str(tmp_path)]))
     (tmp_path / "bin").mkdir()
     if gpu:
         (tmp_path / "bin" / "nvidia-smi").write_text("#!/bin/sh\n")

@@ -152,13 +152,14 @@ def test_a_notebook_that_the_merge_breaks_is_put_right(root: Path, template: Pat
     assert (student / NOTEBOOK.replace(".ipynb", "_yours.ipynb")).read_bytes() == broken
 
 
-def test_what_cannot_be_updated_is_a_sentence(student: Path, template: Path, tmp_path: Path):
+def test_what_cannot_be_updated_is_a_sentence(root: Path, student: Path, template: Path, tmp_path: Path):
     """An unpacked archive, the course's own repository, an origin that is gone."""
+    (root / ".git").mkdir()
     (tmp_path / "unpacked").mkdir()
     with pytest.raises(LabError, match="is no git clone"):
         update(print, tmp_path / "unpacked")
     with pytest.raises(LabError, match="use git pull"):
-        update(print, PROJECT_DIR)
+        update(print, root)
     shutil.rmtree(template)
     with pytest.raises(LabError, match=r"(?s)git .*Way out: connect and try again"):
         update(print, student)
