@@ -71,9 +71,11 @@ def set_up(extras: str) -> None:
         _require_room(build)
         print(f"PyTorch comes as {build.name}: about {build.installed_gb + tools_gb:.1f} GB in all.", flush=True)
     if build is CUDA and not has_nvidia_gpu():
+        less_gb = CUDA.installed_gb - CPU.installed_gb
         print(
-            "There is no NVIDIA GPU here, but the build for CPUs, 4.1 GB smaller, cannot be had: download.pytorch.org\n"
-            "is out of reach, and pip knows no other source. Ctrl-C stops this; with a folder of that build's wheels:\n"
+            f"There is no NVIDIA GPU here, but the build for CPUs, {less_gb:.1f} GB smaller, cannot be had:\n"
+            "download.pytorch.org is out of reach, and pip knows no other source. Ctrl-C stops this; with a folder of\n"
+            "that build's wheels:\n"
             "  PIP_FIND_LINKS=/path/to/wheels make setup"
         )
     print(f"Installing; {LOG.relative_to(ROOT)} says how far it is. Interrupted, the same command goes on.", flush=True)

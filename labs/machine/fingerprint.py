@@ -108,7 +108,7 @@ class Fingerprint:
         return cls(**kept)
 
 
-_NAMES: dict[type, tuple[str, ...]] = {}
+_NAMES: dict[type, tuple[str, ...]] = {}  # functools.cache takes no classes, to mypy
 
 
 def names_of(kind: type) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
     # rc is written by rename, so that a look never reads half of it.
     wrapped = f"( {command}\n); echo $? > rc.new; mv rc.new rc"
     words = {"key": key, "wrapped": wrapped, "again": "yes" if again else "no", "grace": round(GRACE_S * 10)}
-    done = shell.run(script("job_made", "locks", "start", name=name, **words), timeout_s=_START_S)
+    done = shell.run(script("make_job", "locks", "start", name=name, **words), timeout_s=_START_S)
     said = done.output.strip()
     word = said.rpartition("\n")[2]
     if done.exit_code != 0 or word not in ("running", "ended"):
@@ -68,7 +68,7 @@ def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
 def look(shell: Shell, name: str, offset: int = 0) -> Look:
     """Return the job's state and what it printed from a byte offset on (0 for the beginning)."""
     first, _, text = shell.run(
-        script("job_found", "locks", "look", name=name, offset=offset + 1, chunk=_CHUNK)
+        script("enter_job", "locks", "look", name=name, offset=offset + 1, chunk=_CHUNK)
     ).output.partition("\n")
     words = first.split()
     if len(words) < 2 or words[0] != "state":
