@@ -57,7 +57,7 @@ front-door: setup ## Test what everybody meets first, on this Python: set-up, ms
 	@$(PYTEST) -m 'not machine' tests/test_environment.py tests/test_set_up.py tests/provisioning/front tests/labs/records tests/grading/intake
 
 machines: setup ## Test the machines: each part as a student does it, under each machine's own pins
-	@$(PYTEST) -m machine $(MACHINES)
+	@$(PYTEST) -m machine $(MACHINES) $(ARGS)
 
 check: setup ## Lint, format, types, spelling, fresh notebook twins
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell && $(BIN)/python -m grading build --check

@@ -35,10 +35,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     A file's tests share fixtures. All of provisioning shares more: testbeds claim ports and addresses of this machine.
     """
-    if path := config.getoption("--only"):
-        wanted = set(path.read_text(encoding="utf-8").splitlines())
-        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in wanted])
-        items[:] = [item for item in items if item.nodeid in wanted]
+    path = config.getoption("--also")
+    also = set(path.read_text(encoding="utf-8").splitlines()) if path else set()
     for item in items:
         room = item.path.relative_to(Path(__file__).parent).as_posix()
         group = "provisioning" if room.startswith("provisioning/") else room
@@ -49,15 +47,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for folder, marker in (("browser", "browser"), ("triton", "triton"), ("emulation", "machine")):
             if folder in room.split("/"):
                 item.add_marker(marker)
+        if item.nodeid in also:
+            item.add_marker("machine")
     # Workers take groups in this order: what lasts long must not begin last. That is the largest group, and then
     # whatever says by its own timeout that it may take longer than others.
     items.sort(key=lambda item: (item.get_closest_marker("xdist_group").args != ("provisioning",), -_timeout_s(item)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take the name of a file for the ids of skipped tests, and of one that says which tests to run."""
+    """Take the name of a file for the ids of skipped tests, and of one whose tests run with the machines'."""
     parser.addoption("--skipped-to", type=Path, help="write the ids of skipped tests to a file, one per line")
-    parser.addoption("--only", type=Path, help="run the tests of such a file alone, in the order of a whole run")
+    parser.addoption("--also", type=Path, help="mark the tests of such a file with 'machine'")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
