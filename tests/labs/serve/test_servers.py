@@ -172,7 +172,7 @@ def test_a_bad_request_is_the_clients_fault_and_the_next_photo_is_answered(serve
 
 
 def test_health_is_told_while_the_workers_are_held_and_a_hundred_wait(server: tuple[str, Target]):
-    """No answer has come yet to a hundred photos that take long, and it is there; then each is answered or refused."""
+    """A hundred photos that take long wait, and it is there before they are done; then each is answered or refused."""
     name, target = server
     body, at = holding(target, json.dumps(bomb(5_000, 1_000))), urlsplit(target.url)
     with contextlib.ExitStack() as stack:
@@ -182,14 +182,21 @@ def test_health_is_told_while_the_workers_are_held_and_a_hundred_wait(server: tu
             one.request(method, path, *more)
             return one
 
-        waiting, took_s = [sent("POST", at.path, body, {"content-type": "application/json"}) for _ in range(120)], []
+        waiting, took_s = [], []
+
+        def unanswered() -> int:
+            return len(waiting) - len(select.select([one.sock for one in waiting], [], [], 0)[0])
+
+        while unanswered() < 100:  # where sending is slow, some are answered meanwhile
+            waiting.append(sent("POST", at.path, body, {"content-type": "application/json"}))
+            assert len(waiting) < 500
         for _ in range(20):
             begin_s = time.monotonic()
             assert sent("GET", READY[name]).getresponse().status == 200
             took_s.append(time.monotonic() - begin_s)
-        wait = len(waiting) - len(select.select([one.sock for one in waiting], [], [], 0)[0])
+        wait = unanswered()
         print(f"{name:<10}{1e3 * took_s[0]:.0f} ms in the burst, then {1e3 * max(took_s[1:]):.0f} at most; {wait} wait")
-        assert wait > 100
+        assert wait > 0
         assert {one.getresponse().status for one in waiting} <= {200, 503}
 
 
