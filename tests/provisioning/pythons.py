@@ -36,7 +36,7 @@ def older_python() -> Path:
     pins = [line for line in pinned if not line.startswith("python-chi==")]
     listed = light_requirements(ROOT / "pyproject.toml").splitlines()
     wanted = [line for line in listed if not line.startswith(("#", "--", "python-chi"))]
-    wanted += [f"python-chi=={OLDER}", "ipykernel"]
+    wanted = [f"python-chi=={OLDER}", "ipykernel", *wanted]
     digest = hashlib.sha256("\n".join(pins + wanted).encode()).hexdigest()[:8]
     home = platformdirs.user_cache_path("model-serving-labs") / "environments" / f"python-chi-{OLDER}-{digest}"
     if not home.exists():
@@ -45,7 +45,10 @@ def older_python() -> Path:
         venv.create(draft, clear=True)
         (draft / "pins.txt").write_text("\n".join(pins), encoding="utf-8")
         uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "-c", str(draft / "pins.txt")]
-        subprocess.run([*uv, "--python", str(draft / "bin" / "python"), *wanted], check=True)
+        uv += ["--python", str(draft / "bin" / "python")]
+        # The course comes second, as on Chameleon's Jupyter: two packages bring `zunclient`, and its own must stand.
+        for part in (wanted[:1], wanted[1:]):
+            subprocess.run([*uv, *part], check=True)
         with contextlib.suppress(OSError):
             draft.rename(home)
     return home / "bin" / "python"
