@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "grading": (
         *("grading", "labs.data.intake", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints"),
         *("labs.judge", "labs.serve.triton.catalogue", "provisioning.front.hand_in"),
-        *("provisioning.classroom.roster", "provisioning.sites.spec"),
+        *("provisioning.classroom.roster", "provisioning.lab.terminal", "provisioning.sites.spec"),
         # A node's set-up in minutes.
         *("provisioning.setup.plan", "provisioning.setup.steps"),
         *LIGHT,

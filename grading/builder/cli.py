@@ -15,10 +15,11 @@ from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, question
 from grading.builder.rehearse import rehearse as rehearse_lessons
 from grading.builder.sources import guides, left_behind, sources
 from labs.course.assignment import SHIPPED, assignment
-from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
+from labs.course.lessons import LESSON_NAME, NOTEBOOKS_DIR, Lesson
 from labs.course.question import QUESTIONS_PATH as CHECKS_PATH
 from labs.shell import python
 from labs.workspace import PROJECT_DIR
+from provisioning.lab.terminal import unknown
 
 console = Console()
 
@@ -124,12 +125,13 @@ def _chosen(part: int | None, ids: list[str] | None) -> list[Lesson]:
     """Return the lessons of a part, or those with these ids.
 
     Raises:
-        LessonError: One of them is none, or none is meant.
+        typer.BadParameter: One of them is none, or the part is.
     """
     course = [lesson for lesson in sources() if part in (None, lesson.part)]
-    wanted = [lesson for lesson in course if not ids or lesson.id in ids]
-    unknown = sorted({*(ids or ())} - {lesson.id for lesson in course})
-    if unknown or not wanted:
-        known = ", ".join(lesson.id for lesson in course)
-        raise LessonError(f"no such lesson: {', '.join(unknown) or part}; there are {known}")
-    return wanted
+    if not course:
+        raise typer.BadParameter(f"there is no part {part}. It may be 0, 1, 2 or 3.")
+    titles = {lesson.id: lesson.title for lesson in course}
+    for id in ids or ():
+        if id not in titles:
+            raise unknown("lesson", id, titles, f"There are {', '.join(titles)}.")
+    return [lesson for lesson in course if not ids or lesson.id in ids]

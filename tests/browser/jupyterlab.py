@@ -73,8 +73,13 @@ def violations(page: object, *within: str, without: Sequence[str] = (), impacts:
         assert page.locator(selector).count(), f"{selector} is not there to be looked at"
     context = {"include": [[selector] for selector in within]} if within else {}
     context |= {"exclude": [[selector] for selector in without]} if without else {}
+    # axe takes what lies outside of a body that hides what overflows for clipped away, and JupyterLab's is 0 high.
+    page.evaluate("document.body.style.minHeight = '100vh'")
     # An iframe is another page, with another author.
     result = sync.Axe().run(page, context or None, {"resultTypes": ["violations"], "iframes": False})
+    page.evaluate("document.body.style.minHeight = ''")
+    rules = [rule for kind in ("violations", "passes") for rule in result.response[kind]]
+    assert "color-contrast" in {rule["id"] for rule in rules}, "axe saw no text"
     return [
         f"{rule['id']}: {' '.join(node['target'])}: {node['html'][:300]}: {node['failureSummary']}"
         for rule in result.response["violations"]
@@ -240,6 +245,7 @@ class Notebook:
         self.command("apputils:change-theme", theme=f"JupyterLab {name}")
         is_light = "true" if name == "Light" else "false"
         self.page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")  # it lies over all
 
     def output_text(self, cell: int) -> str:
         """Return everything that a cell shows, as text; ``cell`` counts all cells from 0."""

@@ -60,6 +60,12 @@ plan = planner("edge")
 run = lab.prepare("edge", plan.chosen.option)
 run.record.update("lease", state="done", remember={"end": plan.reserve().end.isoformat()})
 display(plan, lease_countdown(run), faults())""",
+    "python-chi's own tables": """
+from unittest.mock import MagicMock
+from chi.container import Container
+from chi.server import Server
+Server._show_widget(MagicMock(), MagicMock())
+Container._show_html_table(MagicMock(), MagicMock())""",
 }
 
 
@@ -112,7 +118,7 @@ def test_the_keyboard_reaches_everything_on_the_front_page_at_two_hundred_percen
 
 
 def test_what_a_lesson_shows_is_for_everybody(course):
-    """Prediction boxes, cards, tables, charts, knobs, planner, countdown and faults."""
+    """Prediction boxes, cards, tables, charts, knobs, planner, countdown and faults; and python-chi's tables."""
     lab, page = course
     notebook, faults = lab.open(page, "shown.ipynb"), []
     notebook.run_all(wait_s=300)

@@ -103,8 +103,16 @@ def test_the_page_of_questions_names_every_question_with_its_points():
     assert rows == [(row.title, f"{round(row.possible, 1):g}" * bool(row.possible)) for row in in_order]
 
 
-def test_an_unknown_lesson_is_answered_with_the_known_ones():
-    """A slip in the id must not look like a rehearsal without faults, not even beside an id that is right."""
-    result = CliRunner().invoke(app, ["rehearse", "--lesson", "nowhere", "--lesson", "pi"])
-    assert result.exit_code == 1
-    assert f"no such lesson: nowhere; there are {lessons()[0].id}" in str(result.exception)
+@pytest.mark.parametrize(
+    ("wrong", "way_out"),
+    [
+        (["--lesson", "nowhere"], f"There are {lessons()[0].id}, "),
+        (["--lesson", "quantise"], "Did you mean quantize ("),
+        (["--part", "7"], "It may be 0, 1, 2 or 3."),
+    ],
+)
+def test_an_unknown_lesson_or_part_is_answered_with_the_known_ones(wrong: list[str], way_out: str):
+    """A slip must not look like a rehearsal without faults, not even beside an id that is right."""
+    result = CliRunner().invoke(app, ["rehearse", *wrong, "--lesson", "pi"])
+    assert result.exit_code == 2
+    assert way_out in " ".join(re.sub("[│╭╰─]", " ", result.output).split())
