@@ -43,11 +43,6 @@
   async function activate(app) {
     const { Widget } = await fromJupyterLab("@lumino/widgets");
 
-    // python-chi's own tables bring a light row along, whatever the theme.
-    const style = document.createElement("style");
-    style.textContent = '.jp-RenderedHTMLCommon :is(tr[style*="#f2f2f2"] th, th[style*="#f2f2f2"]) { color: #222832; }';
-    document.head.append(style);
-
     function makePage() {
       const page = new Widget();
       page.id = NAME;
