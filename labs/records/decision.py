@@ -63,10 +63,9 @@ class Judged:
         return all(self.within.values()) and self.accuracy in ("kept", "published")
 
     @property
-    def leased(self) -> bool:
-        """Whether it was measured on a lease, on a processor like the target's: a leased server is no device."""
-        machine = self.option.records[-1].machine
-        return machine.is_leased and (machine.architecture == "aarch64") == (self.target.name == "device")
+    def on_target_machine(self) -> bool:
+        """Whether the target's own machine measured it; a figure from any other machine is a rehearsal."""
+        return self.target.is_for(self.option.records[-1].machine)
 
     @property
     def machines(self) -> int:

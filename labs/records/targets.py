@@ -1,7 +1,9 @@
 """The manager's three targets, and what the AMD edition asks of its GPU; ``labs.records.decision`` judges by them."""
 
+import re
 from dataclasses import dataclass
 
+from labs.machine.fingerprint import Fingerprint
 from labs.records.options import LARGER_IS_BETTER
 
 
@@ -12,13 +14,29 @@ class Target:
     #: Stable name: 'server-cpu', 'server-gpu' or 'device'.
     name: str
     title: str
+    #: The machine that it is set for, in words.
     machine: str
+    #: Names of that machine's processor, or of its GPU; any of them is the right one.
+    processors: tuple[str, ...]
     #: Median latency of a single picture must be below this, in seconds.
     p50_s: float
     #: Pictures a second in a batch, at least.
     batch_fps: float | None = None
     #: Size of the model's file must be below this, in bytes.
     size_bytes: int | None = None
+
+    def is_for(self, machine: Fingerprint) -> bool:
+        """Return whether a figure from this machine counts for the target; any other figure is a rehearsal.
+
+        A server must have the right processor and be leased: a virtual machine elsewhere may show the same processor
+        and have two of its threads. A container at CHI@Edge cannot see its lease, so its cores alone tell a board.
+        """
+        if machine.emulator or machine.testbed.get("site") == "rehearsal":
+            return False
+        on_gpu = self.name == "server-gpu"
+        names = [gpu.name for gpu in machine.gpus] if on_gpu else [machine.cpu_model]
+        fits = any(re.search(rf"\b{processor}\b", name) for processor in self.processors for name in names)
+        return fits and (machine.is_leased or self.name == "device")
 
 
 #: Share of right answers that an option may lose against float32, 3 points: it is 'kept' if the *lower* end of the
@@ -28,15 +46,22 @@ class Target:
 MAY_LOSE = 0.03
 
 TARGETS: tuple[Target, ...] = (
-    Target("server-cpu", "Server, CPU", "AMD EPYC 7763", p50_s=3e-3, batch_fps=1000),
-    Target("server-gpu", "Server, GPU", "NVIDIA A100 or A30", p50_s=1e-3, batch_fps=5000),
-    Target("device", "On device", "Raspberry Pi 5, 4 × Cortex-A76", p50_s=15e-3, size_bytes=5_000_000),
+    Target("server-cpu", "Server, CPU", "AMD EPYC 7763", ("EPYC 7763",), p50_s=3e-3, batch_fps=1000),
+    Target("server-gpu", "Server, GPU", "NVIDIA A100 or A30", ("A100", "A30"), p50_s=1e-3, batch_fps=5000),
+    Target(
+        "device",
+        "On device",
+        "Raspberry Pi 5, 4 × Cortex-A76",
+        ("Cortex-A76",),
+        p50_s=15e-3,
+        size_bytes=5_000_000,
+    ),
 )
 
 #: Targets of machine classes that have their own, by a word in the machine's name; each replaces the one of its name.
 #: Source: the AMD edition (March 2026) of https://teaching-on-testbeds.github.io/serve-model-chi/
 OF_CLASS: dict[str, tuple[Target, ...]] = {
-    "MI100": (Target("server-gpu", "Server, GPU", "AMD MI100", p50_s=1.5e-3, batch_fps=2500),),
+    "MI100": (Target("server-gpu", "Server, GPU", "AMD MI100", ("MI100",), p50_s=1.5e-3, batch_fps=2500),),
 }
 
 

@@ -1,4 +1,8 @@
-"""The scoreboard: how far this machine's best options are from the manager's three targets."""
+"""The scoreboard: how far this machine's best options are from the manager's three targets.
+
+Only a target's own machine can meet it. A figure from another machine stands there as a rehearsal, with that machine's
+name and without a verdict.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -7,7 +11,7 @@ from html import escape
 from labs.display.format import NUMBERS, percent
 from labs.display.shown import Shown
 from labs.display.theme import card
-from labs.records.decision import Judged, decide, published_options
+from labs.records.decision import Judged, decide
 from labs.records.options import LARGER_IS_BETTER, OptionSummary, by_machine
 from labs.records.targets import Target, limits, targets_for
 
@@ -24,42 +28,50 @@ def scoreboard(records: Iterable[object]) -> Shown:
     options = next(reversed(by_machine(records).values()), [])
     targets = targets_for(options[0].machine if options else "")
     best = {target: next(iter(decide(options, target)), None) for target in targets}
-    met = sum(judged is not None and judged.meets for judged in best.values())
-    lines = [f"{_TITLE}: {met} of {len(best)} met here", *(_sentence(*pair) for pair in best.items())]
+    lines = [f"{_TITLE}: {met(best)}", *(_sentence(*pair) for pair in best.items())]
     plain = [_TITLE, *(f"{target.title}: for {target.machine}" for target in best)]
-    footer = "Nothing measured yet." if not options else f"Measured on {options[0].machine}."
-    footer += " Each target is meant for its own machine: a figure from another one is a rehearsal, not a proof."
-    board = tiles(best, {True: "here", False: "here"})
-    picture = card(_TITLE, board, subtitle=f"{met} of {len(best)} met on this machine", footer=footer)
+    footer = "" if options else "Nothing measured yet. "
+    footer += "Each target is set for its own machine: a figure from another one is a rehearsal, not a proof."
+    picture = card(_TITLE, tiles(best), subtitle=met(best), footer=footer)
     return Shown(picture, "\n".join([*lines, footer]), plain="\n".join(plain))
 
 
 def best_so_far(records: Iterable[object]) -> dict[Target, Judged | None]:
     """Return for each target the option that comes first for it on the machine that counts most for it.
 
-    That is a leased machine of the target's kind if one has measured what it asks for, else the one that plays it in
-    rehearsal; of several, the one that measured float32 last.
+    That is the target's own machine if it has measured what the target asks for, else any other, as a rehearsal; of
+    several, the one that measured float32 last.
     """
     best: dict[str, tuple[Target, Judged | None]] = {target.name: (target, None) for target in targets_for("")}
     for options in by_machine(records).values():
         for target in targets_for(options[0].machine):
             for judged in decide(options, target)[:1]:
-                if (before := best[target.name][1]) is None or judged.leased >= before.leased:
+                before = best[target.name][1]
+                if before is None or judged.on_target_machine >= before.on_target_machine:
                     best[target.name] = target, judged
     return dict(best.values())
 
 
-def tiles(best: Mapping[Target, Judged | None], where: Mapping[bool, str]) -> str:
-    """Return the HTML of some targets; ``where`` names what was measured on a lease (True) and what was rehearsed."""
-    return f'<div class="msl-board">{"".join(_tile(*pair, where) for pair in best.items())}</div>'
+def met(best: Mapping[Target, Judged | None]) -> str:
+    """Return how many of some targets are met, each on its own machine."""
+    judged = [each for each in best.values() if each is not None and each.on_target_machine]
+    return f"{sum(each.meets for each in judged)} of {len(best)} met"
 
 
-def _tile(target: Target, judged: Judged | None, where: Mapping[bool, str]) -> str:
+def tiles(best: Mapping[Target, Judged | None]) -> str:
+    """Return the HTML of some targets."""
+    return f'<div class="msl-board">{"".join(_tile(*pair) for pair in best.items())}</div>'
+
+
+def _tile(target: Target, judged: Judged | None) -> str:
     """Return the HTML of one target."""
-    kind, word = ("msl-soft", "no result")
-    if judged is not None:
+    if judged is None:
+        kind, word = "msl-soft", "no result"
+    elif judged.on_target_machine:
         kind, word = ("msl-good", "✓ met") if judged.meets else ("msl-bad", "✗ not met")
-        word += f" {where[judged.leased]}"
+    else:
+        leased = judged.option.records[-1].machine.is_leased
+        kind, word = "msl-played", "another machine" if leased else "rehearsal"
     parts = [
         f'<div class="msl-tile" role="group" aria-label="{escape(_sentence(target, judged))}">',
         f'<div class="msl-line-of-text"><span class="msl-title">{escape(target.title)}</span>'
@@ -80,8 +92,10 @@ def _gauge(judged: Judged | None, number: str, limit: float) -> str:
     if judged is None:
         value, mark, width, tone = "–", "", 0.0, "msl-soft"
     else:
-        measured, within = getattr(judged.option, number).value, judged.within[number]
-        value, mark, tone = write(measured), "✓ " if within else "✗ ", "msl-good" if within else "msl-bad"
+        measured = getattr(judged.option, number).value
+        value, mark, tone = write(measured), "", "msl-soft"
+        if judged.on_target_machine:
+            mark, tone = ("✓ ", "msl-good") if judged.within[number] else ("✗ ", "msl-bad")
         # The bar ends at twice the limit, so that the limit's tick stands in the middle.
         width = min(measured / limit, 2.0) / 2
     return (
@@ -93,21 +107,20 @@ def _gauge(judged: Judged | None, number: str, limit: float) -> str:
 
 
 def _lines(target: Target, judged: Judged | None) -> list[str]:
-    """Return what stands below the numbers: the option, its accuracy and cost, and what is published if none meets."""
+    """Return the lines below the numbers: the option, its accuracy, its machine, and its cost."""
     if judged is None:
         wanted = "a GPU option" if target.name == "server-gpu" else "an option"
-        lines = [f"Measure {wanted} to fill this in."]
-    else:
-        right = f", {percent(judged.option.accuracy.value)} right" if judged.option.accuracy else ""
-        lines = [f"{'best' if judged.meets else 'nearest'}: {judged.option.option}{right}, accuracy {judged.accuracy}"]
-        if target.batch_fps and math.isfinite(judged.usd_per_month):
-            machines = f"{judged.machines} machine{'s' * (judged.machines > 1)}"
-            dollars = f"{judged.usd_per_month:,.0f} dollars a month"
-            lines.append(f"{judged.peak_per_s:,.0f} photos a second: {machines}, {dollars}")
-    meeting = [published.option for published in decide(published_options(target), target) if published.meets]
-    if meeting and not (judged is not None and judged.meets):
-        values = ", ".join(_value(meeting[0], number) for number in limits(target))
-        lines.append(f"published: {meeting[0].option}: {values}")
+        return [f"Measure {wanted} to fill this in."]
+    right = f", {percent(judged.option.accuracy.value)} right" if judged.option.accuracy else ""
+    rank = "best" if judged.meets else "nearest"
+    lines = [
+        f"{rank}: {judged.option.option}{right}, accuracy {judged.accuracy}",
+        f"measured on {judged.option.machine}",
+    ]
+    if target.batch_fps and math.isfinite(judged.usd_per_month):
+        machines = f"{judged.machines} machine{'s' * (judged.machines > 1)}"
+        dollars = f"{judged.usd_per_month:,.0f} dollars a month"
+        lines.append(f"{judged.peak_per_s:,.0f} photos a second: {machines}, {dollars}")
     return lines
 
 
@@ -116,13 +129,22 @@ def _sentence(target: Target, judged: Judged | None) -> str:
     if judged is None:
         words = "no result with every number that it asks for"
     else:
-        numbers = [
-            f"{_NUMBERS[number][0]} {_value(judged.option, number)} {'keeps' if judged.within[number] else 'misses'} "
-            f"{'≥' if LARGER_IS_BETTER[number] else '<'} {_short(_NUMBERS[number][1](limit))}"
-            for number, limit in limits(target).items()
-        ]
-        words = f"{'met' if judged.meets else 'not met'} by {judged.option.option}: {', '.join(numbers)}"
+        numbers = [_compared(judged, number, limit) for number, limit in limits(target).items()]
+        verdict = "rehearsed"
+        if judged.on_target_machine:
+            verdict = "met" if judged.meets else "not met"
+        words = f"{verdict} by {judged.option.option}: {', '.join(numbers)}"
     return ". ".join([f"{target.title} ({target.machine}): {words}", *_lines(target, judged)])
+
+
+def _compared(judged: Judged, number: str, limit: float) -> str:
+    """Return a number beside its limit, in words; of a rehearsal, without a verdict."""
+    heading, write = _NUMBERS[number]
+    verb = "against"
+    if judged.on_target_machine:
+        verb = "keeps" if judged.within[number] else "misses"
+    sign = "≥" if LARGER_IS_BETTER[number] else "<"
+    return f"{heading} {_value(judged.option, number)} {verb} {sign} {_short(write(limit))}"
 
 
 def _value(option: OptionSummary, number: str) -> str:

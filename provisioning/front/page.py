@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from labs.course.assignment import assignment
 from labs.display.theme import STYLE, progress_bar
 from labs.shell import msl
-from labs.widgets.scoreboard import best_so_far, tiles
+from labs.widgets.scoreboard import best_so_far, met, tiles
 from provisioning.front import words
 from provisioning.front.standing import PROVISIONED, Standing
 
@@ -23,14 +23,13 @@ def front_page(stands: Standing) -> str:
     """Return the page for a standing, with its style."""
     parts = [words.PartStanding(stands, number) for number in assignment().parts]
     best, resumed = best_so_far(stands.records), stands.resumed
-    met = sum(judged is not None and judged.meets for judged in best.values())
-    board = Markup(tiles(best, {True: "on a lease", False: "in rehearsal"}))
+    board = Markup(tiles(best))
     # A deep dive may be resumed: the part that is open is then the one whose turn it is.
     current = next((step.part for step in (resumed, stands.next) if step and step.part is not None), None)
     dated = [(part.asked.due, part) for part in parts if part.asked.due and part.next]
     due = min(dated, key=lambda pair: pair[0], default=(None, None))[1]
     values = {"stands": stands, "parts": parts, "resumed": resumed, "current": current, "due": due, "board": board}
-    return _template().render(values, title=assignment().course.title, met=f"{met} of {len(best)} met")
+    return _template().render(values, title=assignment().course.title, met=met(best))
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from dataclasses import replace
 from importlib.metadata import version
 from xml.etree import ElementTree
@@ -18,7 +19,7 @@ from labs.records.ledger import ledger
 from labs.widgets import Stopped, evaluate, scoreboard
 from labs.widgets.controls import controls
 from labs.widgets.progress import Progress
-from labs.widgets.scoreboard import best_so_far, tiles
+from labs.widgets.scoreboard import best_so_far, met, tiles
 from tests.entries import Entries
 
 #: Records of three options.
@@ -27,33 +28,88 @@ PART_1.in_full("torch-eager", 0.012, 88, 130, 9.2e6, **HERE).in_full("food11", 0
 PART_1.in_full("int8", 0.0018, 88, 1200, 2.4e6, **HERE)
 
 
-def test_scoreboard_tells_met_from_missed_and_names_the_option():
-    """INT8 keeps the CPU server's and the device's limits here; no GPU option was measured."""
-    shown = scoreboard(PART_1.records.measurements())
-    assert "2 of 3 met here" in shown.text
-    assert "Server, CPU (AMD EPYC 7763): met by int8" in shown.text
+#: Fields of machines, each with the targets that it may meet: those of its own processor or GPU, as no rehearsal.
+EPYC = {"cpu_model": "AMD EPYC 7763 64-Core Processor", "cpu_count": 256}
+PI = {"cpu_model": "Cortex-A76, Raspberry Pi 5 Model B Rev 1.0", "architecture": "aarch64", "cpu_count": 4}
+TACC, PLAYED = {"site": "CHI@TACC", "node": "a-node"}, {"site": "rehearsal", "node": "rehearsed machine"}
+
+
+def gpu(name: str) -> dict:
+    """Return a machine's field that lists one GPU."""
+    card = {"name": name, "uuid": name, "memory_bytes": 1 << 35, "compute_capability": "8.0", "driver": "580"}
+    return {"gpus": [card]}
+
+
+MACHINES = {
+    "a laptop": ({"cpu_model": "Intel Core i7"} | gpu("NVIDIA RTX A3000 Laptop GPU"), set()),
+    "a laptop with ARM cores": ({"cpu_model": "Apple M2", "architecture": "aarch64"}, set()),
+    "a virtual machine elsewhere on the server's processor": (EPYC | {"cpu_count": 2}, set()),
+    "a workstation with an A100": ({"cpu_model": "Intel Xeon"} | gpu("NVIDIA A100-PCIE-40GB"), set()),
+    "a laptop that plays the server": (EPYC | gpu("NVIDIA A30") | {"testbed": PLAYED}, set()),
+    "a Pi that plays the server": (PI | {"testbed": PLAYED}, set()),
+    "an emulated board": (PI | {"emulator": "qemu-aarch64"}, set()),
+    "another board": (PI | {"cpu_model": "Cortex-A72, Raspberry Pi 4 Model B", "testbed": {"site": "CHI@Edge"}}, set()),
+    "another leased server": ({"cpu_model": "Intel Xeon"} | gpu("NVIDIA H100 PCIe") | {"testbed": TACC}, set()),
+    "the leased server": (EPYC | gpu("NVIDIA A100-PCIE-40GB") | {"testbed": TACC}, {"server-cpu", "server-gpu"}),
+    "the leased server with AMD's GPU": (
+        EPYC | gpu("AMD Instinct MI100") | {"testbed": TACC},
+        {"server-cpu", "server-gpu"},
+    ),
+    "a leased server with an A30": (
+        {"cpu_model": "Intel Xeon"} | gpu("NVIDIA A30") | {"testbed": TACC},
+        {"server-gpu"},
+    ),
+    "the board": (PI, {"device"}),
+    "the board on a lease": (PI | {"testbed": {"site": "CHI@Edge"}}, {"device"}),
+}
+
+
+def measured_on(machine: dict, batch_fps: float = 9_000) -> Entries:
+    """Return a ledger in which a machine keeps every limit, on its processor and on a GPU."""
+    entries = Entries().in_full("torch-eager", 0.0009, 88, batch_fps, 2e6, machine=machine)
+    nodes = {"providers_used": {"CUDAExecutionProvider": 50}, "provider_requested": "CUDAExecutionProvider"}
+    return entries.in_full("cuda", 0.0009, 88, batch_fps, 2e6, machine=machine, **nodes)
+
+
+@pytest.mark.parametrize("batch_fps", [9_000, 90])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_only_a_targets_own_machine_gets_a_verdict(machine: str, batch_fps: float):
+    """Any other figure has neither a mark nor a verdict's colour, on both boards, and its machine's name."""
+    fields, own = MACHINES[machine]
+    records = measured_on(fields, batch_fps).records
+    best = best_so_far(records)
+    for target, judged in best.items():
+        tile = tiles({target: judged})
+        assert bool(re.search(r"✓|✗|\bmsl-good\b|\bmsl-bad\b|\b(met|keeps|misses)\b", tile)) == (target.name in own)
+        assert bool(re.search("rehearsal<|another machine<", tile)) == (target.name not in own)
+        assert judged.option.machine in tile
+    count = sum(target.name in own and judged.meets for target, judged in best.items())
+    assert met(best) == f"{count} of 3 met"
+    shown = scoreboard(records)
+    assert f"{count} of 3 met" in shown.text
+    assert tiles(best) in shown.html
+
+
+def test_the_scoreboard_names_limits_options_and_what_is_missing():
+    """A verdict names each number beside its limit; a rehearsal names them without a verdict."""
+    server = MACHINES["the leased server"][0]
+    shown = scoreboard(Entries().in_full("slow", 0.002, 88, 340, 8.9e6, machine=server).records)
+    assert "one photo, median 2.00 ms keeps < 3 ms, throughput 340 photos/s misses ≥ 1,000 photos/s" in shown.text
     assert "Server, GPU (NVIDIA A100 or A30): no result" in shown.text
-    assert "Measured on Test CPU × 2." in shown.text
-    assert shown.html.count("✓ met here") == 2
+    shown = scoreboard(PART_1.records)
+    assert "Server, CPU (AMD EPYC 7763): rehearsed by int8: one photo, median 1.80 ms against < 3 ms" in shown.text
+    assert "measured on Test CPU × 2" in shown.text
     assert "Server, CPU: for AMD EPYC 7763" in repr(shown)
     assert " ms" not in repr(shown)
     assert "Nothing measured yet" in scoreboard([]).text
 
 
-def test_scoreboard_says_which_limit_is_missed():
-    """Fast enough, and too few a second: the sentence says both."""
-    shown = scoreboard(Entries().in_full("slow", 0.002, 88, 340, 8.9e6).records.measurements())
-    assert "one photo, median 2.00 ms keeps < 3 ms, throughput 340 photos/s misses ≥ 1,000 photos/s" in shown.text
-
-
-def test_a_target_shows_what_a_leased_machine_of_its_kind_measured():
-    """A rehearsal stands in until then; a leased server is no device, however fast."""
-    leased = {"testbed": {"site": "CHI@TACC"}, "architecture": "x86_64"}
-    best = best_so_far([*Entries().in_full("food11", 0.0029, 88, 1100, 2e6, machine=leased).records, *PART_1.records])
-    cpu, gpu, device = best.values()
-    assert (cpu.option.p50_s.value, gpu, device.option.option) == (0.0029, None, "int8")
-    shown = tiles(best, {True: "on a lease", False: "in rehearsal"})
-    assert all(words in shown for words in ("✓ met on a lease", "no result", "✓ met in rehearsal"))
+def test_a_target_shows_its_own_machine_before_any_other():
+    """Whichever was measured last: a rehearsal afterwards does not take the place of a lease's figure."""
+    server = MACHINES["the leased server"][0]
+    leased = Entries().in_full("food11", 0.0029, 88, 1100, 2e6, machine=server)
+    cpu, gpu_option, device = best_so_far([*leased.records, *PART_1.records]).values()
+    assert (cpu.option.p50_s.value, gpu_option, device.option.option) == (0.0029, None, "int8")
 
 
 IMAGES, LABELS = np.zeros((4, 3, 224, 224), np.float32), np.array([3, 3, 3, 0])
