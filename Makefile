@@ -23,13 +23,13 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" && command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11, 3.12 or 3.13 is missing. Get one with:"; \
 	  echo "  Debian, Ubuntu:  sudo apt install python3 python3-venv"; \
 	  echo "  macOS:           brew install python@3.13"; \
-	  echo "  anywhere:        conda env create -f environment.yml   (then work in that environment)"; \
+	  echo "  anywhere:        conda env create -f environment.yml && conda activate model-serving-labs"; \
 	  echo "or name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@"$(PYTHON)" provisioning/environment.py $(EXTRAS)
 	@touch $@
 
 compiler-hint:
-	@command -v g++ >/dev/null || command -v clang++ >/dev/null || { \
+	@command -v "$${CXX:-g++}" >/dev/null || command -v clang++ >/dev/null || { \
 	  echo "Note: no C++ compiler, so torch.compile will be left out of *Measure the model*."; \
 	  echo "  Debian, Ubuntu: sudo apt install g++     macOS: xcode-select --install"; }
 

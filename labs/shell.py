@@ -17,9 +17,6 @@ _COURSE = Path(__file__).resolve().parents[1]
 #: Folder of this environment's programs. It has ``msl`` where the course is installed.
 _PROGRAMS = Path(sysconfig.get_path("scripts"))
 
-#: The environment's name in ``environment.yml``, after which conda names its folder.
-_CONDA_NAME = "model-serving-labs"
-
 
 def msl(words: str, *, at_home: bool = False) -> str:
     """Return the line that runs ``msl``.
@@ -42,9 +39,7 @@ def python(words: str) -> str:
 
 
 def setup(target: str = "setup") -> str:
-    """Return the line that makes the environment or brings it up to date: make's, or conda's in one that conda made."""
-    if Path(sys.prefix, "conda-meta").is_dir() and Path(sys.prefix).name == _CONDA_NAME:
-        return f"conda env update --file {_quoted(_COURSE / 'environment.yml')}"
+    """Return the line that makes the environment or brings it up to date."""
     return f"make {target}" if _in_course() else f"make -C {_quoted(_COURSE)} {target}"
 
 

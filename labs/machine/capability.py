@@ -3,6 +3,7 @@
 It judges from the fingerprint and never imports torch or ONNX Runtime, so that a lesson can ask in its first cell.
 """
 
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class Capability:
 def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
     """Return all that lessons ask about, judged for a fingerprint; compiler and ROCm are looked for on this machine."""
     machine = machine or fingerprint()
-    compiler = shutil.which("g++") or shutil.which("clang++")
+    # torch.compile takes the compiler that CXX names, which is how an active conda environment names its own.
+    compiler = shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
     bf16 = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 bf16"}
     units = " and ".join(name for flag, name in bf16.items() if flag in machine.cpu_flags)
     gpus = (*_nvidia(machine), _migraphx())

@@ -98,12 +98,16 @@ def test_a_verdict_says_what_decided_it_or_the_way_out(who, name, available, wor
 
 
 def test_a_compiler_is_looked_for_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """It may just have been installed, so each question looks anew."""
+    """It may just have been installed, so each question looks anew; CXX may name it, as conda's environments do."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
     assert "apt install g++" in str(judged(EPYC_7763)["C++ compiler"])
-    (tmp_path / "g++").write_text("#!/bin/sh\n")
-    (tmp_path / "g++").chmod(0o755)
-    assert str(tmp_path / "g++") in judged(EPYC_7763)["C++ compiler"].reason
+    for name, cxx in (("g++", None), ("x86_64-conda-linux-gnu-c++", "x86_64-conda-linux-gnu-c++")):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+        if cxx:
+            monkeypatch.setenv("CXX", cxx)
+        assert str(tmp_path / name) in judged(EPYC_7763)["C++ compiler"].reason
 
 
 def test_every_lesson_can_be_asked() -> None:
