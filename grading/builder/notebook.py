@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 
 from grading.builder.clock import minutes_of, set_minutes
 from grading.builder.sources import SOLUTION, read_source, sources
+from labs.course.assignment import assignment
 from labs.course.lessons import NOTEBOOKS_DIR, Lesson, LessonError
 from labs.records.reference import published
 from labs.workspace import STUB
@@ -135,6 +136,8 @@ def begin_alike(notebook: NotebookNode, lesson: Lesson) -> None:
 def link_the_next(notebook: NotebookNode, lesson: Lesson) -> None:
     """End with a link to the lesson that comes next; the last lesson and the instructors' guides have none.
 
+    The link passes over core lessons that the assignment leaves out, except from another such lesson.
+
     Raises:
         LessonError: The source says it too.
     """
@@ -143,6 +146,9 @@ def link_the_next(notebook: NotebookNode, lesson: Lesson) -> None:
     root = lesson.notebook.parents[2 if lesson.kind == "deeper" else 1]
     course = sources(root) if lesson.kind != "guide" else []
     following = course[course.index(lesson) + 1 :] if lesson in course else []
+    asked = [one.id for one in assignment().lessons()]
+    if lesson.kind == "deeper" or lesson.id in asked:
+        following = [one for one in following if one.kind == "deeper" or one.id in asked]
     if lesson.kind == "core":  # the core path first
         following = [one for one in following if one.kind == "core"] or following
     if following:

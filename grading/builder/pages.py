@@ -1,6 +1,7 @@
 """Derived pages: the questions with points, and the course's map, so that neither can disagree with the course."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from grading.builder.questions import written
 from grading.builder.sources import sources
@@ -82,8 +83,15 @@ def course_map() -> str:
     before, rest = MAP_PATH.read_text(encoding="utf-8").split(_BEGIN)
     _, after = rest.split(_END)
     table = "\n".join(_table(sources()))
-    sums = "\n".join(f"- `{path.name}`: {in_hours(assignment(path))}" for path in SHIPPED)
+    sums = "\n".join(f"- `{path.name}`: {in_hours(assignment(path))}{_left_out(path)}" for path in SHIPPED)
     return f"{before}{_BEGIN}\n\n{table}\n\n## Both assignments\n\n{sums}\n\n{_machines()}\n\n{_END}{after}"
+
+
+def _left_out(path: Path) -> str:
+    """Return a sentence that names the core lessons which an assignment leaves out; empty if it asks for all."""
+    asked = [lesson.id for lesson in assignment(path).lessons()]
+    titles = [f"*{lesson.title}*" for lesson in sources() if lesson.kind == "core" and lesson.id not in asked]
+    return f" It leaves out {', '.join(titles)}." if titles else ""
 
 
 def _machines() -> str:

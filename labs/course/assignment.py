@@ -28,7 +28,7 @@ from labs.workspace import PROJECT_DIR
 #: The file that the course follows.
 PATH = PROJECT_DIR / "assignment.toml"
 
-#: The assignments that ship: the whole core path, and every idea of the unit without a lease.
+#: The assignments that ship: the whole core path, and the part of it that needs no lease and no device.
 SHIPPED = (PATH, PROJECT_DIR / "assignment-five-hours.toml")
 
 _FILE = TypeAdapter(Assignment)

@@ -1,10 +1,14 @@
 """Building: the same source gives the same bytes, a cell keeps its name, and no solution is handed out."""
 
+import itertools
+from pathlib import Path
+
 import nbformat
 import pytest
 
 from grading.builder.notebook import BEGIN, NOTEBOOK_METADATA, build, source_of
 from grading.builder.sources import sources
+from labs.course.assignment import SHIPPED, assignment
 from labs.course.lessons import LessonError
 from tests.course import SOURCE
 
@@ -142,20 +146,34 @@ def test_front_matter_with_a_fault_is_refused_with_its_name(write_lesson, course
 def test_a_lesson_ends_with_a_link_to_the_next_one(write_lesson):
     """The core path first, over the borders of parts; a deep dive leads to the next lesson, and the last one has none.
 
-    A guide for instructors is none of them.
+    Core lessons that the assignment leaves out are passed over. A guide for instructors is none of them.
     """
-    first = write_lesson("first", name="00_a", title="First")
+    first = write_lesson("start", name="00_a", title="First")
+    unasked = write_lesson("unasked", name="01_x", title="Unasked")
     dive = write_lesson("dive", name="01_b", folder="0_start/deeper", title="Dive")
-    last = write_lesson("last", name="10_c", folder="1_model", title="Last")
+    unasked_too = write_lesson("unasked_too", name="10_a", folder="1_model", title="Unasked too")
+    last = write_lesson("measure", name="10_c", folder="1_model", title="Last")
     deepest = write_lesson("deepest", name="01_d", folder="1_model/deeper", title="Deepest")
     guide = write_lesson("guide", name="90_e", folder="instructor", kind="guide", questions="")
-    ends = {one.id: build(one).cells[-1] for one in (first, dive, last, deepest, guide)}
-    assert ends["first"].source == "Next: [Last](../1_model/10_c.ipynb)"
-    assert ends["first"].id == "first-next"
+    course = (first, unasked, dive, unasked_too, last, deepest, guide)
+    ends = {one.id: build(one).cells[-1] for one in course}
+    assert ends["start"].source == "Next: [Last](../1_model/10_c.ipynb)"
+    assert ends["start"].id == "start-next"
+    assert ends["unasked"].source == "Next: [Unasked too](../1_model/10_a.ipynb)"
     assert ends["dive"].source == "Next: [Last](../../1_model/10_c.ipynb)"
-    assert ends["last"].source == "Next: [Deepest](deeper/01_d.ipynb)"
+    assert ends["measure"].source == "Next: [Deepest](deeper/01_d.ipynb)"
     assert not any(ends[id].source.startswith("Next") for id in ("deepest", "guide"))
     assert not any(cell.id == "guide-begin" for cell in build(guide).cells)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_each_lesson_that_is_asked_leads_to_the_next_that_is_asked(monkeypatch, path: Path):
+    """Whichever of the shipped assignments a class takes."""
+    monkeypatch.setattr("labs.course.assignment.PATH", path)
+    asked = [one.id for one in assignment().lessons()]
+    course = [one for one in sources() if one.id in asked]
+    for lesson, following in itertools.pairwise(course):
+        assert build(lesson).cells[-1].source.startswith(f"Next: [{following.title}]("), lesson.id
 
 
 def test_a_shown_function_keeps_its_decorators_and_several_keep_their_order(tmp_path):

@@ -155,7 +155,7 @@ def measured(lesson: str, text: str) -> bool:
 
 @pytest.mark.parametrize(("where", "idea"), [(where, idea) for where in IDEAS for idea in IDEAS[where]])
 def test_of_each_idea_of_the_unit_a_wrong_one_fails_or_a_table_is_measured(where: str, idea: str, questions):
-    """With a sentence of its own; and without a lease, but for what only a lease has."""
+    """With its own sentence. Ideas at home are in both assignments, those on a lease in the longer one."""
     id, *wrong = IDEAS[where][idea]
     lesson, _, of_lesson = id.partition(".")
     for path in SHIPPED if where == "at_home" else SHIPPED[:1]:
