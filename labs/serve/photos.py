@@ -12,7 +12,7 @@ from PIL import Image
 from labs import assets
 from labs.data.dataset import iterate
 
-#: Side in pixels: the published Food-11's images are about this large, and so is what a web page uploads.
+#: Side in pixels: the published Food-11's images are about this large. A page uploads photos of any size and shape.
 SIDE_PX = 512
 
 
@@ -30,7 +30,7 @@ def photo(number: int = 0) -> bytes:
 
 
 def evaluation_uploads() -> Iterator[tuple[bytes, int]]:
-    """Yield each evaluation image as a page uploads it, a JPEG of 512 × 512 pixels at one quality, with its class."""
+    """Yield each evaluation image as a JPEG of 512 × 512 pixels, all at one quality, with its class."""
     for path, label in iterate(assets.dataset(), "evaluation"):
         yield _jpeg(_large(path), 85), label
 

@@ -85,8 +85,9 @@ class Triton:
     def revive(self, name: str, inputs: Mapping[str, np.ndarray]) -> bool:
         """Return whether a model answers a real request; if it does not, unload it, load it, and ask again.
 
-        Triton does not start a Python instance again whose process died, and goes on to say that it is ready. Loading
-        alone does nothing if no file has changed. (Of several instances, one request shows one.)
+        Triton does not start a Python instance again whose process died, and releases before December 2025 go on to
+        call the model ready. Loading alone does nothing if no file has changed. (Of several instances, one request
+        shows one.)
         Source: https://github.com/triton-inference-server/server/issues/7230
 
         Args:

@@ -203,7 +203,8 @@ def test_health_is_told_while_the_workers_are_held_and_a_hundred_wait(server: tu
 def test_what_a_kill_costs(server: tuple[str, Target]):
     """Requests lost, with and without a retry, seconds until the next good answer, and what 'ready' says meanwhile.
 
-    What died comes back by itself, but in Triton, which says that it is ready: there, `Triton.revive` is the way back.
+    Only Triton does not start again what died, and goes on to say that the server is ready: there, `Triton.revive` is
+    the way back.
     """
     name, target = server
     lines = {one: Path(f"/proc/{one.pid}/cmdline").read_text() for one in processes(target)}

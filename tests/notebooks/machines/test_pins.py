@@ -68,8 +68,8 @@ def test_chameleons_jupyter_without_a_package_cannot_do_its_lesson(hub: Hub, tmp
         hub.run(wanted)
 
 
-def test_course_and_packages_fit_into_the_users_storage(hub: Hub):
-    """Chameleon's Jupyter gives a user 512 MB for everything, although its image has most of these packages already."""
+def test_course_and_packages_take_less_than_512_mb_on_the_hub(hub: Hub):
+    """How much storage a user of Chameleon's Jupyter has is not documented; its image has most packages already."""
     folders = (hub.work, hub.python.parents[1])
     size_bytes = sum(path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
     print(f"work folder and packages: {size_bytes / 2**20:.0f} MB", file=sys.stderr)

@@ -271,8 +271,9 @@ if all(need.available for need in for_lesson("measure") if need.name == "C++ com
 # %% [markdown]
 # ## The board
 #
-# Here is where the manager's three options stand today. Each card shows the option that comes nearest on this machine,
-# and what others have published for the machine that the target names. Every lesson of this part adds to it.
+# Here is where the manager's three options stand today. Each card shows the option that comes first, and the machine
+# that measured it. A target is met on its own machine only, so figures of your laptop are a rehearsal. Later lessons of
+# this part add options.
 
 # %%
 scoreboard(ledger().read())

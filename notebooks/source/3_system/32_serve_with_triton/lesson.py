@@ -194,8 +194,10 @@ pd.set_option("display.max_colwidth", None)
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# 'Ready' lies: Triton does not watch the process, and loading does nothing if no file has changed. So a health check
-# sends a real photo. (Nor does this version bound a request's body: newer ones have `--http-max-input-size`.)
+# This version (24.10) still says *ready*, for the server and for the model: it does not watch the process, and loading
+# does nothing if no file has changed. Releases since December 2025 ask the process when you ask for the *model's*
+# readiness, but not for the *server's*. So a health check sends a real photo. (Nor does this version bound a request's
+# body: newer ones have `--http-max-input-size`.)
 #
 # ## perf_analyzer
 #

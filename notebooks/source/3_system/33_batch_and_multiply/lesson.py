@@ -17,8 +17,8 @@
 #
 # One instance is busy, and sixteen phones wait. "Let it take several photos at once," says one engineer. "Let us run
 # two of them," says the other. **Who is right, on your machine, and who pays for it?** Both are a line in
-# `config.pbtxt`. You need a laptop with x86-64 Linux and 4 GB of free memory, and the model of *Serve with Triton* (if
-# you have left that out, the course's model stands in its place). The next cell imports what the lesson uses.
+# `config.pbtxt`. You need a laptop with x86-64 Linux and 4 GB of free memory, and the `model.py` that you write in
+# *Serve with Triton*: without it this lesson cannot begin. The next cell imports what the lesson uses.
 
 # %% folded=true
 from functools import partial

@@ -45,10 +45,10 @@ Counter(name.split("/")[0] for name in files)
 [name for name in files if "answers" in name or name.startswith(("tests/", "notebooks/instructor/"))]
 
 # %% [markdown]
-# Chameleon's Jupyter has half a core, 1 GB of memory and 512 MB of storage, and it installs a `requirements.txt` at
-# each start. So the archive gets a light one, made from `pyproject.toml`: what reserving, provisioning and rehearsing
-# need, the course itself, so that every notebook can import it, and no torch. Everything heavy is installed on the
-# leased machines.
+# Chameleon's Jupyter has one core and 1 GB of memory, as its documentation says, and it installs a `requirements.txt`
+# at each start. So the archive gets a light one, made from `pyproject.toml`: what reserving, provisioning and
+# rehearsing need, the course itself, so that every notebook can import it, and no torch. Everything heavy is installed
+# on the leased machines.
 
 # %%
 print(light_requirements(PROJECT_DIR / "pyproject.toml"))

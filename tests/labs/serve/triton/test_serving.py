@@ -180,8 +180,11 @@ def test_settings_are_honoured_and_a_broken_one_leaves_the_old_in_place(triton, 
 
 
 @pytest.mark.parametrize("killed", ["food_classifier", "food_preprocess"])
-def test_ready_lies_once_an_instance_was_killed_and_a_photo_does_not(triton, pictures, killed):
-    """Server and model say that they are ready, loading changes nothing; `revive` brings it back, or an ensemble."""
+def test_a_killed_instance_is_called_ready_in_this_version_and_only_a_photo_shows_it(triton, pictures, killed):
+    """As the lesson says of Triton 24.10: loading changes nothing, and `revive` brings it back, or an ensemble.
+
+    Releases since December 2025 ask the process for a model's readiness: with one of those, the lesson's text changes.
+    """
     asked, texts = {"food_preprocess": "food_classifier_ensemble"}.get(killed, killed), image_inputs(pictures)[0]
     assert triton.revive(asked, texts)
     (instance,) = (one for one in triton.processes() if f"{killed}_0_0" in Path(f"/proc/{one.pid}/cmdline").read_text())
