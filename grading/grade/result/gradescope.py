@@ -10,7 +10,7 @@ from labs.course.lessons import lesson
 from labs.course.points import sums_text
 from labs.course.question import Row
 
-#: Hidden rows appear with the grades: before, they would tell which shortcut was noticed.
+#: Hidden rows appear with the grades. Before that, the public row of a question that was opened tells whether it held.
 _LATER = "after_published"
 
 #: Characters of one row's output; Gradescope shows them all.

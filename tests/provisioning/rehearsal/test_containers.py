@@ -1,4 +1,4 @@
-"""Zun at CHI@Edge: containers that execute, log, and take archives; never more lenient than the real one."""
+"""Zun at CHI@Edge: containers that execute, log, and take archives, as far as python-chi uses them."""
 
 import base64
 import io

@@ -95,7 +95,7 @@ class TestReservation:
 
 
 class TestServers:
-    """Nova and Neutron: servers and addresses, never more lenient than the real ones."""
+    """Nova and Neutron: servers and addresses, as far as python-chi uses them; neither was compared with a real one."""
 
     def test_a_server_without_a_host_goes_to_error_and_has_no_port(self, student, hand) -> None:
         """No reservation, somebody else's, one of a lease that waits, or one whose node runs a server already."""
