@@ -69,7 +69,7 @@ class Entries(list):
     ) -> Entries:
         """Append an option's size, its answers, of which so many in a hundred are right, its latencies and batches."""
         self.measured("size", option, [size_bytes], **fields)
-        self.measured("accuracy", option, [place % 100 < right for place in range(photos)], **fields)
+        self.measured("accuracy", option, [int(place % 100 < right) for place in range(photos)], **fields)
         self.measured("latency", option, [p50_s] * 40, **fields)
         return self.measured("throughput", option, [32 / fps] * 40, batch_size=32, **fields)
 

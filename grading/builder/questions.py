@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from labs.course.lessons import Lesson, LessonError
+from labs.records.targets import MAY_LOSE
 
 #: One case: the arguments, and the sentence for whoever fails just there; an empty one says nothing of its own.
 Case = tuple[tuple, str]
@@ -108,9 +109,10 @@ def recommendation(
         form, rules, good: Of this one alone; rules are asked before the figures.
         how: As for ``question``.
     """
-    kept = "The accuracy of `{option}` is not shown to be kept: with these photos, its loss may be 3 points or more."
+    may_lose = f"its loss may be {100 * MAY_LOSE:g} points or more."
+    kept = "The accuracy of `{option}` is not shown to be kept: with these photos, " + may_lose
     p50 = "You quote {p50_ms:g} ms, and the records of `{option}` say {measured_p50_ms:.2f} ms."
-    right = "You quote {right} right answers, and the records of `{option}` say {measured_right}."
+    right = "You quote {right} right answers, and the records of `{option}` say {measured_right:.0f}."
     figure = "A price has a figure: how many answers, or milliseconds, or hours of work?"
     change = "Say which measurement, on which machine, would make you choose another file: in 8 words at least."
     measured, *others = rules

@@ -2,10 +2,15 @@
 
 A rule is a field, what it is held to, and a sentence that may name facts in braces: ``("weights", "int8", "Its weights
 are {weights}. …")`` asks for one value, and a dictionary of one of ``TESTS`` for more: ``{"at least": 0.8}``.
+
+A rule judges by the figure that its sentence shows, so that no student reads "It takes 20.0 times as long, and the
+limit is 20". Write each figure with as many decimals as the lesson's table shows.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from string import Formatter
 from typing import Any
 
 from labs.course.calls import MARK, decode, encode
@@ -24,11 +29,26 @@ TESTS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def fault(rules: Sequence[tuple[str, Any, str]], facts: Mapping[str, Any]) -> str:
-    """Return the sentence of the first rule that is broken; an empty text when all hold."""
+    """Return the sentence of the first rule that is broken; an empty text when all hold.
+
+    A rule holds if the facts keep it, exact or as its sentence shows them (``as_shown``).
+    """
     for name, wanted, says in rules:
-        if not holds(facts[name], wanted, facts):
+        shown = as_shown(says, facts)
+        if not holds(facts[name], wanted, facts) and not holds(shown[name], wanted, shown):
             return says.format_map(facts)
     return ""
+
+
+def as_shown(sentence: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts, with each float rounded as a sentence shows it: by ``{loss:.1%}``, 0.0499 becomes 0.05."""
+    shown = dict(facts)
+    for _, name, spec, _ in Formatter().parse(sentence):
+        if name and spec and isinstance(facts.get(name), float):
+            text = format(facts[name], spec).replace(",", "")
+            number = Decimal(text.removesuffix("%"))
+            shown[name] = float(number / 100 if text.endswith("%") else number)
+    return shown
 
 
 def holds(value: object, wanted: object, facts: Mapping[str, Any]) -> bool:

@@ -47,8 +47,16 @@ class Judged:
 
     @property
     def within(self) -> dict[str, bool]:
-        """Which limits it keeps: at least a floor, below a ceiling."""
-        return {number: share <= 1 if LARGER_IS_BETTER[number] else share < 1 for number, share in self.used.items()}
+        """Which limits it keeps: at least a floor, below a ceiling.
+
+        A floor is compared with the two decimals that tables show: 999.996 is shown as 1000.00, which keeps a floor of
+        1,000. For a ceiling that makes no difference.
+        """
+        kept = {}
+        for number, at in limits(self.target).items():
+            value = getattr(self.option, number).value
+            kept[number] = round(value, 2) >= at if LARGER_IS_BETTER[number] else value < at
+        return kept
 
     @property
     def accuracy(self) -> str:

@@ -12,6 +12,9 @@ import numpy as np
 
 from labs.stats import Interval, mean_interval
 
+#: Most that a GPU may be busy beside another one to count as idle, as a share of the other's readings.
+MOST_IDLE = 0.5
+
 #: Parts into which a run is cut to see how much its throughput varies.
 _BLOCKS = 12
 

@@ -80,6 +80,25 @@ def target(name: str) -> Target:
     return {one.name: one for one in TARGETS}[name]
 
 
+@dataclass(frozen=True)
+class NetworkLimit:
+    """The largest figures of a network that may be trained for one place."""
+
+    #: Its time for one photo over the MobileNetV2's.
+    times: float
+    #: Its size, in million weights: at one byte each, as many as its file has megabytes.
+    million_weights: float = float("inf")
+
+
+#: Limits of *Choose an architecture*, whose text states them, by the place that serves the network.
+NETWORK_LIMITS = {
+    "server": NetworkLimit(times=20),
+    "device": NetworkLimit(times=1, million_weights=(target("device").size_bytes or 0) / 1e6),
+}
+
+#: Shares of right answers that the files of *An accuracy budget* may lose on the validation photos.
+BUDGETS = {"int8-budget-05": 0.05, "int8-budget-01": 0.01}
+
 #: Providers, and torch's device, that compute on a GPU.
 GPU_PROVIDERS = frozenset(
     {"CUDAExecutionProvider", "TensorrtExecutionProvider", "MIGraphXExecutionProvider", "ROCMExecutionProvider", "cuda"}

@@ -1,26 +1,35 @@
-"""Facts about what was chosen: what it costs by the table that was there, and the best that keeps the same limits."""
+"""Facts about the chosen networks: their figures in the table, and the best accuracy within the same limits."""
 
 from labs.checkpoints.reads.observations import newest
+from labs.course.question import MissingEvidenceError
 from labs.records import Records
+from labs.records.targets import NETWORK_LIMITS
 
-#: Limits of the server and of the device: times as long as the MobileNetV2, and million weights.
-_LIMITS = {"server": (20.0, float("inf")), "device": (1.0, 5.0)}
+#: Columns of the table by which a choice is judged, rounded there as they are shown.
+COLUMNS = ("times as long", "top-1 %", "million weights")
 
 
 def networks(records: Records) -> dict:
-    """Return time, size and accuracy of the network chosen for each place, and the best accuracy within its limits."""
-    missing = "Measure the networks first: your choice is judged by your own table."
-    seen, chosen = newest(records, "architecture.networks", missing), records.answer("architecture.choice")
-    times = {name: one["ms"] / seen["mobilenetv2_100"]["ms"] for name, one in seen.items()}
+    """Return the chosen networks' figures, and the best accuracy within each place's limits.
+
+    Raises:
+        MissingEvidenceError: There is no table yet, or an older lesson wrote it, without all ``COLUMNS``.
+    """
+    missing = "There is no table of your networks yet. Your choice is judged by it: run the cells that measure them."
+    table, chosen = newest(records, "architecture.networks", missing), records.answer("architecture.choice")
+    if any(column not in figures for figures in table.values() for column in COLUMNS):
+        raise MissingEvidenceError("An older version of this lesson wrote your table: run the cells that measure.")
     facts: dict[str, object] = {}
-    for place, (longest, heaviest) in _LIMITS.items():
+    for place, limit in NETWORK_LIMITS.items():
         name = chosen[place]
-        kept = [one for one in seen if times[one] <= longest and seen[one]["million weights"] <= heaviest]
-        facts |= {
-            place: name,
-            f"{place}_times": times[name],
-            f"{place}_million_weights": seen[name]["million weights"],
-            f"{place}_top1": seen[name]["top-1 %"],
-            f"{place}_best": max(seen[one]["top-1 %"] for one in kept),
-        }
+        kept = [
+            figures["top-1 %"]
+            for figures in table.values()
+            if figures["times as long"] <= limit.times and figures["million weights"] <= limit.million_weights
+        ]
+        facts[place] = name
+        facts[f"{place}_times"] = table[name]["times as long"]
+        facts[f"{place}_million_weights"] = table[name]["million weights"]
+        facts[f"{place}_top1"] = table[name]["top-1 %"]
+        facts[f"{place}_best"] = max(kept)
     return facts

@@ -9,10 +9,8 @@ from labs import assets
 from labs.checkpoints.reads.onnx_files import share_by_type
 from labs.data.dataset import load_split
 from labs.optimize.predict import answers
+from labs.records.targets import BUDGETS
 from labs.workspace import models_dir
-
-#: The files of "An accuracy budget".
-BUDGETS = ("int8-budget-05", "int8-budget-01")
 
 
 def within_budgets(paths: Mapping[str, Path]) -> dict:

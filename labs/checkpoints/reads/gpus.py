@@ -7,13 +7,11 @@ import numpy as np
 
 from labs.course.question import MissingEvidenceError
 from labs.records import Measurement, Records
+from labs.records.load import MOST_IDLE
 from labs.serve.triton.groups import groups_of, in_words
 
 #: Arrangements on one GPU and on two.
 ARRANGEMENTS = ("one", "two", "one_each", "two_each")
-
-#: Readings of a GPU beside which another one counts as idle, as a share of the busy one's.
-_IDLE = 0.5
 
 
 def stanzas(path: Path) -> dict:
@@ -24,6 +22,8 @@ def stanzas(path: Path) -> dict:
 
 def measured(records: Records) -> dict:
     """Return where Triton had its instances in the newest run of each arrangement, and whether the other GPU was idle.
+
+    How busy the GPUs were is rounded to whole per cent, as the lesson's table shows it.
 
     Raises:
         MissingEvidenceError: An arrangement was not measured on a node with two GPUs yet.
@@ -36,7 +36,9 @@ def measured(records: Records) -> dict:
             raise MissingEvidenceError(f"`{name}` was not measured yet: that waits for a node with two GPUs.")
         runs[name] = on_gpus[-1]
     load = runs["one"].load
-    busy = [float(np.mean(gpu)) for gpu in (load.usage.gpu if load and load.usage else ()) if gpu]
-    return {name: in_words(run.details["instance_group"]) for name, run in runs.items()} | {
-        "other_idle": len(busy) < 2 or busy[1] <= _IDLE * busy[0]
-    }
+    readings = [gpu for gpu in load.usage.gpu if gpu] if load else []
+    busy_percent = [round(100 * float(np.mean(gpu))) for gpu in readings] if len(readings) > 1 else [0, 0]
+    facts: dict[str, object] = {name: in_words(run.details["instance_group"]) for name, run in runs.items()}
+    facts["busy_percent"], facts["other_busy_percent"] = busy_percent[:2]
+    facts["other_idle"] = busy_percent[1] <= MOST_IDLE * busy_percent[0]
+    return facts

@@ -10,18 +10,20 @@ from labs.records.options import by_machine
 from labs.records.targets import target
 
 
-def compared(records: Records, question: str, baseline: str, wanted: str) -> tuple[dict, Judged]:
+def compared(records: Records, question: str, baseline: str, wanted: str, prefix: str = "") -> tuple[dict, Judged]:
     """Return what a recommendation says beside its records, and how its option was judged.
 
     Args:
         baseline: Option whose newest latency says which machine's records count.
         wanted: Name of the target.
+        prefix: Beginning of the options' names in the lesson's table. Other options take no part.
 
     Raises:
         MissingEvidenceError: The baseline was not measured in full.
     """
     given, *_, options = records.answer(question), [], *by_machine(records, baseline).values()
-    judged = {decision.option.option: decision for decision in decide(options, target(wanted))}
+    decisions = decide([option for option in options if option.option.startswith(prefix)], target(wanted))
+    judged = {decision.option.option: decision for decision in decisions}
     if baseline not in judged:
         raise MissingEvidenceError(f"`{baseline}` was not measured in full yet: one photo, size and right answers.")
     option, evidence = given["option"], given["evidence"]

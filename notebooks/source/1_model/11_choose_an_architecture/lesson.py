@@ -162,7 +162,8 @@ for name, blocks in rounds.items():
     table.loc[name, ["times as long", "at least", "at most"]] = ratio.value, ratio.low, ratio.high
 table.loc[["mobilenetv2_050", "deit3_base_patch16_224"], "you predicted"] = guesses["half"], guesses["transformer"]
 table["multiply-adds per ns"] = table["million multiply-adds"] / table["ms"]
-ledger().observe("architecture.networks", table[["ms", "top-1 %", "million weights"]].T.to_dict())
+table = table.round(2)  # your choice is judged by the figures that you see
+ledger().observe("architecture.networks", table[["times as long", "top-1 %", "million weights"]].T.to_dict())
 table.sort_values("ms").style.format(precision=2, na_rep="")
 
 # %% [markdown]

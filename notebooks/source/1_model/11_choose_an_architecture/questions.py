@@ -4,6 +4,9 @@ import numpy as np
 
 from grading.builder.questions import another, at_most, fact, prediction, question
 from labs.records.reference import published_imagenet
+from labs.records.targets import NETWORK_LIMITS
+
+SERVER, DEVICE = NETWORK_LIMITS["server"], NETWORK_LIMITS["device"]
 
 prediction(
     "architecture.times",
@@ -63,33 +66,42 @@ question(
     rules=[
         (
             "server_times",
-            at_most(20),
-            "`{server}` takes {server_times:.1f} times as long as the MobileNetV2, and the server's limit is 20.",
+            at_most(SERVER.times),
+            "`{server}` takes {server_times:.2f} times as long as the MobileNetV2, and the server's limit is "
+            f"{SERVER.times:g} times.",
         ),
         (
             "server_top1",
             fact("server_best"),
-            "`{server}` keeps the server's limit and has {server_top1:.1f} %, but another that keeps it has more.",
+            "`{server}` keeps the server's limit and has {server_top1:.2f} %, but another network within it has more.",
         ),
         (
             "device_million_weights",
-            at_most(5),
-            "`{device}` has {device_million_weights:.1f} million weights. At one byte each it does not fit into 5 MB.",
+            at_most(DEVICE.million_weights),
+            "`{device}` has {device_million_weights:.2f} million weights. At one byte each, its file is larger than "
+            f"{DEVICE.million_weights:g} MB.",
         ),
         (
             "device_times",
-            at_most(1),
-            "`{device}` takes {device_times:.2f} times as long as the MobileNetV2, and the device waits no longer.",
+            at_most(DEVICE.times),
+            "`{device}` takes {device_times:.2f} times as long as the MobileNetV2, and the device's limit is "
+            f"{DEVICE.times:.2f} times.",
         ),
         (
             "device_top1",
             fact("device_best"),
-            "`{device}` keeps both limits and has {device_top1:.1f} %, but another that keeps them has more.",
+            "`{device}` keeps both limits and has {device_top1:.2f} %, but another network within them has more.",
         ),
     ],
     good={
-        **{"server": "convnext_tiny", "server_times": 14.0, "server_top1": 82.1, "server_best": 82.1},
-        **{"device": "mobilenetv4_conv_small", "device_times": 0.7, "device_million_weights": 3.8},
-        **{"device_top1": 73.8, "device_best": 73.8},
+        "server": "convnext_tiny",
+        "server_times": 14.0,
+        "server_top1": 82.1,
+        "server_best": 82.1,
+        "device": "mobilenetv4_conv_small",
+        "device_times": 0.7,
+        "device_million_weights": 3.8,
+        "device_top1": 73.8,
+        "device_best": 73.8,
     },
 )

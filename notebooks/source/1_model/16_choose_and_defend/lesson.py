@@ -52,7 +52,7 @@ predict("defend.kept", options=...)
 
 # %%
 guesses, cpu, gpu = predicted("defend.kept"), target("server-cpu"), target("server-gpu")
-*other_machines, options = by_machine(ledger().read()).values()
+*other_machines, options = by_machine(ledger().read(), "food11").values()
 judged = decide(options, cpu)
 kept = [one.option.option for one in judged if one.accuracy == "kept"]
 ledger().observe("defend.options", {"kept": len(kept), "machine": options[0].machine})

@@ -1,6 +1,10 @@
 """The questions of "Choose for the device": three bounds, a clean release, and a recommendation that says where."""
 
 from grading.builder.questions import fact, question, recommendation
+from labs.records.targets import target
+
+DEVICE = target("device")
+BOUNDS = f"< {1e3 * DEVICE.p50_s:g} ms or < {(DEVICE.size_bytes or 0) / 1e6:g} MB"
 
 question(
     "target.released",
@@ -45,7 +49,7 @@ recommendation(
     form={"where": ["device", "rehearsal"]},
     rules=[
         ("measured", True, "`{option}` was not measured in full on {machine}: take a name from the table."),
-        ("meets", True, "`{option}` breaks a bound, < 15 ms or < 5 MB, and {meeting} keeps all three."),
+        ("meets", True, f"`{{option}}` breaks a bound, {BOUNDS}, and {{meeting}} keeps all three."),
         ("where", fact("measured_where"), "`where` is `{where}`, and {machine} says {measured_where}."),
     ],
     price="The price has {price_words} words. What do you give up, and what has to be done for it?",

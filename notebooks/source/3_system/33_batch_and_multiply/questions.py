@@ -38,9 +38,9 @@ question(
         (
             "photos",
             at_least(2),
-            "Sixteen clients waited, and an execution held {photos:.1f} photos. Is the stanza right?",
+            "Sixteen clients waited, and an execution held {photos:.2f} photos. Is the stanza right?",
         ),
-        ("plain", 1.0, "Without your stanza an execution held {plain:.1f} photos: leave the given text as it is."),
+        ("plain", 1.0, "Without your stanza an execution held {plain:.2f} photos: leave the given text as it is."),
     ],
     good={"photos": 12.5, "plain": 1.0},
 )

@@ -1,6 +1,7 @@
 """The questions of "Run on two GPUs": four stanzas, their runs on a node with two GPUs, and the release."""
 
 from grading.builder.questions import prediction, question
+from labs.records.load import MOST_IDLE
 
 prediction(
     "gpus.times",
@@ -53,10 +54,11 @@ question(
         (
             "other_idle",
             True,
-            "With one instance on GPU 0, GPU 1 was more than half as busy. `nvidia-smi` says what runs there.",
+            "With one instance on GPU 0, that GPU was {busy_percent} % busy. GPU 1 was {other_busy_percent} % busy, "
+            f"which is more than {MOST_IDLE:.0%} of that. `nvidia-smi` shows what runs on it.",
         ),
     ],
-    good=PLACES | {"other_idle": True},
+    good=PLACES | {"other_idle": True, "busy_percent": 90, "other_busy_percent": 0},
     gate=["two NVIDIA GPUs"],
 )
 

@@ -43,7 +43,7 @@ question(
         (
             "reads",
             at_most(1.01),
-            "It reads global memory {reads:.1f} × as often as tiles need: each number should come once per tile.",
+            "It reads global memory {reads:.2f} × as often as tiles need: each number should come once per tile.",
         ),
         (
             "barriers",
@@ -60,7 +60,7 @@ question(
         (
             "transactions",
             at_most(1.5),
-            "Right, and it needs {transactions:.1f} × the transactions that tiles need: the threads of a warp should "
+            "Right, and it needs {transactions:.2f} × the transactions that tiles need: the threads of a warp should "
             "load neighbours in a row.",
         ),
     ],

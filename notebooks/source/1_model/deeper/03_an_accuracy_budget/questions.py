@@ -1,6 +1,7 @@
 """The questions of "An accuracy budget": the search's next step, and what it made within two budgets."""
 
 from grading.builder.questions import another, at_most, prediction, question
+from labs.records.targets import BUDGETS
 
 prediction(
     "budget.faster",
@@ -60,16 +61,16 @@ question(
         (
             "float_share",
             at_most(0.4),
-            "In one of them, {float_share:.0%} of the weights are float32: was it quantized?",
+            "In one of them, {float_share:.1%} of the weights are float32: was it quantized?",
         ),
         (
             "int8-budget-05",
-            at_most(0.0501),
+            at_most(BUDGETS["int8-budget-05"]),
             "`int8-budget-05` loses {int8-budget-05:.1%} on the validation photos, more than its budget.",
         ),
         (
             "int8-budget-01",
-            at_most(0.0101),
+            at_most(BUDGETS["int8-budget-01"]),
             "`int8-budget-01` loses {int8-budget-01:.1%} on the validation photos, more than its budget. Was the best "
             "trial written?",
         ),

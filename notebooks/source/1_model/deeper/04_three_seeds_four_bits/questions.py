@@ -47,15 +47,15 @@ question(
         (
             "four_bits",
             at_least(0.5),
-            "{four_bits:.0%} of its weights have four bits. `TensorQuantOverrides` is a key of `extra_options`, and "
+            "{four_bits:.1%} of its weights have four bits. `TensorQuantOverrides` is a key of `extra_options`, and "
             "names the weights of the tail.",
         ),
         (
             "four_bits",
             at_most(0.9),
-            "{four_bits:.0%} of its weights have four bits. Only the tail was clipped for that.",
+            "{four_bits:.1%} of its weights have four bits. Only the tail was clipped for that.",
         ),
-        ("float32", at_most(0.1), "{float32:.0%} of its weights are still float32. The trunk wants INT8."),
+        ("float32", at_most(0.1), "{float32:.1%} of its weights are still float32. The trunk wants INT8."),
         (
             "agreement",
             at_least(0.6),

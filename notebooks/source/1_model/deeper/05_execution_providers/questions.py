@@ -2,7 +2,7 @@
 
 from numpy import array
 
-from grading.builder.questions import another, fact, prediction, question
+from grading.builder.questions import another, prediction, question
 
 _OPENVINO = ["OpenVINO provider"]
 
@@ -60,8 +60,8 @@ question(
         ("changes_precision", False, "In this pair provider *and* precision change. Which of them made it faster?"),
         ("baseline", "cpu-provider", "Turned around: OpenVINO is the option, and the CPU provider its baseline."),
         (
-            "claim",
-            fact("allowed"),
+            "claim_allowed",
+            True,
             "The pair is right. It is {low:.2f} to {high:.2f} times as fast: do both lie on one side of 1?",
         ),
     ],
@@ -70,7 +70,7 @@ question(
         "changes_precision": False,
         "baseline": "cpu-provider",
         "claim": "faster",
-        "allowed": "faster",
+        "claim_allowed": True,
         "low": 1.2,
         "high": 1.3,
     },

@@ -1,6 +1,9 @@
 """The questions of "ExecuTorch and XNNPACK": an INT8 file for another runtime, and the photos that changed."""
 
 from grading.builder.questions import at_least, at_most, holds, prediction, question
+from labs.records.targets import target
+
+SIZE_BYTES = target("device").size_bytes or 0
 
 prediction(
     "executorch.faster",
@@ -29,7 +32,11 @@ question(
         ),
         ("agree", at_least(22), "It agrees on {agree} of {images} photos. Were the observers shown training images?"),
         ("agree", at_least(38), "It agrees on {agree} of {images} photos. Is there one scale per channel?"),
-        ("size_bytes", at_most(5_000_000), "It has {size_bytes:,} bytes, and the bound is 5 MB."),
+        (
+            "size_bytes",
+            at_most(SIZE_BYTES),
+            f"It has {{size_bytes:,}} bytes, and the bound is {SIZE_BYTES / 1e6:g} MB.",
+        ),
     ],
     good={
         "delegates": {"XnnpackBackend": 1},

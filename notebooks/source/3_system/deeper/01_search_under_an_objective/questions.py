@@ -24,7 +24,7 @@ question(
         (
             "right",
             at_least(0.5),
-            "{right:.0%} of the answers are right. Does each query get the photo of its `index`, and its own `id`?",
+            "{right:.1%} of the answers are right. Does each query get the photo of its `index`, and its own `id`?",
         ),
         (
             "together",

@@ -59,8 +59,8 @@ def promql(id, title, hint, reader, restarts):
             ("series", 1, "It gives {series} numbers, one for each series. One number is asked for: sum them."),
             ("quiet", at_least(0.9), "It gives {gives:.4g} of recorded series, and {truth:.4g} is true."),
             ("quiet", at_most(1.1), "It gives {gives:.4g} of recorded series, and {truth:.4g} is true."),
-            ("busy", at_least(0.9), "It is right of a quiet minute, and {busy:.0%} of the truth of a busy one."),
-            ("busy", at_most(1.1), "It is right of a quiet minute, and {busy:.0%} of the truth of a busy one."),
+            ("busy", at_least(0.9), "It is right of a quiet minute, and {busy:.1%} of the truth of a busy one."),
+            ("busy", at_most(1.1), "It is right of a quiet minute, and {busy:.1%} of the truth of a busy one."),
             *restarts,
         ],
         good=_GOOD,
@@ -76,7 +76,7 @@ promql(
         (
             "restart",
             at_most(1.4),
-            "When an instance is restarted, it gives {restart:.0%} of the truth: the sum falls there. Rate first.",
+            "When an instance is restarted, it gives {restart:.1%} of the truth: the sum falls there. Rate first.",
         )
     ],
 )
