@@ -16,6 +16,7 @@ from labs.display import format as fmt
 from labs.display.table import Cell, html_table, text_table
 from labs.display.theme import SERIES
 from labs.records.ledger import ledger
+from labs.records.reference import published
 from labs.widgets import Stopped, evaluate, scoreboard
 from labs.widgets.controls import controls
 from labs.widgets.progress import Progress
@@ -102,6 +103,14 @@ def test_the_scoreboard_names_limits_options_and_what_is_missing():
     assert "Server, CPU: for AMD EPYC 7763" in repr(shown)
     assert " ms" not in repr(shown)
     assert "Nothing measured yet" in scoreboard([]).text
+
+
+def test_the_board_shows_no_published_figure():
+    """Lessons ask to predict them, and the front page is seen before any lesson."""
+    boards = [tiles(best_so_far(entries.records)) for entries in (Entries(), PART_1)]
+    published_s = published()["p50_ms"].dropna() / 1000
+    assert len(published_s) > 5
+    assert [each for each in published_s for board in boards if fmt.milliseconds(each) in board] == []
 
 
 def test_a_target_shows_its_own_machine_before_any_other():
