@@ -20,8 +20,8 @@
 # **How do you get one for three hours, and how do you notice if you did not get it?**
 #
 # All of it can be rehearsed without an account. A program on your own computer answers python-chi, Chameleon's library,
-# as the real services would. Waits are shortened, and no real machine is reserved. This cell points python-chi at that
-# program, and must run before `chi` is imported.
+# in place of the real services. Waits are shortened, and no real machine is reserved. This cell points python-chi at
+# that program, and must run before `chi` is imported.
 
 # %%
 from provisioning import rehearsal
