@@ -1,5 +1,7 @@
 """Running one notebook in a kernel of its own, and saying what happened in a way that helps."""
 
+import math
+import os
 import re
 import time
 from pathlib import Path
@@ -10,8 +12,9 @@ from nbclient.util import run_sync
 from nbformat import NotebookNode
 
 from labs.course.lessons import LessonError
+from labs.machine.fingerprint import usable_cpu_count
 
-#: A cell that takes longer than this hangs; the slowest honest one compiles and measures a model.
+#: A cell that takes longer than this on an idle machine hangs; the slowest honest one compiles and measures a model.
 CELL_TIMEOUT_S = 600
 
 #: How often the kernel's replies are looked for. nbclient 0.11 waits for one reply in a single long call, and a message
@@ -26,7 +29,10 @@ class LessonFailedError(LessonError):
 
 
 class PollingClient(NotebookClient):
-    """nbclient's client, looking for replies again and again instead of once."""
+    """nbclient's client, looking for replies again and again instead of once.
+
+    Its timeout counts seconds of an idle machine: where three processes wait for each processor, three seconds are one.
+    """
 
     async def async_start_new_kernel_client(self):
         """Return the kernel's client after its shell channel was made to poll."""
@@ -36,19 +42,25 @@ class PollingClient(NotebookClient):
         async def get_in_slices(timeout: float | None = None):
             from queue import Empty
 
-            deadline_s = None if timeout is None else time.monotonic() + timeout
+            left_s = math.inf if timeout is None else timeout
             while True:
-                left_s = _POLL_S if deadline_s is None else min(_POLL_S, deadline_s - time.monotonic())
+                begin_s = time.monotonic()
                 try:
-                    return await get_once(timeout=max(0.0, left_s))
+                    return await get_once(timeout=min(_POLL_S, left_s))
                 except Empty:
-                    if deadline_s is not None and time.monotonic() >= deadline_s:
+                    left_s = max(0.0, left_s - (time.monotonic() - begin_s) / _processes_per_processor())
+                    if not left_s:
                         raise
 
         client.shell_channel.get_msg = get_in_slices
         return client
 
     start_new_kernel_client = run_sync(async_start_new_kernel_client)
+
+
+def _processes_per_processor() -> float:
+    """Return how many processes share a processor of this machine, on average over the last minute; at least 1."""
+    return max(1.0, os.getloadavg()[0] / usable_cpu_count())
 
 
 def execute(notebook: NotebookNode, *, folder: Path, name: str, cell_timeout_s: float = CELL_TIMEOUT_S) -> NotebookNode:

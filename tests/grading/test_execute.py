@@ -1,11 +1,13 @@
 """Running a notebook: outputs, failures that show their cell, and kernels that hang or die."""
 
+import os
 from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from grading.builder.execute import LessonFailedError, execute
+from labs.machine.fingerprint import usable_cpu_count
 
 
 def notebook(*sources: str):
@@ -36,6 +38,21 @@ def test_a_cell_that_never_ends_or_takes_the_kernel_with_it_is_given_up(
     """An endless loop must not hold the rehearsal for ever; out of memory looks like a death."""
     with pytest.raises(LessonFailedError, match=says):
         execute(notebook(source), folder=tmp_path, name="a lesson", cell_timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize(("processes", "ends"), [(0.5, False), (20.0, True)])
+def test_a_slow_cell_on_a_busy_machine_is_no_endless_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: float, ends: bool
+):
+    """The timeout counts seconds of an idle machine: with 20 processes per processor, it lasts 20 times as long."""
+    load = processes * usable_cpu_count()
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+    source = notebook("import time\ntime.sleep(4)")
+    if ends:
+        execute(source, folder=tmp_path, name="a lesson", cell_timeout_s=2)
+    else:
+        with pytest.raises(LessonFailedError, match="did not finish in time"):
+            execute(source, folder=tmp_path, name="a lesson", cell_timeout_s=2)
 
 
 def test_widgets_that_capture_output_do_not_stall_the_run(tmp_path: Path):
