@@ -51,6 +51,7 @@ def shown(found: Assignment) -> list[str]:
     """Return an assignment as students meet it, line by line."""
     lines = [found.course.title]
     lines.append(f"Hours are {found.course.time_zone.key}'s. AI assistants: {found.course.assistants}.")
+    lines.append(f"Students upload their zips {found.course.hand_in_where}")
     lines.append(f"It takes {in_hours(found)}")
     for part in found.parts.values():
         due = f", due {part.due:%a %d %b %Y %H:%M}" if part.due else ", no deadline"

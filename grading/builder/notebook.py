@@ -157,6 +157,19 @@ def link_the_next(notebook: NotebookNode, lesson: Lesson) -> None:
         notebook.cells.append(nbformat.v4.new_markdown_cell(f"Next: [{there.title}]({link})"))
 
 
+def say_where_to_hand_in(notebook: NotebookNode, lesson: Lesson) -> None:
+    """End the last lesson of each part that is asked with how to hand it in, and where."""
+    for part in assignment().parts.values():
+        everybody = [one for one in part.asked() if one.id in part.lessons]
+        if everybody[-1].id == lesson.id:
+            text = (
+                f"## Hand in\n\nThis was the last lesson of part {part.number}. `msl submit {part.number}` in a "
+                "terminal writes one zip with everything that the grader needs. Upload the zip "
+                f"{assignment().course.hand_in_where_markdown}"
+            )
+            notebook.cells.append(nbformat.v4.new_markdown_cell(text))
+
+
 def name_cells(notebook: NotebookNode, lesson: Lesson) -> None:
     """Give every cell its lasting id.
 
@@ -205,6 +218,7 @@ STEPS: tuple[Step, ...] = (
     set_minutes,
     leave_stubs,
     begin_alike,
+    say_where_to_hand_in,
     link_the_next,
     name_cells,
 )

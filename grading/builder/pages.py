@@ -37,6 +37,9 @@ def questions_page() -> str:
         "",
         f"It takes {in_hours(course)}",
         "",
+        "`msl submit 1` in a terminal writes one zip of part 1, and shows what the grader will find in it.",
+        f"Upload the zip {course.course.hand_in_where_markdown}",
+        "",
         "Made from the lessons and `assignment.toml`: what is written here by hand is lost.",
     ]
     for part in course.parts.values():

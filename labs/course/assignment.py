@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from labs.course.late import Late, Pool
 from labs.course.lessons import lessons
-from labs.course.tables import Assignment, AssignmentError, Change, Choose, Course, Gradebook, PartAsked
+from labs.course.tables import Assignment, AssignmentError, Change, Choose, Course, Gradebook, HandIn, PartAsked
 from labs.shell import msl
 from labs.workspace import PROJECT_DIR
 
@@ -38,6 +38,7 @@ _TABLES: dict[tuple[str, ...], type] = {
     (): Assignment,
     ("course",): Course,
     ("course", "late"): Pool,
+    ("course", "hand_in"): HandIn,
     ("part",): PartAsked,
     ("part", "choose"): Choose,
     ("part", "late"): Late,

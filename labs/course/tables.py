@@ -1,9 +1,11 @@
 """The tables of ``assignment.toml``, typed: what each may hold, with its ranges."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Literal, Self, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo, model_validator
@@ -44,6 +46,38 @@ def _known_part(number: int) -> int:
         there = {"number": number, "there": ", ".join(map(str, PART_TITLES))}
         raise PydanticCustomError("part", "there is no part {number}; there are {there}", there)
     return number
+
+
+def _one_line(name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise PydanticCustomError(
+            "line", "name is {name}; write the place in words on one line, as Gradescope", {"name": repr(name)}
+        )
+    return name.strip()
+
+
+def _web_address(url: str) -> str:
+    """Return an address that every page can show and link: http or https, with a host and without a password."""
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a bracket that is not closed, or a port that is no number
+        is_web = False
+    if not is_web or "@" in parts.netloc or not _ADDRESS.fullmatch(url):
+        example = "https://www.gradescope.com/courses/123456"
+        raise PydanticCustomError(
+            "address",
+            "url is {url}, which is no web address; copy it from your browser, as {example}",
+            {"url": repr(url), "example": example},
+        )
+    return url
+
+
+#: The characters of an address (RFC 3986).
+_ADDRESS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+
+#: The characters that mean something to Markdown, HTML or MathJax.
+_MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def _in_zone(due: datetime, info: ValidationInfo) -> datetime:
@@ -161,6 +195,22 @@ class PartAsked:
 
 
 @dataclass(frozen=True, config=TABLE)
+class HandIn:
+    """The place where students hand in their zips."""
+
+    #: Such as 'Gradescope'.
+    name: Annotated[Text, AfterValidator(_one_line)]
+    #: Of the course there, http or https.
+    url: Annotated[Text, AfterValidator(_web_address)]
+
+    @property
+    def markdown(self) -> str:
+        """A link in Markdown; no character of the name is markup."""
+        name = _MARKUP.sub(r"\\\1", self.name)
+        return f"[{name}](<{self.url}>)"
+
+
+@dataclass(frozen=True, config=TABLE)
 class Course:
     """What holds for all parts."""
 
@@ -171,6 +221,18 @@ class Course:
     #: A word by which leases carry pseudonyms in place of names; None for names.
     pseudonyms: Annotated[str, Strict(), Field(min_length=12)] | None = None
     late: Pool | None = None
+    #: Where students hand in; None if their instructor tells them otherwise.
+    hand_in: HandIn | None = None
+
+    @property
+    def hand_in_where(self) -> str:
+        """The end of the sentence "Upload the zip …", as plain text."""
+        return f"to {self.hand_in.name}: {self.hand_in.url}" if self.hand_in else "where your instructor says."
+
+    @property
+    def hand_in_where_markdown(self) -> str:
+        """The end of the same sentence in Markdown."""
+        return f"to {self.hand_in.markdown}." if self.hand_in else "where your instructor says."
 
 
 @dataclass(frozen=True, config=TABLE)

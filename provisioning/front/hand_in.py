@@ -82,6 +82,8 @@ def submit(part: int, console: Console, *, target: Path | None = None, workspace
     console.print(f"\n{points}. {POINTS_NOTE}", markup=False, highlight=False)
     console.print(prepared.state_text, style="bold", markup=False, highlight=False, soft_wrap=True)
     console.print(f"sha256 {prepared.sha256}", style="dim")
+    where = f"Upload the zip {assignment().course.hand_in_where}"
+    console.print(where, style="bold", markup=False, highlight=False, soft_wrap=True)
 
 
 def points_table(rows: Sequence[Row], title: str) -> Table:

@@ -29,7 +29,8 @@ def front_page(stands: Standing) -> str:
     dated = [(part.asked.due, part) for part in parts if part.asked.due and part.next]
     due = min(dated, key=lambda pair: pair[0], default=(None, None))[1]
     values = {"stands": stands, "parts": parts, "resumed": resumed, "current": current, "due": due, "board": board}
-    return _template().render(values, title=assignment().course.title, met=met(best))
+    course = assignment().course
+    return _template().render(values, title=course.title, hand_in=course.hand_in, met=met(best))
 
 
 @functools.cache

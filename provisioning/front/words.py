@@ -55,7 +55,8 @@ def next_text(stands: Standing) -> str:
     """Return one sentence on the next step."""
     step = stands.next
     if step is None:
-        return f"Every lesson that is asked is done: hand in what is not handed in yet (`{msl('submit PART')}`)."
+        writes = f"`{msl('submit PART')}` writes the zip."
+        return f"Every lesson that is asked is done: hand in what is not handed in yet. {writes}"
     return f"Next: {step.lesson.title}, an estimated {about(step)}"
 
 
@@ -64,6 +65,11 @@ def about(step: Step) -> str:
     setup = f", beside {step.lesson.setup_minutes} of set-up" if step.lesson.setup_minutes else ""
     asked = f"; first open question: {step.left[0].title}" if step.begun and step.left else ""
     return f"{step.time}{setup}{asked}"
+
+
+def where() -> str:
+    """Return a sentence on where a zip goes."""
+    return f"Upload the zip {assignment().course.hand_in_where}"
 
 
 def unread(stands: Standing) -> str:
@@ -92,7 +98,8 @@ def text_of(stands: Standing) -> str:
         *table[:2],
         *(line for title, steps in groups if steps for line in (f"[{title}]", *islice(rows, len(steps)))),
     ]
-    return "\n".join([*lines, "", POINTS_NOTE, unread(stands)]).rstrip()
+    submit = f"`{msl('submit PART')}` writes a part's zip. {where()}"
+    return "\n".join([*lines, "", submit, POINTS_NOTE, unread(stands)]).rstrip()
 
 
 def _row(step: Step) -> list[Cell]:

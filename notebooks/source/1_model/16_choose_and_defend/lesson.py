@@ -169,8 +169,8 @@ check("defend.choice", choice)
 # %% [markdown]
 # ## What you found
 #
-# An option, a machine, a price, and a way to be proved wrong. This is the end of part 1. Part 2 takes the same files to
-# a Raspberry Pi; part 3 builds a system around one of them. `msl submit` in a terminal hands in what you have.
+# An option, a machine, a price, and a way to be proved wrong. Part 2 takes the same files to a Raspberry Pi; part 3
+# builds a system around one of them.
 #
 # - Read a neighbour's recommendation. Which of your records explains why you differ?
 # - With half of the photos, which options would still keep their accuracy?

@@ -139,8 +139,7 @@ check("target.choice", choice)
 # %% [markdown]
 # ## What you found
 #
-# A file, a figure, the machine that it was measured on, and a board that the next student can use. This is the end of
-# part 2: `msl submit` in a terminal hands it in.
+# A file, a figure, the machine that it was measured on, and a board that the next student can use.
 #
 # - The buyer asks for a box at half the price. Which of your records say something about it, and which do not?
 # - A colleague finds your recommendation in a year. Can they tell which file it means? What is missing for that?

@@ -223,8 +223,7 @@ check("gpus.released")
 #
 # The note was wrong: `count` is per GPU, and a group that names none is on every GPU. Your first table says what each
 # arrangement is worth on the machine that it names. Of two that give nearly the same, the one with fewer instances is
-# better: an instance takes memory whether it works or not, and the nightly training wants that memory. This is the end
-# of part 3: `msl submit` in a terminal hands it in.
+# better: an instance takes memory whether it works or not, and the nightly training wants that memory.
 #
 # - Which arrangement would you choose, if 95 % of the best rate is enough?
 # - In a terminal: `msl lease sweep --mine`. It looks over all sites for what you have forgotten.
