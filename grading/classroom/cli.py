@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from labs.display.format import printable
+
 if TYPE_CHECKING:
     from grading.classroom.engines import Engine
     from grading.grade.result import Result
@@ -54,7 +56,7 @@ def grade_folder(
         hand_ins = handed_in(submissions)
         before = [result for folder in earlier or () for result in earlier_results(folder)]
     except FileNotFoundError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(printable(str(error))) from None
     seed = secret_seed(may_be_public=True)
     setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
 
@@ -101,11 +103,11 @@ def hand_back(
         hand_ins = handed_in(submissions)
         path = write_feedback(hand_ins, kept_results(hand_ins, out), out, hidden=hidden)
     except FileNotFoundError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(printable(str(error))) from None
     rows = "with hidden rows" if hidden else "public rows alone"
     _say({"to hand back": path, "pages": f"{len(hand_ins)}, {rows}"})
 
 
 def _say(values: dict[str, object]) -> None:
     for name, value in values.items():
-        console.print(f"{name:24} {value}", markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(f"{name:24} {value}"), markup=False, highlight=False, soft_wrap=True)

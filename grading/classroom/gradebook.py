@@ -22,6 +22,7 @@ from rich.console import Console
 from labs.course.assignment import assignment
 from labs.course.lessons import PART_TITLES
 from labs.course.tables import Assignment
+from labs.display.format import printable
 from provisioning.classroom.roster import RosterError, Student, read_roster
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def gradebook(
         graded = grades(course, part, handed, results, people, heard, changed, others)
         rows = table(graded, course.book.format, PART_TITLES[part], asked.points)
     except (FileNotFoundError, RosterError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(printable(str(error))) from None
     path = out / "gradebook.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([str(safe(cell)) for cell in row] for row in rows)
@@ -295,4 +296,4 @@ def _require_judged(results: Sequence[Result]) -> None:
 
 
 def _say(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)

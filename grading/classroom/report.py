@@ -19,6 +19,7 @@ from labs.course.assignment import assignment
 from labs.course.lessons import lessons
 from labs.course.points import sums
 from labs.course.question import State
+from labs.display.format import printable
 
 #: Rows of each list on the first screen, and reasons in each line; the rest folds away.
 _FIRST, _REASONS = 8, 3
@@ -215,12 +216,12 @@ def as_csv(rows: Sequence[Mapping[str, object]], head: Sequence[str] = ()) -> st
 #: Where a cell may begin: with the value and, since many a spreadsheet splits at semicolons or tabs, after these and
 #: after a new line, quoted or not; and the sign of a formula, if one follows.
 #: Source: OWASP, CSV Injection.
-_BEGIN = re.compile(r"""(?:^|[;\t\r\n])["';\s]*+(?=([=+\-@]?))""")
+_BEGIN = re.compile(r"""(?:^|[;\t\n])["';\s]*+(?=([=+\-@]?))""")
 
 
 def safe(value: object) -> object:
-    """Return a cell that no spreadsheet runs as a formula."""
+    """Return a cell that no spreadsheet runs as a formula, and no terminal as a command."""
     if not isinstance(value, str):
         return value
-    text = _BEGIN.sub(lambda found: f"{found[0]}'" if found[1] else found[0], value)
-    return f"'{text}" if text[:1] in ("\t", "\r") else text
+    text = _BEGIN.sub(lambda found: f"{found[0]}'" if found[1] else found[0], printable(value))
+    return f"'{text}" if text.startswith("\t") else text

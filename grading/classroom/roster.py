@@ -43,8 +43,16 @@ class Handed:
         return f"{plain}-{hashlib.sha256(self.student.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
+#: Folders and files that version control, Jupyter, editors, file managers and macOS's unpacker make.
+_NO_SUBMISSIONS = re.compile(
+    r"\.git|\.ipynb_checkpoints|\.vscode|\.idea|\.venv|\.cache|\.Trash(es|-\d+)?|\.DS_Store|\.Spotlight-V100|\._.*"
+)
+
+
 def handed_in(folder: Path) -> list[Handed]:
     """Return the submissions of a folder that holds a folder or a zip for each student, by name.
+
+    A name may begin with a dot. Left out are what programs put beside them (``_NO_SUBMISSIONS``).
 
     Raises:
         FileNotFoundError: There is no such folder, or nothing in it looks like a submission.
@@ -54,7 +62,9 @@ def handed_in(folder: Path) -> list[Handed]:
     found: dict[str, Path] = {}
     for entry in sorted(folder.iterdir()):
         is_zip = entry.name.lower().endswith(".zip")
-        if entry.name.startswith(".") or entry.is_symlink() or not (entry.is_dir() or (entry.is_file() and is_zip)):
+        if _NO_SUBMISSIONS.fullmatch(entry.name) or entry.is_symlink():
+            continue
+        if not (entry.is_dir() or (entry.is_file() and is_zip)):
             continue
         # A zip beside the folder that it was unpacked to is a row of its own, and the two make a pair.
         name = entry.name[: -len(".zip")] if is_zip else entry.name

@@ -1,5 +1,11 @@
 """The one place where numbers become text: seconds inside, milliseconds on screen."""
 
+import re
+
+#: Control characters but the tab and the new line (ESC begins a terminal's commands, CR goes back over a line), and the
+#: signs that turn the direction of a text around (Unicode, UAX #9).
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
 
 def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds with three significant digits, such as '2.69 ms'."""
@@ -47,6 +53,11 @@ NUMBERS = {
     "batch_fps": ("throughput", rate),
     "size_bytes": ("size", megabytes),
 }
+
+
+def printable(text: str) -> str:
+    """Return a text of somebody else's without characters that a terminal, a table or a page would obey."""
+    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def points_in_words(count: float) -> str:

@@ -4,11 +4,14 @@ Source: Gradescope's autograder specification, https://gradescope-autograders.re
 format, and the rule that a hidden test hides the total).
 """
 
+from typing import Any
+
 from grading.grade.hidden import LEADERBOARD
 from grading.grade.result.result import Result
 from labs.course.lessons import lesson
 from labs.course.points import sums_text
 from labs.course.question import Row
+from labs.display.format import printable
 
 #: Hidden rows appear with the grades. Before that, the public row of a question that was opened tells whether it held.
 _LATER = "after_published"
@@ -47,7 +50,7 @@ def gradescope(result: Result) -> dict:
         {"name": name, "value": value, "order": "desc" if LEADERBOARD[name] else "asc"}
         for name, value in result.leaderboard.items()
     ]
-    return told | ({"leaderboard": board} if board else {})
+    return _printable(told | ({"leaderboard": board} if board else {}))
 
 
 def fallback(possible: float) -> dict:
@@ -63,6 +66,15 @@ def fallback(possible: float) -> dict:
         ],
         "extra_data": {"fault": "the grader did not come to its end"},
     }
+
+
+def _printable(value: Any) -> Any:
+    """Return a value of JSON whose texts hold no control characters."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {key: _printable(part) for key, part in value.items()}
+    return [_printable(part) for part in value] if isinstance(value, list) else value
 
 
 def _test(row: Row, number: int) -> dict:

@@ -13,14 +13,17 @@ from grading.grade.result.result import Result
 from labs.course.lessons import lessons
 from labs.course.points import TAKING_PART, sums, sums_text
 from labs.course.question import Row
-from labs.display.format import points_in_words
+from labs.display.format import points_in_words, printable
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
 def rendered(template: Path, **values: object) -> str:
-    """Return a template filled in; it may extend ``base.html``, and every value that it shows is escaped."""
-    return _environment(template.parent).get_template(template.name).render(**values)
+    """Return a template filled in; it may extend ``base.html``, and every value that it shows is escaped.
+
+    Control characters are left out, wherever they came from.
+    """
+    return printable(_environment(template.parent).get_template(template.name).render(**values))
 
 
 @functools.cache

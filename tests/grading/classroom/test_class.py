@@ -27,6 +27,7 @@ from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
+from grading.grade.result.gradescope import gradescope
 from grading.seed import VARIABLE, secret_seed
 from labs.course.assignment import assignment
 from labs.course.lessons import lesson
@@ -291,6 +292,65 @@ def test_a_damaged_export_names_nobody_and_loses_nobody(tmp_path: Path, damaged:
     (tmp_path / "a").mkdir()
     (tmp_path / "submission_metadata.yml").write_text(damaged)
     assert [one.student for one in handed_in(tmp_path)] == ["a"]
+
+
+#: Commands of a terminal in seven and eight bits, a return that hides a line, and a sign that turns a text around.
+CONTROLS = ("\x1b[2J", "\x9b31m", "\r", "\x07", "\x00", "\u202e")
+
+
+def test_no_terminal_obeys_what_a_submission_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """In names, messages and answers: neither pages nor tables nor what the commands print hold control characters."""
+    monkeypatch.setenv(VARIABLE, "seed")
+    folder, out = tmp_path / "in", tmp_path / "out"
+    name = "Ada" + "".join(CONTROLS).replace("\x00", "")
+    for entry in (name, "bob"):
+        (folder / entry).mkdir(parents=True)
+        (folder / entry / f"{name}.exe").touch()
+    text = f"Hidden{''.join(CONTROLS)}words"
+    rows = (Row("q", text, "", 0, 3, text, hint=text, shown=((text, text),)),)
+    result = Result(name, 1, "d", rows, fault=text, machines=(text,), reruns={"q": text})
+    options = ["--out", str(out), "--no-rerun", "--workers", "1"]
+    printed = CliRunner().invoke(app, ["class", str(folder), *options]).output
+    assert "submissions" in printed
+    hand_ins = handed_in(folder)
+    results = [result, replace(result, student="bob")]
+    write_report(hand_ins, results, [], spot_checks(results, seed="seed", alike={}), out)
+    write_feedback(hand_ins, results, out, hidden=True)
+    book = ["gradebook", str(folder), "--out", str(out)]
+    printed += CliRunner().invoke(app, [*book, "--pending"]).output
+    printed += CliRunner().invoke(app, [*book, "--roster", str(_roster(out))]).output
+    texts = {path.name: path.read_bytes().decode() for path in out.rglob("*") if path.suffix in (".csv", ".html")}
+    with zipfile.ZipFile(out / "feedback.zip") as archive:
+        texts |= {f"zip/{name}": archive.read(name).decode() for name in archive.namelist()}
+    texts["gradescope"] = "".join(_texts_of(gradescope(result)))
+    assert len(texts) > 10
+    assert "Hidden" in "".join(texts.values())
+    for where, content in {**texts, "terminal": printed}.items():
+        lines = content.replace("\r\n", "\n")
+        assert not [sign for sign in CONTROLS if sign[0] in lines], where
+
+
+def _roster(folder: Path) -> Path:
+    """Write a roster with nobody of the class, so that the command names all hand-ins as it refuses them."""
+    path = folder / "roster"
+    path.write_text("name,email\nnobody,nobody@example.edu\n")
+    return path
+
+
+def _texts_of(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts_of(part)
+
+
+def test_a_submission_whose_name_begins_with_a_dot_is_a_row(tmp_path: Path):
+    """Students name their folders; programs that leave folders and files of their own there are known by name."""
+    for name in (".ada", "..bob", ".git", ".ipynb_checkpoints", ".venv", ".Trash-1000", ".DS_Store"):
+        (tmp_path / name).mkdir()
+    for name in (".eve.zip", "._eve.zip"):
+        (tmp_path / name).write_bytes(b"")
+    assert [one.student for one in handed_in(tmp_path)] == ["..bob", ".ada", ".eve"]
 
 
 def test_a_zip_beside_its_folder_is_a_row_of_its_own(tmp_path: Path):
