@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from grading.grade.sandbox.command import below
+from grading.grade.sandbox.usage import below
 from grading.gradescope.places import Places
 
 #: Seconds for grading: well inside the 600 that Gradescope gives unless told otherwise; an honest one takes about 20 on

@@ -9,19 +9,25 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.grade.sandbox import no_network
+from grading.grade.sandbox import control_group, system_calls
+from grading.grade.sandbox.bubblewrap import why_not
 from grading.grade.sandbox.visible import CLOSED
 from labs.workspace import PROJECT_DIR
 
-#: Users that no account has, one for each sandbox: a limit on processes counts a user's, and cleaning up kills a
-#: user's.
-FIRST_USER, USERS = 210_000, 40_000
+#: Users of sandboxes, one for each: a limit on processes counts a user's, and cleaning up kills a user's. No account,
+#: container or service has these numbers:
+#:
+#: - systemd takes 61184 to 65519 for dynamic users, 524288 to 1879048191 for containers, 2147352576 to 2147418111 for
+#:   foreign images, and calls 1879048192 to 2147483647 unused beside those (https://systemd.io/UIDS-GIDS/);
+#: - Debian and Ubuntu take sub-uids from 100000 to 600100000 (``SUB_UID_MIN``, ``SUB_UID_MAX`` in /etc/login.defs);
+#: - sssd maps Windows accounts to 200000 to 2000200000 (``ldap_idmap_range_min`` and ``_max`` in sssd-ldap(5)).
+FIRST_USER, USERS = 2_010_000_000, 100_000_000
 
 #: Set by Gradescope's ``run_autograder`` alone: its container holds one hand-in, and no solution.
 ALONE_VARIABLE = "GRADER_ALONE"
 
-#: What a command is put behind so that it can open no network socket.
-WITHOUT_NETWORK = (sys.executable, "-I", "-S", str(Path(no_network.__file__)))
+#: What a command is put behind so that the kernel filters its system calls.
+FILTERED = (sys.executable, "-I", "-S", str(Path(system_calls.__file__)))
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,14 @@ class Abilities:
     own_user: bool
     #: Whether such a user can reach Python and the course where they lie.
     in_reach: bool = True
-    #: Whether the kernel refuses network sockets to a process that asks for it.
+    #: Whether the kernel filters system calls (``system_calls``).
     filters: bool = False
     #: Whether one hand-in is alone on this machine, as in Gradescope's containers, which forbid namespaces.
     alone: bool = False
+    #: Whether the kernel counts all memory of a command and its processes (``control_group``).
+    control_group: bool = False
+    #: Why bubblewrap does not work and what allows it, in one sentence.
+    why_no_bubblewrap: str = ""
 
     @property
     def network(self) -> bool:
@@ -55,35 +65,52 @@ class Abilities:
         """Why no student's code is run here and what would help, in one sentence; empty if it is run."""
         if self.apart:
             return ""
-        return (
+        refused = (
             "students' code is not run here, since without bubblewrap it could read other hand-ins and the course's "
-            "solutions: grade on a Linux machine with bubblewrap (Debian, Ubuntu: apt install bubblewrap), as any "
-            "virtual machine of your own can be, or on Gradescope"
+            "solutions."
         )
+        elsewhere = (
+            "You can also grade on a Linux machine of your own, such as a virtual machine, or on Gradescope: all that "
+            "is pending here is judged there."
+        )
+        return " ".join(filter(None, [refused, self.why_no_bubblewrap, elsewhere]))
 
     def missing(self) -> list[str]:
         """Return, in words, what could not be done here."""
-        told = {
-            "no bubblewrap (Debian, Ubuntu: apt install bubblewrap; many containers forbid it): sandboxed code can "
-            "read what every user of this machine can read": self.bubblewrap,
+        reason = self.why_no_bubblewrap if self.apart else ""  # else the refusal says it
+        walls = {
+            "no bubblewrap: sandboxed code can read what every user of this machine can read. "
+            f"{reason}".strip(): self.bubblewrap,
             "neither bubblewrap nor a filter: sandboxed code can reach the network": self.network,
+            "no filter of system calls: sandboxed code can keep memory where no limit counts it, and reach the host "
+            "of a virtual machine": self.filters,
             "no user of its own (the grader is not root): processes are not counted by sandbox": self.own_user,
+            "no control group (systemd hands one over: systemd-run --scope -p Delegate=yes python -m grading class …; "
+            "add --user if you are not root): memory of processes is counted five times a second, and memory of "
+            "sockets is bounded by their number alone": self.control_group,
         }
-        return [*filter(None, [self.refusal]), *(words for words, there in told.items() if not there)]
+        return [*filter(None, [self.refusal]), *(words for words, is_there in walls.items() if not is_there)]
 
 
 @functools.lru_cache(maxsize=1)
 def abilities() -> Abilities:
     """Return what works here, tried once a process."""
     tools = all(shutil.which(tool) for tool in ("timeout", "prlimit", "setpriv", "env"))
-    own_user = os.geteuid() == 0 and tools and _works("setpriv", *privileges(FIRST_USER), "true")
+    own_user = os.geteuid() == 0 and tools and _complaint("setpriv", *privileges(FIRST_USER), "true") is None
     walls = ("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *CLOSED)
-    bubblewrap = tools and _works("bwrap", *walls, "true")
-    filters = no_network.is_known() and _works(*WITHOUT_NETWORK, "true")
+    complaint = _complaint("bwrap", *walls, "true")
+    filters = system_calls.is_known() and _complaint(*FILTERED, "true") is None
     needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), PROJECT_DIR.resolve()}
     folders = {folder for path in needed for folder in (path, *path.parents)}
-    in_reach = all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)
-    return Abilities(bubblewrap, own_user, in_reach, filters, bool(os.environ.get(ALONE_VARIABLE)))
+    return Abilities(
+        bubblewrap=tools and complaint is None,
+        own_user=own_user,
+        in_reach=all(folder.stat().st_mode & stat.S_IXOTH for folder in folders),
+        filters=filters,
+        alone=bool(os.environ.get(ALONE_VARIABLE)),
+        control_group=control_group.handed_over() is not None,
+        why_no_bubblewrap="" if complaint is None else why_not(complaint),
+    )
 
 
 def privileges(user: int | None) -> list[str]:
@@ -92,8 +119,12 @@ def privileges(user: int | None) -> list[str]:
     return [*become, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
 
 
-def _works(*command: str) -> bool:
+def _complaint(*command: str) -> str | None:
+    """Return what a command prints as it fails; empty where it is not installed, None where it works."""
     try:
-        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if done.returncode == 0 else done.stderr.strip() or f"status {done.returncode}"

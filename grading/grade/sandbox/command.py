@@ -1,4 +1,4 @@
-"""One command in the sandbox: ``timeout → bubblewrap → prlimit → setpriv → env -i → command``.
+"""One command in the sandbox: ``timeout → bubblewrap → prlimit → system_calls → setpriv → env -i → command``.
 
 Where the host has no bubblewrap (a container that forbids namespaces), the other limits stand alone.
 """
@@ -22,15 +22,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from grading.grade.sandbox import visible
-from grading.grade.sandbox.abilities import FIRST_USER, USERS, WITHOUT_NETWORK, Abilities, abilities, privileges
+from grading.grade.sandbox import control_group, usage, visible
+from grading.grade.sandbox.abilities import FILTERED, FIRST_USER, USERS, Abilities, abilities, privileges
+from grading.grade.sandbox.control_group import ControlGroup
+from grading.grade.sandbox.usage import Usage
 from labs.workspace import PROJECT_DIR
 
 #: Where every user may write, and a command could leave something for the next one.
 OPEN_TO_ALL = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
 
-#: Seconds between two looks at what a command uses; a short one is never looked at.
-LOOK_S = 0.5
+#: Seconds between two looks at what a command uses; a short one is never looked at. A processor makes some ten thousand
+#: empty files in this time.
+LOOK_S = 0.2
+
+#: Seconds that the grader waits until a sandbox's files are removed. What is left then is removed meanwhile.
+CLEAN_UP_S = 5
 
 #: Seconds that the outer watch waits beyond timeout(1), which may itself have been stopped.
 GRACE_S = 5
@@ -49,12 +55,16 @@ class Limits:
     together_bytes: int = 2 << 30
     #: Largest file that may be written, in bytes.
     file_bytes: int = 32 << 20
-    #: All files in its folder together, in bytes.
+    #: All files that it made together, in bytes.
     folder_bytes: int = 256 << 20
+    #: Files and folders that it made, empty ones too.
+    folder_entries: int = 10_000
     #: Processes and threads at once.
     processes: int = 96
     #: Open files of each process.
     open_files: int = 256
+    #: Open files of all its processes together. A socket's buffer is memory, 208 KiB by the kernel's default.
+    together_open_files: int = 1_024
     #: Bytes of standard output, and of standard error, that are kept.
     output_bytes: int = 1 << 20
 
@@ -68,6 +78,15 @@ class Limits:
             f"--nofile={self.open_files}",
             "--core=0",
         ]
+
+    def are_exceeded_by(self, held: Usage) -> bool:
+        """Return whether what a command and its processes hold together is more than they may."""
+        return (
+            held.memory_bytes > self.together_bytes
+            or held.disk_bytes > self.folder_bytes
+            or held.entries > self.folder_entries
+            or held.open_files > self.together_open_files
+        )
 
 
 #: What a command gets unless its caller knows better.
@@ -94,6 +113,7 @@ class Sandbox:
         """Prepare a sandbox with what the host allows, which is found out when None."""
         self.can = can or abilities()
         self.user = FIRST_USER + random.SystemRandom().randrange(USERS) if self.can.own_user else None
+        self._group: ControlGroup | None = None
 
     def __enter__(self) -> Sandbox:
         self.temporary = Path(tempfile.mkdtemp(prefix="sandbox-"))
@@ -107,10 +127,7 @@ class Sandbox:
         self.kill_leftovers()
         remove(self.temporary)
         if self.user is not None and not self.can.bubblewrap:
-            # What the sandbox's user has left where everybody may write.
-            for path in (path for folder in OPEN_TO_ALL if folder.is_dir() for path in folder.iterdir()):
-                if owner(path) == self.user:
-                    remove(path)
+            remove_of(self.user)
 
     def run(
         self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS, variables: dict[str, str] | None = None
@@ -133,8 +150,7 @@ class Sandbox:
             was_late = not self._watched_to_its_end(process, limits, begin_s + limits.wall_s + GRACE_S)
         finally:
             # Whatever happened, and also when the command ended by itself and left something running.
-            _kill_group(process)
-            self.kill_leftovers()
+            self._kill(process)
             process.wait()
         wall_s = time.monotonic() - begin_s
         timed_out = was_late or (process.returncode in (124, 137, -9) and wall_s >= limits.wall_s)
@@ -154,8 +170,7 @@ class Sandbox:
         try:
             yield process
         finally:
-            _kill_group(process)
-            self.kill_leftovers()
+            self._kill(process)
             watch.join()
             process.wait()
             for end in filter(None, (process.stdin, process.stdout)):
@@ -163,7 +178,7 @@ class Sandbox:
                     end.close()
 
     def _watched_to_its_end(self, process: subprocess.Popen[bytes], limits: Limits, end_s: float) -> bool:
-        """Wait for a command; end one whose processes hold too much memory together, or whose folder grows too large.
+        """Wait for a command; end one whose processes hold more together than they may.
 
         Returns:
             Whether it ended before its time was over.
@@ -174,21 +189,27 @@ class Sandbox:
             while not select.select([ended], [], [], LOOK_S)[0]:
                 if time.monotonic() > end_s:
                     return False
-                grown = size_bytes(self.folder) > limits.folder_bytes
-                if grown or self._memory_bytes(process.pid) > limits.together_bytes:
-                    _kill_group(process)
-                    self.kill_leftovers()
+                if limits.are_exceeded_by(self._held(process.pid, limits)):
+                    self._kill(process)
             return True
         finally:
             os.close(ended)
 
-    def _memory_bytes(self, root: int) -> int:
-        mine = below(root) if self.user is None else processes_of(self.user)
-        held = 0
-        for number in mine:
-            with contextlib.suppress(OSError, IndexError):
-                held += int(Path(f"/proc/{number}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    def _held(self, root: int, limits: Limits) -> Usage:
+        """Return what a command's processes and its files hold now."""
+        mine = usage.below(root) if self.user is None else usage.processes_of(self.user)
+        held = usage.of_processes(mine)
+        for folder in (self.folder, *self._left_outside()):
+            held += usage.of_folder(folder, limits.folder_entries)
         return held
+
+    def _left_outside(self) -> Iterator[Path]:
+        """Yield what the sandbox's user has made where everybody may write. Bubblewrap shows no such place."""
+        if self.user is None or self.can.bubblewrap:
+            return
+        for folder in OPEN_TO_ALL:
+            with contextlib.suppress(OSError):
+                yield from (path for path in folder.iterdir() if usage.owner(path) == self.user)
 
     def _start(
         self, command: Sequence[str], limits: Limits, variables: dict[str, str], **ends: Any
@@ -199,20 +220,24 @@ class Sandbox:
                 for name in (".", *folders, *files):
                     os.chown(f"{root}/{name}", self.user, self.user, follow_symlinks=False)
         inner = ["prlimit", *limits.prlimit(), "--"]
+        # Before the user changes, since Python may lie where only the grader's user reaches it.
+        if self.can.filters:
+            inner += FILTERED
         # Of an ordinary user, bubblewrap has left nothing to give up.
         if self.user is not None or not self.can.bubblewrap:
             inner += ["setpriv", *privileges(self.user)]
         stated = {**self.variables(self.folder), **variables}
         inner += ["env", "-i", *(f"{name}={value}" for name, value in stated.items())]
-        # Python has to be within reach for this; where it is not, nothing of a submission is run anyway.
-        if not self.can.bubblewrap and self.can.filters and self.can.in_reach:
-            inner += WITHOUT_NETWORK
         inner += command
         if self.can.bubblewrap:
             inner = ["bwrap", *visible.arguments(self.folder), "--", *inner]
         # Where memory runs out all the same, the kernel takes this process first and not the grader.
-        first_to_go = "echo 900 2>/dev/null >/proc/self/oom_score_adj"
-        script = f"{first_to_go}; exec {shlex.join(inner)}"
+        script = f"echo 900 2>/dev/null >/proc/self/oom_score_adj; exec {shlex.join(inner)}"
+        base = control_group.handed_over() if self.can.control_group else None
+        if base is not None:
+            # Its folder may lie in a tmpfs, whose files are memory.
+            self._group = ControlGroup(base, limits.together_bytes + limits.folder_bytes)
+            script = f"echo $$ >{shlex.quote(str(self._group.processes))} || exit 125; {script}"
         line = ["timeout", "--kill-after=1", str(limits.wall_s), "sh", "-c", script]
         return subprocess.Popen(line, cwd=self.folder, start_new_session=True, **ends)
 
@@ -234,12 +259,21 @@ class Sandbox:
             "ORT_DISABLE_TELEMETRY": "1",
         }
 
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a command and all that it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        group, self._group = self._group, None  # the watch's thread and the caller may both come here
+        if group is not None:
+            group.close()
+        self.kill_leftovers()
+
     def kill_leftovers(self) -> None:
         """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile."""
         if self.user is None:
             return
         for _ in range(50):
-            left = processes_of(self.user)
+            left = usage.processes_of(self.user)
             if not left:
                 return
             for process in left:
@@ -248,57 +282,33 @@ class Sandbox:
             time.sleep(0.02)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
 def remove(path: Path) -> None:
-    """Remove a file or a folder, however deep it is nested and whatever modes it was given."""
-    # Python's own way stops at a thousand folders in each other. A link's target is nobody's to change.
-    commands = [["rm", "-rf"]] if path.is_symlink() else [["chmod", "-R", "u+rwX"], ["rm", "-rf"]]
-    for command in commands:
-        subprocess.run([*command, "--", str(path)], capture_output=True, check=False)
+    """Remove a folder, however deep it is nested and whatever modes it was given."""
+    # Python's own way stops at a thousand folders in each other.
+    _clean_up(["sh", "-c", 'chmod -R u+rwX -- "$1"; exec rm -rf -- "$1"', "sh", str(path)])
 
 
-def size_bytes(folder: Path) -> int:
-    """Return the bytes that a folder takes on the disk."""
-    done = subprocess.run(["du", "-s", "--block-size=1", str(folder)], capture_output=True, text=True, check=False)
-    return int(done.stdout.split()[0]) if done.stdout else 0
+def remove_of(user: int) -> None:
+    """Remove what a user has made where everybody may write."""
+    places = [str(folder) for folder in OPEN_TO_ALL if folder.is_dir()]
+    mine = ["-mindepth", "1", "-maxdepth", "1", "-user", str(user)]
+    # The modes of a link are its target's, which is nobody's to change.
+    open_modes = ["(", "-type", "l", "-o", "-exec", "chmod", "-R", "u+rwX", "--", "{}", "+", ")"]
+    _clean_up(["find", *places, *mine, *open_modes, "-exec", "rm", "-rf", "--", "{}", "+"])
+
+
+def _clean_up(command: Sequence[str]) -> None:
+    """Run a command that removes files, and wait ``CLEAN_UP_S`` for it; if it takes longer, it goes on meanwhile."""
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen(command, start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing)
+    try:
+        process.wait(CLEAN_UP_S)
+    except subprocess.TimeoutExpired:
+        # Waited for, so that no dead process is left, but by nobody whose end it could delay.
+        threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _beginning(path: Path, limits: Limits) -> str:
     """Return the beginning of what was printed; the file itself cannot outgrow the limit on files."""
     with path.open("rb") as file:
         return file.read(limits.output_bytes).decode("utf-8", errors="replace")
-
-
-def below(root: int) -> set[int]:
-    """Return the processes that come from one, itself not included."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                # The name in parentheses may hold anything, spaces and parentheses too.
-                parents[int(entry.name)] = int(
-                    (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
-                )
-    found: set[int] = set()
-    wave = {root}
-    while wave:
-        wave = {process for process, parent in parents.items() if parent in wave} - found
-        found |= wave
-    return found
-
-
-def processes_of(user: int) -> list[int]:
-    """Return the processes of a user, by its number."""
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and owner(entry) == user]
-
-
-def owner(path: Path) -> int:
-    """Return the number of a file's or a process's user; -1 where it is gone."""
-    try:
-        return path.lstat().st_uid
-    except OSError:
-        return -1

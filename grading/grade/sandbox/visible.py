@@ -18,7 +18,7 @@ COURSE = (
     "grading/grade/__init__.py",
     *(f"grading/grade/artefacts/{name}.py" for name in ("__init__", "child", "graph", "readings")),
     *(f"grading/grade/functions/{name}.py" for name in ("__init__", "kernel", "names", "plugin", "verbs")),
-    "grading/grade/sandbox/no_network.py",
+    "grading/grade/sandbox/system_calls.py",
 )
 
 

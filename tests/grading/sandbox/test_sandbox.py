@@ -190,29 +190,6 @@ def test_there_is_no_network():
     assert found.output.split() == ["none", "none"], found.errors
 
 
-@pytest.mark.skipif(not (CAN.own_user and CAN.filters and CAN.in_reach), reason="the kernel has no such filter here")
-def test_without_a_namespace_the_kernel_refuses_network_sockets():
-    """In a container nobody may make namespaces; a filter needs no privileges, and children inherit it."""
-    assert BARE.network
-    with Sandbox(can=BARE) as sandbox:
-        found = sandbox.run([sys.executable, "-c", SOCKETS], limits=Limits(wall_s=20))
-    assert found.output.split() == ["refused", "refused", "open", "refused"], found
-
-
-SOCKETS = """
-import socket, subprocess, sys
-def attempt(family):
-    try:
-        socket.socket(family).close()
-        return "open"
-    except OSError:
-        return "refused"
-print(attempt(socket.AF_INET), attempt(socket.AF_INET6), attempt(socket.AF_UNIX), flush=True)
-child = "import socket\\ntry: socket.socket()\\nexcept OSError: print('refused')"
-subprocess.run([sys.executable, "-c", child])
-"""
-
-
 def test_memory_files_and_processes_have_ends():
     """A 9 GB allocation, a large file, a fork storm: each fails inside, and nothing happens outside."""
     found = python(GREEDY, file_bytes=4 << 20, processes=40)
@@ -276,11 +253,12 @@ def test_without_bubblewrap_code_runs_only_where_one_hand_in_is_alone(walls_buil
     """As in Gradescope's container; the refusal names ways that work, and what the host could not do is said."""
     can = Abilities(**{"bubblewrap": False, "own_user": False} | walls_built)
     assert can.apart is apart
-    assert len(can.missing()) == (not apart) + 2 * (not can.bubblewrap) + (not can.own_user)
+    # Neither a filter nor a control group is here, which two lines say.
+    assert len(can.missing()) == (not apart) + 2 * (not can.bubblewrap) + (not can.own_user) + 2
     assert apart or can.refusal == can.missing()[0]
-    assert any("can reach the network" in one for one in can.missing()) is not can.bubblewrap
+    assert any("can reach the network" in line for line in can.missing()) is not can.bubblewrap
     assert bool(can.refusal) is not apart
-    assert apart or all(way in can.refusal for way in ("apt install bubblewrap", "virtual machine", "Gradescope"))
+    assert apart or all(place in can.refusal for place in ("virtual machine", "Gradescope"))
 
 
 @walls
