@@ -14,11 +14,14 @@ REFERENCE_DIR = Path(__file__).resolve().parents[2] / "assets" / "reference"
 def published() -> pd.DataFrame:
     """Return what others published of the models and of serving them, one row per result, with its machine.
 
-    Columns are those of ``assets/reference/published.json``, such as ``configuration``, ``p50_ms``, ``photos_per_s``
-    (in batches of 32) and ``requests_per_s`` (of a service, with so many ``clients``); NaN if nothing was published.
+    Columns are those of ``assets/reference/published.json``, such as ``configuration``, ``p50_ms`` (median latency),
+    ``mean_ms`` (mean latency), ``photos_per_s`` (in batches of 32) and ``requests_per_s`` (of a service, with so many
+    ``clients``); NaN if nothing was published. ``threads`` are those of the whole machine; NaN if they are not known.
     """
-    results = json.loads((REFERENCE_DIR / "published.json").read_text(encoding="utf-8"))["results"]
-    return pd.DataFrame.from_dict(results, orient="index")
+    document = json.loads((REFERENCE_DIR / "published.json").read_text(encoding="utf-8"))
+    results = pd.DataFrame.from_dict(document["results"], orient="index")
+    threads = pd.Series({name: facts["threads"] for name, facts in document["machines"].items()}, dtype=float)
+    return results.assign(threads=results["machine"].map(threads))
 
 
 def recorded_on_epyc_7763() -> pd.DataFrame:

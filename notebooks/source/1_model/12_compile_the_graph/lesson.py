@@ -258,8 +258,9 @@ table.style.format(precision=2, na_rep="")
 # written. `food11` and `food11-all` compute the same, and the difference of their medians claims nothing. Look at 32 at
 # once too: on the manager's EPYC an earlier lab published {{ onnx_epyc.p50_ms }} ms and {{ onnx_epyc.photos_per_s }}
 # photos a second with ONNX Runtime, and {{ openvino_epyc.p50_ms }} ms and {{ openvino_epyc.photos_per_s }} with
-# OpenVINO, from one float32 file: there, the compiler alone decides whether the first target is met. *Run on the
-# server* asks why.
+# OpenVINO, from one float32 file. Only OpenVINO meets the first target there. But these are two runs, and the lab does
+# not say that they had the same node or number of threads. *Run on the server* compares both compilers on one node,
+# thread count by thread count.
 #
 # ## What you found
 #

@@ -54,9 +54,10 @@ from provisioning.widgets import lease_countdown, provisioning_progress
 # %% [markdown]
 # ## Predict
 #
-# All three are about the real node, and one photo. How many times as fast as float32 will your U8S8 file be on its EPYC
+# All three are about the real node, and one photo. How many times as fast as float32 will your U8S8 file be on an EPYC
 # 7763, which has no VNNI? How many times as fast as ONNX Runtime is OpenVINO, with the same float32 file? And how many
-# times as fast as that processor is its A100, in float32 with CUDA?
+# times as fast as that processor is the node's A100, in float32 with CUDA? (Chameleon lists an EPYC 7763 for these
+# nodes. An earlier lab's notes also name one with an Intel processor. A cell below prints which processor you have.)
 
 # %%
 predict("server.faster", int8=..., openvino=..., gpu=...)
@@ -194,10 +195,11 @@ pd.DataFrame.from_dict(proof, orient="index", columns=["runtime", "nodes by who 
 #
 # ## How many cores?
 #
-# On this processor an earlier lab published {{ onnx_epyc.p50_ms }} ms and {{ onnx_epyc.photos_per_s }} photos a second
+# On an EPYC 7763 an earlier lab published {{ onnx_epyc.p50_ms }} ms and {{ onnx_epyc.photos_per_s }} photos a second
 # for ONNX Runtime, and {{ openvino_epyc.p50_ms }} ms and {{ openvino_epyc.photos_per_s }} for OpenVINO: one file, one
-# target met and one missed. Both were left to choose their threads, and a network this small gives 64 cores little to
-# share: each layer ends with all of them waiting for the slowest. So ask for fewer.
+# target met and one missed. Both were left to choose their threads, and such a node has two processors with 128 cores
+# and 256 threads. A network this small gives so many cores little to share: each layer ends with all of them waiting
+# for the slowest. So ask for fewer.
 
 # %%
 counts = sorted({count for count in (1, 4, 16, 64) if count < machine.cpu_count} | {machine.cpu_count})
@@ -211,7 +213,8 @@ table.style.format(precision=2)
 
 # %% [markdown]
 # Which count is fastest with one photo, and which with 32? A service sets it (`intra_op_num_threads`,
-# `INFERENCE_NUM_THREADS`) and gives the cores that are left to further processes.
+# `INFERENCE_NUM_THREADS`) and gives the cores that are left to further processes. A cloud rents the node by the thread,
+# so this table also decides what the CPU costs: *Choose, and defend it*.
 #
 # ## The GPU
 #

@@ -239,12 +239,13 @@ guesses, rows = predicted("triton.eight"), {}
 for clients, photos_each in ((1, 1), (8, 1), (16, 1), (1, 16)):
     run, printed = analyze(clients, photos_each)
     name = f"{clients} client{'s' * (clients > 1)}" + f", {photos_each} photos each" * (photos_each > 1)
-    rows[name] = {"photos a second": run.throughput_rps.value * photos_each, "latency, ms": 1e3 * np.mean(run.samples)}
+    mean_ms = 1e3 * np.mean(run.samples)
+    rows[name] = {"photos a second": run.throughput_rps.value * photos_each, "mean latency, ms": mean_ms}
     rows[name] |= {"in the queue, ms": 1e3 * run.load.server.queue_s, "computing, ms": 1e3 * run.load.server.compute_s}
     if clients == 8:
         print(printed)
 table = pd.DataFrame(rows).T
-for column, guess in {"photos a second": guesses["answers"], "latency, ms": guesses["latency"]}.items():
+for column, guess in {"photos a second": guesses["answers"], "mean latency, ms": guesses["latency"]}.items():
     table[f"× {column}"] = table[column] / table[column].iloc[0]
     table.loc["8 clients", f"× {column}, predicted"] = guess
 table.style.format(precision=2, na_rep="")
@@ -265,10 +266,10 @@ _ = triton.stop()
 # ## What you found
 #
 # Triton is not slow. One instance computes one request at a time, and the rest is queue. An earlier lab published the
-# same for a P100 and the same model: {{ python_1.requests_per_s }} photos a second at {{ python_1.p50_ms }} ms with one
-# client, {{ python_8.requests_per_s }} at {{ python_8.p50_ms }} ms with eight, {{ python_16.requests_per_s }} at
-# {{ python_16.p50_ms }} ms with sixteen. (Its {{ python_b16.photos_per_s }} photos a second in requests of sixteen
-# count photos that were never computed: its `model.py` read only the first of each request.) To get more answers, give
-# the instance more at once, or take more instances: *Batch and multiply*.
+# same for a P100 and the same model: {{ python_1.requests_per_s }} photos a second at a mean latency of
+# {{ python_1.mean_ms }} ms with one client, {{ python_8.requests_per_s }} at {{ python_8.mean_ms }} ms with eight,
+# {{ python_16.requests_per_s }} at {{ python_16.mean_ms }} ms with sixteen. (Its {{ python_b16.photos_per_s }} photos
+# a second in requests of sixteen count photos that were never computed: its `model.py` read only the first of each
+# request.) To get more answers, give the instance more at once, or take more instances: *Batch and multiply*.
 #
 # - `--concurrency-range 1:8:1` measures eight levels in one go. From which one on does nothing grow but the latency?
