@@ -23,6 +23,7 @@ from grading.builder.clock import minutes_of, set_minutes
 from grading.builder.sources import SOLUTION, read_source, sources
 from labs.course.assignment import assignment
 from labs.course.lessons import NOTEBOOKS_DIR, Lesson, LessonError
+from labs.records import decision
 from labs.records.reference import published
 from labs.workspace import STUB
 
@@ -91,24 +92,38 @@ def show_bodies(notebook: NotebookNode, lesson: Lesson) -> None:
                 raise LessonError(f"{lesson.name}: {error.args[0]}") from None
 
 
-def quote_published(notebook: NotebookNode, lesson: Lesson) -> None:
-    """Fill ``{{ onnx_epyc.p50_ms }}`` in texts with what others published (``labs.records.reference.published``).
+def quote_figures(notebook: NotebookNode, lesson: Lesson) -> None:
+    """Fill figures into texts, so that a sentence cannot disagree with the value that the course computes with.
+
+    ``{{ onnx_epyc.p50_ms }}`` is what others published (``labs.records.reference.published``). ``{{ UTILIZATION }}`` is
+    one of the course's own shares (``own_shares``), in per cent.
 
     Raises:
-        LessonError: Nothing of that name is published there.
+        LessonError: There is no figure of that name.
     """
-    figures = published()
+    figures, shares = published(), own_shares()
 
-    def figure(found: re.Match) -> str:
+    def published_figure(match: re.Match) -> str:
         try:
-            value = float(figures.loc[found[1], found[2]])
+            value = float(figures.loc[match[1], match[2]])
         except (KeyError, TypeError, ValueError):
-            raise LessonError(f"{lesson.name}: {found[0]} is no figure of assets/reference/published.json") from None
+            raise LessonError(f"{lesson.name}: {match[0]} is no figure of assets/reference/published.json") from None
         return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+    def own_share(match: re.Match) -> str:
+        if match[1] not in shares:
+            raise LessonError(f"{lesson.name}: {match[0]} is not known; known: {', '.join(shares)}")
+        return f"{100 * shares[match[1]]:g} %"
 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\{\{\s(\w+)\.(\w+)\s\}\}", figure, cell.source)
+            cell.source = re.sub(r"\{\{\s(\w+)\.(\w+)\s\}\}", published_figure, cell.source)
+            cell.source = re.sub(r"\{\{\s(\w+)\s\}\}", own_share, cell.source)
+
+
+def own_shares() -> dict[str, float]:
+    """Return the shares that texts may quote, from 0 to 1, by the name of their constant."""
+    return {"UTILIZATION": decision.UTILIZATION}
 
 
 def fold_cells(notebook: NotebookNode, lesson: Lesson) -> None:
@@ -213,7 +228,7 @@ STEPS: tuple[Step, ...] = (
     set_notebook_metadata,
     require_known_metadata,
     show_bodies,
-    quote_published,
+    quote_figures,
     fold_cells,
     set_minutes,
     leave_stubs,

@@ -1,5 +1,6 @@
 """Derived pages: the questions with points, and the course's map, so that neither can disagree with the course."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from labs.course.points import TAKING_PART, promised_rows, sums
 from labs.course.question import Question, Row
 from labs.course.tables import Assignment
 from labs.display.format import points_in_words
-from labs.records.decision import hourly_prices
+from labs.records.prices import gpu_usd_per_hour
 from provisioning.sites.spec import NUMBERS, PARTS, load_spec
 
 #: The committed page.
@@ -98,11 +99,11 @@ def _left_out(path: Path) -> str:
 
 
 def _machines() -> str:
-    prices, rows = hourly_prices()["usd_per_hour"].to_dict(), []
+    rows = []
     for spec in map(load_spec, PARTS):
         for option in spec.options:
-            usd = [usd for word, usd in prices.items() if word in option.hardware and "EPYC" not in word]
-            rented = f"{usd[0] * spec.hours:.0f} $" if usd else ""
+            usd_per_hour = gpu_usd_per_hour(option.hardware)
+            rented = "" if math.isnan(usd_per_hour) else f"{usd_per_hour * spec.hours:.0f} $"
             facts = (option.name, option.site, NUMBERS[spec.part], f"{spec.hours} h", rented, option.hardware)
             rows.append(f"| {' | '.join(map(str, facts))} |")
     columns = (

@@ -1,4 +1,4 @@
-"""Three customers of GourmetGram, and what its machines cost: the story's own figures, stated and not measured.
+"""Three customers of GourmetGram, and their computers on site: the story's own figures, stated and not measured.
 
 The deep dive 'Three customers' designs a service for each, and its questions judge the designs by the same facts.
 """
@@ -7,16 +7,12 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Dollars for an hour of a machine like the one that measured.
-SERVER_USD_PER_H = 0.10
 #: Seconds from when a machine for a job is paid until it begins with the first photo: boot, load, fetch.
 JOB_START_S = 90.0
 #: Dollars a day for a small computer at a customer's site: its price over three years, power, and somebody's visits.
 BOARD_USD_PER_DAY = 0.40
 #: How many times as long as on the machine that measured a photo takes on such a computer. Part 2 measures one.
 BOARD_TIMES_AS_LONG = 4.0
-#: Share of the time for which a server that people wait for may be busy; above it, they begin to queue.
-MOST_BUSY = 0.7
 #: Round trips until the answer to the first photo over HTTPS: one for TCP, one for TLS 1.3, one for the request itself.
 #: Source: RFC 9293, section 3.5; RFC 8446, section 2.
 ROUND_TRIPS = 3

@@ -4,7 +4,6 @@ The manager's board, *Choose, and defend it*, *Choose for the device* and the ch
 here. Options are compared on one machine; machines are compared by money.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from functools import cached_property
 import pandas as pd
 
 from labs.records.options import LARGER_IS_BETTER, OptionSummary
-from labs.records.reference import REFERENCE_DIR, published
+from labs.records.prices import gpu_usd_per_hour, hourly_prices, processor_usd_per_hour
+from labs.records.reference import published
 from labs.records.targets import GPU_PROVIDERS, MAY_LOSE, Target, limits
 from labs.stats import Interval
 
@@ -21,6 +21,7 @@ from labs.stats import Interval
 PEAK_PER_S = 1000.0
 
 #: Share of a measured rate that one machine is given: queues grow without end as it comes near to all.
+#: Lessons quote it as ``{{ UTILIZATION }}`` (``grading.builder.notebook``).
 UTILIZATION = 0.7
 
 #: Hours of a month, on average.
@@ -33,7 +34,7 @@ class Judged:
 
     option: OptionSummary
     target: Target
-    #: Price of a machine by the hour, in dollars; NaN if it is not in the table.
+    #: Price of a machine by the hour, in dollars; NaN if it is unknown.
     usd_per_hour: float
     peak_per_s: float = PEAK_PER_S
     #: Who published it; empty for what the ledger has.
@@ -83,7 +84,7 @@ class Judged:
 
     @property
     def usd_per_month(self) -> float:
-        """What these cost; infinite if nothing is known of its price or of its throughput."""
+        """What these cost, in dollars; infinite if the price or the throughput is unknown."""
         known = self.option.batch_fps and not math.isnan(self.usd_per_hour)
         return self.machines * self.usd_per_hour * HOURS_A_MONTH if known else math.inf
 
@@ -140,6 +141,7 @@ def published_options(target: Target) -> list[OptionSummary]:
             batch_fps=_exact(row["photos_per_s"]),
             size_bytes=_exact(row["mb"], 1e6),
             provider=gpu,
+            threads=row["threads"],
         )
         for _, row in rows[rows["machine"].map(lambda name: name in target.machine)].iterrows()
     ]
@@ -149,51 +151,43 @@ def _exact(value: float, unit: float = 1.0) -> Interval | None:
     return None if math.isnan(value) else Interval(unit * value, unit * value, unit * value, 0.0)
 
 
-def hourly_prices() -> pd.DataFrame:
-    """Return dollars an hour by a word of the machine's name, with what it is rented as.
-
-    Source: the address in ``assets/reference/prices.json``.
-    """
-    document = json.loads((REFERENCE_DIR / "prices.json").read_text(encoding="utf-8"))
-    return pd.DataFrame.from_dict(document["prices"], orient="index")
-
-
 def _usd_per_hour(option: OptionSummary, prices: pd.DataFrame) -> float:
-    """Return the price of an option's machine: of its GPU if it computes there, else of its processor."""
-    on_gpu = option.provider in GPU_PROVIDERS
-    rows = prices[[word in option.machine and ("EPYC" in word) != on_gpu for word in prices.index]]
-    if len(rows):
-        return float(rows["usd_per_hour"].iloc[0])
-    if on_gpu or not option.records:
-        return math.nan
-    return option.records[-1].machine.cpu_count * float(prices.loc["a thread", "usd_per_hour"])
+    """Return the price of what an option computes on: a GPU, whole, or all threads of the processor."""
+    if option.provider in GPU_PROVIDERS:
+        return gpu_usd_per_hour(option.machine, prices)
+    return processor_usd_per_hour(option.machine, option.threads, prices)
 
 
-def flips_at(peak_per_s: int, cpu: Mapping[str, float], gpu: Mapping[str, float]) -> bool:
-    """Return whether this is the lowest peak, in whole photos a second, at which the GPU's machines cost less.
+def is_most_threads(
+    threads: int, cpu: Mapping[str, float], gpu: Mapping[str, float], peak_per_s: float = PEAK_PER_S
+) -> bool:
+    """Return whether a service may be given this many threads, and no more, to cost less than a GPU at a peak.
 
     Args:
-        peak_per_s: 0 says that there is none.
-        cpu: ``photos_per_s`` and ``usd_per_hour`` of a machine without a GPU.
-        gpu: The same of one with a GPU.
+        threads: 0 says that one thread costs too much already.
+        cpu: ``photos_per_s``, ``threads`` and ``usd_per_hour`` of a whole machine without a GPU. The rate is taken to
+            be the same with fewer threads.
+        gpu: ``photos_per_s`` and ``usd_per_hour`` of a machine with a GPU.
     """
+    thread_usd_per_hour = cpu["usd_per_hour"] / cpu["threads"]
+    services = machines_needed(peak_per_s, cpu["photos_per_s"])
+    gpu_usd = machines_needed(peak_per_s, gpu["photos_per_s"]) * gpu["usd_per_hour"]
 
-    def gpu_costs_less(at: int) -> bool:
-        dollars = [machines_needed(at, machine["photos_per_s"]) * machine["usd_per_hour"] for machine in (cpu, gpu)]
-        return dollars[1] < dollars[0]
+    def costs_less(count: int) -> bool:
+        return round(services * count * thread_usd_per_hour, 9) < round(gpu_usd, 9)
 
-    # The processors' cost rises just above what another number of them can answer, and nowhere else.
-    steps = (1 + math.floor(round(UTILIZATION * count * cpu["photos_per_s"], 9)) for count in range(1000))
-    if any(gpu_costs_less(step) for step in steps if not peak_per_s or step < peak_per_s):
+    if not 0 <= threads <= cpu["threads"]:
         return False
-    return not peak_per_s or gpu_costs_less(peak_per_s)
+    enough = threads == 0 or costs_less(threads)
+    too_many = threads == cpu["threads"] or not costs_less(threads + 1)
+    return enough and too_many
 
 
 def table(judged: Sequence[Judged]) -> pd.DataFrame:
     """Return one row per option: the four columns of a comparison, whether accuracy is kept, and the money.
 
     Columns: ``one photo, ms``, ``32 at once, photos/s``, ``MB``, ``right``, ``accuracy``, ``meets``, ``machines``,
-    ``dollars a month``, ``machine``.
+    ``dollars an hour`` (for one machine), ``dollars a month`` (for all), ``machine``. A price that is unknown is NaN.
     """
     rows = [
         {
@@ -204,7 +198,8 @@ def table(judged: Sequence[Judged]) -> pd.DataFrame:
             "accuracy": judgement.accuracy,
             "meets": judgement.meets,
             "machines": judgement.machines if judgement.option.batch_fps else math.nan,
-            "dollars a month": judgement.usd_per_month,
+            "dollars an hour": judgement.usd_per_hour,
+            "dollars a month": judgement.usd_per_month if math.isfinite(judgement.usd_per_month) else math.nan,
             "machine": judgement.option.machine,
         }
         for judgement in judged

@@ -36,6 +36,8 @@ class OptionSummary:
     loss: stats.Paired | None = None
     #: Provider that most nodes ran on, or the device.
     provider: str = ""
+    #: Threads of the machine's processor that the measuring process could use; NaN if they are not known.
+    threads: float = math.nan
     #: All measurements behind it, oldest first.
     records: tuple[Measurement, ...] = field(default=(), repr=False, compare=False)
 
@@ -59,7 +61,9 @@ def summarize(records: Iterable[object]) -> list[OptionSummary]:
     require_same_machine(kept)
     summaries: dict[str, OptionSummary] = {}
     for record in kept:
-        before = summaries.get(record.option) or OptionSummary(record.option, record.machine.label)
+        before = summaries.get(record.option) or OptionSummary(
+            record.option, record.machine.label, threads=record.machine.cpu_count
+        )
         summaries[record.option] = replace(before, **_numbers(record, before), records=(*before.records, record))
     baseline = next((option for option in BASELINES if option in summaries and summaries[option].accuracy), None)
     losses = {option: Records(kept).paired_accuracy(option, baseline) for option in summaries if baseline}

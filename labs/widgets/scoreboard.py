@@ -117,9 +117,11 @@ def _lines(target: Target, judged: Judged | None) -> list[str]:
         f"{rank}: {judged.option.option}{right}, accuracy {judged.accuracy}",
         f"measured on {judged.option.machine}",
     ]
-    if target.batch_fps and math.isfinite(judged.usd_per_month):
+    if target.batch_fps and judged.option.batch_fps:
         machines = f"{judged.machines} machine{'s' * (judged.machines > 1)}"
-        dollars = f"{judged.usd_per_month:,.0f} dollars a month"
+        dollars = "price unknown"
+        if math.isfinite(judged.usd_per_month):
+            dollars = f"{judged.usd_per_month:,.0f} dollars a month"
         lines.append(f"{judged.peak_per_s:,.0f} photos a second: {machines}, {dollars}")
     return lines
 

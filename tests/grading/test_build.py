@@ -1,15 +1,20 @@
 """Building: the same source gives the same bytes, a cell keeps its name, and no solution is handed out."""
 
 import itertools
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from grading.builder.compiled import compiled
 from grading.builder.notebook import BEGIN, NOTEBOOK_METADATA, build, source_of
 from grading.builder.sources import sources
 from labs.course.assignment import SHIPPED, assignment
 from labs.course.lessons import LessonError
+from labs.records import decision
 from tests.course import SOURCE
 
 SAME = SOURCE.format(id="toy")
@@ -102,6 +107,8 @@ def test_a_solution_stays_home_and_its_stub_runs_or_says_whose_turn_it_is(write_
         ('# %% question="Toy Double"\n...\n', "is no question id"),
         ('# %% question="toy.double"\n...\n\n# %% question="toy.double"\n...\n', "stands in two cells"),
         ("# %% [markdown]\n# Next: [A](01_a.ipynb).\n", "leave out"),
+        ("# %% [markdown]\n# {{ onnx_epyc.p51_ms }}\n", "is no figure of assets/reference/published.json"),
+        ("# %% [markdown]\n# {{ MOST_BUSY }}\n", "is not known; known: UTILIZATION"),
         ('# %% shows="labs.data.labels:colours"\n...\n', "labels.py defines no colours; it has CLASS_NAMES"),
         ('# %% shows="labs.nothing:colours"\n...\n', "there is no module labs.nothing"),
         ('# %% shows="numpy:array"\n...\n', "wants a module of labs or provisioning"),
@@ -183,3 +190,30 @@ def test_a_shown_function_keeps_its_decorators_and_several_keep_their_order(tmp_
     (tmp_path / "labs" / "m.py").write_text(text)
     shown = source_of("labs.m:a, b", root=tmp_path)
     assert shown == '@cached\n@other(1)\ndef a(x):\n    """A."""\n    return x\n\n\ndef b():\n    """B."""'
+
+
+def strings(value: object) -> Iterator[str]:
+    """Return all texts in plain JSON data, without its numbers."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list):
+        for part in value:
+            yield from strings(part)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_the_share_of_a_rate_that_a_machine_is_given_is_stored_once(monkeypatch):
+    """Built with another share, no sentence of a lesson that computes with it, or of its questions, has the old one."""
+    percent, share = f"{100 * decision.UTILIZATION:g}", f"{decision.UTILIZATION:g}"
+    literal = re.compile(rf"(?<![\d.,])({percent} ?(%|per cent)|{re.escape(share)})(?![\d.])")
+    using = [
+        lesson for lesson in sources() if "UTILIZATION" in (lesson.folder / "lesson.py").read_text(encoding="utf-8")
+    ]
+    assert "defend" in {lesson.id for lesson in using}
+    monkeypatch.setattr(decision, "UTILIZATION", 0.83)
+    for lesson in using:
+        cells = "\n".join(cell.source for cell in build(lesson, solved=True).cells)
+        questions = "\n".join(strings(json.loads(compiled([lesson]))))
+        assert not literal.search(f"{cells}\n{questions}"), lesson.id
+        assert ("{{ UTILIZATION }}" in (lesson.folder / "lesson.py").read_text(encoding="utf-8")) == ("83 %" in cells)

@@ -2,13 +2,17 @@
 
 from labs.checkpoints.reads.observations import newest
 from labs.checkpoints.reads.recommendations import compared
+from labs.course.question import MissingEvidenceError
 from labs.records import Records
-from labs.records.decision import flips_at
+from labs.records.decision import is_most_threads
 
 
 def choice(records: Records) -> dict:
-    """Return what the recommendation says, what its machine has measured, and whether the choice flips there."""
+    """Return what the recommendation says, what its machine has measured, and whether it found the most threads."""
     facts, _ = compared(records, "defend.choice", "food11", "server-cpu")
     machines = newest(records, "defend.machines", "The machines were not compared yet: run the cells above.")
-    given = records.answer("defend.choice")["flips_at"]
-    return facts | {"flips_at": given, "flips": flips_at(given, machines["cpu"], machines["gpu"])}
+    if "threads" not in machines["cpu"]:
+        raise MissingEvidenceError("The machines were compared without their threads: run the cells above again.")
+    most_threads = records.answer("defend.choice")["most_threads"]
+    is_most = is_most_threads(most_threads, machines["cpu"], machines["gpu"])
+    return facts | {"most_threads": most_threads, "threads": machines["cpu"]["threads"], "is_most": is_most}

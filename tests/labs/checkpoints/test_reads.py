@@ -34,14 +34,21 @@ CUDA = SIDE_BY_SIDE | {"provider_requested": "CUDAExecutionProvider"}
 RECOMMENDED = {
     "option": "small",
     "evidence": {"p50_ms": 2.5, "right": 800},
-    "flips_at": 1138,
+    "most_threads": 85,
     "price": "One answer fewer of 100, which nobody will see.",
     "would_change_my_mind": "Nothing.",
 }
 
 UNKNOWN = RECOMMENDED | {"option": "other"}
 
-RENTED = {"cpu": {"photos_per_s": 1e3, "usd_per_hour": 1.0}, "gpu": {"photos_per_s": 1e4, "usd_per_hour": 1.5}}
+#: At 1,000 photos a second, two services on the processor cost 0.02 dollars an hour per thread, one GPU 1.5.
+RENTED = {
+    "cpu": {"photos_per_s": 1e3, "threads": 256, "usd_per_hour": 2.56},
+    "gpu": {"photos_per_s": 1e4, "usd_per_hour": 1.5},
+}
+
+#: As a ledger has them in which they were compared before they had threads.
+WITHOUT_THREADS = RENTED | {"cpu": {"photos_per_s": 1e3, "usd_per_hour": 2.56}}
 
 NETWORKS = {
     name: dict(zip(COLUMNS, figures, strict=True))
@@ -134,7 +141,13 @@ def claimed(option: str, baseline: str) -> Entries:
             "defend:choice",
             in_full().answered("defend.choice", RECOMMENDED),
             {"p50_ms": 2.5, "measured_p50_ms": 2.0, "kept": True, "meets": True, "price_has_a_figure": True}
-            | {"measured_right": 800, "change_words": 1, "flips": False},
+            | {"measured_right": 800, "change_words": 1, "threads": 256, "is_most": False},
+        ),
+        ("defend:choice", in_full().answered("defend.choice", RECOMMENDED | {"most_threads": 74}), {"is_most": True}),
+        (
+            "defend:choice",
+            in_full().observed("defend.machines", WITHOUT_THREADS).answered("defend.choice", RECOMMENDED),
+            "without their threads",
         ),
         # The same loss on a tenth of the photos is not shown to be one point only.
         ("defend:choice", in_full(100).answered("defend.choice", RECOMMENDED), {"kept": False, "measured": True}),

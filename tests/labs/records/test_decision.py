@@ -1,24 +1,25 @@
 """One rule decides: a target's limits, accuracy kept, least money; a GPU's figure never stands in for a CPU's."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from labs.records.collection import of_machine
 from labs.records.decision import (
-    UTILIZATION,
+    PEAK_PER_S,
     Judged,
     decide,
-    flips_at,
-    hourly_prices,
+    is_most_threads,
     machines_needed,
     published_options,
     table,
 )
 from labs.records.options import OptionSummary, by_machine
+from labs.records.prices import OTHER_PROCESSOR, hourly_prices
 from labs.records.targets import TARGETS, target, targets_for
 from labs.stats import Interval, Paired
 from tests.entries import Entries
@@ -27,13 +28,24 @@ MI100 = "AMD EPYC 7763 × 128, AMD Instinct MI100, AMD Instinct MI100 (c03-01)"
 
 
 def option(
-    name: str, machine: str = "Test CPU × 2", provider: str = "CPU", low: float = -0.01, **numbers: float
+    name: str,
+    machine: str = "Test CPU × 2",
+    provider: str = "CPU",
+    low: float = -0.01,
+    threads: float = 2,
+    **numbers: float,
 ) -> OptionSummary:
     """Return a measured option with exact numbers, whose loss has this lower end."""
     known = {key: Interval(value, value, value) for key, value in numbers.items()}
-    records = (SimpleNamespace(kind="latency", machine=SimpleNamespace(cpu_count=2)),)
-    loss = Paired(Interval(0.0, low, 0.01), 1.0)
-    return OptionSummary(name, machine, provider=f"{provider}ExecutionProvider", loss=loss, records=records, **known)
+    return OptionSummary(
+        name,
+        machine,
+        provider=f"{provider}ExecutionProvider",
+        threads=threads,
+        loss=Paired(Interval(0.0, low, 0.01), 1.0),
+        records=(SimpleNamespace(kind="latency"),),
+        **known,
+    )
 
 
 def best(name: str, *options: OptionSummary) -> Judged | None:
@@ -82,17 +94,33 @@ def test_gpu_and_cpu_options_do_not_stand_in_for_each_other():
 
 
 def test_money_counts_whole_machines_at_their_own_price():
-    """A processor by its threads unless it is listed; a GPU that nobody rents has no price, and is dear, not free."""
-    cpu = best("server-cpu", option("int8", p50_s=0.002, batch_fps=500))
-    assert (cpu.machines, cpu.usd_per_month) == (3, pytest.approx(3 * 2 * 0.043 * 730))
-    a100 = option("cuda", "AMD EPYC 7763 × 128, NVIDIA A100", "CUDA", p50_s=5e-4, batch_fps=9000)
-    assert best("server-gpu", a100).usd_per_hour == hourly_prices().loc["A100", "usd_per_hour"]
-    onnx = option("food11", "AMD EPYC 7763 × 128, NVIDIA A100", p50_s=5e-3, batch_fps=900)
-    assert best("server-cpu", onnx).usd_per_hour == hourly_prices().loc["EPYC 7763", "usd_per_hour"]
-    assert best("server-gpu", option("amd", MI100, "MIGraphX", p50_s=1e-3, batch_fps=9e3)).usd_per_month == math.inf
-    rows = table(decide([onnx, option("int8", onnx.machine, p50_s=2e-3, batch_fps=1500)], target("server-cpu")))
+    """A processor costs by its threads, listed or not; a GPU costs what the machine around it does."""
+    prices = hourly_prices()["usd_per_hour"] / hourly_prices()["threads"]
+    small = best("server-cpu", option("int8", p50_s=0.002, batch_fps=500))
+    assert (small.machines, small.usd_per_month) == (3, pytest.approx(3 * 2 * prices[OTHER_PROCESSOR] * 730))
+    node = "AMD EPYC 7763 × 256, NVIDIA A100"
+    cuda = best("server-gpu", option("cuda", node, "CUDA", threads=256, p50_s=5e-4, batch_fps=9000))
+    assert cuda.usd_per_hour == hourly_prices().loc["A100", "usd_per_hour"]
+    onnx = option("food11", node, threads=256, p50_s=5e-3, batch_fps=900)
+    assert best("server-cpu", onnx).usd_per_hour == pytest.approx(256 * prices["EPYC 7763"])
+    rows = table(decide([onnx, option("int8", node, threads=256, p50_s=2e-3, batch_fps=1500)], target("server-cpu")))
     assert rows["meets"].tolist() == [True, False]
     assert rows["machines"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "unpriced"),
+    [
+        ("server-gpu", option("amd", MI100, "MIGraphX", p50_s=1e-3, batch_fps=9e3)),
+        ("server-cpu", option("notes", "Intel processor", threads=math.nan, p50_s=1e-3, batch_fps=9e3)),
+    ],
+)
+def test_an_unknown_price_is_last_and_said_to_be_unknown(name: str, unpriced: OptionSummary):
+    """A GPU without a row, or a processor whose threads nobody told, is neither free nor of infinite price."""
+    slow = replace(unpriced, option="priced", machine="EPYC 7763, A100", threads=2, p50_s=Interval(9e-4, 9e-4, 9e-4))
+    judged = decide([unpriced, slow], target(name))
+    assert [one.option.option for one in judged] == ["priced", unpriced.option]
+    assert table(judged)[["dollars an hour", "dollars a month"]].isna().all(axis=1).tolist() == [False, True]
 
 
 def test_what_is_published_for_a_targets_own_machine():
@@ -102,27 +130,22 @@ def test_what_is_published_for_a_targets_own_machine():
     assert "OpenVINO" in decide(published_options(TARGETS[0]), TARGETS[0])[0].option.option
 
 
-rates = st.integers(1, 200) | st.floats(1, 200)
+usd_per_thread = st.floats(0.001, 0.1)
 
 
-@given(rates, rates, st.floats(0.01, 10), st.floats(0.01, 10))
-@example(10, 100, 1, 3.5)  # in floats, three processors at 70 per cent answer a little less than 21 a second
-def test_the_choice_flips_at_the_lowest_peak_at_which_a_gpu_costs_less(cpu_rate, gpu_rate, cpu_price, gpu_price):
-    """By trying every peak in turn; another peak is wrong, and so is 0, which says that it never does."""
-    cpu, gpu = ({"photos_per_s": r, "usd_per_hour": p} for r, p in ((cpu_rate, cpu_price), (gpu_rate, gpu_price)))
-    peaks = range(1, round(20 * UTILIZATION * cpu_rate) + 2)
-    lowest = next(
-        (
-            peak
-            for peak in peaks
-            if machines_needed(peak, gpu_rate) * gpu_price < machines_needed(peak, cpu_rate) * cpu_price
-        ),
-        None,
-    )
-    if lowest is None:
-        return
-    near = {0, 1, lowest - 1, lowest, lowest + 1, lowest + 2, 2 * lowest}
-    assert [peak for peak in sorted(near) if flips_at(peak, cpu, gpu)] == [lowest]
+@given(st.floats(50, 20_000), st.floats(50, 20_000), st.integers(1, 512), usd_per_thread, st.floats(0.01, 20))
+@example(1624.3, 9274.45, 256, 0.043, 3.673)  # as published
+@example(1624.3, 9274.45, 256, 0.043, 0.01)  # one thread costs more than the GPU
+@example(1624.3, 9274.45, 256, 0.043, 20.0)  # all threads cost less than the GPU
+def test_the_most_threads_are_the_last_that_cost_less_than_a_gpu(cpu_rate, gpu_rate, threads, thread_usd, gpu_usd):
+    """By trying every number of threads in turn; every other number is wrong, whether too small or too large."""
+    cpu = {"photos_per_s": cpu_rate, "threads": threads, "usd_per_hour": threads * thread_usd}
+    gpu = {"photos_per_s": gpu_rate, "usd_per_hour": gpu_usd}
+    of_gpu = machines_needed(PEAK_PER_S, gpu_rate) * gpu_usd
+    costs = [machines_needed(PEAK_PER_S, cpu_rate) * count * thread_usd for count in range(threads + 1)]
+    assume(all(abs(cost - of_gpu) > 1e-6 for cost in costs))
+    most = max(count for count, cost in enumerate(costs) if cost < of_gpu)
+    assert [count for count in range(-1, threads + 2) if is_most_threads(count, cpu, gpu)] == [most]
 
 
 def test_each_machine_has_its_options_and_the_last_baseline_decides_whose_turn_it_is() -> None:

@@ -41,8 +41,9 @@ from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.data.models import load_mobilenet_v2
 from labs.machine import fingerprint
-from labs.records.customers import BOARD_TIMES_AS_LONG, CUSTOMERS, SERVER_USD_PER_H, customer
+from labs.records.customers import BOARD_TIMES_AS_LONG, CUSTOMERS, customer
 from labs.records.ledger import ledger
+from labs.records.prices import processor_usd_per_hour
 
 # %% [markdown]
 # ## Predict
@@ -116,7 +117,13 @@ for axis in (batch, online):
 # answers four photos within moments, but its machine is idle for most of a day that you pay for. Which waste is
 # cheaper?
 #
-# A machine like this one costs 0.10 dollars per hour in this story. A batch job is paid for the hours that it works.
+# Clouds rent a processor by the thread. The next cell prices a machine with as many threads as yours, by the course's
+# table of prices (`assets/reference/prices.json`). A batch job is paid for the hours that it works.
+
+# %%
+here = fingerprint()
+usd_per_hour = processor_usd_per_hour(here.label, here.cpu_count)
+print(f"{here.label}: {here.cpu_count} threads cost {usd_per_hour:.3f} dollars per hour")
 
 
 # %% question="start.precomputed"
@@ -159,11 +166,11 @@ on_demand(3, 0.5)
 costs = {}
 for each in CUSTOMERS:
     photos_a_day, busiest = sum(each.photos_per_h), each.asked_share * max(each.photos_per_h) / 3600
-    dollars, wasted = precomputed(photos_a_day, each.asked_share, 3600 / together_s, SERVER_USD_PER_H)
+    dollars, wasted = precomputed(photos_a_day, each.asked_share, 3600 / together_s, usd_per_hour)
     machines, idle = on_demand(busiest, alone_s)
     costs[each.name] = {"photos per day": photos_a_day, "asked for": each.asked_share, "batch $": dollars}
     costs[each.name] |= {"of it wasted $": wasted, "machines": machines, "idle, busiest hour": idle}
-    costs[each.name] |= {"online $": 24 * machines * SERVER_USD_PER_H}
+    costs[each.name] |= {"online $": 24 * machines * usd_per_hour}
 form = {"photos per day": "{:,.0f}", "machines": "{:.0f}", "asked for": "{:.0%}", "idle, busiest hour": "{:.0%}"}
 pd.DataFrame(costs).T.style.format(form, precision=3)
 

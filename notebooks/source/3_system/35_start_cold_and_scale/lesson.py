@@ -32,7 +32,9 @@ from labs.checkpoints import check, predict, predicted
 from labs.load import open_loop
 from labs.load.race import together
 from labs.load.served import ray_target
+from labs.machine import fingerprint
 from labs.records.ledger import ledger
+from labs.records.prices import gpu_usd_per_hour, processor_usd_per_hour
 from labs.runtimes.loopback import link
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
@@ -196,10 +198,12 @@ check("scale.idle", idle_dollars)
 
 # %% [markdown]
 # A night with 43 photos, one about every eleven minutes. The picture shows its first three hours, with a replica that
-# is kept for two minutes, and for fifteen. The table has the whole night. The prices are assumptions: put in yours.
+# is kept for two minutes, and for fifteen. The table has the whole night. Prices are those of *Batch or online*
+# (`assets/reference/prices.json`): one thread, which is what a replica computes on here, and an A100. Put in yours.
 
 # %%
-CORE, GPU = 0.05, 1.20  # dollars an hour for a processor core, and for a machine with a GPU
+thread_usd, gpu_usd = processor_usd_per_hour(fingerprint().label, 1), gpu_usd_per_hour("A100")
+print(f"dollars an hour: a thread {thread_usd:.3f}, a machine with an A100 {gpu_usd:.3f}")
 
 # %% folded=true
 night_s, rows = np.cumsum(np.random.default_rng(6).exponential(720, 43)), []
@@ -212,10 +216,11 @@ for axis, keep_s in zip(axes, (120, 900)):
     axis.set(xlim=(0, 180), yticks=[], ylabel=f"{keep_s // 60} min", xlabel="minutes" if keep_s > 120 else "")
 print("thick, blue: the photo starts a replica. Thin, black: it finds one. Orange: the replica waits, and is paid for.")
 for minutes in (0, 2, 5, 15, 60):
-    (starts, core), (_, gpu) = (idle_dollars(night_s, warm_s, 60 * minutes, price) for price in (CORE, GPU))
+    starts, thread = idle_dollars(night_s, warm_s, 60 * minutes, thread_usd)
+    _, gpu = idle_dollars(night_s, warm_s, 60 * minutes, gpu_usd)
     spared = len(night_s) - starts
-    rows.append((minutes, starts, starts * (cold_s - warm_s), core, gpu, gpu / spared if spared else None))
-columns = ["kept, minutes", "cold starts", "visitors wait, s", "core, $", "GPU, $", "GPU, $ for a spared start"]
+    rows.append((minutes, starts, starts * (cold_s - warm_s), thread, gpu, gpu / spared if spared else None))
+columns = ["kept, minutes", "cold starts", "visitors wait, s", "thread, $", "GPU, $", "GPU, $ for a spared start"]
 pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
 
 # %% [markdown]

@@ -35,19 +35,20 @@ from labs import assets, bench
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.data.models import load_mobilenet_v2
+from labs.machine import fingerprint
 from labs.records.customers import (
     BOARD_TIMES_AS_LONG,
     BOARD_USD_PER_DAY,
     CUSTOMERS,
     FIBRE_MBIT_S,
     JOB_START_S,
-    MOST_BUSY,
     ROUND_TRIPS,
     RUNS_PER_DAY,
-    SERVER_USD_PER_H,
     customer,
 )
+from labs.records.decision import UTILIZATION
 from labs.records.ledger import ledger
+from labs.records.prices import processor_usd_per_hour
 from labs.widgets import run_with_progress
 from labs.widgets.controls import controls
 from labs.workspace import workspace_dir
@@ -63,9 +64,11 @@ letters = pd.DataFrame(CUSTOMERS).set_index("name")
 letters.assign(photos_per_h=letters["photos_per_h"].map(sum)).rename(columns={"photos_per_h": "photos per day"}).T
 
 # %%
-stated = {"a server, dollars per hour": SERVER_USD_PER_H, "seconds paid until a job's first photo": JOB_START_S}
+here = fingerprint()
+server_usd_per_hour = processor_usd_per_hour(here.label, here.cpu_count)  # a server with as many threads
+stated = {"a server, dollars per hour": server_usd_per_hour, "seconds paid until a job's first photo": JOB_START_S}
 stated |= {"a computer on site, dollars per day": BOARD_USD_PER_DAY, "a photo takes there, times as long as here": 4.0}
-stated |= {"a server may be busy, share of the time": MOST_BUSY, "round trips on a new connection": ROUND_TRIPS}
+stated |= {"a server may be busy, share of the time": UTILIZATION, "round trips on a new connection": ROUND_TRIPS}
 pd.Series(stated, name="stated").to_frame()
 
 # %% [markdown]
@@ -186,7 +189,8 @@ for one in CUSTOMERS:
 # ## Four designs, three sizes
 #
 # Here is all of it for one customer: wait, cost and accuracy. The wait of a batch job is its longest one of the day. A
-# server has machines enough for the busiest hour, busy for a share of `MOST_BUSY` at most: above that, requests queue.
+# server has machines enough for the busiest hour, busy for a share of `UTILIZATION` at most: above that, requests
+# queue.
 
 
 # %%
@@ -197,10 +201,10 @@ def designs(one):
         for runs in RUNS_PER_DAY:
             longest_s = 3600 * waits_h(arrivals(one), 24 / runs, 3600 * rate["fps"]).max()
             paid_h = (runs * JOB_START_S + photos / rate["fps"]) / 3600
-            made[f"batch {runs} a day"] = longest_s, paid_h * SERVER_USD_PER_H
+            made[f"batch {runs} a day"] = longest_s, paid_h * server_usd_per_hour
         up_s = one.photo_mb * 8 / one.upload_mbit_s + ROUND_TRIPS * one.round_trip_s + rate["latency_s"]
-        machines = math.ceil(asked_per_h.max() / 3600 * rate["latency_s"] / MOST_BUSY)
-        made["cloud"] = up_s, machines * 24 * SERVER_USD_PER_H
+        machines = math.ceil(asked_per_h.max() / 3600 * rate["latency_s"] / UTILIZATION)
+        made["cloud"] = up_s, machines * 24 * server_usd_per_hour
         made["device"] = BOARD_TIMES_AS_LONG * rate["latency_s"], one.sites * BOARD_USD_PER_DAY
         for design, (wait_s, usd) in made.items():
             facts = {"customer": one.name, "design": design, "pixels": pixels, "wait_s": wait_s, "usd_per_day": usd}
