@@ -113,6 +113,19 @@ def test_the_board_shows_no_published_figure():
     assert [each for each in published_s for board in boards if fmt.milliseconds(each) in board] == []
 
 
+def test_scoreboard_prices_threads_and_says_when_a_price_is_unknown():
+    """Twice the threads cost twice as much; a GPU that is in no row of the table has no price, and is not left out."""
+    lines = []
+    for cpu_count in (2, 4):
+        machine = {"cpu_model": "Test CPU", "cpu_count": cpu_count}
+        shown = scoreboard(Entries().in_full("int8", 0.0018, 88, 1200, 2.4e6, machine=machine).records.measurements())
+        lines.append(re.search(r"1,000 photos a second: 2 machines, (\d+) dollars a month", shown.text))
+    assert int(lines[1][1]) == pytest.approx(2 * int(lines[0][1]), abs=1)
+    of_card = {"provider_requested": "MIGraphXExecutionProvider", "machine": gpu("AMD Instinct MI100")}
+    shown = scoreboard(Entries().in_full("amd", 0.001, 88, 3000, 9e6, **of_card).records.measurements())
+    assert "1,000 photos a second: 1 machine, price unknown" in shown.text
+
+
 def test_a_target_shows_its_own_machine_before_any_other():
     """Whichever was measured last: a rehearsal afterwards does not take the place of a lease's figure."""
     server = MACHINES["the leased server"][0]
