@@ -61,9 +61,12 @@ lines = [f"{name.title()},{name},{'Mon; Tue; Wed' if name == 'grace' else ''}\n"
 # the sentences below the table say why, and what would help. The calendars in `plan/` say what another machine changes.
 
 # %%
-until = site_clock().now() + timedelta(days=3)
+# Not today: a block that begins before its lease is made is refused.
+tomorrow = site_clock().now().astimezone() + timedelta(days=1)
+until = tomorrow + timedelta(days=3)
+days = f"--from {tomorrow:%Y-%m-%d} --until {until:%Y-%m-%d}"
 machines = "--type compute_liqid --type compute_gigaio"
-msl(f"class plan model {folder}/roster.csv --until {until:%Y-%m-%d} {machines} --out {folder}/plan")
+msl(f"class plan model {folder}/roster.csv {days} {machines} --out {folder}/plan")
 
 # %% [markdown]
 # ## Reserve
