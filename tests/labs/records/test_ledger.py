@@ -122,7 +122,7 @@ def test_junk_is_not_an_entry(line) -> None:
         lambda ledger, make: ledger.append(make(kind="speed")),
         lambda ledger, make: ledger.append(make(kind="load")),
         lambda ledger, make: ledger.append(make(load=LOAD)),
-        lambda ledger, make: ledger.observe("model.lease", {"end": datetime.now(UTC)}),
+        lambda ledger, make: ledger.observe("model.lease", {"end": datetime(2026, 3, 2, tzinfo=UTC)}),
         lambda ledger, make: ledger.observe("", {"status": "ACTIVE"}),
     ],
     ids=["NaN", "no sample", "no image", "kind", "no load", "a load", "a date", "no subject"],

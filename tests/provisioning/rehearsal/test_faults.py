@@ -1,10 +1,10 @@
 """A fault strikes whom it should, as often as it should. What each does to a set-up, ``lab/test_faults.py`` shows."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from provisioning.testbed.surroundings import CALENDAR_NAME, site_clock
+from provisioning.testbed.surroundings import CALENDAR_NAME, Clock, site_clock
 
 
 def test_a_fault_strikes_as_often_as_it_was_armed_and_only_its_user(world) -> None:
@@ -25,4 +25,5 @@ def test_the_sites_clock_runs_ahead_as_the_rehearsal_wrote_down(monkeypatch, tmp
     monkeypatch.setenv("REHEARSAL_PORTS", str(tmp_path / "ports.json"))
     if text is not None:
         (tmp_path / CALENDAR_NAME).write_text(text)
-    assert abs(site_clock().now() - datetime.now(UTC) - timedelta(seconds=ahead_s)) < timedelta(seconds=60)
+    ahead = site_clock().now() - Clock().now()
+    assert abs(ahead - timedelta(seconds=ahead_s)) < timedelta(seconds=60)
