@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -24,7 +23,7 @@ from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Address, Completed, Group, Lease, Machine, Reservation, Way
 from provisioning.testbed.errors import NoAddressError, NoKeyError, NotReachableError, ServiceBusyError
 from tests.provisioning.pythons import chi_python  # noqa: F401 - a fixture
-from tests.provisioning.rehearsed import Rehearsal, rehearsed, small_course
+from tests.provisioning.rehearsed import Rehearsal, rehearsal_beside, small_course
 
 OPTIONS = [option for part in PARTS for option in load_spec(part).options]
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -241,16 +240,11 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABS_OWNER", "ada")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def rehearsal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """A rehearsal for unmodified python-chi: its flows lie beside the test, and those of lab bring a course along."""
-    flows, course = request.path.with_name("flows"), None
-    if flows.parent.name == "lab":
-        course = small_course(tmp_path_factory.mktemp("course"), "a100", "mi100", "p100", "edge")
-        # Larger than one upload that a container takes, so that it has to travel in parts.
-        (course / "assets" / "model.bin").write_bytes(os.urandom(11 * 2**20))
-    with rehearsed(tmp_path_factory.mktemp("rehearsal")) as home:
-        yield Rehearsal(home, flows, course)
+    """A rehearsal for the flows beside the test: a world of this test's own, which nobody has moved or used before."""
+    with rehearsal_beside(request.path, tmp_path_factory.mktemp("rehearsal")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,22 +1,50 @@
-"""A rehearsal of a test's own, and the small course that is copied to its machines."""
+"""A rehearsal of a test's own, and the small course that is copied to its machines.
+
+Every world begins at the same moment, ``BEGIN``: no test depends on the hour, and none on what ran before it.
+"""
 
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import asyncssh
 import psutil
+import pytest
 
 from provisioning.rehearsal import control, environment, place
+from provisioning.rehearsal.startup import sockets
 from provisioning.rehearsal.world.world import Caller, World
+from provisioning.testbed.surroundings import CALENDAR_NAME, Clock
 
 ROOT = Path(__file__).parents[2]
+#: The moment at which every rehearsed world begins, so that other people's bookings are the same whenever the tests
+#: run. The variable names another moment, which must lie ahead of the computer's clock: by that, the clients of
+#: Keystone judge whether a token has expired.
+BEGIN = datetime.fromisoformat(os.environ.get("REHEARSED_AT", "2050-03-02T12:00:00+00:00"))
+#: Moments at which worlds differ most. Bookings end ten minutes before an hour and begin with it; the day, the month
+#: and the year end; the clocks change in New York, twice.
+MOMENTS = [
+    datetime.fromisoformat(f"{text}+00:00")
+    for text in (
+        "2050-03-02T12:49:15",
+        "2050-03-02T12:59:30",
+        "2050-03-02T13:00:10",
+        "2050-03-02T23:59:15",
+        "2050-03-31T23:59:30",
+        "2050-12-31T23:59:30",
+        "2050-03-13T06:59:30",
+        "2050-11-06T05:59:30",
+    )
+]
 #: Where the server of ``answers_ssh`` is.
 ADDRESS = "127.77.1.10"
 
@@ -80,12 +108,59 @@ def answers_ssh(world: World, key: asyncssh.SSHKey) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def rehearsed(home: Path) -> Iterator[Path]:
-    """Run a rehearsal in a folder, with waits that take no time, until the end of the block."""
+    """Run a rehearsal in a folder from ``BEGIN`` on, with waits that take no time, until the end of the block."""
+    place.prepare(home)
+    ahead = BEGIN - Clock().now()
+    place.replace(home / CALENDAR_NAME, json.dumps({"ahead_s": ahead.total_seconds()}))
     control.start(home, speed=10_000.0)
     try:
         yield home
     finally:
         control.stop(home)
+
+
+@contextlib.contextmanager
+def rehearsal_beside(test: Path, room: Path) -> Iterator[Rehearsal]:
+    """Run a rehearsal in an empty folder for the flows that lie beside a test; those of lab bring a course along."""
+    flows, course = test.with_name("flows"), None
+    if flows.parent.name == "lab":
+        course = small_course(room / "course", "a100", "mi100", "p100", "edge")
+        # Larger than one upload that a container takes, so that it has to travel in parts.
+        (course / "assets" / "model.bin").write_bytes(os.urandom(11 * 2**20))
+    with rehearsed(room / "rehearsal") as home:
+        yield Rehearsal(home, flows, course)
+
+
+@contextlib.contextmanager
+def turned_towards(home: Path, user: str) -> Iterator[None]:
+    """Turn this process towards a rehearsal until the end of the block, as a new process of the user's would be.
+
+    An earlier test may have imported python-chi, which keeps the addresses and the session that it had then.
+    """
+    with warnings.catch_warnings():
+        # python-chi and its clients warn of their own use of traitlets and more when they are first imported.
+        warnings.simplefilter("ignore")
+        import chi.context
+        import chi.hardware
+
+    with pytest.MonkeyPatch.context() as patch:
+        variables = environment.variables(home, user)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, getattr(socket.socket, name))
+        patch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
+        patch.setattr(socket.socket, "rehearsal", False, raising=False)
+        sockets.install()
+        for module in (chi.context, chi.hardware):
+            patch.setattr(module, "RESOURCE_API_URL", variables["CHI_RESOURCE_API_URL"])
+            patch.setattr(module, "EDGE_RESOURCE_API_URL", variables["EDGE_RESOURCE_API_URL"])
+        chi.context.reset()
+        try:
+            yield
+        finally:
+            patch.undo()
+            chi.context.reset()
 
 
 def runs(pid: int) -> bool:

@@ -5,7 +5,7 @@ Blazar's hosts were asked for by an operator there: Chameleon shows them to ever
 """
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from provisioning.rehearsal import environment
+from tests.provisioning.rehearsed import BEGIN, Rehearsal, rehearsal_beside
 
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))["exchanges"]
 
@@ -43,7 +44,7 @@ def lease(start: str = "", start_h: float = 1, end_h: float = 4, **wish: Any) ->
     """Return the body with which python-chi asks for a lease of nodes, with one thing or another of it changed."""
 
     def moment(hours: float) -> str:
-        return f"{datetime.now(UTC) + timedelta(hours=hours):%Y-%m-%d %H:%M}"
+        return f"{BEGIN + timedelta(hours=hours):%Y-%m-%d %H:%M}"
 
     usual = {"resource_type": "physical:host", "hypervisor_properties": "", "min": 1, "max": 1}
     usual["resource_properties"] = '["==", "$node_type", "compute_liqid"]'
@@ -52,8 +53,14 @@ def lease(start: str = "", start_h: float = 1, end_h: float = 4, **wish: Any) ->
 
 
 @pytest.fixture(scope="module")
-def answers(rehearsal) -> dict[str, httpx.Response]:
+def answers(tmp_path_factory) -> dict[str, httpx.Response]:
     """What the testbed answers to the requests that were sent to the real services, in the same order."""
+    with rehearsal_beside(Path(__file__), tmp_path_factory.mktemp("contract")) as rehearsal:
+        return asked(rehearsal)
+
+
+def asked(rehearsal: Rehearsal) -> dict[str, httpx.Response]:
+    """Return what a new testbed answers, by the names of the recorded exchanges."""
     student = environment.variables(rehearsal.home, "mary")
     root = f"{student['CHI_RESOURCE_API_URL']}/tacc"
     identity, image, leases = f"{root}:5000/v3", f"{root}/image/v2/images", f"{root}/reservation/v1/leases"

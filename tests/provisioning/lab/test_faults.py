@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.rehearsal.faults import FAULTS
+from tests.provisioning.rehearsed import rehearsal_beside
 
 #: What is said in each outage, and what answers all the same.
 OUTAGES = tomllib.loads(Path(__file__).with_name("outages.toml").read_text("utf-8"))
@@ -24,8 +25,9 @@ def test_every_fault_of_the_testbed_has_its_message_a_way_out_and_a_run_that_fin
 
 
 @pytest.fixture(scope="module")
-def said(rehearsal):
-    return rehearsal.run("outages", "eve")
+def said(tmp_path_factory):
+    with rehearsal_beside(Path(__file__), tmp_path_factory.mktemp("outages")) as rehearsal:
+        return rehearsal.run("outages", "eve")
 
 
 @pytest.mark.parametrize("outage", OUTAGES)

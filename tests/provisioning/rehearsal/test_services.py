@@ -2,8 +2,12 @@
 
 import pytest
 
+from provisioning.rehearsal.catalogue import Flavors
+from provisioning.rehearsal.services import flavors
 from provisioning.rehearsal.services.identity import caller_named
 from provisioning.rehearsal.world.clock import SERVER_BOOT_S, stamp
+from provisioning.rehearsal.world.world import World
+from tests.provisioning.rehearsed import MOMENTS
 
 LEASES, SERVERS = "reservation/v1/leases", "compute/v2.1/servers"
 
@@ -92,6 +96,27 @@ class TestReservation:
         mary.token = mary.sign_in().headers["X-Subject-Token"]
         for start, node in held.items():
             assert busy(start, start + 10_800)[node] == (start > hand.now_s)
+
+    @pytest.mark.parametrize("moment", MOMENTS, ids=str)
+    def test_a_machine_of_every_type_is_to_be_had_whenever_somebody_asks(self, client, world, hand, moment) -> None:
+        """For three hours from now, at each site; the calendar shows one less of it for those hours."""
+        hand.now_s = moment.timestamp()
+        within_s = hand.now_s + 3600
+        secret = {"X-Rehearsal-Secret": world.secret}
+        for group in world.catalogue.groups:
+            virtual = isinstance(group, Flavors)
+            free = free_at(world, group, within_s) if virtual else 0
+            wish = {"name": "mine", "user": "mary", "type": group.type, "hours": 3}
+            wish["site"] = world.catalogue.sites[group.site].name
+            answer = client.post("/_rehearsal/leases", json=wish, headers=secret)
+            assert answer.status_code == 200, answer.text
+            assert not virtual or free_at(world, group, within_s) == free - 1
+
+
+def free_at(world: World, kind: Flavors, moment_s: float) -> int:
+    """Return how many virtual machines of a kind the calendar shows as free at a moment."""
+    ((_, _, free),) = flavors.calendar(world, kind, moment_s, moment_s + 1)
+    return free
 
 
 class TestServers:

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from provisioning.rehearsal import drills, environment
+from provisioning.rehearsal import drills
 from provisioning.rehearsal.drills import NotRehearsingError
 from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import faults
-from tests.provisioning.rehearsed import rehearsed
+from tests.provisioning.rehearsed import rehearsed, turned_towards
 
 
 def test_the_real_testbed_is_refused_in_every_form():
@@ -24,11 +24,9 @@ def test_the_real_testbed_is_refused_in_every_form():
             act()
 
 
-def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path, monkeypatch):
+def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path):
     """What was switched elsewhere is seen at the next look."""
-    with rehearsed(tmp_path):
-        for name, value in environment.variables(tmp_path, "kim").items():
-            monkeypatch.setenv(name, value)
+    with rehearsed(tmp_path), turned_towards(tmp_path, "kim"):
         board = faults()
         board.on("slow-boot")
         drills.arm("no-hosts")

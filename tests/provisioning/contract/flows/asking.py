@@ -1,9 +1,37 @@
-"""Asks the rehearsal's own service, from a Python that has python-chi and nothing of this course."""
+"""Asks the rehearsal's own service, from a Python that has python-chi and nothing of this course.
+
+The testbed's calendar begins at a moment that the tests choose, and moves when a flow lets time pass. python-chi
+computes dates from the computer's clock, which agrees with the site's on Chameleon. So it reads the testbed's here.
+"""
 
 import json
 import os
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import chi.hardware
+import chi.lease
+import chi.util
+
+
+class TestbedDatetime(datetime):
+    """A datetime whose present is the testbed's."""
+
+    @classmethod
+    def now(cls, tz=None):
+        calendar = Path(os.environ["REHEARSAL_HOME"], "calendar.json")
+        ahead_s = json.loads(calendar.read_text())["ahead_s"]
+        return super().now(tz) + timedelta(seconds=ahead_s)
+
+
+for module in (chi.hardware, chi.lease, chi.util):
+    module.datetime = TestbedDatetime
+
+
+def now():
+    """Return the testbed's present moment, with time zone UTC."""
+    return TestbedDatetime.now(UTC)
 
 
 def ask(what, **body):

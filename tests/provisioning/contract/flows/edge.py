@@ -1,11 +1,11 @@
 """A Raspberry Pi's container from the device to its deletion, in plain python-chi. Asserts what each step gives."""
 
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import chi.container
-from asking import raised
+from asking import now, raised
 from chi import container, context, hardware, lease
 
 context.use_site("CHI@Edge")
@@ -14,7 +14,7 @@ free = hardware.get_devices(device_type="raspberrypi5", filter_reserved=True)
 assert 2 <= len(free) <= len(devices) == 7
 free[0].next_free_timeslot(minimum_hours=2)
 
-wanted = lease.Lease("edge-lease", end_date=datetime.now(UTC) + timedelta(hours=2))
+wanted = lease.Lease("edge-lease", end_date=now() + timedelta(hours=2))
 wanted.add_device_reservation(amount=1, machine_type="raspberrypi5")
 wanted.submit(idempotent=True)
 assert wanted.status == "ACTIVE"

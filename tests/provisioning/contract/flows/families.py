@@ -3,11 +3,11 @@
 What is not rehearsed says so in the text of the exception that python-chi raises, and nothing hangs.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import chi
 import chi.container
-from asking import advance
+from asking import advance, now
 from chi import container, context, hardware, lease, network, server, share, storage
 
 
@@ -22,7 +22,7 @@ def refused(words, call, *arguments, **named):
 
 
 def reserved(add):
-    wanted = lease.Lease("other", end_date=datetime.now(UTC) + timedelta(hours=1))
+    wanted = lease.Lease("other", end_date=now() + timedelta(hours=1))
     add(wanted)
     wanted.submit()
 
@@ -92,7 +92,7 @@ assert ([one["name"] for one in network.list_networks()], network.list_floating_
 refused("CHIValueError", lease.get_lease, "old")
 
 context.use_site("CHI@Edge")
-device = lease.Lease("device", end_date=datetime.now(UTC) + timedelta(hours=1))
+device = lease.Lease("device", end_date=now() + timedelta(hours=1))
 device.add_device_reservation(amount=1, machine_type="raspberrypi5")
 device.submit()
 held = device.device_reservations[0]["id"]

@@ -1,22 +1,24 @@
 """A virtual machine with an H100 from the calendar to its release, in plain python-chi and OpenStack's own clients."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from asking import advance, raised
+from asking import advance, now, raised
 from chi import clients, context, lease, network, server, storage
 
 WHOLE, SLICE = "g1.h100.pci.1", "g1.h100.vgpu.1g.12gb"
 context.use_site("KVM@TACC")
 
 
-def free_now(flavor):
-    """Return how many of a flavor the calendar shows as free now, and how many there are."""
+def free_at(moment, flavor):
+    """Return how many of a flavor the calendar shows as free at a moment, and how many there are."""
     shown = clients.blazar().flavor_instance.get_availability(flavor_id=server.get_flavor_id(flavor))
-    return [shown["flavor_instances"][0]["availability"][0][name] for name in ("available", "total")]
+    spans = shown["flavor_instances"][0]["availability"]
+    (span,) = (one for one in spans if one["start"] <= f"{moment:%Y-%m-%dT%H:%M:%S}" < one["end"])
+    return span["available"], span["total"]
 
 
 def reserve(name, flavor, amount=1):
-    wanted = lease.Lease(name, end_date=datetime.now(UTC) + timedelta(hours=3))
+    wanted = lease.Lease(name, end_date=now() + timedelta(hours=3))
     wanted.add_flavor_reservation(id=server.get_flavor_id(flavor), amount=amount)
     wanted.submit(wait_for_active=False)
     advance(60)
@@ -36,10 +38,13 @@ def volumes():
     return [(one.name, one.size, one.status) for one in storage.list_volumes()]
 
 
-before = free_now(SLICE)
+# One moment within the lease: by the time of a second look, somebody else's booking may have begun or ended.
+within = now() + timedelta(hours=1)
+free, total = free_at(within, SLICE)
+assert total == 56
 mine = reserve("slice", SLICE, amount=2)
-assert (before[0] - free_now(SLICE)[0], before[1]) == (2, 56)
-assert raised(reserve, "all", SLICE, amount=before[0]) == "ResourceError"
+assert free_at(within, SLICE) == (free - 2, total)
+assert raised(reserve, "all", SLICE, amount=free) == "ResourceError"
 (flavor,) = (one.name for one in mine.get_reserved_flavors())
 (image,) = clients.connection().image.images(name="CC-Ubuntu24.04-CUDA-VGPU")
 keyed = server.update_keypair().name

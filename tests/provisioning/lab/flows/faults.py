@@ -8,7 +8,7 @@ import dataclasses
 import json
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import chi
@@ -19,6 +19,7 @@ from provisioning.setup.context import StepContext
 from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import errors
+from provisioning.testbed.surroundings import site_clock
 
 user, course = sys.argv[1], Path(sys.argv[2])
 met = set()
@@ -55,7 +56,7 @@ def refusal(act, *arguments):
 
 
 def reserve(part, testbed, option, start=None):
-    return refusal(lab.reserve, testbed, part, option, start, datetime.now(UTC) + timedelta(hours=3), None)
+    return refusal(lab.reserve, testbed, part, option, start, site_clock().now() + timedelta(hours=3), None)
 
 
 def ended(error, says):
@@ -73,7 +74,7 @@ def case(fault, says, part, steps, at="up", before=None, while_booting=None, the
     option = load_spec(part).options[0]
     testbed = lab.open_testbed(option.site)
     if at in ("lease", "reserve"):
-        past = None if fault else datetime.now(UTC) - timedelta(hours=1)
+        past = None if fault else site_clock().now() - timedelta(hours=1)
         if fault:
             arm(fault)
         if fault and fault.startswith("token"):
