@@ -16,6 +16,9 @@ from labs.records.ledger import ledger
 from labs.shell import msl
 from labs.workspace import workspace_dir
 
+#: Errors that are shown as one sentence after a lesson could not begin.
+_SHORTENED = (Exception,)
+
 
 def begin(id: str) -> None:
     """Say whether a lesson can begin, and where to go on in it; from here on its figures wear the theme.
@@ -33,10 +36,39 @@ def begin(id: str) -> None:
         push = f"Made at home? There, `{msl('lease push PART', at_home=True)}` brings it to a leased machine."
         away = (push,) if this.machine_minutes else ()
         display(Card(f"{this.title} cannot begin yet", State.MISSING, (*absent.values(), *away)))
+        _shorten_errors(f"*{this.title}* cannot begin yet: {'; '.join(absent)}.")
         raise NotThereYetError(f"Make it first: {'; '.join(absent)}. Then run this cell again.")
+    _shorten_errors("")
     rows = public_rows(records, [this])
     begun = any(records.predictions(row.id) or row.state in (State.PASSED, State.FAILED) for row in rows)
     display(Card(f"{this.title}: ready", None, (way_on(this, records),) if begun else ()))
+
+
+def _shorten_errors(reason: str) -> None:
+    """Show each error of the cells that follow as one sentence with a reason; without one, as IPython does.
+
+    Such an error is what a lesson that could not begin leads to, and not a fault of the cell that raises it.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return
+
+    def show(shell, kind, error, trace, tb_offset=None):
+        if hasattr(error, "_render_traceback_"):
+            lines = error._render_traceback_()
+        else:
+            first = next(iter(str(error).splitlines()), "")[:200]
+            happened = f"{kind.__name__}: {first}".rstrip(": .")
+            lines = [f"{happened}. {reason} Make it there, then run this notebook from its first cell."]
+        shell._showtraceback(kind, error, lines)
+        return lines
+
+    if reason:
+        shell.set_custom_exc(_SHORTENED, show)
+    elif shell.custom_exceptions is _SHORTENED:  # and not what a student has set
+        shell.set_custom_exc((), None)
 
 
 def absences(this: Lesson, records: Records) -> dict[str, str]:

@@ -28,13 +28,12 @@ def predict(id: str, **values: object) -> object:
     """
     asked = question(id)
     try:
-        kept = plain(values)
-        note(asked, kept)
+        numbers = note(asked, plain(values))
     except NotAnsweredError:
         return PredictionBox(asked)
     except ValueError as error:
         return Card(f"Not noted: {asked.title}", State.FAILED, (str(error),))
-    return Card(f"Prediction noted: {asked.title}", rows=[(name, str(value)) for name, value in kept.items()])
+    return Card(f"Prediction noted: {asked.title}", rows=[(name, f"{value:.12g}") for name, value in numbers.items()])
 
 
 def predicted(id: str) -> dict[str, float]:

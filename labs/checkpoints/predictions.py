@@ -18,15 +18,37 @@ from labs.records import Prediction, Records
 from labs.records.ledger import ledger
 
 
-def note(asked: Question, values: Mapping[str, object]) -> None:
-    """Write a prediction into the ledger; a ``ValueError`` with one sentence when it cannot stand there."""
-    numbers = fitted(values, dict.fromkeys(asked.fields, "number"))
-    if not all(asked.between[0] <= value <= asked.between[1] for value in numbers.values()):
-        raise ValueError("This number is out of range: look at the unit that the question asks for.")
+def note(asked: Question, values: Mapping[str, object], names: Mapping[str, str] | None = None) -> dict[str, float]:
+    """Write a prediction into the ledger, and return its numbers by field.
+
+    Args:
+        values: A number for each field, or the text that a student typed there.
+        names: What a message calls each field; its name in code when left out.
+
+    Raises:
+        ValueError: It cannot be noted; the message names the field and says what to type.
+    """
+    numbers = {}
+    for field, value in values.items():
+        name = names[field] if names else f"`{field}`"
+        try:
+            numbers[field] = number(value, asked.unit) if isinstance(value, str) else value
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    numbers = fitted(numbers, dict.fromkeys(asked.fields, "number"))
+    low, high = asked.between
+    for field, value in numbers.items():
+        if not low <= value <= high:
+            name, unit = names[field] if names else f"`{field}`", f" ({asked.unit})" * bool(asked.unit)
+            raise ValueError(
+                f"{name}: {value:.12g} is not between {low:.12g} and {high:.12g}{unit}. Is it in another unit? "
+                "Type it in the unit that the question asks for."
+            )
     records = ledger().read()
     if records.first_about(asked.about) is not None and records.predictions(asked.id):
         raise ValueError("It is measured already: the prediction stays as it was.")
     ledger().append(Prediction(asked.id, numbers, now()))
+    return numbers
 
 
 def noted(asked: Question, records: Records) -> Mapping | None:
@@ -79,8 +101,9 @@ class PredictionBox(Shown):
 
     def lock(self) -> None:
         """Write down what the box holds, and say so; or say what is wrong, and leave what is typed to be mended."""
+        typed = {name: field.value for name, field in self.fields.items()}
         try:
-            note(self.asked, {name: number(field.value, self.asked.unit) for name, field in self.fields.items()})
+            note(self.asked, typed, {name: f"“{label}”" for name, label in self.asked.fields.items()})
         except ValueError as error:
             self._say(str(error))
         else:
@@ -106,24 +129,39 @@ class PredictionBox(Shown):
 
 
 def number(typed: str, unit: str = "") -> float:
-    """Return the number that somebody typed; its unit may follow it.
+    """Return the number that a student typed, in the unit that the question asks for.
 
-    A comma, a space or an underscore parts thousands and nothing else, for `1,000` is a thousand to one half of the
-    world and one to the other: what is no group of three digits is refused and never guessed.
+    The unit may follow the number. A factor may be typed as ``2``, ``2x`` or ``2×``, and also as ``200 %``.
+    A comma before exactly three digits separates thousands, as in ``1,000``, unless only 0 stands before it. Every
+    other comma is a decimal comma, as in ``0,5`` or ``1,25``. Spaces and underscores separate thousands.
 
     Raises:
-        ValueError: It is no number; the message says what to write.
+        ValueError: It is no number; the message says what to type.
     """
-    text = typed.strip().removesuffix(unit or "\0").strip()
-    if _PLAIN.fullmatch(text):
-        return float(text)
-    if _GROUPED.fullmatch(text):
-        return float(re.sub(r"[^-+.\d]", "", text))
-    if _DECIMAL_COMMA.fullmatch(text):
-        raise ValueError(f"A comma parts thousands here: write {text.replace(',', '.')} with a point.")
-    raise ValueError("A number is asked for here, without its unit: 1500, 1,500 or 1.5, for example.")
+    text = typed.strip()
+    if not text:
+        raise ValueError("nothing is typed here. Type a number, such as 2 or 1.5.")
+    marks = _MARKS.get(unit, {unit: 1.0} if unit else _MARKS[""])
+    mark = next((mark for mark in marks if text.casefold().endswith(mark.casefold())), "")
+    digits = text[: len(text) - len(mark)].rstrip()
+    if _GROUPED.fullmatch(digits):
+        digits = re.sub(r"[^-+.\d]", "", digits)
+    elif _DECIMAL_COMMA.fullmatch(digits):
+        digits = digits.replace(",", ".")
+    if not _PLAIN.fullmatch(digits):
+        asked = f" in {unit}" if unit else ""
+        raise ValueError(f"'{text}' is not a number{asked}. Type the number alone, such as 2 or 1.5.")
+    return float(digits) / (marks[mark] if mark else 1.0)
 
 
+#: What may follow a number, by the unit that a question asks for, and by what the number is divided then.
+_MARKS = {
+    "×": {"×": 1.0, "x": 1.0, "times": 1.0, "%": 100.0},
+    "of 100": {"of 100": 1.0, "%": 1.0},
+    "points": {"points": 1.0, "%": 1.0},
+    # Without a unit it is a count, a factor or a percentage, and the label says which.
+    "": {"×": 1.0, "x": 1.0, "times": 1.0, "%": 1.0},
+}
 _PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
 # One sign for all groups; among the spaces are the narrow ones that typographers use.
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?P<sign>[,_ \u00a0\u2009\u202f])\d{3}((?P=sign)\d{3})*(\.\d*)?", re.ASCII)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from labs.checkpoints import NotThereYetError, check, predict, predicted
 from labs.checkpoints import begin as first_cell
@@ -13,7 +14,14 @@ from labs.checkpoints.cards import Card, marked
 from labs.checkpoints.predictions import number
 from labs.course import lessons as course
 from labs.course.lessons import Lesson
-from labs.course.question import MissingEvidenceError, State, counted_answer, question
+from labs.course.question import (
+    QUESTIONS_PATH,
+    MissingEvidenceError,
+    State,
+    counted_answer,
+    question,
+    read_questions,
+)
 from labs.records import Measurement
 from labs.records.ledger import ledger
 from labs.workspace import workspace_dir
@@ -172,13 +180,16 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
     box = predict("toy.guess", p50=..., p95=...)
     assert "predict('toy.guess', p50=…, p95=…)" in repr(box)
     assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(box._repr_mimebundle_())
-    box.fields["p95"].value = "12"
-    for typed, says in (("ten", "A number is asked for"), ("1,5", "write 1.5"), ("-3", "out of range")):
-        box.fields["p50"].value = typed
-        box.lock()
-        assert says in box.said.value
-        assert box.fields["p50"].value == typed
+    for field, other in (("p50", "p95"), ("p95", "p50")):
+        box.fields[other].value = "12"
+        for typed, says in (("ten", "is not a number"), ("", "nothing is typed"), ("-3", "-3 is not between")):
+            box.fields[field].value = typed
+            box.lock()
+            assert box.said.value.startswith(f'<span role="status">“{box.asked.fields[field]}”: ')
+            assert says in box.said.value
+            assert box.fields[field].value == typed
     assert list(ledger()) == []
+    box.fields["p95"].value = "12"
     for typed, kept in (("1,000", 1000), ("9.5 ms", 9.5)):
         box.fields["p50"].value = typed
         # What the browser sends when Enter is pressed in the field.
@@ -194,10 +205,20 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
     assert ": right" in repr(check("toy.guess"))
 
 
-@pytest.mark.parametrize("values", [{"p50": "9 ms or so", "p95": 1}, {"p50": 1e9, "p95": 1}, {"p50": 1}])
-def test_a_prediction_of_another_form_is_not_written_down(values):
-    """It would be the last word before the measurement, and worth nothing."""
-    assert repr(predict("toy.guess", **values)).startswith("✗ Not noted")
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"p50": "9 ms or so", "p95": 1}, "`p50`: '9 ms or so' is not a number in ms."),
+        ({"p50": 1, "p95": 1e9}, "`p95`: 1000000000 is not between"),
+        ({"p50": 1}, "lacks `p95`"),
+        ({"p50": 1, "p95": len}, "`p95` is to be a number"),
+    ],
+)
+def test_a_prediction_of_another_form_is_not_written_down(values, says):
+    """It would be the last word before the measurement, and worth nothing; the message names the field."""
+    said = repr(predict("toy.guess", **values))
+    assert said.startswith("✗ Not noted")
+    assert says in said
     assert list(ledger()) == []
 
 
@@ -212,24 +233,50 @@ def test_nobody_runs_past_a_prediction(measure):
     assert predicted("toy.guess") == {"p50": 2, "p95": 3}
 
 
-#: What is typed, by what is meant; a sentence refuses it.
+#: The units of the course's predictions.
+UNITS = {one.unit for one in read_questions(QUESTIONS_PATH.read_text(encoding="utf-8")).values()}
+
+#: What students type, by unit and by the number that is meant; None is refused.
 TYPED = {
-    1000: ["1000", "1,000", "1 000", "1_000", "1\u202f000", "1000.", "1e3"],
-    **{12_345_678: ["12,345,678"], 1234.5: ["1,234.5"], -1500: ["-1 500"], 1.5: ["1.5"], 0.5: [".5"], 1: ["1.000"]},
-    **{9.5: ["9.5 MB", "9.5MB"], 7: [" 7 "]},
-    **{f"write {text} with a point": [text.replace(".", ",")] for text in ("1.5", "0.125", "1.0000")},
-    "A number is asked for": ["1,234,56", "1,000_000", "1.000,5", "1.000.000", "1 5", "9 GB", "nan", ""],
+    "MB": {
+        1000: ["1000", "1,000", "1 000", "1_000", "1\u202f000", "1000.", "1e3", "1,000 MB"],
+        12_345_678: ["12,345,678"],
+        1234.5: ["1,234.5"],
+        -1500: ["-1 500", "-1,500"],
+        1: ["1.000"],
+        0.5: [".5", "0.5", "0,5", ",5"],
+        1.5: ["1.5", "1,5", "1,50"],
+        0.125: ["0.125", "0,125"],
+        1.0625: ["1,0625"],
+        9.5: ["9.5 MB", "9.5MB", "9,5 MB"],
+        7: [" 7 "],
+        None: ["1,234,56", "1,000_000", "1.000,5", "1.000.000", "1 5", "9 GB", "2x", "50 %", "nan", "inf", ""],
+    },
+    "×": {2: ["2", "2x", "2 x", "2X", "2×", "2 times", "200 %"], 0.5: ["50 %", "50%", "0,5x"], None: ["x", "2 MB"]},
+    "%": {50: ["50", "50 %", "50%"], None: ["2x", "50 ms"]},
+    "of 100": {82: ["82", "82 of 100", "82 %"], None: ["82 of 90"]},
+    "points": {-3: ["-3", "-3 points", "-3 %"]},
+    "": {2: ["2", "2x"], 50: ["50 %"], None: ["2 ms"]},
 }
 
 
-@pytest.mark.parametrize(("typed", "meant"), [(typed, meant) for meant, texts in TYPED.items() for typed in texts])
-def test_a_comma_parts_thousands_or_is_refused(typed, meant):
-    """Nobody's thousand is noted as one."""
-    if isinstance(meant, str):
-        with pytest.raises(ValueError, match=meant):
-            number(typed, "MB")
+@pytest.mark.parametrize(
+    ("unit", "typed", "meant"),
+    [(unit, typed, meant) for unit, rows in TYPED.items() for meant, texts in rows.items() for typed in texts],
+)
+def test_a_typed_number_is_read_as_it_is_meant_or_refused(unit, typed, meant):
+    """A comma before three digits separates thousands, unless only 0 stands before it; any other is a decimal comma."""
+    if meant is None:
+        with pytest.raises(ValueError, match=r"is not a number|nothing is typed"):
+            number(typed, unit)
     else:
-        assert number(typed, "MB") == meant
+        assert number(typed, unit) == meant
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS))
+def test_every_unit_that_the_course_asks_for_may_be_typed_behind_the_number(unit):
+    """A student types what stands in the label."""
+    assert number(f"2 {unit}", unit) == 2
 
 
 @pytest.mark.parametrize("state", [*State, None])
@@ -282,6 +329,31 @@ def test_a_lesson_without_its_file_stops_with_a_link(toy, shown):
     html = shown[0].html
     assert html.count('<a href="../1_model/00_a_lesson.ipynb">Make it</a>') == 2
     assert "msl lease push" in html
+
+
+def test_cells_behind_a_lesson_that_could_not_begin_end_with_one_sentence(toy, shown, monkeypatch, capsys):
+    """It names the error, and what to make first; once the lesson begins, errors look as they always do."""
+    shell = InteractiveShell()
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+
+    def error_of(cell: str) -> list[str]:
+        capsys.readouterr()
+        shell.run_cell(cell)
+        return capsys.readouterr().out.strip().splitlines()
+
+    with pytest.raises(NotThereYetError):
+        first_cell.begin("toy")
+    for cell, says in (
+        ("nothing_of_this_name", "NameError: name 'nothing_of_this_name' is not defined. *Toy* cannot begin yet: "),
+        ("open('/absent/model.onnx')", "FileNotFoundError: "),
+        ("from labs.checkpoints import predicted; predicted('toy.guess')", "Predict first: "),
+    ):
+        (line,) = error_of(cell)
+        assert line.startswith(says)
+        assert "Make it makes made.onnx" in line or "Predict first" in line
+    monkeypatch.setattr(first_cell, "absences", lambda *_: {})
+    first_cell.begin("toy")
+    assert len(error_of("nothing_of_this_name")) > 3
 
 
 def test_a_lesson_that_was_begun_says_where_to_go_on(toy, shown):
