@@ -90,7 +90,7 @@ def general(came: Any, expected: Any, own: str) -> str:
         return "It returns nothing: is there a `return`?"
     if isinstance(expected, dict) and isinstance(came, dict):
         if came.keys() != expected.keys():
-            return f"Its keys are {shown(sorted(came))} instead of {shown(sorted(expected))}."
+            return f"{own} Its keys are {shown(sorted(came))} instead of {shown(sorted(expected))}.".strip()
         wrong = next(name for name in expected if not close(came[name], expected[name]))
         return f"`{wrong}` is wrong. {general(came[wrong], expected[wrong], own)}"
     if _kind(came) != _kind(expected):

@@ -10,7 +10,8 @@ import json
 import linecache
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -51,16 +52,22 @@ def by_itself(function: Callable, name: str) -> tuple[str, Callable]:
             f"The function's cell has {len(cell):,} characters, and {MOST_CHARACTERS:,} are the most that the grader "
             "reads: leave the function and its helpers in this cell, and move the rest to another one."
         )
-    try:
-        absent, own = absent_import(cell), alone(cell, name)
-    except Exception as error:
-        raise UnfitCellError(f"By itself, its cell stops with {type(error).__name__}: {error}. {ALONE}") from None
+    absent = absent_import(cell)
+    borrowed = absent_name(cell, name, getattr(inspect.unwrap(function), "__globals__", {}))
     if absent:
         raise UnfitCellError(
-            f"Its cell imports `{absent}`, which the grader's machine does not have: a checked function may import "
-            f"{MAY_IMPORT}. Move what it does not need to another cell."
+            f"Its cell imports `{absent}`, which the grader's machine does not have. A checked function may import "
+            f"{MAY_IMPORT}. Compute the result with these, and move what the function does not need to another cell."
         )
-    return cell, own
+    if borrowed:
+        raise UnfitCellError(
+            f"Its cell uses `{borrowed}` of another cell, which the grader's machine does not have. A checked function "
+            f"may import {MAY_IMPORT}. Compute the result with these."
+        )
+    try:
+        return cell, alone(cell, name)
+    except Exception as error:
+        raise UnfitCellError(f"By itself, its cell stops with {type(error).__name__}: {error}. {ALONE}") from None
 
 
 def absent_import(cell: str) -> str:
@@ -72,8 +79,66 @@ def absent_import(cell: str) -> str:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             imported += [f"labs.{alias.name}" for alias in node.names] if module == "labs" else [module]
+    return next((module for module in imported if _is_absent(module)), "")
+
+
+def absent_name(cell: str, name: str, scope: Mapping[str, Any]) -> str:
+    """Return what a function's cell takes from its notebook, and the grader cannot have; an empty text for nothing.
+
+    Importing it in the cell would not help: it is a module, a class or a function of a package that the grader's
+    machine lacks. A student's own function or value is another matter: that can be defined in the cell.
+    """
+    bound = set(_bound(cell))
+    for statement in _needed(cell, name):
+        for node in ast.walk(statement):
+            if not isinstance(node, ast.Name) or node.id in bound:
+                continue
+            if _is_absent(_package_of(scope.get(node.id))):
+                return node.id
+    return ""
+
+
+def _needed(cell: str, name: str) -> list[ast.stmt]:
+    """Return a cell's definitions, and what it assigns before it has made the function: all that the grader needs."""
+    needed: list[ast.stmt] = []
+    made = False
+    for statement in ast.parse(cell).body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            needed.append(statement)
+            made = made or statement.name == name
+        elif isinstance(statement, ast.Assign | ast.AnnAssign) and not made:
+            needed.append(statement)
+            made = name in _bound(ast.unparse(statement))
+    return needed
+
+
+def _bound(cell: str) -> Iterator[str]:
+    """Yield the names that a cell binds itself, anywhere in it."""
+    for node in ast.walk(ast.parse(cell)):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+
+
+def _package_of(value: object) -> str:
+    """Return the module that a notebook imported a value from; an empty text for the notebook's own values."""
+    if isinstance(value, ModuleType):
+        return value.__name__
+    if isinstance(value, type | FunctionType | BuiltinFunctionType):
+        module = value.__module__ or ""
+        return "" if module == "__main__" else module
+    return ""
+
+
+def _is_absent(module: str) -> bool:
+    """Return whether the grader's machine lacks a module; an empty name is no module."""
     there = {*sys.stdlib_module_names, *PACKAGES}
-    return next((one for one in imported if one.partition(".")[0] not in there and one not in COURSE), "")
+    return bool(module) and module.partition(".")[0] not in there and module not in COURSE
 
 
 def alone(cell: str, name: str) -> Callable:

@@ -85,6 +85,20 @@ def test_each_case_speaks_when_it_alone_fails(id: str, questions):
 
 
 @pytest.mark.parametrize("id", FUNCTIONS)
+def test_a_case_keeps_its_sentence_when_a_dictionary_has_another_key(id: str, questions):
+    """The keys that came say what is wrong, and the case's sentence says why."""
+    asked = questions[id]
+    right = [{"value": case["expected"]} for case in asked.cases]
+    for place, case in enumerate(asked.cases):
+        expected = decode(case["expected"], arrays=False)
+        if isinstance(expected, dict):
+            outputs = [*right[:place], {"value": expected | {"another key": 1}}, *right[place + 1 :]]
+            message = judged.judge(asked.name, asked.cases, outputs).message
+            assert message.startswith(case["says"])
+            assert "another key" in message
+
+
+@pytest.mark.parametrize("id", FUNCTIONS)
 def test_two_right_solutions_agree_whatever_is_drawn(id: str):
     """If the lesson knows a second one (``@another``); and the first one never stops."""
     lesson, asked = ASKED[id]

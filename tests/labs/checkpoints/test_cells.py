@@ -34,6 +34,8 @@ def function_of(*cells: str, name: str = "middle"):
         (f"from functools import lru_cache\n@lru_cache\n{MIDDLE}",),
         ("from scipy.stats import tmean\nmiddle = lambda low, high: tmean([low, high])",),
         (f"from labs import stats\n{MIDDLE}",),
+        ("from labs import bench", f"{MIDDLE}\nbench.accuracy"),
+        ("from labs import bench", f"bench = 2\n{MIDDLE.replace('/ 2', '/ bench')}"),
     ],
 )
 def test_what_the_check_keeps_is_what_the_grader_can_call(toys, cells: tuple[str, ...]):
@@ -52,6 +54,10 @@ def test_what_the_check_keeps_is_what_the_grader_can_call(toys, cells: tuple[str
         ),
         (("scale = 2", f"by = 1 / scale\n{MIDDLE}"), "By itself, its cell stops with NameError: name 'scale' is not"),
         (("from statistics import mean", MIDDLE.replace("(low + high) / 2", "mean([low, high])")), "'mean' is not"),
+        (("import torch", MIDDLE.replace("(low +", "torch.add(low +")), "uses `torch` of another cell"),
+        (("import torch.nn as nn", MIDDLE.replace("(low +", "nn.Identity()(low +")), "uses `nn` of another cell"),
+        (("from labs.bench import latency", f"by = latency\n{MIDDLE}"), "uses `latency`"),
+        (("import torch", MIDDLE.replace("low, high", "low: torch, high", 1)), "uses `torch` of another cell"),
         ((f"import torch.nn as nn\n{MIDDLE}",), "imports `torch.nn`, which the grader's machine does not have"),
         ((MIDDLE.replace("\n", "\n    from onnx import load\n"),), "imports `onnx`"),
         ((f"from labs import bench\n{MIDDLE}",), "imports `labs.bench`"),
@@ -65,5 +71,8 @@ def test_what_the_grader_would_miss_is_said_at_once(toys, monkeypatch, cells: tu
     """Right here and nothing there would else be learned from a grade; and what it could not call, it is not given."""
     for name in ("torch", "torch.nn"):  # at home there is a torch; importing it takes seconds
         monkeypatch.setitem(sys.modules, name, sys.modules.get(name) or ModuleType(name))
-    assert says in repr(check("toy.middle", function_of(*cells)))
+    said = repr(check("toy.middle", function_of(*cells)))
+    assert says in said
+    # What cannot be had there is not advised to be imported: a second message would take that back.
+    assert not ("import or define" in said and "the grader's machine does not have" in said)
     assert not question("toy.middle").verdict(ledger().read()).ok

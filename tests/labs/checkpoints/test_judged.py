@@ -74,7 +74,7 @@ def test_every_result_is_close_to_itself_and_to_nothing_around_it(value):
         ([1.0], 1.0, "It returns a list or an array instead of a number."),
         (True, 1.0, "It returns True or False instead of a number."),
         ({"$": "other", "type": "Tensor"}, 1.0, "It returns a Tensor instead of a number."),
-        ({"a": 1.0}, {"b": 1.0}, "Its keys are ['a'] instead of ['b']."),
+        ({"a": 1.0}, {"b": 1.0}, "Its own. Its keys are ['a'] instead of ['b']."),
         ({"a": 1.0, "b": 3.0}, {"a": 1.0, "b": -3.0}, "`b` is wrong. Its own. It has the wrong sign."),
         (["a"], ["a", "b"], "Its own."),
         (["b", "a"], ["a", "b"], "Its own. The right values, in another order."),

@@ -57,11 +57,26 @@ question(
         ),
         (
             "activations",
-            "uint8",
+            not_("int8"),
             "Its activations are {activations}. With a zero point of -128 all marks are used. But "
             "an x86 processor multiplies unsigned by signed bytes, as the table below says: ask for QUInt8.",
         ),
-        ("weights", "int8", "Its weights are {weights}. They lie on both sides of 0, so they want signed integers."),
+        (
+            "activations",
+            "uint8",
+            "Its activations are {activations}. Eight bits without a sign are asked for: "
+            "`activation_type=QuantType.QUInt8`.",
+        ),
+        (
+            "weights",
+            not_("uint8"),
+            "Its weights are {weights}. Weights are positive and negative, so they need signed integers.",
+        ),
+        (
+            "weights",
+            "int8",
+            "Its weights are {weights}. Eight bits with a sign are asked for: `weight_type=QuantType.QInt8`.",
+        ),
         ("per_channel", True, "Each weight has one scale for all of its channels. You have seen what that loses."),
         (
             "largest_weight",
