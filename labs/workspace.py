@@ -1,6 +1,7 @@
 """Where things lie: the checkout, a student's own results, and the cache for what was fetched or made."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 #: Environment variable that moves the workspace, for a run that must not touch the student's own results.
@@ -44,3 +45,28 @@ def cache_dir() -> Path:
 
     chosen = os.environ.get(CACHE_VARIABLE)
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path(APP_NAME)
+
+
+class NotWrittenError(LookupError):
+    """A program is not written yet; the message names it and says what to do."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the sentence alone: a traceback through the course's code explains nothing here."""
+        return [str(self)]
+
+
+def require_written(paths: Iterable[Path]) -> None:
+    """See that texts which a student writes are there, and that none still holds its lesson's stub.
+
+    Raises:
+        NotWrittenError: One is missing, or still holds the stub; shown as one sentence.
+    """
+    for path in paths:
+        name = path.relative_to(programs_dir()) if path.is_relative_to(programs_dir()) else path.name
+        if not path.is_file():
+            raise NotWrittenError(f"There is no `{name}` yet. Run the cell that writes it, then run this cell again.")
+        if STUB in path.read_text(encoding="utf-8", errors="replace"):
+            raise NotWrittenError(
+                f'`{name}` is not written yet: it still contains the lesson\'s line "{STUB}". Write your code in '
+                "place of that line, run the cell that writes the file, then run this cell again."
+            )

@@ -19,6 +19,7 @@ from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.triton import opening
 from labs.serve.triton.catalogue import parse
+from labs.workspace import NotWrittenError
 
 #: The two models whose network may run on a GPU: the student's Python model, and the ONNX file.
 PYTHON, ONNX = "food_classifier", "food_classifier_onnx"
@@ -35,7 +36,7 @@ class Models:
 
         Raises:
             TritonUnavailableError: Triton does not run here, or not yet; the message says what to do.
-            LookupError: The Python model, or a configuration, is not written yet.
+            NotWrittenError: The Python model, or a configuration, is not written yet.
         """
         repository = opening.lesson_repository()
         self._onnx_file = repository / ONNX / "1" / "model.onnx"
@@ -66,10 +67,10 @@ class Models:
         """Load a model by its configuration, with a stanza's settings in place of its own.
 
         Raises:
-            LookupError: The student has not written the model's configuration.
+            NotWrittenError: The student has not written the model's configuration.
         """
         if name not in self.written:
-            raise LookupError(f"{name}/config.pbtxt is not written yet: run the lesson that asks for it first")
+            raise NotWrittenError(f"There is no `{name}/config.pbtxt` yet. Run the lesson that asks for it first.")
         config = arranged(self.written[name], stanza, len(fingerprint().cuda_gpus))
         (self._triton.repository.folder / name / "config.pbtxt").write_text(config, encoding="utf-8")
         self._client.load_model(name, headers=self._triton.headers)

@@ -33,7 +33,7 @@ from labs.serve.ray import start_ray
 from labs.serve.running import Service, start, wait_until_ready
 from labs.serve.triton import opening, server
 from labs.serve.triton.catalogue import ModelRepository, with_instances
-from labs.workspace import PROJECT_DIR, programs_dir
+from labs.workspace import PROJECT_DIR, NotWrittenError, programs_dir, require_written
 
 #: What the others are compared with.
 BASELINE = "FastAPI"
@@ -56,7 +56,7 @@ def compare(
     Raises:
         RuntimeUnavailableError: Triton, or LitServe's or Ray's environment, cannot be had on this machine; the message
             says why.
-        LookupError: The student's ensemble, or another program, is not written yet.
+        NotWrittenError: The student's ensemble, or another program, is not written yet.
     """
     with serving(part(on_progress, 0.0, 0.4), {**SERVERS, **(more or {})}) as targets:
         return race(targets, concurrency=16, rounds=rounds, on_progress=part(on_progress, 0.4, 1.0))
@@ -142,7 +142,7 @@ def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequenc
 def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
     written, repository = opening.lesson_repository(), ModelRepository(folder / "models")
     if not (written / _ENSEMBLE).is_dir():
-        raise LookupError(f"there is no {_ENSEMBLE} in {written} yet: write it in *Build an ensemble* first")
+        raise NotWrittenError(f"There is no `{_ENSEMBLE}` in `{written}` yet. Write it in *Build an ensemble* first.")
     repository.copy(ModelRepository(written))
     for name in ("food_preprocess", "food_classifier_onnx"):  # the others have next to nothing to do
         config = repository.folder / name / "config.pbtxt"
@@ -169,13 +169,12 @@ def written(
         how: Told to it by its environment.
 
     Raises:
-        LookupError: When it is to be started, and is not written yet.
+        NotWrittenError: When it is to be started, and is not written yet.
     """
 
     def begin(stack: contextlib.ExitStack, folder: Path, _: Path, photos: Sequence[bytes]) -> Target:
         written, log_path = programs_dir() / lesson, folder / f"{lesson}-{program}.log"
-        if not (written / f"{program}.py").is_file():
-            raise LookupError(f"there is no {program}.py in {written} yet: write it in the lesson first")
+        require_written([written / f"{program}.py"])
         variables = {"MODEL": model, "RUNTIME": runtime, "MAY_WAIT": 64, **how}
         service = start(f"{program}:app", folder=written, log_path=log_path, **variables)
         settings = {"threads": threads, "program": program, **how}

@@ -12,7 +12,7 @@ from labs.runtimes import child
 from labs.runtimes.child import Child
 from labs.runtimes.loopback import listen
 from labs.runtimes.progress import OnProgress, silent
-from labs.workspace import workspace_dir
+from labs.workspace import require_written, workspace_dir
 
 #: The course's service, and GourmetGram's page, as uvicorn names apps.
 SERVICE, PAGE = "labs.serve.app:app", "labs.serve.page.app:app"
@@ -77,9 +77,12 @@ def serve_app(folder: Path | None = None, *, app: str = "app:app", **how: Any) -
     The one that this process served here before is stopped first: a cell that is run twice leaves one service.
 
     Raises:
+        NotWrittenError: A program in the folder is not written yet.
         PortsTakenError: The port is taken, or all of them are.
         ChildError: It ended, or takes too long.
     """
+    if folder is not None:
+        require_written([folder / f"{app.partition(':')[0]}.py", *sorted(folder.glob("*.py"))])
     if app in _SERVED:
         _SERVED.pop(app).stop()
     _SERVED[app] = start(app, folder=folder, **how)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labs.machine import Fingerprint
+from labs.workspace import require_written
 from provisioning import lab
 from provisioning.rehearsal.drills import advance_to
 from provisioning.setup import jobs
@@ -77,9 +78,11 @@ class Device:
         """Copy files to a folder over there, unless the same bytes are there, and return what is there now.
 
         Raises:
+            NotWrittenError: a program among them is not written yet; nothing travels then.
             CommandFailedError: what arrived is not what was sent.
         """
-        brought = []
+        files, brought = list(files), []
+        require_written(file for file in files if file.suffix == ".py")
         for file in files:
             digest, path = hashlib.sha256(file.read_bytes()).hexdigest(), f"{folder}/{file.name}"
             there = digest_there(self.shell, f"{REMOTE_ROOT}/{path}") == digest

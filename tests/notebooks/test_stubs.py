@@ -22,16 +22,14 @@ MODEL = Path(__file__).parents[1] / "grading" / "fixtures" / "int8-static-qdq.on
 
 #: How an untouched notebook may end before its last cell: at the measurement that waits for a prediction, or where it
 #: says in a sentence that a file, a lease or an earlier lesson's records are not there yet.
-EXPECTED = ("NotImplementedError", "FileNotFoundError", "LeaseMissingError", "LookupError", "NotThereYetError")
+EXPECTED = ("NotImplementedError", "FileNotFoundError", "LeaseMissingError", "NotThereYetError", "NotWrittenError")
 #: Lessons whose first stub is a program, and what tells that it is not written yet: its server, its output, or
 #: the runtime that reads a file which the program left as the exporter makes it.
 PROGRAMS = {
     "compile": "ValueError",
     "executorch": "CalledProcessError",
-    "http": "ChildError",
     "scale": "RayError",
     "search": "AssertionError",
-    "tokens": "InternalServerError",
 }
 
 

@@ -9,7 +9,7 @@ from labs.serve.triton.catalogue import ModelRepository, beside
 from labs.serve.triton.control import Triton
 from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.server import LocalTriton, start
-from labs.workspace import PROJECT_DIR, STUB, programs_dir
+from labs.workspace import PROJECT_DIR, NotWrittenError, programs_dir, require_written
 
 #: Where provisioning/node/p100/compose.yaml puts NVIDIA's container: HTTP, gRPC, and its repository on the host.
 CONTAINER_HTTP, CONTAINER_GRPC = "127.0.0.1:8000", "127.0.0.1:8001"
@@ -29,9 +29,9 @@ def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
 
     Raises:
         TritonUnavailableError: It cannot run on this machine; the message says what to do instead.
-        LookupError: A ``model.py`` or ``config.pbtxt`` is not written yet.
+        NotWrittenError: A ``model.py`` or ``config.pbtxt`` is not written yet.
     """
-    _require_written(repository)
+    require_written(_texts(repository))
     while _STARTED:
         _STARTED.pop().stop()
     _STARTED.append(start(repository=ModelRepository(repository), on_progress=on_progress))
@@ -46,11 +46,11 @@ def open_repository(repository: Path) -> Triton:
 
     Raises:
         TritonUnavailableError: The node's container does not answer, or there is none, and no wheel for this machine.
-        LookupError: A ``model.py`` or ``config.pbtxt`` is not written yet.
+        NotWrittenError: A ``model.py`` or ``config.pbtxt`` is not written yet.
     """
     if not CONTAINER_KEY.is_file():
         return serve(repository)
-    _require_written(repository)
+    require_written(_texts(repository))
     key = dict(line.split("=", 1) for line in CONTAINER_KEY.read_text().splitlines() if "=" in line)["LABS_TRITON_KEY"]
     models = ModelRepository(CONTAINER_REPOSITORY.expanduser())
     container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, models, key=key)
@@ -70,26 +70,21 @@ def open_repository(repository: Path) -> Triton:
     return container
 
 
-def _require_written(repository: Path) -> None:
-    """Raise where a model is still as its lesson left it: Triton would load it, and never answer a request."""
-    for path in sorted([*repository.glob("*/*/model.py"), *repository.glob("*/config.pbtxt")]):
-        if STUB in path.read_text(encoding="utf-8"):
-            raise LookupError(
-                f"{path.relative_to(repository)} still says '{STUB}': write it first; the check in its lesson says "
-                "what it lacks"
-            )
+def _texts(repository: Path) -> list[Path]:
+    """Return the texts that lessons ask for: Triton would load a stub, and never answer a request."""
+    return sorted([*repository.glob("*/*/model.py"), *repository.glob("*/config.pbtxt")])
 
 
 def lesson_repository() -> Path:
     """Return the model repository that the lessons on Triton write, ``programs/repository`` in the workspace.
 
     Raises:
-        LookupError: ``food_classifier`` is not there; the message names the lesson that writes it.
+        NotWrittenError: ``food_classifier`` is not there; the message names the lesson that writes it.
     """
     repository = programs_dir() / "repository"
     folder = repository / "food_classifier" / "1"
     if not (folder / "model.py").is_file():
-        raise LookupError(f"there is no {folder / 'model.py'} yet: write it in *Serve with Triton* first")
+        raise NotWrittenError(f"There is no `{folder / 'model.py'}` yet. Write it in *Serve with Triton* first.")
     for name, given in beside(assets.model()).items():  # what a student writes travels to a machine, and these do not
         shutil.copyfile(given, folder / name)
     return repository

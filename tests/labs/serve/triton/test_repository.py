@@ -2,7 +2,6 @@
 
 import importlib.util
 import re
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -87,12 +86,3 @@ def test_the_p100s_container_is_the_wheels_server():
     """24.10 is Triton 2.51."""
     node = PROJECT_DIR / "provisioning" / "node" / "p100"
     assert re.search(r"^6\.0 \S+/tritonserver:24\.10-py3 ", (node / "images.txt").read_text(), re.MULTILINE)
-
-
-def test_a_model_that_still_holds_the_dots_is_not_served(tmp_path: Path):
-    """Triton would load it, and let every request wait."""
-    code = tmp_path / "food_classifier" / "1" / "model.py"
-    code.parent.mkdir(parents=True)
-    code.write_text(f"class TritonPythonModel:\n    def execute(self, requests):\n        # {opening.STUB}\n")
-    with pytest.raises(LookupError, match=r"food_classifier/1/model.py still says"):
-        opening.serve(tmp_path)
