@@ -83,14 +83,20 @@ def sites_of(part: Part) -> list[str]:
 
 def option_of(lease: Lease, options: list[SiteOption], testbed: Testbed) -> SiteOption:
     """Return the option whose type the lease asks for, or whose machine it names; the first when neither is known."""
+    known = options[0] if len(options) == 1 else reserved_option(lease, options, testbed)
+    return known or options[0]
+
+
+def reserved_option(lease: Lease, options: list[SiteOption], testbed: Testbed) -> SiteOption | None:
+    """Return the option whose type the lease asks for, or whose machine it names; None for another machine."""
     asked_for = " ".join(each.condition for each in lease.reservations)
-    by_type = [option for option in options if f'"{option.type}"' in asked_for]
-    if by_type or len(options) == 1:
-        return (by_type or options)[0]
+    for option in options:
+        if f'"{option.type}"' in asked_for:
+            return option
     for option in options:
         if any(each.name == lease.node for each in testbed.resources(option.resource, option.type)):
             return option
-    return options[0]
+    return None
 
 
 def prepare(
@@ -214,19 +220,32 @@ def running(part: Part, testbed: Testbed | None) -> tuple[Testbed, Machine]:
     )
 
 
-def give_back(part: Part, testbed: Testbed, *, keep_lease: bool = False, discard: bool = False) -> Iterator[str]:
+def give_back(
+    part: Part,
+    testbed: Testbed,
+    *,
+    keep_lease: bool = False,
+    discard: bool = False,
+    measured: bool = True,
+    sure: bool = False,
+) -> Iterator[str]:
     """Delete everything of the part at the site and yield what happens.
 
     Args:
         keep_lease: leave the lease, to boot again on the same reservation.
         discard: delete the machine with results that are nowhere else, or without having asked it.
+        measured: whether the lesson has measured what it needs the machine for.
+        sure: give it back although nothing was measured.
 
     Raises:
+        NotMeasuredError: nothing was measured, and the student has not said that this is meant; nothing is deleted.
         NotHomeError: the machine holds results that are nowhere else, or does not answer the question; nothing is
             deleted then.
         NotReleasedError: something is still there; it names each thing, and why.
     """
     name = resource_name(part)
+    if not measured and not sure:
+        raise errors.NotMeasuredError(f"nothing was measured on {name} yet, so the lease is kept")
     record = Record.for_name(name)
     if not discard:
         _require_home(part, testbed, record)

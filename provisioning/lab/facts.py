@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from provisioning.lab import option_of
+from provisioning.lab import reserved_option
 from provisioning.setup.context import pick_lease
 from provisioning.setup.record import Record
 from provisioning.setup.release import held_by
@@ -27,15 +27,20 @@ def of_lease(testbed: Testbed, part: Part) -> dict[str, Any]:
     name, leases = resource_name(part), testbed.leases()
     lease = pick_lease(leases, name)
     if lease is None:
-        raise LeaseMissingError(f"there is no usable lease {name!r} at {testbed.site}")
+        raise LeaseMissingError(
+            f"there is no usable lease {name!r} at {testbed.site}",
+            likely="You gave the lease another name or another site, or it has ended, or you have given it back.",
+            way_out=f"Delete a lease of another name, by its `delete()`, then reserve under the name {name!r}.",
+        )
     options = [option for option in load_spec(part).options if option.site == testbed.site]
+    option = reserved_option(lease, options, testbed) if lease.node else None
     return {
         **_about(testbed, part),
         "status": lease.status,
         "start": lease.start.isoformat(),
         "end": lease.end.isoformat(),
         "node": lease.node,
-        "type": option_of(lease, options, testbed).type if lease.node else "",
+        "type": option.type if option else lease.node,
         "of_this_name": sum(each.name == name and each.status == lease.status for each in leases),
     }
 

@@ -10,14 +10,21 @@ from provisioning.widgets.cards import badge, still
 
 _TITLE = "Practise what goes wrong"
 _HOW = 'faults().on("lease-error") switches one on, then reserve or bring up a machine: it strikes once.'
+_MORE = "faults() lists all of them."
 _REFUSED = "Faults exist in the rehearsal only: this is Chameleon itself, where what breaks breaks by itself."
 
 
 class Faults(Shown):
     """The switchboard of faults, as a table; ``on`` and ``off`` raise ``NotRehearsingError`` on the real Chameleon."""
 
-    def __init__(self) -> None:
-        """Nothing is kept: each look asks the testbed."""
+    def __init__(self, *names: str) -> None:
+        """Show the faults of these names, all of them without a name. Each look asks the testbed.
+
+        Raises:
+            KeyError: There is no fault of a name.
+        """
+        self._shown = {name: FAULTS[name] for name in names or FAULTS}
+        self._how = f"{_HOW} {_MORE}" if names else _HOW
 
     on = staticmethod(drills.arm)
     off = staticmethod(drills.disarm)
@@ -27,17 +34,19 @@ class Faults(Shown):
         """Every fault, whether it is on, and the testbed's state."""
         if not lab.rehearsing():
             return _REFUSED
-        lines = [f"{_TITLE} (rehearsal)", _HOW]
-        for name, strikes in drills.drills().items():
-            lines += [f"[{'x' if strikes else ' '}] {name}: {FAULTS[name].what}", f"      {FAULTS[name].seen}"]
+        lines, strikes = [f"{_TITLE} (rehearsal)", self._how], drills.drills()
+        for name, fault in self._shown.items():
+            lines += [f"[{'x' if strikes[name] else ' '}] {name}: {fault.what}", f"      {fault.seen}"]
         return "\n".join([*lines, "", drills.status_text(drills.status())])
 
     @property
     def html(self) -> str:
         if not lab.rehearsing():
             return still(_TITLE, _REFUSED, rehearsed=False)
-        known = [(name, "on" if strikes else "", FAULTS[name]) for name, strikes in drills.drills().items()]
-        shown = [(name, on, fault.what, fault.seen) for name, on, fault in known]
-        rows = [[Cell(text, words=True) for text in row] for row in shown]
+        strikes = drills.drills()
+        rows = []
+        for name, fault in self._shown.items():
+            texts = (name, "on" if strikes[name] else "", fault.what, fault.seen)
+            rows.append([Cell(text, words=True) for text in texts])
         table = html_table(("fault", "is", "what goes wrong", "what one sees"), rows)
-        return theme.card(_TITLE, table, subtitle=_HOW, badge=badge(rehearsed=True))
+        return theme.card(_TITLE, table, subtitle=self._how, badge=badge(rehearsed=True))

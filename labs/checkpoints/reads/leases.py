@@ -13,7 +13,10 @@ from labs.records import Records
 
 
 def lease(records: Records, part: str) -> dict:
-    """Return the lease that the site had when it was read last: status, node, kind, hours and how many of its name."""
+    """Return the lease that the site had when it was read last: status, node, kind, hours and how many of its name.
+
+    ``kind`` is the type of a machine that the part may run on, else the name of the machine that was reserved.
+    """
     missing = "No lease of yours was seen yet: run the cell that reads it from the site."
     seen = newest(records, f"{part}.lease", missing)
     start, end = (datetime.fromisoformat(seen[name]) for name in ("start", "end"))

@@ -13,13 +13,15 @@ from provisioning.rehearsal.catalogue import Resource
 from provisioning.rehearsal.services import flavors, refusals
 from provisioning.rehearsal.services.access import all_own, caller_of, check, own, world_of
 from provisioning.rehearsal.world.bookings import booked_until_s, bookings
-from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status
+from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status, stamp
 from provisioning.rehearsal.world.world import Caller, Document, World
 
 router = APIRouter(prefix="/{site}/reservation/v1", dependencies=[Depends(check("reservation"))])
 
 _COLLECTIONS = {"os-hosts": "host", "devices": "device"}
 _KINDS = {"physical:host": "host", "device": "device"}
+#: Seconds for which python-chi waits for a lease at most, unless it is told otherwise: 500 in `Lease.wait`.
+LONGEST_WAIT_S = 600.0
 #: Chameleon's longest lease, in seconds: seven days.
 LONGEST_LEASE_S = 7 * 86_400.0
 
@@ -41,8 +43,22 @@ async def create_lease(site: str, request: Request) -> dict[str, Any]:
 
 @router.get("/leases/{lease_id}")
 async def show_lease(lease_id: str, request: Request) -> dict[str, Any]:
-    """Show a lease by its id; a name is answered 404, and python-chi then looks through the list."""
-    return {"lease": lease_body(own(request, "lease", lease_id), world_of(request).clock.now())}
+    """Show a lease by its id; a name is answered 404, and python-chi then looks through the list.
+
+    Raises:
+        RefusalError: A program waits for a lease that begins much later. On Chameleon it would wait for minutes.
+    """
+    world, lease = world_of(request), own(request, "lease", lease_id)
+    if lease["start_s"] - world.clock.now() > LONGEST_WAIT_S and world.looks.waits(lease_id):
+        raise refusals.blazar(
+            400,
+            f"The rehearsal ends this wait: the lease {lease['name']!r} is made, and begins at "
+            f"{stamp(lease['start_s'], '%a %d %b %H:%M')} UTC. Until then it is PENDING. Likely, "
+            "`wait_for_active=False` is missing in `submit(...)`, or `wait()` was called too early. Run the cell again "
+            "with `submit(idempotent=True, wait_for_active=False)`. On Chameleon the cell would wait for five minutes "
+            "or more, and end with an error.",
+        )
+    return {"lease": lease_body(lease, world.clock.now())}
 
 
 @router.put("/leases/{lease_id}")

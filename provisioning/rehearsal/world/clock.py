@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 #: Seconds on Chameleon, from typical reports of its users; the clock's speed shortens them.
 LEASE_START_S = 30.0
@@ -39,6 +39,36 @@ class Clock:
     def shortened(self, duration_s: float) -> float:
         """Return how long a wait of some seconds on Chameleon takes here, in seconds."""
         return duration_s / self.speed
+
+
+@dataclass
+class Looks:
+    """Looks at single leases, by which a program that waits is told from a person.
+
+    python-chi asks every 5 seconds while it waits, and each time for the lease and twice for its status. A person who
+    looks at a status asks once.
+
+    Attributes:
+        real: Seconds since 1970, of this computer.
+    """
+
+    #: Seconds in which looks are counted, and those between the first and the last look of a wait, at the least.
+    WINDOW_S: ClassVar = 12.0
+    SPAN_S: ClassVar = 9.0
+    #: Looks in that time of a program that waits, at the least: python-chi's are three times three.
+    LEAST: ClassVar = 7
+
+    real: Callable[[], float]
+    _moments_s: dict[str, list[float]] = field(default_factory=dict)
+
+    def waits(self, lease_id: str) -> bool:
+        """Note a look at a lease, and return whether a program has waited for it long enough to be told."""
+        now_s = self.real()
+        moments_s = [moment_s for moment_s in self._moments_s.get(lease_id, []) if now_s - moment_s <= self.WINDOW_S]
+        moments_s.append(now_s)
+        told = len(moments_s) >= self.LEAST and now_s - moments_s[0] >= self.SPAN_S
+        self._moments_s[lease_id] = [] if told else moments_s
+        return told
 
 
 def stamp(moment_s: float, pattern: str = "%Y-%m-%dT%H:%M:%SZ") -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from provisioning.rehearsal import place
 from provisioning.rehearsal.catalogue import Catalogue, catalogue, stable_id
 from provisioning.rehearsal.faults import parse_fault
-from provisioning.rehearsal.world.clock import Clock, lease_status, stamp
+from provisioning.rehearsal.world.clock import Clock, Looks, lease_status, stamp
 from provisioning.testbed.surroundings import CALENDAR_NAME, ahead_of
 
 Document = dict[str, Any]
@@ -140,6 +140,7 @@ class World:
         self.store = Store(folder / "world-3.sqlite3")
         self.clock = clock or Clock()
         self.clock.offset_s = ahead_of(folder).total_seconds()
+        self.looks = Looks(self.clock.real)
         self.faults = ArmedFaults(self.store)
         own = folder / "catalogue.toml"
         self.catalogue: Catalogue = catalogue(own if own.exists() else None)

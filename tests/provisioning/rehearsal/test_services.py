@@ -60,6 +60,35 @@ class TestReservation:
         assert mary.send("DELETE", f"{LEASES}/{given[0]['id']}").status_code == 204
         assert mary.reserve("gpu_mi100").status_code == 201
 
+    @pytest.mark.parametrize(
+        ("ahead_s", "pauses_s", "looks", "told"),
+        [
+            pytest.param(86_400, 5, 3, True, id="python-chi waits for tomorrow"),
+            pytest.param(86_400, 1, 1, True, id="a loop of one's own waits"),
+            pytest.param(86_400, 5, 1, False, id="a person looks at the status now and then"),
+            pytest.param(86_400, 30, 3, False, id="a program looks twice a minute"),
+            pytest.param(300, 5, 3, False, id="the lease begins before python-chi gives up"),
+            pytest.param(0, 5, 3, False, id="the lease begins now"),
+        ],
+    )
+    def test_a_wait_in_vain_is_told_and_no_other_look(self, student, hand, ahead_s, pauses_s, looks, told) -> None:
+        """Looks in bursts with pauses, for a minute; whoever was told may look again."""
+        mary, begins_s = student("mary"), hand() + ahead_s
+        wish = {"resource_type": "network", "network_name": "mine"}
+        start, end = (stamp(at_s, "%Y-%m-%d %H:%M") for at_s in (begins_s, begins_s + 3600))
+        body = {"name": "mine", "start_date": start, "end_date": end, "reservations": [wish], "events": []}
+        lease = mary.send("POST", LEASES, body).json()["lease"]
+        refused = []
+        for _ in range(int(60 / pauses_s)):
+            answers = [mary.send("GET", f"{LEASES}/{lease['id']}") for _ in range(looks)]
+            refused += [answer.json()["error_message"] for answer in answers if answer.status_code == 400]
+            if refused:
+                assert mary.send("GET", f"{LEASES}/{lease['id']}").status_code == 200
+                break
+            hand.wait(pauses_s)
+        assert bool(refused) == told
+        assert all("`wait_for_active=False` is missing" in said and start[11:] in said for said in refused)
+
     def test_a_lease_is_invisible_to_other_students_but_its_hours_are_not(self, student) -> None:
         mary, john = student("mary"), student("john")
         lease, again = (mary.reserve("compute_liqid").json()["lease"] for _ in range(2))

@@ -33,6 +33,9 @@ def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path):
         assert {name for name, strikes in drills.drills().items() if strikes} == {"no-hosts", "slow-boot"}
         assert "[x] no-hosts: " in board.text
         assert board.html.count(">on<") == 2
+        assert "[x] no-hosts: " in faults("no-hosts").text
+        assert "slow-boot: " not in faults("no-hosts").text
+        assert faults("no-hosts").html.count(">on<") == 1
         board.off()
         assert "[x]" not in board.text
         # The calendar goes to just beyond a moment, so that what begins then has begun, and never back.

@@ -46,6 +46,14 @@ from provisioning.lab import facts
 from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import faults, planner
 
+
+def delete_all(name):
+    """Delete every lease of a name."""
+    for each in lease.list_leases():
+        if each.name == name:
+            each.delete()
+
+
 # %% [markdown]
 # ## Who you are
 #
@@ -79,15 +87,16 @@ predict("reserve.submit", raised=...)
 # %% [markdown]
 # ## A failure on order
 #
-# This switchboard has the faults that happen on Chameleon now and then. Each one strikes once. The next cell switches
-# `lease-error` on: the node that you were given has just been taken out of service.
+# A rehearsal can play the faults that happen on Chameleon now and then. Here is one of them. The cell after it switches
+# `lease-error` on, and it strikes once: the node that you were given has just been taken out of service.
 
 # %%
-switchboard = faults()
+switchboard = faults("lease-error")
 switchboard
 
 # %%
 guesses, raised = predicted("reserve.submit"), 0
+delete_all("practice")  # of an earlier run of this cell
 switchboard.on("lease-error")
 end = site_clock().now() + timedelta(hours=1)
 practice = lease.Lease("practice", end_date=end)
@@ -104,7 +113,8 @@ ledger().observe("reserve.practice", {"raised": raised, "status": practice.statu
 #
 # Now ask again, with the same name. Delete the failed lease first (`delete()`): names need not be unique, and with two
 # leases of one name you cannot tell which one a program finds. Then make the lease as above, with the same reservation
-# in it, and submit it. The fault has struck and is gone.
+# in it, and submit it. The fault has struck and is gone. (If your cell stops on its way, run the cell above again
+# before you repeat it.)
 
 # %% question="reserve.recover"
 ### BEGIN SOLUTION
@@ -113,8 +123,9 @@ practice = lease.Lease("practice", end_date=end)
 practice.add_node_reservation(amount=1, node_type="compute_skylake")
 practice.submit()
 ### END SOLUTION
-there = [each.status for each in lease.list_leases() if each.name == "practice"]
-ledger().observe("reserve.recovered", {"statuses": there})
+practices = [each for each in lease.list_leases() if each.name == "practice"]
+practice = practices[-1] if practices else None  # the lease that the check speaks of
+ledger().observe("reserve.recovered", {"statuses": [each.status for each in practices]})
 check("reserve.recover")
 
 # %%
@@ -129,7 +140,7 @@ pd.DataFrame({"of 2 calls": [raised], "you predicted": [guesses["raised"]]}, ind
 # A practice lease is a lease: give it back.
 
 # %%
-practice.delete()
+delete_all("practice")
 [each.name for each in lease.list_leases()]
 
 # %% [markdown]
@@ -187,7 +198,8 @@ ledger().observe("model.lease", facts.of_lease(testbed, "model"))
 check("reserve.lease")
 
 # %% [markdown]
-# The check does not look at the object in your notebook. It looks at what the site says, and so should you.
+# The check does not look at the object in your notebook. It looks at what the site says, and so should you. If your
+# lease is wrong, delete it before you try again: `idempotent=True` would find it and keep it.
 #
 # ## What you found
 #

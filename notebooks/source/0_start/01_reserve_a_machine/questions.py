@@ -11,6 +11,12 @@ prediction(
     raised="calls that raise an error",
 )
 
+#: The way out of every wrong state of the practice lease.
+_AGAIN = (
+    "Run the cell below *A failure on order* again: it deletes every lease named `practice`, and makes the one that "
+    "fails. Then run this cell with all four calls."
+)
+
 question(
     "reserve.recover",
     "One lease that is active, after one that failed",
@@ -18,14 +24,19 @@ question(
     hint="Four calls: delete what failed, make a new lease, put the reservation into it, submit it.",
     records="labs.checkpoints.reads.reserve:practice",
     rules=[
+        ("failed", "ERROR", f"The first lease is {{failed}} and not ERROR: the fault did not strike. {_AGAIN}"),
         (
-            "failed",
-            "ERROR",
-            "The first lease is {failed}: the fault did not strike. Run the cell that orders it again, and then yours.",
+            "count",
+            not_(0),
+            f"The site has no lease named `practice`. Likely, `submit()` was not called. {_AGAIN}",
         ),
-        ("count", not_(0), "The site has no lease of the name `practice`. Was the new one submitted?"),
-        ("count", 1, "The site has {count} leases of the name `practice`: {now}. Delete the one that failed first."),
-        ("now", "ACTIVE", "The lease `practice` is {now} and not ACTIVE. Delete it, make a new one, and submit that."),
+        (
+            "count",
+            1,
+            "The site has {count} leases named `practice`: {now}. Likely, the earlier one was not deleted. "
+            f"{_AGAIN}",
+        ),
+        ("now", "ACTIVE", f"The lease `practice` is {{now}} and not ACTIVE. {_AGAIN}"),
     ],
     good={"failed": "ERROR", "count": 1, "now": "ACTIVE"},
 )
@@ -36,4 +47,6 @@ lease_question(
     part="model",
     points=3,
     hint="Three calls, in the order of the table. `block` has the node's name and both ends.",
+    delete="delete_all(plan.lease_name)",
+    again="Then run this cell with the calls of the table.",
 )

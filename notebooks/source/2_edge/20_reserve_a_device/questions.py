@@ -12,6 +12,9 @@ lease_question(
     machine="board",
 )
 
+#: The way out of every wrong container: `submit(idempotent=True)` would find it and keep it.
+_AGAIN = "Delete it: `board.delete()`. Wait until `container.get_container(name)` finds none, then run this cell again."
+
 question(
     "device.container",
     "A container for ARM on your device, with its ports open",
@@ -22,13 +25,18 @@ question(
         (
             "status",
             "Running",
-            "The container is {status} and not Running. Is the reservation yours, and the image built for ARM?",
+            "The container is {status} and not Running. Is the reservation yours, and the image built for ARM? "
+            f"{_AGAIN}",
         ),
-        ("image", holds("aarch64"), "Its image is {image}, which is not the one for this device: `option.image`."),
+        (
+            "image",
+            holds("aarch64"),
+            f"Its image is {{image}}, which is not the one for this device: `option.image`. {_AGAIN}",
+        ),
         (
             "ports",
             holds(8888),
-            "Port 8888 is closed, and none can be opened now. Delete the container, and make it with `opened`.",
+            f"Port 8888 is closed. A container's ports are opened when it is made: `exposed_ports=opened`. {_AGAIN}",
         ),
     ],
     good={"status": "Running", "image": "quay.io/jupyter/minimal-notebook:aarch64-2024-05-27", "ports": [8000, 8888]},

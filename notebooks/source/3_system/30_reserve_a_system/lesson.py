@@ -31,7 +31,7 @@ from datetime import datetime
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from chi import context, hardware
+from chi import context, hardware, lease
 
 from labs.checkpoints import check
 from labs.records.ledger import ledger
