@@ -212,6 +212,16 @@ class NotHomeError(ProvisioningError):
     )
 
 
+class NotMeasuredError(ProvisioningError):
+    """Nothing was measured on the machine yet, and releasing it would end the lease."""
+
+    likely = "The cells that measure were not run, or stopped."
+    way_out = (
+        "Run the cells above that measure, then this one. To give the machine back without a measurement, write "
+        "`sure=True` into the call of `lab.give_back`."
+    )
+
+
 class CancelledError(ProvisioningError):
     """The user asked to stop."""
 

@@ -167,6 +167,16 @@ def test_release_refuses_while_something_is_only_there(memory, workspace):
     assert Ledger(workspace / "ledger.jsonl").answer("m.a.found") == 3
 
 
+def test_release_asks_first_where_nothing_was_measured(memory, workspace):
+    """Running all cells never ends a lease that has brought nothing; who is sure says so."""
+    memory.give_lease(NAME)
+    with pytest.raises(errors.NotMeasuredError, match=r"so the lease is kept(.|\n)*`sure=True`"):
+        lab.give_back("model", memory, measured=False)
+    assert len(memory.lease_list) == 1
+    list(lab.give_back("model", memory, measured=False, sure=True))
+    assert memory.lease_list == []
+
+
 #: What happens to a machine, what a lesson that goes on there is told, and what a pull says then.
 LOSSES = {
     "its lease ends": (

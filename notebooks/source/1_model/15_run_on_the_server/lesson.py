@@ -241,13 +241,14 @@ check("server.gpu")
 # %% [markdown]
 # ## Release
 #
-# Everything is home, or `give_back` would refuse: it asks the machine first. Then the machine goes, its address, and
-# last the lease: while you have the lease, a step that failed can be tried again. Nothing counts as gone before the
-# site no longer lists it.
+# Everything is home, or `give_back` would refuse: it asks the machine first. It refuses as well if nothing was
+# measured, unless you are sure. Then the machine goes, its address, and last the lease: while you have the lease, a
+# step that failed can be tried again. Nothing counts as gone before the site no longer lists it.
 
 # %% question="server.released"
 ledger().observe("model.lease_at_release", facts.of_lease(testbed, "model"))
-print(*lab.give_back("model", testbed), sep="\n")
+measured = ledger().read().seen("model.formats") is not None
+print(*lab.give_back("model", testbed, measured=measured, sure=False), sep="\n")
 ledger().observe("model.release", facts.of_holdings(testbed, "model", site_clock().now()))
 check("server.released")
 

@@ -208,13 +208,14 @@ answers.rename_axis("answers a second").style.format(precision=0, na_rep="")
 #
 # ## Release
 #
-# All records are home, or `give_back` would refuse. Machine, address and lease go, and the site is asked what it still
-# counts under your name.
+# All records are home, or `give_back` would refuse. It also asks first if nothing was measured. Machine, address and
+# lease go, and the site is asked what it still counts under your name.
 
 # %% question="gpus.released"
 ledger().observe("system.lease_at_release", facts.of_lease(testbed, "system"))
 print("home:", lab.pull("system", testbed))
-print(*lab.give_back("system", testbed), sep="\n")
+measured = any(ledger().read().latest(kind="load", option=f"gpus-{name}") for name in stanzas)
+print(*lab.give_back("system", testbed, measured=measured, sure=False), sep="\n")
 ledger().observe("system.release", facts.of_holdings(testbed, "system", site_clock().now()))
 check("gpus.released")
 
