@@ -30,7 +30,7 @@ def of_lease(testbed: Testbed, part: Part) -> dict[str, Any]:
         raise LeaseMissingError(
             f"there is no usable lease {name!r} at {testbed.site}",
             likely="You gave the lease another name or another site, or it has ended, or you have given it back.",
-            way_out=f"Delete a lease of another name, by its `delete()`, then reserve under the name {name!r}.",
+            way_out=f"If it has another name, delete it by its `delete()`, then reserve under the name {name!r}.",
         )
     options = [option for option in load_spec(part).options if option.site == testbed.site]
     option = reserved_option(lease, options, testbed) if lease.node else None
