@@ -1,7 +1,6 @@
 """Running one notebook in a kernel of its own, and saying what happened in a way that helps."""
 
 import math
-import os
 import re
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from nbclient.util import run_sync
 from nbformat import NotebookNode
 
 from labs.course.lessons import LessonError
-from labs.machine.fingerprint import usable_cpu_count
+from labs.machine.busy import slowdown
 
 #: A cell that takes longer than this on an idle machine hangs; the slowest honest one compiles and measures a model.
 CELL_TIMEOUT_S = 600
@@ -48,7 +47,7 @@ class PollingClient(NotebookClient):
                 try:
                     return await get_once(timeout=min(_POLL_S, left_s))
                 except Empty:
-                    left_s = max(0.0, left_s - (time.monotonic() - begin_s) / _processes_per_processor())
+                    left_s = max(0.0, left_s - (time.monotonic() - begin_s) / slowdown())
                     if not left_s:
                         raise
 
@@ -56,11 +55,6 @@ class PollingClient(NotebookClient):
         return client
 
     start_new_kernel_client = run_sync(async_start_new_kernel_client)
-
-
-def _processes_per_processor() -> float:
-    """Return how many processes share a processor of this machine, on average over the last minute; at least 1."""
-    return max(1.0, os.getloadavg()[0] / usable_cpu_count())
 
 
 def execute(notebook: NotebookNode, *, folder: Path, name: str, cell_timeout_s: float = CELL_TIMEOUT_S) -> NotebookNode:

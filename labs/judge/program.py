@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from labs.judge import asker
+from labs.machine.busy import slowdown
 from labs.records.strict import StrictJsonError, loads
 from labs.shell import python
 
@@ -114,12 +115,15 @@ class Program:
 
         Args:
             outside: What it stands on, by name.
-            each_s: Seconds for an answer, unless a question has its own.
-            wall_s: Seconds for everything, from the moment at which the asker is there.
+            each_s: Seconds for an answer, unless a question has its own. At home, these are an idle machine's seconds
+                (``slowdown``).
+            wall_s: Seconds for everything, from the moment at which the asker is there; at home likewise.
             most_calls: Calls of what stands outside, all together.
         """
         self._starting, self._outside = start(kind, content), outside
         self._each_s, self._wall_s, self._most_calls = each_s, wall_s, most_calls
+        # At home a student's other programs run as well; the grader has its machine to itself, and a limit of its own.
+        self._slowdown = slowdown if start is at_home else lambda: 1.0
         self._end_s = float("inf")
         self._hello: str | None = None
         self._ready: str | None = None
@@ -144,7 +148,7 @@ class Program:
             os.set_blocking(end, False)
         try:
             self._wait_for_the_asker()
-            self._end_s = time.monotonic() + self._wall_s
+            self._end_s = time.monotonic() + self._wall_s * self._slowdown()
             reason = self.until(lambda: self._ready, READY_S, f"It is not loaded within {READY_S} s.")
             if reason:
                 raise Lost(f"Your file cannot be loaded: {reason}")
@@ -207,7 +211,7 @@ class Program:
         Raises:
             Lost: Not in time; or the program ended, or wrote what is no reply, before.
         """
-        within_s = self._each_s if within_s is None else within_s
+        within_s = (self._each_s if within_s is None else within_s) * self._slowdown()
         end_s = time.monotonic() + within_s
         while (value := look()) is None or value is False:
             left_s = min(end_s, self._end_s) - time.monotonic()
@@ -221,7 +225,8 @@ class Program:
             raise Lost("It does not come to its end.")
 
     def _write(self, message: Mapping) -> None:
-        data, end_s = memoryview(json.dumps(message).encode() + b"\n"), time.monotonic() + self._each_s
+        data = memoryview(json.dumps(message).encode() + b"\n")
+        end_s = time.monotonic() + self._each_s * self._slowdown()
         while data:
             self._in_time()
             if time.monotonic() > end_s:

@@ -87,12 +87,17 @@ class Child:
     ) -> None:
         """Return when it is ready; else it is stopped.
 
+        Args:
+            within_s: Seconds of an idle machine (``slowdown``).
+
         Raises:
             ChildError: It ended, or takes too long.
         """
+        from labs.machine.busy import slowdown  # late: the keeper runs this file alone
+
         begin_s = time.monotonic()
         try:
-            while (spent_s := time.monotonic() - begin_s) < within_s:
+            while (spent_s := time.monotonic() - begin_s) < within_s * slowdown():
                 on_progress(min(0.99, spent_s / (spent_s + 3)), f"waiting for {what}: {spent_s:.0f} s")
                 if not self.alive:
                     raise ChildError(f"{what} ended with status {self.process.returncode}:\n{self.log()}")
@@ -100,7 +105,7 @@ class Child:
                     on_progress(1.0, f"{what} is ready after {spent_s:.1f} s")
                     return
                 time.sleep(0.02)
-            raise ChildError(f"{what} was not ready within {within_s:g} s:\n{self.log()}")
+            raise ChildError(f"{what} was not ready within {spent_s:.1f} s:\n{self.log()}")
         except BaseException:  # also a cancelled wait must leave no process behind
             self.stop(2)
             raise

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labs.machine.busy import slowdown
 from labs.records.load import ServerSide
 from labs.serve.triton.catalogue import ModelRepository
 
@@ -125,12 +126,16 @@ class Triton:
         """End a server that this notebook started, and return its status; one that others started goes on."""
 
     def _ask(self, call: str, *arguments: object, within_s: float = 10.0):
-        """Return what one of the client's methods returns; a client of its own, since threads cannot share one."""
+        """Return what one of the client's methods returns; a client of its own, since threads cannot share one.
+
+        Args:
+            within_s: Seconds of an idle machine (``slowdown``).
+        """
         from tritonclient.http import InferenceServerClient
         from tritonclient.utils import InferenceServerException
 
         try:
-            with InferenceServerClient(self.http, network_timeout=within_s) as client:
+            with InferenceServerClient(self.http, network_timeout=within_s * slowdown()) as client:
                 return getattr(client, call)(*arguments, headers={**self.headers})  # infer adds to it
         except InferenceServerException as error:
             raise TritonError(error.message()) from error

@@ -9,9 +9,13 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labs.judge import app, kernel, program, router, script, stream, triton, workers
 from labs.judge.program import Held, Lost, NotReadyError, Outside, Program, at_home
+from labs.machine.busy import slowdown
+from labs.machine.fingerprint import usable_cpu_count
 
 #: Each judge, with what its file is called.
 JUDGES = [app.app, triton.model, script.script, stream.streaming_app, router.router, kernel.shared_kernel, workers.app]
@@ -201,6 +205,26 @@ def test_a_program_that_is_never_loaded_is_lost(text, monkeypatch):
     monkeypatch.setattr(program, "READY_S", 0.5)
     with pytest.raises(Lost, match="not loaded"), Program("router", text.encode(), {}, at_home):
         pass
+
+
+@pytest.mark.parametrize(("processes", "answers"), [(0.5, False), (8.0, True)])
+def test_a_slow_answer_at_home_is_waited_for_on_a_busy_machine(processes: float, answers: bool, monkeypatch):
+    """With eight processes per processor, eight times as long; the grader waits equally long everywhere."""
+    load = processes * usable_cpu_count()
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
+    text, form = b"import time\ntime.sleep(4)\nprint('late')", {"printed": str}
+    in_time = contextlib.nullcontext() if answers else pytest.raises(Lost, match="no answer within 1 s")
+    with Program("script", text, {}, at_home, each_s=1) as asked, in_time:
+        assert asked.ask(form, arguments=[])["printed"] == "late\n"
+
+
+@given(st.floats(0, 1e6))
+def test_a_busy_machine_is_some_times_slower_and_never_faster(load: float):
+    """From 1, and up to a bound, so that whatever hangs is given up."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+        assert 1 <= slowdown() <= 20
+        assert slowdown() <= max(1, load / usable_cpu_count())
 
 
 def test_what_lies_beside_a_program_is_not_imported(tmp_path):
