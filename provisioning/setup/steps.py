@@ -5,12 +5,13 @@ from provisioning.setup.plan import Step, StepBody
 from provisioning.sites.spec import PartSpec, SiteOption
 
 #: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them.
-#: Nothing is installed before the driver sees a GPU; environment, data and Docker do not need one another and run side
-#: by side. Two steps only begin what goes on on the machine while the student reads, and nothing needs them: execution
-#: providers, and part 3's containers.
+#: The first script stops automatic updates, which could change the driver. Nothing is installed before that sees a
+#: GPU; environment, data and Docker do not need one another and run side by side. Two steps only begin what goes on on
+#: the machine while the student reads, and nothing needs them: execution providers, and part 3's containers.
 Row = tuple[str, str, tuple[str, ...], StepBody, float]
 
 _ENVIRONMENT = software.scripted("environment", "making the environment")
+_UPDATES = software.scripted("updates", "stopping automatic updates")
 _DRIVERS = software.scripted("drivers", "looking for the GPU")
 _DOCKER = software.scripted("docker", "installing Docker")
 _PROVIDERS = software.begun("providers", "the execution providers' environments")
@@ -23,7 +24,8 @@ NODE_STEPS: tuple[Row, ...] = (
     ("access", "SSH is let in", ("server",), machine.ssh_let_in, 300),
     ("ssh", "SSH answers", ("address", "access"), machine.ssh_answers, 900),
     ("materials", "Course is copied", ("ssh",), software.materials_copied, 600),
-    ("drivers", "The driver sees a GPU", ("materials",), _DRIVERS, 120),
+    ("updates", "Updates are stopped", ("materials",), _UPDATES, 1800),
+    ("drivers", "The driver sees a GPU", ("updates",), _DRIVERS, 120),
     ("environment", "Python environment", ("drivers",), _ENVIRONMENT, 1800),
     ("data", "Pictures and model", ("materials",), software.data_copied, 1200),
     ("work", "Your work arrives", ("materials",), software.work_brought, 900),

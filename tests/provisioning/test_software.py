@@ -18,7 +18,7 @@ def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, co
     home = memory.folder_shell.home
     script = course / "provisioning/node/bin/providers.sh"
     script.write_text(f"cd {home}\necho run >> runs\nwhile [ ! -f go ]; do sleep 0.05; done\ntest -f good\n")
-    steps = (*BOOT, "drivers", "environment", "providers")
+    steps = (*BOOT, "updates", "drivers", "environment", "providers")
     assert "on its way while you go on" in said_by(make_run(only=steps))
     said_by(make_run(only=steps))
     while not (home / "runs").exists():

@@ -57,11 +57,22 @@ if ! seen=$(nvidia-smi --query-gpu=name,compute_cap,driver_version,memory.total 
   [[ -z $(gpus '^[^,]+, [0-9]+\.[0-9]+, [0-9]+(\.[0-9]+)+, ' "$seen") ]]; then
   loaded=$(grep -m 1 NVRM /proc/driver/nvidia/version 2> /dev/null || echo "no module loaded")
   kernel=$(sudo dmesg | grep NVRM | tail -n 6 || true)
+  # The set-up's first script holds the driver's packages (updates.sh).
+  branch=$(grep -oE '[0-9]{3}\.xx Legacy' <<< "$kernel" | head -n 1 | cut -d . -f 1 || true)
+  replace="apt-mark showhold | xargs -r sudo apt-mark unhold; sudo apt-get update;
+  sudo apt-get install nvidia-driver-${branch:-580} && sudo reboot"
   way="$nvidia"
-  if grep -q "not supported by open" <<< "$kernel"; then
-    branch=$(grep -oE '[0-9]{3}\.[0-9.]+' <<< "$loaded" | cut -d . -f 1 || true)
-    way="NVIDIA's open kernel modules drive no GPU before Turing, a P100 among them; its closed ones do up to 580. Take the
-  next option of the part's plan, or replace the modules: sudo apt-get install nvidia-driver-${branch:-560} && sudo reboot"
+  if grep -q "version mismatch" <<< "$seen"; then
+    way="an update replaced the driver's files, and the module loaded before it is another version. A reboot
+  loads the new one: sudo reboot"
+  elif [[ -n $branch ]]; then
+    way="the image's driver is too new for this GPU, on every node that boots the image. $branch is the last branch that
+  drives it. Install that one: $replace
+  Or take the next option of the part's plan, if its image is another one"
+  elif grep -q "not supported by open" <<< "$kernel"; then
+    way="NVIDIA's open kernel modules drive no GPU before Turing, a P100 among them; its closed ones do up to branch 580.
+  Install those: $replace
+  Or take the next option of the part's plan, if its image is another one"
   fi
   refuse "a driver that sees no GPU. nvidia-smi: ${seen:-(nothing)}
   module: $loaded

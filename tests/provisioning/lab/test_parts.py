@@ -10,7 +10,9 @@ from provisioning.sites.proofs import read
 from tests.provisioning.pythons import older_python
 from tests.tools import tool
 
-NODE_STEPS = set("lease server address ssh materials environment data work drivers services health links".split())
+NODE_STEPS = set(
+    "lease server address ssh materials environment data work updates drivers services health links".split()
+)
 
 
 @pytest.mark.parametrize(

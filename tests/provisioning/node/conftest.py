@@ -57,6 +57,8 @@ class Machine:
         self.write("amd", "GPU[0]\t\t: Card Series: \t\tAMD Instinct MI100\n")
         self.write("free-gb", "100")
         self.write("kernel", "")
+        self.write("units", "apt-daily.timer\nunattended-upgrades.service\n")
+        self.write("dpkg-packages", "installed linux-image-6.8.0-60-generic\ninstalled nvidia-driver-560\n")
 
     def program(self, name: str, text: str, where: str = "bin") -> None:
         self.write(f"{where}/{name}", text).chmod(0o755)

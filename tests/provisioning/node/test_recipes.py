@@ -22,11 +22,11 @@ def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
 
 
 def test_scripts_pass_shellcheck():
-    """Quoting, unset variables, exit codes: every finding, in the autograder's two and what is sent too."""
+    """Quoting, unset variables, exit codes: every finding, in the autograder's two, set-up's and what is sent too."""
     autograder = [NODE.parents[1] / "grading" / "gradescope" / name for name in ("setup.sh", "run_autograder")]
     programs = [path for path in Path(__file__).with_name("programs").iterdir() if path.is_file()]
     to_machines = (NODE.parent / "setup" / "shell").iterdir()
-    files = [*SCRIPTS, FETCH, *autograder, *programs, *to_machines]
+    files = [*SCRIPTS, FETCH, NODE.parent / "python.sh", *autograder, *programs, *to_machines]
     done = run(tool("shellcheck"), "-xP", "SCRIPTDIR", "--severity=style", *map(str, files))
     assert done.returncode == 0, done.stdout
 

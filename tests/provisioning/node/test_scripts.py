@@ -87,42 +87,9 @@ def test_a_disk_too_small_is_told_before_anything_is_fetched(machine: Machine, s
     assert not [call for call in machine.calls if re.search("install|pull|build|venv", call)]
 
 
-# Drivers
+# Packages
 
 NO_KEY = {'fetch_nvidia_key "$list"': ': "$list"'}
-OPEN = "NVRM: installed in this system is not supported by open\nNVRM: nvidia.ko because it does not include the GSP.\n"
-
-
-PLAIN, CUDA, ROCM = "CC-Ubuntu24.04", "CC-Ubuntu24.04-CUDA", "CC-Ubuntu24.04-ROCm"
-CARD, FATAL = "GPU[0] : Card Series: AMD Instinct MI100", "amdgpu: fatal error"
-
-
-@pytest.mark.parametrize(
-    ("image", "name", "gpus", "kernel", "said"),
-    [
-        (CUDA, "p100", "", OPEN, "sees no GPU|open kernel modules|nvidia-driver-560"),
-        (CUDA, "a100", "No devices were found\n", "", "sees no GPU|no word of NVRM|another node"),
-        (PLAIN, "a100", "", "", "found: no nvidia-smi|names an image without CUDA"),
-        (PLAIN, "mi100", "", "", "found: no rocm-smi|apt-get install rocm-smi"),
-        (ROCM, "mi100", CARD, f"{FATAL}\n", f"that shows no GPU|/dev/kfd: |{FATAL}"),
-        (ROCM, "mi100", "WARNING: No AMD GPUs specified\n", "", "that shows no GPU|another node"),
-    ],
-)
-def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path, image, name, gpus, kernel, said):
-    """What was found, what was expected, and the way out; the image that is right is not blamed."""
-    machine = Machine(tmp_path / "machine", image)
-    machine.write("kernel", kernel)
-    machine.write("gpus", gpus)
-    machine.write("amd", gpus)
-    done = machine.run("drivers.sh", name, "system", changes={"/dev/kfd": f"{tmp_path}/kfd"})
-    assert done.returncode == 69
-    told = done.stderr.replace(f"{tmp_path}/kfd", "/dev/kfd")
-    wanted = [*said.split("|"), "way out: ", f"expected: {image}, which brings"]
-    assert [words for words in wanted if words not in told] == []
-    assert not [call for call in machine.calls if call.startswith("apt-get")]
-    for part in ("model", "system"):
-        steps = {step.name: step.needs for step in steps_for(load_spec(part), load_spec(part).options[0])}
-        assert all("drivers" in steps[step] for step in ("environment", "docker") if step in steps)
 
 
 @pytest.mark.parametrize(("tries", "code"), [(2, 0), (99, 100)])

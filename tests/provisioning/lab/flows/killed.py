@@ -25,7 +25,7 @@ end = now + timedelta(hours=3)
 named = free_resources(testbed.resources(option.resource, option.type), now, end)[0].name
 lab.reserve(testbed, part, option, None, end, named)
 whole = lab.prepare(part, option, testbed=testbed, materials=course)
-wanted = ("lease", "server", "container", "address", "ssh", "materials", "drivers", "environment")
+wanted = ("lease", "server", "container", "address", "ssh", "materials", "updates", "drivers", "environment")
 steps = [step for step in whole.plan.steps if step.name in wanted]
 run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.record)
 for event in run.events():
