@@ -1,14 +1,18 @@
 # Model serving labs. `make help` lists what there is; every target sets up what it needs first.
 SHELL := /bin/bash
-# The first of these that the machine has; the oldest is what the course is tested with most.
-PYTHONS := python3.11 python3.12 python3.13 python3
-PYTHON ?= $(firstword $(foreach one,$(PYTHONS),$(if $(shell command -v $(one)),$(one))))
 VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS := provisioning,rehearsal,labs,serving,grading,cluster,site,dev
 STAMP := $(VENV)/.installed
+# A folder that was copied, moved or renamed brings the stamp of another one: set-up then runs, and downloads nothing.
+# PYTHON=/path/to/python names the Python to begin with.
+ifneq "$(shell head -n 1 $(STAMP) 2>/dev/null)" "$(CURDIR)"
+.PHONY: $(STAMP)
+endif
 # Where it is set, as in many a container, each of a run's hundreds of processes would compile its imports anew.
 unexport PYTHONDONTWRITEBYTECODE
+# Recipes start the modules of this folder, and not of one whose environment is active.
+unexport PYTHONSAFEPATH
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab rehearse test front-door machines check pins notebooks site assets bench emulate pictures grade-demo clean compiler-hint test-hint
@@ -20,13 +24,8 @@ help: ## Show this list
 setup: $(STAMP) compiler-hint ## Make the environment in .venv (a few minutes the first time, nothing after that)
 
 $(STAMP): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" && command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11, 3.12 or 3.13 is missing. Get one with:"; \
-	  echo "  Debian, Ubuntu:  sudo apt install python3 python3-venv"; \
-	  echo "  macOS:           brew install python@3.13"; \
-	  echo "  anywhere:        conda env create -f environment.yml && conda activate model-serving-labs"; \
-	  echo "or name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@"$(PYTHON)" provisioning/environment.py $(EXTRAS)
-	@touch $@
+	@python=$$(sh provisioning/python.sh "$(PYTHON)") && \
+	  GIVEN_PYTHON="$(PYTHON)" GOALS="$(MAKECMDGOALS)" "$$python" -m provisioning.environment $(EXTRAS)
 
 compiler-hint:
 	@command -v "$${CXX:-g++}" >/dev/null || command -v clang++ >/dev/null || { \
@@ -39,7 +38,7 @@ test-hint:
 	  echo "Note: $$tool is not installed, so the tests that need it are skipped (Debian, Ubuntu: sudo apt install $${tool/bwrap/bubblewrap})."; done
 
 lab: setup ## Open the course in JupyterLab; its options go in ARGS="--port 9000"
-	@$(BIN)/msl lab $(ARGS)
+	@$(BIN)/python -m provisioning.front.command lab $(ARGS)
 
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
 	@$(BIN)/python -m grading rehearse $(ARGS)
@@ -53,14 +52,14 @@ test: setup test-hint ## Run the tests; pytest's options go in ARGS="-x tests/la
 	@$(PYTEST) -m 'not machine' $(ARGS)
 
 front-door: setup ## Test what everybody meets first, on this Python: set-up, msl, the ledger, taking a hand-in
-	@$(BIN)/msl doctor
+	@$(BIN)/python -m provisioning.front.command doctor
 	@$(PYTEST) -m 'not machine' tests/test_environment.py tests/test_set_up.py tests/provisioning/front tests/labs/records tests/grading/intake
 
 machines: setup ## Test the machines: each part as a student does it, under each machine's own pins
 	@$(PYTEST) -m machine $(MACHINES) $(ARGS)
 
 check: setup ## Lint, format, types, spelling, fresh notebook twins
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell && $(BIN)/python -m grading build --check
+	@$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check . && $(BIN)/python -m mypy && $(BIN)/python -m codespell_lib && $(BIN)/python -m grading build --check
 
 # Newer versions of all packages but PyTorch and what comes with its builds; nodes have pins of their own.
 pins: setup ## Bring all pins but PyTorch's up to date, install them and prove them (make check test)

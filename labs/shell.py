@@ -14,6 +14,9 @@ from pathlib import Path
 #: The checkout that holds this package. This file stands on the lowest floor, so that every other may import it.
 _COURSE = Path(__file__).resolve().parents[1]
 
+#: Files by which a folder of the course is known, the students' and the authors'.
+_MARKS = ("assignment.toml", "labs/shell.py", "provisioning/environment.py")
+
 #: Folder of this environment's programs. It has ``msl`` where the course is installed.
 _PROGRAMS = Path(sysconfig.get_path("scripts"))
 
@@ -46,6 +49,42 @@ def setup(target: str = "setup") -> str:
 def rehearse() -> str:
     """Return the line that starts the rehearsal and turns the reader's shell to it."""
     return f'eval "$({msl("rehearsal up")})"'
+
+
+def other_course(start: Path) -> Path | None:
+    """Return the course's folder that holds a path, if these packages belong to another one; None if they belong there.
+
+    Args:
+        start: A file or a folder.
+    """
+    path = start.resolve()
+    for folder in (path, *path.parents):
+        if all((folder / name).is_file() for name in _MARKS):
+            return None if folder.samefile(_COURSE) else folder
+    return None
+
+
+def belongs_elsewhere(what: str, folder: Path, *, notebook: bool = False) -> str:
+    """Return the sentence for who uses this environment on another folder of the course, and the line that helps.
+
+    Args:
+        what: What is in the other folder, at the beginning of the sentence, such as "This notebook".
+        folder: The other folder, as ``other_course`` returns it.
+        notebook: Whether the reader looks at a notebook, and not at a terminal.
+    """
+    own_environment = Path(sys.prefix).resolve().is_relative_to(_COURSE) or (folder / ".venv").is_dir()
+    if own_environment and notebook:
+        fix = f"open it with `make -C {_quoted(folder)} lab`."
+    elif own_environment:
+        program = _quoted(folder / ".venv" / "bin" / "msl")
+        fix = f"run `make -C {_quoted(folder)} setup` once, then type `{program}` in place of `msl`."
+    else:
+        install = f"cd {_quoted(folder)} && {_quoted(Path(sys.executable))} -m pip install --no-deps --editable ."
+        fix = f"run `{install}`, so that this Python runs that folder; then restart the kernel, if you have one."
+    return (
+        f"{what} is in {folder}, but this Python runs the course in {_COURSE}, whose results it would read and write. "
+        f"Likely: one folder is a copy of the other, or you activated the environment of the other. Fix: {fix}"
+    )
 
 
 def _typed(program: Path) -> str:

@@ -1,22 +1,32 @@
 """``make setup``: the course's environment in ``.venv``, with the build of PyTorch that this computer can use.
 
-Run by the computer's own Python before anything is installed: ``python3 provisioning/environment.py labs,serving``.
+``provisioning/python.sh`` chooses the Python that runs this before anything is installed:
+``python3 -m provisioning.environment labs,serving``.
+
+Nothing in ``.venv`` names the folder that it is in, so the folder can be copied, moved and renamed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from provisioning.computer import Machine, dotted, makes_environments
+
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 LOG = VENV / "setup.log"
+#: The folder that set-up last ran in, which the Makefile compares with its own, and a digest of what it installed.
+STAMP = VENV / ".installed"
 _PYTHON = VENV / "bin" / "python"
 _CONSTRAINTS = ("--constraint", "constraints.txt")
 _TORCH = ("torch", "torchvision")
@@ -53,16 +63,27 @@ def is_cuda(package: str) -> bool:
 
 
 def set_up(extras: str) -> None:
-    """Make the environment, or bring the one that is there up to date.
+    """Make the environment, or bring the existing one up to date.
 
     Raises:
         SetupError: Something is missing here, or could not be fetched.
     """
+    _require_machine()
+    LOG.unlink(missing_ok=True)  # a new file: a copy of the folder may share this one by a hard link
+    works = _run(_PYTHON, "-m", "pip", "--version")
+    if works and _stamped_digest() == _digest(extras):
+        _relocate()
+        _stamp(extras)
+        print(f".venv has all packages and now belongs to {ROOT}. Nothing was downloaded.")
+        return
     _require_python()
     _require_room(CPU)
-    print(f"Setting up .venv with Python {_version()}; it takes a few minutes the first time.", flush=True)
-    if not _run(_PYTHON, "-m", "pip", "--version"):
-        _require(_run(sys.executable, "-m", "venv", "--clear", str(VENV)))
+    if works:
+        print("Bringing .venv up to date.", flush=True)
+    else:
+        print(f"Setting up .venv with Python {_version()}; it takes a few minutes the first time.", flush=True)
+        # This may be the environment's own Python; the new one is made by the Python below it.
+        _require(_run(Path(sys.executable).resolve(), "-m", "venv", "--clear", VENV))
     _require(_run(_PYTHON, "-m", "pip", "install", "--upgrade", *_CONSTRAINTS, "pip", "uv", logged=True))
     course = ("--editable", f".[{extras}]")
     build, install = _by_uv(course) or _by_pip()
@@ -76,11 +97,109 @@ def set_up(extras: str) -> None:
             f"There is no NVIDIA GPU here, but the build for CPUs, {less_gb:.1f} GB smaller, cannot be had:\n"
             "download.pytorch.org is out of reach, and pip knows no other source. Ctrl-C stops this; with a folder of\n"
             "that build's wheels:\n"
-            "  PIP_FIND_LINKS=/path/to/wheels make setup"
+            f"  PIP_FIND_LINKS=/path/to/wheels {_command_line()}"
         )
     print(f"Installing; {LOG.relative_to(ROOT)} says how far it is. Interrupted, the same command goes on.", flush=True)
     _require(_run(*install, *_CONSTRAINTS, *course, logged=True))
+    _relocate()
+    _stamp(extras)
     print("Done.")
+
+
+def _command_line(python: str = "") -> str:
+    """Return the line that the reader typed to come here, with the Python that was given, or with another one."""
+    python = python or os.environ.get("GIVEN_PYTHON", "")
+    given = (f"PYTHON={shlex.quote(python)}",) if python else ()
+    return " ".join(("make", *given, os.environ.get("GOALS") or "setup"))
+
+
+def _digest(extras: str) -> str:
+    """Return a digest of everything that decides which packages are installed."""
+    texts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
+    return hashlib.sha256(b"\0".join([extras.encode(), *texts])).hexdigest()
+
+
+def _stamped_digest() -> str:
+    """Return the digest that the last complete set-up has left; empty without one."""
+    lines = STAMP.read_text(encoding="utf-8").splitlines() if STAMP.exists() else []
+    return lines[1] if len(lines) == 2 else ""
+
+
+def _stamp(extras: str) -> None:
+    _replace(STAMP, f"{ROOT}\n{_digest(extras)}\n".encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file as a new one, with the old one's mode: a copy of the folder may share the old by a hard link."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as new:
+        new.write(content)
+    Path(new.name).chmod(path.stat().st_mode if path.exists() else 0o644)
+    Path(new.name).replace(path)
+
+
+# Nothing in .venv names the folder
+
+#: The head that uv gives a program of a relocatable environment. A shell reads the second line, which starts the Python
+#: beside the program. Python reads the second and the third as one string.
+_HEAD = b"""#!/bin/sh
+'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
+' '''
+"""
+#: Heads that pip and uv write, which name a Python: its path, or the longer form if that is long or needs quotes.
+_HEADS = re.compile(rb"#!/[^\n]*/bin/python[\d.]*\n|#!/bin/sh\n'''exec' [^\n]*python[^\n]*\n' '''\n")
+
+
+def _relocate() -> None:
+    """Let the environment's programs, its activation and the course itself be found from the folder that it is in."""
+    for path in (VENV / "pyvenv.cfg", *(VENV / "bin").glob("activate*")):
+        _replace(path, path.read_bytes())  # uv writes into the files that it finds
+    uv = (VENV / "bin" / "uv", "venv", "--offline", "--relocatable", "--allow-existing", "--python", _PYTHON, VENV)
+    _require(_run(*uv, logged=True))
+    # A script of csh cannot know where it is, so this one names the folder; uv leaves it alone.
+    csh = VENV / "bin" / "activate.csh"
+    if csh.exists():
+        line = f'setenv VIRTUAL_ENV "{VENV}"'
+        _replace(csh, re.sub("^setenv VIRTUAL_ENV .*$", lambda _: line, csh.read_text(), flags=re.MULTILINE).encode())
+    for program in (VENV / "bin").iterdir():
+        if program.is_symlink() or not program.is_file():
+            continue
+        content = program.read_bytes()
+        head = _HEADS.match(content)
+        if head:
+            _replace(program, _HEAD + content[head.end() :])
+    _link_course()
+    _link_hook()
+
+
+def _link_course() -> None:
+    """Let the environment import the course from the folder that the environment is in.
+
+    pip and uv write the folder's absolute path. Python also accepts a path from the packages' folder. If ``.venv`` is
+    a link to another disk, only the absolute path leads to the course.
+    """
+    (packages,) = (VENV / "lib").glob("python3.*/site-packages")
+    inside = VENV.resolve().parent == ROOT
+    course = os.path.relpath(ROOT, packages) if inside else str(ROOT)
+    links = list(packages.glob("__editable__.model_serving_labs-*.pth"))
+    _require(len(links) == 1)
+    _replace(links[0], f"{course}\n".encode())
+    for finder in packages.glob("__editable___model_serving_labs_*_finder.py"):
+        finder.unlink()  # what the link named before, with absolute paths
+
+
+def _link_hook() -> None:
+    """Let pre-commit's hook, if there is one, start this folder's Python; the hook names it by its absolute path."""
+    hook = ROOT / ".git" / "hooks" / "pre-commit"
+    if not hook.is_file():
+        return
+    text = hook.read_text(encoding="utf-8")
+    line = f"INSTALL_PYTHON={shlex.quote(str(_PYTHON))}"
+    ours = re.sub("^INSTALL_PYTHON=.*$", lambda _: line, text, flags=re.MULTILINE)
+    if ours != text:
+        _replace(hook, ours.encode())
+
+
+# Which build of PyTorch comes
 
 
 def build_of(coming: dict[str, str]) -> Build | None:
@@ -132,23 +251,27 @@ def _version_for_cpus(package: str) -> str:
     return match[0] if match else ""
 
 
-def _require_python() -> None:
+def _require_machine() -> None:
     if not os.access(ROOT, os.W_OK):
         raise SetupError(f"{ROOT} cannot be written: copy the course to a folder of your own and run make there.")
-    if not (3, 11, 2) <= sys.version_info[:3] < (3, 14):
-        raise SetupError(
-            f"{sys.executable} is Python {_version()}, and the pinned packages need 3.11.2 to 3.13: "
-            "make PYTHON=python3.12 setup"
-        )
-    try:
-        import ensurepip  # noqa: F401
-    except ImportError:
+    reason = Machine.here().unsupported()
+    if reason:
+        raise SetupError(reason)
+
+
+def _require_python() -> None:
+    reason = Machine.here().wrong_python()
+    if reason:
+        raise SetupError(f"{sys.executable} {reason}: {_command_line('python3.12')}")
+    if not makes_environments():
         package = "python{}.{}-venv".format(*sys.version_info)
-        raise SetupError(f"{sys.executable} cannot make environments: sudo apt install {package}") from None
+        raise SetupError(
+            f"{sys.executable} cannot make environments: sudo apt install {package}. Then: {_command_line()}"
+        )
 
 
 def _version() -> str:
-    return ".".join(map(str, sys.version_info[:3]))
+    return dotted(sys.version_info[:3])
 
 
 def _require_room(build: Build) -> None:
@@ -168,7 +291,7 @@ def _require(worked: bool) -> None:
     raise SetupError(
         "\n".join(lines[-12:])
         + f"\nSet-up stopped; the lines above say at what, and {LOG.relative_to(ROOT)} says more. "
-        "Offline: connect. A full disk: make room. Then run make again: it goes on."
+        f"Offline: connect. A full disk: make room. Then `{_command_line()}` goes on."
     )
 
 
@@ -202,5 +325,5 @@ if __name__ == "__main__":
         print(error)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("Stopped. The same command goes on.")
+        print(f"Stopped. `{_command_line()}` goes on.")
         sys.exit(130)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -93,7 +94,15 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The students' archive, unpacked, with this environment where set-up would make one."""
     folder = unpack_course(tmp_path_factory.mktemp("a student's") / "course")
     (folder / ".venv").mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
+    for name in ("lib", "pyvenv.cfg"):
         (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    (folder / ".venv" / ".installed").touch()
+    programs = folder / ".venv" / "bin"
+    programs.mkdir()
+    for program in (Path(sys.prefix) / "bin").iterdir():
+        # A program in Python starts the Python beside it; of a linked one that would be this environment's.
+        if program.is_file() and program.read_bytes().startswith(b"#!"):
+            shutil.copy(program, programs)
+        else:
+            (programs / program.name).symlink_to(program)
+    (folder / ".venv" / ".installed").write_text(f"{folder}\n")
     return folder

@@ -13,7 +13,7 @@ from labs.course.lessons import Lesson, lesson, lessons
 from labs.course.question import State, public_rows
 from labs.records import Records
 from labs.records.ledger import ledger
-from labs.shell import msl
+from labs.shell import belongs_elsewhere, msl, other_course
 from labs.workspace import workspace_dir
 
 #: Errors that are shown as one sentence after a lesson could not begin.
@@ -24,12 +24,16 @@ def begin(id: str) -> None:
     """Say whether a lesson can begin, and where to go on in it; from here on its figures wear the theme.
 
     Raises:
-        NotThereYetError: A file or a record of an earlier lesson is not there; shown as one sentence.
+        NotThereYetError: A file or a record of an earlier lesson is not there, or the notebook is in another folder of
+            the course than the packages that it imports; shown as one sentence.
     """
     from IPython.display import display
 
     from labs.display.figures import use_theme
 
+    other = other_course(Path.cwd())
+    if other:
+        raise NotThereYetError(belongs_elsewhere("This notebook", other, notebook=True))
     use_theme()
     this, records = lesson(id), ledger().read()
     if absent := absences(this, records):

@@ -5,6 +5,7 @@ understood.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,11 @@ from rich.console import Console
 
 from labs.course.lessons import lessons
 from labs.course.points import sums
-from labs.shell import msl
+from labs.shell import belongs_elsewhere, msl, other_course
 from provisioning.classroom.cli import app as classroom
 from provisioning.cli import app as provisioned
 from provisioning.cli import pull
+from provisioning.front.lab import LabError
 from provisioning.front.standing import LeaseLeft, Step, points, standing
 from provisioning.lab.terminal import PART, InSentences, unknown
 from provisioning.rehearsal.cli import app as rehearsal
@@ -56,7 +58,12 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show its version.")
     ] = False,
 ) -> None:
-    """Take what stands before a sub-command."""
+    """Take what stands before a sub-command, and refuse to work on another folder's results."""
+    # Where the reader is, and where the program is that was called: an old one names the Python of the first folder.
+    for what, start in (("Your terminal", Path.cwd()), ("This `msl`", Path(sys.argv[0]))):
+        other = other_course(start)
+        if other:
+            raise LabError(belongs_elsewhere(what, other))
 
 
 _JSON = Annotated[bool, typer.Option("--json", help="For a program: JSON, points as numbers, times with their zone.")]
