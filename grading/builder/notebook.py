@@ -158,10 +158,9 @@ def link_the_next(notebook: NotebookNode, lesson: Lesson) -> None:
     """
     if any(re.search(r"^Next: \[", cell.source, re.MULTILINE) for cell in notebook.cells):
         raise LessonError(f"{lesson.name}: leave out 'Next: […]', the builder writes it from the order of the lessons")
-    root = lesson.notebook.parents[2 if lesson.kind == "deeper" else 1]
-    course = sources(root) if lesson.kind != "guide" else []
+    course = course_of(lesson)
     following = course[course.index(lesson) + 1 :] if lesson in course else []
-    asked = [one.id for one in assignment().lessons()]
+    asked = [id for part in assignment(by_form=True).asked for id in (*part.lessons, *part.choices)]
     if lesson.kind == "deeper" or lesson.id in asked:
         following = [one for one in following if one.kind == "deeper" or one.id in asked]
     if lesson.kind == "core":  # the core path first
@@ -172,15 +171,22 @@ def link_the_next(notebook: NotebookNode, lesson: Lesson) -> None:
         notebook.cells.append(nbformat.v4.new_markdown_cell(f"Next: [{there.title}]({link})"))
 
 
+def course_of(lesson: Lesson) -> list[Lesson]:
+    """Return the sources among which a lesson lies, in the course's order; a guide lies among none."""
+    root = lesson.notebook.parents[2 if lesson.kind == "deeper" else 1]
+    return sources(root) if lesson.kind != "guide" else []
+
+
 def say_where_to_hand_in(notebook: NotebookNode, lesson: Lesson) -> None:
     """End the last lesson of each part that is asked with how to hand it in, and where."""
-    for part in assignment().parts.values():
-        everybody = [one for one in part.asked() if one.id in part.lessons]
-        if everybody[-1].id == lesson.id:
+    asked = assignment(by_form=True)
+    for part in asked.parts.values():
+        everybody = [one for one in course_of(lesson) if one.id in part.lessons]
+        if everybody and everybody[-1] == lesson:
             text = (
                 f"## Hand in\n\nThis was the last lesson of part {part.number}. `msl submit {part.number}` in a "
                 "terminal writes one zip with everything that the grader needs. Upload the zip "
-                f"{assignment().course.hand_in_where_markdown}"
+                f"{asked.course.hand_in_where_markdown}"
             )
             notebook.cells.append(nbformat.v4.new_markdown_cell(text))
 

@@ -63,8 +63,11 @@ _BOUNDS = {"greater_than": "above {:g}", "greater_than_equal": "{:g} or more", "
 _Where = tuple[str | int, ...]
 
 
-def assignment(path: Path | None = None) -> Assignment:
+def assignment(path: Path | None = None, *, by_form: bool = False) -> Assignment:
     """Return the assignment that the course follows, in ``PATH`` unless said otherwise.
+
+    Args:
+        by_form: Whether its form alone is checked. The builder does so: the lessons that it names are not built yet.
 
     Raises:
         AssignmentError: It is not there, or has faults.
@@ -74,17 +77,17 @@ def assignment(path: Path | None = None) -> Assignment:
         changed_ns = path.stat().st_mtime_ns
     except OSError:
         raise AssignmentError(f"there is no {path}: `{msl('update')}`, or git, brings it back") from None
-    return _read(path, changed_ns)
+    return _read(path, changed_ns, by_form)
 
 
 @functools.lru_cache(maxsize=8)
-def _read(path: Path, changed_ns: int) -> Assignment:
+def _read(path: Path, changed_ns: int, by_form: bool) -> Assignment:
     """Return a file's assignment; ``changed_ns`` tells an edited file from the one that was read before."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise AssignmentError(f"{path.name} is not UTF-8: save it as UTF-8, and check it again") from None
-    found, wrong = checked(text)
+    found, wrong = (_formed if by_form else checked)(text)
     if found is None:
         raise AssignmentError("\n".join(f"{path.name}, {one}" for one in wrong))
     return found
@@ -95,6 +98,15 @@ def checked(text: str) -> tuple[Assignment | None, list[str]]:
 
     What follows from another fault is not told: the form first, then which lessons there are, then what they need.
     """
+    found, wrong = _formed(text)
+    if found is None:
+        return None, wrong
+    faults = [*_of_lessons(found), *_of_changes(found)] or list(_of_needs(found))
+    return None if faults else found, _told(text, faults)
+
+
+def _formed(text: str) -> tuple[Assignment | None, list[str]]:
+    """Return the same for a text's form alone."""
     text = text.removeprefix("\ufeff")
     try:
         given = tomllib.loads(text)
@@ -107,14 +119,14 @@ def checked(text: str) -> tuple[Assignment | None, list[str]]:
     except (KeyError, ValueError, OSError, TypeError):  # which is told as a fault of its own
         zone = ZoneInfo("UTC")
     try:
-        found = _FILE.validate_python(given, context=zone, by_alias=True, by_name=False)
+        return _FILE.validate_python(given, context=zone, by_alias=True, by_name=False), []
     except ValidationError as error:
-        wrong = _of_form(error.errors(include_url=False))
-    else:
-        wrong = [*_of_lessons(found), *_of_changes(found)] or list(_of_needs(found))
-        if not wrong:
-            return found, []
-    return None, [f"line {_line(text, where)}: {why}" for where, why in wrong]
+        return None, _told(text, _of_form(error.errors(include_url=False)))
+
+
+def _told(text: str, faults: list[tuple[_Where, str]]) -> list[str]:
+    """Return faults as sentences, each with the line where it lies."""
+    return [f"line {_line(text, where)}: {why}" for where, why in faults]
 
 
 def warnings(found: Assignment, now: datetime) -> list[str]:
