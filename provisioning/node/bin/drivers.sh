@@ -59,8 +59,8 @@ if ! seen=$(nvidia-smi --query-gpu=name,compute_cap,driver_version,memory.total 
   kernel=$(sudo dmesg | grep NVRM | tail -n 6 || true)
   # The set-up's first script holds the driver's packages (updates.sh).
   branch=$(grep -oE '[0-9]{3}\.xx Legacy' <<< "$kernel" | head -n 1 | cut -d . -f 1 || true)
-  replace="apt-mark showhold | xargs -r sudo apt-mark unhold; sudo apt-get update;
-  sudo apt-get install nvidia-driver-${branch:-580} && sudo reboot"
+  replace="apt-mark showhold | xargs -r sudo apt-mark unhold; sudo apt-get update &&"
+  replace+=" sudo apt-get install nvidia-driver-${branch:-580} && sudo reboot"
   way="$nvidia"
   if grep -q "version mismatch" <<< "$seen"; then
     way="an update replaced the driver's files, and the module loaded before it is another version. A reboot
