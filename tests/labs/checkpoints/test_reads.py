@@ -7,20 +7,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import onnx
-import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from grading.grade.artefacts.graph import described
 from labs.checkpoints.reads.architecture import COLUMNS
 from labs.checkpoints.reads.budget import within_budgets
-from labs.checkpoints.reads.customers import decisions
 from labs.checkpoints.reads.files import FOUR
 from labs.checkpoints.reads.gpus import stanzas
 from labs.checkpoints.reads.onnx_files import share_by_type
 from labs.checkpoints.reads.scale import team_template
 from labs.course.question import MissingEvidenceError
-from labs.records.customers import CUSTOMERS
 from labs.serve.triton.groups import groups_of
 from tests.entries import Entries
 
@@ -197,34 +194,6 @@ def test_a_ledger_is_read_as_it_stands(reader: str, entries: Entries, facts: dic
             read(entries.records)
     else:
         assert {name: value for name, value in read(entries.records).items() if name in facts} == pytest.approx(facts)
-
-
-def written(folder: Path, changed: dict[str, str]) -> dict:
-    """Return the facts about decisions for 'dear', but for some customers another design."""
-    designs = {"cheap": (0.5, 1.0, 0.8), "dear": (0.4, 2.0, 0.8), "late": (1e9, 0.1, 0.8), "coarse": (0.4, 0.1, 0.3)}
-    rows = [
-        {"customer": one.name, "design": name, "pixels": 224 if name != "coarse" else 112}
-        | dict(zip(("wait_s", "usd_per_day", "accuracy"), figures, strict=True))
-        for one in CUSTOMERS
-        for name, figures in designs.items()
-    ]
-    pd.DataFrame(rows).to_csv(folder / "designs.csv", index=False)
-    taken = {one.name: "cheap" for one in CUSTOMERS} | changed
-    kept = [row for row in rows if taken[row["customer"]] == row["design"]]
-    kept += [{"customer": name, "design": design} for name, design in taken.items() if design not in designs]
-    pd.DataFrame(kept).to_csv(folder / "decisions.csv", index=False)
-    return decisions(folder / "decisions.csv")
-
-
-@pytest.mark.parametrize(
-    ("design", "fault"),
-    [("late", "late"), ("coarse", "inaccurate"), ("dear", "dearer"), ("none", "gave_up"), ("else", "unknown")],
-)
-def test_a_decision_is_judged_by_the_manager_s_rule(tmp_path: Path, design: str, fault: str):
-    """Each way to break it has a name, and the customer stands with it."""
-    assert not any(value for name, value in written(tmp_path, {}).items() if name != "customers")
-    found = written(tmp_path, {"guide": design})
-    assert {name for name, value in found.items() if value == "guide"} == {fault}
 
 
 def test_a_template_is_filled_in_and_read(tmp_path: Path):

@@ -234,8 +234,8 @@ pd.DataFrame(waits).T.style.format({"of it the model": "{:.1%}"}, precision=3)
 #
 # One service for all? The **publisher** takes batch: its readers can wait, and a wasted answer is cheap. The **guide**
 # takes online in the cloud, with an app that shrinks the photo. For the **canteens** the edge answers without any link,
-# and it still works when the line is down; but then twelve small computers need care. The deep dive *Three customers*
-# decides it with prices, limits and accuracy.
+# and it still works when the line is down; but then twelve small computers need care. A real
+# offer would also state how long each customer may wait, what each small computer costs, and what accuracy is lost.
 #
 # The course goes on in three parts: make the **model** itself fast and small, serve it on an **edge** device, and build
 # the **system** that answers many users at once.
