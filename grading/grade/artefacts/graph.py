@@ -92,11 +92,10 @@ def read(path: Path) -> dict:
     return _weights(model) | {"multiplications": _multiplications(model), "graph": described(model)}
 
 
-def described(model: onnx.ModelProto) -> dict[str, str | bool | int | float]:
+def described(model: onnx.ModelProto) -> dict[str, str | bool | int]:
     """Return what questions ask of how a file writes numbers down, under their names (``labs.checkpoints.reads``)."""
     kinds = {number: name for name, number in onnx.TensorProto.DataType.items()}
     stored = {one.name: one for one in model.graph.initializer}
-    made_by = {name: node for node in model.graph.node for name in node.output}
     found = {node.op_type for node in model.graph.node}
     scaled = [one for one in model.graph.node if one.op_type == "DequantizeLinear" and one.input[0] in stored]
     scaled = [one for one in scaled if len(stored[one.input[0]].dims) > 1]
@@ -105,15 +104,6 @@ def described(model: onnx.ModelProto) -> dict[str, str | bool | int | float]:
         for one in model.graph.node
         if one.op_type == "QuantizeLinear" and len(one.input) > 2 and one.input[2] in stored
     }
-    counts: dict[str, int] = {}
-    for node in model.graph.node:
-        if node.op_type in ("Conv", "Gemm", "MatMul") and len(node.input) > 1:
-            source = made_by.get(node.input[1])
-            name = node.input[1] if source is None else next(iter(source.input), "")
-            if name in stored:
-                kind = kinds[stored[name].data_type]
-                counts[kind] = counts.get(kind, 0) + math.prod(stored[name].dims)
-    all_of_them = sum(counts.values()) or 1
     as_bytes = (
         set(one.raw_data) or {value & 255 for value in one.int32_data}
         for one in (stored[one.input[0]] for one in scaled)
@@ -130,8 +120,6 @@ def described(model: onnx.ModelProto) -> dict[str, str | bool | int | float]:
         "activations": " and ".join(sorted(one.lower() for one in signs)),
         "per_channel": any(math.prod(stored[one.input[1]].dims) > 1 for one in scaled if one.input[1] in stored),
         "largest_weight": max((min(value, 256 - value) for held in as_bytes for value in held), default=0),
-        "four_bits": (counts.get("INT4", 0) + counts.get("UINT4", 0)) / all_of_them,
-        "float32": counts.get("FLOAT", 0) / all_of_them,
         **{"batch": batch, "height": height, "width": width, "changed": True},
     }
 

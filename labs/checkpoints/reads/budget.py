@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from labs import assets
-from labs.checkpoints.reads.onnx_files import share_by_type
 from labs.data.dataset import load_split
 from labs.optimize.predict import answers
 from labs.records.targets import BUDGETS
@@ -27,3 +27,20 @@ def within_budgets(paths: Mapping[str, Path]) -> dict:
         "looser_is_larger": loose > tight,
         **{name: float(target - count) / len(labels) for name, count in right.items()},
     }
+
+
+def share_by_type(path: str | Path) -> dict[str, float]:
+    """Return the share of the weights of convolutions and matrix products that is stored in each type, by ONNX name."""
+    graph = onnx.load(path).graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    made_by = {output: node for node in graph.node for output in node.output}
+    counts: dict[str, int] = {}
+    for node in graph.node:
+        if node.op_type not in ("Conv", "Gemm", "MatMul"):
+            continue
+        source = made_by.get(node.input[1])
+        name = node.input[1] if source is None else source.input[0]
+        if name in stored:
+            kind = onnx.TensorProto.DataType.Name(stored[name].data_type)
+            counts[kind] = counts.get(kind, 0) + int(np.prod(stored[name].dims))
+    return {kind: count / sum(counts.values()) for kind, count in counts.items()}

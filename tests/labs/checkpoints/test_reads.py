@@ -12,10 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from grading.grade.artefacts.graph import described
 from labs.checkpoints.reads.architecture import COLUMNS
-from labs.checkpoints.reads.budget import within_budgets
+from labs.checkpoints.reads.budget import share_by_type, within_budgets
 from labs.checkpoints.reads.files import FOUR
 from labs.checkpoints.reads.gpus import stanzas
-from labs.checkpoints.reads.onnx_files import share_by_type
 from labs.checkpoints.reads.scale import team_template
 from labs.course.question import MissingEvidenceError
 from labs.serve.triton.groups import groups_of
