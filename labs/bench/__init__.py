@@ -1,7 +1,6 @@
-"""The course's one benchmark: latency, throughput, accuracy, size and cold start of native objects and callables, as
-records with raw samples."""
+"""The course's one benchmark: latency, throughput, accuracy and size of native objects and callables, as records with
+raw samples."""
 
-from labs.bench.cold import cold_start
 from labs.bench.measuring import accuracy, size
 from labs.bench.targets import describe
 from labs.bench.timing import compare, latency, throughput, time_calls
@@ -13,7 +12,6 @@ __all__ = [
     "UnknownTargetError",
     "accuracy",
     "caller",
-    "cold_start",
     "compare",
     "describe",
     "latency",

@@ -20,7 +20,6 @@ TASKS: dict[str, str] = {
     "options": "size, accuracy, latency and throughput of each candidate, one after the other",
     "answers": "size and accuracy of each candidate",
     "compare": "latency of all candidates in turns",
-    "cold": "load time, first prediction and peak memory, each in a fresh process",
     "sustained": "latency, temperature, clock and power of the first candidate under load without a pause",
     "served": "latency of the first candidate behind a service on the device, asked from the device itself",
 }
@@ -68,15 +67,13 @@ class Effort:
     #: Turns of each candidate in a comparison, and timed calls in each.
     rounds: int = 20
     block_calls: int = 10
-    #: Fresh processes for a cold start.
-    cold_starts: int = 5
     #: Seconds of load without a pause, and seconds of one look at it.
     sustained_s: float = 300.0
     window_s: float = 5.0
 
 
 #: What a rehearsal measures: enough to see how it works, since its figures say nothing about the device.
-REHEARSAL = Effort(40, 1.0, None, 3, 20, 5, 2, 4.0, 0.5)
+REHEARSAL = Effort(40, 1.0, None, 3, 20, 5, 4.0, 0.5)
 
 
 @dataclass(frozen=True)

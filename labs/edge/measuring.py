@@ -68,14 +68,6 @@ def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
     yield from bench.compare(sessions, images, on_progress=on_progress, **settings)
 
 
-def _cold(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    for index, one in enumerate(job.candidates):
-        report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
-        settings = {"intra_op_num_threads": one.threads} if one.threads else {}
-        effort: dict[str, Any] = {"samples": job.effort.cold_starts, "on_progress": report}
-        yield from bench.cold_start(models / one.file, option=one.option, settings=settings, **effort)
-
-
 def _sustained(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
     one, effort = job.candidates[0], job.effort
     images, _ = pictures(one.input_px, 1)
@@ -99,7 +91,6 @@ _TASKS: dict[str, Callable[[Job, Path, OnProgress], Iterator[Measurement]]] = {
     "options": _options,
     "answers": _options,
     "compare": _compare,
-    "cold": _cold,
     "sustained": _sustained,
     "served": _served,
 }

@@ -28,6 +28,7 @@ KINDS = {
     "throughput": ("s", "wall time of one batch of batch_size images, run back to back"),
     "accuracy": ("correct", "1 when the top class is the label, 0 otherwise, one sample an image"),
     "size": ("bytes", "size of the file that would be shipped"),
+    # No lesson makes these three any more; a ledger that was begun with an earlier version holds some.
     "peak_memory": ("bytes", "peak resident memory of a fresh process that loads and predicts"),
     "load_time": ("s", "wall time from a fresh process's start of loading to a ready model"),
     "first_prediction": ("s", "wall time of the very first prediction after loading"),

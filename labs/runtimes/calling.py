@@ -63,12 +63,6 @@ def caller(target: Any) -> Call:
     return target if takes else lambda images: target()
 
 
-def input_size_px(target: Any) -> int:
-    """Return the side of the images that a session takes, or 224 where the target leaves it open."""
-    shape: Any = target.get_inputs()[0].shape if kind_of(target) == "onnxruntime" else ()
-    return shape[2] if len(shape) == 4 and isinstance(shape[2], int) else 224
-
-
 def _torch_caller(module) -> Call:
     import torch
 

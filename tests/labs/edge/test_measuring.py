@@ -29,7 +29,7 @@ from labs.serve.photos import photo
 from labs.workspace import WORKSPACE_VARIABLE, models_dir
 
 PHOTO = photo(0)
-QUICK = Effort(20, 0.01, 5, 1, 2, 2, 1, 0.2, 0.1)
+QUICK = Effort(20, 0.01, 5, 1, 2, 2, 0.2, 0.1)
 
 
 @pytest.fixture
@@ -84,7 +84,6 @@ def test_a_size_that_cannot_be_halved_five_times_is_refused(tiny_model: Path, tm
         ("options", ["size", "accuracy", "latency", "throughput"]),
         ("answers", ["size", "accuracy"]),
         ("compare", ["latency", "latency"]),
-        ("cold", ["load_time", "first_prediction", "peak_memory"]),
     ],
 )
 def test_a_device_measures_a_small_input_in_every_way(task, kinds, tiny_model: Path, written) -> None:

@@ -124,8 +124,8 @@ cores.style.format(precision=2, na_rep="").set_caption(machine.label)
 
 # %% [markdown]
 # Twice the threads seldom take half the time: a part of the work cannot be divided, and all cores share one memory. On
-# a busy machine more threads may even take longer. The deep dive *Threads, memory, first photo* computes how large that
-# part is.
+# a busy machine more threads may even take longer. By **Amdahl's law**, *n* cores are at most *1 / ((1 − p) + p / n)*
+# times as fast as one, where *p* is the share of the work that can be divided.
 #
 # ## Five minutes without a pause
 #
