@@ -1,4 +1,4 @@
-"""``python -m labs.edge measure | serve | vitals | emulate``: what a device does, and how it is imitated here."""
+"""``python -m labs.edge measure | vitals | emulate``: what a device does, and how it is imitated here."""
 
 import json
 import tempfile
@@ -36,21 +36,6 @@ def measure(
         fcntl.flock(file, fcntl.LOCK_EX)  # a process that dies lets go
         count = run_job(job, records, tell)
     typer.echo(f"{count} records")
-
-
-@app.command()
-def serve(
-    file: Annotated[Path, typer.Argument(help="The .onnx file.")],
-    about: Annotated[Path, typer.Option(help="Receives where the service is; remove it to end the service.")],
-    threads: Annotated[int, typer.Option(help="Threads that work on one picture.")] = 4,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; a free one when 0.")] = 0,
-    lifetime_s: Annotated[float, typer.Option(help="Seconds after which it ends by itself.")] = 900.0,
-) -> None:
-    """Serve a model behind a token until the about file is removed."""
-    from labs.edge.serving import serve_until
-
-    serve_until(file, about, threads=threads, host=host, port=port, lifetime_s=lifetime_s)
 
 
 @app.command()

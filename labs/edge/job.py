@@ -21,7 +21,6 @@ TASKS: dict[str, str] = {
     "answers": "size and accuracy of each candidate",
     "compare": "latency of all candidates in turns",
     "sustained": "latency, temperature, clock and power of the first candidate under load without a pause",
-    "served": "latency of the first candidate behind a service on the device, asked from the device itself",
 }
 
 
@@ -106,11 +105,8 @@ class Job:
 class Device(Protocol):
     """What this package needs of a machine, however it is reached; paths are under the course's folder over there."""
 
-    #: Its floating IP; empty if it has none.
-    address: str
-    #: Whether this computer only plays it, and whether this process runs on it.
+    #: Whether this computer only plays it.
     rehearsed: bool
-    here: bool
 
     def write(self, path: str, text: str) -> None:
         """Write a small text."""
@@ -120,18 +116,6 @@ class Device(Protocol):
 
     def fetch(self, path: str) -> bytes:
         """Return a file."""
-
-    def start(self, arguments: Sequence[str], *, name: str) -> str:
-        """Start its Python as a job."""
-
-    def running(self, name: str) -> bool:
-        """Return whether a job of this name runs."""
-
-    def exists(self, path: str) -> bool:
-        """Return whether a file is there."""
-
-    def remove(self, path: str) -> None:
-        """Remove a file; a missing one is fine."""
 
 
 def measure_on(

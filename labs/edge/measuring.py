@@ -11,10 +11,9 @@ import numpy as np
 
 from labs import assets, bench
 from labs.bench.sustained import sustained
-from labs.data.dataset import iterate, load_split
+from labs.data.dataset import load_split
 from labs.data.preprocess import INPUT_SIZE_PX
 from labs.edge.job import Job
-from labs.edge.serving import served_latency
 from labs.records import Measurement
 from labs.runtimes.progress import OnProgress, part, silent
 from labs.workspace import models_dir
@@ -81,18 +80,11 @@ def _sustained(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Meas
     )
 
 
-def _served(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    one = job.candidates[0]
-    photo, _ = next(iter(iterate(assets.dataset(DATASET), "evaluation")))
-    yield from served_latency(one, models, photo.read_bytes(), job.effort.latency_samples, on_progress=on_progress)
-
-
 _TASKS: dict[str, Callable[[Job, Path, OnProgress], Iterator[Measurement]]] = {
     "options": _options,
     "answers": _options,
     "compare": _compare,
     "sustained": _sustained,
-    "served": _served,
 }
 
 

@@ -27,11 +27,6 @@ MODULES = (
     "onnxruntime",
     "onnx",
     "PIL.Image",
-    "fastapi",
-    "uvicorn",
-    "multipart",
-    "httpx",
-    "prometheus_client",
     "psutil",
     "matplotlib.pyplot",
     "altair",
@@ -40,7 +35,6 @@ MODULES = (
     "ipywidgets",
     "typer",
     "labs.edge.measuring",
-    "labs.edge.serving",
 )
 
 

@@ -35,7 +35,6 @@ def start(
     app: str = SERVICE,
     *,
     folder: Path | None = None,
-    host: str = "127.0.0.1",
     port: int | Iterable[int] = 0,
     log_path: Path | None = None,
     python: str | Path = sys.executable,
@@ -45,7 +44,6 @@ def start(
 
     Args:
         app: It, as 'module:name'.
-        host: Address to listen on; loopback unless the network is really meant.
         port: Port to listen on, or several in the order in which they are tried; a free one when 0.
         log_path: File for what it prints; one in the workspace when None.
         python: Interpreter of the environment that it runs in.
@@ -55,10 +53,10 @@ def start(
     """
     # The parent listens and the child inherits the socket: the port cannot be lost to somebody else in between, and
     # whoever connects early waits in the socket's own queue instead of being refused.
-    with listen(host, port) as ours:
+    with listen(ports=port) as ours:
         # uvicorn takes an inherited socket for a Unix one, so that asyncio would leave this out.
         ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        bound_host, bound_port = ours.getsockname()
+        host, bound_port = ours.getsockname()
         process = child.start(
             [python, "-m", "uvicorn", app, "--fd", ours.fileno(), "--log-level", "warning"],
             log_path or workspace_dir() / "logs" / f"app-{bound_port}.log",
@@ -66,9 +64,7 @@ def start(
             folder=folder,
             sockets=[ours.fileno()],
         )
-    # Whoever is bound to every address is reached by loopback from here.
-    shown = "127.0.0.1" if bound_host == "0.0.0.0" else bound_host
-    return Service(f"http://{shown}:{bound_port}", process)
+    return Service(f"http://{host}:{bound_port}", process)
 
 
 def serve_app(folder: Path | None = None, *, app: str = "app:app", **how: Any) -> Service:

@@ -52,7 +52,6 @@ class Device:
     Args:
         rehearsed: whether this computer only plays it.
         address: its floating IP; empty where it has none.
-        here: whether this process runs on it.
         poll_s: seconds between two looks at a job.
         before: shell commands before each of its Python's.
     """
@@ -62,7 +61,6 @@ class Device:
     _: KW_ONLY
     rehearsed: bool = False
     address: str = ""
-    here: bool = False
     poll_s: float = 1.0
     before: str = ""
 
@@ -142,22 +140,6 @@ class Device:
         # A measurement is made anew each time; only one that still runs is followed.
         jobs.follow(self.shell, name, self._command(arguments), name, say=on_line, until=until, again=True)
 
-    def start(self, arguments: Sequence[str], *, name: str) -> None:
-        """Start the device's Python as a job, unless this very one runs."""
-        jobs.start(self.shell, name, self._command(arguments), again=True)
-
-    def running(self, name: str) -> bool:
-        """Return whether a job of this name runs."""
-        return jobs.look(self.shell, name).state == "running"
-
-    def remove(self, path: str) -> None:
-        """Remove a file under the course's folder; a missing one is fine."""
-        self.shell.run(f"rm -f {shlex.quote(f'{REMOTE_ROOT}/{path}')}")
-
-    def exists(self, path: str) -> bool:
-        """Return whether a file is there under the course's folder."""
-        return self.shell.run(f"test -f {shlex.quote(f'{REMOTE_ROOT}/{path}')}").exit_code == 0
-
     def _command(self, arguments: Sequence[str]) -> str:
         return f'{self.before}cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
 
@@ -227,7 +209,7 @@ def open_device() -> Device:
         LeaseMissingError: there is none, and this is no rehearsal.
     """
     if on_the_device() and not lab.rehearsing():
-        return Device(HereShell(), "this device", here=True)
+        return Device(HereShell(), "this device")
     try:
         return _opened("edge", lab.open_testbed(load_spec("edge").options[0].site), poll_s=2.0)
     except errors.LeaseMissingError:

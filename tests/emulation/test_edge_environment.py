@@ -12,11 +12,11 @@ from labs.edge.files import part_1_files
 # A minute of one processor; on a busy machine, several.
 pytestmark = pytest.mark.timeout(1200)
 
-#: What runs on the device: the measuring, and the service behind its token.
-COURSE = ("labs.edge.cli", "labs.edge.measuring", "labs.edge.serving")
+#: What runs on the device: the measuring.
+COURSE = ("labs.edge.cli", "labs.edge.measuring")
 
 #: What the device's code imports; plotting and tables take as long again, and `python -m labs edge emulate` has them.
-IMPORTED = ("onnxruntime", "onnx", "PIL.Image", "fastapi", "uvicorn", "multipart", "httpx", "psutil")
+IMPORTED = ("onnxruntime", "onnx", "PIL.Image", "psutil")
 
 #: ELF's number for 64-bit ARM, at byte 18.
 _AARCH64 = b"\xb7\0"
@@ -61,7 +61,7 @@ def test_the_pinned_versions_were_imported_and_the_course_needs_no_others(there:
     """Those of the lock file; and everything that the lessons run over there imports with them alone."""
     pins = dict(line.split("==") for line in PINS.read_text().split() if "==" in line)
     assert set(there["versions"]) == {*IMPORTED, *COURSE}
-    for name in ("onnxruntime", "onnx", "fastapi", "httpx", "psutil"):
+    for name in ("onnxruntime", "onnx", "psutil"):
         assert there["versions"][name] == pins[name]
 
 

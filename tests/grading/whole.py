@@ -148,7 +148,7 @@ def _model(entries: Entries) -> None:
 def _edge(entries: Entries) -> None:
     _lease(entries, "edge", "raspberrypi5", "15:55")
     image = "quay.io/jupyter/minimal-notebook:aarch64-2024-05-27"
-    entries.observed("edge.container", {"status": "Running", "image": image, "ports": [8000, 8888]})
+    entries.observed("edge.container", {"status": "Running", "image": image, "ports": [8888]})
     _recorded(entries, _DEVICE, **_BOARD)
     newest = {one["option"]: one for one in entries if one.get("kind") == "accuracy"}
     board, files = newest[FOUR[0]]["machine"], {option: newest[option]["model"] for option in FOUR}

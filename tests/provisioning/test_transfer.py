@@ -224,7 +224,7 @@ def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(memory, work
 
     memory.shell = at_its_address
     with contextlib.nullcontext() if told is None else pytest.raises(told):
-        assert device.exists(path)
+        assert device.fetch(path) == content
     with pytest.raises(errors.NotReachableError) if said_then is None else contextlib.nullcontext():
         lab.pull("model", memory, say=said.append)
     assert said_then is None or re.search(said_then.format(path), "\n".join(said))

@@ -1,13 +1,10 @@
-"""A job from its file to the ledger, all or nothing; smaller pictures; and a device's service behind its token."""
+"""A job from its file to the ledger, all or nothing; and smaller pictures."""
 
 import json
 import shutil
-import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
@@ -15,20 +12,11 @@ from labs import bench
 from labs.edge.files import with_input_size
 from labs.edge.job import Candidate, Effort, Job, measure_on
 from labs.edge.measuring import run_job
-from labs.edge.reaching import SERVICE_PORT, served_on
-from labs.edge.serving import (
-    DeviceNotReachedError,
-    network_latency,
-    serve_until,
-    served_latency,
-)
 from labs.machine import fingerprint
 from labs.records import Ledger, Measurement
 from labs.runtimes.opening import open_model
-from labs.serve.photos import photo
 from labs.workspace import WORKSPACE_VARIABLE, models_dir
 
-PHOTO = photo(0)
 QUICK = Effort(20, 0.01, 5, 1, 2, 2, 0.2, 0.1)
 
 
@@ -143,113 +131,3 @@ def test_what_the_device_wrote_is_checked_like_a_ledger(make_measurement) -> Non
     values["machine"]["emulator"] = "qemu-aarch64"
     with pytest.raises(ValueError, match="its times mean nothing"):
         measure_on(ToldDevice([json.dumps(values)]), Job("options", (ONE,)))
-
-
-@pytest.fixture
-def about(tiny_model: Path, tmp_path: Path):
-    """A running service's own words, until the test is over."""
-    path = tmp_path / "service.json"
-    settings = {"threads": 1, "host": "127.0.0.1", "port": 0, "lifetime_s": 120.0}
-    thread = threading.Thread(target=serve_until, args=(tiny_model, path), kwargs=settings, daemon=True)
-    thread.start()
-    give_up_s = time.monotonic() + 90
-    while not path.exists() and thread.is_alive() and time.monotonic() < give_up_s:
-        time.sleep(0.05)
-    yield {**json.loads(path.read_text()), "path": path, "thread": thread}
-    path.unlink(missing_ok=True)
-    thread.join(60)
-
-
-def test_both_ways_end_with_a_class_and_the_service_tells_its_parts(tiny_model: Path, tmp_path: Path) -> None:
-    """In the app's own process and through HTTP, from the bytes of a JPEG; and the ledger takes both."""
-    candidate = Candidate("edge-app", tiny_model.name, threads=1)
-    app, service = served_latency(candidate, tiny_model.parent, PHOTO, 10)
-    assert (app.option, service.option) == ("edge-app", "edge-app-service")
-    assert len(app.samples) == len(service.samples) == 10
-    assert set(service.details["server_timing_s"]) == {"queue", "prepare", "model"}
-    assert sum(service.details["server_timing_s"].values()) < service.value.value * 1.5
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    assert [ledger.append(record) for record in (app, service)] == [app, service]
-
-
-def test_without_the_token_nobody_is_served_and_removing_the_file_ends_it(about: dict) -> None:
-    """401 with a reason; health is open; the right token gets a class; and then it is gone."""
-    url = f"http://127.0.0.1:{about['port']}"
-    with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
-        headers = {"Content-Type": "image/jpeg"}
-        assert client.post("/predict/raw", content=PHOTO, headers=headers).status_code == 401
-        for wrong in ("Bearer nonsense", "Bearer", about["token"]):
-            reply = client.post("/predict/raw", content=PHOTO, headers={**headers, "Authorization": wrong})
-            assert reply.json()["status"] == 401
-        assert client.get("/healthz").status_code == 200
-    record = network_latency(url, about, PHOTO, option="edge-app-network", samples=5)
-    assert record.details["photo_bytes"] == len(PHOTO)
-    assert record.model.sha256 == about["runs"]["model"]["sha256"]
-    about["path"].unlink()
-    about["thread"].join(60)
-    assert not about["thread"].is_alive()
-    with pytest.raises(DeviceNotReachedError, match="floating IP is gone"):
-        network_latency(url, about, PHOTO, option="edge-app-network", samples=1)
-
-
-class ServingDevice:
-    """A device whose service comes up, or does not, as the test says."""
-
-    def __init__(self, *, address: str = "", rehearsed: bool = False, here: bool = False, starts: bool = True) -> None:
-        self.address, self.rehearsed, self.here, self._starts = address, rehearsed, here, starts
-        self.started: list[list[str]] = []
-        self._up = False
-
-    def start(self, arguments: Sequence[str], *, name: str) -> str:
-        self.started.append(list(arguments))
-        self._up = self._starts
-        return name
-
-    def running(self, name: str) -> bool:
-        return self._up
-
-    def exists(self, path: str) -> bool:
-        return self._up
-
-    def fetch(self, path: str) -> bytes:
-        return json.dumps({"port": 4711, "token": "t"}).encode()
-
-    def remove(self, path: str) -> None:  # without its file it goes
-        self._up = False
-
-
-@pytest.mark.parametrize(
-    ("device", "url", "host", "port"),
-    [
-        (ServingDevice(address="192.0.2.7"), "http://192.0.2.7:4711", "0.0.0.0", str(SERVICE_PORT)),
-        (ServingDevice(address="192.0.2.7", rehearsed=True), "http://127.0.0.1:4711", "127.0.0.1", "0"),
-        (ServingDevice(here=True), "http://127.0.0.1:4711", "127.0.0.1", "0"),
-    ],
-    ids=["a device", "in rehearsal", "the device's own Jupyter"],
-)
-def test_it_is_open_to_others_only_where_somebody_asks_from_elsewhere(device, url, host, port) -> None:
-    """And it is gone after the block."""
-    with served_on(device, "m.onnx", threads=4, sleep=lambda seconds: None) as reached:
-        assert reached.url == url
-    (words,) = device.started
-    assert words[words.index("--host") + 1] == host
-    assert words[words.index("--port") + 1] == port
-    assert not device.running("service")
-
-
-@pytest.mark.parametrize(
-    ("device", "says", "started"),
-    [
-        (ServingDevice(), r"no floating IP.*Way out: run 'Reserve a device' again", 0),
-        (ServingDevice(address="192.0.2.7", starts=False), rf"did not start.*port {SERVICE_PORT} is taken", 1),
-    ],
-    ids=["no floating IP", "no file, or no port"],
-)
-def test_a_service_that_cannot_be_had_says_what_to_look_at(device, says, started) -> None:
-    """This computer's own loopback must not be asked in the device's place."""
-    with (
-        pytest.raises(DeviceNotReachedError, match=says),
-        served_on(device, "m.onnx", threads=4, sleep=lambda seconds: None),
-    ):
-        pass
-    assert len(device.started) == started
