@@ -88,7 +88,7 @@ def handed(lesson: Lesson, id: str) -> dict[str, dict]:
     made: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
         # What such cells take from those before them: texts, and places to write to.
-        places = {name: Path(folder) / name for name in ("folder", "model", "repository", "network", "classifier")}
+        places = {name: Path(folder) / name for name in ("folder", "model", "repository", "network")}
         scope = _texts(cells) | places | {"path": Path(folder) / "config.pbtxt", "json": json, "httpx": httpx}
         scope |= {
             "PLAIN": solved_text("triton.config"),

@@ -16,9 +16,6 @@ from labs.serve.triton.control import KEY_HEADER, RESTRICTED, Triton, TritonErro
 from labs.serve.triton.environment import process_environment, tritonserver, write_around
 from labs.workspace import workspace_dir
 
-#: Answers that the local response cache keeps, in bytes; a photo's class with its request's hash takes well under 1 kB.
-CACHE_BYTES = 16 * 2**20
-
 #: Where it listens.
 HOST = "127.0.0.1"
 
@@ -97,8 +94,6 @@ def _launch(packages: Path, repository: ModelRepository) -> LocalTriton:
     command += [f"--{name}-port={port}" for name, port in zip(names, ports, strict=True)]
     command += [f"--{name}-address={HOST}" for name in names]
     command += ["--model-control-mode=explicit", "--exit-on-error=false", "--exit-timeout-secs=2"]
-    # For models whose configuration asks for it: response_cache { enable: true }.
-    command += [f"--cache-directory={wheel / 'caches'}", f"--cache-config=local,size={CACHE_BYTES}"]
     command += [f"--http-restricted-api={RESTRICTED}:{KEY_HEADER}={SECRET}"]
     command += [f"--grpc-restricted-protocol={RESTRICTED}:{KEY_HEADER}={SECRET}"]
     # Completing a configuration starts every Python model once more, only to ask it; ours are complete.
