@@ -49,7 +49,7 @@ REFUSED = ("grading/gradescope/package.py",)
 #: the rest.
 PACKAGES = (
     *cells.PACKAGES,
-    *"Jinja2 e2b-dockerfile-utils fastapi fastapi-offline fastjsonschema grpcio ipykernel".split(),
+    *"Jinja2 fastapi fastapi-offline fastjsonschema grpcio ipykernel".split(),
     *"jupyter_client nbval numba onnx onnxruntime pillow platformdirs pydantic pytest PyYAML tritonclient".split(),
 )
 

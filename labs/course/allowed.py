@@ -27,8 +27,8 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,80}(\.[A-Za-z0-9_+-]{1,20
 #: Below a folder of this name: a path of plain names, none of them hidden, and of a kind that a lesson asks for.
 _PROGRAMS = "programs"
 _PROGRAM_NAME = re.compile(
-    r"programs/((?!Dockerfile/)[A-Za-z0-9_][A-Za-z0-9_+-]{0,60}/){0,5}"
-    r"([A-Za-z0-9_][A-Za-z0-9_+-]{0,60}\.(py|pbtxt|promql|toml|yaml|yml|json|txt)|Dockerfile)"
+    r"programs/([A-Za-z0-9_][A-Za-z0-9_+-]{0,60}/){0,5}"
+    r"[A-Za-z0-9_][A-Za-z0-9_+-]{0,60}\.(py|pbtxt|promql|toml|yaml|yml|json|txt)"
 )
 
 #: Browsers, desktops, platforms and people put words around a file's name, and an ending behind one that they do not

@@ -33,7 +33,7 @@ PATIENCE_S = 240.0
 #: What a student makes, by folder below the course's on either side.
 _NAMES = {
     "workspace/models": ("*.onnx", "*.pte", "*.safetensors"),
-    "workspace/programs": ("*.py", "*.pbtxt", "*.promql", "*.toml", "*.yaml", "*.yml", "*.json", "*.txt", "Dockerfile"),
+    "workspace/programs": ("*.py", "*.pbtxt", "*.promql", "*.toml", "*.yaml", "*.yml", "*.json", "*.txt"),
     "workspace/proofs": ("*.json",),
     "notebooks": ("*.ipynb",),
 }

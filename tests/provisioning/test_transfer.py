@@ -67,11 +67,11 @@ def test_what_was_made_at_home_is_there_and_what_was_measured_there_comes_home(h
     write(home, "workspace/models/food11.onnx", b"onnx" * 1000)
     write(home, "notebooks/1_model/10.ipynb", b"{}")
     write(home, "workspace/programs/repository/food/config.pbtxt", b"max_batch_size: 8")
-    write(home, "workspace/programs/serving/Dockerfile", b"FROM scratch")
+    write(home, "workspace/programs/serving/app.py", b"app = None")
     write(home, "workspace/programs/serving/__pycache__/app.pyc", b"compiled")
     write(home, "notebooks/1_model/helper.py", b"a file of somebody's own")
     moved, same = push(shell, home, {}, quiet)
-    programs = ["workspace/programs/repository/food/config.pbtxt", "workspace/programs/serving/Dockerfile"]
+    programs = ["workspace/programs/repository/food/config.pbtxt", "workspace/programs/serving/app.py"]
     expected = ["notebooks/1_model/10.ipynb", "workspace/models/food11.onnx", *programs]
     assert (moved.entries, sorted(moved.files)) == (1, expected)
     assert ids(there) == [guess.record_id]

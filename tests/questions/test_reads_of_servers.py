@@ -1,47 +1,13 @@
-"""What is read of Dockerfiles and configurations: other words for the same count as well, and faults are named."""
+"""What is read of configurations: other words for the same count as well, and faults are named."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from grading.builder.notebook import build
-from grading.builder.sources import sources
-from labs.checkpoints.reads.http import dockerfile
 from labs.checkpoints.reads.triton_configs import config
 from labs.course.question import all_questions
-from labs.course.rules import fault
 from labs.workspace import STUB
-
-#: Dockerfiles with what is told of each; without a sentence, it is right.
-DOCKERFILES = tomllib.loads(Path(__file__).with_name("dockerfiles.toml").read_text("utf-8"))["dockerfile"]
-
-
-@pytest.mark.parametrize(("says", "text"), [(one["says"], one["text"]) for one in DOCKERFILES])
-def test_a_dockerfile_is_read_by_its_commands(says: str, text: str, tmp_path: Path) -> None:
-    """Stages, arguments, here-documents, list forms, shells that give way; nonsense in any line is told."""
-    path = tmp_path / "Dockerfile"
-    path.write_text(text)
-    told = fault(all_questions()["http.dockerfile"].rules, dockerfile(path))
-    assert re.search(says, told) if says else not told, told
-
-
-def test_the_dockerfile_that_is_handed_out_has_three_faults_and_each_is_named(tmp_path: Path) -> None:
-    """Mended one after the other in the order in which they are told, and then it is the solution."""
-    (http,) = (lesson for lesson in sources() if lesson.id == "http")
-    cells = [cell for solved in (False, True) for cell in build(http, solved=solved).cells]
-    text, right = (one.source.split('"""')[1] for one in cells if one.metadata.get("question") == "http.dockerfile")
-    path, copies, installs = tmp_path / "Dockerfile", *text.splitlines()[4:6]
-    for says, old, new in [
-        ("copied before", f"{copies}\n{installs}", f"{installs}\n{copies}"),
-        ("runs as root", "CMD", "USER 1000\nCMD"),
-        ("nothing outside", "127.0.0.1", "0.0.0.0"),
-    ]:
-        path.write_text(text)
-        assert says in fault(all_questions()["http.dockerfile"].rules, dockerfile(path))
-        text = text.replace(old, new)
-    assert text == right
 
 
 def test_a_configuration_is_read_by_tritons_own_grammar(tmp_path: Path) -> None:
@@ -64,6 +30,6 @@ def test_a_configuration_is_read_by_tritons_own_grammar(tmp_path: Path) -> None:
 
 def test_what_still_holds_the_stub_is_not_judged(tmp_path: Path) -> None:
     """It is open, and not wrong."""
-    (tmp_path / "Dockerfile").write_text(f"# {STUB}\n")
+    (tmp_path / "config.pbtxt").write_text(f"# {STUB}\n")
     with pytest.raises(NotImplementedError):
-        dockerfile(tmp_path / "Dockerfile")
+        config(tmp_path / "config.pbtxt")

@@ -28,7 +28,6 @@ pytestmark = pytest.mark.xdist_group("gradescope")
 NAMED = {
     "pydantic_core": "pydantic",
     "PIL": "pillow",
-    "e2b_dockerfile_utils": "e2b-dockerfile-utils",
     "google": "onnx",
     "jinja2": "Jinja2",
     "markupsafe": "Jinja2",

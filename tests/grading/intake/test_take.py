@@ -71,7 +71,7 @@ def test_the_allow_lists_files_are_taken_and_equal_ones_have_equal_digests(take,
     [
         *("conftest.py", "pytest.ini", "ipykernel_launcher.py", "sitecustomize.py", "numpy.py", "labs/stats.py"),
         *("model.pth", ".hidden.onnx", "__MACOSX/other.onnx", "a;b.onnx", "ledger.json", "00_a_lesson.py"),
-        *("programs/run.sh", "programs/.hidden/app.py", "programs/a b/app.py", "programs/Dockerfile/app.py"),
+        *("programs/run.sh", "programs/.hidden/app.py", "programs/a b/app.py", "programs/serving/Dockerfile"),
         "programs/a.b/app.py",
     ],
 )
@@ -85,7 +85,7 @@ def test_nothing_else_is_taken(take, folder: Path, name: str):
 
 def test_programs_keep_their_folders(take, folder: Path):
     """Two models' configurations have one name; and a workspace that was zipped by hand is read like a hand-in."""
-    names = ("a/config.pbtxt", "b/1/model.py", "b/config.pbtxt", "serving/Dockerfile")
+    names = ("a/config.pbtxt", "b/1/model.py", "b/config.pbtxt", "serving/app.py")
     for name in names:
         put(folder, f"workspace/programs/{name}", name.encode())
     found = take(folder)

@@ -23,7 +23,6 @@ import base64
 import io
 import json
 import shutil
-import subprocess
 import time
 
 import httpx
@@ -304,42 +303,8 @@ table.style.format(precision=2, na_rep="")
 # client take, so the measured gain tends to be smaller. An earlier lab published the same step, on an NVIDIA P100: from
 # {{ fastapi_torch.p50_ms }} to {{ fastapi_onnx.p50_ms }} ms in the median. The faster the model, the more the *other*
 # stages decide.
-#
-# ## The container
-#
-# To run elsewhere, the service travels as a container image. A colleague's `Dockerfile` builds, and has three faults:
-# every change of the app installs all packages again, the app runs as root, and it cannot be reached from outside the
-# container. Mend them, and leave the rest. (The model is mounted, and `MODEL` names it.)
 
-# %% question="http.dockerfile"
-dockerfile = """
-### BEGIN SOLUTION
-FROM python:3.12-slim
-WORKDIR /srv
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
-COPY app.py classifier.py intake.py ./
-USER 1000
-CMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000"]
-### STUB
-FROM python:3.12-slim
-WORKDIR /srv
-COPY requirements.txt .
-COPY app.py classifier.py intake.py ./
-RUN pip install --no-cache-dir -r requirements.txt
-CMD ["uvicorn", "app:app", "--host", "127.0.0.1", "--port", "8000"]
-### END SOLUTION
-"""
-(folder / "Dockerfile").write_text(dockerfile)
-check("http.dockerfile", folder / "Dockerfile")
-
-# %% [markdown]
-# If this machine has Docker, the next cell builds it.
-
-# %% folded=true
-(folder / "requirements.txt").write_text("fastapi\nfastapi-offline\nnumpy\nonnxruntime\npillow\nuvicorn\n")
-line = "docker build --tag food ."
-print(line, subprocess.run(line.split(), cwd=folder) if shutil.which("docker") else "(not run here: no Docker)")
+# %%
 _ = page.stop(), service.stop(), eager.stop()
 
 # %% [markdown]
@@ -348,4 +313,5 @@ _ = page.stop(), service.stop(), eager.stop()
 # A service answers as many photos as its workers can compute; more clients only wait longer. A faster model helps by
 # its share of the request.
 #
-# - Write `compose.yaml`: the port on 127.0.0.1 alone, the model mounted read-only, and a health check of `/healthz`.
+# - To run elsewhere, the service travels as a container image. Write its `Dockerfile`, and a `compose.yaml`: the port
+#   on 127.0.0.1 alone, the model mounted read-only, and a health check of `/healthz`.

@@ -1,6 +1,6 @@
-"""The questions of "Serve over HTTP": a route that keeps its promise, Amdahl's law, and a container image."""
+"""The questions of "Serve over HTTP": a route that keeps its promise, and Amdahl's law."""
 
-from grading.builder.questions import at_most, not_, prediction, question
+from grading.builder.questions import at_most, prediction, question
 
 prediction(
     "http.sixteen",
@@ -127,49 +127,3 @@ def amdahl(random):
     )
     yield (0.25, 0.5), "This change made its share slower: 0.75 s and 0.5 s, so fewer than before."
     yield (int(random.integers(10, 95)) / 100, int(random.integers(15, 60)) / 10), ""
-
-
-question(
-    "http.dockerfile",
-    "A Dockerfile",
-    points=2,
-    hint="Docker keeps a layer until a line before it changes. Which user is named? Whose loopback is 127.0.0.1?",
-    file="labs.checkpoints.reads.http:dockerfile",
-    rules=[
-        ("fault", "", "Docker cannot read it. {fault}."),
-        ("base", not_(""), "It has no line `FROM`: an image always begins with another one."),
-        ("tagged", True, "`{base}` names no version: tomorrow it may be another Python."),
-        (
-            "missing",
-            "",
-            "`{missing}` cannot be copied: the folder holds `requirements.txt` and the three `.py` files alone.",
-        ),
-        (
-            "lacking",
-            "",
-            "The app needs packages that no `RUN` installs: {lacking}. Copy `requirements.txt`, then "
-            "`RUN pip install -r requirements.txt`.",
-        ),
-        (
-            "absent",
-            "",
-            "What starts in the last `WORKDIR` does not find these files there: {absent}. `COPY` all three.",
-        ),
-        (
-            "cached",
-            True,
-            "The app is copied before the packages are installed, so every change of it installs all of them again.",
-        ),
-        ("root", False, "It runs as root. Name another `USER`: someone who breaks into the app then owns less."),
-        ("uvicorn", True, "`CMD` in its list form begins with uvicorn: a shell around it would not pass signals on."),
-        ("starts", True, "`CMD` starts something else than `app` of `app.py`: `app:app`."),
-        (
-            "everywhere",
-            True,
-            "uvicorn listens on the container's own loopback, so nothing outside reaches it: `--host 0.0.0.0`.",
-        ),
-    ],
-    good={"base": "python:3.12-slim", "root": False}
-    | dict.fromkeys(("fault", "missing", "lacking", "absent"), "")
-    | dict.fromkeys(("tagged", "cached", "uvicorn", "starts", "everywhere"), True),
-)
