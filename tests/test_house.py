@@ -15,6 +15,7 @@ from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, question
 from grading.builder.sources import guides, read_source, sources
 from labs.course.lessons import lessons
 from labs.workspace import PROJECT_DIR
+from tests.reached import modules, unreached
 
 ROOMS = ("labs", "provisioning", "grading")
 
@@ -133,6 +134,20 @@ def test_there_are_no_circles(graph: grimp.ImportGraph):
     """In a circle nothing can be read, tested or moved alone."""
     closing = {package: graph.nominate_cycle_breakers(package) for package in graph.modules}
     assert {package: imports for package, imports in closing.items() if imports} == {}
+
+
+def test_no_module_is_left_that_nothing_reaches():
+    """What no lesson, command, machine's script or gate imports or starts would only be maintained."""
+    left = [name for name in unreached() if name.startswith(tuple(f"{room}." for room in ROOMS))]
+    assert left == [], "nothing reaches these any more: remove each, with its tests"
+
+
+def test_a_deep_dive_leaves_with_its_folder():
+    """Its own reader serves nobody else, so that the test above names it once the folder is gone."""
+    own = {f"labs.checkpoints.reads.{each.id}": each.folder for each in sources() if each.kind == "deeper"}
+    own = {name: folder for name, folder in own.items() if name in modules()}
+    assert own
+    assert [name for name, folder in own.items() if name not in unreached(without=shown(folder))] == []
 
 
 PLAYED = "provisioning.rehearsal"

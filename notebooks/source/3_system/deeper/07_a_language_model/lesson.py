@@ -35,7 +35,7 @@ from labs.records.ledger import ledger
 from labs.runtimes.providers import environment, install
 from labs.tokens import levers, serving, weights
 from labs.widgets import run_with_progress
-from labs.workspace import programs_dir, workspace_dir
+from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
 
 (folder := programs_dir() / "tokens").mkdir(exist_ok=True)
 
@@ -287,7 +287,7 @@ def goodput(url, rates):
 
 aiperf = run_with_progress(lambda report: install("aiperf", report), "aiperf")
 tokenizer = workspace_dir() / "aiperf" / "tokenizer"
-aiperf.run(levers.__file__.replace("levers", "tokenizer"), weights(environment("genai").folder), tokenizer)
+aiperf.run(PROJECT_DIR / "labs/tokens/tokenizer.py", weights(environment("genai").folder), tokenizer)
 most = table["with"][0] / 16  # tokens/s, of 16 tokens per answer
 table = goodput(server.url, ",".join(f"{share * most:.0f}" for share in (0.2, 0.5, 1.5)))
 table.plot(y=["request_throughput_mean", "goodput_mean"], marker="o", figsize=(6, 3), xlim=0, ylim=0)
