@@ -18,6 +18,7 @@ from labs.runtimes.opening import RuntimeUnavailableError
 from labs.runtimes.progress import OnProgress, silent
 from labs.runtimes.providers import Environment, install
 from labs.serve.triton.catalogue import CODE_DIR
+from labs.shell import setup
 
 #: Triton 2.51 is the server of NVIDIA's 24.10 container, the newest that supports the P100 throughout.
 SERVER = Environment(
@@ -40,6 +41,10 @@ PERF_ANALYZER = Environment(
 
 #: Oldest C library that each program runs with. Source: the wheels' platform tags.
 OLDEST_GLIBC = {SERVER.name: (2, 35), PERF_ANALYZER.name: (2, 38)}
+
+
+#: The newest Python that the server's wheel has a stub for, which embeds it. Source: python_backend_stubs of 0.7.0.
+NEWEST_PYTHON = (3, 13)
 
 
 class TritonUnavailableError(RuntimeUnavailableError):
@@ -87,6 +92,13 @@ def require_platform(made: Environment) -> None:
         raise TritonUnavailableError(
             f"NVIDIA builds {made.name} for x86-64 Linux, and this is {system} on {machine}: take such a machine, or "
             "part 3's node, which runs it in NVIDIA's container (provisioning/node/p100/compose.yaml)"
+        )
+    python = sys.version_info[:2]
+    if made is SERVER and python > NEWEST_PYTHON:
+        newest = ".".join(map(str, NEWEST_PYTHON))
+        raise TritonUnavailableError(
+            f"Triton's wheel runs Python models in Python {newest} or older, and this is Python "
+            f"{python[0]}.{python[1]}: run `{setup(f'PYTHON=python{newest} clean setup')}`, or take part 3's node"
         )
     name, version = platform.libc_ver()
     oldest = OLDEST_GLIBC[made.name]

@@ -75,10 +75,14 @@ def test_a_machine_or_a_python_that_cannot_is_told_what_to_do(monkeypatch):
     """Triton has a wheel for few machines, and its stub loads libpython, which a static Python does not have."""
     monkeypatch.setattr(environment.sysconfig, "get_config_var", lambda name: None)
     monkeypatch.setattr(environment.sys, "base_prefix", "/nowhere")
-    with pytest.raises(TritonUnavailableError, match=r"libpython3\.11\.so.*apt install libpython3\.11"):
+    with pytest.raises(TritonUnavailableError, match=r"libpython(3\.\d+)\.so.*apt install libpython\1"):
         environment.python_library_folder()
     monkeypatch.setattr(environment.platform, "machine", lambda: "aarch64")
     with pytest.raises(TritonUnavailableError, match=r"x86-64 Linux, and this is \w+ on aarch64.*NVIDIA's container"):
+        environment.tritonserver()
+    monkeypatch.setattr(environment.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(environment.sys, "version_info", (3, 14, 0))
+    with pytest.raises(TritonUnavailableError, match=r"this is Python 3\.14: run `.*PYTHON=python3\.13 clean setup`"):
         environment.tritonserver()
 
 
