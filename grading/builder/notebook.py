@@ -25,6 +25,7 @@ from labs.course.assignment import assignment
 from labs.course.lessons import NOTEBOOKS_DIR, Lesson, LessonError
 from labs.records import decision
 from labs.records.reference import published
+from labs.shell import msl
 from labs.workspace import STUB
 
 #: Dots separate words, so that '.' ↔ '-' maps ids to notebook cell ids and back (those know no dot).
@@ -183,9 +184,10 @@ def say_where_to_hand_in(notebook: NotebookNode, lesson: Lesson) -> None:
     for part in asked.parts.values():
         everybody = [one for one in course_of(lesson) if one.id in part.lessons]
         if everybody and everybody[-1] == lesson:
+            command = msl(f"submit {part.number}", at_home=True)
             text = (
-                f"## Hand in\n\nThis was the last lesson of part {part.number}. `msl submit {part.number}` in a "
-                "terminal writes one zip with everything that the grader needs. Upload the zip "
+                f"## Hand in\n\nThis was the last lesson of part {part.number}. Open a terminal in the course's folder "
+                f"and run `{command}`: it writes one zip with everything that the grader needs. Upload the zip "
                 f"{asked.course.hand_in_where_markdown}"
             )
             notebook.cells.append(nbformat.v4.new_markdown_cell(text))

@@ -13,6 +13,7 @@ from labs.course.question import Question, Row
 from labs.course.tables import Assignment
 from labs.display.format import points_in_words
 from labs.records.prices import gpu_usd_per_hour
+from labs.shell import msl
 from provisioning.sites.spec import NUMBERS, PARTS, load_spec
 
 #: The committed page.
@@ -38,7 +39,8 @@ def questions_page() -> str:
         "",
         f"It takes {in_hours(course)}",
         "",
-        "`msl submit 1` in a terminal writes one zip of part 1, and shows what the grader will find in it.",
+        f"`{msl('submit 1', at_home=True)}`, in a terminal in the course's folder, writes one zip of part 1, and shows",
+        "what the grader will find in it.",
         f"Upload the zip {course.course.hand_in_where_markdown}",
         "",
         "Made from the lessons and `assignment.toml`: what is written here by hand is lost.",

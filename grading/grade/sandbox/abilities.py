@@ -12,6 +12,7 @@ from pathlib import Path
 from grading.grade.sandbox import control_group, system_calls
 from grading.grade.sandbox.bubblewrap import why_not
 from grading.grade.sandbox.visible import CLOSED
+from labs.shell import python
 from labs.workspace import PROJECT_DIR
 
 #: Users of sandboxes, one for each: a limit on processes counts a user's, and cleaning up kills a user's. No account,
@@ -78,6 +79,7 @@ class Abilities:
     def missing(self) -> list[str]:
         """Return, in words, what could not be done here."""
         reason = self.why_no_bubblewrap if self.apart else ""  # else the refusal says it
+        in_own_group = f"systemd-run --scope -p Delegate=yes {python('grading class')} …"
         walls = {
             "no bubblewrap: sandboxed code can read what every user of this machine can read. "
             f"{reason}".strip(): self.bubblewrap,
@@ -85,7 +87,7 @@ class Abilities:
             "no filter of system calls: sandboxed code can keep memory where no limit counts it, and reach the host "
             "of a virtual machine": self.filters,
             "no user of its own (the grader is not root): processes are not counted by sandbox": self.own_user,
-            "no control group (systemd hands one over: systemd-run --scope -p Delegate=yes python -m grading class …; "
+            f"no control group (systemd hands one over: {in_own_group}; "
             "add --user if you are not root): memory of processes is counted five times a second, and memory of "
             "sockets is bounded by their number alone": self.control_group,
         }
