@@ -20,6 +20,12 @@ from provisioning.node.archive import pack, unpack
 os.environ.update({"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31), "MALLOC_TOP_PAD_": str(2**26)})
 
 
+# `make test` hands its own variables, such as PYTHON, to every process below it. A test's own `make` begins
+# without them.
+for _name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "PYTHON", "ARGS", "MACHINES"):
+    os.environ.pop(_name, None)
+
+
 # How long an example takes says how busy this machine is, and nothing of what is asked.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
