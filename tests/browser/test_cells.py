@@ -98,9 +98,9 @@ def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, wo
     page = notebook.page
     page.get_by_label("dynamic in ×").fill("0.5")
     field = page.get_by_label("static in ×")
-    field.fill("9,5")
+    field.fill("9 ms")
     field.press("Enter")
-    page.wait_for_selector("text=write 9.5 with a point")
+    page.wait_for_selector("text=is not a number in ×")
     field.fill("1,000")
     field.press("Enter")
     page.wait_for_selector("text=This number is out of range")
