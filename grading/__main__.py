@@ -18,11 +18,20 @@ from labs.course.lessons import LessonError
 from labs.shell import python
 
 console = Console()
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, add_completion=False, help="Build, rehearse, grade.")
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Build, rehearse, grade.",
+)
 
 
 @app.command()
-def pictures(out: Annotated[Path, typer.Argument(help="The file, in a folder that only the grader can read.")]) -> None:
+def pictures(
+    out: Annotated[
+        Path, typer.Argument(help="The file, in a folder that only the grader can read.")
+    ],
+) -> None:
     """Draw hidden pictures, to measure submitted models with. The seed is GRADING_SEED, or asked for."""
     from grading.grade.artefacts.pictures import Pictures
     from grading.seed import secret_seed

@@ -13,7 +13,9 @@ from labs.course.question import of_lesson
 from labs.course.tables import Assignment, AssignmentError
 
 console = Console()
-app = typer.Typer(no_args_is_help=True, help="The assignment file: check it, show what a class will see.")
+app = typer.Typer(
+    no_args_is_help=True, help="The assignment file: check it, show what a class will see."
+)
 
 _FILE = typer.Argument(help="The file; the course's own unless named.")
 
@@ -26,15 +28,25 @@ def check(file: Annotated[Path, _FILE] = PATH) -> None:
     found = _read(file)
     told = warnings(found, datetime.now(UTC))
     for part in found.parts.values():
-        if part.leaderboard and not {one.partition(".")[0] for one in RECOMMENDATIONS} & set(part.lessons):
+        if part.leaderboard and not {one.partition(".")[0] for one in RECOMMENDATIONS} & set(
+            part.lessons
+        ):
             told.append(f"part {part.number} recommends no file, so its leaderboard stays empty")
-        if not any(asked.opened or asked.again for lesson in part.asked() for asked in of_lesson(lesson.id)):
+        if not any(
+            asked.opened or asked.again for lesson in part.asked() for asked in of_lesson(lesson.id)
+        ):
             told.append(
                 f"part {part.number} asks for nothing that the grader can open, so nobody can earn anything in it; "
                 "add a lesson that asks for a function or a file"
             )
     for sentence in told:
-        console.print(f"{file.name}: {sentence}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"{file.name}: {sentence}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     points = sum(one.points for one in found.parts.values())
     count = f"{len(found.lessons())} lessons in {len(found.parts)} parts"
     console.print(f"{count}, {points:g} points: as it has to be.", highlight=False)
@@ -50,7 +62,9 @@ def show(file: Annotated[Path, _FILE] = PATH) -> None:
 def shown(found: Assignment) -> list[str]:
     """Return an assignment as students meet it, line by line."""
     lines = [found.course.title]
-    lines.append(f"Hours are {found.course.time_zone.key}'s. AI assistants: {found.course.assistants}.")
+    lines.append(
+        f"Hours are {found.course.time_zone.key}'s. AI assistants: {found.course.assistants}."
+    )
     lines.append(f"Students upload their zips {found.course.hand_in_where}")
     lines.append(f"It takes {in_hours(found)}")
     for part in found.parts.values():

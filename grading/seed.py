@@ -28,6 +28,8 @@ def secret_seed(*, may_be_public: bool = False) -> str:
         raise typer.BadParameter(
             f'no terminal to ask for the seed: set the variable, {VARIABLE}="$(cat secret/seed)" {python("grading …")}'
         )
-    words = "Seed (any words that nobody else knows" + ("; Enter for the public one)" if may_be_public else ")")
+    words = "Seed (any words that nobody else knows" + (
+        "; Enter for the public one)" if may_be_public else ")"
+    )
     default = PUBLIC_SEED if may_be_public else None
     return typer.prompt(words, default=default, show_default=False, hide_input=True, err=True)

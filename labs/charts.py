@@ -44,7 +44,9 @@ _BINS, _DOTS = 72, 400
 _QUANTILES = (50, 95, 99)
 
 
-def latency_distribution(records: Measurement | Sequence[Measurement], target_s: float | None = None) -> Chart:
+def latency_distribution(
+    records: Measurement | Sequence[Measurement], target_s: float | None = None
+) -> Chart:
     """Return all samples as dots and as a histogram, one row a record, with p50, p95 and p99 and the target.
 
     Args:
@@ -54,16 +56,29 @@ def latency_distribution(records: Measurement | Sequence[Measurement], target_s:
     Raises:
         ValueError: No latency record among them; a measurement that was cancelled early has none.
     """
-    records = [one for one in ([records] if isinstance(records, Measurement) else records) if one.kind == "latency"]
+    records = [
+        one
+        for one in ([records] if isinstance(records, Measurement) else records)
+        if one.kind == "latency"
+    ]
     if not records:
-        raise ValueError("no latency record to draw: measure the option first, or let the measurement run to its end")
+        raise ValueError(
+            "no latency record to draw: measure the option first, or let the measurement run to its end"
+        )
     # All but the slowest half percent: an outlier is counted at the edge and does not squeeze the rest.
     low = min(min(record.samples) for record in records)
     high = max(record.percentile(99.5) for record in records)
     ends = [low, high] if target_s is None else [min(low, target_s), max(high, target_s)]
     scale = _axis_scale(*(end * 1e3 for end in ends))
     rows = [
-        _distribution(one, SERIES[place % len(SERIES)], scale, target_s, first=not place, last=one is records[-1])
+        _distribution(
+            one,
+            SERIES[place % len(SERIES)],
+            scale,
+            target_s,
+            first=not place,
+            last=one is records[-1],
+        )
         for place, one in enumerate(records)
     ]
     header, table = _table(records, target_s)
@@ -77,7 +92,8 @@ def latency_distribution(records: Measurement | Sequence[Measurement], target_s:
         sentence=_sentence(records, target_s),
         header=header,
         rows=table,
-        footer="Measured on " + "; ".join(dict.fromkeys(record.machine.label for record in records)),
+        footer="Measured on "
+        + "; ".join(dict.fromkeys(record.machine.label for record in records)),
     )
 
 
@@ -98,14 +114,18 @@ class Chart(Shown):
         """Put the parts together; the sentence says what there is to see, as the description for screen readers."""
         heading = alt.TitleParams(title, anchor="start", frame="group", fontSize=15, offset=12)
         heading.subtitle, heading.subtitleFontSize = subtitle, 12
-        self.chart = chart.properties(title=heading, description=f"{title}. {sentence}").configure(**_config())
+        self.chart = chart.properties(title=heading, description=f"{title}. {sentence}").configure(
+            **_config()
+        )
         table = html_table(header, rows, caption=title)
         html = (
             f'{STYLE}<section class="msl" aria-label="{escape(title)}"><details><summary>The same as a table</summary>'
             f'{table}</details><p class="msl-foot">{escape(footer)}</p></section>'
         )
         # A notebook stores the title as text/plain, so that no measured number is in it.
-        super().__init__(html, "\n".join([title, sentence, text_table(header, rows), footer]), plain=title)
+        super().__init__(
+            html, "\n".join([title, sentence, text_table(header, rows), footer]), plain=title
+        )
 
     @property
     def spec(self) -> dict:
@@ -124,7 +144,13 @@ class Chart(Shown):
 
 
 def _distribution(
-    record: Measurement, colour: str, scale: alt.Scale, target_s: float | None, *, first: bool, last: bool
+    record: Measurement,
+    colour: str,
+    scale: alt.Scale,
+    target_s: float | None,
+    *,
+    first: bool,
+    last: bool,
 ) -> alt.LayerChart:
     """Return one record's row: bars above the line, dots below it, and the percentiles across both."""
     low, high = scale.domain
@@ -147,10 +173,16 @@ def _distribution(
     ]
     # Names of close percentiles would overlap: the numbers stand in the heading, the lines differ in dashes.
     lines = [
-        {"ms": record.percentile(q) * 1e3, "percentile": f"p{q}", "latency": milliseconds(record.percentile(q))}
+        {
+            "ms": record.percentile(q) * 1e3,
+            "percentile": f"p{q}",
+            "latency": milliseconds(record.percentile(q)),
+        }
         for q in _QUANTILES
     ]
-    axis = alt.Axis(title="latency in ms") if last else alt.Axis(labels=False, ticks=False, title=None)
+    axis = (
+        alt.Axis(title="latency in ms") if last else alt.Axis(labels=False, ticks=False, title=None)
+    )
     x = alt.X("ms:Q", scale=scale, axis=axis)
     y: dict[str, Any] = {"scale": alt.Scale(domain=[-0.45 * top, 1.3 * top]), "axis": None}
     drawn = alt.Chart(_data(bars)).mark_rect(color=colour, opacity=0.45).encode(
@@ -160,12 +192,16 @@ def _distribution(
     drawn += alt.Chart(_data(dots)).mark_circle(color=colour, opacity=0.5, size=11, aria=False).encode(
         x=x, y=alt.Y("place:Q", **y), tooltip=_tips("latency")
     )  # fmt: skip
-    dash = alt.StrokeDash("percentile:N", sort=None, legend=None, scale=alt.Scale(range=[[1, 0], [6, 3], [2, 2]]))
+    dash = alt.StrokeDash(
+        "percentile:N", sort=None, legend=None, scale=alt.Scale(range=[[1, 0], [6, 3], [2, 2]])
+    )
     drawn += alt.Chart(_data(lines)).mark_rule(color=_INK, strokeWidth=1.6).encode(
         x=x, strokeDash=dash, tooltip=_tips("percentile", "latency")
     )  # fmt: skip
     if target_s is not None:
-        at = alt.Chart(_data([{"at": target_s * 1e3, "words": f"target: under {milliseconds(target_s)}"}]))
+        at = alt.Chart(
+            _data([{"at": target_s * 1e3, "words": f"target: under {milliseconds(target_s)}"}])
+        )
         drawn += at.mark_rule(color=SERIES[1], strokeDash=[5, 4], strokeWidth=1.5).encode(x="at:Q")
         if first:
             label = at.mark_text(color=SERIES[1], fontWeight="bold", align="left")
@@ -175,12 +211,19 @@ def _distribution(
         said += f" · {beyond.size} slower than the axis, up to {milliseconds(beyond.max() / 1e3)}"
     offset = 18 if target_s is not None and first else 4
     heading = alt.TitleParams(
-        record.option, subtitle=said, anchor="start", fontSize=13, subtitleFontSize=12, offset=offset
+        record.option,
+        subtitle=said,
+        anchor="start",
+        fontSize=13,
+        subtitleFontSize=12,
+        offset=offset,
     )
     return drawn.properties(width=_WIDTH_PX, height=96, title=heading)
 
 
-def _table(records: Sequence[Measurement], target_s: float | None) -> tuple[list[str], list[list[Cell]]]:
+def _table(
+    records: Sequence[Measurement], target_s: float | None
+) -> tuple[list[str], list[list[Cell]]]:
     header = ["option", "p50", "p95", "p99", "slowest", "samples"]
     header += [f"under {milliseconds(target_s)}"] if target_s is not None else []
     rows = []
@@ -188,11 +231,21 @@ def _table(records: Sequence[Measurement], target_s: float | None) -> tuple[list
         row = [Cell(record.option)]
         for q in _QUANTILES:
             found = stats.steady_interval(record.samples, q=q)
-            ends = f"[{milliseconds(found.low)}, {milliseconds(found.high)}]" if found.confidence else "run too short"
+            ends = (
+                f"[{milliseconds(found.low)}, {milliseconds(found.high)}]"
+                if found.confidence
+                else "run too short"
+            )
             row.append(Cell(milliseconds(found.value), ends))
         row += [Cell(milliseconds(max(record.samples))), Cell(f"{len(record.samples):,}")]
         if target_s is not None:
-            row.append(Cell(percent(sum(sample < target_s for sample in record.samples) / len(record.samples))))
+            row.append(
+                Cell(
+                    percent(
+                        sum(sample < target_s for sample in record.samples) / len(record.samples)
+                    )
+                )
+            )
         rows.append(row)
     return header, rows
 
@@ -203,7 +256,9 @@ def _sentence(records: Sequence[Measurement], target_s: float | None) -> str:
         f"{milliseconds(record.percentile(95))}, 99th percentile {milliseconds(record.percentile(99))}"
         for record in records
     ]
-    return "; ".join(parts) + (f". Target: under {milliseconds(target_s)}." if target_s is not None else ".")
+    return "; ".join(parts) + (
+        f". Target: under {milliseconds(target_s)}." if target_s is not None else "."
+    )
 
 
 def _data(rows: Iterable[Mapping]) -> alt.InlineData:
@@ -225,8 +280,20 @@ def _axis_scale(low: float, high: float) -> alt.Scale:
 
 def _config() -> dict:
     font = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
-    guide = {"labelColor": _INK, "titleColor": _INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500}
-    axis = {"domainColor": _INK, "domainOpacity": 0.5, "tickColor": _INK, "tickOpacity": 0.5, "gridColor": _INK}
+    guide = {
+        "labelColor": _INK,
+        "titleColor": _INK,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": 500,
+    }
+    axis = {
+        "domainColor": _INK,
+        "domainOpacity": 0.5,
+        "tickColor": _INK,
+        "tickOpacity": 0.5,
+        "gridColor": _INK,
+    }
     return {
         "background": "transparent",
         "font": font,

@@ -31,7 +31,11 @@ def msl(words: str, *, at_home: bool = False) -> str:
     if at_home:
         return f".venv/bin/msl {words}"
     program = _PROGRAMS / "msl"
-    return f"{_typed(program)} {words}" if program.exists() else python(f"provisioning.front.command {words}")
+    return (
+        f"{_typed(program)} {words}"
+        if program.exists()
+        else python(f"provisioning.front.command {words}")
+    )
 
 
 def python(words: str) -> str:
@@ -72,12 +76,16 @@ def belongs_elsewhere(what: str, folder: Path, *, notebook: bool = False) -> str
         folder: The other folder, as ``other_course`` returns it.
         notebook: Whether the reader looks at a notebook, and not at a terminal.
     """
-    own_environment = Path(sys.prefix).resolve().is_relative_to(_COURSE) or (folder / ".venv").is_dir()
+    own_environment = (
+        Path(sys.prefix).resolve().is_relative_to(_COURSE) or (folder / ".venv").is_dir()
+    )
     if own_environment and notebook:
         fix = f"open it with `make -C {_quoted(folder)} lab`."
     elif own_environment:
         program = _quoted(folder / ".venv" / "bin" / "msl")
-        fix = f"run `make -C {_quoted(folder)} setup` once, then type `{program}` in place of `msl`."
+        fix = (
+            f"run `make -C {_quoted(folder)} setup` once, then type `{program}` in place of `msl`."
+        )
     else:
         install = f"cd {_quoted(folder)} && {_quoted(Path(sys.executable))} -m pip install --no-deps --editable ."
         fix = f"run `{install}`, so that this Python runs that folder; then restart the kernel, if you have one."

@@ -106,7 +106,9 @@ class Paired:
         return "kept" if self.interval.low > -may_lose else "not shown"
 
 
-def verdict(interval: Interval, null: float = 1.0, *, above: str = "slower", below: str = "faster") -> str:
+def verdict(
+    interval: Interval, null: float = 1.0, *, above: str = "slower", below: str = "faster"
+) -> str:
     """Return what an interval allows to be said: ``above`` or ``below``, or 'cannot tell'.
 
     Every comparative claim of the course goes through here.
@@ -168,10 +170,14 @@ def proportion_interval(successes: int, trials: int) -> Interval:
     Source: Wilson, 'Probable Inference, the Law of Succession, and Statistical Inference' (JASA 1927).
     """
     if not 0 <= successes <= trials or trials < 1:
-        raise ValueError(f"{successes} of {trials} is no proportion: count the successes among at least one trial")
+        raise ValueError(
+            f"{successes} of {trials} is no proportion: count the successes among at least one trial"
+        )
     share, z = successes / trials, _Z
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    half = (
+        z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    )
     low = 0.0 if successes == 0 else centre - half
     high = 1.0 if successes == trials else centre + half
     return Interval(share, low, high)
@@ -198,7 +204,11 @@ def accuracy_interval(right: Samples, groups: Sequence[int] | None = None) -> In
     _, which = np.unique(np.asarray(groups), return_inverse=True)
     away = np.bincount(which, values - whole.value)
     variance = float(away @ away) * len(away) / (len(away) - 1) / len(values) ** 2
-    alike = min(len(values), max(1, round(whole.value * (1 - whole.value) / variance))) if variance else len(values)
+    alike = (
+        min(len(values), max(1, round(whole.value * (1 - whole.value) / variance)))
+        if variance
+        else len(values)
+    )
     return replace(proportion_interval(round(whole.value * alike), alike), value=whole.value)
 
 
@@ -235,8 +245,14 @@ def paired_proportions(
     a, b = (np.asarray(right, dtype=float) > 0.5 for right in (right_a, right_b))
     n = len(a)
     if n == 0 or n != len(b) or (groups is not None and len(groups) != n):
-        raise ValueError(f"{n} and {len(b)} images: both options have to be shown the same ones, at least one")
-    _, which = (None, np.arange(n)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)
+        raise ValueError(
+            f"{n} and {len(b)} images: both options have to be shown the same ones, at least one"
+        )
+    _, which = (
+        (None, np.arange(n))
+        if groups is None
+        else np.unique(np.asarray(groups), return_inverse=True)
+    )
     sizes = np.bincount(which).astype(float)
     usual = sizes.mean()
     differences = np.append(np.bincount(which, a.astype(float) - b), [usual, -usual])
@@ -259,8 +275,13 @@ def _roots(differences: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.n
     if np.prod(counts + 1.0) <= _EXACT_TOSSES:
         grid = np.meshgrid(*(np.arange(count + 1) for count in counts), indexing="ij")
         keeping = np.stack([axis.ravel() for axis in grid], axis=1)
-        shares = [np.array([math.comb(count, k) / 2**count for k in range(count + 1)]) for count in counts.tolist()]
-        weights = np.prod([share[column] for share, column in zip(shares, keeping.T, strict=True)], axis=0)
+        shares = [
+            np.array([math.comb(count, k) / 2**count for k in range(count + 1)])
+            for count in counts.tolist()
+        ]
+        weights = np.prod(
+            [share[column] for share, column in zip(shares, keeping.T, strict=True)], axis=0
+        )
     else:
         tossed = np.random.default_rng(0).binomial(counts, 0.5, (_TOSSES, len(counts)))
         keeping = np.vstack([counts, tossed])  # what was seen is one of the tosses
@@ -328,11 +349,17 @@ def ratio_of_medians(
     Procedures for Location' (1963); for neighbours that are alike, Bayley and Hammersley (1946), as ``mean_interval``.
     """
     if len(numerator) != len(denominator) or len(numerator) < 2:
-        raise ValueError("a comparison needs the same number of interleaved blocks on both sides, two at least")
-    logs = np.log(_medians(tuple(map(tuple, numerator)))) - np.log(_medians(tuple(map(tuple, denominator))))
+        raise ValueError(
+            "a comparison needs the same number of interleaved blocks on both sides, two at least"
+        )
+    logs = np.log(_medians(tuple(map(tuple, numerator)))) - np.log(
+        _medians(tuple(map(tuple, denominator)))
+    )
     mean, error, freedom = _trimmed_error(logs)
     reach = _student(0.975, freedom)
-    value, low, high = (math.exp(min(at, 700.0)) for at in (mean, mean - reach * error, mean + reach * error))
+    value, low, high = (
+        math.exp(min(at, 700.0)) for at in (mean, mean - reach * error, mean + reach * error)
+    )
     detectable = math.expm1(min((reach + _student(_POWER, freedom)) * error, 700.0))
     # Rounds that are equal to the last bit are no clock's, and promise nothing.
     return Ratio(Interval(value, low, high, 0.95 if error else 0.0), detectable)
@@ -371,7 +398,9 @@ def quotient(one: Interval, other: Interval) -> Interval:
     value = one.value / other.value
     if 0 in (one.confidence, other.confidence):
         return Interval(value, value, value, 0.0)
-    return Interval(value, one.low / other.high, one.high / other.low if other.low > 0 else math.inf)
+    return Interval(
+        value, one.low / other.high, one.high / other.low if other.low > 0 else math.inf
+    )
 
 
 def steady_interval(samples: Samples, *, q: float = 95) -> Interval:
@@ -392,22 +421,24 @@ def steady_interval(samples: Samples, *, q: float = 95) -> Interval:
     value, p = percentile(taken, q), q / 100
     beyond = len(taken) * min(p, 1 - p)
     if beyond < _FEWEST_BEYOND:
-        words = (
-            f"too short for an interval of p{q:g}: it takes about {math.ceil(_FEWEST_BEYOND / min(p, 1 - p))} samples"
-        )
+        words = f"too short for an interval of p{q:g}: it takes about {math.ceil(_FEWEST_BEYOND / min(p, 1 - p))} samples"
         return Interval(value, value, value, 0.0, words)
     begins = np.arange(_BLOCKS) * len(taken) // _BLOCKS
     lengths = np.diff([*begins, len(taken)])
 
     def score(at: float) -> float:
-        t, freedom = _skew_corrected(np.add.reduceat((taken <= at).astype(float), begins) / lengths - p)
+        t, freedom = _skew_corrected(
+            np.add.reduceat((taken <= at).astype(float), begins) / lengths - p
+        )
         return abs(t) - _student(0.975, freedom)
 
     low, high = _believed(taken, p, 12 / math.sqrt(_BLOCKS), score)
     return Interval(value, low, high)
 
 
-def _believed(samples: np.ndarray, p: float, reach: float, score: Callable[[float], float]) -> tuple[float, float]:
+def _believed(
+    samples: np.ndarray, p: float, reach: float, score: Callable[[float], float]
+) -> tuple[float, float]:
     """Return the range of values around the ``p``-quantile whose score is not above zero.
 
     Args:

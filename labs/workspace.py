@@ -62,9 +62,13 @@ def require_written(paths: Iterable[Path]) -> None:
         NotWrittenError: One is missing, or still holds the stub; shown as one sentence.
     """
     for path in paths:
-        name = path.relative_to(programs_dir()) if path.is_relative_to(programs_dir()) else path.name
+        name = (
+            path.relative_to(programs_dir()) if path.is_relative_to(programs_dir()) else path.name
+        )
         if not path.is_file():
-            raise NotWrittenError(f"There is no `{name}` yet. Run the cell that writes it, then run this cell again.")
+            raise NotWrittenError(
+                f"There is no `{name}` yet. Run the cell that writes it, then run this cell again."
+            )
         if STUB in path.read_text(encoding="utf-8", errors="replace"):
             raise NotWrittenError(
                 f'`{name}` is not written yet: it still contains the lesson\'s line "{STUB}". Write your code in '

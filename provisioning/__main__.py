@@ -12,7 +12,10 @@ from provisioning.lab.terminal import InSentences
 from provisioning.rehearsal import cli as rehearsal
 
 app = typer.Typer(
-    cls=InSentences, rich_markup_mode=None, no_args_is_help=True, help="Reserve, provision and release machines."
+    cls=InSentences,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Reserve, provision and release machines.",
 )
 app.add_typer(rehearsal.app, name="rehearsal")
 app.add_typer(cli.app)  # plan, reserve, up, release, sweep

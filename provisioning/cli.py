@@ -21,16 +21,27 @@ from provisioning.testbed.surroundings import site_clock
 
 app = typer.Typer(no_args_is_help=True)
 
-ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
+ZONE = typer.Option(
+    "--zone", help="Time zone, such as America/Chicago; the planner's last one when left out."
+)
 _ADDRESS = Annotated[
-    str | None, typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
+    str | None,
+    typer.Option(
+        "--address", help="Floating IP of the machine, for a computer without credentials."
+    ),
 ]
 _KEY = Annotated[
     str | None,
-    typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address."),
+    typer.Option(
+        "--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address."
+    ),
 ]
-_WEEK = typer.Option("--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today.")
-_TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
+_WEEK = typer.Option(
+    "--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today."
+)
+_TYPE = typer.Option(
+    "--type", help="Node type or device, such as gpu_mi100; the first that is free when left out."
+)
 
 
 def _chooser(part: str, week: int, zone: str | None, type_name: str | None) -> Chooser:
@@ -66,7 +77,9 @@ def reserve(
     week: Annotated[int, _WEEK] = 1,
     zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Though a site cannot say if you have one there.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Though a site cannot say if you have one there.")
+    ] = False,
 ) -> None:
     """Reserve a block of the planner's list."""
     chooser = _chooser(part, week, zone, type_name)
@@ -77,7 +90,9 @@ def reserve(
     lease = chooser.reserve(anyway=anyway)
     option = chooser.lease_option
     where = f"{lease.node or option.name} at {option.site}" if option else lease.node
-    typer.echo(f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}")
+    typer.echo(
+        f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}"
+    )
 
 
 @app.command()
@@ -93,7 +108,9 @@ def up(part: PART) -> None:
     if run.failures:
         raise typer.Exit(1)
     if not option.seen_s:
-        typer.echo(f"Nobody has sent a proof of such a machine: {msl(f'lease proof {part}')} writes one.")
+        typer.echo(
+            f"Nobody has sent a proof of such a machine: {msl(f'lease proof {part}')} writes one."
+        )
 
 
 @app.command()
@@ -104,7 +121,9 @@ def forward(part: PART, address: _ADDRESS = None, key: _KEY = None) -> None:
     if not isinstance(reached, Tunnel):
         typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
         return
-    typer.echo("A link works once its lesson has started what it leads to. Ctrl+C closes the tunnel.")
+    typer.echo(
+        "A link works once its lesson has started what it leads to. Ctrl+C closes the tunnel."
+    )
     with suppress(KeyboardInterrupt):
         reached.wait()
     reached.stop()
@@ -126,8 +145,13 @@ def pull(part: PART, address: _ADDRESS = None, key: _KEY = None) -> None:
 def proof(part: PART) -> None:
     """Write down how the part's machine differs from its table. It names nobody."""
     path, seen = prove(part)
-    differs = [f"differs: {line}" for line in (*seen["deviations"], *(f"no command {name}" for name in seen["lacks"]))]
-    where = "of a rehearsal, to look at" if seen["rehearsed"] else "send it by the form 'First lease'"
+    differs = [
+        f"differs: {line}"
+        for line in (*seen["deviations"], *(f"no command {name}" for name in seen["lacks"]))
+    ]
+    where = (
+        "of a rehearsal, to look at" if seen["rehearsed"] else "send it by the form 'First lease'"
+    )
     typer.echo("\n".join([*differs, f"{path}: {where}"]))
 
 
@@ -138,9 +162,15 @@ def _way(address: str | None, key: str | None) -> Way | None:
 @app.command()
 def release(
     part: PART,
-    keep_lease: Annotated[bool, typer.Option("--keep-lease", help="To boot again on the same reservation.")] = False,
-    pull_first: Annotated[bool, typer.Option("--pull", help="Bring home what is only there, then delete.")] = False,
-    discard: Annotated[bool, typer.Option("--discard", help="Delete results that are nowhere else.")] = False,
+    keep_lease: Annotated[
+        bool, typer.Option("--keep-lease", help="To boot again on the same reservation.")
+    ] = False,
+    pull_first: Annotated[
+        bool, typer.Option("--pull", help="Bring home what is only there, then delete.")
+    ] = False,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Delete results that are nowhere else.")
+    ] = False,
 ) -> None:
     """Give a part's machine, addresses and lease back. It refuses while results are only there."""
     if pull_first:
@@ -148,7 +178,9 @@ def release(
     silent = Silent()
     for name in lab.sites_of(part):
         with silent.at(name):
-            for line in lab.give_back(part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
+            for line in lab.give_back(
+                part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard
+            ):
                 typer.echo(line)
     silent.check("not everything was given back")
 
@@ -156,7 +188,9 @@ def release(
 @app.command()
 def sweep(
     mine: Annotated[bool, typer.Option("--mine", help="Only what carries your own name.")] = False,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")
+    ] = False,
 ) -> None:
     """List what the labs left at all sites, with its age. With --delete, what is left after that."""
     now, silent = site_clock().now(), Silent()

@@ -69,7 +69,9 @@ def set_up(extras: str) -> None:
         SetupError: Something is missing here, or could not be fetched.
     """
     _require_machine()
-    LOG.unlink(missing_ok=True)  # a new file: a copy of the folder may share this one by a hard link
+    LOG.unlink(
+        missing_ok=True
+    )  # a new file: a copy of the folder may share this one by a hard link
     works = _run(_PYTHON, "-m", "pip", "--version")
     if works and _stamped_digest() == _digest(extras):
         _relocate()
@@ -81,16 +83,24 @@ def set_up(extras: str) -> None:
     if works:
         print("Bringing .venv up to date.", flush=True)
     else:
-        print(f"Setting up .venv with Python {_version()}; it takes a few minutes the first time.", flush=True)
+        print(
+            f"Setting up .venv with Python {_version()}; it takes a few minutes the first time.",
+            flush=True,
+        )
         # This may be the environment's own Python; the new one is made by the Python below it.
         _require(_run(Path(sys.executable).resolve(), "-m", "venv", "--clear", VENV))
-    _require(_run(_PYTHON, "-m", "pip", "install", "--upgrade", *_CONSTRAINTS, "pip", "uv", logged=True))
+    _require(
+        _run(_PYTHON, "-m", "pip", "install", "--upgrade", *_CONSTRAINTS, "pip", "uv", logged=True)
+    )
     course = ("--editable", f".[{extras}]")
     build, install = _by_uv(course) or _by_pip()
     if build:
         tools_gb = _TOOLS_GB if "dev" in extras.split(",") else 0
         _require_room(build)
-        print(f"PyTorch comes as {build.name}: about {build.installed_gb + tools_gb:.1f} GB in all.", flush=True)
+        print(
+            f"PyTorch comes as {build.name}: about {build.installed_gb + tools_gb:.1f} GB in all.",
+            flush=True,
+        )
     if build is CUDA and not has_nvidia_gpu():
         less_gb = CUDA.installed_gb - CPU.installed_gb
         print(
@@ -99,7 +109,10 @@ def set_up(extras: str) -> None:
             "that build's wheels:\n"
             f"  PIP_FIND_LINKS=/path/to/wheels {_command_line()}"
         )
-    print(f"Installing; {LOG.relative_to(ROOT)} says how far it is. Interrupted, the same command goes on.", flush=True)
+    print(
+        f"Installing; {LOG.relative_to(ROOT)} says how far it is. Interrupted, the same command goes on.",
+        flush=True,
+    )
     _require(_run(*install, *_CONSTRAINTS, *course, logged=True))
     _relocate()
     _stamp(extras)
@@ -146,20 +159,36 @@ _HEAD = b"""#!/bin/sh
 ' '''
 """
 #: Heads that pip and uv write, which name a Python: its path, or the longer form if that is long or needs quotes.
-_HEADS = re.compile(rb"#!/[^\n]*/bin/python[\d.]*\n|#!/bin/sh\n'''exec' [^\n]*python[^\n]*\n' '''\n")
+_HEADS = re.compile(
+    rb"#!/[^\n]*/bin/python[\d.]*\n|#!/bin/sh\n'''exec' [^\n]*python[^\n]*\n' '''\n"
+)
 
 
 def _relocate() -> None:
     """Let the environment's programs, its activation and the course itself be found from the folder that it is in."""
     for path in (VENV / "pyvenv.cfg", *(VENV / "bin").glob("activate*")):
         _replace(path, path.read_bytes())  # uv writes into the files that it finds
-    uv = (VENV / "bin" / "uv", "venv", "--offline", "--relocatable", "--allow-existing", "--python", _PYTHON, VENV)
+    uv = (
+        VENV / "bin" / "uv",
+        "venv",
+        "--offline",
+        "--relocatable",
+        "--allow-existing",
+        "--python",
+        _PYTHON,
+        VENV,
+    )
     _require(_run(*uv, logged=True))
     # A script of csh cannot know where it is, so this one names the folder; uv leaves it alone.
     csh = VENV / "bin" / "activate.csh"
     if csh.exists():
         line = f'setenv VIRTUAL_ENV "{VENV}"'
-        _replace(csh, re.sub("^setenv VIRTUAL_ENV .*$", lambda _: line, csh.read_text(), flags=re.MULTILINE).encode())
+        _replace(
+            csh,
+            re.sub(
+                "^setenv VIRTUAL_ENV .*$", lambda _: line, csh.read_text(), flags=re.MULTILINE
+            ).encode(),
+        )
     for program in (VENV / "bin").iterdir():
         if program.is_symlink() or not program.is_file():
             continue
@@ -219,7 +248,9 @@ def _by_uv(course: Sequence[str]) -> tuple[Build | None, Sequence[str | Path]] |
     done = _output(*line, "--dry-run", *_CONSTRAINTS, *course)
     if done.returncode:
         return None
-    return build_of(dict(re.findall(r"^ \+ (\S+)==(\S+)$", done.stdout + done.stderr, re.MULTILINE))), line
+    return build_of(
+        dict(re.findall(r"^ \+ (\S+)==(\S+)$", done.stdout + done.stderr, re.MULTILINE))
+    ), line
 
 
 def _by_pip() -> tuple[Build | None, Sequence[str | Path]]:
@@ -233,7 +264,10 @@ def _by_pip() -> tuple[Build | None, Sequence[str | Path]]:
         return None, line
     versions = [] if has_nvidia_gpu() else [_version_for_cpus(name) for name in _TORCH]
     if versions and all(versions):
-        return CPU, (*line, *(f"{name}=={version}" for name, version in zip(_TORCH, versions, strict=True)))
+        return CPU, (
+            *line,
+            *(f"{name}=={version}" for name, version in zip(_TORCH, versions, strict=True)),
+        )
     return CUDA if sys.platform == "linux" else CPU, line
 
 
@@ -253,7 +287,9 @@ def _version_for_cpus(package: str) -> str:
 
 def _require_machine() -> None:
     if not os.access(ROOT, os.W_OK):
-        raise SetupError(f"{ROOT} cannot be written: copy the course to a folder of your own and run make there.")
+        raise SetupError(
+            f"{ROOT} cannot be written: copy the course to a folder of your own and run make there."
+        )
     reason = Machine.here().unsupported()
     if reason:
         raise SetupError(reason)
@@ -313,7 +349,9 @@ def _output(*command: str | Path) -> subprocess.CompletedProcess[str]:
 def _start(command: Iterable[str | Path], **streams: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     try:
-        return subprocess.run([str(word) for word in command], cwd=ROOT, env=environment, check=False, **streams)
+        return subprocess.run(
+            [str(word) for word in command], cwd=ROOT, env=environment, check=False, **streams
+        )
     except FileNotFoundError as error:
         return subprocess.CompletedProcess([], 127, "", str(error))
 

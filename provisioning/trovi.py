@@ -72,11 +72,25 @@ def write_version(root: Path, repository: Path, message: str) -> Version | None:
     (repository / ".gitignore").write_text(_IGNORED, encoding="utf-8")
     _git(repository, "add", "--all")
     # By name, whatever the rules of the computer's own ignore file are.
-    _git(repository, "add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", given="\0".join(archive.files))
+    _git(
+        repository,
+        "add",
+        "--force",
+        "--pathspec-from-file=-",
+        "--pathspec-file-nul",
+        given="\0".join(archive.files),
+    )
     changed = len(_git(repository, "diff", "--cached", "--name-only").splitlines())
     if not changed:
         return None
-    author = ("-c", "user.name=Model serving labs", "-c", "user.email=labs@localhost", "-c", "commit.gpgsign=false")
+    author = (
+        "-c",
+        "user.name=Model serving labs",
+        "-c",
+        "user.email=labs@localhost",
+        "-c",
+        "commit.gpgsign=false",
+    )
     _git(repository, *author, "commit", "--quiet", "--message", message)
     return Version(_git(repository, "rev-parse", "HEAD").strip(), len(archive.files), changed)
 
@@ -93,7 +107,9 @@ def _require_template(root: Path, repository: Path) -> None:
         return
     # All branches and tags, since a push may take any of them along.
     if _git(repository, "log", "--all", "--format=%H", "--max-count=1", "--", *_OURS).strip():
-        raise TemplateError(f"the history of {repository} has {' or '.join(_OURS)}: it is no students' repository")
+        raise TemplateError(
+            f"the history of {repository} has {' or '.join(_OURS)}: it is no students' repository"
+        )
     if dirty := _git(repository, "status", "--porcelain").splitlines():
         raise TemplateError(
             f"{repository} has {len(dirty)} changes that nobody committed: {dirty[0][3:]}",
@@ -106,7 +122,9 @@ def _git(repository: Path, *arguments: str, given: str = "") -> str:
     # A hook's or a worktree's variables would lead git elsewhere.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command, environment["LC_ALL"] = ["git", "-C", str(repository), *arguments], "C"
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        command, input=given, capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode:
         raise TemplateError(f"git {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -120,7 +138,9 @@ def _changed_s(root: Path) -> int:
         return int(max((root / name).stat().st_mtime for name in student_files(root)))
 
 
-app = typer.Typer(no_args_is_help=True, help="Pack the course for students, as an archive or repository.")
+app = typer.Typer(
+    no_args_is_help=True, help="Pack the course for students, as an archive or repository."
+)
 _ROOT = typer.Option("--root", help="The course's root folder.")
 
 
@@ -130,18 +150,28 @@ def build(
     / "dist"
     / "model-serving-labs.tar.gz",
     root: Annotated[Path, _ROOT] = PROJECT_DIR,
-    flat: Annotated[bool, typer.Option("--flat", help="Without a folder of its own, as Trovi takes it.")] = False,
+    flat: Annotated[
+        bool, typer.Option("--flat", help="Without a folder of its own, as Trovi takes it.")
+    ] = False,
 ) -> None:
     """Write the students' archive, with no answer and no test. It unpacks into a folder of its own."""
-    archive = pack(root, target, folder="" if flat else "model-serving-labs", date_s=_changed_s(root))
-    typer.echo(f"{archive.path}: {len(archive.files)} files, {archive.path.stat().st_size / 1e6:.1f} MB packed")
+    archive = pack(
+        root, target, folder="" if flat else "model-serving-labs", date_s=_changed_s(root)
+    )
+    typer.echo(
+        f"{archive.path}: {len(archive.files)} files, {archive.path.stat().st_size / 1e6:.1f} MB packed"
+    )
     typer.echo(f"sha256 {archive.sha256}")
 
 
 @app.command()
 def template(
-    repository: Annotated[Path, typer.Argument(help="Folder of the students' repository; made where it is missing.")],
-    message: Annotated[str, typer.Option("--message", "-m", help="What is new, as students will read it.")],
+    repository: Annotated[
+        Path, typer.Argument(help="Folder of the students' repository; made where it is missing.")
+    ],
+    message: Annotated[
+        str, typer.Option("--message", "-m", help="What is new, as students will read it.")
+    ],
     url: Annotated[str, typer.Option(help="Where students will clone it from.")] = "",
     root: Annotated[Path, _ROOT] = PROJECT_DIR,
 ) -> None:

@@ -17,7 +17,9 @@ from provisioning.node.archive import pack, unpack
 # glibc gives memory back to the system after each large tensor, and torch, which asks for the next at once, then spends
 # two thirds of its time in page faults (of a batch of 64 images: 20,000 faults and 58 of 92 ms per image). Keeping it
 # gives the same results sooner. The C library reads this when a process starts: the suite's workers, and its kernels.
-os.environ.update({"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31), "MALLOC_TOP_PAD_": str(2**26)})
+os.environ.update(
+    {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31), "MALLOC_TOP_PAD_": str(2**26)}
+)
 
 
 # `make test` hands its own variables, such as PYTHON, to every process below it. A test's own `make` begins
@@ -47,32 +49,49 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         room = item.path.relative_to(Path(__file__).parent).as_posix()
         group = "provisioning" if room.startswith("provisioning/") else room
-        if room.startswith("notebooks/") and {"part", "number", "machine"} & set(getattr(item, "fixturenames", ())):
+        if room.startswith("notebooks/") and {"part", "number", "machine"} & set(
+            getattr(item, "fixturenames", ())
+        ):
             group = f"{room}::{item.name}"  # each part of the course on a worker of its own
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
-        for folder, marker in (("browser", "browser"), ("triton", "triton"), ("emulation", "machine")):
+        for folder, marker in (
+            ("browser", "browser"),
+            ("triton", "triton"),
+            ("emulation", "machine"),
+        ):
             if folder in room.split("/"):
                 item.add_marker(marker)
         if item.nodeid in also:
             item.add_marker("machine")
     # Workers take groups in this order: what lasts long must not begin last. That is the largest group, and then
     # whatever says by its own timeout that it may take longer than others.
-    items.sort(key=lambda item: (item.get_closest_marker("xdist_group").args != ("provisioning",), -_timeout_s(item)))
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("xdist_group").args != ("provisioning",),
+            -_timeout_s(item),
+        )
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Take the name of a file for the ids of skipped tests, and of one whose tests run with the machines'."""
-    parser.addoption("--skipped-to", type=Path, help="write the ids of skipped tests to a file, one per line")
+    parser.addoption(
+        "--skipped-to", type=Path, help="write the ids of skipped tests to a file, one per line"
+    )
     parser.addoption("--also", type=Path, help="mark the tests of such a file with 'machine'")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Write the file, if one is wanted."""
     if path := config.getoption("--skipped-to"):
         ids = {report.nodeid for report in terminalreporter.stats.get("skipped", ())}
         # xdist adds a test's group to its id.
-        path.write_text("".join(f"{re.sub(r'@[^@]*$', '', id)}\n" for id in sorted(ids)), encoding="utf-8")
+        path.write_text(
+            "".join(f"{re.sub(r'@[^@]*$', '', id)}\n" for id in sorted(ids)), encoding="utf-8"
+        )
 
 
 def _timeout_s(item: pytest.Item) -> float:

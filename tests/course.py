@@ -86,8 +86,12 @@ def write_lesson(
     part = int(folder[0]) if folder[0].isdigit() else 9
     told = {"id": id, "part": part} | FACTS | deeper | facts
     lines = "".join(f"#     {key}: {json.dumps(value)}\n" for key, value in told.items())
-    header = "" if source.startswith("# ---") else f"# ---\n# jupyter:\n#   lesson:\n{lines}# ---\n\n"
-    (place / "lesson.py").write_text(header + (source.format(id=id) if source is SOURCE else source), encoding="utf-8")
+    header = (
+        "" if source.startswith("# ---") else f"# ---\n# jupyter:\n#   lesson:\n{lines}# ---\n\n"
+    )
+    (place / "lesson.py").write_text(
+        header + (source.format(id=id) if source is SOURCE else source), encoding="utf-8"
+    )
     if questions:
         text = questions.format(id=id) if questions is QUESTIONS else questions
         (place / "questions.py").write_text(text, encoding="utf-8")
@@ -107,7 +111,9 @@ def links(pages: Iterable[Path]) -> list[tuple[Path, Path]]:
         text = page.read_text(encoding="utf-8")
         if page.suffix == ".ipynb":
             cells = json.loads(text)["cells"]
-            text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+            text = "\n".join(
+                "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+            )
         targets = re.findall(r"\]\((?![a-z]+:|#)([^)\s#]+)", text)
         found += [(page, (page.parent / target).resolve()) for target in targets]
     return found

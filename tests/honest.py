@@ -37,7 +37,11 @@ _TIMES_S = [0.01 + 1.7e-5 * (place * 7 % 41) for place in range(60)]
 _SAMPLES = {"latency": _TIMES_S, "throughput": _TIMES_S, "size": [9_000_000.0]}
 
 #: What they were measured of.
-FILE = {"name": "model.onnx", "sha256": hashlib.sha256(b"a model").hexdigest(), "size_bytes": 9_000_000}
+FILE = {
+    "name": "model.onnx",
+    "sha256": hashlib.sha256(b"a model").hexdigest(),
+    "size_bytes": 9_000_000,
+}
 
 
 def honest(part: int | None = None) -> Entries:
@@ -60,11 +64,17 @@ def _honest(lessons: tuple[Lesson, ...]) -> Entries:
         elif about["kind"] in _SAMPLES:
             # No two runs have the same times.
             samples = [sample * (1 - place / 1e3) for sample in _SAMPLES[about["kind"]]]
-            entries.measured(about.pop("kind"), about.pop("option", "x"), samples, model=FILE, **about)
+            entries.measured(
+                about.pop("kind"), about.pop("option", "x"), samples, model=FILE, **about
+            )
     for lesson, id, one in asked:
         if one.values["kind"] == "function":
             outputs = call(solutions(lesson)[id], [case["args"] for case in question(id).cases])
-            cell = next(cell for cell in build(lesson, solved=True).cells if cell.metadata.get("question") == id)
+            cell = next(
+                cell
+                for cell in build(lesson, solved=True).cells
+                if cell.metadata.get("question") == id
+            )
             entries.answered(id, {"source": cell.source, "outputs": outputs})
         elif one.values["kind"] == "file":
             entries.observed(SUBJECT + id, dict(one.good) | {HANDED: handed(lesson, id)})
@@ -73,7 +83,10 @@ def _honest(lessons: tuple[Lesson, ...]) -> Entries:
 
 def handed(lesson: Lesson, id: str) -> dict[str, dict]:
     """Return what a solved cell hands over for a question about a file; of a model, the recorded one's hash."""
-    asked, cells = question(id), [one for one in build(lesson, solved=True).cells if one.cell_type == "code"]
+    asked, cells = (
+        question(id),
+        [one for one in build(lesson, solved=True).cells if one.cell_type == "code"],
+    )
     if asked.told:
         return {}
     if is_model(asked):
@@ -83,13 +96,25 @@ def handed(lesson: Lesson, id: str) -> dict[str, dict]:
     if first.startswith("%%writefile"):
         return {first.partition("/")[2]: {"text": f"{rest}\n"}}
     if "inspect.getsource" in source:  # which knows no source that a test runs
-        functions = [ast.unparse(one) for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)]
-        return {"shared_kernel.py": {"text": "\n".join(["from numba import cuda, float32", "TILE = 8", *functions])}}
+        functions = [
+            ast.unparse(one) for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)
+        ]
+        return {
+            "shared_kernel.py": {
+                "text": "\n".join(["from numba import cuda, float32", "TILE = 8", *functions])
+            }
+        }
     made: list[dict] = []
     with tempfile.TemporaryDirectory() as folder:
         # What such cells take from those before them: texts, and places to write to.
-        places = {name: Path(folder) / name for name in ("folder", "model", "repository", "network")}
-        scope = _texts(cells) | places | {"path": Path(folder) / "config.pbtxt", "json": json, "httpx": httpx}
+        places = {
+            name: Path(folder) / name for name in ("folder", "model", "repository", "network")
+        }
+        scope = (
+            _texts(cells)
+            | places
+            | {"path": Path(folder) / "config.pbtxt", "json": json, "httpx": httpx}
+        )
         scope |= {
             "PLAIN": solved_text("triton.config"),
             "service": SimpleNamespace(url="http://127.0.0.1:8000"),
@@ -108,7 +133,9 @@ def _texts(cells: Iterable[NotebookNode]) -> dict[str, object]:
         with suppress(SyntaxError):  # another program's text
             for one in ast.parse(cell.source).body:
                 if isinstance(one, ast.Assign) and isinstance(one.value, ast.Constant):
-                    found |= {to.id: one.value.value for to in one.targets if isinstance(to, ast.Name)}
+                    found |= {
+                        to.id: one.value.value for to in one.targets if isinstance(to, ast.Name)
+                    }
     return found
 
 

@@ -73,10 +73,16 @@ PART_OF = {
 
 #: Modules that another process or environment gives to its own code, students' programs among them, and one that is
 #: used where it is installed.
-NOT_PACKAGES = set("app classifier food intake triton_python_backend_utils uvloop worker yaml".split())
+NOT_PACKAGES = set(
+    "app classifier food intake triton_python_backend_utils uvloop worker yaml".split()
+)
 
 
-_LINES = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+_LINES = [
+    line
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
 CONSTRAINTS = {canonicalize_name(one.name): one for one in map(Requirement, _LINES)}
 
 DECLARED = [
@@ -87,7 +93,9 @@ DECLARED = [
 
 
 @pytest.mark.parametrize(("extra", "requirement"), DECLARED, ids=lambda value: str(value))
-def test_every_declared_package_has_a_constraint_that_fits(extra: str, requirement: Requirement) -> None:
+def test_every_declared_package_has_a_constraint_that_fits(
+    extra: str, requirement: Requirement
+) -> None:
     """Each package is constrained, to a version that its declared range admits."""
     constraint = CONSTRAINTS[canonicalize_name(requirement.name)]
     pinned = [spec.version for spec in constraint.specifier if spec.operator == "=="]
@@ -98,21 +106,35 @@ def test_every_declared_package_has_a_constraint_that_fits(extra: str, requireme
 
 def test_everything_is_pinned_and_torch_to_one_minor_version_wherever_it_is_named() -> None:
     """Of torch and torchvision, each machine takes the build that fits it; only nodes have versions of their own."""
-    ranged = {name for name, c in CONSTRAINTS.items() if not any(s.operator == "==" for s in c.specifier)}
+    ranged = {
+        name for name, c in CONSTRAINTS.items() if not any(s.operator == "==" for s in c.specifier)
+    }
     assert ranged == {"torch", "torchvision"}
-    files = [*ROOT.glob("*.*"), *(ROOT / "labs").rglob("*.*"), *(ROOT / "provisioning").rglob("*.*")]
+    files = [
+        *ROOT.glob("*.*"),
+        *(ROOT / "labs").rglob("*.*"),
+        *(ROOT / "provisioning").rglob("*.*"),
+    ]
     files = [path for path in files if path.suffix in (".toml", ".txt", ".yml")]
     limits = r"(?:[<>=!~]=|[<>]) *[\d.]+"
     named = [
         (path, name, SpecifierSet(said))
         for path in files
         if not path.is_relative_to(ROOT / "provisioning" / "node")
-        for name, said in re.findall(rf"\b(torch|torchvision) *({limits}(?: *, *{limits})*)", path.read_text("utf-8"))
+        for name, said in re.findall(
+            rf"\b(torch|torchvision) *({limits}(?: *, *{limits})*)", path.read_text("utf-8")
+        )
     ]
     assert {path.name for path, _, _ in named} >= {"pyproject.toml", "constraints.txt"}
     for path, name, said in named:
-        (lowest,) = [Version(one.version) for one in CONSTRAINTS[name].specifier if one.operator == ">="]
-        inside = [f"{lowest.major}.{minor}.9" for minor in range(99) if said.contains(f"{lowest.major}.{minor}.9")]
+        (lowest,) = [
+            Version(one.version) for one in CONSTRAINTS[name].specifier if one.operator == ">="
+        ]
+        inside = [
+            f"{lowest.major}.{minor}.9"
+            for minor in range(99)
+            if said.contains(f"{lowest.major}.{minor}.9")
+        ]
         assert inside == [f"{lowest.major}.{lowest.minor}.9"], f"{path}: {name}{said}"
 
 
@@ -121,7 +143,9 @@ def test_conda_brings_the_tools_and_make_brings_the_packages() -> None:
     text = (ROOT / "environment.yml").read_text(encoding="utf-8")
     tools = {str(entry).partition("=")[0] for entry in yaml.safe_load(text)["dependencies"]}
     assert tools == {"python", "make", "cxx-compiler"}
-    python = next(entry for entry in yaml.safe_load(text)["dependencies"] if entry.startswith("python="))
+    python = next(
+        entry for entry in yaml.safe_load(text)["dependencies"] if entry.startswith("python=")
+    )
     chooser = (ROOT / "provisioning" / "python.sh").read_text(encoding="utf-8")
     tried = re.search(r"^for name in \S+ (.+); do$", chooser, re.M).group(1).split()
     assert python.replace("=", "") in tried
@@ -129,18 +153,37 @@ def test_conda_brings_the_tools_and_make_brings_the_packages() -> None:
     assert Machine("Darwin", "arm64", (14,), (major, minor, 0)).wrong_python() == ""
     assert "conda activate model-serving-labs && make setup" in text
     wanted = SpecifierSet(PROJECT["requires-python"])
-    assert all(wanted.contains(f"{one.removeprefix('python')}.2") for one in tried if one != "python3")
+    assert all(
+        wanted.contains(f"{one.removeprefix('python')}.2") for one in tried if one != "python3"
+    )
 
 
 def resolve(
     version: str, extras: Sequence[str], folder: Path, *options: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Ask the resolver for wheels of the pinned versions for one Python; skip the test without a network."""
-    line = [Path(sys.executable).with_name("uv"), "pip", "compile", "pyproject.toml", "--constraint", "constraints.txt"]
+    line = [
+        Path(sys.executable).with_name("uv"),
+        "pip",
+        "compile",
+        "pyproject.toml",
+        "--constraint",
+        "constraints.txt",
+    ]
     line += [word for extra in extras for word in ("--extra", extra)]
-    line += ["--python-version", version, "--only-binary", ":all:", "--quiet", "--output-file", folder / "wheels.txt"]
+    line += [
+        "--python-version",
+        version,
+        "--only-binary",
+        ":all:",
+        "--quiet",
+        "--output-file",
+        folder / "wheels.txt",
+    ]
     given = os.environ | variables
-    done = subprocess.run([*line, *options], cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*line, *options], cwd=ROOT, env=given, capture_output=True, text=True, check=False
+    )
     if "No solution" not in done.stderr and done.returncode:
         pytest.skip(f"no package index can be reached: {done.stderr[-200:]}")
     return done
@@ -148,7 +191,9 @@ def resolve(
 
 #: What Debian 12 has, Ubuntu 24.04, Debian 13 and Debian 14; the oldest could not have the versions that were pinned.
 @pytest.mark.parametrize("version", ["3.11.2", "3.12", "3.13", "3.14"])
-def test_the_pinned_versions_fit_every_python_that_is_promised(version: str, tmp_path: Path) -> None:
+def test_the_pinned_versions_fit_every_python_that_is_promised(
+    version: str, tmp_path: Path
+) -> None:
     """One set of versions for all of them, each with a wheel; asked of the resolver, so skipped without a network."""
     done = resolve(version, EXTRAS.split(","), tmp_path)
     assert done.returncode == 0, done.stderr
@@ -158,7 +203,9 @@ def _imported() -> set[tuple[str, str]]:
     """Return every outside package that is imported, with the key of ``EXTRAS_OF`` for the folder that imports it."""
     owners, imported = packages_distributions(), set()
     ours = {*sys.stdlib_module_names, *NOT_PACKAGES, "labs", "provisioning", "grading"}
-    sources = [path for folder in EXTRAS_OF if "/" not in folder for path in (ROOT / folder).rglob("*.py")]
+    sources = [
+        path for folder in EXTRAS_OF if "/" not in folder for path in (ROOT / folder).rglob("*.py")
+    ]
     for path in sources:
         name = path.relative_to(ROOT).as_posix()
         folder = next(folder for folder in EXTRAS_OF if name.startswith(folder + "/"))
@@ -199,7 +246,9 @@ def test_no_install_has_more_than_it_may() -> None:
     """At most one ONNX Runtime in the package's own environment: they overwrite each other's files."""
     assert ONNX_RUNTIMES & {canonicalize_name(r.name) for _, r in DECLARED} == {"onnxruntime"}
     light = {canonicalize_name(r.name) for extra, r in DECLARED if extra in ("", "provisioning")}
-    assert not light & ({"torch", "torchvision", "openvino", "nncf", "jupyterlab", "scipy"} | ONNX_RUNTIMES)
+    assert not light & (
+        {"torch", "torchvision", "openvino", "nncf", "jupyterlab", "scipy"} | ONNX_RUNTIMES
+    )
 
 
 def test_tests_that_belong_together_run_on_one_worker(request: pytest.FixtureRequest) -> None:
@@ -213,7 +262,9 @@ def tool(name: str, *arguments: object) -> str:
     """Return what a linter of the course's own environment complains of; nothing where it is content."""
     line = [Path(sys.executable).with_name(name), *arguments]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 or done.stdout + done.stderr, f"{name} ended with {done.returncode} and said nothing"
+    assert done.returncode == 0 or done.stdout + done.stderr, (
+        f"{name} ended with {done.returncode} and said nothing"
+    )
     return done.stdout + done.stderr if done.returncode else ""
 
 
@@ -221,7 +272,10 @@ def tool(name: str, *arguments: object) -> str:
     ("schema", "path"),
     [
         *(("github-workflows", f".github/workflows/{name}.yml") for name in ("gate", "site")),
-        *(("github-issue-forms", f".github/ISSUE_TEMPLATE/{name}.yml") for name in ("bug", "first-lease", "lesson")),
+        *(
+            ("github-issue-forms", f".github/ISSUE_TEMPLATE/{name}.yml")
+            for name in ("bug", "first-lease", "lesson")
+        ),
         ("dependabot", ".github/dependabot.yml"),
         ("citation-file-format", "CITATION.cff"),
         ("compose-spec", "provisioning/node/p100/compose.yaml"),
@@ -235,14 +289,20 @@ def test_what_others_read_is_written_by_their_schema(schema: str, path: str):
 def test_a_release_has_one_version_and_one_date():
     """What is installed, what is cited, and the newest notes; later ones gather under [Unreleased]."""
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    notes = re.findall(r"^## \[(\d\S+)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    notes = re.findall(
+        r"^## \[(\d\S+)\] - (\S+)$",
+        (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     assert (cited["version"], str(cited["date-released"])) == notes[0]
     assert PROJECT["version"] == notes[0][0]
 
 
 def test_github_runs_the_same_gate():
     """``.ci/run`` itself, not a copy of its lines; and the oldest and the newest Python."""
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8"))
+    workflow = yaml.safe_load(
+        (ROOT / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8")
+    )
     jobs = workflow["jobs"]
     assert ".ci/run" in [step.get("run") for step in jobs["gate"]["steps"]]
     assert jobs["pythons"]["strategy"]["matrix"]["python"] == ["3.11", "3.14"]
@@ -254,7 +314,9 @@ TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 CI = {
     ".ci/run": (ROOT / ".ci" / "run").read_text(encoding="utf-8"),
     "Makefile": re.search(r"^front-door:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE).group(1),
-    "devcontainer.json": "\n".join(CONTAINER[name] for name in ("postCreateCommand", "postAttachCommand")),
+    "devcontainer.json": "\n".join(
+        CONTAINER[name] for name in ("postCreateCommand", "postAttachCommand")
+    ),
 } | {
     f"{path.name}, {name}": "\n".join(step["run"] for step in job["steps"] if "run" in step)
     for path in sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
@@ -266,7 +328,10 @@ CI = {
 def test_every_path_and_target_that_ci_names_is_there(place: str):
     """A folder of tests that moves, or a target that is renamed, takes CI along."""
     text = re.sub(r"^ *#.*$", "", CI[place], flags=re.MULTILINE).replace("$(BIN)", ".venv/bin")
-    installed = {".venv/bin/msl": Path(sys.executable).with_name("msl"), ".venv/bin/python": Path(sys.executable)}
+    installed = {
+        ".venv/bin/msl": Path(sys.executable).with_name("msl"),
+        ".venv/bin/python": Path(sys.executable),
+    }
     paths = re.findall(r"(?<![\w$}/\"])\.?[A-Za-z][\w.-]*/[\w./-]*\w", text)
     calls = re.findall(r"(?:^|[;&|] *|PATH=\S+ )make((?: +[^\s;&|#]+)*)", text, re.MULTILINE)
     targets = {word for call in calls for word in re.sub(r'\w+=("[^"]*"|\S*)', "", call).split()}
@@ -284,13 +349,20 @@ def test_the_image_is_clean_to_hadolint_and_holds_no_solutions():
 
 def test_the_image_starts_the_front_page(tmp_path: Path):
     """The settings that the image writes for JupyterLab are JSON and name the page's two halves, which are there."""
-    (run,) = re.findall(r"^RUN mkdir -p /etc/jupyter.+?[^\\]$", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    (run,) = re.findall(
+        r"^RUN mkdir -p /etc/jupyter.+?[^\\]$", DOCKERFILE, re.MULTILINE | re.DOTALL
+    )
     moved = run.removeprefix("RUN ").replace("/etc/jupyter", str(tmp_path / "jupyter"))
     subprocess.run(["sh", "-c", moved], check=True)
-    settings = json.loads((tmp_path / "jupyter" / "jupyter_server_config.json").read_text(encoding="utf-8"))
+    settings = json.loads(
+        (tmp_path / "jupyter" / "jupyter_server_config.json").read_text(encoding="utf-8")
+    )
     assert settings["ServerApp"]["jpserver_extensions"] == {"provisioning.front.server": True}
     (folder,) = settings["LabApp"]["extra_labextensions_path"]
-    for written, here in ((folder, LABEXTENSIONS), (settings["LabApp"]["app_settings_dir"], SETTINGS)):
+    for written, here in (
+        (folder, LABEXTENSIONS),
+        (settings["LabApp"]["app_settings_dir"], SETTINGS),
+    ):
         assert ROOT / Path(written).relative_to(settings["ServerApp"]["root_dir"]) == here
 
 

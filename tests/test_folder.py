@@ -36,13 +36,31 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = folder / ".venv"
     python = environment / "bin" / "python"
     run(Path(sys.executable).resolve(), "-m", "venv", environment, folder=folder)
-    run(python, "-m", "pip", "uninstall", "--yes", "--quiet", "setuptools", folder=folder)  # an old one, before 3.12
+    run(
+        python, "-m", "pip", "uninstall", "--yes", "--quiet", "setuptools", folder=folder
+    )  # an old one, before 3.12
     (environment / "bin" / "uv").symlink_to(Path(sys.executable).with_name("uv"))
-    lent = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder).strip())
+    lent = Path(
+        run(
+            python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", folder=folder
+        ).strip()
+    )
     (lent / "lent.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     offline = ("--offline", "--no-deps", "--no-build-isolation")
-    run(environment / "bin" / "uv", "pip", "install", *offline, "--python", python, "--editable", ".", folder=folder)
-    finish = "from provisioning import environment; environment._relocate(); environment._stamp('labs')"
+    run(
+        environment / "bin" / "uv",
+        "pip",
+        "install",
+        *offline,
+        "--python",
+        python,
+        "--editable",
+        ".",
+        folder=folder,
+    )
+    finish = (
+        "from provisioning import environment; environment._relocate(); environment._stamp('labs')"
+    )
     run(python, "-c", finish, folder=folder)
     return folder
 
@@ -128,16 +146,24 @@ def test_every_way_to_the_course_works_on_the_folder_that_it_is_in(place: Path):
     assert said.splitlines()[-1] == str(own)
     assert str(own) in kernel(python, place / "notebooks" / "0_start")
     assert results(run("make", "EXTRAS=labs", "doctor", folder=place)) == own
-    assert f"from {place.resolve()}/.venv/lib" in run(program.with_name("pip"), "--version", folder=Path("/"))
+    assert f"from {place.resolve()}/.venv/lib" in run(
+        program.with_name("pip"), "--version", folder=Path("/")
+    )
 
 
 def test_set_up_repairs_what_names_another_folder_and_downloads_nothing(place: Path, first: Path):
     """Also programs and an activation that still name the first folder; in the first one, no byte changes."""
-    watched = [path for path in first.rglob(".venv/**/*") if path.is_file() and "__pycache__" not in path.parts]
+    watched = [
+        path
+        for path in first.rglob(".venv/**/*")
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
     before = {path: path.read_bytes() for path in watched}
     program = place / ".venv" / "bin" / "msl"
     program.unlink()
-    program.write_text(f"#!{first}/.venv/bin/python\nfrom provisioning.front.command import app\napp()\n")
+    program.write_text(
+        f"#!{first}/.venv/bin/python\nfrom provisioning.front.command import app\napp()\n"
+    )
     program.chmod(0o755)
     stamp = place / ".venv" / ".installed"
     stamp.unlink()
@@ -148,8 +174,14 @@ def test_set_up_repairs_what_names_another_folder_and_downloads_nothing(place: P
         "make", "EXTRAS=labs", "setup", folder=place
     )  # the second time there is nothing to do
     assert results(run(program, "doctor", folder=Path("/"))) == place.resolve() / "workspace"
-    texts = [*(place / ".venv" / "bin").iterdir(), *(place / ".venv").glob("lib/python*/site-packages/*.pth"), stamp]
-    naming = [path.name for path in texts if path.is_file() and str(first).encode() in path.read_bytes()]
+    texts = [
+        *(place / ".venv" / "bin").iterdir(),
+        *(place / ".venv").glob("lib/python*/site-packages/*.pth"),
+        stamp,
+    ]
+    naming = [
+        path.name for path in texts if path.is_file() and str(first).encode() in path.read_bytes()
+    ]
     assert naming == []
     assert {path: path.read_bytes() for path in watched} == before
 
@@ -158,7 +190,9 @@ def test_who_uses_one_folders_environment_on_a_copy_is_told(first: Path, tmp_pat
     """A kernel, an activated terminal, and a program of the copy that still names the first folder's Python."""
     copy = copied(first, tmp_path)
     python, notebooks = first / ".venv" / "bin" / "python", copy / "notebooks" / "0_start"
-    assert re.search(rf"This notebook is in {copy}, but .* runs the course in {first}", kernel(python, notebooks))
+    assert re.search(
+        rf"This notebook is in {copy}, but .* runs the course in {first}", kernel(python, notebooks)
+    )
     activated = f'. "{first}/.venv/bin/activate" && msl status'
     said = run("bash", "-c", activated, folder=notebooks, ends=1)
     assert f"Your terminal is in {copy}" in said
@@ -196,6 +230,10 @@ def recipes() -> Iterator[tuple[str, str]]:
 
 def test_no_recipe_starts_a_program_that_names_a_folder():
     """A program in Python names the Python that it was made for; uv is a binary."""
-    started = [(name, word) for name, line in recipes() for word in re.findall(r"(?:\$\(BIN\)|\.venv/bin)/(\w+)", line)]
+    started = [
+        (name, word)
+        for name, line in recipes()
+        for word in re.findall(r"(?:\$\(BIN\)|\.venv/bin)/(\w+)", line)
+    ]
     assert ("Makefile", "python") in started
     assert {word for _, word in started} <= {"python", "uv"}

@@ -20,9 +20,14 @@ from tests.reached import modules, unreached
 ROOMS = ("labs", "provisioning", "grading")
 
 #: The modules of labs that import nothing heavy: they run in Chameleon's Jupyter and where submissions are graded.
-LIGHT = tuple(f"labs.{name}" for name in "course display.format machine records shell stats workspace".split())
+LIGHT = tuple(
+    f"labs.{name}" for name in "course display.format machine records shell stats workspace".split()
+)
 
-LIGHT += tuple(f"labs.{name}" for name in "data.labels optimize.traced runtimes.loopback runtimes.progress".split())
+LIGHT += tuple(
+    f"labs.{name}"
+    for name in "data.labels optimize.traced runtimes.loopback runtimes.progress".split()
+)
 
 #: What each room may import from the project; a name allows everything below it.
 MAY_IMPORT = {
@@ -30,7 +35,13 @@ MAY_IMPORT = {
     "provisioning": ("provisioning", "labs.display", "labs.widgets", *LIGHT),
     # Images as numpy and Pillow see them, for measuring a submitted model again; of the front, what both sides read.
     "grading": (
-        *("grading", "labs.data.intake", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints"),
+        *(
+            "grading",
+            "labs.data.intake",
+            "labs.data.preprocess",
+            "labs.data.dataset",
+            "labs.checkpoints",
+        ),
         *("labs.judge", "labs.serve.triton.catalogue", "provisioning.front.hand_in"),
         *("provisioning.classroom.roster", "provisioning.lab.terminal", "provisioning.sites.spec"),
         # A node's set-up in minutes.
@@ -87,7 +98,9 @@ def imports(source: str) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"a relative import of {node.module}: rooms are packages, name them in full"
+            assert node.level == 0, (
+                f"a relative import of {node.module}: rooms are packages, name them in full"
+            )
             names |= {f"{node.module}.{name.name}" for name in node.names}
     return names
 
@@ -102,12 +115,20 @@ def room_of(path: Path) -> str:
     name = shown(path)
     if name.startswith("provisioning/front/"):
         return "front"
-    return "questions" if path.name == "questions.py" and name.startswith("notebooks/") else name.split("/")[0]
+    return (
+        "questions"
+        if path.name == "questions.py" and name.startswith("notebooks/")
+        else name.split("/")[0]
+    )
 
 
 def wrong_imports(path: Path) -> set[str]:
     """Return what a file imports from the project and may not."""
-    ours = {name for name in imports(path.read_text(encoding="utf-8")) if below(name, (*ROOMS, "notebooks", "tests"))}
+    ours = {
+        name
+        for name in imports(path.read_text(encoding="utf-8"))
+        if below(name, (*ROOMS, "notebooks", "tests"))
+    }
     room = room_of(path)
     wrong = {name for name in ours if not below(name, MAY_IMPORT[room])}
     if room == "provisioning":
@@ -144,15 +165,23 @@ def test_no_module_is_left_that_nothing_reaches():
 
 def test_a_deep_dive_leaves_with_its_folder():
     """Its own reader serves nobody else, so that the test above names it once the folder is gone."""
-    own = {f"labs.checkpoints.reads.{each.id}": each.folder for each in sources() if each.kind == "deeper"}
+    own = {
+        f"labs.checkpoints.reads.{each.id}": each.folder
+        for each in sources()
+        if each.kind == "deeper"
+    }
     own = {name: folder for name, folder in own.items() if name in modules()}
     assert own
-    assert [name for name, folder in own.items() if name not in unreached(without=shown(folder))] == []
+    assert [
+        name for name, folder in own.items() if name not in unreached(without=shown(folder))
+    ] == []
 
 
 PLAYED = "provisioning.rehearsal"
 #: What may know that a rehearsal exists: its commands, its widget, and the block that a lesson rehearsed alone begins.
-REHEARSES = {f"provisioning.{name}" for name in ("__main__", "front.command", "widgets.faults", "lab.device")}
+REHEARSES = {
+    f"provisioning.{name}" for name in ("__main__", "front.command", "widgets.faults", "lab.device")
+}
 
 
 def test_what_runs_on_chameleon_does_not_import_the_rehearsal(graph: grimp.ImportGraph):
@@ -162,14 +191,21 @@ def test_what_runs_on_chameleon_does_not_import_the_rehearsal(graph: grimp.Impor
         for module in (PLAYED, *graph.find_descendants(PLAYED))
         for importer in graph.find_modules_that_directly_import(module)
     }
-    assert {name for name in importers if not f"{name}.".startswith(f"{PLAYED}.")} - REHEARSES == set()
+    assert {
+        name for name in importers if not f"{name}.".startswith(f"{PLAYED}.")
+    } - REHEARSES == set()
 
 
 def test_files_stay_within_the_ceiling():
     """A longer one has more than one subject, or stands in the list with its reason; its name is no drawer for all."""
     empty = {"utils", "helpers", "common", "misc"}
-    assert [shown(path) for path in python_files(*ROOMS) if empty & set(path.with_suffix("").parts)] == []
-    lines = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*ROOMS, "tests")}
+    assert [
+        shown(path) for path in python_files(*ROOMS) if empty & set(path.with_suffix("").parts)
+    ] == []
+    lines = {
+        shown(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in python_files(*ROOMS, "tests")
+    }
     long = {name: count for name, count in lines.items() if count > CEILING_LINES}
     assert {name: count for name, count in long.items() if name not in LONG_FILES} == {}
     assert set(LONG_FILES) <= set(long), "short enough by now: take it off the list"
@@ -184,7 +220,9 @@ def lesson(request: pytest.FixtureRequest):
 def texts_of(lesson) -> str:
     """Return what a lesson says outside its code."""
     return "\n".join(
-        cell.source for cell in read_source(lesson.folder / "lesson.py").cells if cell.cell_type == "markdown"
+        cell.source
+        for cell in read_source(lesson.folder / "lesson.py").cells
+        if cell.cell_type == "markdown"
     )
 
 
@@ -196,22 +234,36 @@ def test_every_source_is_built_and_every_notebook_has_a_source():
 def test_the_committed_notebook_is_fresh_and_holds_no_outputs(lesson):
     """Students open the .ipynb: it must be what the reviewed source builds, and nobody's run."""
     assert not is_stale(lesson), "run: python -m grading build"
-    code = [cell for cell in json.loads(lesson.notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+    code = [
+        cell
+        for cell in json.loads(lesson.notebook.read_text())["cells"]
+        if cell["cell_type"] == "code"
+    ]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
 
 
 def test_the_pages_that_are_derived_are_fresh():
     """Their points are the checkpoints' points, and their facts the lessons'."""
-    assert QUESTIONS_PATH.read_text(encoding="utf-8") == questions_page(), "run: python -m grading build"
-    assert MAP_PATH.read_text(encoding="utf-8") == (page := course_map()), "run: python -m grading build"
+    assert QUESTIONS_PATH.read_text(encoding="utf-8") == questions_page(), (
+        "run: python -m grading build"
+    )
+    assert MAP_PATH.read_text(encoding="utf-8") == (page := course_map()), (
+        "run: python -m grading build"
+    )
     assert all(f"| [{lesson.title}]({lesson.link})" in page for lesson in lessons())
-    assert [one.name for one in guides() if is_stale(one)] == [], "the instructors' notebooks are built like lessons"
+    assert [one.name for one in guides() if is_stale(one)] == [], (
+        "the instructors' notebooks are built like lessons"
+    )
 
 
 def test_a_lesson_has_one_title(lesson):
     """The front matter's, before anything else."""
     headings = [line for line in texts_of(lesson).splitlines() if line.startswith("#")]
-    assert [line for line in headings if line.startswith("# ")] == headings[:1] == [f"# {lesson.title}"]
+    assert (
+        [line for line in headings if line.startswith("# ")]
+        == headings[:1]
+        == [f"# {lesson.title}"]
+    )
 
 
 def test_a_lesson_uses_the_fields_words(lesson):
@@ -227,7 +279,9 @@ def test_a_lesson_uses_the_fields_words(lesson):
 
 def test_no_lesson_can_reach_the_graders_room(lesson):
     """A lesson neither imports nor names it, and what is handed out holds no solution."""
-    assert not re.search(r"\bgrading[./]", (lesson.folder / "lesson.py").read_text(encoding="utf-8"))
+    assert not re.search(
+        r"\bgrading[./]", (lesson.folder / "lesson.py").read_text(encoding="utf-8")
+    )
     assert "SOLUTION" not in lesson.notebook.read_text(encoding="utf-8")
 
 
@@ -246,21 +300,29 @@ def test_benchmarks_can_be_started():
 
 def test_the_machines_tests_lie_where_make_machines_looks():
     """Neither of make's two commands would run one that lay elsewhere."""
-    (named,) = re.findall(r"^MACHINES = (.+)$", (PROJECT_DIR / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    (named,) = re.findall(
+        r"^MACHINES = (.+)$", (PROJECT_DIR / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     marked = [
         path.relative_to(PROJECT_DIR).as_posix()
         for path in (PROJECT_DIR / "tests").rglob("test_*.py")
-        if path != Path(__file__) and re.search(r"mark\.machine\b", path.read_text(encoding="utf-8"))
+        if path != Path(__file__)
+        and re.search(r"mark\.machine\b", path.read_text(encoding="utf-8"))
     ]
     assert marked
-    assert [name for name in marked if not name.startswith(tuple(f"{folder}/" for folder in named.split()))] == []
+    assert [
+        name
+        for name in marked
+        if not name.startswith(tuple(f"{folder}/" for folder in named.split()))
+    ] == []
 
 
 _FRAMEWORKS = "torch onnxruntime openvino scipy matplotlib"
 
 #: Heavy modules by what must not import them.
 HEAVY = dict.fromkeys(
-    (*LIGHT, *(f"labs.{name}" for name in "data.preprocess bench runtimes.opening load".split())), _FRAMEWORKS
+    (*LIGHT, *(f"labs.{name}" for name in "data.preprocess bench runtimes.opening load".split())),
+    _FRAMEWORKS,
 ) | {
     # Asking for what is here costs neither torch nor a client for HTTP.
     "labs.assets": "torch onnx onnxruntime httpx typer",
@@ -281,5 +343,7 @@ def test_light_modules_import_nothing_heavy(modules: str) -> None:
 @pytest.mark.parametrize("module", ["labs.charts", "grading.builder.notebook"])
 def test_no_kernel_compiles_a_grammar_of_addresses(module: str) -> None:
     """Altair and nbformat would each time, for a second; both work without it."""
-    code = f"import {module}, sys; print(sys.modules['rfc3987_syntax'], 'jsonschema' in sys.modules)"
+    code = (
+        f"import {module}, sys; print(sys.modules['rfc3987_syntax'], 'jsonschema' in sys.modules)"
+    )
     assert printed("-c", code).split() == ["None", "True"]

@@ -98,7 +98,9 @@ def run_testbed(room: Path) -> Iterator[Server]:
     control.start(home, speed=1000.0)
     password = environment.variables(home, "mary")["OS_PASSWORD"]
     user = {"name": "mary", "domain": {"name": "chameleon"}, "password": "0" * 32}
-    login = json.dumps({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}})
+    login = json.dumps(
+        {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
+    )
     refused = [
         (("GET", "/_rehearsal/status"), 401),
         (("GET", "/_rehearsal/status", {"X-Rehearsal-Secret": "0" * 32}), 401),
@@ -107,10 +109,18 @@ def run_testbed(room: Path) -> Iterator[Server]:
     ]
     # A page that rebinds its name comes with a foreign Host: not even looked at, secret or not; with its own, answered.
     with_secret = {"X-Rehearsal-Secret": place.secret(home)}
-    for host, status in (("evil.example", 421), (f"evil.example:{place.port(home)}", 421), ("", 200)):
-        refused.append((("GET", "/_rehearsal/status", with_secret | ({"Host": host} if host else {})), status))
+    for host, status in (
+        ("evil.example", 421),
+        (f"evil.example:{place.port(home)}", 421),
+        ("", 200),
+    ):
+        refused.append(
+            (("GET", "/_rehearsal/status", with_secret | ({"Host": host} if host else {})), status)
+        )
     try:
-        yield Server(f"http://127.0.0.1:{place.port(home)}", [place.secret(home), password], [], refused)
+        yield Server(
+            f"http://127.0.0.1:{place.port(home)}", [place.secret(home), password], [], refused
+        )
     finally:
         control.stop(home)
 
@@ -168,10 +178,14 @@ def run_triton(_: Path) -> Iterator[Server]:
         one = start([catalogue.food_palette()], within_s=180)
     except RuntimeUnavailableError as error:
         pytest.skip(str(error))
-    code = json.dumps({"parameters": {"config": '{"backend": "python"}', "file:1/model.py": "cHJpbnQoMSk="}})
+    code = json.dumps(
+        {"parameters": {"config": '{"backend": "python"}', "file:1/model.py": "cHJpbnQoMSk="}}
+    )
     paths = ["models/evil/load", "models/food_palette/unload", "index"]
     refused = [(("POST", f"/v2/repository/{path}", None, code), 403) for path in paths]
-    refused += [(("POST", "/v2/systemsharedmemory/region/x/register", {KEY_HEADER: "0" * 32}, "{}"), 403)]
+    refused += [
+        (("POST", "/v2/systemsharedmemory/region/x/register", {KEY_HEADER: "0" * 32}, "{}"), 403)
+    ]
     with one:
         yield Server(one.url, [one.headers[KEY_HEADER]], [], refused, ["workspace/triton/models"])
         assert one.loaded() == {"food_palette": "READY"}
@@ -185,7 +199,9 @@ def run_jupyter(room: Path) -> Iterator[Server]:
     line = [Path(sys.executable).parent / "msl", "lab", "--no-browser", f"--port={port}"]
     with (room / "jupyter.log").open("wb") as log:
         (room / "jupyter.log").chmod(0o600)
-        process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True, cwd=PROJECT_DIR)
+        process = subprocess.Popen(
+            line, stdout=log, stderr=log, start_new_session=True, cwd=PROJECT_DIR
+        )
     try:
         deadline_s = time.monotonic() + 120
         while not (found := list(room.rglob("jpserver-*.json"))) or not found[0].read_text():
@@ -193,7 +209,10 @@ def run_jupyter(room: Path) -> Iterator[Server]:
             assert not ended, (room / "jupyter.log").read_text()
             time.sleep(0.2)
         token = json.loads(found[0].read_text())["token"]
-        refused = [(("POST", "/api/terminals"), 403), (("GET", "/api/contents", {"Authorization": "token 0"}), 403)]
+        refused = [
+            (("POST", "/api/terminals"), 403),
+            (("GET", "/api/contents", {"Authorization": "token 0"}), 403),
+        ]
         yield Server(f"http://127.0.0.1:{port}", [token], [], refused, ["home"])
     finally:
         process.terminate()
@@ -213,7 +232,9 @@ SERVERS = [
 def as_somebody_else(code: str, *arguments: str) -> list:
     """Return what a Python of another user prints as JSON."""
     command = [sys.executable, "-I", "-c", SOMEBODY_ELSE, code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd="/", env={}, check=True, timeout=120)
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd="/", env={}, check=True, timeout=120
+    )
     return json.loads(done.stdout)
 
 
@@ -249,8 +270,12 @@ def assert_closed_to_others(server: Server, room: Path) -> None:
     assert writable == [str(open_file)]
     assert readable.pop(str(open_file)) == "readable"
     allowed = [room / name for name in server.readable]
-    assert not [path for path in readable if not any(Path(path).is_relative_to(one) for one in allowed)]
-    assert not [path for path, text in readable.items() if any(one in text for one in server.secrets)]
+    assert not [
+        path for path in readable if not any(Path(path).is_relative_to(one) for one in allowed)
+    ]
+    assert not [
+        path for path, text in readable.items() if any(one in text for one in server.secrets)
+    ]
     assert not [line for line in lines if any(one in line for one in server.secrets)]
 
 

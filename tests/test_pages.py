@@ -24,9 +24,17 @@ def commands_of(command: object) -> dict:
 
 
 #: All but those that are read elsewhere, at paths of their own: the students', and the site's.
-NAMES = subprocess.check_output(["git", "ls-files", "*.md"], cwd=PROJECT_DIR, text=True).splitlines()
-PAGES = [name for name in NAMES if not name.startswith(("provisioning/student/", "notebooks/site/", "tests/"))]
-APPS = {"msl": app} | {f"python -m {room.__name__}": room.__main__.app for room in (grading, labs, provisioning)}
+NAMES = subprocess.check_output(
+    ["git", "ls-files", "*.md"], cwd=PROJECT_DIR, text=True
+).splitlines()
+PAGES = [
+    name
+    for name in NAMES
+    if not name.startswith(("provisioning/student/", "notebooks/site/", "tests/"))
+]
+APPS = {"msl": app} | {
+    f"python -m {room.__name__}": room.__main__.app for room in (grading, labs, provisioning)
+}
 COMMANDS = {start: commands_of(typer.main.get_command(room)) for start, room in APPS.items()}
 COMMANDS["make"] = dict.fromkeys(re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE))
 
@@ -42,7 +50,9 @@ def test_every_link_leads_somewhere():
 def test_every_command_exists(page: str):
     """The changelog also names those that have left, below its newest version's additions."""
     text = text_of(page).partition("\n### Removed")[0]
-    for start, words in re.findall(rf"(?:[`/]|^ *)({'|'.join(COMMANDS)})((?: [a-z][a-z-]*)+)", text, re.MULTILINE):
+    for start, words in re.findall(
+        rf"(?:[`/]|^ *)({'|'.join(COMMANDS)})((?: [a-z][a-z-]*)+)", text, re.MULTILINE
+    ):
         known = COMMANDS[start]
         for word in words.split():
             assert not known or word in known, start + words

@@ -15,7 +15,9 @@ from provisioning.computer import dotted
 from tests.test_environment import PROJECT, ROOT, resolve
 
 #: What makes an environment.
-SET_UP = tuple(f"provisioning/{name}" for name in ("__init__.py", "python.sh", "computer.py", "environment.py"))
+SET_UP = tuple(
+    f"provisioning/{name}" for name in ("__init__.py", "python.sh", "computer.py", "environment.py")
+)
 
 
 @pytest.fixture
@@ -32,7 +34,9 @@ def checkout(tmp_path: Path) -> Path:
 def setup(folder: Path, *settings: str, **environ: str) -> str:
     """Return what a set-up that fails says."""
     line = ["make", *settings, "setup"]
-    done = subprocess.run(line, cwd=folder, env=os.environ | environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        line, cwd=folder, env=os.environ | environ, capture_output=True, text=True, check=False
+    )
     assert done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -46,7 +50,9 @@ def setup(folder: Path, *settings: str, **environ: str) -> str:
     ],
     ids=["no Python", "a full disk"],
 )
-def test_what_is_missing_is_said_before_anything_is_fetched(checkout: Path, settings: tuple[str, ...], says: str):
+def test_what_is_missing_is_said_before_anything_is_fetched(
+    checkout: Path, settings: tuple[str, ...], says: str
+):
     """With where to get it."""
     assert says in setup(checkout, *settings)
     assert not (checkout / ".venv").exists()
@@ -55,10 +61,14 @@ def test_what_is_missing_is_said_before_anything_is_fetched(checkout: Path, sett
 def test_an_interrupted_set_up_goes_on_and_an_offline_one_says_so(checkout: Path):
     """An environment that was stopped before it had pip said 'No module named pip' until `make clean`."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
-    said = setup(checkout, f"PYTHON={sys.executable}", PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    said = setup(
+        checkout, f"PYTHON={sys.executable}", PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1"
+    )
     assert "Set-up stopped" in said
     assert f"Then `make PYTHON={sys.executable} setup` goes on." in said
-    pip = subprocess.run([checkout / ".venv" / "bin" / "python", "-m", "pip", "--version"], check=False)
+    pip = subprocess.run(
+        [checkout / ".venv" / "bin" / "python", "-m", "pip", "--version"], check=False
+    )
     assert pip.returncode == 0
 
 
@@ -70,7 +80,20 @@ def names(folder: Path, programs: dict[str, str]) -> str:
     bare, own = folder / "bare", folder / "own"
     bare.mkdir()
     own.mkdir()
-    for name in ("basename", "cat", "chmod", "dirname", "env", "head", "make", "sh", "bash", "rm", "touch", "uname"):
+    for name in (
+        "basename",
+        "cat",
+        "chmod",
+        "dirname",
+        "env",
+        "head",
+        "make",
+        "sh",
+        "bash",
+        "rm",
+        "touch",
+        "uname",
+    ):
         (bare / name).symlink_to(shutil.which(name))
     for name, text in programs.items():
         (own / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -96,11 +119,16 @@ runpy.run_module("provisioning.computer", run_name="__main__")'"""
         ({"python3.11": TOO_OLD, "python3.13": RUNS}, sys.executable),
         ({"python3.11": NO_VENV, "python3.14": RUNS}, sys.executable),
         ({"python3": NO_VENV}, sys.executable),
-        ({"python3": SHIM, "uv": f'case "$2" in find) echo {sys.executable};; esac'}, sys.executable),
+        (
+            {"python3": SHIM, "uv": f'case "$2" in find) echo {sys.executable};; esac'},
+            sys.executable,
+        ),
     ],
     ids=["pyenv's shims", "one too old", "one without venv", "none with venv", "uv's own"],
 )
-def test_the_first_python_that_runs_and_fits_is_taken(checkout: Path, programs: dict[str, str], chosen: str):
+def test_the_first_python_that_runs_and_fits_is_taken(
+    checkout: Path, programs: dict[str, str], chosen: str
+):
     """A name on the PATH is no Python yet; where none fits, uv installs one."""
     line = ["sh", checkout / "provisioning" / "python.sh", ""]
     path = names(checkout.parent, programs)
@@ -109,11 +137,19 @@ def test_the_first_python_that_runs_and_fits_is_taken(checkout: Path, programs: 
     assert ("uv installs" in done.stderr) == ("uv" in programs)
 
 
-@pytest.mark.parametrize("uv", [{}, {"uv": "echo 'error: no network' >&2; exit 2"}], ids=["no uv", "uv is offline"])
+@pytest.mark.parametrize(
+    "uv", [{}, {"uv": "echo 'error: no network' >&2; exit 2"}], ids=["no uv", "uv is offline"]
+)
 def test_who_has_no_python_is_told_how_to_get_one(checkout: Path, uv: dict[str, str]):
     """By the package manager of each system, and by what may be there already."""
     said = setup(checkout, PATH=names(checkout.parent, {"python3": SHIM, **uv}))
-    for way in ("sudo apt install python3 python3-venv", "brew install", "pyenv", "uv python install", "conda env"):
+    for way in (
+        "sudo apt install python3 python3-venv",
+        "brew install",
+        "pyenv",
+        "uv python install",
+        "conda env",
+    ):
         assert way in said
     assert ("uv could not install it" in said) == bool(uv)
     assert not (checkout / ".venv").exists()
@@ -138,7 +174,9 @@ STUDENTS = "provisioning rehearsal labs serving grading".split()
 
 def machine(system: str, processor: str, version: str, python: str = "3.13.0") -> computer.Machine:
     """Return a machine, with versions as people write them."""
-    numbers, of_python = (tuple(int(word) for word in text.split(".") if word) for text in (version, python))
+    numbers, of_python = (
+        tuple(int(word) for word in text.split(".") if word) for text in (version, python)
+    )
     return computer.Machine(system, processor, numbers, of_python)
 
 
@@ -146,21 +184,43 @@ def machine(system: str, processor: str, version: str, python: str = "3.13.0") -
 MACHINES = [
     (machine("Linux", "x86_64", "2.28"), None, "x86_64-manylinux_2_28"),
     (machine("Linux", "x86_64", "2.36", "3.11.2"), None, "x86_64-manylinux_2_36"),
-    (machine("Linux", "x86_64", "2.17"), "glibc 2.17, and PyTorch needs 2.28", "x86_64-manylinux_2_17"),
+    (
+        machine("Linux", "x86_64", "2.17"),
+        "glibc 2.17, and PyTorch needs 2.28",
+        "x86_64-manylinux_2_17",
+    ),
     (machine("Linux", "aarch64", "2.35"), None, "aarch64-manylinux_2_35"),
-    (machine("Linux", "aarch64", "2.34"), "glibc 2.34, and OpenVINO needs 2.35", "aarch64-manylinux_2_34"),
+    (
+        machine("Linux", "aarch64", "2.34"),
+        "glibc 2.34, and OpenVINO needs 2.35",
+        "aarch64-manylinux_2_34",
+    ),
     (machine("Linux", "x86_64", ""), "another C library than glibc", "x86_64-unknown-linux-musl"),
     (machine("Linux", "armv7l", "2.36"), "install the 64-bit system", None),
-    (machine("Linux", "riscv64", "2.39"), "wheels for x86_64 and aarch64 only", "riscv64-unknown-linux"),
+    (
+        machine("Linux", "riscv64", "2.39"),
+        "wheels for x86_64 and aarch64 only",
+        "riscv64-unknown-linux",
+    ),
     (machine("Darwin", "arm64", "14.0"), None, "aarch64-apple-darwin"),
     (machine("Darwin", "arm64", "26.1", "3.14.0"), None, None),
-    (machine("Darwin", "arm64", "13.6"), "macOS 13.6, and ONNX Runtime needs macOS 14", "aarch64-apple-darwin"),
-    (machine("Darwin", "x86_64", "14.0"), "Intel processor, and numba has no wheel", "x86_64-apple-darwin"),
+    (
+        machine("Darwin", "arm64", "13.6"),
+        "macOS 13.6, and ONNX Runtime needs macOS 14",
+        "aarch64-apple-darwin",
+    ),
+    (
+        machine("Darwin", "x86_64", "14.0"),
+        "Intel processor, and numba has no wheel",
+        "x86_64-apple-darwin",
+    ),
     (machine("Windows", "AMD64", ""), "run it in WSL", None),
 ]
 
 
-@pytest.mark.parametrize(("machine", "says", "platform"), MACHINES, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("machine", "says", "platform"), MACHINES, ids=lambda value: str(value)[:60]
+)
 def test_a_computer_that_the_packages_do_not_support_is_told_what_they_need(
     machine: computer.Machine, says: str | None, platform: str | None
 ):
@@ -174,14 +234,18 @@ def test_a_computer_that_the_packages_do_not_support_is_told_what_they_need(
 
 
 @pytest.mark.parametrize(
-    ("machine", "says", "platform"), [row for row in MACHINES if row[2]], ids=lambda value: str(value)[:60]
+    ("machine", "says", "platform"),
+    [row for row in MACHINES if row[2]],
+    ids=lambda value: str(value)[:60],
 )
 def test_the_limits_are_those_of_the_pinned_packages_wheels(
     machine: computer.Machine, says: str | None, platform: str, tmp_path: Path
 ):
     """The resolver finds a wheel of every package exactly where set-up says nothing."""
     version = dotted(machine.python)
-    macos = {"MACOSX_DEPLOYMENT_TARGET": dotted(machine.version)} if machine.system == "Darwin" else {}
+    macos = (
+        {"MACOSX_DEPLOYMENT_TARGET": dotted(machine.version)} if machine.system == "Darwin" else {}
+    )
     done = resolve(version, STUDENTS, tmp_path, "--python-platform", platform, **macos)
     assert (done.returncode == 0) == (says is None), done.stderr
 
@@ -197,11 +261,15 @@ def test_the_limits_are_those_of_the_pinned_packages_wheels(
         ("Darwin", (3, 12, 0), True),
     ],
 )
-def test_a_python_outside_the_range_is_told_the_range(system: str, python: tuple[int, int, int], fits: bool):
+def test_a_python_outside_the_range_is_told_the_range(
+    system: str, python: tuple[int, int, int], fits: bool
+):
     """The range is pyproject.toml's; on macOS it begins one version later."""
     said = computer.Machine(system, "arm64", (14,), python).wrong_python()
     assert (said == "") == fits
-    assert fits or re.search(r"is Python [\d.]+, and the pinned packages need 3\.1[12][.2]* to 3\.14$", said)
+    assert fits or re.search(
+        r"is Python [\d.]+, and the pinned packages need 3\.1[12][.2]* to 3\.14$", said
+    )
     if system == "Linux":
         assert SpecifierSet(PROJECT["requires-python"]).contains(dotted(python)) == fits
 
@@ -233,16 +301,30 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("torch", "torchvision"), True, environment.CUDA),
     ],
 )
-@pytest.mark.skipif(sys.platform != "linux", reason="PyPI has no build with CUDA for another system")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="PyPI has no build with CUDA for another system"
+)
 def test_out_of_reach_of_pytorchs_index_the_build_for_cpus_comes_if_pip_knows_one(
-    tmp_path: Path, monkeypatch, empty: Path, offered: tuple[str, ...], gpu: bool, build: environment.Build
+    tmp_path: Path,
+    monkeypatch,
+    empty: Path,
+    offered: tuple[str, ...],
+    gpu: bool,
+    build: environment.Build,
 ):
     """Of both packages, also an older one than CUDA's; it is told by pip's own list, before anything is downloaded."""
     lowest = {name: environment._minor(name) for name in ("torch", "torchvision")}
     for name, minor in lowest.items():
-        for version in (f"{minor}.9", *([f"{minor}.8+cpu", f"{minor}.7+cpu", "99.0+cpu"] if name in offered else [])):
+        for version in (
+            f"{minor}.9",
+            *([f"{minor}.8+cpu", f"{minor}.7+cpu", "99.0+cpu"] if name in offered else []),
+        ):
             (tmp_path / f"{name}-{version}-py3-none-any.whl").touch()
-    for name, value in {"VENV": empty, "LOG": tmp_path / "log", "_PYTHON": empty / "bin" / "python"}.items():
+    for name, value in {
+        "VENV": empty,
+        "LOG": tmp_path / "log",
+        "_PYTHON": empty / "bin" / "python",
+    }.items():
         monkeypatch.setattr(environment, name, value)
     monkeypatch.setattr(environment, "has_nvidia_gpu", lambda: gpu)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -250,7 +332,11 @@ def test_out_of_reach_of_pytorchs_index_the_build_for_cpus_comes_if_pip_knows_on
     found, install = environment._by_pip()
     assert found is build
     pins = [word for word in map(str, install) if "==" in word]
-    assert pins == ([f"{name}=={minor}.8+cpu" for name, minor in lowest.items()] if build is environment.CPU else [])
+    assert pins == (
+        [f"{name}=={minor}.8+cpu" for name, minor in lowest.items()]
+        if build is environment.CPU
+        else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -259,21 +345,30 @@ def test_out_of_reach_of_pytorchs_index_the_build_for_cpus_comes_if_pip_knows_on
         ({}, None),
         ({"torch": "2.13.0+cpu", "numpy": "2.4.6"}, environment.CPU),
         ({"torch": "2.13.0", "nvidia-ml-py": "13.615.71"}, environment.CPU),
-        ({"torch": "2.13.0", "cuda-toolkit": "13.0.3", "nvidia-cudnn-cu13": "9.20.0.48"}, environment.CUDA),
+        (
+            {"torch": "2.13.0", "cuda-toolkit": "13.0.3", "nvidia-cudnn-cu13": "9.20.0.48"},
+            environment.CUDA,
+        ),
         ({"torch": "2.13.0+rocm7.2"}, environment.ROCM),
     ],
 )
-def test_a_build_is_known_by_what_comes_with_it(coming: dict[str, str], build: environment.Build | None):
+def test_a_build_is_known_by_what_comes_with_it(
+    coming: dict[str, str], build: environment.Build | None
+):
     """macOS's build has no local version, and is none with CUDA."""
     assert environment.build_of(coming) is build
 
 
-@pytest.mark.parametrize("build", [environment.CPU, environment.CUDA, environment.ROCM], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "build", [environment.CPU, environment.CUDA, environment.ROCM], ids=lambda one: one.name
+)
 def test_set_up_asks_for_the_room_that_its_build_takes(monkeypatch, build: environment.Build):
     """No more, no less, and names it."""
     usage = shutil.disk_usage(ROOT)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=build.free_gb * 1e9))
     environment._require_room(build)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=build.installed_gb * 1e9))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: usage._replace(free=build.installed_gb * 1e9)
+    )
     with pytest.raises(environment.SetupError, match=re.escape(build.name)):
         environment._require_room(build)

@@ -15,7 +15,9 @@ _PACKAGES = {"bwrap": "bubblewrap", "gpg": "gnupg", "ssh": "openssh-client"}
 def tool(*names: str) -> str:
     """Return the path of the first of these programs that is here, beside this Python or on PATH; skip without one."""
     places = (str(Path(sys.executable).parent), None)
-    found = next(filter(None, (shutil.which(name, path=place) for name in names for place in places)), None)
+    found = next(
+        filter(None, (shutil.which(name, path=place) for name in names for place in places)), None
+    )
     if found is None:
         package = _PACKAGES.get(names[0], names[0])
         pytest.skip(f"{names[0]} is not installed (Debian, Ubuntu: sudo apt install {package})")

@@ -14,7 +14,9 @@ from assets.recipes.manifest import DATASET_NAME, read_manifest, write_manifest
 from labs.assets.manifest import ASSETS_DIR
 from labs.workspace import cache_dir
 
-app = typer.Typer(help="How the assets that come with the checkout were made.", no_args_is_help=True)
+app = typer.Typer(
+    help="How the assets that come with the checkout were made.", no_args_is_help=True
+)
 
 
 def _packs() -> Path:
@@ -23,7 +25,9 @@ def _packs() -> Path:
 
 @app.command()
 def dataset(
-    write: Annotated[bool, typer.Option(help="Replace the shipped pictures and their manifest.")] = False,
+    write: Annotated[
+        bool, typer.Option(help="Replace the shipped pictures and their manifest.")
+    ] = False,
 ) -> None:
     """Rebuild Food-11 mini from its sources and compare every byte with the manifest."""
     manifest = read_manifest()
@@ -48,9 +52,15 @@ def dataset(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Option(help="A name of assets.recipes.models.TRAINED.")] = "mobilenetv2",
-    work: Annotated[Path | None, typer.Option(help="Folder for what finished phases leave.")] = None,
-    accept: Annotated[bool, typer.Option(help="Put the result in place of the shipped model.")] = False,
+    model: Annotated[
+        str, typer.Option(help="A name of assets.recipes.models.TRAINED.")
+    ] = "mobilenetv2",
+    work: Annotated[
+        Path | None, typer.Option(help="Folder for what finished phases leave.")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option(help="Put the result in place of the shipped model.")
+    ] = False,
 ) -> None:
     """Train a model again; an interrupted training goes on behind its last finished phase."""
     from assets.recipes.models import TRAINED, train_model

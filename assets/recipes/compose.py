@@ -15,7 +15,9 @@ def _colour(rng: np.random.Generator) -> np.ndarray:
     return np.clip(value + tint, 0.0, 255.0).astype(np.float32)
 
 
-def _smooth_noise(rng: np.random.Generator, size_px: tuple[int, int], cells: tuple[int, int]) -> np.ndarray:
+def _smooth_noise(
+    rng: np.random.Generator, size_px: tuple[int, int], cells: tuple[int, int]
+) -> np.ndarray:
     """Return clouds: a small random grid of (rows, columns) enlarged to (width, height), about -1 to 1."""
     grid = rng.integers(0, 256, cells, dtype=np.uint8)
     field = Image.fromarray(grid).resize(size_px, Image.Resampling.BICUBIC)
@@ -34,7 +36,9 @@ def _gradient(rng: np.random.Generator, size_px: int) -> np.ndarray:
 def _wood(rng: np.random.Generator, size_px: int) -> np.ndarray:
     """Return long grain with joints between planks."""
     base = _colour(rng) * np.array([1.0, 0.86, 0.68], np.float32)
-    grain = _smooth_noise(rng, (size_px, size_px), (int(rng.integers(20, 70)), 3)) * rng.uniform(8.0, 30.0)
+    grain = _smooth_noise(rng, (size_px, size_px), (int(rng.integers(20, 70)), 3)) * rng.uniform(
+        8.0, 30.0
+    )
     planks = int(rng.integers(1, 6))
     rows = (np.arange(size_px) * planks // size_px)[:, None]
     shade = rng.normal(0.0, 10.0, planks).astype(np.float32)[rows]
@@ -48,9 +52,13 @@ def _cloth(rng: np.random.Generator, size_px: int) -> np.ndarray:
     """Return stripes or checks of two colours."""
     period = int(rng.integers(10, 60))
     width = period * rng.uniform(0.25, 0.6)
-    bands = ((np.arange(size_px) + int(rng.integers(0, period))) % period < width).astype(np.float32)
+    bands = ((np.arange(size_px) + int(rng.integers(0, period))) % period < width).astype(
+        np.float32
+    )
     checks = rng.random() < 0.6
-    mask = (bands[:, None] + bands[None, :]) / 2.0 if checks else np.repeat(bands[:, None], size_px, 1)
+    mask = (
+        (bands[:, None] + bands[None, :]) / 2.0 if checks else np.repeat(bands[:, None], size_px, 1)
+    )
     return _colour(rng) * mask[..., None] + _colour(rng) * (1.0 - mask[..., None])
 
 
@@ -58,7 +66,9 @@ def _stone(rng: np.random.Generator, size_px: int) -> np.ndarray:
     """Return mottled stone: clouds of several sizes."""
     field = np.zeros((size_px, size_px), np.float32)
     for cells in (4, 11, 37):
-        field += _smooth_noise(rng, (size_px, size_px), (cells, cells)) * np.float32(rng.uniform(4.0, 26.0))
+        field += _smooth_noise(rng, (size_px, size_px), (cells, cells)) * np.float32(
+            rng.uniform(4.0, 26.0)
+        )
     return _colour(rng) + field[..., None] * (1.0 + rng.normal(0.0, 0.25, 3).astype(np.float32))
 
 
@@ -71,33 +81,44 @@ def _shapes(rng: np.random.Generator, size_px: int) -> np.ndarray:
         width, height = rng.uniform(0.08, 0.6, 2) * size_px
         shape = draw.ellipse if rng.random() < 0.6 else draw.rectangle
         shape((x, y, x + width, y + height), fill=tuple(int(v) for v in _colour(rng)))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(float(rng.uniform(2.0, 14.0)))), np.float32)
+    return np.asarray(
+        image.filter(ImageFilter.GaussianBlur(float(rng.uniform(2.0, 14.0)))), np.float32
+    )
 
 
 #: A table, a cloth, a wall or a blurred room.
 _BACKGROUNDS = (_gradient, _wood, _cloth, _stone, _shapes)
 
 
-def _plate(rng: np.random.Generator, canvas: Image.Image, centre: tuple[float, float], radius: float) -> None:
+def _plate(
+    rng: np.random.Generator, canvas: Image.Image, centre: tuple[float, float], radius: float
+) -> None:
     """Draw a plate with its rim on the canvas."""
     x, y = centre
     flat = radius * rng.uniform(0.8, 1.0)
     rim = rng.uniform(0.68, 0.86)
     colour = _colour(rng)
     draw = ImageDraw.Draw(canvas)
-    draw.ellipse((x - radius, y - flat, x + radius, y + flat), fill=tuple(int(v) for v in colour * 0.88))
+    draw.ellipse(
+        (x - radius, y - flat, x + radius, y + flat), fill=tuple(int(v) for v in colour * 0.88)
+    )
     radius, flat = radius * rim, flat * rim
     draw.ellipse((x - radius, y - flat, x + radius, y + flat), fill=tuple(int(v) for v in colour))
 
 
-def _place(rng: np.random.Generator, drawing: Image.Image, size_px: int) -> tuple[Image.Image, tuple[int, int]]:
+def _place(
+    rng: np.random.Generator, drawing: Image.Image, size_px: int
+) -> tuple[Image.Image, tuple[int, int]]:
     """Return the drawing scaled, turned and perhaps mirrored, and where its upper left corner goes."""
     if rng.random() < 0.5:
         drawing = drawing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     side = size_px * rng.uniform(0.42, 0.88)
     scale = side / max(drawing.size)
     stretch = float(np.exp(rng.normal(0.0, 0.06)))
-    size = (max(1, int(drawing.width * scale * stretch)), max(1, int(drawing.height * scale / stretch)))
+    size = (
+        max(1, int(drawing.width * scale * stretch)),
+        max(1, int(drawing.height * scale / stretch)),
+    )
     drawing = drawing.resize(size, Image.Resampling.BILINEAR)
     # Mostly upright, as people photograph food, with a long tail.
     angle = float(rng.normal(0.0, 12.0) if rng.random() < 0.75 else rng.uniform(-70.0, 70.0))
@@ -107,7 +128,9 @@ def _place(rng: np.random.Generator, drawing: Image.Image, size_px: int) -> tupl
     return drawing, (int(corner[0]), int(corner[1]))
 
 
-def _cast_shadow(rng: np.random.Generator, canvas: Image.Image, alpha: Image.Image, corner: tuple[int, int]) -> None:
+def _cast_shadow(
+    rng: np.random.Generator, canvas: Image.Image, alpha: Image.Image, corner: tuple[int, int]
+) -> None:
     """Darken the canvas beside the drawing."""
     offset = rng.uniform(-0.05, 0.05, 2) * canvas.width
     mask = Image.new("L", canvas.size)
@@ -124,7 +147,11 @@ def _light(rng: np.random.Generator, image: Image.Image) -> Image.Image:
     size_px = image.width
     gain = rng.uniform(0.75, 1.15) * (1.0 + rng.normal(0.0, 0.05, 3))
     field = 1.0 + _smooth_noise(rng, (size_px, size_px), (3, 3)) * rng.uniform(0.0, 0.22)
-    pixels = np.asarray(image, np.float32) * gain.astype(np.float32) * field[..., None].astype(np.float32)
+    pixels = (
+        np.asarray(image, np.float32)
+        * gain.astype(np.float32)
+        * field[..., None].astype(np.float32)
+    )
     # Grain is one repeated tile of integers: cheap, and the same on every machine.
     grain = rng.integers(-128, 128, (size_px, size_px, 1), dtype=np.int8).astype(np.float32)
     pixels += grain * np.float32(rng.uniform(0.0, 0.05))
@@ -188,7 +215,10 @@ def _bend(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
     moved = rng.uniform(-0.14, 0.14, (4, 2)) * (width, height)
     corners = np.array([(0, 0), (0, height), (width, height), (width, 0)]) + moved
     return drawing.transform(
-        drawing.size, Image.Transform.QUAD, tuple(corners.ravel().tolist()), Image.Resampling.BILINEAR
+        drawing.size,
+        Image.Transform.QUAD,
+        tuple(corners.ravel().tolist()),
+        Image.Resampling.BILINEAR,
     )
 
 

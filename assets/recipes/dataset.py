@@ -21,7 +21,12 @@ SIZE_PX = 256
 #: Pictures per class in each split: every class counts the same in the accuracy, and a point of it means something.
 PICTURES_PER_CLASS: dict[str, int] = {"training": 100, "validation": 30, "evaluation": 60}
 #: JPEG settings, written out because Pillow's defaults may change.
-JPEG_OPTIONS: dict[str, object] = {"quality": 85, "subsampling": 2, "optimize": False, "progressive": False}
+JPEG_OPTIONS: dict[str, object] = {
+    "quality": 85,
+    "subsampling": 2,
+    "optimize": False,
+    "progressive": False,
+}
 
 
 def _draw_evenly(drawings: list[Drawing], count: int, rng: np.random.Generator) -> list[Drawing]:
@@ -32,7 +37,9 @@ def _draw_evenly(drawings: list[Drawing], count: int, rng: np.random.Generator) 
     return order[:count]
 
 
-def build(root: Path, cache: Path, labels: Collection[int] = range(NUM_CLASSES)) -> dict[str, dict[str, object]]:
+def build(
+    root: Path, cache: Path, labels: Collection[int] = range(NUM_CLASSES)
+) -> dict[str, dict[str, object]]:
     """Write the data set and return what was written.
 
     Args:
@@ -47,7 +54,9 @@ def build(root: Path, cache: Path, labels: Collection[int] = range(NUM_CLASSES))
     """
     files: dict[str, dict[str, object]] = {}
     for split in SPLITS:
-        of_split = [drawing for source in sources_of(split) for drawing in drawings_of(source, cache)]
+        of_split = [
+            drawing for source in sources_of(split) for drawing in drawings_of(source, cache)
+        ]
         for label in labels:
             foods = [drawing for drawing in of_split if drawing.label == label]
             # crc32 is a stable number for a name; Python's own hash is not.
@@ -91,7 +100,9 @@ def dataset_entry(files: dict[str, dict[str, object]]) -> dict[str, Any]:
 def difference(entry: dict[str, Any], files: dict[str, dict[str, object]]) -> str:
     """Return, in words, how a rebuilt data set differs from the manifest; nothing when it does not."""
     recorded = entry["files"]
-    names = sorted(name for name in recorded.keys() | files.keys() if recorded.get(name) != files.get(name))
+    names = sorted(
+        name for name in recorded.keys() | files.keys() if recorded.get(name) != files.get(name)
+    )
     if not names:
         return ""
     return (

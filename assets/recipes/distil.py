@@ -42,10 +42,22 @@ class Distillation(Phase):
 
 #: Smaller pictures first, for speed; then the size that is served.
 PHASES = (
-    Distillation("distil-160", 160, 48, 1600, 1.5e-3, drawings_every=2, teacher_weight=1.0, label_weight=0.0),
-    Distillation("distil-224", 224, 32, 1200, 8e-4, drawings_every=4, teacher_weight=1.0, label_weight=0.5),
     Distillation(
-        "labels-224", 224, 32, 320, 5e-4, drawings_every=8, teacher_weight=0.5, label_weight=1.0, by_variety=True
+        "distil-160", 160, 48, 1600, 1.5e-3, drawings_every=2, teacher_weight=1.0, label_weight=0.0
+    ),
+    Distillation(
+        "distil-224", 224, 32, 1200, 8e-4, drawings_every=4, teacher_weight=1.0, label_weight=0.5
+    ),
+    Distillation(
+        "labels-224",
+        224,
+        32,
+        320,
+        5e-4,
+        drawings_every=8,
+        teacher_weight=0.5,
+        label_weight=1.0,
+        by_variety=True,
     ),
 )
 #: Every student's phases. The 0.75 has a third of the steps, an evening on two cores: it starts closer to the teacher
@@ -100,7 +112,11 @@ def mean_of(models: list[nn.Module]) -> nn.Module:
 
 
 def _run(
-    phase: Distillation, student: nn.Module, teacher: nn.Module, adapters: nn.ModuleDict, training: Training
+    phase: Distillation,
+    student: nn.Module,
+    teacher: nn.Module,
+    adapters: nn.ModuleDict,
+    training: Training,
 ) -> nn.Module:
     """Return the averaged student after one phase."""
     shares = shares_by_variety() if phase.by_variety else EVENLY
@@ -108,7 +124,9 @@ def _run(
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
         foods_only = step % phase.drawings_every != 0
         only = shares if foods_only else None
-        inputs, labels = draw_batch(training.drawings, phase.batch_size, phase.size_px, training.generator, only)
+        inputs, labels = draw_batch(
+            training.drawings, phase.batch_size, phase.size_px, training.generator, only
+        )
         if mixed := step % 3 == 0:
             # The teacher answers for the mixture itself, so labels need not be mixed: they are left out.
             inputs, _ = mix(inputs, torch.empty(len(inputs), 0), training.generator)
@@ -173,7 +191,10 @@ def distillation_loss(
         with torch.no_grad():
             their_maps, their_features, their_logits = teacher_maps(teacher, inputs)
         my_maps, my_features, my_logits = student_maps(student, inputs)
-        errors = [_relative_error(adapters[str(end)](maps), their_maps[end]) for end, maps in my_maps.items()]
+        errors = [
+            _relative_error(adapters[str(end)](maps), their_maps[end])
+            for end, maps in my_maps.items()
+        ]
     features = _relative_error(my_features, their_features)
     answers = TEMPERATURE**2 * functional.kl_div(
         functional.log_softmax(my_logits.float() / TEMPERATURE, 1),
@@ -182,4 +203,8 @@ def distillation_loss(
     )
     apart = sum(errors) / len(errors)
     loss = 0.5 * apart + features + answers
-    return loss, my_logits.float(), {"stages": apart.item(), "features": features.item(), "answers": answers.item()}
+    return (
+        loss,
+        my_logits.float(),
+        {"stages": apart.item(), "features": features.item(), "answers": answers.item()},
+    )

@@ -42,7 +42,9 @@ class Source:
 #: ever trained on, in any stage. `fluent-emoji-flat` is left out because half of its drawings are those of
 #: `fluent-emoji` without the shading: in training they would give the evaluation away, in evaluation they would count
 #: pictures twice.
-SOURCES: tuple[Source, ...] = tuple(Source(**one) for one in read_manifest()["datasets"][DATASET_NAME]["sources"])
+SOURCES: tuple[Source, ...] = tuple(
+    Source(**one) for one in read_manifest()["datasets"][DATASET_NAME]["sources"]
+)
 
 
 def sources_of(split: str) -> tuple[Source, ...]:
@@ -53,7 +55,9 @@ def sources_of(split: str) -> tuple[Source, ...]:
 _TABLE = tomllib.loads(Path(__file__).with_name("foods.toml").read_text("utf-8"))
 
 #: Glyph names of each class, as most packs spell them.
-FOODS: dict[str, list[str]] = {class_name: names.split() for class_name, names in _TABLE["foods"].items()}
+FOODS: dict[str, list[str]] = {
+    class_name: names.split() for class_name, names in _TABLE["foods"].items()
+}
 
 #: Names that a pack spells in its own way.
 SPELLINGS: dict[str, str] = _TABLE["spellings"]
@@ -96,12 +100,16 @@ def fetch(source: Source, cache: Path) -> Path:
     if not tarball.is_file():
         npm = shutil.which("npm")
         if npm is None:
-            raise SourceError("npm is missing; rebuilding the data set needs it (Debian: apt install npm)")
+            raise SourceError(
+                "npm is missing; rebuilding the data set needs it (Debian: apt install npm)"
+            )
         cache.mkdir(parents=True, exist_ok=True)
         command = [npm, "pack", "--silent", f"{source.package}@{source.version}"]
         result = subprocess.run(command, cwd=cache, capture_output=True, text=True, check=False)
         if result.returncode != 0 or not tarball.is_file():
-            raise SourceError(f"npm could not fetch {source.package}@{source.version}: {result.stderr.strip()}")
+            raise SourceError(
+                f"npm could not fetch {source.package}@{source.version}: {result.stderr.strip()}"
+            )
     found = hashlib.sha256(tarball.read_bytes()).hexdigest()
     if found != source.sha256:
         raise SourceError(

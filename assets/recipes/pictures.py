@@ -23,7 +23,9 @@ def training_drawings(cache: Path) -> list[Drawing]:
 
     Skin-tone variants, which repeat one drawing five times, are left out.
     """
-    drawings = [drawing for source in sources_of("training") for drawing in drawings_of(source, cache)]
+    drawings = [
+        drawing for source in sources_of("training") for drawing in drawings_of(source, cache)
+    ]
     return [drawing for drawing in drawings if "skin-tone" not in drawing.glyph]
 
 
@@ -87,7 +89,9 @@ def _erase(images: torch.Tensor, generator: torch.Generator) -> None:
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
     """Return pictures from 0 to 1 in the model's input scale, as `labs.data.preprocess.to_input` does."""
-    return (images - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(IMAGENET_STD)[:, None, None]
+    return (images - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(IMAGENET_STD)[
+        :, None, None
+    ]
 
 
 def draw_batch(
@@ -112,11 +116,15 @@ def draw_batch(
     chances = np.full(len(labels), 1 / len(labels))
     if class_shares is not None:
         counts = np.bincount(labels[labels >= 0], minlength=NUM_CLASSES)
-        chances = np.where(labels >= 0, class_shares.double().numpy()[labels] / np.maximum(counts, 1)[labels], 0.0)
+        chances = np.where(
+            labels >= 0, class_shares.double().numpy()[labels] / np.maximum(counts, 1)[labels], 0.0
+        )
     chosen = rng.choice(len(labels), batch_size, p=chances / chances.sum())
     pictures = np.stack([_composed(drawings[index], rng) for index in chosen])
     images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255.0
-    grid = functional.affine_grid(_views(batch_size, generator), [batch_size, 3, size_px, size_px], align_corners=False)
+    grid = functional.affine_grid(
+        _views(batch_size, generator), [batch_size, 3, size_px, size_px], align_corners=False
+    )
     images = functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     images = _recolour(images, generator)
     _erase(images, generator)
@@ -124,7 +132,9 @@ def draw_batch(
     return inputs, torch.from_numpy(labels[chosen])
 
 
-def mix(inputs: torch.Tensor, targets: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def mix(
+    inputs: torch.Tensor, targets: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the batch blended with its own reverse, or with a box of it pasted in (mixup or CutMix).
 
     Args:
@@ -142,6 +152,10 @@ def mix(inputs: torch.Tensor, targets: torch.Tensor, generator: torch.Generator)
         box = int(side * (0.2 + 0.35 * share))
         left, top = int((side - box) * across), int((side - box) * down)
         mixed = inputs.clone()
-        mixed[:, :, top : top + box, left : left + box] = inputs.flip(0)[:, :, top : top + box, left : left + box]
+        mixed[:, :, top : top + box, left : left + box] = inputs.flip(0)[
+            :, :, top : top + box, left : left + box
+        ]
         share = (box / side) ** 2
-    return mixed.contiguous(memory_format=torch.channels_last), targets * (1.0 - share) + targets.flip(0) * share
+    return mixed.contiguous(memory_format=torch.channels_last), targets * (
+        1.0 - share
+    ) + targets.flip(0) * share

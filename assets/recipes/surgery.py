@@ -37,7 +37,9 @@ def blocks_of(teacher: nn.Module) -> list[nn.Module]:
     return [block for stage in teacher.blocks for block in stage]
 
 
-def copy_norm(mine: nn.BatchNorm2d, theirs: nn.BatchNorm2d, kept: torch.Tensor | slice = slice(None)) -> None:
+def copy_norm(
+    mine: nn.BatchNorm2d, theirs: nn.BatchNorm2d, kept: torch.Tensor | slice = slice(None)
+) -> None:
     """Copy a batch norm whose epsilon differs, or those of its channels that are kept."""
     for name, tensor in mine.state_dict().items():
         tensor.copy_(theirs.state_dict()[name][kept] if tensor.dim() else theirs.state_dict()[name])
@@ -47,11 +49,19 @@ def copy_norm(mine: nn.BatchNorm2d, theirs: nn.BatchNorm2d, kept: torch.Tensor |
 def _normalized(norm: nn.BatchNorm2d, inputs: torch.Tensor) -> torch.Tensor:
     """Return what a timm norm makes of its inputs, before the activation that is part of it."""
     return functional.batch_norm(
-        inputs, norm.running_mean, norm.running_var, norm.weight, norm.bias, training=False, eps=norm.eps
+        inputs,
+        norm.running_mean,
+        norm.running_var,
+        norm.weight,
+        norm.bias,
+        training=False,
+        eps=norm.eps,
     )
 
 
-def _set_norm(norm: nn.BatchNorm2d, outputs: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> None:
+def _set_norm(
+    norm: nn.BatchNorm2d, outputs: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor
+) -> None:
     """Make the norm compute `outputs * scale + shift` in both modes, given the outputs that come in."""
     mean, variance = outputs.mean((0, 2, 3)), outputs.var((0, 2, 3))
     norm.running_mean.copy_(mean)
@@ -87,7 +97,9 @@ def _fit_depthwise(block: nn.Module, hidden: torch.Tensor, targets: torch.Tensor
     for start in range(0, hidden.shape[1], 32):
         part = slice(start, start + 32)
         maps = hidden[few, part]
-        patches = functional.unfold(maps.reshape(-1, 1, *maps.shape[2:]), 3, padding=1, stride=convolution.stride)
+        patches = functional.unfold(
+            maps.reshape(-1, 1, *maps.shape[2:]), 3, padding=1, stride=convolution.stride
+        )
         patches = patches.reshape(*maps.shape[:2], 9, -1).permute(1, 0, 3, 2).flatten(1, 2)
         wanted = targets[few, part].permute(1, 0, 2, 3).flatten(1)[..., None]
         weights = _solve(patches, wanted, 1e-4)[..., 0]
@@ -115,7 +127,9 @@ class _Stream:
         # A direction's sign is arbitrary; fixed, a repeated run gives the same student.
         largest = vectors.abs().argmax(0, keepdim=True)
         vectors = vectors * vectors.gather(0, largest).sign()
-        self.basis = vectors.flip(1)[:, :width].T.float() if width < rows.shape[1] else torch.eye(width)
+        self.basis = (
+            vectors.flip(1)[:, :width].T.float() if width < rows.shape[1] else torch.eye(width)
+        )
         self.rest = mean - self.basis.T @ (self.basis @ mean)
 
     def narrow(self, maps: torch.Tensor) -> torch.Tensor:
@@ -154,7 +168,11 @@ def _teach(
 
 
 def _begin(
-    student: nn.Module, teacher: nn.Module, inputs: torch.Tensor, outside: _Stream, after: torch.Tensor
+    student: nn.Module,
+    teacher: nn.Module,
+    inputs: torch.Tensor,
+    outside: _Stream,
+    after: torch.Tensor,
 ) -> torch.Tensor:
     """Keep the stem's channels that the first block uses most, fit that block, and return what leaves it."""
     stem, block, donor = student.features[0], student.features[1], blocks_of(teacher)[0]
@@ -170,7 +188,9 @@ def _begin(
 
 
 @torch.no_grad()
-def transplant(teacher: nn.Module, inputs: torch.Tensor, width_mult: float = 1.0) -> tuple[nn.Module, nn.ModuleDict]:
+def transplant(
+    teacher: nn.Module, inputs: torch.Tensor, width_mult: float = 1.0
+) -> tuple[nn.Module, nn.ModuleDict]:
     """Return a MobileNetV2 that starts from the teacher's weights.
 
     Args:
@@ -182,8 +202,13 @@ def transplant(teacher: nn.Module, inputs: torch.Tensor, width_mult: float = 1.0
         The student in evaluation mode, and for each teacher block at whose output a student stage ends the 1 by 1
         convolution that turns the student's stream into the teacher's, as far as its width allows.
     """
-    student, blocks = mobilenet_v2(num_classes=NUM_CLASSES, width_mult=width_mult).eval(), blocks_of(teacher)
-    after = [torch.cat([blocks[0](teacher.bn1(teacher.conv_stem(part))) for part in inputs.split(32)])]
+    student, blocks = (
+        mobilenet_v2(num_classes=NUM_CLASSES, width_mult=width_mult).eval(),
+        blocks_of(teacher),
+    )
+    after = [
+        torch.cat([blocks[0](teacher.bn1(teacher.conv_stem(part))) for part in inputs.split(32)])
+    ]
     for block in blocks[1:]:
         after.append(torch.cat([block(part) for part in after[-1].split(32)]))
     adapters, begin, first = nn.ModuleDict(), 2, 1

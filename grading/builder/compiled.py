@@ -32,7 +32,9 @@ def compiled(lessons: Iterable[Lesson]) -> str:
 def shipped(lesson: Lesson, id: str) -> dict[str, Any]:
     """Return one question as plain data, with its public cases."""
     asked = written(lesson)[id]
-    values = {name: value for name, value in asked.values.items() if value not in ("", [], {}, None)}
+    values = {
+        name: value for name, value in asked.values.items() if value not in ("", [], {}, None)
+    }
     if asked.cases:
         values["name"] = solutions(lesson)[id].__name__
         values["cases"] = drawn(lesson, id, np.random.default_rng(zlib.crc32(id.encode())))
@@ -52,7 +54,9 @@ def drawn(lesson: Lesson, id: str, random: np.random.Generator) -> list[dict[str
     done = call(solutions(lesson)[id], [arguments for arguments, _ in made])
     for (arguments, _), one in zip(made, done, strict=True):
         if "value" not in one:
-            raise LessonError(f"{id}: the solution stops with {one['raised']}: {one['said']}, given {arguments}")
+            raise LessonError(
+                f"{id}: the solution stops with {one['raised']}: {one['said']}, given {arguments}"
+            )
     # By name, since what a solution collects in a set comes in another order in each process.
     results = json.loads(json.dumps([one["value"] for one in done], sort_keys=True))
     return [
@@ -71,9 +75,17 @@ def secret_cases(lessons: Iterable[Lesson], seed: str) -> dict[str, list[dict[st
     for lesson in lessons:
         for id, asked in written(lesson).items():
             if asked.cases:
-                random = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}\0{id}".encode()).digest()[:8]))
-                cases = {json.dumps(one["args"]): one for _ in range(_DRAWS) for one in drawn(lesson, id, random)}
-                found[id] = [list(cases.values())[int(place)] for place in random.permutation(len(cases))]
+                random = np.random.default_rng(
+                    int.from_bytes(hashlib.sha256(f"{seed}\0{id}".encode()).digest()[:8])
+                )
+                cases = {
+                    json.dumps(one["args"]): one
+                    for _ in range(_DRAWS)
+                    for one in drawn(lesson, id, random)
+                }
+                found[id] = [
+                    list(cases.values())[int(place)] for place in random.permutation(len(cases))
+                ]
     return found
 
 
@@ -93,7 +105,9 @@ def _solutions(lesson: Lesson, changed_ns: int) -> dict[str, Callable]:
         handed = [name for asked, name in checks(ast.parse(cell.source)) if asked == id]
         define(cell.source, scope := names())
         if len(handed) != 1 or handed[0] not in scope:
-            raise LessonError(f"{lesson.name}: the cell of {id!r} has to define a function and check it")
+            raise LessonError(
+                f"{lesson.name}: the cell of {id!r} has to define a function and check it"
+            )
         found[id] = scope[handed[0]]
     if missing := functions - found.keys():
         raise LessonError(f'{lesson.name}: no cell says question="{min(missing)}"')
@@ -129,7 +143,9 @@ def require_whole(wanted: Iterable[Lesson]) -> None:
             "is written, and never predicted": asked.keys() - by_checking - predicted,
             "is predicted, and not written": predicted - asked.keys(),
         }
-        found += [f"{lesson.name}: {id} {fault}" for fault, ids in faults.items() for id in sorted(ids)]
+        found += [
+            f"{lesson.name}: {id} {fault}" for fault, ids in faults.items() for id in sorted(ids)
+        ]
     if found:
         raise LessonError("; ".join(found))
 
@@ -138,7 +154,9 @@ def _calls(tree: ast.AST, name: str) -> Iterator[tuple[str, list[ast.expr]]]:
     """Yield id and further arguments of each call of a function by this name."""
     for one in ast.walk(tree):
         match one:
-            case ast.Call(func=ast.Name(id=called), args=[ast.Constant(value=str(id)), *rest]) if called == name:
+            case ast.Call(func=ast.Name(id=called), args=[ast.Constant(value=str(id)), *rest]) if (
+                called == name
+            ):
                 yield id, rest
 
 

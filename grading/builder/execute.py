@@ -57,7 +57,9 @@ class PollingClient(NotebookClient):
     start_new_kernel_client = run_sync(async_start_new_kernel_client)
 
 
-def execute(notebook: NotebookNode, *, folder: Path, name: str, cell_timeout_s: float = CELL_TIMEOUT_S) -> NotebookNode:
+def execute(
+    notebook: NotebookNode, *, folder: Path, name: str, cell_timeout_s: float = CELL_TIMEOUT_S
+) -> NotebookNode:
     """Run a notebook from top to bottom, with its kernel in a folder, and return it with its outputs.
 
     Raises:
@@ -80,7 +82,9 @@ def execute(notebook: NotebookNode, *, folder: Path, name: str, cell_timeout_s: 
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        raise LessonFailedError(_explain(name, notebook.cells[at["cell"]], at["cell"], error)) from error
+        raise LessonFailedError(
+            _explain(name, notebook.cells[at["cell"]], at["cell"], error)
+        ) from error
     return notebook
 
 
@@ -90,5 +94,9 @@ def _explain(name: str, cell: NotebookNode, index: int, error: Exception) -> str
         # nbclient's own text holds the cell, what it had printed, and the traceback.
         return f"{where} raised {_ANSI.sub('', f'{error.ename}: {error.evalue}')}\n\n{_ANSI.sub('', str(error))}"
     hangs = isinstance(error, CellTimeoutError)
-    why = "did not finish in time" if hangs else "ended with the kernel's death; memory may have run out"
+    why = (
+        "did not finish in time"
+        if hangs
+        else "ended with the kernel's death; memory may have run out"
+    )
     return f"{where} {why}\n\n{cell.source}"

@@ -71,7 +71,11 @@ def lease_question(
                 f"It ends at {{ends}}, and a block ends at :{ends}. Was it made with `duration`? python-chi counts a "
                 f"duration from now, whatever the start is; `end_date=block.end` gives the end itself. {undo}",
             ),
-            ("minutes", at_most(longest), f"It lasts {{minutes:.0f}} minutes, and a block has {longest}. {undo}"),
+            (
+                "minutes",
+                at_most(longest),
+                f"It lasts {{minutes:.0f}} minutes, and a block has {longest}. {undo}",
+            ),
             (
                 "of_this_name",
                 1,

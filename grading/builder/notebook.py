@@ -56,7 +56,9 @@ _ID_LENGTH = 56
 
 def set_notebook_metadata(notebook: NotebookNode, lesson: Lesson) -> None:
     """Replace the notebook's metadata by the minimum, and by the lesson's facts."""
-    notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA | {"lesson": dict(notebook.metadata["lesson"])})
+    notebook.metadata = nbformat.from_dict(
+        NOTEBOOK_METADATA | {"lesson": dict(notebook.metadata["lesson"])}
+    )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
 
 
@@ -72,7 +74,9 @@ def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> None:
         unknown = set(cell.metadata) - set(CELL_METADATA)
         if unknown:
             known = ", ".join(CELL_METADATA)
-            raise LessonError(f"{lesson.name}: a cell says {', '.join(sorted(unknown))}=…; known: {known}")
+            raise LessonError(
+                f"{lesson.name}: a cell says {', '.join(sorted(unknown))}=…; known: {known}"
+            )
         if "question" in cell.metadata and not ID_FORM.fullmatch(str(cell.metadata.question)):
             raise LessonError(f"{lesson.name}: {cell.metadata.question!r} is no question id")
 
@@ -86,7 +90,9 @@ def show_bodies(notebook: NotebookNode, lesson: Lesson) -> None:
     for cell in notebook.cells:
         if "shows" in cell.metadata:
             if cell.source.strip() != "...":
-                raise LessonError(f"{lesson.name}: a cell that shows {cell.metadata.shows} may hold nothing but '...'")
+                raise LessonError(
+                    f"{lesson.name}: a cell that shows {cell.metadata.shows} may hold nothing but '...'"
+                )
             try:
                 cell.source = source_of(str(cell.metadata.shows))
             except LookupError as error:
@@ -108,7 +114,9 @@ def quote_figures(notebook: NotebookNode, lesson: Lesson) -> None:
         try:
             value = float(figures.loc[match[1], match[2]])
         except (KeyError, TypeError, ValueError):
-            raise LessonError(f"{lesson.name}: {match[0]} is no figure of assets/reference/published.json") from None
+            raise LessonError(
+                f"{lesson.name}: {match[0]} is no figure of assets/reference/published.json"
+            ) from None
         return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
     def own_share(match: re.Match) -> str:
@@ -138,7 +146,9 @@ def fold_cells(notebook: NotebookNode, lesson: Lesson) -> None:
     for cell in notebook.cells:
         if cell.metadata.pop("folded", False):
             if question_of(cell):
-                raise LessonError(f"{lesson.name}: the cell of {question_of(cell)} is folded, where nobody would look")
+                raise LessonError(
+                    f"{lesson.name}: the cell of {question_of(cell)} is folded, where nobody would look"
+                )
             cell.metadata["jupyter"] = {"source_hidden": True}
 
 
@@ -158,7 +168,9 @@ def link_the_next(notebook: NotebookNode, lesson: Lesson) -> None:
         LessonError: The source says it too.
     """
     if any(re.search(r"^Next: \[", cell.source, re.MULTILINE) for cell in notebook.cells):
-        raise LessonError(f"{lesson.name}: leave out 'Next: […]', the builder writes it from the order of the lessons")
+        raise LessonError(
+            f"{lesson.name}: leave out 'Next: […]', the builder writes it from the order of the lessons"
+        )
     course = course_of(lesson)
     following = course[course.index(lesson) + 1 :] if lesson in course else []
     asked = [id for part in assignment(by_form=True).asked for id in (*part.lessons, *part.choices)]
@@ -213,7 +225,9 @@ def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> None:
     """Take the solutions out; what stands behind ``### STUB`` in one stays, and a line that raises otherwise."""
     for cell in notebook.cells:
         writes = re.match(r"%%writefile .*?(\.\w+)?\s*\n", cell.source)
-        line = f"# {STUB}" if writes and writes[1] != ".py" else f'raise NotImplementedError("{STUB}")'
+        line = (
+            f"# {STUB}" if writes and writes[1] != ".py" else f'raise NotImplementedError("{STUB}")'
+        )
 
         def stub(found: re.Match, line: str = line) -> str:
             return found[3] if found[3] is not None else f"{found[1]}{line}\n"
@@ -281,7 +295,9 @@ def write(lesson: Lesson) -> None:
 
 def is_stale(lesson: Lesson) -> bool:
     """Return whether the committed notebook differs from what its source builds now."""
-    return not lesson.notebook.is_file() or lesson.notebook.read_text(encoding="utf-8") != text_of(build(lesson))
+    return not lesson.notebook.is_file() or lesson.notebook.read_text(encoding="utf-8") != text_of(
+        build(lesson)
+    )
 
 
 def cell_id(cell: NotebookNode, lesson_id: str) -> str:
@@ -320,9 +336,13 @@ def source_of(shows: str, *, root: Path = NOTEBOOKS_DIR.parent) -> str:
     """
     module, _, names = shows.partition(":")
     if module.partition(".")[0] not in ROOMS or not names:
-        raise LookupError(f'shows="{shows}" wants a module of {" or ".join(ROOMS)} and a name: "labs.stats:percentile"')
+        raise LookupError(
+            f'shows="{shows}" wants a module of {" or ".join(ROOMS)} and a name: "labs.stats:percentile"'
+        )
     base = root.joinpath(*module.split("."))
-    path = next((one for one in (base.with_suffix(".py"), base / "__init__.py") if one.is_file()), None)
+    path = next(
+        (one for one in (base.with_suffix(".py"), base / "__init__.py") if one.is_file()), None
+    )
     if path is None:
         raise LookupError(f'shows="{shows}": there is no module {module}')
     text = path.read_text(encoding="utf-8")
@@ -330,7 +350,9 @@ def source_of(shows: str, *, root: Path = NOTEBOOKS_DIR.parent) -> str:
     wanted = [name.strip() for name in names.split(",")]
     missing = [name for name in wanted if name not in defined]
     if missing:
-        raise LookupError(f'shows="{shows}": {path.name} defines no {", ".join(missing)}; it has {", ".join(defined)}')
+        raise LookupError(
+            f'shows="{shows}": {path.name} defines no {", ".join(missing)}; it has {", ".join(defined)}'
+        )
     return "\n\n\n".join(defined[name] for name in wanted)
 
 
@@ -346,6 +368,10 @@ def _definitions(text: str) -> dict[str, str]:
         elif isinstance(node, ast.Assign):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
         else:
-            names = [node.target.id] if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else []
+            names = (
+                [node.target.id]
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+                else []
+            )
         found |= {name: "\n".join(lines[first - 1 : node.end_lineno]) for name in names}
     return found

@@ -25,7 +25,9 @@ def questions_page() -> str:
     course, pairs = assignment(), (pair for lesson in sources() for pair in written(lesson).items())
     questions = {id: Question(id, **asked.values) for id, asked in pairs}
     asked = course.lessons()
-    count = sum(question.lesson_id in {lesson.id for lesson in asked} for question in questions.values())
+    count = sum(
+        question.lesson_id in {lesson.id for lesson in asked} for question in questions.values()
+    )
     lines = [
         f"# {course.course.title}: questions and points",
         "",
@@ -46,12 +48,21 @@ def questions_page() -> str:
         "Made from the lessons and `assignment.toml`: what is written here by hand is lost.",
     ]
     for part in course.parts.values():
-        due = f", due {part.due:%a %d %b %Y %H:%M} ({course.course.time_zone.key})" if part.due else ""
+        due = (
+            f", due {part.due:%a %d %b %Y %H:%M} ({course.course.time_zone.key})"
+            if part.due
+            else ""
+        )
         lines += ["", f"# {PART_TITLES[part.number]}: {part.points:g} in the gradebook{due}"]
-        lines += ["", " ".join(part.terms(course.course.late))] if part.terms(course.course.late) else []
+        lines += (
+            ["", " ".join(part.terms(course.course.late))] if part.terms(course.course.late) else []
+        )
         if part.choices:
             titles = ", ".join(one.title for one in part.asked() if one.id in part.choices)
-            lines += ["", f"Of {titles}, the best {part.at_least} count; each has its points as if it is among these."]
+            lines += [
+                "",
+                f"Of {titles}, the best {part.at_least} count; each has its points as if it is among these.",
+            ]
         for lesson in part.asked():
             lines += _section(lesson, course, questions)
     lines += ["", "# Optional deep dives (no points)"]
@@ -63,10 +74,20 @@ def questions_page() -> str:
 def _section(lesson: Lesson, course: Assignment, questions: Mapping[str, Question]) -> list[str]:
     # Its own questions are right, so that a lesson to choose counts.
     rows = [
-        Row(id, one.title, one.lesson_id, one.points * (one.lesson_id == lesson.id), one.points, "", opened=one.opened)
+        Row(
+            id,
+            one.title,
+            one.lesson_id,
+            one.points * (one.lesson_id == lesson.id),
+            one.points,
+            "",
+            opened=one.opened,
+        )
         for id, one in questions.items()
     ]
-    own = [row for row in promised_rows(rows, course, questions.__getitem__) if row.lesson == lesson.id]
+    own = [
+        row for row in promised_rows(rows, course, questions.__getitem__) if row.lesson == lesson.id
+    ]
     points, lines = sums(own)["possible"], [["question", "as", "points"], ["---", "---", "---:"]]
     lines += [[row.title, _kind(questions[row.id]), f"{sums([row])['possible']:g}"] for row in own]
     heading = f"## [{lesson.title}]({lesson.link})" + f" ({points_in_words(points)})" * bool(points)
@@ -89,14 +110,20 @@ def course_map() -> str:
     before, rest = MAP_PATH.read_text(encoding="utf-8").split(_BEGIN)
     _, after = rest.split(_END)
     table = "\n".join(_table(sources()))
-    sums = "\n".join(f"- `{path.name}`: {in_hours(assignment(path))}{_left_out(path)}" for path in SHIPPED)
+    sums = "\n".join(
+        f"- `{path.name}`: {in_hours(assignment(path))}{_left_out(path)}" for path in SHIPPED
+    )
     return f"{before}{_BEGIN}\n\n{table}\n\n## Both assignments\n\n{sums}\n\n{_machines()}\n\n{_END}{after}"
 
 
 def _left_out(path: Path) -> str:
     """Return a sentence that names the core lessons which an assignment leaves out; empty if it asks for all."""
     asked = [lesson.id for lesson in assignment(path).lessons()]
-    titles = [f"*{lesson.title}*" for lesson in sources() if lesson.kind == "core" and lesson.id not in asked]
+    titles = [
+        f"*{lesson.title}*"
+        for lesson in sources()
+        if lesson.kind == "core" and lesson.id not in asked
+    ]
     return f" It leaves out {', '.join(titles)}." if titles else ""
 
 
@@ -106,17 +133,30 @@ def _machines() -> str:
         for option in spec.options:
             usd_per_hour = gpu_usd_per_hour(option.hardware)
             rented = "" if math.isnan(usd_per_hour) else f"{usd_per_hour * spec.hours:.0f} $"
-            facts = (option.name, option.site, NUMBERS[spec.part], f"{spec.hours} h", rented, option.hardware)
+            facts = (
+                option.name,
+                option.site,
+                NUMBERS[spec.part],
+                f"{spec.hours} h",
+                rented,
+                option.hardware,
+            )
             rows.append(f"| {' | '.join(map(str, facts))} |")
-    columns = (
-        "| machine | site | part | block | such a GPU, rented | as public pages have it, or a lease has shown it |"
-    )
+    columns = "| machine | site | part | block | such a GPU, rented | as public pages have it, or a lease has shown it |"
     note = "*Rented*: a block's hours on one whole GPU of that kind, by the prices of `assets/reference/prices.json`."
     return "\n".join(["## Machines", "", columns, "|---|---|---:|---:|---:|---|", *rows, "", note])
 
 
 def _table(course: list[Lesson]) -> list[str]:
-    columns = ["lesson", "what happens", "minutes (estimated)", "on the lease", "set-up, apart", "where", "after"]
+    columns = [
+        "lesson",
+        "what happens",
+        "minutes (estimated)",
+        "on the lease",
+        "set-up, apart",
+        "where",
+        "after",
+    ]
     lines = [f"| {' | '.join(columns)} |", "|---|---|---:|---:|---:|---|---|"]
     part = None
     for lesson in course:

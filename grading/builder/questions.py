@@ -67,11 +67,23 @@ def question(
         again: Points on top for what the grader opens itself, by what it looks at (``grading.grade.hidden``); of a
             function, 3 for being right on cases that nobody has seen, unless others are named.
     """
-    kind = "file" if file else "answer" if form is not None else "records" if records else "function"
-    values = {"title": title, "kind": kind, "points": points, "hint": hint, "gate": list(gate), "form": form}
+    kind = (
+        "file" if file else "answer" if form is not None else "records" if records else "function"
+    )
+    values = {
+        "title": title,
+        "kind": kind,
+        "points": points,
+        "hint": hint,
+        "gate": list(gate),
+        "form": form,
+    }
     values |= ({"told": True} if told else {}) | {"opened_by": opened_by}
     values["again"] = {"computed": 3} if kind == "function" and again is None else dict(again or {})
-    asked = Asked(values | {"reads": file or records, "rules": [list(rule) for rule in rules]}, good=good or {})
+    asked = Asked(
+        values | {"reads": file or records, "rules": [list(rule) for rule in rules]},
+        good=good or {},
+    )
     _write(id, asked)
 
     def cases(draw: Cases) -> Cases:
@@ -90,7 +102,9 @@ def another(id: str) -> Callable[[Callable], Callable]:
         LessonError: There is no such question above.
     """
     if id not in _WRITTEN:
-        raise LessonError(f"@another({id!r}) belongs to no question above it: put it below its @question")
+        raise LessonError(
+            f"@another({id!r}) belongs to no question above it: put it below its @question"
+        )
 
     def solution(function: Callable) -> Callable:
         _WRITTEN[id].another = function
@@ -100,7 +114,14 @@ def another(id: str) -> Callable[[Callable], Callable]:
 
 
 def recommendation(
-    id: str, title: str, *, price: str, form: Mapping, rules: Sequence[tuple[str, Any, str]], good: Mapping, **how: Any
+    id: str,
+    title: str,
+    *,
+    price: str,
+    form: Mapping,
+    rules: Sequence[tuple[str, Any, str]],
+    good: Mapping,
+    **how: Any,
 ) -> None:
     """Ask for an option with figures from its records, a price, and what would change one's mind.
 
@@ -112,7 +133,9 @@ def recommendation(
     may_lose = f"its loss may be {100 * MAY_LOSE:g} points or more."
     kept = "The accuracy of `{option}` is not shown to be kept: with these photos, " + may_lose
     p50 = "You quote {p50_ms:g} ms, and the records of `{option}` say {measured_p50_ms:.2f} ms."
-    right = "You quote {right} right answers, and the records of `{option}` say {measured_right:.0f}."
+    right = (
+        "You quote {right} right answers, and the records of `{option}` say {measured_right:.0f}."
+    )
     figure = "A price has a figure: how many answers, or milliseconds, or hours of work?"
     change = "Say which measurement, on which machine, would make you choose another file: in 8 words at least."
     measured, *others = rules
@@ -122,7 +145,13 @@ def recommendation(
         title,
         points=4,
         again={"submitted": 4, "same_classes": 4, "unseen": 6},
-        form={"option": "text", **form, "evidence": quoted, "price": "text", "would_change_my_mind": "text"},
+        form={
+            "option": "text",
+            **form,
+            "evidence": quoted,
+            "price": "text",
+            "would_change_my_mind": "text",
+        },
         rules=[
             measured,
             ("kept", True, kept),
@@ -134,7 +163,14 @@ def recommendation(
             ("change_words", at_least(8), change),
         ],
         good={
-            **{"measured": True, "kept": True, "meets": True, "meeting": "", "right": 530, "measured_right": 530},
+            **{
+                "measured": True,
+                "kept": True,
+                "meets": True,
+                "meeting": "",
+                "right": 530,
+                "measured_right": 530,
+            },
             **{"price_words": 20, "price_has_a_figure": True, "change_words": 20, **good},
         },
         **how,
@@ -159,7 +195,13 @@ def prediction(
         between: Numbers outside are taken for slips of the unit.
         fields: For each name, the label of its number.
     """
-    values = {"title": title, "kind": "prediction", "points": points, "about": dict(about), "unit": unit}
+    values = {
+        "title": title,
+        "kind": "prediction",
+        "points": points,
+        "about": dict(about),
+        "unit": unit,
+    }
     _write(id, Asked(values | {"between": list(between), "gate": list(gate), "fields": fields}))
 
 
@@ -188,7 +230,9 @@ def _written(lesson: Lesson, changed_ns: int) -> dict[str, Asked]:
         if id.partition(".")[0] != lesson.id:
             raise LessonError(f"{lesson.name}: question {id!r} has to begin with '{lesson.id}.'")
         if asked.values["kind"] == "function" and asked.cases is None:
-            raise LessonError(f"{lesson.name}: question {id!r} has no cases; decorate a generator of them")
+            raise LessonError(
+                f"{lesson.name}: question {id!r} has no cases; decorate a generator of them"
+            )
     return found
 
 

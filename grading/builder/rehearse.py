@@ -52,7 +52,9 @@ def missed(found: list[Row]) -> tuple[list[Row], list[Row]]:
     return [row for row in open_ones if row not in elsewhere], elsewhere
 
 
-def rehearse(wanted: list[Lesson], keep: Path | None, console: Console, *, recorded: bool = False) -> bool:
+def rehearse(
+    wanted: list[Lesson], keep: Path | None, console: Console, *, recorded: bool = False
+) -> bool:
     """Run the lessons solved, print the scoreboard, and return whether every point was earned that can be earned here.
 
     Args:
@@ -75,7 +77,9 @@ def rehearse(wanted: list[Lesson], keep: Path | None, console: Console, *, recor
     return not here
 
 
-def run_all(wanted: list[Lesson], make, folder: Path, console: Console, *, recorded: bool = False) -> dict[str, float]:
+def run_all(
+    wanted: list[Lesson], make, folder: Path, console: Console, *, recorded: bool = False
+) -> dict[str, float]:
     """Run notebooks in the lessons' order in one workspace below ``folder``, and return seconds by lesson.
 
     Args:
@@ -121,9 +125,13 @@ def _folder(keep: Path | None) -> Iterator[Path]:
             yield Path(name)
         return
     if keep.resolve().is_relative_to(NOTEBOOKS_DIR.resolve()):
-        raise ValueError(f"{keep} lies among the lessons, where students would find the answers: name another folder")
+        raise ValueError(
+            f"{keep} lies among the lessons, where students would find the answers: name another folder"
+        )
     if (keep / "workspace" / "ledger.jsonl").exists():
-        raise ValueError(f"{keep} holds an earlier rehearsal, whose points would count again: name a new folder")
+        raise ValueError(
+            f"{keep} holds an earlier rehearsal, whose points would count again: name a new folder"
+        )
     keep.mkdir(parents=True, exist_ok=True)
     yield keep
 
@@ -145,7 +153,8 @@ def own_testbed(folder: Path, wanted: list[Lesson], speed: float = TESTBED_SPEED
         yield
         return
     with patch.dict(
-        os.environ, {"REHEARSAL_HOME": str(folder.resolve()), "LABS_STATE": str(folder.resolve() / "state")}
+        os.environ,
+        {"REHEARSAL_HOME": str(folder.resolve()), "LABS_STATE": str(folder.resolve() / "state")},
     ):
         # By its command line: grading runs where provisioning's libraries are not installed.
         _provisioning("rehearsal", "up", "--speed", str(speed))
@@ -165,7 +174,9 @@ def _provisioning(*words: str) -> None:
     # To a file, and nothing to read: whatever the testbed's processes inherit, nobody waits for a pipe's end.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         command = [sys.executable, "-m", "provisioning", *words]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, check=False
+        )
         said.seek(0)
         if done.returncode:
             raise RuntimeError(f"{shlex.join(command)}:\n{said.read()}")
@@ -175,4 +186,6 @@ def _workspace(folder: Path) -> contextlib.AbstractContextManager:
     """Point this process, and the kernels it starts, at a workspace."""
     folder.mkdir(parents=True, exist_ok=True)
     # The lessons' own ports may be taken by those that the reader has open.
-    return patch.dict(os.environ, {WORKSPACE_VARIABLE: str(folder.resolve()), ANY_PORT_VARIABLE: "1"})
+    return patch.dict(
+        os.environ, {WORKSPACE_VARIABLE: str(folder.resolve()), ANY_PORT_VARIABLE: "1"}
+    )

@@ -12,7 +12,13 @@ from nbformat import NotebookNode
 
 from grading.builder.notebook import build
 from grading.builder.sources import sources
-from labs.serve.triton.catalogue import ModelFolder, ModelRepository, beside, food_label, food_preprocess
+from labs.serve.triton.catalogue import (
+    ModelFolder,
+    ModelRepository,
+    beside,
+    food_label,
+    food_preprocess,
+)
 from labs.workspace import PROJECT_DIR
 
 
@@ -23,7 +29,9 @@ def food_classifier(weights: Path | None = None, *stanzas: str) -> ModelFolder:
         weights: The ``.safetensors`` file; without it and the network, as ``lesson_repository`` finds it, when None.
     """
     files: dict[str, Path | str] = {"model.py": solved_text("triton.model"), **beside(weights)}
-    return ModelFolder("food_classifier", "\n".join([solved_text("triton.config"), *stanzas]), files)
+    return ModelFolder(
+        "food_classifier", "\n".join([solved_text("triton.config"), *stanzas]), files
+    )
 
 
 def food_classifier_onnx(model: Path, *stanzas: str) -> ModelFolder:
@@ -40,7 +48,9 @@ def food_ensemble() -> ModelFolder:
 def write_solved(repository: Path, model: Path) -> None:
     """Write all models of the lessons' repository, those that lessons give among them, from the ONNX file."""
     given = [food_preprocess(), food_label()]
-    ModelRepository(repository).write([food_classifier(), food_classifier_onnx(model), *given, food_ensemble()])
+    ModelRepository(repository).write(
+        [food_classifier(), food_classifier_onnx(model), *given, food_ensemble()]
+    )
 
 
 def write_programs(id: str, folder: Path) -> None:
@@ -62,7 +72,9 @@ def solved_text(id: str) -> str:
     if first.startswith("%%writefile"):
         return f"{rest}\n"
     values = (one.value for one in ast.parse(source).body if isinstance(one, ast.Assign))
-    return next(one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str))
+    return next(
+        one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    )
 
 
 def solved_cells(id: str) -> list[NotebookNode]:

@@ -50,19 +50,31 @@ def build_site(kept: Path, folder: Path) -> list[Lesson]:
     source = folder / "source"
     shutil.copytree(NOTEBOOKS_DIR / "site", source)
     for name in ("assets/pictures", "notebooks/instructor/sample"):
-        shutil.copytree(PROJECT_DIR / name, source / name, ignore=shutil.ignore_patterns("*-answers.html"))
+        shutil.copytree(
+            PROJECT_DIR / name, source / name, ignore=shutil.ignore_patterns("*-answers.html")
+        )
     style = (PROJECT_DIR / "labs" / "display" / "theme.css").read_text(encoding="utf-8")
-    _write(source / "static" / "theme.css", style.replace('[data-jp-theme-light="false"]', 'html[data-theme="dark"]'))
+    _write(
+        source / "static" / "theme.css",
+        style.replace('[data-jp-theme-light="false"]', 'html[data-theme="dark"]'),
+    )
     for name in _PAGES:
         parts = [path for path in (PROJECT_DIR / name, source / "menus" / name) if path.is_file()]
         text = "\n".join(path.read_text(encoding="utf-8") for path in parts)
-        _write(source / name, re.sub(r"\[([^]]+)\]\(\S+-answers\.html\)", r"\1", text))  # staff's alone
+        _write(
+            source / name, re.sub(r"\[([^]]+)\]\(\S+-answers\.html\)", r"\1", text)
+        )  # staff's alone
     bare = []
     for lesson in [*sources(), *guides()]:
         notebook, has_outputs = shown(lesson, kept)
         bare += [] if has_outputs or lesson.kind == "guide" else [lesson]
         _write(source / lesson.notebook.relative_to(PROJECT_DIR), text_of(notebook))
-    line = (sys.executable, *"-m sphinx -q -W --keep-going -n -j auto -d".split(), folder / "doctrees", source)
+    line = (
+        sys.executable,
+        *"-m sphinx -q -W --keep-going -n -j auto -d".split(),
+        folder / "doctrees",
+        source,
+    )
     if subprocess.run([*map(str, line), folder / "html"], cwd=PROJECT_DIR, check=False).returncode:
         raise LessonError("The site has the faults above.")
     return bare
@@ -80,7 +92,9 @@ def shown(lesson: Lesson, kept: Path) -> tuple[NotebookNode, bool]:
     is_kept = [cell.source for cell in ran] == [cell.source for cell in solve(lesson).cells]
     behind, answers = False, r"predicted\("
     for cell, solved in zip(notebook.cells, ran[1:] if is_kept else notebook.cells, strict=True):
-        if name := re.search(r"(\w+) = predicted\(", cell.source):  # what a later table shows beside its own column
+        if name := re.search(
+            r"(\w+) = predicted\(", cell.source
+        ):  # what a later table shows beside its own column
             answers += rf"|\b{name[1]}\b"
         behind = behind and not re.search(r"^## ", cell.source, re.MULTILINE)
         if cell.cell_type == "code":
@@ -93,7 +107,9 @@ def shown(lesson: Lesson, kept: Path) -> tuple[NotebookNode, bool]:
             outputs = [] if cell.source.startswith("predict(") else solved.outputs
             cell.outputs = [still for output in outputs if (still := still_form(output, kept))]
     if lesson.kind != "guide":
-        note = _NOTE.format(_RAN if is_kept else "No run of this version was kept, so there are no outputs")
+        note = _NOTE.format(
+            _RAN if is_kept else "No run of this version was kept, so there are no outputs"
+        )
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="shown"))
     return notebook, is_kept
 
@@ -107,12 +123,18 @@ def still_form(output: NotebookNode, kept: Path) -> NotebookNode | None:
         return None
     if chart := data.pop(_VEGA, None):
         if "description" not in chart:
-            raise LessonError("A chart has no words for readers who cannot see it: give alt.Chart a description.")
+            raise LessonError(
+                "A chart has no words for readers who cannot see it: give alt.Chart a description."
+            )
         named = f'<svg style="max-width:100%;height:auto" role="img" aria-label="{escape(chart["description"])}"'
         data["text/html"] = vl_convert.vegalite_to_svg(chart).replace("<svg", named, 1)
     if html := data.get("text/html"):
-        html = re.sub(r"<style>\.msl\{.*?</style>", "", html, flags=re.DOTALL)  # the site has it once
-        data["text/html"] = re.sub(r"<th([^>]*)>(?:&nbsp;)?</th>", r"<td\1></td>", html)  # pandas' corner heads nothing
+        html = re.sub(
+            r"<style>\.msl\{.*?</style>", "", html, flags=re.DOTALL
+        )  # the site has it once
+        data["text/html"] = re.sub(
+            r"<th([^>]*)>(?:&nbsp;)?</th>", r"<td\1></td>", html
+        )  # pandas' corner heads nothing
     texts = "\n".join([output.get("text", ""), *map(str, data.values())])
     words = " ".join(unescape(re.sub(r"<[^>]*>", "", texts)).split())
     return None if "<iframe" in texts or any(line in words for line in solutions()) else output
@@ -123,7 +145,9 @@ def solutions() -> frozenset[str]:
     """Return the lines of all lessons' solutions that students are not given anywhere."""
     given, solved = "", ""
     for lesson in sources():
-        given += "\n".join(cell.source for cell in nbformat.read(lesson.notebook, as_version=4).cells)
+        given += "\n".join(
+            cell.source for cell in nbformat.read(lesson.notebook, as_version=4).cells
+        )
         source = (lesson.folder / "lesson.py").read_text(encoding="utf-8")
         solved += "".join(solution for _, solution, _ in SOLUTION.findall(source))
     lines, words = {" ".join(line.split()) for line in solved.splitlines()}, " ".join(given.split())

@@ -18,7 +18,9 @@ def solve(lesson: Lesson) -> NotebookNode:
         if cell.source.startswith("predict(") and cell.id in asked:
             for name, value in guesses(asked[cell.id]).items():
                 cell.source = re.sub(rf"\b{name}=\.\.\.", f"{name}={value!r}", cell.source)
-    warning = nbformat.v4.new_markdown_cell("> **Solved.** For instructors; not to be handed to students.")
+    warning = nbformat.v4.new_markdown_cell(
+        "> **Solved.** For instructors; not to be handed to students."
+    )
     warning.id = "solved"
     notebook.cells.insert(0, warning)
     return notebook

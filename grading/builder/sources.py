@@ -7,11 +7,20 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from labs.course.lessons import DERIVED, LESSON_NAME, NOTEBOOKS_DIR, OPTIONAL, Lesson, LessonError, in_order
+from labs.course.lessons import (
+    DERIVED,
+    LESSON_NAME,
+    NOTEBOOKS_DIR,
+    OPTIONAL,
+    Lesson,
+    LessonError,
+    in_order,
+)
 
 #: What a student replaces, and what may stand in its place.
 SOLUTION = re.compile(
-    r"^( *)### BEGIN SOLUTION\n(.*?)(?:^ *### STUB\n(.*?))?^ *### END SOLUTION\n?", re.MULTILINE | re.DOTALL
+    r"^( *)### BEGIN SOLUTION\n(.*?)(?:^ *### STUB\n(.*?))?^ *### END SOLUTION\n?",
+    re.MULTILINE | re.DOTALL,
 )
 
 
@@ -32,7 +41,9 @@ def guides(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
 def left_behind() -> list[str]:
     """Return a sentence for each lesson that needs one, or takes something of one, that the course does not have."""
     course = sources()
-    gone = {one: sorted({*one.needs, *one.takes} - {other.id for other in course}) for one in course}
+    gone = {
+        one: sorted({*one.needs, *one.takes} - {other.id for other in course}) for one in course
+    }
     return [
         f"note: {one.name} names {', '.join(ids)}, which is no lesson here: mend its 'needs' and 'takes', and its text"
         for one, ids in gone.items()
@@ -42,7 +53,11 @@ def left_behind() -> list[str]:
 
 def _described(root: Path, *folders: str) -> list[Lesson]:
     paths = [path for folder in folders for path in (root / "source").glob(f"{folder}/*/lesson.py")]
-    found = [_of_source(path, path.stat().st_mtime_ns) for path in paths if LESSON_NAME.fullmatch(path.parent.name)]
+    found = [
+        _of_source(path, path.stat().st_mtime_ns)
+        for path in paths
+        if LESSON_NAME.fullmatch(path.parent.name)
+    ]
     return sorted(found, key=in_order)
 
 
@@ -60,9 +75,13 @@ def _of_source(path: Path, changed_ns: int) -> Lesson:
     header = text[: text.index(end) + len(end)]
     facts = jupytext.reads(header, fmt="py:percent").metadata.get("lesson")
     if not isinstance(facts, dict):
-        raise LessonError(f"{path.parent.name}: its front matter holds no 'lesson:' below 'jupyter:'")
+        raise LessonError(
+            f"{path.parent.name}: its front matter holds no 'lesson:' below 'jupyter:'"
+        )
     if stated := sorted(DERIVED & set(facts)):
-        raise LessonError(f"{path.parent.name}: leave out {', '.join(stated)}: the builder derives minutes")
+        raise LessonError(
+            f"{path.parent.name}: leave out {', '.join(stated)}: the builder derives minutes"
+        )
     root = next(one for one in path.parents if one.name == "source").parent
     notebook = root / path.parent.relative_to(root / "source").with_suffix(".ipynb")
     return Lesson.from_facts(facts, notebook, optional=OPTIONAL | DERIVED)

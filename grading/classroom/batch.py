@@ -19,7 +19,12 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 
 def grade_class(
-    submissions: Sequence[Handed], out: Path, *, part: int, engine: Engine, setup: Setup | None = None
+    submissions: Sequence[Handed],
+    out: Path,
+    *,
+    part: int,
+    engine: Engine,
+    setup: Setup | None = None,
 ) -> list[Result]:
     """Return a class's results, in the order of the submissions.
 
@@ -32,14 +37,19 @@ def grade_class(
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     setup = setup or Setup()
     known = {one.student: one for one in submissions}
-    tasks = [Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one)) for one in submissions]
+    tasks = [
+        Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one))
+        for one in submissions
+    ]
     found: dict[str, Result] = {}
     for task, done in engine(tasks):
         one = known[task.student]
         found[task.student] = done.result or _kept(out, one)[0]
         if done.result:
             # One process writes for all workers, some thousand samples per student.
-            write_json({"key": done.key, "result": done.result.to_json()}, _place(out, one), indent=None)
+            write_json(
+                {"key": done.key, "result": done.result.to_json()}, _place(out, one), indent=None
+            )
     return [found[one.student] for one in submissions]
 
 
@@ -72,7 +82,9 @@ def earlier_results(out: Path) -> list[Result]:
             result = Result.from_json(json.loads(path.read_text(encoding="utf-8"))["result"])
             found.append(replace(result, student=f"{result.student} in {out.resolve().name}"))
     if not found:
-        raise FileNotFoundError(f"{out} holds no results: name the folder that an earlier `class` wrote")
+        raise FileNotFoundError(
+            f"{out} holds no results: name the folder that an earlier `class` wrote"
+        )
     return found
 
 
@@ -94,4 +106,6 @@ def _kept(out: Path, one: Handed) -> tuple[Result, str]:
     result = Result.from_json(values["result"])
     # A file holds text, and a name from a file system may hold bytes that are none.
     # What a part is worth may have changed since, which grades nobody again.
-    return replace(result, student=one.student, worth=assignment().part(result.part).worth), values["key"]
+    return replace(result, student=one.student, worth=assignment().part(result.part).worth), values[
+        "key"
+    ]

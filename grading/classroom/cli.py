@@ -21,18 +21,32 @@ console = Console()
 
 
 def grade_folder(
-    submissions: Annotated[Path, typer.Argument(help="Folder with one folder or zip for each student.")],
-    out: Annotated[Path, typer.Option(help="Receives report.html, CSVs, results and pages for students.")],
+    submissions: Annotated[
+        Path, typer.Argument(help="Folder with one folder or zip for each student.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Receives report.html, CSVs, results and pages for students.")
+    ],
     part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
     pictures: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="The hidden pictures; public ones unless named.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="The hidden pictures; public ones unless named."
+        ),
     ] = None,
-    rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox: the slow step.")] = True,
-    workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores by default.")] = 0,
+    rerun: Annotated[
+        bool, typer.Option(help="Call functions again in the sandbox: the slow step.")
+    ] = True,
+    workers: Annotated[
+        int, typer.Option(help="Submissions at the same time; all cores by default.")
+    ] = 0,
     earlier: Annotated[
-        list[Path] | None, typer.Option(help="What `class` wrote in another year, to compare with; may be repeated.")
+        list[Path] | None,
+        typer.Option(help="What `class` wrote in another year, to compare with; may be repeated."),
     ] = None,
-    scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, to use a cluster's machines.")] = "",
+    scheduler: Annotated[
+        str, typer.Option(help="Address of a Dask scheduler, to use a cluster's machines.")
+    ] = "",
 ) -> None:
     """Grade a class. Run it again after a stop, or when more was handed in.
 
@@ -62,7 +76,9 @@ def grade_folder(
 
     def graded(engine: Engine) -> list[Result]:
         bar = partial(track, description="grading", total=len(hand_ins), console=console)
-        return grade_class(hand_ins, out, part=part, engine=lambda tasks: bar(engine(tasks)), setup=setup)
+        return grade_class(
+            hand_ins, out, part=part, engine=lambda tasks: bar(engine(tasks)), setup=setup
+        )
 
     if scheduler:
         from distributed import Client
@@ -92,7 +108,9 @@ def grade_folder(
 def hand_back(
     submissions: Annotated[Path, typer.Argument(help="The folder that was graded.")],
     out: Annotated[Path, typer.Option(help="Where `class` put its results.")],
-    hidden: Annotated[bool, typer.Option(help="Show and count hidden rows, too: after the grades.")] = False,
+    hidden: Annotated[
+        bool, typer.Option(help="Show and count hidden rows, too: after the grades.")
+    ] = False,
 ) -> None:
     """Write students' pages and feedback.zip from the results. With the points by name and e-mail."""
     from grading.classroom.batch import kept_results
@@ -110,4 +128,6 @@ def hand_back(
 
 def _say(values: dict[str, object]) -> None:
     for name, value in values.items():
-        console.print(printable(f"{name:24} {value}"), markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            printable(f"{name:24} {value}"), markup=False, highlight=False, soft_wrap=True
+        )

@@ -35,7 +35,9 @@ class Item:
 def of_lessons(part: int) -> list[Item]:
     """Return what to ask about the lessons of a part, whatever was measured."""
     asked = {one.id for one in assignment().lessons(part)}
-    items = tomllib.loads(Path(__file__).with_name("defence.toml").read_text(encoding="utf-8")).items()
+    items = tomllib.loads(
+        Path(__file__).with_name("defence.toml").read_text(encoding="utf-8")
+    ).items()
     return [Item(**item) for lesson, of_lesson in items if lesson in asked for item in of_lesson]
 
 
@@ -70,7 +72,11 @@ def _counterfactual(name: str, samples_s: np.ndarray, random: np.random.Generato
     changed[-count:] *= factor
     pairs = [
         (label, float(of(samples_s)), float(of(changed)))
-        for label, of in (("median", np.median), ("95th percentile", partial(np.percentile, q=95)), ("mean", np.mean))
+        for label, of in (
+            ("median", np.median),
+            ("95th percentile", partial(np.percentile, q=95)),
+            ("mean", np.mean),
+        )
     ]
     said = "; ".join(f"{label} {_ms(before)} → {_ms(after)}" for label, before, after in pairs)
     return Item(
@@ -122,7 +128,9 @@ def sheet(result: Result, seed: str, *, answers: bool) -> str:
     )
 
 
-def write_sheets(submissions: Sequence[Handed], results: Sequence[Result], seed: str, out: Path) -> Path:
+def write_sheets(
+    submissions: Sequence[Handed], results: Sequence[Result], seed: str, out: Path
+) -> Path:
     """Write two sheets per student, to hand out and ``…-answers`` for staff, and return their folder."""
     folder = out / "defence"
     for one, result in zip(submissions, results, strict=True):

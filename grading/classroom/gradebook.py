@@ -81,7 +81,9 @@ def grades(
         for person in one.members:
             there.add(person.name)
             due = person.due or part.due
-            taken = course.late_points(times[person.name], {number: person.due} if person.due else {}).get(number, 0.0)
+            taken = course.late_points(
+                times[person.name], {number: person.due} if person.due else {}
+            ).get(number, 0.0)
             talk = min(part.defence, max(heard.get(person.name, 0.0), 0.0))
             notes = (
                 f"late: {min(taken, result.grade):.2f} points taken off" if taken else "",
@@ -89,10 +91,16 @@ def grades(
                 f"not judged yet: {result.pending_grade:.2f} points" if result.pending else "",
             )
             points = max(0.0, result.grade - taken) + talk
-            listed.append(Grade(person, points, "; ".join(filter(None, notes)), person.name in heard))
+            listed.append(
+                Grade(person, points, "; ".join(filter(None, notes)), person.name in heard)
+            )
     absent = [person for person in people.students if person.name not in there]
     listed += [Grade(person, 0.0, "nothing handed in") for person in absent]
-    return [_changed(one, changed.get(one.person.name, ()), part.points) for one in listed if not one.person.left]
+    return [
+        _changed(one, changed.get(one.person.name, ()), part.points)
+        for one in listed
+        if not one.person.left
+    ]
 
 
 def _times(handed: Mapping[int, Sequence[Handed]]) -> dict[str, dict[int, datetime]]:
@@ -101,7 +109,9 @@ def _times(handed: Mapping[int, Sequence[Handed]]) -> dict[str, dict[int, dateti
     for number, submissions in handed.items():
         for submission in submissions:
             for person in submission.members:
-                times.setdefault(person.name, {}).update({number: submission.at} if submission.at else {})
+                times.setdefault(person.name, {}).update(
+                    {number: submission.at} if submission.at else {}
+                )
     return times
 
 
@@ -127,7 +137,14 @@ _COLUMNS = {
         **{"First Name": "first", "Last Name": "last", "SID": "sid", "Email": "email"},
         **{"{item}": "points", "{item} - Max Points": "worth"},
     },
-    "plain": {"name": "name", "sid": "sid", "login": "login", "email": "email", "{item}": "points", "note": "note"},
+    "plain": {
+        "name": "name",
+        "sid": "sid",
+        "login": "login",
+        "email": "email",
+        "{item}": "points",
+        "note": "note",
+    },
 }
 #: By which of these a platform finds somebody, and the columns that a roster has for them.
 _FOUND_BY = {"sid": "sid", "login": "login", "lms_id": "ID", "email": "email"}
@@ -151,7 +168,9 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
         last, _, first = grade.name.partition(", ")
         if not first:
             first, last = (*grade.name.rsplit(" ", 1), "")[:2]
-        cells = {field: getattr(who, field) for field in ("sid", "login", "email", "lms_id", "section")}
+        cells = {
+            field: getattr(who, field) for field in ("sid", "login", "email", "lms_id", "section")
+        }
         cells |= {f"#{field}": value and f"#{value}" for field, value in cells.items()} | {"#": "#"}
         cells |= {"name": grade.name, "first": first, "last": last, "note": grade.note}
         cells |= {"points": f"{grade.points:.2f}", "worth": f"{worth:g}"}
@@ -204,7 +223,9 @@ def _lines(
                 if points is not None and not math.isfinite(points):
                     raise ValueError(f"{written} are no points")
                 if most is not None and (points is None or abs(points) > most):
-                    raise ValueError(f"write points from -{most:g} to {most:g}, and not {written!r}")
+                    raise ValueError(
+                        f"write points from -{most:g} to {most:g}, and not {written!r}"
+                    )
                 if most is not None and not why:
                     raise ValueError(f"a {words} is missing: the student will ask for it")
                 yield people.find(who).name, points, why
@@ -214,20 +235,35 @@ def _lines(
 
 def gradebook(
     submissions: Annotated[Path, typer.Argument(help="The folder that was graded.")],
-    out: Annotated[Path, typer.Option(help="Where `class` put its results; receives gradebook.csv.")],
+    out: Annotated[
+        Path, typer.Option(help="Where `class` put its results; receives gradebook.csv.")
+    ],
     part: Annotated[int, typer.Option(help="Part of the assignment.")] = 1,
     roster: Annotated[
-        Path | None, typer.Option(exists=True, help="CSV of the class: names, numbers, own dates, who has left.")
+        Path | None,
+        typer.Option(
+            exists=True, help="CSV of the class: names, numbers, own dates, who has left."
+        ),
     ] = None,
-    defence: Annotated[Path | None, typer.Option(exists=True, help="CSV of the talks: who, points, note.")] = None,
+    defence: Annotated[
+        Path | None, typer.Option(exists=True, help="CSV of the talks: who, points, note.")
+    ] = None,
     adjust: Annotated[
-        Path | None, typer.Option(exists=True, help="CSV of points that you give or take: who, points, reason.")
+        Path | None,
+        typer.Option(exists=True, help="CSV of points that you give or take: who, points, reason."),
     ] = None,
     also: Annotated[
-        list[str] | None, typer.Option(help="2=FOLDER: another part's submissions, whose late hours use up the pool.")
+        list[str] | None,
+        typer.Option(
+            help="2=FOLDER: another part's submissions, whose late hours use up the pool."
+        ),
     ] = None,
     pending: Annotated[
-        bool, typer.Option("--pending", help="Write it although something is not judged yet: it counts 0, with a note.")
+        bool,
+        typer.Option(
+            "--pending",
+            help="Write it although something is not judged yet: it counts 0, with a note.",
+        ),
     ] = False,
 ) -> None:
     """Write a part's grades, with lateness, talks and changes."""
@@ -244,7 +280,10 @@ def gradebook(
             handed = of_roster(handed, people)
         else:
             people = People(person for hand_in in handed for person in hand_in.members)
-        others = {number: of_roster(handed_in(folder), people) for number, folder in _folders(also or ()).items()}
+        others = {
+            number: of_roster(handed_in(folder), people)
+            for number, folder in _folders(also or ()).items()
+        }
         results = kept_results(handed, out)
         if not pending:
             _require_judged(results)
@@ -263,12 +302,18 @@ def gradebook(
             _say(f"{one.name:28} {one.points:7.2f}  {note}")
     if timeless := [grade.name for grade in graded if grade.note.startswith(NO_TIME)]:
         _say(f"{NO_TIME[0].upper()}{NO_TIME[1:]}: {', '.join(timeless)}")
-    due = [number for number, one in course.parts.items() if one.due and number not in (part, *others)]
+    due = [
+        number for number, one in course.parts.items() if one.due and number not in (part, *others)
+    ]
     if course.course.late and due:
         named = " ".join(f"--also {number}=…" for number in due)
-        _say(f"The pool of late hours does not know of other parts' lateness; name their submissions: {named}")
+        _say(
+            f"The pool of late hours does not know of other parts' lateness; name their submissions: {named}"
+        )
     if asked.defence and defence:
-        _say(f"Not heard yet: {', '.join(grade.name for grade in graded if not grade.heard) or 'nobody'}")
+        _say(
+            f"Not heard yet: {', '.join(grade.name for grade in graded if not grade.heard) or 'nobody'}"
+        )
 
 
 def _folders(also: Iterable[str]) -> dict[int, Path]:
@@ -276,7 +321,9 @@ def _folders(also: Iterable[str]) -> dict[int, Path]:
     for other in also:
         number, _, folder = other.partition("=")
         if not number.isdigit() or not Path(folder).is_dir():
-            raise ValueError(f"--also is {other!r}: write a part's number and its submissions' folder, as 2=part2")
+            raise ValueError(
+                f"--also is {other!r}: write a part's number and its submissions' folder, as 2=part2"
+            )
         folders[int(number)] = Path(folder)
     return folders
 
@@ -287,7 +334,11 @@ def _require_judged(results: Sequence[Result]) -> None:
     Raises:
         ValueError: Something is pending; the message names whose, and what.
     """
-    waiting = [f"{one.student} ({', '.join(row.title for row in one.pending[:3])})" for one in results if one.pending]
+    waiting = [
+        f"{one.student} ({', '.join(row.title for row in one.pending[:3])})"
+        for one in results
+        if one.pending
+    ]
     if waiting:
         raise ValueError(
             f"not judged yet, through no fault of theirs: {'; '.join(waiting)}. Mend what the report says and grade "

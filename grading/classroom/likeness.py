@@ -69,17 +69,23 @@ class Group:
 def alike(results: Sequence[Result], earlier: Sequence[Result] = ()) -> list[Group]:
     """Return the groups of a class that hold the same, the largest first; those alike ``earlier`` alone make none."""
     everybody = [*results, *earlier]
-    joined = list(_by_functions([set(one.prints.get("cells", ())) for one in everybody], len(results)))
+    joined = list(
+        _by_functions([set(one.prints.get("cells", ())) for one in everybody], len(results))
+    )
     for what in _ALONE:
         first: dict[str, int] = {}
         for place, result in enumerate(everybody):
-            joined += [(first.setdefault(thing, place), place) for thing in result.prints.get(what, ())]
+            joined += [
+                (first.setdefault(thing, place), place) for thing in result.prints.get(what, ())
+            ]
     # This year's come first: what only another year's hold joins nobody.
     joined = [pair for pair in joined if pair[0] < len(results)]
     edges = np.array(joined, int).reshape(-1, 2).T
     graph = coo_array((np.ones(edges.shape[1]), tuple(edges)), [len(everybody)] * 2)
     groups: dict[int, list[Result]] = defaultdict(list)
-    for result, label in zip(everybody, connected_components(graph, directed=False)[1], strict=True):
+    for result, label in zip(
+        everybody, connected_components(graph, directed=False)[1], strict=True
+    ):
         groups[label].append(result)
     found = [_group(members) for members in groups.values() if len(members) > 1]
     return sorted(found, key=lambda one: (-len(one.students), one.students))

@@ -40,7 +40,9 @@ def write_report(
     ids = list(dict.fromkeys(row.id for result in results for row in result.rows))
     points = [{row.id: row.points for row in result.rows} for result in results]
     tables = {
-        "class": as_csv([_of_class(one, result) for one, result in zip(submissions, results, strict=True)]),
+        "class": as_csv(
+            [_of_class(one, result) for one, result in zip(submissions, results, strict=True)]
+        ),
         "checks": as_csv(
             [
                 {"student": result.student} | {one: earned.get(one, "") for one in ids}
@@ -49,7 +51,8 @@ def write_report(
         ),
         "similar": as_csv(
             [
-                {"group": number, "student": student} | {what: shared.get(what, 0) for what in WORDS}
+                {"group": number, "student": student}
+                | {what: shared.get(what, 0) for what in WORDS}
                 for number, group in enumerate(groups, start=1)
                 for student, shared in sorted(group.shared.items())
             ],
@@ -95,9 +98,14 @@ def write_feedback(
 
 
 def _page(
-    submissions: Sequence[Handed], results: Sequence[Result], groups: Sequence[Group], checks: Sequence[SpotCheck]
+    submissions: Sequence[Handed],
+    results: Sequence[Result],
+    groups: Sequence[Group],
+    checks: Sequence[SpotCheck],
 ) -> str:
-    tenths = Counter(min(9, int(10 * result.points / result.possible)) for result in results if result.possible)
+    tenths = Counter(
+        min(9, int(10 * result.points / result.possible)) for result in results if result.possible
+    )
     # What nobody asked for by itself is left out: its cause alone stands there.
     asked = sorted(question_statistics(results), key=lambda row: (-row["wrong"], -row["not done"]))
     return rendered(
@@ -124,7 +132,9 @@ def _facts(submissions: Sequence[Handed], results: Sequence[Result]) -> dict[str
     worth = max((result.worth for result in results), default=0.0)
     due = assignment().part(results[0].part).due if results else None
     facts: dict[str, object] = {
-        "median points": f"{median(result.grade for result in results):.3g} of {worth:g}" if results else "none",
+        "median points": f"{median(result.grade for result in results):.3g} of {worth:g}"
+        if results
+        else "none",
         "without a point": sum(not result.points for result in results),
         "with records set aside": sum(bool(result.findings) for result in results),
         "grader's own faults": sum(bool(result.fault) for result in results),
@@ -156,7 +166,11 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, Any]]:
                 asked.setdefault(row.id, []).append((result, row))
     found, titles = [], {one.id: one.title for one in lessons()}
     for name, answers in asked.items():
-        taken = [one for one in answers if one[1].state not in (State.UNANSWERED, State.MISSING, State.PENDING)]
+        taken = [
+            one
+            for one in answers
+            if one[1].state not in (State.UNANSWERED, State.MISSING, State.PENDING)
+        ]
         passes = [float(row.points == row.possible) for _, row in answers]
         rest = [float(result.points - row.points) for result, row in answers]
         wrong = Counter(row.message for _, row in taken if row.points < row.possible)
@@ -196,7 +210,9 @@ def lesson_minutes(results: Sequence[Result]) -> list[dict[str, Any]]:
             result.minutes[one.id]
             for result in results
             if one.id in result.minutes
-            and not any(row.is_open for row in result.rows if row.about == one.id and not row.hidden)
+            and not any(
+                row.is_open for row in result.rows if row.about == one.id and not row.hidden
+            )
         ]
         if taken:
             values = (one.title, one.minutes, round(median(taken)), len(taken))
@@ -207,7 +223,9 @@ def lesson_minutes(results: Sequence[Result]) -> list[dict[str, Any]]:
 def as_csv(rows: Sequence[Mapping[str, object]], head: Sequence[str] = ()) -> str:
     """Return a table as text, also what a spreadsheet would run as a formula; ``head`` names columns without a row."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else list(head), lineterminator="\n")
+    writer = csv.DictWriter(
+        text, fieldnames=list(rows[0]) if rows else list(head), lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows({name: safe(value) for name, value in row.items()} for row in rows)
     return text.getvalue()

@@ -58,7 +58,9 @@ def handed_in(folder: Path) -> list[Handed]:
         FileNotFoundError: There is no such folder, or nothing in it looks like a submission.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder: name the folder that holds one folder or zip for each student")
+        raise FileNotFoundError(
+            f"{folder} is no folder: name the folder that holds one folder or zip for each student"
+        )
     found: dict[str, Path] = {}
     for entry in sorted(folder.iterdir()):
         is_zip = entry.name.lower().endswith(".zip")
@@ -70,13 +72,23 @@ def handed_in(folder: Path) -> list[Handed]:
         name = entry.name[: -len(".zip")] if is_zip else entry.name
         found[entry.name if name in found else name] = entry
     if not found:
-        raise FileNotFoundError(f"{folder} holds neither folders nor zips: one for each student is expected")
+        raise FileNotFoundError(
+            f"{folder} holds neither folders nor zips: one for each student is expected"
+        )
     people, times = _told(folder / METADATA_NAME)
-    names = {entry: ", ".join(person.full_name for person in people.get(entry, ())) or entry for entry in found}
+    names = {
+        entry: ", ".join(person.full_name for person in people.get(entry, ())) or entry
+        for entry in found
+    }
     # Somebody may be named as another becomes. Each round lengthens all that share a name, so there is a last one.
     while shared := {name for name, count in Counter(names.values()).items() if count > 1}:
-        names = {entry: f"{name} ({entry})" if name in shared else name for entry, name in names.items()}
-    return [Handed(names[entry], path, people.get(entry, ()), times.get(entry)) for entry, path in found.items()]
+        names = {
+            entry: f"{name} ({entry})" if name in shared else name for entry, name in names.items()
+        }
+    return [
+        Handed(names[entry], path, people.get(entry, ()), times.get(entry))
+        for entry, path in found.items()
+    ]
 
 
 class People:
@@ -101,18 +113,30 @@ class People:
             ValueError: They are nobody's, or several people's; the message names them.
         """
         # Platforms put numbers of their own beside a name: 'lovelaceada_12345_67890_x', '123-456 - Ada Lovelace - …'.
-        pieces = [piece for text in ids for piece in re.split(r" - |_", text) if re.search(r"_\d{4}|\d - ", text)]
+        pieces = [
+            piece
+            for text in ids
+            for piece in re.split(r" - |_", text)
+            if re.search(r"_\d{4}|\d - ", text)
+        ]
         pieces = [piece for piece in pieces if not plain(piece).isdigit()]
         for index, texts in (
             (self._by_id, ids),
             (self._by_name, (*ids, full_name)),
             (ChainMap(self._by_id, self._by_name), pieces),
         ):
-            students = {name: one for text in texts if plain(text) for name, one in index.get(plain(text), {}).items()}
+            students = {
+                name: one
+                for text in texts
+                if plain(text)
+                for name, one in index.get(plain(text), {}).items()
+            }
             if len(students) == 1:
                 return next(iter(students.values()))
             if students:
-                raise ValueError(f"{' '.join(filter(None, (full_name, *ids)))} may be {' or '.join(students)}")
+                raise ValueError(
+                    f"{' '.join(filter(None, (full_name, *ids)))} may be {' or '.join(students)}"
+                )
         raise ValueError(f"{' '.join(filter(None, (full_name, *ids)))} is nobody of the class")
 
 
@@ -126,14 +150,19 @@ def of_roster(submissions: Sequence[Handed], people: People) -> list[Handed]:
     owners: dict[str, Handed] = {}
     for one in submissions:
         try:
-            students = [people.find(who.email, who.sid, full_name=who.full_name) for who in one.people]
+            students = [
+                people.find(who.email, who.sid, full_name=who.full_name) for who in one.people
+            ]
             students = students or [people.find(re.sub(r"(?i)\.zip$", "", one.path.name))]
         except ValueError as error:
             faults.append(f"{one.path.name}: {error}")
             continue
-        second = [student.name for student in students if owners.setdefault(student.name, one) is not one]
+        second = [
+            student.name for student in students if owners.setdefault(student.name, one) is not one
+        ]
         faults += [
-            f"{one.path.name}: {name} handed in {owners[name].path.name} too; keep one of them" for name in second
+            f"{one.path.name}: {name} handed in {owners[name].path.name} too; keep one of them"
+            for name in second
         ]
         resolved.append(replace(one, people=tuple(students)))
     if faults:
@@ -147,7 +176,13 @@ def of_roster(submissions: Sequence[Handed], people: People) -> list[Handed]:
 def _told_of(entry: str, full_name: str, sid: str, email: str) -> Student:
     """Return somebody whom an export tells of."""
     name = full_name or email or sid
-    return Student(short_name(f"{entry} {email or name}"), name, sid=sid, login=email.partition("@")[0], email=email)
+    return Student(
+        short_name(f"{entry} {email or name}"),
+        name,
+        sid=sid,
+        login=email.partition("@")[0],
+        email=email,
+    )
 
 
 def _told(path: Path) -> tuple[dict[str, tuple[Student, ...]], dict[str, datetime]]:
@@ -165,8 +200,15 @@ def _told(path: Path) -> tuple[dict[str, tuple[Student, ...]], dict[str, datetim
     found, times = {}, {}
     for entry, about in told.items() if isinstance(told, dict) else ():
         submitters = about.get(":submitters") if isinstance(about, dict) else None
-        named = [one for one in submitters if isinstance(one, dict)] if isinstance(submitters, list) else []
-        known = [[str(one.get(f":{field}") or "").strip()[:200] for field in ("name", "sid", "email")] for one in named]
+        named = (
+            [one for one in submitters if isinstance(one, dict)]
+            if isinstance(submitters, list)
+            else []
+        )
+        known = [
+            [str(one.get(f":{field}") or "").strip()[:200] for field in ("name", "sid", "email")]
+            for one in named
+        ]
         at = about.get(":created_at") if isinstance(about, dict) else None
         if isinstance(at, datetime):
             times[str(entry)] = at if at.tzinfo else at.replace(tzinfo=UTC)

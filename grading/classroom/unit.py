@@ -60,7 +60,9 @@ def key_of(task: Task, digest: str) -> str:
     # Dates, points and what changed in mid-term count when a gradebook is written: nobody is graded again for them.
     part = assignment().part(task.part)
     asked = [[lesson.id for lesson in part.asked()], part.leaderboard]
-    said = json.dumps([digest, task.student, task.part, asked, setup, rules_sha256()], default=str, sort_keys=True)
+    said = json.dumps(
+        [digest, task.student, task.part, asked, setup, rules_sha256()], default=str, sort_keys=True
+    )
     return hashlib.sha256(said.encode()).hexdigest()
 
 

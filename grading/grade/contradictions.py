@@ -69,11 +69,12 @@ def samples_fit_the_run(records: list[dict]) -> Untrue:
     for record in records:
         if record["kind"] not in _IN_TURN or record.get("concurrency", 1) != 1:
             continue
-        total_s, wall_s = sum(record["samples"]), record["monotonic_end_s"] - record["monotonic_start_s"]
+        total_s, wall_s = (
+            sum(record["samples"]),
+            record["monotonic_end_s"] - record["monotonic_start_s"],
+        )
         if wall_s >= 0 and total_s > wall_s * 1.001 + _ROUNDING_S:
-            message = (
-                f"The samples of the {named(record)} add up to {total_s:.3g} s, and its run lasted {wall_s:.3g} s."
-            )
+            message = f"The samples of the {named(record)} add up to {total_s:.3g} s, and its run lasted {wall_s:.3g} s."
             yield "samples-longer-than-run", record, message
 
 
@@ -82,7 +83,9 @@ def samples_vary(records: list[dict]) -> Untrue:
     for record in _clocked(records):
         count, values = len(record["samples"]), len(set(record["samples"]))
         if values <= max(2, _LEAST_DISTINCT * count):
-            message = f"The {named(record)} has {count} samples and {values} different values: no clock "
+            message = (
+                f"The {named(record)} has {count} samples and {values} different values: no clock "
+            )
             yield "samples-constant", record, message + "reads the same again and again."
 
 
@@ -92,7 +95,11 @@ def samples_are_taken_once(records: list[dict]) -> Untrue:
     for record in _clocked(records):
         before = first.setdefault(tuple(record["samples"]), record)
         if before is not record:
-            yield "samples-twice", record, f"The {named(record)} holds the very samples of the {named(before)}."
+            yield (
+                "samples-twice",
+                record,
+                f"The {named(record)} holds the very samples of the {named(before)}.",
+            )
 
 
 def load_fits_its_senders(records: list[dict]) -> Untrue:
@@ -112,7 +119,9 @@ def load_fits_its_senders(records: list[dict]) -> Untrue:
         ends = [a + b for a, b in zip(offsets, samples, strict=True)]
         ends += [failure["offset_s"] + failure["latency_s"] for failure in failures]
         inside_s = sum(samples) + sum(failure["latency_s"] for failure in failures)
-        if load["mode"] == "closed" and inside_s > record["concurrency"] * max(ends) * (1 + _ROUNDING):
+        if load["mode"] == "closed" and inside_s > record["concurrency"] * max(ends) * (
+            1 + _ROUNDING
+        ):
             message = (
                 f"In the {named(record)}, {record['concurrency']} senders waited {inside_s:.0f} s in all, within "
                 f"{max(ends):.0f} s: each waits for one answer at a time."
@@ -122,14 +131,20 @@ def load_fits_its_senders(records: list[dict]) -> Untrue:
 
 def _clocked(records: list[dict]) -> Iterator[dict]:
     """Yield the records that have enough readings of a clock to be judged by them."""
-    return (one for one in records if one["kind"] in _CLOCKED and len(one["samples"]) >= _FEWEST_TO_JUDGE)
+    return (
+        one
+        for one in records
+        if one["kind"] in _CLOCKED and len(one["samples"]) >= _FEWEST_TO_JUDGE
+    )
 
 
 def size_is_the_files(records: list[dict]) -> Untrue:
     """Yield size records that disagree with the file that they name."""
     for record in records:
         if record["kind"] == "size" and record["samples"][-1] != record["model"]["size_bytes"]:
-            message = f"The {named(record)} says {record['samples'][-1]:.0f} bytes, and its file has "
+            message = (
+                f"The {named(record)} says {record['samples'][-1]:.0f} bytes, and its file has "
+            )
             yield "size-not-the-files", record, message + f"{record['model']['size_bytes']}."
 
 
@@ -140,7 +155,9 @@ def hash_means_one_file(records: list[dict]) -> Untrue:
         sha256, size_bytes = record["model"]["sha256"], record["model"]["size_bytes"]
         # A hash of nothing but one digit was typed.
         if sizes.setdefault(sha256, size_bytes) != size_bytes or len(set(sha256)) < 6:
-            message = f"The {named(record)} names a file whose hash and size do not belong together."
+            message = (
+                f"The {named(record)} names a file whose hash and size do not belong together."
+            )
             yield "hash-not-the-files", record, message
 
 
@@ -150,7 +167,11 @@ def accuracy_adds_up(records: list[dict]) -> Untrue:
         if record["kind"] != "accuracy":
             continue
         predicted, labels = (record["details"].get(name) for name in ("predicted", "labels"))
-        sound = isinstance(predicted, list) and isinstance(labels, list) and len(predicted) == len(labels)
+        sound = (
+            isinstance(predicted, list)
+            and isinstance(labels, list)
+            and len(predicted) == len(labels)
+        )
         if not sound or list(map(operator.eq, predicted, labels)) != record["samples"]:
             message = f"The {named(record)} does not follow from the classes that it holds."
             yield "accuracy-not-its-classes", record, message
@@ -164,7 +185,9 @@ def labels_are_the_splits(records: list[dict]) -> Untrue:
         if not isinstance(labels, list) or len(labels) != len(EVALUATION_LABELS):
             continue
         if other := sum(map(operator.ne, labels, EVALUATION_LABELS)):
-            message = f"The {named(record)} counts {other} pictures under another class than theirs."
+            message = (
+                f"The {named(record)} counts {other} pictures under another class than theirs."
+            )
             yield "labels-not-the-splits", record, message
 
 
@@ -206,6 +229,8 @@ def examine(entries: list[dict]) -> Examined:
     """Return which of a ledger's entries, all of which fit the schema, can be true, and what was found."""
     records = [entry for entry in entries if entry.get("type") == "measurement"]
     untrue = [one for rule in RULES for one in rule(records)]
-    found = tuple(Finding(name, (str(one.get("record_id", "")),), message) for name, one, message in untrue)
+    found = tuple(
+        Finding(name, (str(one.get("record_id", "")),), message) for name, one, message in untrue
+    )
     aside = {record for one in found for record in one.records}
     return Examined([entry for entry in entries if entry.get("record_id") not in aside], found)

@@ -21,7 +21,9 @@ def deadline(seconds: float) -> Iterator[None]:
     not within one.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    with _alarm(seconds) if is_main and hasattr(signal, "SIGALRM") else _raised_from_outside(seconds):
+    with (
+        _alarm(seconds) if is_main and hasattr(signal, "SIGALRM") else _raised_from_outside(seconds)
+    ):
         yield
 
 
@@ -40,7 +42,9 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if left_s:
-            signal.setitimer(signal.ITIMER_REAL, max(0.01, left_s - (time.monotonic() - begin_s)), again_s)
+            signal.setitimer(
+                signal.ITIMER_REAL, max(0.01, left_s - (time.monotonic() - begin_s)), again_s
+            )
 
 
 @contextlib.contextmanager

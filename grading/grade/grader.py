@@ -107,20 +107,28 @@ class _Work:
     @property
     def evidence(self) -> Evidence:
         """What hidden rows and questions about models are judged by."""
-        labels, places = ((), ()) if self.pictures is None else (self.pictures.labels, self.pictures.places)
-        return Evidence(self.records, self.facts, tuple(map(int, labels)), tuple(map(int, places)), self.reruns)
+        labels, places = (
+            ((), ()) if self.pictures is None else (self.pictures.labels, self.pictures.places)
+        )
+        return Evidence(
+            self.records, self.facts, tuple(map(int, labels)), tuple(map(int, places)), self.reruns
+        )
 
 
 def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None = None) -> Result:
     """Return what a submission, a folder or zip that is only read, is worth; the student is kept in the result."""
     begin_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="grade-") as folder:
-        work = _Work(Path(submission), assignment().lessons(part), part, setup or Setup(), Path(folder))
+        work = _Work(
+            Path(submission), assignment().lessons(part), part, setup or Setup(), Path(folder)
+        )
         for step in STEPS:
             try:
                 with deadline(_STEP_S) if step in _IN_PROCESS else contextlib.nullcontext():
                     step(work)
-            except Exception as error:  # whatever it is, the student keeps what the other steps find
+            except (
+                Exception
+            ) as error:  # whatever it is, the student keeps what the other steps find
                 work.faults[step.__name__] = fault_of(error)
         return _result(work, student, time.monotonic() - begin_s)
 
@@ -135,10 +143,16 @@ def take(work: _Work) -> None:
 def agree(work: _Work) -> None:
     """Set aside what contradicts itself, and find the functions' cells in what is left."""
     work.examined = examine(work.intake.ledger.entries)
-    asked = [one for lesson in work.lessons for one in of_lesson(lesson.id) if one.kind == "function"]
+    asked = [
+        one for lesson in work.lessons for one in of_lesson(lesson.id) if one.kind == "function"
+    ]
     answers = {one.id: counted_answer(one, work.records)[0] for one in asked}
     cells = {id: answer.get("source") for id, answer in answers.items() if isinstance(answer, dict)}
-    work.cells = {id: cell for id, cell in cells.items() if isinstance(cell, str) and 0 < len(cell) <= MOST_CHARACTERS}
+    work.cells = {
+        id: cell
+        for id, cell in cells.items()
+        if isinstance(cell, str) and 0 < len(cell) <= MOST_CHARACTERS
+    }
 
 
 def judge_public(work: _Work) -> None:
@@ -152,11 +166,16 @@ def judge_public(work: _Work) -> None:
                 return one.verdict(records)
         except TooLongError:
             return Verdict(
-                State.PENDING, "Judging this takes far longer than any honest record does, so it was given up."
+                State.PENDING,
+                "Judging this takes far longer than any honest record does, so it was given up.",
             )
-        except Exception as error:  # any other than those that a reader of evidence may stumble over
+        except (
+            Exception
+        ) as error:  # any other than those that a reader of evidence may stumble over
             work.faults[f"judge {one.id}"] = type(error).__name__
-            return Verdict(State.PENDING, f"The grader could not judge it ({type(error).__name__}).")
+            return Verdict(
+                State.PENDING, f"The grader could not judge it ({type(error).__name__})."
+            )
 
     work.public = public_rows(work.records, work.lessons, in_time)
 
@@ -182,7 +201,11 @@ def reopen(work: _Work) -> None:
     files = [one for one in passed if one.kind == "file" and one.opened]
     if work.setup.measure:
         unfit = partial(sees_nothing, work.evidence)
-        work.opened = {one.id: judge_model(one, work.records, work.facts, unfit) for one in files if is_model(one)}
+        work.opened = {
+            one.id: judge_model(one, work.records, work.facts, unfit)
+            for one in files
+            if is_model(one)
+        }
     if work.setup.rerun:
         work.opened |= open_again([one for one in files if not is_model(one)], work.records)
 
@@ -207,7 +230,9 @@ def _drawn(seed: str) -> Mapping[str, Cases]:
 def judge_hidden(work: _Work) -> None:
     """Judge the hidden rows."""
     models, functions = (_untried(work, *names) for names in (("measure",), ("rerun",)))
-    work.hidden = hidden_rows(work.evidence, work.lessons, _public(work), models=models, functions=functions)
+    work.hidden = hidden_rows(
+        work.evidence, work.lessons, _public(work), models=models, functions=functions
+    )
     if assignment().part(work.part).leaderboard:
         work.leaderboard = leaderboard(work.evidence, work.lessons)
 
@@ -217,8 +242,14 @@ def _public(work: _Work) -> list[Row]:
     judged = {row.id: row for row in work.public}
     if any(name in work.faults for name in ("take", "agree", "judge_public")):
         judged = {}
-    waiting = partial(Verdict, State.PENDING, "The grader had a fault of its own before it came to this.")
-    rows = public_rows(work.records, work.lessons, lambda one, _: waiting()) if not judged else judged.values()
+    waiting = partial(
+        Verdict, State.PENDING, "The grader had a fault of its own before it came to this."
+    )
+    rows = (
+        public_rows(work.records, work.lessons, lambda one, _: waiting())
+        if not judged
+        else judged.values()
+    )
     return [_settled(work, row) for row in rows]
 
 
@@ -231,7 +262,9 @@ def _settled(work: _Work, row: Row) -> Row:
         opened, untried = _as_opened(work.reruns.get(row.id)), _untried(work, "rerun")
     else:
         opened = work.opened.get(row.id)
-        untried = _untried(work, *(("measure", "reopen") if is_model(asked) else ("rerun", "reopen")))
+        untried = _untried(
+            work, *(("measure", "reopen") if is_model(asked) else ("rerun", "reopen"))
+        )
     if untried or opened is None or opened.verdict is None:
         why = untried or (opened.fault if opened else "") or "The grader could not open it again."
         return replace(row, points=0, state=State.PENDING, message=why, hint="")
@@ -257,12 +290,29 @@ def _as_opened(called: Called | None) -> Opened | None:
     if called == NO_CELL:
         return Opened(Verdict(State.FAILED, f"It could not be called again, since {called.fault}"))
     wrong = "Called again on other cases, the function is wrong"
-    why = f"Called again, the function came to nothing ({called.fault})" if called.is_absent else wrong
-    return Opened(Verdict(State.FAILED, f"{why}: the results in the ledger are not its own, and count for nothing."))
+    why = (
+        f"Called again, the function came to nothing ({called.fault})"
+        if called.is_absent
+        else wrong
+    )
+    return Opened(
+        Verdict(
+            State.FAILED,
+            f"{why}: the results in the ledger are not its own, and count for nothing.",
+        )
+    )
 
 
 #: What happens to a submission, in this order.
-STEPS: tuple[Callable[[_Work], None], ...] = (take, agree, judge_public, measure, reopen, rerun, judge_hidden)
+STEPS: tuple[Callable[[_Work], None], ...] = (
+    take,
+    agree,
+    judge_public,
+    measure,
+    reopen,
+    rerun,
+    judge_hidden,
+)
 
 
 #: Those that read a submission in this process, as a whole; the others keep the time of each thing that they do.
@@ -273,10 +323,14 @@ def _result(work: _Work, student: str, wall_s: float) -> Result:
     kept, public = work.examined.kept, _public(work)
     if "judge_hidden" in work.faults or not work.hidden:
         why = "The grader had a fault of its own before it came to this."
-        work.hidden = hidden_rows(Evidence(as_records([])), work.lessons, public, models=why, functions=why)
+        work.hidden = hidden_rows(
+            Evidence(as_records([])), work.lessons, public, models=why, functions=why
+        )
     # Each reason once why something could not be opened: staff has to mend it, and grade again.
     opened = [*work.opened.values(), *filter(None, map(_as_opened, work.reruns.values()))]
-    faults = dict.fromkeys([*(f"{step}: {why}" for step, why in work.faults.items()), *(one.fault for one in opened)])
+    faults = dict.fromkeys(
+        [*(f"{step}: {why}" for step, why in work.faults.items()), *(one.fault for one in opened)]
+    )
     records = [entry for entry in kept if entry["type"] == "measurement"]
     made = [one.sha256 for kind in (Kind.MODEL, Kind.PROGRAM) for one in work.intake.of(kind)]
     return Result(
@@ -293,7 +347,11 @@ def _result(work: _Work, student: str, wall_s: float) -> Result:
             if one["kind"] == "latency"
         },
         prints=prints(kept, made, student, work.cells),
-        answers=dict(Counter(entry["question"] for entry in kept if entry["type"] in ("answer", "prediction"))),
+        answers=dict(
+            Counter(
+                entry["question"] for entry in kept if entry["type"] in ("answer", "prediction")
+            )
+        ),
         minutes=_minutes(kept),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
         leaderboard=work.leaderboard,
@@ -312,7 +370,11 @@ def _minutes(entries: Sequence[Mapping]) -> dict[str, float]:
     """
     known, seen = {one.id for one in lessons()}, []
     for entry in entries:
-        about = str(entry.get("question") or entry.get("subject", "")).removeprefix(SUBJECT).partition(".")[0]
+        about = (
+            str(entry.get("question") or entry.get("subject", ""))
+            .removeprefix(SUBJECT)
+            .partition(".")[0]
+        )
         with contextlib.suppress(*STUMBLES):  # a time that somebody wrote by hand
             at = datetime.fromisoformat(entry.get("made_at") or entry["started_at"])
             seen.append((at.timestamp() / 60, about if about in known else ""))
@@ -327,4 +389,6 @@ def _minutes(entries: Sequence[Mapping]) -> dict[str, float]:
 def _machine(machine: dict) -> str:
     """Return a machine in a few words: its processor, its GPUs, and that it plays another one."""
     names = [machine["cpu_model"], *dict.fromkeys(gpu["name"] for gpu in machine["gpus"])]
-    return " + ".join(names) + (" (rehearsal)" if machine["testbed"].get("site") == "rehearsal" else "")
+    return " + ".join(names) + (
+        " (rehearsal)" if machine["testbed"].get("site") == "rehearsal" else ""
+    )

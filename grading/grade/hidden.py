@@ -22,7 +22,11 @@ from labs.records import Measurement, Records
 RECOMMENDATIONS = ("defend.choice", "target.choice")
 
 #: What a leaderboard shows of the recommended file, by name: whether more of it is better.
-LEADERBOARD = {"accuracy on unseen views": True, "size in MB": False, "multiplications in millions": False}
+LEADERBOARD = {
+    "accuracy on unseen views": True,
+    "size in MB": False,
+    "multiplications in millions": False,
+}
 
 #: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without
 #: VNNI, sums of two products may saturate), and then a picture in thirty changes its class.
@@ -45,7 +49,9 @@ _SMALL_BYTES = 5_000_000
 
 
 def _verdict(state: State, message: str, expected: str = "", came: str = "") -> Verdict:
-    return Verdict(state, message, tuple(pair for pair in (("Expected", expected), ("Came", came)) if pair[1]))
+    return Verdict(
+        state, message, tuple(pair for pair in (("Expected", expected), ("Came", came)) if pair[1])
+    )
 
 
 _passed, _failed = partial(_verdict, State.PASSED), partial(_verdict, State.FAILED)
@@ -107,7 +113,13 @@ def wanted_models(records: Records, asked: Iterable[Lesson]) -> list[str]:
     ids = {one.id for one in asked}
     found = [recommended(records, one) for one in RECOMMENDATIONS if one.partition(".")[0] in ids]
     if "quantize" in ids:
-        found.append(min(records.measurements(kind="accuracy"), key=lambda one: one.model.size_bytes, default=None))
+        found.append(
+            min(
+                records.measurements(kind="accuracy"),
+                key=lambda one: one.model.size_bytes,
+                default=None,
+            )
+        )
     named = [one.model.sha256 for one in found if one is not None]
     checked = [one for id in ids for one in of_lesson(id) if is_model(one)]
     return list(dict.fromkeys([*named, *hashes(records, checked)]))
@@ -150,7 +162,9 @@ def of_the_recommended(question: str, judge: Callable[[Evidence, Measurement, Fa
             return _failed("There is no accuracy record of the option that you recommend.")
         facts = evidence.facts.get(record.model.sha256)
         if facts is None:
-            return _failed(f"The file of {record.option} was not handed in, or is not the one that was measured.")
+            return _failed(
+                f"The file of {record.option} was not handed in, or is not the one that was measured."
+            )
         unfit = _unfit(evidence, record, facts)
         return _failed(unfit) if unfit else judge(evidence, record, facts)
 
@@ -170,15 +184,21 @@ def same_classes(evidence: Evidence, record: Measurement, facts: Facts) -> Verdi
     claimed, said = (record.details.get(name, ()) for name in ("predicted", "labels"))
     count = len(evidence.places)
     if not count or max(evidence.places) >= min(len(claimed), len(said)):
-        return _failed("The accuracy record does not cover the evaluation pictures; measure it on all of them.")
+        return _failed(
+            "The accuracy record does not cover the evaluation pictures; measure it on all of them."
+        )
     seen = list(zip(evidence.places, facts.predicted[:count], evidence.labels[:count], strict=True))
     if wrong := sum(said[place] != label for place, _, label in seen):
-        return _failed(f"The record of {facts.name} has {wrong} of {count} pictures under a class that is not theirs.")
+        return _failed(
+            f"The record of {facts.name} has {wrong} of {count} pictures under a class that is not theirs."
+        )
     same = sum(claimed[place] == found for place, found, _ in seen)
     lost = sum((claimed[place] == label) - (found == label) for place, found, label in seen)
     shown = (f"{_AGREE:.0%} or more", f"{same} of {count}")
     if same < _AGREE * count or lost > _MOST_LOST:
-        return _failed(f"{facts.name} gives the pictures other classes than its record holds.", *shown)
+        return _failed(
+            f"{facts.name} gives the pictures other classes than its record holds.", *shown
+        )
     return _passed("Run again, the file gives the classes that its record holds.", *shown)
 
 
@@ -191,7 +211,10 @@ def unseen(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
     noise = _SIGMAS * math.sqrt(claim * (1 - claim) * (1 / views + 1 / len(record.samples)))
     shown = (f"{percent(claim)}, give or take {percent(noise + _HARDER)}", percent(right))
     if right < claim - noise - _HARDER:
-        return _failed("On pictures that it was not shown before, the file is worse than its record claims.", *shown)
+        return _failed(
+            "On pictures that it was not shown before, the file is worse than its record claims.",
+            *shown,
+        )
     return _passed("It is as accurate on other pictures as its record claims.", *shown)
 
 
@@ -199,7 +222,9 @@ def is_int8(evidence: Evidence) -> Verdict:
     """Judge that one of the measured files holds 8-bit weights and fits the device."""
     named = {one.model.sha256: one for one in evidence.records.measurements(kind="accuracy")}
     integers = [facts for facts in evidence.facts.values() if not facts.fault and facts.is_int8]
-    small = [facts for facts in integers if facts.size_bytes < _SMALL_BYTES and facts.sha256 in named]
+    small = [
+        facts for facts in integers if facts.size_bytes < _SMALL_BYTES and facts.sha256 in named
+    ]
     faults = {facts.name: _unfit(evidence, named[facts.sha256], facts) for facts in small}
     if fit := [name for name, fault in faults.items() if not fault]:
         return _passed("Its weights are 8-bit integers, and it fits the device.", "", fit[0])
@@ -207,7 +232,9 @@ def is_int8(evidence: Evidence) -> Verdict:
         return _failed(next(iter(faults.values())))
     if integers:
         return _failed("There is an INT8 file, and no record of yours measured it.")
-    return _failed("No file of 8-bit weights below 5 MB was handed in that a record of yours measured.")
+    return _failed(
+        "No file of 8-bit weights below 5 MB was handed in that a record of yours measured."
+    )
 
 
 def is_right_again(id: str, evidence: Evidence) -> Verdict:
@@ -215,7 +242,10 @@ def is_right_again(id: str, evidence: Evidence) -> Verdict:
     rerun = evidence.reruns.get(id)
     if rerun is None or (rerun.is_right is None and not rerun.is_absent):
         why = f": {rerun.fault}" if rerun else ""
-        return Verdict(State.PENDING, f"The grader could not call the function again{why}. Staff has been told.")
+        return Verdict(
+            State.PENDING,
+            f"The grader could not call the function again{why}. Staff has been told.",
+        )
     if rerun.fault or rerun.is_right is None:
         return _failed(f"Run by itself, the cell gives no answer: {rerun.fault}.")
     if rerun.is_right:
@@ -233,7 +263,13 @@ def leaderboard(evidence: Evidence, asked: Iterable[Lesson]) -> dict[str, float]
             continue
         if (right := _right_on_views(evidence, facts)) is not None:
             millions = facts.multiplications / 1e6
-            return dict(zip(LEADERBOARD, (round(right, 3), facts.size_bytes / 1e6, round(millions, 1)), strict=True))
+            return dict(
+                zip(
+                    LEADERBOARD,
+                    (round(right, 3), facts.size_bytes / 1e6, round(millions, 1)),
+                    strict=True,
+                )
+            )
     return {}
 
 
@@ -257,7 +293,9 @@ def all_hidden() -> tuple[HiddenRow, ...]:
 def _hidden(one: Question, name: str, points: int) -> HiddenRow:
     if name == "computed":
         title = f"Computed, not typed: {one.title}"
-        return HiddenRow(f"{one.id}.computed", title, points, one.id, partial(is_right_again, one.id))
+        return HiddenRow(
+            f"{one.id}.computed", title, points, one.id, partial(is_right_again, one.id)
+        )
     id = f"{one.lesson_id}.{name}"
     if name == "int8":
         return HiddenRow(id, "A model of 8-bit weights was made", points, one.id, is_int8)
@@ -266,7 +304,12 @@ def _hidden(one: Question, name: str, points: int) -> HiddenRow:
 
 
 def hidden_rows(
-    evidence: Evidence, asked: Sequence[Lesson], public: Sequence[Row], *, models: str = "", functions: str = ""
+    evidence: Evidence,
+    asked: Sequence[Lesson],
+    public: Sequence[Row],
+    *,
+    models: str = "",
+    functions: str = "",
 ) -> list[Row]:
     """Return one row for each hidden row of some lessons.
 
@@ -282,7 +325,18 @@ def hidden_rows(
         points, message = one.points if verdict.ok else 0, verdict.message
         shown, state = verdict.shown, verdict.state
         rows.append(
-            Row(one.id, one.title, "", points, one.points, message, shown, state=state, hidden=True, needs=one.needs)
+            Row(
+                one.id,
+                one.title,
+                "",
+                points,
+                one.points,
+                message,
+                shown,
+                state=state,
+                hidden=True,
+                needs=one.needs,
+            )
         )
     return rows
 
@@ -298,6 +352,11 @@ def _standing(one: HiddenRow, evidence: Evidence, needs: Row, untried: str) -> V
     try:
         return one.judge(evidence)
     except STUMBLES as error:
-        return _failed("The evidence does not have the form that this needs.", "", type(error).__name__)
+        return _failed(
+            "The evidence does not have the form that this needs.", "", type(error).__name__
+        )
     except Exception as error:  # the grader's own, whatever it is
-        return Verdict(State.PENDING, f"The grader could not judge it ({type(error).__name__}); staff has been told.")
+        return Verdict(
+            State.PENDING,
+            f"The grader could not judge it ({type(error).__name__}); staff has been told.",
+        )

@@ -10,7 +10,8 @@ from grading.gradescope.places import Places
 def judge(places: Places) -> dict:
     """Return the content of ``results.json`` for what lies in a tree."""
     part, cases = (
-        json.loads((places.secret / f"{name}.json").read_text(encoding="utf-8")) for name in ("part", "cases")
+        json.loads((places.secret / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("part", "cases")
     )
     setup = Setup(pictures=places.secret / "pictures.npz", cases=cases)
     return gradescope(grade(places.submission, part=part, setup=setup))

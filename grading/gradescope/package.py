@@ -32,10 +32,19 @@ ALLOWED = (
     *(f"labs/{name}.py" for name in "__init__ shell workspace".split()),
     *(f"{name.replace('.', '/')}.py" for name in cells.COURSE),
     *(f"labs/runtimes/{name}.py" for name in "__init__ progress".split()),
-    *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/intake data/labels data/preprocess".split()),
-    *(f"labs/{name}.py" for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()),
+    *(
+        f"labs/{name}.py"
+        for name in "data/__init__ data/dataset data/intake data/labels data/preprocess".split()
+    ),
+    *(
+        f"labs/{name}.py"
+        for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()
+    ),
     *("labs/serve/__init__.py", "labs/serve/compared/__init__.py", "labs/serve/triton/__init__.py"),
-    *(f"labs/serve/{name}.py" for name in ("compared/classifier", "triton/models/__init__", "triton/models/food")),
+    *(
+        f"labs/serve/{name}.py"
+        for name in ("compared/classifier", "triton/models/__init__", "triton/models/food")
+    ),
     *("assets/reference/*.json", "assignment.toml"),
     *("labs/machine/*.py", "labs/records/*.py", "labs/records/*.json", "labs/records/*.toml"),
     "LICENSE",
@@ -70,7 +79,12 @@ def build_package(target: Path, *, part: int, seed: str) -> Path:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in _SCRIPTS:
             _add(archive, name, (Path(__file__).parent / name).read_bytes(), 0o755)
-        _add(archive, "requirements.txt", requirements(PROJECT_DIR / "constraints.txt").encode(), 0o644)
+        _add(
+            archive,
+            "requirements.txt",
+            requirements(PROJECT_DIR / "constraints.txt").encode(),
+            0o644,
+        )
         for name in names:
             _add(archive, name, (PROJECT_DIR / name).read_bytes(), 0o644)
         _add(archive, f"{SECRET}/", b"", 0o700)
@@ -88,7 +102,9 @@ def files(root: Path, part: int) -> list[str]:
         AssignmentError: The assignment has no such part.
     """
     # The assignment is checked against all lessons that there are, so that those come along, too.
-    notebooks = [path.relative_to(root).as_posix() for path in root.glob("notebooks/[0-9]_*/**/*.ipynb")]
+    notebooks = [
+        path.relative_to(root).as_posix() for path in root.glob("notebooks/[0-9]_*/**/*.ipynb")
+    ]
     assignment().part(part)
     return sorted({*_found(root), *_readers(root), *notebooks})
 
@@ -105,7 +121,9 @@ def _found(root: Path) -> Iterator[str]:
 
 def _readers(root: Path) -> Iterator[str]:
     """Yield the files of what judges records and answers and reads files again, with all that it imports of labs."""
-    asked = [question for question in all_questions().values() if question.reads and not question.told]
+    asked = [
+        question for question in all_questions().values() if question.reads and not question.told
+    ]
     waiting = {reader(question).partition(":")[0] for question in asked if not is_model(question)}
     seen: set[str] = set()
     while waiting:
@@ -119,7 +137,10 @@ def _readers(root: Path) -> Iterator[str]:
         imported = {module.rpartition(".")[0]}
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom):
-                imported |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+                imported |= {
+                    str(node.module),
+                    *(f"{node.module}.{alias.name}" for alias in node.names),
+                }
         waiting |= {name for name in imported if name.partition(".")[0] == "labs"} - seen
 
 
@@ -146,7 +167,9 @@ def _secret(part: int, seed: str) -> dict[str, bytes]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None:
-    entry = zipfile.ZipInfo(name)  # with a zip's first day: the same tree and seed give the same bytes
+    entry = zipfile.ZipInfo(
+        name
+    )  # with a zip's first day: the same tree and seed give the same bytes
     entry.create_system = 3  # Unix: what stands in the upper half of external_attr is a mode
     kind = stat.S_IFDIR if name.endswith("/") else stat.S_IFREG
     entry.external_attr = (kind | mode) << 16
@@ -187,4 +210,6 @@ def gradescope(
         raise typer.BadParameter(str(error)) from None
     console.print(f"{built}: {built.stat().st_size / 1e6:.1f} MB", highlight=False)
     worth = assignment().part(part).worth
-    console.print(f"Part {part}, {worth:g} points by the autograder. The zip holds secret cases: keep it.")
+    console.print(
+        f"Part {part}, {worth:g} points by the autograder. The zip holds secret cases: keep it."
+    )

@@ -38,7 +38,13 @@ class Places:
     def here(cls) -> Places:
         """Return the places of this machine: below ``$GRADESCOPE_ROOT``, or ``/autograder``."""
         root = Path(os.environ.get(ROOT_VARIABLE) or "/autograder")
-        tree = ("source", f"source/{SECRET}", "submission", "submission_metadata.json", "results/results.json")
+        tree = (
+            "source",
+            f"source/{SECRET}",
+            "submission",
+            "submission_metadata.json",
+            "results/results.json",
+        )
         return cls(*(root / name for name in tree))
 
     @contextlib.contextmanager

@@ -35,14 +35,20 @@ def run(places: Places, *, most_s: float = MOST_S) -> str:
         done = _judged_within(most_s)
         # A result that was put in place counts, however its writer ended; each one is a new file.
         now = places.results.stat()
-        return "whole" if done or (now.st_ino, now.st_mtime_ns) != (first.st_ino, first.st_mtime_ns) else "fallback"
+        return (
+            "whole"
+            if done or (now.st_ino, now.st_mtime_ns) != (first.st_ino, first.st_mtime_ns)
+            else "fallback"
+        )
 
 
 def _judged_within(seconds: float) -> bool:
     """Run the judge; return whether it ended well and in time. Nothing that it started is left."""
     # Where the kernel refuses, orphans of an ended grader are left to the sandbox's own time limits.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
-    process = subprocess.Popen([sys.executable, "-m", "grading.gradescope.judge"], stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "grading.gradescope.judge"], stdin=subprocess.DEVNULL
+    )
     try:
         return process.wait(seconds) == 0
     except subprocess.TimeoutExpired:

@@ -55,8 +55,13 @@ def drawings(split: str, name: str | None = None) -> list[int]:
     """
     known = carried().get(name or default("dataset"))
     shown = known.drawings if known else {}
-    names = sorted((name for name in shown if name.startswith(f"{split}/")), key=lambda name: name.split("/")[1:])
-    places = {drawing: place for place, drawing in enumerate(dict.fromkeys(shown[name] for name in names))}
+    names = sorted(
+        (name for name in shown if name.startswith(f"{split}/")),
+        key=lambda name: name.split("/")[1:],
+    )
+    places = {
+        drawing: place for place, drawing in enumerate(dict.fromkeys(shown[name] for name in names))
+    }
     return [places[shown[name]] for name in names]
 
 
@@ -81,5 +86,7 @@ def _obtain(name: str, kind: str) -> Path:
     if name not in known:
         raise AssetError(f"no data set or model is called {name!r}; there are {', '.join(known)}")
     if kind != known[name].kind:
-        raise AssetError(f"{name!r} is a {known[name].kind}: ask labs.assets.{known[name].kind}({name!r}) for it")
+        raise AssetError(
+            f"{name!r} is a {known[name].kind}: ask labs.assets.{known[name].kind}({name!r}) for it"
+        )
     return carried()[name].checked if name in carried() else fetch(name)

@@ -44,14 +44,20 @@ class Carried:
             if not ((root / name).is_file() and sha256_of(root / name) == sha256)
         ]
         if self.kind == "dataset":
-            from labs.data.dataset import IMAGE_SUFFIXES  # brings Pillow, which Chameleon's Jupyter need not have
+            from labs.data.dataset import (
+                IMAGE_SUFFIXES,
+            )  # brings Pillow, which Chameleon's Jupyter need not have
 
             # One picture more changes the accuracy.
             seen = {path for path in root.rglob("[!.]*") if path.suffix.lower() in IMAGE_SUFFIXES}
-            wrong += sorted({path.relative_to(root).as_posix() for path in seen} - self.files.keys())
+            wrong += sorted(
+                {path.relative_to(root).as_posix() for path in seen} - self.files.keys()
+            )
         if wrong:
             names = f"{', '.join(wrong[:3])}{' …' * (len(wrong) > 3)}"
-            raise AssetError(f"{root} is not as it was recorded ({len(wrong)} files: {names}). {_RESTORE}")
+            raise AssetError(
+                f"{root} is not as it was recorded ({len(wrong)} files: {names}). {_RESTORE}"
+            )
         return self.path
 
 
@@ -74,7 +80,11 @@ def _read(folder: Path) -> dict[str, Carried]:
     found = {}
     for name, entry in manifest.get("datasets", {}).items():
         files = {file: record["sha256"] for file, record in entry["files"].items()}
-        drawings = {file: f"{one['pack']}:{one['glyph']}" for file, one in entry["files"].items() if "glyph" in one}
+        drawings = {
+            file: f"{one['pack']}:{one['glyph']}"
+            for file, one in entry["files"].items()
+            if "glyph" in one
+        }
         found[name] = Carried(name, "dataset", folder / entry["path"], files, drawings)
     for name, entry in manifest.get("models", {}).items():
         file = folder / entry["path"]

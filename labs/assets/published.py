@@ -41,8 +41,12 @@ class Published:
 #: Everything that can be fetched, by the name under which it is asked for.
 PUBLISHED = {
     "food11": Published("dataset", "Food-11.zip"),
-    "food11-mobilenetv2": Published("model", "food11.pth", "b550214474f469ca65c2eb6c30f383ef4e7e8c7a"),
-    "food11-mobilenetv2-onnx": Published("model", "food11.onnx", "b3dba6529bf29980fa0903871d4de4a4a61bca97"),
+    "food11-mobilenetv2": Published(
+        "model", "food11.pth", "b550214474f469ca65c2eb6c30f383ef4e7e8c7a"
+    ),
+    "food11-mobilenetv2-onnx": Published(
+        "model", "food11.onnx", "b3dba6529bf29980fa0903871d4de4a4a61bca97"
+    ),
 }
 
 
@@ -58,9 +62,13 @@ def address() -> SplitResult | None:
     if not setting:
         return None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise AssetError(f"{URL_VARIABLE} holds {setting!r}, which is not the http(s) address of a folder")
+        raise AssetError(
+            f"{URL_VARIABLE} holds {setting!r}, which is not the http(s) address of a folder"
+        )
     if parts.fragment and not re.fullmatch("sha256=[0-9a-f]{64}", parts.fragment.lower()):
-        raise AssetError(f"{URL_VARIABLE} ends in #{parts.fragment}: #sha256= and 64 hexadecimal digits are needed")
+        raise AssetError(
+            f"{URL_VARIABLE} ends in #{parts.fragment}: #sha256= and 64 hexadecimal digits are needed"
+        )
     return parts
 
 
@@ -96,7 +104,9 @@ def _downloaded(asset: Published, where: SplitResult) -> Path:
     # User name, password and query may be secrets.
     shown = f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path}"
     try:
-        path = Path(pooch.retrieve(url, f"sha256:{sha256}" if sha256 else None, path=cache_dir() / "assets"))
+        path = Path(
+            pooch.retrieve(url, f"sha256:{sha256}" if sha256 else None, path=cache_dir() / "assets")
+        )
         if asset.git_blob and _git_blob(path) != asset.git_blob:
             path.unlink()
             raise ValueError
@@ -107,13 +117,19 @@ def _downloaded(asset: Published, where: SplitResult) -> Path:
         ) from None
     except OSError as error:  # requests' errors too, whose texts hold the address
         answer = getattr(error, "response", None)
-        reason = error.strerror or (type(error).__name__ if answer is None else f"answer {answer.status_code}")
+        reason = error.strerror or (
+            type(error).__name__ if answer is None else f"answer {answer.status_code}"
+        )
         raise AssetError(
             f"{asset.file} could not be brought from {shown} to {cache_dir()}: {reason}. Check the address and try "
             "again; if the disk is full, make room, or set SERVING_LABS_CACHE to a folder on another one"
         ) from None
     if not (asset.git_blob or sha256):
-        logger.warning("%s was trusted as it came; to pin it, end the address in #sha256=%s", path, sha256_of(path))
+        logger.warning(
+            "%s was trusted as it came; to pin it, end the address in #sha256=%s",
+            path,
+            sha256_of(path),
+        )
     return path
 
 
@@ -135,13 +151,19 @@ def unpacked(archive: Path) -> Path:
         raise AssetError(
             f"{archive.name} is damaged or no zip ({error}); some share links answer with a web page instead of a file"
         ) from error
-    folders = {folder for name in names for folder in Path(name).parents if "__MACOSX" not in folder.parts}
-    root = next((folder.parent for folder in sorted(folders) if folder.name == SPLITS[0]), archive.parent)
+    folders = {
+        folder for name in names for folder in Path(name).parents if "__MACOSX" not in folder.parts
+    }
+    root = next(
+        (folder.parent for folder in sorted(folders) if folder.name == SPLITS[0]), archive.parent
+    )
     try:
         for split in SPLITS:
             labels = {label for _, label in iterate(root, split)}
             if len(labels) != NUM_CLASSES:
-                raise AssetError(f"the {split} split of {archive.name} has {len(labels)} of {NUM_CLASSES} classes")
+                raise AssetError(
+                    f"the {split} split of {archive.name} has {len(labels)} of {NUM_CLASSES} classes"
+                )
     except DatasetError as error:
         raise AssetError(f"{archive.name}: {error}. Is this another data set?") from error
     return root
@@ -172,7 +194,9 @@ def converted(published: Path) -> Path:
             weights = torch.load(published, map_location="cpu", weights_only=True)
         model.load_state_dict(weights.state_dict() if isinstance(weights, nn.Module) else weights)
     except Exception as error:  # torch's own advice would be to trust the file
-        raise AssetError(f"{published.name} holds no MobileNetV2 with {NUM_CLASSES} classes") from error
+        raise AssetError(
+            f"{published.name} holds no MobileNetV2 with {NUM_CLASSES} classes"
+        ) from error
     draft = target.with_name(f"{target.name}.{os.getpid()}")
     save_weights(model, draft, {"made_from_sha256": sha256_of(published)})
     return draft.replace(target)

@@ -14,7 +14,9 @@ from labs.runtimes.providers import EnvironmentUnavailableError, install
 #: The environment for each kind of GPU, by the capability that it wants; the first that is there counts.
 OF_GPU = {"TensorRT provider": "tensorrt", "CUDA provider": "gpu", "MIGraphX provider": "migraphx"}
 
-app = typer.Typer(help="This machine's GPU, through the provider that fits it.", no_args_is_help=True)
+app = typer.Typer(
+    help="This machine's GPU, through the provider that fits it.", no_args_is_help=True
+)
 
 
 def for_gpu() -> str:
@@ -33,14 +35,18 @@ def here() -> None:
 @app.command()
 def run(
     script: Annotated[Path, typer.Argument(help="A Python file; it runs in its own folder.")],
-    arguments: Annotated[list[str] | None, typer.Argument(help="What follows it on its command line.")] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="What follows it on its command line.")
+    ] = None,
 ) -> None:
     """Run a script in the environment that fits this machine's GPU, made first if need be; without one, in this."""
     try:
         if name := for_gpu():
             # TF32 would round float32's products to ten bits, and nobody asked for that.
             variables = {"NVIDIA_TF32_OVERRIDE": "0"}
-            install(name, lambda _, text: typer.echo(text)).run(script, *(arguments or []), variables=variables)
+            install(name, lambda _, text: typer.echo(text)).run(
+                script, *(arguments or []), variables=variables
+            )
         else:
             command = [sys.executable, "-u", str(script.resolve()), *(arguments or [])]
             subprocess.run(command, cwd=script.resolve().parent, check=True)

@@ -27,13 +27,17 @@ def race(requests: dict[str, list]) -> dict[str, object]:
     sessions = {}
     for option, wanted in requests.items():
         providers = [tuple(one) if isinstance(one, list) else one for one in wanted]
-        session = sessions[option] = ort.InferenceSession(models_dir() / "food11.onnx", providers=providers)
+        session = sessions[option] = ort.InferenceSession(
+            models_dir() / "food11.onnx", providers=providers
+        )
         print(f"{option}: {bench.describe(session, settings={'providers': wanted}).providers_used}")
         ledger().append(bench.size(session, option=option))
         ledger().append(bench.accuracy(session, images, labels, option=option, batch_size=32))
     for record in bench.compare(sessions, images[:32], batches=(1, 32)):
         ledger().append(record)
-        print(f"{record.option}, {record.batch_size} at once: {1000 * record.percentile(50):.2f} ms")
+        print(
+            f"{record.option}, {record.batch_size} at once: {1000 * record.percentile(50):.2f} ms"
+        )
     return sessions
 
 
@@ -83,7 +87,9 @@ def main(name: str) -> None:
     folder = programs_dir() / name
     sessions = race(json.loads((folder / "requests.json").read_text(encoding="utf-8")))
     if "cuda" in sessions:
-        Path(folder / "power.json").write_text(json.dumps(power(sessions["cuda"])), encoding="utf-8")
+        Path(folder / "power.json").write_text(
+            json.dumps(power(sessions["cuda"])), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ def accuracy(
         ValueError: There are no images, or not one label for each.
     """
     if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(f"{len(images)} images and {len(labels)} labels: one label for each image is needed")
+        raise ValueError(
+            f"{len(images)} images and {len(labels)} labels: one label for each image is needed"
+        )
     call, about = caller(target), describe(target)
     watch, predicted = Stopwatch(), []
     for begin in range(0, len(images), batch_size):
@@ -52,7 +54,10 @@ def accuracy(
         predicted += [int(label) for label in logits.argmax(axis=1)]
         done = len(predicted)
         correct = float(np.mean(np.array(predicted) == labels[:done]))
-        on_progress(done / len(images), f"{option}: {done} of {len(images)} images, {percent(correct)} right")
+        on_progress(
+            done / len(images),
+            f"{option}: {done} of {len(images)} images, {percent(correct)} right",
+        )
     samples = [float(p == int(label)) for p, label in zip(predicted, labels, strict=True)]
     details = {
         "dataset": dataset or f"{assets.default('dataset')}/evaluation",
@@ -72,7 +77,9 @@ def size(target: object, *, option: str) -> Measurement:
     return record("size", option, [about.model.size_bytes], bare, Stopwatch())
 
 
-def stage_times(stages: Mapping[str, Callable], value: object, *, turns: int = 60) -> dict[str, float]:
+def stage_times(
+    stages: Mapping[str, Callable], value: object, *, turns: int = 60
+) -> dict[str, float]:
     """Return the median processor time of each stage in seconds, of all threads of this process.
 
     Args:

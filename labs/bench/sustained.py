@@ -40,7 +40,9 @@ def sustained(
     """
     idle = asdict(heat())
     call, about = caller(target), describe(target)
-    warmup = warm_up(call, images, clock=clock, on_progress=lambda: on_progress(0.0, f"{option}: warming up"))
+    warmup = warm_up(
+        call, images, clock=clock, on_progress=lambda: on_progress(0.0, f"{option}: warming up")
+    )
     watch, samples, windows = Stopwatch(clock), [], []
     begin_s = clock()
     while (spent_s := clock() - begin_s) < duration_s:
@@ -49,7 +51,14 @@ def sustained(
         while clock() < until_s or not window:
             window += time_calls(call, images, 1, clock)
         samples += window
-        windows.append({"t_s": clock() - begin_s, "p50_s": median(window), "calls": len(window), **asdict(heat())})
+        windows.append(
+            {
+                "t_s": clock() - begin_s,
+                "p50_s": median(window),
+                "calls": len(window),
+                **asdict(heat()),
+            }
+        )
         hot = windows[-1]["temperature_c"]
         on_progress(
             min(1.0, windows[-1]["t_s"] / duration_s),

@@ -28,11 +28,23 @@ from labs.records import ModelFile, Threads
 from labs.runtimes.calling import UnknownTargetError, kind_of
 
 #: Operators that do a model's real work, by what they compute in, after ONNX Runtime has fused the graph.
-INT8_OPERATORS = ("QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger", "DynamicQuantizeMatMul")
+INT8_OPERATORS = (
+    "QLinearConv",
+    "ConvInteger",
+    "QGemm",
+    "QLinearMatMul",
+    "MatMulInteger",
+    "DynamicQuantizeMatMul",
+)
 FLOAT_OPERATORS = ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul")
 
 #: Session settings that decide how fast a graph runs; a copy of a session takes these over.
-_SESSION_SETTINGS = ("intra_op_num_threads", "inter_op_num_threads", "enable_cpu_mem_arena", "enable_mem_pattern")
+_SESSION_SETTINGS = (
+    "intra_op_num_threads",
+    "inter_op_num_threads",
+    "enable_cpu_mem_arena",
+    "enable_mem_pattern",
+)
 
 #: What is fed where a graph leaves an axis open.
 _SHAPE = (1, 3, 224, 224)
@@ -43,7 +55,13 @@ _NO_WORK = frozenset({"Const", "Input", "Output", "Reshape"})
 #: Its precisions by the course's names; eight bits are 'u8' after a ReLU6, else 'i8'.
 _OPENVINO_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "u8": "int8", "i8": "int8"}
 
-_WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-migraphx", "numpy")
+_WHEELS = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-openvino",
+    "onnxruntime-migraphx",
+    "numpy",
+)
 
 
 @dataclass(frozen=True)
@@ -93,12 +111,20 @@ def describe(
         UnknownTargetError: Something is missing; the message says which argument.
         FileNotFoundError: There is no file at ``model_path``.
     """
-    said: dict[str, Any] = {"model_path": model_path, "backend": backend, "precision": precision, "provider": provider}
+    said: dict[str, Any] = {
+        "model_path": model_path,
+        "backend": backend,
+        "precision": precision,
+        "provider": provider,
+    }
     said |= {"settings": settings and dict(settings)}
     kind, before = kind_of(target), _SAID.get(target, {})
     known = before | {name: value for name, value in said.items() if value is not None}
     if known != before or target not in _FOUND:
-        _SAID[target], _FOUND[target] = known, _DESCRIBERS.get(kind, _describe_callable)(target, known)
+        _SAID[target], _FOUND[target] = (
+            known,
+            _DESCRIBERS.get(kind, _describe_callable)(target, known),
+        )
     described = _FOUND[target]
     if kind == "torch":
         # A module has no threads of its own: `torch.set_num_threads` may have been called since.
@@ -118,7 +144,11 @@ def model_file(path: str | Path) -> ModelFile:
 
 def stored_precision(content: bytes) -> str:
     """Return 'int8' for an ONNX file that holds operators on 8-bit integers, else 'fp32'."""
-    return "int8" if any(name.encode() in content for name in (*INT8_OPERATORS, "QuantizeLinear")) else "fp32"
+    return (
+        "int8"
+        if any(name.encode() in content for name in (*INT8_OPERATORS, "QuantizeLinear"))
+        else "fp32"
+    )
 
 
 def _describe_torch(module, known: dict) -> Description:
@@ -136,7 +166,8 @@ def _describe_torch(module, known: dict) -> Description:
         backend="torch-compiled" if compiled else "torch",
         model=model_file(known["model_path"]),
         provider_requested=device,
-        precision=known.get("precision") or names.get(getattr(tensor, "dtype", torch.float32), "fp32"),
+        precision=known.get("precision")
+        or names.get(getattr(tensor, "dtype", torch.float32), "fp32"),
         threads=Threads(torch.get_num_threads(), 0),
         libraries=library_versions("torch", "torchvision", "numpy"),
         settings={"device": device, "compiled": compiled},
@@ -159,12 +190,16 @@ def _describe_session(session, known: dict) -> Description:
         providers_used=dict(collections.Counter(provider for provider, _ in executed)),
         precision=known.get("precision") or _session_precision(session, providers, executed),
         # Left alone, ONNX Runtime takes a thread for each physical core.
-        threads=Threads(options.intra_op_num_threads or physical_core_count(), options.inter_op_num_threads or 1),
+        threads=Threads(
+            options.intra_op_num_threads or physical_core_count(), options.inter_op_num_threads or 1
+        ),
         libraries=library_versions(*_WHEELS),
         settings={
             "graph_optimization_level": options.graph_optimization_level.name,
             "intra_op_num_threads": options.intra_op_num_threads,
-            "providers": [one for one in providers if one[0] != "CPUExecutionProvider" or len(providers) == 1],
+            "providers": [
+                one for one in providers if one[0] != "CPUExecutionProvider" or len(providers) == 1
+            ],
         },
     )
 
@@ -198,9 +233,14 @@ def _executed(session, providers: list[list]) -> list[tuple[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
         source = getattr(session, "_model_path", None) or session._model_bytes
-        second = ort.InferenceSession(source, options, providers=[(name, dict(given)) for name, given in providers])
+        second = ort.InferenceSession(
+            source, options, providers=[(name, dict(given)) for name, given in providers]
+        )
         (images,) = second.get_inputs()
-        shape = [axis if isinstance(axis, int) else usual for axis, usual in zip(images.shape, _SHAPE, strict=True)]
+        shape = [
+            axis if isinstance(axis, int) else usual
+            for axis, usual in zip(images.shape, _SHAPE, strict=True)
+        ]
         second.run(None, {images.name: np.zeros(shape, np.float32)})
         events = json.loads(Path(second.end_profiling()).read_text(encoding="utf-8"))
     nodes = [event["args"] for event in events if event.get("cat") == "Node"]
@@ -238,7 +278,11 @@ def _stated_precision(provider: str, given: Mapping) -> str:
         return {"bf16": "bf16", "f16": "fp16"}.get(hints.get("INFERENCE_PRECISION_HINT"), "")
     if provider == "CUDAExecutionProvider" and str(given.get("use_tf32", "1")) == "1":
         # TF32 is ONNX Runtime's default, and needs Ampere.
-        return "tf32" if any(float(gpu.compute_capability) >= 8 for gpu in fingerprint().cuda_gpus) else ""
+        return (
+            "tf32"
+            if any(float(gpu.compute_capability) >= 8 for gpu in fingerprint().cuda_gpus)
+            else ""
+        )
     return ""
 
 
@@ -254,11 +298,20 @@ def _describe_openvino(compiled, known: dict) -> Description:
         for info in (node.get_rt_info() for node in compiled.get_runtime_model().get_ops())
         if info["layerType"].astype(str) not in _NO_WORK
     ]
-    costly = [precision for layer, precision in kernels if layer in ("Convolution", "FullyConnected")]
+    costly = [
+        precision for layer, precision in kernels if layer in ("Convolution", "FullyConnected")
+    ]
     (computed_in, _), *_ = collections.Counter(costly).most_common(1) or [("f32", 0)]
-    (device, *_), hint = compiled.get_property("EXECUTION_DEVICES"), compiled.get_property("INFERENCE_PRECISION_HINT")
+    (device, *_), hint = (
+        compiled.get_property("EXECUTION_DEVICES"),
+        compiled.get_property("INFERENCE_PRECISION_HINT"),
+    )
     threads = int(compiled.get_property("INFERENCE_NUM_THREADS")) if device == "CPU" else 0
-    settings = {"device": device, "INFERENCE_PRECISION_HINT": hint.to_string(), "INFERENCE_NUM_THREADS": threads}
+    settings = {
+        "device": device,
+        "INFERENCE_PRECISION_HINT": hint.to_string(),
+        "INFERENCE_NUM_THREADS": threads,
+    }
     return Description(
         backend="openvino",
         model=model_file(known["model_path"]),
@@ -287,4 +340,8 @@ def _describe_callable(function, known: dict) -> Description:
     )
 
 
-_DESCRIBERS = {"torch": _describe_torch, "onnxruntime": _describe_session, "openvino": _describe_openvino}
+_DESCRIBERS = {
+    "torch": _describe_torch,
+    "onnxruntime": _describe_session,
+    "openvino": _describe_openvino,
+}

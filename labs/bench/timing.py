@@ -93,7 +93,9 @@ def latency(
         UnknownTargetError: The target's file, or whatever else it does not show, was not said.
     """
     call, about = caller(target), describe(target)
-    warmup = warm_up(call, images, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up"))
+    warmup = warm_up(
+        call, images, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up")
+    )
     watch, samples, share, text = Stopwatch(clock), [], 0.0, f"{option}: measuring"
 
     def tell() -> None:
@@ -139,14 +141,20 @@ def throughput(
         text = f"{option}: batches of {batch_size}"
         report = part(on_progress, index / len(batch_sizes), (index + 1) / len(batch_sizes))
         batch = np.ascontiguousarray(np.resize(images, (batch_size, *images.shape[1:])))
-        warmup = warm_up(call, batch, block=2, limit_s=limit_s, clock=clock, on_progress=_saying(report, text))
+        warmup = warm_up(
+            call, batch, block=2, limit_s=limit_s, clock=clock, on_progress=_saying(report, text)
+        )
         samples: list[float] = []
         watch, spent_s = Stopwatch(clock), 0.0
-        while spent_s < min_s or len(samples) < (min_batches if spent_s < limit_s else min_batches / 2):
+        while spent_s < min_s or len(samples) < (
+            min_batches if spent_s < limit_s else min_batches / 2
+        ):
             share = min(len(samples) / min_batches, spent_s / max(min_s, 1e-9), 1.0)
             samples += time_calls(call, batch, 5, clock, _saying(report, text, share))
             spent_s = clock() - watch.start_s
-        measurement = record("throughput", option, samples, about, watch, batch_size=batch_size, warmup=warmup)
+        measurement = record(
+            "throughput", option, samples, about, watch, batch_size=batch_size, warmup=warmup
+        )
         records.append(measurement)
         report(1.0, f"{text}, {rate(measurement.throughput_fps.value)}")
     return records
@@ -189,7 +197,9 @@ def compare(
     calls = {option: caller(target) for option, target in targets.items()}
     about = {option: describe(target) for option, target in targets.items()}
     own = images if isinstance(images, Mapping) else dict.fromkeys(targets, images)
-    requests = {option: {0 if shown is None else len(shown): shown} for option, shown in own.items()}
+    requests = {
+        option: {0 if shown is None else len(shown): shown} for option, shown in own.items()
+    }
     if batches is not None and images is not None:
         requests = {
             option: {size: np.resize(shown[:size], (size, *shown.shape[1:])) for size in batches}
@@ -197,7 +207,10 @@ def compare(
             if shown is not None
         }
     sizes = list(dict.fromkeys(size for of_option in requests.values() for size in of_option))
-    in_a_turn = {size: _BATCH_CALLS if size > 1 and batches else (settle_calls, block_calls) for size in sizes}
+    in_a_turn = {
+        size: _BATCH_CALLS if size > 1 and batches else (settle_calls, block_calls)
+        for size in sizes
+    }
     warmups = {
         (option, size): warm_up(
             call,
@@ -338,7 +351,9 @@ def record(
         "The record is named accordingly.",
         stacklevel=3,
     )
-    return replace(entry, option=f"{entry.option} (fell back to {ran_on.removesuffix('ExecutionProvider')})")
+    return replace(
+        entry, option=f"{entry.option} (fell back to {ran_on.removesuffix('ExecutionProvider')})"
+    )
 
 
 def _saying(on_progress: OnProgress, text: str, fraction: float = 0.0) -> Callable[[], None]:

@@ -44,7 +44,9 @@ def begin(id: str) -> None:
         raise NotThereYetError(f"Make it first: {'; '.join(absent)}. Then run this cell again.")
     _shorten_errors("")
     rows = public_rows(records, [this])
-    begun = any(records.predictions(row.id) or row.state in (State.PASSED, State.FAILED) for row in rows)
+    begun = any(
+        records.predictions(row.id) or row.state in (State.PASSED, State.FAILED) for row in rows
+    )
     display(Card(f"{this.title}: ready", None, (way_on(this, records),) if begun else ()))
 
 
@@ -65,7 +67,9 @@ def _shorten_errors(reason: str) -> None:
         else:
             first = next(iter(str(error).splitlines()), "")[:200]
             happened = f"{kind.__name__}: {first}".rstrip(": .")
-            lines = [f"{happened}. {reason} Make it there, then run this notebook from its first cell."]
+            lines = [
+                f"{happened}. {reason} Make it there, then run this notebook from its first cell."
+            ]
         shell._showtraceback(kind, error, lines)
         return lines
 
@@ -82,13 +86,19 @@ def absences(this: Lesson, records: Records) -> dict[str, str]:
         for thing in things:
             kind, _, option = thing.partition(" ")
             if option:
-                there = any(record.kind == kind and record.option == option for record in records.measurements())
+                there = any(
+                    record.kind == kind and record.option == option
+                    for record in records.measurements()
+                )
                 words = f"the {kind} record of `{option}`"
             else:
                 there, words = (workspace_dir() / thing).is_file(), f"`{Path(thing).name}`"
             if not there:
                 maker = next((lesson for lesson in lessons() if lesson.id == id), None)
-                title, link = "your teacher", "no lesson of this course makes it: ask your teacher for it"
+                title, link = (
+                    "your teacher",
+                    "no lesson of this course makes it: ask your teacher for it",
+                )
                 if maker:
                     where = Path(os.path.relpath(maker.notebook, this.notebook.parent)).as_posix()
                     title, link = maker.title, f"[{maker.title}]({where}) makes it"

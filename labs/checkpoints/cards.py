@@ -58,10 +58,14 @@ class Card(Shown):
             f'<p class="msl-strong"><span class="{look}" aria-hidden="true">{sign}</span> {escape(headline)}'
             f'<span class="msl-soft" style="font-weight:400">{words}</span></p>{body}</div></div>'
         )
-        super().__init__(html, "\n".join([f"{sign} {headline}{words}", *filter(None, sentences), *pairs]))
+        super().__init__(
+            html, "\n".join([f"{sign} {headline}{words}", *filter(None, sentences), *pairs])
+        )
 
 
 def marked(text: str) -> str:
     """Return a sentence as HTML, with what stands in backticks as code, and links to notebooks as links."""
-    linked = re.sub(r"\[([^\]]+)\]\(([^()\s:]+\.ipynb(?:#[\w=-]+)?)\)", r'<a href="\2">\1</a>', escape(text))
+    linked = re.sub(
+        r"\[([^\]]+)\]\(([^()\s:]+\.ipynb(?:#[\w=-]+)?)\)", r'<a href="\2">\1</a>', escape(text)
+    )
     return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", linked)

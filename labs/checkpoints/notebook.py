@@ -12,7 +12,16 @@ from labs.checkpoints.predictions import PredictionBox, note, noted, now
 from labs.course.calls import call
 from labs.course.cases import STUB
 from labs.course.cells import UnfitCellError, by_itself
-from labs.course.question import HANDED, OPEN, SUBJECT, MissingEvidenceError, Question, State, Verdict, question
+from labs.course.question import (
+    HANDED,
+    OPEN,
+    SUBJECT,
+    MissingEvidenceError,
+    Question,
+    State,
+    Verdict,
+    question,
+)
 from labs.course.rules import NotAnsweredError, fitted, plain
 from labs.records import Answer, Records
 from labs.records.ledger import ledger
@@ -33,7 +42,10 @@ def predict(id: str, **values: object) -> object:
         return PredictionBox(asked)
     except ValueError as error:
         return Card(f"Not noted: {asked.title}", State.FAILED, (str(error),))
-    return Card(f"Prediction noted: {asked.title}", rows=[(name, f"{value:.12g}") for name, value in numbers.items()])
+    return Card(
+        f"Prediction noted: {asked.title}",
+        rows=[(name, f"{value:.12g}") for name, value in numbers.items()],
+    )
 
 
 def predicted(id: str) -> dict[str, float]:
@@ -62,7 +74,9 @@ def check(id: str, made: object = None) -> Card:
 
 def _check_function(asked: Question, function: object) -> Verdict:
     if not callable(function):
-        return Verdict(State.FAILED, f"Hand over the function itself: `check({asked.id!r}, {asked.name})`.")
+        return Verdict(
+            State.FAILED, f"Hand over the function itself: `check({asked.id!r}, {asked.name})`."
+        )
     try:
         cell, own = by_itself(function, asked.name)
     except UnfitCellError as error:
@@ -76,7 +90,9 @@ def _check_function(asked: Question, function: object) -> Verdict:
         _keep(asked, answer)
     verdict = asked.verdict(Records([Answer(asked.id, answer | {"outputs": outputs}, now())]))
     if verdict.state is State.FAILED and asked.verdict(ledger().read()).ok:
-        return replace(verdict, message=f"{verdict.message} (Your last right one is kept, and still counts.)")
+        return replace(
+            verdict, message=f"{verdict.message} (Your last right one is kept, and still counts.)"
+        )
     return verdict
 
 
@@ -85,7 +101,9 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
     if made is None or made is ...:
         return OPEN
     handed = made.values() if isinstance(made, Mapping) else [made]
-    if absent := [Path(one) for one in handed if isinstance(one, os.PathLike) and not Path(one).exists()]:
+    if absent := [
+        Path(one) for one in handed if isinstance(one, os.PathLike) and not Path(one).exists()
+    ]:
         says = f"There is no `{absent[0].name}` yet. Write it in the cell above, and run that cell."
         return Verdict(State.UNANSWERED, says)
     try:
@@ -94,7 +112,9 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
         return Verdict(State.MISSING, str(error))
     except NotImplementedError:
         return STUB
-    except Exception as error:  # whatever the library says about a broken file is what the student needs to read
+    except (
+        Exception
+    ) as error:  # whatever the library says about a broken file is what the student needs to read
         shown = (("It says", f"{type(error).__name__}: {str(error)[:300]}"),)
         return Verdict(State.FAILED, "This cannot be read as what was asked for.", shown)
     ledger().observe(SUBJECT + asked.id, facts | {HANDED: kept_of(made)})
@@ -109,11 +129,17 @@ def kept_of(made: object) -> dict[str, dict]:
     """
     if isinstance(made, os.PathLike) and Path(made).is_dir():
         places = {path.relative_to(made).as_posix(): path for path in sorted(Path(made).rglob("*"))}
-        found = {name: _kept(path) for name, path in places.items() if path.is_file() and not path.is_symlink()}
+        found = {
+            name: _kept(path)
+            for name, path in places.items()
+            if path.is_file() and not path.is_symlink()
+        }
         return {name: one for name, one in found.items() if "text" in one}
     handed = made if isinstance(made, Mapping) else {Path(str(made)).name: made}
     return {
-        str(name): _kept(Path(one)) if isinstance(one, os.PathLike) else {"text": str(one)[:_MOST_TEXT]}
+        str(name): _kept(Path(one))
+        if isinstance(one, os.PathLike)
+        else {"text": str(one)[:_MOST_TEXT]}
         for name, one in handed.items()
     }
 

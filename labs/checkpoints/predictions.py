@@ -18,7 +18,9 @@ from labs.records import Prediction, Records
 from labs.records.ledger import ledger
 
 
-def note(asked: Question, values: Mapping[str, object], names: Mapping[str, str] | None = None) -> dict[str, float]:
+def note(
+    asked: Question, values: Mapping[str, object], names: Mapping[str, str] | None = None
+) -> dict[str, float]:
     """Write a prediction into the ledger, and return its numbers by field.
 
     Args:
@@ -39,7 +41,10 @@ def note(asked: Question, values: Mapping[str, object], names: Mapping[str, str]
     low, high = asked.between
     for field, value in numbers.items():
         if not low <= value <= high:
-            name, unit = names[field] if names else f"`{field}`", f" ({asked.unit})" * bool(asked.unit)
+            name, unit = (
+                names[field] if names else f"`{field}`",
+                f" ({asked.unit})" * bool(asked.unit),
+            )
             raise ValueError(
                 f"{name}: {value:.12g} is not between {low:.12g} and {high:.12g}{unit}. Is it in another unit? "
                 "Type it in the unit that the question asks for."
@@ -53,7 +58,9 @@ def note(asked: Question, values: Mapping[str, object], names: Mapping[str, str]
 
 def noted(asked: Question, records: Records) -> Mapping | None:
     """Return the numbers that were predicted, by name: the last ones in time, or else the first."""
-    prediction = records.prediction_in_time(asked.id, asked.about) or next(iter(records.predictions(asked.id)), None)
+    prediction = records.prediction_in_time(asked.id, asked.about) or next(
+        iter(records.predictions(asked.id)), None
+    )
     return prediction.value if prediction else None
 
 
@@ -77,7 +84,11 @@ class PredictionBox(Shown):
         )
         self.said = ipywidgets.HTML()
         self.button.on_click(lambda _: self.lock())
-        frame = {"border": "1px solid var(--jp-border-color2, #d0d0d0)", "padding": "8px 14px", "max_width": "46em"}
+        frame = {
+            "border": "1px solid var(--jp-border-color2, #d0d0d0)",
+            "padding": "8px 14px",
+            "max_width": "46em",
+        }
         title = f"<strong>{marked(asked.title)}</strong>"
         rows = [ipywidgets.HTML(title), *self.fields.values(), self.button, self.said]
         in_code = f"predict({asked.id!r}, {', '.join(f'{name}=…' for name in asked.fields)})"
@@ -96,14 +107,18 @@ class PredictionBox(Shown):
             layout=ipywidgets.Layout(width="420px"),
         )
         # Enter in the field is what most people try first; the browser's half sends it as a message.
-        field.on_msg(lambda _, content, __: self.lock() if content.get("event") == "submit" else None)
+        field.on_msg(
+            lambda _, content, __: self.lock() if content.get("event") == "submit" else None
+        )
         return field
 
     def lock(self) -> None:
         """Write down what the box holds, and say so; or say what is wrong, and leave what is typed to be mended."""
         typed = {name: field.value for name, field in self.fields.items()}
         try:
-            note(self.asked, typed, {name: f"“{label}”" for name, label in self.asked.fields.items()})
+            note(
+                self.asked, typed, {name: f"“{label}”" for name, label in self.asked.fields.items()}
+            )
         except ValueError as error:
             self._say(str(error))
         else:
@@ -121,7 +136,11 @@ class PredictionBox(Shown):
             field.value = f"{value:.12g}" if isinstance(value, int | float) else value
             field.disabled = over
         self.button.disabled, self.button.description = over, "Change my prediction"
-        end = "It is measured now, so it stays." if over else "It may be changed until it is measured."
+        end = (
+            "It is measured now, so it stays."
+            if over
+            else "It may be changed until it is measured."
+        )
         self._say(f"✓ Noted. {end}")
 
     def _say(self, text: str) -> None:
@@ -150,7 +169,9 @@ def number(typed: str, unit: str = "") -> float:
         digits = digits.replace(",", ".")
     if not _PLAIN.fullmatch(digits):
         asked = f" in {unit}" if unit else ""
-        raise ValueError(f"'{text}' is not a number{asked}. Type the number alone, such as 2 or 1.5.")
+        raise ValueError(
+            f"'{text}' is not a number{asked}. Type the number alone, such as 2 or 1.5."
+        )
     return float(digits) / (marks[mark] if mark else 1.0)
 
 
@@ -164,5 +185,7 @@ _MARKS = {
 }
 _PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
 # One sign for all groups; among the spaces are the narrow ones that typographers use.
-_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?P<sign>[,_ \u00a0\u2009\u202f])\d{3}((?P=sign)\d{3})*(\.\d*)?", re.ASCII)
+_GROUPED = re.compile(
+    r"[-+]?[1-9]\d{0,2}(?P<sign>[,_ \u00a0\u2009\u202f])\d{3}((?P=sign)\d{3})*(\.\d*)?", re.ASCII
+)
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)

@@ -22,7 +22,9 @@ class Kind(StrEnum):
 LEDGER_NAME = "ledger.jsonl"
 
 #: Models carry plain names: no hidden files, no tricks with dots or other alphabets.
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,80}(\.[A-Za-z0-9_+-]{1,20}){0,2}\.(onnx|safetensors)")
+_MODEL_NAME = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9_+-]{0,80}(\.[A-Za-z0-9_+-]{1,20}){0,2}\.(onnx|safetensors)"
+)
 
 #: Below a folder of this name: a path of plain names, none of them hidden, and of a kind that a lesson asks for.
 _PROGRAMS = "programs"
@@ -73,4 +75,8 @@ def kind_of(name: str) -> Kind | None:
 
 def cap_bytes(kind: Kind, limits: Limits) -> int:
     """Return the most bytes that a file of this kind may have."""
-    return {Kind.LEDGER: limits.ledger_bytes, Kind.MODEL: limits.model_bytes, Kind.PROGRAM: limits.program_bytes}[kind]
+    return {
+        Kind.LEDGER: limits.ledger_bytes,
+        Kind.MODEL: limits.model_bytes,
+        Kind.PROGRAM: limits.program_bytes,
+    }[kind]

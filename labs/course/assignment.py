@@ -21,7 +21,16 @@ from pydantic_core import ErrorDetails
 
 from labs.course.late import Late, Pool
 from labs.course.lessons import lessons
-from labs.course.tables import Assignment, AssignmentError, Change, Choose, Course, Gradebook, HandIn, PartAsked
+from labs.course.tables import (
+    Assignment,
+    AssignmentError,
+    Change,
+    Choose,
+    Course,
+    Gradebook,
+    HandIn,
+    PartAsked,
+)
 from labs.shell import msl
 from labs.workspace import PROJECT_DIR
 
@@ -57,7 +66,11 @@ _KINDS = {
     "dataclass_type": "a table",
 }
 
-_BOUNDS = {"greater_than": "above {:g}", "greater_than_equal": "{:g} or more", "less_than_equal": "{:g} or less"}
+_BOUNDS = {
+    "greater_than": "above {:g}",
+    "greater_than_equal": "{:g} or more",
+    "less_than_equal": "{:g} or less",
+}
 
 #: Where a fault lies: names of tables and keys, with places in lists.
 _Where = tuple[str | int, ...]
@@ -76,7 +89,9 @@ def assignment(path: Path | None = None, *, by_form: bool = False) -> Assignment
     try:
         changed_ns = path.stat().st_mtime_ns
     except OSError:
-        raise AssignmentError(f"there is no {path}: `{msl('update')}`, or git, brings it back") from None
+        raise AssignmentError(
+            f"there is no {path}: `{msl('update')}`, or git, brings it back"
+        ) from None
     return _read(path, changed_ns, by_form)
 
 
@@ -86,7 +101,9 @@ def _read(path: Path, changed_ns: int, by_form: bool) -> Assignment:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise AssignmentError(f"{path.name} is not UTF-8: save it as UTF-8, and check it again") from None
+        raise AssignmentError(
+            f"{path.name} is not UTF-8: save it as UTF-8, and check it again"
+        ) from None
     found, wrong = (_formed if by_form else checked)(text)
     if found is None:
         raise AssignmentError("\n".join(f"{path.name}, {one}" for one in wrong))
@@ -138,9 +155,14 @@ def warnings(found: Assignment, now: datetime) -> list[str]:
 def in_hours(found: Assignment) -> str:
     """Return a sentence on how long all its lessons take, as the builder estimates it."""
     minutes, lease, setup = (
-        sum(getattr(one, name) for one in found.lessons()) for name in ("minutes", "machine_minutes", "setup_minutes")
+        sum(getattr(one, name) for one in found.lessons())
+        for name in ("minutes", "machine_minutes", "setup_minutes")
     )
-    leases = f"{lease} minutes of them on leases; {setup} minutes of set-up pass beside them" if lease else "no lease"
+    leases = (
+        f"{lease} minutes of them on leases; {setup} minutes of set-up pass beside them"
+        if lease
+        else "no lease"
+    )
     return f"about {minutes / 60:.1f} hours, estimated: {leases}."
 
 
@@ -163,7 +185,9 @@ def _of_form(errors: list[ErrorDetails]) -> list[tuple[_Where, str]]:
                 missing.discard(absent[near[0]])
                 found.append((where, f"{name!r} is not known; did you mean {near[0]}?"))
             else:
-                found.append((where, f"{name!r} is not known; known are {', '.join(_known(where[:-1]))}"))
+                found.append(
+                    (where, f"{name!r} is not known; known are {', '.join(_known(where[:-1]))}")
+                )
         elif one["type"] != "missing":
             # A fault of a whole table names the key that is to be looked at.
             at = one.get("ctx", {}).get("at")
@@ -184,7 +208,11 @@ def _sentence(error: ErrorDetails, name: str) -> str:
     if kind == "finite_number":
         return f"{name} is {given}, and has to be a number that can be reached"
     if kind in ("too_short", "string_too_short"):
-        return f"{name} is {given!r}, and has to have {limits['min_length']} letters" if given else f"{name} is empty"
+        return (
+            f"{name} is {given!r}, and has to have {limits['min_length']} letters"
+            if given
+            else f"{name} is empty"
+        )
     return error["msg"]
 
 
@@ -203,7 +231,12 @@ def _of_lessons(found: Assignment) -> Iterator[tuple[_Where, str]]:
                 there = [one.id for one in known.values() if one.part in (0, part.number)]
                 yield at, f"there is no lesson {id!r}; there are {', '.join(there)}"
             elif id in seen:
-                yield at, f"{id!r} is there twice" if seen[id] == place else f"{id!r} is in another part already"
+                yield (
+                    at,
+                    f"{id!r} is there twice"
+                    if seen[id] == place
+                    else f"{id!r} is in another part already",
+                )
             elif known[id].part not in (0, part.number):
                 yield at, f"{known[id].title} ({id!r}) belongs to part {known[id].part}"
             seen.setdefault(id, place)
@@ -217,7 +250,11 @@ def _of_needs(found: Assignment) -> Iterator[tuple[_Where, str]]:
         for id in (*part.lessons, *part.choices):
             # What it says, and where its files and records are made.
             wanted = dict.fromkeys([*known[id].needs, *known[id].takes])
-            lacking = [f"{known[one].title} ({one!r})" for one in wanted if one in known and one not in taken]
+            lacking = [
+                f"{known[one].title} ({one!r})"
+                for one in wanted
+                if one in known and one not in taken
+            ]
             if lacking:
                 needs = f"{known[id].title} ({id!r}) needs {', '.join(lacking)}, which it does not ask for"
                 yield ("part", place, f'"{id}"'), needs
@@ -234,7 +271,10 @@ def _of_changes(found: Assignment) -> Iterator[tuple[_Where, str]]:
         where: _Where = ("adjust", place, f'"{change.question}"')
         if change.question not in all_questions():
             near = difflib.get_close_matches(change.question, all_questions(), 1, 0)
-            yield where, f"there is no question {change.question!r}; did you mean {', '.join(near)}?"
+            yield (
+                where,
+                f"there is no question {change.question!r}; did you mean {', '.join(near)}?",
+            )
         elif any(one.question == change.question for one in found.adjust[:place]):
             yield where, f"{change.question!r} is changed already"
 
@@ -249,7 +289,11 @@ def _line(text: str, where: _Where) -> int:
         table = rf"(?m)^[ \t]*\[{{1,2}}\s*{re.escape(name)}\s*\]"
         # A list's place says how many tables of this name there are up to it.
         for _ in range(following + 1 if isinstance(following, int) else 1):
-            match = re.compile(table).search(bare, at) if name == where[0] else re.compile(key).search(bare, at)
+            match = (
+                re.compile(table).search(bare, at)
+                if name == where[0]
+                else re.compile(key).search(bare, at)
+            )
             match = match or re.compile(key).search(bare, at)
             if match is None:
                 return bare.count("\n", 0, at) + 1

@@ -76,7 +76,9 @@ def call(function: Callable, cases: Sequence[object]) -> list[dict]:
             matrices = [one for one in arguments if isinstance(one, Traced)]
             kept = encode(matrices if any(value is one for one in matrices) else value)
             left -= len(json.dumps(kept))
-            done.append({"value": kept if left > 0 else {MARK: "other", "type": "result that is too large"}})
+            done.append(
+                {"value": kept if left > 0 else {MARK: "other", "type": "result that is too large"}}
+            )
         except Exception as error:  # whatever a student's function raises is its result
             done.append({"raised": type(error).__name__, "said": str(error)[:300]})
     return done

@@ -55,7 +55,10 @@ class Verdict:
         return self.state is State.PASSED
 
 
-STUB = Verdict(State.UNANSWERED, "Not written yet: replace the line `raise NotImplementedError`, and run its cell.")
+STUB = Verdict(
+    State.UNANSWERED,
+    "Not written yet: replace the line `raise NotImplementedError`, and run its cell.",
+)
 
 
 def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Verdict:
@@ -64,7 +67,9 @@ def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Ve
     Of each case, arguments and expected result are encoded; its sentence may be empty.
     """
     if len(outputs) != len(cases):
-        return Verdict(State.FAILED, "The cases have changed since this was checked: run the check again.")
+        return Verdict(
+            State.FAILED, "The cases have changed since this was checked: run the check again."
+        )
     for case, came in zip(cases, outputs, strict=True):
         expected = decode(case["expected"], arrays=False)
         if "value" in came:
@@ -104,15 +109,21 @@ def general(came: Any, expected: Any, own: str) -> str:
             return f"{own} The right values, in another order.".strip()
         return own or "Another result is expected: work this call out by hand, and compare."
     if values.shape != wanted.shape:
-        return f"It returns an array of shape {values.shape} instead of {wanted.shape}. {own}".strip()
+        return (
+            f"It returns an array of shape {values.shape} instead of {wanted.shape}. {own}".strip()
+        )
     return _numerical(came, expected, values, wanted, own)
 
 
 def _numerical(came: Any, expected: Any, values: np.ndarray, wanted: np.ndarray, own: str) -> str:
-    if wanted.ndim == 1 and len(wanted) <= 3 and not _reordered(values, wanted):  # several results: the first wrong one
+    if (
+        wanted.ndim == 1 and len(wanted) <= 3 and not _reordered(values, wanted)
+    ):  # several results: the first wrong one
         at = [close(one, right) for one, right in zip(came, expected, strict=True)].index(False)
         return f"Value {at + 1} of {len(wanted)} is wrong. {general(came[at], expected[at], own)}"
-    says = _known(values, wanted, isinstance(expected, int)) or ("" if own else _how_far(values, wanted))
+    says = _known(values, wanted, isinstance(expected, int)) or (
+        "" if own else _how_far(values, wanted)
+    )
     return f"{own} {says}".strip()
 
 
@@ -127,9 +138,13 @@ def _known(values: np.ndarray, wanted: np.ndarray, whole: bool) -> str:
         known = {
             "The right values, in another order.": _reordered(values, wanted),
             "It has the wrong sign.": _alike(-values, wanted),
-            "It is turned around: 1 divided by what was asked for.": _alike(values * wanted, np.ones_like(wanted)),
-            "It exceeds the limits.": values.size > 2 and _alike(np.clip(values, wanted.min(), wanted.max()), wanted),
-            f"It is {factor.flat[0]:g} times what was asked for.": values.size > 2 and _alike(factor, factor.flat[0]),
+            "It is turned around: 1 divided by what was asked for.": _alike(
+                values * wanted, np.ones_like(wanted)
+            ),
+            "It exceeds the limits.": values.size > 2
+            and _alike(np.clip(values, wanted.min(), wanted.max()), wanted),
+            f"It is {factor.flat[0]:g} times what was asked for.": values.size > 2
+            and _alike(factor, factor.flat[0]),
         }
     return next((says for says, true in known.items() if true), "")
 
@@ -145,7 +160,9 @@ def _how_far(values: np.ndarray, wanted: np.ndarray) -> str:
 
 def _reordered(values: np.ndarray, wanted: np.ndarray) -> bool:
     """Return whether these are the right numbers in another order."""
-    return wanted.ndim == 1 and not _alike(values, wanted) and _alike(np.sort(values), np.sort(wanted))
+    return (
+        wanted.ndim == 1 and not _alike(values, wanted) and _alike(np.sort(values), np.sort(wanted))
+    )
 
 
 def _alike(values: Any, wanted: Any) -> bool:
@@ -156,7 +173,11 @@ def _alike(values: Any, wanted: Any) -> bool:
 def close(came: Any, expected: Any) -> bool:
     """Return whether a result is what was expected: whole numbers and words the same, others within a thousandth."""
     if isinstance(expected, list):
-        return isinstance(came, list) and len(came) == len(expected) and all(map(close, came, expected))
+        return (
+            isinstance(came, list)
+            and len(came) == len(expected)
+            and all(map(close, came, expected))
+        )
     if isinstance(expected, dict):
         return (
             isinstance(came, dict)

@@ -67,7 +67,9 @@ def by_itself(function: Callable, name: str) -> tuple[str, Callable]:
     try:
         return cell, alone(cell, name)
     except Exception as error:
-        raise UnfitCellError(f"By itself, its cell stops with {type(error).__name__}: {error}. {ALONE}") from None
+        raise UnfitCellError(
+            f"By itself, its cell stops with {type(error).__name__}: {error}. {ALONE}"
+        ) from None
 
 
 def absent_import(cell: str) -> str:
@@ -78,7 +80,9 @@ def absent_import(cell: str) -> str:
             imported += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-            imported += [f"labs.{alias.name}" for alias in node.names] if module == "labs" else [module]
+            imported += (
+                [f"labs.{alias.name}" for alias in node.names] if module == "labs" else [module]
+            )
     return next((module for module in imported if _is_absent(module)), "")
 
 

@@ -10,7 +10,9 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
 #: How a table of the assignment's file is read: nothing but what is known, and never changed afterwards.
-TABLE = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True, arbitrary_types_allowed=True)
+TABLE = ConfigDict(
+    extra="forbid", validate_by_name=True, validate_by_alias=True, arbitrary_types_allowed=True
+)
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
 
@@ -24,7 +26,9 @@ def _share(value: object, info: ValidationInfo) -> object:
     if percent is None:
         raise PydanticCustomError("share", '{name} is {value}; write it as "10 %"', shown)
     if float(percent[1]) > 100:
-        raise PydanticCustomError("share", "{name} is {value}; all there is to lose is 100 %", shown)
+        raise PydanticCustomError(
+            "share", "{name} is {value}; all there is to lose is 100 %", shown
+        )
     return float(percent[1]) / 100
 
 

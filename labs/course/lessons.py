@@ -32,7 +32,12 @@ DEEPER = "deeper"
 
 #: Your own machine, Chameleon's Jupyter, a leased server, an edge device; each with its words for people. A laptop
 #: rehearses all of them. A lesson names the places under whose pins it is run in the tests, and no others.
-PLACES = {"laptop": "laptop", "hub": "Chameleon's Jupyter", "node": "server", "device": "edge device"}
+PLACES = {
+    "laptop": "laptop",
+    "hub": "Chameleon's Jupyter",
+    "node": "server",
+    "device": "edge device",
+}
 
 #: Parts as people call them.
 PART_TITLES = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Part 3: the system"}
@@ -81,7 +86,9 @@ class Lesson:
     takes: Mapping[str, list[str]] = field(default_factory=dict, hash=False)
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any], notebook: Path, *, optional: set[str] = OPTIONAL) -> Lesson:
+    def from_facts(
+        cls, facts: Mapping[str, Any], notebook: Path, *, optional: set[str] = OPTIONAL
+    ) -> Lesson:
         """Return the lesson that front matter describes; a source's lacks what is derived, so it may.
 
         Raises:
@@ -93,10 +100,13 @@ class Lesson:
         found += [
             f"wants {key} as {KEYS[key].__name__}, not {value!r}"
             for key, value in facts.items()
-            if key in KEYS and (dict if isinstance(value, Mapping) else type(value)) is not KEYS[key]
+            if key in KEYS
+            and (dict if isinstance(value, Mapping) else type(value)) is not KEYS[key]
         ]
         if found:
-            raise LessonError(f"{notebook.stem}: its front matter {'; '.join(found)}. Known: {', '.join(KEYS)}")
+            raise LessonError(
+                f"{notebook.stem}: its front matter {'; '.join(found)}. Known: {', '.join(KEYS)}"
+            )
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
         }
@@ -113,16 +123,31 @@ class Lesson:
             sentence
             for wrong, sentence in (
                 (not re.fullmatch("[a-z][a-z0-9_]*", self.id), f"id {self.id!r} is no word"),
-                (self.kind != "guide" and not folder.startswith(f"{self.part}_"), f"part {self.part} is not {folder}"),
+                (
+                    self.kind != "guide" and not folder.startswith(f"{self.part}_"),
+                    f"part {self.part} is not {folder}",
+                ),
                 (
                     (self.kind == "deeper") != deeper,
                     f"kind is {self.kind!r}, and it lies in {self.notebook.parent.name}/",
                 ),
                 (self.kind not in KINDS, f"kind is {self.kind!r}; it may be {', '.join(KINDS)}"),
-                (not self.where or set(self.where) - set(PLACES), f"where may hold {', '.join(PLACES)}"),
-                (min(self.minutes, self.setup_minutes, self.machine_minutes) < 0, "minutes must not be negative"),
-                (not all(type(one) is str for one in self.needs), 'needs wants texts, such as ["measure"]'),
-                (not all(self.takes.values()), 'takes wants lists, such as {"compile": ["models/food11.onnx"]}'),
+                (
+                    not self.where or set(self.where) - set(PLACES),
+                    f"where may hold {', '.join(PLACES)}",
+                ),
+                (
+                    min(self.minutes, self.setup_minutes, self.machine_minutes) < 0,
+                    "minutes must not be negative",
+                ),
+                (
+                    not all(type(one) is str for one in self.needs),
+                    'needs wants texts, such as ["measure"]',
+                ),
+                (
+                    not all(self.takes.values()),
+                    'takes wants lists, such as {"compile": ["models/food11.onnx"]}',
+                ),
                 (not all(type(one) is int for one in self.ports), "ports wants whole numbers"),
             )
             if wrong
@@ -142,7 +167,9 @@ class Lesson:
     @property
     def link(self) -> str:
         """Path of the notebook from ``notebooks/``, with slashes."""
-        return self.notebook.relative_to(self.notebook.parents[2 if self.kind == "deeper" else 1]).as_posix()
+        return self.notebook.relative_to(
+            self.notebook.parents[2 if self.kind == "deeper" else 1]
+        ).as_posix()
 
 
 def lessons(part: int | None = None, *, root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
@@ -152,7 +179,9 @@ def lessons(part: int | None = None, *, root: Path = NOTEBOOKS_DIR) -> list[Less
         LessonError: A notebook's metadata is not what the builder writes.
     """
     paths = [*root.glob("[0-9]_*/*.ipynb"), *root.glob(f"[0-9]_*/{DEEPER}/*.ipynb")]
-    found = [_read(path, path.stat().st_mtime_ns) for path in paths if LESSON_NAME.fullmatch(path.stem)]
+    found = [
+        _read(path, path.stat().st_mtime_ns) for path in paths if LESSON_NAME.fullmatch(path.stem)
+    ]
     return [one for one in sorted(found, key=in_order) if part is None or one.part == part]
 
 
@@ -188,5 +217,7 @@ def _read(path: Path, changed_ns: int) -> Lesson:
     """Return a built notebook's lesson; ``changed_ns`` tells an edited file from the one that was read before."""
     facts = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("lesson")
     if not isinstance(facts, dict):
-        raise LessonError(f"{path.stem}: the notebook holds no front matter: bring the course's own back, or build it")
+        raise LessonError(
+            f"{path.stem}: the notebook holds no front matter: bring the course's own back, or build it"
+        )
     return Lesson.from_facts(facts, path)

@@ -30,7 +30,9 @@ def worth_of(total: float, opened: float, taking_part: float) -> tuple[float, fl
     are points of questions, ``total`` what they are worth together in the gradebook.
     """
     share = min(TAKING_PART, taking_part / (opened + taking_part)) if opened else 0.0
-    return (1 - share) * total / opened if opened else 0.0, share * total / taking_part if taking_part else 0.0
+    return (
+        1 - share
+    ) * total / opened if opened else 0.0, share * total / taking_part if taking_part else 0.0
 
 
 def counted_rows(rows: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
@@ -54,7 +56,9 @@ def changed_rows(rows: Iterable[Row], changes: Mapping[str, Change]) -> tuple[Ro
     possible = defaultdict[str, float](float)
     for row in rows:
         possible[row.asked] += row.possible
-    return tuple(_changed(row, changes[row.asked], possible) if row.asked in changes else row for row in rows)
+    return tuple(
+        _changed(row, changes[row.asked], possible) if row.asked in changes else row for row in rows
+    )
 
 
 def _changed(row: Row, change: Change, possible: Mapping[str, float]) -> Row:
@@ -80,10 +84,15 @@ def graded_rows(counted: Sequence[Row], total: float) -> tuple[Row, ...]:
     opened = sum(row.possible for row in counted if row.opened)
     of_opened, of_others = worth_of(total, opened, sum(row.possible for row in counted) - opened)
     pairs = ((row, of_opened if row.opened else of_others) for row in counted)
-    return tuple(replace(row, points=worth * row.points, possible=worth * row.possible) for row, worth in pairs)
+    return tuple(
+        replace(row, points=worth * row.points, possible=worth * row.possible)
+        for row, worth in pairs
+    )
 
 
-def standing(rows: Sequence[Row], part: PartAsked, changes: Mapping[str, Change] = UNCHANGED) -> Standing:
+def standing(
+    rows: Sequence[Row], part: PartAsked, changes: Mapping[str, Change] = UNCHANGED
+) -> Standing:
     """Return how a hand-in stands in the gradebook, by all its part's rows, before lateness and a talk."""
     graded = graded_rows(counted_rows(changed_rows(rows, changes), part), part.worth)
     return Standing(
@@ -113,13 +122,20 @@ def promised_rows(
         for row in graded_rows(counted_rows(wanted, part), part.worth):
             earned[row.asked] += row.points
             possible[row.asked] += row.possible
-    return tuple(replace(row, points=earned[row.id], possible=possible[row.id]) for row in changed if not row.needs)
+    return tuple(
+        replace(row, points=earned[row.id], possible=possible[row.id])
+        for row in changed
+        if not row.needs
+    )
 
 
 def sums(rows: Iterable[Row]) -> dict[str, float]:
     """Return ``points`` and ``possible`` of rows in tenths, as all pages and commands show them."""
     rows = tuple(rows)
-    return {name: round(math.fsum(getattr(row, name) for row in rows), 1) for name in ("points", "possible")}
+    return {
+        name: round(math.fsum(getattr(row, name) for row in rows), 1)
+        for name in ("points", "possible")
+    }
 
 
 def sums_text(rows: Iterable[Row]) -> str:

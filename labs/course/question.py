@@ -116,16 +116,23 @@ class Question:
 OPEN = Verdict(State.UNANSWERED, "Not answered yet: fill in what stands above, and run its cell.")
 
 
-def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, records: Records) -> Verdict:
+def _guarded(
+    judge: Callable[[Question, Records], Verdict], question: Question, records: Records
+) -> Verdict:
     """Return a verdict, and in words what kept a judge from one."""
     try:
         return judge(question, records)
     except MissingEvidenceError as error:
         return Verdict(State.MISSING, str(error))
     except DifferentMachinesError:
-        return Verdict(State.FAILED, "The newest records come from different machines: measure all of them on one.")
+        return Verdict(
+            State.FAILED,
+            "The newest records come from different machines: measure all of them on one.",
+        )
     except STUMBLES as error:
-        return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
+        return Verdict(
+            State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__})."
+        )
 
 
 def counted_answer(question: Question, records: Records) -> tuple[object, Verdict]:
@@ -159,7 +166,11 @@ def _of_answer(question: Question, records: Records) -> Verdict:
     except ValueError as error:
         return Verdict(State.FAILED, str(error))
     # What was right when it was answered stays right when a leased machine's records come home.
-    places = [place for place, one in enumerate(records) if isinstance(one, Answer) and one.question == question.id]
+    places = [
+        place
+        for place, one in enumerate(records)
+        if isinstance(one, Answer) and one.question == question.id
+    ]
     then = _guarded(_of_records, question, records[: places[-1] + 1])
     return then if then.ok else _of_records(question, records)
 
@@ -176,7 +187,9 @@ def _of_prediction(question: Question, records: Records) -> Verdict:
     if first is None:
         return Verdict(State.MISSING, "Noted. It counts as soon as what it is about is measured.")
     if not any(datetime.fromisoformat(one.made_at) < began(first) for one in made):
-        return Verdict(State.FAILED, "This prediction came after the measurement that it is about. Read on.")
+        return Verdict(
+            State.FAILED, "This prediction came after the measurement that it is about. Read on."
+        )
     return Verdict(State.PASSED, "Predicted before it was measured.")
 
 
@@ -287,7 +300,9 @@ class Row:
 
 
 def public_rows(
-    records: Records, lessons: Iterable[Lesson], verdict: Callable[[Question, Records], Verdict] = Question.verdict
+    records: Records,
+    lessons: Iterable[Lesson],
+    verdict: Callable[[Question, Records], Verdict] = Question.verdict,
 ) -> list[Row]:
     """Return one row for each question of some lessons, in their order, judged by a student's records."""
     rows = []

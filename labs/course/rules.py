@@ -77,7 +77,9 @@ def plain(value: object) -> Any:
 
 def _is_stub(part: object) -> bool:
     if isinstance(part, Mapping):
-        return (part.get("type") == "ellipsis" and MARK in part) or any(map(_is_stub, part.values()))
+        return (part.get("type") == "ellipsis" and MARK in part) or any(
+            map(_is_stub, part.values())
+        )
     if isinstance(part, list):
         return any(map(_is_stub, part))
     return part is None or (isinstance(part, str) and not part.strip(" .…"))
@@ -97,7 +99,9 @@ def fitted(value: object, form: object, where: str = "") -> Any:
         if not isinstance(value, Mapping):
             raise ValueError(f"{part} is to be a dictionary with {_words(form)}.")
         if lacks := [name for name in form if name not in value]:
-            raise ValueError(f"{part} lacks {_words(lacks)}: keep the names that stand in the cell.")
+            raise ValueError(
+                f"{part} lacks {_words(lacks)}: keep the names that stand in the cell."
+            )
         return {name: fitted(value[name], form[name], name) for name in form}
     if isinstance(form, list | tuple):
         choice = next((word for word in form if _same(word, value)), None)

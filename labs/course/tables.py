@@ -37,7 +37,9 @@ def _zone(value: object) -> object:
         return ZoneInfo(value) if isinstance(value, str) else value
     except (KeyError, ValueError, OSError):  # unknown, no name at all, or one that points elsewhere
         raise PydanticCustomError(
-            "zone", "there is no time zone {name}; write it as America/New_York", {"name": repr(value)}
+            "zone",
+            "there is no time zone {name}; write it as America/New_York",
+            {"name": repr(value)},
         ) from None
 
 
@@ -51,7 +53,9 @@ def _known_part(number: int) -> int:
 def _one_line(name: str) -> str:
     if not name.strip() or not name.isprintable():
         raise PydanticCustomError(
-            "line", "name is {name}; write the place in words on one line, as Gradescope", {"name": repr(name)}
+            "line",
+            "name is {name}; write the place in words on one line, as Gradescope",
+            {"name": repr(name)},
         )
     return name.strip()
 
@@ -60,7 +64,9 @@ def _web_address(url: str) -> str:
     """Return an address that every page can show and link: http or https, with a host and without a password."""
     try:
         parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        is_web = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        )
     except ValueError:  # a bracket that is not closed, or a port that is no number
         is_web = False
     if not is_web or "@" in parts.netloc or not _ADDRESS.fullmatch(url):
@@ -87,9 +93,15 @@ def _in_zone(due: datetime, info: ValidationInfo) -> datetime:
     there = due.replace(tzinfo=info.context)
     shown = there.astimezone(ZoneInfo("UTC")).astimezone(info.context)
     if shown.replace(tzinfo=None) != due:
-        skipped = {"due": f"{due:%d %b %Y %H:%M}", "zone": str(info.context), "shown": f"{shown:%H:%M}"}
+        skipped = {
+            "due": f"{due:%d %b %Y %H:%M}",
+            "zone": str(info.context),
+            "shown": f"{shown:%H:%M}",
+        }
         raise PydanticCustomError(
-            "skipped", "there is no {due} in {zone}: that night the clocks go on; write {shown}", skipped
+            "skipped",
+            "there is no {due} in {zone}: that night the clocks go on; write {shown}",
+            skipped,
         )
     return there
 
@@ -127,7 +139,9 @@ class PartAsked:
     #: Points of a talk over the defence sheet, among ``points``; 0 if nobody is heard.
     defence: Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)] = 0.0
     #: Hours of a block on a leased machine; None for the unit's own.
-    block_h: Annotated[Annotated[int, Strict(), Field(ge=1, le=LONGEST_BLOCK_H)] | None, Field(alias="block")] = None
+    block_h: Annotated[
+        Annotated[int, Strict(), Field(ge=1, le=LONGEST_BLOCK_H)] | None, Field(alias="block")
+    ] = None
     #: Whether Gradescope shows a leaderboard of the recommended files, as the grader measured them.
     leaderboard: Annotated[bool, Strict()] = False
 
@@ -136,10 +150,14 @@ class PartAsked:
         if self.defence >= self.points:
             shown = {"at": "defence", "talk": f"{self.defence:g}", "points": f"{self.points:g}"}
             raise PydanticCustomError(
-                "defence", "the talk's {talk} points are among the part's {points}, and fewer", shown
+                "defence",
+                "the talk's {talk} points are among the part's {points}, and fewer",
+                shown,
             )
         if self.due is None and self.late != NOTHING_LATE:
-            raise PydanticCustomError("undated", "lateness costs points, and no date is due: write due", {"at": "late"})
+            raise PydanticCustomError(
+                "undated", "lateness costs points, and no date is due: write due", {"at": "late"}
+            )
         return self
 
     @property
@@ -227,7 +245,11 @@ class Course:
     @property
     def hand_in_where(self) -> str:
         """The end of the sentence "Upload the zip …", as plain text."""
-        return f"to {self.hand_in.name}: {self.hand_in.url}" if self.hand_in else "where your instructor says."
+        return (
+            f"to {self.hand_in.name}: {self.hand_in.url}"
+            if self.hand_in
+            else "where your instructor says."
+        )
 
     @property
     def hand_in_where_markdown(self) -> str:
@@ -256,7 +278,9 @@ class Change:
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
         if self.void == (self.points is not None):
-            raise PydanticCustomError("change", "write void = true, or points = …, and not both", {"at": "question"})
+            raise PydanticCustomError(
+                "change", "write void = true, or points = …, and not both", {"at": "question"}
+            )
         return self
 
 
@@ -275,10 +299,14 @@ class Assignment:
         if self.course.late and own:
             shown = {"at": "late", "number": own[0]}
             raise PydanticCustomError(
-                "late", "the course has a pool of late hours, and part {number} a rule of its own: keep one", shown
+                "late",
+                "the course has a pool of late hours, and part {number} a rule of its own: keep one",
+                shown,
             )
         if self.course.late and not any(one.due for one in self.asked):
-            raise PydanticCustomError("undated", "lateness costs points, and no part is due: write due", {"at": "late"})
+            raise PydanticCustomError(
+                "undated", "lateness costs points, and no part is due: write due", {"at": "late"}
+            )
         return self
 
     @property
@@ -316,10 +344,16 @@ class Assignment:
         (``due``) stand in place of the parts'.
         """
         dates = {number: due.get(number) or part.due for number, part in self.parts.items()}
-        late = {number: handed_in[number] - date for number, date in dates.items() if date and number in handed_in}
+        late = {
+            number: handed_in[number] - date
+            for number, date in dates.items()
+            if date and number in handed_in
+        }
         if self.course.late:
             order = sorted(late, key=lambda number: handed_in[number] - late[number])
-            shares = dict(zip(order, self.course.late.off(late[number] for number in order), strict=True))
+            shares = dict(
+                zip(order, self.course.late.off(late[number] for number in order), strict=True)
+            )
         else:
             shares = {number: self.parts[number].late.off(hours) for number, hours in late.items()}
         return {number: share * self.parts[number].points for number, share in shares.items()}

@@ -54,17 +54,23 @@ def iterate(root: str | Path, split: str) -> Iterator[tuple[Path, int]]:
         raise DatasetError(f"no split {split!r}: Food-11 has {', '.join(SPLITS)}")
     folder = Path(root) / split
     if not folder.is_dir():
-        raise DatasetError(f"{folder} is missing; the path must be the folder that holds {', '.join(SPLITS)}")
+        raise DatasetError(
+            f"{folder} is missing; the path must be the folder that holds {', '.join(SPLITS)}"
+        )
     pictures = []
     for path in folder.rglob("*"):
         if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith("."):
             continue
         label = label_of(path)
         if label is None:
-            raise DatasetError(f"{path} states no class: expected class_00..class_10/ or CLASS_NUMBER.jpg")
+            raise DatasetError(
+                f"{path} states no class: expected class_00..class_10/ or CLASS_NUMBER.jpg"
+            )
         pictures.append((path, label))
     if not pictures:
-        raise DatasetError(f"{folder} holds no pictures; is the download or the unpacking unfinished?")
+        raise DatasetError(
+            f"{folder} holds no pictures; is the download or the unpacking unfinished?"
+        )
     yield from sorted(pictures, key=lambda item: (item[1], item[0].name))
 
 

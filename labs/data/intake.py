@@ -44,7 +44,8 @@ LONGEST_SIDE = 32
 #: What each of the 256 levels of a colour becomes, one row per channel: (level / 255 - mean) / deviation in float32.
 #: Looking a level up gives the very bits that computing it for each pixel gives, in a tenth of the time.
 _NORMALIZED = (
-    (np.arange(256, dtype=np.float32) / 255.0)[None, :] - np.array(IMAGENET_MEAN, np.float32)[:, None]
+    (np.arange(256, dtype=np.float32) / 255.0)[None, :]
+    - np.array(IMAGENET_MEAN, np.float32)[:, None]
 ) / np.array(IMAGENET_STD, np.float32)[:, None]
 
 
@@ -53,7 +54,9 @@ class PhotoError(ValueError):
 
     def __init__(self, status: int, message: str) -> None:
         """Keep the status of HTTP that says whose fault it is: 413 for too much of it, 422 for anything else."""
-        super().__init__(status, message)  # both, so that it survives the way from one process to another
+        super().__init__(
+            status, message
+        )  # both, so that it survives the way from one process to another
         self.status = status
 
     def __str__(self) -> str:
@@ -96,11 +99,16 @@ def photo_header(content: bytes) -> Iterator[Image.Image]:
             if image.width * image.height > MOST_PIXELS:
                 raise _too_many_pixels(f"{image.width} × {image.height}")
             if image.format == "JPEG" and content.count(b"\xff\xda") > MOST_SCANS:
-                raise PhotoError(422, f"the JPEG has more than {MOST_SCANS} scans; save it as a baseline JPEG")
+                raise PhotoError(
+                    422, f"the JPEG has more than {MOST_SCANS} scans; save it as a baseline JPEG"
+                )
             yield image
     except PhotoError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limits, from 89 million on
+    except (
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ):  # Pillow's own limits, from 89 million on
         raise _too_many_pixels("far more") from None
     # Each format's decoder has its own way of breaking, and Pillow's words may hold an address of this process.
     except Exception:
@@ -130,7 +138,9 @@ def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Im
 
 
 def _too_many_bytes(what: str, most: int) -> PhotoError:
-    return PhotoError(413, f"the {what} has too many bytes: {most:,} are the limit; send a smaller copy")
+    return PhotoError(
+        413, f"the {what} has too many bytes: {most:,} are the limit; send a smaller copy"
+    )
 
 
 def _too_many_pixels(size: str) -> PhotoError:
@@ -165,7 +175,9 @@ def _middle(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + width, top + height))
 
 
-def to_input(image: Image.Image, out: np.ndarray | None = None, *, size_px: int = INPUT_SIZE_PX) -> np.ndarray:
+def to_input(
+    image: Image.Image, out: np.ndarray | None = None, *, size_px: int = INPUT_SIZE_PX
+) -> np.ndarray:
     """Return an image as the model's input, without the batch axis.
 
     Args:
@@ -210,7 +222,9 @@ class Bounded:
 
         async def sent(message):
             nonlocal begun
-            if arrived <= self.most_bytes or begun:  # what an app says to a client that has gone is not sent
+            if (
+                arrived <= self.most_bytes or begun
+            ):  # what an app says to a client that has gone is not sent
                 begun = True
                 await send(message)
 
@@ -227,7 +241,10 @@ class Bounded:
 
     async def _refuse(self, scope, receive, send) -> None:
         body = json.dumps({"detail": str(_too_many_bytes("request", self.most_bytes))}).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -241,7 +258,9 @@ def guard(app) -> None:
     from starlette.responses import JSONResponse
 
     async def unfit(request, error):
-        faults = [{name: fault[name] for name in ("type", "loc", "msg")} for fault in error.errors()]
+        faults = [
+            {name: fault[name] for name in ("type", "loc", "msg")} for fault in error.errors()
+        ]
         return JSONResponse({"detail": faults}, 422)
 
     app.add_middleware(Bounded)

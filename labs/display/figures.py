@@ -62,10 +62,17 @@ def in_words(figure: Any) -> str:
     for axes in figure.axes:
         legend = axes.get_legend().get_texts() if axes.get_legend() else []
         named = " by ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
-        parts.append("; ".join(filter(None, (axes.get_title(), named, ", ".join(one.get_text() for one in legend)))))
+        parts.append(
+            "; ".join(
+                filter(None, (axes.get_title(), named, ", ".join(one.get_text() for one in legend)))
+            )
+        )
     if not any(parts):  # boxes and arrows
         parts = [text.get_text() for axes in figure.axes for text in axes.texts]
-    return ". ".join(" ".join(part.split()).rstrip(".") for part in dict.fromkeys(parts) if part) or "No title"
+    return (
+        ". ".join(" ".join(part.split()).rstrip(".") for part in dict.fromkeys(parts) if part)
+        or "No title"
+    )
 
 
 def svg(figure: Any, words: str) -> str:
@@ -82,11 +89,18 @@ def svg(figure: Any, words: str) -> str:
         cells.set_rasterized(True)
         dark += cells.axes.get_xgridlines() + cells.axes.get_ygridlines()
     for artist in dark:
-        artist.set_color("#010101" if to_hex(artist.get_color()) == "#000000" else artist.get_color())
+        artist.set_color(
+            "#010101" if to_hex(artist.get_color()) == "#000000" else artist.get_color()
+        )
     file, nothing = io.StringIO(), dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with mpl.rc_context({"svg.fonttype": "none"}):  # letters, not outlines of letters
-        figure.savefig(file, format="svg", dpi=100, bbox_inches="tight", transparent=True, metadata=nothing)
-    drawing = f'<svg role="img" aria-label="{escape(words)}" {_INK}' + file.getvalue().partition("<svg")[2]
+        figure.savefig(
+            file, format="svg", dpi=100, bbox_inches="tight", transparent=True, metadata=nothing
+        )
+    drawing = (
+        f'<svg role="img" aria-label="{escape(words)}" {_INK}'
+        + file.getvalue().partition("<svg")[2]
+    )
     for pattern, replacement in _FOR_A_PAGE.items():
         drawing = re.sub(pattern, replacement, drawing, flags=re.DOTALL)
     return drawing

@@ -16,7 +16,9 @@ class Shown:
     #: What a notebook stores as text/plain: the text, unless that holds measured numbers, which differ in each run.
     plain: str | None = None
 
-    def __init__(self, html: str, text: str, *, plain: str | None = None, live: object | None = None) -> None:
+    def __init__(
+        self, html: str, text: str, *, plain: str | None = None, live: object | None = None
+    ) -> None:
         """Keep the forms of one thing."""
         self._html, self._text, self.live, self.plain = html, text, live, plain
 

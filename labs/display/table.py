@@ -19,7 +19,11 @@ class Cell:
 
     def html(self) -> str:
         """Return the cell's inside."""
-        inside = f'<span class="{self.kind}">{escape(self.text)}</span>' if self.kind else escape(self.text)
+        inside = (
+            f'<span class="{self.kind}">{escape(self.text)}</span>'
+            if self.kind
+            else escape(self.text)
+        )
         # A line of its own by the style sheet; the space is for where that is not applied, and for who copies the text.
         return inside + (f' <span class="msl-ci">{escape(self.below)}</span>' if self.below else "")
 
@@ -42,7 +46,9 @@ def html_table(header: Sequence[str], rows: Sequence[Row], *, caption: str = "")
     parts.append(f"<thead><tr>{''.join(heads)}</tr></thead><tbody>")
     for row in rows:
         cells = [f'<th scope="row">{row[0].html()}</th>']
-        cells += [f"<td{' class=msl-text' if cell.words else ''}>{cell.html()}</td>" for cell in row[1:]]
+        cells += [
+            f"<td{' class=msl-text' if cell.words else ''}>{cell.html()}</td>" for cell in row[1:]
+        ]
         parts.append(f"<tr>{''.join(cells)}</tr>")
     return f'<table class="msl-table">{"".join(parts)}</tbody></table>'
 

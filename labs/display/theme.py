@@ -13,7 +13,11 @@ SERIES = ("#1b7fbd", "#d55e00", "#00906a", "#b95f93", "#a87900", "#7a70cf")
 
 #: The style element that travels with every widget's HTML, so that one saved output looks right on its own.
 #: Fallbacks behind each --jp- variable keep the same look on a page without JupyterLab's theme (nbconvert, a browser).
-STYLE = f"<style>{Path(__file__).with_name('theme.css').read_text(encoding='utf-8')}</style>".replace("\n", "")
+STYLE = (
+    f"<style>{Path(__file__).with_name('theme.css').read_text(encoding='utf-8')}</style>".replace(
+        "\n", ""
+    )
+)
 
 
 def card(title: str, body: str, *, subtitle: str = "", footer: str = "", badge: str = "") -> str:
@@ -35,7 +39,9 @@ def heading(title: str, subtitle: str = "", badge: str = "") -> str:
     """Return the HTML of a card's head; ``title`` and ``subtitle`` are plain text, ``badge`` is HTML."""
     sub = f'<p class="msl-sub">{escape(subtitle)}</p>' if subtitle else ""
     label = f'<span class="msl-push">{badge}</span>' if badge else ""
-    return f'<div class="msl-line-of-text"><p class="msl-title">{escape(title)}</p>{label}</div>{sub}'
+    return (
+        f'<div class="msl-line-of-text"><p class="msl-title">{escape(title)}</p>{label}</div>{sub}'
+    )
 
 
 def progress_bar(title: str, fraction: float, *, text: str = "", drawn: float | None = None) -> str:

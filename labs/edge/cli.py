@@ -48,7 +48,9 @@ def vitals() -> None:
 
 @app.command()
 def emulate(
-    pictures: Annotated[int, typer.Option(help="Evaluation pictures to classify; a few seconds each.")] = 11,
+    pictures: Annotated[
+        int, typer.Option(help="Evaluation pictures to classify; a few seconds each.")
+    ] = 11,
 ) -> None:
     """Run the device's pinned environment as an ARM Cortex-A76 here, and compare its labels with this computer's.
 
@@ -59,7 +61,9 @@ def emulate(
     from labs.edge.proof import MODULES
 
     try:
-        emulated = prepare(on_progress=lambda fraction, text: typer.echo(f"{fraction:4.0%}  {text}"))
+        emulated = prepare(
+            on_progress=lambda fraction, text: typer.echo(f"{fraction:4.0%}  {text}")
+        )
     except EmulationUnavailableError as error:
         typer.echo(f"not possible here: {error}")
         raise typer.Exit(1) from None
@@ -69,11 +73,19 @@ def emulate(
         more = {"modules": MODULES, "time": "edge-int8-s8s8", "ledger": f"{folder}/ledger.jsonl"}
         there, here = prove({**job, **more}, emulated), prove(job)
     typer.echo(f"{there['label']}, Python {there['machine']['python']}")
-    typer.echo("imported: " + ", ".join(f"{name} {version}".strip() for name, version in there["versions"].items()))
+    typer.echo(
+        "imported: "
+        + ", ".join(f"{name} {version}".strip() for name, version in there["versions"].items())
+    )
     same = there["pictures_sha256"] == here["pictures_sha256"]
     typer.echo(f"pictures decoded to the same numbers: {'yes' if same else 'no'}")
     for option, found in there["results"].items():
-        equal = sum(a == b for a, b in zip(found["predicted"], here["results"][option]["predicted"], strict=True))
+        equal = sum(
+            a == b
+            for a, b in zip(found["predicted"], here["results"][option]["predicted"], strict=True)
+        )
         typer.echo(f"{option}: {equal} of {len(found['predicted'])} labels as on this computer")
     offered = ", ".join(there["timed"]["kinds"])
-    typer.echo(f"measured as in a lesson and offered to the ledger: {offered}; refused: {there['timed']['refused'][0]}")
+    typer.echo(
+        f"measured as in a lesson and offered to the ledger: {offered}; refused: {there['timed']['refused'][0]}"
+    )

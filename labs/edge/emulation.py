@@ -59,7 +59,11 @@ class Emulated:
     @property
     def python(self) -> Path:
         """The ARM interpreter's program."""
-        return next(path for path in sorted((self.root / "usr/bin").glob("python3.*")) if path.name[8:].isdigit())
+        return next(
+            path
+            for path in sorted((self.root / "usr/bin").glob("python3.*"))
+            if path.name[8:].isdigit()
+        )
 
 
 def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> Emulated:
@@ -81,7 +85,9 @@ def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> E
         on_progress(0.5, "the device's pinned packages")
         version = Emulated(qemu, root, folder).python.name.removeprefix("python")
         stamp = hashlib.sha256(PINS.read_bytes()).hexdigest()[:12]
-        packages = _once(folder / f"packages-{version}-{stamp}", lambda partial: _install(partial, version))
+        packages = _once(
+            folder / f"packages-{version}-{stamp}", lambda partial: _install(partial, version)
+        )
         on_progress(1.0, "ready")
     return Emulated(qemu, root, packages)
 
@@ -96,7 +102,9 @@ def _emulator(folder: Path) -> Path:
         (archive,) = fetch(partial / "apt", "qemu-user", alone=True)
         # One of forty emulators in it is wanted.
         wanted = ["tar", "-x", "-C", str(partial), "--wildcards", "./usr/bin/qemu-aarch64*"]
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as unpacked:
+        with subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE
+        ) as unpacked:
             subprocess.run(wanted, stdin=unpacked.stdout, stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(partial / "apt")
 
@@ -123,13 +131,35 @@ def _install(partial: Path, version: str) -> None:
     # A pin without a wheel for the device is a fault of the pins, and must not pass for a missing network.
     on_the_device = _uv(DEVICE_PYTHON, "--dry-run", "--target", str(partial))
     if on_the_device.returncode and "No solution found" in on_the_device.stderr:
-        raise PinsUnfitError(f"a pinned package has no wheel for the device: {on_the_device.stderr.strip()[-600:]}")
-    raise EmulationUnavailableError(f"the pinned wheels could not be had for Python {version}: {said}")
+        raise PinsUnfitError(
+            f"a pinned package has no wheel for the device: {on_the_device.stderr.strip()[-600:]}"
+        )
+    raise EmulationUnavailableError(
+        f"the pinned wheels could not be had for Python {version}: {said}"
+    )
 
 
 def _uv(version: str, *how: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", *how]
-    command += ["--python-platform", _PLATFORM, "--python-version", version, "--requirement", str(PINS)]
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        *how,
+    ]
+    command += [
+        "--python-platform",
+        _PLATFORM,
+        "--python-version",
+        version,
+        "--requirement",
+        str(PINS),
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -144,7 +174,9 @@ def _once(folder: Path, make) -> Path:
     return folder
 
 
-def prove(job: Mapping[str, object], emulated: Emulated | None = None, *, timeout_s: float = 600.0) -> dict:
+def prove(
+    job: Mapping[str, object], emulated: Emulated | None = None, *, timeout_s: float = 600.0
+) -> dict:
     """Return what ``labs.edge.proof`` finds out in a process of its own, here or on the imitated device.
 
     Raises:
@@ -155,8 +187,15 @@ def prove(job: Mapping[str, object], emulated: Emulated | None = None, *, timeou
         command = [str(emulated.qemu), "-L", str(emulated.root), "-cpu", CPU, str(emulated.python)]
         own = emulated.packages.parent
         # Byte code is kept outside the checkout: it is another Python's.
-        variables = {"PATH": os.environ.get("PATH", ""), "HOME": str(own), "PYTHONPYCACHEPREFIX": str(own / "pycache")}
-        variables |= {"PYTHONPATH": f"{emulated.packages}{os.pathsep}{PROJECT_DIR}", "OMP_NUM_THREADS": "1"}
+        variables = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(own),
+            "PYTHONPYCACHEPREFIX": str(own / "pycache"),
+        }
+        variables |= {
+            "PYTHONPATH": f"{emulated.packages}{os.pathsep}{PROJECT_DIR}",
+            "OMP_NUM_THREADS": "1",
+        }
     done = subprocess.run(
         [*command, "-m", "labs.edge.proof"],
         input=json.dumps(job),
@@ -168,5 +207,7 @@ def prove(job: Mapping[str, object], emulated: Emulated | None = None, *, timeou
         check=False,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[:1])} ended with {done.returncode}:\n{done.stderr.strip()[-3000:]}")
+        raise RuntimeError(
+            f"{' '.join(command[:1])} ended with {done.returncode}:\n{done.stderr.strip()[-3000:]}"
+        )
     return json.loads(done.stdout.splitlines()[-1])

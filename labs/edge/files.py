@@ -24,7 +24,9 @@ def part_1_files(folder: Path, *, calibration_images: int = 128) -> dict[str, Pa
     if not all(path.is_file() for path in paths.values()):
         try:
             _make(paths, calibration_images)
-        except ImportError as error:  # Chameleon's Jupyter and the device have neither torch nor the quantizer
+        except (
+            ImportError
+        ) as error:  # Chameleon's Jupyter and the device have neither torch nor the quantizer
             raise FileNotFoundError(
                 f"{folder} lacks files of part 1, and this machine has no {error.name} to make them with. Copy "
                 f"{', '.join(PART_1_FILES.values())} from where you did part 1 into this folder (drag them in), and "
@@ -49,7 +51,11 @@ def _make(paths: dict[str, Path], calibration_images: int) -> None:
     images, _ = load_split(assets.dataset(), "training", limit=calibration_images)
     for path, activations in zip(fixed, (QuantType.QUInt8, QuantType.QInt8), strict=True):
         if not path.is_file():
-            settings = {"activation_type": activations, "weight_type": QuantType.QInt8, "per_channel": True}
+            settings = {
+                "activation_type": activations,
+                "weight_type": QuantType.QInt8,
+                "per_channel": True,
+            }
             quantize_static(prepared, path, ImageReader(images), **settings)
 
 

@@ -45,7 +45,9 @@ class Candidate:
         # Left alone, it would compute in bf16 on a processor that can, under the name of float32.
         settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32"} if is_openvino else {}
         if self.threads:
-            settings["INFERENCE_NUM_THREADS" if is_openvino else "intra_op_num_threads"] = self.threads
+            settings["INFERENCE_NUM_THREADS" if is_openvino else "intra_op_num_threads"] = (
+                self.threads
+            )
         opened = open_model(models / self.file, self.runtime, settings)
         bench.describe(opened, model_path=models / self.file)
         return opened
@@ -99,7 +101,9 @@ class Job:
     def from_json(cls, values: dict) -> Job:
         """Return what ``to_json`` wrote."""
         candidates = tuple(Candidate(**candidate) for candidate in values["candidates"])
-        return cls(values["task"], candidates, Effort(**values["effort"]), tuple(values["batch_sizes"]))
+        return cls(
+            values["task"], candidates, Effort(**values["effort"]), tuple(values["batch_sizes"])
+        )
 
 
 class Device(Protocol):
@@ -111,7 +115,14 @@ class Device(Protocol):
     def write(self, path: str, text: str) -> None:
         """Write a small text."""
 
-    def python(self, arguments: Sequence[str], *, name: str, on_line: Callable[[str], None], timeout_s: float) -> None:
+    def python(
+        self,
+        arguments: Sequence[str],
+        *,
+        name: str,
+        on_line: Callable[[str], None],
+        timeout_s: float,
+    ) -> None:
         """Run the device's Python with the course on its path, as a job that survives a lost connection."""
 
     def fetch(self, path: str) -> bytes:
@@ -143,7 +154,10 @@ def measure_on(
     arguments = ["-m", "labs.edge", "measure", wanted, "--records", results]
     device.python(arguments, name=f"measure-{job.key}", on_line=heard, timeout_s=3600.0)
     # Each line is checked like a line of the ledger: what an emulated processor timed is refused here, too.
-    records = [Measurement.from_json(parse_line(line)) for line in device.fetch(results).decode().splitlines()]
+    records = [
+        Measurement.from_json(parse_line(line))
+        for line in device.fetch(results).decode().splitlines()
+    ]
     if ledger:
         for record in records:
             ledger.append(record)

@@ -22,7 +22,9 @@ from labs.workspace import models_dir
 DATASET = "food11-mini"
 
 
-def measure(job: Job, *, models: Path | None = None, on_progress: OnProgress = silent) -> Iterator[Measurement]:
+def measure(
+    job: Job, *, models: Path | None = None, on_progress: OnProgress = silent
+) -> Iterator[Measurement]:
     """Yield the records of a job, each as soon as it is there; its files lie in ``models``, or in the workspace."""
     yield from _TASKS[job.task](job, models or models_dir(), on_progress)
 
@@ -35,9 +37,13 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
         images, labels = pictures(one.input_px, effort.pictures)
         session = one.open(models)
         yield bench.size(session, option=one.option)
-        name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
+        name = f"{DATASET}/evaluation" + (
+            f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else ""
+        )
         begun = part(report, 0.0, 1.0 if is_all else 0.5)
-        yield bench.accuracy(session, images, labels, option=one.option, dataset=name, on_progress=begun)
+        yield bench.accuracy(
+            session, images, labels, option=one.option, dataset=name, on_progress=begun
+        )
         if is_all:
             continue
         yield bench.latency(
@@ -53,11 +59,16 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
             "min_batches": effort.batches,
             "min_s": effort.latency_limit_s / 10,
         }
-        yield from bench.throughput(session, images, option=one.option, on_progress=part(report, 0.8, 1.0), **sizes)
+        yield from bench.throughput(
+            session, images, option=one.option, on_progress=part(report, 0.8, 1.0), **sizes
+        )
 
 
 def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    images = {candidate.option: pictures(candidate.input_px, max(job.batch_sizes))[0] for candidate in job.candidates}
+    images = {
+        candidate.option: pictures(candidate.input_px, max(job.batch_sizes))[0]
+        for candidate in job.candidates
+    }
     sessions = {candidate.option: candidate.open(models) for candidate in job.candidates}
     settings: dict[str, Any] = {
         "rounds": job.effort.rounds,
@@ -102,6 +113,8 @@ def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
     records = [replace(record, details={**record.details, "job": job.task}) for record in measured]
     records_path.parent.mkdir(parents=True, exist_ok=True)
     partial = records_path.with_suffix(".partial")
-    partial.write_text("".join(json.dumps(record.to_json()) + "\n" for record in records), encoding="utf-8")
+    partial.write_text(
+        "".join(json.dumps(record.to_json()) + "\n" for record in records), encoding="utf-8"
+    )
     partial.replace(records_path)
     return len(records)

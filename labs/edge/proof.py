@@ -49,7 +49,11 @@ def results(models: Mapping[str, str], images: np.ndarray, labels: np.ndarray) -
     for option, path in models.items():
         session = open_model(path, settings={"intra_op_num_threads": 1})
         made = bench.accuracy(session, images, labels, option=option, batch_size=1)
-        ran = {"precision": made.precision, "providers": made.providers_used, "sha256": made.model.sha256}
+        ran = {
+            "precision": made.precision,
+            "providers": made.providers_used,
+            "sha256": made.model.sha256,
+        }
         found[option] = {"predicted": made.details["predicted"], **ran}
     return found
 

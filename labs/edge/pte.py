@@ -36,8 +36,12 @@ def pte_facts(path: str | Path) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "facts.json"
         variables = {"PYTHONWARNINGS": "ignore"}
-        providers.install("executorch").run(__file__, Path(path).resolve(), found, variables=variables)
-        return json.loads(found.read_text(encoding="utf-8")) | {"size_bytes": Path(path).stat().st_size}
+        providers.install("executorch").run(
+            __file__, Path(path).resolve(), found, variables=variables
+        )
+        return json.loads(found.read_text(encoding="utf-8")) | {
+            "size_bytes": Path(path).stat().st_size
+        }
 
 
 def _look(path: Path) -> dict:
@@ -54,7 +58,9 @@ def _look(path: Path) -> dict:
     delegates = [one.id for one in plan.delegates]
     images, _ = load_split(assets.dataset("food11-mini"), "validation", limit=IMAGES)
     method = Runtime.get().load_program(path).load_method("forward")
-    made = np.concatenate([method.execute([torch.from_numpy(one[np.newaxis])])[0].numpy() for one in images])
+    made = np.concatenate(
+        [method.execute([torch.from_numpy(one[np.newaxis])])[0].numpy() for one in images]
+    )
     with torch.inference_mode():
         expected = load_mobilenet_v2(assets.model())(torch.from_numpy(images)).numpy()
     return {

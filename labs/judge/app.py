@@ -50,10 +50,27 @@ class _Place:
 
 def app(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``app`` of an ``app.py`` answers, on a classifier whose model is the judge's."""
-    facts = {"photo": 0, "said": "", "fields": [], "right": False, "returns": [], "alive": False, "placed": False}
-    facts |= dict.fromkeys(("no_field", "no_base64", "no_image", "cut", "large", "pixels", "full", "endless"), 0)
+    facts = {
+        "photo": 0,
+        "said": "",
+        "fields": [],
+        "right": False,
+        "returns": [],
+        "alive": False,
+        "placed": False,
+    }
+    facts |= dict.fromkeys(
+        ("no_field", "no_base64", "no_image", "cut", "large", "pixels", "full", "endless"), 0
+    )
     facts |= {"endless_mb": 0}
-    facts |= {"many": 0, "many_said": "", "many_right": False, "many_refused": False, "many_calls": 0, "too_many": 0}
+    facts |= {
+        "many": 0,
+        "many_said": "",
+        "many_right": False,
+        "many_refused": False,
+        "many_calls": 0,
+        "too_many": 0,
+    }
     content, place = content_of(handed, "app.py"), _Place()
     with noting(facts), Program("app", content, place.outside(), start) as program:
         place.runs_outside = 0  # a warm-up needs no place
@@ -93,7 +110,10 @@ def _ask_one_by_one(program: Program, place: _Place, facts: dict) -> None:
             facts[case] = reply["status"]
         if case == "photo" and not wrong:
             fields = as_json(reply["body"])
-            facts |= {"said": reply["body"][:200], "fields": sorted(fields) if isinstance(fields, dict) else []}
+            facts |= {
+                "said": reply["body"][:200],
+                "fields": sorted(fields) if isinstance(fields, dict) else [],
+            }
             wrong += [] if _is_answer(fields, expected[number]) else [number]
     place.full, facts["right"] = False, not wrong
     reply = program.ask(_REPLY, method="POST", path="/predict", pieces=_ENDLESS)
@@ -120,14 +140,18 @@ def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
         return as_json(reply["body"])
 
     facts["many_right"] = _are_answers(answers(), expected)
-    facts["too_many"] = program.reply(post(program, "/predict/many", images=[*texts, *texts[:3]]), _REPLY)["status"]
+    facts["too_many"] = program.reply(
+        post(program, "/predict/many", images=[*texts, *texts[:3]]), _REPLY
+    )["status"]
     odd = int(dice().integers(6))
     texts[odd] = as_text(contents[odd][:200])
     mixed = answers()
     if isinstance(mixed, list) and len(mixed) == 6:
         refused = mixed.pop(odd)
         del expected[odd]
-        facts["many_refused"] = _are_answers(mixed, expected) and isinstance(refused, dict) and "error" in refused
+        facts["many_refused"] = (
+            _are_answers(mixed, expected) and isinstance(refused, dict) and "error" in refused
+        )
 
 
 def _is_alive(program: Program, place: _Place) -> bool:
@@ -154,7 +178,17 @@ def _promised(program: Program) -> list[str]:
             value = value.get(name) if isinstance(value, dict) else None
         return value
 
-    answer = part(schema, "paths", "/predict", "post", "responses", "200", "content", "application/json", "schema")
+    answer = part(
+        schema,
+        "paths",
+        "/predict",
+        "post",
+        "responses",
+        "200",
+        "content",
+        "application/json",
+        "schema",
+    )
     named = str(part(answer, "$ref")).rpartition("/")[2]
     fields = part(part(schema, "components", "schemas", named) or answer, "properties")
     return sorted(fields) if isinstance(fields, dict) else []
@@ -168,4 +202,8 @@ def _is_answer(answer: object, expected: tuple[str, float]) -> bool:
 
 
 def _are_answers(answers: object, expected: list[tuple[str, float]]) -> bool:
-    return isinstance(answers, list) and len(answers) == len(expected) and all(map(_is_answer, answers, expected))
+    return (
+        isinstance(answers, list)
+        and len(answers) == len(expected)
+        and all(map(_is_answer, answers, expected))
+    )

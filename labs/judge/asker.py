@@ -43,7 +43,9 @@ def main(kind: str, path: str) -> None:
     wire.say(hello="")
     ask: list[Callable[[dict], None]] = []
     # Loading may call what stands outside (a warm-up), so the wire is read meanwhile.
-    reader = threading.Thread(target=wire.listen, args=(lambda request: ask[0](request),), daemon=True)
+    reader = threading.Thread(
+        target=wire.listen, args=(lambda request: ask[0](request),), daemon=True
+    )
     reader.start()
     try:
         ask.append(prepare(wire, path))

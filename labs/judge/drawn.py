@@ -59,7 +59,9 @@ class Network:
             Lost: The rows have another length: what it was called with are no images of the course's size.
         """
         if not len(rows) or any(len(row) != _FEATURES for row in rows):
-            raise Lost("It calls the model with something else than images of 3 × 224 × 224 numbers.")
+            raise Lost(
+                "It calls the model with something else than images of 3 × 224 × 224 numbers."
+            )
         return np.clip(np.array(rows, np.float64), -1e6, 1e6) @ self._weights
 
     def probabilities(self, rows: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
@@ -70,5 +72,7 @@ class Network:
 
     def truth(self, contents: Sequence[bytes]) -> list[tuple[str, float]]:
         """Return class and probability of each of some square photos (``photos``)."""
-        shares = self.probabilities(features(np.stack([to_input(open_photo(content)) for content in contents])))
+        shares = self.probabilities(
+            features(np.stack([to_input(open_photo(content)) for content in contents]))
+        )
         return [(CLASS_NAMES[row.argmax()], float(row.max())) for row in shares]

@@ -32,7 +32,11 @@ class _Memory:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         random, (rows, inner, columns) = dice(), shape
         a, b = random.integers(-4, 5, (rows, inner)), random.integers(-4, 5, (inner, columns))
-        self.matrices = {"a": a.astype(float), "b": b.astype(float), "c": np.full((rows, columns), 99.0)}
+        self.matrices = {
+            "a": a.astype(float),
+            "b": b.astype(float),
+            "c": np.full((rows, columns), 99.0),
+        }
         self.reads: dict[str, list[Touch]] = {"a": [], "b": [], "c": []}
         self._turns: Counter[tuple] = Counter()
 
@@ -72,13 +76,23 @@ def shared_kernel(handed: Handed, start: Start = at_home) -> dict:
         ``off_ragged`` (largest difference from the product); where the tiles fit, ``reads`` of global memory and
         ``transactions``, both over the fewest that tiles need.
     """
-    facts = {"error": "", "barriers": 0, "off_whole": 1e9, "off_ragged": 1e9, "reads": 0.0, "transactions": 0.0}
+    facts = {
+        "error": "",
+        "barriers": 0,
+        "off_whole": 1e9,
+        "off_ragged": 1e9,
+        "reads": 0.0,
+        "transactions": 0.0,
+    }
     content, memory = content_of(handed, "shared_kernel.py"), _Memory(_WHOLE)
     outside = {
         "read": Outside(_TOUCH, lambda **touch: memory.read(**touch)),
         "write": Outside({**_TOUCH, "value": float | int}, lambda **touch: memory.write(**touch)),
     }
-    with noting(facts), Program("kernel", content, outside, start, wall_s=90, most_calls=_MOST_CALLS) as program:
+    with (
+        noting(facts),
+        Program("kernel", content, outside, start, wall_s=90, most_calls=_MOST_CALLS) as program,
+    ):
         for name, (rows, inner, columns) in (("off_whole", _WHOLE), ("off_ragged", _RAGGED)):
             memory = memory if name == "off_whole" else _Memory(_RAGGED)
             blocks = [-(-side // _TILE) for side in (columns, rows)]
@@ -89,7 +103,10 @@ def shared_kernel(handed: Handed, start: Start = at_home) -> dict:
                 # Each block reads a strip of a and one of b, each number once.
                 fewest = blocks[0] * rows * inner + blocks[1] * inner * columns
                 touched = sum(map(transactions, memory.reads.values())) * SECTOR_BYTES / 4
-                facts |= {"reads": sum(map(len, memory.reads.values())) / fewest, "transactions": touched / fewest}
+                facts |= {
+                    "reads": sum(map(len, memory.reads.values())) / fewest,
+                    "transactions": touched / fewest,
+                }
             if facts["error"]:
                 break
     return facts

@@ -143,13 +143,17 @@ class Program:
             NotReadyError: The asker itself is not there.
         """
         self._process = self._starting.__enter__()
-        self._in, self._out = (end.fileno() for end in (self._process.stdin, self._process.stdout) if end)
+        self._in, self._out = (
+            end.fileno() for end in (self._process.stdin, self._process.stdout) if end
+        )
         for end in (self._in, self._out):
             os.set_blocking(end, False)
         try:
             self._wait_for_the_asker()
             self._end_s = time.monotonic() + self._wall_s * self._slowdown()
-            reason = self.until(lambda: self._ready, READY_S, f"It is not loaded within {READY_S} s.")
+            reason = self.until(
+                lambda: self._ready, READY_S, f"It is not loaded within {READY_S} s."
+            )
             if reason:
                 raise Lost(f"Your file cannot be loaded: {reason}")
         except BaseException:
@@ -273,7 +277,9 @@ class Program:
                 self._replies[number] = message
             case {"piece": int(number), "text": str(text)} if number in self._open:
                 self.pieces[number].append(text)
-            case {"call": int(number), "name": str(name), "given": dict(given)} if name in self._outside:
+            case {"call": int(number), "name": str(name), "given": dict(given)} if (
+                name in self._outside
+            ):
                 self._call(number, name, given)
             case _:
                 raise Lost(_GARBLED)

@@ -27,9 +27,19 @@ def router(handed: Handed, start: Start = at_home) -> dict:
         asked.append((version.lower(), image))
         return class_of(image)
 
-    facts: dict[str, Any] = {"answered": 0, "named": 0, "canary": 0, "asked": 0, "right": False, "said": ""}
+    facts: dict[str, Any] = {
+        "answered": 0,
+        "named": 0,
+        "canary": 0,
+        "asked": 0,
+        "right": False,
+        "said": "",
+    }
     outside = {"version": Outside({"version": str, "image": str}, answer)}
-    with noting(facts), Program("router", content_of(handed, "canary.py"), outside, start) as program:
+    with (
+        noting(facts),
+        Program("router", content_of(handed, "canary.py"), outside, start) as program,
+    ):
         facts["said"], right = program.ask(_REPLY, share=_SHARE)["complaint"], 0
         for image in map(str, dice().integers(1 << 60, size=_REQUESTS)):
             before = len(asked)

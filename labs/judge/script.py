@@ -48,19 +48,41 @@ class _Runtime:
         """
         ends = [*self.came_s[1:], time.perf_counter()]
         begins = [self.came_s[0] - 60, *self.answered_s]
-        return [(self.answered_s[at] - self.came_s[at], ends[at] - begins[at]) for at in range(len(self.came_s))]
+        return [
+            (self.answered_s[at] - self.came_s[at], ends[at] - begins[at])
+            for at in range(len(self.came_s))
+        ]
 
 
 def script(handed: Handed, start: Start = at_home) -> dict:
     """Return how ``python measure.py MODEL THREADS CALLS`` ends, what it prints last, and whether it measured that."""
     random, runtime = dice(), _Runtime()
     threads, calls = int(random.integers(2, 9)), int(random.integers(31, 60))
-    facts = {"asked": calls, "wanted_threads": threads, "ended": 1, "said": "", "printed": "nothing", "is_json": False}
-    facts |= {"samples": 0, "warm_ups": 0, "threads": 0, "moments": False, "in_seconds": False, "measured": False}
+    facts = {
+        "asked": calls,
+        "wanted_threads": threads,
+        "ended": 1,
+        "said": "",
+        "printed": "nothing",
+        "is_json": False,
+    }
+    facts |= {
+        "samples": 0,
+        "warm_ups": 0,
+        "threads": 0,
+        "moments": False,
+        "in_seconds": False,
+        "measured": False,
+    }
     facts |= {"sample_ms": 0.0, "took_ms": 0.0}
-    with noting(facts), Program("script", content_of(handed, "measure.py"), runtime.outside(), start) as program:
+    with (
+        noting(facts),
+        Program("script", content_of(handed, "measure.py"), runtime.outside(), start) as program,
+    ):
         begin_s = time.perf_counter()
-        reply = program.reply(program.begin(arguments=["model.onnx", str(threads), str(calls)]), _REPLY, 30)
+        reply = program.reply(
+            program.begin(arguments=["model.onnx", str(threads), str(calls)]), _REPLY, 30
+        )
         wall_s = time.perf_counter() - begin_s
         last = (reply["printed"].strip().splitlines() or ["nothing"])[-1]
         facts |= {"ended": reply["ended"], "said": reply["complaint"], "printed": last[:80]}
@@ -68,7 +90,10 @@ def script(handed: Handed, start: Start = at_home) -> dict:
         if samples_s is None:
             return facts
         facts |= {"is_json": True, "samples": len(samples_s)}
-        facts |= {"threads": runtime.threads[-1] if runtime.threads else 0, "in_seconds": sum(samples_s) <= wall_s}
+        facts |= {
+            "threads": runtime.threads[-1] if runtime.threads else 0,
+            "in_seconds": sum(samples_s) <= wall_s,
+        }
         facts["moments"] = len(samples_s) > 2 and all(a < b for a, b in pairwise(samples_s))
         if len(samples_s) == calls <= len(runtime.came_s):
             facts |= _counted(samples_s, runtime)
@@ -86,7 +111,10 @@ def _samples(line: str) -> list[float] | None:
 def _counted(samples_s: list[float], runtime: _Runtime) -> dict:
     """Return whether the samples are successive calls, the last ones if none fit, and that session's calls before."""
     bounds_s, last = runtime.bounds_s(), len(runtime.came_s) - len(samples_s)
-    seen = {first: _held_against(samples_s, bounds_s[first : first + len(samples_s)]) for first in range(last, -1, -1)}
+    seen = {
+        first: _held_against(samples_s, bounds_s[first : first + len(samples_s)])
+        for first in range(last, -1, -1)
+    }
     first = next((first for first, told in seen.items() if told["measured"]), last)
     return {"warm_ups": runtime.sessions[:first].count(runtime.sessions[first]), **seen[first]}
 

@@ -22,7 +22,9 @@ class _Engine:
         return {"word": Outside({"prompt": str}, self._word)}
 
     def _word(self, prompt: str) -> object:
-        if not self.runs or self.given == len(self.words):  # what should have been refused ends at once
+        if not self.runs or self.given == len(
+            self.words
+        ):  # what should have been refused ends at once
             return None
         self.given += 1
         word = self.words[self.given - 1]
@@ -31,24 +33,46 @@ class _Engine:
 
 def streaming_app(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``POST /v1/completions`` of an app refuses, and how it gives the words of the judge's engine."""
-    facts = {"status": 0, "media_type": "", "right_events": False, "streams": False, "finish_reason": ""}
+    facts = {
+        "status": 0,
+        "media_type": "",
+        "right_events": False,
+        "streams": False,
+        "finish_reason": "",
+    }
     facts |= {"usage": False, "done": False, "whole": False, "empty": 0, "too_long": 0}
     engine = _Engine()
-    with noting(facts), Program("stream", content_of(handed, "app.py"), engine.outside(), start) as program:
+    with (
+        noting(facts),
+        Program("stream", content_of(handed, "app.py"), engine.outside(), start) as program,
+    ):
 
         def begin(prompt: str, **more: object) -> int:
-            return post(program, "/v1/completions", model="judged", prompt=prompt, max_tokens=_TOKENS, **more)
+            return post(
+                program,
+                "/v1/completions",
+                model="judged",
+                prompt=prompt,
+                max_tokens=_TOKENS,
+                **more,
+            )
 
         facts["empty"] = program.reply(begin("", stream=True), _REPLY)["status"]
         # A word is a token to the judge's engine; the prompt would fit without its answer.
-        facts["too_long"] = program.reply(begin("soup " * (LIMIT - _TOKENS + 1), stream=True), _REPLY)["status"]
+        facts["too_long"] = program.reply(
+            begin("soup " * (LIMIT - _TOKENS + 1), stream=True), _REPLY
+        )["status"]
         engine.runs = engine.holds = True
         number = begin("hot soup", stream=True, stream_options={"include_usage": True})
         facts["streams"] = _leave_one_by_one(program, engine, number)
         reply = program.reply(number, _REPLY)
         facts |= {"status": reply["status"], "media_type": reply["type"].partition(";")[0].strip()}
         text = "".join(program.pieces[number]).replace("\r\n", "\n")
-        events = [one.removeprefix("data:").strip() for one in text.split("\n\n") if one.startswith("data:")]
+        events = [
+            one.removeprefix("data:").strip()
+            for one in text.split("\n\n")
+            if one.startswith("data:")
+        ]
         facts["done"] = events[-1:] == ["[DONE]"]
         replies = [as_json(event) for event in events if event != "[DONE]"]
         choices = [choice for reply in replies if (choice := _choice(reply))]
@@ -60,7 +84,9 @@ def streaming_app(handed: Handed, start: Start = at_home) -> dict:
         program.reply(number, _REPLY)
         whole = as_json("".join(program.pieces[number]))
         # It ends by itself, before max_tokens.
-        facts["whole"] = _choice(whole) == ("".join(engine.words), "stop") and _counts(whole, len(engine.words))
+        facts["whole"] = _choice(whole) == ("".join(engine.words), "stop") and _counts(
+            whole, len(engine.words)
+        )
     return facts
 
 
@@ -87,7 +113,10 @@ def _leave_one_by_one(program: Program, engine: _Engine, number: int) -> bool:
 def _choice(reply: object) -> tuple[str, object] | None:
     """Return a completion's text, and why it ends there."""
     match reply:
-        case {"object": "text_completion", "choices": [{"text": str(text), "finish_reason": reason}]}:
+        case {
+            "object": "text_completion",
+            "choices": [{"text": str(text), "finish_reason": reason}],
+        }:
             return text, reason
     return None
 
@@ -95,4 +124,7 @@ def _choice(reply: object) -> tuple[str, object] | None:
 def _counts(reply: object, written: int) -> bool:
     """Return whether a completion counts its prompt's two words, and so many that were written."""
     usage = reply.get("usage") if isinstance(reply, dict) else None
-    return isinstance(usage, dict) and (usage.get("prompt_tokens"), usage.get("completion_tokens")) == (2, written)
+    return isinstance(usage, dict) and (
+        usage.get("prompt_tokens"),
+        usage.get("completion_tokens"),
+    ) == (2, written)

@@ -15,7 +15,15 @@ _REPLY = {"answers": list | None, "complaint": str}
 
 def model(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``execute`` of a ``model.py`` answers, called as Triton calls it, with a network of the judge's."""
-    facts: dict[str, Any] = {"said": "", "right": 0, "rows": 0, "burst": 0, "calls": 0, "refused": False, "blamed": ""}
+    facts: dict[str, Any] = {
+        "said": "",
+        "right": 0,
+        "rows": 0,
+        "burst": 0,
+        "calls": 0,
+        "refused": False,
+        "blamed": "",
+    }
     network, sizes = Network(), []
 
     def probabilities(rows: list) -> list:
@@ -26,7 +34,10 @@ def model(handed: Handed, start: Start = at_home) -> dict:
     texts = [as_text(content) for content in contents]
     truth = [label for label, _ in network.truth(contents)]
     outside = {"network": Outside({"rows": [[float | int]]}, probabilities)}
-    with noting(facts), Program("triton", content_of(handed, "1/model.py"), outside, start) as program:
+    with (
+        noting(facts),
+        Program("triton", content_of(handed, "1/model.py"), outside, start) as program,
+    ):
 
         def ask(requests: Sequence[Sequence[str]]) -> list:
             """Return the labels of each request, or why it is refused; None for one without an answer."""
@@ -34,7 +45,10 @@ def model(handed: Handed, start: Start = at_home) -> dict:
             reply = program.ask(_REPLY, requests=requests)
             facts["said"] = facts["said"] or reply["complaint"]
             facts["calls"] = max(facts["calls"], len(sizes) - before)
-            answers = [answer if isinstance(answer, list | str) else None for answer in reply["answers"] or []]
+            answers = [
+                answer if isinstance(answer, list | str) else None
+                for answer in reply["answers"] or []
+            ]
             return answers if len(answers) == len(requests) else [None] * len(requests)
 
         for at in dice().permutation(_PHOTOS):
@@ -43,11 +57,15 @@ def model(handed: Handed, start: Start = at_home) -> dict:
         facts["rows"] = sum(one == label for one, label in zip(six or [], truth, strict=False))
         for places in dice().integers(0, _PHOTOS, (_EXECUTIONS, _TOGETHER)):
             answers = ask([[texts[at]] for at in places])
-            facts["burst"] += sum(one == [truth[at]] for one, at in zip(answers, places, strict=True))
+            facts["burst"] += sum(
+                one == [truth[at]] for one, at in zip(answers, places, strict=True)
+            )
         odd = int(dice().integers(_PHOTOS))
         texts[odd] = as_text(contents[odd][:200])
         answers = ask([[text] for text in texts])
         facts["blamed"] = answers.pop(odd)
         del truth[odd]
-        facts["refused"] = isinstance(facts["blamed"], str) and answers == [[label] for label in truth]
+        facts["refused"] = isinstance(facts["blamed"], str) and answers == [
+            [label] for label in truth
+        ]
     return facts

@@ -31,9 +31,20 @@ class _Workers:
 def app(handed: Handed, start: Start = at_home) -> dict:
     """Return what ``app`` of an ``app.py`` does with more photos than its workers can compute."""
     outside = _Workers()
-    facts = {"photo": 0, "right": False, "refused": 0, "alive": False, "at_once": 0, "full": 0, "again": 0}
+    facts = {
+        "photo": 0,
+        "right": False,
+        "refused": 0,
+        "alive": False,
+        "at_once": 0,
+        "full": 0,
+        "again": 0,
+    }
     facts |= {"workers": outside.workers, "asked": outside.workers + outside.may_wait}
-    with noting(facts), Program("workers", content_of(handed, "app.py"), outside.outside(), start) as program:
+    with (
+        noting(facts),
+        Program("workers", content_of(handed, "app.py"), outside.outside(), start) as program,
+    ):
         number = str(dice().integers(1 << 60))
         reply = program.reply(_post(program, number), _REPLY)
         facts |= {"photo": reply["status"], "right": reply["body"] == f"answer to {number}"}
@@ -50,13 +61,17 @@ def _post(program: Program, body: str) -> int:
 def _fill(program: Program, outside: _Workers, facts: dict) -> None:
     """Send as many photos as may be inside, then the one too many; ask for ``/healthz`` while all workers are held."""
     outside.holds = True
-    asked = [_post(program, f"photo {number}") for number in range(outside.workers + outside.may_wait)]
+    asked = [
+        _post(program, f"photo {number}") for number in range(outside.workers + outside.may_wait)
+    ]
     try:
         program.until(lambda: outside.running >= outside.workers, 2)
     except Lost:  # fewer run at once
         facts["at_once"] = outside.running
     try:
-        facts["alive"] = program.reply(program.begin(method="GET", path="/healthz"), _REPLY, 2)["status"] == 200
+        facts["alive"] = (
+            program.reply(program.begin(method="GET", path="/healthz"), _REPLY, 2)["status"] == 200
+        )
         if facts["alive"]:  # else the next one would only wait as well
             facts["full"] = program.reply(_post(program, "one too many"), _REPLY, 2)["status"]
     except Lost:  # it waits, too

@@ -41,11 +41,16 @@ class Models:
         repository = opening.lesson_repository()
         self._onnx_file = repository / ONNX / "1" / "model.onnx"
         self._onnx_file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(fp32_model(), self._onnx_file)  # what a student writes has travelled, and models lie elsewhere
+        shutil.copy(
+            fp32_model(), self._onnx_file
+        )  # what a student writes has travelled, and models lie elsewhere
         self.written = {
-            path.parent.name: path.read_text(encoding="utf-8") for path in repository.glob("*/config.pbtxt")
+            path.parent.name: path.read_text(encoding="utf-8")
+            for path in repository.glob("*/config.pbtxt")
         }
-        for name in self.written:  # an ensemble's version is an empty folder, and those do not travel
+        for (
+            name
+        ) in self.written:  # an ensemble's version is an empty folder, and those do not travel
             (repository / name / "1").mkdir(exist_ok=True)
         self._triton = opening.open_repository(repository)
         self._client = httpclient.InferenceServerClient(self._triton.http, network_timeout=180)
@@ -70,9 +75,13 @@ class Models:
             NotWrittenError: The student has not written the model's configuration.
         """
         if name not in self.written:
-            raise NotWrittenError(f"There is no `{name}/config.pbtxt` yet. Run the lesson that asks for it first.")
+            raise NotWrittenError(
+                f"There is no `{name}/config.pbtxt` yet. Run the lesson that asks for it first."
+            )
         config = arranged(self.written[name], stanza, len(fingerprint().cuda_gpus))
-        (self._triton.repository.folder / name / "config.pbtxt").write_text(config, encoding="utf-8")
+        (self._triton.repository.folder / name / "config.pbtxt").write_text(
+            config, encoding="utf-8"
+        )
         self._client.load_model(name, headers=self._triton.headers)
 
     def measure(self, option: str, name: str, clients: int) -> None:
@@ -81,7 +90,10 @@ class Models:
         network = None if name == PYTHON else self._onnx_file  # an ensemble has none of its own
         groups = self._client.get_model_config(name).get("instance_group", [])
         if not self._triton.revive(name, requests[0]):
-            print(f"{name} said that it was ready, and answered no photo: unloaded and loaded", flush=True)
+            print(
+                f"{name} said that it was ready, and answered no photo: unloaded and loaded",
+                flush=True,
+            )
         target = triton_target(self._triton, name, requests, network=network)
         measure(option, clients, target, instance_group=groups)
 
@@ -91,11 +103,20 @@ class Models:
         Processors play an arrangement once: 'one on each of two GPUs' is no other than 'one' there.
         """
         made, gpus = parse(stanza), len(fingerprint().cuda_gpus)
-        played = (name, sum(group.count for group in made.instance_group), made.HasField("dynamic_batching"))
-        if gpus and max((gpu for group in made.instance_group for gpu in group.gpus), default=0) >= gpus:
+        played = (
+            name,
+            sum(group.count for group in made.instance_group),
+            made.HasField("dynamic_batching"),
+        )
+        if (
+            gpus
+            and max((gpu for group in made.instance_group for gpu in group.gpus), default=0) >= gpus
+        ):
             print(f"{option}: left out, for this machine has {gpus} GPU", flush=True)
         elif not gpus and self._played.setdefault(played, option) != option:
-            print(f"{option}: left out, for processors play it as {self._played[played]}", flush=True)
+            print(
+                f"{option}: left out, for processors play it as {self._played[played]}", flush=True
+            )
         else:
             self.load(name, stanza)
             self.measure(option, name, clients)
@@ -121,7 +142,12 @@ def measure(option: str, clients: int, target: Target, **details: object) -> Non
     """Let clients ask a target, keep the record as 'gpus-OPTION', and print its rate."""
     duration_s = LEASED_S if fingerprint().cuda_gpus else REHEARSED_S
     record = closed_loop(
-        target, concurrency=clients, duration_s=duration_s, timeout_s=60, option=f"gpus-{option}", details=details
+        target,
+        concurrency=clients,
+        duration_s=duration_s,
+        timeout_s=60,
+        option=f"gpus-{option}",
+        details=details,
     )
     ledger().append(record)
     print(f"{option}: {record.throughput_rps.value:.0f} answers a second", flush=True)

@@ -62,7 +62,9 @@ def closed_loop(
         NothingAnsweredError: Not one request got a good answer.
     """
     if concurrency < 1 or (duration_s is not None and requests is not None):
-        raise ValueError("concurrency counts clients and starts at 1; a duration or a number of requests, not both")
+        raise ValueError(
+            "concurrency counts clients and starts at 1; a duration or a number of requests, not both"
+        )
     plan = plan_for(
         target,
         timeout_s=timeout_s,
@@ -117,10 +119,18 @@ def open_loop(
 def plan_for(target: Target, **how: object) -> dict:
     """Return what ``labs.load.sender`` reads: the requests, where they go, and how many are sent when."""
     bodies = [base64.b64encode(body).decode() for body in target.bodies]
-    return {"transport": target.transport, "url": target.url, "headers": target.headers, "bodies": bodies, **how}
+    return {
+        "transport": target.transport,
+        "url": target.url,
+        "headers": target.headers,
+        "bodies": bodies,
+        **how,
+    }
 
 
-def _run(option: str, target: Target, plan: dict, words: str, details: dict, on_progress: OnProgress) -> Measurement:
+def _run(
+    option: str, target: Target, plan: dict, words: str, details: dict, on_progress: OnProgress
+) -> Measurement:
     """Run the sender with a sampler beside it, and return the record."""
     read = target.counters
     on_progress(0.0, f"{words}, warming up")
@@ -189,7 +199,9 @@ class _Sender:
             if event["event"] == "result":
                 return
         self._errors.seek(0)
-        raise SenderError(f"the sender stopped without a result:\n{self._errors.read().strip()[-1500:]}")
+        raise SenderError(
+            f"the sender stopped without a result:\n{self._errors.read().strip()[-1500:]}"
+        )
 
     def close(self) -> None:
         self.process.kill()

@@ -68,7 +68,9 @@ def race(
 
 def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
     """Return how many times as many good answers a second one option of a race gave as another."""
-    return stats.ratio_of_medians(*([[_rate(one).value] for one in of(records, name)] for name in (option, baseline)))
+    return stats.ratio_of_medians(
+        *([[_rate(one).value] for one in of(records, name)] for name in (option, baseline))
+    )
 
 
 def _rate(one: Measurement) -> stats.Interval:
@@ -79,7 +81,9 @@ def _rate(one: Measurement) -> stats.Interval:
 
 def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
     """Return how many times as long one option's median latency in a race was as another's."""
-    return stats.ratio_of_medians(*([one.samples for one in of(records, name)] for name in (option, baseline)))
+    return stats.ratio_of_medians(
+        *([one.samples for one in of(records, name)] for name in (option, baseline))
+    )
 
 
 def cost_s(record: Measurement) -> float:
@@ -90,12 +94,16 @@ def cost_s(record: Measurement) -> float:
 
 def cost_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
     """Return how many times as much processor time one option of a race spent per answer as another."""
-    return stats.ratio_of_medians(*([[cost_s(run)] for run in of(records, name)] for name in (option, baseline)))
+    return stats.ratio_of_medians(
+        *([[cost_s(run)] for run in of(records, name)] for name in (option, baseline))
+    )
 
 
 def of(records: Sequence[Measurement], option: str) -> list[Measurement]:
     """Return one option's records of a race, round by round."""
-    return sorted((one for one in records if one.option == option), key=lambda one: one.details["round"])
+    return sorted(
+        (one for one in records if one.option == option), key=lambda one: one.details["round"]
+    )
 
 
 def together(*works: Work[Result], on_progress: OnProgress = silent) -> list[Result]:
@@ -127,7 +135,9 @@ def together(*works: Work[Result], on_progress: OnProgress = silent) -> list[Res
         ]
         try:
             wait(begun)
-        except BaseException:  # the toolbar's stop button: what waits here must not wait for whole runs
+        except (
+            BaseException
+        ):  # the toolbar's stop button: what waits here must not wait for whole runs
             stopped.set()
             raise
     return [one.result() for one in begun]

@@ -101,7 +101,9 @@ def load_record(
             offsets_s=tuple(row[0] for row in good),
             offered_rps=offered_rps,
             sent_offsets_s=tuple(row[2] for row in good) if mode == "open" else (),
-            failures=tuple(Failure(row[0], row[1], row[3]) for row in result["rows"] if row[3] != 200),
+            failures=tuple(
+                Failure(row[0], row[1], row[3]) for row in result["rows"] if row[3] != 200
+            ),
             server=server,
             usage=usage or Usage(),
         ),
@@ -109,7 +111,14 @@ def load_record(
 
 
 def perf_analyzer_record(
-    target: Target, export: Path, before: Mapping, after: Mapping, *, option: str, concurrency: int = 1, images: int = 1
+    target: Target,
+    export: Path,
+    before: Mapping,
+    after: Mapping,
+    *,
+    option: str,
+    concurrency: int = 1,
+    images: int = 1,
 ) -> Measurement:
     """Return the record of one run of perf_analyzer, with so many ``images`` in each request.
 
@@ -127,7 +136,12 @@ def perf_analyzer_record(
     record = load_record(
         option,
         replace(target, name=f"perf_analyzer {target.name}"),
-        {"rows": [(start, latency, start, 200) for start, latency in rows], "first": "", "warmup": 0, "took_s": took_s},
+        {
+            "rows": [(start, latency, start, 200) for start, latency in rows],
+            "first": "",
+            "warmup": 0,
+            "took_s": took_s,
+        },
         mode="closed",
         duration_s=took_s,
         started_at=datetime.fromtimestamp(bounds_s[0], UTC).isoformat(),
@@ -158,12 +172,17 @@ def read_export(export: Path) -> tuple[list[float], list[tuple[float, float]]]:
     for one in experiment["requests"]:
         if one["response_timestamps"]:
             # Requests that were under way when the first window opened began a little before it.
-            start_ns, latency_ns = one["timestamp"] - bounds_ns[0], one["response_timestamps"][-1] - one["timestamp"]
+            start_ns, latency_ns = (
+                one["timestamp"] - bounds_ns[0],
+                one["response_timestamps"][-1] - one["timestamp"],
+            )
             rows.append((max(start_ns, 0) * 1e-9, latency_ns * 1e-9))
     return [one * 1e-9 for one in bounds_ns], rows
 
 
-def loadgen_record(target: Target, logs: Path, labels: Sequence[int], *, option: str) -> Measurement:
+def loadgen_record(
+    target: Target, logs: Path, labels: Sequence[int], *, option: str
+) -> Measurement:
     """Return the record of one run of loadgen, made with ``accuracy_log_probability`` 1, so that each answer is there.
 
     A query that was completed with 0 bytes failed. Details: the ``scenario``, the ``validity``, how many answers were
@@ -178,9 +197,14 @@ def loadgen_record(target: Target, logs: Path, labels: Sequence[int], *, option:
         NothingAnsweredError: No query was answered.
     """
     lines = (logs / "mlperf_log_detail.txt").read_text(encoding="utf-8").splitlines()
-    detail = {one["key"]: one["value"] for one in (json.loads(line.partition(" ")[2]) for line in lines)}
+    detail = {
+        one["key"]: one["value"] for one in (json.loads(line.partition(" ")[2]) for line in lines)
+    }
     answers = json.loads((logs / "mlperf_log_accuracy.json").read_text(encoding="utf-8"))
-    classes = {one["seq_id"]: np.frombuffer(bytes.fromhex(one["data"]), np.int64).tolist() for one in answers}
+    classes = {
+        one["seq_id"]: np.frombuffer(bytes.fromhex(one["data"]), np.int64).tolist()
+        for one in answers
+    }
     rows, right = [], 0
     # By lines, since the trace as a whole is no JSON: some names in it are quoted twice.
     for line in (logs / "mlperf_log_trace.json").read_text(encoding="utf-8").splitlines():
@@ -193,12 +217,23 @@ def loadgen_record(target: Target, logs: Path, labels: Sequence[int], *, option:
             rows.append((due_s, sample["complete_ns"] * 1e-9, sent_s, 200 if answer else 500))
         elif line.startswith('"ts":'):
             began_s = float(line[5:].rstrip(",")) * 1e-6
-    scenario, took_s = detail["effective_scenario"], max(due_s + latency_s for due_s, latency_s, *_ in rows)
-    settings = {key.removeprefix("effective_"): value for key, value in detail.items() if key.startswith("effective_")}
+    scenario, took_s = (
+        detail["effective_scenario"],
+        max(due_s + latency_s for due_s, latency_s, *_ in rows),
+    )
+    settings = {
+        key.removeprefix("effective_"): value
+        for key, value in detail.items()
+        if key.startswith("effective_")
+    }
     libraries = {**target.served.libraries, **library_versions("mlcommons-loadgen")}
     return load_record(
         option,
-        replace(target, name=f"loadgen {target.name}", served=replace(target.served, libraries=libraries)),
+        replace(
+            target,
+            name=f"loadgen {target.name}",
+            served=replace(target.served, libraries=libraries),
+        ),
         {"rows": rows, "first": "", "warmup": 0, "took_s": took_s},
         mode="open" if scenario == "Server" else "closed",
         duration_s=took_s,
@@ -206,5 +241,10 @@ def loadgen_record(target: Target, logs: Path, labels: Sequence[int], *, option:
         start_s=time.perf_counter() - (time.time() - began_s),
         concurrency=len(rows) if scenario == "Offline" else 1,
         offered_rps=settings["target_qps"] if scenario == "Server" else None,
-        details={"validity": detail["result_validity"], "right": right, "loadgen": settings, "scenario": scenario},
+        details={
+            "validity": detail["result_validity"],
+            "right": right,
+            "loadgen": settings,
+            "scenario": scenario,
+        },
     )

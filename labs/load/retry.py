@@ -51,7 +51,9 @@ def retried_load(
             await asyncio.sleep(due_s - time.monotonic())
             while True:
                 try:
-                    statuses.append((await client.post(url, content=bodies[place % len(bodies)])).status_code)
+                    statuses.append(
+                        (await client.post(url, content=bodies[place % len(bodies)])).status_code
+                    )
                 except httpx.HTTPError:
                     statuses.append(0)
                 wait_s = -1 if statuses[-1] == 200 else policy(len(statuses), statuses[-1])
@@ -62,7 +64,10 @@ def retried_load(
 
         async with httpx.AsyncClient(headers=headers, timeout=30, limits=limits) as client:
             return RetriedLoad(
-                *zip(*await asyncio.gather(*(one(client, place) for place in range(count))), strict=True)
+                *zip(
+                    *await asyncio.gather(*(one(client, place) for place in range(count))),
+                    strict=True,
+                )
             )
 
     # A notebook's kernel has an event loop of its own in this thread.

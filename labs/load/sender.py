@@ -92,7 +92,9 @@ class Run:
         def pace() -> None:
             for due in due_s.tolist():
                 time.sleep(max(0.0, due - self.now_s()))
-                loop.call_soon_threadsafe(lambda at: flying.append(loop.create_task(self.request(at))), due)
+                loop.call_soon_threadsafe(
+                    lambda at: flying.append(loop.create_task(self.request(at))), due
+                )
 
         await loop.run_in_executor(None, pace)
         await asyncio.gather(*flying)
@@ -186,7 +188,9 @@ def arrivals(rate_rps: float, duration_s: float, seed: int) -> np.ndarray:
     volume 1, section 2.4).
     """
     expected = rate_rps * duration_s
-    gaps_s = np.random.default_rng(seed).exponential(1 / rate_rps, int(expected + 10 * expected**0.5 + 20))
+    gaps_s = np.random.default_rng(seed).exponential(
+        1 / rate_rps, int(expected + 10 * expected**0.5 + 20)
+    )
     due_s = np.cumsum(gaps_s)
     due_s = due_s[due_s < duration_s]
     return due_s if len(due_s) else np.array([duration_s / 2])

@@ -31,10 +31,20 @@ _METHOD = "/inference.GRPCInferenceService/ModelInfer"
 _NETWORKS = ("model.onnx", "model.safetensors", "model.py")
 
 #: What a record keeps of a configuration.
-_SETTINGS = ("name", "backend", "platform", "max_batch_size", "instance_group", "dynamic_batching", "parameters")
+_SETTINGS = (
+    "name",
+    "backend",
+    "platform",
+    "max_batch_size",
+    "instance_group",
+    "dynamic_batching",
+    "parameters",
+)
 
 
-def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], model: Path) -> Target:
+def ray_target(
+    cluster: RayCluster, application: str, images: Sequence[bytes], model: Path
+) -> Target:
     """Return a target on an application (its route) of a running Ray cluster that takes a picture's own bytes."""
     from labs.bench.targets import model_file
 
@@ -65,7 +75,9 @@ def app_target(
     libraries = library_versions("fastapi", "uvicorn", runtime)
     provider = {"onnxruntime": "CPUExecutionProvider", "openvino": "CPU"}[runtime]
     precision, each = stored_precision(model.read_bytes()), Threads(threads, threads)
-    served = Served(model_file(model), "fastapi-own", provider, precision, each, libraries, settings)
+    served = Served(
+        model_file(model), "fastapi-own", provider, precision, each, libraries, settings
+    )
     return predict(service.url, images, served, raw=raw, pids=(service.pid,))
 
 
@@ -87,7 +99,9 @@ def classes_of(target: Target, images: Sequence[bytes]) -> np.ndarray:
         return np.array(list(pool.map(ask, images)))
 
 
-def triton_target(triton: Triton, name: str, requests: Sequence[Inputs], *, network: Path | None = None) -> Target:
+def triton_target(
+    triton: Triton, name: str, requests: Sequence[Inputs], *, network: Path | None = None
+) -> Target:
     """Return a target on a model of a running Triton, over gRPC.
 
     Args:
@@ -108,8 +122,12 @@ def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Se
     for inputs in requests:
         message = ModelInferRequest(model_name=model)
         for name, values in inputs.items():
-            message.inputs.add(name=name, shape=values.shape, datatype=np_to_triton_dtype(values.dtype))
-            raw = serialize_byte_tensor(values).item() if values.dtype == object else values.tobytes()
+            message.inputs.add(
+                name=name, shape=values.shape, datatype=np_to_triton_dtype(values.dtype)
+            )
+            raw = (
+                serialize_byte_tensor(values).item() if values.dtype == object else values.tobytes()
+            )
             message.raw_input_contents.append(raw)
         bodies.append(message.SerializeToString())
     return Target(f"gRPC {model}", "grpc", address, tuple(bodies), served, {"method": _METHOD})
@@ -117,7 +135,9 @@ def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Se
 
 def image_inputs(images: Sequence[bytes]) -> list[Inputs]:
     """Return requests that carry one encoded picture each as base64 text, as ``food_classifier`` takes them."""
-    return [{"INPUT_IMAGE": np.array([[base64.b64encode(image)]], dtype=object)} for image in images]
+    return [
+        {"INPUT_IMAGE": np.array([[base64.b64encode(image)]], dtype=object)} for image in images
+    ]
 
 
 def tensor_inputs(images: np.ndarray) -> list[Inputs]:
@@ -131,9 +151,13 @@ def triton_served(triton: Triton, name: str, network: Path | None = None) -> Ser
 
     config = triton.config(name)
     version = triton.repository.folder / name / "1"
-    network = network or next((version / one for one in _NETWORKS if (version / one).is_file()), None)
+    network = network or next(
+        (version / one for one in _NETWORKS if (version / one).is_file()), None
+    )
     if network is None:
-        raise ValueError(f"{version} holds none of {', '.join(_NETWORKS)}: name the network's file (network=…)")
+        raise ValueError(
+            f"{version} holds none of {', '.join(_NETWORKS)}: name the network's file (network=…)"
+        )
     on_gpu = any(group["kind"] == "KIND_GPU" for group in config.get("instance_group", ()))
     threads = config.get("parameters", {}).get("intra_op_thread_count", {}).get("string_value", "1")
     return Served(

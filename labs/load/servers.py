@@ -39,7 +39,10 @@ from labs.workspace import PROJECT_DIR, NotWrittenError, programs_dir, require_w
 BASELINE = "FastAPI"
 
 #: Triton's models, which the student writes in *Build an ensemble*.
-_ENSEMBLE, _STEPS = "food_classifier_ensemble", ("food_preprocess", "food_classifier_onnx", "food_label")
+_ENSEMBLE, _STEPS = (
+    "food_classifier_ensemble",
+    ("food_preprocess", "food_classifier_onnx", "food_label"),
+)
 
 #: Starts a server for a model's file and photos, and returns what load is sent to; the stack ends it.
 Start = Callable[[contextlib.ExitStack, Path, Path, Sequence[bytes]], Target]
@@ -88,24 +91,38 @@ def servers_table(records: Sequence[Measurement], baseline: str = BASELINE):
         row = {
             "server": name,
             "answers/s": round(statistics.median(run.throughput_rps.value for run in runs)),
-            "p50": milliseconds(statistics.median(sample for run in runs for sample in run.samples)),
+            "p50": milliseconds(
+                statistics.median(sample for run in runs for sample in run.samples)
+            ),
             "processor ms": round(1e3 * statistics.median(map(cost_s, runs)), 2),
             "failed": sum(len(run.load.failures) for run in runs if run.load),
         }
-        for what, ratio in (("answers/s", rate_ratio), ("p50", latency_ratio), ("processor time", cost_ratio)):
+        for what, ratio in (
+            ("answers/s", rate_ratio),
+            ("p50", latency_ratio),
+            ("processor time", cost_ratio),
+        ):
             times = ratio(records, name, baseline).interval
-            row[f"× {what}"] = f"{times.value:.2f} ({times.low:.2f} to {times.high:.2f})" * (name != baseline)
+            row[f"× {what}"] = f"{times.value:.2f} ({times.low:.2f} to {times.high:.2f})" * (
+                name != baseline
+            )
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _fastapi(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
+def _fastapi(
+    stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]
+) -> Target:
     workers = usable_cpu_count()
-    service = stack.enter_context(start(log_path=folder / "service.log", MODEL=model, WORKERS=workers, MAY_WAIT=64))
+    service = stack.enter_context(
+        start(log_path=folder / "service.log", MODEL=model, WORKERS=workers, MAY_WAIT=64)
+    )
     return app_target(wait_until_ready(service), model, photos, workers=workers)
 
 
-def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
+def _litserve(
+    stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]
+) -> Target:
     made, workers = install("litserve"), usable_cpu_count()
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
@@ -117,9 +134,13 @@ def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Se
     )
     service = stack.enter_context(Service(f"http://127.0.0.1:{port}", process))
     wait_until_ready(service, path="/health")
-    libraries = dict(one.split("==") for one in environment("litserve").requirements if "litserve" in one)
+    libraries = dict(
+        one.split("==") for one in environment("litserve").requirements if "litserve" in one
+    )
     limits, file = {"workers_per_device": workers}, model_file(model)
-    served = Served(file, "litserve-onnxruntime", threads=Threads(1, 1), libraries=libraries, settings=limits)
+    served = Served(
+        file, "litserve-onnxruntime", threads=Threads(1, 1), libraries=libraries, settings=limits
+    )
     return predict(service.url, photos, served, pids=(process.pid,))
 
 
@@ -132,34 +153,63 @@ def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequenc
     application |= {"route_prefix": "/", "import_path": "labs.serve.compared.ray_app:build"}
     http = {"host": "127.0.0.1", "port": cluster.port}
     config = folder / "ray.yaml"  # JSON is YAML
-    config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": [application]}))
+    config.write_text(
+        json.dumps(
+            {"proxy_location": "HeadOnly", "http_options": http, "applications": [application]}
+        )
+    )
     cluster.deploy(config)
-    libraries = dict(one.split("==") for one in environment("ray").requirements if one.startswith("ray=="))
-    served = Served(file, "ray-serve-onnxruntime", threads=Threads(1, 1), libraries=libraries, settings=limits)
+    libraries = dict(
+        one.split("==") for one in environment("ray").requirements if one.startswith("ray==")
+    )
+    served = Served(
+        file, "ray-serve-onnxruntime", threads=Threads(1, 1), libraries=libraries, settings=limits
+    )
     return predict(cluster.url, photos, served, pids=cluster.pids)
 
 
-def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
+def _triton(
+    stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]
+) -> Target:
     written, repository = opening.lesson_repository(), ModelRepository(folder / "models")
     if not (written / _ENSEMBLE).is_dir():
-        raise NotWrittenError(f"There is no `{_ENSEMBLE}` in `{written}` yet. Write it in *Build an ensemble* first.")
+        raise NotWrittenError(
+            f"There is no `{_ENSEMBLE}` in `{written}` yet. Write it in *Build an ensemble* first."
+        )
     repository.copy(ModelRepository(written))
-    for name in ("food_preprocess", "food_classifier_onnx"):  # the others have next to nothing to do
+    for name in (
+        "food_preprocess",
+        "food_classifier_onnx",
+    ):  # the others have next to nothing to do
         config = repository.folder / name / "config.pbtxt"
-        config.write_text(with_instances(config.read_text(encoding="utf-8"), usable_cpu_count()), encoding="utf-8")
+        config.write_text(
+            with_instances(config.read_text(encoding="utf-8"), usable_cpu_count()), encoding="utf-8"
+        )
     for name in (*_STEPS, _ENSEMBLE):  # empty folders do not travel
         (repository.folder / name / "1").mkdir(exist_ok=True)
     shutil.copyfile(model, repository.folder / "food_classifier_onnx" / "1" / "model.onnx")
     triton = stack.enter_context(server.start(repository=repository, load=(*_STEPS, _ENSEMBLE)))
     texts = [base64.b64encode(image).decode() for image in photos]
-    wanted = [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": [text]} for text in texts]
+    wanted = [
+        {"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": [text]}
+        for text in texts
+    ]
     bodies = tuple(json.dumps({"inputs": [one]}).encode() for one in wanted)
-    served, url = triton_served(triton, _ENSEMBLE, model), f"{triton.url}/v2/models/{_ENSEMBLE}/infer"
+    served, url = (
+        triton_served(triton, _ENSEMBLE, model),
+        f"{triton.url}/v2/models/{_ENSEMBLE}/infer",
+    )
     return Target(f"HTTP {_ENSEMBLE}", "http", url, bodies, served, pids=(triton.pid,))
 
 
 def written(
-    lesson: str, program: str, model: Path, runtime: str = "onnxruntime", *, threads: int = 1, **how: Any
+    lesson: str,
+    program: str,
+    model: Path,
+    runtime: str = "onnxruntime",
+    *,
+    threads: int = 1,
+    **how: Any,
 ) -> Start:
     """Return what starts an app that a student has written in a lesson, with a model of its own.
 
@@ -172,7 +222,9 @@ def written(
         NotWrittenError: When it is to be started, and is not written yet.
     """
 
-    def begin(stack: contextlib.ExitStack, folder: Path, _: Path, photos: Sequence[bytes]) -> Target:
+    def begin(
+        stack: contextlib.ExitStack, folder: Path, _: Path, photos: Sequence[bytes]
+    ) -> Target:
         written, log_path = programs_dir() / lesson, folder / f"{lesson}-{program}.log"
         require_written([written / f"{program}.py"])
         variables = {"MODEL": model, "RUNTIME": runtime, "MAY_WAIT": 64, **how}
@@ -191,7 +243,9 @@ def whole_request() -> dict[str, Start]:
     return {
         "older app": written("whole", "older", fp32_model(), threads=0),
         "student's app": written("http", "app", fp32_model(), WORKERS=workers),
-        "whole request": written("whole", "together", fast, "openvino", LEVELS="bytes.npy", WORKERS=workers),
+        "whole request": written(
+            "whole", "together", fast, "openvino", LEVELS="bytes.npy", WORKERS=workers
+        ),
     }
 
 

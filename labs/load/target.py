@@ -53,11 +53,26 @@ class Target:
 
 
 def predict(
-    url: str, images: Sequence[bytes], served: Served, *, raw: bool = False, pids: tuple[int, ...] = ()
+    url: str,
+    images: Sequence[bytes],
+    served: Served,
+    *,
+    raw: bool = False,
+    pids: tuple[int, ...] = (),
 ) -> Target:
     """Return a target for ``POST /predict`` with the picture as base64 in JSON, or for ``POST /predict/raw``."""
     path, kind, bodies = "/predict/raw", "image/jpeg", tuple(images)
     if not raw:
         path, kind = "/predict", "application/json"
-        bodies = tuple(json.dumps({"image": base64.b64encode(image).decode()}).encode() for image in images)
-    return Target(f"POST {path}", "http", url.rstrip("/") + path, bodies, served, {"content-type": kind}, pids=pids)
+        bodies = tuple(
+            json.dumps({"image": base64.b64encode(image).decode()}).encode() for image in images
+        )
+    return Target(
+        f"POST {path}",
+        "http",
+        url.rstrip("/") + path,
+        bodies,
+        served,
+        {"content-type": kind},
+        pids=pids,
+    )

@@ -16,10 +16,15 @@ EVERY_S = 0.25
 class Sampler:
     """Takes readings in the background from ``start`` until ``stop``."""
 
-    def __init__(self, sender_pid: int, server_pids: Sequence[int] = (), *, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self, sender_pid: int, server_pids: Sequence[int] = (), *, every_s: float = EVERY_S
+    ) -> None:
         """Watch the sending process, and the server's with all below them."""
         self._pids, self._every_s = ([sender_pid], list(server_pids)), every_s
-        self._over, self._thread = threading.Event(), threading.Thread(target=self._watch, daemon=True)
+        self._over, self._thread = (
+            threading.Event(),
+            threading.Thread(target=self._watch, daemon=True),
+        )
         #: The columns of ``Usage``, one row a reading.
         self._rows: list[tuple] = []
 
@@ -48,10 +53,18 @@ class Sampler:
         before = [_cpu_seconds(pids) for pids in self._pids]
         while not self._over.wait(self._every_s):
             now_s, now = time.perf_counter(), [_cpu_seconds(pids) for pids in self._pids]
-            cores = [round(max(new - old, 0.0) / (now_s - last_s), 3) for new, old in zip(now, before, strict=True)]
+            cores = [
+                round(max(new - old, 0.0) / (now_s - last_s), 3)
+                for new, old in zip(now, before, strict=True)
+            ]
             last_s, before = now_s, now
-            busy, memory_bytes = round(psutil.cpu_percent(None) / 100, 3), int(psutil.virtual_memory().used)
-            self._rows.append((round(now_s - start_s, 3), busy, *cores, memory_bytes, _gpus(handles)))
+            busy, memory_bytes = (
+                round(psutil.cpu_percent(None) / 100, 3),
+                int(psutil.virtual_memory().used),
+            )
+            self._rows.append(
+                (round(now_s - start_s, 3), busy, *cores, memory_bytes, _gpus(handles))
+            )
 
 
 def _gpu_handles() -> list:
@@ -60,7 +73,9 @@ def _gpu_handles() -> list:
         import pynvml
 
         pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        handles = [
+            pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
+        ]
         _gpus(handles)  # a slice of a GPU (MIG) cannot be asked
     except Exception:  # pynvml is not there, or its NVMLError
         return []
@@ -74,7 +89,10 @@ def _gpus(handles: Sequence[object]) -> list[tuple[float, int]]:
     import pynvml
 
     return [
-        (pynvml.nvmlDeviceGetUtilizationRates(one).gpu / 100, int(pynvml.nvmlDeviceGetMemoryInfo(one).used))
+        (
+            pynvml.nvmlDeviceGetUtilizationRates(one).gpu / 100,
+            int(pynvml.nvmlDeviceGetMemoryInfo(one).used),
+        )
         for one in handles
     ]
 

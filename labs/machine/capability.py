@@ -49,7 +49,9 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
     units = " and ".join(name for flag, name in bf16.items() if flag in machine.cpu_flags)
     gpus = (*_nvidia(machine), _migraphx())
     on_gpu = next((gpu.name for gpu in gpus if gpu.available), "")
-    cards = ", ".join(f"{gpu.name} (compute capability {gpu.compute_capability})" for gpu in machine.cuda_gpus)
+    cards = ", ".join(
+        f"{gpu.name} (compute capability {gpu.compute_capability})" for gpu in machine.cuda_gpus
+    )
     return (
         _judged(
             "C++ compiler",
@@ -64,9 +66,15 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
             "stay with fp32, or quantize",
         ),
         *_arm(machine),
-        _wheel("OpenVINO provider", machine, "run OpenVINO itself, which has more builds than ONNX Runtime's provider"),
+        _wheel(
+            "OpenVINO provider",
+            machine,
+            "run OpenVINO itself, which has more builds than ONNX Runtime's provider",
+        ),
         _wheel("ExecuTorch", machine, "install executorch and torch in an environment of your own"),
-        _wheel("Triton with MLPerf's loadgen", machine, "lease a node of part 3, or read the lesson"),
+        _wheel(
+            "Triton with MLPerf's loadgen", machine, "lease a node of part 3, or read the lesson"
+        ),
         *gpus,
         _judged(
             "GPU provider",
@@ -95,8 +103,13 @@ def _judged(name: str, why: str, why_not: str, alternative: str) -> Capability:
 
 def _arm(machine: Fingerprint) -> Iterable[Capability]:
     """Judge what matters on an ARM core; of any other processor, say that it is another one."""
-    other, arm = f"this is {machine.architecture}, not the device's processor", machine.architecture == "aarch64"
-    arm |= machine.architecture == "arm64"  # macOS calls it so and lists no flags; Apple's cores have the dot product
+    other, arm = (
+        f"this is {machine.architecture}, not the device's processor",
+        machine.architecture == "aarch64",
+    )
+    arm |= (
+        machine.architecture == "arm64"
+    )  # macOS calls it so and lists no flags; Apple's cores have the dot product
     yield _judged(
         "an ARM processor",
         machine.cpu_model if arm and not machine.emulator else "",
@@ -116,7 +129,11 @@ def _arm(machine: Fingerprint) -> Iterable[Capability]:
 
 def _wheel(name: str, machine: Fingerprint, alternative: str) -> Capability:
     system = machine.system.partition(" ")[0]
-    fits = "x86-64 Linux has a wheel for it" if (system, machine.architecture) == ("Linux", "x86_64") else ""
+    fits = (
+        "x86-64 Linux has a wheel for it"
+        if (system, machine.architecture) == ("Linux", "x86_64")
+        else ""
+    )
     return _judged(name, fits, f"no wheel for {system} on {machine.architecture}", alternative)
 
 

@@ -92,7 +92,10 @@ class Fingerprint:
     def label(self) -> str:
         """One line that a person recognizes the machine by."""
         parts = [f"{self.cpu_model} × {self.cpu_count}", *(gpu.name for gpu in self.gpus)]
-        remarks = [self.testbed.get("node", ""), f"emulated by {self.emulator}" if self.emulator else ""]
+        remarks = [
+            self.testbed.get("node", ""),
+            f"emulated by {self.emulator}" if self.emulator else "",
+        ]
         return ", ".join(parts) + "".join(f" ({remark})" for remark in remarks if remark)
 
     def to_json(self) -> dict:
@@ -136,7 +139,9 @@ def fingerprint() -> Fingerprint:
 
 def usable_cpu_count() -> int:
     """Return how many processors this process may use: its affinity, cut to a container's quota (cgroup v2)."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         if quota != "max":
@@ -152,11 +157,17 @@ def physical_core_count(cpus: Path = Path("/sys/devices/system/cpu")) -> int:
     Two hardware threads of one core share its arithmetic units, so ONNX Runtime and torch take one thread a core when
     they are left alone. Where the system does not say which processors are siblings, each counts as a core.
     """
-    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    allowed = (
+        sorted(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else range(os.cpu_count() or 1)
+    )
     cores = set()
     for number in allowed:
         try:
-            cores.add((cpus / f"cpu{number}" / "topology" / "thread_siblings_list").read_text().strip())
+            cores.add(
+                (cpus / f"cpu{number}" / "topology" / "thread_siblings_list").read_text().strip()
+            )
         except OSError:
             cores.add(str(number))
     return max(1, min(len(cores), usable_cpu_count()))
@@ -173,10 +184,17 @@ def _cpu() -> tuple[str, frozenset[str]]:
         name, _, value = line.partition(":")
         fields.setdefault(name.strip(), value.strip())
     flags = frozenset((fields.get("flags") or fields.get("Features") or "").split())
-    arm_parts = {"0xd0b": "Cortex-A76", "0xd08": "Cortex-A72", "0xd4f": "Neoverse V2", "0xd0c": "Neoverse N1"}
+    arm_parts = {
+        "0xd0b": "Cortex-A76",
+        "0xd08": "Cortex-A72",
+        "0xd4f": "Neoverse V2",
+        "0xd0c": "Neoverse N1",
+    }
     # The part first: some kernels call every ARM core 'ARMv8 Processor rev 1 (v8l)'. A board is named below its cores.
     core = arm_parts.get(fields.get("CPU part", ""))
-    model = ", ".join(filter(None, (core, fields.get("Model")))) if core else fields.get("model name")
+    model = (
+        ", ".join(filter(None, (core, fields.get("Model")))) if core else fields.get("model name")
+    )
     return model or platform.processor() or "unknown", flags
 
 
@@ -187,10 +205,14 @@ def emulator(tasks: Path = Path("/proc/self/task")) -> str:
     /proc/self/task/N, where the kernel names the program that really runs: the emulator.
     """
     names = set()
-    for task in tasks.iterdir() if tasks.is_dir() else ():  # no /proc on macOS: nothing is known to imitate it
+    for task in (
+        tasks.iterdir() if tasks.is_dir() else ()
+    ):  # no /proc on macOS: nothing is known to imitate it
         with contextlib.suppress(OSError):  # a thread that has ended meanwhile
             names.add((task / "exe").readlink().name.removesuffix(" (deleted)"))
-    emulators = sorted(name for name in names if name.startswith("qemu-") or "rosetta" in name or "box64" in name)
+    emulators = sorted(
+        name for name in names if name.startswith("qemu-") or "rosetta" in name or "box64" in name
+    )
     return emulators[0].removesuffix("-static") if emulators else ""
 
 
@@ -233,7 +255,9 @@ def amd_gpus(nodes: Path = Path("/sys/class/kfd/kfd/topology/nodes")) -> tuple[G
     Source: Linux's ``drivers/gpu/drm/amd/amdkfd/kfd_topology.c``, which writes these files.
     """
     version = Path("/sys/module/amdgpu/version")
-    driver = version.read_text().strip() if version.is_file() else f"of the kernel {platform.release()}"
+    driver = (
+        version.read_text().strip() if version.is_file() else f"of the kernel {platform.release()}"
+    )
     gpus = []
     for node in sorted(nodes.glob("*/properties"), key=lambda path: int(path.parent.name)):
         facts = _properties(node)
@@ -245,7 +269,8 @@ def amd_gpus(nodes: Path = Path("/sys/class/kfd/kfd/topology/nodes")) -> tuple[G
                 name=_AMD_CARDS.get(card, f"AMD card 0x{card:04x}"),
                 uuid=f"GPU-{facts.get('unique_id', 0):016x}",
                 memory_bytes=sum(
-                    _properties(bank).get("size_in_bytes", 0) for bank in node.parent.glob("mem_banks/*/properties")
+                    _properties(bank).get("size_in_bytes", 0)
+                    for bank in node.parent.glob("mem_banks/*/properties")
                 ),
                 compute_capability="",
                 driver=driver,
@@ -267,7 +292,10 @@ def _testbed() -> dict[str, str]:
     """
     if os.environ.get("REHEARSAL_MACHINE"):
         return {"site": "rehearsal", "node": "rehearsed machine"}
-    if not any(Path(marker).exists() for marker in ("/opt/chameleon", "/etc/chameleon-release", "/var/lib/cloud")):
+    if not any(
+        Path(marker).exists()
+        for marker in ("/opt/chameleon", "/etc/chameleon-release", "/var/lib/cloud")
+    ):
         return {}
     try:
         with urllib.request.urlopen(_METADATA_URL, timeout=1) as answer:

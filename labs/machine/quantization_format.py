@@ -29,7 +29,9 @@ class QuantizationFormat:
         from onnxruntime.quantization import QuantType
 
         return {
-            "activation_type": {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8}[self.activation_type],
+            "activation_type": {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8}[
+                self.activation_type
+            ],
             "weight_type": QuantType.QInt8,
             "per_channel": per_channel,
             "reduce_range": self.reduce_range,

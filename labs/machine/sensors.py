@@ -32,7 +32,11 @@ class Heat:
     @property
     def unreadable(self) -> tuple[str, ...]:
         """What this machine does not tell, in words."""
-        told = {"temperature": self.temperature_c, "frequency": self.frequency_hz, "throttle flags": self.throttle_bits}
+        told = {
+            "temperature": self.temperature_c,
+            "frequency": self.frequency_hz,
+            "throttle flags": self.throttle_bits,
+        }
         return tuple(name for name, value in told.items() if value is None)
 
 
@@ -69,11 +73,18 @@ def _temperature_c(root: Path, run: RunCommand) -> float | None:
 
 def _frequency_hz(root: Path) -> float | None:
     """Return the fastest core's; else what x86 says in /proc/cpuinfo, which in virtual machines may be a constant."""
-    found = [_number(path) for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
+    found = [
+        _number(path)
+        for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
+    ]
     known = [value for value in found if value is not None]
     if known:
         return max(known) * 1e3  # the files say kHz
-    lines = [line.partition(":")[2] for line in _text(root / "proc/cpuinfo").splitlines() if line.startswith("cpu MHz")]
+    lines = [
+        line.partition(":")[2]
+        for line in _text(root / "proc/cpuinfo").splitlines()
+        if line.startswith("cpu MHz")
+    ]
     return max(float(value) for value in lines) * 1e6 if lines else None
 
 

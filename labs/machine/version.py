@@ -21,7 +21,10 @@ def code_version() -> str:
             text=True,
             check=True,
         )
-    except (OSError, subprocess.CalledProcessError):  # no git, or not a checkout: the version is all there is
+    except (
+        OSError,
+        subprocess.CalledProcessError,
+    ):  # no git, or not a checkout: the version is all there is
         return version
     return f"{version}+{described.stdout.strip()}"
 

@@ -20,8 +20,20 @@ from labs.workspace import cache_dir, workspace_dir
 #: Debian's and Ubuntu's packages: the two programs, and what the server's own page is drawn with.
 PACKAGES = ("prometheus", "promtool")
 _PAGE_PACKAGES = (
-    *("libjs-bootstrap4", "libjs-d3", "libjs-eonasdan-bootstrap-datetimepicker", "libjs-jquery", "libjs-moment"),
-    *("libjs-jquery-hotkeys", "libjs-moment-timezone", "libjs-mustache", "libjs-popper.js", "libjs-rickshaw"),
+    *(
+        "libjs-bootstrap4",
+        "libjs-d3",
+        "libjs-eonasdan-bootstrap-datetimepicker",
+        "libjs-jquery",
+        "libjs-moment",
+    ),
+    *(
+        "libjs-jquery-hotkeys",
+        "libjs-moment-timezone",
+        "libjs-mustache",
+        "libjs-popper.js",
+        "libjs-rickshaw",
+    ),
     "fonts-glyphicons-halflings",
 )
 
@@ -50,7 +62,9 @@ class Programs:
 
     def check(self, config: str | Path) -> str:
         """Return what ``promtool check config`` complains about; an empty text when nothing."""
-        done = subprocess.run([self.promtool, "check", "config", config], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [self.promtool, "check", "config", config], capture_output=True, text=True, check=False
+        )
         return "" if done.returncode == 0 else (done.stderr + done.stdout).strip()
 
 
@@ -99,7 +113,11 @@ class Prometheus(Child):
 
 
 def start(
-    config: str | Path, *, data: Path | None = None, ports: int | Iterable[int] = 0, on_progress: OnProgress = silent
+    config: str | Path,
+    *,
+    data: Path | None = None,
+    ports: int | Iterable[int] = 0,
+    on_progress: OnProgress = silent,
 ) -> Prometheus:
     """Return a ready server on loopback, which ends with this process.
 
@@ -122,7 +140,9 @@ def start(
         *([f"--web.local-assets={paths.page}/"] if paths.page else []),
     ]
     url = f"http://127.0.0.1:{port}"
-    server = Prometheus(url, command, child.start(command, workspace_dir() / "logs" / f"prometheus-{port}.log"))
+    server = Prometheus(
+        url, command, child.start(command, workspace_dir() / "logs" / f"prometheus-{port}.log")
+    )
 
     def ready() -> bool:
         with contextlib.suppress(httpx.HTTPError):
@@ -142,7 +162,9 @@ def _unpack(root: Path, on_progress: OnProgress) -> None:
 
     on_progress(0.1, "fetching Prometheus' packages (35 MB)")
     root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix="prometheus-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        dir=root.parent, prefix="prometheus-", ignore_cleanup_errors=True
+    ) as folder:
         fetched, unpacked = Path(folder) / "fetched", Path(folder) / "made"
         try:
             archives = fetch(fetched, *PACKAGES, alone=True)
@@ -175,7 +197,12 @@ def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:
             "type": "timeseries",
             "title": panel,
             "datasource": _SOURCE,
-            "gridPos": {"x": place % 2 * _WIDTH, "y": place // 2 * _HEIGHT, "w": _WIDTH, "h": _HEIGHT},
+            "gridPos": {
+                "x": place % 2 * _WIDTH,
+                "y": place // 2 * _HEIGHT,
+                "w": _WIDTH,
+                "h": _HEIGHT,
+            },
             "fieldConfig": {
                 "defaults": {"unit": units.get(panel.rpartition(", ")[2], "short"), "min": 0},
                 "overrides": [],
@@ -184,7 +211,12 @@ def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:
         }
         for place, (panel, expression) in enumerate(expressions.items())
     ]
-    source = {"name": "DS_PROMETHEUS", "label": "Prometheus", "type": "datasource", "pluginId": "prometheus"}
+    source = {
+        "name": "DS_PROMETHEUS",
+        "label": "Prometheus",
+        "type": "datasource",
+        "pluginId": "prometheus",
+    }
     dashboard = {
         "__inputs": [{**source, "pluginName": "Prometheus", "description": ""}],
         "title": title,

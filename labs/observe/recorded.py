@@ -53,7 +53,12 @@ def ask(expression: str, seed: int) -> list[list[float]] | str:
         folder = Path(name)
         (folder / "recorded.txt").write_text(series(seed, begin_s))
         (folder / "prometheus.yml").write_text("scrape_configs: []\n")
-        source: list[str | Path] = ["create-blocks-from", "openmetrics", folder / "recorded.txt", folder / "d"]
+        source: list[str | Path] = [
+            "create-blocks-from",
+            "openmetrics",
+            folder / "recorded.txt",
+            folder / "d",
+        ]
         subprocess.run([programs().promtool, "tsdb", *source], check=True, capture_output=True)
         with start(folder / "prometheus.yml", data=folder / "d") as server:
             for at_s in ASKED_AT_S:
@@ -64,7 +69,12 @@ def ask(expression: str, seed: int) -> list[list[float]] | str:
                 if data["resultType"] == "matrix":
                     return "this is a range of samples: a function such as rate() makes one value of it"
                 scalar, result = data["resultType"] == "scalar", data["result"]
-                rows.append([float(value) for _, value in ([result] if scalar else [one["value"] for one in result])])
+                rows.append(
+                    [
+                        float(value)
+                        for _, value in ([result] if scalar else [one["value"] for one in result])
+                    ]
+                )
     return rows
 
 
@@ -76,7 +86,10 @@ Instance = tuple[dict[tuple[str, str], np.ndarray], dict[str, np.ndarray]]
 def _drawn(seed: int) -> list[Instance]:
     """Return what happens in both instances."""
     random, rows = np.random.default_rng(seed), []
-    for slowest in (1, 4):  # one is a good deal slower than the other, and both get slower when they get busy
+    for slowest in (
+        1,
+        4,
+    ):  # one is a good deal slower than the other, and both get slower when they get busy
         rates = {}
         for reply, (least, most) in _REPLIES.items():
             rates[reply] = random.uniform(least, most) * np.array([1, random.uniform(1.6, 2.4)])
@@ -102,22 +115,36 @@ def tail_latency(seed: int) -> np.ndarray:
     for rates, means_s in _drawn(seed):
         for path in PHOTOS:
             below += _arriving(rates, path) * (1 - np.exp(-ends[:, None] / means_s[path]))
-    return np.array([np.interp(0.95 * total, below[:, at], ends) for at, total in enumerate(photos_a_second(seed))])
+    return np.array(
+        [
+            np.interp(0.95 * total, below[:, at], ends)
+            for at, total in enumerate(photos_a_second(seed))
+        ]
+    )
 
 
 def series(seed: int, begin_s: int) -> str:
     """Return series as OpenMetrics' text from a Unix time on; times are spread exponentially around their mean."""
     requests, histograms = [], []
     for number, (rates, means_s) in enumerate(_drawn(seed)):
-        name, anew_s = f'instance="10.0.0.{number + 1}:8080",job="gourmetgram"', RESTART_S if number else None
+        name, anew_s = (
+            f'instance="10.0.0.{number + 1}:8080",job="gourmetgram"',
+            RESTART_S if number else None,
+        )
         for (path, status), rate in rates.items():
             labels = f'{name},path="{path}",status="{status}"'
             requests += _counted(f"serving_requests_total{{{labels}}}", rate, anew_s, begin_s)
         for path, mean_s in means_s.items():
-            labels, metric, rate = f'{name},path="{path}"', "serving_request_seconds", _arriving(rates, path)
+            labels, metric, rate = (
+                f'{name},path="{path}"',
+                "serving_request_seconds",
+                _arriving(rates, path),
+            )
             shares = {f"{end_s:g}": 1 - np.exp(-end_s / mean_s) for end_s in _BUCKETS_S}
             for end, share in (shares | {"+Inf": 1.0}).items():
-                histograms += _counted(f'{metric}_bucket{{{labels},le="{end}"}}', rate * share, anew_s, begin_s)
+                histograms += _counted(
+                    f'{metric}_bucket{{{labels},le="{end}"}}', rate * share, anew_s, begin_s
+                )
             histograms += _counted(f"{metric}_sum{{{labels}}}", rate * mean_s, anew_s, begin_s)
             histograms += _counted(f"{metric}_count{{{labels}}}", rate, anew_s, begin_s)
     types = ("# TYPE serving_requests counter", "# TYPE serving_request_seconds histogram")
@@ -127,7 +154,12 @@ def series(seed: int, begin_s: int) -> str:
 def _counted(label: str, rate: np.ndarray, anew_s: int | None, begin_s: int) -> list[str]:
     """Return the lines of a counter of events at a rate before and after things change, which may begin anew."""
     seconds = np.arange(LENGTH_S)
-    total = rate[0] * np.minimum(seconds, BUSY_FROM_S) + rate[1] * np.maximum(seconds - BUSY_FROM_S, 0)
+    total = rate[0] * np.minimum(seconds, BUSY_FROM_S) + rate[1] * np.maximum(
+        seconds - BUSY_FROM_S, 0
+    )
     if anew_s is not None:
         total = total - np.where(seconds >= anew_s, total[anew_s], 0.0)
-    return [f"{label} {value:.10g} {begin_s + second}" for value, second in zip(total, seconds, strict=True)]
+    return [
+        f"{label} {value:.10g} {begin_s + second}"
+        for value, second in zip(total, seconds, strict=True)
+    ]

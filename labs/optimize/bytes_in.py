@@ -25,9 +25,15 @@ def take_bytes(path: str | Path, bytes_path: str | Path) -> BytesIn:
     (given,) = model.graph.input
     readers = [node for node in model.graph.node if given.name in node.input]
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    parts = [stored[name] for name in readers[0].input[1:] if name in stored] if len(readers) == 1 else []
+    parts = (
+        [stored[name] for name in readers[0].input[1:] if name in stored]
+        if len(readers) == 1
+        else []
+    )
     if readers[0].op_type != "QuantizeLinear" or len(parts) != 2 or str(parts[1].dtype) != "uint8":
-        raise ValueError(f"{Path(path).name} does not begin with a QuantizeLinear to uint8: take a static U8S8 file")
+        raise ValueError(
+            f"{Path(path).name} does not begin with a QuantizeLinear to uint8: take a static U8S8 file"
+        )
     given.name, given.type.tensor_type.elem_type = readers[0].output[0], onnx.TensorProto.UINT8
     model.graph.node.remove(readers[0])
     onnx.save(model, bytes_path)

@@ -32,7 +32,11 @@ PREPROCESSING: dict[str, str] = {
 
 
 def export_onnx(
-    model: nn.Module, path: str | Path, *, image_size_px: int = INPUT_SIZE_PX, fold_batch_norm: bool = True
+    model: nn.Module,
+    path: str | Path,
+    *,
+    image_size_px: int = INPUT_SIZE_PX,
+    fold_batch_norm: bool = True,
 ) -> Path:
     """Write a torch model as one ONNX file with a free batch axis, and return its path.
 
@@ -50,7 +54,9 @@ def export_onnx(
     from onnxscript import optimizer
 
     if model.training:
-        raise ValueError("the model is in training mode: call model.eval() first, or dropout would be exported")
+        raise ValueError(
+            "the model is in training mode: call model.eval() first, or dropout would be exported"
+        )
     with warnings.catch_warnings(action="ignore"):  # torch's, about functions of its own
         program = torch.onnx.export(
             model,
@@ -101,7 +107,14 @@ def tidy(proto: onnx.ModelProto) -> None:
     if any(node.metadata_props for node in graph.node):  # what is tidy already keeps its names
         name_after_modules(proto)
     proto.ClearField("doc_string")
-    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+    for part in (
+        graph,
+        *graph.node,
+        *graph.initializer,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+    ):
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
 

@@ -18,7 +18,8 @@ def smallest_norms(weight: np.ndarray, count: int) -> np.ndarray:
 
 
 def narrow(
-    module: nn.Module, weakest: Callable[[np.ndarray, int], Sequence[int] | np.ndarray] = smallest_norms
+    module: nn.Module,
+    weakest: Callable[[np.ndarray, int], Sequence[int] | np.ndarray] = smallest_norms,
 ) -> nn.Module:
     """Return a copy of a network's end of which each wide layer keeps only the stronger half of its channels.
 
@@ -35,7 +36,11 @@ def narrow(
 
     module = copy.deepcopy(module)
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    blocks = [layers[at - 1 : at + 2] for at, layer in enumerate(layers) if getattr(layer, "groups", 1) > 1]
+    blocks = [
+        layers[at - 1 : at + 2]
+        for at, layer in enumerate(layers)
+        if getattr(layer, "groups", 1) > 1
+    ]
     with torch.no_grad():
         for *makers, reader in [*blocks, layers[-2:]]:
             width = len(makers[0].weight)
@@ -48,5 +53,7 @@ def narrow(
             makers[-1].groups = len(kept) if len(makers) > 1 else 1
             makers[-1].in_channels = len(kept) if len(makers) > 1 else makers[-1].in_channels
             reader.weight = nn.Parameter(reader.weight[:, kept])
-            setattr(reader, "in_channels" if isinstance(reader, nn.Conv2d) else "in_features", len(kept))
+            setattr(
+                reader, "in_channels" if isinstance(reader, nn.Conv2d) else "in_features", len(kept)
+            )
     return module

@@ -20,7 +20,10 @@ def layers_of(path):
     nodes = onnx.load(path, load_external_data=False).graph.node
     clips = {node.input[0]: node.name for node in nodes if node.op_type == "Clip"}
     weighted = [node for node in nodes if node.op_type in ("Conv", "Gemm", "MatMul")]
-    return {node.name: [node.name, *(clips[out] for out in node.output if out in clips)] for node in weighted}
+    return {
+        node.name: [node.name, *(clips[out] for out in node.output if out in clips)]
+        for node in weighted
+    }
 
 
 def layer_sensitivity(path, images, ranges_path, settings, *, on_progress=silent):
@@ -43,11 +46,15 @@ def layer_sensitivity(path, images, ranges_path, settings, *, on_progress=silent
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / "alone.onnx"
         for name, nodes in layers.items():
-            quantize_static(path, alone, calibration_cache_path=ranges_path, nodes_to_quantize=nodes, **settings)
+            quantize_static(
+                path, alone, calibration_cache_path=ranges_path, nodes_to_quantize=nodes, **settings
+            )
             keep_float(alone, layers.keys() - {name})
             rows.append((name, signal_to_noise_db(reference, logits_of(alone, images))))
             on_progress(len(rows) / len(layers), f"layer {len(rows)} of {len(layers)}: {name}")
-    return pd.DataFrame(rows, columns=["layer", "alone_db"]).sort_values("alone_db", ignore_index=True)
+    return pd.DataFrame(rows, columns=["layer", "alone_db"]).sort_values(
+        "alone_db", ignore_index=True
+    )
 
 
 def keep_float(path: str | Path, names: Collection[str]) -> Path:
@@ -86,7 +93,11 @@ def protect_float(model: onnx.ModelProto, names: Collection[str]) -> int:
             for name, value in zip(ends, (scale, zero_point), strict=False):
                 graph.initializer.append(numpy_helper.from_array(np.full(channels, value), name))
             inputs = [source.input[0], *ends[:2]]
-            nodes.append(helper.make_node("DequantizeLinear", inputs, ends[2:], name=f"{node.name}_kept", axis=1))
+            nodes.append(
+                helper.make_node(
+                    "DequantizeLinear", inputs, ends[2:], name=f"{node.name}_kept", axis=1
+                )
+            )
             node.input[0] = ends[2]
             protected += 1
         nodes.append(node)
@@ -122,11 +133,19 @@ def activations_of(path, images, names):
     """Return the values inside a model, such as ReLU6's outputs, that it computes for some images: arrays by name."""
     model = onnx.load(path)
     for name in set(names) - {value.name for value in model.graph.output}:
-        model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+        model.graph.output.append(
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        )
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     first = session.get_inputs()[0].name
-    made = [session.run(list(names), {first: images[start : start + 8]}) for start in range(0, len(images), 8)]
-    return {name: np.concatenate(parts) for name, parts in zip(names, zip(*made, strict=True), strict=True)}
+    made = [
+        session.run(list(names), {first: images[start : start + 8]})
+        for start in range(0, len(images), 8)
+    ]
+    return {
+        name: np.concatenate(parts)
+        for name, parts in zip(names, zip(*made, strict=True), strict=True)
+    }
 
 
 def conv_weights(path):
@@ -142,8 +161,12 @@ def integers_into(layer, path, image):
     made = {output: node for node in model.graph.node for output in node.output}
     node = next(node for node in model.graph.node if node.name == layer)
     activation, weight = (made[name].input[0] for name in node.input[:2])
-    model.graph.output.append(onnx.helper.make_tensor_value_info(activation, onnx.TensorProto.UINT8, None))
+    model.graph.output.append(
+        onnx.helper.make_tensor_value_info(activation, onnx.TensorProto.UINT8, None)
+    )
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     sent = session.run([activation], {"input": image})[0][0]
-    kernel = next(numpy_helper.to_array(one) for one in model.graph.initializer if one.name == weight)
+    kernel = next(
+        numpy_helper.to_array(one) for one in model.graph.initializer if one.name == weight
+    )
     return sent.reshape(len(sent), -1).T.astype(int), kernel[:, :, 0, 0].astype(int)

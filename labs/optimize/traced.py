@@ -42,10 +42,19 @@ class Touch(NamedTuple):
 class Traced(NDArrayOperatorsMixin):
     """A matrix of float32 that notes each access; parts of it (``c[i]``, ``b[k, 2:6]``) note theirs in the same log."""
 
-    def __init__(self, values: np.ndarray | Sequence, _places: np.ndarray | None = None, _log: list | None = None):
+    def __init__(
+        self,
+        values: np.ndarray | Sequence,
+        _places: np.ndarray | None = None,
+        _log: list | None = None,
+    ):
         """Wrap numbers, two-dimensional; they become float32."""
-        self._values = np.asarray(values) if _log is not None else np.array(values, dtype=np.float32)
-        self._places = np.arange(self._values.size).reshape(self._values.shape) if _places is None else _places
+        self._values = (
+            np.asarray(values) if _log is not None else np.array(values, dtype=np.float32)
+        )
+        self._places = (
+            np.arange(self._values.size).reshape(self._values.shape) if _places is None else _places
+        )
         self.log: list[Touch] = [] if _log is None else _log
         self._turns: dict[tuple, int] = {}
 
@@ -83,10 +92,17 @@ class Traced(NDArrayOperatorsMixin):
         for number in np.ravel(self._places[place]):
             self._note(number, True)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple = (), **how: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple = (), **how: Any
+    ) -> Any:
         if ufunc not in _ALLOWED or method != "__call__":
-            raise TypeError(f"a kernel multiplies and adds for itself; {ufunc.__name__} is numpy's own")
-        result = ufunc(*(operand._read() if isinstance(operand, Traced) else operand for operand in inputs), **how)
+            raise TypeError(
+                f"a kernel multiplies and adds for itself; {ufunc.__name__} is numpy's own"
+            )
+        result = ufunc(
+            *(operand._read() if isinstance(operand, Traced) else operand for operand in inputs),
+            **how,
+        )
         if not out:
             return result
         out[0]._values[...] = result
@@ -95,7 +111,9 @@ class Traced(NDArrayOperatorsMixin):
         return out[0]
 
     def __array__(self, *how: object, **more: object) -> np.ndarray:
-        raise TypeError("a kernel reads numbers, not a whole matrix: numpy's own functions are none of yours")
+        raise TypeError(
+            "a kernel reads numbers, not a whole matrix: numpy's own functions are none of yours"
+        )
 
     def reads(self) -> int:
         """Return how often one of its numbers was read."""

@@ -28,7 +28,9 @@ def fit(module, maps, loss, *, seed, epochs, learning_rate=5e-4, batch_size=32, 
     module = copy.deepcopy(module)
     generator, steps = torch.Generator().manual_seed(seed), epochs * (len(maps) // batch_size)
     optimizer = torch.optim.AdamW(module.parameters(), lr=learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=steps, pct_start=0.1
+    )
     module.train()
     for step in range(steps):
         if step % (len(maps) // batch_size) == 0:

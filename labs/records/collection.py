@@ -10,7 +10,16 @@ from typing import Any, TypeVar
 
 from labs import stats
 from labs.display.format import megabytes, milliseconds, percent, rate
-from labs.records.record import ENTRY_TYPES, KINDS, Answer, Comparison, Entry, Measurement, Observation, Prediction
+from labs.records.record import (
+    ENTRY_TYPES,
+    KINDS,
+    Answer,
+    Comparison,
+    Entry,
+    Measurement,
+    Observation,
+    Prediction,
+)
 
 _EntryT = TypeVar("_EntryT", bound=Entry)
 
@@ -56,13 +65,23 @@ class Lookup:
     def paired_accuracy(self, one: str, other: str) -> stats.Paired | None:
         """Return how two options' newest records differ on the same images, or None if they were shown others."""
         first, second = (self.latest(kind="accuracy", option=option) for option in (one, other))
-        if first is None or second is None or first.details.get("labels") != second.details.get("labels"):
+        if (
+            first is None
+            or second is None
+            or first.details.get("labels") != second.details.get("labels")
+        ):
             return None
-        return stats.paired_proportions(first.samples, second.samples, first.details.get("drawings") or None)
+        return stats.paired_proportions(
+            first.samples, second.samples, first.details.get("drawings") or None
+        )
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""
-        return [prediction for prediction in self._of_type(Prediction) if question in (None, prediction.question)]
+        return [
+            prediction
+            for prediction in self._of_type(Prediction)
+            if question in (None, prediction.question)
+        ]
 
     def prediction_in_time(self, question: str, about: Mapping) -> Prediction | None:
         """Return the last prediction that precedes the first entry it concerns, or None.
@@ -78,7 +97,10 @@ class Lookup:
             one
             for one in predictions
             if first is None
-            or (entries.index(one) < entries.index(first) and datetime.fromisoformat(one.made_at) <= began(first))
+            or (
+                entries.index(one) < entries.index(first)
+                and datetime.fromisoformat(one.made_at) <= began(first)
+            )
         ]
         return candidates[-1] if candidates else None
 
@@ -98,7 +120,11 @@ class Lookup:
 
     def observations(self, subject: str) -> list[Observation]:
         """Return the observations of a subject, oldest first."""
-        return [observation for observation in self._of_type(Observation) if observation.subject == subject]
+        return [
+            observation
+            for observation in self._of_type(Observation)
+            if observation.subject == subject
+        ]
 
     def seen(self, subject: str) -> dict | None:
         """Return what was seen of a subject the last time, or None."""
@@ -112,9 +138,15 @@ class Lookup:
     def __repr__(self) -> str:
         """Return how many entries of each kind there are, and when the newest was made."""
         entries = list(self)
-        counts = Counter(entry.kind if isinstance(entry, Measurement) else entry.type for entry in entries)
+        counts = Counter(
+            entry.kind if isinstance(entry, Measurement) else entry.type for entry in entries
+        )
         words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        return f"{len(entries)} entries: {words}; the newest of {_made(entries[-1])}" if entries else "0 entries"
+        return (
+            f"{len(entries)} entries: {words}; the newest of {_made(entries[-1])}"
+            if entries
+            else "0 entries"
+        )
 
     def _repr_html_(self) -> str:
         """Return the same, and below it the newest number of each kind for each option on each machine."""
@@ -122,12 +154,19 @@ class Lookup:
 
         measured = self.measurements()
         table = pd.DataFrame(
-            {"option": record.option, "machine": record.machine.label, "kind": record.kind, "newest": _headline(record)}
+            {
+                "option": record.option,
+                "machine": record.machine.label,
+                "kind": record.kind,
+                "newest": _headline(record),
+            }
             for record in measured
         )
         if measured:
             keys = ["option", "machine"]
-            table = table.pivot_table("newest", keys, "kind", aggfunc="last", fill_value="", sort=False)
+            table = table.pivot_table(
+                "newest", keys, "kind", aggfunc="last", fill_value="", sort=False
+            )
         return f"<p>{escape(repr(self))}</p>{table.to_html() if measured else ''}"
 
 
@@ -174,9 +213,15 @@ def _headline(record: Measurement) -> str:
 
 def began(entry: Measurement | Observation) -> datetime:
     """Return when a measurement began or an observation was made."""
-    return datetime.fromisoformat(entry.made_at if isinstance(entry, Observation) else entry.started_at)
+    return datetime.fromisoformat(
+        entry.made_at if isinstance(entry, Observation) else entry.started_at
+    )
 
 
 def of_machine(entries: Iterable[Entry], machine_id: str) -> Records:
     """Return the measurements of one machine, with everything else that is no measurement."""
-    return Records(entry for entry in entries if not isinstance(entry, Measurement) or entry.machine_id == machine_id)
+    return Records(
+        entry
+        for entry in entries
+        if not isinstance(entry, Measurement) or entry.machine_id == machine_id
+    )

@@ -43,8 +43,14 @@ class Judged:
     @cached_property
     def used(self) -> dict[str, float]:
         """How much of each limit it uses up, by number: 1 is just at it."""
-        shares = {number: getattr(self.option, number).value / at for number, at in limits(self.target).items()}
-        return {number: 1 / share if LARGER_IS_BETTER[number] else share for number, share in shares.items()}
+        shares = {
+            number: getattr(self.option, number).value / at
+            for number, at in limits(self.target).items()
+        }
+        return {
+            number: 1 / share if LARGER_IS_BETTER[number] else share
+            for number, share in shares.items()
+        }
 
     @property
     def within(self) -> dict[str, bool]:
@@ -114,7 +120,13 @@ def decide(
     prices = hourly_prices() if prices is None else prices
     wants_gpu = target.name == "server-gpu"
     complete = [
-        Judged(option, target, _usd_per_hour(option, prices), peak_per_s, "" if option.records else "published")
+        Judged(
+            option,
+            target,
+            _usd_per_hour(option, prices),
+            peak_per_s,
+            "" if option.records else "published",
+        )
         for option in options
         if (option.provider in GPU_PROVIDERS) == wants_gpu
         and all(getattr(option, number) is not None for number in limits(target))
@@ -124,7 +136,12 @@ def decide(
         right = one.option.accuracy.value if one.option.accuracy else 0.0
         if not one.meets:
             return True, one.accuracy not in ("kept", "published"), max(one.used.values()), -right
-        return False, -right if target.size_bytes else one.usd_per_month, max(one.used.values()), -right
+        return (
+            False,
+            -right if target.size_bytes else one.usd_per_month,
+            max(one.used.values()),
+            -right,
+        )
 
     return sorted(complete, key=order)
 
@@ -191,17 +208,27 @@ def table(judged: Sequence[Judged]) -> pd.DataFrame:
     """
     rows = [
         {
-            "one photo, ms": 1e3 * judgement.option.p50_s.value if judgement.option.p50_s else math.nan,
-            "32 at once, photos/s": judgement.option.batch_fps.value if judgement.option.batch_fps else math.nan,
-            "MB": judgement.option.size_bytes.value / 1e6 if judgement.option.size_bytes else math.nan,
+            "one photo, ms": 1e3 * judgement.option.p50_s.value
+            if judgement.option.p50_s
+            else math.nan,
+            "32 at once, photos/s": judgement.option.batch_fps.value
+            if judgement.option.batch_fps
+            else math.nan,
+            "MB": judgement.option.size_bytes.value / 1e6
+            if judgement.option.size_bytes
+            else math.nan,
             "right": pd.NA if math.isnan(judgement.option.right) else round(judgement.option.right),
             "accuracy": judgement.accuracy,
             "meets": judgement.meets,
             "machines": judgement.machines if judgement.option.batch_fps else math.nan,
             "dollars an hour": judgement.usd_per_hour,
-            "dollars a month": judgement.usd_per_month if math.isfinite(judgement.usd_per_month) else math.nan,
+            "dollars a month": judgement.usd_per_month
+            if math.isfinite(judgement.usd_per_month)
+            else math.nan,
             "machine": judgement.option.machine,
         }
         for judgement in judged
     ]
-    return pd.DataFrame(rows, [f"{one.option.option}{' (published)' * bool(one.source)}" for one in judged])
+    return pd.DataFrame(
+        rows, [f"{one.option.option}{' (published)' * bool(one.source)}" for one in judged]
+    )

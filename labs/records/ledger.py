@@ -35,7 +35,11 @@ def first_problem(entry: object) -> str:
         _validator()(entry)
     except fastjsonschema.JsonSchemaValueException as error:
         # A long message would print the whole list of samples.
-        return error.message if len(error.message) < 200 else f"{error.name} breaks the rule '{error.rule}'"
+        return (
+            error.message
+            if len(error.message) < 200
+            else f"{error.name} breaks the rule '{error.rule}'"
+        )
     return ""
 
 
@@ -74,7 +78,8 @@ class LedgerWriteError(OSError):
 
     def __init__(self, path: Path, cause: OSError) -> None:
         super().__init__(
-            cause.errno, f"Nothing was recorded in {path}: {_REASONS.get(cause.errno or 0, cause.strerror or '')}"
+            cause.errno,
+            f"Nothing was recorded in {path}: {_REASONS.get(cause.errno or 0, cause.strerror or '')}",
         )
 
     def __str__(self) -> str:
@@ -159,7 +164,11 @@ class Ledger(Lookup):
 
     def lines(self) -> dict[str, str]:
         """Return this ledger's valid lines by their record's id."""
-        return self.lines_of(self.path.read_text(encoding="utf-8", errors="replace")) if self.path.exists() else {}
+        return (
+            self.lines_of(self.path.read_text(encoding="utf-8", errors="replace"))
+            if self.path.exists()
+            else {}
+        )
 
     def adopt(self, lines: Iterable[str]) -> int:
         """Add another ledger's valid lines, oldest first, whose ids this one has not, and return their number."""
@@ -183,7 +192,9 @@ class Ledger(Lookup):
             observation = Observation(subject, dict(seen), datetime.now(UTC).isoformat())
             self.append(observation)
         except TypeError as error:
-            raise LedgerError(f"{subject}: {error}; hand over texts, numbers, lists and dictionaries") from error
+            raise LedgerError(
+                f"{subject}: {error}; hand over texts, numbers, lists and dictionaries"
+            ) from error
         return observation.seen
 
     def __repr__(self) -> str:

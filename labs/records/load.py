@@ -87,7 +87,11 @@ class Usage:
     @classmethod
     def from_json(cls, values: dict) -> Usage:
         """Return the samples that ``to_json`` of a record wrote."""
-        made = {name: tuple(column) for name, column in values.items() if name in cls.__dataclass_fields__}
+        made = {
+            name: tuple(column)
+            for name, column in values.items()
+            if name in cls.__dataclass_fields__
+        }
         for name in ("gpu", "gpu_memory_bytes"):
             made[name] = tuple(tuple(column) for column in made.get(name, ()))
         return cls(**made)

@@ -64,9 +64,15 @@ def summarize(records: Iterable[object]) -> list[OptionSummary]:
         before = summaries.get(record.option) or OptionSummary(
             record.option, record.machine.label, threads=record.machine.cpu_count
         )
-        summaries[record.option] = replace(before, **_numbers(record, before), records=(*before.records, record))
-    baseline = next((option for option in BASELINES if option in summaries and summaries[option].accuracy), None)
-    losses = {option: Records(kept).paired_accuracy(option, baseline) for option in summaries if baseline}
+        summaries[record.option] = replace(
+            before, **_numbers(record, before), records=(*before.records, record)
+        )
+    baseline = next(
+        (option for option in BASELINES if option in summaries and summaries[option].accuracy), None
+    )
+    losses = {
+        option: Records(kept).paired_accuracy(option, baseline) for option in summaries if baseline
+    }
     return [replace(summary, loss=losses.get(summary.option)) for summary in summaries.values()]
 
 
@@ -83,7 +89,9 @@ def by_machine(records: Iterable[object], *baselines: str) -> dict[str, list[Opt
             machines.setdefault(record.machine_id, []).append(record)
             if record.kind == "latency" and record.option in (baselines or BASELINES):
                 lasts[record.machine_id] = place
-    return {id: summarize(machines[id]) for id in sorted(machines, key=lambda id: lasts.get(id, -1))}
+    return {
+        id: summarize(machines[id]) for id in sorted(machines, key=lambda id: lasts.get(id, -1))
+    }
 
 
 def _numbers(record: Measurement, before: OptionSummary) -> dict:
@@ -91,7 +99,11 @@ def _numbers(record: Measurement, before: OptionSummary) -> dict:
     if record.kind == "size":
         size = float(record.samples[-1])
         return {"size_bytes": Interval(size, size, size, 1.0)}
-    ran_on = max(record.providers_used, key=record.providers_used.__getitem__, default=record.provider_requested)
+    ran_on = max(
+        record.providers_used,
+        key=record.providers_used.__getitem__,
+        default=record.provider_requested,
+    )
     fields: dict = {"provider": ran_on}
     if record.kind == "accuracy":
         fields["accuracy"] = record.value

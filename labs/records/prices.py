@@ -32,7 +32,9 @@ def hourly_prices() -> pd.DataFrame:
     return table[["kind", "rented_as", "threads", "usd_per_hour"]]
 
 
-def processor_usd_per_hour(machine: str, threads: float, prices: pd.DataFrame | None = None) -> float:
+def processor_usd_per_hour(
+    machine: str, threads: float, prices: pd.DataFrame | None = None
+) -> float:
     """Return what threads of a machine's processor cost, in dollars an hour.
 
     Args:

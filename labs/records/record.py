@@ -149,7 +149,9 @@ class Measurement:
     def throughput_rps(self) -> stats.Interval:
         """Good answers a second of a load run, with its 95 % interval."""
         if self.load is None:
-            raise ValueError(f"a {self.kind} record has no requests a second; only a load record does")
+            raise ValueError(
+                f"a {self.kind} record has no requests a second; only a load record does"
+            )
         return self.load.answered_per_s(self.samples)
 
     @property
@@ -161,8 +163,12 @@ class Measurement:
         """
         size = self.details.get("block_calls")
         if not size:
-            raise ValueError(f"{self.option} was measured alone; only options that took turns have a ratio")
-        return tuple(self.samples[begin : begin + size] for begin in range(0, len(self.samples), size))
+            raise ValueError(
+                f"{self.option} was measured alone; only options that took turns have a ratio"
+            )
+        return tuple(
+            self.samples[begin : begin + size] for begin in range(0, len(self.samples), size)
+        )
 
     def percentile(self, q: float) -> float:
         """Return a percentile of the samples, in their unit."""
@@ -245,10 +251,16 @@ class Comparison:
             heading = "one photo, ms" if first.batch_size == 1 else "median ms"
             ends = {"low": 1e3 * first.value.low, "high": 1e3 * first.value.high}
             rows[option] = {heading: 1e3 * first.percentile(50)} | ends
-            rows[option] |= {"times as fast": faster.value, "at least": faster.low, "at most": faster.high}
+            rows[option] |= {
+                "times as fast": faster.value,
+                "at least": faster.low,
+                "at most": faster.high,
+            }
             for record in self.records:
                 if record.option == option and record.batch_size > 1:
-                    rows[option][f"{record.batch_size} at once, photos/s"] = record.throughput_fps.value
+                    rows[option][f"{record.batch_size} at once, photos/s"] = (
+                        record.throughput_fps.value
+                    )
         return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -328,4 +340,6 @@ class Observation(_Written):
 Entry = Measurement | Prediction | Answer | Observation
 
 #: Entry classes by the value of their ``type``.
-ENTRY_TYPES: dict[str, type[Entry]] = {one.type: one for one in (Measurement, Prediction, Answer, Observation)}
+ENTRY_TYPES: dict[str, type[Entry]] = {
+    one.type: one for one in (Measurement, Prediction, Answer, Observation)
+}

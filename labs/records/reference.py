@@ -20,7 +20,9 @@ def published() -> pd.DataFrame:
     """
     document = json.loads((REFERENCE_DIR / "published.json").read_text(encoding="utf-8"))
     results = pd.DataFrame.from_dict(document["results"], orient="index")
-    threads = pd.Series({name: facts["threads"] for name, facts in document["machines"].items()}, dtype=float)
+    threads = pd.Series(
+        {name: facts["threads"] for name, facts in document["machines"].items()}, dtype=float
+    )
     return results.assign(threads=results["machine"].map(threads))
 
 
@@ -33,9 +35,15 @@ def recorded_on_epyc_7763() -> pd.DataFrame:
     """
     from labs import assets  # late: the grader judges recommendations, and fetches nothing
 
-    formats = json.loads((REFERENCE_DIR / "epyc-7763-emulated.json").read_text(encoding="utf-8"))["formats"]
+    formats = json.loads((REFERENCE_DIR / "epyc-7763-emulated.json").read_text(encoding="utf-8"))[
+        "formats"
+    ]
     drawings, rows = assets.drawings("evaluation", "food11-mini")[::3], {}
-    for name, kept in {"U8S8": "int8-static-qdq", "U8S8-7bit": "int8-static-7bit", "S8S8": "int8-static-s8s8"}.items():
+    for name, kept in {
+        "U8S8": "int8-static-qdq",
+        "U8S8-7bit": "int8-static-7bit",
+        "S8S8": "int8-static-s8s8",
+    }.items():
         run = formats[kept]
         pair = paired_proportions(run["epyc_7763"], run["vnni"], drawings).interval
         rows[name] = {
@@ -56,4 +64,6 @@ def published_imagenet() -> pd.DataFrame:
     """
     document = json.loads((REFERENCE_DIR / "imagenet.json").read_text(encoding="utf-8"))
     found = pd.DataFrame(document["results"]).set_index("network")[["top1", "million_weights"]]
-    return found.rename(columns={"top1": "top-1 %", "million_weights": "million weights"}).rename_axis(None)
+    return found.rename(
+        columns={"top1": "top-1 %", "million_weights": "million weights"}
+    ).rename_axis(None)

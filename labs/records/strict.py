@@ -56,7 +56,9 @@ def _look_through(value: Any) -> None:
             parts = item.values() if isinstance(item, dict) else item
             kinds = set(map(type, parts))
             # A list of samples is known by its types alone, which takes a third of the time.
-            numbers = parts if kinds <= _NUMBERS else [part for part in parts if type(part) in _NUMBERS]
+            numbers = (
+                parts if kinds <= _NUMBERS else [part for part in parts if type(part) in _NUMBERS]
+            )
             if numbers and max(max(numbers), -min(numbers)) >= 10**MOST_DIGITS:
                 _refuse_large(numbers)
             if kinds & _CONTAINERS:

@@ -35,7 +35,9 @@ class Target:
             return False
         on_gpu = self.name == "server-gpu"
         names = [gpu.name for gpu in machine.gpus] if on_gpu else [machine.cpu_model]
-        fits = any(re.search(rf"\b{processor}\b", name) for processor in self.processors for name in names)
+        fits = any(
+            re.search(rf"\b{processor}\b", name) for processor in self.processors for name in names
+        )
         return fits and (machine.is_leased or self.name == "device")
 
 
@@ -46,8 +48,17 @@ class Target:
 MAY_LOSE = 0.03
 
 TARGETS: tuple[Target, ...] = (
-    Target("server-cpu", "Server, CPU", "AMD EPYC 7763", ("EPYC 7763",), p50_s=3e-3, batch_fps=1000),
-    Target("server-gpu", "Server, GPU", "NVIDIA A100 or A30", ("A100", "A30"), p50_s=1e-3, batch_fps=5000),
+    Target(
+        "server-cpu", "Server, CPU", "AMD EPYC 7763", ("EPYC 7763",), p50_s=3e-3, batch_fps=1000
+    ),
+    Target(
+        "server-gpu",
+        "Server, GPU",
+        "NVIDIA A100 or A30",
+        ("A100", "A30"),
+        p50_s=1e-3,
+        batch_fps=5000,
+    ),
     Target(
         "device",
         "On device",
@@ -61,13 +72,17 @@ TARGETS: tuple[Target, ...] = (
 #: Targets of machine classes that have their own, by a word in the machine's name; each replaces the one of its name.
 #: Source: the AMD edition (March 2026) of https://teaching-on-testbeds.github.io/serve-model-chi/
 OF_CLASS: dict[str, tuple[Target, ...]] = {
-    "MI100": (Target("server-gpu", "Server, GPU", "AMD MI100", ("MI100",), p50_s=1.5e-3, batch_fps=2500),),
+    "MI100": (
+        Target("server-gpu", "Server, GPU", "AMD MI100", ("MI100",), p50_s=1.5e-3, batch_fps=2500),
+    ),
 }
 
 
 def targets_for(machine: str) -> tuple[Target, ...]:
     """Return the three targets for options of a machine (``Fingerprint.label``): its class's own where it has one."""
-    own = {one.name: one for word, targets in OF_CLASS.items() if word in machine for one in targets}
+    own = {
+        one.name: one for word, targets in OF_CLASS.items() if word in machine for one in targets
+    }
     return tuple(own.get(one.name, one) for one in TARGETS)
 
 
@@ -101,10 +116,18 @@ BUDGETS = {"int8-budget-05": 0.05, "int8-budget-01": 0.01}
 
 #: Providers, and torch's device, that compute on a GPU.
 GPU_PROVIDERS = frozenset(
-    {"CUDAExecutionProvider", "TensorrtExecutionProvider", "MIGraphXExecutionProvider", "ROCMExecutionProvider", "cuda"}
+    {
+        "CUDAExecutionProvider",
+        "TensorrtExecutionProvider",
+        "MIGraphXExecutionProvider",
+        "ROCMExecutionProvider",
+        "cuda",
+    }
 )
 
 
 def limits(target: Target) -> dict[str, float]:
     """Return the target's limits by the number that they bound: a floor where larger is better, else a ceiling."""
-    return {number: at for number in LARGER_IS_BETTER if (at := getattr(target, number)) is not None}
+    return {
+        number: at for number in LARGER_IS_BETTER if (at := getattr(target, number)) is not None
+    }

@@ -54,7 +54,9 @@ def caller(target: Any) -> Call:
         return _torch_caller(target)
     if kind == "openvino":
         request = target.create_infer_request()
-        return lambda images: np.array(next(iter(request.infer({0: images}, share_inputs=True).values())))
+        return lambda images: np.array(
+            next(iter(request.infer({0: images}, share_inputs=True).values()))
+        )
     takes = [
         one
         for one in inspect.signature(target).parameters.values()

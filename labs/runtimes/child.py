@@ -70,7 +70,9 @@ class Child:
         held = 0
         for process in self.processes():
             with contextlib.suppress(psutil.Error):  # one of them may be ending just now
-                held += process.memory_full_info().pss if psutil.LINUX else process.memory_info().rss
+                held += (
+                    process.memory_full_info().pss if psutil.LINUX else process.memory_info().rss
+                )
         return held
 
     def log(self, characters: int = 3000) -> str:
@@ -98,9 +100,13 @@ class Child:
         begin_s = time.monotonic()
         try:
             while (spent_s := time.monotonic() - begin_s) < within_s * slowdown():
-                on_progress(min(0.99, spent_s / (spent_s + 3)), f"waiting for {what}: {spent_s:.0f} s")
+                on_progress(
+                    min(0.99, spent_s / (spent_s + 3)), f"waiting for {what}: {spent_s:.0f} s"
+                )
                 if not self.alive:
-                    raise ChildError(f"{what} ended with status {self.process.returncode}:\n{self.log()}")
+                    raise ChildError(
+                        f"{what} ended with status {self.process.returncode}:\n{self.log()}"
+                    )
                 if ready():
                     on_progress(1.0, f"{what} is ready after {spent_s:.1f} s")
                     return
@@ -163,7 +169,10 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**(os.environ if environment is None else environment), **({_VARIABLE: secret} if secret else {})},
+            env={
+                **(os.environ if environment is None else environment),
+                **({_VARIABLE: secret} if secret else {}),
+            },
             cwd=folder,
             pass_fds=sockets,
             start_new_session=True,  # an interrupt of the cell is not an interrupt of the command
@@ -191,7 +200,9 @@ def _keep(options: dict, command: list[str]) -> int:
     if secret:
         threading.Thread(target=_wipe, args=(child.pid, secret.encode()), daemon=True).start()
     for wait in (child.wait, lambda: _outlive(options["notebook"])):
-        threading.Thread(target=lambda wait=wait: (wait(), os.write(tell, b"x")), daemon=True).start()
+        threading.Thread(
+            target=lambda wait=wait: (wait(), os.write(tell, b"x")), daemon=True
+        ).start()
     os.read(read_end, 1)
     if child.poll() is None:
         child.terminate()
@@ -207,7 +218,9 @@ def _keep(options: dict, command: list[str]) -> int:
                 os.waitpid(pid, 0)
     for pattern in options["leftovers"]:
         for path in Path(pattern).parent.glob(Path(pattern).name):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(
+                missing_ok=True
+            )
     return status if status >= 0 else 128 - status
 
 

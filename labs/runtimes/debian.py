@@ -32,22 +32,36 @@ def fetch(folder: Path, *packages: str, alone: bool = False) -> list[Path]:
     """
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
-            raise EmulationUnavailableError(f"{tool} is missing: this is unpacked from Debian packages")
+            raise EmulationUnavailableError(
+                f"{tool} is missing: this is unpacked from Debian packages"
+            )
     for name in ("archives", "lists"):
         (folder / name / "partial").mkdir(parents=True, exist_ok=True)
     (folder / "status").touch()
-    native = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+    native = subprocess.run(
+        ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     wanted = {native, *(name.partition(":")[2] for name in packages)} - {""}
     configuration = folder / "apt.conf"
     architectures = " ".join(f'"{one}";' for one in sorted(wanted))
-    configuration.write_text(_CONFIGURATION.format(native=native, architectures=architectures, folder=folder))
-    get = ["download"] if alone else ["install", "--download-only", "--yes", "--no-install-recommends"]
+    configuration.write_text(
+        _CONFIGURATION.format(native=native, architectures=architectures, folder=folder)
+    )
+    get = (
+        ["download"]
+        if alone
+        else ["install", "--download-only", "--yes", "--no-install-recommends"]
+    )
     for words in (["update", "--error-on=any"], [*get, *packages]):
         command = ["apt-get", "-qq", "-c", str(configuration), *words]
-        done = subprocess.run(command, cwd=folder / "archives", capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder / "archives", capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()[:3]
-            raise EmulationUnavailableError(f"apt-get {words[0]} failed (no network, or no such packages): {said}")
+            raise EmulationUnavailableError(
+                f"apt-get {words[0]} failed (no network, or no such packages): {said}"
+            )
     return sorted((folder / "archives").glob("*.deb"))
 
 

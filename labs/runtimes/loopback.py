@@ -50,7 +50,11 @@ def listen(host: str = "127.0.0.1", ports: int | Iterable[int] = 0) -> socket.so
             listening.close()
             if error.errno != errno.EADDRINUSE:
                 raise
-    named = f"port {wanted[0]} is" if len(wanted) == 1 else f"ports {', '.join(map(str, wanted))} are all"
+    named = (
+        f"port {wanted[0]} is"
+        if len(wanted) == 1
+        else f"ports {', '.join(map(str, wanted))} are all"
+    )
     raise PortsTakenError(
         f"{named} taken on {host}. Likely: another notebook's kernel still runs its services there. Way out: shut that "
         f"kernel down (Running Terminals and Kernels, on the left), then run this cell again; or set "
@@ -68,7 +72,11 @@ def link(url: str) -> str:
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     pattern = f"{hub}proxy/{{port}}/" if hub else os.environ.get(LINKS_VARIABLE, "")
     parts = urlsplit(url)
-    return pattern.replace("{port}", str(parts.port)) + parts.path.lstrip("/") if pattern and parts.port else url
+    return (
+        pattern.replace("{port}", str(parts.port)) + parts.path.lstrip("/")
+        if pattern and parts.port
+        else url
+    )
 
 
 def is_own_host(header: str) -> bool:
@@ -88,7 +96,9 @@ class OwnHosts:
     Starlette's ``TrustedHostMiddleware`` wants a list, cannot say "any number", and takes '[::1]:80' for the name '['.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]], refusal: Callable[..., Awaitable[None]]) -> None:
+    def __init__(
+        self, app: Callable[..., Awaitable[None]], refusal: Callable[..., Awaitable[None]]
+    ) -> None:
         """Wrap an app; ``refusal``, such as a Starlette response, answers the others."""
         self._app, self._refusal = app, refusal
 

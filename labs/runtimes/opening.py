@@ -18,7 +18,9 @@ class RuntimeUnavailableError(RuntimeError):
     """This environment or machine cannot run it; the message says why and what to do."""
 
 
-def open_model(path: str | Path, runtime: str = "onnxruntime", settings: Mapping | None = None) -> object:
+def open_model(
+    path: str | Path, runtime: str = "onnxruntime", settings: Mapping | None = None
+) -> object:
     """Return a native object that predicts: a session, a compiled model, or a torch module.
 
     Args:
@@ -48,7 +50,10 @@ def open_model(path: str | Path, runtime: str = "onnxruntime", settings: Mapping
 def _open_session(path: Path, given: dict):
     import onnxruntime as ort
 
-    wanted = [tuple(one) if isinstance(one, list) else one for one in given.get("providers", ["CPUExecutionProvider"])]
+    wanted = [
+        tuple(one) if isinstance(one, list) else one
+        for one in given.get("providers", ["CPUExecutionProvider"])
+    ]
     names = [one if isinstance(one, str) else one[0] for one in wanted]
     missing = [name for name in names if name not in ort.get_available_providers()]
     if missing:
@@ -87,7 +92,9 @@ def _load_module(path: Path, given: dict):
 
     device = given.get("device", "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise RuntimeUnavailableError("torch sees no CUDA device: use device='cpu', or run on a GPU node")
+        raise RuntimeUnavailableError(
+            "torch sees no CUDA device: use device='cpu', or run on a GPU node"
+        )
     if given.get("num_threads"):
         torch.set_num_threads(given["num_threads"])
     if device.startswith("cuda"):

@@ -26,14 +26,19 @@ PATHS = ("/predict", "/predict/raw", "/healthz", "/metrics")
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 
 REQUESTS = Counter("serving_requests", "Replies sent.", ["path", "status"])
-SECONDS = Histogram("serving_request_seconds", "From a request's head to its reply's.", ["path"], buckets=_BUCKETS_S)
-STAGES = Histogram("serving_stage_seconds", "Where a photo's time went.", ["stage"], buckets=_BUCKETS_S)
+SECONDS = Histogram(
+    "serving_request_seconds", "From a request's head to its reply's.", ["path"], buckets=_BUCKETS_S
+)
+STAGES = Histogram(
+    "serving_stage_seconds", "Where a photo's time went.", ["stage"], buckets=_BUCKETS_S
+)
 IN_FLIGHT = Gauge("serving_in_flight", "Photos waiting or computed.")
 
 app = FastAPI(title="GourmetGram's classifier", docs_url=None, redoc_url=None)
 guard(app)  # before the counter, which is around it then, and counts what it refuses
 app.add_middleware(
-    OwnHosts, refusal=PlainTextResponse("this service answers at this machine's own addresses only", 421)
+    OwnHosts,
+    refusal=PlainTextResponse("this service answers at this machine's own addresses only", 421),
 )
 
 

@@ -37,7 +37,10 @@ def evaluation_uploads() -> Iterator[tuple[bytes, int]]:
 
 def write_input_data(path: Path, images: Sequence[bytes]) -> Path:
     """Return a file of images for ``--input-data``, as ``food_classifier`` takes them."""
-    rows = [{"INPUT_IMAGE": {"content": [base64.b64encode(image).decode()], "shape": [1]}} for image in images]
+    rows = [
+        {"INPUT_IMAGE": {"content": [base64.b64encode(image).decode()], "shape": [1]}}
+        for image in images
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"data": rows}), encoding="utf-8")
     return path

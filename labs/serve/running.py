@@ -86,7 +86,11 @@ def serve_app(folder: Path | None = None, *, app: str = "app:app", **how: Any) -
 
 
 def wait_until_ready(
-    service: Service, *, path: str = "/healthz", within_s: float = 120.0, on_progress: OnProgress = silent
+    service: Service,
+    *,
+    path: str = "/healthz",
+    within_s: float = 120.0,
+    on_progress: OnProgress = silent,
 ) -> Service:
     """Return the service when it answers 200 on a path.
 

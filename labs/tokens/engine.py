@@ -35,7 +35,9 @@ class GenaiEngine:
         settings = openvino_genai.SchedulerConfig()
         settings.cache_size, settings.max_num_seqs = CACHE_GB, MOST_TOGETHER
         settings.enable_prefix_caching = True
-        self._pipeline = openvino_genai.ContinuousBatchingPipeline(str(weights(Path(sys.prefix))), settings, "CPU")
+        self._pipeline = openvino_genai.ContinuousBatchingPipeline(
+            str(weights(Path(sys.prefix))), settings, "CPU"
+        )
         self._tokenizer = self._pipeline.get_tokenizer()
         self._waiting: queue.SimpleQueue[_Prompt] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
@@ -47,10 +49,13 @@ class GenaiEngine:
     def chat(self, messages: list[dict]) -> str:
         """Return a conversation as the prompt that the model was trained on; each message has a role and content."""
         return self._tokenizer.apply_chat_template(
-            [{name: _sound(text) for name, text in one.items()} for one in messages], add_generation_prompt=True
+            [{name: _sound(text) for name, text in one.items()} for one in messages],
+            add_generation_prompt=True,
         )
 
-    async def stream(self, prompt: str, max_tokens: int, ignore_eos: bool = False) -> AsyncIterator[str]:
+    async def stream(
+        self, prompt: str, max_tokens: int, ignore_eos: bool = False
+    ) -> AsyncIterator[str]:
         """Yield an answer's tokens as text, each as soon as it is there; a client that stops reading frees its place.
 
         Args:
@@ -59,7 +64,9 @@ class GenaiEngine:
         """
         loop, arrived = asyncio.get_running_loop(), asyncio.Queue[str | Exception | None]()
         how = openvino_genai.GenerationConfig(max_new_tokens=max_tokens, ignore_eos=ignore_eos)
-        one = _Prompt(_sound(prompt), how, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece))
+        one = _Prompt(
+            _sound(prompt), how, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece)
+        )
         self._waiting.put(one)
         try:
             while (piece := await arrived.get()) is not None:
@@ -77,7 +84,9 @@ class GenaiEngine:
                 try:
                     one.handle = self._pipeline.add_request(next(numbers), one.text, one.how)
                     active.append(one)
-                except Exception as error:  # whatever the runtime says about this prompt concerns its client alone
+                except (
+                    Exception
+                ) as error:  # whatever the runtime says about this prompt concerns its client alone
                     one.emit(error)
             self._pipeline.step()
             active = [one for one in active if self._still_running(one)]
@@ -104,7 +113,9 @@ class GenaiEngine:
 class _Prompt:
     """A prompt on its way."""
 
-    def __init__(self, text: str, how: object, emit: Callable[[str | Exception | None], object]) -> None:
+    def __init__(
+        self, text: str, how: object, emit: Callable[[str | Exception | None], object]
+    ) -> None:
         self.text, self.how, self.emit = text, how, emit
         self.tokens: list[int] = []
         self.handle: openvino_genai.py_openvino_genai.GenerationHandle  # once it is active

@@ -12,5 +12,6 @@ from labs.runtimes.loopback import OwnHosts
 path = Path(os.environ["APP"])
 sys.path.insert(0, str(path.parent))  # a file may add routes to its neighbour's
 app = OwnHosts(
-    importlib.import_module(path.stem).app, PlainTextResponse("this machine's own addresses only", status_code=421)
+    importlib.import_module(path.stem).app,
+    PlainTextResponse("this machine's own addresses only", status_code=421),
 )

@@ -29,9 +29,16 @@ def completions(url: str, prompts: list[str], max_tokens: int) -> Target:
     """Return a target for ``POST /v1/completions`` of a student's app, with answers of so many tokens each."""
     body = {"max_tokens": max_tokens, "ignore_eos": True}
     genai = environment("genai")
-    libraries = dict(one.split("==") for one in genai.requirements if one.startswith("openvino-genai="))
+    libraries = dict(
+        one.split("==") for one in genai.requirements if one.startswith("openvino-genai=")
+    )
     served = Served(
-        model_file(weights(genai.folder)), "openvino-genai", "CPU", "int4", libraries=libraries, settings=body
+        model_file(weights(genai.folder)),
+        "openvino-genai",
+        "CPU",
+        "int4",
+        libraries=libraries,
+        settings=body,
     )
     bodies = tuple(json.dumps(body | {"prompt": prompt}).encode() for prompt in prompts)
     path, headers = "/v1/completions", {"content-type": "application/json"}
@@ -43,7 +50,11 @@ def _runs(day: str) -> dict[str, tuple[list[str], int, int]]:
     dishes = "Today there are soup, bread, rice, noodles, fish, salad and fruit, each fresh and warm from the kitchen. "
     questions = [f"Day {day}, guest {guest}: write about a soup." for guest in range(18)]
     pages = [f"Day {day}, guest {guest}: {dishes * 5}" for guest in range(20)]
-    menu, soup, fruit = f"The menu of day {day}. {dishes * 18}", "Is there a soup?", "Which fruit do you have?"
+    menu, soup, fruit = (
+        f"The menu of day {day}. {dishes * 18}",
+        "Is there a soup?",
+        "Which fruit do you have?",
+    )
     return {
         "tokens-1": (questions[16:], 1, 32),
         "tokens-16": (questions[:16], 16, 32),
@@ -62,14 +73,27 @@ def measure(url: str, *, rounds: int = 3, on_progress: OnProgress = silent) -> l
     Raises:
         NothingAnsweredError: The route refuses; the message shows its first answer.
     """
-    closed_loop(completions(url, ["A warm bread"], 4), concurrency=1, requests=1, option="warm-up", timeout_s=60)
+    closed_loop(
+        completions(url, ["A warm bread"], 4),
+        concurrency=1,
+        requests=1,
+        option="warm-up",
+        timeout_s=60,
+    )
     records: list[Measurement] = []
     for number in range(rounds):
         runs = _runs(f"{time.time():.3f}")  # new in each round: the engine keeps what it has read
         for option, (prompts, clients, tokens) in runs.items():
             done, turns = len(records), rounds * len(runs)
-            how: dict[str, Any] = {"warmup_requests": 0, "timeout_s": 120, "details": {"round": number}}
-            how |= {"option": option, "on_progress": part(on_progress, done / turns, (done + 1) / turns)}
+            how: dict[str, Any] = {
+                "warmup_requests": 0,
+                "timeout_s": 120,
+                "details": {"round": number},
+            }
+            how |= {
+                "option": option,
+                "on_progress": part(on_progress, done / turns, (done + 1) / turns),
+            }
             target = completions(url, prompts, tokens)
             records.append(closed_loop(target, concurrency=clients, requests=len(prompts), **how))
     return records
@@ -83,11 +107,31 @@ def table(records: list[Measurement]) -> pd.DataFrame:
     rows = []
     for (lever, workload), (without, using) in PAIRS.items():
         batches, runs = lever == BATCHING, [of(records, option) for option in (without, using)]
-        times = (rate_ratio(records, using, without) if batches else latency_ratio(records, without, using)).interval
+        times = (
+            rate_ratio(records, using, without)
+            if batches
+            else latency_ratio(records, without, using)
+        ).interval
         tokens = runs[0][0].details["settings"]["max_tokens"]
         reached = [
-            [tokens * one.throughput_rps.value if batches else 1e3 * one.samples[0] for one in group] for group in runs
+            [
+                tokens * one.throughput_rps.value if batches else 1e3 * one.samples[0]
+                for one in group
+            ]
+            for group in runs
         ]
         figures = [float(np.median(one)) for one in reached]
-        rows.append([lever, workload, *figures, "tokens/s" if batches else "ms", times.value, times.low, times.high])
-    return pd.DataFrame(rows, columns=["lever", "workload", "without", "with", "unit", "times", "from", "to"])
+        rows.append(
+            [
+                lever,
+                workload,
+                *figures,
+                "tokens/s" if batches else "ms",
+                times.value,
+                times.low,
+                times.high,
+            ]
+        )
+    return pd.DataFrame(
+        rows, columns=["lever", "workload", "without", "with", "unit", "times", "from", "to"]
+    )

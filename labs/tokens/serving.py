@@ -9,7 +9,9 @@ from labs.serve import running
 from labs.workspace import PROJECT_DIR, require_written
 
 
-def start(app: str | Path, *, ports: int | Iterable[int] = 0, on_progress: OnProgress = silent) -> running.Service:
+def start(
+    app: str | Path, *, ports: int | Iterable[int] = 0, on_progress: OnProgress = silent
+) -> running.Service:
     """Return a student's app as a ready service on loopback, which ends with this process.
 
     Raises:
@@ -21,9 +23,17 @@ def start(app: str | Path, *, ports: int | Iterable[int] = 0, on_progress: OnPro
     require_written([path, *sorted(path.parent.glob("*.py"))])
     python = install("genai", part(on_progress, 0.0, 0.6)).python
     service = running.start(
-        "labs.tokens.host:app", python=python, port=ports, APP=path, PYTHONPATH=PROJECT_DIR, PYTHONHOME=""
+        "labs.tokens.host:app",
+        python=python,
+        port=ports,
+        APP=path,
+        PYTHONPATH=PROJECT_DIR,
+        PYTHONHOME="",
     )
     told = part(on_progress, 0.6, 1.0)
     return running.wait_until_ready(
-        service, path="/openapi.json", within_s=180.0, on_progress=lambda done, _: told(done, "loading the model")
+        service,
+        path="/openapi.json",
+        within_s=180.0,
+        on_progress=lambda done, _: told(done, "loading the model"),
     )

@@ -15,10 +15,19 @@ from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
 fields, folder = GGUFReader(sys.argv[1]).fields, Path(sys.argv[2])
 tokens, merges = (fields[f"tokenizer.ggml.{name}"].contents() for name in ("tokens", "merges"))
 tokenizer = Tokenizer(
-    models.BPE({token: number for number, token in enumerate(tokens)}, [(*m.split(" "),) for m in merges])
+    models.BPE(
+        {token: number for number, token in enumerate(tokens)}, [(*m.split(" "),) for m in merges]
+    )
 )
-tokenizer.pre_tokenizer, tokenizer.decoder = Sequence([Digits(True), ByteLevel(add_prefix_space=False)]), Decoder()
+tokenizer.pre_tokenizer, tokenizer.decoder = (
+    Sequence([Digits(True), ByteLevel(add_prefix_space=False)]),
+    Decoder(),
+)
 folder.mkdir(parents=True, exist_ok=True)
 tokenizer.save(str(folder / "tokenizer.json"))
-config = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": tokens[1], "eos_token": tokens[2]}
+config = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "bos_token": tokens[1],
+    "eos_token": tokens[2],
+}
 (folder / "tokenizer_config.json").write_text(json.dumps(config))

@@ -60,5 +60,9 @@ def hear_while_busy(*buttons: ipywidgets.Button) -> None:
 
 def controls(children: Sequence[ipywidgets.Widget], **layout: object) -> ipywidgets.VBox:
     """Return a box whose controls, in the order of the Tab key, keep the keyboard to themselves and have names."""
-    script = ipywidgets.HTML(f'<img src="data:," alt="" hidden onerror="{_SCRIPT}">', layout={"display": "none"})
-    return ipywidgets.VBox([*children, script], layout=ipywidgets.Layout(**layout)).add_class("msl-controls")
+    script = ipywidgets.HTML(
+        f'<img src="data:," alt="" hidden onerror="{_SCRIPT}">', layout={"display": "none"}
+    )
+    return ipywidgets.VBox([*children, script], layout=ipywidgets.Layout(**layout)).add_class(
+        "msl-controls"
+    )

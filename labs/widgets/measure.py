@@ -44,7 +44,9 @@ def compare(
         Stopped: It was cancelled; nothing of the run in turns is kept.
     """
     run = run_with_progress(
-        lambda report: bench.compare(targets, images, batches=batches, rounds=rounds, on_progress=report),
+        lambda report: bench.compare(
+            targets, images, batches=batches, rounds=rounds, on_progress=report
+        ),
         "Side by side",
     )
     for record in run:
@@ -59,7 +61,9 @@ def _answered(answers: pd.DataFrame, baseline: str) -> pd.DataFrame:
     """Return the table of ``evaluate`` with whether each option's accuracy is kept beside the baseline's."""
     records = ledger().read()
     pairs = {option: records.paired_accuracy(option, baseline) for option in answers.index}
-    return answers.assign(accuracy=pd.Series({option: pair.kept(MAY_LOSE) for option, pair in pairs.items() if pair}))
+    return answers.assign(
+        accuracy=pd.Series({option: pair.kept(MAY_LOSE) for option, pair in pairs.items() if pair})
+    )
 
 
 def evaluate(targets: Mapping[str, object], images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
@@ -73,7 +77,9 @@ def evaluate(targets: Mapping[str, object], images: np.ndarray, labels: np.ndarr
         rows = {}
         for place, (option, target) in enumerate(targets.items()):
             ends = place / len(targets), (place + 1) / len(targets)
-            right = bench.accuracy(target, images, labels, option=option, on_progress=part(report, *ends))
+            right = bench.accuracy(
+                target, images, labels, option=option, on_progress=part(report, *ends)
+            )
             for record in (bench.size(target, option=option), right):
                 ledger().append(record)
             rows[option] = right.model.size_bytes / 1e6, int(sum(right.samples))
@@ -107,7 +113,9 @@ def measure_there(
     job = Job(task, tuple(candidates), effort, tuple(batches))
     title = f"{'In rehearsal' if effort is REHEARSAL else 'On the device'}: {TASKS[task]}"
     return run_with_progress(
-        lambda report: measure_on(device, job, ledger, on_progress=report), title, kept="Nothing of this one was kept."
+        lambda report: measure_on(device, job, ledger, on_progress=report),
+        title,
+        kept="Nothing of this one was kept.",
     )
 
 
@@ -133,7 +141,9 @@ def compare_there(
     right = {one.option: one for one in full if one.kind == "accuracy"}
     if not right:
         return table
-    rows = {name: (one.model.size_bytes / 1e6, int(sum(one.samples))) for name, one in right.items()}
+    rows = {
+        name: (one.model.size_bytes / 1e6, int(sum(one.samples))) for name, one in right.items()
+    }
     photos = len(next(iter(right.values())).samples)
     counted = pd.DataFrame.from_dict(rows, orient="index", columns=["MB", f"right of {photos}"])
     return table.join(_answered(counted, baseline))

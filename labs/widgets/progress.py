@@ -46,7 +46,9 @@ def time_left_s(elapsed_s: float, fraction: float) -> float | None:
     return elapsed_s * (1 - fraction) / fraction
 
 
-def run_with_progress(work: Callable[[OnProgress], Result], title: str, *, kept: str = "") -> Result:
+def run_with_progress(
+    work: Callable[[OnProgress], Result], title: str, *, kept: str = ""
+) -> Result:
     """Run ``work`` in this cell under a progress bar, and return what it returns.
 
     Args:
@@ -63,7 +65,9 @@ def run_with_progress(work: Callable[[OnProgress], Result], title: str, *, kept:
 class Progress:
     """The bar, its line of text, the times and the button, as a context manager around the work."""
 
-    def __init__(self, title: str, *, kept: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, title: str, *, kept: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Describe the work; nothing is shown before ``with``."""
         self.title, self.kept, self._clock = title, kept, clock
         self.fraction, self.line, self.cancelled = 0.0, "starting", threading.Event()
@@ -101,11 +105,15 @@ class Progress:
     def __enter__(self) -> Progress:
         self._begin_s = self._clock()
         self._draw()
-        self._handle = display(Shown(self._still("…", "running"), self.title, live=self.live), display_id=True)
+        self._handle = display(
+            Shown(self._still("…", "running"), self.title, live=self.live), display_id=True
+        )
         threading.Thread(target=self._tick, daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> Literal[False]:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> Literal[False]:
         self._over.set()
         took = duration(self._clock() - self._begin_s)
         if kind is None:
@@ -131,7 +139,9 @@ class Progress:
         self._told_s = self._clock()
         elapsed_s = self._told_s - self._begin_s
         left_s = time_left_s(elapsed_s, self.fraction)
-        times = f"{duration(elapsed_s)} so far" + (f", about {duration(left_s)} left" if left_s is not None else "")
+        times = f"{duration(elapsed_s)} so far" + (
+            f", about {duration(left_s)} left" if left_s is not None else ""
+        )
         stop = "" if heard_while_busy() else " · stop it with ■ in the toolbar"
         bar = progress_bar(self.title, self.fraction, text=self.line, drawn=self._drawn_fraction)
         self._drawn_fraction = self.fraction
@@ -143,7 +153,9 @@ class Progress:
 
     def _finish(self, sign: str, outcome: str) -> None:
         """Replace the live widget by a still line, so that the saved notebook needs no widget to be read."""
-        shown = Shown(self._still(sign, outcome), f"{sign} {self.title}: {outcome}", plain=self.title)
+        shown = Shown(
+            self._still(sign, outcome), f"{sign} {self.title}: {outcome}", plain=self.title
+        )
         if self._handle is not None:
             self._handle.update(shown)
         else:  # no kernel: a plain Python process

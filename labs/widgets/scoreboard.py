@@ -42,7 +42,9 @@ def best_so_far(records: Iterable[object]) -> dict[Target, Judged | None]:
     That is the target's own machine if it has measured what the target asks for, else any other, as a rehearsal; of
     several, the one that measured float32 last.
     """
-    best: dict[str, tuple[Target, Judged | None]] = {target.name: (target, None) for target in targets_for("")}
+    best: dict[str, tuple[Target, Judged | None]] = {
+        target.name: (target, None) for target in targets_for("")
+    }
     for options in by_machine(records).values():
         for target in targets_for(options[0].machine):
             for judged in decide(options, target)[:1]:
@@ -79,7 +81,10 @@ def _tile(target: Target, judged: Judged | None) -> str:
         f'<p class="msl-sub">for {escape(target.machine)}</p>',
     ]
     parts += [_gauge(judged, number, limit) for number, limit in limits(target).items()]
-    name, lines = escape(judged.option.option) if judged else "", "<br>".join(map(escape, _lines(target, judged)))
+    name, lines = (
+        escape(judged.option.option) if judged else "",
+        "<br>".join(map(escape, _lines(target, judged))),
+    )
     lines = lines.replace(f": {name},", f": <b>{name}</b>,", 1) if name else lines
     return "".join([*parts, f'<p class="msl-sub msl-best-here">{lines}</p></div>'])
 

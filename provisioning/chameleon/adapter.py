@@ -41,7 +41,16 @@ from chi import clients
 from provisioning.chameleon import replies
 from provisioning.chameleon.replies import explain, unless_absent, unless_missing, unread
 from provisioning.chameleon.shells import ContainerShell, SshShell
-from provisioning.testbed import Address, Group, Lease, LeaseRequest, Machine, Resource, ResourceKind, Way
+from provisioning.testbed import (
+    Address,
+    Group,
+    Lease,
+    LeaseRequest,
+    Machine,
+    Resource,
+    ResourceKind,
+    Way,
+)
 from provisioning.testbed.errors import NoKeyError, ProvisioningError, ServiceBusyError
 
 #: python-chi keeps the chosen site and its session in module globals.
@@ -99,7 +108,10 @@ class ChameleonTestbed:
         if chi.context.get("region_name") != self.site:
             chi.context.list_sites()
             # It prints four lines each time; a sweep over three sites would drown its own table.
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
                 chi.use_site(self.site)
 
     @_call("listing leases")
@@ -113,7 +125,9 @@ class ChameleonTestbed:
         if request.resource == "flavor":
             lease.add_flavor_reservation(name=request.type, amount=1)
         elif request.resource == "device":
-            named = {"device_name": request.node} if request.node else {"machine_type": request.type}
+            named = (
+                {"device_name": request.node} if request.node else {"machine_type": request.type}
+            )
             lease.add_device_reservation(amount=1, **named)
         else:
             named = {"node_name": request.node} if request.node else {"node_type": request.type}
@@ -122,7 +136,11 @@ class ChameleonTestbed:
             name=request.name,
             start=_utc(request.start) if request.start else "now",
             end=_utc(request.end),
-            reservations=[*lease.flavor_reservations, *lease.device_reservations, *lease.node_reservations],
+            reservations=[
+                *lease.flavor_reservations,
+                *lease.device_reservations,
+                *lease.node_reservations,
+            ],
             events=[],
         )
         return replies.lease(created)
@@ -140,24 +158,42 @@ class ChameleonTestbed:
         servers = unless_absent(lambda: clients.nova().servers.list())
         containers = unless_absent(lambda: clients.zun().containers.list())
         floating = chi.network.list_floating_ips() if containers else ()
-        bound = {each["port_id"]: each["floating_ip_address"] for each in floating if each["port_id"]}
-        return (*map(replies.server, servers), *(replies.container(each, bound) for each in containers))
+        bound = {
+            each["port_id"]: each["floating_ip_address"] for each in floating if each["port_id"]
+        }
+        return (
+            *map(replies.server, servers),
+            *(replies.container(each, bound) for each in containers),
+        )
 
     @_call("booting the server")
-    def boot(self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0) -> None:
+    def boot(
+        self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0
+    ) -> None:
         keypair = chi.server.update_keypair()
         if keypair is None:
             raise NoKeyError("there is no SSH key pair to put on the server")
         if flavor == chi.server.BAREMETAL_FLAVOR:
             how = {"image_name": image, "flavor_name": flavor, "keypair": keypair}
-            chi.server.Server(name, reservation_id=reservation_id, **how).submit(wait_for_active=False, show=None)
+            chi.server.Server(name, reservation_id=reservation_id, **how).submit(
+                wait_for_active=False, show=None
+            )
             return
         # What the web page sends for a virtual machine. python-chi would send bare metal's hint, and an image beside a
         # volume. Nova makes the volume of the image and deletes it with the server, so none is left behind.
         source = {"image_id": (image_id := chi.image.get_image_id(image))}
         if volume_gb:
-            disk = {"source_type": "image", "destination_type": "volume", "uuid": image_id, "volume_size": volume_gb}
-            source = {"block_device_mapping_v2": [{"boot_index": 0, "delete_on_termination": True, **disk}]}
+            disk = {
+                "source_type": "image",
+                "destination_type": "volume",
+                "uuid": image_id,
+                "volume_size": volume_gb,
+            }
+            source = {
+                "block_device_mapping_v2": [
+                    {"boot_index": 0, "delete_on_termination": True, **disk}
+                ]
+            }
         clients.connection().compute.create_server(
             name=name,
             flavor_id=chi.server.get_flavor_id(flavor),
@@ -168,7 +204,12 @@ class ChameleonTestbed:
 
     @_call("launching the container")
     def launch(
-        self, name: str, reservation_id: str, image: str, ports: Sequence[int], environment: Mapping[str, str]
+        self,
+        name: str,
+        reservation_id: str,
+        image: str,
+        ports: Sequence[int],
+        environment: Mapping[str, str],
     ) -> None:
         opened: dict[str, dict] = {f"{port}/tcp": {} for port in ports}
         how = {"reservation_id": reservation_id, "environment": dict(environment)}
@@ -219,7 +260,9 @@ class ChameleonTestbed:
     @_call("letting SSH in")
     def let_in(self, name: str, port: int, machine: Machine) -> None:
         """Make the group where it is missing, and put the machine into it."""
-        group = chi.network.SecurityGroup({"name": name, "description": f"Port {port}, model serving labs"})
+        group = chi.network.SecurityGroup(
+            {"name": name, "description": f"Port {port}, model serving labs"}
+        )
         group.add_rule("ingress", "tcp", port)
         group.submit(idempotent=True)
         clients.nova().servers.add_security_group(machine.id, name)
@@ -227,7 +270,8 @@ class ChameleonTestbed:
     @_call("listing security groups")
     def groups(self) -> tuple[Group, ...]:
         return tuple(
-            Group(group["id"], group["name"]) for group in clients.neutron().list_security_groups()["security_groups"]
+            Group(group["id"], group["name"])
+            for group in clients.neutron().list_security_groups()["security_groups"]
         )
 
     @_call("deleting the security group")
@@ -237,7 +281,8 @@ class ChameleonTestbed:
     def shell(self, machine: Machine) -> SshShell | ContainerShell:
         if machine.kind == "container":
             return ContainerShell(
-                functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
+                functools.partial(self._execute, machine.id),
+                functools.partial(self._upload, machine.id),
             )
         return SshShell(self._way(machine))
 
@@ -271,15 +316,24 @@ class ChameleonTestbed:
         if kind == "node":
             ids = {host["hypervisor_hostname"]: str(host["id"]) for host in blazar.host.list()}
             taken = replies.bookings(blazar.host.list_allocations())
-            nodes = [(ids.get(node.uid), node) for node in chi.hardware.get_nodes(node_type=type_name)]
+            nodes = [
+                (ids.get(node.uid), node) for node in chi.hardware.get_nodes(node_type=type_name)
+            ]
         elif kind == "device":
             ids = {device["uid"]: str(device["id"]) for device in blazar.device.list()}
             taken = replies.bookings(blazar.device.list_allocations())
-            nodes = [(ids.get(device.uuid), device) for device in chi.hardware.get_devices(device_type=type_name)]
+            nodes = [
+                (ids.get(device.uuid), device)
+                for device in chi.hardware.get_devices(device_type=type_name)
+            ]
         else:
-            shown = blazar.flavor_instance.get_availability(flavor_id=chi.server.get_flavor_id(type_name))
+            shown = blazar.flavor_instance.get_availability(
+                flavor_id=chi.server.get_flavor_id(type_name)
+            )
             return replies.rooms(shown["flavor_instances"], self.site, type_name)
-        return tuple(replies.resource(each, self.site, blazar_id, taken) for blazar_id, each in nodes)
+        return tuple(
+            replies.resource(each, self.site, blazar_id, taken) for blazar_id, each in nodes
+        )
 
 
 def _utc(moment: datetime) -> str:

@@ -38,7 +38,11 @@ def lease(document: Mapping[str, Any]) -> Lease:
         start=_certain(document["start_date"]),
         end=_certain(document["end_date"]),
         reservations=tuple(
-            Reservation(str(each["id"]), each.get("resource_type", ""), each.get("resource_properties") or "")
+            Reservation(
+                str(each["id"]),
+                each.get("resource_type", ""),
+                each.get("resource_properties") or "",
+            )
             for each in document.get("reservations", [])
         ),
         created=moment(document.get("created_at")),
@@ -54,7 +58,9 @@ def server(reply: Any) -> Machine:
         name=reply.name,
         kind="server",
         status=str(reply.status).upper(),
-        addresses=tuple(entry["addr"] for entry in listed if entry.get("OS-EXT-IPS:type") == "floating"),
+        addresses=tuple(
+            entry["addr"] for entry in listed if entry.get("OS-EXT-IPS:type") == "floating"
+        ),
         fault=str(fault.get("message", "")),
         created=moment(getattr(reply, "created", None)),
     )
@@ -92,14 +98,20 @@ def bookings(allocations: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Bookin
     by_id: dict[str, tuple[Booking, ...]] = {}
     for allocation in allocations:
         spans = [
-            Booking(_certain(each["start_date"]), _certain(each["end_date"]), str(each.get("lease_id") or ""))
+            Booking(
+                _certain(each["start_date"]),
+                _certain(each["end_date"]),
+                str(each.get("lease_id") or ""),
+            )
             for each in allocation.get("reservations", [])
         ]
         by_id[str(allocation["resource_id"])] = tuple(sorted(spans, key=lambda span: span.start))
     return by_id
 
 
-def resource(node: Any, site: str, blazar_id: str | None, taken: Mapping[str, tuple[Booking, ...]]) -> Resource:
+def resource(
+    node: Any, site: str, blazar_id: str | None, taken: Mapping[str, tuple[Booking, ...]]
+) -> Resource:
     """Return the resource of python-chi's node or device.
 
     Args:
@@ -115,7 +127,9 @@ def resource(node: Any, site: str, blazar_id: str | None, taken: Mapping[str, tu
     )
 
 
-def rooms(calendars: Iterable[Mapping[str, Any]], site: str, type_name: str) -> tuple[Resource, ...]:
+def rooms(
+    calendars: Iterable[Mapping[str, Any]], site: str, type_name: str
+) -> tuple[Resource, ...]:
     """Return the room for each virtual machine of a flavor, from Blazar's calendar, which counts and names nobody.
 
     The first is taken when nothing is free, the second when no two are, and so on: as many are free for a whole block
@@ -137,7 +151,14 @@ def rooms(calendars: Iterable[Mapping[str, Any]], site: str, type_name: str) -> 
 
 #: Exceptions of requests, keystoneauth and sockets that mean 'no answer'. Matched by name, to import none of them.
 _NO_ANSWER = {
-    *("ConnectionError", "ConnectFailure", "ConnectionFailed", "ConnectTimeout", "ReadTimeout", "Timeout"),
+    *(
+        "ConnectionError",
+        "ConnectFailure",
+        "ConnectionFailed",
+        "ConnectTimeout",
+        "ReadTimeout",
+        "Timeout",
+    ),
     *("SSLFailure", "ChunkedEncodingError"),
 }
 
@@ -153,7 +174,10 @@ def status_of(error: BaseException) -> int | None:
         inner = getattr(each, "kwargs", None)
         candidates = [inner.get("code") if isinstance(inner, dict) else None]
         for holder in (each, getattr(each, "response", None)):
-            candidates += [getattr(holder, name, None) for name in ("http_status", "status_code", "code", "status")]
+            candidates += [
+                getattr(holder, name, None)
+                for name in ("http_status", "status_code", "code", "status")
+            ]
         for value in candidates:
             if isinstance(value, int) and 400 <= value < 600:
                 return value
@@ -164,7 +188,11 @@ def explain(error: BaseException, doing: str) -> errors.ProvisioningError:
     """Return the error of this room for what a client raised while ``"reserving 'serve-model-ada'"``, for example."""
     if isinstance(error, errors.ProvisioningError):
         return error
-    status, names, said = status_of(error), {type(each).__name__ for each in _chain(error)}, _said(error)
+    status, names, said = (
+        status_of(error),
+        {type(each).__name__ for each in _chain(error)},
+        _said(error),
+    )
     name = type(error).__name__
     # Blazar answers 500 to a full calendar, and Neutron 409 to an empty pool: words and names decide before statuses.
     if "not enough" in said.lower() and "available" in said.lower():
@@ -180,7 +208,9 @@ def explain(error: BaseException, doing: str) -> errors.ProvisioningError:
     if status == 409:
         return errors.ConflictError(f"{doing}: {said}")
     if status in _MAINTENANCE:
-        return errors.MaintenanceError(f"{doing}: the site is in maintenance or overloaded ({_phrase(status)})")
+        return errors.MaintenanceError(
+            f"{doing}: the site is in maintenance or overloaded ({_phrase(status)})"
+        )
     if status is not None:
         answer = _phrase(status) if "<html" in str(error).lower() else f"{status}: {said}"
         return (errors.ServiceBusyError if status >= 500 else errors.RefusedError)(
@@ -205,7 +235,11 @@ def unread(error: errors.ProvisioningError) -> errors.ProvisioningError:
 
 
 def _phrase(status: int) -> str:
-    return f"{status} {HTTPStatus(status).phrase}" if status in {one.value for one in HTTPStatus} else str(status)
+    return (
+        f"{status} {HTTPStatus(status).phrase}"
+        if status in {one.value for one in HTTPStatus}
+        else str(status)
+    )
 
 
 def _where(error: BaseException) -> str:
@@ -244,7 +278,9 @@ def _chain(error: BaseException) -> list[BaseException]:
     while current is not None and current not in chain:
         chain.append(current)
         # python-chi wraps the cause as the only argument: ResourceError(exception).
-        inner = current.args[0] if current.args and isinstance(current.args[0], BaseException) else None
+        inner = (
+            current.args[0] if current.args and isinstance(current.args[0], BaseException) else None
+        )
         current = inner or current.__cause__ or current.__context__
     return chain
 

@@ -36,7 +36,13 @@ class SshShell:
             StepTimeoutError: the command did not end in time.
         """
         said = io.StringIO()
-        how = {"hide": False, "warn": True, "in_stream": False, "out_stream": said, "err_stream": said}
+        how = {
+            "hide": False,
+            "warn": True,
+            "in_stream": False,
+            "out_stream": said,
+            "err_stream": said,
+        }
         with self._connection() as connection:
             # Not the login shell's choice: the scripts are sh, whatever the account has.
             result = connection.run(f"sh -c {shlex.quote(command)}", timeout=timeout_s, **how)
@@ -54,18 +60,27 @@ class SshShell:
         host = self._way.host
         key = {"key_filename": self._way.key} if self._way.key else {}
         try:
-            with Connection(host, user=self._way.user, connect_timeout=20, connect_kwargs=key) as connection:
+            with Connection(
+                host, user=self._way.user, connect_timeout=20, connect_kwargs=key
+            ) as connection:
                 # Addresses go from lease to lease, so an unknown host key is the rule: accept it.
                 connection.client.set_missing_host_key_policy(AutoAddPolicy)
                 connection.open()
                 yield connection
         except Exception as error:
             name = type(error).__name__
-            if name in {"AuthenticationException", "PasswordRequiredException", "BadAuthenticationType"}:
+            if name in {
+                "AuthenticationException",
+                "PasswordRequiredException",
+                "BadAuthenticationType",
+            }:
                 raise errors.NoKeyError(f"{host} does not accept the SSH key ({error})") from error
             if name == "CommandTimedOut":
                 raise errors.StepTimeoutError(f"a command on {host} did not end in time") from error
-            if isinstance(error, OSError | EOFError) or name in {"SSHException", "NoValidConnectionsError"}:
+            if isinstance(error, OSError | EOFError) or name in {
+                "SSHException",
+                "NoValidConnectionsError",
+            }:
                 raise errors.NotReachableError(f"no SSH connection to {host}: {error}") from error
             raise
 
@@ -78,7 +93,9 @@ class ContainerShell:
         upload: copies a local file into an existing folder of the container.
     """
 
-    def __init__(self, execute: Callable[[str], tuple[str, object]], upload: Callable[[str, str], None]):
+    def __init__(
+        self, execute: Callable[[str], tuple[str, object]], upload: Callable[[str, str], None]
+    ):
         self._execute = execute
         self._upload = upload
 
@@ -121,4 +138,6 @@ class ContainerShell:
                 part.unlink()
         joined = self.run(f"cat {parts} > {shlex.quote(target)} && rm -f {parts}", timeout_s=120)
         if joined.exit_code != 0:
-            raise errors.CommandFailedError(f"joining the parts of {target} failed: {joined.output.strip()}")
+            raise errors.CommandFailedError(
+                f"joining the parts of {target} failed: {joined.output.strip()}"
+            )

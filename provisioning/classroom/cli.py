@@ -25,12 +25,23 @@ from provisioning.testbed.surroundings import site_clock
 #: Of what is planned in a block, how much there should be room for: something goes wrong.
 _SPARE = 1.5
 
-app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan, leases, who is where.")
+app = typer.Typer(
+    no_args_is_help=True, help="A class on shared machines: plan, leases, who is where."
+)
 
-_ROSTER = typer.Argument(help="CSV with a column username, email or netid; name, prefers, cannot where you have them.")
-_TYPES = typer.Option("--type", help="Node type or device to use; repeatable. All of the part when left out.")
-_PLACEHOLDER = typer.Option("--placeholder", help="Name of the leases that hold machines for the class.")
-_ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the plan's or the assignment's when left out.")
+_ROSTER = typer.Argument(
+    help="CSV with a column username, email or netid; name, prefers, cannot where you have them."
+)
+_TYPES = typer.Option(
+    "--type", help="Node type or device to use; repeatable. All of the part when left out."
+)
+_PLACEHOLDER = typer.Option(
+    "--placeholder", help="Name of the leases that hold machines for the class."
+)
+_ZONE = typer.Option(
+    "--zone",
+    help="Time zone, such as America/Chicago; the plan's or the assignment's when left out.",
+)
 _STUDENT = typer.Argument(help="The student, as in the roster.")
 
 
@@ -40,15 +51,23 @@ def plan_class(
     roster: Annotated[Path, _ROSTER],
     until: Annotated[
         datetime | None,
-        typer.Option(help="When the last block ends at the latest, in the zone; the assignment's date when left out."),
+        typer.Option(
+            help="When the last block ends at the latest, in the zone; the assignment's date when left out."
+        ),
     ] = None,
-    begin: Annotated[datetime | None, typer.Option("--from", help="First day or hour; now when left out.")] = None,
-    day: Annotated[list[str] | None, typer.Option(help="Weekday, such as tue; repeatable. All when left out.")] = None,
+    begin: Annotated[
+        datetime | None, typer.Option("--from", help="First day or hour; now when left out.")
+    ] = None,
+    day: Annotated[
+        list[str] | None, typer.Option(help="Weekday, such as tue; repeatable. All when left out.")
+    ] = None,
     hours: Annotated[str, typer.Option(help="Hours of the day in which blocks may lie.")] = "0-24",
     type_name: Annotated[list[str] | None, _TYPES] = None,
     zone: Annotated[str | None, _ZONE] = None,
     placeholder: Annotated[str, _PLACEHOLDER] = "",
-    out: Annotated[Path | None, typer.Option(help="Folder that receives plan.csv and calendars.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that receives plan.csv and calendars.")
+    ] = None,
 ) -> None:
     """Say who runs when. Exit code 1 says that somebody is without a block."""
     spec, local, now = load_spec(part), _zone(zone), site_clock().now()
@@ -57,14 +76,18 @@ def plan_class(
         keep_zone(local)
     block = block_of(spec.part)
     if not block.asked:
-        raise ValueError(f"{PATH.name} asks for no lesson of {spec.title} that needs a machine: nothing to plan")
+        raise ValueError(
+            f"{PATH.name} asks for no lesson of {spec.title} that needs a machine: nothing to plan"
+        )
     if _SPARE * block.planned_s > block.length_s:
         typer.echo(
             f"{block.planned_s / 60:.0f} of a block's {block.length_s / 60:.0f} minutes are planned, which leaves "
             f"little for what goes wrong: ask for longer ones in {PATH.name} (block = {spec.hours + 1})"
         )
     wish = _wish(begin, until or _due(spec, local), day or [], hours, local, now)
-    plan = _plan(spec, read_roster(roster, assignment().course.time_zone), wish, type_name or [], placeholder)
+    plan = _plan(
+        spec, read_roster(roster, assignment().course.time_zone), wish, type_name or [], placeholder
+    )
     typer.echo(plan_text(plan))
     if out:
         typer.echo(f"{len(write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
@@ -80,11 +103,20 @@ def _zone(name: str | None) -> ZoneInfo:
 def _due(spec: PartSpec, zone: tzinfo) -> datetime:
     due = assignment().part(NUMBERS[spec.part]).due
     if due is None:
-        raise ValueError(f"{PATH.name} has no date for part {NUMBERS[spec.part]}: name one with --until")
+        raise ValueError(
+            f"{PATH.name} has no date for part {NUMBERS[spec.part]}: name one with --until"
+        )
     return due.astimezone(zone)
 
 
-def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, zone: tzinfo, now: datetime) -> Wish:
+def _wish(
+    begin: datetime | None,
+    until: datetime,
+    days: list[str],
+    hours: str,
+    zone: tzinfo,
+    now: datetime,
+) -> Wish:
     earliest = max(begin.replace(tzinfo=zone), now) if begin else now
     latest = until.replace(tzinfo=zone)
     if (latest.hour, latest.minute) == (0, 0):
@@ -98,13 +130,21 @@ def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, 
     return Wish(earliest, latest, zone, begins, ends, frozenset(map(read_weekday, days)))
 
 
-def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str) -> Plan:
+def _plan(
+    spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str
+) -> Plan:
     for name in types:
         spec.only(name)  # says which there are
     calendars, unread = calendars_of(spec, lab.open_testbed)
     there = leases.leases_at(lab.open_testbed, calendars, spec.part)
-    use = {option: calendar for option, calendar in calendars.items() if not types or option.type in types}
-    missing = Silent({option: why for option, why in unread.items() if not types or option.type in types})
+    use = {
+        option: calendar
+        for option, calendar in calendars.items()
+        if not types or option.type in types
+    }
+    missing = Silent(
+        {option: why for option, why in unread.items() if not types or option.type in types}
+    )
     if not use:
         missing.check("no machine can be planned")
     answered = {option.site for option in calendars}
@@ -119,16 +159,22 @@ def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list
 @app.command("reserve")
 def reserve_class(
     part: PART,
-    plan: Annotated[Path, typer.Argument(help="plan.csv, as `class plan --out` wrote it or as you changed it.")],
+    plan: Annotated[
+        Path, typer.Argument(help="plan.csv, as `class plan --out` wrote it or as you changed it.")
+    ],
     placeholder: Annotated[str, _PLACEHOLDER] = "",
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Make a plan's leases. Run it again to fill the gaps. Exit 1 when one could not be made."""
     spec, local = load_spec(part), _zone(zone)
     seats = read_plan(plan, spec)
-    outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, site_clock().now(), placeholder)
+    outcome = leases.reserve_all(
+        lab.open_testbed, spec.part, seats, site_clock().now(), placeholder
+    )
     for seat, what in outcome:
-        typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
+        typer.echo(
+            f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}"
+        )
     counts = Counter(what.split(":")[0] for _, what in outcome)
     typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
     if any(what.startswith(("refused", "not made")) for _, what in outcome):
@@ -136,7 +182,9 @@ def reserve_class(
 
 
 @app.command("watch")
-def watch_class(part: PART, roster: Annotated[Path, _ROSTER], zone: Annotated[str | None, _ZONE] = None) -> None:
+def watch_class(
+    part: PART, roster: Annotated[Path, _ROSTER], zone: Annotated[str | None, _ZONE] = None
+) -> None:
     """Show where each student of a roster is now, and who needs help."""
     spec, local, students = load_spec(part), _zone(zone), read_roster(roster)
     testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
@@ -163,17 +211,23 @@ def extend_lease(
 def move_lease(
     part: PART,
     student: Annotated[str, _STUDENT],
-    to: Annotated[datetime, typer.Option(help="Beginning of the new block, a full hour in the zone.")],
+    to: Annotated[
+        datetime, typer.Option(help="Beginning of the new block, a full hour in the zone.")
+    ],
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Give a student another block. It is made before the old one goes."""
     spec, local = load_spec(part), _zone(zone)
     start = to.replace(tzinfo=local)
     if start.astimezone(UTC).minute or start.second:
-        raise ValueError(f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour")
+        raise ValueError(
+            f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour"
+        )
     option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start)
     begins = lease.start.astimezone(local)
-    typer.echo(f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}. {option.changes}".rstrip())
+    typer.echo(
+        f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}. {option.changes}".rstrip()
+    )
 
 
 @app.command("no-shows")
@@ -183,7 +237,9 @@ def no_shows(
     grace_min: Annotated[
         float, typer.Option(min=0, help="Minutes for which a lease may run without a machine.")
     ] = GRACE / timedelta(minutes=1),
-    release: Annotated[bool, typer.Option("--release", help="Give these leases back, for others to take.")] = False,
+    release: Annotated[
+        bool, typer.Option("--release", help="Give these leases back, for others to take.")
+    ] = False,
 ) -> None:
     """List the leases whose students have not come."""
     spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)
@@ -212,7 +268,9 @@ def no_shows(
 def drop(
     part: PART,
     roster: Annotated[Path, _ROSTER],
-    release: Annotated[bool, typer.Option("--release", help="Give it back; without, it is only listed.")] = False,
+    release: Annotated[
+        bool, typer.Option("--release", help="Give it back; without, it is only listed.")
+    ] = False,
 ) -> None:
     """List, or give back, what students who left still hold."""
     spec = load_spec(part)
@@ -224,6 +282,10 @@ def drop(
                 typer.echo(line)
                 count += 1
     if count or not silent:
-        what, way_out = ("given back", "") if release else ("still held", "; --release gives it back" * bool(count))
+        what, way_out = (
+            ("given back", "")
+            if release
+            else ("still held", "; --release gives it back" * bool(count))
+        )
         typer.echo(f"{what}: {count or 'nothing'} of {len(gone)} who left{way_out}")
     silent.check("nobody knows what else they hold")

@@ -11,7 +11,15 @@ from labs.display.table import Cell, text_table
 from provisioning import lab
 from provisioning.classroom.plan import Seat
 from provisioning.classroom.roster import Student
-from provisioning.planning.blocks import HOUR, Block, block_end, calendars_of, free_resources, is_free, local_span
+from provisioning.planning.blocks import (
+    HOUR,
+    Block,
+    block_end,
+    calendars_of,
+    free_resources,
+    is_free,
+    local_span,
+)
 from provisioning.planning.refused import book
 from provisioning.setup.context import SPENT, pick_lease
 from provisioning.setup.release import GRACE, Leftover, held_by, survey
@@ -36,7 +44,9 @@ def leases_at(
     testbed_for: TestbedFor, calendars: Mapping[SiteOption, Sequence[Resource]], part: Part
 ) -> list[tuple[SiteOption, Lease]]:
     """Return the part's usable leases at the calendars' sites, each with the option whose machine it has."""
-    machines = {option.type: option for option in calendars}  # a virtual machine's lease names its flavor
+    machines = {
+        option.type: option for option in calendars
+    }  # a virtual machine's lease names its flavor
     machines |= {each.name: option for option, resources in calendars.items() for each in resources}
     # A lease of a machine that no calendar has counts as one of its site's first option.
     first = {option.site: option for option in reversed(list(calendars))}
@@ -56,7 +66,12 @@ def without_placeholders(
     for option, resources in calendars.items():
         ours = _placeholders(testbed_for(option.site), name)
         free[option] = [
-            replace(each, bookings=tuple(booking for booking in each.bookings if booking.lease_id not in ours))
+            replace(
+                each,
+                bookings=tuple(
+                    booking for booking in each.bookings if booking.lease_id not in ours
+                ),
+            )
             for each in resources
         ]
     return free
@@ -88,13 +103,19 @@ def reserve_all(
         block, option = seat.block, seat.block.option
         name = resource_name(part, seat.student)
         mine = [lease for leases in there.values() for lease in leases if lease.name == name]
-        what = f"refused: {silent[option.site].what}" if option.site in silent else _why_none(mine, block.start, now)
+        what = (
+            f"refused: {silent[option.site].what}"
+            if option.site in silent
+            else _why_none(mine, block.start, now)
+        )
         if not what:
             try:
                 testbed = testbed_for(option.site)
                 back = placeholder and _give_back(testbed, placeholder, block)
                 wanted = block.resource or None
-                request = LeaseRequest(name, option.resource, option.type, block.start, block.end, wanted)
+                request = LeaseRequest(
+                    name, option.resource, option.type, block.start, block.end, wanted
+                )
                 booked = book(testbed, request, _others(testbed, block, seats) if wanted else ())
                 what = "reserved: placeholder given back" if back else "reserved"
                 if booked.node not in ("", wanted):
@@ -109,8 +130,12 @@ def _others(testbed: Testbed, block: Block, seats: Sequence[Seat]) -> Iterator[s
     """Yield the machines that are free in a block and that the plan gives to nobody then."""
     option = block.option
     planned = [seat.block for seat in seats if seat.block.option.site == option.site]
-    for machine in free_resources(testbed.resources(option.resource, option.type), block.start, block.end):
-        if is_free([one for one in planned if one.resource == machine.name], block.start, block.end):
+    for machine in free_resources(
+        testbed.resources(option.resource, option.type), block.start, block.end
+    ):
+        if is_free(
+            [one for one in planned if one.resource == machine.name], block.start, block.end
+        ):
             yield machine.name
 
 
@@ -118,7 +143,11 @@ def _why_none(mine: Sequence[Lease], start: datetime, now: datetime) -> str:
     """Return why a student with these leases gets no further one; empty where one is to be made."""
     held = next((lease for lease in mine if usable(lease)), None)
     if held is not None:
-        return "there already" if held.start == start else f"has another one: {held.start:%a %d %b %H:%M} UTC"
+        return (
+            "there already"
+            if held.start == start
+            else f"has another one: {held.start:%a %d %b %H:%M} UTC"
+        )
     if any(lease.start == start and lease.status != "ERROR" for lease in mine):
         return "over"
     return "not made: its time has come already" if start <= now else ""
@@ -127,8 +156,15 @@ def _why_none(mine: Sequence[Lease], start: datetime, now: datetime) -> str:
 def _give_back(testbed: Testbed, placeholder: str, block: Block) -> bool:
     ours = _placeholders(testbed, placeholder)
     machines = testbed.resources(block.option.resource, block.option.type) if ours else ()
-    bookings = [booking for machine in machines if machine.name == block.resource for booking in machine.bookings]
-    leases = {booking.lease_id for booking in bookings if not is_free([booking], block.start, block.end)} & ours
+    bookings = [
+        booking
+        for machine in machines
+        if machine.name == block.resource
+        for booking in machine.bookings
+    ]
+    leases = {
+        booking.lease_id for booking in bookings if not is_free([booking], block.start, block.end)
+    } & ours
     for lease_id in leases:
         testbed.delete_lease(lease_id)
     return bool(leases)
@@ -145,7 +181,9 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
     return testbed.extend_lease(lease.id, lease.end + timedelta(hours=hours))
 
 
-def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime) -> tuple[SiteOption, str, Lease]:
+def move(
+    testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime
+) -> tuple[SiteOption, str, Lease]:
     """Give a student another block, from a full hour on, for the lease; return its option, its machine and its lease.
 
     The new one is made first: whoever cannot have it keeps the old one.
@@ -170,7 +208,9 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
         # Another option's calendar is read only if this one has nothing free.
         calendars, unread = calendars_of(replace(spec, options=(option,)), testbed_for)
         silent.update(unread)
-        if free := [machine.name for machine in free_resources(calendars.get(option, ()), start, end)]:
+        if free := [
+            machine.name for machine in free_resources(calendars.get(option, ()), start, end)
+        ]:
             request = LeaseRequest(old.name, option.resource, option.type, start, end, free[0])
             with silent.at(option), suppress(NoCapacityError):
                 booked = book(testbed_for(option.site), request, free)
@@ -183,7 +223,9 @@ def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime)
     )
 
 
-def no_shows(testbed: Testbed, names: Collection[str], now: datetime, grace: timedelta) -> list[Leftover]:
+def no_shows(
+    testbed: Testbed, names: Collection[str], now: datetime, grace: timedelta
+) -> list[Leftover]:
     """Return the leases of these names that have run for longer than the grace without a machine on them."""
     rows = survey(testbed, now, grace=grace)
     return [item for item in rows if item.kind == "lease" and item.orphan and item.name in names]
@@ -197,7 +239,9 @@ def drop(testbed: Testbed, part: Part, students: Iterable[str], *, release: bool
     """
     names = {resource_name(part, student): student for student in students}
     held = held_by(testbed, *names)
-    yield from (f"{names[thing.owner]}: {thing.kind} {thing.name} at {testbed.site}" for thing in held)
+    yield from (
+        f"{names[thing.owner]}: {thing.kind} {thing.name} at {testbed.site}" for thing in held
+    )
     if held and release:
         # All of them together: each kind of thing is asked for once, and waited for once.
         for _ in give_back(testbed, *names, poll_s=poll_s()):
@@ -227,7 +271,11 @@ class Watched:
 
 
 def watch(
-    testbeds: Iterable[Testbed], part: Part, students: Iterable[Student], now: datetime, grace: timedelta = GRACE
+    testbeds: Iterable[Testbed],
+    part: Part,
+    students: Iterable[Student],
+    now: datetime,
+    grace: timedelta = GRACE,
 ) -> Watched:
     """Return where each student is, from two requests to each site; absent is who has no machine after the grace."""
     leases: list[Lease] = []
@@ -238,7 +286,10 @@ def watch(
             resources = testbed.leases(), testbed.machines()
             leases += resources[0]
             machines += resources[1]
-    by_name, held = {machine.name: machine for machine in reversed(machines)}, {lease.name for lease in leases}
+    by_name, held = (
+        {machine.name: machine for machine in reversed(machines)},
+        {lease.name for lease in leases},
+    )
     rows = []
     for student in students:
         name = resource_name(part, student.name)
@@ -246,14 +297,18 @@ def watch(
         if lease is None:
             # Whoever comes and releases leaves no lease behind.
             none = "not known" if silent else "none"
-            state, look = ("over", "never released: did anybody come?") if name in held else (none, "")
+            state, look = (
+                ("over", "never released: did anybody come?") if name in held else (none, "")
+            )
         else:
             state, look = _state(lease, by_name.get(name), now, grace)
         rows.append(Whereabouts(student, state, lease, look))
     return Watched(sorted(rows, key=lambda row: not row.look), silent)
 
 
-def _state(lease: Lease, machine: Machine | None, now: datetime, grace: timedelta) -> tuple[str, str]:
+def _state(
+    lease: Lease, machine: Machine | None, now: datetime, grace: timedelta
+) -> tuple[str, str]:
     if lease.status == "ERROR" or (machine and machine.failed):
         return "failed", "the lease failed" if lease.status == "ERROR" else "the machine failed"
     if lease.status != "ACTIVE":
@@ -271,11 +326,17 @@ def watch_table(watched: Watched, now: datetime, zone: tzinfo) -> str:
         lease, student = row.lease, row.student
         block = local_span(lease.start, lease.end, zone) if lease else ""
         runs = lease is not None and lease.status == "ACTIVE"
-        left = Cell(f"{max(0.0, (lease.end - now) / timedelta(minutes=1)):.0f} min" if lease and runs else "")
+        left = Cell(
+            f"{max(0.0, (lease.end - now) / timedelta(minutes=1)):.0f} min"
+            if lease and runs
+            else ""
+        )
         words = (student.full_name or student.name, row.state, block, row.look)
         name, state, when, look = (Cell(word, words=True) for word in words)
         table.append([name, state, when, left, look])
-    said = ", ".join(f"{count} {state}" for state, count in Counter(row.state for row in rows).items())
+    said = ", ".join(
+        f"{count} {state}" for state, count in Counter(row.state for row in rows).items()
+    )
     to_look_at = sum(bool(row.look) for row in rows)
     lines = [text_table(("student", "machine", "block", "left", "look at"), table)]
     lines.append(f"{said}; {to_look_at} to look at. As of {now.astimezone(zone):%H:%M %Z}.")

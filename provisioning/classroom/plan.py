@@ -51,7 +51,11 @@ class Wish:
             return False
         if (self.day_begins, self.day_ends) == (time(0, 0), DAY_ENDS):
             return True
-        return begins.date() == ends.date() and self.day_begins <= begins.time() and ends.time() <= self.day_ends
+        return (
+            begins.date() == ends.date()
+            and self.day_begins <= begins.time()
+            and ends.time() <= self.day_ends
+        )
 
 
 @dataclass(frozen=True)
@@ -92,15 +96,18 @@ class Plan:
     def sentence(self) -> str:
         """Return whether it works out, and if not, what is missing and what would do."""
         asked, missing = len(self.seats) + len(self.without), len(self.without)
-        used = {option: sum(seat.block.option == option for seat in self.seats) for option in self.spec.options}
+        used = {
+            option: sum(seat.block.option == option for seat in self.seats)
+            for option in self.spec.options
+        }
         on = ", ".join(f"{count} on {option.name}" for option, count in used.items() if count)
         last = f"{self.wish.latest.astimezone(self.wish.zone):%a %d %b %H:%M}"
         if not missing:
             wished = sum(seat.wished for seat in self.seats)
-            ends = max((seat.block.end for seat in self.seats), default=self.wish.latest).astimezone(self.wish.zone)
-            return (
-                f"All {asked} have a block: {on}; {wished} at hours as asked for. The last ends {ends:%a %d %b %H:%M}."
-            )
+            ends = max(
+                (seat.block.end for seat in self.seats), default=self.wish.latest
+            ).astimezone(self.wish.zone)
+            return f"All {asked} have a block: {on}; {wished} at hours as asked for. The last ends {ends:%a %d %b %H:%M}."
         reasons = "".join(f"\n  {name}: {reason}" for name, reason in self.without.items())
         ways = [*self.would_do, "other times of these students", "another kind of machine (--type)"]
         return (
@@ -130,26 +137,38 @@ def make_plan(
     request = _Request(waiting, spec, calendars, wish)
     wanting, groups = request.wanting(), request.groups()
     blocks = dict(zip(waiting, seat_all(wanting, groups), strict=True))
-    seats |= {student.name: _seat(student, block, wish) for student, block in blocks.items() if block}
+    seats |= {
+        student.name: _seat(student, block, wish) for student, block in blocks.items() if block
+    }
     without = {
         student.name: _reason(times, groups)
         for (student, block), times in zip(blocks.items(), wanting, strict=True)
         if not block
     }
     # What the class could do is for those who can come at all.
-    able = replace(request, students=[student for student, times in zip(waiting, wanting, strict=True) if times])
+    able = replace(
+        request,
+        students=[student for student, times in zip(waiting, wanting, strict=True) if times],
+    )
     ordered = sorted(seats.values(), key=lambda each: (each.block.start, each.student))
     return Plan(spec, wish, tuple(ordered), without, tuple(able.would_do()) if without else ())
 
 
 def _kept(
-    students: Sequence[Student], spec: PartSpec, leases: Iterable[tuple[SiteOption, Lease]], wish: Wish
+    students: Sequence[Student],
+    spec: PartSpec,
+    leases: Iterable[tuple[SiteOption, Lease]],
+    wish: Wish,
 ) -> dict[str, Seat]:
     found: dict[str, Block] = {}
     for option, lease in sorted(leases, key=lambda each: each[1].start):
         found.setdefault(lease.name, Block(option, lease.node, lease.start, lease.end))
     named = {student: resource_name(spec.part, student.name) for student in students}
-    return {one.name: _seat(one, found[name], wish, kept=True) for one, name in named.items() if name in found}
+    return {
+        one.name: _seat(one, found[name], wish, kept=True)
+        for one, name in named.items()
+        if name in found
+    }
 
 
 @dataclass(frozen=True)
@@ -173,19 +192,27 @@ class _Request:
             for start, end in self._spans(student.hours or self.spec.hours, end_minute, latest):
                 local = start.astimezone(self.wish.zone), end.astimezone(self.wish.zone)
                 if student.can(*local):
-                    costs[start, end] = (not student.likes(*local)) + (start - self.wish.earliest) / waiting
+                    costs[start, end] = (not student.likes(*local)) + (
+                        start - self.wish.earliest
+                    ) / waiting
         return costs
 
     def groups(self) -> list[Group]:
         """Return the machines with one calendar each."""
         groups, latest = [], max(map(self._latest, self.students), default=self.wish.latest)
-        for place, option in enumerate(option for option in self.spec.options if option in self.calendars):
+        for place, option in enumerate(
+            option for option in self.spec.options if option in self.calendars
+        ):
             lengths = {student.hours or self.spec.hours for student in self.students}
-            spans = sorted(span for hours in lengths for span in self._spans(hours, option.end_minute, latest))
+            spans = sorted(
+                span for hours in lengths for span in self._spans(hours, option.end_minute, latest)
+            )
             alike: dict[tuple[Booking, ...], list[str]] = {}
             for resource in self.calendars[option]:
                 if resource.reservable:
-                    bookings = tuple(sorted(resource.bookings, key=lambda booking: (booking.start, booking.end)))
+                    bookings = tuple(
+                        sorted(resource.bookings, key=lambda booking: (booking.start, booking.end))
+                    )
                     alike.setdefault(bookings, []).append(resource.name)
             for bookings, names in alike.items():
                 free = tuple(span for span in spans if is_free(bookings, *span))
@@ -201,13 +228,19 @@ class _Request:
             if replace(self, wish=replace(self.wish, latest=latest))._serves_all():
                 yield f"a deadline {days} {'day' if days == 1 else 'days'} later"
                 break
-        at_any_hour = replace(self.wish, day_begins=time(0, 0), day_ends=DAY_ENDS, weekdays=frozenset())
+        at_any_hour = replace(
+            self.wish, day_begins=time(0, 0), day_ends=DAY_ENDS, weekdays=frozenset()
+        )
         if at_any_hour != self.wish and replace(self, wish=at_any_hour)._serves_all():
             yield "every hour of every day (--hours 0-24, no --day)"
         option = next(iter(self.calendars))
         for count in _MORE_MACHINES:
-            more = [Resource(option.site, f"machine {number}", option.type) for number in range(count)]
-            if replace(self, calendars={**self.calendars, option: [*self.calendars[option], *more]})._serves_all():
+            more = [
+                Resource(option.site, f"machine {number}", option.type) for number in range(count)
+            ]
+            if replace(
+                self, calendars={**self.calendars, option: [*self.calendars[option], *more]}
+            )._serves_all():
                 yield f"{count} more of {option.name}, free all the time"
                 break
 
@@ -310,7 +343,10 @@ def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
 
 def _seat_of(row: Mapping[str, str], spec: PartSpec) -> Seat:
     option = spec.option(row["site"].strip(), row["type"].strip())
-    start, end = (datetime.strptime(row[name].strip(), _FORM).replace(tzinfo=UTC) for name in ("start_utc", "end_utc"))
+    start, end = (
+        datetime.strptime(row[name].strip(), _FORM).replace(tzinfo=UTC)
+        for name in ("start_utc", "end_utc")
+    )
     if end <= start:
         raise ValueError("the block ends before it begins")
     block = Block(option, row["machine"].strip(), start, end)

@@ -114,7 +114,9 @@ def short_name(raw: str) -> str:
 
 def plain(text: str) -> str:
     """Return the letters and digits of a text, small and without accents: 'Ana-Li@x.edu' is 'ana_li_x_edu'."""
-    return "".join(letter for letter in unicodedata.normalize("NFKD", text).casefold() if letter.isalnum())
+    return "".join(
+        letter for letter in unicodedata.normalize("NFKD", text).casefold() if letter.isalnum()
+    )
 
 
 def read_times(text: str) -> tuple[Times, ...]:
@@ -123,7 +125,9 @@ def read_times(text: str) -> tuple[Times, ...]:
     Raises:
         ValueError: a piece is no day, or its hours end before they begin; the message names it.
     """
-    return tuple(_times(*piece.strip().partition(" ")[::2]) for piece in text.split(";") if piece.strip())
+    return tuple(
+        _times(*piece.strip().partition(" ")[::2]) for piece in text.split(";") if piece.strip()
+    )
 
 
 def _times(day: str, hours: str) -> Times:
@@ -142,9 +146,14 @@ def read_hours(text: str) -> tuple[time, time]:
         if not match:
             raise ValueError(text)
         first, first_min, last, last_min = (int(each or 0) for each in match.groups())
-        begins, ends = time(first, first_min), DAY_ENDS if (last, last_min) == (24, 0) else time(last, last_min)
+        begins, ends = (
+            time(first, first_min),
+            DAY_ENDS if (last, last_min) == (24, 0) else time(last, last_min),
+        )
     except ValueError as error:
-        raise ValueError(f"{text!r} are no hours of a day: write them as 9-21 or 9:30-24") from error
+        raise ValueError(
+            f"{text!r} are no hours of a day: write them as 9-21 or 9:30-24"
+        ) from error
     if ends <= begins:
         raise ValueError(f"{text!r} end before they begin")
     return begins, ends
@@ -192,14 +201,18 @@ def read_roster(path: Path, zone: tzinfo = UTC) -> tuple[Student, ...]:
     with io.StringIO(read_text(path), newline="") as stream:
         reader = csv.DictReader(stream)
         headers = {plain(header or ""): header for header in reader.fieldnames or ()}
-        columns = {field: [headers[name] for name in names if name in headers] for field, names in HEADERS.items()}
+        columns = {
+            field: [headers[name] for name in names if name in headers]
+            for field, names in HEADERS.items()
+        }
         if not any(columns[field] for field in _NAMED_BY):
             raise RosterError(f"{path.name} has the columns {', '.join(headers) or 'none'}")
         students: dict[str, Student] = {}
         for row in reader:
             # The first cell that holds something, without the ``#`` of Brightspace's names.
             positions = {
-                field: ((row[name] or "").strip().removeprefix("#") for name in columns[field]) for field in columns
+                field: ((row[name] or "").strip().removeprefix("#") for name in columns[field])
+                for field in columns
             }
             cells = {field: next(filter(None, given), "") for field, given in positions.items()}
             if cells["full_name"] == "Points Possible":  # the second line of an export of Canvas'
@@ -226,7 +239,9 @@ def read_roster(path: Path, zone: tzinfo = UTC) -> tuple[Student, ...]:
 
 def _student(cells: Mapping[str, str], zone: tzinfo) -> Student:
     """Return the student of one line, by the names of ``HEADERS``; without a name, one without an account."""
-    account = next((cells[field] for field in _NAMED_BY if re.search("[A-Za-z0-9]", cells[field])), "")
+    account = next(
+        (cells[field] for field in _NAMED_BY if re.search("[A-Za-z0-9]", cells[field])), ""
+    )
     email = cells["email"] or (account if "@" in account else "")
     # The Hub calls an account by its address; another word is the one that the university's sign-in asks for.
     is_login = cells["account"] and "@" not in account and plain(account) != plain(email)

@@ -49,7 +49,10 @@ class _Program:
         for number, (kind, count) in enumerate(kinds.items()):
             for span, cost in kind:
                 if span in free:
-                    entries += [(("kind", number), len(self.costs), 1), (("span", *span), len(self.costs), 1)]
+                    entries += [
+                        (("kind", number), len(self.costs), 1),
+                        (("span", *span), len(self.costs), 1),
+                    ]
                     bounds |= {("kind", number): count, ("span", *span): 0}
                     self.costs.append(cost)
         self.students = len(self.costs)
@@ -99,7 +102,10 @@ class _Program:
 
     def keep(self, objective: np.ndarray, value: float) -> None:
         """Bound an objective by a value from above, for what is asked after it."""
-        self._rows += [(len(self._upper), int(column), objective[column]) for column in np.flatnonzero(objective)]
+        self._rows += [
+            (len(self._upper), int(column), objective[column])
+            for column in np.flatnonzero(objective)
+        ]
         self._lower.append(-np.inf)
         self._upper.append(value)
 
@@ -108,10 +114,15 @@ def all_fit(wanting: Sequence[Mapping[Span, float]], groups: Sequence[Group]) ->
     """Return whether every student can have a block."""
     program = _Program(wanting, groups)
     # The bound takes no time, and what it refuses is refused.
-    return all(round(-program.least(-program.seats, whole=whole)[0], 6) >= len(wanting) for whole in (False, True))
+    return all(
+        round(-program.least(-program.seats, whole=whole)[0], 6) >= len(wanting)
+        for whole in (False, True)
+    )
 
 
-def seat_all(wanting: Sequence[Mapping[Span, float]], groups: Sequence[Group]) -> list[Block | None]:
+def seat_all(
+    wanting: Sequence[Mapping[Span, float]], groups: Sequence[Group]
+) -> list[Block | None]:
     """Return a block for each student, or None: as many blocks as can be, on the earlier options, at the least cost.
 
     Args:

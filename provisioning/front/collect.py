@@ -41,7 +41,11 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
     for path in sorted((workspace / "programs").rglob("*")):
         name = path.relative_to(workspace).as_posix()
         regular = path.is_file() and not path.is_symlink()
-        if regular and kind_of(name) == Kind.PROGRAM and path.stat().st_size <= DEFAULT_LIMITS.program_bytes:
+        if (
+            regular
+            and kind_of(name) == Kind.PROGRAM
+            and path.stat().st_size <= DEFAULT_LIMITS.program_bytes
+        ):
             collection.files[name] = path
     ledger = collection.files[LEDGER_NAME] = workspace / LEDGER_NAME
     _models(collection, Ledger(ledger).read(), workspace / "models")
@@ -52,10 +56,17 @@ def _models(packed: Collection, records: Records, folder: Path) -> None:
     """Add the models that records and checks name; say which of them are gone or have changed since."""
     measured = [record for record in records.measurements() if record.kind in ("accuracy", "size")]
     cited = {record.model.sha256: record.model.name for record in measured}
-    for asked in (q for lesson in packed.lessons for q in of_lesson(lesson.id) if q.kind == "file" and q.opened):
+    for asked in (
+        q
+        for lesson in packed.lessons
+        for q in of_lesson(lesson.id)
+        if q.kind == "file" and q.opened
+    ):
         handed = handed_over(records.seen(SUBJECT + asked.id) or {})
         cited |= {one["sha256"]: name for name, one in handed.items() if "sha256" in one}
-    cited = {sha256: name for sha256, name in cited.items() if name.endswith((".onnx", ".safetensors"))}
+    cited = {
+        sha256: name for sha256, name in cited.items() if name.endswith((".onnx", ".safetensors"))
+    }
     here: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         wanted = kind_of(path.name) == Kind.MODEL and path.is_file()

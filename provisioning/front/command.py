@@ -66,7 +66,10 @@ def options(
             raise LabError(belongs_elsewhere(what, other))
 
 
-_JSON = Annotated[bool, typer.Option("--json", help="For a program: JSON, points as numbers, times with their zone.")]
+_JSON = Annotated[
+    bool,
+    typer.Option("--json", help="For a program: JSON, points as numbers, times with their zone."),
+]
 
 
 def _echo_json(facts: object) -> None:
@@ -74,8 +77,17 @@ def _echo_json(facts: object) -> None:
 
 
 def _step_facts(step: Step) -> dict[str, Any]:
-    about = {"id": step.lesson.id, "title": step.lesson.title, "part": step.part, "state": step.word}
-    place = {"minutes": step.lesson.minutes, "machine_minutes": step.lesson.machine_minutes, "where": step.lesson.where}
+    about = {
+        "id": step.lesson.id,
+        "title": step.lesson.title,
+        "part": step.part,
+        "state": step.word,
+    }
+    place = {
+        "minutes": step.lesson.minutes,
+        "machine_minutes": step.lesson.machine_minutes,
+        "where": step.lesson.where,
+    }
     return {**about, **points([step]), **place, "notebook": f"notebooks/{step.lesson.link}"}
 
 
@@ -92,7 +104,10 @@ def status(as_json: _JSON = False) -> None:
     stands = standing()
     if as_json:
         whole = {**points(stands.steps), "unread_lines": len(stands.unread)}
-        facts = {"lessons": [*map(_step_facts, stands.steps)], "leases": [*map(_lease_facts, stands.leases)]}
+        facts = {
+            "lessons": [*map(_step_facts, stands.steps)],
+            "leases": [*map(_lease_facts, stands.leases)],
+        }
         _echo_json({**whole, "next": stands.next.lesson.id if stands.next else None, **facts})
     else:
         typer.echo(text_of(stands))
@@ -135,7 +150,9 @@ def check(
             parser=_lesson,
             metavar="LESSON",
             help="Its word, such as compile.",
-            autocompletion=lambda incomplete: [one for one in _titles().items() if one[0].startswith(incomplete)],
+            autocompletion=lambda incomplete: [
+                one for one in _titles().items() if one[0].startswith(incomplete)
+            ],
         ),
     ],
     as_json: _JSON = False,
@@ -146,15 +163,27 @@ def check(
 
     step = next(step for step in standing().steps if step.lesson.id == lesson)
     if as_json:
-        about = {"id": step.lesson.id, "title": step.lesson.title, "state": step.word, **points([step])}
+        about = {
+            "id": step.lesson.id,
+            "title": step.lesson.title,
+            "state": step.word,
+            **points([step]),
+        }
         rows = ((row, {"id": row.id, "title": row.title, "state": row.state}) for row in step.rows)
-        _echo_json({**about, "questions": [{**one, **sums([row]), "message": says(row)} for row, one in rows]})
+        _echo_json(
+            {
+                **about,
+                "questions": [{**one, **sums([row]), "message": says(row)} for row, one in rows],
+            }
+        )
     else:
         width = max((len(points_text(row)) for row in step.rows), default=0)
         for row in step.rows:
             typer.echo(f"{points_text(row):<{width}}  {says(row)}")
         done = f"{len(step.rows) - len(step.left)} of {len(step.rows)} done (no points)"
-        typer.echo(f"{step.lesson.title}: {f'{points_of(step)} points. {POINTS_NOTE}' if step.counts else done}")
+        typer.echo(
+            f"{step.lesson.title}: {f'{points_of(step)} points. {POINTS_NOTE}' if step.counts else done}"
+        )
     if not step.done:
         raise typer.Exit(1)
 
@@ -165,7 +194,9 @@ app.command()(pull)
 @app.command()
 def submit(
     part: PART,
-    out: Annotated[Path | None, typer.Option(help="The zip; in your workspace unless named.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The zip; in your workspace unless named.")
+    ] = None,
     workspace: Annotated[
         Path | None, typer.Option(help="Folder with ledger and models; your own unless named.")
     ] = None,
@@ -196,11 +227,15 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-leases = typer.Typer(invoke_without_command=True, help="Your leases: plan, reserve, use and give back a machine.")
+leases = typer.Typer(
+    invoke_without_command=True, help="Your leases: plan, reserve, use and give back a machine."
+)
 leases.add_typer(provisioned)
 app.add_typer(leases, name="lease")
 app.add_typer(rehearsal, name="rehearsal")
-app.add_typer(classroom, name="class", help="For instructors: plan a class, make its leases, watch it.")
+app.add_typer(
+    classroom, name="class", help="For instructors: plan a class, make its leases, watch it."
+)
 
 
 @leases.callback()
@@ -211,7 +246,9 @@ def left(context: typer.Context) -> None:
         for lease in known:
             typer.echo(lease.text)
         if not known:
-            typer.echo(f"This computer knows of no lease that runs. `{msl('lease plan model')}` shows what is free.")
+            typer.echo(
+                f"This computer knows of no lease that runs. `{msl('lease plan model')}` shows what is free."
+            )
 
 
 if __name__ == "__main__":

@@ -67,12 +67,16 @@ def findings() -> tuple[Finding, ...]:
 def _python() -> Finding:
     from packaging.specifiers import SpecifierSet
 
-    wanted = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    wanted = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "requires-python"
+    ]
     version = ".".join(map(str, sys.version_info[:3]))
     if SpecifierSet(wanted).contains(version):
         return Finding("Python", f"{version}, in {sys.prefix}")
     return Finding(
-        "Python", f"{version} is not {wanted}, which the pinned packages need.", f"Run `{setup('clean setup')}`."
+        "Python",
+        f"{version} is not {wanted}, which the pinned packages need.",
+        f"Run `{setup('clean setup')}`.",
     )
 
 
@@ -80,17 +84,29 @@ def _packages() -> Finding:
     absent = [name for name in _MODULES if importlib.util.find_spec(name) is None]
     if not absent:
         return Finding("packages", "what the lessons import is installed")
-    if "NB_USER" in os.environ:  # the Hub's small Jupyter drives leases, and has no room for the rest
-        return Finding("packages", f"not here: {', '.join(absent)}; their lessons run at home and on the machines")
+    if (
+        "NB_USER" in os.environ
+    ):  # the Hub's small Jupyter drives leases, and has no room for the rest
+        return Finding(
+            "packages",
+            f"not here: {', '.join(absent)}; their lessons run at home and on the machines",
+        )
     extras = ", ".join(dict.fromkeys(_MODULES[name] for name in absent))
-    return Finding("packages", f"{', '.join(absent)} cannot be imported ({extras}).", f"Run `{setup()}`; it goes on.")
+    return Finding(
+        "packages",
+        f"{', '.join(absent)} cannot be imported ({extras}).",
+        f"Run `{setup()}`; it goes on.",
+    )
 
 
 def _cuda() -> Finding:
     files = {one.name: one.files or () for one in distributions() if is_cuda(one.name)}
     if not files or has_nvidia_gpu():
         return Finding(
-            "CUDA", f"{len(files)} of its libraries are installed" if files else "none of its libraries is here"
+            "CUDA",
+            f"{len(files)} of its libraries are installed"
+            if files
+            else "none of its libraries is here",
         )
     size_gb = sum(file.size or 0 for each in files.values() for file in each) / 1e9
     return Finding(
@@ -117,7 +133,11 @@ def _room(folder: Path) -> Finding:
     said = f"{free / 1e9:.1f} GB are free where your results go"
     if free >= _ROOM_BYTES:
         return Finding("disk", said)
-    return Finding("disk", f"{said}, and {_ROOM_BYTES / 1e9:.0f} GB are wanted.", "Delete what is not needed there.")
+    return Finding(
+        "disk",
+        f"{said}, and {_ROOM_BYTES / 1e9:.0f} GB are wanted.",
+        "Delete what is not needed there.",
+    )
 
 
 def _ledger(path: Path) -> Finding:
@@ -139,7 +159,14 @@ def _account() -> Finding:
     from provisioning.sites.spec import resource_name
 
     if "OS_AUTH_URL" not in os.environ:
-        return Finding("Chameleon", "no credentials here; leases are made in Chameleon's Jupyter, or rehearsed")
+        return Finding(
+            "Chameleon", "no credentials here; leases are made in Chameleon's Jupyter, or rehearsed"
+        )
     if os.environ.get("OS_PROJECT_NAME") or os.environ.get("OS_PROJECT_ID"):
-        return Finding("Chameleon", f"credentials are set; part 1's lease will be called {resource_name('model')}")
-    return Finding("Chameleon", "no project is chosen.", "Choose your class's: `export OS_PROJECT_NAME=CHI-…`.")
+        return Finding(
+            "Chameleon",
+            f"credentials are set; part 1's lease will be called {resource_name('model')}",
+        )
+    return Finding(
+        "Chameleon", "no project is chosen.", "Choose your class's: `export OS_PROJECT_NAME=CHI-…`."
+    )

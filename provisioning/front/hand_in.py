@@ -37,7 +37,9 @@ class Prepared:
         size_mb = self.path.stat().st_size / 1e6
         if not self.missing:
             return f"{self.path} ({size_mb:.1f} MB) is ready to be handed in."
-        count = f"{len(self.missing)} {'file is' if len(self.missing) == 1 else 'files are'} missing"
+        count = (
+            f"{len(self.missing)} {'file is' if len(self.missing) == 1 else 'files are'} missing"
+        )
         cost = "what they are worth is lost until they are there"
         return f"{self.path} ({size_mb:.1f} MB) is written, and not complete: {count}, and {cost}."
 
@@ -55,7 +57,9 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
     wanted = assignment().lessons(part)
     if workspace is not None and not workspace.is_dir():
         # A slip in the path would else collect nothing, make the folder, and look like a success.
-        raise ValueError(f"there is no folder {workspace}: your results are in {workspace_dir()} unless you moved them")
+        raise ValueError(
+            f"there is no folder {workspace}: your results are in {workspace_dir()} unless you moved them"
+        )
     workspace = workspace or workspace_dir()
     target = target or workspace / f"submission-part-{part}.zip"
     public = public_rows(Ledger(workspace / "ledger.jsonl").read(), wanted)
@@ -64,13 +68,19 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
             f"{workspace} holds nothing of {PART_TITLES[part]}, so there is nothing to hand in yet. Begin with "
             f"`{msl(f'lab {wanted[0].id}')}`; if your results are elsewhere, name their folder with --workspace."
         )
-    rows = (row for row in promised_rows(public, assignment()) if row.possible or row.state == State.VOID)
+    rows = (
+        row
+        for row in promised_rows(public, assignment())
+        if row.possible or row.state == State.VOID
+    )
     collection = collect(wanted, workspace)
     sha256 = pack(collection, target)
     return Prepared(target, sha256, tuple(rows), tuple(collection.missing))
 
 
-def submit(part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None) -> None:
+def submit(
+    part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None
+) -> None:
     """Write a part's zip, in the workspace unless named, and say what the grader will find in it and what is left."""
     prepared = prepare(part, target=target, workspace=workspace)
     points = f"{PART_TITLES[part]}: {sums_text(prepared.rows)} points"
@@ -89,11 +99,16 @@ def submit(part: int, console: Console, *, target: Path | None = None, workspace
 def points_table(rows: Sequence[Row], title: str) -> Table:
     """Return rows as a table for a terminal."""
     points = Column("points", no_wrap=True)
-    table = Table("lesson", points, "what is asked, or what is missing", title=title, title_justify="left")
+    table = Table(
+        "lesson", points, "what is asked, or what is missing", title=title, title_justify="left"
+    )
     titles = {lesson.id: lesson.title for lesson in lessons()}
     for row in rows:
         table.add_row(
-            titles[row.lesson], points_text(row), Text(says(row)), style="" if row.state == State.PASSED else "bold"
+            titles[row.lesson],
+            points_text(row),
+            Text(says(row)),
+            style="" if row.state == State.PASSED else "bold",
         )
     return table
 

@@ -40,7 +40,9 @@ def command(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> list
         "FileContentsManager.preferred_dir": "notebooks",
         "LabApp.extra_labextensions_path": LABEXTENSIONS,
         "LabApp.app_settings_dir": SETTINGS,
-        "LabApp.default_url": f"/lab/tree/{lesson.notebook.relative_to(PROJECT_DIR).as_posix()}" if lesson else "/lab",
+        "LabApp.default_url": f"/lab/tree/{lesson.notebook.relative_to(PROJECT_DIR).as_posix()}"
+        if lesson
+        else "/lab",
     }
     # What is named twice is an error to traitlets.
     given = {argument.partition("=")[0] for argument in arguments}
@@ -59,7 +61,9 @@ def start(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> None:
 
 def unwritable(folder: Path) -> str:
     """Return why nothing can be written in a folder, or where it will be made; an empty text where it can."""
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    existing = next(
+        path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()
+    )
     try:
         # Trying it: permissions say nothing of a full disk, and root may everything but write to what is read-only.
         with tempfile.TemporaryFile(dir=existing) as probe:

@@ -25,10 +25,19 @@ def front_page(stands: Standing) -> str:
     best, resumed = best_so_far(stands.records), stands.resumed
     board = Markup(tiles(best))
     # A deep dive may be resumed: the part that is open is then the one whose turn it is.
-    current = next((step.part for step in (resumed, stands.next) if step and step.part is not None), None)
+    current = next(
+        (step.part for step in (resumed, stands.next) if step and step.part is not None), None
+    )
     dated = [(part.asked.due, part) for part in parts if part.asked.due and part.next]
     due = min(dated, key=lambda pair: pair[0], default=(None, None))[1]
-    values = {"stands": stands, "parts": parts, "resumed": resumed, "current": current, "due": due, "board": board}
+    values = {
+        "stands": stands,
+        "parts": parts,
+        "resumed": resumed,
+        "current": current,
+        "due": due,
+        "board": board,
+    }
     course = assignment().course
     return _template().render(values, title=course.title, hand_in=course.hand_in, met=met(best))
 
@@ -36,8 +45,19 @@ def front_page(stands: Standing) -> str:
 @functools.cache
 def _template() -> Template:
     loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
-    environment.globals |= {"words": words, "msl": msl, "style": Markup(STYLE), "provisioned": PROVISIONED}
-    environment.globals["progress_bar"] = lambda *about, **more: Markup(progress_bar(*about, **more))
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["code"] = lambda text: Markup(
+        re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    )
+    environment.globals |= {
+        "words": words,
+        "msl": msl,
+        "style": Markup(STYLE),
+        "provisioned": PROVISIONED,
+    }
+    environment.globals["progress_bar"] = lambda *about, **more: Markup(
+        progress_bar(*about, **more)
+    )
     return environment.get_template("page.html")

@@ -71,7 +71,13 @@ class Step:
         if self.lesson.machine_minutes:
             return f"{self.lesson.minutes} min, {self.lesson.machine_minutes} of them on a lease"
         here = "hub" if on_chameleon() else "node" if fingerprint().is_leased else "laptop"
-        place = "at home" if here == "laptop" else "here" if here in self.lesson.where else "on your own computer"
+        place = (
+            "at home"
+            if here == "laptop"
+            else "here"
+            if here in self.lesson.where
+            else "on your own computer"
+        )
         return f"{self.lesson.minutes} min {place}"
 
 
@@ -141,7 +147,10 @@ def standing(clock: Clock | None = None) -> Standing:
         records = ledger().read()
     now, unread = (clock or site_clock()).now(), tuple(str(warning.message) for warning in caught)
     answered = [entry.question for entry in records if isinstance(entry, Answer | Prediction)]
-    worked, known = (id.partition(".")[0] for id in reversed(answered)), {lesson.id for lesson in lessons()}
+    worked, known = (
+        (id.partition(".")[0] for id in reversed(answered)),
+        {lesson.id for lesson in lessons()},
+    )
     last = next((id for id in worked if id in known), None)
     return Standing(_steps(records, {*answered}), records, last, _leases(records, now), unread)
 
@@ -162,12 +171,23 @@ def _leases(records: Records, now: datetime) -> tuple[LeaseLeft, ...]:
     leases = []
     for number, part in PROVISIONED.items():
         subjects = (f"{part}.lease", f"{part}.release")
-        seen = [entry for entry in records if isinstance(entry, Observation) and entry.subject in subjects]
+        seen = [
+            entry
+            for entry in records
+            if isinstance(entry, Observation) and entry.subject in subjects
+        ]
         lease = Record.for_name(resource_name(part)).facts("lease")
         # A rehearsed one is no appointment.
-        if not lease and seen and seen[-1].subject == subjects[0] and not seen[-1].seen.get("rehearsed", True):
+        if (
+            not lease
+            and seen
+            and seen[-1].subject == subjects[0]
+            and not seen[-1].seen.get("rehearsed", True)
+        ):
             lease = seen[-1].seen
-        start, end = (datetime.fromisoformat(lease.get(name, now.isoformat())) for name in ("start", "end"))
+        start, end = (
+            datetime.fromisoformat(lease.get(name, now.isoformat())) for name in ("start", "end")
+        )
         if end > now:
             leases.append(LeaseLeft(number, resource_name(part), start, end, end - now))
     return tuple(leases)

@@ -33,7 +33,9 @@ def update(say: Callable[[str], None], folder: Path = PROJECT_DIR) -> None:
     if any((folder / name).exists() for name in _AUTHORS):
         raise LabError(f"{folder} is the course's own repository: use git pull.")
     origin, before = _git(folder, "remote", "get-url", "origin"), _git(folder, "rev-parse", "HEAD")
-    changed = _git(folder, "diff", "--name-only", "-z", _git(folder, "merge-base", "HEAD", "origin/HEAD")).split("\0")
+    changed = _git(
+        folder, "diff", "--name-only", "-z", _git(folder, "merge-base", "HEAD", "origin/HEAD")
+    ).split("\0")
     notebooks = [name for name in changed if name.endswith(".ipynb") and (folder / name).is_file()]
     mine = {name: (folder / name).read_bytes() for name in notebooks}
     for line in _pull(folder, origin):
@@ -46,13 +48,19 @@ def update(say: Callable[[str], None], folder: Path = PROJECT_DIR) -> None:
         except ValueError:  # merged, it is no notebook any more
             beside = f"{name.removesuffix('.ipynb')}_yours.ipynb"
             (folder / beside).write_bytes(content)
-            (folder / name).write_bytes(_git(folder, "show", f"origin/HEAD:{name}").encode() + b"\n")
-            say(f"{name}: your version and the new one do not go together. Yours is beside it, as {beside}.")
+            (folder / name).write_bytes(
+                _git(folder, "show", f"origin/HEAD:{name}").encode() + b"\n"
+            )
+            say(
+                f"{name}: your version and the new one do not go together. Yours is beside it, as {beside}."
+            )
     moved = _git(folder, "diff", "--name-only", before, after).splitlines()
     if _git(folder, "merge-base", before, after) == after:
         say("The course is as new as it gets.")
         return
-    say(f"The course is at {_git(folder, 'log', '-1', '--format=%s (%ad)', '--date=short', after)}. Your work is kept.")
+    say(
+        f"The course is at {_git(folder, 'log', '-1', '--format=%s (%ad)', '--date=short', after)}. Your work is kept."
+    )
     if {"pyproject.toml", "constraints.txt"} & set(moved):
         say(f"Packages have changed: run `{setup()}`, then restart JupyterLab.")
 
@@ -76,7 +84,9 @@ def _pull(folder: Path, origin: str) -> Iterable[str]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "-C", folder, *arguments], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise LabError(
             f"git {' '.join(arguments[:2])}: {done.stderr.strip()}. Way out: connect and try again; `git -C {folder} "

@@ -74,21 +74,29 @@ def where() -> str:
 
 def unread(stands: Standing) -> str:
     """Return a sentence on lines of the ledger that cannot be read; empty if there are none."""
-    return f"{len(stands.unread)} lines of the ledger cannot be read; `{msl('doctor')}` names them." * bool(
-        stands.unread
+    return (
+        f"{len(stands.unread)} lines of the ledger cannot be read; `{msl('doctor')}` names them."
+        * bool(stands.unread)
     )
 
 
 def points_of(*steps: Step) -> str:
     """Return the points of lessons in the gradebook's scale; empty for a lesson that does not count."""
-    return sums_text(row for step in steps for row in step.rows) if any(step.counts for step in steps) else ""
+    return (
+        sums_text(row for step in steps for row in step.rows)
+        if any(step.counts for step in steps)
+        else ""
+    )
 
 
 def text_of(stands: Standing) -> str:
     """Return the page in words and columns."""
     lines = [f"{assignment().course.title}: {summary(stands)}", next_text(stands)]
     lines += [lease.text for lease in stands.leases]
-    groups = [(part.text, part.steps) for part in (PartStanding(stands, number) for number in assignment().parts)]
+    groups = [
+        (part.text, part.steps)
+        for part in (PartStanding(stands, number) for number in assignment().parts)
+    ]
     groups += [("Optional deep dives (no points)", stands.of_part(None))]
     header = ["lesson", "state", "points", "time, estimated"]
     table = text_table(header, [_row(step) for _, steps in groups for step in steps]).splitlines()
@@ -96,7 +104,12 @@ def text_of(stands: Standing) -> str:
     lines += [
         "",
         *table[:2],
-        *(line for title, steps in groups if steps for line in (f"[{title}]", *islice(rows, len(steps)))),
+        *(
+            line
+            for title, steps in groups
+            if steps
+            for line in (f"[{title}]", *islice(rows, len(steps)))
+        ),
     ]
     submit = f"`{msl('submit PART')}` writes a part's zip. {where()}"
     return "\n".join([*lines, "", submit, POINTS_NOTE, unread(stands)]).rstrip()

@@ -18,7 +18,9 @@ from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Machine, Testbed, Way, errors
 from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import poll_s, site_clock, ssh_command
-from provisioning.testbed.surroundings import rehearsing as rehearsing  # for those who have this module
+from provisioning.testbed.surroundings import (
+    rehearsing as rehearsing,
+)  # for those who have this module
 
 #: The course's root folder: what is copied to a machine.
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,13 +37,20 @@ def open_testbed(site: str) -> Testbed:
     asks_a_browser = getattr(sys.modules.get("chi.context"), "_device_auth", False)
     if not asks_a_browser and not any(os.environ.get(name) for name in _CREDENTIALS):
         raise errors.NoCredentialsError
-    from provisioning.chameleon.adapter import ChameleonTestbed  # imports chi, which takes a second and 150 MB
+    from provisioning.chameleon.adapter import (
+        ChameleonTestbed,
+    )  # imports chi, which takes a second and 150 MB
 
     return ChameleonTestbed(site)
 
 
 def reserve(
-    testbed: Testbed, part: Part, option: SiteOption, start: datetime | None, end: datetime, node: str | None
+    testbed: Testbed,
+    part: Part,
+    option: SiteOption,
+    start: datetime | None,
+    end: datetime,
+    node: str | None,
 ) -> Lease:
     """Return the part's lease: the one that is there, else a new one; without a start it begins now, on any node."""
     name = resource_name(part)
@@ -54,10 +63,16 @@ def reserve(
 def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) -> SiteOption:
     """Return the option whose site holds a usable lease of that name; raises what ``find_lease`` raises."""
     testbed, lease = find_lease(testbed_for, part, name)
-    return option_of(lease, [option for option in load_spec(part).options if option.site == testbed.site], testbed)
+    return option_of(
+        lease,
+        [option for option in load_spec(part).options if option.site == testbed.site],
+        testbed,
+    )
 
 
-def find_lease(testbed_for: Callable[[str], Testbed], part: Part, name: str) -> tuple[Testbed, Lease]:
+def find_lease(
+    testbed_for: Callable[[str], Testbed], part: Part, name: str
+) -> tuple[Testbed, Lease]:
     """Return the usable lease of that name, the one that runs, else the next one, and the testbed that has it.
 
     Raises:
@@ -72,7 +87,9 @@ def find_lease(testbed_for: Callable[[str], Testbed], part: Part, name: str) -> 
             lease = pick_lease((testbed := testbed_for(place)).leases(), name)
         if lease is not None:
             return testbed, lease
-    silent.check(f"nobody knows whether there is a lease {name!r}", "Until then reserve no second machine.")
+    silent.check(
+        f"nobody knows whether there is a lease {name!r}", "Until then reserve no second machine."
+    )
     raise errors.LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(sites)}")
 
 
@@ -100,7 +117,11 @@ def reserved_option(lease: Lease, options: list[SiteOption], testbed: Testbed) -
 
 
 def prepare(
-    part: Part, option: SiteOption | None = None, *, testbed: Testbed | None = None, materials: Path = ROOT
+    part: Part,
+    option: SiteOption | None = None,
+    *,
+    testbed: Testbed | None = None,
+    materials: Path = ROOT,
 ) -> Run:
     """Return the run that brings the part's machine up; iterate over its events, or call ``go``.
 
@@ -109,12 +130,23 @@ def prepare(
     spec = load_spec(part)
     option = option or spec.options[0]
     name = resource_name(part)
-    settings = Settings(spec, option, name, materials, ssh=ssh_command(), poll_s=poll_s(), clock=site_clock())
-    return Run(steps_for(spec, option), settings, testbed or open_testbed(option.site), Record.for_name(name))
+    settings = Settings(
+        spec, option, name, materials, ssh=ssh_command(), poll_s=poll_s(), clock=site_clock()
+    )
+    return Run(
+        steps_for(spec, option),
+        settings,
+        testbed or open_testbed(option.site),
+        Record.for_name(name),
+    )
 
 
 def push(
-    part: Part, testbed: Testbed | None = None, *, say: Callable[[str], None] = print, way: Way | None = None
+    part: Part,
+    testbed: Testbed | None = None,
+    *,
+    say: Callable[[str], None] = print,
+    way: Way | None = None,
 ) -> transfer.Moved:
     """Bring predictions, answers, models and notebooks to the part's machine; arguments as for ``pull``.
 
@@ -126,7 +158,11 @@ def push(
 
 
 def pull(
-    part: Part, testbed: Testbed | None = None, *, say: Callable[[str], None] = print, way: Way | None = None
+    part: Part,
+    testbed: Testbed | None = None,
+    *,
+    say: Callable[[str], None] = print,
+    way: Way | None = None,
 ) -> transfer.Moved:
     """Bring home what was recorded, made and written on the part's machine; again, or without a machine, is fine.
 
@@ -141,7 +177,9 @@ def pull(
         return _travel(transfer.pull, part, testbed, say, way)
     except errors.LeaseMissingError as error:
         last = Record.for_name(resource_name(part)).facts("work")
-        brought = f"last brought home {last.get('pulled', 'never')}" if last else "nothing to bring home"
+        brought = (
+            f"last brought home {last.get('pulled', 'never')}" if last else "nothing to bring home"
+        )
         but = f", but for {', '.join(last['missing'])}" if last.get("missing") else ""
         say(f"{error.what}: {brought}{but}")
         return transfer.Moved()
@@ -158,7 +196,9 @@ def _travel(how, part, testbed, say, way) -> transfer.Moved:
     kept = record.about or way is not None
     about = {"pulled": f"{site_clock().now():%a %d %b %H:%M} UTC"} if how is transfer.pull else {}
     try:
-        moved, same = how(shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}), say)
+        moved, same = how(
+            shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}), say
+        )
     except transfer.BrokeOffError as error:
         if kept:
             record.update("work", remember={**about, "missing": error.missing})

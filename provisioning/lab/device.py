@@ -86,7 +86,9 @@ class Device:
             there = digest_there(self.shell, f"{REMOTE_ROOT}/{path}") == digest
             if not there:
                 send(self.shell, {path: (file, digest)})
-            brought.append(Brought(file.name, digest, file.stat().st_size, "was there" if there else "copied"))
+            brought.append(
+                Brought(file.name, digest, file.stat().st_size, "was there" if there else "copied")
+            )
         return brought
 
     def write(self, path: str, text: str) -> None:
@@ -138,7 +140,9 @@ class Device:
             return seen
 
         # A measurement is made anew each time; only one that still runs is followed.
-        jobs.follow(self.shell, name, self._command(arguments), name, say=on_line, until=until, again=True)
+        jobs.follow(
+            self.shell, name, self._command(arguments), name, say=on_line, until=until, again=True
+        )
 
     def _command(self, arguments: Sequence[str]) -> str:
         return f'{self.before}cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
@@ -147,7 +151,9 @@ class Device:
         done = self.shell.run(command, timeout_s=timeout_s)
         if done.exit_code != 0:
             said = done.output.strip()[-1500:]
-            raise errors.CommandFailedError(f"{doing} ended with {done.exit_code} on {self.name}: {said}")
+            raise errors.CommandFailedError(
+                f"{doing} ended with {done.exit_code} on {self.name}: {said}"
+            )
         return done.output
 
 
@@ -158,7 +164,9 @@ class HereShell:
         """Return how the command ended; exit code 124 means that it did not end in time."""
         words, home = ["sh", "-c", command], Path.home()
         try:
-            done = subprocess.run(words, cwd=home, capture_output=True, text=True, timeout=timeout_s, check=False)
+            done = subprocess.run(
+                words, cwd=home, capture_output=True, text=True, timeout=timeout_s, check=False
+            )
         except subprocess.TimeoutExpired:
             return Completed(124, "")
         return Completed(done.returncode, done.stdout + done.stderr)
@@ -170,7 +178,10 @@ class HereShell:
 
 def on_the_device() -> bool:
     """Return whether this process runs in the device's container: an ARM machine with the course's environment."""
-    return platform.machine() == "aarch64" and (Path.home() / ".serving-labs" / "venv" / "bin" / "python").exists()
+    return (
+        platform.machine() == "aarch64"
+        and (Path.home() / ".serving-labs" / "venv" / "bin" / "python").exists()
+    )
 
 
 class _Found:
@@ -193,7 +204,9 @@ class _Found:
             try:
                 now = self._look()
             except errors.LeaseMissingError as gone:
-                raise errors.LeaseEndedError(gone.what, likely="Its lease has ended, or it was deleted.") from error
+                raise errors.LeaseEndedError(
+                    gone.what, likely="Its lease has ended, or it was deleted."
+                ) from error
             if now == self.machine:
                 raise
             self.machine = now
@@ -225,7 +238,9 @@ def _opened(part: Part, testbed: Testbed, poll_s: float, before: str = "") -> De
     machine = shell.machine
     address = next(iter(machine.addresses), "")
     poll_s = 0.2 if rehearsed else poll_s
-    return Device(shell, machine.name, rehearsed=rehearsed, address=address, poll_s=poll_s, before=before)
+    return Device(
+        shell, machine.name, rehearsed=rehearsed, address=address, poll_s=poll_s, before=before
+    )
 
 
 def leased(part: Part) -> tuple[SiteOption, Testbed]:

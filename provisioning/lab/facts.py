@@ -57,7 +57,9 @@ def of_machine(testbed: Testbed, part: Part) -> dict[str, Any]:
         "addresses": [address for each in machines for address in each.addresses],
         "held": dict(Counter(one.kind for one in held_by(testbed, name))),
         "checks": record.facts("health").get("checks", {}),
-        "steps": {step: {key: asdict(one)[key] for key in kept} for step, one in record.steps().items()},
+        "steps": {
+            step: {key: asdict(one)[key] for key in kept} for step, one in record.steps().items()
+        },
     }
 
 
@@ -68,4 +70,9 @@ def of_holdings(testbed: Testbed, part: Part, now: datetime) -> dict[str, Any]:
 
 
 def _about(testbed: Testbed, part: Part) -> dict[str, Any]:
-    return {"rehearsed": rehearsing(), "part": part, "site": testbed.site, "name": resource_name(part)}
+    return {
+        "rehearsed": rehearsing(),
+        "part": part,
+        "site": testbed.site,
+        "name": resource_name(part),
+    }

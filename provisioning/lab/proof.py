@@ -34,7 +34,9 @@ def prove(part: Part) -> tuple[Path, dict[str, Any]]:
     run = lab.prepare(part, lab.find_option(lab.open_testbed, part, resource_name(part)))
     if run.state != "done":
         way_out = f"Run `{msl(f'lease up {part}')}` to its end first."
-        raise ProvisioningError("The set-up is not done", likely="A step was not run, or failed.", way_out=way_out)
+        raise ProvisioningError(
+            "The set-up is not done", likely="A step was not run, or failed.", way_out=way_out
+        )
     text = json.dumps(_observed(run), indent=1) + "\n"
     proof = read(text)
     name = f"{'rehearsed-' * proof['rehearsed']}{part}-{proof['type']}-{proof['date']}.json"
@@ -47,10 +49,18 @@ def prove(part: Part) -> tuple[Path, dict[str, Any]]:
 
 def _observed(run: Run) -> dict[str, Any]:
     settings, option = run.settings, run.settings.option
-    context = StepContext(settings, run.testbed, run.record, "proof", 300.0, lambda _line: None, threading.Event())
+    context = StepContext(
+        settings, run.testbed, run.record, "proof", 300.0, lambda _line: None, threading.Event()
+    )
     row = images.expected(option.image)
-    words = (*row["packages"], "--", *sorted({name for each in row["packages"] for name in images.brought(each)}))
-    log = context.follow("proof", script_command(context, "proof.sh", *words), "looking at the machine", again=True)
+    words = (
+        *row["packages"],
+        "--",
+        *sorted({name for each in row["packages"] for name in images.brought(each)}),
+    )
+    log = context.follow(
+        "proof", script_command(context, "proof.sh", *words), "looking at the machine", again=True
+    )
     observed: dict[str, list[str]] = {"gpu": [], "version": [], "lacks": []}
     for line in log.splitlines():
         key, _, value = line.removeprefix("proof ").partition(" ")
@@ -60,21 +70,48 @@ def _observed(run: Run) -> dict[str, Any]:
     facts = {key: values[0] for key, values in observed.items()}
     steps = {}
     for step, noted in ((step, run.record.step(step.name)) for step in run.plan.steps):
-        steps[step.name] = {"attempts": noted.attempts, "spent_s": round(noted.spent_s, 1), "usual_s": step.expected_s}
+        steps[step.name] = {
+            "attempts": noted.attempts,
+            "spent_s": round(noted.spent_s, 1),
+            "usual_s": step.expected_s,
+        }
     return {
-        **{"rehearsed": rehearsing(), "date": f"{settings.clock.now():%Y-%m-%d}", "part": settings.spec.part},
-        **{"site": option.site, "type": option.type, "image": row["name"], "facts": facts, "gpus": gpus},
-        **{"versions": dict(line.split(" ", 1) for line in versions), "lacks": lacks, "steps": steps},
+        **{
+            "rehearsed": rehearsing(),
+            "date": f"{settings.clock.now():%Y-%m-%d}",
+            "part": settings.spec.part,
+        },
+        **{
+            "site": option.site,
+            "type": option.type,
+            "image": row["name"],
+            "facts": facts,
+            "gpus": gpus,
+        },
+        **{
+            "versions": dict(line.split(" ", 1) for line in versions),
+            "lacks": lacks,
+            "steps": steps,
+        },
         "refused": list(refusals(option.site)),
         "deviations": list(_deviations(row, option, facts, len(gpus))),
     }
 
 
-def _deviations(row: dict[str, Any], option: SiteOption, facts: dict[str, str], gpus: int) -> Iterator[str]:
+def _deviations(
+    row: dict[str, Any], option: SiteOption, facts: dict[str, str], gpus: int
+) -> Iterator[str]:
     system, driver = facts["system"], facts.get("driver", "no driver")
     if any(number not in system for number in re.findall(r"\d+\.\d+", row["system"])):
         yield f"system: {system}; expected: {row['system']}"
-    branch = next((each.removeprefix("nvidia-driver-") for each in row["packages"] if "nvidia-driver-" in each), "")
+    branch = next(
+        (
+            each.removeprefix("nvidia-driver-")
+            for each in row["packages"]
+            if "nvidia-driver-" in each
+        ),
+        "",
+    )
     if f" {branch}" not in driver:
         yield f"driver: {driver}; expected: nvidia-driver-{branch}"
     counted = re.search(r"\b(one|two|four)\b", option.hardware)

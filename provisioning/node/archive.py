@@ -27,7 +27,13 @@ STUDENT = "provisioning/student"
 
 #: Taken out again even where the list above allows their folder. The first two would give the answers away.
 REFUSED = (
-    *("notebooks/source/**", "**/*solved*", "notebooks/instructor/**", "notebooks/site/**", f"{STUDENT}/**"),
+    *(
+        "notebooks/source/**",
+        "**/*solved*",
+        "notebooks/instructor/**",
+        "notebooks/site/**",
+        f"{STUDENT}/**",
+    ),
     # What rebuilds pictures and models takes npm and hours.
     "assets/recipes/**",
     *"tests/** **/__pycache__/** **/*.pyc **/.ipynb_checkpoints/** **/.* **/.*/**".split(),
@@ -64,7 +70,9 @@ class Archive:
 def allowed(path: PurePosixPath) -> bool:
     """Return whether a path, relative to the root, may leave the repository."""
     name = str(path)
-    return any(_matches(name, pattern) for pattern in ALLOWED) and not any(_matches(name, p) for p in REFUSED)
+    return any(_matches(name, pattern) for pattern in ALLOWED) and not any(
+        _matches(name, p) for p in REFUSED
+    )
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -103,8 +111,12 @@ def _refuse_secrets(path: Path, name: str) -> None:
     if path.suffix and path.suffix not in texts:
         return
     # This file itself spells the words out.
-    if name != "provisioning/node/archive.py" and _FORBIDDEN_TEXT.search(path.read_text("utf-8", errors="replace")):
-        raise ValueError(f"{name} holds a private key or an answer; move it out of the student's tree")
+    if name != "provisioning/node/archive.py" and _FORBIDDEN_TEXT.search(
+        path.read_text("utf-8", errors="replace")
+    ):
+        raise ValueError(
+            f"{name} holds a private key or an answer; move it out of the student's tree"
+        )
 
 
 def materials_files(root: Path, *, assets: bool) -> tuple[str, ...]:
@@ -124,7 +136,9 @@ def unpack(archive: tarfile.TarFile, folder: Path) -> None:
     for member in archive:  # Debian 12's Python 3.11.2 knows no filters
         path = PurePosixPath(member.name)
         if not (member.isfile() or member.isdir()) or path.is_absolute() or ".." in path.parts:
-            raise tarfile.ExtractError(f"{member.name!r} points outside the folder, or is no plain file")
+            raise tarfile.ExtractError(
+                f"{member.name!r} points outside the folder, or is no plain file"
+            )
         archive.extract(member, folder)
 
 
@@ -149,7 +163,10 @@ def assistants(root: Path) -> str:
 def pack(root: Path, target: Path, *, folder: str = "", date_s: int = _DATE_S) -> Archive:
     """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs; in a folder if named."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    texts = {"requirements.txt": light_requirements(root / "pyproject.toml"), "AGENTS.md": assistants(root)}
+    texts = {
+        "requirements.txt": light_requirements(root / "pyproject.toml"),
+        "AGENTS.md": assistants(root),
+    }
     return build_archive(root, student_files(root), target, texts, folder=folder, date_s=date_s)
 
 

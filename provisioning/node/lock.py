@@ -60,8 +60,25 @@ def compile_command(target: Target, output: Path) -> list[str]:
     if uv is None:
         raise FileNotFoundError(f"uv is not installed: `{python('pip install uv')}`")
     return [
-        *(uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes", *inputs, *extras),
-        *("--python-version", target.python, "--python-platform", target.platform, "--output-file", str(output)),
+        *(
+            uv,
+            "pip",
+            "compile",
+            "--quiet",
+            "--no-header",
+            "--no-annotate",
+            "--generate-hashes",
+            *inputs,
+            *extras,
+        ),
+        *(
+            "--python-version",
+            target.python,
+            "--python-platform",
+            target.platform,
+            "--output-file",
+            str(output),
+        ),
     ]
 
 
@@ -84,7 +101,9 @@ def main() -> None:
     """Pin every target."""
     for target in TARGETS:
         subprocess.run(compile_command(target, pinned_file(target)), check=True)
-        print(f"{target.machine}: {len(pins(pinned_file(target).read_text(encoding='utf-8')))} packages")
+        print(
+            f"{target.machine}: {len(pins(pinned_file(target).read_text(encoding='utf-8')))} packages"
+        )
 
 
 if __name__ == "__main__":

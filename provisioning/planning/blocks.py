@@ -74,7 +74,10 @@ class Timetable:
     def text(self) -> str:
         """Return the calendar as text: a line a day, a column an hour, how many machines are free in each."""
         lines = [f"{'':<11}" + "".join(f"{hour:>3}" for hour in range(24))]
-        lines += [f"{day:%a %d %b} " + "".join(f"{mark_of(hour):>3}" for hour in row) for day, row in self.days.items()]
+        lines += [
+            f"{day:%a %d %b} " + "".join(f"{mark_of(hour):>3}" for hour in row)
+            for day, row in self.days.items()
+        ]
         lines.append(f"{'':<11} number: machines free for a whole block from that hour")
         lines.append(f"{'':<11} ·: all taken   ?: not known   (blank): gone by")
         return "\n".join(lines)
@@ -85,7 +88,11 @@ def local_span(start: datetime, end: datetime, zone: tzinfo) -> str:
     start, end = start.astimezone(zone), end.astimezone(zone)
     # Across midnight or a change of the clocks the end needs its own day or zone name.
     until = end.strftime("%H:%M" if start.date() == end.date() else "%H:%M (%a)")
-    zones = start.tzname() if start.tzname() == end.tzname() else f"{start.tzname()}, ends {end.tzname()}"
+    zones = (
+        start.tzname()
+        if start.tzname() == end.tzname()
+        else f"{start.tzname()}, ends {end.tzname()}"
+    )
     return f"{start:%a %d %b %H:%M}–{until} {zones}"
 
 
@@ -125,8 +132,14 @@ def timetable(
         if local.date() in hours:
             end = block_end(moment, spec.hours, option.end_minute)
             past = moment < now
-            free = () if past else tuple(each.name for each in free_resources(resources or (), moment, end))
-            hours[local.date()][local.hour].append(Slot(moment, end, free, past, resources is not None))
+            free = (
+                ()
+                if past
+                else tuple(each.name for each in free_resources(resources or (), moment, end))
+            )
+            hours[local.date()][local.hour].append(
+                Slot(moment, end, free, past, resources is not None)
+            )
         moment += HOUR
     return Timetable(hours)
 

@@ -45,7 +45,9 @@ def _numbers(moment: datetime) -> str:
     return f"{utc.year}, {utc.month}, {utc.day}, {utc.hour}, {utc.minute}"
 
 
-def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime, due: datetime | None = None) -> bytes:
+def calendar_file(
+    spec: PartSpec, block: Block, lease_name: str, now: datetime, due: datetime | None = None
+) -> bytes:
     """Return an ``.ics`` file with the block, a reminder, an hour of reading and rehearsal before it, the deadline.
 
     Times are written in UTC, which every calendar program shows in its user's own zone.
@@ -89,5 +91,11 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime, 
     if before > now and words:
         add("prepare", before, before + HOUR, f"Prepare for {spec.title}", words)
     if due:
-        add("due", due, due, f"Hand in {spec.title}", f"`{msl(f'submit {spec.part}', at_home=True)}` makes the zip.")
+        add(
+            "due",
+            due,
+            due,
+            f"Hand in {spec.title}",
+            f"`{msl(f'submit {spec.part}', at_home=True)}` makes the zip.",
+        )
     return calendar.to_ical()

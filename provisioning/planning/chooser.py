@@ -32,7 +32,9 @@ OPTION_COLUMNS = ("machine", "free this week", "what changes for the lesson")
 class Chooser:
     """One part's calendar, the block chosen in it, and the lease that comes of it; the clock says what has gone by."""
 
-    def __init__(self, spec: PartSpec, testbed_for: Callable[[str], Testbed], zone: ZoneInfo, clock: Clock) -> None:
+    def __init__(
+        self, spec: PartSpec, testbed_for: Callable[[str], Testbed], zone: ZoneInfo, clock: Clock
+    ) -> None:
         self.spec = spec
         self.zone = zone
         self.name = resource_name(spec.part)
@@ -79,10 +81,15 @@ class Chooser:
         """Return the calendar page of an option; the chosen one's when left out."""
         now, option = self.now, option or self.option
         first = now.astimezone(self.zone).date() + timedelta(days=self.page * PAGE_DAYS)
-        return timetable(self.spec, option, self._calendars.get(option), first, PAGE_DAYS, self.zone, now)
+        return timetable(
+            self.spec, option, self._calendars.get(option), first, PAGE_DAYS, self.zone, now
+        )
 
     def choose(
-        self, option: SiteOption | None = None, start: datetime | None = None, node: str | None = None
+        self,
+        option: SiteOption | None = None,
+        start: datetime | None = None,
+        node: str | None = None,
     ) -> Slot | None:
         """Choose an option, a beginning and a machine; what is left out becomes the first that is free.
 
@@ -93,7 +100,14 @@ class Chooser:
         free = self.table(option).free
         # Left to us, no block that begins while its reservation is still being read and sent.
         soon = self.now + LEAD if start is None else None
-        slot = next((each for each in free if each.start == start or (soon is not None and each.start >= soon)), None)
+        slot = next(
+            (
+                each
+                for each in free
+                if each.start == start or (soon is not None and each.start >= soon)
+            ),
+            None,
+        )
         if slot is None and option in self.unread and (start or node):
             raise self.unread[option]
         if start is not None and slot is None:
@@ -142,9 +156,13 @@ class Chooser:
             if block is None:
                 if self.option in self.unread:
                     raise self.unread[self.option]
-                raise NoCapacityError(f"nothing is chosen: no {self.option.type} is free in this week")
+                raise NoCapacityError(
+                    f"nothing is chosen: no {self.option.type} is free in this week"
+                )
             option = block.option
-            request = LeaseRequest(self.name, option.resource, option.type, block.start, block.end, block.resource)
+            request = LeaseRequest(
+                self.name, option.resource, option.type, block.start, block.end, block.resource
+            )
             free = self.slot.free if self.slot else ()
             self.lease = book(self._testbed_for(option.site), request, free)
             self.lease_option, self.node = option, self.lease.node or self.node
@@ -162,7 +180,11 @@ class Chooser:
 
     def code(self) -> str:
         """Return python-chi code that reserves the chosen block; a comment when none is chosen."""
-        return reservation_code(self.block, self.name) if self.block else "# nothing is free in this week"
+        return (
+            reservation_code(self.block, self.name)
+            if self.block
+            else "# nothing is free in this week"
+        )
 
     def calendar_file(self) -> bytes:
         """Return an ``.ics`` file of the chosen block, or nothing."""
@@ -186,7 +208,11 @@ class Chooser:
         if option in self.unread:
             return f"not known: {self.unread[option].what}"
         free = self.table(option).free
-        return f"{len(free)} free blocks, first {free[0].said(self.zone)}" if free else "all taken this week"
+        return (
+            f"{len(free)} free blocks, first {free[0].said(self.zone)}"
+            if free
+            else "all taken this week"
+        )
 
     def said_way_out(self) -> str:
         """Return what to do about sites that did not answer; empty where all did."""
@@ -205,7 +231,10 @@ class Chooser:
         rows = []
         for option in self.spec.options:
             name = Cell(
-                option.name, f"({option.site}, {option.type})", "msl-best" if option == self.option else "", True
+                option.name,
+                f"({option.site}, {option.type})",
+                "msl-best" if option == self.option else "",
+                True,
             )
             changes = option.changes or "nothing: it was written for this machine"
             rows.append([name, Cell(self.said_free(option), words=True), Cell(changes, words=True)])
@@ -214,7 +243,11 @@ class Chooser:
     def text(self, *, rehearsed: bool) -> str:
         """Return calendar, options, choice and lease in words and columns."""
         block, option = self.block, self.option
-        chosen = f"{block.resource} ({option.name}, {option.site}), {block.local(self.zone)}" if block else ""
+        chosen = (
+            f"{block.resource} ({option.name}, {option.site}), {block.local(self.zone)}"
+            if block
+            else ""
+        )
         lines = [
             f"{self.spec.title}: choose a block"
             + (" (rehearsal: nothing is booked on Chameleon)" if rehearsed else ""),

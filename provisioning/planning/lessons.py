@@ -53,20 +53,35 @@ class Block:
             named = ", ".join(f"{one.title} ({one.machine_minutes} min)" for one in self.extras)
             lines.append(f"May be left out: {named}")
         if self.fetches_gb:
-            named = ", ".join(f"{words} ({size_gb:g} GB)" for words, size_gb in self.fetches_gb.items())
+            named = ", ".join(
+                f"{words} ({size_gb:g} GB)" for words, size_gb in self.fetches_gb.items()
+            )
             total_gb = sum(self.fetches_gb.values())
-            lines.append(f"Set-up fetches {total_gb:.1f} GB more than the course's packages: {named}")
+            lines.append(
+                f"Set-up fetches {total_gb:.1f} GB more than the course's packages: {named}"
+            )
         return "\n".join(lines)
 
 
 def to_prepare(part: Part) -> str:
     """Return what to read and to rehearse before a block, of what is asked; empty where no lesson needs a machine."""
-    first = next((one for one in assignment().lessons() if one.part == NUMBERS[part] and one.machine_minutes), None)
+    first = next(
+        (
+            one
+            for one in assignment().lessons()
+            if one.part == NUMBERS[part] and one.machine_minutes
+        ),
+        None,
+    )
     if first is None:
         return ""
     # Where a lease is made in rehearsal: on the Hub, and nowhere else.
-    there = [one for one in assignment().lessons() if one.id in first.needs and one.where == ("hub",)]
-    rehearse = "".join(f" Rehearse “{one.title}” (notebooks/{one.link}): it needs no lease." for one in there)
+    there = [
+        one for one in assignment().lessons() if one.id in first.needs and one.where == ("hub",)
+    ]
+    rehearse = "".join(
+        f" Rehearse “{one.title}” (notebooks/{one.link}): it needs no lease." for one in there
+    )
     return f"Read “{first.title}” (notebooks/{first.link}).{rehearse}"
 
 

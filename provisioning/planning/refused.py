@@ -39,8 +39,12 @@ def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) ->
             refused[node] = error.what
             if node:
                 now = datetime.now(UTC)
-                told = {(request.start or now).isoformat(): [request.end.isoformat(), now.isoformat()]}
-                _record().update(f"{testbed.site}/{request.type if flavor else node}", remember=told)
+                told = {
+                    (request.start or now).isoformat(): [request.end.isoformat(), now.isoformat()]
+                }
+                _record().update(
+                    f"{testbed.site}/{request.type if flavor else node}", remember=told
+                )
     said = "; ".join(dict.fromkeys(refused.values()))
     raise NoCapacityError(f"{said} ({', '.join(filter(None, refused)) or request.type})")
 
@@ -50,7 +54,11 @@ def without_refused(resources: Sequence[Resource]) -> list[Resource]:
     steps, now = _record().steps(), datetime.now(UTC)
 
     def refused(machine: Resource) -> Iterable[Booking]:
-        known = [steps[name] for one in (machine.name, machine.type) if (name := f"{machine.site}/{one}") in steps]
+        known = [
+            steps[name]
+            for one in (machine.name, machine.type)
+            if (name := f"{machine.site}/{one}") in steps
+        ]
         for begin, (end, told) in (span for about in known for span in about.facts.items()):
             if now - datetime.fromisoformat(told) < REMEMBERED:
                 yield Booking(datetime.fromisoformat(begin), datetime.fromisoformat(end))
@@ -62,7 +70,11 @@ def refusals(site: str) -> Iterator[str]:
     """Yield a line for each refusal of a site that is remembered: machine, and the day on which it was reported."""
     for name, about in _record().steps().items():
         place, _, machine = name.partition("/")
-        yield from (f"{machine}, reported on {when[:10]}" for _, when in about.facts.values() if place == site)
+        yield from (
+            f"{machine}, reported on {when[:10]}"
+            for _, when in about.facts.values()
+            if place == site
+        )
 
 
 def _record() -> Record:

@@ -15,7 +15,9 @@ FIRST = ("America/Chicago", "America/New_York", "America/Denver", "America/Los_A
 _KEPT_IN = "time-zone"
 
 
-def find_zone(name: str | None = None, environ: Mapping[str, str] = os.environ, otherwise: str = "") -> ZoneInfo:
+def find_zone(
+    name: str | None = None, environ: Mapping[str, str] = os.environ, otherwise: str = ""
+) -> ZoneInfo:
     """Return the zone asked for, else the one kept from an earlier choice, else the given one, else this computer's.
 
     A named zone knows when the clocks change; the offset that Python reports for 'local' does not.
@@ -52,7 +54,9 @@ def keep_zone(zone: ZoneInfo, environ: Mapping[str, str] = os.environ) -> None:
 def zone_names(first: str) -> tuple[str, ...]:
     """Return every zone's name, the student's own first, then the likely ones, then the rest by name."""
     # Names without a place are kept in the database for old programs.
-    places = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
+    places = sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith("Etc/")
+    )
     return tuple(dict.fromkeys([first, *FIRST, *places]))
 
 
@@ -60,4 +64,6 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"no time zone {name!r}: write it as a place, such as 'America/Chicago'") from error
+        raise ValueError(
+            f"no time zone {name!r}: write it as a place, such as 'America/Chicago'"
+        ) from error

@@ -46,7 +46,9 @@ class Site(_Table):
     @model_validator(mode="after")
     def _one_edge(self) -> Self:
         if (self.site_class == "edge") != (self.where == "edge"):
-            raise ValueError('python-chi knows one edge site: it has where = "edge", and no other site has')
+            raise ValueError(
+                'python-chi knows one edge site: it has where = "edge", and no other site has'
+            )
         return self
 
 
@@ -127,7 +129,9 @@ class _File(_Table):
         types: set[tuple[str, str]] = set()
         for group in [*self.nodes, *self.devices, *self.flavors]:
             if lends.get(group.site) is not type(group):
-                raise ValueError(f"{group.type!r}: {group.site!r} is no site that is listed and has such machines")
+                raise ValueError(
+                    f"{group.type!r}: {group.site!r} is no site that is listed and has such machines"
+                )
             if (group.site, group.type) in types:
                 raise ValueError(f"{group.type!r} of site {group.site!r} is listed twice")
             types.add((group.site, group.type))
@@ -152,7 +156,11 @@ class Resource:
         if isinstance(self.group, Devices):
             shown: dict[str, str | int | bool] = {"name": self.name, "uid": self.uid}
             shown |= {"machine_name": self.group.type, "model": self.group.type}
-            return shown | {"device_type": "container", "vendor": "Raspberry Pi", "reservable": True}
+            return shown | {
+                "device_type": "container",
+                "vendor": "Raspberry Pi",
+                "reservable": True,
+            }
         if isinstance(self.group, Flavors):
             return {"flavor": self.group.type}
         cpu, gpu = self.group.cpu, self.group.gpu

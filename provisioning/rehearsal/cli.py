@@ -16,7 +16,9 @@ _USER = typer.Option("--user", help="The student; this computer's user by defaul
 
 @app.command()
 def up(
-    speed: Annotated[float, typer.Option(help="How many times shorter waits are than on Chameleon.")] = 120.0,
+    speed: Annotated[
+        float, typer.Option(help="How many times shorter waits are than on Chameleon.")
+    ] = 120.0,
     user: Annotated[str | None, _USER] = None,
 ) -> None:
     """Start the rehearsal, or find it. `eval "$(… rehearsal up)"` turns a shell to it."""
@@ -28,21 +30,28 @@ def up(
 def lease(
     name: Annotated[str, typer.Argument(help="The lease's name.")],
     part: Annotated[
-        Part | None, typer.Option(help="Part of the course: the lease holds what that runs on first.")
+        Part | None,
+        typer.Option(help="Part of the course: the lease holds what that runs on first."),
     ] = None,
-    kind: Annotated[str | None, typer.Option("--type", help="Or a type of node, device or virtual machine.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--type", help="Or a type of node, device or virtual machine.")
+    ] = None,
     user: Annotated[str | None, _USER] = None,
 ) -> None:
     """Make an active lease, as Horizon would have. It lasts a part's block, or three hours."""
     if (part is None) == (kind is None):
-        raise ValueError("say what the lease is to hold: --part model, edge or system, or --type of a machine")
+        raise ValueError(
+            "say what the lease is to hold: --part model, edge or system, or --type of a machine"
+        )
     asked: dict[str, Any] = {"name": name, "user": user or environment.variables()["OS_USERNAME"]}
     asked |= {"site": None, "type": kind, "hours": 3}
     if part is not None:
         spec = load_spec(part)
         asked |= {"site": spec.options[0].site, "type": spec.options[0].type, "hours": spec.hours}
     answer = _ask("POST", "/leases", asked)
-    typer.echo(f"{name} is active at {answer['site']}, with one {asked['type']}, until {answer['end']}")
+    typer.echo(
+        f"{name} is active at {answer['site']}, with one {asked['type']}, until {answer['end']}"
+    )
 
 
 @app.command()
@@ -54,8 +63,12 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 @app.command()
 def fault(
-    name: Annotated[str | None, typer.Argument(help="NAME[/SITE][=SECONDS][:TIMES|:always][@USER]")] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Disarm it, or all when no name is given.")] = False,
+    name: Annotated[
+        str | None, typer.Argument(help="NAME[/SITE][=SECONDS][:TIMES|:always][@USER]")
+    ] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Disarm it, or all when no name is given.")
+    ] = False,
 ) -> None:
     """Arm or disarm a fault. Without a name, list the faults."""
     if clear:
@@ -67,7 +80,9 @@ def fault(
 
 
 @app.command()
-def advance(hours: Annotated[float, typer.Argument(help="Hours to move the calendar forward.")]) -> None:
+def advance(
+    hours: Annotated[float, typer.Argument(help="Hours to move the calendar forward.")],
+) -> None:
     """Move the calendar forward. Leases start and end as if the time had passed."""
     typer.echo(_ask("POST", "/clock", {"advance_s": hours * 3600})["now"])
 

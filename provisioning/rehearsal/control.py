@@ -59,7 +59,9 @@ def _lock_unless_alive(home: Path) -> TextIO | None:
         if lock is not None:
             return lock
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the rehearsal does not answer: end it with `pkill -f 'rehearsal.serve {home}'`")
+            raise TimeoutError(
+                f"the rehearsal does not answer: end it with `pkill -f 'rehearsal.serve {home}'`"
+            )
         time.sleep(0.2)
     return None
 

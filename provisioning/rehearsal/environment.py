@@ -35,7 +35,9 @@ def variables(home: Path | None = None, user: str | None = None) -> dict[str, st
         raise place.RehearsalDownError
     root = f"http://127.0.0.1:{port}"
     private = _key_pair(home, user)
-    inherited = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != str(_STARTUP)]
+    inherited = [
+        p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != str(_STARTUP)
+    ]
     return {
         "CHI_RESOURCE_API_URL": root,
         "EDGE_RESOURCE_API_URL": f"{root}/edge-hw-discovery/devices",
@@ -77,8 +79,13 @@ def activate(home: Path | None = None, user: str | None = None) -> None:
         RehearsalDownError: The rehearsal was never started.
     """
     wanted = variables(home, user)
-    if "chi" in sys.modules and os.environ.get("CHI_RESOURCE_API_URL") != wanted["CHI_RESOURCE_API_URL"]:
-        raise RuntimeError("chi was imported before the rehearsal: restart the kernel and run this cell first")
+    if (
+        "chi" in sys.modules
+        and os.environ.get("CHI_RESOURCE_API_URL") != wanted["CHI_RESOURCE_API_URL"]
+    ):
+        raise RuntimeError(
+            "chi was imported before the rehearsal: restart the kernel and run this cell first"
+        )
     os.environ.update(wanted)
     # This process is past its start-up, so the hook that PYTHONPATH gives to new ones is loaded by hand.
     sockets.install()

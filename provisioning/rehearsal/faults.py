@@ -46,7 +46,12 @@ def parse_fault(text: str) -> dict[str, Any]:
             f"no fault {text!r}: write NAME[/SITE][=SECONDS][:TIMES|:always][@USER], NAME one of {', '.join(FAULTS)}"
         )
     times = match["times"] or "1"
-    identifier = f"{match['name']}{'/' * bool(match['site'])}{match['site'] or ''}@{match['user'] or '*'}"
+    identifier = (
+        f"{match['name']}{'/' * bool(match['site'])}{match['site'] or ''}@{match['user'] or '*'}"
+    )
     seconds = float(match["seconds"]) if match["seconds"] else FAULTS[match["name"]].seconds
-    fault = {name: match[name] for name in ("name", "site", "user")} | {"id": identifier, "seconds": seconds}
+    fault = {name: match[name] for name in ("name", "site", "user")} | {
+        "id": identifier,
+        "seconds": seconds,
+    }
     return fault | {"times": -1 if times == "always" else int(times)}

@@ -22,7 +22,9 @@ class ByName:
     That is at the root, a host and port such as `127.0.0.1:4711`.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]], catalogue: Catalogue, root: str) -> None:
+    def __init__(
+        self, app: Callable[..., Awaitable[None]], catalogue: Catalogue, root: str
+    ) -> None:
         self._app = app
         self._sites = {site.host: site.where for site in catalogue.sites.values() if site.host}
         self._root = (b"host", root.encode())
@@ -34,7 +36,12 @@ class ByName:
             # The path by which everybody else finds the site; links in the answer lead to the plain port then.
             path = f"/{self._sites.get(name.lower(), 'nowhere')}:{port}{scope['path']}"
             rest = [pair for pair in scope["headers"] if pair[0] != b"host"]
-            scope |= {"scheme": "http", "path": path, "raw_path": path.encode(), "headers": [*rest, self._root]}
+            scope |= {
+                "scheme": "http",
+                "path": path,
+                "raw_path": path.encode(),
+                "headers": [*rest, self._root],
+            }
         await self._app(scope, receive, send)
 
 
@@ -47,7 +54,9 @@ def certificate(home: Path, catalogue: Catalogue) -> tuple[Path, Path]:
         x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=3650))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+        )
         .sign(key, hashes.SHA256())
     )
     plain = serialization.NoEncryption()

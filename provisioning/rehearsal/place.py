@@ -39,7 +39,9 @@ class RehearsalDownError(ProvisioningError):
 def folder() -> Path:
     """Return the rehearsal's folder: `$REHEARSAL_HOME`, or one in the user's cache. It may not exist yet."""
     chosen = os.environ.get(_HOME)
-    return Path(chosen) if chosen else platformdirs.user_cache_path("model-serving-labs") / "rehearsal"
+    return (
+        Path(chosen) if chosen else platformdirs.user_cache_path("model-serving-labs") / "rehearsal"
+    )
 
 
 def prepare(home: Path) -> Path:
@@ -50,7 +52,9 @@ def prepare(home: Path) -> Path:
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if home.stat().st_uid != os.geteuid():
-        raise PermissionError(f"{home} belongs to another user: let ${_HOME} name a folder of your own")
+        raise PermissionError(
+            f"{home} belongs to another user: let ${_HOME} name a folder of your own"
+        )
     # A folder that was made by hand, or unpacked, is often open to all.
     home.chmod(0o700)
     return home
@@ -142,7 +146,9 @@ def _proven(home: Path, patience_s: float) -> Iterator[http.client.HTTPConnectio
         raise RehearsalDownError
     challenge = secrets.token_hex(16)
     # No proxy stands between a computer and its own loopback, whatever the environment says: http.client knows none.
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", number, timeout=patience_s)) as connection:
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", number, timeout=patience_s)
+    ) as connection:
         try:
             _, text = _exchange(connection, "GET", f"/alive?challenge={challenge}")
             said = str(json.loads(text)["proof"])

@@ -46,7 +46,9 @@ _TICK_S = 0.2
 
 
 def build(
-    world: World, stop: Callable[[], None] = lambda: None, names: Mapping[str, int] = MappingProxyType({})
+    world: World,
+    stop: Callable[[], None] = lambda: None,
+    names: Mapping[str, int] = MappingProxyType({}),
 ) -> FastAPI:
     """Return the ASGI application that serves a world; its lifespan keeps the nodes' SSH servers open.
 
@@ -69,10 +71,22 @@ def build(
     app = FastAPI(title="Chameleon, rehearsed", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.world, app.state.stop, app.state.processes = world, stop, Processes()
     # A page of a foreign name that resolves to 127.0.0.1 is no client of the rehearsal.
-    app.add_middleware(OwnHosts, refusal=JSONResponse({"error": {"message": "The rehearsal is on loopback."}}, 421))
+    app.add_middleware(
+        OwnHosts, refusal=JSONResponse({"error": {"message": "The rehearsal is on loopback."}}, 421)
+    )
     app.add_exception_handler(refusals.RefusalError, _refuse)
     app.add_exception_handler(HTTPException, _not_rehearsed)
-    services = (identity, reservation, flavors, compute, network, image, volume, container, discovery)
+    services = (
+        identity,
+        reservation,
+        flavors,
+        compute,
+        network,
+        image,
+        volume,
+        container,
+        discovery,
+    )
     for router in (admin.router, admin.unguarded, *(service.router for service in services)):
         app.include_router(router)
     return app
@@ -95,9 +109,15 @@ async def _refuse(request: Request, error: Exception) -> Response:
 async def _not_rehearsed(request: Request, error: Exception) -> Response:
     """Say of a request that nobody takes that it is not rehearsed, instead of the framework's two words."""
     status = getattr(error, "status_code", 500)
-    asked = "The object store" if "/object-store/" in request.url.path else f"{request.method} {request.url.path}"
+    asked = (
+        "The object store"
+        if "/object-store/" in request.url.path
+        else f"{request.method} {request.url.path}"
+    )
     said = f"{asked} is not rehearsed (provisioning/rehearsal/README.md lists what is)."
-    return await _refuse(request, refusals.of_service(request.url.path, status, said, "NotRehearsed"))
+    return await _refuse(
+        request, refusals.of_service(request.url.path, status, said, "NotRehearsed")
+    )
 
 
 async def _tick(world: World, listeners: Listeners) -> None:
@@ -113,7 +133,9 @@ async def _tick(world: World, listeners: Listeners) -> None:
 
 def main(folder: str, speed: str) -> None:
     """Serve a folder's world on loopback until told to stop; the folder must hold the file `secret`."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     # Before the first file is made: nothing of the rehearsal is for another user's eyes.
     os.umask(0o077)
@@ -127,16 +149,27 @@ def main(folder: str, speed: str) -> None:
     # The last port used here when it is free: a printed environment stays valid from day to day.
     listeners = [listen(ports=[place.port(path) or 0, 0]), listen()]
     port, by_name = (listener.getsockname()[1] for listener in listeners)
-    app = build(world, stop, {site.host: by_name for site in world.catalogue.sites.values() if site.host})
+    app = build(
+        world, stop, {site.host: by_name for site in world.catalogue.sites.values() if site.host}
+    )
     certificate, key = named.certificate(path, world.catalogue)
     encrypted: dict[str, Any] = {"ssl_certfile": certificate, "ssl_keyfile": key}
     # A connection that is closed at the very moment at which a client asks again looks like a broken service.
     # python-chi asks every few seconds; uvicorn's own patience of 5 s meets that.
-    how: dict[str, Any] = {"log_level": "warning", "timeout_graceful_shutdown": 2, "timeout_keep_alive": _KEEP_ALIVE_S}
+    how: dict[str, Any] = {
+        "log_level": "warning",
+        "timeout_graceful_shutdown": 2,
+        "timeout_keep_alive": _KEEP_ALIVE_S,
+    }
     servers = [
         uvicorn.Server(uvicorn.Config(app, **how)),
         uvicorn.Server(
-            uvicorn.Config(named.ByName(app, world.catalogue, f"127.0.0.1:{port}"), lifespan="off", **encrypted, **how)
+            uvicorn.Config(
+                named.ByName(app, world.catalogue, f"127.0.0.1:{port}"),
+                lifespan="off",
+                **encrypted,
+                **how,
+            )
         ),
     ]
     place.replace(path / "port", str(port))

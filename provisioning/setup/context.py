@@ -88,7 +88,9 @@ class StepContext:
         Raises:
             LeaseEndedError: it is gone.
         """
-        found = [m for m in self.testbed.machines() if m.name == self.settings.name and not m.failed]
+        found = [
+            m for m in self.testbed.machines() if m.name == self.settings.name and not m.failed
+        ]
         if not found:
             raise LeaseEndedError(f"the machine {self.settings.name!r} is no longer there")
         return found[0]
@@ -105,7 +107,9 @@ class StepContext:
             if line and not line.startswith("check "):
                 self.say(line)
 
-        return jobs.follow(self.shell(), name, command, title, say=say, until=self.until, again=again)
+        return jobs.follow(
+            self.shell(), name, command, title, say=say, until=self.until, again=again
+        )
 
     def require_lease(self, meanwhile: str = "") -> None:
         """See that the lease is still ours, once one was.

@@ -31,7 +31,9 @@ _SHELL = Path(__file__).with_name("shell")
 def script(*tasks: str, **words: str | int) -> str:
     """Return the text of scripts in ``shell/``, one behind the other, for ``sh``: words in front, without comments."""
     given = "".join(f"{name}={shlex.quote(str(word))}\n" for name, word in words.items())
-    lines = "".join((_SHELL / f"{task}.sh").read_text(encoding="utf-8") for task in tasks).splitlines(True)
+    lines = "".join(
+        (_SHELL / f"{task}.sh").read_text(encoding="utf-8") for task in tasks
+    ).splitlines(True)
     return given + "".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
@@ -56,12 +58,19 @@ def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
     key = hashlib.sha256(command.encode()).hexdigest()[:16]
     # rc is written by rename, so that a look never reads half of it.
     wrapped = f"( {command}\n); echo $? > rc.new; mv rc.new rc"
-    words = {"key": key, "wrapped": wrapped, "again": "yes" if again else "no", "grace": round(GRACE_S * 10)}
+    words = {
+        "key": key,
+        "wrapped": wrapped,
+        "again": "yes" if again else "no",
+        "grace": round(GRACE_S * 10),
+    }
     done = shell.run(script("make_job", "locks", "start", name=name, **words), timeout_s=_START_S)
     said = done.output.strip()
     word = said.rpartition("\n")[2]
     if done.exit_code != 0 or word not in ("running", "ended"):
-        raise CommandFailedError(f"could not start {name} on the machine (exit {done.exit_code}): {said}")
+        raise CommandFailedError(
+            f"could not start {name} on the machine (exit {done.exit_code}): {said}"
+        )
     return word
 
 

@@ -10,7 +10,11 @@ from provisioning.testbed import Address, Lease, Machine, errors
 
 RESOURCE_TYPES = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}
 #: What is known of how long each takes to come up: so long a wait is no fault.
-_BOOTS = {"node": "bare metal boots in 10 to 30 minutes", "device": "some minutes", "flavor": "some minutes"}
+_BOOTS = {
+    "node": "bare metal boots in 10 to 30 minutes",
+    "device": "some minutes",
+    "flavor": "some minutes",
+}
 
 
 def lease_active(context: StepContext) -> dict[str, Any]:
@@ -20,7 +24,9 @@ def lease_active(context: StepContext) -> dict[str, Any]:
     def look() -> Lease | None:
         lease = context.lease()
         if lease is None:
-            raise errors.LeaseMissingError(f"there is no usable lease {name!r} at {context.testbed.site}")
+            raise errors.LeaseMissingError(
+                f"there is no usable lease {name!r} at {context.testbed.site}"
+            )
         if lease.status == "ERROR":
             raise errors.LeaseFailedError(f"the lease {name!r} is in ERROR")
         if lease.status == "ACTIVE":
@@ -38,7 +44,9 @@ def lease_active(context: StepContext) -> dict[str, Any]:
 
     lease = context.until(look, f"the lease {name!r} to become active")
     wanted = RESOURCE_TYPES[context.settings.option.resource]
-    held = {reservation.resource_type: reservation.id for reservation in reversed(lease.reservations)}
+    held = {
+        reservation.resource_type: reservation.id for reservation in reversed(lease.reservations)
+    }
     if wanted not in held:
         raise errors.LeaseMissingError(
             f"the lease {name!r} holds {', '.join(held) or 'nothing'}, not a {wanted}",
@@ -54,7 +62,10 @@ def lease_active(context: StepContext) -> dict[str, Any]:
 
 def server_active(context: StepContext) -> dict[str, Any]:
     """Boot the server, unless it is there, and wait until it is really ACTIVE."""
-    option, reservation_id = context.settings.option, context.record.facts("lease")["reservation_id"]
+    option, reservation_id = (
+        context.settings.option,
+        context.record.facts("lease")["reservation_id"],
+    )
     flavor = f"reservation:{reservation_id}" if option.resource == "flavor" else "baremetal"
     how = (reservation_id, option.image, flavor, option.volume_gb)
     machine = _up(context, lambda name: context.testbed.boot(name, *how))
@@ -63,12 +74,21 @@ def server_active(context: StepContext) -> dict[str, Any]:
 
 def container_running(context: StepContext) -> dict[str, Any]:
     """Launch the container with its Jupyter token, unless it is there, and wait until it is really running."""
-    image, reservation_id = context.settings.option.image, context.record.facts("lease")["reservation_id"]
+    image, reservation_id = (
+        context.settings.option.image,
+        context.record.facts("lease")["reservation_id"],
+    )
     # A container's ports are opened when it is made, and never after: all that any of the part's lessons names. The
     # image takes the token by its environment only, and that is where it is read again. Members of the project can read
     # it too; they can also run any command in the container.
-    ports, environment = list(ports_of(context.settings.spec.part)), {"JUPYTER_TOKEN": secrets.token_hex(16)}
-    machine = _up(context, lambda name: context.testbed.launch(name, reservation_id, image, ports, environment))
+    ports, environment = (
+        list(ports_of(context.settings.spec.part)),
+        {"JUPYTER_TOKEN": secrets.token_hex(16)},
+    )
+    machine = _up(
+        context,
+        lambda name: context.testbed.launch(name, reservation_id, image, ports, environment),
+    )
     return {"machine_id": machine.id}
 
 
@@ -86,7 +106,10 @@ def _up(context: StepContext, make: Callable[[str], None]) -> Machine:
             context.testbed.delete_machine(machine)
             gone.add(machine.id)
     if gone:
-        context.until(lambda: gone.isdisjoint(one.id for one in ours()) or None, "the failed machine to be removed")
+        context.until(
+            lambda: gone.isdisjoint(one.id for one in ours()) or None,
+            "the failed machine to be removed",
+        )
     if not ours():
         make(name)
 
@@ -150,7 +173,9 @@ def ssh_answers(context: StepContext) -> dict[str, Any]:
             context.say(f"not yet: {error.what}")
             return None
         if done.exit_code != 0:
-            raise errors.CommandFailedError(f"`uname` ended with {done.exit_code}: {done.output.strip()}")
+            raise errors.CommandFailedError(
+                f"`uname` ended with {done.exit_code}: {done.output.strip()}"
+            )
         return done.output.strip()
 
     try:

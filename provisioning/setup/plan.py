@@ -65,14 +65,18 @@ def plan(steps: Iterable[Step]) -> Plan:
     by_name = {step.name: step for step in steps}
     begins: dict[str, float] = {}
     ends: dict[str, float] = {}
-    for name in TopologicalSorter({name: step.needs for name, step in by_name.items()}).static_order():
+    for name in TopologicalSorter(
+        {name: step.needs for name, step in by_name.items()}
+    ).static_order():
         begins[name] = max((ends[need] for need in by_name[name].needs), default=0.0)
         ends[name] = begins[name] + by_name[name].expected_s
     path: list[str] = []
     current = max(ends, key=lambda name: ends[name], default=None)
     while current is not None:
         path.insert(0, current)
-        current = next((need for need in by_name[current].needs if ends[need] == begins[current]), None)
+        current = next(
+            (need for need in by_name[current].needs if ends[need] == begins[current]), None
+        )
     # Python's sort is stable, so steps that begin together keep an order in which they can run.
     order = tuple(sorted((by_name[name] for name in begins), key=lambda step: begins[step.name]))
     total_s = max(ends.values(), default=0.0)

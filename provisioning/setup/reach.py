@@ -136,7 +136,10 @@ class Reached:
     def __repr__(self) -> str:
         lines = ["on the machine   here"]
         for row in self.rows:
-            lines += [f"{row.port:>14}   {row.link or 'no way to it from here'}", f"{'':>14}   {row.what}"]
+            lines += [
+                f"{row.port:>14}   {row.link or 'no way to it from here'}",
+                f"{'':>14}   {row.what}",
+            ]
         if self._prefix:
             lines.append("The links go behind the address of the Hub that you look at (https://…).")
             lines.append(
@@ -160,7 +163,9 @@ class Tunnel(Reached):
     After a loss the same call brings the same ports again, and links that are open in a browser work as before.
     """
 
-    def __init__(self, way: Way, part: Part, ssh: str = "ssh", environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, way: Way, part: Part, ssh: str = "ssh", environ: Mapping[str, str] = os.environ
+    ) -> None:
         super().__init__(environ=environ)
         self.way = way
         self._part = part
@@ -185,12 +190,18 @@ class Tunnel(Reached):
             base = there.base if port == there.port else ""
             # A path behind the Hub's proxy names its port; else another will do.
             ports[port] = _free(usual_port(port, base), only="/proxy/" in base)
-        brought = [word for port, local in ports.items() for word in ("-L", f"127.0.0.1:{local}:127.0.0.1:{port}")]
+        brought = [
+            word
+            for port, local in ports.items()
+            for word in ("-L", f"127.0.0.1:{local}:127.0.0.1:{port}")
+        ]
         self._child, _ = self._open(brought, "echo; exec cat")
         at = f"{self._prefix}proxy/" if self._prefix else _HERE
         links = {port: f"{at}{local}/" for port, local in ports.items()}
         links[there.port] = self._jupyter(there, ports[there.port])
-        self.rows = tuple(Row(port, local, words[port], links[port]) for port, local in ports.items())
+        self.rows = tuple(
+            Row(port, local, words[port], links[port]) for port, local in ports.items()
+        )
         return self
 
     def wait(self) -> None:
@@ -233,7 +244,9 @@ class Tunnel(Reached):
             pipe = subprocess.PIPE
             child = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         except FileNotFoundError as error:
-            raise NotReachableError("OpenSSH is missing here", way_out="Install OpenSSH's client.") from error
+            raise NotReachableError(
+                "OpenSSH is missing here", way_out="Install OpenSSH's client."
+            ) from error
         if child.stdout and (first := child.stdout.readline()):
             return child, first
         said = child.communicate()[1].strip()
@@ -274,6 +287,11 @@ def at_address(address: str, part: Part, token: str, root: str = "") -> tuple[Ro
     notebook = f"{root}/{first_notebook(part)}".lstrip("/")
     rows = {port: (what, f"http://{address}:{port}") for port, what in ports_of(part).items()}
     return tuple(
-        Row(port, None, what, jupyter_link(link, "/", token, notebook) if port == JUPYTER_PORT else f"{link}/")
+        Row(
+            port,
+            None,
+            what,
+            jupyter_link(link, "/", token, notebook) if port == JUPYTER_PORT else f"{link}/",
+        )
         for port, (what, link) in rows.items()
     )

@@ -86,7 +86,9 @@ class Record:
             before, steps = self._read()
             self._write(about, steps if before in ({}, about) else {})
 
-    def update(self, name: str, *, remember: Mapping[str, Any] | None = None, **changes: Any) -> None:
+    def update(
+        self, name: str, *, remember: Mapping[str, Any] | None = None, **changes: Any
+    ) -> None:
         """Write changed fields and new facts of a step before returning."""
         with self._lock:
             about, steps = self._read()
@@ -107,12 +109,16 @@ class Record:
     def _read(self) -> tuple[dict[str, Any], dict[str, StepRecord]]:
         try:
             document = json.loads(self.path.read_text(encoding="utf-8"))
-            return document["about"], {name: StepRecord(**record) for name, record in document["steps"].items()}
+            return document["about"], {
+                name: StepRecord(**record) for name, record in document["steps"].items()
+            }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}, {}  # missing, or of another version: an empty one costs a few requests
 
     def _write(self, about: Mapping[str, Any], steps: Mapping[str, StepRecord]) -> None:
-        text = json.dumps({"about": about, "steps": {name: asdict(one) for name, one in steps.items()}})
+        text = json.dumps(
+            {"about": about, "steps": {name: asdict(one) for name, one in steps.items()}}
+        )
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # mkstemp makes the file readable by its owner only; replacing is atomic on one file system.
         handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")

@@ -50,15 +50,29 @@ def held_at(testbed: Testbed) -> list[Held]:
     """Return what the project holds at the site, in the order in which it is deleted; spent leases are not held."""
     machines = testbed.machines()
     bound = {address: machine.name for machine in machines for address in machine.addresses}
-    held = [Held(machine.kind, machine, machine.name, partial(testbed.delete_machine, machine)) for machine in machines]
+    held = [
+        Held(machine.kind, machine, machine.name, partial(testbed.delete_machine, machine))
+        for machine in machines
+    ]
     # Made by hand in the web page an address carries no label, and belongs to whoever's machine holds it.
     held += [
-        Held("floating IP", one, bound.get(one.address) or one.label, partial(testbed.delete_address, one.id))
+        Held(
+            "floating IP",
+            one,
+            bound.get(one.address) or one.label,
+            partial(testbed.delete_address, one.id),
+        )
         for one in testbed.addresses()
     ]
-    held += [Held("security group", one, one.name, partial(testbed.delete_group, one.id)) for one in testbed.groups()]
+    held += [
+        Held("security group", one, one.name, partial(testbed.delete_group, one.id))
+        for one in testbed.groups()
+    ]
     leases = [lease for lease in testbed.leases() if lease.status not in SPENT]
-    held += [Held("lease", lease, lease.name, partial(testbed.delete_lease, lease.id)) for lease in leases]
+    held += [
+        Held("lease", lease, lease.name, partial(testbed.delete_lease, lease.id))
+        for lease in leases
+    ]
     return sorted(held, key=lambda one: KINDS.index(one.kind))
 
 
@@ -94,17 +108,28 @@ def release(
     asked: set[str] = set()
     seen: set[str] = set()
     while True:
-        left = [one for one in held_by(testbed, *names, known=seen) if not (keep_lease and one.kind == "lease")]
+        left = [
+            one
+            for one in held_by(testbed, *names, known=seen)
+            if not (keep_lease and one.kind == "lease")
+        ]
         for item_id in sorted(seen - {thing.id for thing in left}):
             yield f"gone: {item_id}"
         seen = {thing.id for thing in left}
         if not left:
             break
         if clock.monotonic_s() > deadline_s:
-            lines = [f"\n  - {thing.kind} {thing.name} ({thing.id}) {refused.get(thing.id, '')}" for thing in left]
-            raise NotReleasedError(f"{len(left)} things are still there at {testbed.site}:{''.join(lines)}")
+            lines = [
+                f"\n  - {thing.kind} {thing.name} ({thing.id}) {refused.get(thing.id, '')}"
+                for thing in left
+            ]
+            raise NotReleasedError(
+                f"{len(left)} things are still there at {testbed.site}:{''.join(lines)}"
+            )
         # A later kind waits until the earlier ones are gone.
-        for one in [thing for thing in left if thing.kind == left[0].kind and thing.id not in asked]:
+        for one in [
+            thing for thing in left if thing.kind == left[0].kind and thing.id not in asked
+        ]:
             yield f"deleting {one.kind} {one.name}"
             try:
                 one.delete()
@@ -116,7 +141,9 @@ def release(
         clock.sleep(poll_s)
     if record is not None and not keep_lease:
         record.clear()
-    yield f"nothing named {', '.join(names)} is left at {testbed.site}" + (" but the lease" if keep_lease else "")
+    yield f"nothing named {', '.join(names)} is left at {testbed.site}" + (
+        " but the lease" if keep_lease else ""
+    )
 
 
 @dataclass(frozen=True)
@@ -135,7 +162,9 @@ class Leftover(Held):
         return bool(self.reason)
 
 
-def survey(testbed: Testbed, now: datetime, owner: str | None = None, *, grace: timedelta = GRACE) -> list[Leftover]:
+def survey(
+    testbed: Testbed, now: datetime, owner: str | None = None, *, grace: timedelta = GRACE
+) -> list[Leftover]:
     """Return every resource of the labs at one site, orphans first, the oldest first among them.
 
     Args:
@@ -149,8 +178,14 @@ def survey(testbed: Testbed, now: datetime, owner: str | None = None, *, grace: 
         # Whole names: 'ada' must not reach what is adam's. What carries no name of ours may be anybody's.
         if thing.owner in names if names is not None else thing.owner.startswith(f"{NAME_PREFIX}-"):
             age = now - thing.thing.created if thing.thing.created else None
-            leftovers.append(Leftover(**vars(thing), site=testbed.site, reason=_why(thing, held, now, grace), age=age))
-    return sorted(leftovers, key=lambda item: (not item.orphan, -(item.age or timedelta()).total_seconds()))
+            leftovers.append(
+                Leftover(
+                    **vars(thing), site=testbed.site, reason=_why(thing, held, now, grace), age=age
+                )
+            )
+    return sorted(
+        leftovers, key=lambda item: (not item.orphan, -(item.age or timedelta()).total_seconds())
+    )
 
 
 def _why(one: Held, held: list[Held], now: datetime, grace: timedelta) -> str:
@@ -158,12 +193,18 @@ def _why(one: Held, held: list[Held], now: datetime, grace: timedelta) -> str:
     match one.thing:
         case Lease(status="ERROR"):
             return "in ERROR"
-        case Lease(status="ACTIVE", start=start) if one.name not in machines and now - start > grace:
+        case Lease(status="ACTIVE", start=start) if (
+            one.name not in machines and now - start > grace
+        ):
             return f"active for {_hours(now - start)} without a machine"
         case Machine(failed=True, status=status):
             return f"in {status}"
         case Machine():
-            leased = {each.name for each in held if isinstance(each.thing, Lease) and each.thing.status == "ACTIVE"}
+            leased = {
+                each.name
+                for each in held
+                if isinstance(each.thing, Lease) and each.thing.status == "ACTIVE"
+            }
             return "" if one.name in leased else "no active lease of that name"
         case Address(port_id=None):
             return "bound to nothing"
@@ -172,12 +213,16 @@ def _why(one: Held, held: list[Held], now: datetime, grace: timedelta) -> str:
     return ""
 
 
-def sweep(testbed: Testbed, leftovers: Iterable[Leftover], now: datetime, *, grace: timedelta = GRACE) -> list[str]:
+def sweep(
+    testbed: Testbed, leftovers: Iterable[Leftover], now: datetime, *, grace: timedelta = GRACE
+) -> list[str]:
     """Delete the orphans among the leftovers of this site; return one line each. What is in use is never touched."""
     lines = []
     # Somebody may have come back since the list was made: what is no longer an orphan stays.
     still = {item.id for item in survey(testbed, now, grace=grace) if item.orphan}
-    doomed = [item for item in leftovers if item.orphan and item.site == testbed.site and item.id in still]
+    doomed = [
+        item for item in leftovers if item.orphan and item.site == testbed.site and item.id in still
+    ]
     for one in sorted(doomed, key=lambda one: KINDS.index(one.kind)):
         try:
             one.delete()

@@ -28,7 +28,14 @@ WORKERS = 4
 ATTEMPTS = 3
 #: Lines of log that are kept of a step.
 TAIL_LINES = 8
-_MARKS = {"waiting": " ", "running": ">", "done": "v", "failed": "x", "cancelled": "o", "blocked": "-"}
+_MARKS = {
+    "waiting": " ",
+    "running": ">",
+    "done": "v",
+    "failed": "x",
+    "cancelled": "o",
+    "blocked": "-",
+}
 
 #: Links in the order in which they are used, with what each is for.
 LINKS = {
@@ -114,10 +121,16 @@ class Run:
         self.settings = settings
         self.testbed = testbed
         self.record = record
-        self.rows = {step.name: Row(step.name, step.title, step.expected_s) for step in self.plan.steps}
+        self.rows = {
+            step.name: Row(step.name, step.title, step.expected_s) for step in self.plan.steps
+        }
         self.state: RunState = "waiting"
         self.failures: dict[str, ProvisioningError] = {}
-        self._about = {"part": settings.spec.part, "site": settings.option.site, "type": settings.option.type}
+        self._about = {
+            "part": settings.spec.part,
+            "site": settings.option.site,
+            "type": settings.option.type,
+        }
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._heard_s: dict[str, float] = {}
         self._cancelled = threading.Event()
@@ -138,7 +151,9 @@ class Run:
     @property
     def error(self) -> ProvisioningError | None:
         """First failure of the last go that nobody asked for, else that it was stopped; None when all is well."""
-        failures = sorted(self.failures.values(), key=lambda error: isinstance(error, CancelledError))
+        failures = sorted(
+            self.failures.values(), key=lambda error: isinstance(error, CancelledError)
+        )
         if not failures and self.state == "stopped":
             return CancelledError("stopped before everything was done")
         return failures[0] if failures else None
@@ -177,7 +192,11 @@ class Run:
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="step") as pool:
             try:
                 while waiting or running:
-                    for step in [s for s in waiting if done.issuperset(s.needs) and not self._cancelled.is_set()]:
+                    for step in [
+                        s
+                        for s in waiting
+                        if done.issuperset(s.needs) and not self._cancelled.is_set()
+                    ]:
                         waiting.remove(step)
                         running.add(step.name)
                         pool.submit(self._attempts, step)
@@ -196,7 +215,11 @@ class Run:
             finally:
                 # Also reached when the caller breaks off or the kernel is interrupted.
                 self._cancelled.set()
-                real = [error for error in self.failures.values() if not isinstance(error, CancelledError)]
+                real = [
+                    error
+                    for error in self.failures.values()
+                    if not isinstance(error, CancelledError)
+                ]
                 finished = not waiting and not running and self._all_done()
                 self.state = "failed" if real else "done" if finished else "stopped"
 
@@ -234,14 +257,20 @@ class Run:
             error = self._explained(context, raised)
             self.failures[step.name] = error
             ended = "cancelled" if isinstance(error, CancelledError) else "failed"
-            self.record.update(step.name, state=ended, error=str(error), elapsed_s=clock.monotonic_s() - began_s)
+            self.record.update(
+                step.name, state=ended, error=str(error), elapsed_s=clock.monotonic_s() - began_s
+            )
             tell("failed", str(error), error)
         else:
             elapsed_s = clock.monotonic_s() - began_s
-            self.record.update(step.name, state="done", error="", elapsed_s=elapsed_s, remember=facts)
+            self.record.update(
+                step.name, state="done", error="", elapsed_s=elapsed_s, remember=facts
+            )
             tell("done")
 
-    def _body(self, step: Step, context: StepContext, tell: Callable[..., None]) -> Mapping[str, Any]:
+    def _body(
+        self, step: Step, context: StepContext, tell: Callable[..., None]
+    ) -> Mapping[str, Any]:
         for attempt in range(1, ATTEMPTS):
             try:
                 return step.body(context)
@@ -286,7 +315,11 @@ class Run:
         ends: dict[str, float] = {}
         for step in self.plan.steps:
             row = self.rows[step.name]
-            own_s = 0.0 if row.state == "done" else max(0.0, row.expected_s - row.elapsed_s * (row.state == "running"))
+            own_s = (
+                0.0
+                if row.state == "done"
+                else max(0.0, row.expected_s - row.elapsed_s * (row.state == "running"))
+            )
             ends[row.name] = max((ends[need] for need in step.needs), default=0.0) + own_s
         return max(ends.values(), default=0.0)
 
@@ -301,11 +334,16 @@ class Run:
         if self.record.about != self._about or self.record.step("links").state != "done":
             return ()
         facts = self.record.facts("links")
-        return tuple(Link(name, words, facts[name]) for name, words in LINKS.items() if name in facts)
+        return tuple(
+            Link(name, words, facts[name]) for name, words in LINKS.items() if name in facts
+        )
 
     def text(self) -> str:
         """Return the steps with the log of what runs and the error of what failed, and the links, as text."""
-        lines = [f"{self.title} at {self.settings.option.site}", f"  {'step':<24}{'elapsed':>9}{'usual':>8}"]
+        lines = [
+            f"{self.title} at {self.settings.option.site}",
+            f"  {'step':<24}{'elapsed':>9}{'usual':>8}",
+        ]
         for row in self.rows.values():
             elapsed = f"{row.elapsed_s:.0f} s" if row.state not in ("waiting", "blocked") else ""
             lines.append(f"{_MARKS[row.state]} {row.title:<24}{elapsed:>9}{row.expected_s:>6.0f} s")

@@ -36,14 +36,24 @@ def _copied(context: StepContext, what: str, *, assets: bool) -> dict[str, Any]:
         context.say(f"this checkout has no {what}")
         return {"files": 0}
     with tempfile.TemporaryDirectory() as folder:
-        archive = build_archive(context.settings.materials, files, Path(folder) / f"labs-{what}.tar.gz")
+        archive = build_archive(
+            context.settings.materials, files, Path(folder) / f"labs-{what}.tar.gz"
+        )
         shell, marker = context.shell(), f"{what}.sha256"
-        if shell.run(f"cat .serving-labs/{marker} 2>/dev/null; true").output.strip() == archive.sha256:
+        if (
+            shell.run(f"cat .serving-labs/{marker} 2>/dev/null; true").output.strip()
+            == archive.sha256
+        ):
             context.say(f"the same {what} are there already")
         else:
             context.say(f"copying {archive.path.stat().st_size / 1e6:.1f} MB of {what}")
             shell.put(archive.path, archive.path.name)
-            words = {"archive": archive.path.name, "digest": archive.sha256, "root": REMOTE_ROOT, "marker": marker}
+            words = {
+                "archive": archive.path.name,
+                "digest": archive.sha256,
+                "root": REMOTE_ROOT,
+                "marker": marker,
+            }
             done = shell.run(script("unpack", **words), timeout_s=300)
             if done.exit_code != 0:
                 raise CommandFailedError(f"unpacking the {what} failed: {done.output.strip()}")
@@ -53,7 +63,9 @@ def _copied(context: StepContext, what: str, *, assets: bool) -> dict[str, Any]:
 def work_brought(context: StepContext) -> dict[str, Any]:
     """Push what was made at home."""
     known = context.record.facts(context.step_name).get("known", {})
-    moved, same = push(context.shell(), Home.of_course(context.settings.materials), known, context.say)
+    moved, same = push(
+        context.shell(), Home.of_course(context.settings.materials), known, context.say
+    )
     context.say(f"sent {moved}")
     return {"known": same}
 
@@ -73,7 +85,9 @@ def begun(name: str, what: str) -> StepBody:
 
     def body(context: StepContext) -> dict[str, Any]:
         state = start(context.shell(), name, script_command(context, f"{name}.sh"))
-        on_its_way = f"on its way while you go on; see ~/.serving-labs/jobs/{name}/log on the machine"
+        on_its_way = (
+            f"on its way while you go on; see ~/.serving-labs/jobs/{name}/log on the machine"
+        )
         context.say(f"{what}: {on_its_way if state == 'running' else 'there'}")
         return {}
 
@@ -84,7 +98,9 @@ def services_started(context: StepContext) -> dict[str, Any]:
     """Start Jupyter on the machine's loopback address."""
     result = context.shell().run(script("token", base=reach.jupyter_base()))
     if result.exit_code != 0:
-        raise CommandFailedError(f"could not write Jupyter's token on the machine: {result.output.strip()}")
+        raise CommandFailedError(
+            f"could not write Jupyter's token on the machine: {result.output.strip()}"
+        )
     # Again each time: the script leaves alone what answers, and a Jupyter that has died since has to come back.
     command = script_command(context, "services.sh", "127.0.0.1", str(reach.JUPYTER_PORT))
     context.follow("services", command, "starting services", again=True)
@@ -100,13 +116,23 @@ def healthy(context: StepContext) -> dict[str, Any]:
         CommandFailedError: at least one failed; all are listed.
     """
     # Again each time: health is a question about now.
-    log = context.follow("health", script_command(context, "health.sh"), "checking health", again=True)
-    checks = [json.loads(line.split(" ", 1)[1]) for line in log.splitlines() if line.startswith("check ")]
+    log = context.follow(
+        "health", script_command(context, "health.sh"), "checking health", again=True
+    )
+    checks = [
+        json.loads(line.split(" ", 1)[1]) for line in log.splitlines() if line.startswith("check ")
+    ]
     if not checks:
-        raise CommandFailedError("health.sh made no check", likely="The copied materials are from another version.")
+        raise CommandFailedError(
+            "health.sh made no check", likely="The copied materials are from another version."
+        )
     for check in checks:
         context.say(f"{check['outcome']:<11}{check['name']}: {check['detail']}")
-    failed = [f"\n  - {check['name']}: {check['detail']}" for check in checks if check["outcome"] == "failed"]
+    failed = [
+        f"\n  - {check['name']}: {check['detail']}"
+        for check in checks
+        if check["outcome"] == "failed"
+    ]
     if failed:
         raise CommandFailedError(
             f"{len(failed)} of {len(checks)} checks failed:{''.join(failed)}",
@@ -121,7 +147,9 @@ def node_links(context: StepContext) -> dict[str, Any]:
     there = reach.jupyter_there(context.shell().run(reach.ASK).output)
     way = context.testbed.way(context.machine())
     assert way is not None, "a server is reached through SSH"
-    address = "" if reach.hub_prefix() else f"http://127.0.0.1:{reach.usual_port(there.port, there.base)}"
+    address = (
+        "" if reach.hub_prefix() else f"http://127.0.0.1:{reach.usual_port(there.port, there.base)}"
+    )
     links = {
         "forward": msl(f"lease forward {part}"),
         "jupyter": reach.jupyter_link(address, there.base, there.token, reach.first_notebook(part)),
@@ -137,7 +165,11 @@ def container_links(context: StepContext) -> dict[str, Any]:
     """Return the Jupyter link of a container, whose ports are open at its own address; it has no SSH."""
     address, part = context.record.facts("address")["address"], context.settings.spec.part
     context.say("Jupyter's address, with its token, is among the links")
-    return {"jupyter": reach.at_address(address, part, reach.container_token(context.shell()), REMOTE_ROOT)[0].link}
+    return {
+        "jupyter": reach.at_address(
+            address, part, reach.container_token(context.shell()), REMOTE_ROOT
+        )[0].link
+    }
 
 
 def script_command(context: StepContext, name: str, *arguments: str) -> str:
@@ -155,7 +187,12 @@ def script_command(context: StepContext, name: str, *arguments: str) -> str:
         f"LABS_STAND_IN={settings.stand_in}",
         # The digest makes it another job when the materials changed; the scripts themselves skip what is done.
         f"LABS_MATERIALS={context.record.facts('materials').get('sha256', '')[:12]}",
-        *("bash", f"{REMOTE_ROOT}/provisioning/node/bin/{name}", settings.option.machine, settings.spec.part),
+        *(
+            "bash",
+            f"{REMOTE_ROOT}/provisioning/node/bin/{name}",
+            settings.option.machine,
+            settings.spec.part,
+        ),
         *arguments,
     ]
     return f'cd "$HOME" && {shlex.join(words)}'

@@ -32,7 +32,13 @@ NODE_STEPS: tuple[Row, ...] = (
     ("docker", "Docker", ("drivers",), _DOCKER, 1200),
     ("providers", "Providers, in the background", ("environment",), _PROVIDERS, 120),
     ("containers", "Triton, in the background", ("docker",), _CONTAINERS, 120),
-    ("services", "Jupyter", ("environment", "docker", "data", "work"), software.services_started, 600),
+    (
+        "services",
+        "Jupyter",
+        ("environment", "docker", "data", "work"),
+        software.services_started,
+        600,
+    ),
     ("health", "Everything answers", ("services",), software.healthy, 300),
     ("links", "Links", ("health",), software.node_links, 60),
 )
@@ -61,6 +67,12 @@ def steps_for(spec: PartSpec, option: SiteOption) -> tuple[Step, ...]:
             continue
         needs = tuple(need for need in all_needs if need not in left_out)
         boots = name in ("server", "container")
-        expected_s = option.seen_s.get(name, option.boot_s if boots else spec.expected_s.get(name, 30.0))
-        steps.append(Step(name, title, needs, body, expected_s, option.boot_timeout_s if boots else timeout_s))
+        expected_s = option.seen_s.get(
+            name, option.boot_s if boots else spec.expected_s.get(name, 30.0)
+        )
+        steps.append(
+            Step(
+                name, title, needs, body, expected_s, option.boot_timeout_s if boots else timeout_s
+            )
+        )
     return tuple(steps)

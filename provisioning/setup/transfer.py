@@ -33,7 +33,16 @@ PATIENCE_S = 240.0
 #: What a student makes, by folder below the course's on either side.
 _NAMES = {
     "workspace/models": ("*.onnx", "*.pte", "*.safetensors"),
-    "workspace/programs": ("*.py", "*.pbtxt", "*.promql", "*.toml", "*.yaml", "*.yml", "*.json", "*.txt"),
+    "workspace/programs": (
+        "*.py",
+        "*.pbtxt",
+        "*.promql",
+        "*.toml",
+        "*.yaml",
+        "*.yml",
+        "*.json",
+        "*.txt",
+    ),
     "workspace/proofs": ("*.json",),
     "notebooks": ("*.ipynb",),
 }
@@ -65,7 +74,11 @@ class Moved:
     def __str__(self) -> str:
         size_mb = sum(self.files.values()) / 1e6
         parts = [_counted(self.entries, "ledger entry", "ledger entries")] if self.entries else []
-        parts += [f"{_counted(len(self.files), 'file', 'files')}, {size_mb:.1f} MB"] if self.files else []
+        parts += (
+            [f"{_counted(len(self.files), 'file', 'files')}, {size_mb:.1f} MB"]
+            if self.files
+            else []
+        )
         said = " and ".join(parts) or "nothing"
         return "\n".join([said, *(f"  - {line}" for line in self.conflicts)])
 
@@ -79,7 +92,9 @@ class BrokeOffError(CommandFailedError):
 
     def __init__(self, error: ProvisioningError, missing: list[str]) -> None:
         what = f"{error.what}; not at home yet: {', '.join(missing)}"
-        super().__init__(what, likely=error.likely, way_out="Run it again: it goes on with what is missing.")
+        super().__init__(
+            what, likely=error.likely, way_out="Run it again: it goes on with what is missing."
+        )
         self.missing = missing
 
 
@@ -116,7 +131,10 @@ class Home:
                 name = f"{folder}/{path.relative_to(root).as_posix()}"
                 if _travels(name) and path.is_file() and not path.is_symlink():
                     with path.open("rb") as file:
-                        found[name] = (hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+                        found[name] = (
+                            hashlib.file_digest(file, "sha256").hexdigest(),
+                            path.stat().st_size,
+                        )
         return found
 
 
@@ -126,7 +144,9 @@ Files = dict[str, tuple[str, int]]
 Same = dict[str, str]
 
 
-def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print) -> tuple[Moved, Same]:
+def push(
+    shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print
+) -> tuple[Moved, Same]:
     """Bring predictions, answers, records, models, programs and notebooks to the machine.
 
     Args:
@@ -144,14 +164,18 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
         if seen == digest:
             continue
         if seen and seen != known.get(path):
-            moved.conflicts.append(f"{path} was changed over there: it stays; pull brings it beside yours")
+            moved.conflicts.append(
+                f"{path} was changed over there: it stays; pull brings it beside yours"
+            )
             continue
         moved.files[path] = size
         there[path] = (digest, size)
     wanted = {path: (home.path(path), here[path][0]) for path in moved.files}
     send(shell, wanted, lambda path: say(f"sending {path}, {moved.files[path] / 1e6:.1f} MB"))
     known_there = _ledger_there(shell)
-    missing = [line for identity, line in home.ledger.lines().items() if identity not in known_there]
+    missing = [
+        line for identity, line in home.ledger.lines().items() if identity not in known_there
+    ]
     if missing:
         say(f"sending {_counted(len(missing), 'ledger entry', 'ledger entries')}")
         _send_entries(shell, missing)
@@ -159,7 +183,9 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
     return moved, _same(here, there, known)
 
 
-def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print) -> tuple[Moved, Same]:
+def pull(
+    shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print
+) -> tuple[Moved, Same]:
     """Bring home what was recorded, made and written on the machine.
 
     An entry that is here already stays as it is. A file that was changed on both sides arrives beside the one that is
@@ -181,7 +207,9 @@ def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
             target = target.with_name(f"{target.stem}.from-machine-{digest[:8]}{target.suffix}")
             if target.exists():
                 continue
-            moved.conflicts.append(f"{path} was changed on both sides: the machine's is {target.name}")
+            moved.conflicts.append(
+                f"{path} was changed on both sides: the machine's is {target.name}"
+            )
         say(f"fetching {path}, {size / 1e6:.1f} MB")
         try:
             fetch(shell, path, size, digest, target)
@@ -215,12 +243,18 @@ def _digest(files: Files, path: str) -> str:
 
 def _same(here: Files, there: Files, known: Same) -> Same:
     """Return the machine's files that are the same here, or were: a notebook is saved here again while it is open."""
-    return {path: digest for path, (digest, _) in there.items() if digest in (_digest(here, path), known.get(path))}
+    return {
+        path: digest
+        for path, (digest, _) in there.items()
+        if digest in (_digest(here, path), known.get(path))
+    }
 
 
 def _travels(name: str) -> bool:
     path = PurePosixPath(name)
-    patterns = next((found for folder, found in _NAMES.items() if name.startswith(f"{folder}/")), ())
+    patterns = next(
+        (found for folder, found in _NAMES.items() if name.startswith(f"{folder}/")), ()
+    )
     return (
         any(path.match(pattern) for pattern in patterns)
         and path.parts[:2] not in {("notebooks", "instructor"), ("notebooks", "source")}
@@ -234,14 +268,22 @@ def _files_there(shell: Shell) -> Files:
     survey = script("survey", root=REMOTE_ROOT, folders=" ".join(_NAMES), patterns=patterns)
     # What another machine says is not trusted: neither to name another place, nor to be a hash and a size.
     seen = map(_SURVEYED.fullmatch, _run(shell, survey, "looking at what is there").splitlines())
-    return {one["name"]: (one["digest"], int(one["size"])) for one in seen if one and _travels(one["name"])}
+    return {
+        one["name"]: (one["digest"], int(one["size"]))
+        for one in seen
+        if one and _travels(one["name"])
+    }
 
 
 def _ledger_there(shell: Shell) -> dict[str, str]:
     # Packed, because samples are long texts of digits; whole, because a ledger is small beside one model.
     remote = f"{REMOTE_ROOT}/workspace/ledger.jsonl"
-    packed = _run(shell, f"if [ -f {remote} ]; then gzip -c {remote} | base64; fi", "reading the ledger there")
-    text = gzip.decompress(base64.b64decode(packed)).decode(errors="replace") if packed.strip() else ""
+    packed = _run(
+        shell, f"if [ -f {remote} ]; then gzip -c {remote} | base64; fi", "reading the ledger there"
+    )
+    text = (
+        gzip.decompress(base64.b64decode(packed)).decode(errors="replace") if packed.strip() else ""
+    )
     return Ledger.lines_of(text)
 
 
@@ -253,10 +295,16 @@ def _send_entries(shell: Shell, lines: list[str]) -> None:
         packed = Path(folder) / arrived
         packed.write_bytes(content)
         send(shell, {f"workspace/{arrived}": (packed, digest)})
-    _run(shell, script("append", root=REMOTE_ROOT, arrived=arrived), "adding entries to the ledger there")
+    _run(
+        shell,
+        script("append", root=REMOTE_ROOT, arrived=arrived),
+        "adding entries to the ledger there",
+    )
 
 
-def send(shell: Shell, files: Mapping[str, tuple[Path, str]], on_file: Callable[[str], object] = str) -> None:
+def send(
+    shell: Shell, files: Mapping[str, tuple[Path, str]], on_file: Callable[[str], object] = str
+) -> None:
     """Put files on the machine, each whole or not at all.
 
     Args:
@@ -279,7 +327,9 @@ def send(shell: Shell, files: Mapping[str, tuple[Path, str]], on_file: Callable[
         move = f'seen=$( {_DIGEST.format(shlex.quote(arriving))}); [ "$seen" != {digest} ] || mv {names}; echo "$seen"'
         seen = _run(shell, move, f"moving {path} into place").strip()
         if seen != digest:
-            raise CommandFailedError(f"{path} arrived as {seen[:12] or 'nothing'} instead of {digest[:12]}")
+            raise CommandFailedError(
+                f"{path} arrived as {seen[:12] or 'nothing'} instead of {digest[:12]}"
+            )
 
 
 def digest_there(shell: Shell, path: str) -> str:
@@ -302,7 +352,9 @@ def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None
             break
         content += part
     if hashlib.sha256(content).hexdigest() != digest:
-        raise CommandFailedError(f"{path} changed on its way: it is being written over there; fetch it again")
+        raise CommandFailedError(
+            f"{path} changed on its way: it is being written over there; fetch it again"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     arriving = target.with_name(f".{target.name}.arriving")
     arriving.write_bytes(content)
@@ -312,5 +364,7 @@ def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None
 def _run(shell: Shell, command: str, doing: str) -> str:
     done = shell.run(command, timeout_s=PATIENCE_S)
     if done.exit_code != 0:
-        raise CommandFailedError(f"{doing} ended with {done.exit_code}: {done.output.strip()[-500:]}")
+        raise CommandFailedError(
+            f"{doing} ended with {done.exit_code}: {done.output.strip()[-500:]}"
+        )
     return done.output

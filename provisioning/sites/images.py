@@ -34,7 +34,11 @@ def known(image: str) -> dict[str, Any]:
 
     row = expected(image)
     proof = seen(image=row["name"])
-    return row | proof.get("facts", {}) | {"lacks": proof.get("lacks", ()), "standing": standing(proof)}
+    return (
+        row
+        | proof.get("facts", {})
+        | {"lacks": proof.get("lacks", ()), "standing": standing(proof)}
+    )
 
 
 def commands(image: str) -> frozenset[str]:
@@ -59,4 +63,8 @@ def mirrored() -> tuple[str, ...]:
 
 @cache
 def _table(name: str) -> dict[str, Any]:
-    return tomllib.loads(resources.files("provisioning").joinpath("sites", f"{name}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        resources.files("provisioning")
+        .joinpath("sites", f"{name}.toml")
+        .read_text(encoding="utf-8")
+    )

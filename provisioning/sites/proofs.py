@@ -15,7 +15,9 @@ FOLDER = resources.files("provisioning").joinpath("sites", "proofs")
 
 #: One machine, as it was seen during one lease. Facts are those of ``images.toml`` (system, driver, firewall, …) with
 #: processor, memory and network; a step has attempts, the seconds of all of them, and those that were expected.
-FIELDS = "rehearsed date part site type image facts gpus versions lacks steps refused deviations".split()
+FIELDS = (
+    "rehearsed date part site type image facts gpus versions lacks steps refused deviations".split()
+)
 
 #: What may stand in no proof: addresses of networks and people, folders of an account, keys, identifiers and tokens.
 SECRET = re.compile(
@@ -33,7 +35,9 @@ def read(text: str) -> dict[str, Any]:
     """
     proof = json.loads(text)
     if found := SECRET.search(json.dumps(proof, ensure_ascii=False)):
-        raise ValueError(f"{found[0]!r} looks like an address, a key or somebody's folder: take it out")
+        raise ValueError(
+            f"{found[0]!r} looks like an address, a key or somebody's folder: take it out"
+        )
     if list(proof) != FIELDS:
         raise ValueError(f"a proof has the fields {', '.join(FIELDS)}, in this order")
     return proof
@@ -41,7 +45,9 @@ def read(text: str) -> dict[str, Any]:
 
 def seen(**where: str) -> dict[str, Any]:
     """Return the newest proof of a leased machine with these fields, such as site and type; empty before the first."""
-    fits = [proof for proof in _proofs() if where.items() <= proof.items() and not proof["rehearsed"]]
+    fits = [
+        proof for proof in _proofs() if where.items() <= proof.items() and not proof["rehearsed"]
+    ]
     return max(fits, key=lambda proof: proof["date"], default={})
 
 
@@ -58,4 +64,8 @@ def hardware(proof: dict[str, Any]) -> str:
 
 @cache
 def _proofs() -> list[dict[str, Any]]:
-    return [read(path.read_text(encoding="utf-8")) for path in FOLDER.iterdir() if path.name.endswith(".json")]
+    return [
+        read(path.read_text(encoding="utf-8"))
+        for path in FOLDER.iterdir()
+        if path.name.endswith(".json")
+    ]

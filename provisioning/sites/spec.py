@@ -82,7 +82,9 @@ class PartSpec:
         for option in self.options:
             if option.site == site and type_name in (None, option.type):
                 return option
-        raise KeyError(f"{self.title} has no machine {type_name or ''} at {site}; it runs on {self._known()}")
+        raise KeyError(
+            f"{self.title} has no machine {type_name or ''} at {site}; it runs on {self._known()}"
+        )
 
     def only(self, type_name: str) -> "PartSpec":
         """Return the part as if it ran on machines of one type only.
@@ -92,7 +94,9 @@ class PartSpec:
         """
         kept = tuple(option for option in self.options if option.type == type_name)
         if not kept:
-            raise KeyError(f"{self.title} has no machine of type {type_name}; it runs on {self._known()}")
+            raise KeyError(
+                f"{self.title} has no machine of type {type_name}; it runs on {self._known()}"
+            )
         return replace(self, options=kept)
 
     def _known(self) -> str:
@@ -119,13 +123,19 @@ def load_spec(part: str) -> PartSpec:
 @cache
 def load_file(part: Part) -> PartSpec:
     """Return what ``sites/<part>.toml`` alone says, which no assignment changes: the builder derives set-up from it."""
-    text = resources.files("provisioning").joinpath("sites", f"{part}.toml").read_text(encoding="utf-8")
+    text = (
+        resources.files("provisioning")
+        .joinpath("sites", f"{part}.toml")
+        .read_text(encoding="utf-8")
+    )
     table = tomllib.loads(text)
     expected_s = {name: float(value) for name, value in table["expected_s"].items()}
     try:
         options = tuple(_option(part, entry, table, expected_s) for entry in table["option"])
     except (KeyError, TypeError) as error:
-        raise ValueError(f"sites/{part}.toml: an option has an unknown or missing field: {error}") from error
+        raise ValueError(
+            f"sites/{part}.toml: an option has an unknown or missing field: {error}"
+        ) from error
     return PartSpec(
         part=part,
         title=table["title"],

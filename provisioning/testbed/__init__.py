@@ -218,11 +218,18 @@ class Testbed(Protocol):
     def machines(self) -> Sequence[Machine]:
         """Return servers and containers; a site has one of the two."""
 
-    def boot(self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0) -> None:
+    def boot(
+        self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0
+    ) -> None:
         """Ask for a server on a reservation, with a disk of so many gigabytes; look it up by name afterwards."""
 
     def launch(
-        self, name: str, reservation_id: str, image: str, ports: Sequence[int], environment: Mapping[str, str]
+        self,
+        name: str,
+        reservation_id: str,
+        image: str,
+        ports: Sequence[int],
+        environment: Mapping[str, str],
     ) -> None:
         """Ask for a container on a reserved device with some TCP ports open; look it up by name afterwards."""
 

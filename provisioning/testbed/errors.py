@@ -116,7 +116,9 @@ class RefusedError(ProvisioningError):
 class NoCapacityError(ProvisioningError):
     """Nobody can have that resource in that time: others have it."""
 
-    likely = "Every matching machine is reserved by others for at least part of the time you asked for."
+    likely = (
+        "Every matching machine is reserved by others for at least part of the time you asked for."
+    )
     way_out = "Open the planner: it shows the next free blocks and the next machine of the list of options."
 
 
@@ -138,7 +140,9 @@ class LeaseEndedError(ProvisioningError):
     """The lease ended while work was going on."""
 
     likely = "The block was too short for what was left to do."
-    way_out = "Reserve a new block. Results recorded on your side are kept; the machine's disk is gone."
+    way_out = (
+        "Reserve a new block. Results recorded on your side are kept; the machine's disk is gone."
+    )
 
 
 class ServerFailedError(ProvisioningError):
@@ -155,7 +159,9 @@ class NoAddressError(ProvisioningError):
     """The site has no floating IP left for this project."""
 
     likely = "Earlier work in your project was not released, and its addresses are idle."
-    way_out = f"`{msl('lease sweep --mine')}` lists yours; release those, or ask the instructor to sweep."
+    way_out = (
+        f"`{msl('lease sweep --mine')}` lists yours; release those, or ask the instructor to sweep."
+    )
 
 
 class NotReachableError(ProvisioningError):
@@ -199,7 +205,9 @@ class NotReleasedError(ProvisioningError):
     """Something could not be deleted and still counts against you."""
 
     likely = "A service refused or was slow; a resource in ERROR sometimes needs a second request."
-    way_out = f"Run the release again in a minute; what stays after that, `{msl('lease sweep')}` shows."
+    way_out = (
+        f"Run the release again in a minute; what stays after that, `{msl('lease sweep')}` shows."
+    )
 
 
 class NotHomeError(ProvisioningError):

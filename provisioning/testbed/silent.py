@@ -37,7 +37,9 @@ class Silent(dict[Any, ProvisioningError]):
     @property
     def ways_out(self) -> str:
         """What to do about them, a line for each way out; empty where all answered."""
-        return "\n".join(f"Way out: {out}" for out in dict.fromkeys(error.way_out for error in self.values()))
+        return "\n".join(
+            f"Way out: {out}" for out in dict.fromkeys(error.way_out for error in self.values())
+        )
 
     def check(self, unknown: str, way_out: str = "") -> None:
         """Let an answer stand only if every site gave one.
@@ -51,4 +53,6 @@ class Silent(dict[Any, ProvisioningError]):
         """
         for first in self.values():
             out = f"{first.way_out} {way_out}".strip()
-            raise type(first)(f"{unknown}: {self.said}", likely=first.likely, way_out=out) from first
+            raise type(first)(
+                f"{unknown}: {self.said}", likely=first.likely, way_out=out
+            ) from first

@@ -16,7 +16,10 @@ def rehearsing(environ: Mapping[str, str] = os.environ) -> bool:
 
 def on_chameleon() -> bool:
     """Return whether Chameleon's own Jupyter, which sets these variables, started this process."""
-    return any(os.environ.get(name) for name in ("OS_ACCESS_TOKEN", "OS_IDENTITY_PROVIDER")) and not rehearsing()
+    return (
+        any(os.environ.get(name) for name in ("OS_ACCESS_TOKEN", "OS_IDENTITY_PROVIDER"))
+        and not rehearsing()
+    )
 
 
 #: In a rehearsal's folder: how far its calendar was moved ahead of this computer's.
@@ -57,7 +60,11 @@ class RehearsedClock(Clock):
 def ahead_of(folder: Path) -> timedelta:
     """Return how far a rehearsal's calendar was moved ahead of this computer's; nothing if it never was."""
     try:
-        return timedelta(seconds=float(json.loads((folder / CALENDAR_NAME).read_text(encoding="utf-8"))["ahead_s"]))
+        return timedelta(
+            seconds=float(
+                json.loads((folder / CALENDAR_NAME).read_text(encoding="utf-8"))["ahead_s"]
+            )
+        )
     except (OSError, ValueError, LookupError, TypeError):
         return timedelta()
 

@@ -33,4 +33,8 @@ def note(words: str, kind: str = "msl-bad") -> str:
     """Return the HTML of a message: what was seen, lines of a log, what is likely, and what to do."""
     role = "alert" if kind == "msl-bad" else "status"
     inside = f'<pre class="msl-code">{escape(words)}</pre>'
-    return f'<div class="msl"><div class="msl-note {kind}" role="{role}">{inside}</div></div>' if words else ""
+    return (
+        f'<div class="msl"><div class="msl-note {kind}" role="{role}">{inside}</div></div>'
+        if words
+        else ""
+    )

@@ -52,11 +52,15 @@ class LeaseCountdown(Shown):
     def lines(self) -> list[str]:
         """What is left, by when each lesson must begin, and what came home; the first line is the most urgent."""
         now = self._clock.now()
-        steps = ", ".join(f"{title} by {self._local(at)}{' (gone by)' * (at < now)}" for title, at in self._steps)
+        steps = ", ".join(
+            f"{title} by {self._local(at)}{' (gone by)' * (at < now)}" for title, at in self._steps
+        )
         ends = f"ends {self._local(self.end)} {self.end.astimezone(self.zone):%Z}; begin {steps}"
         minutes = int((self.end - now).total_seconds() // 60)
         left = (
-            f"{minutes // 60} h {minutes % 60:02d} min of the lease left" if now < self.end else "The lease has ended."
+            f"{minutes // 60} h {minutes % 60:02d} min of the lease left"
+            if now < self.end
+            else "The lease has ended."
         )
         return [left, ends, self.pulled]
 
@@ -77,7 +81,9 @@ class LeaseCountdown(Shown):
         kind = 'class="msl-note msl-bad" role="status"' if due else 'class="msl-strong"'
         rest = "".join(f'<p class="msl-sub">{line}</p>' for line in more)
         head = heading(self.name, self.rehearsed)
-        self._words.value = f'{STYLE}<div class="msl">{head}<div {kind}><p>{first}</p></div>{rest}</div>'
+        self._words.value = (
+            f'{STYLE}<div class="msl">{head}<div {kind}><p>{first}</p></div>{rest}</div>'
+        )
 
     def pull(self) -> None:
         """Bring home what is only on the machine."""

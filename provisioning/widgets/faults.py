@@ -36,7 +36,10 @@ class Faults(Shown):
             return _REFUSED
         lines, strikes = [f"{_TITLE} (rehearsal)", self._how], drills.drills()
         for name, fault in self._shown.items():
-            lines += [f"[{'x' if strikes[name] else ' '}] {name}: {fault.what}", f"      {fault.seen}"]
+            lines += [
+                f"[{'x' if strikes[name] else ' '}] {name}: {fault.what}",
+                f"      {fault.seen}",
+            ]
         return "\n".join([*lines, "", drills.status_text(drills.status())])
 
     @property

@@ -41,7 +41,9 @@ def planner(
     """
     if zone is not None:
         keep_zone(find_zone(zone))
-    chooser = Chooser(load_spec(part), testbed_for or lab.open_testbed, find_zone(zone), clock or site_clock())
+    chooser = Chooser(
+        load_spec(part), testbed_for or lab.open_testbed, find_zone(zone), clock or site_clock()
+    )
     chooser.read()
     return Planner(chooser)
 
@@ -86,7 +88,10 @@ class Planner(Shown):
         return still(f"{self.chooser.spec.title}: choose a block", self.text, self.rehearsed)
 
     def choose(
-        self, option: SiteOption | None = None, start: datetime | None = None, node: str | None = None
+        self,
+        option: SiteOption | None = None,
+        start: datetime | None = None,
+        node: str | None = None,
     ) -> Block | None:
         """Choose in code what a click chooses; what is left out becomes the first that is free.
 
@@ -116,12 +121,18 @@ class Planner(Shown):
         """Make the controls in the order in which the Tab key visits them: whose time, which machine, when, and go."""
         chooser, wide = self.chooser, ipywidgets.Layout(width="100%", max_width="560px")
 
-        def choice(words: str, picked: Callable[[Any], object], **more: object) -> ipywidgets.Dropdown:
-            widget = ipywidgets.Dropdown(description=words, layout=wide, style={"description_width": "72px"}, **more)
+        def choice(
+            words: str, picked: Callable[[Any], object], **more: object
+        ) -> ipywidgets.Dropdown:
+            widget = ipywidgets.Dropdown(
+                description=words, layout=wide, style={"description_width": "72px"}, **more
+            )
             widget.observe(lambda change: self._do(lambda: picked(change.new)), "value")
             return widget
 
-        def button(words: str, width: str, pressed: Callable[[], object], **more: str) -> ipywidgets.Button:
+        def button(
+            words: str, width: str, pressed: Callable[[], object], **more: str
+        ) -> ipywidgets.Button:
             widget = ipywidgets.Button(description=words, layout={"width": width}, **more)
             widget.on_click(lambda _: self._do(pressed))
             return widget
@@ -133,9 +144,16 @@ class Planner(Shown):
         self.node = choice("Node", lambda node: chooser.choose(start=self.start.value, node=node))
         self.earlier = button("‹ Earlier", "88px", lambda: chooser.turn_to(chooser.page - 1))
         self.later = button("Later ›", "88px", lambda: chooser.turn_to(chooser.page + 1))
-        self.calendar = CalendarGrid(lambda slot: self._do(lambda: chooser.choose(start=slot.start)))
+        self.calendar = CalendarGrid(
+            lambda slot: self._do(lambda: chooser.choose(start=slot.start))
+        )
         self.take = button("Reserve", "120px", self._reserve_pressed, button_style="primary")
-        self.again = button("Read again", "104px", self._again_pressed, tooltip="Ask every site for its calendar again")
+        self.again = button(
+            "Read again",
+            "104px",
+            self._again_pressed,
+            tooltip="Ask every site for its calendar again",
+        )
         self.head, self.machines, self.week = html(), html(), html("auto")
         self.along, self.message, self.held = html(), html(), html()
         row = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%")
@@ -200,7 +218,12 @@ class Planner(Shown):
                 self._drawing = False
 
     def _draw(self) -> None:
-        chooser, zone, slot, lease = self.chooser, self.chooser.zone, self.chooser.slot, self.chooser.lease
+        chooser, zone, slot, lease = (
+            self.chooser,
+            self.chooser.zone,
+            self.chooser.slot,
+            self.chooser.lease,
+        )
         head = heading(f"{chooser.spec.title}: choose a block", self.rehearsed)
         rules = f'<p class="msl-sub">{escape(chooser.said_rules())}</p>'
         whose = f'<p class="msl-strong" style="margin:8px 0 4px">{escape(chooser.said_zone())}</p>'
@@ -212,7 +235,10 @@ class Planner(Shown):
             "machines free for a whole block from that hour. ·: all taken. ?: not known. Filled: chosen.</span>"
         )
         self.calendar.draw(chooser)
-        known = [(f"{one.name} ({one.site}, {one.type}): {chooser.said_free(one)}", one) for one in chooser.options]
+        known = [
+            (f"{one.name} ({one.site}, {one.type}): {chooser.said_free(one)}", one)
+            for one in chooser.options
+        ]
         starts = [(each.said(zone), each.start) for each in chooser.table().free]
         _offer(self.machine, known, chooser.option if known else None)
         _offer(self.start, starts, slot.start if slot else None)
@@ -220,12 +246,16 @@ class Planner(Shown):
         self.earlier.disabled, self.later.disabled = chooser.page == 0, chooser.page == PAGES - 1
         self.take.disabled = chooser.block is None or lease is not None
         go = "Reserve anyway" if self._warned and chooser.silent else "Reserve"
-        self.take.description = go if lease is None else "Failed" if lease.status == "ERROR" else "Reserved"
+        self.take.description = (
+            go if lease is None else "Failed" if lease.status == "ERROR" else "Reserved"
+        )
         self.along.value = _take_along_html(chooser)
         self.held.value = _lease_html(chooser)
 
 
-def _offer(choice: ipywidgets.Dropdown, options: Sequence[tuple[str, object]], value: object) -> None:
+def _offer(
+    choice: ipywidgets.Dropdown, options: Sequence[tuple[str, object]], value: object
+) -> None:
     # Setting the options chooses the first; one message with both keeps the browser from showing it.
     with choice.hold_sync():
         choice.options = options
@@ -235,7 +265,11 @@ def _offer(choice: ipywidgets.Dropdown, options: Sequence[tuple[str, object]], v
 
 _COLUMNS = "78px repeat(24, minmax(0, 1fr))"
 
-_STYLE = f"<style>{Path(__file__).with_name('planner.css').read_text(encoding='utf-8')}</style>".replace("\n", "")
+_STYLE = (
+    f"<style>{Path(__file__).with_name('planner.css').read_text(encoding='utf-8')}</style>".replace(
+        "\n", ""
+    )
+)
 
 
 class CalendarGrid:
@@ -255,32 +289,51 @@ class CalendarGrid:
         head.value = f'<div class="msl-hours" style="grid-template-columns:{_COLUMNS}"><span></span>{names}</div>'
         self._days = [html("auto") for _ in range(PAGE_DAYS)]
         self.cells = [[self._cell(plain, style) for _ in range(24)] for _ in range(PAGE_DAYS)]
-        rows = [each for label, row in zip(self._days, self.cells, strict=True) for each in (label, *row)]
+        rows = [
+            each
+            for label, row in zip(self._days, self.cells, strict=True)
+            for each in (label, *row)
+        ]
         layout = ipywidgets.Layout(grid_template_columns=_COLUMNS, grid_gap="2px", width="100%")
         box = ipywidgets.Layout(width="100%", overflow="hidden")
         self.live = ipywidgets.VBox([head, ipywidgets.GridBox(rows, layout=layout)], layout=box)
 
     def _cell(self, layout: ipywidgets.Layout, style: ipywidgets.ButtonStyle) -> ipywidgets.Button:
-        button = ipywidgets.Button(layout=layout, style=style, tabbable=False, disabled=True).add_class("msl-cell")
-        button.on_click(lambda pressed: self._clicked(slot) if (slot := self._slots[pressed]) else None)
+        button = ipywidgets.Button(
+            layout=layout, style=style, tabbable=False, disabled=True
+        ).add_class("msl-cell")
+        button.on_click(
+            lambda pressed: self._clicked(slot) if (slot := self._slots[pressed]) else None
+        )
         return button
 
     def draw(self, chooser: Chooser) -> None:
         """Repaint what has changed."""
-        for label, row, (day, hours) in zip(self._days, self.cells, chooser.table().days.items(), strict=True):
+        for label, row, (day, hours) in zip(
+            self._days, self.cells, chooser.table().days.items(), strict=True
+        ):
             label.value = f'<div class="msl-day">{day:%a %d %b}</div>'
             for button, hour in zip(row, hours, strict=True):
                 free = next((slot for slot in hour if slot.free), None)
                 self._slots[button] = free
                 with button.hold_sync():
                     button.description = mark_of(hour)
-                    button.tooltip = "; ".join(slot.said(chooser.zone) for slot in hour) or "the clocks skip this hour"
+                    button.tooltip = (
+                        "; ".join(slot.said(chooser.zone) for slot in hour)
+                        or "the clocks skip this hour"
+                    )
                     button.disabled = free is None
                     button._dom_classes = ("msl-cell", *_kinds(hour, chooser.slot))
 
 
 def _kinds(hour: Sequence[Slot], chosen: Slot | None) -> tuple[str, ...]:
-    kinds = ["msl-free" if any(slot.free for slot in hour) else "msl-taken" if mark_of(hour) else "msl-past"]
+    kinds = [
+        "msl-free"
+        if any(slot.free for slot in hour)
+        else "msl-taken"
+        if mark_of(hour)
+        else "msl-past"
+    ]
     if chosen is not None and any(slot.start == chosen.start for slot in hour):
         kinds.append("msl-chosen")
     elif chosen is not None and any(chosen.start < slot.start < chosen.end for slot in hour):
@@ -290,7 +343,9 @@ def _kinds(hour: Sequence[Slot], chosen: Slot | None) -> tuple[str, ...]:
 
 def _machines_html(chooser: Chooser) -> str:
     option = chooser.option
-    changes = f" <b>What changes for the lesson:</b> {escape(option.changes)}" if option.changes else ""
+    changes = (
+        f" <b>What changes for the lesson:</b> {escape(option.changes)}" if option.changes else ""
+    )
     taken = not chooser.table(chooser.spec.options[0]).free
     unknown = note(chooser.said_way_out())
     return (
@@ -318,7 +373,7 @@ def _lease_html(chooser: Chooser) -> str:
         held = note(str(LeaseFailedError(f"the lease {booked.name!r} is in ERROR")))
     elif held:
         more = "One lease for each part: to move it, release this one first."
-        held = f'<p class="msl-good" role="status">✓ {escape(held)}</p><p class="msl-sub">{more}</p>'
-    return (
-        f'<div class="msl">{held}<p class="msl-sub">Before the block: {escape(to_prepare(chooser.spec.part))}</p></div>'
-    )
+        held = (
+            f'<p class="msl-good" role="status">✓ {escape(held)}</p><p class="msl-sub">{more}</p>'
+        )
+    return f'<div class="msl">{held}<p class="msl-sub">Before the block: {escape(to_prepare(chooser.spec.part))}</p></div>'

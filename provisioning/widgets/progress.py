@@ -46,11 +46,15 @@ class ProvisioningProgress(Shown):
         self.status = html()
         self.go = ipywidgets.Button(button_style="primary", layout={"width": "120px"})
         self.stop = ipywidgets.Button(layout={"width": "104px"})
-        self.stop.tooltip = "Stop. What is done stays done; the toolbar's stop button does the same."
+        self.stop.tooltip = (
+            "Stop. What is done stays done; the toolbar's stop button does the same."
+        )
         self.go.on_click(lambda _: self.start())
         self.stop.on_click(lambda _: self.cancel())
         hear_while_busy(self.go, self.stop)
-        self.live = controls([self.status, self.go, self.stop]).add_class("msl").add_class("msl-card")
+        self.live = (
+            controls([self.status, self.go, self.stop]).add_class("msl").add_class("msl-card")
+        )
         self.draw()
 
     @property
@@ -61,12 +65,16 @@ class ProvisioningProgress(Shown):
     @property
     def text(self) -> str:
         """Steps and links in words and columns."""
-        return ("Rehearsal: nothing runs on Chameleon.\n" if self.rehearsed else "") + self.setup.text()
+        return (
+            "Rehearsal: nothing runs on Chameleon.\n" if self.rehearsed else ""
+        ) + self.setup.text()
 
     @property
     def html(self) -> str:
         label = escape(self.setup.title)
-        return f'{STYLE}<section class="msl msl-card" aria-label="{label}">{_picture(self)}</section>'
+        return (
+            f'{STYLE}<section class="msl msl-card" aria-label="{label}">{_picture(self)}</section>'
+        )
 
     def run(self) -> None:
         """Bring the machine up in this cell and return when everything is done; run it again to resume.
@@ -110,11 +118,17 @@ class ProvisioningProgress(Shown):
         with self._drawing:
             state = self.setup.state
             self.status.value = STYLE + _picture(self)
-            begun = state != "waiting" or any(row.state == "done" for row in self.setup.rows.values())
-            self.go.description = "Try again" if state == "failed" else "Resume" if begun else "Bring it up"
+            begun = state != "waiting" or any(
+                row.state == "done" for row in self.setup.rows.values()
+            )
+            self.go.description = (
+                "Try again" if state == "failed" else "Resume" if begun else "Bring it up"
+            )
             running = state == "running"
             self.go.layout.display = "none" if state in ("running", "done") else ""
-            self.stop.layout.display = "" if running and (self._worker or heard_while_busy()) else "none"
+            self.stop.layout.display = (
+                "" if running and (self._worker or heard_while_busy()) else "none"
+            )
             if not running:
                 self.stop.disabled, self.stop.description = False, "Cancel"
 
@@ -144,7 +158,9 @@ def _picture(shown: ProvisioningProgress) -> str:
     done = f"{sum(row.state == 'done' for row in rows)} of {len(rows)} steps done"
     to_go = f"usually {_minutes(run.left_s)} to go"
     said = {"done": "ready", "failed": f"{done}; a step failed", "stopped": f"{done}; stopped"}
-    subtitle = f"{settings.name} at {settings.option.site}: {said.get(run.state, f'{done}, {to_go}')}"
+    subtitle = (
+        f"{settings.name} at {settings.option.site}: {said.get(run.state, f'{done}, {to_go}')}"
+    )
     table = html_table(_COLUMNS, [_cells(run, row) for row in rows]) + "".join(map(_detail, rows))
     parts = [heading(run.title, shown.rehearsed, subtitle)]
     if run.state == "done":
@@ -159,13 +175,20 @@ def _cells(run: Run, row: Row) -> list[Cell]:
     word, kind = _MARKS[row.state]
     began = row.state not in ("waiting", "blocked")
     elapsed = _minutes(run.elapsed_s(row)) if began else ""
-    return [Cell(row.title), Cell(word, "", kind, words=True), Cell(elapsed), Cell(_minutes(row.expected_s))]
+    return [
+        Cell(row.title),
+        Cell(word, "", kind, words=True),
+        Cell(elapsed),
+        Cell(_minutes(row.expected_s)),
+    ]
 
 
 def _detail(row: Row) -> str:
     if row.state == "running" and row.tail:
         tail = "\n".join(list(row.tail)[-_TAIL_LINES:])
-        return f'<p class="msl-sub">{escape(row.title)}:</p><pre class="msl-code">{escape(tail)}</pre>'
+        return (
+            f'<p class="msl-sub">{escape(row.title)}:</p><pre class="msl-code">{escape(tail)}</pre>'
+        )
     if row.state == "cancelled":
         return '<p class="msl-sub">You pressed cancel. Resume goes on here.</p>'
     return note(row.error) if row.state == "failed" else ""

@@ -41,7 +41,11 @@ Section = tuple[str, pd.DataFrame, dict[str, Result]]
 
 def show(title: str, table: pd.DataFrame, results: dict[str, Result]) -> None:
     """Print a table under its title and its bars, at once: whoever stops a long run keeps what was measured."""
-    lines = [f"{'-' * len(title)}", table.to_string(index=False), *(BARS[name].line(results[name]) for name in results)]
+    lines = [
+        f"{'-' * len(title)}",
+        table.to_string(index=False),
+        *(BARS[name].line(results[name]) for name in results),
+    ]
     print(f"\n{title}", *lines, sep="\n", flush=True)
 
 
@@ -55,7 +59,11 @@ def report(fraction: float, text: str, *, seen: list[str] = [""]) -> None:  # no
 
 def _harness(rounds: int, folder: Path, on_progress: OnProgress) -> Section:
     on_progress(0.0, "the harness against a bare loop")
-    return "The harness against a bare loop", harness.table(served.fp32_model(folder), 10 * rounds), {}
+    return (
+        "The harness against a bare loop",
+        harness.table(served.fp32_model(folder), 10 * rounds),
+        {},
+    )
 
 
 def _models(rounds: int, folder: Path, on_progress: OnProgress) -> Section:
@@ -77,17 +85,25 @@ def _services(rounds: int, folder: Path, on_progress: OnProgress) -> Section:
         "answers": Result.of(rate_ratio(records, last, first).interval, last),
         "request": Result.of(latency_ratio(records, last, first).interval, last),
     }
-    return "Services under one contract, 16 clients, all taking turns", servers.servers_table(records), results
+    return (
+        "Services under one contract, 16 clients, all taking turns",
+        servers.servers_table(records),
+        results,
+    )
 
 
 def _write_whole_request(folder: Path) -> None:
     """Write what *The whole request* leaves in its folder: its apps, the model that takes bytes, and its table."""
     write_programs("whole", folder)
     known = take_bytes(part_1_files(models_dir())["edge-int8-u8s8"], folder / "bytes.onnx")
-    (cell,) = (cell for cell in solved_cells("whole") if cell.metadata.get("question") == "whole.levels")
+    (cell,) = (
+        cell for cell in solved_cells("whole") if cell.metadata.get("question") == "whole.levels"
+    )
     byte_of = alone(cell.source, "byte_of")
     channels = zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)
-    table = [byte_of(np.arange(256), *channel, known.scale, known.zero_point) for channel in channels]
+    table = [
+        byte_of(np.arange(256), *channel, known.scale, known.zero_point) for channel in channels
+    ]
     np.save(folder / "bytes.npy", table)
 
 
@@ -99,9 +115,17 @@ def _tokens(rounds: int, folder: Path, on_progress: OnProgress) -> Section:
     results = {}
     for name, lever in {"together": levers.BATCHING, "prefix": levers.PREFIX}.items():
         without, using = next(pair for (kind, _), pair in levers.PAIRS.items() if kind == lever)
-        ratio = rate_ratio(records, using, without) if name == "together" else latency_ratio(records, without, using)
+        ratio = (
+            rate_ratio(records, using, without)
+            if name == "together"
+            else latency_ratio(records, without, using)
+        )
         results[name] = Result.of(ratio.interval, using)
-    return "A language model, each lever with a workload in which it does nothing", levers.table(records), results
+    return (
+        "A language model, each lever with a workload in which it does nothing",
+        levers.table(records),
+        results,
+    )
 
 
 SECTIONS = {"harness": _harness, "models": _models, "services": _services, "tokens": _tokens}
@@ -116,15 +140,22 @@ def sections(only: str, rounds: int, folder: Path) -> Iterator[Section]:
 
 @app.command()
 def main(
-    rounds: int = typer.Option(20, help="Rounds of the models' turns; the harness gets ten times as many."),
+    rounds: int = typer.Option(
+        20, help="Rounds of the models' turns; the harness gets ten times as many."
+    ),
     only: str = typer.Option("", help=f"one table alone: {', '.join(SECTIONS)}."),
     folder: Annotated[
-        Path | None, typer.Option("--models", help="Keeps the models' files, so that the next run need not make them.")
+        Path | None,
+        typer.Option(
+            "--models", help="Keeps the models' files, so that the next run need not make them."
+        ),
     ] = None,
 ) -> None:
     """Print the benchmark tables, and a line that begins with 'met:' or 'missed:' for each bar; under 20 minutes."""
     if only not in ("", *SECTIONS):
-        raise typer.BadParameter(f"{only!r} is no table: {', '.join(SECTIONS)}", param_hint="--only")
+        raise typer.BadParameter(
+            f"{only!r} is no table: {', '.join(SECTIONS)}", param_hint="--only"
+        )
     print(f"Machine: {fingerprint().label}, id {fingerprint().machine_id}", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as made:
         for section in sections(only, rounds, folder or Path(made)):

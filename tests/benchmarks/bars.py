@@ -32,10 +32,14 @@ class Bar:
     def line(self, result: Result) -> str:
         """Return one line that begins with ``met:`` or ``missed:``."""
         met = result.value <= self.bound if self.at_most else result.value >= self.bound
-        spread = f" ({result.interval.low:.2f} to {result.interval.high:.2f})" if result.interval else ""
+        spread = (
+            f" ({result.interval.low:.2f} to {result.interval.high:.2f})" if result.interval else ""
+        )
         bounds = f"{'at most' if self.at_most else 'at least'} {self.bound:g}"
         aim = f", aim {self.aim:g}" if self.aim is not None else ""
-        sentence = f"{self.what}: {result.value:.2f}{spread} {self.unit}; {bounds}{aim}; {result.who}"
+        sentence = (
+            f"{self.what}: {result.value:.2f}{spread} {self.unit}; {bounds}{aim}; {result.who}"
+        )
         return f"{'met' if met else 'missed'}: {sentence}"
 
 
@@ -43,7 +47,9 @@ _OLDER, _FLOAT = "the older lab's app, 16 clients", "float32 in ONNX Runtime"
 
 #: In the order in which they are printed, by the names under which the benchmarks return their results.
 BARS = {
-    "p50": Bar("one photo, median, the fastest kept option", f"× {_FLOAT}", 0.65, 0.40, at_most=True),
+    "p50": Bar(
+        "one photo, median, the fastest kept option", f"× {_FLOAT}", 0.65, 0.40, at_most=True
+    ),
     "batch": Bar("32 photos at once, the most a second by a kept option", f"× {_FLOAT}", 2.6, 4.5),
     "size": Bar("the smallest kept file", "MB", 2.6, 1.7, at_most=True),
     "processor": Bar("the whole request, answers per processor second", f"× {_OLDER}", 2.5, 3.0),

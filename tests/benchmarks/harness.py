@@ -49,6 +49,10 @@ def table(model_path: Path, rounds: int = 200) -> pd.DataFrame:
         "ratio": f"{ratio.interval.value:.4f}",
         "95 % interval": f"{ratio.interval.low:.4f} to {ratio.interval.high:.4f}",
         "detectable": f"{ratio.minimum_detectable_effect:.2%}",
-        f"within {BAR * 100:g} %": "yes" if within else "no" if outside else "cannot tell: more rounds",
+        f"within {BAR * 100:g} %": "yes"
+        if within
+        else "no"
+        if outside
+        else "cannot tell: more rounds",
     }
     return pd.DataFrame([row])

@@ -53,7 +53,10 @@ class Model:
 def models(folder: Path) -> dict[str, Model]:
     """Return every option, with its file made as the lessons make it unless the folder has it already."""
     float_path = part_1_files(folder)["edge-fp32"]
-    floats = {"": float_path, ", 192 px": with_input_size(float_path, folder / "food11-192px.onnx", SMALL_PX)}
+    floats = {
+        "": float_path,
+        ", 192 px": with_input_size(float_path, folder / "food11-192px.onnx", SMALL_PX),
+    }
     for name in ("mobilenetv2-075", "mobilenetv2-050"):
         floats[f", {ARCHITECTURES[name][2]['width_mult']} wide"] = path = folder / f"{name}.onnx"
         if not path.is_file():
@@ -75,7 +78,10 @@ def _quantized(path: Path, side_px: int) -> Path:
     from onnxruntime.quantization import quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    int8, prepared = path.with_name(f"{path.stem}-int8.onnx"), path.with_name(f"{path.stem}-prepared.onnx")
+    int8, prepared = (
+        path.with_name(f"{path.stem}-int8.onnx"),
+        path.with_name(f"{path.stem}-prepared.onnx"),
+    )
     if not int8.is_file():
         images, _ = load_split(assets.dataset(), "training", limit=128, size_px=side_px)
         quant_pre_process(path, prepared)
@@ -104,7 +110,9 @@ def _pruned(float_path: Path, path: Path) -> Path:
     return path
 
 
-def measure(folder: Path, rounds: int = 20, on_progress: OnProgress = silent) -> tuple[pd.DataFrame, dict[str, Result]]:
+def measure(
+    folder: Path, rounds: int = 20, on_progress: OnProgress = silent
+) -> tuple[pd.DataFrame, dict[str, Result]]:
     """Return a table with one row per option, and what the bars ask of models.
 
     Args:
@@ -128,7 +136,10 @@ def measure(folder: Path, rounds: int = 20, on_progress: OnProgress = silent) ->
     drawings, rows, kept = assets.drawings("evaluation"), {}, []
     for name, model in options.items():
         one, many = (run.record(name, size) for size in (1, BATCH_SIZE))
-        faster, more = _ratio(one, run.record(BASELINE, 1)), _ratio(run.record(BASELINE, BATCH_SIZE), many)
+        faster, more = (
+            _ratio(one, run.record(BASELINE, 1)),
+            _ratio(run.record(BASELINE, BATCH_SIZE), many),
+        )
         loss = stats.paired_proportions(right[name], right[BASELINE], drawings)
         if loss.kept(MAY_LOSE) == "kept":
             kept.append((name, model.path.stat().st_size / 1e6, faster, more))
@@ -138,7 +149,10 @@ def measure(folder: Path, rounds: int = 20, on_progress: OnProgress = silent) ->
             "size": megabytes(model.path.stat().st_size), f"right of {len(right[name])}": int(sum(right[name])),
             "accuracy": loss.kept(MAY_LOSE),
         }  # fmt: skip
-    fastest, smallest = min(kept, key=lambda each: each[2].value), min(kept, key=lambda each: each[1])
+    fastest, smallest = (
+        min(kept, key=lambda each: each[2].value),
+        min(kept, key=lambda each: each[1]),
+    )
     most = max(kept, key=lambda each: each[3].value)
     results = {"p50": Result.of(fastest[2], fastest[0]), "batch": Result.of(most[3], most[0])}
     return pd.DataFrame(rows).T.rename_axis("option").reset_index(), results | {

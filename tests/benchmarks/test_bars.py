@@ -21,4 +21,6 @@ def test_a_line_begins_with_met_or_missed(at_most, side):
 
 def test_every_aim_lies_beyond_its_bar():
     """Or a run would reach the aim and miss the bar."""
-    assert [one.what for one in BARS.values() if one.aim and (one.aim < one.bound) != one.at_most] == []
+    assert [
+        one.what for one in BARS.values() if one.aim and (one.aim < one.bound) != one.at_most
+    ] == []

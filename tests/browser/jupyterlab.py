@@ -55,7 +55,9 @@ def browser(*flags: str) -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium(), args=[*_CHROMIUM_FLAGS, *flags])
+        started = driver.chromium.launch(
+            executable_path=chromium(), args=[*_CHROMIUM_FLAGS, *flags]
+        )
         try:
             yield started
         finally:
@@ -66,9 +68,13 @@ def browser(*flags: str) -> Iterator[object]:
 SERIOUS = ("serious", "critical")
 
 
-def violations(page: object, *within: str, without: Sequence[str] = (), impacts: Sequence[str] = SERIOUS) -> list[str]:
+def violations(
+    page: object, *within: str, without: Sequence[str] = (), impacts: Sequence[str] = SERIOUS
+) -> list[str]:
     """Return what axe finds of some impacts within elements of a page, or in all of it, with rule and element."""
-    sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    sync = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
     for selector in within:
         assert page.locator(selector).count(), f"{selector} is not there to be looked at"
     context = {"include": [[selector] for selector in within]} if within else {}
@@ -76,7 +82,9 @@ def violations(page: object, *within: str, without: Sequence[str] = (), impacts:
     # axe takes what lies outside of a body that hides what overflows for clipped away, and JupyterLab's is 0 high.
     page.evaluate("document.body.style.minHeight = '100vh'")
     # An iframe is another page, with another author.
-    result = sync.Axe().run(page, context or None, {"resultTypes": ["violations"], "iframes": False})
+    result = sync.Axe().run(
+        page, context or None, {"resultTypes": ["violations"], "iframes": False}
+    )
     page.evaluate("document.body.style.minHeight = ''")
     rules = [rule for kind in ("violations", "passes") for rule in result.response[kind]]
     assert "color-contrast" in {rule["id"] for rule in rules}, "axe saw no text"
@@ -105,12 +113,19 @@ class JupyterLab:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        environment = os.environ | {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "DATA")}
-        environment |= {"JUPYTER_RUNTIME_DIR": str(home / "runtime"), "IPYTHONDIR": str(home / "ipython")}
+        environment = os.environ | {
+            f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "DATA")
+        }
+        environment |= {
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "IPYTHONDIR": str(home / "ipython"),
+        }
         environment |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings")}
         environment |= {"JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
         environment["SERVING_LABS_WORKSPACE"] = str(self._workspace or home / "results")
-        self._server = child.start(self._command(), home / "jupyterlab.log", environment=environment)
+        self._server = child.start(
+            self._command(), home / "jupyterlab.log", environment=environment
+        )
         try:
             self._server.wait_for(self._answers, what="JupyterLab", within_s=240)
         except BaseException:
@@ -125,13 +140,17 @@ class JupyterLab:
 
     def url(self, path: str = "") -> str:
         """Return the address of JupyterLab as it opens, or with a file of the folder alone in the main area."""
-        return f"http://127.0.0.1:{self.port}/lab{path and f'/tree/{path}'}?token={self.token}&reset"
+        return (
+            f"http://127.0.0.1:{self.port}/lab{path and f'/tree/{path}'}?token={self.token}&reset"
+        )
 
     @contextlib.contextmanager
     def window(self, *flags: str, width: int = 1280, height: int = 1400) -> Iterator[object]:
         """Yield a page of a headless Chromium, of playwright; JupyterLab draws what is on screen."""
         with browser(*flags) as opened:
-            page = opened.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.5)
+            page = opened.new_page(
+                viewport={"width": width, "height": height}, device_scale_factor=1.5
+            )
             page.set_default_timeout(60_000)
             yield page
 
@@ -140,7 +159,9 @@ class JupyterLab:
         page.goto(self.url(path))
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=180_000)
         notebook = Notebook(page)
-        notebook.command("application:toggle-left-area")  # the file browser takes a quarter of the width
+        notebook.command(
+            "application:toggle-left-area"
+        )  # the file browser takes a quarter of the width
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.ready")
         notebook.wait_idle()
         return notebook
@@ -160,11 +181,18 @@ class JupyterLab:
             "LabApp.expose_app_in_browser": True,
             "IdentityProvider.token": self.token,
         }
-        return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+        return [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            *(f"--{name}={value}" for name, value in options.items()),
+        ]
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self.base}api?token={self.token}", timeout=5)
+            urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}{self.base}api?token={self.token}", timeout=5
+            )
             return True
         return False
 
@@ -223,7 +251,9 @@ class Notebook:
             if ended and self.page.locator(idle).count() and not self.waiting_cells():
                 return
             self.page.wait_for_timeout(100)
-        raise TimeoutError(f"the notebook is still busy after {wait_s:.0f} s; waiting cells: {self.waiting_cells()}")
+        raise TimeoutError(
+            f"the notebook is still busy after {wait_s:.0f} s; waiting cells: {self.waiting_cells()}"
+        )
 
     def settle(self) -> None:
         """Return when the kernel has heard everything that was pressed so far, and what it answered is drawn.
@@ -233,7 +263,9 @@ class Notebook:
         """
         kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
         for _ in range(2):
-            self.page.evaluate(f"() => {kernel}.requestExecute({{code: 'pass', silent: true}}).done.then(() => null)")
+            self.page.evaluate(
+                f"() => {kernel}.requestExecute({{code: 'pass', silent: true}}).done.then(() => null)"
+            )
         self.wait_idle()
 
     def waiting_cells(self) -> list[int]:
@@ -249,4 +281,6 @@ class Notebook:
 
     def output_text(self, cell: int) -> str:
         """Return everything that a cell shows, as text; ``cell`` counts all cells from 0."""
-        return self.page.locator(".jp-Cell").nth(cell).locator(".jp-Cell-outputWrapper").inner_text()
+        return (
+            self.page.locator(".jp-Cell").nth(cell).locator(".jp-Cell-outputWrapper").inner_text()
+        )

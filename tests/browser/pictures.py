@@ -42,10 +42,14 @@ _ROWS = """page => Object.fromEntries([...page.querySelectorAll("details[data-pa
 def take(kept: Path, out: Path = PICTURES) -> None:
     """Take the pictures from a kept rehearsal, and write beside them what they show."""
     if not (kept / "workspace" / "ledger.jsonl").is_file():
-        raise FileNotFoundError(f"{kept} holds no workspace/ledger.jsonl: name a folder that a rehearsal was kept in")
+        raise FileNotFoundError(
+            f"{kept} holds no workspace/ledger.jsonl: name a folder that a rehearsal was kept in"
+        )
     board = next(_boards(kept / lesson(LAST).notebook.name), None)
     if board is None:
-        raise ValueError(f"{lesson(LAST).title} shows no scoreboard in {kept}: rehearse it to its end")
+        raise ValueError(
+            f"{lesson(LAST).title} shows no scoreboard in {kept}: rehearse it to its end"
+        )
     out.mkdir(parents=True, exist_ok=True)
     shown = {}
     lab = Course(PROJECT_DIR, workspace=kept.resolve() / "workspace")
@@ -54,13 +58,17 @@ def take(kept: Path, out: Path = PICTURES) -> None:
         if part.get_attribute("open") is None:
             part.locator("summary").click()
         card = page.locator("#msl-course .msl-front")
-        shown["front-page.png"] = {"lessons": card.evaluate(_ROWS)} | _photograph(card, out / "front-page.png")
+        shown["front-page.png"] = {"lessons": card.evaluate(_ROWS)} | _photograph(
+            card, out / "front-page.png"
+        )
         page.goto("about:blank")  # JupyterLab would go on beneath it
         page.set_content(board)
         card = page.locator(".msl-card")
         options = [*dict.fromkeys(card.locator(".msl-best-here b").all_inner_texts())]
         shown["scoreboard.png"] = {"options": options} | _photograph(card, out / "scoreboard.png")
-    (out / NOTE).write_text(json.dumps(shown, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / NOTE).write_text(
+        json.dumps(shown, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 @contextlib.contextmanager
@@ -70,7 +78,11 @@ def _as_at_home() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as home:
         course = Path(home) / "model-serving-labs"
         course.symlink_to(PROJECT_DIR)
-        own = course / python.relative_to(PROJECT_DIR) if python.is_relative_to(PROJECT_DIR) else python
+        own = (
+            course / python.relative_to(PROJECT_DIR)
+            if python.is_relative_to(PROJECT_DIR)
+            else python
+        )
         places = mock.patch.dict(os.environ, HOME=home, LABS_STATE=home)
         with places, mock.patch.object(sys, "executable", str(own)):
             yield

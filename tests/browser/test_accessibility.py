@@ -83,7 +83,10 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
         patch.setenv("LABS_OWNER", "kim")
         try:
             # JupyterLab draws what is on screen, and axe sees what is drawn.
-            with Course(folder, workspace=folder / "workspace") as lab, lab.front_page(height=9000) as page:
+            with (
+                Course(folder, workspace=folder / "workspace") as lab,
+                lab.front_page(height=9000) as page,
+            ):
                 yield lab, page
         finally:
             control.stop(folder / "rehearsal")
@@ -92,7 +95,9 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
 def test_the_front_page_is_for_everybody(course):
     """In both themes, with every part open; not even what axe calls minor."""
     _, page = course
-    page.evaluate("document.querySelectorAll('#msl-course details').forEach(one => one.open = true)")
+    page.evaluate(
+        "document.querySelectorAll('#msl-course details').forEach(one => one.open = true)"
+    )
     for theme in ("Light", "Dark"):
         Notebook(page).use_theme(theme)
         assert violations(page, "#msl-course", impacts=(*SERIOUS, "moderate", "minor")) == []
@@ -105,8 +110,14 @@ def test_the_keyboard_reaches_everything_on_the_front_page_at_two_hundred_percen
         for width in (640, 1024, 1920):
             page.set_viewport_size({"width": width, "height": 500})
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-            assert page.evaluate("(at => at.scrollWidth <= at.clientWidth + 1)(document.querySelector('#msl-course'))")
-        wanted = page.locator("#msl-course").locator("a:visible, summary:visible, button:visible").all_inner_texts()
+            assert page.evaluate(
+                "(at => at.scrollWidth <= at.clientWidth + 1)(document.querySelector('#msl-course'))"
+            )
+        wanted = (
+            page.locator("#msl-course")
+            .locator("a:visible, summary:visible, button:visible")
+            .all_inner_texts()
+        )
         page.focus("#msl-course")
         visited = []
         for _ in wanted:
@@ -143,11 +154,19 @@ def test_an_executed_lesson_is_for_everybody(course):
     notebook.run_all(wait_s=500)
     figures = page.locator(".jp-OutputArea-output svg[role=img]")
     words = [figure.get_attribute("aria-label") for figure in figures.all()]
-    assert len({*words}) == len(words) == sum(cell.source.count("plt.subplots(") for cell in solved.cells)
+    assert (
+        len({*words})
+        == len(words)
+        == sum(cell.source.count("plt.subplots(") for cell in solved.cells)
+    )
     for theme in ("Dark", "Light"):
         notebook.use_theme(theme)
         faults += [f"{theme}: {line}" for line in violations(page, ".jp-OutputArea-output")]
-        inks.update(figures.locator("text").evaluate_all("texts => texts.map(one => getComputedStyle(one).fill)"))
+        inks.update(
+            figures.locator("text").evaluate_all(
+                "texts => texts.map(one => getComputedStyle(one).fill)"
+            )
+        )
     assert faults == []
     assert len(inks) == 2
     # In a notebook that is not trusted, JupyterLab takes SVG away: a picture stands there, and no heap of letters.
@@ -158,10 +177,19 @@ def test_an_executed_lesson_is_for_everybody(course):
 
 def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
     """What graders hand out and look at; each a whole page, in both colour schemes."""
-    ada = replace(member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(ASIDE,), limits=("no walls",))
-    group, looked_at = Group(("ada", "bob"), {"ids": 3, "texts": 1}), SpotCheck("ada", ("drawn at random",))
+    ada = replace(
+        member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(ASIDE,), limits=("no walls",)
+    )
+    group, looked_at = (
+        Group(("ada", "bob"), {"ids": 3, "texts": 1}),
+        SpotCheck("ada", ("drawn at random",)),
+    )
     report = write_report([Handed("ada", tmp_path)], [ada], [group], [looked_at], tmp_path)
-    texts = {"student": page(ada), "published": page(ada, hidden=True), "defence": sheet(ada, "a seed", answers=True)}
+    texts = {
+        "student": page(ada),
+        "published": page(ada, hidden=True),
+        "defence": sheet(ada, "a seed", answers=True),
+    }
     for name, text in texts.items():
         (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
     window = course[1].context.browser.new_page()

@@ -46,7 +46,10 @@ def test_a_running_cell_is_stopped_and_keeps_what_was_finished(open_cells, works
         shown = notebook.output_text(1)
         assert "What was finished before is in the ledger." in shown
         assert "Traceback" not in shown
-        kept = [json.loads(line)["kind"] for line in (workspace / "ledger.jsonl").read_text().splitlines()]
+        kept = [
+            json.loads(line)["kind"]
+            for line in (workspace / "ledger.jsonl").read_text().splitlines()
+        ]
         assert kept == ["size", "accuracy"]
         assert notebook.output_text(2) == ""
         notebook.run_cell(2)
@@ -72,14 +75,19 @@ def test_a_chart_is_drawn_offline_and_described(open_cells):
     notebook.use_theme("Dark")
     page, hosts, complaints = notebook.page, set(), []
     page.on("request", lambda request: hosts.add(request.url.split("/")[2].split(":")[0]))
-    page.on("console", lambda message: complaints.append(message.text) if "ega" in message.text else None)
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if "ega" in message.text else None,
+    )
     notebook.run_all()
     drawing = page.locator(".vega-embed [role=graphics-document]")
     drawing.wait_for()
     assert "one row" in drawing.get_attribute("aria-label")
     assert page.locator(".vega-embed svg .mark-rect path").count() > 8
     label = page.locator(".vega-embed svg .role-axis-title text").first
-    assert label.evaluate("at => getComputedStyle(at).fill") == label.evaluate("at => getComputedStyle(at).color")
+    assert label.evaluate("at => getComputedStyle(at).fill") == label.evaluate(
+        "at => getComputedStyle(at).color"
+    )
     assert hosts == {"127.0.0.1"}
     assert complaints == []
 
@@ -109,6 +117,8 @@ def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, wo
     page.keyboard.press("Enter")
     page.wait_for_selector("text=Noted.")
     kept = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
-    assert [(one["type"], one["value"]) for one in kept] == [("prediction", {"dynamic": 0.5, "static": 2.5})]
+    assert [(one["type"], one["value"]) for one in kept] == [
+        ("prediction", {"dynamic": 0.5, "static": 2.5})
+    ]
     notebook.run_cell(1)
     assert "going on with {'dynamic': 0.5, 'static': 2.5}" in notebook.output_text(1)

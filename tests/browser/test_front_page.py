@@ -13,12 +13,16 @@ from .jupyterlab import Course, require_browser
 FIRST = next(lesson for lesson in lessons() if lesson.kind == "core")
 
 
-def test_jupyterlab_opens_the_front_page_which_follows_the_ledger_and_leads_to_lessons(tmp_path: Path):
+def test_jupyterlab_opens_the_front_page_which_follows_the_ledger_and_leads_to_lessons(
+    tmp_path: Path,
+):
     """It names every lesson and what comes next, and asks nothing; what the reader had opened stays open."""
     require_browser()
     with Course(PROJECT_DIR, workspace=tmp_path / "workspace") as lab, lab.front_page() as page:
         shown = page.locator("#msl-course")
-        assert {*shown.locator("tr [data-open]").all_text_contents()} == {lesson.title for lesson in lessons()}
+        assert {*shown.locator("tr [data-open]").all_text_contents()} == {
+            lesson.title for lesson in lessons()
+        }
         spoken = shown.aria_snapshot()
         for named in (
             f'progressbar "{PART_TITLES[1]}"',
@@ -34,7 +38,9 @@ def test_jupyterlab_opens_the_front_page_which_follows_the_ledger_and_leads_to_l
         # An answer that a lesson writes is on the page soon after; the keyboard stays where it was.
         other = shown.locator("details:not([open])").last
         other.locator("summary").press("Enter")
-        answer = Answer(of_lesson(FIRST.id)[0].id, {"source": "", "outputs": []}, "2026-01-01T00:00:00+00:00")
+        answer = Answer(
+            of_lesson(FIRST.id)[0].id, {"source": "", "outputs": []}, "2026-01-01T00:00:00+00:00"
+        )
         Ledger(tmp_path / "workspace" / "ledger.jsonl").append(answer)
         page.wait_for_selector(f"#msl-course :text('Continue: {FIRST.title}')")
         assert shown.locator("details").last.get_attribute("open") is not None

@@ -43,7 +43,10 @@ def test_the_front_pages_picture_shows_the_courses_lessons_and_points(shown: dic
     parts = {part: rows for part, rows in shown["front-page.png"]["lessons"].items() if rows}
     assert {str(part) for part in assignment().parts} >= {*parts} > set()
     for part, rows in parts.items():
-        course = {step.lesson.id: words.points_of(step).partition(" of ")[2] for step in standing().of_part(int(part))}
+        course = {
+            step.lesson.id: words.points_of(step).partition(" of ")[2]
+            for step in standing().of_part(int(part))
+        }
         assert {id: points.partition(" of ")[2] for id, points in rows.items()} == course, AGAIN
 
 
@@ -72,5 +75,8 @@ def test_pictures_are_taken_of_a_kept_folder(tmp_path: Path):
     noted = json.loads((out / NOTE).read_text(encoding="utf-8"))
     assert all(option in board.text for option in noted["scoreboard.png"]["options"])
     (rows,) = [rows for rows in noted["front-page.png"]["lessons"].values() if rows]
-    assert all(earned == possible != "0" for earned, _, possible in (row.partition(" of ") for row in rows.values()))
+    assert all(
+        earned == possible != "0"
+        for earned, _, possible in (row.partition(" of ") for row in rows.values())
+    )
     assert {path.name for path in out.iterdir()} == {*noted, NOTE}

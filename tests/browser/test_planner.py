@@ -26,7 +26,11 @@ progress.run()
 AFTER = "print('NEXT', progress.links.get('jupyter'))"
 
 #: What the Tab key visits, in the order in which a student decides.
-STOPS = "Time zone,Machine,Every machine,Later,Begins,Node,Reserve,Read again,Calendar,The code".split(",")
+STOPS = (
+    "Time zone,Machine,Every machine,Later,Begins,Node,Reserve,Read again,Calendar,The code".split(
+        ","
+    )
+)
 
 #: The words beside what has the focus.
 FOCUSED = "(at => at.closest('.widget-dropdown')?.innerText.split('\\n')[0] || at.innerText)(document.activeElement)"
@@ -79,7 +83,9 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     words = cell.get_attribute("title")
     cell.click()
     # By its words: the calendar is drawn anew for the choice, and the element that was clicked may be gone.
-    page.wait_for_function("words => document.querySelector('.msl-cell.msl-chosen')?.title === words", arg=words)
+    page.wait_for_function(
+        "words => document.querySelector('.msl-cell.msl-chosen')?.title === words", arg=words
+    )
     page.wait_for_function(f"words => ({BEGINS}) === words", arg=words)
 
     # What travels: the calendar file as a download.
@@ -96,7 +102,9 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     # Drawn with the lease, so that it is the clicked block's.
     code = page.locator("details:has-text('The code') pre").text_content()
     assert "'serve-edge-kim'" in code
-    begins = datetime(*map(int, re.search(r"start_date=datetime\(([\d, ]+), tz", code)[1].split(",")), tzinfo=UTC)
+    begins = datetime(
+        *map(int, re.search(r"start_date=datetime\(([\d, ]+), tz", code)[1].split(",")), tzinfo=UTC
+    )
     assert lease["start"] == f"{begins:%Y-%m-%dT%H:%M:%SZ}"
 
     # A boot of some seconds, cancelled while the cell is busy: at once, and no later cell runs.

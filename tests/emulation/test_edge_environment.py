@@ -6,7 +6,14 @@ import pytest
 
 from labs import assets
 from labs.edge import emulation
-from labs.edge.emulation import PINS, Emulated, EmulationUnavailableError, PinsUnfitError, prepare, prove
+from labs.edge.emulation import (
+    PINS,
+    Emulated,
+    EmulationUnavailableError,
+    PinsUnfitError,
+    prepare,
+    prove,
+)
 from labs.edge.files import part_1_files
 
 # A minute of one processor; on a busy machine, several.
@@ -67,9 +74,15 @@ def test_the_pinned_versions_were_imported_and_the_course_needs_no_others(there:
 
 def test_every_compiled_file_of_every_wheel_is_for_arm(emulated: Emulated):
     """One library for x86 in a wheel would fail on the device and nowhere else."""
-    found = {path: path.read_bytes()[:20] for path in emulated.packages.rglob("*.so*") if not path.is_symlink()}
+    found = {
+        path: path.read_bytes()[:20]
+        for path in emulated.packages.rglob("*.so*")
+        if not path.is_symlink()
+    }
     assert len(found) > 100
-    others = {path.name for path, head in found.items() if (head[:4], head[18:]) != (b"\x7fELF", _AARCH64)}
+    others = {
+        path.name for path, head in found.items() if (head[:4], head[18:]) != (b"\x7fELF", _AARCH64)
+    }
     # A debugger's helper for attaching to x86 programs, which its ARM wheel carries along and never loads.
     assert others <= {"attach_linux_amd64.so"}
 
@@ -92,7 +105,9 @@ def test_its_times_are_measured_and_never_recorded(there: dict):
     assert not there["timed"]["kept"]
 
 
-def test_a_pin_without_a_wheel_for_the_device_is_no_reason_to_skip(emulated: Emulated, tmp_path: Path, monkeypatch):
+def test_a_pin_without_a_wheel_for_the_device_is_no_reason_to_skip(
+    emulated: Emulated, tmp_path: Path, monkeypatch
+):
     """A package that exists for other processors only would be found out on the device, by a student."""
     pins = tmp_path / "requirements.txt"
     pins.write_text("openvino==2025.3.0\nnumpy==0.0.1\n")

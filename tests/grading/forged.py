@@ -10,8 +10,21 @@ from labs.course.question import Question, all_questions
 
 #: What a right program is found to be, in one line: facts, truths and replies.
 GOOD = json.dumps(
-    {"photo": 200, "right": True, "returns": ["prediction", "probability"], "lost": "", "samples_s": [0.01] * 30}
-    | {"hello": "", "ready": "", "reply": 1, "status": 200, "answers": [["Soup"]], "truth": [["Soup", 1.0]]}
+    {
+        "photo": 200,
+        "right": True,
+        "returns": ["prediction", "probability"],
+        "lost": "",
+        "samples_s": [0.01] * 30,
+    }
+    | {
+        "hello": "",
+        "ready": "",
+        "reply": 1,
+        "status": 200,
+        "answers": [["Soup"]],
+        "truth": [["Soup", 1.0]],
+    }
 )
 
 #: What the asker and programs import.

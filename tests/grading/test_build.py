@@ -30,7 +30,11 @@ def test_a_built_notebook_holds_no_outputs_and_the_least_metadata(write_lesson):
     facts = notebook.metadata.pop("lesson")
     assert (facts["title"], facts["part"], facts["id"]) == ("A lesson", 0, "toy")
     assert notebook.metadata == NOTEBOOK_METADATA
-    assert all(cell.outputs == [] and cell.execution_count is None for cell in notebook.cells if "outputs" in cell)
+    assert all(
+        cell.outputs == [] and cell.execution_count is None
+        for cell in notebook.cells
+        if "outputs" in cell
+    )
     nbformat.validate(notebook)
 
 
@@ -38,7 +42,11 @@ def test_inserting_or_improving_a_cell_changes_no_other_id(write_lesson):
     """With numbered cells, one insertion would rename the rest of the lesson; a better paragraph is still the same."""
     before = ids(build(write_lesson()))
     source = SAME.replace("A story.", "A better story.")
-    after = ids(build(write_lesson(source=source.replace("# %%\nguesses", "# %%\nnew = 1\n\n# %%\nguesses"))))
+    after = ids(
+        build(
+            write_lesson(source=source.replace("# %%\nguesses", "# %%\nnew = 1\n\n# %%\nguesses"))
+        )
+    )
     assert [name for name in after if name != "toy-new-1"] == before
 
 
@@ -47,7 +55,13 @@ def test_cells_that_begin_alike_are_told_apart_and_ids_stay_short(write_lesson):
     long = "# %% [markdown]\n# " + "word " * 40 + "\n\n"
     source = "# %%\nlabels\n\n# %%\nlabels\n\n# %% [markdown]\n# ***\n\n# %%\n\n" + long * 2
     notebook = build(write_lesson(source=source))
-    assert ids(notebook)[:5] == ["toy-begin", "toy-labels", "toy-labels-2", "toy-cell", "toy-cell-2"]
+    assert ids(notebook)[:5] == [
+        "toy-begin",
+        "toy-labels",
+        "toy-labels-2",
+        "toy-cell",
+        "toy-cell-2",
+    ]
     assert notebook.cells[0].source == BEGIN.format(id="toy")
     assert all(len(name) <= 64 for name in ids(notebook))
 
@@ -93,7 +107,9 @@ def test_a_solution_stays_home_and_its_stub_runs_or_says_whose_turn_it_is(write_
     lesson = write_lesson(source=f"# %%\n{source}\n", questions="")
     (cell,) = (cell for cell in build(lesson).cells if cell.id != "toy-begin")
     assert cell.source == stub
-    solved = next(cell.source for cell in build(lesson, solved=True).cells if cell.id != "toy-begin")
+    solved = next(
+        cell.source for cell in build(lesson, solved=True).cells if cell.id != "toy-begin"
+    )
     assert "###" not in solved
     assert "Your turn" not in solved
     assert "..." not in solved
@@ -105,11 +121,20 @@ def test_a_solution_stays_home_and_its_stub_runs_or_says_whose_turn_it_is(write_
         ('# %% check="toy.double"\n...\n', "known: question, shows, folded, tags"),
         ('# %% Question="toy.double"\n...\n', "known: question, shows, folded, tags"),
         ('# %% question="Toy Double"\n...\n', "is no question id"),
-        ('# %% question="toy.double"\n...\n\n# %% question="toy.double"\n...\n', "stands in two cells"),
+        (
+            '# %% question="toy.double"\n...\n\n# %% question="toy.double"\n...\n',
+            "stands in two cells",
+        ),
         ("# %% [markdown]\n# Next: [A](01_a.ipynb).\n", "leave out"),
-        ("# %% [markdown]\n# {{ onnx_epyc.p51_ms }}\n", "is no figure of assets/reference/published.json"),
+        (
+            "# %% [markdown]\n# {{ onnx_epyc.p51_ms }}\n",
+            "is no figure of assets/reference/published.json",
+        ),
         ("# %% [markdown]\n# {{ MOST_BUSY }}\n", "is not known; known: UTILIZATION"),
-        ('# %% shows="labs.data.labels:colours"\n...\n', "labels.py defines no colours; it has CLASS_NAMES"),
+        (
+            '# %% shows="labs.data.labels:colours"\n...\n',
+            "labels.py defines no colours; it has CLASS_NAMES",
+        ),
         ('# %% shows="labs.nothing:colours"\n...\n', "there is no module labs.nothing"),
         ('# %% shows="numpy:array"\n...\n', "wants a module of labs or provisioning"),
         ('# %% shows="labs.data.labels:CLASS_NAMES"\nx = 1\n', "may hold nothing but"),
@@ -127,7 +152,10 @@ def test_a_cell_with_a_fault_is_refused(write_lesson, source, says):
     [
         (('#     title: "A lesson"\n', ""), "lacks title"),
         (("#     ports: []\n", "#     ports: []\n#     room: 12\n"), "does not know room"),
-        (("ports: []", "ports: []\n#     machine_minutes: ten"), "machine_minutes as int, not 'ten'"),
+        (
+            ("ports: []", "ports: []\n#     machine_minutes: ten"),
+            "machine_minutes as int, not 'ten'",
+        ),
         (("ports: []", "ports: []\n#     machine_minutes: -1"), "minutes must not be negative"),
         (('id: "toy"', "id: 0"), "id as str, not 0"),
         (('id: "toy"', 'id: "Toy 1"'), "is no word"),
@@ -189,7 +217,10 @@ def test_a_shown_function_keeps_its_decorators_and_several_keep_their_order(tmp_
     text = 'import nowhere\n\n\ndef b():\n    """B."""\n\n\n@cached\n@other(1)\ndef a(x):\n    """A."""\n    return x\n'
     (tmp_path / "labs" / "m.py").write_text(text)
     shown = source_of("labs.m:a, b", root=tmp_path)
-    assert shown == '@cached\n@other(1)\ndef a(x):\n    """A."""\n    return x\n\n\ndef b():\n    """B."""'
+    assert (
+        shown
+        == '@cached\n@other(1)\ndef a(x):\n    """A."""\n    return x\n\n\ndef b():\n    """B."""'
+    )
 
 
 def strings(value: object) -> Iterator[str]:
@@ -208,7 +239,9 @@ def test_the_share_of_a_rate_that_a_machine_is_given_is_stored_once(monkeypatch)
     percent, share = f"{100 * decision.UTILIZATION:g}", f"{decision.UTILIZATION:g}"
     literal = re.compile(rf"(?<![\d.,])({percent} ?(%|per cent)|{re.escape(share)})(?![\d.])")
     using = [
-        lesson for lesson in sources() if "UTILIZATION" in (lesson.folder / "lesson.py").read_text(encoding="utf-8")
+        lesson
+        for lesson in sources()
+        if "UTILIZATION" in (lesson.folder / "lesson.py").read_text(encoding="utf-8")
     ]
     assert "defend" in {lesson.id for lesson in using}
     monkeypatch.setattr(decision, "UTILIZATION", 0.83)
@@ -216,4 +249,6 @@ def test_the_share_of_a_rate_that_a_machine_is_given_is_stored_once(monkeypatch)
         cells = "\n".join(cell.source for cell in build(lesson, solved=True).cells)
         questions = "\n".join(strings(json.loads(compiled([lesson]))))
         assert not literal.search(f"{cells}\n{questions}"), lesson.id
-        assert ("{{ UTILIZATION }}" in (lesson.folder / "lesson.py").read_text(encoding="utf-8")) == ("83 %" in cells)
+        assert (
+            "{{ UTILIZATION }}" in (lesson.folder / "lesson.py").read_text(encoding="utf-8")
+        ) == ("83 %" in cells)

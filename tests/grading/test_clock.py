@@ -10,19 +10,29 @@ from labs.course.assignment import PATH, SHIPPED, assignment
 from labs.course.lessons import LessonError
 from tests.course import SOURCE
 
-SAME, TEXT, CALL = SOURCE.format(id="toy"), "# %% [markdown]\n# ", "# %%\n### BEGIN SOLUTION\na()\nb()\n"
+SAME, TEXT, CALL = (
+    SOURCE.format(id="toy"),
+    "# %% [markdown]\n# ",
+    "# %%\n### BEGIN SOLUTION\na()\nb()\n",
+)
 
 #: What is put behind a lesson's last cell, and the minutes that it adds, by what they go into.
 ADDS = {
     "two hundred words": (TEXT + "word " * 200, {"reading": 1.0}),
     "a formula, whose signs are no words": (f"{TEXT}$$a = b$$", {"reading": 0.5}),
-    "a table of fifty words": (f"{TEXT}| a | b |\n# |---|---|\n# | {'word ' * 48}| |", {"reading": 0.5 + 0.5}),
+    "a table of fifty words": (
+        f"{TEXT}| a | b |\n# |---|---|\n# | {'word ' * 48}| |",
+        {"reading": 0.5 + 0.5},
+    ),
     "code that is read": ("# %%\n" + "x = 1\n" * 30, {"code": 2.0}),
     "code that is folded": ("# %% folded=true\n" + "x = 1\n" * 30, {"code": 0.05}),
     "a cell that ends with a table": ("# %%\nx", {"code": 1 / 15, "reading": 0.5}),
     "a cell that prints": ("# %%\nprint(1)", {"code": 1 / 15}),
     "a call of two lines": (f"{CALL}### END SOLUTION", {"calls": 4.2}),
-    "a call of which one line stands there": (f"{CALL}### STUB\na()\n### END SOLUTION", {"calls": 4.0}),
+    "a call of which one line stands there": (
+        f"{CALL}### STUB\na()\n### END SOLUTION",
+        {"calls": 4.0},
+    ),
     "a prediction": ('# %%\npredict("toy.other", size=...)', {"predictions": 1.5}),
     "a function of many lines": (
         SAME.replace("    return", "    number += 0\n" * 20 + "    return"),
@@ -45,7 +55,9 @@ def test_a_lease_and_a_rehearsed_machine_count_and_set_up_stands_apart(write_les
     """The first lesson that sets a machine up waits for it, and what is done meanwhile is no part of its minutes."""
     prepares = SAME + '\n# %%\nrun = lab.prepare("model", option)\n'
     first = write_lesson(source=prepares, machine_minutes=20)
-    later = write_lesson("later", name="01_later", source=prepares.replace("toy", "later"), questions="")
+    later = write_lesson(
+        "later", name="01_later", source=prepares.replace("toy", "later"), questions=""
+    )
     record(first, 90.0)
     found = minutes(first)
     assert (found["lease"], found["machine"]) == (20.0, 1.5)

@@ -25,15 +25,24 @@ def test_what_ships_is_data_with_the_solutions_results(write_lesson):
     text = compiled([lesson])
     assert text == compiled([lesson])
     asked = read_questions(text)["toy.double"]
-    assert (asked.name, asked.kind, asked.points, asked.lesson_id) == ("double", "function", 2, "toy")
-    assert [case["expected"] for case in asked.cases] == [2 * case["args"][0] for case in asked.cases]
+    assert (asked.name, asked.kind, asked.points, asked.lesson_id) == (
+        "double",
+        "function",
+        2,
+        "toy",
+    )
+    assert [case["expected"] for case in asked.cases] == [
+        2 * case["args"][0] for case in asked.cases
+    ]
     assert asked.cases[0] == {"args": [2], "expected": 4, "says": "Twice 2 is 4."}
     assert "return" not in text
 
 
 def test_what_ships_is_the_same_in_every_process(write_lesson):
     """A solution that collects its result in a set makes a dictionary of another order each time."""
-    source = SAME.replace("return 2 * number", "return {str(one): one for one in {'b', 'a', 'c'} | {str(number)}}")
+    source = SAME.replace(
+        "return 2 * number", "return {str(one): one for one in {'b', 'a', 'c'} | {str(number)}}"
+    )
     lesson = write_lesson(source=source)
     cases = json.loads(compiled([lesson]))["toy.double"]["cases"]
     assert all(list(case["expected"]) == sorted(case["expected"]) for case in cases)
@@ -61,9 +70,21 @@ def test_a_secret_draws_other_cases_in_another_order(write_lesson):
         (SAME, ASKED + 'question("toy.triple", "Three times", points=1)\n', "has no cases"),
         (SAME, ASKED + 'prediction("toy.guess", "Again?", about={})\n', "written twice"),
         (SAME.replace(' question="toy.double"', ""), ASKED, 'no cell says question="toy.double"'),
-        (SAME.replace('check("toy.double", double)', ""), ASKED, "has to define a function and check it"),
-        (SAME.replace('check("toy.double", double)', 'check("toy.double", other)'), ASKED, "has to define a function"),
-        (SAME.replace("2 * number", "number.half"), ASKED, "the solution stops with AttributeError"),
+        (
+            SAME.replace('check("toy.double", double)', ""),
+            ASKED,
+            "has to define a function and check it",
+        ),
+        (
+            SAME.replace('check("toy.double", double)', 'check("toy.double", other)'),
+            ASKED,
+            "has to define a function",
+        ),
+        (
+            SAME.replace("2 * number", "number.half"),
+            ASKED,
+            "the solution stops with AttributeError",
+        ),
     ],
 )
 def test_a_question_that_cannot_be_compiled_is_named(write_lesson, source, questions, says):
@@ -82,13 +103,25 @@ CELL = '\n# %% question="toy.file"\n'
         (SAME, ASKED, ""),
         (SAME + CELL + 'check("toy.file", path)\n', ASKED + FILE, ""),
         # A magic beside it, and a file of another program, are no Python.
-        (SAME + CELL + '!ls\ncheck("toy.file", path)\n\n# %%\n%%writefile a.yaml\na: 1\n', ASKED + FILE, ""),
-        (SAME, ASKED + FILE, "no cell carries it; 00_a_lesson: toy.file is written, and never checked"),
+        (
+            SAME + CELL + '!ls\ncheck("toy.file", path)\n\n# %%\n%%writefile a.yaml\na: 1\n',
+            ASKED + FILE,
+            "",
+        ),
+        (
+            SAME,
+            ASKED + FILE,
+            "no cell carries it; 00_a_lesson: toy.file is written, and never checked",
+        ),
         (SAME + CELL + "path = 1\n", ASKED + FILE, "toy.file is written, and never checked"),
         (SAME + CELL + 'check("toy.file", path)\n', ASKED, "toy.file is carried, and not written"),
         (SAME + '\n# %%\ncheck("toy.file", path)\n', ASKED, "toy.file is checked, and not written"),
         (SAME.replace("predict(", "print("), ASKED, "toy.guess is written, and never predicted"),
-        (SAME + '\n# %%\npredict("toy.more", x=...)\n', ASKED, "toy.more is predicted, and not written"),
+        (
+            SAME + '\n# %%\npredict("toy.more", x=...)\n',
+            ASKED,
+            "toy.more is predicted, and not written",
+        ),
     ],
 )
 def test_a_lesson_asks_and_checks_what_its_questions_say(write_lesson, source, questions, says):
@@ -116,7 +149,9 @@ def test_the_solved_twin_carries_a_warning_solutions_and_predictions(write_lesso
 
 def test_the_committed_questions_are_those_of_the_lessons():
     """What students' checks read is what the reviewed sources say."""
-    assert QUESTIONS_PATH.read_text(encoding="utf-8") == compiled(sources()), "run: python -m grading build"
+    assert QUESTIONS_PATH.read_text(encoding="utf-8") == compiled(sources()), (
+        "run: python -m grading build"
+    )
 
 
 def test_no_solved_notebook_uses_a_name_that_nothing_gives_it(tmp_path):
@@ -130,6 +165,16 @@ def test_no_solved_notebook_uses_a_name_that_nothing_gives_it(tmp_path):
             if "shows" in cell.metadata:
                 cell.source = "\n".join(f"{name} = None" for name in _definitions(cell.source))
         (tmp_path / lesson.notebook.name).write_text(text_of(notebook), encoding="utf-8")
-    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--output-format", "concise"]
+    ruff = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--select",
+        "F821",
+        "--output-format",
+        "concise",
+    ]
     done = subprocess.run([*ruff, tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

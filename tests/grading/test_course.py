@@ -38,7 +38,10 @@ def test_lessons_are_in_the_order_of_their_places(write_lesson, course):
     ]
     assert [one.id for one in lessons(part=1, root=course)] == ["a", "b"]
     assert found == sources(course)
-    assert [one.notebook for one in found[:2]] == [course / "0_start/02_c.ipynb", course / "0_start/deeper/01_d.ipynb"]
+    assert [one.notebook for one in found[:2]] == [
+        course / "0_start/02_c.ipynb",
+        course / "0_start/deeper/01_d.ipynb",
+    ]
     assert [one.link for one in found[1:3]] == ["0_start/deeper/01_d.ipynb", "1_model/10_a.ipynb"]
     assert all((one.folder / "lesson.py").is_file() for one in found)
 
@@ -100,7 +103,9 @@ def test_the_page_of_questions_names_every_question_with_its_points():
     in_order = [row for row in public if row.possible] + [row for row in public if not row.possible]
     assert f"{sum(len(of_lesson(one.id)) for one in asked)} questions are asked" in page
     rows = re.findall(r"^\| (?!question)(.+?) \| [\w, ]+ \|(?: ([\d.]+) \|)?$", page, re.MULTILINE)
-    assert rows == [(row.title, f"{round(row.possible, 1):g}" * bool(row.possible)) for row in in_order]
+    assert rows == [
+        (row.title, f"{round(row.possible, 1):g}" * bool(row.possible)) for row in in_order
+    ]
 
 
 @pytest.mark.parametrize(

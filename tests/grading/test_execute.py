@@ -22,7 +22,9 @@ def test_a_failure_shows_the_cell_and_what_it_had_printed(tmp_path: Path):
     with pytest.raises(LessonFailedError) as caught:
         execute(notebook("pass", "print('so far')\n1 / 0"), folder=tmp_path, name="a lesson")
     message = str(caught.value)
-    assert message.startswith("a lesson, cell 3 (id cell-2) raised ZeroDivisionError: division by zero")
+    assert message.startswith(
+        "a lesson, cell 3 (id cell-2) raised ZeroDivisionError: division by zero"
+    )
     assert "\n1 / 0" in message
     assert "so far" in message.partition("1 / 0")[2]
     assert "\x1b" not in message
@@ -30,7 +32,10 @@ def test_a_failure_shows_the_cell_and_what_it_had_printed(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("source", "timeout_s", "says"),
-    [("while True: pass", 2, "did not finish in time"), ("import os\nos._exit(1)", 60, "kernel's death")],
+    [
+        ("while True: pass", 2, "did not finish in time"),
+        ("import os\nos._exit(1)", 60, "kernel's death"),
+    ],
 )
 def test_a_cell_that_never_ends_or_takes_the_kernel_with_it_is_given_up(
     tmp_path: Path, source: str, timeout_s: float, says: str

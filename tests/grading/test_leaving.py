@@ -22,7 +22,11 @@ def readers_of(module: str) -> set[str]:
     path = READS / f"{name}.py"
     if not module.startswith(f"{PACKAGE}.") or rest or not path.is_file():
         return set()
-    imported = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+    imported = [
+        node
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom)
+    ]
     return {name}.union(*(readers_of(str(node.module)) for node in imported))
 
 
@@ -34,7 +38,11 @@ def test_a_reader_carries_its_lessons_name_or_serves_several():
         for reference in filter(None, (question.reads, question.opened_by)):
             for name in readers_of(reference.partition(":")[0]):
                 served[name].add(question.lesson_id)
-    wrong = {name: by for name, by in served.items() if (by != {name} if name in lessons else len(by) < 2)}
+    wrong = {
+        name: by
+        for name, by in served.items()
+        if (by != {name} if name in lessons else len(by) < 2)
+    }
     assert wrong == {}
 
 
@@ -66,7 +74,9 @@ def leave_in_turn() -> None:
         assert [one.id for one in lessons()] == [one.id for one in course]
         assert {one.lesson_id for one in all_questions().values()} <= {one.id for one in course}
         for question in all_questions().values():
-            for module in filter(None, (question.reads.partition(":")[0], question.opened_by.partition(":")[0])):
+            for module in filter(
+                None, (question.reads.partition(":")[0], question.opened_by.partition(":")[0])
+            ):
                 assert module == "model" or find_spec(module), f"{question.id} is read by {module}"
         for part in assignment().parts.values():
             rows = promised_rows(public_rows(Records(), part.asked()), assignment())
@@ -84,7 +94,9 @@ def leave_in_turn() -> None:
         if reader.is_file():
             reader.rename(kept / "reader")
         for path, text in texts.items():
-            path.write_text(re.sub(rf'"{lesson.id}", |, "{lesson.id}"(?=\])', "", text), encoding="utf-8")
+            path.write_text(
+                re.sub(rf'"{lesson.id}", |, "{lesson.id}"(?=\])', "", text), encoding="utf-8"
+            )
         child = os.fork()
         if not child:
             try:
@@ -107,11 +119,17 @@ def leave_in_turn() -> None:
 def test_each_lesson_leaves_with_its_folder_and_its_line(tmp_path: Path):
     """The course is built without it, and what remains loads; its reader goes, for nobody else may need it."""
     for name in ("labs", "grading", "provisioning", "notebooks"):
-        shutil.copytree(PROJECT_DIR / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.ipynb_*"))
+        shutil.copytree(
+            PROJECT_DIR / name,
+            tmp_path / name,
+            ignore=shutil.ignore_patterns("__pycache__", "*.ipynb_*"),
+        )
     for path in SHIPPED:
         shutil.copy(path, tmp_path)
     (tmp_path / "assets").symlink_to(PROJECT_DIR / "assets")
     code = f"{inspect.getsource(leave_in_turn)}\nleave_in_turn()"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert done.stdout.count(": left") == len(sources()), done.stdout[-6000:]

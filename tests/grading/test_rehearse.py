@@ -53,7 +53,9 @@ def toy(write_lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     all_questions.cache_clear()
 
 
-def test_lessons_share_one_workspace_that_is_not_the_students(tmp_path, workspace, toy, write_lesson, console):
+def test_lessons_share_one_workspace_that_is_not_the_students(
+    tmp_path, workspace, toy, write_lesson, console
+):
     """What the first lesson wrote, the second one reads; the student's ledger stays as it was."""
     lessons = [toy, write_lesson("after", name="01_next", source=NEXT, questions="")]
     spent = run_all(lessons, solve, tmp_path / "run", console)
@@ -69,16 +71,24 @@ def test_lessons_share_one_workspace_that_is_not_the_students(tmp_path, workspac
 def test_a_lesson_that_fails_ends_the_rehearsal(tmp_path, toy, write_lesson, console):
     """Later lessons stand on it."""
     with pytest.raises(LessonFailedError, match="00_a_lesson, cell 2"):
-        run_all([write_lesson(source="# %%\n1 / 0\n", questions="")], build, tmp_path / "run", console)
+        run_all(
+            [write_lesson(source="# %%\n1 / 0\n", questions="")], build, tmp_path / "run", console
+        )
     assert WORKSPACE_VARIABLE in os.environ
 
 
 def test_points_for_another_machine_are_no_failure(toy, monkeypatch):
     """A laptop without bf16 has done all it can; what it could have earned is still open."""
-    lacking = [Capability("bf16 on the CPU", False, "none", "stay with fp32"), Capability("OpenVINO", True, "")]
+    lacking = [
+        Capability("bf16 on the CPU", False, "none", "stay with fp32"),
+        Capability("OpenVINO", True, ""),
+    ]
     monkeypatch.setattr("grading.builder.rehearse.capabilities", lambda: lacking)
     known = json.loads(question.QUESTIONS_PATH.read_text())["toy.double"]
-    asked = {"toy.away": known | {"gate": ["bf16 on the CPU"]}, "toy.here": known | {"gate": ["OpenVINO"]}}
+    asked = {
+        "toy.away": known | {"gate": ["bf16 on the CPU"]},
+        "toy.here": known | {"gate": ["OpenVINO"]},
+    }
     question.QUESTIONS_PATH.write_text(json.dumps(asked))
     all_questions.cache_clear()
     rows = [Row(id, "", "toy", 0, 2, "") for id in asked]
@@ -87,7 +97,9 @@ def test_points_for_another_machine_are_no_failure(toy, monkeypatch):
 
 def test_what_a_question_needs_is_known_to_the_gate():
     """A misspelt need would never be missing."""
-    assert {need for one in all_questions().values() for need in one.gate} <= {one.name for one in capabilities()}
+    assert {need for one in all_questions().values() for need in one.gate} <= {
+        one.name for one in capabilities()
+    }
 
 
 def test_a_rehearsal_is_kept_in_a_new_folder_outside_the_lessons(tmp_path, console):
@@ -95,7 +107,10 @@ def test_a_rehearsal_is_kept_in_a_new_folder_outside_the_lessons(tmp_path, conso
     assert rehearse([], tmp_path / "kept", console)
     assert str(tmp_path / "kept") in console.export_text().replace("\n", "")
     Ledger(tmp_path / "kept" / "workspace" / "ledger.jsonl").path.touch()
-    for folder, says in ((tmp_path / "kept", "name a new folder"), (NOTEBOOKS_DIR / "kept", "among the lessons")):
+    for folder, says in (
+        (tmp_path / "kept", "name a new folder"),
+        (NOTEBOOKS_DIR / "kept", "among the lessons"),
+    ):
         with pytest.raises(ValueError, match=says):
             rehearse([], folder, console)
     assert not (NOTEBOOKS_DIR / "kept").exists()
@@ -103,7 +118,9 @@ def test_a_rehearsal_is_kept_in_a_new_folder_outside_the_lessons(tmp_path, conso
 
 def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Path, write_lesson):
     """It answers inside, nothing answers afterwards, and the environment is as it was; other lessons start none."""
-    reserves = write_lesson(source="# %%\nfrom provisioning import rehearsal\n", questions="", where=["hub"])
+    reserves = write_lesson(
+        source="# %%\nfrom provisioning import rehearsal\n", questions="", where=["hub"]
+    )
     before, home = dict(os.environ), tmp_path / "testbed"
     with own_testbed(home, [write_lesson("plain", name="01_plain")]):
         assert not home.exists()
@@ -115,5 +132,8 @@ def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Pat
         assert lock is not None, "nothing serves it any longer"
     assert dict(os.environ) == before
     (tmp_path / "file").write_text("a file where the folder should be")
-    with pytest.raises(RuntimeError, match="rehearsal up"), own_testbed(tmp_path / "file", [reserves]):
+    with (
+        pytest.raises(RuntimeError, match="rehearsal up"),
+        own_testbed(tmp_path / "file", [reserves]),
+    ):
         pass

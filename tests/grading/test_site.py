@@ -30,7 +30,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for lesson in LESSONS.values():
         notebook = solve(lesson)
         for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-            cell.outputs = [new_output("display_data", {"text/html": f"<p>ran {cell.id}</p>", **WIDGET})]
+            cell.outputs = [
+                new_output("display_data", {"text/html": f"<p>ran {cell.id}</p>", **WIDGET})
+            ]
             cell.outputs += [new_output("display_data", {"text/plain": "VBox()", **WIDGET})]
             cell.outputs += [new_output("stream", text=cell.source)]
         notebook.cells[1].source += "\nas it was last year" * (lesson.id == CHANGED)
@@ -47,14 +49,19 @@ def page_of(site: Path, lesson: Lesson) -> BeautifulSoup:
 def test_nothing_on_the_site_tells_a_solution(site: Path):
     """Neither a page nor the index of the search, whatever the outputs were."""
     solved, given = (
-        "\n".join(cell.source for one in sources() for cell in build(one, solved=way).cells) for way in (True, False)
+        "\n".join(cell.source for one in sources() for cell in build(one, solved=way).cells)
+        for way in (True, False)
     )
     lines, words = {" ".join(line.split()) for line in solved.splitlines()}, " ".join(given.split())
     telling = {line for line in lines if len(line) >= 10 and line not in words}
     assert len(telling) > 100
     for path in [*site.rglob("*.html"), *site.glob("*.js")]:
         text = path.read_text(encoding="utf-8")
-        words = " ".join((BeautifulSoup(text, "html.parser").get_text() if path.suffix == ".html" else text).split())
+        words = " ".join(
+            (
+                BeautifulSoup(text, "html.parser").get_text() if path.suffix == ".html" else text
+            ).split()
+        )
         assert [line for line in telling if line in words] == [], path
 
 
@@ -63,9 +70,13 @@ def test_a_lesson_is_shown_as_it_is_handed_out(site: Path, id: str):
     """Each cell's source is the student's, with its outputs; no output is of a widget alone, or of another version."""
     page = page_of(site, LESSONS[id])
     code = [cell for cell in build(LESSONS[id]).cells if cell.cell_type == "code"]
-    assert [one.get_text().split() for one in page.select(".cell_input pre")] == [cell.source.split() for cell in code]
+    assert [one.get_text().split() for one in page.select(".cell_input pre")] == [
+        cell.source.split() for cell in code
+    ]
     assert STUB in page.get_text()
-    ran = {f"ran {cell.id}" for cell in code if id in KEPT and not cell.source.startswith("predict(")}
+    ran = {
+        f"ran {cell.id}" for cell in code if id in KEPT and not cell.source.startswith("predict(")
+    }
     assert {paragraph.string for paragraph in page.select(".cell_output p")} == ran
     assert "VBox" not in page.get_text()
 
@@ -76,24 +87,39 @@ def test_what_answers_a_prediction_is_folded(site: Path, id: str):
     page, cells = page_of(site, LESSONS[id]), build(LESSONS[id]).cells
     (name,) = {name for cell in cells for name in re.findall(r"(\w+) = predicted\(", cell.source)}
     first = next(at for at, cell in enumerate(cells) if "= predicted(" in cell.source)
-    answers = {cell.id for cell in cells[first:] if cell.cell_type == "code" and re.search(rf"\b{name}\b", cell.source)}
-    folded = {paragraph.string.removeprefix("ran ") for paragraph in page.select("details.below-input .text_html p")}
+    answers = {
+        cell.id
+        for cell in cells[first:]
+        if cell.cell_type == "code" and re.search(rf"\b{name}\b", cell.source)
+    }
+    folded = {
+        paragraph.string.removeprefix("ran ")
+        for paragraph in page.select("details.below-input .text_html p")
+    }
     assert answers <= folded <= {cell.id for cell in cells[first:]}
-    assert {label.string for label in page.select(".below-input .collapsed")} == {"Show what was measured"}
+    assert {label.string for label in page.select(".below-input .collapsed")} == {
+        "Show what was measured"
+    }
 
 
 def test_every_address_leads_somewhere_and_nothing_is_fetched_from_elsewhere(site: Path):
     """Also in what Sphinx does not follow: menus, outputs, and files that are copied."""
     places = (("a", "href"), ("img", "src"), ("link", "href"), ("script", "src"))
-    for path in (path for path in site.rglob("*.html") if not {"_static", "_downloads"} & {*path.parts}):
+    for path in (
+        path for path in site.rglob("*.html") if not {"_static", "_downloads"} & {*path.parts}
+    ):
         page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         for tag, name in places:
-            for address in (urlsplit(element[name]) for element in page.find_all(tag, attrs={name: True})):
+            for address in (
+                urlsplit(element[name]) for element in page.find_all(tag, attrs={name: True})
+            ):
                 assert tag == "a" or not address.netloc, f"{path} fetches {address.geturl()}"
                 there = path.parent / unquote(address.path) if address.path else path
                 assert address.scheme or there.exists(), f"{path}: {address.geturl()}"
                 if not address.scheme and address.fragment:
-                    assert f'id="{unquote(address.fragment)}"' in there.read_text(encoding="utf-8"), address.geturl()
+                    assert f'id="{unquote(address.fragment)}"' in there.read_text(
+                        encoding="utf-8"
+                    ), address.geturl()
 
 
 def test_the_site_is_for_everybody(site: Path):
@@ -106,7 +132,9 @@ def test_the_site_is_for_everybody(site: Path):
             page.emulate_media(color_scheme=scheme)
             for name in ("index.html", "adopters.html", *lessons):
                 page.goto((site / name).as_uri())
-                page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
+                page.evaluate(
+                    "document.querySelectorAll('main details').forEach(one => one.open = true)"
+                )
                 page.evaluate("document.getAnimations().forEach(one => one.finish())")
                 faults += [f"{name}, {scheme}: {line}" for line in violations(page)]
     assert faults == []

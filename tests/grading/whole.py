@@ -26,13 +26,24 @@ from tests.honest import FILE, honest
 
 #: Options of the recording by today's names, in the parts that choose among them.
 _SERVER = {"onnx-all": "food11", "int8-static-qdq": "int8-static-u8s8"}
-_DEVICE = {"onnx-all": FOUR[0], "int8-dynamic": FOUR[1], "int8-static-qdq": FOUR[2], CHOICE: FOUR[3]}
+_DEVICE = {
+    "onnx-all": FOUR[0],
+    "int8-dynamic": FOUR[1],
+    "int8-static-qdq": FOUR[2],
+    CHOICE: FOUR[3],
+}
 
 _BOARD = {
     **{"cpu_model": "Cortex-A76", "architecture": "aarch64", "cpu_count": 4},
     **{"testbed": {"site": "CHI@Edge"}, "gpus": [], "emulator": ""},
 }
-_GPU = {"name": "NVIDIA A100", "uuid": "GPU-1", "memory_bytes": 40 << 30, "compute_capability": "8.0", "driver": "570"}
+_GPU = {
+    "name": "NVIDIA A100",
+    "uuid": "GPU-1",
+    "memory_bytes": 40 << 30,
+    "compute_capability": "8.0",
+    "driver": "570",
+}
 
 _WORDS = {
     "price": "It gives up at most 3 answers of 660, and calibrating it takes an hour of somebody's work.",
@@ -77,7 +88,13 @@ def _whole(part: int) -> Entries:
 
 def _lease(entries: Entries, part: str, kind: str, end: str) -> None:
     day = "2026-02-01T"
-    seen = {"status": "PENDING", "node": "node-1", "type": kind, "start": f"{day}14:00:00+00:00", "of_this_name": 1}
+    seen = {
+        "status": "PENDING",
+        "node": "node-1",
+        "type": kind,
+        "start": f"{day}14:00:00+00:00",
+        "of_this_name": 1,
+    }
     entries.observed(f"{part}.lease", seen | {"end": f"{day}{end}:00+00:00"})
     entries.observed(f"{part}.lease_at_release", {"end": f"{day}{end}:00+00:00"})
     entries.observed(f"{part}.release", {"held": [], "at": f"{day}15:00:00+00:00"})
@@ -88,14 +105,23 @@ def _recorded(entries: Entries, names: dict[str, str], **machine: object) -> Non
     begun = datetime(2026, 2, 2, tzinfo=UTC)
     for place, one in enumerate(recorded(1)):
         # What was measured behind the race of the finalists was measured beside other work.
-        is_told = one["type"] == "measurement" and one["option"] in names and one["started_at"] < "2026-11-26T16:56"
+        is_told = (
+            one["type"] == "measurement"
+            and one["option"] in names
+            and one["started_at"] < "2026-11-26T16:56"
+        )
         if is_told:
-            one["option"], one["started_at"] = names[one["option"]], (begun + timedelta(minutes=place)).isoformat()
+            one["option"], one["started_at"] = (
+                names[one["option"]],
+                (begun + timedelta(minutes=place)).isoformat(),
+            )
             one["machine"] = {**one["machine"], **machine}
             entries.append(one)
 
 
-def _race(entries: Entries, options: dict[str, dict], run: str, kind: str = "latency", **fields: object) -> None:
+def _race(
+    entries: Entries, options: dict[str, dict], run: str, kind: str = "latency", **fields: object
+) -> None:
     """Append a comparison of options, by name with what is told of each."""
     for place, (option, told) in enumerate(options.items()):
         details = {"comparison_id": run, "block_calls": 10}
@@ -110,8 +136,14 @@ def _times(seed: str, about_s: float = 0.01) -> list[float]:
 
 def _loads(entries: Entries, *options: str, **fields: object) -> None:
     for option in options:
-        load = {"offsets_s": [0.02 * place for place in range(60)], "duration_s": 2.0, **dict(fields.pop("load", {}))}
-        entries.measured("load", option, _times(option), load=load, concurrency=2, model=FILE, **fields)
+        load = {
+            "offsets_s": [0.02 * place for place in range(60)],
+            "duration_s": 2.0,
+            **dict(fields.pop("load", {})),
+        }
+        entries.measured(
+            "load", option, _times(option), load=load, concurrency=2, model=FILE, **fields
+        )
 
 
 def _choose(entries: Entries, question: str, baseline: str, option: str, **more: object) -> None:
@@ -122,7 +154,9 @@ def _choose(entries: Entries, question: str, baseline: str, option: str, **more:
 
 
 def _model(entries: Entries) -> None:
-    entries.observed("reserve.practice", {"status": "ERROR"}).observed("reserve.recovered", {"statuses": ["ACTIVE"]})
+    entries.observed("reserve.practice", {"status": "ERROR"}).observed(
+        "reserve.recovered", {"statuses": ["ACTIVE"]}
+    )
     _lease(entries, "model", "compute_liqid", "16:50")
     seen = {
         "mobilenetv2_100": (1.0, 72.9, 3.5),
@@ -131,10 +165,15 @@ def _model(entries: Entries) -> None:
     }
     table = {name: dict(zip(COLUMNS, row, strict=True)) for name, row in seen.items()}
     entries.observed("architecture.networks", table)
-    entries.answered("architecture.choice", {"server": "resnet50", "device": "mobilenetv4_conv_small"})
+    entries.answered(
+        "architecture.choice", {"server": "resnet50", "device": "mobilenetv4_conv_small"}
+    )
     names = {one["option"]: one["option"] for one in recorded(1) if one["type"] == "measurement"}
     _recorded(entries, names | _SERVER)
-    cuda = {"provider_requested": "CUDAExecutionProvider", "providers_used": {"CUDAExecutionProvider": 56}}
+    cuda = {
+        "provider_requested": "CUDAExecutionProvider",
+        "providers_used": {"CUDAExecutionProvider": 56},
+    }
     for kind in ("latency", "throughput"):
         _race(entries, {"cpu": {}, "cuda": cuda}, f"gpu {kind}", kind, machine={"gpus": [_GPU]})
     rented = {
@@ -156,9 +195,16 @@ def _edge(entries: Entries) -> None:
     machine_id = Records.from_json(entries[-1:]).measurements()[0].machine_id
     entries.observed("edge.files", {option: files[option]["sha256"] for option in FOUR})
     entries.observed("edge.race", {"machine_id": machine_id})
-    windows = [{"t_s": 30.0 * place, "temperature_c": 60.0, "throttle_bits": 0} for place in range(1, 11)]
+    windows = [
+        {"t_s": 30.0 * place, "temperature_c": 60.0, "throttle_bits": 0} for place in range(1, 11)
+    ]
     entries.measured(
-        "latency", "edge-busy", _times("busy"), machine=board, model=files[FOUR[3]], details={"windows": windows}
+        "latency",
+        "edge-busy",
+        _times("busy"),
+        machine=board,
+        model=files[FOUR[3]],
+        details={"windows": windows},
     )
     own = {"machine_id": machine_id, "samples_ms": [1e3 * one for one in 2 * _times("own")]}
     entries.observed("edge.own_script", own).observed("edge.board", {})
@@ -168,13 +214,26 @@ def _edge(entries: Entries) -> None:
 def _system(entries: Entries) -> None:
     _lease(entries, "system", "gpu_p100", "16:50")
     steps = {f"step {place}": {"state": "done", "attempts": 2} for place in range(13)}
-    entries.observed("system.machine", {"steps": steps, "checks": {"gpu": "passed"}, "held": {"lease": 1, "server": 1}})
+    entries.observed(
+        "system.machine",
+        {"steps": steps, "checks": {"gpu": "passed"}, "held": {"lease": 1, "server": 1}},
+    )
     _loads(entries, "http-16", "python-8", "onnx")
-    server = {"requests": 60, "executions": 5, **dict.fromkeys(("queue_s", "input_s", "infer_s", "output_s"), 0.01)}
+    server = {
+        "requests": 60,
+        "executions": 5,
+        **dict.fromkeys(("queue_s", "input_s", "infer_s", "output_s"), 0.01),
+    }
     for option, size in (("batching-off-16", 1), ("batching-on-16", 12)):
         _loads(entries, option, load={"server": server | {"batches": {str(size): 60 // size}}})
     for name, gpus in zip(ARRANGEMENTS, ([0], [0], [0, 1], [0, 1]), strict=True):
         group = {"count": 2 if name.startswith("two") else 1, "kind": "KIND_GPU", "gpus": gpus}
         usage = {"gpu": [[90.0] * 5, [2.0] * 5]}
         details = {"instance_group": [group]}
-        _loads(entries, f"gpus-{name}", details=details, machine={"gpus": [_GPU, _GPU]}, load={"usage": usage})
+        _loads(
+            entries,
+            f"gpus-{name}",
+            details=details,
+            machine={"gpus": [_GPU, _GPU]},
+            load={"usage": usage},
+        )

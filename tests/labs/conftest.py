@@ -16,7 +16,11 @@ from tests.entries import completed
 @pytest.fixture
 def make_measurement() -> Callable[..., Measurement]:
     """Return a builder of valid measurements; keyword arguments replace single fields."""
-    told = {"option": "onnx-all", "samples": [0.001, 0.002, 0.003], "providers_used": {"CPUExecutionProvider": 56}}
+    told = {
+        "option": "onnx-all",
+        "samples": [0.001, 0.002, 0.003],
+        "providers_used": {"CPUExecutionProvider": 56},
+    }
     plain = Measurement.from_json(completed(**told, machine={"cpu_model": "Test CPU"}))
     return lambda **changes: replace(plain, **{"record_id": uuid.uuid4().hex, **changes})
 
@@ -59,9 +63,13 @@ def fake_model(tmp_path: Path, fake_clock: FakeClock) -> Callable[..., FakeModel
     path = tmp_path / "model.onnx"
     path.write_bytes(b"model")
 
-    def build(durations_s: Iterator[float], made: type[FakeModel] = FakeModel, **said: object) -> FakeModel:
+    def build(
+        durations_s: Iterator[float], made: type[FakeModel] = FakeModel, **said: object
+    ) -> FakeModel:
         model = made(fake_clock, durations_s)
-        bench.describe(model, **{"model_path": path, "backend": "fake", "precision": "fp32", **said})
+        bench.describe(
+            model, **{"model_path": path, "backend": "fake", "precision": "fp32", **said}
+        )
         return model
 
     return build
@@ -75,9 +83,13 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     generator = np.random.default_rng(0)
     weights = {"w": generator.normal(size=(8, 3, 3, 3)), "m": generator.normal(size=(11, 8))}
-    stored = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    stored = [
+        numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()
+    ]
     nodes = [
-        helper.make_node("Conv", ["input", "w"], ["a"], name="c/Conv", strides=[32, 32], pads=[1, 1, 1, 1]),
+        helper.make_node(
+            "Conv", ["input", "w"], ["a"], name="c/Conv", strides=[32, 32], pads=[1, 1, 1, 1]
+        ),
         helper.make_node("GlobalAveragePool", ["a"], ["p"]),
         helper.make_node("Flatten", ["p"], ["f"]),
         helper.make_node("Gemm", ["f", "m"], ["output"], name="l/Gemm", transB=1),
@@ -85,7 +97,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ends = [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, 224, 224])]
     made = [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", 11])]
     model = helper.make_model(
-        helper.make_graph(nodes, "tiny", ends, made, stored), opset_imports=[helper.make_opsetid("", 18)], ir_version=9
+        helper.make_graph(nodes, "tiny", ends, made, stored),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=9,
     )
     path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
     onnx.save(model, path)

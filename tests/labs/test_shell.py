@@ -35,17 +35,30 @@ def spelled(path: Path, text: str) -> Iterator[str]:
         if isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docstrings
+        ):
             yield from (line for line in node.value.splitlines() if SPELLED.search(line))
 
 
 def test_no_message_spells_an_interpreter_or_a_command_itself():
     """What is on the path, where the environment lies and if one is there differs from reader to reader."""
-    files = [path for room in ("labs", "provisioning", "grading") for path in (ROOT / room).rglob("*")]
+    files = [
+        path for room in ("labs", "provisioning", "grading") for path in (ROOT / room).rglob("*")
+    ]
     # The helper itself; and set-up, which make runs in the reader's own shell, before there is an environment.
-    own = {ROOT / "labs/shell.py", ROOT / "provisioning/environment.py", ROOT / "provisioning/computer.py"}
+    own = {
+        ROOT / "labs/shell.py",
+        ROOT / "provisioning/environment.py",
+        ROOT / "provisioning/computer.py",
+    }
     files = [path for path in files if path.suffix in (".py", ".js", ".html") and path not in own]
-    found = {str(path.relative_to(ROOT)): [*spelled(path, path.read_text(encoding="utf-8"))] for path in files}
+    found = {
+        str(path.relative_to(ROOT)): [*spelled(path, path.read_text(encoding="utf-8"))]
+        for path in files
+    }
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
@@ -53,12 +66,20 @@ def environment(course: Path, **variables: str) -> dict[str, str]:
     """Return what every process of a reader has: no environment's programs on the path."""
     # The course is installed from its own repository here, and would lend what the archive lacks.
     path = os.pathsep.join(name for name in os.defpath.split(os.pathsep) if name)
-    return {"PATH": path, "HOME": str(course.parent), "PYTHONPATH": str(course), "LANG": "C.UTF-8", **variables}
+    return {
+        "PATH": path,
+        "HOME": str(course.parent),
+        "PYTHONPATH": str(course),
+        "LANG": "C.UTF-8",
+        **variables,
+    }
 
 
 def bash(line: str, folder: Path, given: dict[str, str]) -> str:
     """Return what a line prints in a shell of the reader's."""
-    done = subprocess.run(["bash", "-c", line], cwd=folder, env=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=given, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
     return done.stdout
 
@@ -72,11 +93,17 @@ SAY = "import json; from labs.shell import *; print(json.dumps([msl('rehearsal s
     [("unpacked", reader) for reader in ("terminal", "elsewhere", "activated", "kernel", "hub")]
     + [("checkout", reader) for reader in ("terminal", "kernel")],
 )
-def test_the_lines_run_where_their_reader_types_them(request: pytest.FixtureRequest, course: str, reader: str):
+def test_the_lines_run_where_their_reader_types_them(
+    request: pytest.FixtureRequest, course: str, reader: str
+):
     """In the course's folder or in another, in an active environment, beside a kernel, where nothing is installed."""
     course = ROOT if course == "checkout" else request.getfixturevalue(course)
     own = course / ".venv" / "bin" / "python"
-    program, given, folder = str(own if own.exists() else sys.executable), environment(course), course / "notebooks"
+    program, given, folder = (
+        str(own if own.exists() else sys.executable),
+        environment(course),
+        course / "notebooks",
+    )
     if reader == "terminal":
         folder = course
     if reader == "activated":
@@ -93,18 +120,28 @@ def test_the_lines_run_where_their_reader_types_them(request: pytest.FixtureRequ
     assert "fits" in bash(f"{python} --help", typed_in, given)
     assert "provisioning.environment" in bash(f"{setup} --dry-run --always-make", typed_in, given)
     if course != ROOT:
-        shortest = {"terminal": ".venv/bin/msl ", "activated": "msl ", "kernel": "~/course/.venv/bin/msl "}
+        shortest = {
+            "terminal": ".venv/bin/msl ",
+            "activated": "msl ",
+            "kernel": "~/course/.venv/bin/msl ",
+        }
         assert msl.startswith(shortest.get(reader, ""))
 
 
-def test_who_has_no_credentials_is_told_a_line_that_turns_the_shell_to_the_rehearsal(unpacked: Path, tmp_path: Path):
+def test_who_has_no_credentials_is_told_a_line_that_turns_the_shell_to_the_rehearsal(
+    unpacked: Path, tmp_path: Path
+):
     """Pasted as it stands; `eval` of a program that is not there would end with 0, and nothing would be set."""
     given = environment(unpacked, REHEARSAL_HOME=str(tmp_path / "home"))
     words = [".venv/bin/msl", "lease", "plan", "model"]
-    done = subprocess.run(words, cwd=unpacked, env=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, cwd=unpacked, env=given, capture_output=True, text=True, check=False
+    )
     (line,) = re.findall("`(eval .*?)`", done.stderr)
     try:
-        assert bash(f'{line} && echo "$OS_AUTH_URL"', unpacked, given).startswith("http://127.0.0.1:")
+        assert bash(f'{line} && echo "$OS_AUTH_URL"', unpacked, given).startswith(
+            "http://127.0.0.1:"
+        )
         assert "faults: none" in bash(".venv/bin/msl rehearsal status", unpacked, given)
     finally:
         assert "stopped" in bash(".venv/bin/msl rehearsal down", unpacked, given)

@@ -59,7 +59,10 @@ def test_nothing_needs_scipy() -> None:
 @given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_proportions_are_scipys(counted: tuple[int, int]) -> None:
     """Wilson's interval."""
-    wilson, found = binomtest(*counted).proportion_ci(method="wilson"), stats.proportion_interval(*counted)
+    wilson, found = (
+        binomtest(*counted).proportion_ci(method="wilson"),
+        stats.proportion_interval(*counted),
+    )
     assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), abs=1e-9)
 
 
@@ -89,7 +92,9 @@ def test_interval_and_p_value_never_disagree(drawings: list[tuple[int, int, int]
 
 @settings(deadline=None)
 @given(st.lists(DRAWINGS, min_size=1, max_size=7), st.integers(-97, 97))
-def test_the_interval_holds_the_shifts_that_no_toss_of_signs_refuses(drawings: list, percent: int) -> None:
+def test_the_interval_holds_the_shifts_that_no_toss_of_signs_refuses(
+    drawings: list, percent: int
+) -> None:
     """All tosses of up to nine signs, one by one, for any shift: Fisher's test, and nothing cleverer."""
     found, shift = stats.paired_proportions(*answers_of(drawings)), percent / 100
     sizes = np.array([size for size, _, _ in drawings], dtype=float)
@@ -103,7 +108,11 @@ def test_the_interval_holds_the_shifts_that_no_toss_of_signs_refuses(drawings: l
 
 
 @settings(deadline=None)
-@given(st.lists(DRAWINGS, min_size=2, max_size=60), st.integers(2, 4), st.sampled_from([0.01, 0.03, 0.1, 0.3]))
+@given(
+    st.lists(DRAWINGS, min_size=2, max_size=60),
+    st.integers(2, 4),
+    st.sampled_from([0.01, 0.03, 0.1, 0.3]),
+)
 def test_fewer_drawings_never_pass_more(drawings: list, times: int, may_lose: float) -> None:
     """What is kept on some drawings is kept on several times as many that are like them; a few alone prove nothing."""
     few, many = (stats.paired_proportions(*answers_of(list(drawings) * n)) for n in (1, times))
@@ -130,8 +139,13 @@ def test_equal_answers_are_not_different() -> None:
     """Two options that are right on the same images cannot be told from each other, and the order does not matter."""
     found = stats.paired_proportions([1, 0, 1], [1, 0, 1])
     assert (found.difference, found.p_value, found.verdict) == (0, 1, "cannot tell")
-    there, back = stats.paired_proportions([1, 0, 1], [0, 0, 1]), stats.paired_proportions([0, 0, 1], [1, 0, 1])
-    assert (there.interval.low, there.interval.high) == pytest.approx((-back.interval.high, -back.interval.low))
+    there, back = (
+        stats.paired_proportions([1, 0, 1], [0, 0, 1]),
+        stats.paired_proportions([0, 0, 1], [1, 0, 1]),
+    )
+    assert (there.interval.low, there.interval.high) == pytest.approx(
+        (-back.interval.high, -back.interval.low)
+    )
 
 
 def test_ratio_cancels_a_drift_that_both_sides_saw() -> None:
@@ -152,7 +166,10 @@ def test_alike_rounds_say_less() -> None:
     """The same values have a wider interval where neighbours are alike; equal ones have none."""
     values = np.sin(np.arange(20) / 3)
     mixed = np.random.default_rng(0).permutation(values)
-    assert stats.mean_interval(values).relative_half_width > 1.5 * stats.mean_interval(mixed).relative_half_width
+    assert (
+        stats.mean_interval(values).relative_half_width
+        > 1.5 * stats.mean_interval(mixed).relative_half_width
+    )
     assert stats.mean_interval([0.1, 0.1, 0.1]).confidence == 0
 
 

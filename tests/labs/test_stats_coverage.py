@@ -33,7 +33,10 @@ def medians(repetitions: int = 2000) -> pd.DataFrame:
     rng, rows = np.random.default_rng(1), []
     for q, truth in ((50, 1.0), (95, float(np.exp(1.6448536)))):
         for n in (100, 400) if q == 50 else (400,):
-            hits = [truth in stats.median_interval(rng.lognormal(size=n), q=q) for _ in range(repetitions)]
+            hits = [
+                truth in stats.median_interval(rng.lognormal(size=n), q=q)
+                for _ in range(repetitions)
+            ]
             rows.append({"samples": n, "percentile": q, "coverage": np.mean(hits)})
     return pd.DataFrame(rows)
 
@@ -42,17 +45,26 @@ def _turns(logs: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the two options' blocks of a machine's log pace, second rounds in reverse order."""
     by_turn = logs.reshape(len(logs), rounds, 2, _BLOCK)
     forwards = (np.arange(rounds) % 2 == 0)[None, :, None]
-    return tuple(np.where(forwards, by_turn[:, :, side], by_turn[:, :, 1 - side]) for side in (0, 1))
+    return tuple(
+        np.where(forwards, by_turn[:, :, side], by_turn[:, :, 1 - side]) for side in (0, 1)
+    )
 
 
 def _ratio_coverage(a: np.ndarray, b: np.ndarray, truth: float) -> dict[str, float]:
     """Return coverage and half-width of the ratio for log times of shape (repetitions, rounds, block)."""
-    found = [stats.ratio_of_medians(np.exp(x) * truth, np.exp(y)).interval for x, y in zip(a, b, strict=True)]
+    found = [
+        stats.ratio_of_medians(np.exp(x) * truth, np.exp(y)).interval
+        for x, y in zip(a, b, strict=True)
+    ]
     rounds, logs = a.shape[1], np.median(a, axis=2) - np.median(b, axis=2)
     plain = scipy.stats.t.ppf(0.975, rounds - 1) * logs.std(axis=1, ddof=1) / math.sqrt(rounds)
     half = np.array([np.log(one.high / one.low) / 2 for one in found])
     coverage = np.mean([truth in one for one in found])
-    return {"coverage": coverage, "half-width": np.median(half), "over a plain one": half.mean() / plain.mean()}
+    return {
+        "coverage": coverage,
+        "half-width": np.median(half),
+        "over a plain one": half.mean() / plain.mean(),
+    }
 
 
 def ratios(rounds: int, repetitions: int = 2000, truth: float = 1.1) -> pd.DataFrame:
@@ -61,11 +73,19 @@ def ratios(rounds: int, repetitions: int = 2000, truth: float = 1.1) -> pd.DataF
     shape, length = (repetitions, rounds, _BLOCK), rounds * _BLOCK
     heavy = [rng.standard_t(3, size=shape) * 0.05 for _ in "ab"]
     within = [autoregression(rng, shape, 0.9, heavy=True) * 0.1 for _ in "ab"]
-    alike = [(autoregression(rng, (repetitions, length), 0.9, heavy=True) * 0.1).reshape(shape) for _ in "ab"]
+    alike = [
+        (autoregression(rng, (repetitions, length), 0.9, heavy=True) * 0.1).reshape(shape)
+        for _ in "ab"
+    ]
     shared = _turns(autoregression(rng, (repetitions, 2 * length), 0.9, heavy=True) * 0.15, rounds)
-    drift = np.linspace(0, 0.5, 2 * length) + autoregression(rng, (repetitions, 2 * length), 0.99, heavy=True) * 0.15
+    drift = (
+        np.linspace(0, 0.5, 2 * length)
+        + autoregression(rng, (repetitions, 2 * length), 0.99, heavy=True) * 0.15
+    )
     drifting = _turns(drift, rounds)
-    hit = [(rng.random(shape[:2]) < 0.1)[..., None] * rng.exponential(0.5, size=shape) for _ in "ab"]
+    hit = [
+        (rng.random(shape[:2]) < 0.1)[..., None] * rng.exponential(0.5, size=shape) for _ in "ab"
+    ]
     kinds = {
         "independent, normal": [rng.standard_normal(shape) * 0.05 for _ in "ab"],
         "independent, heavy tails": heavy,
@@ -76,7 +96,10 @@ def ratios(rounds: int, repetitions: int = 2000, truth: float = 1.1) -> pd.DataF
         "one block in ten stalls": [x + rng.standard_normal(shape) * 0.03 for x in hit],
     }
     return pd.DataFrame(
-        [{"rounds": rounds, "noise": kind, **_ratio_coverage(a, b, truth)} for kind, (a, b) in kinds.items()]
+        [
+            {"rounds": rounds, "noise": kind, **_ratio_coverage(a, b, truth)}
+            for kind, (a, b) in kinds.items()
+        ]
     )
 
 
@@ -88,7 +111,12 @@ def paired(repetitions: int) -> pd.DataFrame:
     """
     groups = np.array(assets.drawings("evaluation"))
     rng, rows = np.random.default_rng(4), []
-    for lost, gained, alike in ((0.05, 0.05, 0.3), (0.05, 0.05, 0.7), (0.07, 0.01, 0.5), (0.15, 0.05, 0.5)):
+    for lost, gained, alike in (
+        (0.05, 0.05, 0.3),
+        (0.05, 0.05, 0.7),
+        (0.07, 0.01, 0.5),
+        (0.15, 0.05, 0.5),
+    ):
         shares = np.array([lost, gained, 1 - lost - gained]) * (1 - alike) / alike
         held, by_image, called = [], [], []
         for _ in range(repetitions):

@@ -16,7 +16,9 @@ USES = {
     "http/app.py": lambda path: running.serve_app(path.parent),
     "tokens/app.py": serving.start,
     "device/measure.py": lambda path: Device(None, "a board").bring([path]),
-    "whole/together.py": lambda path: written("whole", "together", path)(None, path.parent, path, []),
+    "whole/together.py": lambda path: written("whole", "together", path)(
+        None, path.parent, path, []
+    ),
     "repository/food_classifier/1/model.py": lambda path: opening.serve(path.parents[2]),
     "repository/food_classifier/config.pbtxt": lambda path: opening.serve(path.parents[1]),
 }
@@ -40,12 +42,16 @@ def test_a_program_that_still_holds_the_stub_is_named_in_one_sentence(place: str
     assert "run the cell that writes the file" in line
 
 
-@pytest.mark.parametrize("place", ["http/app.py", "tokens/app.py", "device/measure.py", "whole/together.py"])
+@pytest.mark.parametrize(
+    "place", ["http/app.py", "tokens/app.py", "device/measure.py", "whole/together.py"]
+)
 def test_a_program_that_is_not_there_is_named_in_one_sentence(place: str) -> None:
     """The cell that writes it was not run."""
     path = programs_dir() / place
     path.parent.mkdir(parents=True)
-    with pytest.raises(NotWrittenError, match=f"There is no `{place}` yet. Run the cell that writes it"):
+    with pytest.raises(
+        NotWrittenError, match=f"There is no `{place}` yet. Run the cell that writes it"
+    ):
         USES[place](path)
 
 

@@ -26,7 +26,9 @@ bench.throughput.__kwdefaults__.update(min_s=0.01 if HASTY else 0.1, min_batches
 # Lessons choose their own number of rounds, so defaults would not do.
 _turns = {"rounds": 2, "block_calls": 2} if HASTY else {"rounds": 6, "block_calls": 3}
 _compare = bench.compare
-bench.compare = lambda *args, **settings: _compare(*args, **{**settings, **_turns, "warm_up_s": LIMIT_S})
+bench.compare = lambda *args, **settings: _compare(
+    *args, **{**settings, **_turns, "warm_up_s": LIMIT_S}
+)
 # The same of load: lessons choose how long each run lasts. (None: it ends after so many requests.)
 _plan = loops.plan_for
 loops.plan_for = lambda target, **how: _plan(
@@ -34,7 +36,11 @@ loops.plan_for = lambda target, **how: _plan(
 )
 
 # A rehearsed device measures in a process of its own, which this file does not reach; it does what its job says.
-_little = {"pictures": 44, "latency_samples": 20, "latency_limit_s": 0.1, "sustained_s": 1.0} if HASTY else {}
+_little = (
+    {"pictures": 44, "latency_samples": 20, "latency_limit_s": 0.1, "sustained_s": 1.0}
+    if HASTY
+    else {}
+)
 job.REHEARSAL = replace(job.REHEARSAL, **_turns, **_little)
 
 if HASTY:
@@ -50,7 +56,11 @@ if "fewer_images" in PACE:  # part 1, whose lessons spend half of their time on 
     import labs.data.dataset
     from labs import assets
 
-    _iterate, _load_split, _drawings = labs.data.dataset.iterate, labs.data.dataset.load_split, assets.drawings
+    _iterate, _load_split, _drawings = (
+        labs.data.dataset.iterate,
+        labs.data.dataset.load_split,
+        assets.drawings,
+    )
     # In order, so the classes stay as they are. Calibration and the search for a budget keep their images.
     labs.data.dataset.iterate = lambda root, split: itertools.islice(
         _iterate(root, split), 0, None, 3 if split == "evaluation" else 1
@@ -68,7 +78,9 @@ if "fewer_images" in PACE:  # part 1, whose lessons spend half of their time on 
 
     labs.data.dataset.load_split = _load_fewer
 
-if "torchscript" in PACE:  # part 0, whose one export takes torch.export a minute: the older exporter's seconds
+if (
+    "torchscript" in PACE
+):  # part 0, whose one export takes torch.export a minute: the older exporter's seconds
     import torch.onnx
 
     _export = torch.onnx.export
@@ -80,7 +92,9 @@ if "torchscript" in PACE:  # part 0, whose one export takes torch.export a minut
 
     torch.onnx.export = _quickly
 
-if "lesson-measure" in PACE:  # torch.compile's C++ takes two minutes on one processor; labs.bench's tests compile it
+if (
+    "lesson-measure" in PACE
+):  # torch.compile's C++ takes two minutes on one processor; labs.bench's tests compile it
     import torch
 
     torch.compile = functools.partial(torch.compile, backend="eager")

@@ -12,7 +12,9 @@ from provisioning.rehearsal import place
 def printed(notebook) -> str:
     """Return everything that a notebook's cells gave, as text."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
+    return "\n".join(
+        output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs
+    )
 
 
 def guide(id: str):
@@ -21,7 +23,9 @@ def guide(id: str):
 
 def test_the_course_is_packed_and_checked():
     """The archive is what students get, and the page's author is shown, who is a placeholder as it comes."""
-    text = printed(execute(build(guide("publish")), folder=guide("publish").notebook.parent, name="publish"))
+    text = printed(
+        execute(build(guide("publish")), folder=guide("publish").notebook.parent, name="publish")
+    )
     assert "'The course staff'" in text
     assert "files, packed" in text
     assert "Traceback" not in text
@@ -31,7 +35,9 @@ def test_a_class_is_planned_reserved_watched_and_swept(tmp_path: Path):
     """Every student on the roster is seated, found by name, and nothing is left when the notebook ends."""
     # It moves the calendar itself; at a rehearsal's speed, leases end in seconds, before a busy machine sweeps them.
     with own_testbed(tmp_path / "testbed", [guide("leases")], speed=20):
-        text = printed(execute(build(guide("leases")), folder=guide("leases").notebook.parent, name="leases"))
+        text = printed(
+            execute(build(guide("leases")), folder=guide("leases").notebook.parent, name="leases")
+        )
         status = place.ask(place.folder(), "GET", "/status")
     assert "8 there already" in text
     assert "has not come" in text

@@ -22,7 +22,13 @@ MODEL = Path(__file__).parents[1] / "grading" / "fixtures" / "int8-static-qdq.on
 
 #: How an untouched notebook may end before its last cell: at the measurement that waits for a prediction, or where it
 #: says in a sentence that a file, a lease or an earlier lesson's records are not there yet.
-EXPECTED = ("NotImplementedError", "FileNotFoundError", "LeaseMissingError", "NotThereYetError", "NotWrittenError")
+EXPECTED = (
+    "NotImplementedError",
+    "FileNotFoundError",
+    "LeaseMissingError",
+    "NotThereYetError",
+    "NotWrittenError",
+)
 #: Lessons whose first stub is a program, and what tells that it is not written yet: its server, its output, or
 #: the runtime that reads a file which the program left as the exporter makes it.
 PROGRAMS = {
@@ -56,8 +62,16 @@ def test_untouched_notebooks_stop_with_a_reason_and_score_nothing(
 
 
 def test_every_prediction_guards_the_measurement_that_it_is_about():
-    asked = [(lesson.id, one.id) for lesson in lessons() for one in of_lesson(lesson.id) if one.kind == "prediction"]
-    sources = {lesson.id: lesson.notebook.read_text(encoding="utf-8").replace('\\"', '"') for lesson in lessons()}
+    asked = [
+        (lesson.id, one.id)
+        for lesson in lessons()
+        for one in of_lesson(lesson.id)
+        if one.kind == "prediction"
+    ]
+    sources = {
+        lesson.id: lesson.notebook.read_text(encoding="utf-8").replace('\\"', '"')
+        for lesson in lessons()
+    }
     assert asked
     assert [id for lesson, id in asked if f'predicted("{id}")' not in sources[lesson]] == []
 
@@ -72,8 +86,14 @@ def bring_part_1(folder: Path) -> None:
 @contextlib.contextmanager
 def one_kernel(folder: Path) -> Iterator[Callable[[NotebookNode], str]]:
     """Run notebooks one after the other in one kernel, which has imported torch once; each begins without names."""
-    settings = {"timeout": CELL_TIMEOUT_S, "kernel_name": "python3", "extra_arguments": ["--log-level=ERROR"]}
-    client = PollingClient(new_notebook(), resources={"metadata": {"path": str(folder)}}, **settings)
+    settings = {
+        "timeout": CELL_TIMEOUT_S,
+        "kernel_name": "python3",
+        "extra_arguments": ["--log-level=ERROR"],
+    }
+    client = PollingClient(
+        new_notebook(), resources={"metadata": {"path": str(folder)}}, **settings
+    )
 
     def end_of(notebook: NotebookNode) -> str:
         client.nb = notebook

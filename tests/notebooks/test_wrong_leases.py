@@ -26,7 +26,9 @@ class Student:
     def __init__(self, lesson: str, folder: Path) -> None:
         self.lesson = next(one for one in sources() if one.id == lesson)
         self.cells = [cell.source for cell in solve(self.lesson).cells if cell.cell_type == "code"]
-        self.manager, self.client = start_new_kernel(cwd=str(folder), extra_arguments=["--log-level=ERROR"])
+        self.manager, self.client = start_new_kernel(
+            cwd=str(folder), extra_arguments=["--log-level=ERROR"]
+        )
 
     def run(self, code: str) -> str:
         """Run a cell and return all that it shows, as text."""
@@ -86,7 +88,9 @@ def reserving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Student]:
 @pytest.fixture(scope="module")
 def choosing(reserving: Student) -> Student:
     """Return the student of *Reserve a machine*, in front of the cell that reserves a block."""
-    for source in reserving.cells[reserving.cells.index(reserving.cell('check("reserve.recover")')) :]:
+    for source in reserving.cells[
+        reserving.cells.index(reserving.cell('check("reserve.recover")')) :
+    ]:
         if 'check("reserve.lease")' in source:
             break
         reserving.run(source)
@@ -110,19 +114,39 @@ SOON = "start_date=site_clock().now() + timedelta(minutes=30), end_date=end"
 
 #: Lines that stand in place of the four, and what the check says then.
 PRACTICE = {
-    "the failed lease was not deleted": ((MAKE, ADD, SUBMIT), "2 leases named `practice`: ERROR and ACTIVE"),
+    "the failed lease was not deleted": (
+        (MAKE, ADD, SUBMIT),
+        "2 leases named `practice`: ERROR and ACTIVE",
+    ),
     "no new lease was submitted": ((DELETE, MAKE, ADD), "no lease named `practice`"),
-    "it was submitted twice": ((*FOUR, MAKE, ADD, SUBMIT), "2 leases named `practice`: ACTIVE and ACTIVE"),
-    "it has another name": ((DELETE, MAKE.replace('"practice"', '"exercise"'), ADD, SUBMIT), "no lease named"),
+    "it was submitted twice": (
+        (*FOUR, MAKE, ADD, SUBMIT),
+        "2 leases named `practice`: ACTIVE and ACTIVE",
+    ),
+    "it has another name": (
+        (DELETE, MAKE.replace('"practice"', '"exercise"'), ADD, SUBMIT),
+        "no lease named",
+    ),
     "another variable holds it": (
-        (DELETE, *(line.replace("practice.", "new.").replace("practice =", "new =") for line in FOUR[1:])),
+        (
+            DELETE,
+            *(
+                line.replace("practice.", "new.").replace("practice =", "new =")
+                for line in FOUR[1:]
+            ),
+        ),
         "",
     ),
     "another variable, and the failed one stays": (
-        tuple(line.replace("practice.", "new.").replace("practice =", "new =") for line in FOUR[1:]),
+        tuple(
+            line.replace("practice.", "new.").replace("practice =", "new =") for line in FOUR[1:]
+        ),
         "2 leases named `practice`",
     ),
-    "the fault strikes again": ((DELETE, MAKE, ADD, 'switchboard.on("lease-error")', SUBMIT), "is ERROR and not"),
+    "the fault strikes again": (
+        (DELETE, MAKE, ADD, 'switchboard.on("lease-error")', SUBMIT),
+        "is ERROR and not",
+    ),
     "it begins later": (
         (DELETE, MAKE.replace("end_date=end", SOON), ADD, "practice.submit(wait_for_active=False)"),
         "is PENDING and not ACTIVE",
@@ -151,16 +175,36 @@ def test_every_wrong_practice_lease_is_undone_by_the_cell_that_the_message_names
 
 #: Slips in the solution of "reserve.lease", and what the check says then.
 LEASES = {
-    "any of a type": ("node_name=block.resource", "node_type=block.option.type", "takes any node of a type"),
+    "any of a type": (
+        "node_name=block.resource",
+        "node_type=block.option.type",
+        "takes any node of a type",
+    ),
     "a node of another type": (
         "node_name=block.resource",
         "node_name=other",
         "which is none of the planner's machines",
     ),
-    "it begins at half past": ("start_date=block.start", "start_date=block.start + half", "not at a full hour"),
-    "it ends at a full hour": ("end_date=block.end", "end_date=block.end + ten", "is not ready when the next lease"),
-    "it ends by a duration": ("end_date=block.end", "duration=length", "python-chi counts a duration from now"),
-    "it is too long": ("end_date=block.end", "end_date=block.end + 2 * half", "minutes, and a block has"),
+    "it begins at half past": (
+        "start_date=block.start",
+        "start_date=block.start + half",
+        "not at a full hour",
+    ),
+    "it ends at a full hour": (
+        "end_date=block.end",
+        "end_date=block.end + ten",
+        "is not ready when the next lease",
+    ),
+    "it ends by a duration": (
+        "end_date=block.end",
+        "duration=length",
+        "python-chi counts a duration from now",
+    ),
+    "it is too long": (
+        "end_date=block.end",
+        "end_date=block.end + 2 * half",
+        "minutes, and a block has",
+    ),
     "there are two": (
         "mine.submit(idempotent=True, ",
         "first = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)\n"
@@ -168,7 +212,11 @@ LEASES = {
         "first.submit(wait_for_active=False)\nmine.submit(",
         "2 leases of this name",
     ),
-    "it has another name": ("lease.Lease(plan.lease_name,", 'lease.Lease("my-lease",', "by its `delete()`"),
+    "it has another name": (
+        "lease.Lease(plan.lease_name,",
+        'lease.Lease("my-lease",',
+        "by its `delete()`",
+    ),
 }
 
 
@@ -197,7 +245,9 @@ def test_every_wrong_lease_is_undone_by_the_call_that_the_message_names(
     assert ": right" in choosing.run(choosing.cell(answer))
 
 
-def test_a_wait_for_a_lease_that_begins_later_ends_in_seconds_and_says_what_was_forgotten(choosing: Student) -> None:
+def test_a_wait_for_a_lease_that_begins_later_ends_in_seconds_and_says_what_was_forgotten(
+    choosing: Student,
+) -> None:
     """python-chi would wait for five minutes, here as on Chameleon; the lease is made, and the right cell finds it."""
     choosing.run("delete_all(plan.lease_name)")
     answer = 'check("reserve.lease")'
@@ -208,7 +258,9 @@ def test_a_wait_for_a_lease_that_begins_later_ends_in_seconds_and_says_what_was_
     assert ": right" in choosing.run(choosing.cell(answer))
 
 
-def test_a_lease_that_the_site_cannot_fill_is_deleted_and_another_block_is_right(choosing: Student) -> None:
+def test_a_lease_that_the_site_cannot_fill_is_deleted_and_another_block_is_right(
+    choosing: Student,
+) -> None:
     """It fails when its block begins, and the message says that another machine has to be chosen."""
     answer = 'check("reserve.lease")'
     choosing.run("delete_all(plan.lease_name)")
@@ -225,12 +277,22 @@ def test_a_lease_that_the_site_cannot_fill_is_deleted_and_another_block_is_right
 
 #: Lessons whose planner reserves: the planner's cell, the check, and python-chi's call for any machine of a type.
 RESERVED_BY_BUTTON = {
-    "device": ('plan = planner("edge")', 'check("device.lease")', "add_device_reservation(amount=1, machine_type="),
-    "system": ('plan = planner("system")', 'check("system.lease")', "add_node_reservation(amount=1, node_type="),
+    "device": (
+        'plan = planner("edge")',
+        'check("device.lease")',
+        "add_device_reservation(amount=1, machine_type=",
+    ),
+    "system": (
+        'plan = planner("system")',
+        'check("system.lease")',
+        "add_node_reservation(amount=1, node_type=",
+    ),
 }
 
 
-@pytest.mark.parametrize(("choose", "answer", "add"), RESERVED_BY_BUTTON.values(), ids=RESERVED_BY_BUTTON)
+@pytest.mark.parametrize(
+    ("choose", "answer", "add"), RESERVED_BY_BUTTON.values(), ids=RESERVED_BY_BUTTON
+)
 def test_a_wrong_lease_that_the_button_finds_is_undone_by_the_call_that_the_message_names(
     choose: str, answer: str, add: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -260,7 +322,11 @@ def test_a_wrong_lease_that_the_button_finds_is_undone_by_the_call_that_the_mess
 
 #: Slips in the four arguments of a container, and what the check says then.
 CONTAINERS = {
-    "another image": ("image_ref=option.image", 'image_ref="ubuntu:24.04"', "which is not the one for this device"),
+    "another image": (
+        "image_ref=option.image",
+        'image_ref="ubuntu:24.04"',
+        "which is not the one for this device",
+    ),
     "no ports": ("exposed_ports=opened", "exposed_ports=[]", "Port 8888 is closed"),
 }
 

@@ -21,7 +21,12 @@ from provisioning.setup.steps import steps_for
 from provisioning.sites.images import commands
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Address, Completed, Group, Lease, Machine, Reservation, Way
-from provisioning.testbed.errors import NoAddressError, NoKeyError, NotReachableError, ServiceBusyError
+from provisioning.testbed.errors import (
+    NoAddressError,
+    NoKeyError,
+    NotReachableError,
+    ServiceBusyError,
+)
 from tests.provisioning.pythons import chi_python  # noqa: F401 - a fixture
 from tests.provisioning.rehearsed import Rehearsal, rehearsal_beside, small_course
 
@@ -64,7 +69,11 @@ class FolderShell:
         self.home = home
         self.offered = home.parent / f"{home.name}-commands"
         # What is sent to any machine has to do with that, and with the driver's command on those of part 1.
-        offer(self.offered, frozenset.intersection(*(commands(option.image) for option in OPTIONS)) | {"nvidia-smi"})
+        offer(
+            self.offered,
+            frozenset.intersection(*(commands(option.image) for option in OPTIONS))
+            | {"nvidia-smi"},
+        )
         self.commands: list[str] = []
         #: More variables, as a container has them.
         self.environment: dict[str, str] = {}
@@ -79,7 +88,9 @@ class FolderShell:
         }
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         line = ["/bin/sh", "-c", command]
-        done = subprocess.run(line, cwd=self.home, env=environment, **pipes, timeout=timeout_s, check=False)
+        done = subprocess.run(
+            line, cwd=self.home, env=environment, **pipes, timeout=timeout_s, check=False
+        )
         return Completed(done.returncode, done.stdout)
 
     def put(self, source: Path, target: str) -> None:
@@ -128,7 +139,9 @@ class MemoryTestbed:
 
     def reserve(self, request):
         self._note("reserve")
-        kind = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}[request.resource]
+        kind = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}[
+            request.resource
+        ]
         named = json.dumps(["==", "$node_name", request.node]) if request.node else ""
         on = (Reservation(f"reservation-{next(self._numbers)}", kind, named),)
         dates = {"start": request.start or NOON, "end": request.end, "created": NOON}
@@ -183,7 +196,9 @@ class MemoryTestbed:
             raise NoAddressError("the pool is empty")
         self.pool -= 1
         number = next(self._numbers)
-        self.address_list.append(Address(f"address-{number}", f"192.0.2.{number}", None, label, NOON))
+        self.address_list.append(
+            Address(f"address-{number}", f"192.0.2.{number}", None, label, NOON)
+        )
         return self.address_list[-1]
 
     def attach_address(self, address, machine):
@@ -218,16 +233,26 @@ class MemoryTestbed:
         return self.folder_shell
 
     def way(self, machine):
-        return None if machine.kind == "container" else Way(machine.addresses[0], "/home/ada/.ssh/chameleon")
+        return (
+            None
+            if machine.kind == "container"
+            else Way(machine.addresses[0], "/home/ada/.ssh/chameleon")
+        )
 
     def resources(self, kind, type_name):
         return []
 
-    def give_lease(self, name: str, status: str = "ACTIVE", kind: str = "physical:host", **changes) -> Lease:
+    def give_lease(
+        self, name: str, status: str = "ACTIVE", kind: str = "physical:host", **changes
+    ) -> Lease:
         """Put a lease there, as if it had been made before."""
         number = next(self._numbers)
         on = (Reservation(f"reservation-{number}", kind),)
-        usual = {"start": NOON - timedelta(minutes=5), "end": NOON + timedelta(hours=3), "reservations": on}
+        usual = {
+            "start": NOON - timedelta(minutes=5),
+            "end": NOON + timedelta(hours=3),
+            "reservations": on,
+        }
         usual["created"] = NOON - timedelta(hours=1)
         self.lease_list.append(Lease(f"lease-{number}", name, status, **usual | changes))
         return self.lease_list[-1]
@@ -241,7 +266,9 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def rehearsal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+def rehearsal(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rehearsal]:
     """A rehearsal for the flows beside the test: a world of this test's own, which nobody has moved or used before."""
     with rehearsal_beside(request.path, tmp_path_factory.mktemp("rehearsal")) as running:
         yield running
@@ -277,7 +304,12 @@ def make_run(memory: MemoryTestbed, clock: DrivenClock, course: Path, tmp_path: 
         option = spec.options[0]
         steps = [s for s in steps_for(spec, option) if not only or s.name in only]
         chosen = Settings(
-            spec, option, f"serve-{part}-ada", course, stand_in=Path(sys.executable), **{"clock": clock, **settings}
+            spec,
+            option,
+            f"serve-{part}-ada",
+            course,
+            stand_in=Path(sys.executable),
+            **{"clock": clock, **settings},
         )
         return Run(steps, chosen, testbed or memory, Record.for_name(f"serve-{part}-ada"))
 

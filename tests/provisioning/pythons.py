@@ -19,7 +19,9 @@ NEWEST, OLDER = "1.2.10", "1.2.6"
 
 
 @pytest.fixture(
-    scope="session", params=["installed", pytest.param(OLDER, marks=pytest.mark.machine)], ids=["newest", OLDER]
+    scope="session",
+    params=["installed", pytest.param(OLDER, marks=pytest.mark.machine)],
+    ids=["newest", OLDER],
 )
 def chi_python(request: pytest.FixtureRequest) -> Path:
     """A Python with python-chi and what Chameleon's Jupyter installs beside it, but without the course itself."""
@@ -38,13 +40,24 @@ def older_python() -> Path:
     wanted = [line for line in listed if not line.startswith(("#", "--", "python-chi"))]
     wanted = [f"python-chi=={OLDER}", "ipykernel", *wanted]
     digest = hashlib.sha256("\n".join(pins + wanted).encode()).hexdigest()[:8]
-    home = platformdirs.user_cache_path("model-serving-labs") / "environments" / f"python-chi-{OLDER}-{digest}"
+    home = (
+        platformdirs.user_cache_path("model-serving-labs")
+        / "environments"
+        / f"python-chi-{OLDER}-{digest}"
+    )
     if not home.exists():
         # Made under another name and renamed: of two runs at once, the slower one finds it made.
         draft = home.with_name(f"{home.name}.{os.getpid()}")
         venv.create(draft, clear=True)
         (draft / "pins.txt").write_text("\n".join(pins), encoding="utf-8")
-        uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "-c", str(draft / "pins.txt")]
+        uv = [
+            str(Path(sys.executable).with_name("uv")),
+            "pip",
+            "install",
+            "--quiet",
+            "-c",
+            str(draft / "pins.txt"),
+        ]
         uv += ["--python", str(draft / "bin" / "python")]
         # The course comes second, as on Chameleon's Jupyter: two packages bring `zunclient`, and its own must stand.
         for part in (wanted[:1], wanted[1:]):

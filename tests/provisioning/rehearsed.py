@@ -66,16 +66,24 @@ class Rehearsal:
     ) -> subprocess.Popen[str]:
         """Start a flow in a process of its own: python-chi reads its environment once, when it is imported."""
         # Nothing but what `rehearsal up` prints, and what every process has.
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "LANG", "TMPDIR")
+            if name in os.environ
+        }
         variables = kept | environment.variables(self.home, user)
         if self.course:
             arguments = (user, str(self.course), *arguments)
             variables["PYTHONPATH"] += f"{os.pathsep}{ROOT}"
             variables["LABS_STATE"] = str(self.home / "state" / user)
         command = [str(python), str(self.flows / f"{flow}.py"), *arguments]
-        return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
-    def run(self, flow: str, user: str, *arguments: str, python: Path | str = sys.executable) -> dict[str, Any]:
+    def run(
+        self, flow: str, user: str, *arguments: str, python: Path | str = sys.executable
+    ) -> dict[str, Any]:
         """Run a flow, in which all that it asserts must hold; return what it printed as its result, if anything."""
         process = self.start(flow, user, *arguments, python=python)
         try:
@@ -89,8 +97,16 @@ class Rehearsal:
     def left(self, user: str) -> list[str]:
         """Return what the student still holds, as the testbed itself knows it."""
         status = self.ask("GET", "/status")
-        rows = [(kind, row) for kind in ("leases", "servers", "containers", "volumes") for row in status[kind]]
-        return [f"{kind}: {row}" for kind, row in rows if row["user"] == user and row.get("status") != "TERMINATED"]
+        rows = [
+            (kind, row)
+            for kind in ("leases", "servers", "containers", "volumes")
+            for row in status[kind]
+        ]
+        return [
+            f"{kind}: {row}"
+            for kind, row in rows
+            if row["user"] == user and row.get("status") != "TERMINATED"
+        ]
 
 
 def answers_ssh(world: World, key: asyncssh.SSHKey) -> dict[str, Any]:

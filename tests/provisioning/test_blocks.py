@@ -16,12 +16,16 @@ from provisioning.testbed import Booking, Resource
 
 MODEL = load_spec("model")
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
-ZONES = [ZoneInfo(name) for name in ("UTC", "America/Chicago", "Asia/Kolkata", "Pacific/Kiritimati")]
+ZONES = [
+    ZoneInfo(name) for name in ("UTC", "America/Chicago", "Asia/Kolkata", "Pacific/Kiritimati")
+]
 
 
 def node(name: str, *hours: tuple[float, float], reservable: bool = True) -> Resource:
     """Return a machine that is booked between hours counted from the beginning of 2 March."""
-    booked = tuple(Booking(DAY + timedelta(hours=start), DAY + timedelta(hours=end)) for start, end in hours)
+    booked = tuple(
+        Booking(DAY + timedelta(hours=start), DAY + timedelta(hours=end)) for start, end in hours
+    )
     return Resource("CHI@TACC", name, "compute_liqid", bookings=booked, reservable=reservable)
 
 
@@ -40,7 +44,11 @@ def test_an_hour_is_free_exactly_when_no_minute_of_its_block_is_booked(booked, p
     spec, now = load_spec(part), DAY + timedelta(minutes=passed)
     option = spec.options[0]
     taken = {minute for start, length in booked for minute in range(start, start + length)}
-    page = table(node("a", *((start / 60, (start + length) / 60) for start, length in booked)), spec=spec, now=now)
+    page = table(
+        node("a", *((start / 60, (start + length) / 60) for start, length in booked)),
+        spec=spec,
+        now=now,
+    )
     assert len(page.slots) == 24
     for hour, slot in enumerate(page.slots):
         assert slot.start == DAY + timedelta(hours=hour)
@@ -51,14 +59,23 @@ def test_an_hour_is_free_exactly_when_no_minute_of_its_block_is_booked(booked, p
 
 
 @settings(deadline=None)
-@given(zone=st.sampled_from(ZONES), first=st.dates(date(2026, 1, 1), date(2026, 12, 1)), days=st.integers(1, 7))
+@given(
+    zone=st.sampled_from(ZONES),
+    first=st.dates(date(2026, 1, 1), date(2026, 12, 1)),
+    days=st.integers(1, 7),
+)
 def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
     """Each full hour of UTC stands once, under its local day and hour, on nights when the clocks change too."""
     page = table(node("a"), zone=zone, first=first, days=days)
     starts = [slot.start for slot in page.slots]
     assert starts == [starts[0] + timedelta(hours=number) for number in range(len(starts))]
-    edges = [datetime(*each.timetuple()[:3], tzinfo=zone) for each in (first, first + timedelta(days=days))]
-    assert len(starts) == round((edges[1].astimezone(UTC) - edges[0].astimezone(UTC)) / timedelta(hours=1))
+    edges = [
+        datetime(*each.timetuple()[:3], tzinfo=zone)
+        for each in (first, first + timedelta(days=days))
+    ]
+    assert len(starts) == round(
+        (edges[1].astimezone(UTC) - edges[0].astimezone(UTC)) / timedelta(hours=1)
+    )
     for day, hours in page.days.items():
         for hour, slots in enumerate(hours):
             local = [slot.start.astimezone(zone) for slot in slots]
@@ -69,8 +86,18 @@ def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
     ("zone", "first", "hour", "said"),
     [
         ("America/Chicago", date(2026, 3, 2), 0, "Mon 02 Mar 00:00–02:50 CST, the last one free"),
-        ("America/Chicago", date(2026, 3, 2), 23, "Mon 02 Mar 23:00–01:50 (Tue) CST, the last one free"),
-        ("America/Chicago", date(2026, 3, 8), 1, "Sun 08 Mar 01:00–04:50 CST, ends CDT, the last one free"),
+        (
+            "America/Chicago",
+            date(2026, 3, 2),
+            23,
+            "Mon 02 Mar 23:00–01:50 (Tue) CST, the last one free",
+        ),
+        (
+            "America/Chicago",
+            date(2026, 3, 8),
+            1,
+            "Sun 08 Mar 01:00–04:50 CST, ends CDT, the last one free",
+        ),
         ("Asia/Kolkata", date(2026, 3, 3), 17, "Tue 03 Mar 17:30–20:20 IST, the last one free"),
     ],
 )
@@ -83,7 +110,10 @@ def test_a_block_is_said_in_the_students_own_time(zone, first, hour, said):
 def test_the_text_says_what_the_calendar_shows():
     """A line a day, a column an hour: gone by, free, taken; a machine out of service counts nowhere."""
     page = table(
-        node("a", (20, 24)), node("b", (12, 15), (20, 24)), node("c", reservable=False), now=DAY + timedelta(hours=8.5)
+        node("a", (20, 24)),
+        node("b", (12, 15), (20, 24)),
+        node("c", reservable=False),
+        now=DAY + timedelta(hours=8.5),
     )
     head, day, *_ = page.text().splitlines()
     assert head.split() == [str(hour) for hour in range(24)]

@@ -36,7 +36,11 @@ def events_of(start=START, now=BEFORE, due=None):
 def test_code_is_python_and_says_the_same_block(spec, end, add):
     """The dates in the code are the block's, in UTC, with the end rather than a duration; the amount is given."""
     tree = ast.parse(code := reservation_code(block_of(spec), "serve-model-ada"))
-    (call,) = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "Lease"]
+    (call,) = [
+        n
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "Lease"
+    ]
     dates = {k.arg: [a.value for a in k.value.args] for k in call.keywords}
     assert dates == {"start_date": [2026, 3, 10, 18, 0], "end_date": end}
     assert add in code
@@ -53,8 +57,12 @@ def test_a_calendar_file_reads_back():
     assert prepare["dtstart"].dt == START - timedelta(days=1)
     assert "Run on the server" in str(prepare["description"])
     assert due["dtstart"].dt == START + timedelta(days=9)
-    assert len(events_of(now=START - timedelta(hours=23))) == 1, "the assignment as shipped has no date"
+    assert len(events_of(now=START - timedelta(hours=23))) == 1, (
+        "the assignment as shipped has no date"
+    )
     # Imported twice it gives one entry: the same block has the same identity, and another one another.
-    first, same, other = ({str(event["uid"]) for event in events_of(START + timedelta(hours=h))} for h in (0, 0, 1))
+    first, same, other = (
+        {str(event["uid"]) for event in events_of(START + timedelta(hours=h))} for h in (0, 0, 1)
+    )
     assert first == same
     assert not first & other

@@ -45,22 +45,50 @@ POOL = "HTTPConnectionPool(host='chi.org', port=5000): Max retries exceeded with
         (blazar(PAGE, 500), errors.ServiceBusyError, "answered 500 Internal Server Error"),
         (blazar("ERROR: start date must be later", 400), errors.RefusedError, "400"),
         (blazar("ERROR: policy", 403), errors.RefusedError, "policy"),
-        (http("The request you have made requires authentication.", 401), errors.NotSignedInError, "refused"),
+        (
+            http("The request you have made requires authentication.", 401),
+            errors.NotSignedInError,
+            "refused",
+        ),
         (http("Not Found", 404), errors.RefusedError, "Not Found"),
         (http("Conflict", 409), errors.ConflictError, "Conflict"),
-        (http(PAGE, 503), errors.MaintenanceError, "in maintenance or overloaded (503 Service Unavailable)"),
-        (named("HTTPError", response=SimpleNamespace(status_code=504)), errors.MaintenanceError, "504 Gateway Timeout"),
-        (named("JSONDecodeError", "Expecting value"), errors.MaintenanceError, "a page came in place of an answer"),
+        (
+            http(PAGE, 503),
+            errors.MaintenanceError,
+            "in maintenance or overloaded (503 Service Unavailable)",
+        ),
+        (
+            named("HTTPError", response=SimpleNamespace(status_code=504)),
+            errors.MaintenanceError,
+            "504 Gateway Timeout",
+        ),
+        (
+            named("JSONDecodeError", "Expecting value"),
+            errors.MaintenanceError,
+            "a page came in place of an answer",
+        ),
         (named("ResourceError", http("Conflict", 409)), errors.ConflictError, "Conflict"),
         (named("ResourceError", blazar("x", 503)), errors.MaintenanceError, "503"),
         (named("IpAddressGenerationFailureClient", status_code=409), errors.NoAddressError, "said"),
         (named("OverQuotaClient", status_code=409), errors.NoAddressError, "said"),
         (named("ConnectFailure", POOL), errors.NoAnswerError, "nothing answers at chi.org:5000"),
-        (ConnectionRefusedError(111, "Connection refused"), errors.NoAnswerError, "answers (Connection refused)"),
-        (named("ConnectTimeout", POOL), errors.NoAnswerError, "at chi.org:5000 (no answer in time)"),
+        (
+            ConnectionRefusedError(111, "Connection refused"),
+            errors.NoAnswerError,
+            "answers (Connection refused)",
+        ),
+        (
+            named("ConnectTimeout", POOL),
+            errors.NoAnswerError,
+            "at chi.org:5000 (no answer in time)",
+        ),
         (named("MissingRequiredOptions"), errors.NotSignedInError, "said"),
         (named("CHIValueError", "No image found"), errors.RefusedError, "No image found"),
-        (named("CHIValueError", "No image found", status_code=404), errors.RefusedError, "No image found"),
+        (
+            named("CHIValueError", "No image found", status_code=404),
+            errors.RefusedError,
+            "No image found",
+        ),
         (RuntimeError("odd"), errors.ProvisioningError, "RuntimeError: odd"),
         (http("words " * 5000, 500), errors.ServiceBusyError, "..."),
     ],
@@ -76,7 +104,9 @@ def test_each_refusal_has_its_error(raised, expected, what):
     assert explain(made, "again") is made
     # Of a calendar, whatever is not the whole site's is the calendar's own.
     whole_site = errors.NotSignedInError | errors.MaintenanceError | errors.NoAnswerError
-    assert isinstance(unread(made), whole_site if isinstance(made, whole_site) else errors.CalendarUnreadError)
+    assert isinstance(
+        unread(made), whole_site if isinstance(made, whole_site) else errors.CalendarUnreadError
+    )
 
 
 def test_a_circle_of_causes_ends():
@@ -151,7 +181,10 @@ LEASE = {
     [
         ('["==", "$node_name", "liqid01"]', "liqid01"),
         ('["==", "$name", "pi5-03"]', "pi5-03"),
-        ('["and", ["==", "$node_type", "compute_liqid"], ["==", "$node_name", "liqid02"]]', "liqid02"),
+        (
+            '["and", ["==", "$node_type", "compute_liqid"], ["==", "$node_name", "liqid02"]]',
+            "liqid02",
+        ),
         ('["==", "$node_type", "compute_liqid"]', ""),
         ('{"name": "g1.h100.pci.1", "vcpus": 48, "disk": 40}', "g1.h100.pci.1"),
         ('[">=", "$node_name", "liqid01"]', ""),
@@ -167,8 +200,13 @@ def test_a_lease_tells_a_named_machine_from_any_of_a_type(condition, name):
     ]
     made = replies.lease({**LEASE, "reservations": reservations})
     assert (made.status, made.end.minute, made.node) == ("ACTIVE", 50, name)
-    assert [(r.id, r.resource_type) for r in made.reservations] == [("7", "physical:host"), ("f", "virtual:floatingip")]
-    with pytest.raises(ValueError, match="without its dates"):  # a calendar must not be built on a guess
+    assert [(r.id, r.resource_type) for r in made.reservations] == [
+        ("7", "physical:host"),
+        ("f", "virtual:floatingip"),
+    ]
+    with pytest.raises(
+        ValueError, match="without its dates"
+    ):  # a calendar must not be built on a guess
         replies.lease({**LEASE, "start_date": None})
 
 
@@ -182,23 +220,41 @@ def test_machines_have_floating_addresses_only():
     server = SimpleNamespace(id="s", name="n", status="ERROR", fault=fault, created=created)
     server.addresses = {"sharednet1": [fixed, floating]}
     made = replies.server(server)
-    assert (made.addresses, made.failed, made.fault) == (("192.0.2.4",), True, "No valid host was found.")
-    container = SimpleNamespace(uuid="c", name="n", status="Running", status_reason="None", created_at=created)
+    assert (made.addresses, made.failed, made.fault) == (
+        ("192.0.2.4",),
+        True,
+        "No valid host was found.",
+    )
+    container = SimpleNamespace(
+        uuid="c", name="n", status="Running", status_reason="None", created_at=created
+    )
     container.addresses = {"net": [{"addr": "10.1.0.4", "port": "p-1"}]}
     made = replies.container(container, {"p-1": "192.0.2.5", "p-2": "192.0.2.6"})
-    assert (made.status, made.up, made.addresses, made.fault) == ("RUNNING", True, ("192.0.2.5",), "")
+    assert (made.status, made.up, made.addresses, made.fault) == (
+        "RUNNING",
+        True,
+        ("192.0.2.5",),
+        "",
+    )
 
 
 def test_address_label_is_tag_or_text():
     """A tag wins; Neutron's text is the next best."""
-    document = {"id": "a", "floating_ip_address": "192.0.2.1", "port_id": None, "description": "text"}
+    document = {
+        "id": "a",
+        "floating_ip_address": "192.0.2.1",
+        "port_id": None,
+        "description": "text",
+    }
     assert replies.address(document).label == "text"
     assert replies.address({**document, "tags": ["serve-model-ada"]}).label == "serve-model-ada"
 
 
 def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
     """Blazar's order means nothing, and the catalogue lists nodes that are out of service."""
-    dates = [(f"2026-03-0{day}T00:00:00.000000", f"2026-03-0{day}T01:00:00.000000") for day in (3, 2)]
+    dates = [
+        (f"2026-03-0{day}T00:00:00.000000", f"2026-03-0{day}T01:00:00.000000") for day in (3, 2)
+    ]
     reservations = [{"start_date": start, "end_date": end} for start, end in dates]
     taken = replies.bookings([{"resource_id": 3, "reservations": reservations}])
     assert [span.start.day for span in taken["3"]] == [2, 3]
@@ -206,7 +262,12 @@ def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
     device = SimpleNamespace(device_name="pi5-03", device_type="raspberrypi5", reservable=True)
     for listed, name, kind in ((node, "nc01", "compute_liqid"), (device, "pi5-03", "raspberrypi5")):
         found = replies.resource(listed, "CHI@TACC", "3", taken)
-        assert (found.name, found.type, found.reservable, found.bookings) == (name, kind, True, taken["3"])
+        assert (found.name, found.type, found.reservable, found.bookings) == (
+            name,
+            kind,
+            True,
+            taken["3"],
+        )
         assert not replies.resource(listed, "CHI@TACC", None, taken).reservable
 
 
@@ -215,7 +276,12 @@ def test_as_many_virtual_machines_are_free_for_a_block_as_at_its_fullest_moment(
     """Blazar counts them; the planner packs blocks into rooms, and must neither lose one nor promise one too many."""
     moments = [datetime(2026, 3, 2, hour, tzinfo=UTC) for hour in range(len(free) + 1)]
     spans = [
-        {"start": f"{start:%Y-%m-%dT%H:%M:%S.%f}", "end": f"{end:%Y-%m-%dT%H:%M:%S.%f}", "available": n, "total": 4}
+        {
+            "start": f"{start:%Y-%m-%dT%H:%M:%S.%f}",
+            "end": f"{end:%Y-%m-%dT%H:%M:%S.%f}",
+            "available": n,
+            "total": 4,
+        }
         for start, end, n in zip(moments, moments[1:], free, strict=False)
     ]
     data.draw(st.randoms()).shuffle(spans)
@@ -223,4 +289,6 @@ def test_as_many_virtual_machines_are_free_for_a_block_as_at_its_fullest_moment(
     assert len({room.name for room in rooms}) == 4
     first = data.draw(st.integers(0, len(free) - 1))
     last = data.draw(st.integers(first, len(free) - 1))
-    assert len(free_resources(rooms, moments[first], moments[last + 1])) == min(free[first : last + 1])
+    assert len(free_resources(rooms, moments[first], moments[last + 1])) == min(
+        free[first : last + 1]
+    )

@@ -37,7 +37,10 @@ class Sites:
 
     def nodes(self, site, type_name):
         booked = FOREVER if type_name in self.taken else ()
-        return [Resource(site, name, type_name, bookings=booked) for name in self.calendars.get(type_name, ())]
+        return [
+            Resource(site, name, type_name, bookings=booked)
+            for name in self.calendars.get(type_name, ())
+        ]
 
 
 @pytest.fixture
@@ -58,7 +61,9 @@ def read(sites, clock):
     return made
 
 
-@pytest.mark.parametrize(("elapsed_s", "hours"), [(-600.0, 0), (-120.0, 1)], ids=["in peace", "about to begin"])
+@pytest.mark.parametrize(
+    ("elapsed_s", "hours"), [(-600.0, 0), (-120.0, 1)], ids=["in peace", "about to begin"]
+)
 def test_the_first_free_block_of_the_best_machine_is_chosen(read, elapsed_s, hours):
     """A block that is about to begin is chosen only when asked for: its request would arrive too late."""
     chooser = read(elapsed_s)
@@ -123,7 +128,9 @@ def test_what_is_sent_is_what_was_chosen(read, sites):
     assert "start_date=datetime(2026, 3, 2, 13, 0" in chooser.code()
     lease = chooser.reserve()
     start, end = NOON + timedelta(hours=1), NOON + timedelta(hours=3, minutes=50)
-    assert [dataclasses.astuple(one) for one in asked] == [(NAME, "node", "compute_gigaio", start, end, "gigaio-01")]
+    assert [dataclasses.astuple(one) for one in asked] == [
+        (NAME, "node", "compute_gigaio", start, end, "gigaio-01")
+    ]
     assert (chooser.lease, chooser.lease_option) == (lease, GIGAIO)
     said = f"Reserved at CHI@UC ({GIGAIO.name}): {NAME} is PENDING, Mon 02 Mar 07:00–09:50 CST, id {lease.id}"
     assert said in chooser.text(rehearsed=True)
@@ -151,7 +158,9 @@ def test_a_machine_that_is_refused_is_passed_over_and_not_offered_again(read, si
 
 def test_a_silent_site_may_have_the_lease(read, sites):
     """No second one is made unasked; what can be known is."""
-    sites("CHI@TACC").before = lambda _request: (_ for _ in ()).throw(ServiceBusyError("CHI@TACC is in maintenance"))
+    sites("CHI@TACC").before = lambda _request: (_ for _ in ()).throw(
+        ServiceBusyError("CHI@TACC is in maintenance")
+    )
     chooser = read()
     chooser.choose(GIGAIO)
     with pytest.raises(ServiceBusyError, match="nobody knows whether you have a lease already"):

@@ -35,13 +35,17 @@ def test_files_travel_once_and_whole(device: Device, tmp_path: Path) -> None:
         device.fetch("gone.bin")
 
 
-def test_an_arrival_that_differs_is_refused_and_the_old_file_stays(device: Device, tmp_path: Path, monkeypatch) -> None:
+def test_an_arrival_that_differs_is_refused_and_the_old_file_stays(
+    device: Device, tmp_path: Path, monkeypatch
+) -> None:
     """A model that was cut short must not be loaded by anybody."""
     model = tmp_path / "model.onnx"
     model.write_bytes(b"whole")
     device.bring([model])
     model.write_bytes(b"another one")
-    monkeypatch.setattr(HereShell, "put", lambda self, source, target: (Path.home() / target).write_bytes(b"anoth"))
+    monkeypatch.setattr(
+        HereShell, "put", lambda self, source, target: (Path.home() / target).write_bytes(b"anoth")
+    )
     with pytest.raises(CommandFailedError, match=r"model.onnx arrived as"):
         device.bring([model])
     assert device.fetch("workspace/models/model.onnx") == b"whole"
@@ -50,7 +54,9 @@ def test_an_arrival_that_differs_is_refused_and_the_old_file_stays(device: Devic
 def test_a_job_tells_its_lines_and_is_made_anew_each_time(device: Device, tmp_path: Path) -> None:
     """Two runs of the same command are two measurements."""
     told: list[str] = []
-    code = "import pathlib; p = pathlib.Path('count'); n = len(p.read_text()) if p.exists() else 0; "
+    code = (
+        "import pathlib; p = pathlib.Path('count'); n = len(p.read_text()) if p.exists() else 0; "
+    )
     code += "p.write_text('x' * (n + 1)); print('run', n + 1)"
     for _ in range(2):
         device.python(["-c", code], name="counts", on_line=told.append)
@@ -58,7 +64,9 @@ def test_a_job_tells_its_lines_and_is_made_anew_each_time(device: Device, tmp_pa
     assert device.ask(["-c", "print('words'); print('[1, 2]')"]) == [1, 2]
 
 
-def test_only_an_arm_machine_with_the_environment_is_the_device(device: Device, monkeypatch) -> None:
+def test_only_an_arm_machine_with_the_environment_is_the_device(
+    device: Device, monkeypatch
+) -> None:
     """A laptop that has rehearsed has such a folder, too."""
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     assert not on_the_device()

@@ -49,9 +49,13 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     require_browser()
     python = tmp_path / "venv" / "bin" / "python"
     uv = [sys.executable, "-m", "uv"]
-    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")], check=True)
+    subprocess.run(
+        [*uv, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")], check=True
+    )
     wanted = ["jupyter-server-proxy>=4.4,<5", "jupyterlab>=4.4,<5"]
-    done = subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), *wanted], check=False)
+    done = subprocess.run(
+        [*uv, "pip", "install", "--quiet", "--python", str(python), *wanted], check=False
+    )
     if done.returncode:
         pytest.skip("jupyter-server-proxy could not be installed: no package index here")
     with Hub(python, tmp_path) as started:
@@ -70,7 +74,10 @@ def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cell = nbformat.v4.new_code_cell("import os\nprint(6 * 7, os.environ['SERVING_LABS_LINKS'])")
     written = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
-    nbformat.write(written, home / reach.first_notebook("system").replace("notebooks/", "serving-labs/notebooks/", 1))
+    nbformat.write(
+        written,
+        home / reach.first_notebook("system").replace("notebooks/", "serving-labs/notebooks/", 1),
+    )
     environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
     started = ["bash", str(SERVICES), "p100", "system", "127.0.0.1", str(reach.JUPYTER_PORT)]
     try:

@@ -33,7 +33,9 @@ def follow(shell):
             time.sleep(0.05)
         return seen
 
-    return functools.partial(jobs.follow, shell, title="setting up", say=lambda _line: None, until=until)
+    return functools.partial(
+        jobs.follow, shell, title="setting up", say=lambda _line: None, until=until
+    )
 
 
 def test_output_arrives_and_success_is_kept_until_the_command_changes(follow, shell):
@@ -117,7 +119,9 @@ def test_after_a_reboot_nothing_runs_whatever_the_files_say(follow, shell, there
         time.sleep(0.02)
     assert seen.state == "lost"
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
-        (folder / "pid").write_text({"a number used again": str(other.pid), "nobody": "999999999"}.get(there, ""))
+        (folder / "pid").write_text(
+            {"a number used again": str(other.pid), "nobody": "999999999"}.get(there, "")
+        )
         if there == "no file":
             (folder / "pid").unlink()
         assert jobs.look(shell, "setup").state == "lost"
@@ -136,7 +140,9 @@ def test_two_that_start_at_once_start_one(shell):
         thread.start()
     for thread in both:
         thread.join()
-    while jobs.look(shell, "setup").state == "running":  # it has begun, and may not have written yet
+    while (
+        jobs.look(shell, "setup").state == "running"
+    ):  # it has begun, and may not have written yet
         time.sleep(0.05)
     assert (shell.home / ".serving-labs/jobs/setup/runs").read_text().split() == ["run"]
 

@@ -25,10 +25,22 @@ def failure_of(run) -> errors.ProvisioningError:
 @pytest.mark.parametrize(
     ("leases", "kind", "says"),
     [
-        ([("serve-model-bob", {}), (NAME, {"status": "TERMINATED"})], errors.LeaseMissingError, "no usable lease"),
+        (
+            [("serve-model-bob", {}), (NAME, {"status": "TERMINATED"})],
+            errors.LeaseMissingError,
+            "no usable lease",
+        ),
         ([(NAME, {"status": "ERROR"})], errors.LeaseFailedError, "another node"),
-        ([(NAME, {"status": "PENDING", "start": NOON + timedelta(hours=20)})], errors.LeaseMissingError, "20.0 h"),
-        ([(NAME, {"kind": "virtual:floatingip"})], errors.LeaseMissingError, "floatingip, not a physical:host"),
+        (
+            [(NAME, {"status": "PENDING", "start": NOON + timedelta(hours=20)})],
+            errors.LeaseMissingError,
+            "20.0 h",
+        ),
+        (
+            [(NAME, {"kind": "virtual:floatingip"})],
+            errors.LeaseMissingError,
+            "floatingip, not a physical:host",
+        ),
     ],
     ids=["somebody else's and an ended one", "in ERROR", "tomorrow", "with only a floating IP"],
 )
@@ -42,7 +54,9 @@ def test_a_lease_that_cannot_be_used_says_why_at_once(memory, make_run, clock, l
     assert clock.elapsed_s < 60
 
 
-def test_the_active_one_of_several_leases_is_taken_and_one_that_starts_soon_waited_for(memory, make_run, clock):
+def test_the_active_one_of_several_leases_is_taken_and_one_that_starts_soon_waited_for(
+    memory, make_run, clock
+):
     """Duplicate names are allowed; python-chi calls both missing then."""
     memory.give_lease(NAME, status="ERROR")
     memory.give_lease(NAME, status="PENDING", start=NOON + timedelta(days=1))

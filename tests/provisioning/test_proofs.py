@@ -16,9 +16,19 @@ OPTION = SPEC.options[0]
 GPU = "Tesla P100-PCIE-16GB, compute capability 6.0, 16384 MiB"
 #: As `msl lease proof` writes it.
 DOCUMENT = {
-    **{"rehearsed": False, "date": "2026-12-03", "part": "system", "site": OPTION.site, "type": OPTION.type},
+    **{
+        "rehearsed": False,
+        "date": "2026-12-03",
+        "part": "system",
+        "site": OPTION.site,
+        "type": OPTION.type,
+    },
     "image": OPTION.image,
-    "facts": {"system": "Ubuntu 24.04, glibc 2.39, Python 3.12.3", "driver": "NVIDIA 570.86.15", "processor": "Xeon"},
+    "facts": {
+        "system": "Ubuntu 24.04, glibc 2.39, Python 3.12.3",
+        "driver": "NVIDIA 570.86.15",
+        "processor": "Xeon",
+    },
     **{"gpus": [GPU] * 2, "versions": {"torch": "2.9.1+cu126"}, "lacks": ["jq"]},
     "steps": {"server": {"attempts": 1, "spent_s": 1234.5, "usual_s": 600.0}},
     "refused": ["P3-GPU-02, reported on 2026-12-02"],
@@ -26,12 +36,16 @@ DOCUMENT = {
 }
 
 
-def test_what_a_lease_has_shown_takes_the_place_of_what_was_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_a_lease_has_shown_takes_the_place_of_what_was_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """For its own machine and its own image; the newest proof's facts, and nothing of a rehearsal's."""
     monkeypatch.setattr(proofs, "FOLDER", tmp_path)
     monkeypatch.setattr(proofs, "_proofs", proofs._proofs.__wrapped__)  # read anew each time
     before = images.commands(OPTION.image)
-    (tmp_path / "rehearsed.json").write_text(json.dumps(DOCUMENT | {"rehearsed": True, "date": "2027-01-01"}))
+    (tmp_path / "rehearsed.json").write_text(
+        json.dumps(DOCUMENT | {"rehearsed": True, "date": "2027-01-01"})
+    )
     assert spec.load_file.__wrapped__("system") == spec.load_file("system")
     assert OPTION.hardware.endswith("(not run yet)")
     for name, changes in (("new", {}), ("old", {"date": "2026-11-30", "gpus": []})):
@@ -49,8 +63,20 @@ def test_what_a_lease_has_shown_takes_the_place_of_what_was_guessed(tmp_path: Pa
 @pytest.mark.parametrize(
     "secret",
     [
-        *("129.114.1.20", "fe80::1", "fa:16:3e:01:02:03", "ada@uni.edu", "/home/ada/x", "https://hub/user"),
-        *("ssh-rsa AAA", "GPU-8c3f01ab-77d2-4f6e", "5f4dcc3b5aa765d61d83", "gAAAAABk3x_9QmZ1Yw8rT0pL5sVn2HbX7c"),
+        *(
+            "129.114.1.20",
+            "fe80::1",
+            "fa:16:3e:01:02:03",
+            "ada@uni.edu",
+            "/home/ada/x",
+            "https://hub/user",
+        ),
+        *(
+            "ssh-rsa AAA",
+            "GPU-8c3f01ab-77d2-4f6e",
+            "5f4dcc3b5aa765d61d83",
+            "gAAAAABk3x_9QmZ1Yw8rT0pL5sVn2HbX7c",
+        ),
     ],
 )
 def test_no_text_of_a_proof_may_name_anybody_or_open_anything(secret: str):
@@ -77,5 +103,7 @@ def test_a_steps_seconds_add_up_on_one_lease_and_begin_anew_on_another(tmp_path:
 def test_the_form_asks_for_what_the_command_writes_and_every_proof_that_came_can_be_read():
     """Command and folder are the same in form and code; none that came is a rehearsal's."""
     form = (PROJECT_DIR / ".github/ISSUE_TEMPLATE/first-lease.yml").read_text()
-    assert all(words in form for words in ("msl lease proof PART", "workspace/proofs/", "`rehearsed-`"))
+    assert all(
+        words in form for words in ("msl lease proof PART", "workspace/proofs/", "`rehearsed-`")
+    )
     assert [proof for proof in proofs._proofs() if proof["rehearsed"]] == []

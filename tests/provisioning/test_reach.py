@@ -42,7 +42,9 @@ class Node:
         self.key.write_private_key(folder / "key")
         (folder / "key").chmod(0o600)
         self.world, self.processes = World(folder / "world", "secret"), Processes()
-        self.home = self.world.folder / "nodes" / answers_ssh(self.world, self.key)["id"] / "home" / "cc"
+        self.home = (
+            self.world.folder / "nodes" / answers_ssh(self.world, self.key)["id"] / "home" / "cc"
+        )
         (self.home / ".serving-labs").mkdir(parents=True)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -155,7 +157,9 @@ def test_what_is_taken_here_is_left_alone(open_tunnel, jupyter) -> None:
     assert len(set(rows.values())) == len(rows)
 
 
-def test_a_lost_connection_is_said_and_the_same_call_brings_the_same_ports(node, open_tunnel) -> None:
+def test_a_lost_connection_is_said_and_the_same_call_brings_the_same_ports(
+    node, open_tunnel
+) -> None:
     """A laptop sleeps, a network goes: the links that are open in the browser work again after one more call."""
     tunnel = open_tunnel()
     tunnel.stop()
@@ -175,7 +179,9 @@ def test_a_tunnel_ends_with_its_process_however_that_ends(node, jupyter, tmp_pat
         f"tunnel = Tunnel(Way({ADDRESS!r}, {str(tmp_path / 'key')!r}), 'model', {node.ssh!r}).start();"
         "print(tunnel.rows[0].local, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     for _ in range(100):
         with socket.socket() as again, contextlib.suppress(OSError):
@@ -186,8 +192,12 @@ def test_a_tunnel_ends_with_its_process_however_that_ends(node, jupyter, tmp_pat
     raise AssertionError("its port is still taken")
 
 
-@pytest.mark.parametrize(("key", "passphrase"), [("other", None), ("locked", "a long one"), ("none", None)])
-def test_a_key_that_does_not_open_the_machine_is_named(node, open_tunnel, tmp_path, key, passphrase) -> None:
+@pytest.mark.parametrize(
+    ("key", "passphrase"), [("other", None), ("locked", "a long one"), ("none", None)]
+)
+def test_a_key_that_does_not_open_the_machine_is_named(
+    node, open_tunnel, tmp_path, key, passphrase
+) -> None:
     """Another machine's, one with a passphrase, one that is not there: which was tried, and what to do."""
     made = node.key if passphrase else asyncssh.generate_private_key("ssh-ed25519")
     if key != "none":
@@ -214,12 +224,18 @@ def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jup
     (node.home / ".serving-labs" / "jupyter-base").write_text(reach.jupyter_base(hub))
     rows = {row.port: row for row in open_tunnel(environ=hub).rows}
     place = reach.JUPYTER_PORT + reach.OFFSET
-    assert rows[jupyter].link.startswith(f"/user/ada/proxy/absolute/{place}/lab/tree/notebooks/3_system/")
+    assert rows[jupyter].link.startswith(
+        f"/user/ada/proxy/absolute/{place}/lab/tree/notebooks/3_system/"
+    )
     assert rows[PORTS[0]].link == f"/user/ada/proxy/{rows[PORTS[0]].local}/"
 
 
 def test_a_device_is_reached_at_its_address_and_all_its_ports() -> None:
     """No SSH there: the ports were opened when the container was made."""
-    links = {row.port: row.link for row in reach.at_address("192.0.2.7", "edge", TOKEN, "serving-labs")}
+    links = {
+        row.port: row.link for row in reach.at_address("192.0.2.7", "edge", TOKEN, "serving-labs")
+    }
     assert set(links) == set(reach.ports_of("edge"))
-    assert links[reach.JUPYTER_PORT].startswith("http://192.0.2.7:8888/lab/tree/serving-labs/?token=")
+    assert links[reach.JUPYTER_PORT].startswith(
+        "http://192.0.2.7:8888/lab/tree/serving-labs/?token="
+    )

@@ -14,7 +14,9 @@ NAME = "serve-model-ada"
 
 @pytest.fixture
 def go(memory, clock):
-    return lambda record=None, **options: list(release(memory, NAME, record=record, clock=clock, **options))
+    return lambda record=None, **options: list(
+        release(memory, NAME, record=record, clock=clock, **options)
+    )
 
 
 @pytest.fixture
@@ -35,11 +37,17 @@ def test_all_kinds_are_gone_and_a_second_release_has_nothing_to_do(run, memory, 
     assert memory.lease_list == [bob]
     assert [a.id for a in memory.address_list] == ["a-b"]
     assert run.record.path.exists() != with_record
-    assert [line.split()[1] for line in lines if line.startswith("deleting")] == ["server", "floating", "lease"]
+    assert [line.split()[1] for line in lines if line.startswith("deleting")] == [
+        "server",
+        "floating",
+        "lease",
+    ]
     assert go() == [f"nothing named {NAME} is left at CHI@TACC"]
 
 
-@pytest.mark.parametrize(("label", "left"), [("", 0), ("serve-model-bob", 1)], ids=["by hand", "a classmate's by now"])
+@pytest.mark.parametrize(
+    ("label", "left"), [("", 0), ("serve-model-bob", 1)], ids=["by hand", "a classmate's by now"]
+)
 def test_an_address_without_our_label_goes_only_with_our_machine(run, memory, go, label, left):
     """Made by hand in the web page, it is known only while the server is there, and must not be left behind."""
     memory.address_list = [dataclasses.replace(a, label=label) for a in memory.address_list]
@@ -61,7 +69,9 @@ def test_a_busy_service_is_asked_again_and_the_rest_waits(run, memory, go):
 def test_what_cannot_be_deleted_is_named(run, memory, go):
     """The error lists each thing with the service's reason, and a later run finishes."""
     memory.refuse("delete_address", *[ServiceBusyError("neutron is down")] * 10**6)
-    with pytest.raises(NotReleasedError, match=r"2 things(?s:.*)floating IP 192(?s:.*)neutron is down(?s:.*)lease"):
+    with pytest.raises(
+        NotReleasedError, match=r"2 things(?s:.*)floating IP 192(?s:.*)neutron is down(?s:.*)lease"
+    ):
         go()
     memory.before = lambda _request: None
     go()
@@ -72,7 +82,11 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
     """Each kind of leftover with its reason; orphans first, the oldest first among them; others' are not listed."""
     now = clock.now()
     memory.give_lease("serve-model-used")
-    for name, status in (("serve-model-used", "ACTIVE"), ("serve-model-lost", "ACTIVE"), ("serve-edge-fresh", "ERROR")):
+    for name, status in (
+        ("serve-model-used", "ACTIVE"),
+        ("serve-model-lost", "ACTIVE"),
+        ("serve-edge-fresh", "ERROR"),
+    ):
         memory.fate = [status]
         memory.make(name, "server")
     memory.give_lease("serve-edge-idle", start=now - timedelta(hours=2))
@@ -85,7 +99,9 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
         Address("a-2", "192.0.2.2", "server-1", "serve-model-used", now),
         Address("a-3", "192.0.2.3", None, "", now),
     ]
-    memory.group_list = [Group(f"g-{n}", n) for n in ("serve-model-used", "serve-model-gone", "default")]
+    memory.group_list = [
+        Group(f"g-{n}", n) for n in ("serve-model-used", "serve-model-gone", "default")
+    ]
     found = survey(memory, now)
     assert {(item.kind, item.name): item.reason for item in found} == {
         ("lease", "serve-model-used"): "",
@@ -114,7 +130,10 @@ def test_sweep_deletes_orphans_only(memory, clock):
     now = clock.now()
     for name in ("serve-model-ada", "serve-model-adam", "serve-edge-ada"):
         memory.give_lease(name)
-    assert {item.name for item in survey(memory, now, owner="ada")} == {"serve-model-ada", "serve-edge-ada"}
+    assert {item.name for item in survey(memory, now, owner="ada")} == {
+        "serve-model-ada",
+        "serve-edge-ada",
+    }
     memory.lease_list = []
     memory.fate = ["ACTIVE"]
     memory.make("serve-model-lost", "server")
@@ -122,6 +141,9 @@ def test_sweep_deletes_orphans_only(memory, clock):
     memory.give_lease("serve-edge-idle", start=now - timedelta(hours=2))
     found = survey(memory, now)
     back = memory.give_lease("serve-model-back")
-    assert sweep(memory, found, now) == ["deleted server serve-model-lost", "deleted lease serve-edge-idle"]
+    assert sweep(memory, found, now) == [
+        "deleted server serve-model-lost",
+        "deleted lease serve-edge-idle",
+    ]
     assert [m.name for m in memory.machine_list] == ["serve-model-back"]
     assert memory.lease_list == [back]

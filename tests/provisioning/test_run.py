@@ -17,7 +17,9 @@ from provisioning.testbed import errors
 UP = ("lease", "server", "address", "ssh")
 
 
-def step(name: str, body=lambda _context: {}, *needs: str, expected_s: float = 1, timeout_s: float = 100) -> Step:
+def step(
+    name: str, body=lambda _context: {}, *needs: str, expected_s: float = 1, timeout_s: float = 100
+) -> Step:
     return Step(name, name.title(), needs, body, expected_s, timeout_s)
 
 
@@ -47,8 +49,16 @@ def states(run: Run) -> list[str]:
 
 def test_independent_steps_run_side_by_side_and_the_slow_one_is_critical():
     """Two branches between a beginning and an end: the total is the slow branch's, and the text marks it."""
-    steps = [("end", 300, "slow", "quick"), ("quick", 6, "start"), ("slow", 60, "start"), ("start", 60)]
-    made = plan(step(name, lambda _c: {}, *needs, expected_s=expected_s) for name, expected_s, *needs in steps)
+    steps = [
+        ("end", 300, "slow", "quick"),
+        ("quick", 6, "start"),
+        ("slow", 60, "start"),
+        ("start", 60),
+    ]
+    made = plan(
+        step(name, lambda _c: {}, *needs, expected_s=expected_s)
+        for name, expected_s, *needs in steps
+    )
     assert (made.total_s, made.serial_s) == (420, 426)
     assert made.critical_path == ("start", "slow", "end")
     assert made.begins_s == {"start": 0, "slow": 60, "quick": 60, "end": 120}
@@ -73,7 +83,9 @@ def test_every_list_of_steps_can_run_and_waits_for_nothing_in_the_background(par
     background = {"providers", "containers"} & seen
     assert background == {"model": {"providers"}, "edge": set(), "system": {"containers"}}[part]
     assert not background & {*made.critical_path, *(need for each in steps for need in each.needs)}
-    if part == "model":  # by the site file's own seconds, from the first command that runs there to the links
+    if (
+        part == "model"
+    ):  # by the site file's own seconds, from the first command that runs there to the links
         ends = {each.name: made.begins_s[each.name] + each.expected_s for each in made.steps}
         assert ends["links"] - ends["ssh"] <= 360
         assert made.critical_path[-1] == "links"
@@ -85,7 +97,10 @@ def test_every_list_of_steps_can_run_and_waits_for_nothing_in_the_background(par
 def test_independent_steps_are_really_at_once(run_steps):
     """Each of two steps ends only after the other has begun: one after another would never end."""
     barrier = threading.Barrier(2, timeout=20)
-    run_steps(step("left", lambda _c: {"n": barrier.wait()}), step("right", lambda _c: {"n": barrier.wait()})).go()
+    run_steps(
+        step("left", lambda _c: {"n": barrier.wait()}),
+        step("right", lambda _c: {"n": barrier.wait()}),
+    ).go()
 
 
 def test_a_failure_blocks_only_what_needs_it(run_steps):
@@ -111,7 +126,9 @@ def test_a_failure_blocks_only_what_needs_it(run_steps):
     good = run.record.step("good")
     assert (good.state, good.attempts, good.elapsed_s) == ("done", 1, pytest.approx(7))
     text = run.text()
-    assert all(words in text for words in ("x Bad", "no space left", "Way out:", "- After", "v Good"))
+    assert all(
+        words in text for words in ("x Bad", "no space left", "Way out:", "- After", "v Good")
+    )
 
 
 def test_busy_services_are_asked_again_and_others_are_not(run_steps):
@@ -162,7 +179,10 @@ def test_a_lease_that_ends_meanwhile_is_the_reason(memory, run_steps):
         memory.lease_list = [dataclasses.replace(lease, status="TERMINATED")]
         raise errors.NotReachableError("connection reset")
 
-    run = run_steps(step("lease", lambda _c: {"lease_id": lease.id}), step("work", work, "lease", timeout_s=5000))
+    run = run_steps(
+        step("lease", lambda _c: {"lease_id": lease.id}),
+        step("work", work, "lease", timeout_s=5000),
+    )
     with pytest.raises(errors.LeaseEndedError, match="is gone") as raised:
         run.go()
     assert "connection reset" in raised.value.what
@@ -183,7 +203,12 @@ def test_a_failed_go_is_resumed_by_a_new_kernel_that_shows_the_record(run, memor
     assert reborn.rows["address"].error
     memory.pool = 1
     reborn.go()
-    assert (reborn.state, reborn.error, reborn.fraction, states(reborn)) == ("done", None, 1.0, ["done"] * 4)
+    assert (reborn.state, reborn.error, reborn.fraction, states(reborn)) == (
+        "done",
+        None,
+        1.0,
+        ["done"] * 4,
+    )
     assert make_run(only=UP).state == "done"
     run.record.describe(part="model", site="CHI@UC", type="compute_gigaio")
     run.record.update("server", state="done")
@@ -231,12 +256,17 @@ def test_facts_are_on_disk_when_update_returns_and_only_the_owner_reads_them(tmp
     record.update("work", state="running", remember={"known": "a-1"})
     with pytest.raises(TypeError):
         record.update("work", remember={"bad": object()})
-    assert (Record(record.path).facts("work"), record.step("work").state) == ({"known": "a-1"}, "running")
+    assert (Record(record.path).facts("work"), record.step("work").state) == (
+        {"known": "a-1"},
+        "running",
+    )
     assert record.path.stat().st_mode & 0o077 == 0
     assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
 
 
-@pytest.mark.parametrize("text", ['{"about": {}, "steps"', '{"steps": {"lease": {"odd": 1}}, "about": {}}', "[]", "{}"])
+@pytest.mark.parametrize(
+    "text", ['{"about": {}, "steps"', '{"steps": {"lease": {"odd": 1}}, "about": {}}', "[]", "{}"]
+)
 def test_an_unreadable_record_never_stops_a_student(tmp_path: Path, text):
     """Half a file, or one of another version: every step looks at the site anyway."""
     (tmp_path / "s.json").write_text(text)

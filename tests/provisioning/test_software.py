@@ -17,7 +17,9 @@ def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, co
     memory.give_lease("serve-model-ada")
     home = memory.folder_shell.home
     script = course / "provisioning/node/bin/providers.sh"
-    script.write_text(f"cd {home}\necho run >> runs\nwhile [ ! -f go ]; do sleep 0.05; done\ntest -f good\n")
+    script.write_text(
+        f"cd {home}\necho run >> runs\nwhile [ ! -f go ]; do sleep 0.05; done\ntest -f good\n"
+    )
     steps = (*BOOT, "updates", "drivers", "environment", "providers")
     assert "on its way while you go on" in said_by(make_run(only=steps))
     said_by(make_run(only=steps))
@@ -41,5 +43,7 @@ def test_the_images_own_cuda_does_not_reach_what_brings_its_own(memory, make_run
     """A login shell of the CUDA image sets the loader's path; scripts, and Jupyter with its kernels, run without it."""
     memory.give_lease("serve-model-ada")
     memory.folder_shell.environment["LD_LIBRARY_PATH"] = "/usr/local/cuda/lib64"
-    (course / "provisioning/node/bin/data.sh").write_text('echo "<${LD_LIBRARY_PATH-none}> on $LABS_IMAGE"\n')
+    (course / "provisioning/node/bin/data.sh").write_text(
+        'echo "<${LD_LIBRARY_PATH-none}> on $LABS_IMAGE"\n'
+    )
     assert "<none> on CC-Ubuntu24.04-CUDA" in said_by(make_run(only=(*BOOT, "data")))

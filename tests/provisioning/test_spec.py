@@ -44,9 +44,17 @@ def test_every_option_is_complete(part):
         assert (folder / "requirements.txt").is_file(), option.machine
         assert option.boot_s < option.boot_timeout_s
         # Boots of half an hour were seen on GigaIO, and python-chi gives up after 20 minutes.
-        boot = next(each for each in steps_for(spec, option) if each.name in ("server", "container"))
-        assert boot.timeout_s == option.boot_timeout_s >= (40 * 60 if option.type == "compute_gigaio" else 0)
-        assert number == 0 or len(option.changes) > 20, f"{option.name} must say what changes for the lesson"
+        boot = next(
+            each for each in steps_for(spec, option) if each.name in ("server", "container")
+        )
+        assert (
+            boot.timeout_s
+            == option.boot_timeout_s
+            >= (40 * 60 if option.type == "compute_gigaio" else 0)
+        )
+        assert number == 0 or len(option.changes) > 20, (
+            f"{option.name} must say what changes for the lesson"
+        )
         assert option.image.rpartition(":")[2] != "latest"
 
 
@@ -85,40 +93,74 @@ def strings(path: Path) -> set[str]:
     """Return the strings of a module, without what only people read."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     told = {node.value for node in nodes if isinstance(node, ast.Expr)}
-    return {str(node.value) for node in nodes if isinstance(node, ast.Constant) and node not in told}
+    return {
+        str(node.value) for node in nodes if isinstance(node, ast.Constant) and node not in told
+    }
 
 
-@pytest.mark.parametrize("site", sorted(SITES - {load_spec(part).options[0].site for part in PARTS}))
-def test_a_site_leaves_and_comes_back_by_the_tables_that_the_contributors_page_names(tmp_path, site):
+@pytest.mark.parametrize(
+    "site", sorted(SITES - {load_spec(part).options[0].site for part in PARTS})
+)
+def test_a_site_leaves_and_comes_back_by_the_tables_that_the_contributors_page_names(
+    tmp_path, site
+):
     """No program names it, or a machine that it alone has; without it every other site is as it was."""
     _, _, page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("**A site**")
     patterns = re.findall(r"`(provisioning/[\w/*]+\.toml)`", page.partition("\n## ")[0])
-    shutil.copytree(ROOT / "provisioning", tmp_path / "provisioning", ignore=shutil.ignore_patterns("__pycache__"))
-    files = {path: path.read_text(encoding="utf-8") for pattern in patterns for path in tmp_path.glob(pattern)}
-    mine, others = ({(o.type, o.image) for o in OPTIONS if (o.site == site) is own} for own in (True, False))
-    alone = {word for pair in mine for word in pair} - {word for pair in others for word in pair} | {site}
+    shutil.copytree(
+        ROOT / "provisioning",
+        tmp_path / "provisioning",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    files = {
+        path: path.read_text(encoding="utf-8")
+        for pattern in patterns
+        for path in tmp_path.glob(pattern)
+    }
+    mine, others = (
+        {(o.type, o.image) for o in OPTIONS if (o.site == site) is own} for own in (True, False)
+    )
+    alone = {word for pair in mine for word in pair} - {
+        word for pair in others for word in pair
+    } | {site}
     where = next(one.where for one in catalogue().sites.values() if one.name == site)
-    row = re.compile(rf'^(site|name) = "({"|".join(map(re.escape, alone | {where}))})"$', re.MULTILINE)
+    row = re.compile(
+        rf'^(site|name) = "({"|".join(map(re.escape, alone | {where}))})"$', re.MULTILINE
+    )
     for path, text in files.items():
-        path.write_text("".join(table for table in re.split(r"^(?=\[)", text, flags=re.M) if not row.search(table)))
+        path.write_text(
+            "".join(
+                table for table in re.split(r"^(?=\[)", text, flags=re.M) if not row.search(table)
+            )
+        )
     here = known(ROOT)
     assert known(tmp_path) == {name: has for name, has in here.items() if name != site}
-    modules = [path for room in ("provisioning", "labs", "grading") for path in (ROOT / room).rglob("*.py")]
-    assert [path for path in modules if any(word in text for text in strings(path) for word in alone)] == []
+    modules = [
+        path for room in ("provisioning", "labs", "grading") for path in (ROOT / room).rglob("*.py")
+    ]
+    assert [
+        path for path in modules if any(word in text for text in strings(path) for word in alone)
+    ] == []
     for path, text in files.items():
         path.write_text(text)
     assert known(tmp_path) == here
-    assert all(option["type"] in rehearsed for *options, rehearsed in here.values() for option in options)
+    assert all(
+        option["type"] in rehearsed for *options, rehearsed in here.values() for option in options
+    )
 
 
 def test_a_lease_may_carry_a_pseudonym(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Made of the course's words and the account: the same on the student's computer and on the instructor's."""
-    said = course.PATH.read_text().replace("[course]", '[course]\npseudonyms = "two forks and a spoon"')
+    said = course.PATH.read_text().replace(
+        "[course]", '[course]\npseudonyms = "two forks and a spoon"'
+    )
     (tmp_path / "assignment.toml").write_text(said)
     named = resource_name("edge", "ada-uni-edu")
     monkeypatch.setattr(course, "PATH", tmp_path / "assignment.toml")
     monkeypatch.setenv("LABS_OWNER", "ada_uni_edu")
-    names = [resource_name("edge", short_name(account)) for account in ("Ada@uni.edu", "bob@uni.edu")]
+    names = [
+        resource_name("edge", short_name(account)) for account in ("Ada@uni.edu", "bob@uni.edu")
+    ]
     assert names[0] == resource_name("edge") != names[1]
     assert all(re.fullmatch("serve-edge-[0-9a-f]{10}", name) for name in names)
     assert named == "serve-edge-ada-uni-edu"

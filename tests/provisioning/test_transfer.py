@@ -13,7 +13,15 @@ from labs.records.record import Answer, Prediction
 from provisioning import lab
 from provisioning.lab.device import open_node
 from provisioning.setup.record import Record
-from provisioning.setup.transfer import FETCH_BYTES, REMOTE_ROOT, BrokeOffError, Home, only_there, pull, push
+from provisioning.setup.transfer import (
+    FETCH_BYTES,
+    REMOTE_ROOT,
+    BrokeOffError,
+    Home,
+    only_there,
+    pull,
+    push,
+)
 from provisioning.testbed import Machine, errors
 from tests.provisioning.conftest import FolderShell
 
@@ -71,7 +79,10 @@ def test_what_was_made_at_home_is_there_and_what_was_measured_there_comes_home(h
     write(home, "workspace/programs/serving/__pycache__/app.pyc", b"compiled")
     write(home, "notebooks/1_model/helper.py", b"a file of somebody's own")
     moved, same = push(shell, home, {}, quiet)
-    programs = ["workspace/programs/repository/food/config.pbtxt", "workspace/programs/serving/app.py"]
+    programs = [
+        "workspace/programs/repository/food/config.pbtxt",
+        "workspace/programs/serving/app.py",
+    ]
     expected = ["notebooks/1_model/10.ipynb", "workspace/models/food11.onnx", *programs]
     assert (moved.entries, sorted(moved.files)) == (1, expected)
     assert ids(there) == [guess.record_id]
@@ -80,11 +91,17 @@ def test_what_was_made_at_home_is_there_and_what_was_measured_there_comes_home(h
     write(there, "workspace/models/int8.onnx", os.urandom(FETCH_BYTES * 2 + 5))
     write(there, "notebooks/1_model/10.ipynb", b'{"run": 1}')
     left = only_there(shell, home, same)
-    assert (left.entries, sorted(left.files)) == (1, ["notebooks/1_model/10.ipynb", "workspace/models/int8.onnx"])
+    assert (left.entries, sorted(left.files)) == (
+        1,
+        ["notebooks/1_model/10.ipynb", "workspace/models/int8.onnx"],
+    )
     moved, same = pull(shell, home, same, quiet)
     assert moved.entries == 1
     assert ids(home) == [guess.record_id, answer.record_id]
-    assert home.path("workspace/models/int8.onnx").read_bytes() == there.path("workspace/models/int8.onnx").read_bytes()
+    assert (
+        home.path("workspace/models/int8.onnx").read_bytes()
+        == there.path("workspace/models/int8.onnx").read_bytes()
+    )
     # Unchanged here since it was sent, so the one that was worked on takes its place.
     assert home.path("notebooks/1_model/10.ipynb").read_bytes() == b'{"run": 1}'
 
@@ -119,7 +136,9 @@ def test_what_both_sides_changed_is_kept_on_both(home, there, shell):
 
 
 @pytest.mark.parametrize("between", [(), (pull,), (pull, pull)])
-def test_what_is_saved_at_home_after_it_was_sent_is_no_news_of_the_machine(home, there, shell, between):
+def test_what_is_saved_at_home_after_it_was_sent_is_no_news_of_the_machine(
+    home, there, shell, between
+):
     """JupyterLab saves an open notebook every two minutes; the machine's older one holds nothing that is only there."""
     write(home, "notebooks/1_model/15.ipynb", b"sent")
     _, same = push(shell, home, {}, quiet)
@@ -129,7 +148,10 @@ def test_what_is_saved_at_home_after_it_was_sent_is_no_news_of_the_machine(home,
         assert not moved.files
     assert not only_there(shell, home, same).anything
     moved, _ = push(shell, home, same, quiet)
-    assert (moved.conflicts, there.path("notebooks/1_model/15.ipynb").read_bytes()) == ([], b"saved again")
+    assert (moved.conflicts, there.path("notebooks/1_model/15.ipynb").read_bytes()) == (
+        [],
+        b"saved again",
+    )
 
 
 def test_a_machine_names_no_place_outside_its_folders(home, shell):
@@ -140,10 +162,19 @@ def test_a_machine_names_no_place_outside_its_folders(home, shell):
             done = super().run(command, **how)
             if "find $folders" not in command:
                 return done
-            names = ("../../.bashrc", "workspace/models/../../../x.onnx", "notebooks/.git/x.ipynb", "/etc/x.onnx")
+            names = (
+                "../../.bashrc",
+                "workspace/models/../../../x.onnx",
+                "notebooks/.git/x.ipynb",
+                "/etc/x.onnx",
+            )
             names += ("notebooks/README.md", "notebooks-mine/x.ipynb")
             lines = [f"{'0' * 64} 3 {name}" for name in names]
-            lines += ["../../../ 3 notebooks/x.ipynb", f"{'0' * 64} many notebooks/x.ipynb", "words"]
+            lines += [
+                "../../../ 3 notebooks/x.ipynb",
+                f"{'0' * 64} many notebooks/x.ipynb",
+                "words",
+            ]
             return type(done)(0, "\n".join(lines))
 
     readme = write(home, "notebooks/README.md", b"mine")
@@ -185,12 +216,18 @@ LOSSES = {
         "no running machine .*: last brought home .* but for {}",
     ),
     "it dies": ({"deaf_looks": 10**6}, errors.NotReachableError, None),
-    "its address changes": ({"machine_list": [Machine("m-1", NAME, "server", "ACTIVE", ("b",))]}, None, "fetching {}"),
+    "its address changes": (
+        {"machine_list": [Machine("m-1", NAME, "server", "ACTIVE", ("b",))]},
+        None,
+        "fetching {}",
+    ),
 }
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(memory, workspace, monkeypatch, loss):
+def test_what_was_measured_is_at_home_and_pull_says_what_is_missing(
+    memory, workspace, monkeypatch, loss
+):
     """The line is cut in a model's second part: no file has its name yet; then the machine goes, or is reached anew."""
     changes, told, said_then = LOSSES[loss]
     path, said = "workspace/models/int8.onnx", []

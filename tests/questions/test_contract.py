@@ -78,7 +78,9 @@ def test_each_case_speaks_when_it_alone_fails(id: str, questions):
     right = [{"value": case["expected"]} for case in asked.cases]
     for place, case in enumerate(asked.cases):
         wrong = _spoilt(decode(case["expected"], arrays=False))
-        found = judged.judge(asked.name, asked.cases, [*right[:place], {"value": wrong}, *right[place + 1 :]])
+        found = judged.judge(
+            asked.name, asked.cases, [*right[:place], {"value": wrong}, *right[place + 1 :]]
+        )
         assert not found.ok
         assert found.message
         assert dict(found.shown)["Call"].startswith(f"{asked.name}(")
@@ -92,7 +94,11 @@ def test_a_case_keeps_its_sentence_when_a_dictionary_has_another_key(id: str, qu
     for place, case in enumerate(asked.cases):
         expected = decode(case["expected"], arrays=False)
         if isinstance(expected, dict):
-            outputs = [*right[:place], {"value": expected | {"another key": 1}}, *right[place + 1 :]]
+            outputs = [
+                *right[:place],
+                {"value": expected | {"another key": 1}},
+                *right[place + 1 :],
+            ]
             message = judged.judge(asked.name, asked.cases, outputs).message
             assert message.startswith(case["says"])
             assert "another key" in message
@@ -126,7 +132,9 @@ def test_no_hint_is_the_answer(id: str, questions):
     """Code that stands in a hint, made the function's body, earns nothing."""
     lesson, asked = ASKED[id]
     signature = inspect.signature(solutions(lesson)[id])
-    for code in re.findall(r"`([^`]+)`", asked.values["hint"] + " ".join(case["says"] for case in questions[id].cases)):
+    for code in re.findall(
+        r"`([^`]+)`", asked.values["hint"] + " ".join(case["says"] for case in questions[id].cases)
+    ):
         source = f"def pasted{signature}:\n    return {code}"
         scope = names()
         try:
@@ -148,7 +156,9 @@ def slipped(asked: Question, edits: list[str]) -> judged.Verdict:
 
 
 @pytest.mark.parametrize(("lesson", "name", "wrong", "edits"), SLIPS)
-def test_a_slip_is_refused_by_a_sentence_about_it(lesson: Lesson, name: str, wrong: str, edits: list[str], questions):
+def test_a_slip_is_refused_by_a_sentence_about_it(
+    lesson: Lesson, name: str, wrong: str, edits: list[str], questions
+):
     """Its first wrong case's own, or a general one; ``pytest -s`` prints each slip with what is said to it."""
     (asked,) = (questions[id] for id in written(lesson) if questions[id].name == name)
     verdict = slipped(asked, edits)
@@ -167,8 +177,12 @@ def measured(lesson: str, text: str) -> bool:
     return any(cell.cell_type == "code" and shows(cell.source) for cell in (cells[first], *rest))
 
 
-@pytest.mark.parametrize(("where", "idea"), [(where, idea) for where in IDEAS for idea in IDEAS[where]])
-def test_of_each_idea_of_the_unit_a_wrong_one_fails_or_a_table_is_measured(where: str, idea: str, questions):
+@pytest.mark.parametrize(
+    ("where", "idea"), [(where, idea) for where in IDEAS for idea in IDEAS[where]]
+)
+def test_of_each_idea_of_the_unit_a_wrong_one_fails_or_a_table_is_measured(
+    where: str, idea: str, questions
+):
     """With its own sentence. Ideas at home are in both assignments, those on a lease in the longer one."""
     id, *wrong = IDEAS[where][idea]
     lesson, _, of_lesson = id.partition(".")
@@ -181,7 +195,9 @@ def test_of_each_idea_of_the_unit_a_wrong_one_fails_or_a_table_is_measured(where
         said = [says.format_map(good | wrong[0]) for name, _, says in given if name in wrong[0]]
         assert rules.fault(given, good | wrong[0]) in said
     else:
-        (edits,) = (one.values[3] for one in SLIPS if one.id == f"{lesson} {questions[id].name} {wrong[0]}")
+        (edits,) = (
+            one.values[3] for one in SLIPS if one.id == f"{lesson} {questions[id].name} {wrong[0]}"
+        )
         verdict = slipped(questions[id], edits)
         assert verdict.state is State.FAILED
         assert any(case["says"] and case["says"] in verdict.message for case in questions[id].cases)
@@ -210,7 +226,9 @@ def _breaking(asked: Asked, name: str, wanted: Any) -> Any:
     """Return a value of a fact that breaks one rule about it, and no rule before it."""
     good = asked.good[name]
     if not isinstance(wanted, dict):
-        return asked.values.get("broken", {}).get(name, not good if isinstance(good, bool) else _spoilt(good))
+        return asked.values.get("broken", {}).get(
+            name, not good if isinstance(good, bool) else _spoilt(good)
+        )
     ((test, to),) = wanted.items()
     if test == "is not":
         return to

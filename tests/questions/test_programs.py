@@ -56,7 +56,11 @@ ALIKE = {"as it is": [], "CRLF": ["\n", "\r\n"], "BOM": ["", "\ufeff"], "prints"
 
 def rows(kind: str, alike: dict[str, list[str]]) -> list:
     """Return each program's forms of a kind, and those of all programs, for pytest."""
-    forms = [(id, title, edits) for id, of in FORMS.items() for title, edits in (alike | of[kind]).items()]
+    forms = [
+        (id, title, edits)
+        for id, of in FORMS.items()
+        for title, edits in (alike | of[kind]).items()
+    ]
     return [pytest.param(id, edits, id=f"{id} {title}") for id, title, edits in forms]
 
 

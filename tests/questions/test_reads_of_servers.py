@@ -22,10 +22,14 @@ def test_a_configuration_is_read_by_tritons_own_grammar(tmp_path: Path) -> None:
     assert (facts["instances"], facts["fault"]) == (2, "")
     assert (
         "should not use it"
-        in all_questions()["batching.config"].by_rules(facts | {"delay_us": 5000, "instances": 1}).message
+        in all_questions()["batching.config"]
+        .by_rules(facts | {"delay_us": 5000, "instances": 1})
+        .message
     )
     path.write_text("dynamic_batching { prefered_batch_size: 8 }")
-    assert re.search(r"line:column 1:\d+ .*prefered_batch_size.*misspelt", config(path)["fault"], re.DOTALL)
+    assert re.search(
+        r"line:column 1:\d+ .*prefered_batch_size.*misspelt", config(path)["fault"], re.DOTALL
+    )
 
 
 def test_what_still_holds_the_stub_is_not_judged(tmp_path: Path) -> None:

@@ -48,7 +48,13 @@ mpl.use("Agg")
 STEPS = (-2.0, -1.4, -0.6, -0.4, -0.1, 0.0, 0.1, 0.4, 0.6, 1.4, 2.0)
 
 SIDE_BY_SIDE = {"comparison_id": "1", "block_calls": 10}
-GPU = {"name": "NVIDIA P100", "uuid": "GPU", "memory_bytes": 1 << 34, "compute_capability": "6.0", "driver": "570"}
+GPU = {
+    "name": "NVIDIA P100",
+    "uuid": "GPU",
+    "memory_bytes": 1 << 34,
+    "compute_capability": "6.0",
+    "driver": "570",
+}
 
 
 def formats_of(sentence: str) -> dict[str, str]:
@@ -77,15 +83,31 @@ def test_no_message_shows_a_figure_that_keeps_its_limit(place: str):
             elif broken:
                 assert not rules.TESTS[test](figure(format(value, spec)), limit), broken
             else:
-                assert rules.TESTS[test](figure(format(value, spec)), limit) or rules.TESTS[test](value, limit)
+                assert rules.TESTS[test](figure(format(value, spec)), limit) or rules.TESTS[test](
+                    value, limit
+                )
 
 
 def test_a_sentence_s_figures_are_read_as_they_are_shown():
     """Per cent, thousands, signs and exponents; whole numbers, texts and figures without a format stay exact."""
-    facts = {"share": 0.04996, "times": 20.004, "count": 7, "large": 12345.678, "small": 0.00123456, "free": 1 / 3}
+    facts = {
+        "share": 0.04996,
+        "times": 20.004,
+        "count": 7,
+        "large": 12345.678,
+        "small": 0.00123456,
+        "free": 1 / 3,
+    }
     sentence = "{share:.1%} {times:.2f} {count} {large:,.0f} {small:.3g} {free} {name!r} {{braces}}"
     shown = rules.as_shown(sentence, {**facts, "name": "x"})
-    expected = {"share": 0.05, "times": 20.0, "count": 7, "large": 12346.0, "small": 0.00123, "free": 1 / 3}
+    expected = {
+        "share": 0.05,
+        "times": 20.0,
+        "count": 7,
+        "large": 12346.0,
+        "small": 0.00123,
+        "free": 1 / 3,
+    }
     assert shown == {**expected, "name": "x"}
 
 
@@ -116,10 +138,16 @@ def run(source: str, scope: dict[str, Any]) -> Any:
 def shown(table: Any) -> dict[str, dict[str, str]]:
     """Return a table's cells as a student sees them: by row, then by column."""
     if isinstance(table, pd.DataFrame):
-        names = [" ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in table.index]
+        names = [
+            " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+            for name in table.index
+        ]
         table = table.set_axis(names).style.format(precision=2)
     head, *lines = table.to_string(delimiter="|").splitlines()
-    return {row: dict(zip(head.split("|")[1:], cells, strict=True)) for row, *cells in (x.split("|") for x in lines)}
+    return {
+        row: dict(zip(head.split("|")[1:], cells, strict=True))
+        for row, *cells in (x.split("|") for x in lines)
+    }
 
 
 def keep(entries: Entries, lesson: str) -> None:
@@ -139,9 +167,14 @@ def verdict(id: str, answer: object) -> Verdict:
     return question(id).verdict(Entries(entries).answered(id, answer).records)
 
 
-def rounds_of(random: np.random.Generator, times: float, baseline: Sequence[np.ndarray]) -> list[np.ndarray]:
+def rounds_of(
+    random: np.random.Generator, times: float, baseline: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     """Return 20 rounds whose ratio to the baseline's is a number; their median over the baseline's is another one."""
-    slower = [block * random.lognormal(0, 0.1) * random.lognormal(0, 0.02, len(block)) for block in baseline]
+    slower = [
+        block * random.lognormal(0, 0.1) * random.lognormal(0, 0.02, len(block))
+        for block in baseline
+    ]
     ratio = stats.ratio_of_medians(slower, baseline).interval.value
     return [block * times / ratio for block in slower]
 
@@ -167,7 +200,8 @@ def test_the_network_that_the_table_allows_is_accepted(seed: int):
         allowed = {
             name: float(row["top-1 %"])
             for name, row in rows.items()
-            if float(row["times as long"]) <= limit.times and float(row["million weights"]) <= limit.million_weights
+            if float(row["times as long"]) <= limit.times
+            and float(row["million weights"]) <= limit.million_weights
         }
         choice[place] = max(allowed, key=allowed.__getitem__)
     assert verdict("architecture.choice", choice).ok, verdict("architecture.choice", choice).message
@@ -177,7 +211,9 @@ def test_the_network_that_the_table_allows_is_accepted(seed: int):
 
 def test_the_lesson_s_text_states_the_limits():
     """The limits by which both networks are judged stand in the text that asks for them."""
-    (text,) = (one.source for one in build(SOURCES["architecture"]).cells if "\n## Choose\n" in one.source)
+    (text,) = (
+        one.source for one in build(SOURCES["architecture"]).cells if "\n## Choose\n" in one.source
+    )
     text = " ".join(text.split())
     assert f"at most {NETWORK_LIMITS['server'].times:g} times" in text
     assert f"at most {NETWORK_LIMITS['device'].million_weights:g} million weights" in text
@@ -195,17 +231,31 @@ def test_a_recommendation_that_the_server_s_table_allows_is_accepted(seed: int):
     random, server = np.random.default_rng(seed), target("server-cpu")
     entries = Entries().in_full("food11", 0.00331, 81, 530, 9_000_000, 1000)
     for option in ("quick", "many", "both"):
-        quick_s = near(random, server.p50_s, 1e-5) if option == "quick" else float(random.uniform(1e-4, 5e-4))
-        fps = near(random, server.batch_fps or 0, 0.01) if option == "many" else 900 + 200 * random.random()
+        quick_s = (
+            near(random, server.p50_s, 1e-5)
+            if option == "quick"
+            else float(random.uniform(1e-4, 5e-4))
+        )
+        fps = (
+            near(random, server.batch_fps or 0, 0.01)
+            if option == "many"
+            else 900 + 200 * random.random()
+        )
         entries.in_full(option, quick_s, 81, fps, 2_000_000, 1000)
     # A board that measured float32 later is no server: the first table shows the machine that measured `food11`.
-    entries.in_full("edge-fp32", 0.011, 81, 90, 9_000_000, 1000, machine={"cpu_model": "Cortex-A76"})
-    entries.measured("latency", "torch-eager", [0.02] * 40, machine={"cpu_model": "another processor"})
+    entries.in_full(
+        "edge-fp32", 0.011, 81, 90, 9_000_000, 1000, machine={"cpu_model": "Cortex-A76"}
+    )
+    entries.measured(
+        "latency", "torch-eager", [0.02] * 40, machine={"cpu_model": "another processor"}
+    )
     keep(entries, "defend")
     scope: dict[str, Any] = {}
     table = None
     for one in solved("defend"):
-        if one.cell_type == "code" and not one.source.startswith(("predict(", "from labs.checkpoints import begin")):
+        if one.cell_type == "code" and not one.source.startswith(
+            ("predict(", "from labs.checkpoints import begin")
+        ):
             value = run(one.source, scope)
             table = value if 'observe("defend.options"' in one.source else table
     rows = shown(table)
@@ -220,7 +270,10 @@ def test_a_recommendation_that_the_server_s_table_allows_is_accepted(seed: int):
     for name in allowed or kept:
         evidence = {"p50_ms": float(rows[name]["one photo, ms"]), "right": int(rows[name]["right"])}
         choice = scope["choice"] | {"option": name, "evidence": evidence}
-        assert verdict("defend.choice", choice).ok, (rows[name], verdict("defend.choice", choice).message)
+        assert verdict("defend.choice", choice).ok, (
+            rows[name],
+            verdict("defend.choice", choice).message,
+        )
     assert verdict("defend.choice", scope["choice"]).ok
 
 
@@ -231,7 +284,10 @@ def test_a_recommendation_that_the_device_s_table_allows_is_accepted(seed: int):
     board = {"cpu_model": "Cortex-A76", "architecture": "aarch64"}
     entries = Entries().in_full("edge-fp32", 0.011, 81, 90, 9_000_000, 1000, machine=board)
     for option in ("edge-int8-dynamic", "edge-int8-u8s8", "edge-int8-s8s8"):
-        p50_s, size_bytes = near(random, device.p50_s, 1e-5), near(random, device.size_bytes or 0, 1e4)
+        p50_s, size_bytes = (
+            near(random, device.p50_s, 1e-5),
+            near(random, device.size_bytes or 0, 1e4),
+        )
         entries.in_full(option, p50_s, 81, 250, round(size_bytes), 1000, machine=board)
     entries.in_full("int8-static-s8s8", 0.001, 81, 250, 2_000_000, 1000, machine=board)
     keep(entries, "target")
@@ -251,7 +307,10 @@ def test_a_recommendation_that_the_device_s_table_allows_is_accepted(seed: int):
     for name in allowed:
         evidence = {"p50_ms": float(rows[name]["one photo, ms"]), "right": int(rows[name]["right"])}
         choice = scope["choice"] | {"option": name, "evidence": evidence}
-        assert verdict("target.choice", choice).ok, (rows[name], verdict("target.choice", choice).message)
+        assert verdict("target.choice", choice).ok, (
+            rows[name],
+            verdict("target.choice", choice).message,
+        )
     assert verdict("target.choice", scope["choice"]).ok
     unseen = scope["choice"] | {"option": "int8-static-s8s8"}
     assert "not measured in full" in verdict("target.choice", unseen).message
@@ -274,11 +333,24 @@ def test_the_claim_that_the_table_s_interval_allows_is_accepted(seed: int, tmp_p
     keep(entries, "providers")
     tables: list[Any] = []
     scope: dict[str, Any] = {
-        **{"can": {"bf16 on the CPU": SimpleNamespace(available=False)}, "folder": tmp_path, "json": json, "pd": pd},
-        **{"requests": {"cpu-provider": {}, "openvino-provider": {}}, "labels": [0] * 100, "ledger": ledger},
+        **{
+            "can": {"bf16 on the CPU": SimpleNamespace(available=False)},
+            "folder": tmp_path,
+            "json": json,
+            "pd": pd,
+        },
+        **{
+            "requests": {"cpu-provider": {}, "openvino-provider": {}},
+            "labels": [0] * 100,
+            "ledger": ledger,
+        },
         # It has measured already: the entries above.
         **{"environment": SimpleNamespace(run=lambda *_: None), "models_dir": lambda: tmp_path},
-        **{"predicted": lambda id: {"fp32": 1.0, "bf16": 1.0}, "display": tables.append, "check": lambda *_: None},
+        **{
+            "predicted": lambda id: {"fp32": 1.0, "bf16": 1.0},
+            "display": tables.append,
+            "check": lambda *_: None,
+        },
     }
     run(cell("providers", "compared = ["), scope)
     row = shown(tables[0])["openvino-provider"]
@@ -296,16 +368,36 @@ def test_the_batches_of_the_table_are_judged_and_not_those_of_the_race(execution
     """The race has shorter runs of the same options; each of them may form other batches."""
     entries, scope = Entries(), {"pd": pd, "rows": {}, "runs": {}}
     sizes = np.diff(np.linspace(0, 64, executions + 1).round().astype(int))
-    batches = {str(size): int(count) for size, count in zip(*np.unique(sizes, return_counts=True), strict=True)}
+    batches = {
+        str(size): int(count)
+        for size, count in zip(*np.unique(sizes, return_counts=True), strict=True)
+    }
     for name, counted in (("batching-on", batches), ("batching-off", {"1": 64})):
-        load = {"offsets_s": [0.01] * 64, "duration_s": 2.0, "server": {"executions": 1, "batches": counted}}
+        load = {
+            "offsets_s": [0.01] * 64,
+            "duration_s": 2.0,
+            "server": {"executions": 1, "batches": counted},
+        }
         entries.measured("load", f"{name}-16", [0.1] * 64, load=load)
         scope["runs"][name, 16] = entries.records.measurements()[-1]
     for name, counted in (("batching-on", {"1": 32}), ("batching-off", {"2": 16})):
-        load = {"offsets_s": [0.01] * 32, "duration_s": 2.0, "server": {"executions": 1, "batches": counted}}
-        entries.measured("load", f"{name}-16", [0.1] * 32, load=load, details={"race_id": "1", "round": 0})
-    rows = shown(run(cell("batching", "measure(name, clients)\nfor", begin="for (name, clients), run"), scope))
-    texts = {next(part for part in row.split() if "batching" in part): text for row, text in _per_execution(rows)}
+        load = {
+            "offsets_s": [0.01] * 32,
+            "duration_s": 2.0,
+            "server": {"executions": 1, "batches": counted},
+        }
+        entries.measured(
+            "load", f"{name}-16", [0.1] * 32, load=load, details={"race_id": "1", "round": 0}
+        )
+    rows = shown(
+        run(
+            cell("batching", "measure(name, clients)\nfor", begin="for (name, clients), run"), scope
+        )
+    )
+    texts = {
+        next(part for part in row.split() if "batching" in part): text
+        for row, text in _per_execution(rows)
+    }
     found = question("batching.formed").verdict(entries.records)
     assert found.ok == (float(texts["batching-on"]) >= 2)
     assert found.ok or texts["batching-on"] in found.message
@@ -320,7 +412,9 @@ def _per_execution(rows: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str,
 def test_a_gpu_is_idle_as_the_table_shows_it(seed: int):
     """The figures of the row with one instance, in whole per cent."""
     random, entries = np.random.default_rng(seed), Entries()
-    groups = {name: [{"count": 1 + name.startswith("two"), "kind": "KIND_GPU"}] for name in ARRANGEMENTS}
+    groups = {
+        name: [{"count": 1 + name.startswith("two"), "kind": "KIND_GPU"}] for name in ARRANGEMENTS
+    }
     busy = float(random.uniform(0.02, 1))
     for name, group in groups.items():
         group[0]["gpus"] = [0, 1] if name.endswith("each") else [0]
@@ -329,8 +423,21 @@ def test_a_gpu_is_idle_as_the_table_shows_it(seed: int):
         usage = {"gpu": gpus, "gpu_memory_bytes": [[1], [1]]}
         load = {"duration_s": 1.0, "usage": usage, "server": server}
         details = {"instance_group": group}
-        entries.measured("load", f"gpus-{name}", [0.1] * 9, load=load, details=details, machine={"gpus": [GPU, GPU]})
-    scope = {"records": entries.records, "rows": {}, "stanzas": dict.fromkeys(ARRANGEMENTS), "np": np, "pd": pd}
+        entries.measured(
+            "load",
+            f"gpus-{name}",
+            [0.1] * 9,
+            load=load,
+            details=details,
+            machine={"gpus": [GPU, GPU]},
+        )
+    scope = {
+        "records": entries.records,
+        "rows": {},
+        "stanzas": dict.fromkeys(ARRANGEMENTS),
+        "np": np,
+        "pd": pd,
+    }
     scope |= {"guesses": {"batches": 1, "second": 1, "each": 1}, "in_words": in_words}
     rows = shown(run(cell("gpus", 'table["times one"]', begin="turns ="), scope))
     first, second = (int(text.strip(" %")) for text in rows["one"]["GPUs busy"].split(","))

@@ -58,7 +58,11 @@ def published_texts() -> dict[str, str]:
 def code_of(name: str, text: str) -> list[str]:
     """Return the Python of a file, or of a notebook's cells."""
     if name.endswith(".ipynb"):
-        return ["".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        return [
+            "".join(cell["source"])
+            for cell in json.loads(text)["cells"]
+            if cell["cell_type"] == "code"
+        ]
     return [text] if name.endswith(".py") else []
 
 
@@ -102,16 +106,31 @@ def call_all(folder: str, weights: str) -> None:
             return [value]
         if isinstance(value, bytes):
             return [value.decode("utf-8", "ignore")]
-        if isinstance(value, Path) and not any(value.is_relative_to(own) for own in (folder, weights, course)):
+        if isinstance(value, Path) and not any(
+            value.is_relative_to(own) for own in (folder, weights, course)
+        ):
             return []  # the system's, such as Python's libraries
         if isinstance(value, Path):
-            files = [one for one in (value.rglob("*") if value.is_dir() else [value]) if one.is_file()]
-            return [text for one in files if one.stat().st_size <= most_bytes for text in flat(one.read_bytes())]
+            files = [
+                one for one in (value.rglob("*") if value.is_dir() else [value]) if one.is_file()
+            ]
+            return [
+                text
+                for one in files
+                if one.stat().st_size <= most_bytes
+                for text in flat(one.read_bytes())
+            ]
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return [text for one in dataclasses.fields(value) for text in flat(getattr(value, one.name))]
+            return [
+                text for one in dataclasses.fields(value) for text in flat(getattr(value, one.name))
+            ]
         if isinstance(value, dict):
             return flat(list(value.values()))
-        return [text for one in value for text in flat(one)] if isinstance(value, list | tuple | set) else []
+        return (
+            [text for one in value for text in flat(one)]
+            if isinstance(value, list | tuple | set)
+            else []
+        )
 
     def text_of(annotation: object) -> str:
         text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
@@ -129,20 +148,35 @@ def call_all(folder: str, weights: str) -> None:
         except BaseException:  # another environment's, or it wants to be told what to serve
             continue
         for name, function in list(names.items()):
-            if name.startswith("_") or not inspect.isfunction(function) or function.__module__ != module.name:
+            if (
+                name.startswith("_")
+                or not inspect.isfunction(function)
+                or function.__module__ != module.name
+            ):
                 continue
-            needed = [one for one in inspect.signature(function).parameters.values() if one.default is one.empty]
-            needed = [one for one in needed if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+            needed = [
+                one
+                for one in inspect.signature(function).parameters.values()
+                if one.default is one.empty
+            ]
+            needed = [
+                one for one in needed if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+            ]
             told = text_of(function.__annotations__.get("return", ""))
             kind = names.get(told.rpartition(".")[2])
-            holds_text = any(word in told for word in ("str", "Path", "bytes")) or dataclasses.is_dataclass(kind)
+            holds_text = any(
+                word in told for word in ("str", "Path", "bytes")
+            ) or dataclasses.is_dataclass(kind)
             if not holds_text or any(text_of(one.annotation) not in given for one in needed):
                 continue
             signal.alarm(10)
             try:
                 value = function(**{one.name: given[text_of(one.annotation)] for one in needed})
                 called += 1
-                texts |= {f"{module.name}.{name}() {place}": text for place, text in enumerate(flat(value))}
+                texts |= {
+                    f"{module.name}.{name}() {place}": text
+                    for place, text in enumerate(flat(value))
+                }
             except BaseException:  # it has its reasons
                 continue
             finally:
@@ -206,11 +240,19 @@ def test_nothing_that_ships_earns_a_point(id: str, tmp_path: Path):
     ``pytest -s`` prints how many were tried, and which hit.
     """
     called, texts = returned_texts()
-    assert any(earns(FILES[id], text, tmp_path) for text in honest(id).values()), "not even the solution earns this way"
+    assert any(earns(FILES[id], text, tmp_path) for text in honest(id).values()), (
+        "not even the solution earns this way"
+    )
     texts = published_texts() | texts
-    tried = {where: text for where, text in texts.items() if all(word in text for word in PROGRAMS.get(id, ()))}
+    tried = {
+        where: text
+        for where, text in texts.items()
+        if all(word in text for word in PROGRAMS.get(id, ()))
+    }
     hits = [where for where, text in tried.items() if earns(FILES[id], text, tmp_path)]
-    print(f"\n{id}: {len(tried)} of {len(texts)} texts read, {called} functions called; hit: {hits or 'none'}")
+    print(
+        f"\n{id}: {len(tried)} of {len(texts)} texts read, {called} functions called; hit: {hits or 'none'}"
+    )
     assert hits == []
 
 

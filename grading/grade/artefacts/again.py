@@ -72,7 +72,9 @@ def is_model(question: Question) -> bool:
 
 def hashes(records: Records, questions: Iterable[Question]) -> list[str]:
     """Return the sha256s of the models that questions about files were checked with."""
-    found = [one.get("sha256") for question in questions for one in _handed(records, question).values()]
+    found = [
+        one.get("sha256") for question in questions for one in _handed(records, question).values()
+    ]
     return [one for one in found if isinstance(one, str)]
 
 
@@ -95,7 +97,9 @@ def _at_its_own_cost(open_file: Callable[..., Opened]) -> Callable[..., Opened]:
         try:
             return open_file(question, *given)
         except Exception as error:
-            return Opened(None, f"{question.id} could not be opened: {fault_of(error)}: {error}"[:400])
+            return Opened(
+                None, f"{question.id} could not be opened: {fault_of(error)}: {error}"[:400]
+            )
 
     return opened
 
@@ -125,7 +129,10 @@ def open_again(questions: Sequence[Question], records: Records) -> dict[str, Ope
         questions: Those about files that are no models, and that the ledger passes.
     """
     if not abilities().apart:
-        return {one.id: Opened(None, "files cannot be opened apart from the grader's own here") for one in questions}
+        return {
+            one.id: Opened(None, "files cannot be opened apart from the grader's own here")
+            for one in questions
+        }
     return {one.id: _opened(one, records) for one in questions}
 
 
@@ -153,10 +160,17 @@ def _opened_anew(question: Question, texts: Mapping[str, str]) -> Opened:
     try:
         reading = _read(question, texts)
         if reading.get("fault") == "ModuleNotFoundError":
-            return Opened(None, f"{question.id} cannot be opened here: install `{reading.get('name')}` for the grader")
+            return Opened(
+                None,
+                f"{question.id} cannot be opened here: install `{reading.get('name')}` for the grader",
+            )
         return _by_rules(question, reading.get("facts"))
     except _TooLongError:
-        return Opened(None, "this grader is too slow to open files") if _is_slow() else _failed(_WITHOUT_END)
+        return (
+            Opened(None, "this grader is too slow to open files")
+            if _is_slow()
+            else _failed(_WITHOUT_END)
+        )
     except (*STUMBLES, *_ODD_NAMES):  # replies and names that no honest file has
         return _failed(_WITHOUT_END)
 
@@ -185,7 +199,11 @@ def _by_rules(question: Question, facts: object) -> Opened:
     except STUMBLES:
         said = "what it says makes no sense"
     said = said.encode(errors="replace").decode()  # a program may have given half a letter
-    return _failed(f"Opened again: {said[:400]}") if said else Opened(Verdict(State.PASSED, "Right, opened again too."))
+    return (
+        _failed(f"Opened again: {said[:400]}")
+        if said
+        else Opened(Verdict(State.PASSED, "Right, opened again too."))
+    )
 
 
 def _read(question: Question, texts: Mapping[str, str]) -> dict:
@@ -212,5 +230,7 @@ def _read(question: Question, texts: Mapping[str, str]) -> dict:
 
 def _ask(sandbox: Sandbox, asked: list[dict[str, str]]) -> Outcome:
     (sandbox.folder / "asked.json").write_text(json.dumps(asked))
-    limits = Limits(wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20)
+    limits = Limits(
+        wall_s=_WITHIN_S, cpu_s=_WITHIN_S, memory_bytes=MEMORY_BYTES, output_bytes=4 << 20
+    )
     return sandbox.run([sys.executable, "-m", _READER, "asked.json"], limits=limits)

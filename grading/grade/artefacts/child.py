@@ -51,17 +51,23 @@ def _classes(path: Path, pixels: np.ndarray) -> list[int]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     # From bytes, in a folder with nothing in it: there is no path from which a file beside it could be reached.
-    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        path.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
     (given,) = session.get_inputs()
     if given.type != "tensor(float)" or len(given.shape) != 4:
-        raise ValueError(f"its input is {given.type} of shape {given.shape}, not a batch of pictures")
+        raise ValueError(
+            f"its input is {given.type} of shape {given.shape}, not a batch of pictures"
+        )
     pixels = _at(pixels, given.shape[2])
     size = given.shape[0] if isinstance(given.shape[0], int) else _BATCH
     predicted: list[int] = []
     for batch in _batches(pixels, max(1, min(size, _BATCH))):
         logits = session.run(None, {given.name: batch})[0]
         if logits.shape != (len(batch), 11) or not np.isfinite(logits).all():
-            raise ValueError(f"its output has shape {logits.shape}, not 11 finite numbers a picture")
+            raise ValueError(
+                f"its output has shape {logits.shape}, not 11 finite numbers a picture"
+            )
         predicted += [int(label) for label in logits.argmax(1)]
     return predicted
 
@@ -88,11 +94,15 @@ def _at(pixels: np.ndarray, side_px: object) -> np.ndarray:
     if not isinstance(side_px, int) or side_px == pixels.shape[1]:
         return pixels
     if not 32 <= side_px < pixels.shape[1]:
-        raise ValueError(f"it takes pictures of {side_px} pixels; the course's have {pixels.shape[1]} at most")
+        raise ValueError(
+            f"it takes pictures of {side_px} pixels; the course's have {pixels.shape[1]} at most"
+        )
     from PIL import Image
 
     size = (side_px, side_px)
-    return np.stack([np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BILINEAR)) for one in pixels])
+    return np.stack(
+        [np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BILINEAR)) for one in pixels]
+    )
 
 
 if __name__ == "__main__":

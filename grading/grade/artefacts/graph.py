@@ -53,8 +53,12 @@ _INTEGERS = frozenset(
 _LAYOUTS = ("DynamicQuantizeLinear", "QLinearConv", "QuantizeLinear")
 
 #: Operators that move a window over the picture, and those after which no picture is left.
-_WINDOWS = frozenset({"Conv", "QLinearConv", "ConvInteger", "MaxPool", "AveragePool", "QLinearAveragePool"})
-_FLATTEN = frozenset({"Flatten", "Reshape", "Squeeze", "ReduceMean", "GlobalAveragePool", "QLinearGlobalAveragePool"})
+_WINDOWS = frozenset(
+    {"Conv", "QLinearConv", "ConvInteger", "MaxPool", "AveragePool", "QLinearAveragePool"}
+)
+_FLATTEN = frozenset(
+    {"Flatten", "Reshape", "Squeeze", "ReduceMean", "GlobalAveragePool", "QLinearGlobalAveragePool"}
+)
 
 #: Side of the pictures in pixels of a model that takes any.
 _SIDE_PX = 224
@@ -85,7 +89,9 @@ def read(path: Path) -> dict:
     operators = {node.op_type for node in nodes}
     foreign = {node.domain for node in nodes} - _DOMAINS
     if len(nodes) > _MAX_NODES or model.functions:
-        raise UnfitModelError(f"it has {len(nodes)} nodes, or functions of its own; no model of this course has")
+        raise UnfitModelError(
+            f"it has {len(nodes)} nodes, or functions of its own; no model of this course has"
+        )
     if foreign or operators & _REFUSED:
         names = ", ".join(sorted(foreign | (operators & _REFUSED)))[:100]
         raise UnfitModelError(f"it uses {names}, which no model of this course needs")
@@ -97,7 +103,11 @@ def described(model: onnx.ModelProto) -> dict[str, str | bool | int]:
     kinds = {number: name for name, number in onnx.TensorProto.DataType.items()}
     stored = {one.name: one for one in model.graph.initializer}
     found = {node.op_type for node in model.graph.node}
-    scaled = [one for one in model.graph.node if one.op_type == "DequantizeLinear" and one.input[0] in stored]
+    scaled = [
+        one
+        for one in model.graph.node
+        if one.op_type == "DequantizeLinear" and one.input[0] in stored
+    ]
     scaled = [one for one in scaled if len(stored[one.input[0]].dims) > 1]
     signs = {
         kinds[stored[one.input[2]].data_type]
@@ -116,10 +126,16 @@ def described(model: onnx.ModelProto) -> dict[str, str | bool | int]:
     batch, _, height, width = shape if len(shape) == 4 else ("", "", "", "")
     return {
         "layout": next((one for one in _LAYOUTS if one in found), ""),
-        "weights": " and ".join(sorted({kinds[stored[one.input[0]].data_type].lower() for one in scaled})),
+        "weights": " and ".join(
+            sorted({kinds[stored[one.input[0]].data_type].lower() for one in scaled})
+        ),
         "activations": " and ".join(sorted(one.lower() for one in signs)),
-        "per_channel": any(math.prod(stored[one.input[1]].dims) > 1 for one in scaled if one.input[1] in stored),
-        "largest_weight": max((min(value, 256 - value) for held in as_bytes for value in held), default=0),
+        "per_channel": any(
+            math.prod(stored[one.input[1]].dims) > 1 for one in scaled if one.input[1] in stored
+        ),
+        "largest_weight": max(
+            (min(value, 256 - value) for held in as_bytes for value in held), default=0
+        ),
         **{"batch": batch, "height": height, "width": width, "changed": True},
     }
 
@@ -142,15 +158,21 @@ def _multiplications(model: onnx.ModelProto) -> int:
             dims[node.output[0]] = dims[node.input[0]]
         if node.op_type in _WINDOWS:
             window = tuple(told["kernel_shape"].ints) if "kernel_shape" in told else weights[2:]
-            side = _behind_window(side, window, {name: tuple(one.ints) for name, one in told.items()})
+            side = _behind_window(
+                side, window, {name: tuple(one.ints) for name, one in told.items()}
+            )
         if node.op_type in _MULTIPLIES | _INTEGERS:
-            count += math.prod(weights) * math.prod(side if len(weights) == 4 else ()) if weights else 0
+            count += (
+                math.prod(weights) * math.prod(side if len(weights) == 4 else ()) if weights else 0
+            )
         if side and node.op_type not in _FLATTEN:
             sides |= dict.fromkeys(node.output, side)
     return count
 
 
-def _behind_window(side: tuple[int, ...], window: tuple[int, ...], told: Mapping[str, tuple[int, ...]]) -> tuple:
+def _behind_window(
+    side: tuple[int, ...], window: tuple[int, ...], told: Mapping[str, tuple[int, ...]]
+) -> tuple:
     """Return a picture's sides in pixels behind a convolution or a pool.
 
     Source: ONNX's operators, Conv: ``floor((side + pads - dilation * (window - 1) - 1) / stride) + 1``.
@@ -158,10 +180,22 @@ def _behind_window(side: tuple[int, ...], window: tuple[int, ...], told: Mapping
     ones, none = (1,) * len(side), (0,) * 2 * len(side)
     strides, dilations = told.get("strides") or ones, told.get("dilations") or ones
     pads = told.get("pads") or none
-    if not len(side) == len(window) == len(strides) == len(dilations) == len(pads) / 2 or 0 in strides:
+    if (
+        not len(side) == len(window) == len(strides) == len(dilations) == len(pads) / 2
+        or 0 in strides
+    ):
         return ()
     return tuple(
-        max(0, (one + pads[place] + pads[place + len(side)] - dilations[place] * (window[place] - 1) - 1))
+        max(
+            0,
+            (
+                one
+                + pads[place]
+                + pads[place + len(side)]
+                - dilations[place] * (window[place] - 1)
+                - 1
+            ),
+        )
         // strides[place]
         + 1
         for place, one in enumerate(side)
@@ -175,13 +209,23 @@ def _weights(model: onnx.ModelProto) -> dict[str, int]:
     # Where they are no raw bytes, those of the lists that hold its numbers.
     total = sum(len(one.raw_data) or one.ByteSize() for one in tensors)
     lists = [one for one in messages if isinstance(one, onnx.AttributeProto)]
-    total += sum(4 * len(one.floats) + 8 * len(one.ints) + sum(map(len, one.strings)) + len(one.s) for one in lists)
+    total += sum(
+        4 * len(one.floats) + 8 * len(one.ints) + sum(map(len, one.strings)) + len(one.s)
+        for one in lists
+    )
     multiplied = _multiplied(model)
     held = [(one.name, one) for one in model.graph.initializer]
     constants = [node for node in model.graph.node if node.op_type == "Constant"]
-    held += [(node.output[0], part.t) for node in constants for part in node.attribute if part.HasField("t")]
+    held += [
+        (node.output[0], part.t)
+        for node in constants
+        for part in node.attribute
+        if part.HasField("t")
+    ]
     # By its shape: a name or a comment in a tensor is no weight.
-    integers = sum(math.prod(one.dims) for name, one in held if name in multiplied and one.data_type in _INT8)
+    integers = sum(
+        math.prod(one.dims) for name, one in held if name in multiplied and one.data_type in _INT8
+    )
     return {"weight_bytes": total, "int8_bytes": integers}
 
 
@@ -200,7 +244,9 @@ def _multiplied(model: onnx.ModelProto) -> set[str]:
         needed.update(node.input)
         if node.op_type in _MULTIPLIES:
             dequantized.update(node.input)
-        elif node.op_type in _INTEGERS or (node.op_type == "DequantizeLinear" and dequantized & set(node.output)):
+        elif node.op_type in _INTEGERS or (
+            node.op_type == "DequantizeLinear" and dequantized & set(node.output)
+        ):
             found.update(node.input)
     return found
 

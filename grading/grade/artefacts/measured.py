@@ -74,7 +74,9 @@ def inspect_models(files: Sequence[Taken], pictures: Path) -> dict[str, Facts]:
         told = _ask(waiting, pictures)
         done = {one.name: one for one in waiting if one.name in told}
         for one in waiting if not done else done.values():
-            found[one.name] = _facts(one, told.get(one.name, {"fault": "it could not be looked at within the limits"}))
+            found[one.name] = _facts(
+                one, told.get(one.name, {"fault": "it could not be looked at within the limits"})
+            )
         first = found.get(waiting[0].name)
         if first is not None and not first.fault:
             _MEASURED[first.sha256, shown] = first
@@ -85,8 +87,12 @@ def inspect_models(files: Sequence[Taken], pictures: Path) -> dict[str, Facts]:
 def _ask(files: Sequence[Taken], pictures: Path) -> dict[str, dict]:
     """Return what the child said, by file name; a file that it began and never ended is faulty."""
     wall_s = SECONDS_TO_START + SECONDS_A_MODEL * len(files)
-    limits = Limits(wall_s=wall_s, cpu_s=wall_s, memory_bytes=MEMORY_BYTES, file_bytes=1 << 20, processes=32)
-    packages = [place for place in sys.path if Path(place).name in ("site-packages", "dist-packages")]
+    limits = Limits(
+        wall_s=wall_s, cpu_s=wall_s, memory_bytes=MEMORY_BYTES, file_bytes=1 << 20, processes=32
+    )
+    packages = [
+        place for place in sys.path if Path(place).name in ("site-packages", "dist-packages")
+    ]
     within = {"PYTHONPATH": os.pathsep.join([str(PROJECT_DIR), *packages])}
     with Sandbox() as sandbox:
         # Their classes stay outside: a model that takes the child over finds no answers beside it.
@@ -96,7 +102,9 @@ def _ask(files: Sequence[Taken], pictures: Path) -> dict[str, dict]:
         arguments = ["pixels.npy", *(one.name for one in files)]
         # Without Python's site module, whose hooks would cost each submission some of its time.
         command = [sys.executable, "-S", "-m", _CHILD, *arguments]
-        outcome = sandbox.run(command, limits=replace(limits, output_bytes=4 << 20), variables=within)
+        outcome = sandbox.run(
+            command, limits=replace(limits, output_bytes=4 << 20), variables=within
+        )
     told: dict[str, dict] = {}
     unsaid = {one.name for one in files}
     for line in outcome.output.splitlines():
@@ -105,7 +113,11 @@ def _ask(files: Sequence[Taken], pictures: Path) -> dict[str, dict]:
         except StrictJsonError:
             continue
         # What was said of a model before a later one was loaded stands.
-        if not isinstance(values, dict) or not isinstance(name := values.get("name"), str) or name not in unsaid:
+        if (
+            not isinstance(values, dict)
+            or not isinstance(name := values.get("name"), str)
+            or name not in unsaid
+        ):
             continue
         why = (
             "it did not finish in time"

@@ -67,7 +67,9 @@ class Pictures:
         Args:
             count: Evaluation pictures; there are at most as many views.
         """
-        random = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
+        random = np.random.default_rng(
+            int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
+        )
         items = list(iterate(DATASET, "evaluation"))
         places = _places(random, count, len(items))
         seen = np.sort(random.choice(len(items), size=min(count, VIEWS), replace=False))
@@ -121,7 +123,9 @@ def _view(image: Image.Image, random: np.random.Generator) -> np.ndarray:
     image = image.resize((side, side), Image.Resampling.BICUBIC, box=box)
     if random.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    lamps = Image.fromarray(random.integers(0, 256, (3, 3, 3), np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
+    lamps = Image.fromarray(random.integers(0, 256, (3, 3, 3), np.uint8)).resize(
+        image.size, Image.Resampling.BICUBIC
+    )
     light = random.uniform(0.8, 1.2, 3) * (1 + 0.4 * (np.asarray(lamps, np.float32) / 127.5 - 1))
     lit = np.clip(np.asarray(image, np.float32) * light, 0, 255).astype(np.uint8)
     return np.asarray(crop(Image.fromarray(lit)), np.uint8)

@@ -15,7 +15,9 @@ def main(asked: str) -> None:
         module, _, reader = one["reads"].partition(":")
         try:
             told = {"facts": getattr(importlib.import_module(module), reader)(Path(one["path"]))}
-        except ModuleNotFoundError as error:  # the grader's, since no reader imports what was handed over
+        except (
+            ModuleNotFoundError
+        ) as error:  # the grader's, since no reader imports what was handed over
             told = {"fault": "ModuleNotFoundError", "name": error.name}
         except Exception as error:  # each library has its own way of refusing a file
             told = {"fault": type(error).__name__}

@@ -75,7 +75,9 @@ class Called:
 
 #: Of a function whose results stand in the ledger and whose cell does not.
 NO_CELL = Called(
-    fault="the ledger holds no cell with it: run its check again, and hand in again.", is_absent=True, said="no cell"
+    fault="the ledger holds no cell with it: run its check again, and hand in again.",
+    is_absent=True,
+    said="no cell",
 )
 
 #: A function's secret cases: arguments and expected result of each.
@@ -107,7 +109,9 @@ def run_again(
     return {name: reruns.get(name, NO_CELL) for name in questions}
 
 
-def run_on(rounds: Mapping[str, Cases], cells: Mapping[str, str], *, wall_s: float) -> dict[str, Called]:
+def run_on(
+    rounds: Mapping[str, Cases], cells: Mapping[str, str], *, wall_s: float
+) -> dict[str, Called]:
     """Return what each function did on these cases.
 
     A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
@@ -136,7 +140,9 @@ def run_on(rounds: Mapping[str, Cases], cells: Mapping[str, str], *, wall_s: flo
     return reruns
 
 
-def _run(cells: Mapping[str, str], rounds: Mapping[str, Cases], reruns: dict[str, Called], wall_s: float) -> str:
+def _run(
+    cells: Mapping[str, str], rounds: Mapping[str, Cases], reruns: dict[str, Called], wall_s: float
+) -> str:
     """Run some cells in one kernel and note what their functions did, or why nothing came back.
 
     Of the cells behind one that ends the run, nothing is noted.
@@ -146,7 +152,9 @@ def _run(cells: Mapping[str, str], rounds: Mapping[str, Cases], reruns: dict[str
     """
     begin_s = time.monotonic()
     names = {name: all_questions()[name].name for name in cells}
-    results, told = _in_sandbox(cells, names, {name: [one["args"] for one in rounds[name]] for name in cells}, wall_s)
+    results, told = _in_sandbox(
+        cells, names, {name: [one["args"] for one in rounds[name]] for name in cells}, wall_s
+    )
     is_over = time.monotonic() - begin_s >= wall_s
     if not told.get(0, (False, ""))[0]:
         return ""  # our own cell: of those behind it, nothing is known
@@ -167,7 +175,10 @@ def _run(cells: Mapping[str, str], rounds: Mapping[str, Cases], reruns: dict[str
 
 
 def _in_sandbox(
-    cells: Mapping[str, str], functions: Mapping[str, str], cases: Mapping[str, Sequence[list]], wall_s: float
+    cells: Mapping[str, str],
+    functions: Mapping[str, str],
+    cases: Mapping[str, Sequence[list]],
+    wall_s: float,
 ) -> tuple[dict[str, object], dict[int, tuple[bool, str]]]:
     """Call the functions of some cells in our notebook; return their outputs, and how its cells ended by place."""
     with Sandbox() as sandbox:
@@ -178,7 +189,12 @@ def _in_sandbox(
         (kernel / "kernel.json").write_text(json.dumps(_KERNEL))
         sandbox.run(
             _command(sandbox.folder),
-            limits=Limits(wall_s=wall_s, cpu_s=int(wall_s) + 1, memory_bytes=_MEMORY_BYTES, file_bytes=64 << 20),
+            limits=Limits(
+                wall_s=wall_s,
+                cpu_s=int(wall_s) + 1,
+                memory_bytes=_MEMORY_BYTES,
+                file_bytes=64 << 20,
+            ),
             variables={
                 "JUPYTER_PATH": str(sandbox.folder / "jupyter"),
                 "JUPYTER_RUNTIME_DIR": "run",
@@ -195,9 +211,19 @@ def _notebook(cells: Mapping[str, str], functions: Mapping[str, str]) -> str:
     A student's cell stands in it as one literal, so that no comment or magic of its own speaks to nbval.
     """
     sources = ["from grading.grade.functions.verbs import check"]
-    sources += [f"check({question!r}, {functions[question]!r}, {cell!r})" for question, cell in cells.items()]
-    form: dict[str, object] = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
-    made = [{**form, "id": f"cell-{index}", "source": source} for index, source in enumerate(sources)]
+    sources += [
+        f"check({question!r}, {functions[question]!r}, {cell!r})"
+        for question, cell in cells.items()
+    ]
+    form: dict[str, object] = {
+        "cell_type": "code",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+    }
+    made = [
+        {**form, "id": f"cell-{index}", "source": source} for index, source in enumerate(sources)
+    ]
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": made})
 

@@ -17,5 +17,8 @@ _HERE = Path.cwd()
 def check(question: str, name: str, cell: str) -> None:
     """Call the function of a cell that a check kept, by itself, on the cases that lie ready; write down what it did."""
     cases = json.loads((_HERE / CASES).read_text(encoding="utf-8"))[question]
-    done = [{part: value for part, value in one.items() if part != "said"} for one in call(alone(cell, name), cases)]
+    done = [
+        {part: value for part, value in one.items() if part != "said"}
+        for one in call(alone(cell, name), cases)
+    ]
     (_HERE / RESULTS.format(question)).write_text(json.dumps(done), encoding="utf-8")

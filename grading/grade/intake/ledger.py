@@ -50,7 +50,9 @@ def read_ledger(path: Path, limits: Limits = DEFAULT_LIMITS) -> Ledger:
         try:
             entry = read_entry(line, limits)
             if entry["record_id"] in seen:
-                raise StrictJsonError("an entry with this record_id stands above already; the first one counts")
+                raise StrictJsonError(
+                    "an entry with this record_id stands above already; the first one counts"
+                )
         except StrictJsonError as error:
             if len(found.refused) < _NAMED:
                 found.refused.append((number, str(error)))
@@ -105,7 +107,10 @@ def _in_short(value: object) -> object:
     """
     if isinstance(value, dict):
         # A call for each of an entry's numbers and words would take most of the time.
-        return {name: _in_short(part) if isinstance(part, dict | list) else part for name, part in value.items()}
+        return {
+            name: _in_short(part) if isinstance(part, dict | list) else part
+            for name, part in value.items()
+        }
     if not isinstance(value, list):
         return value
     if len(value) > _MOST_ITEMS:
@@ -114,11 +119,15 @@ def _in_short(value: object) -> object:
         return [_in_short(part) for part in value]
     if isinstance(value[0], dict):
         forms = {tuple(part) if isinstance(part, dict) else () for part in value}
-        alike = len(forms) == 1 and all(_are_numbers([part[name] for part in value]) for name in next(iter(forms)))
+        alike = len(forms) == 1 and all(
+            _are_numbers([part[name] for part in value]) for name in next(iter(forms))
+        )
     else:
         alike = _are_numbers(value)
     if not alike and len(value) > _MOST_ODD:
-        raise StrictJsonError(f"a list of {len(value)} items that are not numbers of one kind, 0 or more")
+        raise StrictJsonError(
+            f"a list of {len(value)} items that are not numbers of one kind, 0 or more"
+        )
     return value[:1] if alike else value
 
 

@@ -37,7 +37,9 @@ class Source:
     """A submission before anything is known about it."""
 
     #: How each file is opened for reading, by its path with forward slashes; raises ``RefusedError``.
-    files: dict[str, Callable[[], contextlib.AbstractContextManager[IO[bytes]]]] = field(default_factory=dict)
+    files: dict[str, Callable[[], contextlib.AbstractContextManager[IO[bytes]]]] = field(
+        default_factory=dict
+    )
     faults: list[str] = field(default_factory=list)
 
 
@@ -68,7 +70,9 @@ def _source_of(path: Path, limits: Limits, stack: contextlib.ExitStack) -> Sourc
     archive, found = stack.enter_context(zipfile.ZipFile(file)), Source()
     # Members are read one by one, and never by the paths that they claim. One without a name is none; Python's reader
     # stumbles over it. Some packers write backslashes.
-    members = {info.filename.replace("\\", "/"): info for info in archive.infolist() if info.filename}
+    members = {
+        info.filename.replace("\\", "/"): info for info in archive.infolist() if info.filename
+    }
     for name, info in itertools.islice(members.items(), limits.files):
         if not name.endswith("/"):
             found.files[name] = partial(_open_member, archive, info)
@@ -140,7 +144,9 @@ class Sparing(io.BufferedReader):
             RefusedError: There are too many: of a zip, only the list of its members is read like that.
         """
         if size is not None and size > self.most_bytes:
-            raise RefusedError("The zip lists far more files than a submission has: hand in only what is asked for.")
+            raise RefusedError(
+                "The zip lists far more files than a submission has: hand in only what is asked for."
+            )
         return super().read(size)
 
 

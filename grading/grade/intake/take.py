@@ -61,9 +61,14 @@ def take_in(submission: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> In
     found = copy_in(submission, into, limits)
     if ledgers := found.of(Kind.LEDGER):
         found.ledger = read_ledger(ledgers[0].path, limits)
-        found.notes += [Note(f"ledger.jsonl, line {n}", f"Not counted: {why}.") for n, why in found.ledger.refused]
+        found.notes += [
+            Note(f"ledger.jsonl, line {n}", f"Not counted: {why}.")
+            for n, why in found.ledger.refused
+        ]
     else:
-        found.notes.append(Note("ledger.jsonl", "Missing: without the ledger there is no evidence to judge."))
+        found.notes.append(
+            Note("ledger.jsonl", "Missing: without the ledger there is no evidence to judge.")
+        )
     return found
 
 
@@ -78,7 +83,8 @@ def copy_in(submission: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> In
         found.notes += [Note("the submission", fault) for fault in source.faults]
         # A file under its own name before a copy of it, and one further out before one in a folder.
         for name in sorted(
-            source.files, key=lambda name: (not f"/{name}".endswith(f"/{placed(name)}"), name.count("/"))
+            source.files,
+            key=lambda name: (not f"/{name}".endswith(f"/{placed(name)}"), name.count("/")),
         ):
             kind = kind_of(name)
             if kind is Kind.NOTEBOOK:
@@ -86,7 +92,9 @@ def copy_in(submission: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> In
             if kind is None:
                 left += 1
                 if left <= _NAMED:
-                    found.notes.append(Note(name[:200], "No submission of this part needs this file: it was left."))
+                    found.notes.append(
+                        Note(name[:200], "No submission of this part needs this file: it was left.")
+                    )
                 continue
             _take(source, name, kind, into, found, limits)
     if left > _NAMED:
@@ -112,7 +120,9 @@ def _take(source: Source, name: str, kind: Kind, into: Path, found: Intake, limi
         found.notes.append(Note(name[:200], str(error)))
         return
     if is_cut:
-        found.notes.append(Note(name[:200], f"Only its first {most / 1e6:.0f} MB were read, {TOO_LONG}."))
+        found.notes.append(
+            Note(name[:200], f"Only its first {most / 1e6:.0f} MB were read, {TOO_LONG}.")
+        )
     found.files[short] = Taken(kind, short, into / short, size_bytes, sha256)
 
 
@@ -127,7 +137,9 @@ def _copy(file: IO[bytes], target: Path, most_bytes: int, *, cut: bool) -> tuple
         while block := file.read(1 << 20):
             if is_cut := size_bytes + len(block) > most_bytes:
                 if not cut:
-                    raise RefusedError(f"Larger than {most_bytes / 1e6:.0f} MB, the most that is read: it was left.")
+                    raise RefusedError(
+                        f"Larger than {most_bytes / 1e6:.0f} MB, the most that is read: it was left."
+                    )
                 block = block[: most_bytes - size_bytes]
             size_bytes += len(block)
             digest.update(block)

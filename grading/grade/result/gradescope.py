@@ -62,7 +62,12 @@ def fallback(possible: float) -> dict:
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": [
-            {"name": "The grader did not come to its end", "score": 0, "max_score": possible, "status": "failed"}
+            {
+                "name": "The grader did not come to its end",
+                "score": 0,
+                "max_score": possible,
+                "status": "failed",
+            }
         ],
         "extra_data": {"fault": "the grader did not come to its end"},
     }
@@ -79,7 +84,9 @@ def _printable(value: Any) -> Any:
 
 def _test(row: Row, number: int) -> dict:
     said = [row.message if row.opened else f"{row.message} (for taking part)"]
-    said += ["Not judged yet, through no fault of yours: these points are open until staff has."] * row.is_pending
+    said += [
+        "Not judged yet, through no fault of yours: these points are open until staff has."
+    ] * row.is_pending
     said += [f"{name}: {value}" for name, value in row.shown]
     if row.hint:
         said.append(f"Hint: {row.hint}")
@@ -104,7 +111,9 @@ def _summary(result: Result) -> str:
             f"{waiting} of them could not be judged yet, through no fault of yours; what they are worth stays."
         )
     if result.fault:
-        lines.append("A part of the grader failed, not your work; staff has been told and will look at it.")
+        lines.append(
+            "A part of the grader failed, not your work; staff has been told and will look at it."
+        )
     lines += [f"{note.about}: {note.message}" for note in result.notes[:30]]
     lines += [f"Set aside: {one.message}" for one in result.findings][:20]
     return "\n".join(lines)

@@ -29,7 +29,9 @@ def rendered(template: Path, **values: object) -> str:
 @functools.cache
 def _environment(folder: Path) -> Environment:
     loader = FileSystemLoader([folder, _TEMPLATES])
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
     environment.filters |= {"marked": _marked, "points": points_in_words, "sums": sums_text}
     return environment
 

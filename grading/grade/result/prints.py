@@ -18,11 +18,21 @@ _FEWEST_SAMPLES = 20
 _FEWEST_WORDS = 6
 
 #: What a cell's text says without being part of what it does.
-_UNSAID = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+_UNSAID = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
 
 
 def prints(
-    entries: Sequence[dict], files: Iterable[str], student: str, cells: Mapping[str, str] = MappingProxyType({})
+    entries: Sequence[dict],
+    files: Iterable[str],
+    student: str,
+    cells: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, list[str]]:
     """Return hashes by what they are of: 'ids', 'records', 'texts', 'cells' and 'files'.
 
@@ -44,14 +54,20 @@ def prints(
         # Configurations that are right are the same by themselves.
         if name.endswith(".py") and isinstance(file.get("text"), str)
     }
-    texts = [text for value in answers.values() if not _is_function(value) for text in _texts(value)]
+    texts = [
+        text for value in answers.values() if not _is_function(value) for text in _texts(value)
+    ]
     found = {
-        "ids": [*(record["record_id"] for record in records), *(run for run in runs if isinstance(run, str))],
+        "ids": [
+            *(record["record_id"] for record in records),
+            *(run for run in runs if isinstance(run, str)),
+        ],
         # A clock's samples, and enough of them that no other run has the same.
         "records": [
             _hash(json.dumps(one["samples"]))
             for one in records
-            if one["kind"] in ("latency", "throughput", "load") and len(one["samples"]) >= _FEWEST_SAMPLES
+            if one["kind"] in ("latency", "throughput", "load")
+            and len(one["samples"]) >= _FEWEST_SAMPLES
         ],
         "texts": [_hash(words) for text in texts if (words := _plain_words(text, student))],
         # With the question, since short functions of two questions may be the same.
@@ -68,7 +84,9 @@ def plain_source(source: str) -> str:
         for one in tokenize.generate_tokens(io.StringIO(source).readline):
             if one.type in _UNSAID:
                 begins = True
-            elif not (begins and one.type == tokenize.STRING):  # a text that stands alone does nothing
+            elif not (
+                begins and one.type == tokenize.STRING
+            ):  # a text that stands alone does nothing
                 is_name = one.type == tokenize.NAME and not keyword.iskeyword(one.string)
                 parts.append("name" if is_name else one.string)
                 begins = False

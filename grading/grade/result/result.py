@@ -99,15 +99,22 @@ class Result:
     def to_json(self) -> dict:
         """Return the result as plain JSON values."""
         # `asdict` would copy each of some thousand samples.
-        return asdict(replace(self, samples={}, prints={})) | {"samples": self.samples, "prints": self.prints}
+        return asdict(replace(self, samples={}, prints={})) | {
+            "samples": self.samples,
+            "prints": self.prints,
+        }
 
     @classmethod
     def from_json(cls, values: dict) -> Result:
         """Return the result that ``to_json`` wrote."""
         kept = {one.name: values[one.name] for one in fields(cls) if one.name in values}
-        kept["rows"] = tuple(Row(**{**row, "shown": tuple(map(tuple, row["shown"]))}) for row in kept["rows"])
+        kept["rows"] = tuple(
+            Row(**{**row, "shown": tuple(map(tuple, row["shown"]))}) for row in kept["rows"]
+        )
         kept["notes"] = tuple(Note(**note) for note in kept["notes"])
-        kept["findings"] = tuple(Finding(**{**one, "records": tuple(one["records"])}) for one in kept["findings"])
+        kept["findings"] = tuple(
+            Finding(**{**one, "records": tuple(one["records"])}) for one in kept["findings"]
+        )
         for name in ("machines", "limits"):
             kept[name] = tuple(kept.get(name, ()))
         return cls(**kept)
@@ -200,11 +207,17 @@ def spot_checks(
 def _reasons(result: Result) -> list[str]:
     reasons = [f"the grader had a fault: {result.fault}"] if result.fault else []
     if result.pending:
-        reasons.append(f"not judged yet, and 0 until it is: {_some([row.title for row in result.pending])}")
+        reasons.append(
+            f"not judged yet, and 0 until it is: {_some([row.title for row in result.pending])}"
+        )
     reasons += [one.message for one in result.findings]
     # What rests on a prerequisite that the ledger passes, and is not met itself, claims more than the files hold.
     passed = {row.id: row for row in result.rows if row.state == State.PASSED}
-    unmet = [row for row in result.rows if row.hidden and not row.points and not row.is_pending and row.needs in passed]
+    unmet = [
+        row
+        for row in result.rows
+        if row.hidden and not row.points and not row.is_pending and row.needs in passed
+    ]
     typed = [passed[row.needs].title for row in unmet if row.id.endswith(".computed")]
     claimed = [row.title for row in unmet if not row.id.endswith(".computed")]
     known = {row.id for row in result.rows}
@@ -224,5 +237,7 @@ def _some(titles: Sequence[str]) -> str:
 
 
 def _drawn(result: Result, seed: str) -> float:
-    digest = hashlib.sha256(f"{seed}\0{result.student}\0{result.digest}".encode(errors="surrogateescape")).digest()
+    digest = hashlib.sha256(
+        f"{seed}\0{result.student}\0{result.digest}".encode(errors="surrogateescape")
+    ).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -91,15 +91,34 @@ class Abilities:
             "add --user if you are not root): memory of processes is counted five times a second, and memory of "
             "sockets is bounded by their number alone": self.control_group,
         }
-        return [*filter(None, [self.refusal]), *(words for words, is_there in walls.items() if not is_there)]
+        return [
+            *filter(None, [self.refusal]),
+            *(words for words, is_there in walls.items() if not is_there),
+        ]
 
 
 @functools.lru_cache(maxsize=1)
 def abilities() -> Abilities:
     """Return what works here, tried once a process."""
     tools = all(shutil.which(tool) for tool in ("timeout", "prlimit", "setpriv", "env"))
-    own_user = os.geteuid() == 0 and tools and _complaint("setpriv", *privileges(FIRST_USER), "true") is None
-    walls = ("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *CLOSED)
+    own_user = (
+        os.geteuid() == 0
+        and tools
+        and _complaint("setpriv", *privileges(FIRST_USER), "true") is None
+    )
+    walls = (
+        "--unshare-all",
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/tmp",
+        *CLOSED,
+    )
     complaint = _complaint("bwrap", *walls, "true")
     filters = system_calls.is_known() and _complaint(*FILTERED, "true") is None
     needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), PROJECT_DIR.resolve()}
@@ -124,7 +143,9 @@ def privileges(user: int | None) -> list[str]:
 def _complaint(*command: str) -> str | None:
     """Return what a command prints as it fails; empty where it is not installed, None where it works."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=10, check=False
+        )
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -23,7 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from grading.grade.sandbox import control_group, usage, visible
-from grading.grade.sandbox.abilities import FILTERED, FIRST_USER, USERS, Abilities, abilities, privileges
+from grading.grade.sandbox.abilities import (
+    FILTERED,
+    FIRST_USER,
+    USERS,
+    Abilities,
+    abilities,
+    privileges,
+)
 from grading.grade.sandbox.control_group import ControlGroup
 from grading.grade.sandbox.usage import Usage
 from labs.workspace import PROJECT_DIR
@@ -112,7 +119,9 @@ class Sandbox:
     def __init__(self, can: Abilities | None = None) -> None:
         """Prepare a sandbox with what the host allows, which is found out when None."""
         self.can = can or abilities()
-        self.user = FIRST_USER + random.SystemRandom().randrange(USERS) if self.can.own_user else None
+        self.user = (
+            FIRST_USER + random.SystemRandom().randrange(USERS) if self.can.own_user else None
+        )
         self._group: ControlGroup | None = None
 
     def __enter__(self) -> Sandbox:
@@ -130,7 +139,11 @@ class Sandbox:
             remove_of(self.user)
 
     def run(
-        self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS, variables: dict[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        variables: dict[str, str] | None = None,
     ) -> Outcome:
         """Run a command, its paths whole, in the folder and return how it ended; nothing that it started is left.
 
@@ -142,12 +155,15 @@ class Sandbox:
         with contextlib.ExitStack() as stack:
             # What a student's code prints is for nobody else on this machine.
             output, errors = (
-                stack.enter_context(open(path, "wb", opener=partial(os.open, mode=0o600))) for path in kept
+                stack.enter_context(open(path, "wb", opener=partial(os.open, mode=0o600)))
+                for path in kept
             )
             given = (command, limits, variables or {})
             process = self._start(*given, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
         try:
-            was_late = not self._watched_to_its_end(process, limits, begin_s + limits.wall_s + GRACE_S)
+            was_late = not self._watched_to_its_end(
+                process, limits, begin_s + limits.wall_s + GRACE_S
+            )
         finally:
             # Whatever happened, and also when the command ended by itself and left something running.
             self._kill(process)
@@ -177,7 +193,9 @@ class Sandbox:
                 with contextlib.suppress(OSError):  # what it never read is written no more
                     end.close()
 
-    def _watched_to_its_end(self, process: subprocess.Popen[bytes], limits: Limits, end_s: float) -> bool:
+    def _watched_to_its_end(
+        self, process: subprocess.Popen[bytes], limits: Limits, end_s: float
+    ) -> bool:
         """Wait for a command; end one whose processes hold more together than they may.
 
         Returns:
@@ -263,7 +281,10 @@ class Sandbox:
         """Kill a command and all that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        group, self._group = self._group, None  # the watch's thread and the caller may both come here
+        group, self._group = (
+            self._group,
+            None,
+        )  # the watch's thread and the caller may both come here
         if group is not None:
             group.close()
         self.kill_leftovers()
@@ -300,7 +321,9 @@ def remove_of(user: int) -> None:
 def _clean_up(command: Sequence[str]) -> None:
     """Run a command that removes files, and wait ``CLEAN_UP_S`` for it; if it takes longer, it goes on meanwhile."""
     nothing = subprocess.DEVNULL
-    process = subprocess.Popen(command, start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing)
+    process = subprocess.Popen(
+        command, start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing
+    )
     try:
         process.wait(CLEAN_UP_S)
     except subprocess.TimeoutExpired:

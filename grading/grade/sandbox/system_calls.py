@@ -106,7 +106,13 @@ def filter_calls() -> None:
     zero = ctypes.c_ulong(0)
     for arguments in (
         (_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), zero, zero, zero),
-        (_PR_SET_SECCOMP, ctypes.c_ulong(_MODE_FILTER), ctypes.c_ulong(ctypes.addressof(header)), zero, zero),
+        (
+            _PR_SET_SECCOMP,
+            ctypes.c_ulong(_MODE_FILTER),
+            ctypes.c_ulong(ctypes.addressof(header)),
+            zero,
+            zero,
+        ),
     ):
         if libc.prctl(*arguments) != 0:
             raise OSError(ctypes.get_errno(), "the kernel refuses the filter")

@@ -70,7 +70,9 @@ def of_processes(processes: Iterable[int]) -> Usage:
     deleted: dict[tuple[int, int], int] = {}
     for number in processes:
         with contextlib.suppress(OSError, IndexError):
-            memory_bytes += int(Path(f"/proc/{number}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            memory_bytes += int(Path(f"/proc/{number}/statm").read_text().split()[1]) * os.sysconf(
+                "SC_PAGE_SIZE"
+            )
             for descriptor in Path(f"/proc/{number}/fd").iterdir():
                 open_files += 1
                 with contextlib.suppress(OSError):
@@ -103,7 +105,11 @@ def below(root: int) -> set[int]:
 
 def processes_of(user: int) -> list[int]:
     """Return the processes of a user, by its number."""
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and owner(entry) == user]
+    return [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and owner(entry) == user
+    ]
 
 
 def owner(path: Path) -> int:

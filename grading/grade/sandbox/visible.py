@@ -17,7 +17,10 @@ COURSE = (
     "grading/__init__.py",
     "grading/grade/__init__.py",
     *(f"grading/grade/artefacts/{name}.py" for name in ("__init__", "child", "graph", "readings")),
-    *(f"grading/grade/functions/{name}.py" for name in ("__init__", "kernel", "names", "plugin", "verbs")),
+    *(
+        f"grading/grade/functions/{name}.py"
+        for name in ("__init__", "kernel", "names", "plugin", "verbs")
+    ),
     "grading/grade/sandbox/system_calls.py",
 )
 
@@ -29,7 +32,13 @@ CLOSED = tuple(word for place in ("/dev", "/tmp", "/") for word in ("--remount-r
 def arguments(work: Path) -> list[str]:
     """Return bubblewrap's arguments for a command in a folder, which keeps its path and is all that it can write to."""
     return [
-        *("--unshare-ipc", "--unshare-net", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
+        *(
+            "--unshare-ipc",
+            "--unshare-net",
+            "--unshare-pid",
+            "--unshare-uts",
+            "--unshare-cgroup-try",
+        ),
         *("--die-with-parent", "--new-session"),
         *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),
         # Behind them, since something of it may lie in /tmp.
@@ -55,14 +64,23 @@ def _shown() -> Iterator[str]:
 def _ways(paths: Iterable[Path]) -> Iterator[str]:
     """Yield arguments that make the folders above some paths: those that bubblewrap makes by itself are closed to the
     sandbox's user."""
-    for folder in sorted({folder for path in paths for folder in path.parents if folder != Path("/")}):
+    for folder in sorted(
+        {folder for path in paths for folder in path.parents if folder != Path("/")}
+    ):
         yield from ("--perms", "0755", "--dir", str(folder))
 
 
 def _python() -> list[Path]:
     """Return the interpreter's own folders and its packages', outer ones first, those of the system left out."""
-    packages = [path for path in map(Path, sys.path) if path.name in ("site-packages", "dist-packages")]
-    wanted = [Path(sys.base_prefix).resolve(), Path(sys.prefix), Path(sys.prefix).resolve(), *packages]
+    packages = [
+        path for path in map(Path, sys.path) if path.name in ("site-packages", "dist-packages")
+    ]
+    wanted = [
+        Path(sys.base_prefix).resolve(),
+        Path(sys.prefix),
+        Path(sys.prefix).resolve(),
+        *packages,
+    ]
     found: list[Path] = []
     for path in sorted(set(wanted)):
         if path.is_dir() and not any(path.is_relative_to(one) for one in (Path("/usr"), *found)):

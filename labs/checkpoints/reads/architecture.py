@@ -16,16 +16,22 @@ def networks(records: Records) -> dict:
         MissingEvidenceError: There is no table yet, or an older lesson wrote it, without all ``COLUMNS``.
     """
     missing = "There is no table of your networks yet. Your choice is judged by it: run the cells that measure them."
-    table, chosen = newest(records, "architecture.networks", missing), records.answer("architecture.choice")
+    table, chosen = (
+        newest(records, "architecture.networks", missing),
+        records.answer("architecture.choice"),
+    )
     if any(column not in figures for figures in table.values() for column in COLUMNS):
-        raise MissingEvidenceError("An older version of this lesson wrote your table: run the cells that measure.")
+        raise MissingEvidenceError(
+            "An older version of this lesson wrote your table: run the cells that measure."
+        )
     facts: dict[str, object] = {}
     for place, limit in NETWORK_LIMITS.items():
         name = chosen[place]
         kept = [
             figures["top-1 %"]
             for figures in table.values()
-            if figures["times as long"] <= limit.times and figures["million weights"] <= limit.million_weights
+            if figures["times as long"] <= limit.times
+            and figures["million weights"] <= limit.million_weights
         ]
         facts[place] = name
         facts[f"{place}_times"] = table[name]["times as long"]

@@ -30,13 +30,22 @@ def ensemble(folder: Path) -> dict:
 
     folder = Path(folder)
     written(folder / "config.pbtxt")
-    facts = {"loaded": False, "reason": "", "steps": [], "ran": [], "probability": False, "right": 0}
+    facts = {
+        "loaded": False,
+        "reason": "",
+        "steps": [],
+        "ran": [],
+        "probability": False,
+        "right": 0,
+    }
     texts, tensors = trial.photos(_PHOTOS)
     try:
         with trial.copied(folder.parent, *_STEPS, folder.name) as triton:
             steps = triton.config(folder.name).get("ensemble_scheduling", {}).get("step", [])
             facts |= {"loaded": True, "steps": sorted(step["model_name"] for step in steps)}
-            said = triton.infer(folder.name, {"INPUT_IMAGE": texts}, within_s=_ANSWERED_WITHIN_S * slowdown())
+            said = triton.infer(
+                folder.name, {"INPUT_IMAGE": texts}, within_s=_ANSWERED_WITHIN_S * slowdown()
+            )
             # Triton counts a request once its answer has left: on a busy machine the last step's may come later.
             ran: list[str] = []
             give_up_s = time.monotonic() + _COUNTED_WITHIN_S * slowdown()
@@ -54,7 +63,14 @@ def ensemble(folder: Path) -> dict:
 def wired(path: Path) -> dict:
     """Return the facts of ``ensemble`` without a server: where a photo goes by what a ``config.pbtxt`` says."""
     path = Path(path)
-    facts = {"loaded": False, "reason": "", "steps": [], "ran": [], "probability": False, "right": 0}
+    facts = {
+        "loaded": False,
+        "reason": "",
+        "steps": [],
+        "ran": [],
+        "probability": False,
+        "right": 0,
+    }
     config, fault = parsed(path / "config.pbtxt" if path.is_dir() else path)
     if fault:
         return facts | {"reason": fault}
@@ -67,8 +83,16 @@ def wired(path: Path) -> dict:
             # The step before gives what this one takes, under the same name.
             if step.model_name not in ran and given[1] == takes and set(step.input_map) == {takes}:
                 ran.append(step.model_name)
-                known |= {step.output_map[name]: (step.model_name, name) for name in gives if name in step.output_map}
-    answers = {output.name for output in config.output if known.get(output.name) == ("food_label", output.name)}
+                known |= {
+                    step.output_map[name]: (step.model_name, name)
+                    for name in gives
+                    if name in step.output_map
+                }
+    answers = {
+        output.name
+        for output in config.output
+        if known.get(output.name) == ("food_label", output.name)
+    }
     return facts | {
         "loaded": True,
         "steps": sorted(step.model_name for step in steps),

@@ -17,6 +17,8 @@ def four_files(records: Records) -> dict:
     accuracies = [there.latest(kind="accuracy", option=option) for option in FOUR]
     return {
         "missing": ", ".join(option for option in FOUR if option not in raced),
-        "other_bytes": ", ".join(option for option in FOUR if option in raced and raced[option] != sent.get(option)),
+        "other_bytes": ", ".join(
+            option for option in FOUR if option in raced and raced[option] != sent.get(option)
+        ),
         "pictures": min(len(record.samples) if record else 0 for record in accuracies),
     }

@@ -33,12 +33,18 @@ def measured(records: Records) -> dict:
         of_it = records.measurements(kind="load", option=f"gpus-{name}")
         on_gpus = [one for one in of_it if len(one.machine.cuda_gpus) > 1]
         if not on_gpus:
-            raise MissingEvidenceError(f"`{name}` was not measured yet: that waits for a node with two GPUs.")
+            raise MissingEvidenceError(
+                f"`{name}` was not measured yet: that waits for a node with two GPUs."
+            )
         runs[name] = on_gpus[-1]
     load = runs["one"].load
     readings = [gpu for gpu in load.usage.gpu if gpu] if load else []
-    busy_percent = [round(100 * float(np.mean(gpu))) for gpu in readings] if len(readings) > 1 else [0, 0]
-    facts: dict[str, object] = {name: in_words(run.details["instance_group"]) for name, run in runs.items()}
+    busy_percent = (
+        [round(100 * float(np.mean(gpu))) for gpu in readings] if len(readings) > 1 else [0, 0]
+    )
+    facts: dict[str, object] = {
+        name: in_words(run.details["instance_group"]) for name, run in runs.items()
+    }
     facts["busy_percent"], facts["other_busy_percent"] = busy_percent[:2]
     facts["other_idle"] = busy_percent[1] <= MOST_IDLE * busy_percent[0]
     return facts

@@ -35,14 +35,22 @@ def lease(records: Records, part: str) -> dict:
 
 def release(records: Records, part: str) -> dict:
     """Return what the site still counted after a release, and the hours from then to the end of the lease."""
-    released, before = (records.observations(f"{part}.{name}") for name in ("release", "lease_at_release"))
+    released, before = (
+        records.observations(f"{part}.{name}") for name in ("release", "lease_at_release")
+    )
     if not released or not before or records.index(released[-1]) < records.index(before[-1]):
-        raise MissingEvidenceError("No release of your lease was seen yet: run the cells above, and then this one.")
+        raise MissingEvidenceError(
+            "No release of your lease was seen yet: run the cells above, and then this one."
+        )
     seen = released[-1].seen
     left = datetime.fromisoformat(before[-1].seen["end"]) - datetime.fromisoformat(seen["at"])
     return {"held": ", ".join(seen["held"]), "hours_given_back": left.total_seconds() / 3600}
 
 
 #: By part, as the questions name them.
-model_lease, edge_lease, system_lease = (partial(lease, part=part) for part in ("model", "edge", "system"))
-model_release, edge_release, system_release = (partial(release, part=part) for part in ("model", "edge", "system"))
+model_lease, edge_lease, system_lease = (
+    partial(lease, part=part) for part in ("model", "edge", "system")
+)
+model_release, edge_release, system_release = (
+    partial(release, part=part) for part in ("model", "edge", "system")
+)

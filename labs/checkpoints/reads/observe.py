@@ -23,7 +23,10 @@ def scraped(path: Path) -> dict:
     complaint = programs().check(path)
     if complaint:
         return {"complaint": complaint[-300:], **_NO_TARGET}
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data, start(path, data=Path(data)) as server:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data,
+        start(path, data=Path(data)) as server,
+    ):
         until_s, targets = time.monotonic() + 20, []
         while time.monotonic() < until_s:  # Prometheus looks for its targets every 5 s
             targets = server.get("targets")["activeTargets"]
@@ -55,7 +58,9 @@ def configured(path: Path) -> dict:
     """Return the facts of ``prometheus.scraped`` by what a ``prometheus.yml`` says; no target is asked."""
     told = yaml.safe_load(path.read_text(encoding="utf-8"))
     jobs = told.get("scrape_configs") or [{}]
-    targets = [one for job in jobs for some in job.get("static_configs", ()) for one in some["targets"]]
+    targets = [
+        one for job in jobs for some in job.get("static_configs", ()) for one in some["targets"]
+    ]
     wrong = [one for one in targets if not re.fullmatch(r"[\w.-]+:\d+", one)]
     interval = jobs[0].get("scrape_interval", told.get("global", {}).get("scrape_interval", "1m"))
     return {
@@ -79,16 +84,31 @@ def _over(given: Mapping[str, str], figure: str) -> dict:
     seed = secrets.randbits(31)
     quiet, busy = getattr(recorded, figure)(seed)
     found = recorded.ask(expression.strip(), seed)
-    facts = {"refused": "", "quiet": 0.0, "busy": 0.0, "restart": 0.0, "gives": 0.0, "truth": float(quiet)}
+    facts = {
+        "refused": "",
+        "quiet": 0.0,
+        "busy": 0.0,
+        "restart": 0.0,
+        "gives": 0.0,
+        "truth": float(quiet),
+    }
     if isinstance(found, str):
         return facts | {"refused": found[:300], "series": 0}
     counts = {len(one) for one in found}
     if counts != {1}:
         return facts | {"series": max(counts)}
     values = [one[0] for one in found]
-    ratios = dict(zip(("quiet", "busy", "restart"), np.divide(values, [quiet, busy, busy]).tolist(), strict=True))
+    ratios = dict(
+        zip(
+            ("quiet", "busy", "restart"),
+            np.divide(values, [quiet, busy, busy]).tolist(),
+            strict=True,
+        )
+    )
     return facts | ratios | {"series": 1, "gives": values[0]}
 
 
 #: Over the photos a second of recorded series, and over the 95th percentile of their latency.
-photos_a_second, tail_latency = (partial(_over, figure=name) for name in ("photos_a_second", "tail_latency"))
+photos_a_second, tail_latency = (
+    partial(_over, figure=name) for name in ("photos_a_second", "tail_latency")
+)

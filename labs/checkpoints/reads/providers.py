@@ -16,10 +16,15 @@ def pair_of_providers(records: Records) -> dict:
     option, baseline = given["option"], given["baseline"]
     run = records.comparison(option, baseline)
     if run is None:
-        raise MissingEvidenceError("Run the cell that measures in OpenVINO's environment, then this check again.")
+        raise MissingEvidenceError(
+            "Run the cell that measures in OpenVINO's environment, then this check again."
+        )
     one, other = run.record(option), run.record(baseline)
     interval = run.ratio(baseline, option).interval
-    claims = {_claim(interval.low, interval.high), _claim(round(interval.low, 2), round(interval.high, 2))}
+    claims = {
+        _claim(interval.low, interval.high),
+        _claim(round(interval.low, 2), round(interval.high, 2)),
+    }
     return {
         "changes_provider": set(one.providers_used) != set(other.providers_used),
         "changes_precision": one.precision != other.precision,

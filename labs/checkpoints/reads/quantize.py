@@ -28,16 +28,24 @@ def quantized_file(path: Path) -> dict:
     graph = onnx.load(path).graph
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     kinds = {node.op_type for node in graph.node}
-    weights = [node for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in stored]
+    weights = [
+        node
+        for node in graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored
+    ]
     weights = [node for node in weights if stored[node.input[0]].ndim > 1]
-    signs = {str(stored[node.input[2]].dtype) for node in graph.node if node.op_type == "QuantizeLinear"}
+    signs = {
+        str(stored[node.input[2]].dtype) for node in graph.node if node.op_type == "QuantizeLinear"
+    }
     layouts = ("DynamicQuantizeLinear", "QLinearConv", "QuantizeLinear")
     return {
         "layout": next((name for name in layouts if name in kinds), ""),
         "weights": " and ".join(sorted({str(stored[node.input[0]].dtype) for node in weights})),
         "activations": " and ".join(sorted(signs)),
         "per_channel": any(stored[node.input[1]].size > 1 for node in weights),
-        "largest_weight": max((int(np.abs(stored[node.input[0]].astype(int)).max()) for node in weights), default=0),
+        "largest_weight": max(
+            (int(np.abs(stored[node.input[0]].astype(int)).max()) for node in weights), default=0
+        ),
         "agreement": agreement(path),
         "of_evaluation": ranges_of_evaluation(graph, stored),
     }
@@ -57,23 +65,42 @@ def ranges_of_evaluation(graph: onnx.GraphProto, stored: Mapping[str, np.ndarray
     photos, however many, that holds for all ranges; of others it is a coincidence, for one or two of ten. Only
     activations on both sides of 0 tell: after ReLU6, nearly every range is 0 to 6. 0 if there is nothing to look at.
     """
-    inside = {output for node in onnx.load(models_dir() / "food11.onnx").graph.node for output in node.output}
+    inside = {
+        output
+        for node in onnx.load(models_dir() / "food11.onnx").graph.node
+        for output in node.output
+    }
     ranges = {
         node.input[0]: (float(stored[node.input[1]]), int(stored[node.input[2]]))
         for node in graph.node
-        if node.op_type == "QuantizeLinear" and node.input[0] in inside and stored[node.input[2]].dtype == np.uint8
+        if node.op_type == "QuantizeLinear"
+        and node.input[0] in inside
+        and stored[node.input[2]].dtype == np.uint8
     }
-    ranges = dict([(name, (scale, zero)) for name, (scale, zero) in ranges.items() if 0 < zero < 255][-_ACTIVATIONS:])
+    ranges = dict(
+        [(name, (scale, zero)) for name, (scale, zero) in ranges.items() if 0 < zero < 255][
+            -_ACTIVATIONS:
+        ]
+    )
     if not ranges:
         return 0.0
     images, _ = load_split(assets.dataset(), "evaluation")
     parts = []
     for start in range(0, len(images), _AT_ONCE):
-        seen = activations_of(models_dir() / "food11.onnx", images[start : start + _AT_ONCE], list(ranges))
+        seen = activations_of(
+            models_dir() / "food11.onnx", images[start : start + _AT_ONCE], list(ranges)
+        )
         flat = [values.reshape(len(values), -1) for values in seen.values()]
         parts.append([(values.min(axis=1), values.max(axis=1)) for values in flat])
     ends = np.concatenate(parts, axis=-1)  # (activations, 2, photos)
-    return float(np.mean([_attained(low, high, *one) for (low, high), one in zip(ends, ranges.values(), strict=True)]))
+    return float(
+        np.mean(
+            [
+                _attained(low, high, *one)
+                for (low, high), one in zip(ends, ranges.values(), strict=True)
+            ]
+        )
+    )
 
 
 def _attained(low: np.ndarray, high: np.ndarray, scale: float, zero: int) -> bool:

@@ -10,7 +10,9 @@ from labs.records.options import by_machine
 from labs.records.targets import target
 
 
-def compared(records: Records, question: str, baseline: str, wanted: str, prefix: str = "") -> tuple[dict, Judged]:
+def compared(
+    records: Records, question: str, baseline: str, wanted: str, prefix: str = ""
+) -> tuple[dict, Judged]:
     """Return what a recommendation says beside its records, and how its option was judged.
 
     Args:
@@ -22,10 +24,14 @@ def compared(records: Records, question: str, baseline: str, wanted: str, prefix
         MissingEvidenceError: The baseline was not measured in full.
     """
     given, *_, options = records.answer(question), [], *by_machine(records, baseline).values()
-    decisions = decide([option for option in options if option.option.startswith(prefix)], target(wanted))
+    decisions = decide(
+        [option for option in options if option.option.startswith(prefix)], target(wanted)
+    )
     judged = {decision.option.option: decision for decision in decisions}
     if baseline not in judged:
-        raise MissingEvidenceError(f"`{baseline}` was not measured in full yet: one photo, size and right answers.")
+        raise MissingEvidenceError(
+            f"`{baseline}` was not measured in full yet: one photo, size and right answers."
+        )
     option, evidence = given["option"], given["evidence"]
     row = judged.get(option, judged[baseline])
     meeting = [name for name, one in judged.items() if one.meets]

@@ -13,8 +13,17 @@ def system_under_test(records: Records) -> dict:
         MissingEvidenceError: There is none yet.
     """
     if (run := records.latest(kind="load", option="search-server")) is None or run.load is None:
-        raise MissingEvidenceError("Your `sut.py` was not run in the Server scenario yet: run the cell above.")
-    sent_s, ended_s = np.sort(run.load.sent_offsets_s), np.sort(np.add(run.load.offsets_s, run.samples))
+        raise MissingEvidenceError(
+            "Your `sut.py` was not run in the Server scenario yet: run the cell above."
+        )
+    sent_s, ended_s = (
+        np.sort(run.load.sent_offsets_s),
+        np.sort(np.add(run.load.offsets_s, run.samples)),
+    )
     together = np.arange(1, len(sent_s) + 1) - np.searchsorted(ended_s, sent_s, side="right")
     failed = len(run.load.failures)
-    return {"failed": failed, "right": run.details["right"] / (len(sent_s) + failed), "together": int(together.max())}
+    return {
+        "failed": failed,
+        "right": run.details["right"] / (len(sent_s) + failed),
+        "together": int(together.max()),
+    }

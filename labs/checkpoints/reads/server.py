@@ -7,12 +7,22 @@ from labs.records.targets import GPU_PROVIDERS
 
 def on_gpu(records: Records) -> dict:
     """Return of the newest option that asked for a GPU, how many nodes ran there, and what it was compared with."""
-    asked = [one for one in records.measurements(kind="latency") if one.provider_requested in GPU_PROVIDERS]
-    asked = [one for one in asked if one.provider_requested != "cuda"]  # torch's, which has no nodes
+    asked = [
+        one
+        for one in records.measurements(kind="latency")
+        if one.provider_requested in GPU_PROVIDERS
+    ]
+    asked = [
+        one for one in asked if one.provider_requested != "cuda"
+    ]  # torch's, which has no nodes
     if not asked:
-        raise MissingEvidenceError("Nothing was measured on a GPU yet: that waits for a node that has one.")
+        raise MissingEvidenceError(
+            "Nothing was measured on a GPU yet: that waits for a node that has one."
+        )
     newest = asked[-1]
-    runs = {kind: records.comparison(newest.option, kind=kind) for kind in ("latency", "throughput")}
+    runs = {
+        kind: records.comparison(newest.option, kind=kind) for kind in ("latency", "throughput")
+    }
     return {
         "option": newest.option,
         "nodes": newest.providers_used.get(newest.provider_requested, 0),

@@ -8,6 +8,9 @@ def choice(records: Records) -> dict:
     """Return what the recommendation says, what was measured there, and whether it was a device."""
     facts, _ = compared(records, "target.choice", "edge-fp32", "device", prefix="edge-")
     newest = records.measurements(kind="latency", option="edge-fp32")[-1]
-    rehearsed = newest.machine.testbed.get("site") == "rehearsal" or newest.machine.architecture != "aarch64"
+    rehearsed = (
+        newest.machine.testbed.get("site") == "rehearsal"
+        or newest.machine.architecture != "aarch64"
+    )
     where = records.answer("target.choice")["where"]
     return facts | {"where": where, "measured_where": "rehearsal" if rehearsed else "device"}

@@ -47,7 +47,11 @@ class Asgi:
 
         async def lifespan() -> None:
             with contextlib.suppress(Exception):  # an app may know no lifespan
-                await self._app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": self._state}, receive, send)
+                await self._app(
+                    {"type": "lifespan", "asgi": {"version": "3.0"}, "state": self._state},
+                    receive,
+                    send,
+                )
             started.set()
 
         self._living = asyncio.ensure_future(lifespan())
@@ -67,7 +71,9 @@ class Asgi:
 
         async def send(message: Mapping) -> None:
             if message["type"] == "http.response.start":
-                heads = {name.decode().lower(): value.decode() for name, value in message["headers"]}
+                heads = {
+                    name.decode().lower(): value.decode() for name, value in message["headers"]
+                }
                 reply.update(status=message["status"], type=heads.get("content-type", ""))
             elif self._pieces and message.get("body"):
                 self._wire.say(piece=request["ask"], text=message["body"].decode(errors="replace"))
@@ -83,13 +89,30 @@ class Asgi:
 
     def _scope(self, request: Mapping, length: int | None) -> dict:
         return {
-            **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": ""},
-            **{"method": request["method"], "path": request["path"], "raw_path": request["path"].encode()},
-            **{"query_string": b"", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2), "state": {**self._state}},
+            **{
+                "type": "http",
+                "asgi": {"version": "3.0"},
+                "http_version": "1.1",
+                "scheme": "http",
+                "root_path": "",
+            },
+            **{
+                "method": request["method"],
+                "path": request["path"],
+                "raw_path": request["path"].encode(),
+            },
+            **{
+                "query_string": b"",
+                "client": ("127.0.0.1", 1),
+                "server": ("127.0.0.1", 2),
+                "state": {**self._state},
+            },
             "headers": [
                 (b"host", b"127.0.0.1"),
                 (b"content-type", b"application/json"),
-                (b"transfer-encoding", b"chunked") if length is None else (b"content-length", str(length).encode()),
+                (b"transfer-encoding", b"chunked")
+                if length is None
+                else (b"content-length", str(length).encode()),
             ],
         }
 

@@ -23,10 +23,14 @@ def kernel(wire: Wire, path: str) -> Ask:
             self._name, self.shape, self.size = name, tuple(shape), shape[0] * shape[1]
 
         def _touch(self, name: str, at: Any, **more: object) -> Any:
-            own: Any = threading.current_thread()  # in the simulator, a CUDA thread is one of Python's
+            own: Any = (
+                threading.current_thread()
+            )  # in the simulator, a CUDA thread is one of Python's
             place = {"block": [int(part) for part in own.blockIdx], "thread": own.thread_id}
             line = sys._getframe(2).f_lineno
-            return wire.call(name, name=self._name, at=[int(part) for part in at], line=line, **place, **more)
+            return wire.call(
+                name, name=self._name, at=[int(part) for part in at], line=line, **place, **more
+            )
 
         def __getitem__(self, at: Any) -> Any:
             return np.float32(self._touch("read", at))
@@ -37,8 +41,14 @@ def kernel(wire: Wire, path: str) -> Ask:
 
     loaded = load(path, "program")
     loaded.TILE = 8
-    calls = [node.func for node in ast.walk(ast.parse(Path(path).read_bytes())) if isinstance(node, ast.Call)]
-    barriers = sum(isinstance(function, ast.Attribute) and function.attr == "syncthreads" for function in calls)
+    calls = [
+        node.func
+        for node in ast.walk(ast.parse(Path(path).read_bytes()))
+        if isinstance(node, ast.Call)
+    ]
+    barriers = sum(
+        isinstance(function, ast.Attribute) and function.attr == "syncthreads" for function in calls
+    )
 
     def run(request: dict) -> None:
         error = ""

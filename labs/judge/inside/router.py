@@ -28,7 +28,9 @@ def router(wire: Wire, path: str) -> Ask:
 
         def start(self) -> Any:
             values, named = self._given
-            replica = self._target(*map(handle, values), **{name: handle(value) for name, value in named.items()})
+            replica = self._target(
+                *map(handle, values), **{name: handle(value) for name, value in named.items()}
+            )
             if isinstance(replica, Version):
                 replica.name = self._name
             return replica

@@ -33,13 +33,23 @@ def onnxruntime_outside(wire: Wire) -> None:
     """Put ONNX Runtime outside: what a session answers, and how long it takes, cannot be foreseen in here."""
 
     class Session(Anything):
-        def __init__(self, path: object, sess_options: object = None, providers: object = None, **more: object) -> None:
+        def __init__(
+            self,
+            path: object,
+            sess_options: object = None,
+            providers: object = None,
+            **more: object,
+        ) -> None:
             threads = vars(sess_options or Anything()).get("intra_op_num_threads", 0)
             self._number = wire.call("session", threads=threads)
 
         def get_inputs(self) -> list:
             tensor: Any = Anything()
-            tensor.name, tensor.shape, tensor.type = "image", ["batch", 3, 224, 224], "tensor(float)"
+            tensor.name, tensor.shape, tensor.type = (
+                "image",
+                ["batch", 3, 224, 224],
+                "tensor(float)",
+            )
             return [tensor]
 
         def run(self, names: object, feed: Mapping, options: object = None) -> list:

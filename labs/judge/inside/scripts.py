@@ -24,7 +24,11 @@ def script(wire: Wire, path: str) -> Ask:
         except BaseException as error:
             ended, complaint = 1, f"{type(error).__name__}: {error}"
         sys.stdout.flush()
-        text = os.pread(printed, MOST_TEXT, max(0, os.fstat(printed).st_size - MOST_TEXT)).decode(errors="replace")
-        wire.say(reply=request["ask"], ended=ended, printed=text, complaint=str(complaint or "")[:200])
+        text = os.pread(printed, MOST_TEXT, max(0, os.fstat(printed).st_size - MOST_TEXT)).decode(
+            errors="replace"
+        )
+        wire.say(
+            reply=request["ask"], ended=ended, printed=text, complaint=str(complaint or "")[:200]
+        )
 
     return in_thread(run)

@@ -31,7 +31,9 @@ def triton(wire: Wire, path: str) -> Ask:
 
     class Request:
         def __init__(self, texts: list[str]) -> None:
-            self._inputs = [Tensor("INPUT_IMAGE", np.array([[text.encode()] for text in texts], object))]
+            self._inputs = [
+                Tensor("INPUT_IMAGE", np.array([[text.encode()] for text in texts], object))
+            ]
 
         def inputs(self) -> list[Tensor]:
             return self._inputs
@@ -41,8 +43,18 @@ def triton(wire: Wire, path: str) -> Ask:
             self.tensors, self.error = list(output_tensors or ()), error
 
     class TritonError(Exception):
-        UNKNOWN, INTERNAL, NOT_FOUND, INVALID_ARG = "unknown", "internal", "not found", "invalid argument"
-        UNAVAILABLE, UNSUPPORTED, ALREADY_EXISTS, CANCELLED = "unavailable", "unsupported", "exists", "cancelled"
+        UNKNOWN, INTERNAL, NOT_FOUND, INVALID_ARG = (
+            "unknown",
+            "internal",
+            "not found",
+            "invalid argument",
+        )
+        UNAVAILABLE, UNSUPPORTED, ALREADY_EXISTS, CANCELLED = (
+            "unavailable",
+            "unsupported",
+            "exists",
+            "cancelled",
+        )
 
         def __init__(self, message: str = "", code: str = INTERNAL) -> None:
             super().__init__(message)
@@ -56,7 +68,9 @@ def triton(wire: Wire, path: str) -> Ask:
         TritonError=TritonError,
         TritonModelException=TritonError,
         triton_string_to_numpy={"TYPE_STRING": np.object_, "TYPE_FP32": np.float32}.get,
-        get_input_tensor_by_name=lambda request, name: next((t for t in request.inputs() if t.name() == name), None),
+        get_input_tensor_by_name=lambda request, name: next(
+            (t for t in request.inputs() if t.name() == name), None
+        ),
     )
 
     def probabilities(inputs: Any) -> Any:
@@ -66,7 +80,13 @@ def triton(wire: Wire, path: str) -> Ask:
     load(FOOD, "food").load = lambda args: probabilities
     model = load(path, "model").TritonPythonModel()
     if hasattr(model, "initialize"):
-        names = ("model_name", "model_repository", "model_config", "model_version", "model_instance_kind")
+        names = (
+            "model_name",
+            "model_repository",
+            "model_config",
+            "model_version",
+            "model_instance_kind",
+        )
         given = dict(zip(names, ("food_classifier", ".", "{}", "1", "CPU"), strict=True))
         model.initialize(given | {"model_instance_device_id": "0"})
 
@@ -74,13 +94,21 @@ def triton(wire: Wire, path: str) -> Ask:
         """Return an answer's classes, or why a request is refused."""
         if response is None or response.error is not None:
             return response and str(getattr(response.error, "code", TritonError.INTERNAL))
-        values = {tensor.name(): np.ravel(tensor.as_numpy()).tolist() for tensor in response.tensors}
-        return [text.decode() if isinstance(text, bytes) else str(text) for text in values.get("FOOD_LABEL", [])]
+        values = {
+            tensor.name(): np.ravel(tensor.as_numpy()).tolist() for tensor in response.tensors
+        }
+        return [
+            text.decode() if isinstance(text, bytes) else str(text)
+            for text in values.get("FOOD_LABEL", [])
+        ]
 
     def execute(request: dict) -> None:
         answers, complaint = None, ""
         try:
-            answers = [labels(one) for one in model.execute([Request(texts) for texts in request["requests"]])]
+            answers = [
+                labels(one)
+                for one in model.execute([Request(texts) for texts in request["requests"]])
+            ]
         except Exception as error:  # whatever a model raises, its requests have no answer
             complaint = f"{type(error).__name__}: {error}"[:300]
         wire.say(reply=request["ask"], answers=answers, complaint=complaint)

@@ -48,7 +48,9 @@ class Wire:
 
     async def called(self, name: str, /, **given: object) -> Any:
         """Do the same, and leave the event loop free meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(None, lambda: self.call(name, **given))
+        return await asyncio.get_running_loop().run_in_executor(
+            None, lambda: self.call(name, **given)
+        )
 
     def listen(self, ask: Ask) -> None:
         """Hand over values and requests until the judge closes the pipe."""

@@ -73,7 +73,12 @@ class Environment:
         """Where it is, or will be; the name changes with the requirements and with Python's version."""
         from labs.workspace import cache_dir
 
-        what = (self.requirements, sys.implementation.cache_tag, platform.system(), platform.machine())
+        what = (
+            self.requirements,
+            sys.implementation.cache_tag,
+            platform.system(),
+            platform.machine(),
+        )
         key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]
         return cache_dir() / "environments" / f"{self.name}-{key}"
 
@@ -90,10 +95,16 @@ class Environment:
     @property
     def commands(self) -> str:
         """The two commands that make it, as one would type them in any project."""
-        wanted = [one for one in self.requirements if one.startswith((f"{self.wheel}==", "tensorrt", "torchao"))]
+        wanted = [
+            one
+            for one in self.requirements
+            if one.startswith((f"{self.wheel}==", "tensorrt", "torchao"))
+        ]
         return f"uv venv {self.folder.name}\nuv pip install --python {self.folder.name} {' '.join(wanted)} …"
 
-    def run(self, script: str | Path, *arguments: object, variables: Mapping[str, str] | None = None) -> None:
+    def run(
+        self, script: str | Path, *arguments: object, variables: Mapping[str, str] | None = None
+    ) -> None:
         """Run a script with this environment's Python, in the script's folder, and print what it prints as it comes.
 
         The course's own package can be imported there.
@@ -108,12 +119,18 @@ class Environment:
             )
         script = Path(script).resolve()
         command = [str(self.python), "-u", str(script), *map(str, arguments)]
-        paths = [str(PROJECT_DIR), *([sysconfig.get_path("purelib")] if self.borrows_course else [])]
+        paths = [
+            str(PROJECT_DIR),
+            *([sysconfig.get_path("purelib")] if self.borrows_course else []),
+        ]
         given = _clean_variables() | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONNOUSERSITE": "1"}
         given |= dict(variables or {})
         if self.library_folders:
             site = self.folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
-            folders = [*(str(site / name) for name in self.library_folders), given.get("LD_LIBRARY_PATH", "")]
+            folders = [
+                *(str(site / name) for name in self.library_folders),
+                given.get("LD_LIBRARY_PATH", ""),
+            ]
             given["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, folders))
         with contextlib.closing(_lines(command, cwd=script.parent, env=given)) as lines:
             for line in lines:
@@ -133,7 +150,9 @@ def environments() -> dict[str, Environment]:
             alone = row.pop("alone", False) or row.get("borrows_course")
             base = () if alone else tuple(table["common"]["requirements"])
         row["requirements"] = (*base, *row["requirements"])
-        fields: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
+        fields: dict[str, Any] = {
+            key: tuple(one) if isinstance(one, list) else one for key, one in row.items()
+        }
         known[name] = Environment(name, **fields)
     return known
 
@@ -187,10 +206,21 @@ def _make(wanted: Environment, on_progress: OnProgress) -> None:
             f"room (`{python('labs providers list')}` shows what is installed), or set SERVING_LABS_CACHE to a folder "
             "on a larger disk"
         )
-    on_progress(0.0, f"making an environment for {wanted.wheel}: {wanted.download_bytes / 1e6:,.0f} MB to download")
-    _uv(wanted, ["venv", "--quiet", "--no-project", "--python", sys.executable, str(wanted.folder)], on_progress)
+    on_progress(
+        0.0,
+        f"making an environment for {wanted.wheel}: {wanted.download_bytes / 1e6:,.0f} MB to download",
+    )
+    _uv(
+        wanted,
+        ["venv", "--quiet", "--no-project", "--python", sys.executable, str(wanted.folder)],
+        on_progress,
+    )
     # Everything is pinned, so nothing needs resolving; TensorRT's package asks NVIDIA for its libraries.
-    _uv(wanted, ["pip", "install", "--no-deps", "--python", str(wanted.python), *wanted.requirements], on_progress)
+    _uv(
+        wanted,
+        ["pip", "install", "--no-deps", "--python", str(wanted.python), *wanted.requirements],
+        on_progress,
+    )
     (wanted.folder / MARKER).touch()
 
 
@@ -203,12 +233,16 @@ def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> N
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if uv is None:
-        raise EnvironmentUnavailableError(f"uv is not installed here: `{python('pip install uv')}` brings it")
+        raise EnvironmentUnavailableError(
+            f"uv is not installed here: `{python('pip install uv')}` brings it"
+        )
     tail: deque[str] = deque(maxlen=40)
     sizes: dict[str, float] = {}
     arrived_bytes = 0.0
     try:
-        with contextlib.closing(_lines([uv, "--no-config", *arguments], env=_clean_variables())) as lines:
+        with contextlib.closing(
+            _lines([uv, "--no-config", *arguments], env=_clean_variables())
+        ) as lines:
             for line in lines:
                 tail.append(line)
                 if begun := re.fullmatch(r"\s*Downloading (\S+) \(([\d.]+)(KiB|MiB|GiB)\)", line):
@@ -230,7 +264,12 @@ def _lines(command: list[str], **where: Any) -> Generator[str]:
         subprocess.CalledProcessError: It failed.
     """
     # It and its children are stopped together, also when the notebook is interrupted or progress raises.
-    how: dict[str, Any] = {"text": True, "errors": "replace", "start_new_session": True, "stdin": subprocess.DEVNULL}
+    how: dict[str, Any] = {
+        "text": True,
+        "errors": "replace",
+        "start_new_session": True,
+        "stdin": subprocess.DEVNULL,
+    }
     how |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **where}
     with subprocess.Popen(command, **how) as process:
         try:

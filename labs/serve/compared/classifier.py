@@ -24,7 +24,9 @@ WORKERS, MAY_WAIT = int(os.environ.get("WORKERS", 1)), int(os.environ.get("MAY_W
 workers, places = threading.Semaphore(WORKERS), threading.Semaphore(WORKERS + MAY_WAIT)
 
 options = ort.SessionOptions()
-options.intra_op_num_threads = int(os.environ.get("THREADS", 1))  # a worker keeps one processor busy
+options.intra_op_num_threads = int(
+    os.environ.get("THREADS", 1)
+)  # a worker keeps one processor busy
 session = ort.InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
 
 

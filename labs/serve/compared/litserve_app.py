@@ -53,6 +53,14 @@ class FoodClassifier(ls.LitAPI):
 if __name__ == "__main__":
     path, port, workers = sys.argv[1:]
     how = {"accelerator": "cpu", "workers_per_device": int(workers)}
-    server = ls.LitServer(FoodClassifier(path), restart_workers=True, **how)  # else it ends when a worker dies
+    server = ls.LitServer(
+        FoodClassifier(path), restart_workers=True, **how
+    )  # else it ends when a worker dies
     guard(server.app)
-    server.run(host="127.0.0.1", port=int(port), num_api_servers=1, generate_client_file=False, log_level="warning")
+    server.run(
+        host="127.0.0.1",
+        port=int(port),
+        num_api_servers=1,
+        generate_client_file=False,
+        log_level="warning",
+    )

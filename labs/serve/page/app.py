@@ -52,11 +52,20 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
     app = FastAPI(openapi_url=None)
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
     templates = Jinja2Templates(_HERE / "templates")
-    always = {"server": server, "answered_by": f"Triton, {triton_model}" if triton_model else "FastAPI"}
+    always = {
+        "server": server,
+        "answered_by": f"Triton, {triton_model}" if triton_model else "FastAPI",
+    }
 
     def page(request: Request, status: int = 200, /, **shown: object) -> HTMLResponse:
-        shown |= {"samples": [name for name, _ in samples()], "most_mb": MOST_BYTES // 1_000_000, **always}
-        return templates.TemplateResponse(request, "page.html", shown, status, headers=dict(_HEADERS))
+        shown |= {
+            "samples": [name for name, _ in samples()],
+            "most_mb": MOST_BYTES // 1_000_000,
+            **always,
+        }
+        return templates.TemplateResponse(
+            request, "page.html", shown, status, headers=dict(_HEADERS)
+        )
 
     async def too_large(scope: Scope, receive: Receive, send: Send) -> None:
         await page(Request(scope), 413, error=IN_PLAIN_WORDS[413])(scope, receive, send)
@@ -74,7 +83,11 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
         sample: Annotated[int | None, Form(ge=0, lt=len(CLASS_NAMES))] = None,
         picture: UploadFile | None = None,
     ) -> HTMLResponse:
-        label, content = samples()[sample] if sample is not None else (None, picture.file.read() if picture else b"")
+        label, content = (
+            samples()[sample]
+            if sample is not None
+            else (None, picture.file.read() if picture else b"")
+        )
         if not content:
             return page(request, 400, error="Choose a picture first, or click one of the samples.")
         try:
@@ -90,7 +103,9 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
     def sample(number: int) -> Response:
         if not 0 <= number < len(samples()):
             raise HTTPException(404)
-        return Response(samples()[number][1], media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
+        return Response(
+            samples()[number][1], media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"}
+        )
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -109,4 +124,6 @@ def preview(content: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
 
 
-app = create_page(os.environ.get("PAGE_SERVER", "http://127.0.0.1:8000"), os.environ.get("PAGE_TRITON_MODEL", ""))
+app = create_page(
+    os.environ.get("PAGE_SERVER", "http://127.0.0.1:8000"), os.environ.get("PAGE_TRITON_MODEL", "")
+)

@@ -45,7 +45,9 @@ def ask(content: bytes, server: str, triton_model: str = "") -> Answer:
     """
     text, begin_s = base64.b64encode(content).decode(), time.perf_counter()
     try:
-        label, probability = _triton(text, server, triton_model) if triton_model else _fastapi(text, server)
+        label, probability = (
+            _triton(text, server, triton_model) if triton_model else _fastapi(text, server)
+        )
     except (OSError, httpx.TransportError) as error:
         raise NoAnswerError(f"No answer from {server}. Is it started?", 502) from error
     return Answer(label, probability, time.perf_counter() - begin_s)
@@ -54,7 +56,9 @@ def ask(content: bytes, server: str, triton_model: str = "") -> Answer:
 def _fastapi(text: str, server: str) -> tuple[str, float]:
     reply = httpx.post(f"{server.rstrip('/')}/predict", json={"image": text}, timeout=_WITHIN_S)
     if reply.status_code != 200:
-        words = IN_PLAIN_WORDS.get(reply.status_code, f"The server answered with status {reply.status_code}.")
+        words = IN_PLAIN_WORDS.get(
+            reply.status_code, f"The server answered with status {reply.status_code}."
+        )
         raise NoAnswerError(words, reply.status_code if reply.status_code < 500 else 502)
     return reply.json()["prediction"], reply.json()["probability"]
 
@@ -67,11 +71,15 @@ def _triton(text: str, server: str, model: str) -> tuple[str, float]:
     given.set_data_from_numpy(np.array([[text.encode()]], dtype=object))
     scheme, _, address = server.rstrip("/").partition("://")
     try:
-        with InferenceServerClient(address, ssl=scheme == "https", network_timeout=_WITHIN_S) as client:
+        with InferenceServerClient(
+            address, ssl=scheme == "https", network_timeout=_WITHIN_S
+        ) as client:
             found = client.infer(model, [given])
     except InferenceServerException as error:
         if "INPUT_IMAGE: " in error.message():  # as the course's models begin a refusal
             raise NoAnswerError(IN_PLAIN_WORDS[422], 422) from error
         full = "maximum queue size" in error.message()
-        raise NoAnswerError(IN_PLAIN_WORDS[503] if full else f"Triton says: {error.message()}", 502) from error
+        raise NoAnswerError(
+            IN_PLAIN_WORDS[503] if full else f"Triton says: {error.message()}", 502
+        ) from error
     return found.as_numpy("FOOD_LABEL").item().decode(), found.as_numpy("PROBABILITY").item()

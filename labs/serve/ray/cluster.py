@@ -62,20 +62,40 @@ class RayCluster:
         self.token = secrets.token_hex(32)
         (self._private / "token").write_text(self.token)
         with contextlib.ExitStack() as stack:  # all at once, so that they differ
-            ports = [stack.enter_context(listen(ports=one)) for one in (HTTP_PORTS, DASHBOARD_PORTS, 0, 0, 0)]
+            ports = [
+                stack.enter_context(listen(ports=one))
+                for one in (HTTP_PORTS, DASHBOARD_PORTS, 0, 0, 0)
+            ]
             self.port, dashboard, main, client, agent = (one.getsockname()[1] for one in ports)
         self.dashboard_url = f"http://127.0.0.1:{dashboard}"
         self._address = f"127.0.0.1:{main}"
         on_progress(0.0, "ray start --head")
         self._node = child.start(
             [
-                *(made_by.python.parent / "ray", "start", "--head", "--block", f"--port={main}", f"--num-cpus={CPUS}"),
-                *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--ray-client-server-port={client}"),
+                *(
+                    made_by.python.parent / "ray",
+                    "start",
+                    "--head",
+                    "--block",
+                    f"--port={main}",
+                    f"--num-cpus={CPUS}",
+                ),
+                *(
+                    "--dashboard-host=127.0.0.1",
+                    f"--dashboard-port={dashboard}",
+                    f"--ray-client-server-port={client}",
+                ),
                 *(f"--temp-dir={self.folder}", f"--object-store-memory={OBJECT_STORE_BYTES}"),
-                *(f"--dashboard-agent-listen-port={agent}", "--include-log-monitor=false", "--disable-usage-stats"),
+                *(
+                    f"--dashboard-agent-listen-port={agent}",
+                    "--include-log-monitor=false",
+                    "--disable-usage-stats",
+                ),
             ],
             workspace_dir() / "logs" / f"ray-{self.port}.log",
-            environment={name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"},
+            environment={
+                name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"
+            },
             leftovers=[self._private],
         )
         try:
@@ -106,10 +126,16 @@ class RayCluster:
     @property
     def variables(self) -> dict[str, str]:
         """Environment variables under which Ray's commands reach this cluster, and nothing else does."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHON"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("RAY_", "PYTHON"))
+        }
         return kept | {
             "PATH": f"{self._python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "PYTHONPATH": os.pathsep.join(map(str, (_LOOPBACK, programs_dir() / "ray", PROJECT_DIR))),
+            "PYTHONPATH": os.pathsep.join(
+                map(str, (_LOOPBACK, programs_dir() / "ray", PROJECT_DIR))
+            ),
             "PYTHONNOUSERSITE": "1",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._private / "token"),
@@ -143,7 +169,9 @@ class RayCluster:
             check=False,
         )
         if done.returncode:
-            raise RayError(f"serve deploy ended with status {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
+            raise RayError(
+                f"serve deploy ended with status {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}"
+            )
 
     def applications(self) -> dict[str, dict]:
         """Return what Serve says of each application: status, route and deployments with their replicas."""
@@ -162,30 +190,41 @@ class RayCluster:
             RayError: Ray refuses it, an application failed, or the time is over; the message says what Serve says.
         """
         if not config.is_file():
-            raise FileNotFoundError(f"{config} is not there: write it first; its check says what it lacks")
+            raise FileNotFoundError(
+                f"{config} is not there: write it first; its check says what it lacks"
+            )
         on_progress(0.0, f"serve deploy {config.name}")
         self._serve_deploy(config)
         begin_s = time.monotonic()
         while True:
             found = self.applications()
             told = {name: one["status"] for name, one in found.items()}
-            if failed := [one for one in found.values() if one["status"] in ("DEPLOY_FAILED", "UNHEALTHY")]:
+            if failed := [
+                one for one in found.values() if one["status"] in ("DEPLOY_FAILED", "UNHEALTHY")
+            ]:
                 raise RayError(f"{failed[0]['name']}: {failed[0]['message'][-2000:]}")
             healthy = all(
-                one["status"] == "HEALTHY" for app in found.values() for one in app.get("deployments", {}).values()
+                one["status"] == "HEALTHY"
+                for app in found.values()
+                for one in app.get("deployments", {}).values()
             )
             if found and set(told.values()) == {"RUNNING"} and healthy:
                 return
             spent_s = time.monotonic() - begin_s
             if spent_s > 600:
                 raise RayError(f"not ready after 600 s: {told}")
-            on_progress(min(0.99, spent_s / 30), ", ".join(f"{name} {status}" for name, status in told.items()))
+            on_progress(
+                min(0.99, spent_s / 30),
+                ", ".join(f"{name} {status}" for name, status in told.items()),
+            )
             time.sleep(0.3)
 
     def kill_replica(self, application: str, deployment: str, *, after_s: float = 0.0) -> int:
         """End a running replica by a signal that no process can catch; return its process id."""
         time.sleep(after_s)
-        running = [one for one in self.replicas(application, deployment) if one["state"] == "RUNNING"]
+        running = [
+            one for one in self.replicas(application, deployment) if one["state"] == "RUNNING"
+        ]
         if not running:
             raise RayError(f"{application} has no running replica of {deployment}")
         os.kill(running[0]["pid"], signal.SIGKILL)
@@ -206,7 +245,9 @@ class RayCluster:
         """Deploy no application at all: that starts Serve, at the address that the file names."""
         config = self._private / "serve.json"
         http = {"host": "127.0.0.1", "port": self.port}
-        config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": []}))
+        config.write_text(
+            json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": []})
+        )
         on_progress(0.7, "serve deploy, without an application yet")
         try:
             self._serve_deploy(config)
@@ -222,7 +263,8 @@ class RayCluster:
     def _serve(self) -> dict:
         """Return all that Serve says of itself."""
         request = urllib.request.Request(
-            f"{self.dashboard_url}/api/serve/applications/", headers={"Authorization": f"Bearer {self.token}"}
+            f"{self.dashboard_url}/api/serve/applications/",
+            headers={"Authorization": f"Bearer {self.token}"},
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
@@ -253,7 +295,11 @@ class ReplicaWatch:
     def __init__(self, cluster: RayCluster, application: str, deployment: str) -> None:
         """Name the deployment to watch."""
         self.rows: list[dict] = []
-        self._cluster, self._names, self._ended = cluster, (application, deployment), threading.Event()
+        self._cluster, self._names, self._ended = (
+            cluster,
+            (application, deployment),
+            threading.Event(),
+        )
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> ReplicaWatch:
@@ -267,8 +313,16 @@ class ReplicaWatch:
 
     def _look(self) -> None:
         while not self._ended.is_set():
-            with contextlib.suppress(OSError):  # a busy machine may be late with an answer: the next look will do
+            with contextlib.suppress(
+                OSError
+            ):  # a busy machine may be late with an answer: the next look will do
                 states = Counter(one["state"] for one in self._cluster.replicas(*self._names))
                 offset_s = round(time.monotonic() - self._begin_s, 2)
-                self.rows.append({"offset_s": offset_s, "running": states["RUNNING"], "starting": states["STARTING"]})
+                self.rows.append(
+                    {
+                        "offset_s": offset_s,
+                        "running": states["RUNNING"],
+                        "starting": states["STARTING"],
+                    }
+                )
             self._ended.wait(EVERY_S)

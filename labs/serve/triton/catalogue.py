@@ -46,12 +46,18 @@ class ModelFolder:
 def beside(weights: Path | None = None) -> dict[str, Path]:
     """Return the files that lie beside a ``model.py``, by name: those of a classifier where its weights are named."""
     files = {"food.py": CODE_DIR / "food.py", "intake.py": INTAKE}
-    return files | ({"network.py": CODE_DIR / "network.py", "model.safetensors": weights} if weights else {})
+    return files | (
+        {"network.py": CODE_DIR / "network.py", "model.safetensors": weights} if weights else {}
+    )
 
 
 def food_preprocess() -> ModelFolder:
     """Return the ensemble's first step: from base64 text to the model's input."""
-    return _python("food_preprocess", "preprocess.py", (_IMAGE, _NUMBERS.format("output", "input", "3, 224, 224")))
+    return _python(
+        "food_preprocess",
+        "preprocess.py",
+        (_IMAGE, _NUMBERS.format("output", "input", "3, 224, 224")),
+    )
 
 
 def food_label() -> ModelFolder:
@@ -137,5 +143,8 @@ class ModelRepository:
 
     def names(self) -> list[str]:
         """Return the models' names, ensembles last: they need the others."""
-        found = {path.parent.name: path.read_text(encoding="utf-8") for path in self.folder.glob("*/config.pbtxt")}
+        found = {
+            path.parent.name: path.read_text(encoding="utf-8")
+            for path in self.folder.glob("*/config.pbtxt")
+        }
         return sorted(found, key=lambda name: ('platform: "ensemble"' in found[name], name))

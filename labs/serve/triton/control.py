@@ -29,7 +29,9 @@ class TritonError(RuntimeError):
 class Triton:
     """A running server and its repository, wherever it runs: from the wheel, or in NVIDIA's container."""
 
-    def __init__(self, http: str, grpc: str, repository: ModelRepository, *, key: str | None = None) -> None:
+    def __init__(
+        self, http: str, grpc: str, repository: ModelRepository, *, key: str | None = None
+    ) -> None:
         """Name a server by its addresses, 'host:port'; nothing is asked yet. ``key`` opens its restricted APIs."""
         self.http, self.grpc, self.repository = http, grpc, repository
         #: What a client of one's own sends to load and unload: ``client.load_model(name, headers=triton.headers)``.
@@ -49,7 +51,9 @@ class Triton:
 
     def loaded(self) -> dict[str, str]:
         """Return the repository's models with their state: 'READY', 'UNAVAILABLE', or '' for one never loaded."""
-        return {one["name"]: one.get("state", "") for one in self._ask("get_model_repository_index")}
+        return {
+            one["name"]: one.get("state", "") for one in self._ask("get_model_repository_index")
+        }
 
     def load(self, name: str) -> None:
         """Load a model, or load it anew from what is on disk.
@@ -77,7 +81,10 @@ class Triton:
         from tritonclient.http import InferInput
         from tritonclient.utils import np_to_triton_dtype
 
-        asked = [InferInput(key, values.shape, np_to_triton_dtype(values.dtype)) for key, values in inputs.items()]
+        asked = [
+            InferInput(key, values.shape, np_to_triton_dtype(values.dtype))
+            for key, values in inputs.items()
+        ]
         for one, values in zip(asked, inputs.values(), strict=True):
             one.set_data_from_numpy(values)
         reply = self._ask("infer", name, asked, within_s=within_s)
@@ -136,7 +143,9 @@ class Triton:
 
         try:
             with InferenceServerClient(self.http, network_timeout=within_s * slowdown()) as client:
-                return getattr(client, call)(*arguments, headers={**self.headers})  # infer adds to it
+                return getattr(client, call)(
+                    *arguments, headers={**self.headers}
+                )  # infer adds to it
         except InferenceServerException as error:
             raise TritonError(error.message()) from error
         except OSError as error:
@@ -157,17 +166,34 @@ class Counters(ServerSide):
     def of(cls, entry: dict) -> Counters:
         """Return one entry of Triton's ``model_stats``; what is zero may be missing in it."""
         told = entry.get("inference_stats", {})
-        stages = {"queue": "queue", "input": "compute_input", "infer": "compute_infer", "output": "compute_output"}
-        sums_s = {f"{name}_s": int(told.get(stage, {}).get("ns", 0)) * 1e-9 for name, stage in stages.items()}
+        stages = {
+            "queue": "queue",
+            "input": "compute_input",
+            "infer": "compute_infer",
+            "output": "compute_output",
+        }
+        sums_s = {
+            f"{name}_s": int(told.get(stage, {}).get("ns", 0)) * 1e-9
+            for name, stage in stages.items()
+        }
         runs = sorted(entry.get("batch_stats", ()), key=lambda one: int(one["batch_size"]))
-        batches = {str(one["batch_size"]): int(one["compute_infer"].get("count", 0)) for one in runs}
-        requests, executions = told.get("success", {}).get("count", 0), entry.get("execution_count", 0)
+        batches = {
+            str(one["batch_size"]): int(one["compute_infer"].get("count", 0)) for one in runs
+        }
+        requests, executions = (
+            told.get("success", {}).get("count", 0),
+            entry.get("execution_count", 0),
+        )
         return cls(int(requests), int(executions), **sums_s, batches=batches)
 
     def since(self, before: Counters) -> Counters:
         """Return what was added since an earlier reading; everything, where the model was loaded anew in between."""
         if self.requests < before.requests or self.executions < before.executions:
             return self
-        added = {one: getattr(self, one) - getattr(before, one) for one in vars(self) if one != "batches"}
-        batches = {size: count - before.batches.get(size, 0) for size, count in self.batches.items()}
+        added = {
+            one: getattr(self, one) - getattr(before, one) for one in vars(self) if one != "batches"
+        }
+        batches = {
+            size: count - before.batches.get(size, 0) for size, count in self.batches.items()
+        }
         return Counters(**added, batches={size: count for size, count in batches.items() if count})

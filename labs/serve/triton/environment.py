@@ -102,7 +102,11 @@ def require_platform(made: Environment) -> None:
         )
     name, version = platform.libc_ver()
     oldest = OLDEST_GLIBC[made.name]
-    found = tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" and version else (0, 0)
+    found = (
+        tuple(int(part) for part in version.split(".")[:2])
+        if name == "glibc" and version
+        else (0, 0)
+    )
     if found < oldest:
         raise TritonUnavailableError(
             f"{made.name} needs glibc {'.'.join(map(str, oldest))} and this system has {name or 'another C library'} "
@@ -127,7 +131,12 @@ def python_library_folder() -> Path:
     """
     name = f"libpython{sysconfig.get_python_version()}.so.1.0"
     config = sysconfig.get_config_var
-    for folder in (config("LIBDIR"), f"{sys.base_prefix}/lib", f"/usr/lib/{config('MULTIARCH')}", "/usr/lib64"):
+    for folder in (
+        config("LIBDIR"),
+        f"{sys.base_prefix}/lib",
+        f"/usr/lib/{config('MULTIARCH')}",
+        "/usr/lib64",
+    ):
         if folder and (Path(folder) / name).is_file():
             return Path(folder)
     raise TritonUnavailableError(
@@ -141,7 +150,11 @@ def process_environment(packages: Path, folder: Path) -> dict[str, str]:
     """Return the environment variables under which the server and its Python models run."""
     misleading = {"PYTHONHOME", "PYTHONPATH", "LD_PRELOAD", "VIRTUAL_ENV"}
     kept = {name: value for name, value in os.environ.items() if name not in misleading}
-    libraries = [str(packages / "nvidia_pytriton.libs"), str(python_library_folder()), kept.get("LD_LIBRARY_PATH", "")]
+    libraries = [
+        str(packages / "nvidia_pytriton.libs"),
+        str(python_library_folder()),
+        kept.get("LD_LIBRARY_PATH", ""),
+    ]
     return kept | {
         "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
         # The stub embeds the Python whose python3 comes first on the PATH.
@@ -160,7 +173,12 @@ def write_around(packages: Path, folder: Path) -> None:
     course's environment.
     """
     wheel = packages / "pytriton" / "tritonserver"
-    stub = wheel / "python_backend_stubs" / sysconfig.get_python_version() / "triton_python_backend_stub"
+    stub = (
+        wheel
+        / "python_backend_stubs"
+        / sysconfig.get_python_version()
+        / "triton_python_backend_stub"
+    )
     own = [path for path in (wheel / "backends" / "python").iterdir() if path.is_file()]
     files = {f"python/{source.name}": source for source in (*own, stub)}
     files["onnxruntime/model.py"] = CODE_DIR / "onnxruntime_backend.py"
@@ -173,7 +191,9 @@ def write_around(packages: Path, folder: Path) -> None:
     site = _site_packages(interpreter)
     site.mkdir(parents=True)
     places = [packages, *dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))]
-    places += ["import sys; sys.dont_write_bytecode = True"]  # to Triton, a file that is new makes the model new
+    places += [
+        "import sys; sys.dont_write_bytecode = True"
+    ]  # to Triton, a file that is new makes the model new
     (site / "course.pth").write_text("".join(f"{place}\n" for place in places), encoding="utf-8")
     base = Path(getattr(sys, "_base_executable", None) or sys.executable)
     (interpreter / "bin").mkdir()

@@ -19,10 +19,15 @@ def groups_of(text: str) -> list[dict]:
     whole = re.fullmatch(r"\s*instance_group\s*:?\s*\[(.*)\]\s*", text, re.DOTALL)
     inner = re.findall(r"\{([^{}]*)\}", whole[1]) if whole else []
     if not whole or not inner or re.sub(r"\{[^{}]*\}|[\s,]", "", whole[1]):
-        raise ValueError(f"no stanza of the form `instance_group [ {{ … }} ]`: {text.strip()[:80]!r}")
+        raise ValueError(
+            f"no stanza of the form `instance_group [ {{ … }} ]`: {text.strip()[:80]!r}"
+        )
     found = []
     for group in inner:
-        count, kind = re.search(r"count\s*:\s*(\d+)", group), re.search(r"kind\s*:\s*(KIND_\w+)", group)
+        count, kind = (
+            re.search(r"count\s*:\s*(\d+)", group),
+            re.search(r"kind\s*:\s*(KIND_\w+)", group),
+        )
         named = re.search(r"gpus\s*:\s*\[([\d\s,]*)\]", group)
         numbers = re.findall(r"\d+", named[1]) if named else re.findall(r"gpus\s*:\s*(\d+)", group)
         found.append(
@@ -44,7 +49,9 @@ def by_device(groups: Iterable[Mapping]) -> dict[str, int]:
     found: dict[str, int] = {}
     for group in groups:
         on_gpu = [f"GPU {number}" for number in group.get("gpus", ())] or ["every GPU"]
-        devices = {"KIND_CPU": ["CPU"], "KIND_GPU": on_gpu}.get(group.get("kind", ""), ["any device"])
+        devices = {"KIND_CPU": ["CPU"], "KIND_GPU": on_gpu}.get(
+            group.get("kind", ""), ["any device"]
+        )
         for device in devices:
             found[device] = found.get(device, 0) + int(group.get("count", 1))
     return found

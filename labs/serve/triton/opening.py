@@ -51,7 +51,9 @@ def open_repository(repository: Path) -> Triton:
     if not CONTAINER_KEY.is_file():
         return serve(repository)
     require_written(_texts(repository))
-    key = dict(line.split("=", 1) for line in CONTAINER_KEY.read_text().splitlines() if "=" in line)["LABS_TRITON_KEY"]
+    key = dict(
+        line.split("=", 1) for line in CONTAINER_KEY.read_text().splitlines() if "=" in line
+    )["LABS_TRITON_KEY"]
     models = ModelRepository(CONTAINER_REPOSITORY.expanduser())
     container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, models, key=key)
     if not container.live():
@@ -84,7 +86,11 @@ def lesson_repository() -> Path:
     repository = programs_dir() / "repository"
     folder = repository / "food_classifier" / "1"
     if not (folder / "model.py").is_file():
-        raise NotWrittenError(f"There is no `{folder / 'model.py'}` yet. Write it in *Serve with Triton* first.")
-    for name, given in beside(assets.model()).items():  # what a student writes travels to a machine, and these do not
+        raise NotWrittenError(
+            f"There is no `{folder / 'model.py'}` yet. Write it in *Serve with Triton* first."
+        )
+    for name, given in beside(
+        assets.model()
+    ).items():  # what a student writes travels to a machine, and these do not
         shutil.copyfile(given, folder / name)
     return repository

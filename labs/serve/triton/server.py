@@ -34,7 +34,9 @@ class LocalTriton(Child, Triton):
         try:
             super().load(name)
         except TritonError as error:
-            told = re.findall(rf"Poll failed for model directory '{re.escape(name)}': (.*?)\"?$", self.log(), re.M)
+            told = re.findall(
+                rf"Poll failed for model directory '{re.escape(name)}': (.*?)\"?$", self.log(), re.M
+            )
             if "failed to poll" not in str(error) or not told:
                 raise
             raise TritonError(f"{name} was not loaded: {told[-1]}") from error
@@ -70,7 +72,9 @@ def start(
     repository.write(models)
     triton = _launch(packages, repository)
     try:
-        triton.wait_for(triton.live, what="Triton", within_s=within_s, on_progress=part(on_progress, 0.5, 0.7))
+        triton.wait_for(
+            triton.live, what="Triton", within_s=within_s, on_progress=part(on_progress, 0.5, 0.7)
+        )
         for index, name in enumerate(names):
             on_progress(0.7 + 0.3 * index / len(names), f"loading {name}")
             triton.load(name)
@@ -97,7 +101,10 @@ def _launch(packages: Path, repository: ModelRepository) -> LocalTriton:
     command += [f"--http-restricted-api={RESTRICTED}:{KEY_HEADER}={SECRET}"]
     command += [f"--grpc-restricted-protocol={RESTRICTED}:{KEY_HEADER}={SECRET}"]
     # Completing a configuration starts every Python model once more, only to ask it; ours are complete.
-    command += ["--disable-auto-complete-config", f"--backend-config=python,shm-region-prefix-name={folder.name}"]
+    command += [
+        "--disable-auto-complete-config",
+        f"--backend-config=python,shm-region-prefix-name={folder.name}",
+    ]
     key = secrets.token_hex(16)
     process = child.start(
         command,

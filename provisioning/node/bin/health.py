@@ -42,11 +42,15 @@ def gpu(machine: str) -> str:
     """PyTorch's build has kernels for the GPU: without them it imports and lists it, and only computing shows it."""
     torch = importlib.import_module("torch")
     if machine == "mi100" and not torch.version.hip:
-        raise ValueError(f"torch {torch.__version__} is not built for ROCm: torch.txt names the index that has it")
+        raise ValueError(
+            f"torch {torch.__version__} is not built for ROCm: torch.txt names the index that has it"
+        )
     total = float(torch.ones(64, device="cuda").sum())  # PyTorch calls AMD's cards by that name too
     if total != 64.0:
         raise ValueError(f"the GPU computed {total} instead of 64")
-    return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}, torch {torch.__version__}"
+    return (
+        f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}, torch {torch.__version__}"
+    )
 
 
 def jupyter(_machine: str) -> str:
@@ -87,7 +91,9 @@ def main(machine: str) -> None:
                 outcome, detail = "ok", check(machine)
             except Exception as error:  # a check reports, whatever happens
                 outcome, detail = "failed", f"{type(error).__name__}: {error}"
-        print("check " + json.dumps({"name": name, "outcome": outcome, "detail": detail}), flush=True)
+        print(
+            "check " + json.dumps({"name": name, "outcome": outcome, "detail": detail}), flush=True
+        )
 
 
 if __name__ == "__main__":

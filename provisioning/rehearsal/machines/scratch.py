@@ -115,7 +115,13 @@ def offer(folder: Path, names: Iterable[str]) -> None:
         if name in ("python", "python3"):
             # The system's, and not that of this process's environment: an image has no packages. Through a link it
             # would look for its library beside the link, and what pip installs goes to the machine's home.
-            shim.make(folder, name, "/usr/bin/env", "PIP_USER=1", getattr(sys, "_base_executable", sys.executable))
+            shim.make(
+                folder,
+                name,
+                "/usr/bin/env",
+                "PIP_USER=1",
+                getattr(sys, "_base_executable", sys.executable),
+            )
         elif name in util_linux.COMMANDS and own is None:
             shim.make(folder, name, sys.executable, "-S", "-E", util_linux.__file__, name)
         elif name in shim.COMMANDS or own is None:
@@ -130,7 +136,9 @@ class Processes:
     def __init__(self) -> None:
         self._roots: set[Path] = set()
 
-    async def start(self, scratch: Scratch, command: list[str], environment: dict[str, str], **streams: Any) -> Process:
+    async def start(
+        self, scratch: Scratch, command: list[str], environment: dict[str, str], **streams: Any
+    ) -> Process:
         """Start a command in the machine's home; three pipes lead to it unless `streams` say otherwise.
 
         Raises:

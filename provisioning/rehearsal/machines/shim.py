@@ -33,7 +33,9 @@ def installed(words: list[str]) -> tuple[str, ...]:
     """Return the packages that a command line, of apt or through sudo, installs."""
     if words in (["sudo", "sh"], ["sudo", "bash"]):
         return _PIPED
-    if "install" not in words or not {"apt", "apt-get"}.intersection(words[: words.index("install")]):
+    if "install" not in words or not {"apt", "apt-get"}.intersection(
+        words[: words.index("install")]
+    ):
         return ()
     return tuple(word for word in words[words.index("install") + 1 :] if not word.startswith("-"))
 

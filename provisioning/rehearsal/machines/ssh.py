@@ -54,7 +54,9 @@ class _Login(asyncssh.SSHServer):
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         return username == USER and key == self._key
 
-    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+    def connection_requested(
+        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
+    ) -> bool:
         # Tunnels (`ssh -L`) reach the node's own loopback and nothing behind it.
         return dest_host in _LOOPBACK
 
@@ -91,7 +93,9 @@ class OpenNode:
 class Listeners:
     """Opens and closes SSH servers so that they agree with the world; called many times, does little."""
 
-    def __init__(self, world: World, processes: Processes, names: Mapping[str, int] = MappingProxyType({})) -> None:
+    def __init__(
+        self, world: World, processes: Processes, names: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         """Start with none open; `names` has the ports of sites that are found by a name."""
         self._world = world
         self._names = dict(names)
@@ -136,7 +140,9 @@ class Listeners:
         for address in store.find("floatingip"):
             server = servers.get(ports.get(address["port_id"], ""))
             # A while after it is active, as on bare metal.
-            up = server and machine_status(server, now_s) == "ACTIVE" and now_s >= server["ssh_at_s"]
+            up = (
+                server and machine_status(server, now_s) == "ACTIVE" and now_s >= server["ssh_at_s"]
+            )
             if server and up and self._world.lets_in(server, 22):
                 found[address["floating_ip_address"]] = server
         return found
@@ -170,7 +176,14 @@ class Listeners:
         if self._world.catalogue.sites[server["site"]].site_class != "kvm":
             return None
         mine = f"{server['site']}/{server['user_id']}/"
-        return next((p["public_key"] for p in self._world.store.find("keypair") if p["id"].startswith(mine)), None)
+        return next(
+            (
+                p["public_key"]
+                for p in self._world.store.find("keypair")
+                if p["id"].startswith(mine)
+            ),
+            None,
+        )
 
     async def _close(self, address: str) -> None:
         node = self._open.pop(address)
@@ -189,7 +202,11 @@ class Listeners:
 
 
 async def _serve(
-    world: World, processes: Processes, server: Document, scratch: Scratch, process: asyncssh.SSHServerProcess[bytes]
+    world: World,
+    processes: Processes,
+    server: Document,
+    scratch: Scratch,
+    process: asyncssh.SSHServerProcess[bytes],
 ) -> None:
     raw = process.command
     text = raw.decode() if isinstance(raw, bytes) else raw
@@ -214,7 +231,9 @@ async def _serve(
             os.close(inner)
             await process.redirect(stdin=os.dup(outer), stdout=outer, send_eof=False)
         else:
-            await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False)
+            await process.redirect(
+                stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False
+            )
         code = await child.wait()
         await process.stdout.drain()
         await process.stderr.drain()

@@ -27,7 +27,11 @@ def flock(words: list[str]) -> int:
     parser.add_argument("command", nargs=argparse.REMAINDER)
     parser.set_defaults(patience_s=float("inf"))
     wanted = parser.parse_args(words)
-    lock = os.open(wanted.target, os.O_RDWR | os.O_CREAT, 0o666) if wanted.command else int(wanted.target)
+    lock = (
+        os.open(wanted.target, os.O_RDWR | os.O_CREAT, 0o666)
+        if wanted.command
+        else int(wanted.target)
+    )
     os.set_inheritable(lock, True)
     end_s = time.monotonic() + wanted.patience_s
     while True:

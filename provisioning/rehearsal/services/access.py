@@ -26,8 +26,12 @@ def own(request: Request, kind: str, identifier: str) -> Document:
     for thing in all_own(request, kind):
         if thing["id"] == identifier:
             return thing
-    name = {"floatingip": "FloatingIP", "security_group": "SecurityGroup"}.get(kind, kind.capitalize())
-    raise refusals.of_service(request.url.path, 404, f"{name} {identifier} could not be found.", f"{name}NotFound")
+    name = {"floatingip": "FloatingIP", "security_group": "SecurityGroup"}.get(
+        kind, kind.capitalize()
+    )
+    raise refusals.of_service(
+        request.url.path, 404, f"{name} {identifier} could not be found.", f"{name}NotFound"
+    )
 
 
 def all_own(request: Request, kind: str) -> list[Document]:
@@ -68,7 +72,9 @@ def check(service: str) -> Callable[[Request], Awaitable[None]]:
             refuse = refusals.glance if service == "image" else refusals.keystone
             raise refuse(401, "The request you have made requires authentication.")
         if not caller.project_id and service != "identity":
-            raise refusals.keystone(401, "The token is not scoped to a project: choose a project first.")
+            raise refusals.keystone(
+                401, "The token is not scoped to a project: choose a project first."
+            )
         if service != "identity" and world.faults.strike("maintenance", caller.user, site):
             raise refusals.page(503)
         request.state.caller = caller

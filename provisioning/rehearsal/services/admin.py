@@ -42,15 +42,24 @@ async def status(request: Request) -> dict[str, Any]:
     """Return the clock, the armed faults and everything that exists, for all students."""
     world = world_of(request)
     world.settle()
-    kinds = {"lease": lease_status, "server": machine_status, "container": machine_status, "volume": volume_status}
+    kinds = {
+        "lease": lease_status,
+        "server": machine_status,
+        "container": machine_status,
+        "volume": volume_status,
+    }
     return {
         "now": stamp(world.clock.now()),
         "speed": world.clock.speed,
         "advanced_s": world.clock.offset_s,
         "faults": world.store.find("fault"),
-        **{f"{kind}s": [_line(world, one, look) for one in world.store.find(kind)] for kind, look in kinds.items()},
+        **{
+            f"{kind}s": [_line(world, one, look) for one in world.store.find(kind)]
+            for kind, look in kinds.items()
+        },
         "floating_ips": [
-            {"user": one["user"], "address": one["floating_ip_address"]} for one in world.store.find("floatingip")
+            {"user": one["user"], "address": one["floating_ip_address"]}
+            for one in world.store.find("floatingip")
         ],
         "folder": str(world.folder),
     }
@@ -69,17 +78,30 @@ async def make_lease(request: Request) -> dict[str, Any]:
     site = next((site for site in sites if asked["site"] in (None, site.name)), None)
     if site is None:
         known = ", ".join(sorted({group.type for group in world.catalogue.groups}))
-        raise refusals.keystone(404, f"no {asked['type']!r} is rehearsed at {asked['site'] or 'any site'}: {known} are")
+        raise refusals.keystone(
+            404, f"no {asked['type']!r} is rehearsed at {asked['site'] or 'any site'}: {known} are"
+        )
     match site.site_class:
         case "kvm":
             flavor_id = stable_id("flavor", site.where, asked["type"])
             wish = {"resource_type": flavors.RESERVED, "flavor_id": flavor_id, "amount": 1}
         case "edge":
-            wish = {"resource_type": "device", "resource_properties": _is("$machine_name", asked["type"])}
+            wish = {
+                "resource_type": "device",
+                "resource_properties": _is("$machine_name", asked["type"]),
+            }
         case _:
-            wish = {"resource_type": "physical:host", "resource_properties": _is("$node_type", asked["type"])}
+            wish = {
+                "resource_type": "physical:host",
+                "resource_properties": _is("$node_type", asked["type"]),
+            }
     end = stamp(world.clock.now() + asked["hours"] * 3600, "%Y-%m-%d %H:%M")
-    body = {"name": asked["name"], "start_date": "now", "end_date": end, "reservations": [{"min": 1, "max": 1} | wish]}
+    body = {
+        "name": asked["name"],
+        "start_date": "now",
+        "end_date": end,
+        "reservations": [{"min": 1, "max": 1} | wish],
+    }
     try:
         lease = reservation.create(world, caller_named(asked["user"]), site.where, body)
     except refusals.RefusalError as error:
@@ -135,7 +157,12 @@ async def down(request: Request) -> None:
     request.app.state.stop()
 
 
-def _line(world: World, found: Document, status_of: Callable[[Document, float], str]) -> dict[str, Any]:
-    line = {"site": world.catalogue.sites[found["site"]].name, "status": status_of(found, world.clock.now())}
+def _line(
+    world: World, found: Document, status_of: Callable[[Document, float], str]
+) -> dict[str, Any]:
+    line = {
+        "site": world.catalogue.sites[found["site"]].name,
+        "status": status_of(found, world.clock.now()),
+    }
     dates = {name: stamp(found[f"{name}_s"]) for name in ("start", "end") if f"{name}_s" in found}
     return line | {name: found[name] for name in ("name", "user")} | dates

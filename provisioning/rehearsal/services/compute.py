@@ -72,7 +72,11 @@ async def list_servers(request: Request) -> dict[str, Any]:
     world, pattern = world_of(request), request.query_params.get("name", "")
     # The list fits one page, so whoever asks for the page after some server is at the end.
     found = [] if "marker" in request.query_params else all_own(request, "server")
-    return {"servers": [_server_body(world, server) for server in found if re.search(pattern, server["name"])]}
+    return {
+        "servers": [
+            _server_body(world, server) for server in found if re.search(pattern, server["name"])
+        ]
+    }
 
 
 @router.post("/servers", status_code=202)
@@ -81,11 +85,16 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
     world, caller = world_of(request), caller_of(request)
     body = await request.json()
     asked = body["server"]
-    hints = next((body[key] or asked.get(key) for key in _HINTS if key in body or key in asked), None) or {}
+    hints = (
+        next((body[key] or asked.get(key) for key in _HINTS if key in body or key in asked), None)
+        or {}
+    )
     flavor = _check_request(request, asked)
     disk = _boot_volume(request, asked)
     if world.faults.strike("server-conflict", caller.user):
-        raise refusals.nova(409, "Conflict while starting the instance: the host is locked by another request.")
+        raise refusals.nova(
+            409, "Conflict while starting the instance: the host is locked by another request."
+        )
     # A reserved flavor says itself which reservation it is of; bare metal has one for all, and a hint.
     reservation_id = flavor["extra_specs"].get(flavors.RESERVATION) or hints.get("reservation")
     if reservation_id is None and world.catalogue.sites[site].site_class == "kvm":
@@ -140,18 +149,32 @@ async def act(server_id: str, request: Request) -> None:
     change = action.get("addSecurityGroup") or action.get("removeSecurityGroup")
     if not change:
         raise refusals.nova(400, f"The action {', '.join(action)} of a server is not rehearsed.")
-    name = next((one["name"] for one in network.groups(request) if change["name"] in (one["name"], one["id"])), None)
+    name = next(
+        (
+            one["name"]
+            for one in network.groups(request)
+            if change["name"] in (one["name"], one["id"])
+        ),
+        None,
+    )
     if name is None:
-        raise refusals.nova(404, f"Unable to find security_group with name or id '{change['name']}'")
+        raise refusals.nova(
+            404, f"Unable to find security_group with name or id '{change['name']}'"
+        )
     kept = [one for one in server["security_groups"] if one != name]
-    world.store.put("server", server | {"security_groups": [*kept, name] if "addSecurityGroup" in action else kept})
+    world.store.put(
+        "server",
+        server | {"security_groups": [*kept, name] if "addSecurityGroup" in action else kept},
+    )
 
 
 def _check_request(request: Request, asked: dict[str, Any]) -> dict[str, Any]:
     """Return the flavor that is asked for; refuse with 400 what Nova refuses before it starts anything."""
     world, caller, site = world_of(request), caller_of(request), request.path_params["site"]
     image = asked.get("imageRef")
-    if world.image_named(site, image) is None and (image or not asked.get("block_device_mapping_v2")):
+    if world.image_named(site, image) is None and (
+        image or not asked.get("block_device_mapping_v2")
+    ):
         raise refusals.nova(400, f"Can not find requested image {image!r}")
     if asked.get("key_name") and _public_key(world, caller, site, asked["key_name"]) is None:
         raise refusals.nova(400, "Invalid key_name provided.")
@@ -166,7 +189,10 @@ def _plug_in(request: Request, server: Document, wishes: Any) -> None:
     world = world_of(request)
     for wish in wishes if isinstance(wishes, list) and wishes else [{}]:
         if wish.get("port"):
-            port = own(request, "port", wish["port"]) | {"device_id": server["id"], "device_owner": "compute:nova"}
+            port = own(request, "port", wish["port"]) | {
+                "device_id": server["id"],
+                "device_owner": "compute:nova",
+            }
             world.store.put("port", port)
         else:
             network.plug(request, server, wish.get("uuid"), wish.get("fixed_ip"), "compute:nova")
@@ -179,47 +205,88 @@ def _boot_volume(request: Request, asked: dict[str, Any]) -> Document | None:
         return None
     world, site, disk = world_of(request), request.path_params["site"], disks[0]
     if len(disks) > 1 or str(disk.get("boot_index")) != "0" or asked.get("imageRef"):
-        raise refusals.nova(400, "Block Device Mapping is Invalid: one disk, to boot from, and no image is rehearsed.")
+        raise refusals.nova(
+            400,
+            "Block Device Mapping is Invalid: one disk, to boot from, and no image is rehearsed.",
+        )
     match disk.get("source_type"), disk.get("destination_type"):
         case "volume", "volume":
-            found = next((one for one in all_own(request, "volume") if one["id"] == disk.get("uuid")), None)
-            if found is None or volume_status(found, world.clock.now()) != "available" or not found["image_id"]:
-                message = f"Block Device Mapping is Invalid: failed to get volume {disk.get('uuid')}."
-                raise refusals.nova(400, f"{message} It has to be there, made from an image, and available.")
+            found = next(
+                (one for one in all_own(request, "volume") if one["id"] == disk.get("uuid")), None
+            )
+            if (
+                found is None
+                or volume_status(found, world.clock.now()) != "available"
+                or not found["image_id"]
+            ):
+                message = (
+                    f"Block Device Mapping is Invalid: failed to get volume {disk.get('uuid')}."
+                )
+                raise refusals.nova(
+                    400, f"{message} It has to be there, made from an image, and available."
+                )
         case "image", "volume" if world.image_named(site, disk.get("uuid")):
             size_gb, image = disk.get("volume_size"), disk["uuid"]
             found = volume.make(world, caller_of(request), site, None, size_gb, image)
         case _:
-            raise refusals.nova(400, "Block Device Mapping is Invalid: a volume, or an image that becomes one, boots.")
+            raise refusals.nova(
+                400,
+                "Block Device Mapping is Invalid: a volume, or an image that becomes one, boots.",
+            )
     return found | {"goes_with_server": bool(disk.get("delete_on_termination"))}
 
 
-def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reservation_id: str | None) -> Document:
+def _place(
+    world: World, caller: Caller, site: str, asked: dict[str, Any], reservation_id: str | None
+) -> Document:
     now_s, shortened = world.clock.now(), world.clock.shortened
     slow = world.faults.strike("slow-boot", caller.user)
     late = world.faults.strike("ssh-late", caller.user)
     busy = {s["host"] for s in world.store.find("server", site=site, reservation_id=reservation_id)}
     virtual = world.catalogue.sites[site].site_class == "kvm"
-    reserved = world.reserved(caller, site, reservation_id, flavors.RESERVED if virtual else "physical:host")
+    reserved = world.reserved(
+        caller, site, reservation_id, flavors.RESERVED if virtual else "physical:host"
+    )
     boot_s = VIRTUAL_BOOT_S if virtual else SERVER_BOOT_S
-    server: Document = {"id": str(uuid.uuid4()), "site": site, "name": asked["name"], **vars(caller), "why": ""}
-    server |= {"image_id": asked.get("imageRef"), "key_name": asked.get("key_name"), "reservation_id": reservation_id}
+    server: Document = {
+        "id": str(uuid.uuid4()),
+        "site": site,
+        "name": asked["name"],
+        **vars(caller),
+        "why": "",
+    }
+    server |= {
+        "image_id": asked.get("imageRef"),
+        "key_name": asked.get("key_name"),
+        "reservation_id": reservation_id,
+    }
     server |= {
         "public_key": _public_key(world, caller, site, asked.get("key_name")),
-        "security_groups": [one["name"] for one in asked.get("security_groups") or []] or ["default"],
+        "security_groups": [one["name"] for one in asked.get("security_groups") or []]
+        or ["default"],
         "metadata": asked.get("metadata") or {},
         "host": next((host for host in reserved if host not in busy), None),
     }
     settled_at_s = now_s + shortened(slow["seconds"] if slow else boot_s)
-    server |= {"created_s": now_s, "settled_at_s": settled_at_s, "starting": "BUILD", "fate": "ACTIVE"}
-    server["ssh_at_s"] = server["settled_at_s"] + shortened(late["seconds"] if late else SSH_AFTER_ACTIVE_S)
+    server |= {
+        "created_s": now_s,
+        "settled_at_s": settled_at_s,
+        "starting": "BUILD",
+        "fate": "ACTIVE",
+    }
+    server["ssh_at_s"] = server["settled_at_s"] + shortened(
+        late["seconds"] if late else SSH_AFTER_ACTIVE_S
+    )
     if world.faults.strike("ssh-never", caller.user):
         server["ssh_at_s"] = 1e18
     if server["host"] is None:
         why = "No valid host was found. There are not enough hosts available."
         return server | {"fate": "ERROR", "why": why, "settled_at_s": now_s + shortened(_SEARCH_S)}
     if world.faults.strike("server-error", caller.user):
-        server |= {"fate": "ERROR", "why": "Failed to provision instance: timeout reached while cleaning."}
+        server |= {
+            "fate": "ERROR",
+            "why": "Failed to provision instance: timeout reached while cleaning.",
+        }
     return server
 
 
@@ -241,7 +308,9 @@ def _fingerprint(public_key: str) -> str:
     try:
         blob = base64.b64decode(public_key.split()[1], validate=True)
     except (IndexError, binascii.Error) as error:
-        raise refusals.nova(400, "Keypair data is invalid: failed to generate fingerprint") from error
+        raise refusals.nova(
+            400, "Keypair data is invalid: failed to generate fingerprint"
+        ) from error
     digits = hashlib.md5(blob, usedforsecurity=False).hexdigest()
     return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
 
@@ -255,16 +324,31 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
     status = machine_status(server, world.clock.now())
     host = world.catalogue.by_id(server["site"], server["host"])
     shown = {name: server[name] for name in ("id", "name", "user_id", "key_name", "metadata")}
-    shown |= {"status": status, "tenant_id": server["project_id"], "created": stamp(server["created_s"])}
-    shown |= {"hostId": host.uid.replace("-", "") if host else "", "host_status": "UP" if host else "", "locked": False}
+    shown |= {
+        "status": status,
+        "tenant_id": server["project_id"],
+        "created": stamp(server["created_s"]),
+    }
+    shown |= {
+        "hostId": host.uid.replace("-", "") if host else "",
+        "host_status": "UP" if host else "",
+        "locked": False,
+    }
     shown["OS-EXT-SRV-ATTR:hypervisor_hostname"] = host.uid if host else None
     # Of a server that boots from a volume Nova says no more than that.
     shown["image"] = {"id": server["image_id"], "links": []} if server["image_id"] else ""
     size = {k: server["flavor"][k] for k in ("ram", "disk", "vcpus", "extra_specs")}
-    shown |= {"flavor": size | {"original_name": server["flavor"]["name"]}, "addresses": _addresses(world, server)}
+    shown |= {
+        "flavor": size | {"original_name": server["flavor"]["name"]},
+        "addresses": _addresses(world, server),
+    }
     shown["security_groups"] = [{"name": name} for name in server["security_groups"]]
     if status == "ERROR":
-        shown["fault"] = {"code": 500, "message": server["why"], "created": stamp(server["settled_at_s"])}
+        shown["fault"] = {
+            "code": 500,
+            "message": server["why"],
+            "created": stamp(server["settled_at_s"]),
+        }
     return shown
 
 
@@ -274,7 +358,11 @@ def _addresses(world: World, server: Document) -> dict[str, list[dict[str, Any]]
         mac = {"version": 4, "OS-EXT-IPS-MAC:mac_addr": port["mac_address"]}
         network = world.store.get("network", port["network_id"]) or {}
         addresses = found.setdefault(network.get("name", ""), [])
-        addresses.append(mac | {"addr": port["fixed_ips"][0]["ip_address"], "OS-EXT-IPS:type": "fixed"})
+        addresses.append(
+            mac | {"addr": port["fixed_ips"][0]["ip_address"], "OS-EXT-IPS:type": "fixed"}
+        )
         for address in world.store.find("floatingip", port_id=port["id"]):
-            addresses.append(mac | {"addr": address["floating_ip_address"], "OS-EXT-IPS:type": "floating"})
+            addresses.append(
+                mac | {"addr": address["floating_ip_address"], "OS-EXT-IPS:type": "floating"}
+            )
     return found

@@ -31,7 +31,10 @@ _EXECUTE_LIMIT_S = 300.0
 @router.get("/containers/")
 async def list_containers(request: Request) -> dict[str, Any]:
     world = world_of(request)
-    return {"containers": [_body(world, record) for record in all_own(request, "container")], "next": None}
+    return {
+        "containers": [_body(world, record) for record in all_own(request, "container")],
+        "next": None,
+    }
 
 
 @router.post("/containers", status_code=202)
@@ -104,7 +107,9 @@ async def put_archive(ref: str, request: Request) -> dict[str, Any]:
         raise refusals.zun(413, "Request is too large.")
     folder = _scratch(world, record).inside(request.query_params.get("path", ""))
     if not folder.is_dir():
-        raise refusals.zun(404, f"Could not find the file {request.query_params.get('path')} in container")
+        raise refusals.zun(
+            404, f"Could not find the file {request.query_params.get('path')} in container"
+        )
     try:
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             # Nothing may land outside the container's folder: that would be this computer's own disk.
@@ -120,7 +125,9 @@ async def get_archive(ref: str, request: Request) -> dict[str, Any]:
     record = _running(request, ref, "get_archive")
     path = _scratch(world_of(request), record).inside(request.query_params.get("path", ""))
     if not path.exists():
-        raise refusals.zun(404, f"Could not find the file {request.query_params.get('path')} in container")
+        raise refusals.zun(
+            404, f"Could not find the file {request.query_params.get('path')} in container"
+        )
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(path, arcname=path.name)
@@ -133,26 +140,51 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     environment = asked.get("environment") or {}
     for value in environment.values():
         if not isinstance(value, str):
-            raise refusals.zun(400, f"Invalid input for field 'environment'. Value: '{value}' is not a string")
+            raise refusals.zun(
+                400, f"Invalid input for field 'environment'. Value: '{value}' is not a string"
+            )
     now_s = world.clock.now()
     reservation_id = (asked.get("hints") or {}).get("reservation")
     slow = world.faults.strike("slow-boot", caller.user)
-    record: Document = {"id": str(uuid.uuid4()), "site": site, "name": asked["name"], **vars(caller), "why": ""}
-    record |= {"image": asked["image"], "workdir": asked.get("workdir") or "", "environment": environment}
-    record |= {"exposed_ports": sorted(asked.get("exposed_ports") or {}), "token": secrets.token_hex(24)}
+    record: Document = {
+        "id": str(uuid.uuid4()),
+        "site": site,
+        "name": asked["name"],
+        **vars(caller),
+        "why": "",
+    }
+    record |= {
+        "image": asked["image"],
+        "workdir": asked.get("workdir") or "",
+        "environment": environment,
+    }
+    record |= {
+        "exposed_ports": sorted(asked.get("exposed_ports") or {}),
+        "token": secrets.token_hex(24),
+    }
     host = next(iter(world.reserved(caller, site, reservation_id, "device")), None)
     settled_at_s = now_s + world.clock.shortened(slow["seconds"] if slow else CONTAINER_START_S)
-    record |= {"reservation_id": reservation_id, "host": host, "created_s": now_s, "settled_at_s": settled_at_s}
+    record |= {
+        "reservation_id": reservation_id,
+        "host": host,
+        "created_s": now_s,
+        "settled_at_s": settled_at_s,
+    }
     record |= {"starting": "Creating", "fate": "Running"}
     if record["host"] is None:
         record |= {"fate": "Error", "why": "There are not enough hosts available."}
     elif world.faults.strike("container-error", caller.user):
-        record |= {"fate": "Error", "why": f"failed to pull image {record['image']}: exec format error"}
+        record |= {
+            "fate": "Error",
+            "why": f"failed to pull image {record['image']}: exec format error",
+        }
     return record
 
 
 def _own(request: Request, ref: str) -> Document:
-    found = [record for record in all_own(request, "container") if ref in (record["id"], record["name"])]
+    found = [
+        record for record in all_own(request, "container") if ref in (record["id"], record["name"])
+    ]
     if not found:
         raise refusals.zun(404, f"Container {ref} could not be found.")
     if len(found) > 1:
@@ -170,7 +202,9 @@ def _running(request: Request, ref: str, verb: str) -> Document:
 
 
 def _scratch(world: World, record: Document) -> Scratch:
-    home = record["workdir"] or ("/home/jovyan/work" if "jupyter" in record["image"].lower() else "/root")
+    home = record["workdir"] or (
+        "/home/jovyan/work" if "jupyter" in record["image"].lower() else "/root"
+    )
     folder = world.folder / "containers" / record["id"]
     scratch = Scratch(folder, home, record["name"], world.journal, record["image"])
     scratch.prepare()
@@ -182,16 +216,31 @@ def _localised(scratch: Scratch, word: str) -> str:
     if not word.startswith("/"):
         return scratch.localise(word)
     path = scratch.inside(word)
-    return str(path) if path.exists() or (path.parent != scratch.root and path.parent.exists()) else word
+    return (
+        str(path)
+        if path.exists() or (path.parent != scratch.root and path.parent.exists())
+        else word
+    )
 
 
 def _body(world: World, record: Document) -> dict[str, Any]:
     status = machine_status(record, world.clock.now())
     network_id = stable_id("network", record["site"], world.catalogue.sites[record["site"]].network)
     ports = world.store.find("port", device_id=record["id"])
-    addresses = [{"addr": one["fixed_ips"][0]["ip_address"], "version": 4, "port": one["id"]} for one in ports]
-    shown = {"uuid": record["id"], "name": record["name"], "image": record["image"], "status": status}
-    shown |= {"status_reason": record["why"] if status == "Error" else None, "created_at": stamp(record["created_s"])}
+    addresses = [
+        {"addr": one["fixed_ips"][0]["ip_address"], "version": 4, "port": one["id"]}
+        for one in ports
+    ]
+    shown = {
+        "uuid": record["id"],
+        "name": record["name"],
+        "image": record["image"],
+        "status": status,
+    }
+    shown |= {
+        "status_reason": record["why"] if status == "Error" else None,
+        "created_at": stamp(record["created_s"]),
+    }
     shown |= {"status_detail": "Pulling image" if status == "Creating" else None}
     opened = [int(port.split("/")[0]) for port in record["exposed_ports"]]
     return shown | {"addresses": {network_id: addresses} if addresses else {}, "ports": opened}

@@ -24,18 +24,29 @@ async def sites(request: Request) -> dict[str, Any]:
 @router.get("/sites/{where}/clusters/chameleon/nodes.json")
 async def nodes(where: str, request: Request) -> dict[str, Any]:
     catalogue = world_of(request).catalogue
-    items = [_node_body(node, node.group) for node in catalogue.at(where, "host") if isinstance(node.group, Nodes)]
+    items = [
+        _node_body(node, node.group)
+        for node in catalogue.at(where, "host")
+        if isinstance(node.group, Nodes)
+    ]
     return {"items": items, "total": len(items), "offset": 0, "links": []}
 
 
 @router.get("/edge-hw-discovery/devices")
 async def devices(request: Request) -> list[dict[str, Any]]:
     listed = world_of(request).catalogue.at("edge", "device")
-    return [_device_body(device, device.group) for device in listed if isinstance(device.group, Devices)]
+    return [
+        _device_body(device, device.group) for device in listed if isinstance(device.group, Devices)
+    ]
 
 
 _VERSIONS: dict[str, dict[str, str]] = {
-    "compute": {"id": "v2.1", "version": "2.96", "min_version": "2.1", "updated": "2013-07-23T11:33:21Z"},
+    "compute": {
+        "id": "v2.1",
+        "version": "2.96",
+        "min_version": "2.1",
+        "updated": "2013-07-23T11:33:21Z",
+    },
     "network": {"id": "v2.0"},
     "image": {"id": "v2.16"},
     "container": {"id": "v1", "max_version": "1.44", "min_version": "1.1"},
@@ -61,8 +72,16 @@ async def versions(site: str, service: str, request: Request) -> JSONResponse:
 
 
 def _site_body(site: Site, root: str) -> dict[str, Any]:
-    shown = {"uid": site.where, "name": site.name, "site_class": site.site_class, "location": site.location}
-    return shown | {"web": f"{root}/{site.where}", "user_support_contact": "nobody: this is a rehearsal"}
+    shown = {
+        "uid": site.where,
+        "name": site.name,
+        "site_class": site.site_class,
+        "location": site.location,
+    }
+    return shown | {
+        "web": f"{root}/{site.where}",
+        "user_support_contact": "nobody: this is a rehearsal",
+    }
 
 
 def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
@@ -72,13 +91,32 @@ def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
         shown_gpu |= {"gpu_count": gpu.count, "gpu_model": gpu.model, "gpu_vendor": gpu.vendor}
         shown_gpu["gpu_memory"] = gpu.memory_gib * 2**30
     shown = {"uid": node.uid, "node_name": node.name, "node_type": group.type, "gpu": shown_gpu}
-    shown["architecture"] = {"platform_type": "x86_64", "smp_size": cpu.sockets, "smt_size": cpu.threads}
-    shown["processor"] = {"vendor": cpu.vendor, "model": cpu.model, "clock_speed": int(cpu.ghz * 1e9)}
-    shown["main_memory"] = {"ram_size": group.memory_gib * 2**30, "humanized_ram_size": f"{group.memory_gib} GiB"}
-    return shown | {"storage_devices": [{"size": group.storage_gb * 10**9, "humanized_size": f"{group.storage_gb} GB"}]}
+    shown["architecture"] = {
+        "platform_type": "x86_64",
+        "smp_size": cpu.sockets,
+        "smt_size": cpu.threads,
+    }
+    shown["processor"] = {
+        "vendor": cpu.vendor,
+        "model": cpu.model,
+        "clock_speed": int(cpu.ghz * 1e9),
+    }
+    shown["main_memory"] = {
+        "ram_size": group.memory_gib * 2**30,
+        "humanized_ram_size": f"{group.memory_gib} GiB",
+    }
+    return shown | {
+        "storage_devices": [
+            {"size": group.storage_gb * 10**9, "humanized_size": f"{group.storage_gb} GB"}
+        ]
+    }
 
 
 def _device_body(device: Resource, group: Devices) -> dict[str, Any]:
-    shown: dict[str, Any] = {"uuid": device.uid, "device_name": device.name, "device_type": group.type}
+    shown: dict[str, Any] = {
+        "uuid": device.uid,
+        "device_name": device.name,
+        "device_type": group.type,
+    }
     shown |= {"supported_device_profiles": group.profiles, "authorized_projects": ["all"]}
     return shown | {"owning_project": "chameleon"}

@@ -55,7 +55,11 @@ def visible(request: Request) -> list[dict[str, Any]]:
     found = [of_kind(kind) for kind in kinds_at(world, site)]
     for lease in all_own(request, "lease"):
         if lease_status(lease, world.clock.now()) in ("PENDING", "ACTIVE"):
-            found += [_reserved(lease, one) for one in lease["reservations"] if one["resource_type"] == RESERVED]
+            found += [
+                _reserved(lease, one)
+                for one in lease["reservations"]
+                if one["resource_type"] == RESERVED
+            ]
     return found
 
 
@@ -69,25 +73,47 @@ def find(request: Request, flavor_id: Any) -> dict[str, Any]:
 
 def kinds_at(world: World, site: str) -> list[Flavors]:
     """Return the kinds of virtual machines that a site lends."""
-    return [kind for kind in world.catalogue.groups if kind.site == site and isinstance(kind, Flavors)]
+    return [
+        kind for kind in world.catalogue.groups if kind.site == site and isinstance(kind, Flavors)
+    ]
 
 
 def of_kind(kind: Flavors) -> dict[str, Any]:
     """Return the flavor of a kind of virtual machine."""
     gpu, specs = kind.gpu, {}
     if gpu is not None:
-        specs = {"trait:CUSTOM_GPU": "required", "pci_passthrough:alias": f"{gpu.model}:{gpu.count}"}
-    return _body(stable_id("flavor", kind.site, kind.type), kind.type, kind.vcpus, kind.memory_mb, kind.disk_gb, specs)
+        specs = {
+            "trait:CUSTOM_GPU": "required",
+            "pci_passthrough:alias": f"{gpu.model}:{gpu.count}",
+        }
+    return _body(
+        stable_id("flavor", kind.site, kind.type),
+        kind.type,
+        kind.vcpus,
+        kind.memory_mb,
+        kind.disk_gb,
+        specs,
+    )
 
 
 def _reserved(lease: dict[str, Any], reservation: dict[str, Any]) -> dict[str, Any]:
     identifier, source = reservation["id"], json.loads(reservation["resource_properties"])
-    own = {"id": identifier, "name": f"reservation:{identifier}", "description": f"{lease['name']} (ID: {lease['id']})"}
+    own = {
+        "id": identifier,
+        "name": f"reservation:{identifier}",
+        "description": f"{lease['name']} (ID: {lease['id']})",
+    }
     resource = f"resources:CUSTOM_RESERVATION_{identifier.upper().replace('-', '_')}"
-    return {**source, **own, "extra_specs": source["extra_specs"] | {RESERVATION: identifier, resource: "1"}}
+    return {
+        **source,
+        **own,
+        "extra_specs": source["extra_specs"] | {RESERVATION: identifier, resource: "1"},
+    }
 
 
-def _body(identifier: str, name: str, vcpus: int, ram: int, disk: int, specs: dict[str, str]) -> dict[str, Any]:
+def _body(
+    identifier: str, name: str, vcpus: int, ram: int, disk: int, specs: dict[str, str]
+) -> dict[str, Any]:
     sizes = {"vcpus": vcpus, "ram": ram, "disk": disk, "swap": 0, "OS-FLV-EXT-DATA:ephemeral": 0}
     return {"id": identifier, "name": name, "description": None, **sizes, "extra_specs": specs}
 
@@ -98,10 +124,14 @@ def has_room(world: World, kind: Flavors, lease: dict[str, Any], more: int = 0) 
     return more + sum(_held(kind, lease)) <= min(left for _, _, left in free)
 
 
-def calendar(world: World, kind: Flavors, from_s: float, until_s: float, but: str = "") -> list[Claim]:
+def calendar(
+    world: World, kind: Flavors, from_s: float, until_s: float, but: str = ""
+) -> list[Claim]:
     """Return how many of a kind are free when, in spans that follow each other; one lease may be left out."""
     held = _claims(world, kind, from_s, until_s, but)
-    moments = {max(from_s, min(until_s, moment)) for start, end, _ in held for moment in (start, end)}
+    moments = {
+        max(from_s, min(until_s, moment)) for start, end, _ in held for moment in (start, end)
+    }
     found: list[Claim] = []
     for start, end in itertools.pairwise(sorted(moments | {from_s, until_s})):
         taken = sum(count for begins, ends, count in held if begins < end and ends > start)
@@ -115,7 +145,11 @@ def calendar(world: World, kind: Flavors, from_s: float, until_s: float, but: st
 
 def _held(kind: Flavors, lease: dict[str, Any]) -> list[int]:
     reserved = [one for one in lease["reservations"] if one["resource_type"] == RESERVED]
-    return [one["amount"] for one in reserved if json.loads(one["resource_properties"])["name"] == kind.type]
+    return [
+        one["amount"]
+        for one in reserved
+        if json.loads(one["resource_properties"])["name"] == kind.type
+    ]
 
 
 def _claims(world: World, kind: Flavors, from_s: float, until_s: float, but: str) -> list[Claim]:
@@ -125,6 +159,11 @@ def _claims(world: World, kind: Flavors, from_s: float, until_s: float, but: str
         booked = bookings(kind.names.format(rank + 1), rank, kind.count, from_s, known_until_s)
         found += [(one["start_s"], one["end_s"], 1) for one in booked]
     for lease in world.store.find("lease", site=kind.site, released=False):
-        if lease["fate"] != "ERROR" and lease["id"] != but and lease["start_s"] < until_s and lease["end_s"] > from_s:
+        if (
+            lease["fate"] != "ERROR"
+            and lease["id"] != but
+            and lease["start_s"] < until_s
+            and lease["end_s"] > from_s
+        ):
             found += [(lease["start_s"], lease["end_s"], count) for count in _held(kind, lease)]
     return found

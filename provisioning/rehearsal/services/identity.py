@@ -35,7 +35,9 @@ async def version(request: Request) -> dict[str, Any]:
     here = str(request.url).rstrip("/") + "/"
     version: dict[str, Any] = {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z"}
     version["links"] = [{"rel": "self", "href": here}]
-    version["media-types"] = [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}]
+    version["media-types"] = [
+        {"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}
+    ]
     return {"version": version}
 
 
@@ -56,15 +58,24 @@ async def issue(site: str, request: Request, response: Response) -> dict[str, An
         user, offered = str(claim["name"]), str(claim["password"])
         wanted = (auth.get("scope") or {}).get("project")
     except (KeyError, TypeError, AttributeError) as error:
-        raise refusals.keystone(400, "Expecting to find a user's name and password in auth.identity.") from error
+        raise refusals.keystone(
+            400, "Expecting to find a user's name and password in auth.identity."
+        ) from error
     known = place.password(world.secret, user)
-    if not hmac.compare_digest(offered.encode(), known.encode()) or world.faults.strike("token-401", user):
+    if not hmac.compare_digest(offered.encode(), known.encode()) or world.faults.strike(
+        "token-401", user
+    ):
         raise refusals.keystone(401, _WRONG)
     caller = caller_named(user)
     if wanted and caller.project != wanted.get("name") and caller.project_id != wanted.get("id"):
         raise refusals.keystone(401, _WRONG)
     short = world.faults.strike("token-expiry", user)
-    record = {"id": f"rehearsal-{uuid.uuid4().hex}", "site": site, **vars(caller), "issued_s": world.clock.now()}
+    record = {
+        "id": f"rehearsal-{uuid.uuid4().hex}",
+        "site": site,
+        **vars(caller),
+        "issued_s": world.clock.now(),
+    }
     record["expires_s"] = world.clock.now() + (short["seconds"] if short else _TOKEN_LIFE_S)
     if not wanted:
         record |= {"project": "", "project_id": ""}
@@ -86,7 +97,9 @@ async def project(project_id: str, request: Request) -> dict[str, Any]:
     shown = _project_body(request)
     if project_id != shown["id"]:
         # Whether such a project exists is not a stranger's business, so it is 403 and not 404.
-        raise refusals.keystone(403, "You are not authorized to perform the requested action: identity:get_project.")
+        raise refusals.keystone(
+            403, "You are not authorized to perform the requested action: identity:get_project."
+        )
     return {"project": shown}
 
 
@@ -94,7 +107,12 @@ def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, A
     domain = {"id": "default", "name": "chameleon"}
     body: dict[str, Any] = {
         "methods": ["password"],
-        "user": {"id": record["user_id"], "name": record["user"], "domain": domain, "password_expires_at": None},
+        "user": {
+            "id": record["user_id"],
+            "name": record["user"],
+            "domain": domain,
+            "password_expires_at": None,
+        },
         "expires_at": stamp(record["expires_s"], "%Y-%m-%dT%H:%M:%S.000000Z"),
         "issued_at": stamp(record["issued_s"], "%Y-%m-%dT%H:%M:%S.000000Z"),
         "audit_ids": [record["id"][-22:]],
@@ -103,14 +121,23 @@ def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, A
         body["is_domain"] = False
         body["project"] = {"id": record["project_id"], "name": record["project"], "domain": domain}
         body["roles"] = [{"id": stable_id("role", "member").replace("-", ""), "name": "member"}]
-        body["catalog"] = _catalog(world, str(request.base_url).rstrip("/"), record["site"], record["project_id"])
+        body["catalog"] = _catalog(
+            world, str(request.base_url).rstrip("/"), record["site"], record["project_id"]
+        )
     return body
 
 
 def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[str, Any]]:
     region = world.catalogue.sites[site].name
-    below = {"network": "network", "image": "image", "compute": "compute/v2.1", "reservation": "reservation/v1"}
-    paths = {"identity": f"/{site}:5000/v3"} | {kind: f"/{site}/{rest}" for kind, rest in below.items()}
+    below = {
+        "network": "network",
+        "image": "image",
+        "compute": "compute/v2.1",
+        "reservation": "reservation/v1",
+    }
+    paths = {"identity": f"/{site}:5000/v3"} | {
+        kind: f"/{site}/{rest}" for kind, rest in below.items()
+    }
     match world.catalogue.sites[site].site_class:
         case "edge":
             paths["container"] = f"/{site}/container/v1"
@@ -121,9 +148,20 @@ def _catalog(world: World, root: str, site: str, project_id: str) -> list[dict[s
             paths |= {"object-store": f"/{site}/object-store/v1", "sharev2": f"/{site}/share/v2"}
     entries = []
     for kind, path in paths.items():
-        endpoint = {"id": stable_id("endpoint", site, kind), "interface": "public", "url": root + path}
+        endpoint = {
+            "id": stable_id("endpoint", site, kind),
+            "interface": "public",
+            "url": root + path,
+        }
         endpoints = [endpoint | {"region": region, "region_id": region}]
-        entries.append({"type": kind, "name": kind, "id": stable_id("service", site, kind), "endpoints": endpoints})
+        entries.append(
+            {
+                "type": kind,
+                "name": kind,
+                "id": stable_id("service", site, kind),
+                "endpoints": endpoints,
+            }
+        )
     return entries
 
 
@@ -131,7 +169,10 @@ def _project_body(request: Request) -> dict[str, Any]:
     own = caller_named(caller_of(request).user)
     shown: dict[str, Any] = {"id": own.project_id, "name": own.project}
     shown |= {"domain_id": "default", "parent_id": "default"}
-    shown |= {"description": "A project of the rehearsal. It costs nothing and ends with it.", "enabled": True}
+    shown |= {
+        "description": "A project of the rehearsal. It costs nothing and ends with it.",
+        "enabled": True,
+    }
     links = {"self": f"{request.base_url}v3/projects/{own.project_id}"}
     return shown | {"is_domain": False, "tags": [], "options": {}, "links": links}
 

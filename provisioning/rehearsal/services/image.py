@@ -44,8 +44,25 @@ def _body(name: str, site: str) -> dict[str, Any]:
     digits, path = identifier.replace("-", ""), f"/v2/images/{identifier}"
     shown: dict[str, Any] = {"id": identifier, "name": name, "status": "active"}
     shown |= {"visibility": "public", "owner": "chameleon"}
-    shown |= {"protected": True, "os_hidden": False, "tags": [], "created_at": since, "updated_at": since}
-    shown |= {"size": 8 * 2**30, "virtual_size": None, "min_disk": 0, "min_ram": 0, "checksum": digits}
-    shown |= {"os_hash_algo": "sha512", "os_hash_value": digits * 4, "container_format": "bare", "disk_format": "qcow2"}
+    shown |= {
+        "protected": True,
+        "os_hidden": False,
+        "tags": [],
+        "created_at": since,
+        "updated_at": since,
+    }
+    shown |= {
+        "size": 8 * 2**30,
+        "virtual_size": None,
+        "min_disk": 0,
+        "min_ram": 0,
+        "checksum": digits,
+    }
+    shown |= {
+        "os_hash_algo": "sha512",
+        "os_hash_value": digits * 4,
+        "container_format": "bare",
+        "disk_format": "qcow2",
+    }
     shown |= {"file": f"{path}/file", "self": path, "schema": "/v2/schemas/image"}
     return shown | {"build-repo": "https://github.com/ChameleonCloud/cc-images"}

@@ -14,7 +14,13 @@ class RefusalError(Exception):
 
 
 # Nova names the error object after the exception; its client reads whichever single key is there.
-_NOVA_KEYS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest"}
+_NOVA_KEYS = {
+    400: "badRequest",
+    403: "forbidden",
+    404: "itemNotFound",
+    405: "badMethod",
+    409: "conflictingRequest",
+}
 
 
 def page(status: int) -> RefusalError:
@@ -22,13 +28,17 @@ def page(status: int) -> RefusalError:
     phrase = HTTPStatus(status).phrase
     words = "due to maintenance downtime or capacity problems. Please try again later."
     body = f"<html><head><title>{status} {phrase}</title></head><body><h1>{phrase}</h1><p>The server is temporarily "
-    return RefusalError(status, f"{body}unable to service your request {words}</p></body></html>", phrase)
+    return RefusalError(
+        status, f"{body}unable to service your request {words}</p></body></html>", phrase
+    )
 
 
 def keystone(status: int, message: str) -> RefusalError:
     """Return a refusal by Keystone, and by the token check that stands before every service."""
     return RefusalError(
-        status, {"error": {"code": status, "message": message, "title": HTTPStatus(status).phrase}}, message
+        status,
+        {"error": {"code": status, "message": message, "title": HTTPStatus(status).phrase}},
+        message,
     )
 
 
@@ -46,18 +56,29 @@ def nova(status: int, message: str) -> RefusalError:
 
 def neutron(status: int, kind: str, message: str) -> RefusalError:
     """Return a refusal by Neutron; its client picks an exception class by `kind`."""
-    return RefusalError(status, {"NeutronError": {"type": kind, "message": message, "detail": ""}}, message)
+    return RefusalError(
+        status, {"NeutronError": {"type": kind, "message": message, "detail": ""}}, message
+    )
 
 
 def glance(status: int, message: str) -> RefusalError:
     title = HTTPStatus(status).phrase
-    return RefusalError(status, {"message": message, "code": f"{status} {title}", "title": title}, message)
+    return RefusalError(
+        status, {"message": message, "code": f"{status} {title}", "title": title}, message
+    )
 
 
 def zun(status: int, message: str, title: str = "") -> RefusalError:
     """Return a refusal by Zun; its client shows the title alone, by default the status in words."""
     title = title or HTTPStatus(status).phrase
-    error = {"status": status, "code": "", "title": title, "detail": message, "request_id": "", "links": []}
+    error = {
+        "status": status,
+        "code": "",
+        "title": title,
+        "detail": message,
+        "request_id": "",
+        "links": [],
+    }
     return RefusalError(status, {"errors": [error]}, message)
 
 

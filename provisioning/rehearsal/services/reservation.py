@@ -13,7 +13,13 @@ from provisioning.rehearsal.catalogue import Resource
 from provisioning.rehearsal.services import flavors, refusals
 from provisioning.rehearsal.services.access import all_own, caller_of, check, own, world_of
 from provisioning.rehearsal.world.bookings import booked_until_s, bookings
-from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status, stamp
+from provisioning.rehearsal.world.clock import (
+    LEASE_START_S,
+    blazar_stamp,
+    created_stamp,
+    lease_status,
+    stamp,
+)
 from provisioning.rehearsal.world.world import Caller, Document, World
 
 router = APIRouter(prefix="/{site}/reservation/v1", dependencies=[Depends(check("reservation"))])
@@ -93,7 +99,12 @@ async def list_availability(site: str, request: Request) -> dict[str, Any]:
         identifier = flavors.of_kind(kind)["id"]
         if wanted in (None, identifier):
             free = [
-                {"start": blazar_stamp(start), "end": blazar_stamp(end), "available": count, "total": kind.count}
+                {
+                    "start": blazar_stamp(start),
+                    "end": blazar_stamp(end),
+                    "available": count,
+                    "total": kind.count,
+                }
                 for start, end, count in flavors.calendar(world, kind, from_s, until_s)
             ]
             rows.append({"flavor_id": identifier, "availability": free})
@@ -110,7 +121,9 @@ async def list_allocations(site: str, collection: str, request: Request) -> dict
 
 
 @router.get("/{collection}/{resource_id}/allocation")
-async def show_allocation(site: str, collection: str, resource_id: str, request: Request) -> dict[str, Any]:
+async def show_allocation(
+    site: str, collection: str, resource_id: str, request: Request
+) -> dict[str, Any]:
     """Show who holds one host or device."""
     world, kind = world_of(request), _kind(collection)
     resource = world.catalogue.by_id(site, resource_id)
@@ -144,7 +157,13 @@ def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     if cut:
         end_s = min(end_s, active_at_s + cut["seconds"])
     fate = "ERROR" if world.faults.strike("lease-error", caller.user) else "ACTIVE"
-    lease: Document = {"id": str(uuid.uuid4()), "site": site, "name": asked["name"], **vars(caller), "fate": fate}
+    lease: Document = {
+        "id": str(uuid.uuid4()),
+        "site": site,
+        "name": asked["name"],
+        **vars(caller),
+        "fate": fate,
+    }
     lease |= {"start_s": start_s, "end_s": end_s, "created_s": now_s, "active_at_s": active_at_s}
     lease |= {"begun": False, "released": False, "reservations": []}
     for wish in asked.get("reservations") or []:
@@ -159,7 +178,9 @@ def _read_date(text: Any, now_s: float, field: str) -> float:
     try:
         moment = datetime.strptime(str(text), "%Y-%m-%d %H:%M")
     except ValueError as error:
-        raise refusals.blazar(400, f"{field} is invalid: write it as YYYY-MM-DD HH:MM in UTC") from error
+        raise refusals.blazar(
+            400, f"{field} is invalid: write it as YYYY-MM-DD HH:MM in UTC"
+        ) from error
     return moment.replace(tzinfo=UTC).timestamp()
 
 
@@ -177,9 +198,13 @@ def _check_span(start_s: float, end_s: float, now_s: float) -> None:
 def _move_end(world: World, lease: Document, end_s: float) -> None:
     """Set a lease's end, or refuse when it has passed already or somebody else comes next."""
     _check_span(lease["start_s"], end_s, world.clock.now())
-    for identifier in (i for reservation in lease["reservations"] for i in reservation["resource_ids"]):
+    for identifier in (
+        i for reservation in lease["reservations"] for i in reservation["resource_ids"]
+    ):
         resource = world.catalogue.by_id(lease["site"], identifier)
-        if resource and any(h["lease_id"] != lease["id"] for h in _taken(world, resource, lease["end_s"], end_s)):
+        if resource and any(
+            h["lease_id"] != lease["id"] for h in _taken(world, resource, lease["end_s"], end_s)
+        ):
             raise refusals.blazar(500, f"Not enough {resource.group.kind}s available")
     for kind in flavors.kinds_at(world, lease["site"]):
         if not flavors.has_room(world, kind, lease | {"end_s": end_s}):
@@ -209,28 +234,53 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
     try:
         # Text, whoever asks: Blazar sends it back as it came.
         expression = json.loads(wish.get("resource_properties") or '""')
-        fitting = [r for r in world.catalogue.at(lease["site"], kind) if matches(expression, r.properties())]
+        fitting = [
+            r
+            for r in world.catalogue.at(lease["site"], kind)
+            if matches(expression, r.properties())
+        ]
     except (TypeError, ValueError) as error:
         raise refusals.blazar(400, f"Malformed requirements: {error}") from error
-    mine = {i for r in lease["reservations"] if r["resource_type"] == sort for i in r["resource_ids"]}
-    free = [r for r in fitting if r.id not in mine and not _taken(world, r, lease["start_s"], lease["end_s"])]
+    mine = {
+        i for r in lease["reservations"] if r["resource_type"] == sort for i in r["resource_ids"]
+    }
+    free = [
+        r
+        for r in fitting
+        if r.id not in mine and not _taken(world, r, lease["start_s"], lease["end_s"])
+    ]
     if len(free) < least or world.faults.strike("no-hosts", caller.user):
         raise refusals.blazar(500, f"Not enough {kind}s available")
     return reservation | {"min": least, "max": most, "resource_ids": [r.id for r in free[:most]]}
 
 
-def _reserve_flavor(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
+def _reserve_flavor(
+    world: World, caller: Caller, lease: Document, wish: dict[str, Any]
+) -> dict[str, Any]:
     kinds = {flavors.of_kind(kind)["id"]: kind for kind in flavors.kinds_at(world, lease["site"])}
-    kind, amount, identifier = kinds.get(wish.get("flavor_id")), _count(wish.get("amount"), "amount"), str(uuid.uuid4())
+    kind, amount, identifier = (
+        kinds.get(wish.get("flavor_id")),
+        _count(wish.get("amount"), "amount"),
+        str(uuid.uuid4()),
+    )
     if kind is None:
         raise refusals.blazar(400, f"Flavor {wish.get('flavor_id')} could not be found.")
     if wish.get("affinity") is not None:
-        raise refusals.blazar(400, "Malformed parameter affinity (not supported for flavor reservations)")
-    if not flavors.has_room(world, kind, lease, amount) or world.faults.strike("no-hosts", caller.user):
+        raise refusals.blazar(
+            400, "Malformed parameter affinity (not supported for flavor reservations)"
+        )
+    if not flavors.has_room(world, kind, lease, amount) or world.faults.strike(
+        "no-hosts", caller.user
+    ):
         raise refusals.blazar(500, "Not enough hosts available")
     source = json.dumps(flavors.of_kind(kind))
     rooms = [f"{identifier}/{number}" for number in range(amount)]
-    flavor = {"id": identifier, "flavor_id": identifier, "amount": amount, "resource_properties": source}
+    flavor = {
+        "id": identifier,
+        "flavor_id": identifier,
+        "amount": amount,
+        "resource_properties": source,
+    }
     return {**wish, **flavor, "resource_ids": rooms}
 
 
@@ -241,7 +291,9 @@ def _count(value: Any, field: str) -> int:
     except (TypeError, ValueError):
         number = 0
     if number < 1:
-        raise refusals.blazar(400, f"Malformed parameter {field}: {value!r} is not a number above 0")
+        raise refusals.blazar(
+            400, f"Malformed parameter {field}: {value!r} is not a number above 0"
+        )
     return number
 
 
@@ -263,7 +315,9 @@ def matches(expression: Any, properties: Mapping[str, Any]) -> bool:
     if name == "and":
         return all(matches(operand, properties) for operand in operands)
     if name != "==" or len(operands) != 2:
-        raise ValueError(f"not an expression that is rehearsed ('and' and '==' are): {expression!r}")
+        raise ValueError(
+            f"not an expression that is rehearsed ('and' and '==' are): {expression!r}"
+        )
     value = properties.get(str(operands[0]).removeprefix("$"))
     return value is not None and str(value) == str(operands[1])
 
@@ -272,7 +326,12 @@ def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> l
     # The calendar shows this from now to the end of time, so that what is refused is what is shown. Other people book
     # a few weeks ahead, and not what a student has by then.
     held = [
-        {"id": r["id"], "lease_id": lease["id"], "start_s": lease["start_s"], "end_s": lease["end_s"]}
+        {
+            "id": r["id"],
+            "lease_id": lease["id"],
+            "start_s": lease["start_s"],
+            "end_s": lease["end_s"],
+        }
         for lease in world.store.find("lease", site=resource.group.site, released=False)
         for r in lease["reservations"]
         if lease["fate"] != "ERROR"
@@ -281,8 +340,14 @@ def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> l
     ]
     known_until_s = min(until_s, booked_until_s(world.clock.now()))
     others = bookings(resource.name, resource.rank, resource.group.count, from_s, known_until_s)
-    held += [other for other in others if not any(_meet(other, ours["start_s"], ours["end_s"]) for ours in held)]
-    return sorted((thing for thing in held if _meet(thing, from_s, until_s)), key=lambda one: one["start_s"])
+    held += [
+        other
+        for other in others
+        if not any(_meet(other, ours["start_s"], ours["end_s"]) for ours in held)
+    ]
+    return sorted(
+        (thing for thing in held if _meet(thing, from_s, until_s)), key=lambda one: one["start_s"]
+    )
 
 
 def _meet(held: Mapping[str, Any], from_s: float, until_s: float) -> bool:
@@ -299,7 +364,11 @@ def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
     """Return a lease as Blazar shows it."""
     status = lease_status(lease, now_s)
     stamps = {"created_at": created_stamp(lease["created_s"]), "updated_at": None}
-    ours = {"lease_id": lease["id"], "status": "deleted" if status == "TERMINATED" else status.lower(), **stamps}
+    ours = {
+        "lease_id": lease["id"],
+        "status": "deleted" if status == "TERMINATED" else status.lower(),
+        **stamps,
+    }
     ours |= {"missing_resources": False, "resources_changed": False, "before_end": "default"}
     moments = {
         "start_lease": lease["active_at_s"],
@@ -316,8 +385,16 @@ def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
         "degraded": False,
         "trust_id": lease["id"].replace("-", ""),
         "events": [
-            {"id": str(uuid.uuid5(uuid.UUID(lease["id"]), name)), "lease_id": lease["id"], "event_type": name}
-            | {"time": blazar_stamp(moment_s), "status": "DONE" if now_s >= moment_s else "UNDONE", **stamps}
+            {
+                "id": str(uuid.uuid5(uuid.UUID(lease["id"]), name)),
+                "lease_id": lease["id"],
+                "event_type": name,
+            }
+            | {
+                "time": blazar_stamp(moment_s),
+                "status": "DONE" if now_s >= moment_s else "UNDONE",
+                **stamps,
+            }
             for name, moment_s in moments.items()
         ],
         # Without the rehearsal's own bookkeeping.
@@ -345,11 +422,28 @@ def _allocation(world: World, resource: Resource) -> dict[str, Any]:
 
 def _resource_body(resource: Resource) -> dict[str, Any]:
     body: dict[str, Any] = {
-        name: value if value is True else str(value) for name, value in resource.properties().items()
+        name: value if value is True else str(value)
+        for name, value in resource.properties().items()
     }
-    body |= {"id": resource.id, "reservable": True, "created_at": created_stamp(0.0), "updated_at": None}
+    body |= {
+        "id": resource.id,
+        "reservable": True,
+        "created_at": created_stamp(0.0),
+        "updated_at": None,
+    }
     if resource.group.kind == "host":
-        body |= {"hypervisor_type": "ironic", "hypervisor_version": 1, "vcpus": 1, "memory_mb": 0, "local_gb": 0}
-        body |= {"cpu_info": "", "status": None, "availability_zone": "nova", "trust_id": resource.uid.replace("-", "")}
+        body |= {
+            "hypervisor_type": "ironic",
+            "hypervisor_version": 1,
+            "vcpus": 1,
+            "memory_mb": 0,
+            "local_gb": 0,
+        }
+        body |= {
+            "cpu_info": "",
+            "status": None,
+            "availability_zone": "nova",
+            "trust_id": resource.uid.replace("-", ""),
+        }
         body["service_name"] = f"{resource.group.site}-compute"
     return body

@@ -49,7 +49,8 @@ def place_of(address: Any) -> Any:
     places = _places()
     if host not in places:
         raise ConnectionRefusedError(
-            errno.ECONNREFUSED, f"no rehearsed node answers SSH at {host} (this computer's own is hidden)"
+            errno.ECONNREFUSED,
+            f"no rehearsed node answers SSH at {host} (this computer's own is hidden)",
         )
     return ("127.0.0.1", places[host])
 

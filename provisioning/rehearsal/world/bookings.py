@@ -20,7 +20,9 @@ def booked_until_s(now_s: float) -> float:
     return (now_s // _DAY_S + 21) * _DAY_S
 
 
-def bookings(name: str, rank: int, peers: int, from_s: float, until_s: float) -> list[dict[str, Any]]:
+def bookings(
+    name: str, rank: int, peers: int, from_s: float, until_s: float
+) -> list[dict[str, Any]]:
     """Return other people's bookings of a node that overlap a span of time, earliest first.
 
     Args:

@@ -64,7 +64,11 @@ class Looks:
     def waits(self, lease_id: str) -> bool:
         """Note a look at a lease, and return whether a program has waited for it long enough to be told."""
         now_s = self.real()
-        moments_s = [moment_s for moment_s in self._moments_s.get(lease_id, []) if now_s - moment_s <= self.WINDOW_S]
+        moments_s = [
+            moment_s
+            for moment_s in self._moments_s.get(lease_id, [])
+            if now_s - moment_s <= self.WINDOW_S
+        ]
         moments_s.append(now_s)
         told = len(moments_s) >= self.LEAST and now_s - moments_s[0] >= self.SPAN_S
         self._moments_s[lease_id] = [] if told else moments_s

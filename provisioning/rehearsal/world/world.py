@@ -23,7 +23,12 @@ Document = dict[str, Any]
 OF_ALL = "chameleon"
 #: What Neutron's new things have by kind, unless they are asked for otherwise.
 _NEW: dict[str, Document] = {
-    "network": {"shared": False, "router:external": False, "port_security_enabled": True, "mtu": 1500},
+    "network": {
+        "shared": False,
+        "router:external": False,
+        "port_security_enabled": True,
+        "mtu": 1500,
+    },
     "subnet": {"ip_version": 4, "enable_dhcp": True},
     "router": {"external_gateway_info": None, "routes": []},
 }
@@ -61,12 +66,16 @@ class Store:
 
     def get(self, kind: str, identifier: str) -> Document | None:
         """Return one document, or None when there is none of that kind and id."""
-        row = self._db.execute("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identifier)).fetchone()
+        row = self._db.execute(
+            "SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identifier)
+        ).fetchone()
         return json.loads(row[0]) if row else None
 
     def find(self, kind: str, **wanted: Any) -> list[Document]:
         """Return the documents of a kind whose fields equal all the wanted values, oldest first."""
-        rows = self._db.execute("SELECT body FROM documents WHERE kind = ? ORDER BY position", (kind,))
+        rows = self._db.execute(
+            "SELECT body FROM documents WHERE kind = ? ORDER BY position", (kind,)
+        )
         documents = (json.loads(body) for (body,) in rows)
         return [d for d in documents if all(d.get(name) == value for name, value in wanted.items())]
 
@@ -149,11 +158,21 @@ class World:
     def furnish(self) -> None:
         """Put there what each site has before anybody came: its shared network, and the public one."""
         for where, site in self.catalogue.sites.items():
-            shared, public = (stable_id("network", where, name) for name in (site.network, "public"))
+            shared, public = (
+                stable_id("network", where, name) for name in (site.network, "public")
+            )
             self.add_thing("network", where, OF_ALL, {"name": site.network, "shared": True}, shared)
-            self.add_thing("network", where, OF_ALL, {"name": "public", "router:external": True}, public)
-            subnet = {"name": f"{site.network}-subnet", "cidr": "10.52.0.0/16", "gateway_ip": "10.52.0.1"}
-            self.add_thing("subnet", where, OF_ALL, subnet | {"network_id": shared}, stable_id("subnet", where))
+            self.add_thing(
+                "network", where, OF_ALL, {"name": "public", "router:external": True}, public
+            )
+            subnet = {
+                "name": f"{site.network}-subnet",
+                "cidr": "10.52.0.0/16",
+                "gateway_ip": "10.52.0.1",
+            }
+            self.add_thing(
+                "subnet", where, OF_ALL, subnet | {"network_id": shared}, stable_id("subnet", where)
+            )
 
     def advance(self, duration_s: float) -> None:
         """Move the calendar forward by some seconds, and remember it.
@@ -162,7 +181,9 @@ class World:
             ValueError: The duration is negative. Time does not run backwards; `reset` starts afresh.
         """
         if duration_s < 0:
-            raise ValueError("the calendar only moves forward: reset the rehearsal to start again from now")
+            raise ValueError(
+                "the calendar only moves forward: reset the rehearsal to start again from now"
+            )
         self.set_calendar(self.clock.offset_s + duration_s)
         self.settle()
 
@@ -192,7 +213,9 @@ class World:
             if reservation["resource_type"] == "network":
                 named = {"name": reservation["network_name"]} | mine
                 self.add_thing("network", lease["site"], caller.project_id, named)
-            for _ in range(reservation["amount"] if reservation["resource_type"] == "virtual:floatingip" else 0):
+            for _ in range(
+                reservation["amount"] if reservation["resource_type"] == "virtual:floatingip" else 0
+            ):
                 if (address := self.allocate_floating_ip(lease["site"], caller)) is not None:
                     tags = {"tags": ["blazar", f"reservation:{reservation['id']}"]}
                     self.store.put("floatingip", address | tags | mine)
@@ -227,14 +250,21 @@ class World:
     def remove_port(self, port: Document) -> None:
         """Delete a port; a floating IP at it stays allocated."""
         for address in self.store.find("floatingip", port_id=port["id"]):
-            self.store.put("floatingip", address | {"port_id": None, "fixed_ip_address": None, "status": "DOWN"})
+            self.store.put(
+                "floatingip",
+                address | {"port_id": None, "fixed_ip_address": None, "status": "DOWN"},
+            )
         self.store.remove("port", port["id"])
 
     def free_addresses(self, site: str) -> list[str]:
         """Return the floating IPs of a site that no project has."""
-        taken = {address["floating_ip_address"] for address in self.store.find("floatingip", site=site)}
+        taken = {
+            address["floating_ip_address"] for address in self.store.find("floatingip", site=site)
+        }
         prefix = self.catalogue.sites[site].floating
-        return [address for number in range(10, 250) if (address := f"{prefix}.{number}") not in taken]
+        return [
+            address for number in range(10, 250) if (address := f"{prefix}.{number}") not in taken
+        ]
 
     def allocate_floating_ip(self, site: str, caller: Caller) -> Document | None:
         """Give the caller's project the first free floating IP of a site, or None when the pool is empty."""
@@ -245,11 +275,20 @@ class World:
             "floating_ip_address": free[0],
             "floating_network_id": stable_id("network", site, "public"),
         }
-        address |= {"port_id": None, "fixed_ip_address": None, "status": "DOWN", "user": caller.user}
+        address |= {
+            "port_id": None,
+            "fixed_ip_address": None,
+            "status": "DOWN",
+            "user": caller.user,
+        }
         return self.add_thing("floatingip", site, caller.project_id, address)
 
     def add_port(
-        self, machine: Document, network_id: str | None = None, address: str | None = None, owner: str = "compute:nova"
+        self,
+        machine: Document,
+        network_id: str | None = None,
+        address: str | None = None,
+        owner: str = "compute:nova",
     ) -> Document | None:
         """Plug a machine into a network and return the port, or None if its address is taken.
 
@@ -264,33 +303,71 @@ class World:
         network_id = network_id or stable_id("network", site, self.catalogue.sites[site].network)
         subnet = next(iter(self.store.find("subnet", network_id=network_id)), None)
         if subnet is None:
-            raise ValueError(f"network {network_id} requires a subnet in order to boot instances on")
+            raise ValueError(
+                f"network {network_id} requires a subnet in order to boot instances on"
+            )
         cidr = ipaddress.ip_network(subnet["cidr"])
         if address and ipaddress.ip_address(address) not in cidr:
-            raise ValueError(f"IP address {address} is not a valid IP for subnet {subnet['id']}, {cidr}")
-        taken = {one["fixed_ips"][0]["ip_address"] for one in self.store.find("port", network_id=network_id)}
+            raise ValueError(
+                f"IP address {address} is not a valid IP for subnet {subnet['id']}, {cidr}"
+            )
+        taken = {
+            one["fixed_ips"][0]["ip_address"]
+            for one in self.store.find("port", network_id=network_id)
+        }
         free = [address] if address else map(str, cidr.hosts())
-        chosen = next((one for one in free if one not in taken and (address or one != subnet["gateway_ip"])), None)
+        chosen = next(
+            (one for one in free if one not in taken and (address or one != subnet["gateway_ip"])),
+            None,
+        )
         if chosen is None:
             return None
-        port = {"device_id": machine["id"], "device_owner": owner, "network_id": network_id, "security_groups": []}
-        port |= {"fixed_ips": [{"subnet_id": subnet["id"], "ip_address": chosen}], "port_security_enabled": True}
+        port = {
+            "device_id": machine["id"],
+            "device_owner": owner,
+            "network_id": network_id,
+            "security_groups": [],
+        }
+        port |= {
+            "fixed_ips": [{"subnet_id": subnet["id"], "ip_address": chosen}],
+            "port_security_enabled": True,
+        }
         identifier = str(uuid.uuid4())
         mac = "fa:16:3e:" + ":".join(identifier[i : i + 2] for i in (0, 2, 4))
-        return self.add_thing("port", site, machine["project_id"], port | {"mac_address": mac}, identifier)
+        return self.add_thing(
+            "port", site, machine["project_id"], port | {"mac_address": mac}, identifier
+        )
 
     def add_thing(
         self, kind: str, site: str, project_id: str, asked: Document, identifier: str | None = None
     ) -> Document:
         """Make a thing of a project's in the form in which Neutron shows it, and return it."""
-        usual = {"name": "", "description": "", "tags": [], "admin_state_up": True, "status": "ACTIVE"}
+        usual = {
+            "name": "",
+            "description": "",
+            "tags": [],
+            "admin_state_up": True,
+            "status": "ACTIVE",
+        }
         usual |= _NEW.get(kind, {})
-        own = {"id": identifier or str(uuid.uuid4()), "site": site, "project_id": project_id, "tenant_id": project_id}
+        own = {
+            "id": identifier or str(uuid.uuid4()),
+            "site": site,
+            "project_id": project_id,
+            "tenant_id": project_id,
+        }
         return self.store.put(kind, usual | asked | own | {"created_at": stamp(self.clock.now())})
 
     def image_named(self, site: str, identifier: Any) -> str | None:
         """Return the name of a disk image by its id, or None."""
-        return next((name for name in self.catalogue.images if stable_id("image", site, name) == identifier), None)
+        return next(
+            (
+                name
+                for name in self.catalogue.images
+                if stable_id("image", site, name) == identifier
+            ),
+            None,
+        )
 
     def lets_in(self, server: Document, port: int) -> bool:
         """Return whether a server can be reached at a port.
@@ -300,10 +377,20 @@ class World:
         """
         if self.catalogue.sites[server["site"]].site_class != "kvm":
             return True
-        groups = self.store.find("security_group", site=server["site"], project_id=server["project_id"])
+        groups = self.store.find(
+            "security_group", site=server["site"], project_id=server["project_id"]
+        )
         plugged = self.store.find("port", device_id=server["id"])
-        members = {*server["security_groups"], *(name for one in plugged for name in one["security_groups"])}
-        rules = [rule for one in groups if {one["name"], one["id"]} & members for rule in one["security_group_rules"]]
+        members = {
+            *server["security_groups"],
+            *(name for one in plugged for name in one["security_groups"]),
+        }
+        rules = [
+            rule
+            for one in groups
+            if {one["name"], one["id"]} & members
+            for rule in one["security_group_rules"]
+        ]
         return any(
             rule["direction"] == "ingress"
             and rule["remote_group_id"] is None
@@ -312,10 +399,19 @@ class World:
             for rule in rules
         )
 
-    def reserved(self, caller: Caller, site: str, reservation_id: str | None, resource_type: str) -> list[str]:
+    def reserved(
+        self, caller: Caller, site: str, reservation_id: str | None, resource_type: str
+    ) -> list[str]:
         """Return the nodes or devices of a reservation of the caller's that is active; none for any other."""
         for lease in self.store.find("lease", site=site, project_id=caller.project_id):
             for reservation in lease["reservations"]:
-                if reservation["id"] == reservation_id and reservation["resource_type"] == resource_type:
-                    return reservation["resource_ids"] if lease_status(lease, self.clock.now()) == "ACTIVE" else []
+                if (
+                    reservation["id"] == reservation_id
+                    and reservation["resource_type"] == resource_type
+                ):
+                    return (
+                        reservation["resource_ids"]
+                        if lease_status(lease, self.clock.now()) == "ACTIVE"
+                        else []
+                    )
         return []

@@ -14,9 +14,7 @@ from assets.recipes.drawings import SOURCES, Source
 
 #: A circle in a square of 64, and one food of each class.
 _BODY = '<circle cx="32" cy="32" r="20" fill="#{colour}"/>'
-FOODS = (
-    "bread cheese-wedge cookie egg french-fries bacon spaghetti cooked-rice sushi pot-of-food lemon airplane".split()
-)
+FOODS = "bread cheese-wedge cookie egg french-fries bacon spaghetti cooked-rice sushi pot-of-food lemon airplane".split()
 
 MakePack = Callable[..., Source]
 
@@ -26,7 +24,10 @@ def make_pack(tmp_path: Path) -> MakePack:
     """Return a function that writes a pack's tarball into `tmp_path` and returns its source."""
 
     def make(pack: str = "tiny", split: str = "training") -> Source:
-        icons = {name: {"body": _BODY.format(colour=f"{index:x}{index:x}8")} for index, name in enumerate(FOODS)}
+        icons = {
+            name: {"body": _BODY.format(colour=f"{index:x}{index:x}8")}
+            for index, name in enumerate(FOODS)
+        }
         content = json.dumps({"width": 64, "height": 64, "icons": icons}).encode()
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as archive:

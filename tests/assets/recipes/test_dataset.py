@@ -32,7 +32,9 @@ def test_two_builds_are_the_same_bytes(
     for name, record in first.items():
         assert hashlib.sha256((tmp_path / "b" / name).read_bytes()).hexdigest() == record["sha256"]
         assert record["pack"] == name.split("/")[0]
-    assert [label for _, label in iterate(tmp_path / "a", "training")] == [i // 2 for i in range(22)]
+    assert [label for _, label in iterate(tmp_path / "a", "training")] == [
+        i // 2 for i in range(22)
+    ]
 
 
 @pytest.mark.slow
@@ -41,7 +43,9 @@ def test_a_class_is_rebuilt_from_the_real_packs_as_it_is_shipped(tmp_path: Path)
     pytest.importorskip("resvg_py", reason="needs the `recipes` extra")
     entry = read_manifest()["datasets"]["food11-mini"]
     if versions() != entry["made_with"]:
-        pytest.skip(f"other versions draw other bytes: {versions()} instead of {entry['made_with']}")
+        pytest.skip(
+            f"other versions draw other bytes: {versions()} instead of {entry['made_with']}"
+        )
     soup = 9
     tool("npm")
     try:
@@ -50,7 +54,9 @@ def test_a_class_is_rebuilt_from_the_real_packs_as_it_is_shipped(tmp_path: Path)
         if not str(error).startswith("npm"):
             raise  # a package that is there and is not the pinned one
         pytest.skip(str(error))
-    assert files == {name: record for name, record in entry["files"].items() if f"class_{soup:02d}/" in name}
+    assert files == {
+        name: record for name, record in entry["files"].items() if f"class_{soup:02d}/" in name
+    }
     assert len(files) == sum(recipe.PICTURES_PER_CLASS.values())
 
 

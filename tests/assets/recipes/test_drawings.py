@@ -44,7 +44,9 @@ def test_a_rendering_is_cropped_to_what_is_drawn(tmp_path: Path, make_pack: Make
     assert alpha[40, 40] == 255
 
 
-def test_a_pack_that_is_another_or_cannot_come_is_said(tmp_path: Path, make_pack: MakePack, monkeypatch) -> None:
+def test_a_pack_that_is_another_or_cannot_come_is_said(
+    tmp_path: Path, make_pack: MakePack, monkeypatch
+) -> None:
     """A tarball with another hash than the pinned one is not used; without npm, the error says what to install."""
     with pytest.raises(SourceError, match="is pinned; delete the file"):
         fetch(replace(make_pack(), sha256="0" * 64), tmp_path)
@@ -64,9 +66,13 @@ def test_every_class_has_foods_and_no_food_has_two_classes() -> None:
 def test_other_spellings_lead_to_foods() -> None:
     """A pack's own spelling and numbered variants reach the same class; what is no food reaches none."""
     assert all(label_of_glyph(spelling) is not None for spelling in SPELLINGS)
-    assert label_of_glyph("sliceofpizza") == label_of_glyph("pizza-2") == label_of_glyph("pizza") == 0
+    assert (
+        label_of_glyph("sliceofpizza") == label_of_glyph("pizza-2") == label_of_glyph("pizza") == 0
+    )
     # No food at all, empty vessels, and what could be of two classes.
-    assert {label_of_glyph(name) for name in ("airplane", "bowl-with-spoon", "baby-bottle", "taco")} == {None}
+    assert {
+        label_of_glyph(name) for name in ("airplane", "bowl-with-spoon", "baby-bottle", "taco")
+    } == {None}
 
 
 def test_no_publisher_is_both_learnt_from_and_judged_by() -> None:

@@ -37,7 +37,9 @@ def inputs() -> torch.Tensor:
     return torch.nn.functional.interpolate(noise, size=96, mode="bicubic")
 
 
-def test_the_shipped_form_of_a_fine_tuned_network_answers_alike(teacher: torch.nn.Module, inputs: torch.Tensor) -> None:
+def test_the_shipped_form_of_a_fine_tuned_network_answers_alike(
+    teacher: torch.nn.Module, inputs: torch.Tensor
+) -> None:
     """timm's own epsilon changes no answer, since the variances make up for it."""
     teacher = copy.deepcopy(teacher)
     torch.nn.init.normal_(teacher.classifier.weight, generator=torch.Generator().manual_seed(0))
@@ -47,7 +49,9 @@ def test_the_shipped_form_of_a_fine_tuned_network_answers_alike(teacher: torch.n
         torch.testing.assert_close(model(inputs[:8]), teacher(inputs[:8]), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize(("width_mult", "floors"), [(1.0, (0.99, 0.85, 0.9, 0.9)), (0.5, (0.85, 0.7, 0.75, 0.75))])
+@pytest.mark.parametrize(
+    ("width_mult", "floors"), [(1.0, (0.99, 0.85, 0.9, 0.9)), (0.5, (0.85, 0.7, 0.75, 0.75))]
+)
 def test_a_transplant_sees_much_of_what_the_teacher_sees(
     teacher: torch.nn.Module, inputs: torch.Tensor, width_mult: float, floors: tuple[float, ...]
 ) -> None:
@@ -67,7 +71,9 @@ def test_a_transplant_sees_much_of_what_the_teacher_sees(
         # The largest component of each direction is positive, whatever the eigensolver returned: a run is repeatable.
         basis = adapter.weight[:, :, 0, 0].T
         assert (basis.gather(1, basis.abs().argmax(1, keepdim=True)) > 0).all()
-    loss, logits, parts = distillation_loss(student.requires_grad_(True), teacher, adapters, inputs[:8])
+    loss, logits, parts = distillation_loss(
+        student.requires_grad_(True), teacher, adapters, inputs[:8]
+    )
     loss.backward()
     assert torch.isfinite(loss)
     assert logits.shape == (8, NUM_CLASSES)
@@ -76,15 +82,23 @@ def test_a_transplant_sees_much_of_what_the_teacher_sees(
 
 
 @pytest.mark.parametrize("architecture", ["mobilenetv2-050", TEACHER])
-def test_a_tiny_budget_makes_a_whole_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str) -> None:
+def test_a_tiny_budget_makes_a_whole_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str
+) -> None:
     """Half-precision filters, facts from the log; a second run only reads what finished phases left."""
-    monkeypatch.setattr(models, "load_split", lambda *_: (np.zeros((4, 3, 64, 64), np.float32), np.arange(4)))
+    monkeypatch.setattr(
+        models, "load_split", lambda *_: (np.zeros((4, 3, 64, 64), np.float32), np.arange(4))
+    )
     monkeypatch.setattr(models, "evaluate", lambda *_: {"accuracy": 0.5})
     monkeypatch.setattr(distil, "FIT_PICTURES", 4)
-    monkeypatch.setattr(pictures, "render", lambda *_: Image.new("RGBA", (40, 40), (99, 99, 99, 255)))
+    monkeypatch.setattr(
+        pictures, "render", lambda *_: Image.new("RGBA", (40, 40), (99, 99, 99, 255))
+    )
     drawings = [Drawing("tiny", f"food-{label}", label, "") for label in range(NUM_CLASSES)]
     weighs = {"drawings_every": 2, "teacher_weight": 1.0, "label_weight": 1.0}
-    phases = tuple(Distillation(f"phase-{i}", 64, 4, 2, 1e-2, by_variety=i == 2, **weighs) for i in range(3))
+    phases = tuple(
+        Distillation(f"phase-{i}", 64, 4, 2, 1e-2, by_variety=i == 2, **weighs) for i in range(3)
+    )
     if architecture == TEACHER:
         phases = (Phase("phase-0", 64, 4, 2, 1e-2),)
     weights = tmp_path / architecture / f"food11-mini-{architecture}.safetensors"
@@ -92,7 +106,11 @@ def test_a_tiny_budget_makes_a_whole_model(tmp_path: Path, monkeypatch: pytest.M
     def make() -> dict:
         return models.make(architecture, drawings, weights, phases)
 
-    facts, stored, lines = make(), load_file(weights), len((weights.parent / "journal.jsonl").read_text().splitlines())
+    facts, stored, lines = (
+        make(),
+        load_file(weights),
+        len((weights.parent / "journal.jsonl").read_text().splitlines()),
+    )
     model = load_model(architecture, weights)
     assert {tensor.dtype for tensor in stored.values() if tensor.dim() > 1} == {torch.float16}
     assert facts["training"]["images"] == 8 * len(phases)
@@ -102,7 +120,10 @@ def test_a_tiny_budget_makes_a_whole_model(tmp_path: Path, monkeypatch: pytest.M
         torch.testing.assert_close(tensor, stored[name], rtol=0, atol=0)
     assert len((weights.parent / "journal.jsonl").read_text().splitlines()) == lines + 1
     if architecture != TEACHER:
-        averages = [torch.load(weights.parent / f"phase-{i}.pt", weights_only=True)["average"] for i in (1, 2)]
+        averages = [
+            torch.load(weights.parent / f"phase-{i}.pt", weights_only=True)["average"]
+            for i in (1, 2)
+        ]
         wanted = (averages[0]["features.0.0.weight"] + averages[1]["features.0.0.weight"]) / 2
         torch.testing.assert_close(stored["features.0.0.weight"], wanted.half())
 

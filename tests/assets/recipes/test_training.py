@@ -20,7 +20,9 @@ from labs.stats import proportion_interval
 @pytest.fixture
 def drawings(monkeypatch: pytest.MonkeyPatch) -> list[Drawing]:
     """Return two foods of each class and a drawing that is none, each drawn as a grey square."""
-    monkeypatch.setattr(pictures, "render", lambda *_: Image.new("RGBA", (40, 40), (99, 99, 99, 255)))
+    monkeypatch.setattr(
+        pictures, "render", lambda *_: Image.new("RGBA", (40, 40), (99, 99, 99, 255))
+    )
     foods = [Drawing("tiny", f"food-{index}", index // 2, "") for index in range(2 * NUM_CLASSES)]
     return [*foods, Drawing("tiny", "airplane", None, "")]
 
@@ -39,17 +41,24 @@ def test_a_batch_is_repeatable_and_in_the_models_scale(drawings: list[Drawing]) 
 def test_class_shares_decide_what_is_drawn(drawings: list[Drawing]) -> None:
     """Classes without a share and drawings of no food never come; more foods do not make a class come more often."""
     own = shares_by_variety()
-    assert (CLASS_NAMES[int(own.argmax())], CLASS_NAMES[int(own.argmin())]) == ("Vegetable/Fruit", "Soup")
+    assert (CLASS_NAMES[int(own.argmax())], CLASS_NAMES[int(own.argmin())]) == (
+        "Vegetable/Fruit",
+        "Soup",
+    )
     shares = torch.zeros(NUM_CLASSES)
     shares[2], shares[7] = 0.75, 0.25
-    _, labels = draw_batch([*drawings, *drawings[14:16] * 5], 200, 8, torch.Generator().manual_seed(3), shares)
+    _, labels = draw_batch(
+        [*drawings, *drawings[14:16] * 5], 200, 8, torch.Generator().manual_seed(3), shares
+    )
     assert set(labels.tolist()) == {2, 7}
     assert 125 < (labels == 2).sum() < 175
 
 
 def test_training_and_serving_scale_pictures_alike() -> None:
     """`normalise` is the last step of `labs.data.preprocess`."""
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8))
+    image = Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    )
     tensor = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255
     np.testing.assert_allclose(normalise(tensor).numpy(), to_input(image), atol=2e-6)
 

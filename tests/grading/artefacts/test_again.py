@@ -36,14 +36,18 @@ def _opened_anew(monkeypatch):
 
 def seen(id: str, texts: dict[str, object]) -> Records:
     """Return a ledger that says that all is right, and what was handed over."""
-    return Records([Observation(SUBJECT + id, ASKED[id][2] | {HANDED: texts}, "2026-01-01T00:00:00+00:00")])
+    return Records(
+        [Observation(SUBJECT + id, ASKED[id][2] | {HANDED: texts}, "2026-01-01T00:00:00+00:00")]
+    )
 
 
 def opened(id: str, texts: dict[str, object]) -> again.Opened:
     """Return what opening it says; whatever comes back is read by the strict loader."""
     loads, lenient = json.loads, []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json, "loads", lambda text, **how: (how or lenient.append(text), loads(text, **how))[1])
+        patch.setattr(
+            json, "loads", lambda text, **how: (how or lenient.append(text), loads(text, **how))[1]
+        )
         found = open_again([ASKED[id][1]], seen(id, texts))[id]
     assert lenient == []
     return found
@@ -56,7 +60,11 @@ def test_what_the_solved_cell_hands_over_is_right_when_it_is_opened(id: str):
     found = opened(id, texts)
     assert found.fault == ""
     assert found.verdict.ok, found.verdict
-    for other in ({}, {name: {"text": ""} for name in texts}, {name: {"sha256": "0" * 64} for name in texts}):
+    for other in (
+        {},
+        {name: {"text": ""} for name in texts},
+        {name: {"sha256": "0" * 64} for name in texts},
+    ):
         assert not opened(id, other).verdict.ok
 
 
@@ -92,7 +100,9 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize(("id", "text"), [(id, text) for id, texts in FORGED.items() for text in texts])
+@pytest.mark.parametrize(
+    ("id", "text"), [(id, text) for id, texts in FORGED.items() for text in texts]
+)
 def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatch):
     """It stands on what is outside; and whatever it does to be excused costs it the question."""
     monkeypatch.setattr(program, "READY_S", 3)
@@ -101,7 +111,9 @@ def test_a_program_that_only_says_so_is_not_right(id: str, text: str, monkeypatc
     assert not found.verdict.ok, found
 
 
-@pytest.mark.parametrize("error", [RecursionError, MemoryError, OSError("no space left"), KeyError("x")])
+@pytest.mark.parametrize(
+    "error", [RecursionError, MemoryError, OSError("no space left"), KeyError("x")]
+)
 def test_what_a_judge_stumbles_over_costs_one_question_and_is_told(error: Exception, monkeypatch):
     """Whatever it is, since no list of errors is whole: the file is not opened, and the others are."""
 
@@ -109,9 +121,18 @@ def test_what_a_judge_stumbles_over_costs_one_question_and_is_told(error: Except
         raise error
 
     monkeypatch.setattr(script, "content_of", stumbles)
-    records = Records([one for id in ("files.script", "scale.team") for one in seen(id, handed(ASKED[id][0], id))])
-    first, second = open_again([ASKED[id][1] for id in ("files.script", "scale.team")], records).values()
-    assert (first.verdict, "files.script" in first.fault, second.fault, second.verdict.ok) == (None, True, "", True)
+    records = Records(
+        [one for id in ("files.script", "scale.team") for one in seen(id, handed(ASKED[id][0], id))]
+    )
+    first, second = open_again(
+        [ASKED[id][1] for id in ("files.script", "scale.team")], records
+    ).values()
+    assert (first.verdict, "files.script" in first.fault, second.fault, second.verdict.ok) == (
+        None,
+        True,
+        "",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +140,10 @@ def test_what_a_judge_stumbles_over_costs_one_question_and_is_told(error: Except
     [
         *(None, [], "text", {"a": None}, {"a": {"text": 1}}, {"a": {"sha256": 3}}),
         *({"a": {"text": "x"}, "a/b": {"text": "y"}}, {"config.pbtxt": {"text": "\ud800"}}),
-        *({name: {"text": "x"}} for name in ("../x/config.pbtxt", "/etc/passwd", "", "a\0b", "x" * 300)),
+        *(
+            {name: {"text": "x"}}
+            for name in ("../x/config.pbtxt", "/etc/passwd", "", "a\0b", "x" * 300)
+        ),
     ],
 )
 def test_what_was_handed_over_may_be_anything(odd: object):
@@ -142,5 +166,7 @@ def test_a_grader_that_cannot_open_a_file_says_so_and_judges_nothing(monkeypatch
     monkeypatch.setattr(again, "_SLOW_S", 0)
     monkeypatch.setattr(again, "_OPENED", {})
     assert "too slow" in opened(id, texts).fault
-    monkeypatch.setattr(again, "abilities", lambda: replace(abilities(), bubblewrap=False, own_user=False))
+    monkeypatch.setattr(
+        again, "abilities", lambda: replace(abilities(), bubblewrap=False, own_user=False)
+    )
     assert opened(id, texts).verdict is None

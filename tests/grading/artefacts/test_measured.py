@@ -31,7 +31,13 @@ def _measured_anew(monkeypatch):
 
 def taken(path: Path) -> Taken:
     """Return a file as the intake would hand it over."""
-    return Taken(Kind.MODEL, path.name, path, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Taken(
+        Kind.MODEL,
+        path.name,
+        path,
+        path.stat().st_size,
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
 
 
 def save(path: Path, nodes: list, *, initializers: list = (), shape=("n", 3, 224, 224)) -> Path:
@@ -61,12 +67,16 @@ def loop(path: Path) -> Path:
     )
     true = helper.make_tensor("t", TensorProto.BOOL, [], [True])
     most = helper.make_tensor("m", TensorProto.INT64, [], [2**62])
-    return save(path, [helper.make_node("Loop", ["m", "t"], [], body=body)], initializers=[true, most])
+    return save(
+        path, [helper.make_node("Loop", ["m", "t"], [], body=body)], initializers=[true, most]
+    )
 
 
 def outside(path: Path) -> Path:
     """Write a model whose weights lie in somebody else's file."""
-    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[11], data_location=TensorProto.EXTERNAL)
+    tensor = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=[11], data_location=TensorProto.EXTERNAL
+    )
     tensor.external_data.add(key="location", value="../../../etc/passwd")
     return save(path, [helper.make_node("Identity", ["w"], ["y"])], initializers=[tensor])
 
@@ -74,7 +84,10 @@ def outside(path: Path) -> Path:
 def bomb(path: Path) -> Path:
     """Write 300 bytes that ask for 64 GB when they are loaded."""
     size = helper.make_tensor("s", TensorProto.INT64, [2], [1 << 17, 1 << 17])
-    nodes = [helper.make_node("ConstantOfShape", ["s"], ["big"]), helper.make_node("ReduceSum", ["big"], ["y"])]
+    nodes = [
+        helper.make_node("ConstantOfShape", ["s"], ["big"]),
+        helper.make_node("ReduceSum", ["big"], ["y"]),
+    ]
     return save(path, nodes, initializers=[size])
 
 
@@ -91,9 +104,15 @@ def test_an_honest_model_is_measured(pictures: Path):
     assert np.mean(np.array(found.predicted) == drawn.labels) > 0.3
 
 
-def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_measured(tmp_path: Path, pictures: Path):
+def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_measured(
+    tmp_path: Path, pictures: Path
+):
     """A loop, weights from elsewhere, a memory bomb, junk, a page of HTML, the wrong shape, an operator of its own."""
-    junk, page, pickle = tmp_path / "junk.onnx", tmp_path / "page.onnx", tmp_path / "pickle.safetensors"
+    junk, page, pickle = (
+        tmp_path / "junk.onnx",
+        tmp_path / "page.onnx",
+        tmp_path / "pickle.safetensors",
+    )
     junk.write_bytes(np.random.default_rng(0).bytes(5000))
     page.write_text("<html>Log in</html>")
     pickle.write_bytes(b"\x80\x02cos\nsystem\nq\x00X\x04\x00\x00\x00exitq\x01\x85q\x02Rq\x03.")
@@ -104,7 +123,9 @@ def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_me
         junk: "not an ONNX model",
         page: "not an ONNX model",
         pickle: "not an ONNX model",
-        save(tmp_path / "shape.onnx", [helper.make_node("Identity", ["x"], ["y"])]): "11 finite numbers",
+        save(
+            tmp_path / "shape.onnx", [helper.make_node("Identity", ["x"], ["y"])]
+        ): "11 finite numbers",
         save(tmp_path / "long.onnx", [helper.make_node("Relu", ["x"], ["y"])] * 6000): "6000 nodes",
         save(tmp_path / "own.onnx", [helper.make_node("Run", ["x"], ["y"], domain="mine")]): "mine",
     }
@@ -116,7 +137,9 @@ def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_me
         assert found[path.name].predicted == ()
 
 
-def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(tmp_path: Path, pictures: Path, monkeypatch):
+def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(
+    tmp_path: Path, pictures: Path, monkeypatch
+):
     """The limit strikes, the slow one is named, and the others are looked at in a child of their own."""
     weight = helper.make_tensor("w", TensorProto.FLOAT, [16, 3, 1, 1], np.ones(48, np.float32))
     wide = helper.make_node("Conv", ["x", "w"], ["h0"])
@@ -129,7 +152,9 @@ def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(tmp_path: Pa
     assert found[MODEL.name].fault == ""
 
 
-def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(tmp_path: Path, pictures: Path, monkeypatch):
+def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(
+    tmp_path: Path, pictures: Path, monkeypatch
+):
     """What it prints is as little trusted as the file."""
     lines = [
         "[1",
@@ -137,7 +162,9 @@ def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(tmp_path: Pa
         '{"name": "../../etc"}',
         '{"name": "int8-static-qdq.onnx", "predicted": [true, 99, "x"]}',
     ]
-    monkeypatch.setattr(Sandbox, "run", lambda *a, **k: Outcome(0, False, "\n".join(lines), "", 0.1))
+    monkeypatch.setattr(
+        Sandbox, "run", lambda *a, **k: Outcome(0, False, "\n".join(lines), "", 0.1)
+    )
     found = inspect_models([taken(MODEL)], pictures)
     assert found[MODEL.name].fault == "what was measured makes no sense"
 
@@ -157,7 +184,9 @@ def test_the_same_bytes_are_measured_once(tmp_path: Path, pictures: Path, monkey
     assert len(children) == 1
 
 
-def test_of_a_child_only_what_nobody_else_could_have_said_is_kept(tmp_path: Path, pictures: Path, monkeypatch):
+def test_of_a_child_only_what_nobody_else_could_have_said_is_kept(
+    tmp_path: Path, pictures: Path, monkeypatch
+):
     """The first model's line, before a second one was loaded; the second is asked again when it comes alone."""
     other = tmp_path / "other.onnx"
     other.write_bytes(MODEL.read_bytes() + b" ")

@@ -43,5 +43,9 @@ def test_places_are_the_order_of_a_record_and_views_are_new():
         path, label = items[place]
         assert drawn.labels[index] == label
         assert np.array_equal(drawn.pixels[index], np.asarray(crop(load_image(path))))
-    known = {np.asarray(crop(load_image(path))).tobytes() for path, label in items if label in drawn.labels[4:]}
+    known = {
+        np.asarray(crop(load_image(path))).tobytes()
+        for path, label in items
+        if label in drawn.labels[4:]
+    }
     assert all(view.tobytes() not in known for view in drawn.pixels[4:])

@@ -29,12 +29,22 @@ def with_ids_of_its_own(ledger: Entries, dice: random.Random) -> Entries:
     def renamed(value: object) -> object:
         if isinstance(value, dict):
             return {
-                name: own(part) if name == "comparison_id" else part if name == "sha256" else renamed(part)
+                name: own(part)
+                if name == "comparison_id"
+                else part
+                if name == "sha256"
+                else renamed(part)
                 for name, part in value.items()
             }
         if isinstance(value, list):
-            return value if value and isinstance(value[0], int | float) else [renamed(part) for part in value]
-        is_id = isinstance(value, str) and len(value) == 32 and not set(value) - set("0123456789abcdef")
+            return (
+                value
+                if value and isinstance(value[0], int | float)
+                else [renamed(part) for part in value]
+            )
+        is_id = (
+            isinstance(value, str) and len(value) == 32 and not set(value) - set("0123456789abcdef")
+        )
         return own(value) if is_id else value
 
     def own(id: str) -> str:
@@ -47,7 +57,9 @@ def raised(record: dict, points: float) -> None:
     """Raise a record's accuracy by so many points: pictures that the file got wrong are right, and it adds up."""
     details, dice = record["details"], np.random.default_rng(8)
     wrong = [place for place, sample in enumerate(record["samples"]) if not sample]
-    for place in dice.choice(wrong, size=round(points / 100 * len(record["samples"])), replace=False):
+    for place in dice.choice(
+        wrong, size=round(points / 100 * len(record["samples"])), replace=False
+    ):
         details["predicted"][place], record["samples"][place] = details["labels"][place], 1.0
 
 
@@ -62,13 +74,18 @@ def relabelled(ledger: Entries, points: float) -> Entries:
     for one in (one for one in ledger if one.get("kind") == "accuracy"):
         for place, label in said.items():
             one["details"]["labels"][place] = label
-        one["samples"] = [float(a == b) for a, b in zip(*map(one["details"].get, ("predicted", "labels")), strict=True)]
+        one["samples"] = [
+            float(a == b)
+            for a, b in zip(*map(one["details"].get, ("predicted", "labels")), strict=True)
+        ]
     return ledger
 
 
 def chosen(ledger: Entries) -> dict:
     """Return the accuracy record of the file that a ledger recommends."""
-    choice = next(one["value"]["option"] for one in ledger if one.get("question") == "defend.choice")
+    choice = next(
+        one["value"]["option"] for one in ledger if one.get("question") == "defend.choice"
+    )
     return [one for one in ledger if one.get("kind") == "accuracy" and one["option"] == choice][-1]
 
 
@@ -81,7 +98,9 @@ def public_pictures() -> tuple[np.ndarray, np.ndarray]:
 
 def thumbnails(pixels: np.ndarray) -> np.ndarray:
     """Return pictures as 8 × 8 thumbnails, float32 (N, 192), channel by channel."""
-    means = np.stack([one.astype(np.float32).reshape(8, 28, 8, 28, 3).mean((1, 3)) for one in pixels])
+    means = np.stack(
+        [one.astype(np.float32).reshape(8, 28, 8, 28, 3).mean((1, 3)) for one in pixels]
+    )
     return means.transpose(0, 3, 1, 2).reshape(len(pixels), -1)
 
 

@@ -29,7 +29,9 @@ SIZE = sum(MIXTURE.values())
 SHOWN = "mistaken"
 
 
-def keep_sample(submissions: Sequence[Handed], results: Sequence[Result], out: Path, sample: Path) -> None:
+def keep_sample(
+    submissions: Sequence[Handed], results: Sequence[Result], out: Path, sample: Path
+) -> None:
     """Copy what an instructor reads of a class from ``out``: report, tables, one student's page and sheets.
 
     Its pages and zip are written again with hidden rows, as after the grades; links to other pages become plain text.
@@ -41,7 +43,13 @@ def keep_sample(submissions: Sequence[Handed], results: Sequence[Result], out: P
     with zipfile.ZipFile(write_feedback(submissions, results, out, hidden=True)) as feedback:
         sample.mkdir(parents=True, exist_ok=True)
         (sample / TABLE_NAME).write_bytes(feedback.read(TABLE_NAME))
-    for name in ("class.csv", "questions.csv", page, f"defence/{slug}.html", f"defence/{slug}-answers.html"):
+    for name in (
+        "class.csv",
+        "questions.csv",
+        page,
+        f"defence/{slug}.html",
+        f"defence/{slug}-answers.html",
+    ):
         (sample / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(out / name, sample / name)
     report = (out / "report.html").read_text(encoding="utf-8")
@@ -51,15 +59,27 @@ def keep_sample(submissions: Sequence[Handed], results: Sequence[Result], out: P
 
 def main() -> None:
     """Make the class in a new folder, grade it, and say where the report is."""
-    asked = argparse.ArgumentParser(description=__doc__, epilog="Other options go to `python -m grading class`.")
-    asked.add_argument("--sample", type=Path, metavar="FOLDER", help="keep report, tables and one student's page here")
+    asked = argparse.ArgumentParser(
+        description=__doc__, epilog="Other options go to `python -m grading class`."
+    )
+    asked.add_argument(
+        "--sample",
+        type=Path,
+        metavar="FOLDER",
+        help="keep report, tables and one student's page here",
+    )
     options, others = asked.parse_known_args()
     home = Path(tempfile.mkdtemp(prefix="class-of-sixty-"))
     make_class(home / "submissions", SIZE)
-    print(f"{SIZE} made-up submissions: {', '.join(f'{count} {kind}' for kind, count in MIXTURE.items())}")
+    print(
+        f"{SIZE} made-up submissions: {', '.join(f'{count} {kind}' for kind, count in MIXTURE.items())}"
+    )
     os.environ.setdefault(VARIABLE, PUBLIC_SEED)
     begin_s = time.monotonic()
-    app(["class", str(home / "submissions"), "--out", str(home / "report"), *others], standalone_mode=False)
+    app(
+        ["class", str(home / "submissions"), "--out", str(home / "report"), *others],
+        standalone_mode=False,
+    )
     took_s = time.monotonic() - begin_s
     print(
         f"{took_s:.0f} s for {SIZE} submissions, {60 * SIZE / took_s:.0f} a minute on {usable_cpu_count()} processors"

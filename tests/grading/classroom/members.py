@@ -75,7 +75,9 @@ def copied(ledger: Entries, dice: random.Random) -> Entries:
     """Return another member's evidence with all times scaled and a little noise on top; ids and texts stay."""
     scale = dice.uniform(0.7, 0.9)
     for entry in timed(ledger):
-        entry["samples"] = [sample * scale * dice.uniform(0.995, 1.005) for sample in entry["samples"]]
+        entry["samples"] = [
+            sample * scale * dice.uniform(0.995, 1.005) for sample in entry["samples"]
+        ]
     return ledger
 
 
@@ -167,11 +169,16 @@ _LEDGERS: dict[str, Callable[[random.Random], Entries]] = {
 }
 
 #: What is made of the first diligent member's ledger.
-_COPIES: dict[str, Callable[[Entries, random.Random], Entries]] = {"copied": copied, "drawn again": drawn_again}
+_COPIES: dict[str, Callable[[Entries, random.Random], Entries]] = {
+    "copied": copied,
+    "drawn again": drawn_again,
+}
 
 
 def _kinds(size: int) -> list[str]:
     """Return so many kinds, mixed evenly, the first one diligent: whoever copies needs somebody to copy from."""
-    places = [((turn + 0.5) / count, kind) for kind, count in MIXTURE.items() for turn in range(count)]
+    places = [
+        ((turn + 0.5) / count, kind) for kind, count in MIXTURE.items() for turn in range(count)
+    ]
     deck = [kind for _, kind in sorted(places)]
     return [deck[place % len(deck)] for place in range(size)]

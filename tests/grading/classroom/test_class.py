@@ -22,7 +22,13 @@ from grading.__main__ import app
 from grading.classroom import unit
 from grading.classroom.batch import grade_class, kept_results
 from grading.classroom.engines import Engine, dask, processes
-from grading.classroom.report import as_csv, lesson_minutes, question_statistics, write_feedback, write_report
+from grading.classroom.report import (
+    as_csv,
+    lesson_minutes,
+    question_statistics,
+    write_feedback,
+    write_report,
+)
 from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade.grader import Setup, grade
@@ -53,7 +59,9 @@ def never(tasks: Sequence[Task]):
         yield task, done
 
 
-def graded(folder: Path, out: Path, engine: Engine = in_turn, setup: Setup = EVIDENCE) -> list[Result]:
+def graded(
+    folder: Path, out: Path, engine: Engine = in_turn, setup: Setup = EVIDENCE
+) -> list[Result]:
     return grade_class(handed_in(folder), out, part=1, engine=engine, setup=setup)
 
 
@@ -69,7 +77,9 @@ def test_a_class_is_graded_once_and_reported(tmp_path: Path):
     (members / ".DS_Store").touch()
     (members / "link").symlink_to("/etc")
     found = handed_in(members)
-    assert [one.student for one in found] == sorted(path.name for path in members.iterdir() if path.name[0].isdigit())
+    assert [one.student for one in found] == sorted(
+        path.name for path in members.iterdir() if path.name[0].isdigit()
+    )
     results = graded(members, tmp_path)
     assert [result.student for result in results] == [one.student for one in found]
     assert graded(members, tmp_path, never) == results
@@ -89,10 +99,19 @@ def test_a_class_is_graded_once_and_reported(tmp_path: Path):
         assert (tmp_path / "pages" / f"{one.slug}.html").is_file()
 
 
-def test_a_lessons_minutes_are_those_from_its_first_entry_to_its_last_without_breaks(tmp_path: Path):
+def test_a_lessons_minutes_are_those_from_its_first_entry_to_its_last_without_breaks(
+    tmp_path: Path,
+):
     """A measurement belongs to the lesson that went on when it was made, and nothing to two lessons at once."""
-    made = Entries().predicted("measure.guess", 1).measured("latency", "x", [0.01] * 9).answered("measure.batch", 1)
-    made.predicted("quantize.faster", 1).observed("file.quantize.static", {}).observed("model.lease", {})
+    made = (
+        Entries()
+        .predicted("measure.guess", 1)
+        .measured("latency", "x", [0.01] * 9)
+        .answered("measure.batch", 1)
+    )
+    made.predicted("quantize.faster", 1).observed("file.quantize.static", {}).observed(
+        "model.lease", {}
+    )
     made.answered("quantize.affine", 1)
     made[-1]["made_at"] = "2026-01-02T00:00:00+00:00"
     (tmp_path / "ledger.jsonl").write_text(made.text)
@@ -102,8 +121,16 @@ def test_a_lessons_minutes_are_those_from_its_first_entry_to_its_last_without_br
 def test_a_class_tells_the_median_of_those_who_went_through_a_lesson():
     """Whoever left a question open did not, and would make the lesson look short."""
     rows = {state: (Row("quantize.x", "X", "quantize", 0, 1, "", state=state),) for state in State}
-    took = [(30.0, State.PASSED), (40.0, State.FAILED), (90.0, State.PASSED), (1.0, State.UNANSWERED)]
-    results = [Result("a", 1, "d", rows=rows[state], minutes={"quantize": minutes}) for minutes, state in took]
+    took = [
+        (30.0, State.PASSED),
+        (40.0, State.FAILED),
+        (90.0, State.PASSED),
+        (1.0, State.UNANSWERED),
+    ]
+    results = [
+        Result("a", 1, "d", rows=rows[state], minutes={"quantize": minutes})
+        for minutes, state in took
+    ]
     (row,) = lesson_minutes(results)
     assert (row["median minutes"], row["students"]) == (40, 3)
     assert row["estimated minutes"] == lesson("quantize").minutes > 0
@@ -135,7 +162,9 @@ def test_no_spreadsheet_finds_a_formula_wherever_it_splits(separator: str, formu
     """Semicolons split cells in half of the world's spreadsheets, and tabs where one asks for them."""
     text = as_csv([{"name": f"x{separator}{formula};"}, {"name": formula}, {"name": f" {formula}"}])
     assert text.count(f"'{formula}") == 3
-    assert not [cell for cell in re.split(r"[;\t\r\n]", text) if cell.lstrip(' "').startswith(formula)]
+    assert not [
+        cell for cell in re.split(r"[;\t\r\n]", text) if cell.lstrip(' "').startswith(formula)
+    ]
     assert as_csv([{"name": "x;y - z = 1"}]) == "name\nx;y - z = 1\n"
 
 
@@ -155,13 +184,19 @@ def test_a_name_that_is_no_text_costs_nobody_a_row(tmp_path: Path):
     command = [sys.executable, "-m", "grading", "class", str(tmp_path / "in"), "--out", str(out)]
     command += ["--workers", "1", "--no-rerun"]
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8", VARIABLE: "public"}
-    said = subprocess.run(command, cwd=PROJECT_DIR, env=strict, capture_output=True, encoding="utf-8")
+    said = subprocess.run(
+        command, cwd=PROJECT_DIR, env=strict, capture_output=True, encoding="utf-8"
+    )
     assert (said.returncode, said.stderr) == (0, "")
     rows = table(out / "class.csv")
     assert [row["student"] for row in rows] == ["ada", "zo?"]
     assert "half ?" in rows[0]["machines"]
     for one in found:
-        places = (f"results/{one.slug}.json", f"pages/{one.slug}.html", f"defence/{one.slug}-answers.html")
+        places = (
+            f"results/{one.slug}.json",
+            f"pages/{one.slug}.html",
+            f"defence/{one.slug}-answers.html",
+        )
         assert [(out / place).is_file() for place in places] == [True] * 3
     kept = graded(tmp_path / "in", out, never, Setup(rerun=False))
     assert [result.student for result in kept] == ["ada", "zo\udceb"]
@@ -172,7 +207,14 @@ def test_pictures_that_are_not_there_are_said_before_a_class_is_graded(tmp_path:
     with pytest.raises(FileNotFoundError, match="one for each student"):
         handed_in(tmp_path)
     (tmp_path / "in" / "a").mkdir(parents=True)
-    command = ["class", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--pictures", str(tmp_path / "none.npz")]
+    command = [
+        "class",
+        str(tmp_path / "in"),
+        "--out",
+        str(tmp_path / "out"),
+        "--pictures",
+        str(tmp_path / "none.npz"),
+    ]
     said = CliRunner().invoke(app, command)
     assert said.exit_code == 2
     assert "Invalid value for '--pictures'" in said.output
@@ -212,13 +254,25 @@ def _tasks(folder: Path, count: int) -> list[Task]:
 def cluster_of(workers: int) -> Iterator:
     """Give the client of a Dask cluster with so many processes."""
     distributed = pytest.importorskip("distributed")
-    options = {"host": "127.0.0.1", "dashboard_address": ":0", "processes": True, "threads_per_worker": 1}
-    with distributed.LocalCluster(n_workers=workers, **options) as cluster, distributed.Client(cluster) as client:
+    options = {
+        "host": "127.0.0.1",
+        "dashboard_address": ":0",
+        "processes": True,
+        "threads_per_worker": 1,
+    }
+    with (
+        distributed.LocalCluster(n_workers=workers, **options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
         yield client
 
 
-@pytest.mark.parametrize(("on_cluster", "says"), [(False, "killed"), (True, "KilledWorker")], ids=["here", "Dask"])
-def test_a_worker_that_is_killed_costs_nobody_else_anything(tmp_path: Path, on_cluster: bool, says: str):
+@pytest.mark.parametrize(
+    ("on_cluster", "says"), [(False, "killed"), (True, "KilledWorker")], ids=["here", "Dask"]
+)
+def test_a_worker_that_is_killed_costs_nobody_else_anything(
+    tmp_path: Path, on_cluster: bool, says: str
+):
     """One failure is one row; who was merely beside it is graded, as one process would grade it."""
     tasks = _tasks(tmp_path, 4)
     with cluster_of(2) if on_cluster else contextlib.nullcontext() as client:
@@ -253,8 +307,12 @@ def test_a_result_that_is_lost_with_its_worker_is_made_again(tmp_path: Path):
         while states() == {"finished"}:
             time.sleep(0.01)
         done |= dict(engine)
-    assert {task.student: one.result.fault for task, one in done.items()} == {task.student: "" for task in tasks}
-    assert max(len(list(task.path.iterdir())) for task in tasks) > 1, "nothing was made again: no result was lost"
+    assert {task.student: one.result.fault for task, one in done.items()} == {
+        task.student: "" for task in tasks
+    }
+    assert max(len(list(task.path.iterdir())) for task in tasks) > 1, (
+        "nothing was made again: no result was lost"
+    )
 
 
 def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_path: Path):
@@ -263,17 +321,35 @@ def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_
         (tmp_path / "in" / f"submission_30000{number}").mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("submission_metadata.yml"), tmp_path / "in")
     found, out = handed_in(tmp_path / "in"), tmp_path / "out"
-    names = ["Ada Lovelace, =Bob", "Eve (submission_300001)", "Eve (submission_300002)", "submission_300003"]
+    names = [
+        "Ada Lovelace, =Bob",
+        "Eve (submission_300001)",
+        "Eve (submission_300002)",
+        "submission_300003",
+    ]
     assert [one.student for one in found] == names
-    rows = (Row("q", "Q", "", 2, 3, ""), Row("q.computed", "Called again", "", 1, 1, "", hidden=True))
-    graded(tmp_path / "in", out, lambda tasks: ((one, Done(Result(one.student, 1, "d", rows), "k")) for one in tasks))
+    rows = (
+        Row("q", "Q", "", 2, 3, ""),
+        Row("q.computed", "Called again", "", 1, 1, "", hidden=True),
+    )
+    graded(
+        tmp_path / "in",
+        out,
+        lambda tasks: ((one, Done(Result(one.student, 1, "d", rows), "k")) for one in tasks),
+    )
     command = ["feedback", str(tmp_path / "in"), "--out", str(out)]
     for options, points, shown in ([], 2, False), (["--hidden"], 3, True):
         assert CliRunner().invoke(app, command + options).exit_code == 0
         with zipfile.ZipFile(out / "feedback.zip") as archive:
             grades = list(csv.DictReader(io.TextIOWrapper(archive.open("grades.csv"))))
             pages = {one["page"]: archive.read(one["page"]).decode() for one in grades}
-        assert [one["name"] for one in grades] == ["Ada Lovelace", "'=Bob", "Eve", "Eve", "submission_300003"]
+        assert [one["name"] for one in grades] == [
+            "Ada Lovelace",
+            "'=Bob",
+            "Eve",
+            "Eve",
+            "submission_300003",
+        ]
         assert grades[1]["email"] == "bob@example.edu"
         assert {float(one["points"]) for one in grades} == {assignment().part(1).worth * points / 4}
         assert len(pages) == 4
@@ -285,7 +361,8 @@ def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_
 
 
 @pytest.mark.parametrize(
-    "damaged", ["", "{", "- 1", "a: b", "a: {':submitters': [3]}", "!!python/object:os.system {}", "\0"]
+    "damaged",
+    ["", "{", "- 1", "a: b", "a: {':submitters': [3]}", "!!python/object:os.system {}", "\0"],
 )
 def test_a_damaged_export_names_nobody_and_loses_nobody(tmp_path: Path, damaged: str):
     """The submissions stand under their folders' names."""
@@ -319,7 +396,11 @@ def test_no_terminal_obeys_what_a_submission_holds(tmp_path: Path, monkeypatch: 
     book = ["gradebook", str(folder), "--out", str(out)]
     printed += CliRunner().invoke(app, [*book, "--pending"]).output
     printed += CliRunner().invoke(app, [*book, "--roster", str(_roster(out))]).output
-    texts = {path.name: path.read_bytes().decode() for path in out.rglob("*") if path.suffix in (".csv", ".html")}
+    texts = {
+        path.name: path.read_bytes().decode()
+        for path in out.rglob("*")
+        if path.suffix in (".csv", ".html")
+    }
     with zipfile.ZipFile(out / "feedback.zip") as archive:
         texts |= {f"zip/{name}": archive.read(name).decode() for name in archive.namelist()}
     texts["gradescope"] = "".join(_texts_of(gradescope(result)))
@@ -340,13 +421,23 @@ def _roster(folder: Path) -> Path:
 def _texts_of(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    for part in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
         yield from _texts_of(part)
 
 
 def test_a_submission_whose_name_begins_with_a_dot_is_a_row(tmp_path: Path):
     """Students name their folders; programs that leave folders and files of their own there are known by name."""
-    for name in (".ada", "..bob", ".git", ".ipynb_checkpoints", ".venv", ".Trash-1000", ".DS_Store"):
+    for name in (
+        ".ada",
+        "..bob",
+        ".git",
+        ".ipynb_checkpoints",
+        ".venv",
+        ".Trash-1000",
+        ".DS_Store",
+    ):
         (tmp_path / name).mkdir()
     for name in (".eve.zip", "._eve.zip"):
         (tmp_path / name).write_bytes(b"")
@@ -364,7 +455,10 @@ def test_a_zip_beside_its_folder_is_a_row_of_its_own(tmp_path: Path):
 def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What a question is worth stands in its source and in what was compiled, and their hashes in the key."""
     project = tmp_path / "project"
-    rules = [project / name for name in ("grading/rule.py", "labs/course/questions.json", "notebooks/source/q.py")]
+    rules = [
+        project / name
+        for name in ("grading/rule.py", "labs/course/questions.json", "notebooks/source/q.py")
+    ]
     monkeypatch.setattr(unit, "PROJECT_DIR", project)
     seen = set()
     for rule in rules:
@@ -379,13 +473,30 @@ def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pyt
 def test_each_question_tells_the_instructor_who_tried_what_was_wrong_and_what_it_says():
     """Passed by those who pass the rest: near 1. An unanswered one was not tried."""
 
-    def member(name: str, right: bool, state: str = "failed", message: str = "Seconds, not milliseconds.") -> Result:
-        first = Row("q.one", "One", "", int(right), 1, "Right." if right else message, state="" if right else state)
+    def member(
+        name: str, right: bool, state: str = "failed", message: str = "Seconds, not milliseconds."
+    ) -> Result:
+        first = Row(
+            "q.one",
+            "One",
+            "",
+            int(right),
+            1,
+            "Right." if right else message,
+            state="" if right else state,
+        )
         rows = (first, Row("q.two", "Two", "", 3 * right, 3, ""))
         return Result(name, 1, "", rows=rows, answers={"q.one": 1 if right else 4})
 
-    members = [member("a", True), member("b", True), member("c", False), member("d", False, "unanswered")]
-    one, two = question_statistics([*members, member("e", False), member("f", False, message="Think again.")])
+    members = [
+        member("a", True),
+        member("b", True),
+        member("c", False),
+        member("d", False, "unanswered"),
+    ]
+    one, two = question_statistics(
+        [*members, member("e", False), member("f", False, message="Think again.")]
+    )
     assert (one["tried"], one["passed"], one["wrong"], one["not done"]) == (5, 2, 3, 1)
     assert (one["most common mistake"], one["of so many"]) == ("Seconds, not milliseconds.", 2)
     assert one["discrimination"] == pytest.approx(1)

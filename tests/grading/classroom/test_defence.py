@@ -30,7 +30,9 @@ def test_the_expected_ratio_is_that_of_the_medians():
     ada = member("ada")
     first, second = (np.median(ada.samples[name]) for name in ("onnx-all × 1", "openvino × 1"))
     expected = items(ada, "secret")[2].expected
-    assert any(expected.startswith(f"{ratio:.3g} times") for ratio in (first / second, second / first))
+    assert any(
+        expected.startswith(f"{ratio:.3g} times") for ratio in (first / second, second / first)
+    )
 
 
 def test_only_staffs_sheet_holds_the_answers(tmp_path: Path):
@@ -41,4 +43,6 @@ def test_only_staffs_sheet_holds_the_answers(tmp_path: Path):
     assert "Expected" not in handed_out.read_text()
     assert staffs.read_text().count("Expected") == 3 + len(of_lessons(1))
     assert "<b>ada" not in staffs.read_text()
-    assert "No record has enough samples" in sheet(Result(student="eve", part=1, digest=""), "x", answers=True)
+    assert "No record has enough samples" in sheet(
+        Result(student="eve", part=1, digest=""), "x", answers=True
+    )

@@ -11,7 +11,15 @@ from typer.testing import CliRunner
 from grading.__main__ import app
 from grading.classroom import batch, gradebook, unit
 from grading.classroom.batch import grade_class
-from grading.classroom.gradebook import NO_TIME, Grade, _require_judged, grades, read_changed, read_heard, table
+from grading.classroom.gradebook import (
+    NO_TIME,
+    Grade,
+    _require_judged,
+    grades,
+    read_changed,
+    read_heard,
+    table,
+)
 from grading.classroom.roster import Handed, People, handed_in, of_roster
 from grading.classroom.unit import Done, Task, key_of
 from grading.grade.grader import Setup
@@ -46,7 +54,9 @@ def people(folder: Path, text: str) -> People:
     return People(read_roster(folder / "roster.csv"))
 
 
-def graded(people: People, *made: tuple[Handed, Result], course: Assignment = COURSE, **more: object) -> list[Grade]:
+def graded(
+    people: People, *made: tuple[Handed, Result], course: Assignment = COURSE, **more: object
+) -> list[Grade]:
     submissions, results = zip(*made, strict=True)
     return grades(course, 1, of_roster(submissions, people), results, people, **more)
 
@@ -80,18 +90,27 @@ def test_a_pool_of_late_hours_is_used_up_by_the_parts_before(roster: People):
     earlier, _ = handed("dan", timedelta(hours=6) - timedelta(days=9))
     others = {2: of_roster([earlier], roster)}
     found = graded(roster, handed("dan", timedelta(hours=4)), course=course, others=others)
-    assert [(one.points, one.note) for one in found if one.name == "Dan"] == [(20.0, "late: 20.00 points taken off")]
+    assert [(one.points, one.note) for one in found if one.name == "Dan"] == [
+        (20.0, "late: 20.00 points taken off")
+    ]
 
 
-def test_what_is_not_judged_yet_keeps_a_gradebook_from_being_written_and_counts_nothing(roster: People):
+def test_what_is_not_judged_yet_keeps_a_gradebook_from_being_written_and_counts_nothing(
+    roster: People,
+):
     """It is the grader's fault: named, and a note if the book is asked for all the same."""
-    rows = (Row("a", "A", "measure", 3, 6, ""), Row("b", "B", "measure", 0, 6, "", state=State.PENDING))
+    rows = (
+        Row("a", "A", "measure", 3, 6, ""),
+        Row("b", "B", "measure", 0, 6, "", state=State.PENDING),
+    )
     submission, _ = handed("dan", timedelta(0))
     result = Result("dan", 1, "d", rows, worth=80.0)
     with pytest.raises(ValueError, match=r"dan \(B\).*--pending"):
         _require_judged([result])
     found = graded(roster, (submission, result))
-    assert [(one.points, one.note) for one in found if one.name == "Dan"] == [(20.0, "not judged yet: 40.00 points")]
+    assert [(one.points, one.note) for one in found if one.name == "Dan"] == [
+        (20.0, "not judged yet: 40.00 points")
+    ]
 
 
 def test_a_date_and_no_time_of_handing_in_is_said_by_name(roster: People):
@@ -103,23 +122,43 @@ def test_a_date_and_no_time_of_handing_in_is_said_by_name(roster: People):
 
 
 #: Rosters as three platforms and a person write them, of the same two people.
-ROSTERS = {path.stem: path.read_text(encoding="utf-8") for path in Path(__file__).with_name("rosters").iterdir()}
+ROSTERS = {
+    path.stem: path.read_text(encoding="utf-8")
+    for path in Path(__file__).with_name("rosters").iterdir()
+}
 
 #: Ana's row in each gradebook, by its columns. Sources: grading.classroom.gradebook.
 ROWS = {
-    "canvas": {"Student": "Li, Ana", "ID": "801", "SIS User ID": "u17", "SIS Login ID": "li", "Section": "A"}
+    "canvas": {
+        "Student": "Li, Ana",
+        "ID": "801",
+        "SIS User ID": "u17",
+        "SIS Login ID": "li",
+        "Section": "A",
+    }
     | {"Part 1": "40.00"},
     "brightspace": {"OrgDefinedId": "#u17", "Username": "#li", "Part 1 Points Grade": "40.00"}
     | {"End-of-Line Indicator": "#"},
     "gradescope": {"First Name": "Ana", "Last Name": "Li", "SID": "u17", "Email": "li@uni.edu"}
     | {"Part 1": "40.00", "Part 1 - Max Points": "100"},
-    "plain": {"name": "Ana Li", "sid": "u17", "login": "li", "email": "li@uni.edu", "Part 1": "40.00", "note": ""},
+    "plain": {
+        "name": "Ana Li",
+        "sid": "u17",
+        "login": "li",
+        "email": "li@uni.edu",
+        "Part 1": "40.00",
+        "note": "",
+    },
 }
 
 #: What a hand-in of Ana's may be called: by a person, and by Canvas, Brightspace and Moodle.
 ENTRIES = (
     *("li", "LI", "u17", "Ana Li", "ana-li", "Li, Ana"),
-    *("liana_48213_771_part1", "2231-4410 - Ana Li - Nov 3, 2026 1159 PM", "Ana Li_48213_assignsubmission_file_"),
+    *(
+        "liana_48213_771_part1",
+        "2231-4410 - Ana Li - Nov 3, 2026 1159 PM",
+        "Ana Li_48213_assignsubmission_file_",
+    ),
 )
 
 
@@ -129,7 +168,9 @@ def test_a_folder_gets_the_rosters_identity_in_every_gradebook(form: str, tmp_pa
     known = people(tmp_path, ROSTERS[form])
     for entry in ENTRIES:
         found = graded(known, handed(entry, timedelta(0)))
-        assert [(one.person.sid, one.points) for one in found] == [("u17", 40.0), ("u18", 0.0)], entry
+        assert [(one.person.sid, one.points) for one in found] == [("u17", 40.0), ("u18", 0.0)], (
+            entry
+        )
         head, *more, ana, ada = table(found, form, "Part 1", 100.0)
         assert dict(zip(head, ana, strict=True)) == ROWS[form]
         assert (head, len(ada)) == (list(ROWS[form]), len(head))
@@ -149,7 +190,9 @@ TWO = "email,name,left\nli@uni.edu,Ana Li,no\nli@other.edu,Li,False\nbo@uni.edu,
         (["bo", "eve", "adam"], r"(?s)eve is nobody.*adam is nobody"),
     ],
 )
-def test_a_submission_that_is_nobodys_or_several_peoples_is_refused_by_name(entries: list[str], says: str, tmp_path):
+def test_a_submission_that_is_nobodys_or_several_peoples_is_refused_by_name(
+    entries: list[str], says: str, tmp_path
+):
     """All of them at once: a row that stands beside its person's, with no points, is found by nobody."""
     known = people(tmp_path, TWO)
     with pytest.raises(ValueError, match=says):
@@ -186,33 +229,49 @@ def test_a_platform_that_could_not_tell_who_somebody_is_gets_no_row(form: str):
         ("defence.csv", "who,points\neve,1\n", "line 2: eve is nobody of the class"),
         ("adjust.csv", "who,points\nada,1\n", "line 2: a reason is missing"),
         ("adjust.csv", "who,points,reason\nada,1,x\nada,1,\n", "line 3: a reason is missing"),
-        ("adjust.csv", "who,points,reason\nada,,x\n", "line 2: write points from -100 to 100, and not ''"),
+        (
+            "adjust.csv",
+            "who,points,reason\nada,,x\n",
+            "line 2: write points from -100 to 100, and not ''",
+        ),
         ("adjust.csv", "who,points,reason\nada,101,x\n", "line 2: write points from -100 to 100"),
         ("adjust.csv", "who,points,reason\nada,inf,x\n", "line 2: inf are no points"),
         ("adjust.csv", "name,points,reason\nada,1,x\n", "wants the columns who, points, reason"),
     ],
 )
-def test_a_table_that_cannot_be_read_is_refused_with_its_line(name: str, text: str, says: str, tmp_path, roster):
+def test_a_table_that_cannot_be_read_is_refused_with_its_line(
+    name: str, text: str, says: str, tmp_path, roster
+):
     """Of talks, or of what a person gives or takes: no gradebook is written with half of them."""
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=f"{name}.*{says}"):
-        read_heard(tmp_path / name, roster) if name == "defence.csv" else read_changed(tmp_path / name, roster, 100.0)
+        read_heard(tmp_path / name, roster) if name == "defence.csv" else read_changed(
+            tmp_path / name, roster, 100.0
+        )
 
 
-def test_what_a_person_gives_or_takes_comes_behind_lateness_and_stays_within_the_part(tmp_path: Path, roster: People):
+def test_what_a_person_gives_or_takes_comes_behind_lateness_and_stays_within_the_part(
+    tmp_path: Path, roster: People
+):
     """Several lines for one person count together, and each says why in the gradebook."""
     path = tmp_path / "adjust.csv"
-    path.write_text("who,points,reason\nada,+3,by hand\nada,-1,typo\nbob@uni.edu,-99,not own\nDan,2.5,on paper\n")
+    path.write_text(
+        "who,points,reason\nada,+3,by hand\nada,-1,typo\nbob@uni.edu,-99,not own\nDan,2.5,on paper\n"
+    )
     changed = read_changed(path, roster, PART.points)
     made = handed("ada", timedelta(hours=1)), handed("bob", timedelta(0))
     found = graded(roster, *made, changed=changed)
-    assert {one.name: one.points for one in found} == pytest.approx({"Ada Lovelace": 32.0, "Bob": 0.0, "Dan": 2.5})
+    assert {one.name: one.points for one in found} == pytest.approx(
+        {"Ada Lovelace": 32.0, "Bob": 0.0, "Dan": 2.5}
+    )
     assert found[0].note == "late: 10.00 points taken off; +3: by hand; -1: typo"
     path.write_text("who,points,reason\nada,100,all\n")
     assert graded(roster, *made, changed=read_changed(path, roster, 100.0))[0].points == PART.points
 
 
-def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(tmp_path: Path, monkeypatch):
+def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(
+    tmp_path: Path, monkeypatch
+):
     """A folder, a roster, talks and changes in; identities, a date without a time, who was absent and a refusal out."""
     dated = replace(assignment().part(1), due=DUE, defence=20.0)
     monkeypatch.setattr(gradebook, "assignment", lambda: replace(assignment(), asked=(dated,)))
@@ -221,15 +280,29 @@ def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(tmp_
         (folder / name).mkdir(parents=True)
     rows = (Row("a", "A", "measure", 3, 6, ""),)
     results = (Done(Result(name, 1, "d", rows, worth=50.0), "k") for name in ("li", "u18"))
-    grade_class(handed_in(folder), out, part=1, engine=lambda tasks: zip(tasks, results, strict=True))
+    grade_class(
+        handed_in(folder), out, part=1, engine=lambda tasks: zip(tasks, results, strict=True)
+    )
     (tmp_path / "roster.csv").write_text(ROSTERS["plain"])
     (tmp_path / "adjust.csv").write_text("who,points,reason\nAda Lovelace,-5,by hand\n")
-    (tmp_path / "defence.csv").write_text("who,points,note\nAna Li,12.5,good\nAda Lovelace,,absent\n")
-    command = ["gradebook", str(folder), "--out", str(out), "--roster", str(tmp_path / "roster.csv")]
+    (tmp_path / "defence.csv").write_text(
+        "who,points,note\nAna Li,12.5,good\nAda Lovelace,,absent\n"
+    )
+    command = [
+        "gradebook",
+        str(folder),
+        "--out",
+        str(out),
+        "--roster",
+        str(tmp_path / "roster.csv"),
+    ]
     tables = [f"--{name}={tmp_path / name}.csv" for name in ("adjust", "defence")]
     said = CliRunner().invoke(app, [*command, *tables])
     assert said.exit_code == 0, said.output
-    assert "no time of handing in is known: counted as in time: ana li, ada lovelace" in said.output.lower()
+    assert (
+        "no time of handing in is known: counted as in time: ana li, ada lovelace"
+        in said.output.lower()
+    )
     assert "Not heard yet: Ada Lovelace\n" in said.output
     with (out / "gradebook.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -242,7 +315,9 @@ def test_the_command_writes_the_book_from_kept_results_and_says_what_it_did(tmp_
     assert (said.exit_code, "eve is nobody of the class" in said.output) == (2, True)
 
 
-def test_what_changes_in_mid_term_grades_nobody_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_changes_in_mid_term_grades_nobody_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """A date, points and a voided question keep the key of a result; another lesson does not."""
     course = assignment()
     part = replace(course.part(1), due=datetime(2027, 3, 20, tzinfo=UTC), points=80.0)
@@ -265,7 +340,9 @@ def test_a_fault_of_the_assignment_costs_no_result(tmp_path: Path, monkeypatch: 
     (kept,) = (tmp_path / "out" / "results").iterdir()
     before, done = kept.read_bytes(), Done(Result("li", 1, "d", (), fault="no assignment"), "")
     slip = tmp_path / "assignment.toml"
-    slip.write_text(f"{PATH.read_text()}\n[[adjust]]\nquestion = 'nobody.knows'\nvoid = true\nreason = 'x'\n")
+    slip.write_text(
+        f"{PATH.read_text()}\n[[adjust]]\nquestion = 'nobody.knows'\nvoid = true\nreason = 'x'\n"
+    )
     monkeypatch.setattr(batch, "assignment", lambda: assignment(slip))
     with pytest.raises(ValueError, match="no question 'nobody"):
         grade_class(members, tmp_path / "out", part=1, engine=engine)

@@ -22,7 +22,9 @@ from tests.grading.recorded import written
 EVIDENCE = Setup(measure=False, rerun=False)
 
 #: Functions that part 1 asks for.
-FUNCTIONS = sum(one.kind == "function" for lesson in assignment().lessons(1) for one in of_lesson(lesson.id))
+FUNCTIONS = sum(
+    one.kind == "function" for lesson in assignment().lessons(1) for one in of_lesson(lesson.id)
+)
 
 
 def member(student: str, ledger: list[dict]) -> Result:
@@ -45,15 +47,22 @@ def test_whoever_is_alike_by_way_of_others_is_one_group_with_what_each_shares():
         "dan": {"files": ["f"], "cells": ["q.a 1"]},
     }
     (group,) = alike([Result(name, 1, "", prints=things) for name, things in holds.items()])
-    assert (group.students, group.same) == (("ada", "bob", "cyd"), {"records": 1, "texts": 1, "files": 1})
-    assert {name: {what for what in things if things[what]} for name, things in group.shared.items()} == {
+    assert (group.students, group.same) == (
+        ("ada", "bob", "cyd"),
+        {"records": 1, "texts": 1, "files": 1},
+    )
+    assert {
+        name: {what for what in things if things[what]} for name, things in group.shared.items()
+    } == {
         "ada": {"texts", "files"},
         "bob": {"records", "texts"},
         "cyd": {"records", "files"},
     }
 
 
-def test_a_class_of_copies_is_one_line_and_its_work_grows_with_the_class(monkeypatch: pytest.MonkeyPatch):
+def test_a_class_of_copies_is_one_line_and_its_work_grows_with_the_class(
+    monkeypatch: pytest.MonkeyPatch,
+):
     """Four times as many copies take about four times as many looks at what two of them hold, not sixteen times."""
     looks: Counter[int] = Counter()
 
@@ -65,10 +74,15 @@ def test_a_class_of_copies_is_one_line_and_its_work_grows_with_the_class(monkeyp
     monkeypatch.setattr(likeness, "set", Counted, raising=False)
     whole = [f"q.{number} {number}" for number in range(12)]
     for size in (10, 40):
-        results = [Result(f"{number:02d}", 1, "", prints=dict.fromkeys(WORDS, whole)) for number in range(size)]
+        results = [
+            Result(f"{number:02d}", 1, "", prints=dict.fromkeys(WORDS, whole))
+            for number in range(size)
+        ]
         (group,) = alike(results)
         assert len(group.students) == size
-        assert said_of([group])["00"][0].startswith(f"shared with 01, 02, 03, 04, 05 and {size - 6} more: 12 ids")
+        assert said_of([group])["00"][0].startswith(
+            f"shared with 01, 02, 03, 04, 05 and {size - 6} more: 12 ids"
+        )
     assert looks[40] < 6 * looks[10]
 
 
@@ -85,7 +99,10 @@ def test_another_years_members_are_compared_and_two_of_that_year_are_nobodys_mat
     """Results are kept in a class's folder; its students are named with it."""
     ada, bob = member("ada", entries()), member("bob", diligent(random.Random(1)))
     for result in (ada, replace(ada, student="eve")):
-        write_json({"key": "", "result": result.to_json()}, tmp_path / "2025" / "results" / f"{result.student}.json")
+        write_json(
+            {"key": "", "result": result.to_json()},
+            tmp_path / "2025" / "results" / f"{result.student}.json",
+        )
     (tmp_path / "2025" / "results" / "torn.json").write_text("{")
     before = earlier_results(tmp_path / "2025")
     (group,) = alike([bob, replace(ada, student="copy")], before)

@@ -22,10 +22,19 @@ def pages(text: str, folder: Path) -> list[str]:
         for state in (State.FAILED, State.PENDING, State.UNANSWERED)
     ]
     rows.append(Row("rest", text, "measure", 0, 1, text, needs=f"q{State.FAILED}", hidden=True))
-    told = {"notes": (Note(text, text),), "findings": (Finding("rule", (), text),), "limits": (text,), "fault": text}
-    result = Result(text, 1, "d", tuple(rows), samples={text: [0.1] * 50, f"{text}2": [0.2] * 50}, **told)
+    told = {
+        "notes": (Note(text, text),),
+        "findings": (Finding("rule", (), text),),
+        "limits": (text,),
+        "fault": text,
+    }
+    result = Result(
+        text, 1, "d", tuple(rows), samples={text: [0.1] * 50, f"{text}2": [0.2] * 50}, **told
+    )
     group = Group((text, "bob"), {"ids": 1}, {text: {"ids": 1}, "bob": {"ids": 1}})
-    report = write_report([Handed(text, folder)], [result], [group], [SpotCheck(text, (text, text))], folder)
+    report = write_report(
+        [Handed(text, folder)], [result], [group], [SpotCheck(text, (text, text))], folder
+    )
     return [page(result, hidden=True), sheet(result, "seed", answers=True), report.read_text()]
 
 

@@ -41,21 +41,26 @@ def test_the_sample_has_todays_columns_questions_and_points(tmp_path: Path):
     points = {one.id: one.points for id in ids for one in of_lesson(id)}
     points |= {one.id: one.points for one in all_hidden() if one.lesson in ids}
     assert {one["question"] for one in table("questions.csv")} == set(points), AGAIN
-    assert {int(one["possible"]) for one in table("class.csv") if one["possible"] != "0"} == {sum(points.values())}, (
-        AGAIN
-    )
+    assert {int(one["possible"]) for one in table("class.csv") if one["possible"] != "0"} == {
+        sum(points.values())
+    }, AGAIN
 
 
 def test_the_sample_agrees_with_itself():
     """Rows add up, both tables have the same grades, and the report counts the class that is in them."""
     rows, grades = table("class.csv"), table("grades.csv")
     assert all(int(one["points"]) == int(one["public"]) + int(one["hidden"]) for one in rows)
-    assert [float(one["grade"]) for one in rows] == pytest.approx([float(one["points"]) for one in grades], abs=0.06)
+    assert [float(one["grade"]) for one in rows] == pytest.approx(
+        [float(one["points"]) for one in grades], abs=0.06
+    )
     report = (SAMPLE / "report.html").read_text(encoding="utf-8")
     assert f"Part 1: {len(rows)} submissions" in report
     (shown,) = (path for path in FILES if path.parent.name == "pages")
     (row,) = (one for one in grades if shown.name == one["page"])
-    assert f"Part 1: {float(row['points']):g} of {float(row['possible']):g} points" in shown.read_text(encoding="utf-8")
+    assert (
+        f"Part 1: {float(row['points']):g} of {float(row['possible']):g} points"
+        in shown.read_text(encoding="utf-8")
+    )
 
 
 @sandboxed
@@ -71,7 +76,9 @@ def test_the_sample_says_what_the_grader_says_today(tmp_path: Path):
     assert group.students == (made[0].name, copied[0])
     report = re.sub("<[^>]*>", " ", (SAMPLE / "report.html").read_text(encoding="utf-8"))
     assert "Groups that hold the same (1)" in report
-    assert re.search(rf"{len(copied) + 1}\s+{', '.join((made[0].name, *copied))}\s+{group.said}", report), AGAIN
+    assert re.search(
+        rf"{len(copied) + 1}\s+{', '.join((made[0].name, *copied))}\s+{group.said}", report
+    ), AGAIN
 
 
 def test_the_sample_is_nobodys_small_and_for_staff_alone():
@@ -80,6 +87,8 @@ def test_the_sample_is_nobodys_small_and_for_staff_alone():
     assert kinds == MIXTURE
     assert not any(one["email"] for one in [*table("class.csv"), *table("grades.csv")])
     for path in FILES:
-        assert not re.search(r"/(?:home|root|tmp|Users|work|var)/|\w@\w", path.read_text(encoding="utf-8")), path.name
+        assert not re.search(
+            r"/(?:home|root|tmp|Users|work|var)/|\w@\w", path.read_text(encoding="utf-8")
+        ), path.name
         assert not allowed(PurePosixPath(path.relative_to(PROJECT_DIR).as_posix()))
     assert sum(path.stat().st_size for path in FILES) < 1 << 20

@@ -17,7 +17,10 @@ def drawn(name: str) -> list[dict]:
     """Return secret cases of a function that returns the slowest samples, at most so many."""
     dice = random.Random(f"a secret {name}")
     given = [([dice.random() for _ in range(9)], most) for most in (1, 3, 4)]
-    return [{"args": encode(list(one)), "expected": sorted(one[0])[-one[1] :], "says": "No."} for one in given]
+    return [
+        {"args": encode(list(one)), "expected": sorted(one[0])[-one[1] :], "says": "No."}
+        for one in given
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +83,10 @@ def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
     assert (missed.said, missed.is_absent) == ("it raises ValueError", True)
     monkeypatch.setattr(run, "_command", lambda folder: ["false"])
     (unknown,) = run_on(rounds, cells, wall_s=60).values()
-    assert (unknown.fault, unknown.is_absent) == ("this grader could not run a cell of its own either", False)
+    assert (unknown.fault, unknown.is_absent) == (
+        "this grader could not run a cell of its own either",
+        False,
+    )
 
 
 class Clock:
@@ -114,18 +120,26 @@ class Clock:
     [
         pytest.param(3, 2, False, id="a grader in time"),
         pytest.param(40, 2, False, id="a slow grader"),
-        pytest.param(3, 12, False, id="a grader in time, and more cells that hang than it has time for"),
-        pytest.param(40, 12, True, id="a slow grader, and more cells that hang than it has time for"),
+        pytest.param(
+            3, 12, False, id="a grader in time, and more cells that hang than it has time for"
+        ),
+        pytest.param(
+            40, 12, True, id="a slow grader, and more cells that hang than it has time for"
+        ),
     ],
 )
-def test_a_cell_that_hangs_costs_itself_and_hides_no_other(monkeypatch, kernel_s: int, hanging: int, excused: bool):
+def test_a_cell_that_hangs_costs_itself_and_hides_no_other(
+    monkeypatch, kernel_s: int, hanging: int, excused: bool
+):
     """What comes behind it is judged, or missed, all the same; only where time ran out a slow grader blames nobody."""
     clock = Clock(kernel_s)
     monkeypatch.setattr(run, "time", clock)
     monkeypatch.setattr(run, "_in_sandbox", clock.run)
     sources = ["writes", *["hangs"] * hanging, *["writes", "nothing"] * 5]
     names = [f"t.a{place}.slowest" for place in range(len(sources))]
-    found = run_on({name: drawn(name) for name in names}, dict(zip(names, sources, strict=True)), wall_s=150)
+    found = run_on(
+        {name: drawn(name) for name in names}, dict(zip(names, sources, strict=True)), wall_s=150
+    )
     kept = {name for name, source in zip(names, sources, strict=True) if source == "writes"}
     judged = {name for name in names if found[name].is_right is not None}
     assert judged == (kept if hanging < 12 else {names[0]})
@@ -149,8 +163,15 @@ def test_cells_that_end_their_run_take_no_other_with_them(monkeypatch):
     """
     # Long enough for a set-up on a machine with ten other jobs, and still short beside for ever.
     monkeypatch.setattr(run, "CELL_S", 6)
-    cells = {f"t.a{place}.slowest": f"{CELLS['honest']}\nimport os\n{one}" for place, one in enumerate(KILLERS)}
-    found = run_on({name: drawn(name) for name in (*cells, "t.b")}, {**cells, "t.b": CELLS["honest"]}, wall_s=300)
+    cells = {
+        f"t.a{place}.slowest": f"{CELLS['honest']}\nimport os\n{one}"
+        for place, one in enumerate(KILLERS)
+    }
+    found = run_on(
+        {name: drawn(name) for name in (*cells, "t.b")},
+        {**cells, "t.b": CELLS["honest"]},
+        wall_s=300,
+    )
     assert [name for name, one in found.items() if is_right(one)] == ["t.b"]
     assert all(found[name].is_absent for name in list(cells)[-2:])
 

@@ -43,7 +43,9 @@ def came() -> Iterator[Callable[[str, Result, bool], None]]:
     rows: dict[str, list[str]] = {}
 
     def note(row: str, result: Result, told: bool) -> None:
-        rows.setdefault(row, []).append(f"{100 * result.grade / result.worth:.0f} %{', told' * told}")
+        rows.setdefault(row, []).append(
+            f"{100 * result.grade / result.worth:.0f} %{', told' * told}"
+        )
 
     yield note
     parts = assignment().parts

@@ -36,22 +36,31 @@ def earned(result: Result) -> dict[str, int]:
 
 def lost(result: Result) -> dict[str, str]:
     """Return what was judged and did not earn its points, with the reason."""
-    return {row.id: row.message for row in result.rows if row.points < row.possible and not row.is_pending}
+    return {
+        row.id: row.message
+        for row in result.rows
+        if row.points < row.possible and not row.is_pending
+    }
 
 
 @sandboxed
-def test_the_leaderboards_figures_are_those_of_the_file(submission: Path, pictures: Path, monkeypatch):
+def test_the_leaderboards_figures_are_those_of_the_file(
+    submission: Path, pictures: Path, monkeypatch
+):
     """Where the assignment asks for them, and models are measured again."""
     asked = replace(assignment().part(1), leaderboard=True)
     monkeypatch.setattr(grader, "assignment", lambda: replace(assignment(), asked=(asked,)))
     result = grade(submission, part=1, setup=Setup(pictures=pictures, rerun=False))
     assert result.leaderboard == pytest.approx(
-        {"accuracy on unseen views": 0.7, "size in MB": 1.9, "multiplications in millions": 220}, rel=0.3
+        {"accuracy on unseen views": 0.7, "size in MB": 1.9, "multiplications in millions": 220},
+        rel=0.3,
     )
     assert grade(submission, part=1, setup=Setup(measure=False, rerun=False)).leaderboard == {}
 
 
-def test_the_stub_the_empty_folder_and_the_empty_ledger_earn_nothing(submission: Path, tmp_path: Path, quick: Setup):
+def test_the_stub_the_empty_folder_and_the_empty_ledger_earn_nothing(
+    submission: Path, tmp_path: Path, quick: Setup
+):
     """Not a point for having pressed a button."""
     stubs, empty = tmp_path / "stubs", tmp_path / "empty"
     for folder in (stubs, empty):
@@ -77,9 +86,12 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
 
 
 @pytest.mark.parametrize(
-    ("step", "kind"), [*((step, "RecursionError") for step in grader.STEPS), (grader.STEPS[-1], "TooLongError")]
+    ("step", "kind"),
+    [*((step, "RecursionError") for step in grader.STEPS), (grader.STEPS[-1], "TooLongError")],
 )
-def test_whatever_the_grader_stumbles_over_is_pending_and_told(submission: Path, monkeypatch, step, kind: str):
+def test_whatever_the_grader_stumbles_over_is_pending_and_told(
+    submission: Path, monkeypatch, step, kind: str
+):
     """Any exception or none at all, in any step: nothing is lost or earned by it, and no other point is worth more."""
 
     def stumbles(work) -> None:
@@ -88,7 +100,9 @@ def test_whatever_the_grader_stumbles_over_is_pending_and_told(submission: Path,
         raise RecursionError("a bug of ours")
 
     stumbles.__name__ = step.__name__
-    monkeypatch.setattr(grader, "STEPS", tuple(stumbles if one is step else one for one in grader.STEPS))
+    monkeypatch.setattr(
+        grader, "STEPS", tuple(stumbles if one is step else one for one in grader.STEPS)
+    )
     monkeypatch.setattr(grader, "_IN_PROCESS", (stumbles,))
     monkeypatch.setattr(grader, "_STEP_S", 6)
     for broken in ("run_again", "open_again"):
@@ -110,7 +124,9 @@ def test_one_file_that_the_grader_could_not_open_is_pending_alone(whole, monkeyp
     def open_again(questions: list[Question], records: Records) -> dict[str, Opened]:
         return {one.id: Opened(Verdict(State.PASSED, "")) for one in questions} | unopened
 
-    monkeypatch.setattr(grader, "run_again", lambda *_, wanted, **__: {one: Called(is_right=True) for one in wanted})
+    monkeypatch.setattr(
+        grader, "run_again", lambda *_, wanted, **__: {one: Called(is_right=True) for one in wanted}
+    )
     monkeypatch.setattr(grader, "open_again", open_again)
     folder, setup = whole(3), Setup(measure=False, cases={})
     honest = grade(folder, part=3, setup=setup)
@@ -161,10 +177,20 @@ ANSWER = {"type": "answer", "question": FUNCTION, "made_at": "2026-01-01T00:00:0
 def swollen(path: Path) -> None:
     """Fill the ledger up to its caps: a record of 200,000 samples, and thousands of small ones."""
     lines = path.read_text().splitlines()
-    one = next(json.loads(line) for line in lines if '"kind":"latency","option":"torch-eager"' in line)
-    huge = {**one, "record_id": "a" * 32, "samples": [0.01 + number * 1e-8 for number in range(200_000)]}
+    one = next(
+        json.loads(line) for line in lines if '"kind":"latency","option":"torch-eager"' in line
+    )
+    huge = {
+        **one,
+        "record_id": "a" * 32,
+        "samples": [0.01 + number * 1e-8 for number in range(200_000)],
+    }
     small = [
-        {**one, "record_id": f"{number:032x}", "samples": [0.01 + number * 1e-6 + n * 1e-7 for n in range(20)]}
+        {
+            **one,
+            "record_id": f"{number:032x}",
+            "samples": [0.01 + number * 1e-6 + n * 1e-7 for n in range(20)],
+        }
         for number in range(4_000)
     ]
     path.write_text("".join(f"{line}\n" for line in [*lines, *map(json.dumps, [*small, huge])]))
@@ -174,8 +200,12 @@ def answers(*values: object) -> Callable[[Path], None]:
     """Return what answers every question with each of these values in turn; the newest one counts."""
 
     def spoil(path: Path) -> None:
-        given = [{**ANSWER, "question": id, "value": value} for value in values for id in all_questions()]
-        lines = [json.dumps(one | {"record_id": f"{place:032x}"}) for place, one in enumerate(given)]
+        given = [
+            {**ANSWER, "question": id, "value": value} for value in values for id in all_questions()
+        ]
+        lines = [
+            json.dumps(one | {"record_id": f"{place:032x}"}) for place, one in enumerate(given)
+        ]
         path.write_text("\n".join([path.read_text().strip(), *lines, ""]))
 
     return spoil
@@ -184,7 +214,9 @@ def answers(*values: object) -> Callable[[Path], None]:
 #: What is done to the ledger's file.
 HOSTILE: dict[str, Callable[[Path], None]] = {
     "as much as the caps allow": swollen,
-    "answers of every wrong form": answers({}, [], "", 1e308, -1, True, [[[]]], {"option": ["x"]}, "\ud800"),
+    "answers of every wrong form": answers(
+        {}, [], "", 1e308, -1, True, [[[]]], {"option": ["x"]}, "\ud800"
+    ),
     "answers with no end of text": answers("A" * 20_000),
     "answers with markup": answers("<b>bold</b>"),
 }
@@ -192,7 +224,9 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_ledger_is_graded_like_any_other(wholes, submission: Path, quick: Setup, name: str):
+def test_a_hostile_ledger_is_graded_like_any_other(
+    wholes, submission: Path, quick: Setup, name: str
+):
     """No fault of the grader's, at most the reference's points; of page and form, nothing that came is obeyed."""
     HOSTILE[name](submission / "ledger.jsonl")
     (submission / "<img src=x onerror=alert(1)>.onnx").write_bytes(b"x")
@@ -213,8 +247,13 @@ def test_nothing_in_an_honest_recording_is_set_aside(part: int):
 def test_a_part_of_which_nothing_can_be_opened_is_said_beforehand(tmp_path: Path):
     """Nobody could earn anything in it, and nobody would know why."""
     asked = {1: '"start", "reserve"', 2: '"device"'}
-    parts = [f"[[part]]\nnumber = {part}\nlessons = [{ids}]\npoints = 10\n" for part, ids in asked.items()]
-    (tmp_path / "a.toml").write_text("\n".join(['[course]\ntitle = "x"\ntime_zone = "UTC"', *parts]))
+    parts = [
+        f"[[part]]\nnumber = {part}\nlessons = [{ids}]\npoints = 10\n"
+        for part, ids in asked.items()
+    ]
+    (tmp_path / "a.toml").write_text(
+        "\n".join(['[course]\ntitle = "x"\ntime_zone = "UTC"', *parts])
+    )
     done = CliRunner().invoke(app, ["assignment", "check", str(tmp_path / "a.toml")])
     assert done.exit_code == 0, done.output
     assert "part 2 asks for nothing that the grader can open" in done.output

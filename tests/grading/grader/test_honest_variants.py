@@ -64,22 +64,35 @@ def named(form: str) -> Variant:
 
 def vs_code(notebook: dict) -> None:
     """Write down what VS Code does: ids of its own, and a kernel named after an environment."""
-    notebook["metadata"] = {"kernelspec": {"display_name": ".venv (3.13.1)", "language": "python", "name": "python3"}}
+    notebook["metadata"] = {
+        "kernelspec": {"display_name": ".venv (3.13.1)", "language": "python", "name": "python3"}
+    }
     for place, cell in enumerate(notebook["cells"]):
-        cell |= {"id": f"{place:08x}", "metadata": {**cell["metadata"], "vscode": {"languageId": "python"}}}
+        cell |= {
+            "id": f"{place:08x}",
+            "metadata": {**cell["metadata"], "vscode": {"languageId": "python"}},
+        }
 
 
 def colab(notebook: dict) -> None:
     """Write down what Colab does: an older format, ids among the metadata, and sources as lists of lines."""
-    notebook |= {"nbformat_minor": 0, "metadata": {"colab": {"provenance": []}, "kernelspec": {"name": "python3"}}}
+    notebook |= {
+        "nbformat_minor": 0,
+        "metadata": {"colab": {"provenance": []}, "kernelspec": {"name": "python3"}},
+    }
     for place, cell in enumerate(notebook["cells"]):
-        cell |= {"source": "".join(cell["source"]).splitlines(keepends=True), "metadata": {"id": f"x{place}"}}
+        cell |= {
+            "source": "".join(cell["source"]).splitlines(keepends=True),
+            "metadata": {"id": f"x{place}"},
+        }
         cell.pop("id", None)
 
 
 def cells(change: Callable[[str], str]) -> Variant:
     """Return a variant that changes the cells of functions, as their checks kept them."""
-    return lambda folder, part: reworked(folder, lambda asked, right: change(right), lambda name, right: right)
+    return lambda folder, part: reworked(
+        folder, lambda asked, right: change(right), lambda name, right: right
+    )
 
 
 def chatty(cell: str) -> str:
@@ -91,8 +104,12 @@ def chatty(cell: str) -> str:
 def large(notebook: dict) -> None:
     """Show 9 MB, and what is no JSON."""
     for cell in notebook["cells"]:
-        cell["outputs"] = [{"output_type": "display_data", "data": {"application/json": float("nan")}}]
-    notebook["cells"][-1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * (9 << 20)}]
+        cell["outputs"] = [
+            {"output_type": "display_data", "data": {"application/json": float("nan")}}
+        ]
+    notebook["cells"][-1]["outputs"] = [
+        {"output_type": "stream", "name": "stdout", "text": "x" * (9 << 20)}
+    ]
 
 
 def upper(folder: Path, part: int) -> None:
@@ -114,7 +131,10 @@ def wrong_check_last(folder: Path, part: int) -> None:
         {
             **one,
             "record_id": f"{place:032x}",
-            "value": {"source": "def other(*given):\n    raise ValueError", "outputs": [{"raised": "ValueError"}]},
+            "value": {
+                "source": "def other(*given):\n    raise ValueError",
+                "outputs": [{"raised": "ValueError"}],
+            },
         }
         for place, one in enumerate(functions_of(entries), start=1 << 20)
     ]
@@ -129,7 +149,9 @@ def slow_machine(folder: Path, part: int) -> None:
     for one in entries:
         if one.get("kind") in ("latency", "throughput", "load"):
             one["samples"] = [30 * sample for sample in one["samples"]]
-            one["monotonic_end_s"] = one["monotonic_start_s"] + 30 * (one["monotonic_end_s"] - one["monotonic_start_s"])
+            one["monotonic_end_s"] = one["monotonic_start_s"] + 30 * (
+                one["monotonic_end_s"] - one["monotonic_start_s"]
+            )
             if one["kind"] == "load":
                 one["load"]["offsets_s"] = [30 * offset for offset in one["load"]["offsets_s"]]
         value = one.get("value")
@@ -155,7 +177,9 @@ def other_processor(folder: Path, part: int) -> None:
             ):
                 label = details["labels"][place]
                 details["predicted"][place] = label if place in wrong else (label + 1) % 11
-            one["samples"] = [float(a == b) for a, b in zip(details["predicted"], details["labels"], strict=True)]
+            one["samples"] = [
+                float(a == b) for a, b in zip(details["predicted"], details["labels"], strict=True)
+            ]
     text = written(entries)
     for before, after in ids.items():
         text = text.replace(before, after)
@@ -188,7 +212,9 @@ VARIANTS: dict[str, Variant] = {
         lambda one: one["metadata"].update(language_info={"name": "python", "version": "3.13.1"})
     ),
     NEWER: cells(lambda cell: f"type Number[T: float] = list[T]; text = f'{{'nested'}}'\n{cell}"),
-    "lines that end as on Windows": texts(lambda text: text.replace("\\n", "\\r\\n").replace("\n", "\r\n").encode()),
+    "lines that end as on Windows": texts(
+        lambda text: text.replace("\\n", "\\r\\n").replace("\n", "\r\n").encode()
+    ),
     "UTF-16": texts(lambda text: text.encode("utf-16")),
     "UTF-8 with a mark": texts(lambda text: text.encode("utf-8-sig")),
     "VS Code": notebooks(vs_code),
@@ -218,7 +244,12 @@ def test_an_honest_hand_in_earns_all_and_nobody_looks_at_it(
         pytest.skip("no such syntax in this Python")
     folder = whole(part)
     handed = VARIANTS[name](folder, part) or folder
-    result = grade(handed, part=part, student="x", setup=Setup(pictures=pictures, seed="a test's secret", rerun_s=400))
+    result = grade(
+        handed,
+        part=part,
+        student="x",
+        setup=Setup(pictures=pictures, seed="a test's secret", rerun_s=400),
+    )
     told = [reason for one in spot_checks([result], seed="x", share=0) for reason in one.reasons]
     came(name, result, bool(told))
     assert {row.id: row.message for row in result.rows if row.points < row.possible} == {}

@@ -42,7 +42,10 @@ Spoil = Callable[[Path, int], None]
 
 def entries_of(folder: Path) -> list[dict]:
     """Return a hand-in's entries."""
-    return [json.loads(line) for line in (folder / "ledger.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for line in (folder / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def keep(folder: Path, entries: list[dict]) -> None:
@@ -60,15 +63,21 @@ def stubs(folder: Path, part: int) -> None:
 
 def functions_of(entries: list[dict]) -> list[dict]:
     """Return the answers that are functions."""
-    return [one for one in entries if isinstance(one.get("value"), dict) and "source" in one["value"]]
+    return [
+        one for one in entries if isinstance(one.get("value"), dict) and "source" in one["value"]
+    ]
 
 
-def reworked(folder: Path, cell: Callable[[Question, str], str], texts: Callable[[str, str], str]) -> None:
+def reworked(
+    folder: Path, cell: Callable[[Question, str], str], texts: Callable[[str, str], str]
+) -> None:
     """Put others in the place of the functions' cells and of the texts that were handed over, by what is there."""
     entries = entries_of(folder)
     for one in functions_of(entries):
         one["value"]["source"] = cell(all_questions()[one["question"]], one["value"]["source"])
-    for name, file in (pair for one in entries for pair in one.get("seen", {}).get(HANDED, {}).items()):
+    for name, file in (
+        pair for one in entries for pair in one.get("seen", {}).get(HANDED, {}).items()
+    ):
         file |= {"text": texts(name, file["text"])} if "text" in file else {}
     keep(folder, entries)
 
@@ -113,7 +122,11 @@ def prints_brackets(name: str, right: str) -> str:
 def from_the_future(folder: Path, part: int) -> None:
     """Say that notebooks were run with a Python that no grader has, which alone knows the cells' syntax."""
     with_cells(lambda asked: f"def {asked.name}(*arguments): yes, of course")(folder, part)
-    notebook = {"nbformat": 4, "metadata": {"language_info": {"name": "python", "version": "9.9.9"}}, "cells": []}
+    notebook = {
+        "nbformat": 4,
+        "metadata": {"language_info": {"name": "python", "version": "9.9.9"}},
+        "cells": [],
+    }
     for lesson in assignment().lessons(part):
         (folder / lesson.notebook.name).write_text(json.dumps(notebook), encoding="utf-8")
 
@@ -122,7 +135,12 @@ def published(folder: Path, part: int) -> None:
     """Hand over what ships and is nearest to a right answer: a text, or a function of whatever name."""
     texts = [*published_texts().values(), *returned_texts()[1].values()]
     functions = [text for name, text in published_texts().items() if name.endswith(".py")]
-    functions = [ast.unparse(one) for text in functions for one in ast.walk(ast.parse(text)) if _is_function(one)]
+    functions = [
+        ast.unparse(one)
+        for text in functions
+        for one in ast.walk(ast.parse(text))
+        if _is_function(one)
+    ]
 
     def renamed(asked: Question, right: str) -> str:
         tree = ast.parse(nearest(functions, right))
@@ -145,7 +163,9 @@ def among_classmates(folder: Path, part: int) -> None:
 def without_walls(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let the grader find every program of this machine but bubblewrap."""
     (folder / "bin").mkdir()
-    programs = [one for place in os.get_exec_path() if Path(place).is_dir() for one in Path(place).iterdir()]
+    programs = [
+        one for place in os.get_exec_path() if Path(place).is_dir() for one in Path(place).iterdir()
+    ]
     for name, program in {one.name: one for one in programs if one.name != "bwrap"}.items():
         (folder / "bin" / name).symlink_to(program)
     monkeypatch.setenv("PATH", str(folder / "bin"))
@@ -181,7 +201,9 @@ WITHOUT_WORK: dict[str, Attack] = {
     "nothing but what was published": Attack(stubs),
     "a ledger typed by hand": Attack(typed, AGAIN),
     "the same, graded with --no-rerun": Attack(typed, setup=Setup(rerun=False)),
-    "the same, by root without bubblewrap": Attack(with_cells(forged.imported), "grader had a fault", without_walls),
+    "the same, by root without bubblewrap": Attack(
+        with_cells(forged.imported), "grader had a fault", without_walls
+    ),
     "the same, on a grader that is too slow": Attack(
         with_cells(forged.endless), "grader had a fault", too_slow, cell_s=1
     ),
@@ -201,13 +223,17 @@ WITHOUT_WORK: dict[str, Attack] = {
     "brackets": Attack(lambda folder, part: typed(folder, part, prints_brackets), AGAIN),
     "version 9.9.9": Attack(from_the_future, AGAIN),
     "published files and callables": Attack(published, AGAIN),
-    "without a sandbox, looks for classmates": Attack(among_classmates, "grader had a fault", without_walls),
+    "without a sandbox, looks for classmates": Attack(
+        among_classmates, "grader had a fault", without_walls
+    ),
 }
 
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", WITHOUT_WORK)
-def test_without_the_work_a_fifth_of_a_part_at_most(whole, pictures: Path, came, name: str, part: int, monkeypatch):
+def test_without_the_work_a_fifth_of_a_part_at_most(
+    whole, pictures: Path, came, name: str, part: int, monkeypatch
+):
     """And whoever claims more is a line for a person."""
     attack, folder = WITHOUT_WORK[name], whole(part)
     monkeypatch.setattr(run, "CELL_S", attack.cell_s)
@@ -231,7 +257,9 @@ def redrawn(entries: list[dict], dice: random.Random) -> list[dict]:
             ordered = sorted(one["samples"])
             marks = [ordered[round(place * (len(ordered) - 1) / 8)] for place in range(9)]
             spread = [dice.uniform(0, 8) for _ in ordered]
-            one["samples"] = [marks[int(x)] + (x % 1) * (marks[int(x) + 1] - marks[int(x)]) for x in spread]
+            one["samples"] = [
+                marks[int(x)] + (x % 1) * (marks[int(x) + 1] - marks[int(x)]) for x in spread
+            ]
         elif one["type"] == "answer" and isinstance(one["value"], dict):
             one["value"] |= {
                 name: f"{text} And {dice.random()}."
@@ -263,7 +291,11 @@ class Reworded(ast.NodeTransformer):
 
     def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
         """Return two statements in place of one."""
-        return ast.parse(f"result = {ast.unparse(node.value)}\nif True: return result").body if node.value else [node]
+        return (
+            ast.parse(f"result = {ast.unparse(node.value)}\nif True: return result").body
+            if node.value
+            else [node]
+        )
 
 
 def rewritten(folder: Path, part: int) -> None:
@@ -297,10 +329,14 @@ def test_with_anothers_files_a_group(whole, wholes, pictures: Path, came, name: 
     folder, (spoil, seen_in) = whole(part), NEIGHBOURS[name]
     spoil(folder, part)
     setup = replace(SETUP, pictures=pictures)
-    ada = grade(wholes[part], part=part, student="ada", setup=replace(setup, measure=False, rerun=False))
+    ada = grade(
+        wholes[part], part=part, student="ada", setup=replace(setup, measure=False, rerun=False)
+    )
     results = [ada, grade(folder, part=part, student="eve", setup=setup)]
     checks = spot_checks(results, seed="x", share=0, alike=said_of(alike(results)))
-    seen = sorted(one.student for one in checks if any("shared with" in reason for reason in one.reasons))
+    seen = sorted(
+        one.student for one in checks if any("shared with" in reason for reason in one.reasons)
+    )
     came(name, results[1], bool(seen))
     assert seen == ["ada", "eve"] * (part in seen_in), "who copied whom nobody knows"
 
@@ -338,7 +374,11 @@ def by_heart(folder: Path) -> None:
         (relabelled, ARTEFACTS, "under another class than theirs"),
         (raised, {"defend.same_classes"}, "not when opened again"),
         (by_heart, ARTEFACTS | {"quantize.static"}, "not when opened again"),
-        (lambda folder: (folder / MODEL.name).unlink(), ARTEFACTS | {"quantize.static"}, "not when opened again"),
+        (
+            lambda folder: (folder / MODEL.name).unlink(),
+            ARTEFACTS | {"quantize.static"},
+            "not when opened again",
+        ),
         (
             lambda folder: (folder / MODEL.name).write_bytes(MODEL.read_bytes() + b"\0"),
             ARTEFACTS | {"quantize.static"},

@@ -65,6 +65,8 @@ def tree(_unpacked: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Ite
     """Return a tree with nothing handed in, of part 1 or of the part that a test is parametrized with."""
     part, source = getattr(request, "param", 1), _unpacked
     if part != 1:
-        source = unpack(build_package(tmp_path / "autograder.zip", part=part, seed=SEED), tmp_path / "source")
+        source = unpack(
+            build_package(tmp_path / "autograder.zip", part=part, seed=SEED), tmp_path / "source"
+        )
     with planted(source, part) as made:
         yield made

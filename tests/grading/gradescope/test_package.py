@@ -37,7 +37,17 @@ NAMED = {
 
 #: Imported where a machine is looked at or a widget or a first cell is shown, which the grader never does; and what
 #: lies beside a student's app under that name.
-NOT_THERE = {"IPython", "intake", "ipywidgets", "network", "openvino", "pynvml", "safetensors", "torch", "torchvision"}
+NOT_THERE = {
+    "IPython",
+    "intake",
+    "ipywidgets",
+    "network",
+    "openvino",
+    "pynvml",
+    "safetensors",
+    "torch",
+    "torchvision",
+}
 
 #: What judges records and answers, and what opens files again.
 READERS = sorted(
@@ -52,7 +62,11 @@ READERS = sorted(
 @pytest.fixture(scope="module")
 def texts(package: Path) -> dict[str, str]:
     with zipfile.ZipFile(package) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist() if not name.endswith((".npz", "/"))}
+        return {
+            name: archive.read(name).decode()
+            for name in archive.namelist()
+            if not name.endswith((".npz", "/"))
+        }
 
 
 def test_the_contract_s_files_are_at_the_root_and_secrets_are_closed(package: Path):
@@ -62,21 +76,34 @@ def test_the_contract_s_files_are_at_the_root_and_secrets_are_closed(package: Pa
     assert modes["setup.sh"] == modes["run_autograder"] == 0o755
     assert modes["secret/"] == 0o700
     secret = {name for name in modes if name.startswith("secret/") and name != "secret/"}
-    assert secret == {f"secret/{name}" for name in ("cases.json", "fallback.json", "part.json", "pictures.npz")}
+    assert secret == {
+        f"secret/{name}" for name in ("cases.json", "fallback.json", "part.json", "pictures.npz")
+    }
     assert {modes[name] for name in secret} == {0o600}
     assert package.stat().st_mode & 0o077 == 0
 
 
 def test_no_solution_and_no_seed_is_in_the_zip(texts: dict[str, str]):
     """Neither a file of the authors' nor what stands in a lesson between the marks; cases are drawn already."""
-    assert not [name for name in texts if re.search(r"source/|builder|solve|demo|tests/|classroom", name)]
+    assert not [
+        name for name in texts if re.search(r"source/|builder|solve|demo|tests/|classroom", name)
+    ]
     everything = "\n".join(texts.values())
     assert "### BEGIN SOLUTION" not in everything
     assert SEED not in everything
     code = "\n".join(text for name, text in texts.items() if name.endswith(".ipynb"))
     solved = re.compile(r"### BEGIN SOLUTION\n(.*?)### (?:STUB|END)", re.DOTALL)
-    held = [text for lesson in lessons(part=1) for text in solved.findall((lesson.folder / "lesson.py").read_text())]
-    lines = [json.dumps(line.strip())[1:-1] for text in held for line in text.splitlines() if len(line.strip()) > 30]
+    held = [
+        text
+        for lesson in lessons(part=1)
+        for text in solved.findall((lesson.folder / "lesson.py").read_text())
+    ]
+    lines = [
+        json.dumps(line.strip())[1:-1]
+        for text in held
+        for line in text.splitlines()
+        if len(line.strip()) > 30
+    ]
     assert lines
     assert [line for line in lines if line in code] == []
 
@@ -84,7 +111,12 @@ def test_no_solution_and_no_seed_is_in_the_zip(texts: dict[str, str]):
 def test_secret_cases_are_those_of_the_parts_functions(texts: dict[str, str]):
     """All of them, and others than the notebooks'."""
     secret = json.loads(texts["secret/cases.json"])
-    asked = [one for lesson in assignment().lessons(1) for one in of_lesson(lesson.id) if one.kind == "function"]
+    asked = [
+        one
+        for lesson in assignment().lessons(1)
+        for one in of_lesson(lesson.id)
+        if one.kind == "function"
+    ]
     assert secret.keys() == {one.id for one in asked}
     assert all(secret[one.id] != list(one.cases) for one in asked)
 
@@ -97,7 +129,9 @@ def test_whatever_judges_a_ledger_can_be_imported_from_the_zip_alone(package: Pa
     code = alone + "".join(f"import {name}\n" for name in ["grading.gradescope.judge", *READERS])
     code += "from grading.grade.result import Result, page\nassert '</html>' in page(Result('ada', 1, ''))\n"
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -111,10 +145,20 @@ def test_what_is_imported_is_what_is_installed(texts: dict[str, str]):
                     imported |= {alias.name.partition(".")[0] for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and not node.level:
                     imported.add(str(node.module).partition(".")[0])
-    outside = imported - set(sys.stdlib_module_names) - {"grading", "labs", "provisioning"} - NOT_THERE
+    outside = (
+        imported - set(sys.stdlib_module_names) - {"grading", "labs", "provisioning"} - NOT_THERE
+    )
     # Started by name, in the sandbox: nbval on pytest, which talks to a kernel through jupyter_client. And what a
     # student's function may import there. And what programs and Triton's client stand on.
-    by_name = {"nbval", "jupyter_client", "pytest", "fastapi", "fastapi-offline", "grpcio", *cells.PACKAGES}
+    by_name = {
+        "nbval",
+        "jupyter_client",
+        "pytest",
+        "fastapi",
+        "fastapi-offline",
+        "grpcio",
+        *cells.PACKAGES,
+    }
     assert {NAMED.get(name, name) for name in outside} | by_name == set(PACKAGES)
     assert {f"{name.replace('.', '/')}.py" for name in cells.COURSE} <= texts.keys()
     pinned = texts["requirements.txt"].splitlines()

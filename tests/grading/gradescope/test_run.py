@@ -22,11 +22,20 @@ from tests.tools import sandboxed
 pytestmark = [pytest.mark.xdist_group("gradescope"), pytest.mark.timeout(400)]
 
 #: Gradescope's fields; another name would be ignored, and nobody would know.
-TEST_FIELDS = set("score max_score status name number output output_format tags visibility extra_data".split())
-TOP_FIELDS = set("score output output_format visibility stdout_visibility tests execution_time extra_data".split())
+TEST_FIELDS = set(
+    "score max_score status name number output output_format tags visibility extra_data".split()
+)
+TOP_FIELDS = set(
+    "score output output_format visibility stdout_visibility tests execution_time extra_data".split()
+)
 
 #: Two functions of part 1's: the first one's cell is spoiled.
-FUNCTIONS = [one for lesson in assignment().lessons(1) for one in of_lesson(lesson.id) if one.kind == "function"]
+FUNCTIONS = [
+    one
+    for lesson in assignment().lessons(1)
+    for one in of_lesson(lesson.id)
+    if one.kind == "function"
+]
 SPOILED, HONEST = FUNCTIONS[0], FUNCTIONS[-1]
 
 
@@ -53,7 +62,11 @@ def test_honest_work_earns_its_points(tree: Tree):
     assert hidden == {one.id for one in all_hidden() if one.lesson in ids}
     # What hidden checks gave is nowhere in what is shown at once.
     assert not any(rows[id]["name"] in found["output"] for id in hidden)
-    asked = {id for id in rows if id in all_questions() and all_questions()[id].kind in ("function", "file")}
+    asked = {
+        id
+        for id in rows
+        if id in all_questions() and all_questions()[id].kind in ("function", "file")
+    }
     lost = {id: test["output"] for id, test in rows.items() if test["score"] < test["max_score"]}
     assert {id: why for id, why in lost.items() if id.removesuffix(".computed") in asked} == {}
 
@@ -82,7 +95,9 @@ raise RuntimeError("".join(seen)[:150])
 def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree):
     """What it reads, it would show in its error; what it starts is gone with it."""
     marker, entries = f"9{os.getpid()}", whole(1).records.to_json()
-    (spoiled,) = [one for one in entries if one.get("question") == SPOILED.id and one["type"] == "answer"]
+    (spoiled,) = [
+        one for one in entries if one.get("question") == SPOILED.id and one["type"] == "answer"
+    ]
     spoiled["value"]["source"] = CELL.format(root=tree.root, marker=marker)
     (tree.submission / "ledger.jsonl").write_text(written(entries))
     assert tree.run() == "result: whole\n"
@@ -115,7 +130,9 @@ def test_folders_are_closed_while_student_code_may_run(tree: Tree):
     assert last.startswith("0o755 0o700")
 
 
-@pytest.mark.parametrize("all_of_it", [True, False], ids=["all of it", "the judge alone, as when memory runs out"])
+@pytest.mark.parametrize(
+    "all_of_it", [True, False], ids=["all of it", "the judge alone, as when memory runs out"]
+)
 def test_what_is_killed_leaves_the_fallback(tree: Tree, all_of_it: bool):
     """Staff runs it again."""
     (tree.submission / "ledger.jsonl").write_text(whole(1).text)

@@ -18,7 +18,9 @@ def by_id(tests: list[dict], part: int = 1) -> dict[str, dict]:
     """Return what Gradescope shows of each row of a part, by the row's id, which it does not show."""
     ids = {one.id for one in assignment().lessons(part)}
     names = {
-        f"{lesson(one.lesson_id).title}: {one.title}": id for id, one in all_questions().items() if one.lesson_id in ids
+        f"{lesson(one.lesson_id).title}: {one.title}": id
+        for id, one in all_questions().items()
+        if one.lesson_id in ids
     }
     names |= {one.title: one.id for one in all_hidden() if one.lesson in ids}
     return {names[test["name"]]: test for test in tests}

@@ -29,7 +29,9 @@ def test_every_recorded_line_is_read_and_stays_as_it_was():
 
 @pytest.mark.parametrize("odd", [-1, "0.1", None, True, [], {}])
 @pytest.mark.parametrize("place", [0, 300, -1])
-def test_one_odd_sample_anywhere_is_refused_as_the_schema_would(latency: dict, odd: object, place: int):
+def test_one_odd_sample_anywhere_is_refused_as_the_schema_would(
+    latency: dict, odd: object, place: int
+):
     """In the middle of a thousand good ones too."""
     latency["samples"][place] = odd
     assert not ORACLE.is_valid(latency)
@@ -65,7 +67,23 @@ def spoiled(value: object, dice: random.Random) -> object:
     if isinstance(value, list) and value and dice.random() < 0.6:
         place = dice.randrange(len(value))
         return [*value[:place], spoiled(value[place], dice), *value[place + 1 :]]
-    odd = [None, True, -1, 0, 1.0, 1.5, [], {}, [None], {"a": 1}, "", "x", "x" * 500, "x" * 30_000, "load"]
+    odd = [
+        None,
+        True,
+        -1,
+        0,
+        1.0,
+        1.5,
+        [],
+        {},
+        [None],
+        {"a": 1},
+        "",
+        "x",
+        "x" * 500,
+        "x" * 30_000,
+        "load",
+    ]
     return dice.choice(odd)
 
 
@@ -73,7 +91,9 @@ def test_the_compiled_schema_refuses_what_the_schema_refuses():
     """A thousand recorded lines with one thing spoiled, with jsonschema as the oracle."""
     dice = random.Random(6)
     # Every type of entry, and load records with all that they hold.
-    entries = [entry for part in WHOLE for entry in recorded(part)] + json.loads(json.dumps(honest().records.to_json()))
+    entries = [entry for part in WHOLE for entry in recorded(part)] + json.loads(
+        json.dumps(honest().records.to_json())
+    )
     entries = [entry for entry in entries if len(json.dumps(entry)) < 20_000]
     refused = 0
     for _ in range(1000):

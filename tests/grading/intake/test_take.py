@@ -69,9 +69,28 @@ def test_the_allow_lists_files_are_taken_and_equal_ones_have_equal_digests(take,
 @pytest.mark.parametrize(
     "name",
     [
-        *("conftest.py", "pytest.ini", "ipykernel_launcher.py", "sitecustomize.py", "numpy.py", "labs/stats.py"),
-        *("model.pth", ".hidden.onnx", "__MACOSX/other.onnx", "a;b.onnx", "ledger.json", "00_a_lesson.py"),
-        *("programs/run.sh", "programs/.hidden/app.py", "programs/a b/app.py", "programs/serving/Dockerfile"),
+        *(
+            "conftest.py",
+            "pytest.ini",
+            "ipykernel_launcher.py",
+            "sitecustomize.py",
+            "numpy.py",
+            "labs/stats.py",
+        ),
+        *(
+            "model.pth",
+            ".hidden.onnx",
+            "__MACOSX/other.onnx",
+            "a;b.onnx",
+            "ledger.json",
+            "00_a_lesson.py",
+        ),
+        *(
+            "programs/run.sh",
+            "programs/.hidden/app.py",
+            "programs/a b/app.py",
+            "programs/serving/Dockerfile",
+        ),
         "programs/a.b/app.py",
     ],
 )
@@ -111,9 +130,26 @@ def test_links_pipes_and_folders_are_not_opened(take, folder: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     "name",
     [
-        *("ledger (1).jsonl", "ledger(2).jsonl", "ledger-Copy1.jsonl", "ledger - Copy.jsonl", "ledger - Kopie.jsonl"),
-        *("Copy of ledger.jsonl", "ledger copy 2.jsonl", "ledger.jsonl.txt", "ledger (1).jsonl.json", "ledger-1.jsonl"),
-        *("LEDGER.JSONL", "ada_ledger-2.jsonl", "part one/ledger.jsonl", "a/b/Kopie von ledger.jsonl"),
+        *(
+            "ledger (1).jsonl",
+            "ledger(2).jsonl",
+            "ledger-Copy1.jsonl",
+            "ledger - Copy.jsonl",
+            "ledger - Kopie.jsonl",
+        ),
+        *(
+            "Copy of ledger.jsonl",
+            "ledger copy 2.jsonl",
+            "ledger.jsonl.txt",
+            "ledger (1).jsonl.json",
+            "ledger-1.jsonl",
+        ),
+        *(
+            "LEDGER.JSONL",
+            "ada_ledger-2.jsonl",
+            "part one/ledger.jsonl",
+            "a/b/Kopie von ledger.jsonl",
+        ),
     ],
 )
 def test_a_name_and_a_folder_around_a_ledger_cost_nothing(take, folder: Path, name: str):
@@ -123,7 +159,10 @@ def test_a_name_and_a_folder_around_a_ledger_cost_nothing(take, folder: Path, na
     """
     put(folder, name, b"another")
     found = take(folder)
-    assert (found.files["ledger.jsonl"].path.read_bytes(), found.ledger.entries) == (HONEST["ledger.jsonl"], [ANSWER])
+    assert (found.files["ledger.jsonl"].path.read_bytes(), found.ledger.entries) == (
+        HONEST["ledger.jsonl"],
+        [ANSWER],
+    )
     assert "only the first one counts" in said(found)
     (folder / "ledger.jsonl").replace(folder / name)
     found = take(folder)
@@ -131,7 +170,9 @@ def test_a_name_and_a_folder_around_a_ledger_cost_nothing(take, folder: Path, na
 
 
 @pytest.mark.parametrize("content", [b"{}", b"", b"[" * 100_000, b"x" * (20 << 20)])
-@pytest.mark.parametrize("name", [NOTEBOOK, "Copy of 00_a_lesson.ipynb", "FINAL-1.IPYNB", "x.ipynb.txt"])
+@pytest.mark.parametrize(
+    "name", [NOTEBOOK, "Copy of 00_a_lesson.ipynb", "FINAL-1.IPYNB", "x.ipynb.txt"]
+)
 def test_notebooks_are_for_people(take, folder: Path, name: str, content: bytes):
     """Whatever they are called and hold: nothing is said about them, and the digest stays what it was."""
     before = take(folder)
@@ -179,7 +220,9 @@ def test_of_a_ledger_that_is_too_long_the_part_that_was_left_is_named(take, fold
         ({"total_bytes": 5}, "model.onnx: "),
     ],
 )
-def test_caps_hold_for_one_file_for_all_and_for_their_number(take, folder: Path, limits: dict, says: str):
+def test_caps_hold_for_one_file_for_all_and_for_their_number(
+    take, folder: Path, limits: dict, says: str
+):
     """Whoever fills the disk fills it for everybody."""
     for number in range(3):
         put(folder, f"z{number}.onnx", b"x")
@@ -187,12 +230,23 @@ def test_caps_hold_for_one_file_for_all_and_for_their_number(take, folder: Path,
     assert says in said(take(folder, replace(DEFAULT_LIMITS, **limits)))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
-@given(st.lists(st.binary(max_size=40) | st.sampled_from([b"<html>", b"[]", b'{"type": "answer"', b'{"value": NaN}'])))
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
+)
+@given(
+    st.lists(
+        st.binary(max_size=40)
+        | st.sampled_from([b"<html>", b"[]", b'{"type": "answer"', b'{"value": NaN}'])
+    )
+)
 def test_bad_lines_cost_themselves_only(take, folder: Path, bad: list[bytes]):
     """Whatever they are: one cut line must not hide the evidence around it, and a repeated one counts once."""
     bad = [line.replace(b"\n", b"").replace(b"\0", b"") for line in bad]
-    put(folder, "ledger.jsonl", b"\n".join([HONEST["ledger.jsonl"].strip(), *bad, HONEST["ledger.jsonl"].strip()]))
+    put(
+        folder,
+        "ledger.jsonl",
+        b"\n".join([HONEST["ledger.jsonl"].strip(), *bad, HONEST["ledger.jsonl"].strip()]),
+    )
     found = take(folder)
     assert found.ledger.entries == [ANSWER]
     assert len(found.ledger.refused) >= 1
@@ -224,7 +278,9 @@ def test_a_zip_can_neither_leave_its_folder_nor_blow_up(take, tmp_path: Path):
 
     One that is nothing but its list of members is not read: they make ten times its size of Python's objects.
     """
-    members = dict.fromkeys(("../../outside.onnx", "/tmp/absolute.onnx", "models/../../x.onnx", "link.onnx"), b"x")
+    members = dict.fromkeys(
+        ("../../outside.onnx", "/tmp/absolute.onnx", "models/../../x.onnx", "link.onnx"), b"x"
+    )
     members |= {"bomb.onnx": bytes(40 << 20), "ledger.jsonl": HONEST["ledger.jsonl"]}
     found = take(zipped(tmp_path / "evil.zip", members, links=("link.onnx",)))
     assert list(found.files) == ["ledger.jsonl"]

@@ -14,12 +14,30 @@ from labs.course.question import Row
 KNEE, LESSON = "measure.knee", lessons()[0]
 SHOWN = (("Returned", "0.3 ×"), ("Expected", "3 ×"))
 RIGHT = Row(KNEE, "Name the knee", LESSON.id, 1, 1, "Right.", state="passed")
-WRONG = Row("measure.gap", "Say the gap", LESSON.id, 0, 2, "Turned around.", SHOWN, "Divide `a` by `b`.")
-OPEN = Row("measure.half", "Halve the file", LESSON.id, 0, 1, "Not answered yet.", state="unanswered")
-HIDDEN = Row(
-    f"{KNEE}.computed", "Computed, not typed", "", 0, 1, "On other cases it is wrong.", hidden=True, needs=KNEE
+WRONG = Row(
+    "measure.gap", "Say the gap", LESSON.id, 0, 2, "Turned around.", SHOWN, "Divide `a` by `b`."
 )
-RESULT = Result("ada", 1, "f" * 64, rows=(RIGHT, WRONG, OPEN, HIDDEN), notes=(Note("b.ipynb", "Missing."),), worth=5.0)
+OPEN = Row(
+    "measure.half", "Halve the file", LESSON.id, 0, 1, "Not answered yet.", state="unanswered"
+)
+HIDDEN = Row(
+    f"{KNEE}.computed",
+    "Computed, not typed",
+    "",
+    0,
+    1,
+    "On other cases it is wrong.",
+    hidden=True,
+    needs=KNEE,
+)
+RESULT = Result(
+    "ada",
+    1,
+    "f" * 64,
+    rows=(RIGHT, WRONG, OPEN, HIDDEN),
+    notes=(Note("b.ipynb", "Missing."),),
+    worth=5.0,
+)
 ASIDE = Finding("samples-constant", ("r",), "No clock reads the same again and again.")
 
 
@@ -27,16 +45,28 @@ def test_the_page_puts_what_was_tried_before_what_was_not():
     """Expected beside found for a mistake; a line for what is open; hidden rows only when the grades are out."""
     text = page(RESULT)
     assert "Part 1: 1 of 4 points" in text
-    assert text.index("Say the gap") < text.index("Not answered yet (1 point)") < text.index("Halve the file")
+    assert (
+        text.index("Say the gap")
+        < text.index("Not answered yet (1 point)")
+        < text.index("Halve the file")
+    )
     assert "<dt>Expected</dt><dd>3 ×</dd>" in text
     assert LESSON.title in text
     assert "Divide <code>a</code> by <code>b</code>." in text
     assert "Computed, not typed" not in text
     assert "Computed, not typed" in page(RESULT, hidden=True)
     assert "Nothing to mend" in page(replace(RESULT, rows=(RIGHT,)))
-    lost = page(replace(RESULT, rows=(replace(RIGHT, points=0, state="failed"), HIDDEN)), hidden=True)
-    assert lost.count("<h3>") == 1, "what rests on a question stands in its card, and is none of its own"
-    assert lost.index("Name the knee") < lost.index("2.5 points more behind it") < lost.index("Computed, not typed")
+    lost = page(
+        replace(RESULT, rows=(replace(RIGHT, points=0, state="failed"), HIDDEN)), hidden=True
+    )
+    assert lost.count("<h3>") == 1, (
+        "what rests on a question stands in its card, and is none of its own"
+    )
+    assert (
+        lost.index("Name the knee")
+        < lost.index("2.5 points more behind it")
+        < lost.index("Computed, not typed")
+    )
 
 
 def test_whose_record_is_set_aside_is_told():
@@ -44,7 +74,9 @@ def test_whose_record_is_set_aside_is_told():
     result = replace(RESULT, findings=(ASIDE,))
     assert "No clock reads the same" in page(result)
     assert "No clock reads the same" in gradescope(result)["output"]
-    told = [line(result)[name] for name in ("contradictions", "rules", "public", "hidden", "possible")]
+    told = [
+        line(result)[name] for name in ("contradictions", "rules", "public", "hidden", "possible")
+    ]
     assert told == [1, "samples-constant", 1, 0, 5]
 
 
@@ -57,17 +89,28 @@ def test_gradescopes_form_has_one_test_a_row():
         (0, 1, "failed"),
         (0, 1, "failed"),
     ]
-    assert [test["visibility"] for test in tests] == ["visible", "visible", "visible", "after_published"]
+    assert [test["visibility"] for test in tests] == [
+        "visible",
+        "visible",
+        "visible",
+        "after_published",
+    ]
     assert "Returned: 0.3 ×" in tests[1]["output"]
     assert fallback(10)["tests"][0]["max_score"] == 10
     assert "leaderboard" not in gradescope(RESULT), "none unless the assignment asks for it"
     board = gradescope(replace(RESULT, leaderboard=dict.fromkeys(LEADERBOARD, 1.5)))["leaderboard"]
-    assert [(one["value"], one["order"]) for one in board] == [(1.5, "desc"), (1.5, "asc"), (1.5, "asc")]
+    assert [(one["value"], one["order"]) for one in board] == [
+        (1.5, "desc"),
+        (1.5, "asc"),
+        (1.5, "asc"),
+    ]
 
 
 def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
     """Faults, findings, points that do not hold when run again; and nobody can know that he is not on it."""
-    honest = [Result(f"student {number}", 1, f"{number:064x}", rows=(RIGHT,)) for number in range(400)]
+    honest = [
+        Result(f"student {number}", 1, f"{number:064x}", rows=(RIGHT,)) for number in range(400)
+    ]
     odd = [
         replace(RESULT, student="typed"),
         replace(RESULT, student="aside", rows=(RIGHT,), findings=(ASIDE, ASIDE)),
@@ -78,8 +121,13 @@ def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
     assert names[0] == "aside"
     assert {"typed", "aside", "faulty"} <= set(names)
     assert 5 <= len(names) - 3 <= 40
-    assert names != [one.student for one in spot_checks([*honest, *odd], seed="another", share=0.05)]
-    assert "not when run again: “Name the knee”" in next(one for one in found if one.student == "typed").reasons[0]
+    assert names != [
+        one.student for one in spot_checks([*honest, *odd], seed="another", share=0.05)
+    ]
+    assert (
+        "not when run again: “Name the knee”"
+        in next(one for one in found if one.student == "typed").reasons[0]
+    )
 
 
 def test_a_reader_sees_a_whole_file_or_none(tmp_path: Path):

@@ -36,7 +36,10 @@ PYTHON = "/usr/bin/python3"
 #: Attacks in the language that every host has within a sandbox's reach. Each would go on for minutes.
 ATTACKS = {
     "empty files": ("i=0; while :; do i=$((i+1)); : >f$i; done", {"folder_entries": 300}),
-    "empty folders in each other": ("while :; do mkdir d && cd d || exit; done", {"folder_entries": 300}),
+    "empty folders in each other": (
+        "while :; do mkdir d && cd d || exit; done",
+        {"folder_entries": 300},
+    ),
     "a deleted file that is still open": (
         "exec 3>file; rm file; "
         "i=0; while [ $i -lt 200 ]; do i=$((i+1)); head -c 1000000 /dev/zero >&3; done; sleep 300",
@@ -92,7 +95,9 @@ def test_cleaning_up_takes_no_longer_than_it_may(tmp_path: Path, monkeypatch):
 
 def test_an_honest_command_may_make_as_much_as_it_is_allowed():
     """Limits that nothing can stay below would pass every other test."""
-    script = "for i in 1 2 3; do mkdir d$i; head -c 1000000 /dev/zero >d$i/file; done; sleep 1; echo end"
+    script = (
+        "for i in 1 2 3; do mkdir d$i; head -c 1000000 /dev/zero >d$i/file; done; sleep 1; echo end"
+    )
     with Sandbox() as sandbox:
         limits = Limits(wall_s=60, folder_entries=10, folder_bytes=4 << 20, together_open_files=40)
         outcome = sandbox.run(["/bin/sh", "-c", script], limits=limits)

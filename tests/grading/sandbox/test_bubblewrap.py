@@ -20,7 +20,10 @@ CONTAINER = "grade outside the container"
 
 #: What bubblewrap prints, where, and what must be said. The first four are what users of these systems report.
 WORDS = {
-    "Ubuntu 24.04": ("bwrap: setting up uid map: Permission denied", [APPARMOR, "grading/README.md"]),
+    "Ubuntu 24.04": (
+        "bwrap: setting up uid map: Permission denied",
+        [APPARMOR, "grading/README.md"],
+    ),
     "Ubuntu 24.04, with a profile that keeps capabilities back": (
         "bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted",
         [APPARMOR, "grading/README.md"],
@@ -53,7 +56,9 @@ def test_forbidden_is_told_from_missing(place):
     assert MISSING in why_not("")
 
 
-@pytest.mark.parametrize("place", ["Ubuntu 24.04", "Docker, whose filter refuses user namespaces", None])
+@pytest.mark.parametrize(
+    "place", ["Ubuntu 24.04", "Docker, whose filter refuses user namespaces", None]
+)
 def test_a_grader_says_which_of_them_it_is(place, tmp_path: Path):
     """A program of bubblewrap's name that fails as it does there; None: nothing of this name is on PATH."""
     programs = tmp_path / "bin"
@@ -63,7 +68,9 @@ def test_a_grader_says_which_of_them_it_is(place, tmp_path: Path):
     expected = [MISSING]
     if place:
         complaint, expected = WORDS[place]
-        (programs / "bwrap").write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{complaint}\nEND\nexit 1\n".replace("cat", _CAT))
+        (programs / "bwrap").write_text(
+            f"#!/bin/sh\ncat >&2 <<'END'\n{complaint}\nEND\nexit 1\n".replace("cat", _CAT)
+        )
         (programs / "bwrap").chmod(0o755)
     refusal = _refusal({**os.environ, "PATH": str(programs)}, [sys.executable])
     assert all(words in refusal for words in [*expected, "virtual machine", "Gradescope"])
@@ -78,7 +85,12 @@ def test_an_ordinary_user_without_user_namespaces_is_told_so():
     if not (abilities().bubblewrap and abilities().own_user and abilities().filters):
         pytest.skip("this takes root and a bubblewrap that works")
     forbidden = [sys.executable, "-I", "-S", str(system_calls.__file__)]
-    ordinary = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--securebits=+noroot,+noroot_locked"]
+    ordinary = [
+        "setpriv",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+        "--securebits=+noroot,+noroot_locked",
+    ]
     refusal = _refusal(dict(os.environ), [*forbidden, *ordinary, sys.executable])
     assert "No permissions to creat" in refusal
     assert CONTAINER in refusal
@@ -94,7 +106,10 @@ def test_an_ordinary_user_with_no_namespace_left_is_told_so():
         f"--securebits=+noroot,+noroot_locked {bwrap} --unshare-user --ro-bind / / true"
     )
     done = subprocess.run(
-        [unshare, "--user", "--map-root-user", "sh", "-c", script], capture_output=True, text=True, check=False
+        [unshare, "--user", "--map-root-user", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if "ENOSPC" not in done.stderr:
         pytest.skip(f"no user namespace can be made here: {done.stderr}")
@@ -114,10 +129,16 @@ def test_the_gate_fails_where_the_sandbox_is_forbidden(tmp_path: Path):
     complaint, expected = WORDS["Ubuntu 24.04"]
     (tmp_path / "bwrap").write_text(f"#!/bin/sh\necho '{complaint}' >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
-    variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", SANDBOX_VARIABLE: "required"}
+    variables = {
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        SANDBOX_VARIABLE: "required",
+    }
     test = f"{Path(__file__)}::{test_the_sandbox_is_there_where_it_is_required.__name__}"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
-    done = subprocess.run(command, cwd=PROJECT_DIR, env=variables, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=PROJECT_DIR, env=variables, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1, done.stdout
     assert all(words in done.stdout for words in expected)
 
@@ -134,7 +155,9 @@ def test_every_workflow_that_installs_bubblewrap_allows_it_before_it_is_used():
     for steps in jobs:
         commands = [step.get("run", "") for step in steps]
         allowed = next(place for place, command in enumerate(commands) if APPARMOR in command)
-        used = min(place for place, command in enumerate(commands) if command in (".ci/run", "make site"))
+        used = min(
+            place for place, command in enumerate(commands) if command in (".ci/run", "make site")
+        )
         assert allowed < used
         assert commands[used] != ".ci/run" or steps[used]["env"] == {SANDBOX_VARIABLE: "required"}
 
@@ -142,7 +165,12 @@ def test_every_workflow_that_installs_bubblewrap_allows_it_before_it_is_used():
 def _refusal(variables: dict[str, str], python: list[str]) -> str:
     code = "from grading.grade.sandbox import abilities; print(abilities().refusal)"
     done = subprocess.run(
-        [*python, "-c", code], cwd=PROJECT_DIR, env=variables, capture_output=True, text=True, check=False
+        [*python, "-c", code],
+        cwd=PROJECT_DIR,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

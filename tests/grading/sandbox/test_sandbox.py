@@ -28,7 +28,9 @@ pytestmark = sandboxed
 BARE = replace(CAN, bubblewrap=False)
 
 walls = pytest.mark.parametrize(
-    "can", [CAN, BARE] if CAN.own_user else [CAN], ids=["all walls", "no namespaces"][: 1 + CAN.own_user]
+    "can",
+    [CAN, BARE] if CAN.own_user else [CAN],
+    ids=["all walls", "no namespaces"][: 1 + CAN.own_user],
 )
 
 
@@ -54,24 +56,37 @@ def test_a_command_runs_in_its_folder_and_its_words_come_back(can):
 @pytest.mark.parametrize(
     ("script", "ends"),
     [
-        ("trap '' TERM INT HUP; (setsid sh -c 'trap \"\" TERM; sleep {marker}' &) ; while :; do :; done", False),
+        (
+            "trap '' TERM INT HUP; (setsid sh -c 'trap \"\" TERM; sleep {marker}' &) ; while :; do :; done",
+            False,
+        ),
         ("(setsid sleep {marker} >/dev/null 2>&1 &); exit 0", True),
         ("exec setsid sleep {marker}", False),
     ],
-    ids=["an endless loop with a daemon that refuses to end", "a daemon alone", "a command that leaves its group"],
+    ids=[
+        "an endless loop with a daemon that refuses to end",
+        "a daemon alone",
+        "a command that leaves its group",
+    ],
 )
 def test_nothing_outlives_its_command_or_its_time(can, script, ends):
     """It would wait for the next student's files."""
     marker = f"8{os.getpid()}{time.monotonic_ns() % 1000}"
     found = shell(script.format(marker=marker), can, wall_s=10 if ends else 1)
     assert found.timed_out != ends
-    assert not [one for one in psutil.process_iter(["cmdline"]) if marker in " ".join(one.info["cmdline"] or ())]
+    assert not [
+        one
+        for one in psutil.process_iter(["cmdline"])
+        if marker in " ".join(one.info["cmdline"] or ())
+    ]
 
 
 @walls
 def test_killing_everybody_kills_nobody_else(can):
     """`kill -9 -1`, its parent, and process 1."""
-    found = shell("kill -9 $PPID 2>/dev/null; kill -9 1 2>/dev/null; kill -9 -1; echo alive", can, wall_s=300)
+    found = shell(
+        "kill -9 $PPID 2>/dev/null; kill -9 1 2>/dev/null; kill -9 -1; echo alive", can, wall_s=300
+    )
     assert not found.timed_out
     assert shell("echo still here", can).output == "still here\n"
 
@@ -93,7 +108,10 @@ def test_files_of_others_cannot_be_written_nor_private_ones_read(can, tmp_path: 
     results = tmp_path / "results"
     results.mkdir(mode=0o700)
     (results / "results.json").write_text("{}")
-    found = shell(f"cat {results}/results.json; echo 100 > {results}/results.json; echo x > {results}/new; id -u", can)
+    found = shell(
+        f"cat {results}/results.json; echo 100 > {results}/results.json; echo x > {results}/new; id -u",
+        can,
+    )
     assert (results / "results.json").read_text() == "{}"
     assert [path.name for path in results.iterdir()] == ["results.json"]
     assert "{}" not in found.output
@@ -105,20 +123,39 @@ def test_nothing_is_left_where_everybody_may_write(can):
     name = f"left-{os.getpid()}-{time.monotonic_ns()}"
     places = [folder for folder in ("/tmp", "/var/tmp", "/dev/shm") if Path(folder).is_dir()]
     shell(
-        "; ".join(f"mkdir {place}/{name}; echo x > {place}/{name}/x; echo x > {place}/{name}.txt" for place in places),
+        "; ".join(
+            f"mkdir {place}/{name}; echo x > {place}/{name}/x; echo x > {place}/{name}.txt"
+            for place in places
+        ),
         can,
     )
     assert [path for place in places for path in Path(place).glob(f"{name}*")] == []
 
 
-@pytest.mark.skipif(not (CAN.own_user and CAN.bubblewrap), reason="an ordinary user cannot be tried here")
+@pytest.mark.skipif(
+    not (CAN.own_user and CAN.bubblewrap), reason="an ordinary user cannot be tried here"
+)
 def test_an_ordinary_user_is_kept_apart_by_bubblewrap_or_runs_nothing():
     """The same walls, built by a user without privileges: nothing of that user's can be read or written."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as home:
         os.chown(home, FIRST_USER - 1, FIRST_USER - 1)
-        own = {"PATH": os.environ["PATH"], "HOME": home, "PYTHONPATH": str(PROJECT_DIR), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [*_in_reach(), "setpriv", *privileges(FIRST_USER - 1), sys.executable, "-c", AS_ORDINARY_USER]
-        done = subprocess.run(command, cwd=home, env=own, capture_output=True, text=True, check=False, timeout=120)
+        own = {
+            "PATH": os.environ["PATH"],
+            "HOME": home,
+            "PYTHONPATH": str(PROJECT_DIR),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        command = [
+            *_in_reach(),
+            "setpriv",
+            *privileges(FIRST_USER - 1),
+            sys.executable,
+            "-c",
+            AS_ORDINARY_USER,
+        ]
+        done = subprocess.run(
+            command, cwd=home, env=own, capture_output=True, text=True, check=False, timeout=120
+        )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] in ("kept apart", "nothing is run"), done
 
@@ -126,10 +163,17 @@ def test_an_ordinary_user_is_kept_apart_by_bubblewrap_or_runs_nothing():
 def _in_reach() -> list[str]:
     """Return bubblewrap's arguments for this machine as it is, but with Python where every user can reach it."""
     needed = sorted({Path(one).resolve() for one in (sys.base_prefix, sys.prefix, PROJECT_DIR)})
-    closed = {folder: path for path in needed for folder in path.parents if not folder.stat().st_mode & stat.S_IXOTH}
+    closed = {
+        folder: path
+        for path in needed
+        for folder in path.parents
+        if not folder.stat().st_mode & stat.S_IXOTH
+    }
     words = ["bwrap", "--dev-bind", "/", "/"]
     for folder, path in closed.items():
-        between = [one for one in reversed(path.parents) if one.is_relative_to(folder) and one != folder]
+        between = [
+            one for one in reversed(path.parents) if one.is_relative_to(folder) and one != folder
+        ]
         words += ["--perms", "0755", "--tmpfs", str(folder)]
         words += [word for one in between for word in ("--perms", "0755", "--dir", str(one))]
         words += ["--ro-bind", str(path), str(path)]
@@ -166,17 +210,31 @@ def test_only_what_is_named_is_there():
     secret.mkdir(mode=0o777)
     try:
         (secret / "answer").write_text("42")
-        rooms = [PROJECT_DIR / name for name in (".git", "tests", "notebooks", "assets", "provisioning", "workspace")]
-        rooms += [PROJECT_DIR / "grading" / name for name in ("builder", "grade/hidden.py", "grade/intake")]
-        places = " ".join(str(path) for path in [secret, *rooms, "/root", "/home", "/work", "/etc/passwd", "/var"])
-        found = shell(f"for place in {places}; do ls -A $place; done; ls {PROJECT_DIR}; ls {PROJECT_DIR}/grading; ls /")
+        rooms = [
+            PROJECT_DIR / name
+            for name in (".git", "tests", "notebooks", "assets", "provisioning", "workspace")
+        ]
+        rooms += [
+            PROJECT_DIR / "grading" / name
+            for name in ("builder", "grade/hidden.py", "grade/intake")
+        ]
+        places = " ".join(
+            str(path) for path in [secret, *rooms, "/root", "/home", "/work", "/etc/passwd", "/var"]
+        )
+        found = shell(
+            f"for place in {places}; do ls -A $place; done; ls {PROJECT_DIR}; ls {PROJECT_DIR}/grading; ls /"
+        )
     finally:
         (secret / "answer").unlink()
         secret.rmdir()
     seen = set(found.output.split())
     system = {"bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev", "tmp"}
     course = {"labs", "grading", "__init__.py", "grade"}
-    ways = {part for path in (PROJECT_DIR, Path(sys.prefix), Path(sys.base_prefix)) for part in path.resolve().parts}
+    ways = {
+        part
+        for path in (PROJECT_DIR, Path(sys.prefix), Path(sys.base_prefix))
+        for part in path.resolve().parts
+    }
     assert seen <= system | course | ways | {Path(sys.prefix).name}, seen - system - course - ways
 
 
@@ -226,7 +284,9 @@ def test_what_a_command_prints_is_for_nobody_else(can):
     try:
         with Sandbox(can) as sandbox:
             sandbox.run([sys.executable, "-c", "print(1)"])
-            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in sandbox.temporary.iterdir()}
+            modes = {
+                path.name: stat.S_IMODE(path.stat().st_mode) for path in sandbox.temporary.iterdir()
+            }
     finally:
         os.umask(umask)
     assert (modes["output"], modes["errors"]) == (0o600, 0o600)
@@ -266,19 +326,31 @@ def test_memory_of_all_processes_and_a_whole_folder_have_ends_too(can):
     """Each of them stays below its own limit, and together they would fill the machine."""
     # The colon keeps the shell and what it holds: a last command would take the shell's place.
     hold = "x=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 600; :"
-    found = shell(f"for i in 1 2 3 4; do ({hold}) & done; wait; echo end", can, wall_s=300, together_bytes=100 << 20)
+    found = shell(
+        f"for i in 1 2 3 4; do ({hold}) & done; wait; echo end",
+        can,
+        wall_s=300,
+        together_bytes=100 << 20,
+    )
     assert (found.output, found.timed_out) == ("", False), found
-    fill = "for i in 1 2 3 4 5 6 7 8; do head -c 4000000 /dev/zero > file$i; done; sleep 600; echo end"
+    fill = (
+        "for i in 1 2 3 4 5 6 7 8; do head -c 4000000 /dev/zero > file$i; done; sleep 600; echo end"
+    )
     found = shell(fill, can, wall_s=300, folder_bytes=8 << 20)
     assert (found.output, found.timed_out) == ("", False), found
 
 
 @pytest.mark.skipif(not CAN.bubblewrap, reason="no bubblewrap here")
-@pytest.mark.parametrize("own_user", [CAN.own_user, False], ids=["as here", "a grader that is not root"])
+@pytest.mark.parametrize(
+    "own_user", [CAN.own_user, False], ids=["as here", "a grader that is not root"]
+)
 def test_nothing_is_written_where_it_would_fill_memory_unseen(own_user):
     """Bubblewrap's own folders lie in memory, and no limit counts what is there; devices work all the same."""
     script = "for place in /tmp /dev /dev/shm / /etc /var/tmp; do (echo x > $place/x) 2>/dev/null && echo $place; done"
-    found = shell(f"{script}; echo x > /dev/null && echo x > here && echo written", replace(CAN, own_user=own_user))
+    found = shell(
+        f"{script}; echo x > /dev/null && echo x > here && echo written",
+        replace(CAN, own_user=own_user),
+    )
     assert found.output == "written\n", found
 
 

@@ -21,7 +21,10 @@ from tests.tools import sandboxed
 
 CAN = abilities()
 
-pytestmark = [sandboxed, pytest.mark.skipif(not CAN.filters, reason="the kernel has no such filter here")]
+pytestmark = [
+    sandboxed,
+    pytest.mark.skipif(not CAN.filters, reason="the kernel has no such filter here"),
+]
 
 walls = pytest.mark.parametrize(
     "can",
@@ -36,7 +39,9 @@ def python(code: str, can=CAN, variables=None, **limits: int) -> Outcome:
     if not Path(executable).exists():
         pytest.skip("without bubblewrap, no Python is within reach of the sandbox's user here")
     with Sandbox(can) as sandbox:
-        return sandbox.run([executable, "-c", code], variables=variables, limits=Limits(**{"wall_s": 30, **limits}))
+        return sandbox.run(
+            [executable, "-c", code], variables=variables, limits=Limits(**{"wall_s": 30, **limits})
+        )
 
 
 @walls
@@ -80,13 +85,17 @@ _REFUSED_BY_NAME = ("segment", "queue", "semaphores", "user namespace")
 def test_no_tmpfs_is_mounted_in_a_user_namespace(can):
     """Its files lie in memory, and whoever makes a user namespace may mount one in it."""
     with Sandbox(can) as sandbox:
-        outcome = sandbox.run(["/usr/bin/unshare", "--user", "--map-root-user", "--mount", "echo", "mounted"])
+        outcome = sandbox.run(
+            ["/usr/bin/unshare", "--user", "--map-root-user", "--mount", "echo", "mounted"]
+        )
     assert outcome.output == ""
     assert "Operation not permitted" in outcome.errors
 
 
 @walls
-@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_NETLINK", "AF_ALG", "AF_VSOCK", "AF_PACKET", "AF_TIPC"])
+@pytest.mark.parametrize(
+    "family", ["AF_INET", "AF_INET6", "AF_NETLINK", "AF_ALG", "AF_VSOCK", "AF_PACKET", "AF_TIPC"]
+)
 def test_sockets_of_every_family_but_unix_are_refused(can, family):
     """AF_VSOCK reaches the host of a virtual machine from within every network namespace."""
     code = f"""
@@ -135,7 +144,9 @@ print("found" if number > 0 else "not found")
 """
 
     def found(code: str) -> str:
-        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
 
     assert _in_a_keyring(lambda: found(find)) == "found\n"
     assert _in_a_keyring(lambda: found(f"{leave}\n{find}")) == "not found\n"

@@ -74,7 +74,9 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "published"
     folder.mkdir()
     Handler.broken, Handler.asked = 0, ()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
+    )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     monkeypatch.setenv(URL_VARIABLE, f"http://127.0.0.1:{server.server_port}/?token=s3cret")
@@ -85,7 +87,10 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 # pooch leaves an answer that it could not use to the garbage collector.
-pytestmark = [pytest.mark.usefixtures("collected"), pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+pytestmark = [
+    pytest.mark.usefixtures("collected"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
 
 JPEG = b"\xff\xd8\xff"
 
@@ -97,7 +102,11 @@ def food11(leave_out: str = "none", **more: bytes) -> bytes:
     with zipfile.ZipFile(content, "w") as archive:
         for split in SPLITS:
             for label in range(NUM_CLASSES):
-                name = f"validation/class_{label:02d}/0.PNG" if split == "validation" else f"{split}/{label}_0.jpg"
+                name = (
+                    f"validation/class_{label:02d}/0.PNG"
+                    if split == "validation"
+                    else f"{split}/{label}_0.jpg"
+                )
                 name = f"Food-11/{name}"
                 if leave_out not in name:
                     archive.writestr(name, JPEG + f"{split} {label}".encode())
@@ -132,7 +141,9 @@ def test_food11_is_fetched_once_and_sorted(zipped: bytes, caplog: pytest.LogCapt
     assert "s3cret" not in caplog.text
 
 
-def test_a_configured_hash_decides(zipped: bytes, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+def test_a_configured_hash_decides(
+    zipped: bytes, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
     """Another file is refused and not kept; the right one is taken in silence."""
     right, url = hashlib.sha256(zipped).hexdigest(), os.environ[URL_VARIABLE]
     monkeypatch.setenv(URL_VARIABLE, f"{url}#sha256={'0' * 64}")
@@ -153,8 +164,12 @@ def test_a_broken_download_begins_again(zipped: bytes) -> None:
     assert assets.dataset("food11").is_dir()
 
 
-@pytest.mark.parametrize(("url", "said"), [("", "answer 404"), ("http://127.0.0.1:9/?token=s3cret", "ConnectionError")])
-def test_a_server_that_has_nothing_or_is_gone_is_said(shared: Path, monkeypatch, url: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "said"), [("", "answer 404"), ("http://127.0.0.1:9/?token=s3cret", "ConnectionError")]
+)
+def test_a_server_that_has_nothing_or_is_gone_is_said(
+    shared: Path, monkeypatch, url: str, said: str
+) -> None:
     """Without the address's token."""
     if url:
         monkeypatch.setenv(URL_VARIABLE, url)
@@ -165,17 +180,23 @@ def test_a_server_that_has_nothing_or_is_gone_is_said(shared: Path, monkeypatch,
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole module", "state dict"])
-def test_the_published_model_becomes_the_courses_own(shared: Path, monkeypatch, whole: bool) -> None:
+def test_the_published_model_becomes_the_courses_own(
+    shared: Path, monkeypatch, whole: bool
+) -> None:
     """The same logits, bit for bit, from a file that can run nothing."""
     model = mobilenet_v2(num_classes=NUM_CLASSES).eval()
     torch.save(model if whole else model.state_dict(), shared / "food11.pth")
     pin_model(monkeypatch, "food11-mobilenetv2", (shared / "food11.pth").read_bytes())
     image = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(load_mobilenet_v2(assets.model("food11-mobilenetv2"))(image), model(image))
+        assert torch.equal(
+            load_mobilenet_v2(assets.model("food11-mobilenetv2"))(image), model(image)
+        )
 
 
-def test_published_models_are_known_by_their_hash(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_models_are_known_by_their_hash(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Other bytes are never opened; the ONNX file is kept as it is."""
     (shared / "food11.onnx").write_bytes(b"the model")
     with pytest.raises(AssetError, match="another hash"):
@@ -184,7 +205,9 @@ def test_published_models_are_known_by_their_hash(shared: Path, monkeypatch: pyt
     assert assets.model("food11-mobilenetv2-onnx").read_bytes() == b"the model"
 
 
-@pytest.mark.parametrize("thing", [np.zeros(3), {"features": torch.zeros(3)}, torch.nn.GELU()], ids=type)
+@pytest.mark.parametrize(
+    "thing", [np.zeros(3), {"features": torch.zeros(3)}, torch.nn.GELU()], ids=type
+)
 def test_a_pth_that_holds_something_else_is_refused(tmp_path: Path, thing: object) -> None:
     """Nothing of it is run."""
     torch.save(thing, tmp_path / "food11.pth")
@@ -211,7 +234,9 @@ def test_an_archive_that_is_no_food11_is_refused(tmp_path: Path, content: bytes,
 
 
 #: Files of a small checkout, by their path under assets.
-FILES = {f"food11-mini/evaluation/class_00/0_{index}.jpg": b"picture %d" % index for index in range(4)}
+FILES = {
+    f"food11-mini/evaluation/class_00/0_{index}.jpg": b"picture %d" % index for index in range(4)
+}
 MODEL = {"models/food11-mini-mobilenetv2.safetensors": b"weights"}
 
 
@@ -220,10 +245,17 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an assets folder with a small data set, a model, and their manifest."""
     root = tmp_path / "assets"
     # What a file manager leaves is no picture, and does not matter.
-    for name, content in {**FILES, **MODEL, "food11-mini/._0_1.jpg": b"", "food11-mini/notes.md": b""}.items():
+    for name, content in {
+        **FILES,
+        **MODEL,
+        "food11-mini/._0_1.jpg": b"",
+        "food11-mini/notes.md": b"",
+    }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
-    sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in {**FILES, **MODEL}.items()}
+    sha256 = {
+        name: hashlib.sha256(content).hexdigest() for name, content in {**FILES, **MODEL}.items()
+    }
     pictures = {name.removeprefix("food11-mini/"): {"sha256": sha256[name]} for name in FILES}
     (weights,) = MODEL
     manifest = {
@@ -235,7 +267,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def test_without_a_name_one_gets_the_courses_pair(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_name_one_gets_the_courses_pair(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The small ones, and both real ones where an address is set: a model knows only images of its own kind."""
     assert assets.dataset() == checkout / "food11-mini"
     assert assets.model() == checkout / "models/food11-mini-mobilenetv2.safetensors"
@@ -264,10 +298,16 @@ def test_a_changed_data_set_is_not_handed_over(checkout: Path, change, said: str
     ("ask", "said"),
     [
         (lambda _: assets.dataset("zzz"), "there are food11, .*food11-mini-mobilenetv2"),
-        (lambda _: assets.model("food11-mini"), r"is a dataset: ask labs.assets.dataset\('food11-mini'\)"),
+        (
+            lambda _: assets.model("food11-mini"),
+            r"is a dataset: ask labs.assets.dataset\('food11-mini'\)",
+        ),
         (lambda _: assets.dataset("food11"), "no address is set.*comes? with the checkout"),
         # As an installed package is, which carries no data.
-        (lambda checkout: ((checkout / "manifest.json").unlink(), assets.dataset()), "missing or damaged"),
+        (
+            lambda checkout: ((checkout / "manifest.json").unlink(), assets.dataset()),
+            "missing or damaged",
+        ),
     ],
 )
 def test_a_name_that_gives_nothing_says_what_would(checkout: Path, ask, said: str) -> None:
@@ -283,7 +323,9 @@ def test_a_name_that_gives_nothing_says_what_would(checkout: Path, ask, said: st
         *("https://files.example.org/#md5=" + "a" * 32, "https://files.example.org/#sha256=abc"),
     ],
 )
-def test_a_setting_that_is_no_address_is_refused(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_is_no_address_is_refused(
+    setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file's name, a share page's code, a hash of another kind or cut short."""
     monkeypatch.setenv(URL_VARIABLE, setting)
     with pytest.raises(AssetError, match=URL_VARIABLE):
@@ -293,7 +335,13 @@ def test_a_setting_that_is_no_address_is_refused(setting: str, monkeypatch: pyte
 def test_pictures_of_one_drawing_are_known() -> None:
     """The evaluation split shows 182 drawings, in the order in which its pictures are read."""
     shown = assets.drawings("evaluation")
-    names = [path.relative_to(path.parents[2]) for path, _ in iterate(assets.dataset("food11-mini"), "evaluation")]
+    names = [
+        path.relative_to(path.parents[2])
+        for path, _ in iterate(assets.dataset("food11-mini"), "evaluation")
+    ]
     known = carried()["food11-mini"].drawings
     assert (len(shown), len(set(shown))) == (660, 182)
-    assert len({(known[name.as_posix()], place) for name, place in zip(names, shown, strict=True)}) == 182
+    assert (
+        len({(known[name.as_posix()], place) for name, place in zip(names, shown, strict=True)})
+        == 182
+    )

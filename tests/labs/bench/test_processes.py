@@ -10,7 +10,9 @@ from labs.bench import cli
 from labs.machine import Capability
 
 
-def test_without_a_gpu_a_script_runs_in_this_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_a_script_runs_in_this_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In its own folder, with its arguments, and with its exit code."""
     monkeypatch.setattr(cli, "for_gpu", lambda: "")
     script = tmp_path / "script.py"
@@ -27,8 +29,13 @@ def test_without_a_gpu_a_script_runs_in_this_environment(tmp_path: Path, monkeyp
     [((), ""), (("CUDA provider",), "gpu"), (("CUDA provider", "TensorRT provider"), "tensorrt")],
     ids=["no GPU", "CUDA", "TensorRT"],
 )
-def test_the_best_environment_of_a_gpu_is_named(able, expected, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_environment_of_a_gpu_is_named(
+    able, expected, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """TensorRT's before CUDA's; none where the machine has no GPU."""
-    found = [Capability(name, name in able, "said", "" if name in able else "instead") for name in cli.OF_GPU]
+    found = [
+        Capability(name, name in able, "said", "" if name in able else "instead")
+        for name in cli.OF_GPU
+    ]
     monkeypatch.setattr(cli, "capabilities", lambda: tuple(found))
     assert json.loads(CliRunner().invoke(cli.app, ["here"]).output)["environment"] == expected

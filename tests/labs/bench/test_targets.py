@@ -75,7 +75,9 @@ def test_providers_are_read_from_a_real_run(files) -> None:
     for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL"):
         options = ort.SessionOptions()
         options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
-        described = bench.describe(ort.InferenceSession(files["onnx"], options, providers=["CPUExecutionProvider"]))
+        described = bench.describe(
+            ort.InferenceSession(files["onnx"], options, providers=["CPUExecutionProvider"])
+        )
         assert set(described.providers_used) == {"CPUExecutionProvider"}
         assert described.settings["graph_optimization_level"] == level
         counts[level] = described.providers_used["CPUExecutionProvider"]
@@ -85,7 +87,12 @@ def test_providers_are_read_from_a_real_run(files) -> None:
 def test_threads_are_those_of_the_runtime_unless_somebody_chose(files) -> None:
     """Left alone, ONNX Runtime takes a thread for each physical core, and the record says how many those are."""
     assert bench.describe(open_model(files["onnx"])).threads.intra_op == physical_core_count()
-    assert bench.describe(open_model(files["onnx"], settings={"intra_op_num_threads": 1})).threads.intra_op == 1
+    assert (
+        bench.describe(
+            open_model(files["onnx"], settings={"intra_op_num_threads": 1})
+        ).threads.intra_op
+        == 1
+    )
 
 
 def test_two_hardware_threads_of_a_core_count_once(tmp_path: Path, monkeypatch) -> None:
@@ -100,14 +107,18 @@ def test_two_hardware_threads_of_a_core_count_once(tmp_path: Path, monkeypatch) 
     assert physical_core_count(tmp_path / "absent") == 4
 
 
-def test_a_module_is_asked_for_its_file_and_a_session_from_bytes_has_its_content_hashed(files) -> None:
+def test_a_module_is_asked_for_its_file_and_a_session_from_bytes_has_its_content_hashed(
+    files,
+) -> None:
     """What does not know its file says exactly what it runs; said once, it is remembered for that object alone."""
     content = files["onnx"].read_bytes()
     described = bench.describe(ort.InferenceSession(content, providers=["CPUExecutionProvider"]))
     assert described.model.sha256 == bench.describe(open_model(files["onnx"])).model.sha256
     assert described.model.size_bytes == len(content)
     target = open_model(files["torch"], "torch")
-    with pytest.raises(bench.UnknownTargetError, match=r"say bench.describe\(model, model_path=…\)"):
+    with pytest.raises(
+        bench.UnknownTargetError, match=r"say bench.describe\(model, model_path=…\)"
+    ):
         bench.describe(target)
     bench.describe(target, model_path=files["onnx"])
     assert bench.describe(target).model.name == "model.onnx"
@@ -123,7 +134,11 @@ def test_what_cannot_be_called_is_no_target(wrong) -> None:
 @pytest.mark.parametrize(
     ("opened", "error", "says"),
     [
-        (("model.onnx", "onnxruntime", {"providers": ["CUDAExecutionProvider"]}), RuntimeUnavailableError, "providers"),
+        (
+            ("model.onnx", "onnxruntime", {"providers": ["CUDAExecutionProvider"]}),
+            RuntimeUnavailableError,
+            "providers",
+        ),
         (("absent.onnx", "onnxruntime", {}), FileNotFoundError, r"absent\.onnx"),
         (("absent.onnx", "openvino", {}), FileNotFoundError, r"absent\.onnx"),
         (("absent.onnx", "torch", {}), FileNotFoundError, r"absent\.onnx"),
@@ -141,7 +156,9 @@ def test_precision_is_what_ran_and_not_what_the_file_holds() -> None:
     """A QDQ file runs in INT8 once its nodes are fused, and in fp32 while they are not."""
     path = Path(__file__).parents[2] / "grading" / "fixtures" / "int8-static-qdq.onnx"
     precisions = {
-        level: bench.describe(open_model(path, settings={"graph_optimization_level": level})).precision
+        level: bench.describe(
+            open_model(path, settings={"graph_optimization_level": level})
+        ).precision
         for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL")
     }
     assert precisions == {"ORT_DISABLE_ALL": "fp32", "ORT_ENABLE_ALL": "int8"}

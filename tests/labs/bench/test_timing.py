@@ -60,9 +60,13 @@ def test_latency_stops_when_its_time_is_spent(fake_model, fake_clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call_s", "warming", "most_calls"), [(0.01, False, 59), (2.0, True, 4)], ids=["measuring", "warming up"]
+    ("call_s", "warming", "most_calls"),
+    [(0.01, False, 59), (2.0, True, 4)],
+    ids=["measuring", "warming up"],
 )
-def test_cancelling_stops_at_once_and_records_nothing(fake_model, fake_clock, call_s, warming, most_calls) -> None:
+def test_cancelling_stops_at_once_and_records_nothing(
+    fake_model, fake_clock, call_s, warming, most_calls
+) -> None:
     """Raising from the reporter ends it between two calls: twenty seconds of warm-up are no reason to wait for them."""
     heard = []
 
@@ -110,7 +114,9 @@ def test_comparison_takes_turns_in_both_orders(fake_model, fake_clock) -> None:
     assert [len(block) for block in found.records[0].blocks] == [4] * 6
 
 
-def test_threads_of_the_last_option_come_to_rest_before_the_next_is_measured(fake_model, fake_clock) -> None:
+def test_threads_of_the_last_option_come_to_rest_before_the_next_is_measured(
+    fake_model, fake_clock
+) -> None:
     """Whoever follows a runtime whose threads still spin would be slowed by them, and only by them."""
     busy_until_s = 0.0
 
@@ -149,12 +155,16 @@ def test_threads_of_the_last_option_come_to_rest_before_the_next_is_measured(fak
 def test_a_lone_record_has_no_ratio(fake_model, fake_clock) -> None:
     """Only options that took turns can be put in a ratio."""
     record = bench.latency(fake_model(itertools.repeat(0.01)), ONE, option="x", clock=fake_clock)
-    assert 0.99 ** len(record.samples) <= 0.025, "fewer samples have no upper end of a p99's interval"
+    assert 0.99 ** len(record.samples) <= 0.025, (
+        "fewer samples have no upper end of a p99's interval"
+    )
     with pytest.raises(ValueError, match="measured alone"):
         record.blocks  # noqa: B018
 
 
-def test_a_fall_back_is_never_recorded_under_the_wrong_name(fake_model, fake_clock, monkeypatch) -> None:
+def test_a_fall_back_is_never_recorded_under_the_wrong_name(
+    fake_model, fake_clock, monkeypatch
+) -> None:
     """What the CPU ran in silence is named so, and said aloud."""
     asked = {"provider": "CUDAExecutionProvider"}
     model = fake_model(itertools.repeat(0.01), **asked)
@@ -181,7 +191,11 @@ def test_accuracy_keeps_what_was_predicted_and_shows_every_batch_in_one_shape(fa
     record = bench.accuracy(model, images, labels, dataset="mini/evaluation", **settings)
     assert seen == [[0.0, 1.0], [2.0, 3.0], [4.0, 4.0]]
     assert record.samples == (1.0, 1.0, 0.0, 1.0, 0.0)
-    assert record.details == {"dataset": "mini/evaluation", "predicted": [3] * 5, "labels": [3, 3, 0, 3, 1]}
+    assert record.details == {
+        "dataset": "mini/evaluation",
+        "predicted": [3] * 5,
+        "labels": [3, 3, 0, 3, 1],
+    }
     assert len(bench.accuracy(model, images[:1], labels[:1], **settings).samples) == 1
     assert seen[-1] == [0.0]
     with pytest.raises(ValueError, match="one label for each"):
@@ -208,7 +222,10 @@ def test_windows_hold_latency_and_heat(fake_model, fake_clock, tmp_path) -> None
     fast, slow = [0.1] * 91, itertools.repeat(0.2)  # 31 calls go into warming up
     backend = fake_model(itertools.chain(fast, slow))
     # Ten degrees warmer at each look, and capped at 80.
-    looks = (Heat(now, *((2.4e9, 0) if now < 80 else (1.5e9, 0x20002))) for now in itertools.count(40.0, 10.0))
+    looks = (
+        Heat(now, *((2.4e9, 0) if now < 80 else (1.5e9, 0x20002)))
+        for now in itertools.count(40.0, 10.0)
+    )
     settings = {"duration_s": 10.0, "window_s": 2.0, "clock": fake_clock, "heat": looks.__next__}
     made = sustained(backend, ONE, option="edge-x", **settings)
     windows = made.details["windows"]

@@ -27,8 +27,12 @@ def function_of(*cells: str, name: str = "middle"):
     "cells",
     [
         (MIDDLE,),
-        (f"import numpy\nfrom statistics import mean\n{MIDDLE.replace('(low + high) / 2', 'mean([low, high])')}",),
-        ("def middle(low, high):\n    return half(low + high)\nhalf = lambda x: np.float64(x) / math.sqrt(4)",),
+        (
+            f"import numpy\nfrom statistics import mean\n{MIDDLE.replace('(low + high) / 2', 'mean([low, high])')}",
+        ),
+        (
+            "def middle(low, high):\n    return half(low + high)\nhalf = lambda x: np.float64(x) / math.sqrt(4)",
+        ),
         (f"%time pass\n{MIDDLE}",),
         ("shown = 3", f"{MIDDLE}\nprint(shown)\nlater = shown + 1"),
         (f"from functools import lru_cache\n@lru_cache\n{MIDDLE}",),
@@ -49,25 +53,54 @@ def test_what_the_check_keeps_is_what_the_grader_can_call(toys, cells: tuple[str
     ("cells", "says"),
     [
         (
-            ("def half(x):\n    return x / 2", "def middle(low, high):\n    return half(low + high)"),
+            (
+                "def half(x):\n    return x / 2",
+                "def middle(low, high):\n    return half(low + high)",
+            ),
             "name 'half' is not",
         ),
-        (("scale = 2", f"by = 1 / scale\n{MIDDLE}"), "By itself, its cell stops with NameError: name 'scale' is not"),
-        (("from statistics import mean", MIDDLE.replace("(low + high) / 2", "mean([low, high])")), "'mean' is not"),
-        (("import torch", MIDDLE.replace("(low +", "torch.add(low +")), "uses `torch` of another cell"),
-        (("import torch.nn as nn", MIDDLE.replace("(low +", "nn.Identity()(low +")), "uses `nn` of another cell"),
+        (
+            ("scale = 2", f"by = 1 / scale\n{MIDDLE}"),
+            "By itself, its cell stops with NameError: name 'scale' is not",
+        ),
+        (
+            (
+                "from statistics import mean",
+                MIDDLE.replace("(low + high) / 2", "mean([low, high])"),
+            ),
+            "'mean' is not",
+        ),
+        (
+            ("import torch", MIDDLE.replace("(low +", "torch.add(low +")),
+            "uses `torch` of another cell",
+        ),
+        (
+            ("import torch.nn as nn", MIDDLE.replace("(low +", "nn.Identity()(low +")),
+            "uses `nn` of another cell",
+        ),
         (("from labs.bench import latency", f"by = latency\n{MIDDLE}"), "uses `latency`"),
-        (("import torch", MIDDLE.replace("low, high", "low: torch, high", 1)), "uses `torch` of another cell"),
-        ((f"import torch.nn as nn\n{MIDDLE}",), "imports `torch.nn`, which the grader's machine does not have"),
+        (
+            ("import torch", MIDDLE.replace("low, high", "low: torch, high", 1)),
+            "uses `torch` of another cell",
+        ),
+        (
+            (f"import torch.nn as nn\n{MIDDLE}",),
+            "imports `torch.nn`, which the grader's machine does not have",
+        ),
         ((MIDDLE.replace("\n", "\n    from onnx import load\n"),), "imports `onnx`"),
         ((f"from labs import bench\n{MIDDLE}",), "imports `labs.bench`"),
         ((f"%%time\n{MIDDLE}",), "begins with no `%%` line"),
         ((f"{MIDDLE}\ntext = '{'x' * MOST_CHARACTERS}'",), "20,000 are the most"),
-        ((MIDDLE.replace("middle", "mine"), "middle = mine"), "there is no function `middle` in it"),
+        (
+            (MIDDLE.replace("middle", "mine"), "middle = mine"),
+            "there is no function `middle` in it",
+        ),
         (("import builtins\nmiddle = builtins.max",), "cannot be read, and the grader needs it"),
     ],
 )
-def test_what_the_grader_would_miss_is_said_at_once(toys, monkeypatch, cells: tuple[str, ...], says: str):
+def test_what_the_grader_would_miss_is_said_at_once(
+    toys, monkeypatch, cells: tuple[str, ...], says: str
+):
     """Right here and nothing there would else be learned from a grade; and what it could not call, it is not given."""
     for name in ("torch", "torch.nn"):  # at home there is a torch; importing it takes seconds
         monkeypatch.setitem(sys.modules, name, sys.modules.get(name) or ModuleType(name))

@@ -21,10 +21,14 @@ CASES = (
 )
 RIGHT = [{"value": case["expected"]} for case in CASES]
 
-NUMBERS = st.integers(-(2**53), 2**53) | st.floats(-1e12, 1e12) | st.just(math.nan) | st.just(math.inf)
+NUMBERS = (
+    st.integers(-(2**53), 2**53) | st.floats(-1e12, 1e12) | st.just(math.nan) | st.just(math.inf)
+)
 PLAIN = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text("abc", max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -53,7 +57,9 @@ PLAIN = st.recursive(
         ([], {}, False),
     ],
 )
-def test_whole_numbers_and_words_are_exact_and_other_numbers_within_a_thousandth(came, expected, is_close):
+def test_whole_numbers_and_words_are_exact_and_other_numbers_within_a_thousandth(
+    came, expected, is_close
+):
     """True is no number, and NaN is the same as NaN alone."""
     assert close(came, expected) is is_close
 
@@ -75,10 +81,18 @@ def test_every_result_is_close_to_itself_and_to_nothing_around_it(value):
         (True, 1.0, "It returns True or False instead of a number."),
         ({"$": "other", "type": "Tensor"}, 1.0, "It returns a Tensor instead of a number."),
         ({"a": 1.0}, {"b": 1.0}, "Its own. Its keys are ['a'] instead of ['b']."),
-        ({"a": 1.0, "b": 3.0}, {"a": 1.0, "b": -3.0}, "`b` is wrong. Its own. It has the wrong sign."),
+        (
+            {"a": 1.0, "b": 3.0},
+            {"a": 1.0, "b": -3.0},
+            "`b` is wrong. Its own. It has the wrong sign.",
+        ),
         (["a"], ["a", "b"], "Its own."),
         (["b", "a"], ["a", "b"], "Its own. The right values, in another order."),
-        ([3.0, 1.0, 2.0, 4.0], [1.0, 2.0, 3.0, 4.0], "Its own. The right values, in another order."),
+        (
+            [3.0, 1.0, 2.0, 4.0],
+            [1.0, 2.0, 3.0, 4.0],
+            "Its own. The right values, in another order.",
+        ),
         ([[1.0, 2.0]], [1.0, 2.0], "It returns an array of shape (1, 2) instead of (2,). Its own."),
         (
             [1.0, 0.5],
@@ -99,7 +113,9 @@ def test_every_result_is_close_to_itself_and_to_nothing_around_it(value):
         ([True, False], [True, True], "Its own."),
     ],
 )
-def test_the_case_speaks_first_and_what_is_wrong_as_everywhere_stands_behind_it(came, expected, says):
+def test_the_case_speaks_first_and_what_is_wrong_as_everywhere_stands_behind_it(
+    came, expected, says
+):
     """A sentence that is not true of the result would lead astray."""
     assert not close(came, expected)
     assert general(came, expected, "Its own.") == says
@@ -117,7 +133,12 @@ def test_something_is_said_about_every_wrong_result(came, expected):
     [
         (0, {"value": 7.0}, "Plain.", "7"),
         (1, {"value": [2.0, 5.0]}, "Value 2 of 2 is wrong. Special.", "[2, 5]"),
-        (1, {"raised": "ValueError", "said": "too short"}, "It stops with ValueError: too short. Special.", "nothing"),
+        (
+            1,
+            {"raised": "ValueError", "said": "too short"},
+            "It stops with ValueError: too short. Special.",
+            "nothing",
+        ),
         (2, {"raised": "KeyError"}, "It stops with KeyError.", "nothing"),
         (2, {"value": 3}, "It is 3 too large: work this call out by hand.", "3"),
     ],
@@ -174,13 +195,19 @@ def test_a_fact_keeps_or_breaks_what_it_is_held_to(wanted, keeps, breaks):
 
 def test_the_first_rule_that_is_broken_speaks_with_the_facts():
     """In the order in which they stand."""
-    rules = [("a", 1, "a is {a}."), ("b", {"at least": 0.5}, "b is {b:.0%}, not {a}."), ("b", 1, "never")]
+    rules = [
+        ("a", 1, "a is {a}."),
+        ("b", {"at least": 0.5}, "b is {b:.0%}, not {a}."),
+        ("b", 1, "never"),
+    ]
     assert fault(rules, {"a": 2, "b": 0.2}) == "a is 2."
     assert fault(rules, {"a": 1, "b": 0.2}) == "b is 20%, not 1."
     assert fault(rules, {"a": 1, "b": 1}) == ""
 
 
-@pytest.mark.parametrize("stub", [..., None, "  ", "…", {"low": 1, "claim": "..."}, [1, ...], {"a": {"b": ...}}])
+@pytest.mark.parametrize(
+    "stub", [..., None, "  ", "…", {"low": 1, "claim": "..."}, [1, ...], {"a": {"b": ...}}]
+)
 def test_what_is_still_a_stub_is_not_answered(stub):
     """Dots anywhere, or nothing at all."""
     with pytest.raises(NotAnsweredError):
@@ -213,7 +240,11 @@ def test_an_answers_form_is_checked_before_its_content(form, value, says):
     ("form", "value", "kept"),
     [
         (["Latency", "size"], " LATENCY ", "Latency"),
-        ({"by": ["a b"], "why": "text"}, {"by": "A  B", "why": "x", "more": 1}, {"by": "a b", "why": "x"}),
+        (
+            {"by": ["a b"], "why": "text"},
+            {"by": "A  B", "why": "x", "more": 1},
+            {"by": "a b", "why": "x"},
+        ),
         ("number", 2.5, 2.5),
         ("whole number", 2.0, 2.0),
     ],
@@ -242,7 +273,12 @@ def test_what_a_function_takes_or_returns_has_a_form_in_json(value, kept):
     assert json.dumps(encode(value), allow_nan=False) == json.dumps(kept)
 
 
-@given(arrays(st.sampled_from([np.float32, np.float64, np.int64, np.uint8]), array_shapes(max_dims=3, max_side=3)))
+@given(
+    arrays(
+        st.sampled_from([np.float32, np.float64, np.int64, np.uint8]),
+        array_shapes(max_dims=3, max_side=3),
+    )
+)
 def test_an_array_comes_back_as_it_went(value):
     """With its kind of numbers, NaN and infinities too; or as lists."""
     kept = json.loads(json.dumps(encode(value), allow_nan=False))

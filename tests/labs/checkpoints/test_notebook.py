@@ -63,7 +63,9 @@ def test_a_right_function_is_written_down_once_with_its_source():
     assert kept.value["source"].startswith("def middle(low, high):")
 
 
-stub = in_a_cell('def middle(low, high):\n    raise NotImplementedError("Your turn: replace this line.")')
+stub = in_a_cell(
+    'def middle(low, high):\n    raise NotImplementedError("Your turn: replace this line.")'
+)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,10 @@ def test_the_last_right_try_counts_and_a_wrong_one_behind_it_says_so():
     asked, records = question("toy.middle"), ledger().read()
     assert asked.verdict(records).ok
     assert len(records.answers(asked.id)) == 3
-    assert counted_answer(asked, records)[0]["source"] == "def middle(low, high):\n    return (low + high) / 2.0"
+    assert (
+        counted_answer(asked, records)[0]["source"]
+        == "def middle(low, high):\n    return (low + high) / 2.0"
+    )
 
 
 def test_a_students_own_exception_is_shown_to_the_student_only():
@@ -116,18 +121,31 @@ def test_a_file_is_read_and_its_facts_are_written_down(tmp_path):
     assert "It has 1 line(s)." in repr(check("toy.file", path))
     path.write_text("one\ntwo")
     assert ": right" in repr(check("toy.file", path))
-    assert ledger().seen("file.toy.file") == {"lines": 2, "handed": {"notes.txt": {"text": "one\ntwo"}}}
+    assert ledger().seen("file.toy.file") == {
+        "lines": 2,
+        "handed": {"notes.txt": {"text": "one\ntwo"}},
+    }
 
 
 @pytest.mark.parametrize(
     ("error", "state", "says"),
     [
-        (UnicodeDecodeError("utf-8", b"", 0, 1, "<odd>"), "not right yet", "cannot be read as what was asked for"),
+        (
+            UnicodeDecodeError("utf-8", b"", 0, 1, "<odd>"),
+            "not right yet",
+            "cannot be read as what was asked for",
+        ),
         (NotImplementedError(), "not answered yet", "replace the line `raise NotImplementedError`"),
-        (MissingEvidenceError("Run the cell above."), "something has to run first", "Run the cell above."),
+        (
+            MissingEvidenceError("Run the cell above."),
+            "something has to run first",
+            "Run the cell above.",
+        ),
     ],
 )
-def test_a_file_that_cannot_be_read_is_said_and_not_written_down(error, state, says, tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_read_is_said_and_not_written_down(
+    error, state, says, tmp_path, monkeypatch
+):
     """A broken file breaks each library in its own way."""
 
     def stumbles(path):
@@ -179,10 +197,16 @@ def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_mea
     """What is wrong stays in the field to be mended; after the measurement the box is closed."""
     box = predict("toy.guess", p50=..., p95=...)
     assert "predict('toy.guess', p50=…, p95=…)" in repr(box)
-    assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(box._repr_mimebundle_())
+    assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(
+        box._repr_mimebundle_()
+    )
     for field, other in (("p50", "p95"), ("p95", "p50")):
         box.fields[other].value = "12"
-        for typed, says in (("ten", "is not a number"), ("", "nothing is typed"), ("-3", "-3 is not between")):
+        for typed, says in (
+            ("ten", "is not a number"),
+            ("", "nothing is typed"),
+            ("-3", "-3 is not between"),
+        ):
             box.fields[field].value = typed
             box.lock()
             assert box.said.value.startswith(f'<span role="status">“{box.asked.fields[field]}”: ')
@@ -250,9 +274,25 @@ TYPED = {
         1.0625: ["1,0625"],
         9.5: ["9.5 MB", "9.5MB", "9,5 MB"],
         7: [" 7 "],
-        None: ["1,234,56", "1,000_000", "1.000,5", "1.000.000", "1 5", "9 GB", "2x", "50 %", "nan", "inf", ""],
+        None: [
+            "1,234,56",
+            "1,000_000",
+            "1.000,5",
+            "1.000.000",
+            "1 5",
+            "9 GB",
+            "2x",
+            "50 %",
+            "nan",
+            "inf",
+            "",
+        ],
     },
-    "×": {2: ["2", "2x", "2 x", "2X", "2×", "2 times", "200 %"], 0.5: ["50 %", "50%", "0,5x"], None: ["x", "2 MB"]},
+    "×": {
+        2: ["2", "2x", "2 x", "2X", "2×", "2 times", "200 %"],
+        0.5: ["50 %", "50%", "0,5x"],
+        None: ["x", "2 MB"],
+    },
     "%": {50: ["50", "50 %", "50%"], None: ["2x", "50 ms"]},
     "of 100": {82: ["82", "82 of 100", "82 %"], None: ["82 of 90"]},
     "points": {-3: ["-3", "-3 points", "-3 %"]},
@@ -262,7 +302,12 @@ TYPED = {
 
 @pytest.mark.parametrize(
     ("unit", "typed", "meant"),
-    [(unit, typed, meant) for unit, rows in TYPED.items() for meant, texts in rows.items() for typed in texts],
+    [
+        (unit, typed, meant)
+        for unit, rows in TYPED.items()
+        for meant, texts in rows.items()
+        for typed in texts
+    ],
 )
 def test_a_typed_number_is_read_as_it_is_meant_or_refused(unit, typed, meant):
     """A comma before three digits separates thousands, unless only 0 stands before it; any other is a decimal comma."""
@@ -312,10 +357,14 @@ def toy(toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lesson:
     """Return a lesson that takes a file and a record from an earlier one, in a course of two lessons."""
     write_lesson(tmp_path, "maker", title="Make it", folder="1_model")
     takes = {"maker": ["models/made.onnx", "size made"]}
-    found = write_lesson(tmp_path, "toy", title="Toy", folder="2_edge", takes=takes, machine_minutes=20)
+    found = write_lesson(
+        tmp_path, "toy", title="Toy", folder="2_edge", takes=takes, machine_minutes=20
+    )
     build_all(tmp_path)
     for name in ("lesson", "lessons"):
-        monkeypatch.setattr(first_cell, name, functools.partial(getattr(course, name), root=tmp_path))
+        monkeypatch.setattr(
+            first_cell, name, functools.partial(getattr(course, name), root=tmp_path)
+        )
     return found
 
 
@@ -331,7 +380,9 @@ def test_a_lesson_without_its_file_stops_with_a_link(toy, shown):
     assert "msl lease push" in html
 
 
-def test_cells_behind_a_lesson_that_could_not_begin_end_with_one_sentence(toy, shown, monkeypatch, capsys):
+def test_cells_behind_a_lesson_that_could_not_begin_end_with_one_sentence(
+    toy, shown, monkeypatch, capsys
+):
     """It names the error, and what to make first; once the lesson begins, errors look as they always do."""
     shell = InteractiveShell()
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
@@ -344,7 +395,10 @@ def test_cells_behind_a_lesson_that_could_not_begin_end_with_one_sentence(toy, s
     with pytest.raises(NotThereYetError):
         first_cell.begin("toy")
     for cell, says in (
-        ("nothing_of_this_name", "NameError: name 'nothing_of_this_name' is not defined. *Toy* cannot begin yet: "),
+        (
+            "nothing_of_this_name",
+            "NameError: name 'nothing_of_this_name' is not defined. *Toy* cannot begin yet: ",
+        ),
         ("open('/absent/model.onnx')", "FileNotFoundError: "),
         ("from labs.checkpoints import predicted; predicted('toy.guess')", "Predict first: "),
     ):
@@ -381,6 +435,8 @@ def test_a_prediction_that_came_too_late_is_not_gone_back_to(toy, entries):
     entries.measured("latency", "a", [1.0]).measured("latency", "b", [2.0])
     entries.answered("toy.pick", {"choice": "a", "why": "x"})
     # Brackets are Markdown's own.
-    assert "[How long does (it) take?](00_a_lesson.ipynb#cell-id=toy-guess)" in first_cell.way_on(toy, entries.records)
+    assert "[How long does (it) take?](00_a_lesson.ipynb#cell-id=toy-guess)" in first_cell.way_on(
+        toy, entries.records
+    )
     entries.predicted("toy.guess", {"p50": 1, "p95": 1})
     assert first_cell.way_on(toy, entries.records) == "Every question of this lesson is answered."

@@ -19,7 +19,11 @@ JSON = st.recursive(
 #: What stands in hand-written ledgers in place of an answer.
 HOSTILE = (
     *(None, True, 0, -1, 1e308, "", "x" * 5000, [], [[]], {}, {"outputs": None}, {"outputs": {}}),
-    *({"outputs": [[]] * 9}, {"outputs": [{"value": {"$": "array"}}] * 9}, {"outputs": [{"raised": {}}] * 9}),
+    *(
+        {"outputs": [[]] * 9},
+        {"outputs": [{"value": {"$": "array"}}] * 9},
+        {"outputs": [{"raised": {}}] * 9},
+    ),
     {"outputs": [{"value": {"$": "float", "text": "ten"}}] * 9},
     {"outputs": [{"value": 10**400}] * 9},
 )
@@ -48,7 +52,11 @@ PICK = {"choice": "a", "why": "it is fast"}
         ([("a", 1.0), ("b", 2.0), PICK, ("b", 0.5), PICK], State.FAILED, "`a` is slower than `b`."),
         ([("a", 1.0), ("b", 2.0), {"choice": "c", "why": ""}], State.FAILED, "`choice` is one of"),
         ([("a", 1.0), ("b", 2.0), PICK, ("b", 0.5, "another processor")], State.PASSED, ""),
-        ([("a", 1.0), ("b", 0.5, "another processor"), PICK], State.FAILED, "come from different machines"),
+        (
+            [("a", 1.0), ("b", 0.5, "another processor"), PICK],
+            State.FAILED,
+            "come from different machines",
+        ),
     ],
 )
 def test_an_answer_stays_right_that_was_right_when_it_was_given(steps, state, says, toys, entries):
@@ -58,7 +66,9 @@ def test_an_answer_stays_right_that_was_right_when_it_was_given(steps, state, sa
             entries.answered("toy.pick", step)
         else:
             option, sample_s, *processor = step
-            entries.measured("latency", option, [sample_s], machine={"cpu_model": (*processor, "a processor")[0]})
+            entries.measured(
+                "latency", option, [sample_s], machine={"cpu_model": (*processor, "a processor")[0]}
+            )
     verdict = toys["toy.pick"].verdict(entries)
     assert verdict.state is state, verdict
     assert says in verdict.message
@@ -84,7 +94,9 @@ MEASURED, GUESSED = ("measured", "a"), ("predicted", {"p50": 5, "p95": 7})
 def test_a_prediction_counts_when_it_comes_first(steps, state, toys, entries):
     """Being wrong is the point of predicting."""
     for kind, value in steps:
-        entries.predicted("toy.guess", value) if kind == "predicted" else entries.measured("latency", value, [1.0])
+        entries.predicted("toy.guess", value) if kind == "predicted" else entries.measured(
+            "latency", value, [1.0]
+        )
     assert toys["toy.guess"].verdict(entries).state is state
     if steps == [MEASURED, GUESSED]:
         entries.reverse()  # a line that is moved up in the ledger is found out by its time
@@ -96,7 +108,12 @@ def test_a_prediction_counts_when_it_comes_first(steps, state, toys, entries):
 def test_whatever_was_written_fails_the_question_and_never_the_grader(toys, value):
     """As an answer, as facts about a file, as a prediction."""
     for id, one in toys.items():
-        entries = Entries().answered(id, value).observed(f"file.{id}", {"lines": value}).predicted(id, value)
+        entries = (
+            Entries()
+            .answered(id, value)
+            .observed(f"file.{id}", {"lines": value})
+            .predicted(id, value)
+        )
         verdict = one.verdict(entries.measured("latency", "a", [1.0]))
         assert isinstance(verdict.message, str)
         assert not verdict.ok or one.kind in ("prediction", "file")
@@ -108,7 +125,9 @@ def test_no_question_of_the_course_stumbles_or_is_earned_by_nonsense(id: str):
     one = all_questions()[id]
     for value in HOSTILE:
         for entries in (Entries(), Entries().measured("latency", "torch-eager", [1.0])):
-            entries.answered(id, value).observed(f"file.{id}", value if isinstance(value, dict) else {"x": value})
+            entries.answered(id, value).observed(
+                f"file.{id}", value if isinstance(value, dict) else {"x": value}
+            )
             assert not one.verdict(entries).ok
 
 
@@ -116,7 +135,11 @@ def test_no_question_of_the_course_stumbles_or_is_earned_by_nonsense(id: str):
 @given(junk=JSON)
 def test_an_entry_that_is_none_costs_nothing_else(toys, junk):
     """A hand-written line is left out, and the others count."""
-    entries = [junk, *Entries().answered("toy.middle", right(2.0, -1.0)), {"type": "measurement", "samples": junk}]
+    entries = [
+        junk,
+        *Entries().answered("toy.middle", right(2.0, -1.0)),
+        {"type": "measurement", "samples": junk},
+    ]
     assert toys["toy.middle"].verdict(entries).ok
     assert len(as_records(entries)) == 1
 
@@ -124,8 +147,15 @@ def test_an_entry_that_is_none_costs_nothing_else(toys, junk):
 def test_rows_have_the_lessons_order_and_a_hint_until_it_is_right(entries):
     """Of the course as it is: nothing is earned, nothing is failed, and nothing is hidden."""
     rows = public_rows(Records(), lessons())
-    assert [row.id for row in rows] == [one.id for lesson in lessons() for one in of_lesson(lesson.id)]
+    assert [row.id for row in rows] == [
+        one.id for lesson in lessons() for one in of_lesson(lesson.id)
+    ]
     for row in rows:
         asked = question(row.id)
-        assert (row.points, row.possible, row.lesson, row.hint) == (0, asked.points, asked.lesson_id, asked.hint)
+        assert (row.points, row.possible, row.lesson, row.hint) == (
+            0,
+            asked.points,
+            asked.lesson_id,
+            asked.hint,
+        )
         assert row.state in (State.UNANSWERED, State.MISSING)

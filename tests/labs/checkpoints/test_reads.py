@@ -67,12 +67,16 @@ CHOSEN = {"server": "transformer", "device": "mobilenetv2_100"}
 def in_full(photos: int = 1000) -> Entries:
     """Return a ledger in which a machine has measured float32 and a smaller file in full, which loses one point."""
     entries = Entries().in_full("food11", 0.003, 81, 530, 9_000, photos)
-    return entries.in_full("small", 0.002, 80, 800, 2_000, photos).observed("defend.machines", RENTED)
+    return entries.in_full("small", 0.002, 80, 800, 2_000, photos).observed(
+        "defend.machines", RENTED
+    )
 
 
 def ran(provider: str) -> Entries:
     """Return a ledger in which CUDA was asked for, and a provider ran 56 nodes."""
-    return in_full().measured("latency", "cuda", [0.001] * 40, providers_used={provider: 56}, **CUDA)
+    return in_full().measured(
+        "latency", "cuda", [0.001] * 40, providers_used={provider: 56}, **CUDA
+    )
 
 
 def raced() -> Entries:
@@ -82,7 +86,9 @@ def raced() -> Entries:
         sha256 = ("1" if option == "edge-int8-dynamic" else "0") * 64
         entries.measured("accuracy", option, [1] * 100)
         entries.measured("latency", option, [0.001] * 40, model={"sha256": sha256}, **SIDE_BY_SIDE)
-    return entries.observed("edge.race", {"machine_id": entries.records.measurements()[0].machine_id})
+    return entries.observed(
+        "edge.race", {"machine_id": entries.records.measurements()[0].machine_id}
+    )
 
 
 def batched() -> Entries:
@@ -102,15 +108,21 @@ def boarded(chosen: str, photos: int = 1000, **machine: object) -> Entries:
     entries = Entries().in_full(FOUR[0], 0.011, 81, 90, 9_000_000, photos, machine=board)
     entries.in_full(FOUR[3], 0.004, 80, 250, 2_000_000, photos, machine=board)
     evidence = {"p50_ms": 4.0, "right": 800}
-    return entries.answered("target.choice", RECOMMENDED | {"option": chosen, "where": "device", "evidence": evidence})
+    return entries.answered(
+        "target.choice", RECOMMENDED | {"option": chosen, "where": "device", "evidence": evidence}
+    )
 
 
 def claimed(option: str, baseline: str) -> Entries:
     """Return a ledger in which OpenVINO's provider is twice as fast, and an answer about a pair."""
     entries = Entries().measured("latency", "cpu-provider", (0.010, 0.011) * 10, **SIDE_BY_SIDE)
     used = {"OpenVINOExecutionProvider": 1}
-    entries.measured("latency", "openvino", (0.005, 0.006) * 10, providers_used=used, **SIDE_BY_SIDE)
-    return entries.answered("providers.fair", {"option": option, "baseline": baseline, "claim": "faster"})
+    entries.measured(
+        "latency", "openvino", (0.005, 0.006) * 10, providers_used=used, **SIDE_BY_SIDE
+    )
+    return entries.answered(
+        "providers.fair", {"option": option, "baseline": baseline, "claim": "faster"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +130,9 @@ def claimed(option: str, baseline: str) -> Entries:
     [
         (
             "leases:model_lease",
-            Entries().observed("model.lease", LEASE | {"node": None}).observed("model.lease", LEASE),
+            Entries()
+            .observed("model.lease", LEASE | {"node": None})
+            .observed("model.lease", LEASE),
             {"by_name": True, "begins": "14:00", "ends": "16:50", "minutes": 170},
         ),
         ("leases:system_lease", Entries().observed("model.lease", LEASE), "No lease of yours"),
@@ -136,52 +150,110 @@ def claimed(option: str, baseline: str) -> Entries:
         (
             "defend:choice",
             in_full().answered("defend.choice", RECOMMENDED),
-            {"p50_ms": 2.5, "measured_p50_ms": 2.0, "kept": True, "meets": True, "price_has_a_figure": True}
+            {
+                "p50_ms": 2.5,
+                "measured_p50_ms": 2.0,
+                "kept": True,
+                "meets": True,
+                "price_has_a_figure": True,
+            }
             | {"measured_right": 800, "change_words": 1, "threads": 256, "is_most": False},
         ),
-        ("defend:choice", in_full().answered("defend.choice", RECOMMENDED | {"most_threads": 74}), {"is_most": True}),
         (
             "defend:choice",
-            in_full().observed("defend.machines", WITHOUT_THREADS).answered("defend.choice", RECOMMENDED),
+            in_full().answered("defend.choice", RECOMMENDED | {"most_threads": 74}),
+            {"is_most": True},
+        ),
+        (
+            "defend:choice",
+            in_full()
+            .observed("defend.machines", WITHOUT_THREADS)
+            .answered("defend.choice", RECOMMENDED),
             "without their threads",
         ),
         # The same loss on a tenth of the photos is not shown to be one point only.
-        ("defend:choice", in_full(100).answered("defend.choice", RECOMMENDED), {"kept": False, "measured": True}),
+        (
+            "defend:choice",
+            in_full(100).answered("defend.choice", RECOMMENDED),
+            {"kept": False, "measured": True},
+        ),
         ("defend:choice", in_full().answered("defend.choice", UNKNOWN), {"measured": False}),
         ("defend:choice", Entries().answered("defend.choice", RECOMMENDED), "not measured in full"),
         # A GPU counts by the nodes that it ran.
         ("server:on_gpu", in_full(), "Nothing was measured on a GPU"),
         ("server:on_gpu", ran("CPUExecutionProvider"), {"nodes": 0}),
-        ("server:on_gpu", ran("CUDAExecutionProvider"), {"nodes": 56, "beside_cpu": False, "in_batches": False}),
-        ("files:four_files", raced(), {"missing": FOUR[3], "other_bytes": "edge-int8-dynamic", "pictures": 0}),
+        (
+            "server:on_gpu",
+            ran("CUDAExecutionProvider"),
+            {"nodes": 56, "beside_cpu": False, "in_batches": False},
+        ),
+        (
+            "files:four_files",
+            raced(),
+            {"missing": FOUR[3], "other_bytes": "edge-int8-dynamic", "pictures": 0},
+        ),
         ("files:four_files", Entries(), "not taken turns"),
-        ("target:choice", boarded(FOUR[3]), {"kept": True, "meets": True, "measured_where": "device"}),
+        (
+            "target:choice",
+            boarded(FOUR[3]),
+            {"kept": True, "meets": True, "measured_where": "device"},
+        ),
         # Fewer photos show less, float32 is too large for a device, and a rehearsal is none.
         ("target:choice", boarded(FOUR[3], photos=100), {"kept": False}),
         ("target:choice", boarded(FOUR[0]), {"kept": True, "meets": False, "meeting": FOUR[3]}),
-        ("target:choice", boarded(FOUR[3], testbed={"site": "rehearsal"}), {"measured_where": "rehearsal"}),
+        (
+            "target:choice",
+            boarded(FOUR[3], testbed={"site": "rehearsal"}),
+            {"measured_where": "rehearsal"},
+        ),
         ("batching:formed", batched(), {"photos": 12.0, "plain": 1.0}),
         ("batching:formed", Entries(batched()[:1]), "not measured yet"),
         # What breaks a limit is no rival: neither the slow transformer, nor what does not fit into 5 MB.
-        ("architecture:networks", Entries().answered("architecture.choice", CHOSEN), "no table of your networks"),
         (
             "architecture:networks",
-            Entries().answered("architecture.choice", CHOSEN).observed("architecture.networks", OLDER),
+            Entries().answered("architecture.choice", CHOSEN),
+            "no table of your networks",
+        ),
+        (
+            "architecture:networks",
+            Entries()
+            .answered("architecture.choice", CHOSEN)
+            .observed("architecture.networks", OLDER),
             "older version",
         ),
         (
             "architecture:networks",
-            Entries().answered("architecture.choice", CHOSEN).observed("architecture.networks", NETWORKS),
-            {"server_times": 49.0, "server_best": 80.4, "device_times": 1.0, "device_top1": 72.9, "device_best": 73.8},
+            Entries()
+            .answered("architecture.choice", CHOSEN)
+            .observed("architecture.networks", NETWORKS),
+            {
+                "server_times": 49.0,
+                "server_best": 80.4,
+                "device_times": 1.0,
+                "device_top1": 72.9,
+                "device_best": 73.8,
+            },
         ),
         (
             "providers:pair_of_providers",
             claimed("openvino", "cpu-provider"),
             {"changes_provider": True, "changes_precision": False, "claim_allowed": True},
         ),
-        ("providers:pair_of_providers", claimed("cpu-provider", "openvino"), {"claim_allowed": False}),
-        ("providers:pair_of_providers", claimed("openvino", "openvino"), {"changes_provider": False}),
-        ("providers:pair_of_providers", claimed("openvino-bf16", "cpu-provider"), "OpenVINO's environment"),
+        (
+            "providers:pair_of_providers",
+            claimed("cpu-provider", "openvino"),
+            {"claim_allowed": False},
+        ),
+        (
+            "providers:pair_of_providers",
+            claimed("openvino", "openvino"),
+            {"changes_provider": False},
+        ),
+        (
+            "providers:pair_of_providers",
+            claimed("openvino-bf16", "cpu-provider"),
+            "OpenVINO's environment",
+        ),
     ],
 )
 def test_a_ledger_is_read_as_it_stands(reader: str, entries: Entries, facts: dict | str):
@@ -192,7 +264,9 @@ def test_a_ledger_is_read_as_it_stands(reader: str, entries: Entries, facts: dic
         with pytest.raises(MissingEvidenceError, match=facts):
             read(entries.records)
     else:
-        assert {name: value for name, value in read(entries.records).items() if name in facts} == pytest.approx(facts)
+        assert {
+            name: value for name, value in read(entries.records).items() if name in facts
+        } == pytest.approx(facts)
 
 
 def test_a_template_is_filled_in_and_read(tmp_path: Path):
@@ -211,7 +285,9 @@ def test_a_template_is_filled_in_and_read(tmp_path: Path):
     assert (bare["name"], bare["route"], bare["queued"], bare["most"]) == ("menu", "/", -1, 1)
 
 
-@pytest.mark.parametrize("text", ["", "instance_group", "{ count: 1 }", "instance_group [ ]", "instance_group [ 1 ]"])
+@pytest.mark.parametrize(
+    "text", ["", "instance_group", "{ count: 1 }", "instance_group [ ]", "instance_group [ 1 ]"]
+)
 def test_what_is_no_stanza_is_an_error(text: str, tmp_path: Path):
     """And so is a file of them that lacks one."""
     with pytest.raises(ValueError, match=r"no stanza|line:column"):
@@ -225,37 +301,65 @@ def test_what_is_no_stanza_is_an_error(text: str, tmp_path: Path):
 def test_weights_are_counted_by_the_type_that_is_stored(tmp_path: Path):
     """A float layer, one in bytes and one in half bytes; scales and biases are no weights."""
     nodes, stored = [], []
-    for name, kind, size in (("a", TensorProto.FLOAT, 2), ("b", TensorProto.INT8, 4), ("c", TensorProto.INT4, 4)):
+    for name, kind, size in (
+        ("a", TensorProto.FLOAT, 2),
+        ("b", TensorProto.INT8, 4),
+        ("c", TensorProto.INT4, 4),
+    ):
         stored.append(helper.make_tensor(name, kind, [size, 1], [1] * size))
         weight = name
         if kind != TensorProto.FLOAT:
             stored.append(numpy_helper.from_array(np.float32(1), f"{name}_scale"))
-            nodes.append(helper.make_node("DequantizeLinear", [name, f"{name}_scale"], [f"{name}_real"]))
+            nodes.append(
+                helper.make_node("DequantizeLinear", [name, f"{name}_scale"], [f"{name}_real"])
+            )
             weight = f"{name}_real"
         nodes.append(helper.make_node("MatMul", ["x", weight], [f"{name}_out"]))
-    onnx.save(helper.make_model(helper.make_graph(nodes, "mixed", [], [], stored)), tmp_path / "mixed.onnx")
-    assert share_by_type(tmp_path / "mixed.onnx") == pytest.approx({"FLOAT": 0.2, "INT8": 0.4, "INT4": 0.4})
+    onnx.save(
+        helper.make_model(helper.make_graph(nodes, "mixed", [], [], stored)),
+        tmp_path / "mixed.onnx",
+    )
+    assert share_by_type(tmp_path / "mixed.onnx") == pytest.approx(
+        {"FLOAT": 0.2, "INT8": 0.4, "INT4": 0.4}
+    )
     # A file that is missing is named by the budget that it is for.
-    assert within_budgets({"int8-budget-05": Path("somewhere.onnx")}) == {"missing": "int8-budget-01"}
+    assert within_budgets({"int8-budget-05": Path("somewhere.onnx")}) == {
+        "missing": "int8-budget-01"
+    }
 
 
 @pytest.mark.parametrize("limit", [4, 24])
-def test_a_file_tells_whose_photos_calibrated_it_and_how_many_bits_it_has(limit: int, tmp_path: Path, monkeypatch):
+def test_a_file_tells_whose_photos_calibrated_it_and_how_many_bits_it_has(
+    limit: int, tmp_path: Path, monkeypatch
+):
     """However many they were: each end of a range is one photo's own number. The grader counts the same bits."""
-    ort = pytest.importorskip("onnxruntime.quantization", reason="the light rooms have no onnxruntime")
+    ort = pytest.importorskip(
+        "onnxruntime.quantization", reason="the light rooms have no onnxruntime"
+    )
     quantize = import_module("labs.checkpoints.reads.quantize")
     random = np.random.default_rng(0)
-    weights = [(random.normal(size=(4, 3 if place == 0 else 4, 3, 3)) / 4).astype(np.float32) for place in range(8)]
-    nodes = [
-        helper.make_node("Conv", [f"x{place}", f"w{place}"], [f"x{place + 1}"], pads=[1] * 4) for place in range(8)
+    weights = [
+        (random.normal(size=(4, 3 if place == 0 else 4, 3, 3)) / 4).astype(np.float32)
+        for place in range(8)
     ]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width, 6, 6]) for name, width in ENDS.items()]
+    nodes = [
+        helper.make_node("Conv", [f"x{place}", f"w{place}"], [f"x{place + 1}"], pads=[1] * 4)
+        for place in range(8)
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width, 6, 6])
+        for name, width in ENDS.items()
+    ]
     stored = [numpy_helper.from_array(weight, f"w{place}") for place, weight in enumerate(weights)]
     graph = helper.make_graph(nodes, "toy", ends[:1], ends[1:], stored)
     onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), tmp_path / "food11.onnx"
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8),
+        tmp_path / "food11.onnx",
     )
-    photos = {name: random.normal(size=(60, 3, 6, 6)).astype(np.float32) for name in ("training", "evaluation")}
+    photos = {
+        name: random.normal(size=(60, 3, 6, 6)).astype(np.float32)
+        for name in ("training", "evaluation")
+    }
     monkeypatch.setattr(quantize, "models_dir", lambda: tmp_path)
     monkeypatch.setattr(quantize, "agreement", lambda path: 1.0)
     monkeypatch.setattr(quantize, "load_split", lambda dataset, split: (photos[split], None))
@@ -265,10 +369,18 @@ def test_a_file_tells_whose_photos_calibrated_it_and_how_many_bits_it_has(limit:
         feeds = iter([{"x0": photo[None]} for photo in photos[split][:limit]])
         reader = SimpleNamespace(get_next=lambda: next(feeds, None))
         types = {"activation_type": ort.QuantType.QUInt8, "weight_type": ort.QuantType.QInt8}
-        ort.quantize_static(tmp_path / "food11.onnx", path, reader, per_channel=True, **types, **settings)
-        return quantize.quantized_file(path) | {"graded": described(onnx.load(path))["largest_weight"]}
+        ort.quantize_static(
+            tmp_path / "food11.onnx", path, reader, per_channel=True, **types, **settings
+        )
+        return quantize.quantized_file(path) | {
+            "graded": described(onnx.load(path))["largest_weight"]
+        }
 
     theirs, own, seven = read("evaluation"), read("training"), read("training", reduce_range=True)
     assert theirs["of_evaluation"] == 1
     assert own["of_evaluation"] <= 0.5
-    assert (own["largest_weight"], seven["largest_weight"]) == (127, 64) == (own["graded"], seven["graded"])
+    assert (
+        (own["largest_weight"], seven["largest_weight"])
+        == (127, 64)
+        == (own["graded"], seven["graded"])
+    )

@@ -27,7 +27,10 @@ def fastest(records: Records) -> dict:
     if None in found:
         raise MissingEvidenceError("Measure `a` and `b` first.")
     require_same_machine(found)
-    return {"chosen": records.answer("toy.pick")["choice"], "fastest": min(found, key=lambda one: one.samples).option}
+    return {
+        "chosen": records.answer("toy.pick")["choice"],
+        "fastest": min(found, key=lambda one: one.samples).option,
+    }
 
 
 def measured(records: Records) -> dict:

@@ -33,7 +33,9 @@ SLIPS = tomllib.loads(Path(__file__).with_name("slips.toml").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(("before", "after", "line_of", "says"), SLIPS)
-def test_a_slip_is_one_fault_with_its_line_and_reason(before: str, after: str, line_of: str, says: str):
+def test_a_slip_is_one_fault_with_its_line_and_reason(
+    before: str, after: str, line_of: str, says: str
+):
     """An instructor finds it without reading code, and is told of nothing that only follows from it."""
     text = re.sub("(?m)^#.*$", "#", SHIPPED).replace(before, after)
     fault, *others = checked(text)[1]
@@ -58,7 +60,9 @@ def test_a_mark_at_the_beginning_is_no_fault(tmp_path: Path):
 @given(st.text(max_size=80), st.integers(0, len(SHIPPED)), st.integers(0, 40))
 def test_no_text_is_anything_but_an_assignment_or_a_list_of_faults(junk: str, at: int, cut: int):
     """However it is broken, the reason is a sentence."""
-    assert all(one.startswith("line ") for one in checked(SHIPPED[:at] + junk + SHIPPED[at + cut :])[1])
+    assert all(
+        one.startswith("line ") for one in checked(SHIPPED[:at] + junk + SHIPPED[at + cut :])[1]
+    )
 
 
 def test_what_a_class_chose_is_read(tmp_path: Path):
@@ -66,7 +70,14 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
     found = assignment(Path(__file__).with_name("two_parts.toml"))
     part = found.part(1)
     assert part.due == datetime(2027, 3, 20, 23, 59, tzinfo=NEW_YORK)
-    assert [one.id for one in part.asked()] == ["start", "reserve", "measure", "compile", "kernels", "providers"]
+    assert [one.id for one in part.asked()] == [
+        "start",
+        "reserve",
+        "measure",
+        "compile",
+        "kernels",
+        "providers",
+    ]
     assert part.counted({"kernels": 2, "providers": 3}) == {*part.lessons, "providers"}
     assert part.worth == 40
     assert [one[:20] for one in part.terms()] == [
@@ -77,7 +88,9 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
     ]
     assert "72 hours late" in part.terms(Pool(72, 0.2))[0]
     assert found.part(3).terms() == []
-    assert warnings(found, datetime(2027, 4, 1, tzinfo=UTC)) == ["part 1 was due Sat 20 Mar 2027 23:59: that is over"]
+    assert warnings(found, datetime(2027, 4, 1, tzinfo=UTC)) == [
+        "part 1 was due Sat 20 Mar 2027 23:59: that is over"
+    ]
     with pytest.raises(AssignmentError, match="no part 2; it has 1, 3"):
         found.part(2)
     with pytest.raises(AssignmentError, match=r"there is no .*absent"):
@@ -96,16 +109,24 @@ def test_what_a_class_chose_is_read(tmp_path: Path):
         (timedelta(days=3, seconds=1), 1.0),
     ],
 )
-def test_each_begun_day_costs_its_share_and_after_the_last_nothing_is_left(late: timedelta, off: float):
+def test_each_begun_day_costs_its_share_and_after_the_last_nothing_is_left(
+    late: timedelta, off: float
+):
     """A day is 24 hours, whatever the clocks do."""
     assert Late(0.1, 3).off(late) == pytest.approx(off)
 
 
-@given(st.lists(st.floats(-100, 200).map(lambda hours: timedelta(hours=hours)), max_size=4), st.floats(0, 100))
+@given(
+    st.lists(st.floats(-100, 200).map(lambda hours: timedelta(hours=hours)), max_size=4),
+    st.floats(0, 100),
+)
 def test_a_pool_is_used_up_in_the_order_of_the_dates(late: list[timedelta], pool_h: float):
     """Hours of the pool cost nothing; each begun hour beyond costs its share, of the part that it is late in."""
     shares = Pool(pool_h, 0.2).off(late)
-    used_h = [sum(max(0.0, one / timedelta(hours=1)) for one in late[:place]) for place in range(len(late))]
+    used_h = [
+        sum(max(0.0, one / timedelta(hours=1)) for one in late[:place])
+        for place in range(len(late))
+    ]
     for one, before_h, share in zip(late, used_h, shares, strict=True):
         beyond_h = max(0.0, one / timedelta(hours=1) - max(0.0, pool_h - before_h))
         assert 0 <= share <= 1

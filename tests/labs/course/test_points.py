@@ -25,7 +25,9 @@ PART = PartAsked(1, ("measure", "quantize"), 50.0, defence=10.0)
 STATES = (State.PASSED, State.FAILED, State.PENDING)
 
 #: Rows of a hand-in: points, whether the grader opens it, how it stands.
-ROWS = st.lists(st.tuples(st.integers(1, 9), st.booleans(), st.sampled_from(STATES)), min_size=1, max_size=12)
+ROWS = st.lists(
+    st.tuples(st.integers(1, 9), st.booleans(), st.sampled_from(STATES)), min_size=1, max_size=12
+)
 
 
 def rows_of(drawn: list[tuple[int, bool, State]]) -> list[Row]:
@@ -47,13 +49,17 @@ def rows_of(drawn: list[tuple[int, bool, State]]) -> list[Row]:
         (0, 0, (0, 0)),
     ],
 )
-def test_a_points_worth_follows_from_the_questions(opened: int, taking_part: int, worth: tuple[float, float]):
+def test_a_points_worth_follows_from_the_questions(
+    opened: int, taking_part: int, worth: tuple[float, float]
+):
     """Alike until taking part would be more than its share; nothing for a ledger's word where nothing is opened."""
     assert worth_of(1.0, opened, taking_part) == pytest.approx(worth)
 
 
 @given(ROWS, st.sets(st.integers(0, 11)))
-def test_what_becomes_of_a_row_changes_no_others_worth(drawn: list[tuple[int, bool, State]], lost: set[int]):
+def test_what_becomes_of_a_row_changes_no_others_worth(
+    drawn: list[tuple[int, bool, State]], lost: set[int]
+):
     """Earned, pending and lost points add up to what the part is worth; taking part never gives more than its share."""
     rows = rows_of(drawn)
     standings = standing(rows, PART)
@@ -61,9 +67,14 @@ def test_what_becomes_of_a_row_changes_no_others_worth(drawn: list[tuple[int, bo
     assert 0 <= standings.earned + standings.pending <= standings.possible + 1e-9
     failed = [row if not row.opened else replace(row, points=0, state=State.FAILED) for row in rows]
     assert standing(failed, PART).earned <= TAKING_PART * PART.worth + 1e-9
-    worse = [replace(row, points=0, state=State.PENDING) if place in lost else row for place, row in enumerate(rows)]
+    worse = [
+        replace(row, points=0, state=State.PENDING) if place in lost else row
+        for place, row in enumerate(rows)
+    ]
     graded = graded_rows(rows, PART.worth)
-    assert [row.possible for row in graded_rows(worse, PART.worth)] == [row.possible for row in graded]
+    assert [row.possible for row in graded_rows(worse, PART.worth)] == [
+        row.possible for row in graded
+    ]
     gone = sum(row.points for place, row in enumerate(graded) if place in lost)
     assert standing(worse, PART).earned == pytest.approx(standings.earned - gone)
 
@@ -92,13 +103,20 @@ def test_a_pending_row_takes_nobodys_choice_away():
 
 
 @given(st.sampled_from([*assignment().parts.values()]), st.data())
-def test_a_students_own_checks_promise_what_the_gradebook_will_say(part: PartAsked, drawn: st.DataObject):
+def test_a_students_own_checks_promise_what_the_gradebook_will_say(
+    part: PartAsked, drawn: st.DataObject
+):
     """Whatever is right of a part is what the grader's rows come to if all of it holds."""
     public, hidden = [], []
     for asked in (question for lesson in part.asked() for question in of_lesson(lesson.id)):
         right, about = drawn.draw(st.booleans()), (asked.id, "", asked.lesson_id)
         public.append(Row(*about, right * asked.points, asked.points, "", opened=asked.opened))
-        hidden += [Row(*about, right * points, points, "", needs=asked.id) for points in asked.again.values()]
+        hidden += [
+            Row(*about, right * points, points, "", needs=asked.id)
+            for points in asked.again.values()
+        ]
     promised = promised_rows(public, assignment())
     assert sums(promised)["possible"] == part.worth
-    assert sum(row.points for row in promised) == pytest.approx(standing([*public, *hidden], part).earned)
+    assert sum(row.points for row in promised) == pytest.approx(
+        standing([*public, *hidden], part).earned
+    )

@@ -25,7 +25,10 @@ def root(tmp_path: Path) -> Path:
     """Return a tiny data set: validation in class folders, evaluation flat as the real one is published."""
     for label in (2, 0, 10):
         for index in (1, 0):
-            _save(tmp_path / "validation" / f"class_{label:02d}" / f"{label}_{index}.png", 20 * label + index)
+            _save(
+                tmp_path / "validation" / f"class_{label:02d}" / f"{label}_{index}.png",
+                20 * label + index,
+            )
             _save(tmp_path / "evaluation" / f"{label}_{index}.png", 20 * label + index)
     return tmp_path
 
@@ -90,7 +93,9 @@ def _picture(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image
     return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
 
 
-@pytest.mark.parametrize("size", [(256, 256), (640, 480), (333, 500), (224, 224), (100, 37), (225, 1001)])
+@pytest.mark.parametrize(
+    "size", [(256, 256), (640, 480), (333, 500), (224, 224), (100, 37), (225, 1001)]
+)
 def test_the_recipe_is_torchvisions(size: tuple[int, int]) -> None:
     """Resize, CenterCrop, ToTensor and Normalize of torchvision give the same input to float precision."""
     from torchvision import transforms
@@ -143,7 +148,9 @@ def test_a_file_its_bytes_and_a_batch_are_the_same_pictures(tmp_path: Path) -> N
     paths = [tmp_path / f"{index}.png" for index in range(3)]
     for index, path in enumerate(paths):
         _picture(240, 300, seed=index).save(path)
-        np.testing.assert_array_equal(to_input(load_image(path)), to_input(open_photo(path.read_bytes())))
+        np.testing.assert_array_equal(
+            to_input(load_image(path)), to_input(open_photo(path.read_bytes()))
+        )
     batch = load_batch(reversed(paths))
     np.testing.assert_array_equal(batch[0], to_input(load_image(str(paths[2]))))
     np.testing.assert_array_equal(load_batch(paths[:1])[0], batch[2])
@@ -159,4 +166,6 @@ def test_softmax_is_the_textbooks_and_survives_large_logits() -> None:
     """Rows that sum to 1, and no overflow."""
     large = softmax(np.array([[1000.0, 999.0], [-1000.0, 0.0]], np.float32))
     assert large.dtype == np.float32
-    np.testing.assert_allclose(large, scipy.special.softmax([[1000.0, 999.0], [-1000.0, 0.0]], axis=-1), rtol=1e-6)
+    np.testing.assert_allclose(
+        large, scipy.special.softmax([[1000.0, 999.0], [-1000.0, 0.0]], axis=-1), rtol=1e-6
+    )

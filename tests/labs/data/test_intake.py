@@ -55,7 +55,9 @@ def test_what_is_no_base64_is_refused(given: object):
 
 
 @pytest.mark.parametrize("kind", [*intake.FORMATS, "GIF"])
-def test_the_pixels_of_a_header_decide_before_anything_is_decoded(kind: str, monkeypatch: pytest.MonkeyPatch):
+def test_the_pixels_of_a_header_decide_before_anything_is_decoded(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+):
     """At the limit a photo is taken, and a line above it is refused; a format that is not listed is not tried."""
     side = 300
     monkeypatch.setattr(intake, "MOST_PIXELS", side**2)
@@ -97,7 +99,9 @@ def test_bytes_are_counted_whatever_the_app_does_with_them():
         await send({"type": "http.response.body", "body": b""})
 
     def status(pieces: list[int], told: bytes) -> list[int]:
-        messages = [{"type": "http.request", "body": bytes(one), "more_body": True} for one in pieces]
+        messages = [
+            {"type": "http.request", "body": bytes(one), "more_body": True} for one in pieces
+        ]
         messages.append({"type": "http.request", "body": b"", "more_body": False})
         replies = []
 
@@ -120,5 +124,7 @@ def test_it_travels_alone(tmp_path):
     """Copied somewhere, it needs Python, numpy and Pillow, and nothing of the course."""
     shutil.copy(intake.__file__, tmp_path)
     said = "import intake, sys; print({'labs', 'fastapi', 'starlette'} & sys.modules.keys())"
-    done = subprocess.run([sys.executable, "-c", said], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", said], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "set()"

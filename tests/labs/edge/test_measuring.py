@@ -31,7 +31,9 @@ def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "job.json").write_text(json.dumps(job.to_json()))
         told: list[float] = []
         count = run_job(
-            tmp_path / "job.json", tmp_path / "out" / "records.jsonl", lambda so_far, _: told.append(so_far)
+            tmp_path / "job.json",
+            tmp_path / "out" / "records.jsonl",
+            lambda so_far, _: told.append(so_far),
         )
         lines = (tmp_path / "out" / "records.jsonl").read_text().splitlines()
         records = [Measurement.from_json(json.loads(line)) for line in lines]
@@ -43,7 +45,9 @@ def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_job_that_fails_leaves_no_records(written, tmp_path: Path) -> None:
     """Half a measurement must not be taken for a whole one."""
-    missing = tuple(Candidate("edge-one", name, threads=1) for name in ("tiny.onnx", "missing.onnx"))
+    missing = tuple(
+        Candidate("edge-one", name, threads=1) for name in ("tiny.onnx", "missing.onnx")
+    )
     with pytest.raises(Exception, match=r"missing\.onnx"):
         written(Job("options", missing, QUICK, (1,)))
     assert not (tmp_path / "out" / "records.jsonl").exists()
@@ -59,7 +63,9 @@ def test_a_smaller_input_keeps_every_weight(tiny_model: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("size_px", [0, 100, 225])
-def test_a_size_that_cannot_be_halved_five_times_is_refused(tiny_model: Path, tmp_path: Path, size_px: int) -> None:
+def test_a_size_that_cannot_be_halved_five_times_is_refused(
+    tiny_model: Path, tmp_path: Path, size_px: int
+) -> None:
     """And nothing is written."""
     with pytest.raises(ValueError, match="multiple of 32"):
         with_input_size(tiny_model, tmp_path / "odd.onnx", size_px)
@@ -74,7 +80,9 @@ def test_a_size_that_cannot_be_halved_five_times_is_refused(tiny_model: Path, tm
         ("compare", ["latency", "latency"]),
     ],
 )
-def test_a_device_measures_a_small_input_in_every_way(task, kinds, tiny_model: Path, written) -> None:
+def test_a_device_measures_a_small_input_in_every_way(
+    task, kinds, tiny_model: Path, written
+) -> None:
     """Answers alone where latencies are measured in turns afterwards; pictures as small as each candidate takes.
 
     Each record names its task and its machine.
@@ -82,10 +90,14 @@ def test_a_device_measures_a_small_input_in_every_way(task, kinds, tiny_model: P
     candidates = []
     for size_px in (64, 96) if task == "compare" else (64,):
         with_input_size(tiny_model, models_dir() / f"{size_px}.onnx", size_px)
-        candidates.append(Candidate(f"edge-{size_px}", f"{size_px}.onnx", threads=1, input_px=size_px))
+        candidates.append(
+            Candidate(f"edge-{size_px}", f"{size_px}.onnx", threads=1, input_px=size_px)
+        )
     made = written(Job(task, tuple(candidates), QUICK, (1,)))
     assert [record.kind for record in made] == kinds
-    assert {one.details["dataset"] for one in made if one.kind == "accuracy"} <= {"food11-mini/evaluation at 64 px"}
+    assert {one.details["dataset"] for one in made if one.kind == "accuracy"} <= {
+        "food11-mini/evaluation at 64 px"
+    }
     assert all((one.details["job"], one.machine) == (task, fingerprint()) for one in made)
     assert {one.option for one in made} == {one.option for one in candidates}
 
@@ -102,7 +114,14 @@ class ToldDevice:
     def write(self, path: str, text: str) -> None:
         self.written[path] = text
 
-    def python(self, arguments: Sequence[str], *, name: str, on_line: Callable[[str], None], timeout_s: float) -> None:
+    def python(
+        self,
+        arguments: Sequence[str],
+        *,
+        name: str,
+        on_line: Callable[[str], None],
+        timeout_s: float,
+    ) -> None:
         self.asked.append(list(arguments))
         on_line("progress 0.500 half of it")
         on_line("something else that it printed")
@@ -116,10 +135,14 @@ def test_records_come_back_into_the_ledger(make_measurement, tmp_path) -> None:
     made = make_measurement(option=ONE.option)
     device, told = ToldDevice([json.dumps(made.to_json())]), []
     ledger = Ledger(tmp_path / "ledger.jsonl")
-    records = measure_on(device, Job("options", (ONE,)), ledger, on_progress=lambda *said: told.append(said))
+    records = measure_on(
+        device, Job("options", (ONE,)), ledger, on_progress=lambda *said: told.append(said)
+    )
     assert records == ledger.measurements() == [made]
     assert told == [(0.5, "half of it")]
-    (path,) = device.written  # the same for the same job, so that one which still runs is found again
+    (path,) = (
+        device.written
+    )  # the same for the same job, so that one which still runs is found again
     assert Job.from_json(json.loads(device.written[path])) == Job("options", (ONE,))
     assert path.endswith(f"{Job('options', (ONE,)).key}.json")
     assert device.asked[0][:3] == ["-m", "labs.edge", "measure"]

@@ -18,20 +18,42 @@ from labs.machine.busy import slowdown
 from labs.machine.fingerprint import usable_cpu_count
 
 #: Each judge, with what its file is called.
-JUDGES = [app.app, triton.model, script.script, stream.streaming_app, router.router, kernel.shared_kernel, workers.app]
+JUDGES = [
+    app.app,
+    triton.model,
+    script.script,
+    stream.streaming_app,
+    router.router,
+    kernel.shared_kernel,
+    workers.app,
+]
 
 OUTSIDE = {"double": Outside({"number": int}, lambda number: 2 * number)}
 
 
 #: What each judge's programs call, and arguments of the right form that no honest one would give.
-CALLED = ("session run enter leave", "network", "run", "word", "version", "read write", "sizes answer")
+CALLED = (
+    "session run enter leave",
+    "network",
+    "run",
+    "word",
+    "version",
+    "read write",
+    "sizes answer",
+)
 NAMES = {judge: names.split() for judge, names in zip(JUDGES, CALLED, strict=True)}
 GIVEN = {
     "rows": [[], [[]], [[0] * 192], [[1e308] * 192]],
     "at": [[], [0], [0, 0], [-1, 0], [1 << 50, 0]],
     "name": ["a", "b", "c", "d", ""],
     "block": [[], [0, 0, 0], [-1]],
-    **{"value": [1e308, -1], "thread": [-1, 0, 1 << 50], "line": [0], "threads": [-1], "prompt": ["\ud800"]},
+    **{
+        "value": [1e308, -1],
+        "thread": [-1, 0, 1 << 50],
+        "line": [0],
+        "threads": [-1],
+        "prompt": ["\ud800"],
+    },
     **{"version": ["\ud800", "canary"], "image": ["\ud800", "1"]},
 }
 
@@ -78,7 +100,23 @@ def asked(start: program.Start, **limits: float) -> object:
 
 def junk(dice: random.Random, depth: int = 0) -> object:
     """Return any JSON, with values that a judge may be foolish about."""
-    odd = (None, True, 0, -1, 1 << 70, 1e308, 0.5, "", "photo", "\ud800", [], {}, [[]], {"$": 1}, float("nan"))
+    odd = (
+        None,
+        True,
+        0,
+        -1,
+        1 << 70,
+        1e308,
+        0.5,
+        "",
+        "photo",
+        "\ud800",
+        [],
+        {},
+        [[]],
+        {"$": 1},
+        float("nan"),
+    )
     if depth > 3 or dice.random() < 0.5:
         return dice.choice(odd)
     if dice.random() < 0.5:
@@ -87,8 +125,33 @@ def junk(dice: random.Random, depth: int = 0) -> object:
 
 
 FIELDS = (
-    *("hello", "ready", "reply", "piece", "call", "name", "given", "text", "status", "body", "type", "answers", "rows"),
-    *("class", "version", "printed", "ended", "complaint", "error", "barriers", "at", "block", "samples_s"),
+    *(
+        "hello",
+        "ready",
+        "reply",
+        "piece",
+        "call",
+        "name",
+        "given",
+        "text",
+        "status",
+        "body",
+        "type",
+        "answers",
+        "rows",
+    ),
+    *(
+        "class",
+        "version",
+        "printed",
+        "ended",
+        "complaint",
+        "error",
+        "barriers",
+        "at",
+        "block",
+        "samples_s",
+    ),
 )
 
 
@@ -130,7 +193,9 @@ def test_twenty_thousand_lines_of_anything_lose_their_question_alone():
 
 
 @pytest.mark.parametrize("judge", JUDGES, ids=lambda judge: judge.__name__)
-def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(judge, tmp_path, monkeypatch):
+def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(
+    judge, tmp_path, monkeypatch
+):
     """It answers the right requests, with anything; in some rounds with what has the right form."""
     monkeypatch.setitem(Program.__init__.__kwdefaults__, "each_s", 0.2)
     dice = random.Random(judge.__name__)
@@ -139,13 +204,33 @@ def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(judg
     for number in range(24):
         forged = {name: junk(dice) for name in FIELDS[5:]}
         if number % 2:
-            forged |= {"status": 200, "type": "x", "body": json.dumps(junk(dice)), "ended": 0, "complaint": ""}
-            forged |= {"error": "", "barriers": 2, "answers": [junk(dice)] * 8, "printed": json.dumps(junk(dice))}
+            forged |= {
+                "status": 200,
+                "type": "x",
+                "body": json.dumps(junk(dice)),
+                "ended": 0,
+                "complaint": "",
+            }
+            forged |= {
+                "error": "",
+                "barriers": 2,
+                "answers": [junk(dice)] * 8,
+                "printed": json.dumps(junk(dice)),
+            }
         calls = b"".join(
-            line(call=place, name=name, given={key: dice.choice(values) for key, values in GIVEN.items()})
+            line(
+                call=place,
+                name=name,
+                given={key: dice.choice(values) for key, values in GIVEN.items()},
+            )
             for place, name in enumerate(dice.choices(NAMES[judge], k=number % 3))
         )
-        start = saying(UP, lambda message, forged=forged, calls=calls: calls + line(**forged, reply=message.get("ask")))
+        start = saying(
+            UP,
+            lambda message, forged=forged, calls=calls: (
+                calls + line(**forged, reply=message.get("ask"))
+            ),
+        )
         facts = judge(path, start)
         json.dumps(facts)
         assert facts["lost"] or not facts.get("right", facts.get("measured", False))
@@ -161,7 +246,11 @@ def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(judg
         (UP, lambda message: 2 * line(reply=message["ask"], value=1), "writes into the pipe"),
         (UP, lambda message: line(reply=message["ask"], value="1"), "form"),
         (UP, lambda message: line(call=0, name="double", given={"number": "21"}), "form"),
-        (UP, lambda message: line(call=0, name="double", given={"number": 1}) * 12, "more than 10 times"),
+        (
+            UP,
+            lambda message: line(call=0, name="double", given={"number": 1}) * 12,
+            "more than 10 times",
+        ),
         (UP, lambda message: b"x" * (3 << 20), "far more"),
         (UP, lambda message: b"", "no answer within"),
     ],
@@ -180,7 +269,11 @@ def test_what_is_held_waits_for_its_release():
     def answer(message: dict) -> bytes:
         if "ask" in message:
             numbers.append(message["ask"])
-            return line(call=7, name="word", given={}) if len(numbers) == 1 else line(reply=numbers[1], value=1)
+            return (
+                line(call=7, name="word", given={})
+                if len(numbers) == 1
+                else line(reply=numbers[1], value=1)
+            )
         return line(reply=numbers[0], value=len(message["value"]))
 
     with Program("x", b"", outside, saying(UP, answer)) as one:
@@ -208,12 +301,16 @@ def test_a_program_that_is_never_loaded_is_lost(text, monkeypatch):
 
 
 @pytest.mark.parametrize(("processes", "answers"), [(0.5, False), (8.0, True)])
-def test_a_slow_answer_at_home_is_waited_for_on_a_busy_machine(processes: float, answers: bool, monkeypatch):
+def test_a_slow_answer_at_home_is_waited_for_on_a_busy_machine(
+    processes: float, answers: bool, monkeypatch
+):
     """With eight processes per processor, eight times as long; the grader waits equally long everywhere."""
     load = processes * usable_cpu_count()
     monkeypatch.setattr(os, "getloadavg", lambda: (load, load, load))
     text, form = b"import time\ntime.sleep(4)\nprint('late')", {"printed": str}
-    in_time = contextlib.nullcontext() if answers else pytest.raises(Lost, match="no answer within 1 s")
+    in_time = (
+        contextlib.nullcontext() if answers else pytest.raises(Lost, match="no answer within 1 s")
+    )
     with Program("script", text, {}, at_home, each_s=1) as asked, in_time:
         assert asked.ask(form, arguments=[])["printed"] == "late\n"
 

@@ -24,5 +24,12 @@ TWO_EACH = "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] } ]"
 def test_a_stanza_takes_the_place_of_what_was_written(name, stanza, gpus, instances, batches):
     """Networks go to GPU 0 unless a stanza says otherwise; what decodes stays on processors, and at home all does."""
     made = parse(arranged(WRITTEN.format(name), stanza, gpus))
-    assert (made.name, made.max_batch_size, made.HasField("dynamic_batching")) == (name, 16, batches)
-    assert in_words(MessageToDict(made, preserving_proto_field_name=True)["instance_group"]) == instances
+    assert (made.name, made.max_batch_size, made.HasField("dynamic_batching")) == (
+        name,
+        16,
+        batches,
+    )
+    assert (
+        in_words(MessageToDict(made, preserving_proto_field_name=True)["instance_group"])
+        == instances
+    )

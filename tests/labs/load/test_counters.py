@@ -24,7 +24,8 @@ def triton_stats(requests: int, seconds: float, batches: dict[int, int]) -> dict
             "compute_output": {"count": requests, "ns": 0},
         },
         "batch_stats": [
-            {"batch_size": size, "compute_infer": {"count": count, "ns": 1}} for size, count in batches.items()
+            {"batch_size": size, "compute_infer": {"count": count, "ns": 1}}
+            for size, count in batches.items()
         ],
     }
 
@@ -58,7 +59,9 @@ def test_the_export_gives_raw_samples(tmp_path):
         {"timestamp": start + 20_000_000, "response_timestamps": [start + 50_000_000]},
         {"timestamp": start + 60_000_000, "response_timestamps": []},
     ]
-    text = json.dumps({"experiments": [{"window_boundaries": [start, start + 2 * 10**9], "requests": requests}]})
+    text = json.dumps(
+        {"experiments": [{"window_boundaries": [start, start + 2 * 10**9], "requests": requests}]}
+    )
     (tmp_path / "requests.json").write_text(text)
     bounds_s, found = read_export(tmp_path / "requests.json")
     assert bounds_s == [1.0, 3.0]

@@ -19,8 +19,18 @@ from labs.records import ModelFile, Records
 
 pytest.importorskip("mlperf_loadgen", reason="it has no wheel for this machine")
 SEARCH = next(lesson for lesson in sources() if lesson.id == "search")
-PROGRAM = next(one.source for one in build(SEARCH, solved=True).cells if one.metadata.get("question") == "search.sut")
-TARGET = Target("gRPC food", "grpc", "nowhere", (b"",), Served(ModelFile("food11.onnx", "a" * 64, 9_000_000), "told"))
+PROGRAM = next(
+    one.source
+    for one in build(SEARCH, solved=True).cells
+    if one.metadata.get("question") == "search.sut"
+)
+TARGET = Target(
+    "gRPC food",
+    "grpc",
+    "nowhere",
+    (b"",),
+    Served(ModelFile("food11.onnx", "a" * 64, 9_000_000), "told"),
+)
 CLIENT = """
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -40,9 +50,7 @@ class InferenceServerClient:
 """
 ASYNC = "client.async_infer(MODEL, [ready[sample.index]], callback=partial(answered, sample.id))"
 WAITS = "answered(sample.id, client.infer(MODEL, [ready[sample.index]]), None)"
-LAMBDA = (
-    "client.async_infer(MODEL, [ready[sample.index]], lambda result, error, id=sample.id: answered(id, result, error))"
-)
+LAMBDA = "client.async_infer(MODEL, [ready[sample.index]], lambda result, error, id=sample.id: answered(id, result, error))"
 SERVER = {"server_target_qps": 300, "min_duration_ms": 600, "server_target_latency_percentile": 0.9}
 SERVER |= {"server_target_latency_ns": 10**10}  # VALID however busy this machine is
 EARLY = SERVER | {"server_target_latency_ns": 10**6}
@@ -60,7 +68,9 @@ EARLY = SERVER | {"server_target_latency_ns": 10**6}
         ("Offline", {"min_duration_ms": 30_000, "min_query_count": 99}, (), "INVALID", None),
     ],
 )  # fmt: skip
-def test_loadgens_verdict_is_kept_and_a_slip_is_told(scenario, asked, edits, validity, says, tmp_path: Path):
+def test_loadgens_verdict_is_kept_and_a_slip_is_told(
+    scenario, asked, edits, validity, says, tmp_path: Path
+):
     """By what loadgen saw: it calls wrong answers and missing ones VALID. No latency is shorter than the service."""
     text = PROGRAM.partition("\n")[2]
     assert text.count(edits[0] if edits else "") >= 1
@@ -80,6 +90,9 @@ def test_loadgens_verdict_is_kept_and_a_slip_is_told(scenario, asked, edits, val
     else:
         assert (record.load.mode, record.load.offered_rps) == ("open", 300)
         facts = system_under_test(Records([record]))
-        assert facts["right"] == pytest.approx(1 / 11 if "right" in says else 1, abs=0.05) or facts["failed"]
+        assert (
+            facts["right"] == pytest.approx(1 / 11 if "right" in says else 1, abs=0.05)
+            or facts["failed"]
+        )
         message = fault(written(SEARCH)["search.sut"].values["rules"], facts)
         assert says.format(**facts) in message if says else message == ""

@@ -22,7 +22,16 @@ from tritonclient.utils import deserialize_bytes_tensor
 
 from grading.builder.repository import write_solved
 from labs.data.labels import CLASS_NAMES
-from labs.load import NothingAnsweredError, Served, Target, closed_loop, image_inputs, open_loop, predict, tensor_inputs
+from labs.load import (
+    NothingAnsweredError,
+    Served,
+    Target,
+    closed_loop,
+    image_inputs,
+    open_loop,
+    predict,
+    tensor_inputs,
+)
 from labs.load.race import race, together
 from labs.load.sender import arrivals
 from labs.load.served import triton_grpc
@@ -98,7 +107,9 @@ def told_target(told_server: ToldServer) -> Target:
 
 def test_a_closed_loop_is_recorded_whole(told_server, told_target, tmp_path) -> None:
     """Every request has its start and latency; the warm-up is sent and not counted; the ledger gives it back equal."""
-    made = closed_loop(told_target, concurrency=3, requests=40, option="plain", details={"lesson": 38})
+    made = closed_loop(
+        told_target, concurrency=3, requests=40, option="plain", details={"lesson": 38}
+    )
     assert len(made.samples) == len(made.load.offsets_s) == 40
     assert (made.kind, made.concurrency, made.warmup_count) == ("load", 3, 4)
     assert len(told_server.seen) == 40 + made.warmup_count
@@ -112,7 +123,9 @@ def test_a_closed_loop_is_recorded_whole(told_server, told_target, tmp_path) -> 
     # Each sender waits: a request of the fourth cannot begin before one of the first three has ended.
     ends = sorted(np.add(made.load.offsets_s, made.samples))
     rounded_s = 3e-6
-    assert all(begin >= end - rounded_s for begin, end in zip(made.load.offsets_s[3:], ends, strict=False))
+    assert all(
+        begin >= end - rounded_s for begin, end in zip(made.load.offsets_s[3:], ends, strict=False)
+    )
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.append(made)
     assert list(ledger) == [made]
@@ -182,7 +195,9 @@ def test_a_run_can_be_stopped(told_target) -> None:
 
     before = {child.pid for child in psutil.Process().children()}
     with pytest.raises(Cancelled):
-        closed_loop(told_target, concurrency=1, duration_s=60, option="long", on_progress=on_progress)
+        closed_loop(
+            told_target, concurrency=1, duration_s=60, option="long", on_progress=on_progress
+        )
     assert {child.pid for child in psutil.Process().children()} <= before
 
 
@@ -190,7 +205,11 @@ def test_progress_and_load_are_told(told_target) -> None:
     """A live picture gets rate and latency while the run goes on; the record, how busy the machine was."""
     told = []
     made = closed_loop(
-        told_target, concurrency=2, duration_s=1.5, option="x", on_progress=lambda *one: told.append(one)
+        told_target,
+        concurrency=2,
+        duration_s=1.5,
+        option="x",
+        on_progress=lambda *one: told.append(one),
     )
     fractions = [fraction for fraction, _ in told]
     assert len(told) >= 4
@@ -200,7 +219,9 @@ def test_progress_and_load_are_told(told_target) -> None:
     assert all(0 <= one <= 1 for one in made.load.usage.cpu)
 
 
-@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"concurrency": 1, "duration_s": 1, "requests": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"concurrency": 0}, {"concurrency": 1, "duration_s": 1, "requests": 1}]
+)
 def test_what_cannot_be_meant_is_refused(told_target, wrong) -> None:
     """Without a sender, or with two ends, there is no run."""
     with pytest.raises(ValueError, match="starts at 1"):
@@ -212,7 +233,12 @@ def test_the_servers_counters_are_the_runs_alone(told_server, told_target) -> No
     counted = dataclasses.replace(
         told_target,
         counters=lambda: Counters(
-            len(told_server.seen), len(told_server.seen), 0.0, 0.0, 0.002 * len(told_server.seen), 0.0
+            len(told_server.seen),
+            len(told_server.seen),
+            0.0,
+            0.0,
+            0.002 * len(told_server.seen),
+            0.0,
         ),
     )
     made = closed_loop(counted, concurrency=1, requests=1, warmup_requests=5, option="counted")
@@ -255,7 +281,10 @@ def test_a_process_that_computes_is_seen(cards: int, monkeypatch: pytest.MonkeyP
         "nvmlDeviceGetMemoryInfo": lambda index: SimpleNamespace(used=60 + index),
     }.items():
         monkeypatch.setattr(pynvml, name, told)
-    here, gone = Sampler(os.getpid(), [os.getpid()], every_s=0.2), Sampler(os.getpid(), [2**22 - 3], every_s=0.2)
+    here, gone = (
+        Sampler(os.getpid(), [os.getpid()], every_s=0.2),
+        Sampler(os.getpid(), [2**22 - 3], every_s=0.2),
+    )
     here.start()
     gone.start()
     give_up_s = time.monotonic() + 60
@@ -300,12 +329,17 @@ def test_grpc_messages_carry_one_request_each() -> None:
     images = np.arange(2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2)
     target = triton_grpc("127.0.0.1:8001", "food_classifier_onnx", tensor_inputs(images), SERVED)
     message = ModelInferRequest.FromString(target.bodies[1])
-    assert (message.model_name, list(message.inputs[0].shape)) == ("food_classifier_onnx", [1, 3, 2, 2])
+    assert (message.model_name, list(message.inputs[0].shape)) == (
+        "food_classifier_onnx",
+        [1, 3, 2, 2],
+    )
     assert message.raw_input_contents[0] == images[1].tobytes()
     target = triton_grpc("127.0.0.1:8001", "food_classifier", image_inputs(IMAGES), SERVED)
     message = ModelInferRequest.FromString(target.bodies[1])
     assert (message.inputs[0].datatype, list(message.inputs[0].shape)) == ("BYTES", [1, 1])
-    assert deserialize_bytes_tensor(message.raw_input_contents[0]).tolist() == [base64.b64encode(IMAGES[1])]
+    assert deserialize_bytes_tensor(message.raw_input_contents[0]).tolist() == [
+        base64.b64encode(IMAGES[1])
+    ]
 
 
 @pytest.fixture

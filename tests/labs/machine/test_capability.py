@@ -9,7 +9,9 @@ from labs.machine import Capability, Fingerprint, Gpu, capabilities, capability_
 from labs.machine.quantization_format import quantization_format
 
 
-def machine(*flags: str, architecture: str = "x86_64", gpus: tuple[Gpu, ...] = (), **changes: object) -> Fingerprint:
+def machine(
+    *flags: str, architecture: str = "x86_64", gpus: tuple[Gpu, ...] = (), **changes: object
+) -> Fingerprint:
     made = Fingerprint("A CPU", architecture, flags, 8, 64 * 2**30, "Linux 6", "3.11.0", gpus)
     return replace(made, **changes)
 
@@ -47,7 +49,9 @@ def judged(who: Fingerprint) -> dict[str, Capability]:
         (MAC, "S8S8", False),
     ],
 )
-def test_quantization_format_fits_the_processor(who: Fingerprint, form: str, reduce_range: bool) -> None:
+def test_quantization_format_fits_the_processor(
+    who: Fingerprint, form: str, reduce_range: bool
+) -> None:
     """VNNI wants U8S8, ARM's dot product S8S8; without VNNI, weights keep 7 bits."""
     found = quantization_format(who)
     assert (found.name, found.reduce_range) == (form, reduce_range)
@@ -70,7 +74,9 @@ def test_quantization_format_fits_the_processor(who: Fingerprint, form: str, red
 )
 def test_each_machine_can_what_it_has(who: Fingerprint, able: set[str]) -> None:
     """Whatever the machine, each verdict has a reason, and a way out that a no shows."""
-    found = [one for one in capabilities(who) if one.name not in ("C++ compiler", "MIGraphX provider")]
+    found = [
+        one for one in capabilities(who) if one.name not in ("C++ compiler", "MIGraphX provider")
+    ]
     assert {one.name for one in found if one.available} == able
     for one in found:
         assert one.reason
@@ -80,9 +86,19 @@ def test_each_machine_can_what_it_has(who: Fingerprint, able: set[str]) -> None:
 @pytest.mark.parametrize(
     ("who", "name", "available", "words"),
     [
-        (machine(gpus=(card("P100", "6.0"), card("B200", "10.0"))), "TensorRT provider", True, "B200"),
+        (
+            machine(gpus=(card("P100", "6.0"), card("B200", "10.0"))),
+            "TensorRT provider",
+            True,
+            "B200",
+        ),
         (machine(gpus=(card("A100", "8.0", driver="470.57"),)), "CUDA provider", False, "470.57"),
-        (P100, "TensorRT provider", False, "Tesla P100 has compute capability 6.0, and 7.0 is needed"),
+        (
+            P100,
+            "TensorRT provider",
+            False,
+            "Tesla P100 has compute capability 6.0, and 7.0 is needed",
+        ),
         (MI100, "CUDA provider", False, "no NVIDIA GPU"),
         (EPYC_7763, "CUDA provider", False, "fall back"),
         (EPYC_7763, "an ARM processor", False, "not the device's processor"),

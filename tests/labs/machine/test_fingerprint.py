@@ -42,7 +42,9 @@ def node(folder: Path, number: int, bank: int = 0, **properties: int) -> None:
     """Write a node as the kernel's compute driver describes it."""
     place = folder / "nodes" / str(number)
     (place / "mem_banks" / "0").mkdir(parents=True)
-    (place / "properties").write_text("".join(f"{name} {value}\n" for name, value in properties.items()))
+    (place / "properties").write_text(
+        "".join(f"{name} {value}\n" for name, value in properties.items())
+    )
     (place / "mem_banks" / "0" / "properties").write_text(f"heap_type 1\nsize_in_bytes {bank}\n")
 
 
@@ -121,19 +123,32 @@ ODD = {"sys/class/thermal/thermal_zone0/temp": "n/a", "sys/class/thermal/thermal
 @pytest.mark.parametrize(
     ("files", "said", "expected"),
     [
-        (PI | {"sys/devices/platform/soc/soc:firmware/get_throttled": "e0008"}, {}, Heat(81.25, 1.8e9, 0xE0008)),
         (
-            PI | {"sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled": "e0008"},
+            PI | {"sys/devices/platform/soc/soc:firmware/get_throttled": "e0008"},
+            {},
+            Heat(81.25, 1.8e9, 0xE0008),
+        ),
+        (
+            PI
+            | {
+                "sys/devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled": "e0008"
+            },
             {},
             Heat(81.25, 1.8e9, 0xE0008),
         ),
         ({}, TOLD, Heat(48.3, None, 0x50000)),
-        ({"proc/cpuinfo": "cpu MHz\t\t: 2596.118"}, {}, Heat(None, pytest.approx(2596.118e6), None)),
+        (
+            {"proc/cpuinfo": "cpu MHz\t\t: 2596.118"},
+            {},
+            Heat(None, pytest.approx(2596.118e6), None),
+        ),
         (ODD, dict.fromkeys(TOLD, "VCHI initialization failed"), Heat()),
     ],
     ids=["Pi 4", "Pi 5", "vcgencmd alone", "virtual machine", "garbage"],
 )
-def test_a_machine_is_read(files: dict[str, str], said: dict[str, str], expected: Heat, tmp_path: Path) -> None:
+def test_a_machine_is_read(
+    files: dict[str, str], said: dict[str, str], expected: Heat, tmp_path: Path
+) -> None:
     """Its own zone and not the hottest one, kHz become Hz; what cannot be read is None, and nothing is made up."""
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -143,4 +158,6 @@ def test_a_machine_is_read(files: dict[str, str], said: dict[str, str], expected
     assert read_heat(tmp_path / "nothing") == Heat(), "a command that is not there is silence"
     names = ("temperature", "frequency", "throttle flags")
     values = (found.temperature_c, found.frequency_hz, found.throttle_bits)
-    assert found.unreadable == tuple(name for name, value in zip(names, values, strict=True) if value is None)
+    assert found.unreadable == tuple(
+        name for name, value in zip(names, values, strict=True) if value is None
+    )

@@ -31,7 +31,9 @@ def test_it_listens_on_loopback_and_answers_in_its_own_words(config, tmp_path):
     """Nobody else on the network reads what is measured here; a wrong query gets Prometheus' own sentence."""
     with prometheus.start(config, data=tmp_path / "series") as server:
         [program] = server.processes()
-        listening = [one.laddr for one in program.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+        listening = [
+            one.laddr for one in program.net_connections("tcp") if one.status == psutil.CONN_LISTEN
+        ]
         assert [address.ip for address in listening] == ["127.0.0.1"]
         assert server.get("query", query="1 + 1")["result"][1] == "2"
         with pytest.raises(ValueError, match="parse error"):
@@ -61,8 +63,14 @@ def test_recorded_series_hold_what_was_drawn():
 
 def test_each_expression_has_a_panel_of_its_own_that_covers_no_other():
     """With its unit, and the source that the import asks for."""
-    made = json.loads(grafana_dashboard("GourmetGram", {"photos, 1/s": "a", "p95, s": "b", "waiting": "c"}))
+    made = json.loads(
+        grafana_dashboard("GourmetGram", {"photos, 1/s": "a", "p95, s": "b", "waiting": "c"})
+    )
     assert [one["targets"][0]["expr"] for one in made["panels"]] == ["a", "b", "c"]
-    assert [one["fieldConfig"]["defaults"]["unit"] for one in made["panels"]] == ["reqps", "s", "short"]
+    assert [one["fieldConfig"]["defaults"]["unit"] for one in made["panels"]] == [
+        "reqps",
+        "s",
+        "short",
+    ]
     assert len({(one["gridPos"]["x"], one["gridPos"]["y"]) for one in made["panels"]}) == 3
     assert made["__inputs"][0]["name"] in made["panels"][0]["datasource"]["uid"]

@@ -17,7 +17,13 @@ from torchvision.models import MobileNetV2
 from labs.data.labels import CLASS_NAMES
 from labs.optimize.export import OPSET, export_onnx, tidy_file
 from labs.optimize.predict import logits_of
-from labs.optimize.static_quantization import ImageReader, activations_of, keep_float, layer_sensitivity, layers_of
+from labs.optimize.static_quantization import (
+    ImageReader,
+    activations_of,
+    keep_float,
+    layer_sensitivity,
+    layers_of,
+)
 from labs.runtimes.opening import open_model
 
 IMAGE_SIZE_PX = 32
@@ -65,7 +71,9 @@ def images() -> np.ndarray:
 def exported(model, tmp_path_factory) -> Path:
     """The network as ONNX, BatchNorm folded; beside it 'as_written.onnx', with its BatchNorm nodes."""
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    export_onnx(model, path.with_name("as_written.onnx"), image_size_px=IMAGE_SIZE_PX, fold_batch_norm=False)
+    export_onnx(
+        model, path.with_name("as_written.onnx"), image_size_px=IMAGE_SIZE_PX, fold_batch_norm=False
+    )
     return export_onnx(model, path, image_size_px=IMAGE_SIZE_PX)
 
 
@@ -87,7 +95,9 @@ def test_both_exports_agree_with_torch(name, level, exported, model, images) -> 
     """Logits agree within rounding, with ONNX Runtime's optimizer on and off."""
     with torch.inference_mode():
         expected = model(torch.from_numpy(images)).numpy()
-    np.testing.assert_allclose(logits_of(exported.with_name(name), images, level=level), expected, atol=1e-3)
+    np.testing.assert_allclose(
+        logits_of(exported.with_name(name), images, level=level), expected, atol=1e-3
+    )
 
 
 def test_batch_norm_is_folded_or_kept_as_asked(exported, model) -> None:
@@ -137,11 +147,19 @@ def test_the_planted_layer_is_found_to_be_the_worst(prepared, images, tmp_path) 
     weights[0], bias[0] = 0, -1  # after ReLU6 this channel is always 0
     classifier = numpy_helper.to_array(stored[gemm.input[1]]).copy()
     classifier[:, 0] = 400 * np.abs(classifier).max()
-    for name, value in zip([*head.input[1:3], gemm.input[1]], [weights, bias, classifier], strict=True):
+    for name, value in zip(
+        [*head.input[1:3], gemm.input[1]], [weights, bias, classifier], strict=True
+    ):
         stored[name].CopyFrom(numpy_helper.from_array(value, name))
     fragile, ranges = tmp_path / "fragile.onnx", tmp_path / "ranges.json"
     onnx.save(model, fragile)
-    quantize_static(fragile, tmp_path / "q.onnx", ImageReader(images[:32]), calibration_cache_path=ranges, **U8S8)
+    quantize_static(
+        fragile,
+        tmp_path / "q.onnx",
+        ImageReader(images[:32]),
+        calibration_cache_path=ranges,
+        **U8S8,
+    )
     table = layer_sensitivity(fragile, images[:16], ranges, U8S8)
     assert table["layer"].iloc[0] == PLANTED
     assert set(table["layer"]) == set(layers_of(fragile))
@@ -154,7 +172,9 @@ def test_a_layer_kept_float_runs_float(prepared, images, tmp_path) -> None:
 
     def quantized(name: str, nodes: list[str]) -> Path:
         path = tmp_path / f"{name}.onnx"
-        quantize_static(prepared, path, ImageReader(images[:32]), nodes_to_exclude=nodes, **settings)
+        quantize_static(
+            prepared, path, ImageReader(images[:32]), nodes_to_exclude=nodes, **settings
+        )
         return path
 
     def run(path: Path) -> Counter:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from labs.optimize.traced import CACHE_LINES, LINE_NUMBERS, Touch, instructions, sectors, traced, transactions
+from labs.optimize.traced import (
+    CACHE_LINES,
+    LINE_NUMBERS,
+    Touch,
+    instructions,
+    sectors,
+    traced,
+    transactions,
+)
 
 
 def test_rows_fetch_each_line_once_and_columns_one_for_each_number():
@@ -47,7 +55,9 @@ def test_parts_of_a_matrix_write_into_its_log_and_its_numbers():
     ]
 
 
-@pytest.mark.parametrize("product", [lambda a, b: a @ b, np.dot, np.matmul, lambda a, b: np.einsum("ik,kj", a, b)])
+@pytest.mark.parametrize(
+    "product", [lambda a, b: a @ b, np.dot, np.matmul, lambda a, b: np.einsum("ik,kj", a, b)]
+)
 def test_numpys_own_product_is_refused(product):
     """Otherwise one call would pass for a kernel."""
     a, b = traced(np.ones((3, 3)), np.ones((3, 3)))

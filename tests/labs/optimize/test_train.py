@@ -24,7 +24,11 @@ def learnt(seed: int, *, epochs: int = 3) -> tuple[nn.Module, list[float], list[
         return found
 
     how = {"epochs": epochs, "learning_rate": 0.1, "batch_size": 8}
-    return fit(module, maps, loss, seed=seed, on_progress=lambda part, text: told.append(part), **how), losses, told
+    return (
+        fit(module, maps, loss, seed=seed, on_progress=lambda part, text: told.append(part), **how),
+        losses,
+        told,
+    )
 
 
 def test_training_learns_and_tells_how_far_it_is():
@@ -46,7 +50,11 @@ def end() -> nn.Module:
 
     torch.manual_seed(0)
     net = mobilenet_v2(num_classes=11).eval()
-    return fuse(nn.Sequential(*net.features[17:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), net.classifier[1]).eval())
+    return fuse(
+        nn.Sequential(
+            *net.features[17:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), net.classifier[1]
+        ).eval()
+    )
 
 
 def test_a_narrow_end_has_fewer_weights_and_still_answers(end: nn.Module):
@@ -78,7 +86,10 @@ def test_the_strongest_channels_stay(end: nn.Module):
 def test_a_layer_reads_its_weight_through_a_function(end: nn.Module):
     """Training changes the layers behind it; the original stays as it was."""
     maps, halved = torch.randn(2, 160, 7, 7), reading_through(end, lambda weight: weight / 2)
-    layer, other = (next(one for one in module.modules() if isinstance(one, nn.Conv2d)) for module in (halved, end))
+    layer, other = (
+        next(one for one in module.modules() if isinstance(one, nn.Conv2d))
+        for module in (halved, end)
+    )
     torch.testing.assert_close(layer.weight, other.weight / 2)
     halved(maps).sum().backward()
     assert layer.parametrizations.weight.original.grad is not None

@@ -57,10 +57,15 @@ def best(name: str, *options: OptionSummary) -> Judged | None:
     ("p50_s", "batch_fps", "within"),
     [(0.002, 1200, (True, True)), (0.002, 650, (True, False)), (0.003, 1000, (False, True))],
 )
-def test_a_target_is_met_within_every_limit_and_with_its_accuracy(p50_s: float, batch_fps: float, within: tuple):
+def test_a_target_is_met_within_every_limit_and_with_its_accuracy(
+    p50_s: float, batch_fps: float, within: tuple
+):
     """'under 3 ms' is not 3 ms, and 'at least 1000' is 1000; an accuracy that is not shown to be kept meets nothing."""
     found = best("server-cpu", option("int8", p50_s=p50_s, batch_fps=batch_fps))
-    assert (found.meets, found.within) == (all(within), dict(zip(("p50_s", "batch_fps"), within, strict=True)))
+    assert (found.meets, found.within) == (
+        all(within),
+        dict(zip(("p50_s", "batch_fps"), within, strict=True)),
+    )
     lossy = best("server-cpu", option("int8", p50_s=p50_s, batch_fps=batch_fps, low=-0.03))
     assert (lossy.meets, lossy.accuracy) == (False, "not shown")
 
@@ -69,18 +74,37 @@ def test_a_target_is_met_within_every_limit_and_with_its_accuracy(p50_s: float, 
     ("name", "options", "first"),
     [
         # Cheaper at the peak: fewer machines of the same price; of equally many, the one with more room.
-        ("server-cpu", {"two machines": (1e-3, 1100, 1e6, 0.9), "one machine": (29e-4, 1500, 1e6, 0.9)}, "one machine"),
-        ("server-cpu", {"near": (29e-4, 1500, 1e6, 0.9), "with room": (1e-3, 1500, 1e6, 0.9)}, "with room"),
-        ("server-cpu", {"sprinter": (1e-4, 100, 1e6, 0.9), "nearer": (4e-3, 900, 1e6, 0.7)}, "nearer"),
+        (
+            "server-cpu",
+            {"two machines": (1e-3, 1100, 1e6, 0.9), "one machine": (29e-4, 1500, 1e6, 0.9)},
+            "one machine",
+        ),
+        (
+            "server-cpu",
+            {"near": (29e-4, 1500, 1e6, 0.9), "with room": (1e-3, 1500, 1e6, 0.9)},
+            "with room",
+        ),
+        (
+            "server-cpu",
+            {"sprinter": (1e-4, 100, 1e6, 0.9), "nearer": (4e-3, 900, 1e6, 0.7)},
+            "nearer",
+        ),
         ("device", {"small": (1e-3, 9, 1e6, 0.7), "exact": (1e-2, 9, 4e6, 0.9)}, "exact"),
     ],
 )
 def test_the_best_option_stands_for_a_target(name: str, options: dict, first: str):
     """On a server money decides, on a device accuracy; if nothing meets the target, each by its worst number."""
     names = ("p50_s", "batch_fps", "size_bytes", "accuracy")
-    made = [option(one, **dict(zip(names, numbers, strict=True))) for one, numbers in options.items()]
+    made = [
+        option(one, **dict(zip(names, numbers, strict=True))) for one, numbers in options.items()
+    ]
     assert best(name, *made).option.option == first
-    assert best(name, *made, option("lossy", p50_s=1e-9, batch_fps=1e9, size_bytes=1, low=-0.2)).option.option == first
+    assert (
+        best(
+            name, *made, option("lossy", p50_s=1e-9, batch_fps=1e9, size_bytes=1, low=-0.2)
+        ).option.option
+        == first
+    )
 
 
 def test_gpu_and_cpu_options_do_not_stand_in_for_each_other():
@@ -89,7 +113,10 @@ def test_gpu_and_cpu_options_do_not_stand_in_for_each_other():
     assert [bool(decide([cuda], one)) for one in TARGETS] == [False, True, False]
     assert best("device", option("int8", p50_s=0.002)) is None
     amd = {"provider": "MIGraphX", "p50_s": 0.0012, "batch_fps": 3000}
-    met = [decide([option("amd", machine, **amd)], targets_for(machine)[1])[0].meets for machine in (MI100, "CPU")]
+    met = [
+        decide([option("amd", machine, **amd)], targets_for(machine)[1])[0].meets
+        for machine in (MI100, "CPU")
+    ]
     assert met == [True, False]
 
 
@@ -97,13 +124,21 @@ def test_money_counts_whole_machines_at_their_own_price():
     """A processor costs by its threads, listed or not; a GPU costs what the machine around it does."""
     prices = hourly_prices()["usd_per_hour"] / hourly_prices()["threads"]
     small = best("server-cpu", option("int8", p50_s=0.002, batch_fps=500))
-    assert (small.machines, small.usd_per_month) == (3, pytest.approx(3 * 2 * prices[OTHER_PROCESSOR] * 730))
+    assert (small.machines, small.usd_per_month) == (
+        3,
+        pytest.approx(3 * 2 * prices[OTHER_PROCESSOR] * 730),
+    )
     node = "AMD EPYC 7763 × 256, NVIDIA A100"
     cuda = best("server-gpu", option("cuda", node, "CUDA", threads=256, p50_s=5e-4, batch_fps=9000))
     assert cuda.usd_per_hour == hourly_prices().loc["A100", "usd_per_hour"]
     onnx = option("food11", node, threads=256, p50_s=5e-3, batch_fps=900)
     assert best("server-cpu", onnx).usd_per_hour == pytest.approx(256 * prices["EPYC 7763"])
-    rows = table(decide([onnx, option("int8", node, threads=256, p50_s=2e-3, batch_fps=1500)], target("server-cpu")))
+    rows = table(
+        decide(
+            [onnx, option("int8", node, threads=256, p50_s=2e-3, batch_fps=1500)],
+            target("server-cpu"),
+        )
+    )
     assert rows["meets"].tolist() == [True, False]
     assert rows["machines"].tolist() == [1, 2]
 
@@ -112,20 +147,34 @@ def test_money_counts_whole_machines_at_their_own_price():
     ("name", "unpriced"),
     [
         ("server-gpu", option("amd", MI100, "MIGraphX", p50_s=1e-3, batch_fps=9e3)),
-        ("server-cpu", option("notes", "Intel processor", threads=math.nan, p50_s=1e-3, batch_fps=9e3)),
+        (
+            "server-cpu",
+            option("notes", "Intel processor", threads=math.nan, p50_s=1e-3, batch_fps=9e3),
+        ),
     ],
 )
 def test_an_unknown_price_is_last_and_said_to_be_unknown(name: str, unpriced: OptionSummary):
     """A GPU without a row, or a processor whose threads nobody told, is neither free nor of infinite price."""
-    slow = replace(unpriced, option="priced", machine="EPYC 7763, A100", threads=2, p50_s=Interval(9e-4, 9e-4, 9e-4))
+    slow = replace(
+        unpriced,
+        option="priced",
+        machine="EPYC 7763, A100",
+        threads=2,
+        p50_s=Interval(9e-4, 9e-4, 9e-4),
+    )
     judged = decide([unpriced, slow], target(name))
     assert [one.option.option for one in judged] == ["priced", unpriced.option]
-    assert table(judged)[["dollars an hour", "dollars a month"]].isna().all(axis=1).tolist() == [False, True]
+    assert table(judged)[["dollars an hour", "dollars a month"]].isna().all(axis=1).tolist() == [
+        False,
+        True,
+    ]
 
 
 def test_what_is_published_for_a_targets_own_machine():
     """OpenVINO alone meets the processor's target on the authors' EPYC, and a GPU's is met by both providers."""
-    met = {one.name: [found.meets for found in decide(published_options(one), one)] for one in TARGETS}
+    met = {
+        one.name: [found.meets for found in decide(published_options(one), one)] for one in TARGETS
+    }
     assert met == {"server-cpu": [True] + [False] * 7, "server-gpu": [True, True], "device": []}
     assert "OpenVINO" in decide(published_options(TARGETS[0]), TARGETS[0])[0].option.option
 
@@ -133,16 +182,26 @@ def test_what_is_published_for_a_targets_own_machine():
 usd_per_thread = st.floats(0.001, 0.1)
 
 
-@given(st.floats(50, 20_000), st.floats(50, 20_000), st.integers(1, 512), usd_per_thread, st.floats(0.01, 20))
+@given(
+    st.floats(50, 20_000),
+    st.floats(50, 20_000),
+    st.integers(1, 512),
+    usd_per_thread,
+    st.floats(0.01, 20),
+)
 @example(1624.3, 9274.45, 256, 0.043, 3.673)  # as published
 @example(1624.3, 9274.45, 256, 0.043, 0.01)  # one thread costs more than the GPU
 @example(1624.3, 9274.45, 256, 0.043, 20.0)  # all threads cost less than the GPU
-def test_the_most_threads_are_the_last_that_cost_less_than_a_gpu(cpu_rate, gpu_rate, threads, thread_usd, gpu_usd):
+def test_the_most_threads_are_the_last_that_cost_less_than_a_gpu(
+    cpu_rate, gpu_rate, threads, thread_usd, gpu_usd
+):
     """By trying every number of threads in turn; every other number is wrong, whether too small or too large."""
     cpu = {"photos_per_s": cpu_rate, "threads": threads, "usd_per_hour": threads * thread_usd}
     gpu = {"photos_per_s": gpu_rate, "usd_per_hour": gpu_usd}
     of_gpu = machines_needed(PEAK_PER_S, gpu_rate) * gpu_usd
-    costs = [machines_needed(PEAK_PER_S, cpu_rate) * count * thread_usd for count in range(threads + 1)]
+    costs = [
+        machines_needed(PEAK_PER_S, cpu_rate) * count * thread_usd for count in range(threads + 1)
+    ]
     assume(all(abs(cost - of_gpu) > 1e-6 for cost in costs))
     most = max(count for count, cost in enumerate(costs) if cost < of_gpu)
     assert [count for count in range(-1, threads + 2) if is_most_threads(count, cpu, gpu)] == [most]

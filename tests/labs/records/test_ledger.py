@@ -38,22 +38,40 @@ AT = "2026-01-02T03:04:0{}+00:00"
 #: Numbers as a measurement has them, and plain JSON as an answer or a service has it.
 SAMPLES = st.lists(st.floats(0, 1e6), min_size=1, max_size=5).map(tuple)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(-1e9, 1e9)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 MOMENTS = st.datetimes().map(lambda at: f"{at.isoformat()}+00:00")
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz-_.", min_size=1, max_size=12)
 #: The fixtures only build, so one serves all examples.
-PROPERTY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture
 def entries(make_measurement) -> st.SearchStrategy:
     """Return a strategy of entries of all four types."""
     return st.one_of(
-        st.builds(make_measurement, option=NAMES, samples=SAMPLES, details=st.dictionaries(NAMES, JSON, max_size=3)),
-        st.builds(Prediction, NAMES, st.dictionaries(NAMES, st.floats(-1e9, 1e9) | NAMES, max_size=3), MOMENTS),
+        st.builds(
+            make_measurement,
+            option=NAMES,
+            samples=SAMPLES,
+            details=st.dictionaries(NAMES, JSON, max_size=3),
+        ),
+        st.builds(
+            Prediction,
+            NAMES,
+            st.dictionaries(NAMES, st.floats(-1e9, 1e9) | NAMES, max_size=3),
+            MOMENTS,
+        ),
         st.builds(Answer, NAMES, JSON.filter(lambda one: one is not None), MOMENTS),
         st.builds(Observation, NAMES, st.dictionaries(NAMES, JSON, max_size=3), MOMENTS),
     )
@@ -67,7 +85,12 @@ def test_whatever_is_written_is_read_back_equal_and_in_order(data, entries) -> N
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(Path(folder) / "deep" / "ledger.jsonl")
         assert [ledger.append(one) for one in written] == written
-        assert list(ledger) == list(ledger.read()) == list(Records.from_json(ledger.to_json())) == written
+        assert (
+            list(ledger)
+            == list(ledger.read())
+            == list(Records.from_json(ledger.to_json()))
+            == written
+        )
 
 
 @PROPERTY
@@ -80,7 +103,9 @@ def test_adopting_twice_is_adopting_once_and_nothing_is_overwritten(data, entrie
         for ledger, measurements in ((here, mine), (there, [*mine[:1], *theirs])):
             for one in measurements:
                 ledger.append(one)
-        changed = [Answer("m.changed", "otherwise", AT.format(5), record_id=one.record_id) for one in mine]
+        changed = [
+            Answer("m.changed", "otherwise", AT.format(5), record_id=one.record_id) for one in mine
+        ]
         others = [*there.lines().values(), *(json.dumps(one.to_json()) for one in changed)]
         assert [here.adopt(others), here.adopt(others)] == [len(theirs), 0]
         assert list(here) == [*mine, *theirs]
@@ -122,12 +147,16 @@ def test_junk_is_not_an_entry(line) -> None:
         lambda ledger, make: ledger.append(make(kind="speed")),
         lambda ledger, make: ledger.append(make(kind="load")),
         lambda ledger, make: ledger.append(make(load=LOAD)),
-        lambda ledger, make: ledger.observe("model.lease", {"end": datetime(2026, 3, 2, tzinfo=UTC)}),
+        lambda ledger, make: ledger.observe(
+            "model.lease", {"end": datetime(2026, 3, 2, tzinfo=UTC)}
+        ),
         lambda ledger, make: ledger.observe("", {"status": "ACTIVE"}),
     ],
     ids=["NaN", "no sample", "no image", "kind", "no load", "a load", "a date", "no subject"],
 )
-def test_what_cannot_be_read_back_is_refused_and_nothing_is_written(write, tmp_path, make_measurement) -> None:
+def test_what_cannot_be_read_back_is_refused_and_nothing_is_written(
+    write, tmp_path, make_measurement
+) -> None:
     """A date object would be readable here and nowhere else."""
     ledger = Ledger(tmp_path / "ledger.jsonl")
     with pytest.raises(LedgerError):
@@ -145,7 +174,10 @@ def test_two_kernels_may_write_at_once(tmp_path, make_measurement) -> None:
     """Lines of two processes never mix, even when each is longer than a pipe's or a page's worth."""
     path = tmp_path / "ledger.jsonl"
     context = multiprocessing.get_context("fork")
-    writers = [context.Process(target=_append_many, args=(path, name, make_measurement)) for name in ("a", "b")]
+    writers = [
+        context.Process(target=_append_many, args=(path, name, make_measurement))
+        for name in ("a", "b")
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -154,7 +186,9 @@ def test_two_kernels_may_write_at_once(tmp_path, make_measurement) -> None:
     assert sorted(entry.option for entry in Ledger(path)) == ["a"] * 25 + ["b"] * 25
 
 
-def test_a_line_is_checked_once_and_a_changed_one_again(tmp_path, make_measurement, monkeypatch) -> None:
+def test_a_line_is_checked_once_and_a_changed_one_again(
+    tmp_path, make_measurement, monkeypatch
+) -> None:
     """Lessons read the whole ledger at each check; only what is new costs the schema's time."""
     kept = Ledger(tmp_path / "ledger.jsonl")
     kept.append(make_measurement(option="seen-once", samples=(0.125, 0.25)))
@@ -186,8 +220,12 @@ def test_machines_are_not_mixed_silently(make_measurement) -> None:
     """Two machines are refused by name; another Python or kernel is the same machine, another GPU or node is not."""
     here = make_measurement()
     there = make_measurement(machine=dataclasses.replace(here.machine, cpu_model="Other CPU"))
-    updated = make_measurement(machine=dataclasses.replace(here.machine, python="3.12.0", system="Linux 7"))
-    node = make_measurement(machine=dataclasses.replace(here.machine, testbed={"node": "P3-GPU-005"}))
+    updated = make_measurement(
+        machine=dataclasses.replace(here.machine, python="3.12.0", system="Linux 7")
+    )
+    node = make_measurement(
+        machine=dataclasses.replace(here.machine, testbed={"node": "P3-GPU-005"})
+    )
     require_same_machine([here, updated])
     for other in (there, node):
         with pytest.raises(DifferentMachinesError, match="Test CPU"):
@@ -214,7 +252,12 @@ def test_the_newest_run_of_these_options_is_the_comparison(run, make_measurement
     """Runs with others, of another kind and records measured alone are passed over."""
     alone = make_measurement(option="fast", samples=(0.001,))
     records = Records(
-        [*run("one", 0.01), *run("two", 0.005), *run("three", 0.002, kind="throughput", batch_size=32), alone]
+        [
+            *run("one", 0.01),
+            *run("two", 0.005),
+            *run("three", 0.002, kind="throughput", batch_size=32),
+            alone,
+        ]
     )
     comparison = records.comparison("fast", "slow")
     assert isinstance(comparison, Comparison)
@@ -230,7 +273,9 @@ def test_the_newest_run_of_these_options_is_the_comparison(run, make_measurement
 def test_accuracy_is_compared_on_the_same_images_only(make_measurement):
     """Other images, or an option that was not measured, give no pair."""
     details = {"predicted": [1, 2, 3, 4], "labels": [1, 2, 3, 5], "dataset": "x"}
-    one = make_measurement(kind="accuracy", option="one", samples=(1.0, 1.0, 1.0, 0.0), details=details)
+    one = make_measurement(
+        kind="accuracy", option="one", samples=(1.0, 1.0, 1.0, 0.0), details=details
+    )
     other = replace(one, option="other", samples=(1.0, 0.0, 1.0, 0.0))
     elsewhere = replace(one, option="elsewhere", details={**details, "labels": [0, 0, 0, 0]})
     records = Records([one, other, elsewhere])
@@ -240,14 +285,17 @@ def test_accuracy_is_compared_on_the_same_images_only(make_measurement):
 
 
 @pytest.mark.parametrize(
-    ("order", "counts"), [("prediction first", True), ("measurement first", False), ("dated back", False)]
+    ("order", "counts"),
+    [("prediction first", True), ("measurement first", False), ("dated back", False)],
 )
 def test_a_prediction_counts_before_what_it_is_about(make_measurement, order, counts):
     """Its place in the ledger and its time must both say so."""
     measurement = make_measurement(started_at=AT.format(5))
     guess = Prediction("m.q", 1.0, AT.format(2 if order != "measurement first" else 7))
     entries = [guess, measurement] if order == "prediction first" else [measurement, guess]
-    prediction = Records(entries).prediction_in_time("m.q", {"kind": "latency", "option": measurement.option})
+    prediction = Records(entries).prediction_in_time(
+        "m.q", {"kind": "latency", "option": measurement.option}
+    )
     assert (prediction is not None) is counts
 
 
@@ -262,7 +310,9 @@ def test_the_newest_answer_counts_and_every_prediction_is_kept(tmp_path):
         assert (view.answer("m.a"), view.answer("m.b")) == (2, None)
         assert [prediction.value for prediction in view.predictions("m.q")] == [1, 2]
         assert (view.seen("model.lease"), view.seen("absent")) == ({"status": 2}, None)
-        assert all(datetime.fromisoformat(one.made_at).tzinfo for one in view.observations("model.lease"))
+        assert all(
+            datetime.fromisoformat(one.made_at).tzinfo for one in view.observations("model.lease")
+        )
 
 
 def test_a_ledger_of_the_version_before_loads(tmp_path):
@@ -297,7 +347,9 @@ def test_what_keeps_a_ledger_from_being_written_is_said(monkeypatch, tmp_path, n
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this system has no disk that is always full"
+)
 def test_a_full_disk_is_said():
     """Where every write really fails."""
     with pytest.raises(LedgerWriteError, match="disk is full"):
@@ -322,7 +374,9 @@ def test_an_entry_that_no_longer_fits_leaves_the_ledger_as_it_was(tmp_path):
     path = tmp_path / "ledger.jsonl"
     Ledger(path).append(Answer("m.a", 1, AT.format(1)))
     before = path.read_bytes()
-    ran = subprocess.run([sys.executable, "-c", _LIMITED, path], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", _LIMITED, path], capture_output=True, text=True, check=True
+    )
     assert "Nothing was recorded" in ran.stdout
     assert path.read_bytes() == before
 
@@ -348,7 +402,9 @@ def test_a_ledger_says_what_is_in_it(tmp_path: Path, make_measurement) -> None:
         ledger.append(make_measurement(option="<onnx>", samples=samples))
     ledger.append(make_measurement(kind="size", option="<onnx>", samples=(2_430_000.0,)))
     ledger.append(Answer("m.a", 1, AT.format(1)))
-    assert re.search(r"4 entries: 2 latency, 1 size, 1 answer; the newest of 0[12] Jan 2026", repr(ledger))
+    assert re.search(
+        r"4 entries: 2 latency, 1 size, 1 answer; the newest of 0[12] Jan 2026", repr(ledger)
+    )
     shown = ledger.read()._repr_html_()
     assert all(text in shown for text in ("&lt;onnx&gt;", "2.50 ms", "2.43 MB"))
     assert "500 ms" not in shown

@@ -41,7 +41,13 @@ def test_it_survives_json_and_the_schema(made) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("mode", "half-open"), ("duration_s", 0), ("offsets_s", [-1]), ("failures", [{"status": 503}]), ("server", {})],
+    [
+        ("mode", "half-open"),
+        ("duration_s", 0),
+        ("offsets_s", [-1]),
+        ("failures", [{"status": 503}]),
+        ("server", {}),
+    ],
 )
 def test_nonsense_is_refused(made, field, value) -> None:
     """The schema knows the load's fields too."""
@@ -68,10 +74,14 @@ def test_a_run_without_an_answer_promises_little(make_measurement) -> None:
     def answered(option: str, *counts: int) -> list[Measurement]:
         made = []
         for turn, count in enumerate(counts):
-            load = Load("closed", "POST /predict", 1.0, offsets_s=tuple(np.linspace(0, 0.9, max(1, count))))
+            load = Load(
+                "closed", "POST /predict", 1.0, offsets_s=tuple(np.linspace(0, 0.9, max(1, count)))
+            )
             samples = (0.01,) * count or (1.5,)
             made.append(
-                make_measurement(kind="load", option=option, samples=samples, load=load, details={"round": turn})
+                make_measurement(
+                    kind="load", option=option, samples=samples, load=load, details={"round": turn}
+                )
             )
         return made
 
@@ -90,6 +100,8 @@ def test_a_load_is_counted_in_blocks(make_measurement) -> None:
     for count, promised in ((500, 0.95), (12, 0.0)):
         offsets_s = tuple(np.linspace(5, 0, count))
         samples = tuple(np.random.default_rng(1).normal(0.02, 0.001, count))
-        record = make_measurement(kind="load", samples=samples, load=Load("open", "x", 5.0, offsets_s, 100.0))
+        record = make_measurement(
+            kind="load", samples=samples, load=Load("open", "x", 5.0, offsets_s, 100.0)
+        )
         assert record.value.confidence == promised
         assert record.value.value == record.percentile(50)

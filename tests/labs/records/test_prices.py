@@ -13,7 +13,12 @@ from grading.builder.notebook import build
 from grading.builder.sources import sources
 from labs.records.decision import decide, published_options
 from labs.records.options import summarize
-from labs.records.prices import OTHER_PROCESSOR, gpu_usd_per_hour, hourly_prices, processor_usd_per_hour
+from labs.records.prices import (
+    OTHER_PROCESSOR,
+    gpu_usd_per_hour,
+    hourly_prices,
+    processor_usd_per_hour,
+)
 from labs.records.reference import REFERENCE_DIR, published
 from labs.records.targets import target
 from tests.entries import Entries
@@ -33,17 +38,26 @@ MACHINES = {
 @given(st.sampled_from(PROCESSORS), st.integers(1, 1024))
 def test_a_machine_costs_its_threads_times_a_threads_price(name: str, threads: int):
     """For every listed processor, and for as many threads as its row has: exactly that row's price."""
-    assert processor_usd_per_hour(name, threads) == pytest.approx(threads * processor_usd_per_hour(name, 1))
-    assert processor_usd_per_hour(name, PRICES.loc[name, "threads"]) == PRICES.loc[name, "usd_per_hour"]
+    assert processor_usd_per_hour(name, threads) == pytest.approx(
+        threads * processor_usd_per_hour(name, 1)
+    )
+    assert (
+        processor_usd_per_hour(name, PRICES.loc[name, "threads"])
+        == PRICES.loc[name, "usd_per_hour"]
+    )
 
 
 def test_a_price_that_nobody_knows_is_no_number():
     """Neither 0 nor infinite; a student's own price takes the table's place."""
-    assert processor_usd_per_hour("a new processor", 3) == processor_usd_per_hour(OTHER_PROCESSOR, 3)
+    assert processor_usd_per_hour("a new processor", 3) == processor_usd_per_hour(
+        OTHER_PROCESSOR, 3
+    )
     assert math.isnan(processor_usd_per_hour("EPYC 7763", math.nan))
     assert math.isnan(gpu_usd_per_hour("AMD EPYC 7763 × 256, AMD Instinct MI100"))
     dear = PRICES.assign(usd_per_hour=2 * PRICES["usd_per_hour"])
-    assert processor_usd_per_hour("EPYC 7763", 5, dear) == 2 * processor_usd_per_hour("EPYC 7763", 5)
+    assert processor_usd_per_hour("EPYC 7763", 5, dear) == 2 * processor_usd_per_hour(
+        "EPYC 7763", 5
+    )
     assert gpu_usd_per_hour("NVIDIA A100", dear) == 2 * gpu_usd_per_hour("NVIDIA A100")
 
 
@@ -87,8 +101,12 @@ def test_a_published_machine_says_its_threads_or_that_they_are_unknown():
     assert set(document["machines"]) == set(published()["machine"])
     assert all(facts["source"] and facts["threads"] != 0 for facts in document["machines"].values())
     rows = published().loc[["onnx_epyc", "onnx_intel"]]
-    usd_per_hour = [processor_usd_per_hour(row["machine"], row["threads"]) for _, row in rows.iterrows()]
-    assert usd_per_hour == pytest.approx([256 * processor_usd_per_hour("EPYC 7763", 1), math.nan], nan_ok=True)
+    usd_per_hour = [
+        processor_usd_per_hour(row["machine"], row["threads"]) for _, row in rows.iterrows()
+    ]
+    assert usd_per_hour == pytest.approx(
+        [256 * processor_usd_per_hour("EPYC 7763", 1), math.nan], nan_ok=True
+    )
     assert {option.threads for option in published_options(target("server-cpu"))} == {256}
 
 

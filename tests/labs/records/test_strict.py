@@ -52,6 +52,8 @@ def test_what_students_and_sandboxes_say_is_read_by_no_other_loader():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = {"json", "pickle"} & {getattr(getattr(node, "value", None), "id", "")}
             names |= {getattr(node, "module", "")} & {"json", "pickle"}
-            if names and (isinstance(node, ast.ImportFrom) or node.attr in ("load", "loads", "JSONDecoder")):
+            if names and (
+                isinstance(node, ast.ImportFrom) or node.attr in ("load", "loads", "JSONDecoder")
+            ):
                 found.add(path.relative_to(root).as_posix())
     assert found <= INSIDE

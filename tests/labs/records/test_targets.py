@@ -35,7 +35,9 @@ def test_published_and_recorded_figures_are_tables():
 def test_a_summary_gathers_all_kinds_of_one_option(make_measurement):
     """The newest of each kind, the largest batch, and of latencies only those of one image; answers are passed over."""
     records = [
-        make_measurement(kind="size", samples=(9e6,), providers_used={}, provider_requested="", precision=""),
+        make_measurement(
+            kind="size", samples=(9e6,), providers_used={}, provider_requested="", precision=""
+        ),
         make_measurement(kind="accuracy", samples=(1.0, 1.0, 1.0, 0.0)),
         make_measurement(samples=(0.009,) * 3),
         make_measurement(samples=(0.001, 0.002, 0.003)),
@@ -45,7 +47,12 @@ def test_a_summary_gathers_all_kinds_of_one_option(make_measurement):
         Answer("q", "yes", "2026-01-01T00:00:00+00:00"),
     ]
     with pytest.raises(DifferentMachinesError):
-        summarize([*records, replace(records[0], machine=replace(records[0].machine, cpu_model="Other CPU"))])
+        summarize(
+            [
+                *records,
+                replace(records[0], machine=replace(records[0].machine, cpu_model="Other CPU")),
+            ]
+        )
     (one,) = summarize(records)
     assert (one.size_bytes.value, one.accuracy.value, one.p50_s.value) == (9e6, 0.75, 0.002)
     assert (one.batch_size, one.batch_fps.value) == (32, pytest.approx(320))

@@ -102,7 +102,9 @@ def test_it_ends_when_its_notebook_is_killed(tmp_path) -> None:
 
 def test_a_process_that_is_not_ready_is_stopped_and_its_words_are_told(tmp_path) -> None:
     """One that ends, and one that takes too long; a wait that is cancelled leaves no process either."""
-    ended = child.start([sys.executable, "-c", "print('no model'); raise SystemExit(3)"], tmp_path / "log")
+    ended = child.start(
+        [sys.executable, "-c", "print('no model'); raise SystemExit(3)"], tmp_path / "log"
+    )
     with pytest.raises(ChildError, match=r"it ended with status 3:\nno model"):
         ended.wait_for(lambda: False, what="it", within_s=60)
     slow = start(tmp_path)
@@ -110,14 +112,21 @@ def test_a_process_that_is_not_ready_is_stopped_and_its_words_are_told(tmp_path)
         slow.wait_for(lambda: False, what="it", within_s=0.1)
     cancelled = start(tmp_path)
     with pytest.raises(Cancelled):
-        cancelled.wait_for(lambda: False, what="it", within_s=60, on_progress=Mock(side_effect=Cancelled))
+        cancelled.wait_for(
+            lambda: False, what="it", within_s=60, on_progress=Mock(side_effect=Cancelled)
+        )
     assert (slow.alive, cancelled.alive) == (False, False)
 
 
 def test_only_its_owner_reads_its_log_its_files_and_its_secret(tmp_path) -> None:
     """The secret stands in no command line once the program listens; files are made for their owner alone."""
     code = "import pathlib, socket, sys, time; pathlib.Path(sys.argv[1]).touch(); one = socket.create_server(('', 0));"
-    command = [sys.executable, "-c", f"{code} print('ready', flush=True); time.sleep(600)", tmp_path / "made"]
+    command = [
+        sys.executable,
+        "-c",
+        f"{code} print('ready', flush=True); time.sleep(600)",
+        tmp_path / "made",
+    ]
     with child.start([*command, f"--key={SECRET}"], tmp_path / "log", secret="0123abcd") as one:
         one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)
         for process in (psutil.Process(one.pid), *one.processes()):

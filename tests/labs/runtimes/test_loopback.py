@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from labs.runtimes.loopback import ANY_PORT_VARIABLE, LINKS_VARIABLE, PortsTakenError, is_own_host, link, listen
+from labs.runtimes.loopback import (
+    ANY_PORT_VARIABLE,
+    LINKS_VARIABLE,
+    PortsTakenError,
+    is_own_host,
+    link,
+    listen,
+)
 
 
 @pytest.fixture
@@ -34,7 +41,9 @@ def test_many_lessons_at_once_may_take_any_port(two_taken, monkeypatch) -> None:
         assert found.getsockname()[1] not in two_taken[:2]
     with pytest.raises(PortsTakenError):
         listen(ports=two_taken[0])
-    with pytest.raises(OSError, match="assign"):  # no matter of ports, and nobody is sent to look for kernels
+    with pytest.raises(
+        OSError, match="assign"
+    ):  # no matter of ports, and nobody is sent to look for kernels
         listen("192.0.2.1", [8090, 8091])
 
 
@@ -55,11 +64,28 @@ def test_a_link_is_what_the_readers_browser_opens(variables, shown, monkeypatch)
     assert link("http://127.0.0.1:8090/docs") == shown
 
 
-OWN = ["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:80", "192.0.2.7:8000", "jupyter.chameleoncloud.org", ""]
-FOREIGN = ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "[::1", "evil@x"]
+OWN = [
+    "127.0.0.1:8080",
+    "localhost",
+    "LOCALHOST:1",
+    "[::1]:80",
+    "192.0.2.7:8000",
+    "jupyter.chameleoncloud.org",
+    "",
+]
+FOREIGN = [
+    "evil.example",
+    "evil.example:8080",
+    "127.0.0.1.evil.example",
+    "localhost.evil.example",
+    "[::1",
+    "evil@x",
+]
 
 
-@pytest.mark.parametrize(("host", "own"), [*((one, True) for one in OWN), *((one, False) for one in FOREIGN)])
+@pytest.mark.parametrize(
+    ("host", "own"), [*((one, True) for one in OWN), *((one, False) for one in FOREIGN)]
+)
 def test_numbers_and_own_names_are_answered_and_foreign_ones_are_not(host: str, own: bool) -> None:
     """No name server can make another machine of a number."""
     assert is_own_host(host) is own

@@ -29,12 +29,16 @@ TOLERANCE = 2e-4
 
 def predict(url: str, content: bytes) -> httpx.Response:
     """Return the reply to a photo as base64 text."""
-    return httpx.post(f"{url}/predict", json={"image": base64.b64encode(content).decode()}, timeout=60)
+    return httpx.post(
+        f"{url}/predict", json={"image": base64.b64encode(content).decode()}, timeout=60
+    )
 
 
 def predict_raw(url: str, content: bytes) -> httpx.Response:
     """Return the reply to a photo's own bytes."""
-    return httpx.post(f"{url}/predict/raw", content=content, headers={"content-type": "image/jpeg"}, timeout=60)
+    return httpx.post(
+        f"{url}/predict/raw", content=content, headers={"content-type": "image/jpeg"}, timeout=60
+    )
 
 
 def encoded(kind: str, size: tuple[int, int] = (32, 32), **how: object) -> bytes:
@@ -54,7 +58,10 @@ def test_it_says_what_torch_says(service: Service):
         reply = predict(service.url, content)
         assert reply.json() == predict_raw(service.url, content).json()
         assert reply.json()["prediction"] == CLASS_NAMES[int(np.argmax(expected))]
-        assert reply.json() == {**reply.json(), "probability": pytest.approx(float(expected.max()), abs=TOLERANCE)}
+        assert reply.json() == {
+            **reply.json(),
+            "probability": pytest.approx(float(expected.max()), abs=TOLERANCE),
+        }
         assert set(reply.json()) == {"prediction", "probability"}
 
 
@@ -86,7 +93,11 @@ def test_replies_are_counted_by_path_and_status(service: Service):
     httpx.post(f"{service.url}/predict", json={})
     assert httpx.get(f"{service.url}/nowhere").status_code == 404
     counted = httpx.get(f"{service.url}/metrics").text
-    for labels in ('path="/predict",status="200"', 'path="/predict",status="422"', 'path="other",status="404"'):
+    for labels in (
+        'path="/predict",status="200"',
+        'path="/predict",status="422"',
+        'path="other",status="404"',
+    ):
         assert f"serving_requests_total{{{labels}}}" in counted
     assert 'status="500"' not in counted
     assert "serving_in_flight 0.0" in counted
@@ -98,10 +109,16 @@ def test_a_stop_finishes_what_was_started(onnx_path):
     large, replies = encoded("JPEG", (4000, 3000), quality=30), []
     with start(MODEL=onnx_path) as service:
         wait_until_ready(service)
-        senders = [threading.Thread(target=lambda: replies.append(predict_raw(service.url, large))) for _ in range(12)]
+        senders = [
+            threading.Thread(target=lambda: replies.append(predict_raw(service.url, large)))
+            for _ in range(12)
+        ]
         for sender in senders:
             sender.start()
-        while "serving_in_flight 12.0" not in httpx.get(f"{service.url}/metrics").text and len(replies) < 3:
+        while (
+            "serving_in_flight 12.0" not in httpx.get(f"{service.url}/metrics").text
+            and len(replies) < 3
+        ):
             time.sleep(0.01)
         service.stop()
         for sender in senders:
@@ -117,7 +134,9 @@ def test_who_comes_before_the_model_is_loaded_waits_at_the_door(onnx_path):
         assert httpx.get(service.url + "/healthz", timeout=60).status_code == 200
 
 
-@pytest.mark.parametrize(("app", "says"), [(SERVICE, "broken.onnx"), ("no_such_module:app", "no_such_module")])
+@pytest.mark.parametrize(
+    ("app", "says"), [(SERVICE, "broken.onnx"), ("no_such_module:app", "no_such_module")]
+)
 def test_an_app_that_does_not_start_is_said_with_the_log(app, says, tmp_path):
     """The process's own words are in the error, and no process stays behind."""
     (tmp_path / "broken.onnx").write_bytes(b"not a model")

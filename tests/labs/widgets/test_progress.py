@@ -61,7 +61,9 @@ def test_cancel_stops_at_the_next_report(shown):
     ],
     ids=["the toolbar's stop button", "another error"],
 )
-def test_an_interrupt_is_a_clean_stop_and_a_failure_passes_through(raised, heard, says, line, shown):
+def test_an_interrupt_is_a_clean_stop_and_a_failure_passes_through(
+    raised, heard, says, line, shown
+):
     """A KeyboardInterrupt anywhere in the work ends in the same sentence; another error keeps its type and message."""
 
     def work(on_progress):

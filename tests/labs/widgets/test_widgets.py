@@ -25,19 +25,34 @@ from tests.entries import Entries
 
 #: Records of three options.
 PART_1, HERE = Entries(), {"machine": {"cpu_model": "Test CPU"}}
-PART_1.in_full("torch-eager", 0.012, 88, 130, 9.2e6, **HERE).in_full("food11", 0.0027, 88, 340, 8.9e6, **HERE)
+PART_1.in_full("torch-eager", 0.012, 88, 130, 9.2e6, **HERE).in_full(
+    "food11", 0.0027, 88, 340, 8.9e6, **HERE
+)
 PART_1.in_full("int8", 0.0018, 88, 1200, 2.4e6, **HERE)
 
 
 #: Fields of machines, each with the targets that it may meet: those of its own processor or GPU, as no rehearsal.
 EPYC = {"cpu_model": "AMD EPYC 7763 64-Core Processor", "cpu_count": 256}
-PI = {"cpu_model": "Cortex-A76, Raspberry Pi 5 Model B Rev 1.0", "architecture": "aarch64", "cpu_count": 4}
-TACC, PLAYED = {"site": "CHI@TACC", "node": "a-node"}, {"site": "rehearsal", "node": "rehearsed machine"}
+PI = {
+    "cpu_model": "Cortex-A76, Raspberry Pi 5 Model B Rev 1.0",
+    "architecture": "aarch64",
+    "cpu_count": 4,
+}
+TACC, PLAYED = (
+    {"site": "CHI@TACC", "node": "a-node"},
+    {"site": "rehearsal", "node": "rehearsed machine"},
+)
 
 
 def gpu(name: str) -> dict:
     """Return a machine's field that lists one GPU."""
-    card = {"name": name, "uuid": name, "memory_bytes": 1 << 35, "compute_capability": "8.0", "driver": "580"}
+    card = {
+        "name": name,
+        "uuid": name,
+        "memory_bytes": 1 << 35,
+        "compute_capability": "8.0",
+        "driver": "580",
+    }
     return {"gpus": [card]}
 
 
@@ -45,13 +60,25 @@ MACHINES = {
     "a laptop": ({"cpu_model": "Intel Core i7"} | gpu("NVIDIA RTX A3000 Laptop GPU"), set()),
     "a laptop with ARM cores": ({"cpu_model": "Apple M2", "architecture": "aarch64"}, set()),
     "a virtual machine elsewhere on the server's processor": (EPYC | {"cpu_count": 2}, set()),
-    "a workstation with an A100": ({"cpu_model": "Intel Xeon"} | gpu("NVIDIA A100-PCIE-40GB"), set()),
+    "a workstation with an A100": (
+        {"cpu_model": "Intel Xeon"} | gpu("NVIDIA A100-PCIE-40GB"),
+        set(),
+    ),
     "a laptop that plays the server": (EPYC | gpu("NVIDIA A30") | {"testbed": PLAYED}, set()),
     "a Pi that plays the server": (PI | {"testbed": PLAYED}, set()),
     "an emulated board": (PI | {"emulator": "qemu-aarch64"}, set()),
-    "another board": (PI | {"cpu_model": "Cortex-A72, Raspberry Pi 4 Model B", "testbed": {"site": "CHI@Edge"}}, set()),
-    "another leased server": ({"cpu_model": "Intel Xeon"} | gpu("NVIDIA H100 PCIe") | {"testbed": TACC}, set()),
-    "the leased server": (EPYC | gpu("NVIDIA A100-PCIE-40GB") | {"testbed": TACC}, {"server-cpu", "server-gpu"}),
+    "another board": (
+        PI | {"cpu_model": "Cortex-A72, Raspberry Pi 4 Model B", "testbed": {"site": "CHI@Edge"}},
+        set(),
+    ),
+    "another leased server": (
+        {"cpu_model": "Intel Xeon"} | gpu("NVIDIA H100 PCIe") | {"testbed": TACC},
+        set(),
+    ),
+    "the leased server": (
+        EPYC | gpu("NVIDIA A100-PCIE-40GB") | {"testbed": TACC},
+        {"server-cpu", "server-gpu"},
+    ),
     "the leased server with AMD's GPU": (
         EPYC | gpu("AMD Instinct MI100") | {"testbed": TACC},
         {"server-cpu", "server-gpu"},
@@ -68,7 +95,10 @@ MACHINES = {
 def measured_on(machine: dict, batch_fps: float = 9_000) -> Entries:
     """Return a ledger in which a machine keeps every limit, on its processor and on a GPU."""
     entries = Entries().in_full("torch-eager", 0.0009, 88, batch_fps, 2e6, machine=machine)
-    nodes = {"providers_used": {"CUDAExecutionProvider": 50}, "provider_requested": "CUDAExecutionProvider"}
+    nodes = {
+        "providers_used": {"CUDAExecutionProvider": 50},
+        "provider_requested": "CUDAExecutionProvider",
+    }
     return entries.in_full("cuda", 0.0009, 88, batch_fps, 2e6, machine=machine, **nodes)
 
 
@@ -81,7 +111,9 @@ def test_only_a_targets_own_machine_gets_a_verdict(machine: str, batch_fps: floa
     best = best_so_far(records)
     for target, judged in best.items():
         tile = tiles({target: judged})
-        assert bool(re.search(r"✓|✗|\bmsl-good\b|\bmsl-bad\b|\b(met|keeps|misses)\b", tile)) == (target.name in own)
+        assert bool(re.search(r"✓|✗|\bmsl-good\b|\bmsl-bad\b|\b(met|keeps|misses)\b", tile)) == (
+            target.name in own
+        )
         assert bool(re.search("rehearsal<|another machine<", tile)) == (target.name not in own)
         assert judged.option.machine in tile
     count = sum(target.name in own and judged.meets for target, judged in best.items())
@@ -95,10 +127,16 @@ def test_the_scoreboard_names_limits_options_and_what_is_missing():
     """A verdict names each number beside its limit; a rehearsal names them without a verdict."""
     server = MACHINES["the leased server"][0]
     shown = scoreboard(Entries().in_full("slow", 0.002, 88, 340, 8.9e6, machine=server).records)
-    assert "one photo, median 2.00 ms keeps < 3 ms, throughput 340 photos/s misses ≥ 1,000 photos/s" in shown.text
+    assert (
+        "one photo, median 2.00 ms keeps < 3 ms, throughput 340 photos/s misses ≥ 1,000 photos/s"
+        in shown.text
+    )
     assert "Server, GPU (NVIDIA A100 or A30): no result" in shown.text
     shown = scoreboard(PART_1.records)
-    assert "Server, CPU (AMD EPYC 7763): rehearsed by int8: one photo, median 1.80 ms against < 3 ms" in shown.text
+    assert (
+        "Server, CPU (AMD EPYC 7763): rehearsed by int8: one photo, median 1.80 ms against < 3 ms"
+        in shown.text
+    )
     assert "measured on Test CPU × 2" in shown.text
     assert "Server, CPU: for AMD EPYC 7763" in repr(shown)
     assert " ms" not in repr(shown)
@@ -110,7 +148,9 @@ def test_the_board_shows_no_published_figure():
     boards = [tiles(best_so_far(entries.records)) for entries in (Entries(), PART_1)]
     published_s = published()["p50_ms"].dropna() / 1000
     assert len(published_s) > 5
-    assert [each for each in published_s for board in boards if fmt.milliseconds(each) in board] == []
+    assert [
+        each for each in published_s for board in boards if fmt.milliseconds(each) in board
+    ] == []
 
 
 def test_scoreboard_prices_threads_and_says_when_a_price_is_unknown():
@@ -118,11 +158,22 @@ def test_scoreboard_prices_threads_and_says_when_a_price_is_unknown():
     lines = []
     for cpu_count in (2, 4):
         machine = {"cpu_model": "Test CPU", "cpu_count": cpu_count}
-        shown = scoreboard(Entries().in_full("int8", 0.0018, 88, 1200, 2.4e6, machine=machine).records.measurements())
-        lines.append(re.search(r"1,000 photos a second: 2 machines, (\d+) dollars a month", shown.text))
+        shown = scoreboard(
+            Entries()
+            .in_full("int8", 0.0018, 88, 1200, 2.4e6, machine=machine)
+            .records.measurements()
+        )
+        lines.append(
+            re.search(r"1,000 photos a second: 2 machines, (\d+) dollars a month", shown.text)
+        )
     assert int(lines[1][1]) == pytest.approx(2 * int(lines[0][1]), abs=1)
-    of_card = {"provider_requested": "MIGraphXExecutionProvider", "machine": gpu("AMD Instinct MI100")}
-    shown = scoreboard(Entries().in_full("amd", 0.001, 88, 3000, 9e6, **of_card).records.measurements())
+    of_card = {
+        "provider_requested": "MIGraphXExecutionProvider",
+        "machine": gpu("AMD Instinct MI100"),
+    }
+    shown = scoreboard(
+        Entries().in_full("amd", 0.001, 88, 3000, 9e6, **of_card).records.measurements()
+    )
     assert "1,000 photos a second: 1 machine, price unknown" in shown.text
 
 
@@ -154,7 +205,10 @@ def test_a_stop_in_mid_run_keeps_what_was_finished(fake_model):
     targets = {"one": fake_model(itertools.repeat(0.01)), "other": fake_model(interrupted())}
     with pytest.raises(Stopped, match="What was finished before is in the ledger"):
         evaluate(targets, IMAGES, LABELS)
-    assert [(entry.option, entry.kind) for entry in ledger()] == [("one", "size"), ("one", "accuracy")]
+    assert [(entry.option, entry.kind) for entry in ledger()] == [
+        ("one", "size"),
+        ("one", "accuracy"),
+    ]
 
 
 def test_live_widgets_sit_in_the_box():
@@ -180,7 +234,9 @@ def contrast(one: str, other: str) -> float:
 def luminance(colour: str) -> float:
     """Return the relative luminance of '#rrggbb', 0 to 1."""
     parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    linear = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
@@ -189,14 +245,18 @@ ROWS = [[Cell("a<b"), Cell("1.0", "0.9 – 1.1", "msl-best"), Cell("yes", words=
 
 def test_html_table_has_real_headers_and_escapes():
     """Columns and rows have headers with a scope, and no cell can add HTML of its own."""
-    table = ElementTree.fromstring(html_table(["what", "value", "word"], ROWS).replace("class=msl-text", ""))
+    table = ElementTree.fromstring(
+        html_table(["what", "value", "word"], ROWS).replace("class=msl-text", "")
+    )
     assert [cell.get("scope") for cell in table.iter("th")] == ["col", "col", "col", "row"]
     assert "".join(table.find(".//th[@scope='row']").itertext()) == "a<b"
 
 
 def test_text_table_is_aligned_and_holds_the_same_cells():
     """Numbers end in one column, words begin in one, and the interval stands beside its number."""
-    lines = text_table(["what", "value", "word"], [*ROWS, [Cell("c"), Cell("12"), Cell("no", words=True)]]).splitlines()
+    lines = text_table(
+        ["what", "value", "word"], [*ROWS, [Cell("c"), Cell("12"), Cell("no", words=True)]]
+    ).splitlines()
     assert lines == [
         "what          value  word",
         "----  -------------  ----",
@@ -233,8 +293,15 @@ def inside(spec: object, key: str) -> list:
     """Return every value of a key, however deep."""
     if isinstance(spec, dict):
         values = [spec[key]] if key in spec else []
-        return values + [inner for name, value in spec.items() if name != "datasets" for inner in inside(value, key)]
-    return [inner for value in spec for inner in inside(value, key)] if isinstance(spec, list) else []
+        return values + [
+            inner
+            for name, value in spec.items()
+            if name != "datasets"
+            for inner in inside(value, key)
+        ]
+    return (
+        [inner for value in spec for inner in inside(value, key)] if isinstance(spec, list) else []
+    )
 
 
 def test_jupyterlab_can_draw_it(chart):
@@ -244,7 +311,9 @@ def test_jupyterlab_can_draw_it(chart):
     assert "/v5" in bundle[VEGA_LITE]["$schema"]
     assert inside(bundle[VEGA_LITE], "url") == []
     json.dumps(bundle[VEGA_LITE], allow_nan=False)
-    assert metadata[VEGA_LITE]["embed_options"]["renderer"] == "svg", "letters stay sharp when the page is zoomed"
+    assert metadata[VEGA_LITE]["embed_options"]["renderer"] == "svg", (
+        "letters stay sharp when the page is zoomed"
+    )
     assert "text/html" not in bundle, "JupyterLab would choose the HTML"
 
 
@@ -252,7 +321,9 @@ def test_it_has_tooltips_a_description_a_table_and_text(chart):
     """Numbers under the pointer, a unit on the axis, and words for a screen reader."""
     fields = [one["field"] for tip in inside(chart.spec, "tooltip") for one in tip]
     assert {"latency", "percentile", "requests"} <= set(fields)
-    assert not [field for field in fields if set(field) & set("'\"[].\\")], "an error in the browser"
+    assert not [field for field in fields if set(field) & set("'\"[].\\")], (
+        "an error in the browser"
+    )
     assert "latency in ms" in inside(chart.spec, "title")
     assert "int8: median 1.80 ms" in chart.spec["description"]
     assert '<th scope="col">' in chart.html
@@ -276,5 +347,7 @@ def test_a_chart_stays_small(make_measurement):
     many = make_measurement(samples=tuple(0.002 + 1e-7 * step for step in range(10_000)))
     chart = latency_distribution(many)
     assert len(json.dumps(chart.spec)) < 150_000
-    drawn = [row["count"] for rows in chart.spec["datasets"].values() for row in rows if "count" in row]
+    drawn = [
+        row["count"] for rows in chart.spec["datasets"].values() for row in rows if "count" in row
+    ]
     assert sum(drawn) >= 9_900

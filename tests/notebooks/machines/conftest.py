@@ -28,8 +28,12 @@ def uv(*words: str, folder: Path | None = None) -> str:
     program = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     if program is None:
         pytest.skip("uv is not installed")
-    done = subprocess.run([program, *words], cwd=folder, capture_output=True, text=True, check=False)
-    if any(sign in done.stderr for sign in ("dns error", "Failed to fetch", "error sending request")):
+    done = subprocess.run(
+        [program, *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if any(
+        sign in done.stderr for sign in ("dns error", "Failed to fetch", "error sending request")
+    ):
         pytest.skip(f"no package index: {done.stderr[:100]}")
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -38,7 +42,12 @@ def uv(*words: str, folder: Path | None = None) -> str:
 def install(environment: Path, source: Path) -> None:
     """Install what an unpacked autograder asks for, as its ``setup.sh`` does."""
     python = environment / "bin" / "python"
-    pinned = ["--constraint", str(source / "constraints.txt"), "--requirement", str(source / "requirements.txt")]
+    pinned = [
+        "--constraint",
+        str(source / "constraints.txt"),
+        "--requirement",
+        str(source / "requirements.txt"),
+    ]
     uv("pip", "install", "--quiet", "--python", str(python), *pinned)
 
 
@@ -65,11 +74,15 @@ class Hub:
         notebook = nbformat.read(path := self.notebook(lesson), as_version=4)
         cell = next(one for one in notebook.cells if one.source.startswith("plan = planner("))
         cell.source = cell.source.replace(
-            "\n", f'\nplan.choose(next(one for one in plan.chooser.options if one.type == "{machine}"))\n', 1
+            "\n",
+            f'\nplan.choose(next(one for one in plan.chooser.options if one.type == "{machine}"))\n',
+            1,
         )
         node = "add_node_reservation(amount=1, node_name=block.resource)"
         mine = next(one for one in notebook.cells if node in one.source)
-        mine.source = mine.source.replace(node, "add_flavor_reservation(amount=1, name=block.option.type)")
+        mine.source = mine.source.replace(
+            node, "add_flavor_reservation(amount=1, name=block.option.type)"
+        )
         nbformat.write(notebook, path)
 
     def notebook(self, lesson: Lesson) -> Path:
@@ -98,7 +111,9 @@ pathlib.Path({path!r}).write_text(str(round(peak_mb)))
 
 def run_here(lesson: Lesson, workspace: Path, course: Path | None = None) -> None:
     """Run a solved lesson; without a course of its own, in this environment and from this checkout."""
-    beside = lesson.notebook.parent if course is None else (course / "notebooks" / lesson.link).parent
+    beside = (
+        lesson.notebook.parent if course is None else (course / "notebooks" / lesson.link).parent
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WORKSPACE_VARIABLE, str(workspace))
         if course is None:
@@ -113,7 +128,11 @@ def environment_of(home: Path, machine: str) -> Path:
     own["UV_CACHE_DIR"] = uv("cache", "dir").strip()
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(
-        ["bash", str(script), machine, "any"], env=os.environ | own, check=True, capture_output=True, text=True
+        ["bash", str(script), machine, "any"],
+        env=os.environ | own,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return home / ".serving-labs" / "venv" / "bin" / "python"
 
@@ -123,7 +142,10 @@ def kernel_of(python: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     kernel = folder / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
     start = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    kernel.write_text(json.dumps({"argv": start, "display_name": "its own", "language": "python"}), encoding="utf-8")
+    kernel.write_text(
+        json.dumps({"argv": start, "display_name": "its own", "language": "python"}),
+        encoding="utf-8",
+    )
     monkeypatch.setenv("JUPYTER_PATH", str(folder))
     # Its own workspace lies in its course's folder.
     monkeypatch.delenv(WORKSPACE_VARIABLE, raising=False)

@@ -48,7 +48,12 @@ def test_a_machine_that_lacks_a_package_cannot_do_its_lesson(
     def do_the_lesson() -> None:
         python = environment_of(home, machine)
         if id is None:
-            subprocess.run([python, "-c", "import labs.edge.measuring"], check=True, capture_output=True, text=True)
+            subprocess.run(
+                [python, "-c", "import labs.edge.measuring"],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
             return
         kernel_of(python, tmp_path / "jupyter", monkeypatch)
         folder = course / "notebooks" / lesson(id).notebook.parent.name
@@ -64,25 +69,34 @@ def test_chameleons_jupyter_without_a_package_cannot_do_its_lesson(hub: Hub, tmp
     wanted = lesson("device")
     hub.solve(wanted)
     uv("pip", "uninstall", "--quiet", "--python", str(hub.python), "python-chi")
-    with own_testbed(tmp_path / "testbed", [wanted]), pytest.raises(LessonFailedError, match="No module named 'chi'"):
+    with (
+        own_testbed(tmp_path / "testbed", [wanted]),
+        pytest.raises(LessonFailedError, match="No module named 'chi'"),
+    ):
         hub.run(wanted)
 
 
 def test_course_and_packages_take_less_than_512_mb_on_the_hub(hub: Hub):
     """How much storage a user of Chameleon's Jupyter has is not documented; its image has most packages already."""
     folders = (hub.work, hub.python.parents[1])
-    size_bytes = sum(path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    size_bytes = sum(
+        path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()
+    )
     print(f"work folder and packages: {size_bytes / 2**20:.0f} MB", file=sys.stderr)
     assert size_bytes < 512 * 2**20
 
 
 def test_an_autograder_that_lacks_a_package_is_not_built(tmp_path: Path):
     """Its set-up ends with the imports of what grades: better a red build than a red class."""
-    source = unpack(build_package(tmp_path / "autograder.zip", part=1, seed="any"), tmp_path / "source")
+    source = unpack(
+        build_package(tmp_path / "autograder.zip", part=1, seed="any"), tmp_path / "source"
+    )
     without(source / "requirements.txt", "onnxruntime")
     uv("venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv"))
     install(tmp_path / "venv", source)
-    (last,) = re.findall(r'^"\$root/venv.*import.*$', (source / "setup.sh").read_text(), re.MULTILINE)
+    (last,) = re.findall(
+        r'^"\$root/venv.*import.*$', (source / "setup.sh").read_text(), re.MULTILINE
+    )
     here = {"cwd": source, "env": os.environ | {"root": str(tmp_path)}}
     done = subprocess.run(["bash", "-c", last], **here, capture_output=True, text=True)
     assert done.returncode != 0

@@ -20,7 +20,13 @@ ROOT = Path(__file__).resolve().parents[3]
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 
 #: The front door, hand-in, records and a class: what everybody runs on a Python of their own.
-ROOMS = ("labs/checkpoints", "labs/course", "labs/records", "provisioning/front", "provisioning/classroom")
+ROOMS = (
+    "labs/checkpoints",
+    "labs/course",
+    "labs/records",
+    "provisioning/front",
+    "provisioning/classroom",
+)
 EXTRAS = ("provisioning", "rehearsal", "grading")
 #: What the tests need beside it: the suite's own plugins, hypothesis, scipy, which some are compared with, and httpx,
 #: with which lessons ask a service.
@@ -28,7 +34,8 @@ TOOLS = ("httpx", "hypothesis", "pytest", "pytest-timeout", "pytest-xdist", "sci
 
 #: From 3.11.2, which Debian 12 has, to the last one before the first that is refused.
 OLDEST, BEYOND = re.fullmatch(
-    r">=([\d.]+),<([\d.]+)", tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    r">=([\d.]+),<([\d.]+)",
+    tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"],
 ).groups()
 NEWEST = f"3.{int(BEYOND.removeprefix('3.')) - 1}"
 
@@ -50,10 +57,27 @@ def test_the_light_rooms_work_under_the_oldest_and_the_newest_python(version: st
     asked = [f".[{','.join(EXTRAS)}]", *TOOLS, "--constraint", "constraints.txt"]
     uv("pip", "install", "--quiet", "--python", str(python), *asked, folder=source)
     # This run's own workers and their Python are none of the other's business.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHON"))}
-    line = [python, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "--basetemp", tmp_path / "tests"]
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST_", "PYTHON"))
+    }
+    line = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-n0",
+        "-p",
+        "no:cacheprovider",
+        "--basetemp",
+        tmp_path / "tests",
+    ]
     # The doctor looks for the heavy packages too.
-    line += ["--deselect", "tests/provisioning/front/test_command.py::test_a_course_in_order_has_no_way_out_to_say"]
+    line += [
+        "--deselect",
+        "tests/provisioning/front/test_command.py::test_a_course_in_order_has_no_way_out_to_say",
+    ]
     done = subprocess.run(
         [*line, *(f"tests/{room}" for room in ROOMS)],
         cwd=ROOT,

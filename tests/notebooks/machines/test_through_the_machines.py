@@ -38,9 +38,16 @@ HUB_LIMIT_MB = 350
 
 
 # The longest first. The last is another student, who chooses a slice of an H100 and runs what is new then.
-@pytest.mark.parametrize(("number", "machine"), [(1, ""), (3, ""), (2, ""), (1, "g1.h100.vgpu.1g.12gb")])
+@pytest.mark.parametrize(
+    ("number", "machine"), [(1, ""), (3, ""), (2, ""), (1, "g1.h100.vgpu.1g.12gb")]
+)
 def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
-    number: int, machine: str, hub: Hub, tmp_path: Path, kernels_run, monkeypatch: pytest.MonkeyPatch
+    number: int,
+    machine: str,
+    hub: Hub,
+    tmp_path: Path,
+    kernels_run,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """What an instructor promises students: it can be done, and every point be earned."""
     # The first part's student has begun at the start.
@@ -70,7 +77,9 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
             else:
                 run_here(one, hub.workspace)
             # What the gate spends its time on: `pytest -rP` shows it.
-            print(f"{one.name}: {time.monotonic() - began_s:.0f} s, {_used_s() - used_s:.0f} s of processor")
+            print(
+                f"{one.name}: {time.monotonic() - began_s:.0f} s, {_used_s() - used_s:.0f} s of processor"
+            )
         left = place.ask(tmp_path / "testbed", "GET", "/status")
     if machine:
         assert left["servers"] == left["volumes"] == left["floating_ips"] == []
@@ -81,7 +90,15 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     print(f"held at most by lesson, MB: {held}", file=sys.stderr)
     assert all(50 < peak_mb < HUB_LIMIT_MB for peak_mb in held.values()), held
     packed = hub.work / "handed-in.zip"
-    submit = [str(hub.python), "-m", "provisioning.front.command", "submit", str(number), "--out", str(packed)]
+    submit = [
+        str(hub.python),
+        "-m",
+        "provisioning.front.command",
+        "submit",
+        str(number),
+        "--out",
+        str(packed),
+    ]
     done = subprocess.run(submit, cwd=hub.work, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (tmp_path / "graded").mkdir()

@@ -62,7 +62,9 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     days = ("--from", local(1), "--until", local(6), "--hours", "8-22", "--zone", ZONE)
     words = ("plan", "model", roster(students), *days, "--out", out)
     assert "All 30 have a block" in run(*words)
-    assert "the deadline, Thu 02 Jan 2020 00:00, is not after" in run(*words, "--until", "2020-01-01", code=1)
+    assert "the deadline, Thu 02 Jan 2020 00:00, is not after" in run(
+        *words, "--until", "2020-01-01", code=1
+    )
     assert run("reserve", "model", out / "plan.csv").endswith("30 reserved\n")
     path = roster([*students, "late"])
     again = run(*words, "--type", "g1.h100.vgpu.1g.12gb")
@@ -74,14 +76,18 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     # Whoever planned in a zone moves, reserves and watches in it, on a computer in any other one. Clocks may change.
     assert re.search(r"31 waits; 0 to look at. As of \d\d:\d\d C[DS]T", run("watch", "model", path))
     move = ("move", "model", "s7@uni.edu", "--to")
-    assert re.search(r"serve-model-s7-uni-edu is on .* 09:00 C[DS]T\.", run(*move, f"{local(7)} 09:00:00"))
+    assert re.search(
+        r"serve-model-s7-uni-edu is on .* 09:00 C[DS]T\.", run(*move, f"{local(7)} 09:00:00")
+    )
     assert "blocks begin on the hour" in run(*move, f"{local(7)} 09:30:00", code=1)
 
     held = next(lease for lease in _leases() if "s7" in lease.name)
     said = run("extend", "model", "s7@uni.edu", "--hours", "0.1", "--zone", "UTC")
     assert said == f"{held.name} ends {held.end + timedelta(hours=0.1):%a %d %b %H:%M} UTC\n"
     # Beyond Chameleon's seven days never.
-    assert "extending the lease at CHI@" in run("extend", "model", "s7@uni.edu", "--hours", "400", code=1)
+    assert "extending the lease at CHI@" in run(
+        "extend", "model", "s7@uni.edu", "--hours", "400", code=1
+    )
     assert "there is no usable lease" in run("extend", "model", "nobody@uni.edu", code=1)
 
     first = min(_leases(), key=lambda lease: lease.start)
@@ -104,18 +110,37 @@ def test_a_placeholder_holds_machines_until_the_class_takes_them(run, roster, tm
     half, length = timedelta(hours=6), timedelta(hours=12)
     nodes = testbed.resources("node", "compute_liqid")
     begins = [now + timedelta(hours=hour) for hour in range(24, 24 * 12)]
-    begin, node = next((at, one.name) for at in begins for one in nodes if is_free(one.bookings, at, at + length))
+    begin, node = next(
+        (at, one.name) for at in begins for one in nodes if is_free(one.bookings, at, at + length)
+    )
     for start in (begin, begin + half):
-        testbed.reserve(LeaseRequest("our-class", "node", "compute_liqid", start, start + half, node))
+        testbed.reserve(
+            LeaseRequest("our-class", "node", "compute_liqid", start, start + half, node)
+        )
     hours = ("--from", f"{begin:%Y-%m-%dT%H:%M:%S}", "--until", f"{begin + half:%Y-%m-%dT%H:%M:%S}")
     path = roster(f"p{number}" for number in range(40))
-    words = ("plan", "model", path, *hours, "--type", "compute_liqid", "--zone", "UTC", "--out", out)
+    words = (
+        "plan",
+        "model",
+        path,
+        *hours,
+        "--type",
+        "compute_liqid",
+        "--zone",
+        "UTC",
+        "--out",
+        out,
+    )
     # A shortfall is an exit code, and says what would help.
-    assert re.search(r"of 40 blocks are missing before .*Way out: a deadline", run(*words, code=1), re.DOTALL)
+    assert re.search(
+        r"of 40 blocks are missing before .*Way out: a deadline", run(*words, code=1), re.DOTALL
+    )
     assert f",{node}," not in (out / "plan.csv").read_text()
     run(*words, "--placeholder", "our-class", code=1)
     header, *lines = (out / "plan.csv").read_text().splitlines()
-    (out / "plan.csv").write_text("\n".join([header, *(line for line in lines if f",{node}," in line)]) + "\n")
+    (out / "plan.csv").write_text(
+        "\n".join([header, *(line for line in lines if f",{node}," in line)]) + "\n"
+    )
     reserve = ("reserve", "model", out / "plan.csv", "--placeholder", "our-class")
     said = run(*reserve)
     assert said.count("given back") == 1

@@ -19,7 +19,13 @@ BEFORE = datetime(2026, 3, 1, tzinfo=UTC)
 
 @pytest.fixture
 def seats(wish):
-    plan = make_plan([Student(name) for name in ("ada", "bob", "cyd")], MODEL, {FIRST: nodes("a", "b", "c")}, [], wish)
+    plan = make_plan(
+        [Student(name) for name in ("ada", "bob", "cyd")],
+        MODEL,
+        {FIRST: nodes("a", "b", "c")},
+        [],
+        wish,
+    )
     return plan.seats
 
 
@@ -34,8 +40,16 @@ def test_reserving_again_fills_the_gaps_only(memory, seats):
     assert outcome(memory, seats) == ["there already", "reserved", "there already"]
     assert outcome(memory, seats) == ["there already"] * 3
     memory.lease_list[0] = dataclasses.replace(memory.lease_list[0], status="TERMINATED")
-    assert outcome(memory, seats, datetime(2026, 3, 10, 20, tzinfo=UTC)) == ["over", "there already", "there already"]
-    assert sorted(one.name for one in memory.lease_list) == ["serve-model-ada", "serve-model-bob", "serve-model-cyd"]
+    assert outcome(memory, seats, datetime(2026, 3, 10, 20, tzinfo=UTC)) == [
+        "over",
+        "there already",
+        "there already",
+    ]
+    assert sorted(one.name for one in memory.lease_list) == [
+        "serve-model-ada",
+        "serve-model-bob",
+        "serve-model-cyd",
+    ]
 
 
 def test_a_refused_machine_is_passed_over_and_the_next_plan_is_another_one(memory, seats):
@@ -57,14 +71,22 @@ def test_a_lease_that_was_moved_by_hand_stands_for_its_seat(memory, seats):
     """No second lease beside the one at another time; a seat whose time has come is not made, and said so."""
     start = BEFORE + timedelta(days=3)
     memory.give_lease("serve-model-ada", "PENDING", start=start, end=start + timedelta(hours=3))
-    assert outcome(memory, seats) == ["has another one: Wed 04 Mar 00:00 UTC", "reserved", "reserved"]
+    assert outcome(memory, seats) == [
+        "has another one: Wed 04 Mar 00:00 UTC",
+        "reserved",
+        "reserved",
+    ]
     late = [dataclasses.replace(seats[0], student="dan")]
-    assert outcome(memory, late, datetime(2026, 4, 1, tzinfo=UTC)) == ["not made: its time has come already"]
+    assert outcome(memory, late, datetime(2026, 4, 1, tzinfo=UTC)) == [
+        "not made: its time has come already"
+    ]
 
 
 def test_a_site_in_maintenance_stands_in_nobody_elses_way(memory, seats):
     """Its own seats are refused in a sentence."""
-    elsewhere = dataclasses.replace(seats[1], block=dataclasses.replace(seats[1].block, option=MODEL.options[1]))
+    elsewhere = dataclasses.replace(
+        seats[1], block=dataclasses.replace(seats[1].block, option=MODEL.options[1])
+    )
 
     def testbed_for(site):
         if site == "CHI@UC":
@@ -72,7 +94,11 @@ def test_a_site_in_maintenance_stands_in_nobody_elses_way(memory, seats):
         return memory
 
     made = leases.reserve_all(testbed_for, "model", [seats[0], elsewhere, seats[2]], BEFORE)
-    assert [what for _, what in made] == ["reserved", "refused: CHI@UC is in maintenance", "reserved"]
+    assert [what for _, what in made] == [
+        "reserved",
+        "refused: CHI@UC is in maintenance",
+        "reserved",
+    ]
 
 
 def test_moving_makes_the_new_lease_first(memory):
@@ -81,7 +107,12 @@ def test_moving_makes_the_new_lease_first(memory):
     free = nodes("a", "b", bookings=[Booking(start - timedelta(hours=1), start)])
     memory.resources = lambda _kind, _type: free
     memory.refuse("reserve", NoCapacityError("taken meanwhile"))
-    memory.give_lease("serve-model-ada", "PENDING", start=start - timedelta(hours=28), end=start - timedelta(hours=24))
+    memory.give_lease(
+        "serve-model-ada",
+        "PENDING",
+        start=start - timedelta(hours=28),
+        end=start - timedelta(hours=24),
+    )
     option, machine, made = leases.move(lambda _site: memory, MODEL, "ada", start)
     assert (option, machine, made.start) == (FIRST, "b", start)
     assert made.end == block_end(start, 4, FIRST.end_minute), "an accommodation goes along"
@@ -104,8 +135,12 @@ def test_what_those_who_left_hold_is_asked_and_given_back_together(memory, monke
         memory.make(f"serve-model-{name}", "server")
     listed = list(leases.drop(memory, "model", ("ada", "bob"), release=True))
     assert sorted(line.partition(" at ")[0] for line in listed) == [
-        f"{name}: {kind} serve-model-{name}" for name in ("ada", "bob") for kind in ("lease", "server")
+        f"{name}: {kind} serve-model-{name}"
+        for name in ("ada", "bob")
+        for kind in ("lease", "server")
     ]
     # The list itself, then one look each before machines, before leases, and after.
     assert memory.requests.count("leases") == 4
-    assert [one.name for one in (*memory.lease_list, *memory.machine_list)] == ["serve-model-cyd"] * 2
+    assert [one.name for one in (*memory.lease_list, *memory.machine_list)] == [
+        "serve-model-cyd"
+    ] * 2

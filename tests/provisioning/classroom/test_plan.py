@@ -51,8 +51,14 @@ def test_a_plan_keeps_its_promises_and_planned_again_it_is_the_same(wanted, book
     """No student or machine twice at a time, within days, hours and deadline, and never when a student cannot come."""
     wish = Wish(at(10, 0), at(11, 23), UTC, time(9), time(18), frozenset({1, 2}))
     roster = [Student(f"s{number}", "", *one) for number, one in enumerate(wanted)]
-    bookings = [Booking(at(10, 0) + timedelta(hours=b), at(10, 0) + timedelta(hours=b + h)) for b, h in booked]
-    calendars = {FIRST: nodes(*"abc"[:machines], bookings=bookings), SECOND: nodes("x", site="CHI@UC")}
+    bookings = [
+        Booking(at(10, 0) + timedelta(hours=b), at(10, 0) + timedelta(hours=b + h))
+        for b, h in booked
+    ]
+    calendars = {
+        FIRST: nodes(*"abc"[:machines], bookings=bookings),
+        SECOND: nodes("x", site="CHI@UC"),
+    }
     plan = make_plan(roster, MODEL, calendars, [], wish)
     names = [seat.student for seat in plan.seats]
     assert sorted([*names, *plan.without]) == sorted(one.name for one in roster)
@@ -68,10 +74,15 @@ def test_a_plan_keeps_its_promises_and_planned_again_it_is_the_same(wanted, book
         assert seat.wished == student.likes(block.start, block.end)
 
     blocks = [(seat.student, seat.block) for seat in plan.seats]
-    there = [(block.option, lease_of(name, block.resource, block.start, block.end)) for name, block in blocks]
+    there = [
+        (block.option, lease_of(name, block.resource, block.start, block.end))
+        for name, block in blocks
+    ]
     for found in calendars.values():
         for place, one in enumerate(found):
-            ours = tuple(Booking(block.start, block.end) for _, block in blocks if block.resource == one.name)
+            ours = tuple(
+                Booking(block.start, block.end) for _, block in blocks if block.resource == one.name
+            )
             found[place] = dataclasses.replace(one, bookings=one.bookings + ours)
     again = make_plan(roster, MODEL, calendars, there, wish)
     assert [(seat.student, seat.block.start, seat.kept) for seat in again.seats] == [
@@ -83,7 +94,10 @@ def test_a_later_option_takes_only_what_the_first_cannot(wish):
     """The first option is full before the next one is used, wherever wishes lie; out of service gives no seat."""
     calendars = {FIRST: nodes("a"), SECOND: nodes("x", site="CHI@UC")}
     wanting = students(8, prefers=read_times("Tue 9-12"))
-    assert "6 on A100 40 GB at TACC, 2 on A100 80 GB at UC" in make_plan(wanting, MODEL, calendars, [], wish).sentence()
+    assert (
+        "6 on A100 40 GB at TACC, 2 on A100 80 GB at UC"
+        in make_plan(wanting, MODEL, calendars, [], wish).sentence()
+    )
     other = make_plan(wanting, MODEL, {SECOND: calendars[SECOND]}, [], wish)
     assert {seat.block.option for seat in other.seats} == {SECOND}
     calendars[FIRST] = [dataclasses.replace(one, reservable=False) for one in calendars[FIRST]]
@@ -94,7 +108,10 @@ def test_wishes_are_met_where_they_can_be(wish):
     """Three want the same hour of one machine; the one who cannot come on the other day has it."""
     wanting = students(3, prefers=read_times("Tue 9-12"))
     wanting[2] = dataclasses.replace(wanting[2], cannot=read_times("Wed; Tue 12-18"))
-    seats = {seat.student: seat for seat in make_plan(wanting, MODEL, {FIRST: nodes("m")}, [], wish).seats}
+    seats = {
+        seat.student: seat
+        for seat in make_plan(wanting, MODEL, {FIRST: nodes("m")}, [], wish).seats
+    }
     assert seats["s2"].block.start == at(10, 9)
     assert [seats[one.name].wished for one in wanting] == [False, False, True]
 
@@ -110,22 +127,31 @@ def test_leases_that_exist_are_kept_and_counted_even_after_the_deadline(wish):
     assert plan.sentence().endswith("The last ends Thu 12 Mar 11:50.")
 
 
-def test_a_plan_is_read_as_it_was_written_and_a_calendar_holds_its_students_block(made, wish, tmp_path):
+def test_a_plan_is_read_as_it_was_written_and_a_calendar_holds_its_students_block(
+    made, wish, tmp_path
+):
     """Through the table that a person may change, nothing that matters is lost."""
     write_all(made, tmp_path, NOW)
     read = read_plan(tmp_path / "plan.csv", MODEL)
-    assert [(seat.student, seat.block) for seat in read] == [(seat.student, seat.block) for seat in made.seats]
+    assert [(seat.student, seat.block) for seat in read] == [
+        (seat.student, seat.block) for seat in made.seats
+    ]
     assert "8 machine hours." in plan_text(made)
     # Each student's own calendar, with the preparation; a new plan's replace them.
     mine = next(seat.block for seat in made.seats if seat.student == "ada-x-edu")
-    events = Calendar.from_ical((tmp_path / "calendars" / "serve-model-ada-x-edu.ics").read_bytes()).walk("VEVENT")
-    assert [(event.start, event.end) for event in events if str(event["summary"]) == MODEL.title] == [
-        (mine.start, mine.end)
-    ]
+    events = Calendar.from_ical(
+        (tmp_path / "calendars" / "serve-model-ada-x-edu.ics").read_bytes()
+    ).walk("VEVENT")
+    assert [
+        (event.start, event.end) for event in events if str(event["summary"]) == MODEL.title
+    ] == [(mine.start, mine.end)]
     assert len(events) == 2
     (tmp_path / "calendars" / "my-own.ics").touch()
     write_all(make_plan(CLASS[:1], MODEL, {FIRST: nodes("m")}, [], wish), tmp_path, NOW)
-    assert {path.name for path in (tmp_path / "calendars").iterdir()} == {"my-own.ics", "serve-model-ada-x-edu.ics"}
+    assert {path.name for path in (tmp_path / "calendars").iterdir()} == {
+        "my-own.ics",
+        "serve-model-ada-x-edu.ics",
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,24 @@ def roster(tmp_path, text: str, encoding="utf-8"):
 
 def test_a_spreadsheets_roster_is_read(tmp_path):
     """Byte-order mark, other columns, capitals, quotes; and a name is what the Hub makes of the address."""
-    path = roster(tmp_path, 'Name,Email,Section\n"Lovelace, Ada",Ada@x.edu,2\nBob,bob_2@x.edu,\n', "utf-8-sig")
+    path = roster(
+        tmp_path, 'Name,Email,Section\n"Lovelace, Ada",Ada@x.edu,2\nBob,bob_2@x.edu,\n', "utf-8-sig"
+    )
     assert [(one.name, one.full_name) for one in read_roster(path)] == [
         ("ada-x-edu", "Lovelace, Ada"),
         ("bob-2-x-edu", "Bob"),
     ]
-    assert short_name("Ada@x.edu") == short_name("ada_x_edu") == "ada-x-edu" != short_name("ada@other.edu")
+    assert (
+        short_name("Ada@x.edu")
+        == short_name("ada_x_edu")
+        == "ada-x-edu"
+        != short_name("ada@other.edu")
+    )
 
 
-@pytest.mark.parametrize(("cell", "left"), [("", 0), ("no", 0), ("False", 0), ("0", 0), ("yes", 1), ("2027-03-01", 1)])
+@pytest.mark.parametrize(
+    ("cell", "left"), [("", 0), ("no", 0), ("False", 0), ("0", 0), ("yes", 1), ("2027-03-01", 1)]
+)
 def test_who_has_left_is_what_the_cell_says(tmp_path, cell: str, left: int):
     """Spreadsheets write a box that is not ticked as FALSE."""
     assert read_roster(roster(tmp_path, f"username,left\nada,{cell}\n"))[0].left == bool(left)

@@ -28,13 +28,20 @@ def drawn_class(seed: int) -> tuple[list[Student], dict]:
             ends = begins + draw.randint(3, 5)
             cannot += [Times(day, time(0), time(begins)), Times(day, time(ends), DAY_ENDS)]
         wish = (Times(draw.randrange(7), time(8), time(18)),) if draw.random() < 0.3 else ()
-        students.append(Student(f"s{number}", "", wish, tuple(cannot), hours=4 if draw.random() < 0.1 else 0))
+        students.append(
+            Student(f"s{number}", "", wish, tuple(cannot), hours=4 if draw.random() < 0.1 else 0)
+        )
     calendars: dict = {FIRST: [], SECOND: []}
     for number in range(max(1, count // 32) + draw.randint(0, 1)):
         begins = [draw.randrange(24 * 14) for _ in range(draw.choice((0, 0, 2, 4)))]
-        bookings = [Booking(MONDAY + hour * HOUR, MONDAY + (hour + draw.randint(2, 30)) * HOUR) for hour in begins]
+        bookings = [
+            Booking(MONDAY + hour * HOUR, MONDAY + (hour + draw.randint(2, 30)) * HOUR)
+            for hour in begins
+        ]
         option = draw.choice((FIRST, FIRST, SECOND))
-        calendars[option] += [Resource(option.site, f"m{number}", option.type, bookings=tuple(bookings))]
+        calendars[option] += [
+            Resource(option.site, f"m{number}", option.type, bookings=tuple(bookings))
+        ]
     return students, calendars
 
 
@@ -53,7 +60,9 @@ def bounds(students: list[Student], calendars: dict, wish: Wish) -> tuple[int, f
                         if is_free(machine.bookings, *span):
                             mine.append(model.new_bool_var(""))
                             for hour in range(length):
-                                busy.setdefault((machine.name, start + hour * HOUR), []).append(mine[-1])
+                                busy.setdefault((machine.name, start + hour * HOUR), []).append(
+                                    mine[-1]
+                                )
         model.add_at_most_one(mine)
         placed += mine
     for blocks in busy.values():
@@ -83,7 +92,12 @@ THREE = "every block that fits is needed by others"
     ("calendars", "cannot", "why", "would_do"),
     [
         # Two blocks in six hours, on one machine, for three students.
-        ({FIRST: nodes("a")}, "", THREE, ["a deadline 1 day later", "every hour of every day", "1 more of A100"]),
+        (
+            {FIRST: nodes("a")},
+            "",
+            THREE,
+            ["a deadline 1 day later", "every hour of every day", "1 more of A100"],
+        ),
         # A machine that is free while others are booked counts; before, a grid of blocks went past it.
         (
             {FIRST: nodes("a", bookings=[Booking(MONDAY + 6 * HOUR, MONDAY + 8 * HOUR)])},
@@ -91,7 +105,12 @@ THREE = "every block that fits is needed by others"
             THREE,
             ["a deadline 1 day"],
         ),
-        ({FIRST: nodes("a", bookings=BUSY)}, "", "others have booked every machine", ["2 more of A100 40 GB"]),
+        (
+            {FIRST: nodes("a", bookings=BUSY)},
+            "",
+            "others have booked every machine",
+            ["2 more of A100 40 GB"],
+        ),
         ({FIRST: nodes("a", "b")}, "Mon", "cannot come to any block", []),
     ],
 )

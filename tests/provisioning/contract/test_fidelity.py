@@ -15,7 +15,9 @@ import pytest
 from provisioning.rehearsal import environment
 from tests.provisioning.rehearsed import BEGIN, Rehearsal, rehearsal_beside
 
-GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))["exchanges"]
+GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))[
+    "exchanges"
+]
 
 
 def shape(value: Any) -> Any:
@@ -24,7 +26,9 @@ def shape(value: Any) -> Any:
         return {key: shape(item) for key, item in value.items()}
     if isinstance(value, list):
         return [shape(value[0])] if value else []
-    return {bool: "boolean", int: "number", float: "number", str: "string", type(None): "null"}[type(value)]
+    return {bool: "boolean", int: "number", float: "number", str: "string", type(None): "null"}[
+        type(value)
+    ]
 
 
 def missing(real: Any, ours: Any, path: str = "") -> list[str]:
@@ -34,7 +38,9 @@ def missing(real: Any, ours: Any, path: str = "") -> list[str]:
     if isinstance(real, dict) and isinstance(ours, dict):
         found = [f"{path}.{key} is missing" for key in real if key not in ours]
         shared = [key for key in real if key in ours]
-        return found + [line for key in shared for line in missing(real[key], ours[key], f"{path}.{key}")]
+        return found + [
+            line for key in shared for line in missing(real[key], ours[key], f"{path}.{key}")
+        ]
     if isinstance(real, list) and isinstance(ours, list):
         return missing(real[0], ours[0], f"{path}[0]") if real and ours else []
     return [] if real == ours else [f"{path} is {ours}, not {real}"]
@@ -49,7 +55,13 @@ def lease(start: str = "", start_h: float = 1, end_h: float = 4, **wish: Any) ->
     usual = {"resource_type": "physical:host", "hypervisor_properties": "", "min": 1, "max": 1}
     usual["resource_properties"] = '["==", "$node_type", "compute_liqid"]'
     dates = {"start_date": start or moment(start_h), "end_date": moment(end_h)}
-    return {"name": "contract", **dates, "reservations": [usual | wish], "events": [], "before_end_date": None}
+    return {
+        "name": "contract",
+        **dates,
+        "reservations": [usual | wish],
+        "events": [],
+        "before_end_date": None,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +75,11 @@ def asked(rehearsal: Rehearsal) -> dict[str, httpx.Response]:
     """Return what a new testbed answers, by the names of the recorded exchanges."""
     student = environment.variables(rehearsal.home, "mary")
     root = f"{student['CHI_RESOURCE_API_URL']}/tacc"
-    identity, image, leases = f"{root}:5000/v3", f"{root}/image/v2/images", f"{root}/reservation/v1/leases"
+    identity, image, leases = (
+        f"{root}:5000/v3",
+        f"{root}/image/v2/images",
+        f"{root}/reservation/v1/leases",
+    )
     http = httpx.Client(headers={"Accept": "application/json"}, trust_env=False, timeout=60)
     found: dict[str, httpx.Response] = {}
 
@@ -71,11 +87,15 @@ def asked(rehearsal: Rehearsal) -> dict[str, httpx.Response]:
         found[name] = http.request(method or ("GET" if body is None else "POST"), url, json=body)
         return found[name]
 
-    def auth(password: str = student["OS_PASSWORD"], project: str = student["OS_PROJECT_NAME"]) -> dict[str, Any]:
+    def auth(
+        password: str = student["OS_PASSWORD"], project: str = student["OS_PROJECT_NAME"]
+    ) -> dict[str, Any]:
         domain = {"name": "chameleon"}
         user = {"name": student["OS_USERNAME"], "domain": domain, "password": password}
         scope = {"scope": {"project": {"name": project, "domain": domain}}} if project else {}
-        return {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, **scope}}
+        return {
+            "auth": {"identity": {"methods": ["password"], "password": {"user": user}}, **scope}
+        }
 
     ask("version", identity)
     signed_in = ask("token", f"{identity}/auth/tokens", auth())
@@ -104,7 +124,11 @@ def asked(rehearsal: Rehearsal) -> dict[str, httpx.Response]:
     ask("lease, start in the past", leases, lease(start_h=-2))
     ask("lease, end before start", leases, lease(start_h=3, end_h=2))
     ask("lease, unreadable date", leases, lease(start="tomorrow"))
-    ask("lease, no such node", leases, lease(resource_properties='["==", "$node_type", "no_such_type"]'))
+    ask(
+        "lease, no such node",
+        leases,
+        lease(resource_properties='["==", "$node_type", "no_such_type"]'),
+    )
     ask("lease, too many nodes", leases, lease(min=50, max=50))
     ask("lease, no count", leases, lease(min=None, max=None))
     ask("lease, broken expression", leases, lease(resource_properties="{"))
@@ -125,4 +149,7 @@ def test_status_and_form_are_those_of_the_real_service(answers, name) -> None:
 
 def test_a_missing_key_and_another_kind_are_found() -> None:
     real = shape({"a": 1, "b": [{"c": "x"}], "d": None})
-    assert missing(real, shape({"a": "1", "b": [{}], "d": 3})) == [".a is string, not number", ".b[0].c is missing"]
+    assert missing(real, shape({"a": "1", "b": [{}], "d": 3})) == [
+        ".a is string, not number",
+        ".b[0].c is missing",
+    ]

@@ -35,8 +35,12 @@ def test_check_fails_while_something_is_left(done: Path):
     (done / "ledger.jsonl").write_text(honest(1).text)
     result = run("check", "defend")
     assert result.exit_code == 1
-    assert re.search(r"^0 of [\d.]+ +not answered yet: A recommendation", result.output, re.MULTILINE)
-    assert re.search(r"^([\d.]+) of \1 +Scale and zero point", run("check", "quantize").output, re.MULTILINE)
+    assert re.search(
+        r"^0 of [\d.]+ +not answered yet: A recommendation", result.output, re.MULTILINE
+    )
+    assert re.search(
+        r"^([\d.]+) of \1 +Scale and zero point", run("check", "quantize").output, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,13 +86,24 @@ def test_every_page_and_command_shows_the_same_points(worked: Path):
         assert f"{PART_TITLES[number]}: {points}. {POINTS_NOTE}" in submitted
     for step in status["lessons"][::3]:
         points = f"{step['points']:g} of {step['possible']:g}"
-        checked, shown = json.loads(run("check", step["id"], "--json").output), run("check", step["id"]).output
-        assert {name: checked[name] for name in ("points", "possible", "state")}.items() <= step.items()
-        assert sum(row["possible"] for row in checked["questions"]) == pytest.approx(step["possible"], abs=0.3)
+        checked, shown = (
+            json.loads(run("check", step["id"], "--json").output),
+            run("check", step["id"]).output,
+        )
+        assert {
+            name: checked[name] for name in ("points", "possible", "state")
+        }.items() <= step.items()
+        assert sum(row["possible"] for row in checked["questions"]) == pytest.approx(
+            step["possible"], abs=0.3
+        )
         if step["possible"]:
             assert f"<td>{points}</td>" in page
-        assert (f"{step['title']}: {points} points. {POINTS_NOTE}" in shown) == bool(step["possible"])
-        assert bool(re.search(r"^(done|open)  .* done \(no points\)$", shown, re.DOTALL)) == (not step["possible"])
+        assert (f"{step['title']}: {points} points. {POINTS_NOTE}" in shown) == bool(
+            step["possible"]
+        )
+        assert bool(re.search(r"^(done|open)  .* done \(no points\)$", shown, re.DOTALL)) == (
+            not step["possible"]
+        )
 
 
 def _words(command: object, *words: str) -> Iterator[tuple[str, ...]]:
@@ -97,13 +112,21 @@ def _words(command: object, *words: str) -> Iterator[tuple[str, ...]]:
         yield from _words(below, *words, name)
 
 
-@pytest.mark.parametrize("commands", [app, provisioning, grading], ids=["msl", "provisioning", "grading"])
-def test_every_command_answers_help_whole_on_80_columns(commands: typer.Typer, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    "commands", [app, provisioning, grading], ids=["msl", "provisioning", "grading"]
+)
+def test_every_command_answers_help_whole_on_80_columns(
+    commands: typer.Typer, monkeypatch: pytest.MonkeyPatch
+):
     """With exit code 0 and nothing beside it; no sentence of a list of commands is cut."""
     monkeypatch.setenv("COLUMNS", "80")
     for words in _words(typer.main.get_command(commands)):
         done = CliRunner().invoke(commands, [*words, "--help"])
-        cut = [line for line in done.stdout.splitlines() if line.endswith("...") and not line.endswith("]...")]
+        cut = [
+            line
+            for line in done.stdout.splitlines()
+            if line.endswith("...") and not line.endswith("]...")
+        ]
         assert (done.exit_code, done.stderr, done.stdout[:7], cut) == (0, "", "Usage: ", [])
 
 
@@ -116,7 +139,9 @@ def test_leases_are_asked_for_without_a_network():
 
 
 @pytest.mark.parametrize("word", ["doctor", "lab"])
-def test_results_that_cannot_be_written_are_a_sentence(word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_results_that_cannot_be_written_are_a_sentence(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """With the way out; a file where the folder should be."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SERVING_LABS_WORKSPACE", str(tmp_path / "file"))
@@ -128,10 +153,16 @@ def test_results_that_cannot_be_written_are_a_sentence(word: str, tmp_path: Path
 
 def test_options_reach_jupyterlab_and_win_and_a_lesson_is_opened_by_its_id():
     """What a person says comes after what the course says, and traitlets take the last."""
-    given, url, one = ["--port", "0", "--no-browser", "--allow-root"], "--LabApp.default_url=/lab", lessons()[0]
+    given, url, one = (
+        ["--port", "0", "--no-browser", "--allow-root"],
+        "--LabApp.default_url=/lab",
+        lessons()[0],
+    )
     assert command(given)[-4:] == given
     assert url in command()
-    assert [word for word in command([f"{url}/tree/README.md"]) if "default_url" in word] == [f"{url}/tree/README.md"]
+    assert [word for word in command([f"{url}/tree/README.md"]) if "default_url" in word] == [
+        f"{url}/tree/README.md"
+    ]
     assert f"{url}/tree/notebooks/{one.link}" in command(lesson=lesson(one.id))
 
 
@@ -148,12 +179,20 @@ def test_a_course_in_order_has_no_way_out_to_say(workspace: Path):
 @pytest.mark.parametrize("gpu", [False, True])
 def test_cuda_without_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool):
     """With its size; its binding for NVML, which everybody has, is no library of it."""
-    for name, size in {"nvidia_cublas_cu12": 3 * 10**9, "cuda_bindings": 10**9, "nvidia_ml_py": 10**9}.items():
+    for name, size in {
+        "nvidia_cublas_cu12": 3 * 10**9,
+        "cuda_bindings": 10**9,
+        "nvidia_ml_py": 10**9,
+    }.items():
         (tmp_path / f"{name}-1.dist-info").mkdir()
-        (tmp_path / f"{name}-1.dist-info" / "METADATA").write_text(f"Name: {name.replace('_', '-')}\nVersion: 1\n")
+        (tmp_path / f"{name}-1.dist-info" / "METADATA").write_text(
+            f"Name: {name.replace('_', '-')}\nVersion: 1\n"
+        )
         (tmp_path / f"{name}-1.dist-info" / "RECORD").write_text(f"{name}.so,,{size}\n")
         (tmp_path / f"{name}.so").touch()  # Python 3.13 leaves out what is not there
-    monkeypatch.setattr("provisioning.front.doctor.distributions", lambda: distributions(path=[str(tmp_path)]))
+    monkeypatch.setattr(
+        "provisioning.front.doctor.distributions", lambda: distributions(path=[str(tmp_path)])
+    )
     (tmp_path / "bin").mkdir()
     if gpu:
         (tmp_path / "bin" / "nvidia-smi").write_text("#!/bin/sh\n")
@@ -163,7 +202,9 @@ def test_cuda_without_a_gpu_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (cuda,) = [one for one in findings() if one.name == "CUDA"]
     assert str(cuda).startswith("ok" if gpu else "note")  # the lessons run all the same
-    assert gpu or ("2 of its libraries take 4.0 GB" in cuda.said and "make clean setup" in cuda.way_out)
+    assert gpu or (
+        "2 of its libraries take 4.0 GB" in cuda.said and "make clean setup" in cuda.way_out
+    )
 
 
 def test_a_damaged_ledger_is_named(worked: Path):

@@ -52,7 +52,11 @@ def test_weights_of_ones_own_are_taken_and_the_courses_are_not_missed(filled: Pa
     (filled / "models" / "own.safetensors").write_bytes(content)
     lines = (filled / "ledger.jsonl").read_text().splitlines()
     record = next(entry for entry in map(json.loads, lines) if entry.get("kind") == "size")
-    model = {"name": "own.safetensors", "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    model = {
+        "name": "own.safetensors",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": len(content),
+    }
     record |= {"model": model, "samples": [len(content)], "record_id": "a" * 32}
     (filled / "ledger.jsonl").write_text("\n".join([*lines, json.dumps(record)]) + "\n")
     prepared = prepare(1, workspace=filled)
@@ -70,7 +74,9 @@ def test_the_preview_is_what_the_grader_says(filled: Path):
     assert {row.id for row in prepared.rows} == {row.asked for row in result.rows}
 
 
-def test_the_command_says_points_and_what_is_missing_with_its_reason_and_what_it_costs(filled: Path):
+def test_the_command_says_points_and_what_is_missing_with_its_reason_and_what_it_costs(
+    filled: Path,
+):
     """A model that has changed, one that is gone: to be made again before the deadline and not after it."""
     worth = assignment().part(1).worth
     words = ["submit", "1", "--workspace", str(filled), "--out", str(filled / "x.zip")]
@@ -78,7 +84,10 @@ def test_the_command_says_points_and_what_is_missing_with_its_reason_and_what_it
     assert done.exit_code == 0, done.output
     for said in (
         *(f"{worth:g} of {worth:g} points", "int8-dynamic.onnx has changed since it was measured"),
-        *("food11.onnx was measured, and is not in", "files are missing, and what they are worth is lost"),
+        *(
+            "food11.onnx was measured, and is not in",
+            "files are missing, and what they are worth is lost",
+        ),
     ):
         assert said in done.output
     assert "is ready" not in done.output

@@ -36,23 +36,34 @@ def test_points_are_those_of_the_checks_in_the_gradebooks_scale(worked: Path):
         steps = stands.of_part(number)
         assert points(steps)["possible"] == part.worth
         assert all((row.points > 0) == (row.id in right) for step in steps for row in step.rows)
-    assert {step.lesson.id for step in stands.steps if step.counts} == {one.id for one in assignment().lessons()}
+    assert {step.lesson.id for step in stands.steps if step.counts} == {
+        one.id for one in assignment().lessons()
+    }
 
 
 def test_what_was_worked_in_last_is_resumed(done: Path):
     """With its first open question; one that is done leads to the next step; at the end there is none."""
     assert (standing().next, standing().resumed) == (None, None)
-    path, wrong = done / "ledger.jsonl", Answer("quantize.affine", {"outputs": []}, "2026-01-01T00:00:00+00:00")
+    path, wrong = (
+        done / "ledger.jsonl",
+        Answer("quantize.affine", {"outputs": []}, "2026-01-01T00:00:00+00:00"),
+    )
     Ledger(path).append(wrong)
     assert standing().next is None, "the last right check counts"
-    path.write_text("".join(line for line in path.read_text().splitlines(True) if '"quantize.affine"' not in line))
+    path.write_text(
+        "".join(
+            line for line in path.read_text().splitlines(True) if '"quantize.affine"' not in line
+        )
+    )
     Ledger(path).append(wrong)
     stands = standing()
     assert stands.last == "quantize"
     assert stands.resumed.lesson.id == stands.next.lesson.id == "quantize"
     assert words.next_text(stands).endswith("first open question: Scale and zero point of a range")
     counted = [step for step in stands.steps if step.counts]
-    assert {step.lesson.id: step.word for step in counted if step.word != "done"} == {"quantize": "begun"}
+    assert {step.lesson.id: step.word for step in counted if step.word != "done"} == {
+        "quantize": "begun"
+    }
 
 
 def test_leases_that_run_or_come_are_shown_and_no_others(workspace: Path):
@@ -61,10 +72,16 @@ def test_leases_that_run_or_come_are_shown_and_no_others(workspace: Path):
 
     def lease(begins_in_min: int, **more: bool) -> dict:
         start = now + timedelta(minutes=begins_in_min)
-        return {"start": start.isoformat(), "end": (start + timedelta(minutes=110)).isoformat(), **more}
+        return {
+            "start": start.isoformat(),
+            "end": (start + timedelta(minutes=110)).isoformat(),
+            **more,
+        }
 
     def shown() -> dict[int, str]:
-        return {lease.part: lease.text for lease in standing(SimpleNamespace(now=lambda: now)).leases}
+        return {
+            lease.part: lease.text for lease in standing(SimpleNamespace(now=lambda: now)).leases
+        }
 
     for part, begins_in_min in (("model", -35), ("edge", -111)):
         Record.for_name(resource_name(part)).update("lease", remember=lease(begins_in_min))
@@ -78,24 +95,40 @@ def test_leases_that_run_or_come_are_shown_and_no_others(workspace: Path):
 
 
 @pytest.mark.parametrize("at_hub", [False, True])
-def test_where_is_told_for_the_machine_on_which_it_is_read(at_hub: bool, monkeypatch: pytest.MonkeyPatch):
+def test_where_is_told_for_the_machine_on_which_it_is_read(
+    at_hub: bool, monkeypatch: pytest.MonkeyPatch
+):
     """A laptop plays every place but a lease; Chameleon's Jupyter has no torch."""
     monkeypatch.setenv("OS_ACCESS_TOKEN", "real" * at_hub)
     for step in standing().steps:
-        there = ("here" if "hub" in step.lesson.where else "on your own computer") if at_hub else "at home"
-        assert step.time.endswith(" of them on a lease" if step.lesson.machine_minutes else f" min {there}")
+        there = (
+            ("here" if "hub" in step.lesson.where else "on your own computer")
+            if at_hub
+            else "at home"
+        )
+        assert step.time.endswith(
+            " of them on a lease" if step.lesson.machine_minutes else f" min {there}"
+        )
 
 
-def test_page_and_text_say_what_is_due_and_what_it_gives(worked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_page_and_text_say_what_is_due_and_what_it_gives(
+    worked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Each part with its points in one scale, its talk and its date; every lesson with its time, linked on the page."""
     dated = tmp_path / "assignment.toml"
-    text = PATH.read_text(encoding="utf-8").replace("[[part]]", "[[part]]\ndue = 2020-03-20T12:00:00\ndefence = 5")
+    text = PATH.read_text(encoding="utf-8").replace(
+        "[[part]]", "[[part]]\ndue = 2020-03-20T12:00:00\ndefence = 5"
+    )
     dated.write_text(text, encoding="utf-8")
     monkeypatch.setattr("labs.course.assignment.PATH", dated)
     stands = standing()
     page, shown = front_page(stands), words.text_of(stands)
     for number, part in assignment().parts.items():
-        for said in (PART_TITLES[number], f"of {part.points - 5:g} points, and 5 for the talk", "was due Fri 20 March"):
+        for said in (
+            PART_TITLES[number],
+            f"of {part.points - 5:g} points, and 5 for the talk",
+            "was due Fri 20 March",
+        ):
             assert said in page
             assert said in shown
     assert escape(words.POINTS_NOTE) in page

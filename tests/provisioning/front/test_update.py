@@ -35,7 +35,11 @@ def root(tmp_path: Path) -> Path:
         place = Path(name)
         write_lesson(root / "notebooks", place.stem[3:], name=place.stem, folder=place.parent.name)
     build_all(root / "notebooks")
-    for name in ("grading/builder.py", "notebooks/instructor/90_guide.ipynb", "tests/test_secret.py"):
+    for name in (
+        "grading/builder.py",
+        "notebooks/instructor/90_guide.ipynb",
+        "tests/test_secret.py",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     return root
@@ -59,7 +63,9 @@ def student(template: Path, tmp_path: Path) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["git", "-C", folder, *arguments], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def edit(path: Path, cell: int, source: str, output: str = "") -> None:
@@ -74,7 +80,11 @@ def edit(path: Path, cell: int, source: str, output: str = "") -> None:
 
 
 def code_cells(path: Path) -> list[int]:
-    return [place for place, cell in enumerate(nbformat.read(path, as_version=4).cells) if cell.cell_type == "code"]
+    return [
+        place
+        for place, cell in enumerate(nbformat.read(path, as_version=4).cells)
+        if cell.cell_type == "code"
+    ]
 
 
 def update_said(student: Path) -> str:
@@ -88,11 +98,16 @@ def test_students_get_no_answers_in_any_version(root: Path, template: Path):
     assert write_version(root, template, "Again") is None
     files = git(template, "ls-files").splitlines()
     assert {"README.md", "Makefile", "constraints.txt", NOTEBOOK, "requirements.txt"} <= set(files)
-    ever, ours = git(template, "log", "--all", "--name-only", "--format=").split(), ("grading", "tests", "notebooks/")
+    ever, ours = (
+        git(template, "log", "--all", "--name-only", "--format=").split(),
+        ("grading", "tests", "notebooks/"),
+    )
     assert {name for name in ever if name.startswith(ours)} == {NOTEBOOK, OTHER}
 
 
-def test_the_next_version_arrives_and_a_students_work_stays(root: Path, template: Path, student: Path):
+def test_the_next_version_arrives_and_a_students_work_stays(
+    root: Path, template: Path, student: Path
+):
     """Edited notebook with outputs, workspace, own file, deleted file: all is kept, and what is new is there."""
     mine, *_ = code_cells(student / NOTEBOOK)
     theirs = code_cells(student / NOTEBOOK)[-1]
@@ -119,8 +134,12 @@ def test_the_next_version_arrives_and_a_students_work_stays(root: Path, template
     assert merged.cells[theirs].source == "corrected = True"
     assert (student / "workspace" / "ledger.jsonl").read_text() == "mine\n"
     assert (student / "notebooks" / "1_model" / "my_notes.ipynb").read_text() == "my notes"
-    assert [path.read_text() for path in student.glob("notebooks/1_model/17_new__*.ipynb")] == ["my own seventeenth"]
-    assert (student / "notebooks" / "1_model" / "17_new.ipynb").read_bytes() == (root / NOTEBOOK).read_bytes()
+    assert [path.read_text() for path in student.glob("notebooks/1_model/17_new__*.ipynb")] == [
+        "my own seventeenth"
+    ]
+    assert (student / "notebooks" / "1_model" / "17_new.ipynb").read_bytes() == (
+        root / NOTEBOOK
+    ).read_bytes()
     assert (student / OTHER).is_file()
     assert (student / "labs" / "course.py").read_text() == "# corrected\n"
     assert not (student / "LICENSE").exists()
@@ -143,7 +162,9 @@ def test_where_both_changed_a_cell_the_students_stays(root: Path, template: Path
 
 def test_a_notebook_that_the_merge_breaks_is_put_right(root: Path, template: Path, student: Path):
     """Git merges lines, and a notebook is JSON: the new version comes whole, and the student's is kept beside it."""
-    (student / NOTEBOOK).write_text((student / NOTEBOOK).read_text() + "<<<<<<< somebody's unfinished merge\n")
+    (student / NOTEBOOK).write_text(
+        (student / NOTEBOOK).read_text() + "<<<<<<< somebody's unfinished merge\n"
+    )
     broken = (student / NOTEBOOK).read_bytes()
     edit(root / NOTEBOOK, code_cells(root / NOTEBOOK)[0], "new = 1")
     write_version(root, template, "Second version")
@@ -152,7 +173,9 @@ def test_a_notebook_that_the_merge_breaks_is_put_right(root: Path, template: Pat
     assert (student / NOTEBOOK.replace(".ipynb", "_yours.ipynb")).read_bytes() == broken
 
 
-def test_what_cannot_be_updated_is_a_sentence(root: Path, student: Path, template: Path, tmp_path: Path):
+def test_what_cannot_be_updated_is_a_sentence(
+    root: Path, student: Path, template: Path, tmp_path: Path
+):
     """An unpacked archive, the course's own repository, an origin that is gone."""
     (root / ".git").mkdir()
     (tmp_path / "unpacked").mkdir()
@@ -165,7 +188,9 @@ def test_what_cannot_be_updated_is_a_sentence(root: Path, student: Path, templat
         update(print, student)
 
 
-def test_a_version_is_written_to_nothing_but_the_students_repository(root: Path, template: Path, tmp_path: Path):
+def test_a_version_is_written_to_nothing_but_the_students_repository(
+    root: Path, template: Path, tmp_path: Path
+):
     """Not over somebody's files, not into the course, not beside solutions, not over edits."""
     (template / "README.md").write_text("edited there")
     with pytest.raises(TemplateError, match=r"changes that nobody committed: README\.md"):

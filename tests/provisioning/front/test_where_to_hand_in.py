@@ -21,7 +21,10 @@ from provisioning.front.standing import standing
 PLACES = [
     ("Gradescope", "https://www.gradescope.com/courses/123456"),
     ("Moodle (ECE-GY 7123)", "http://moodle.example.edu:8080/course/view.php?id=7&section=(a)#top"),
-    ('<b>A & B</b> [x](y) *c* `d` $e$ [bold]f[/] \\\\ | {{ g }} ~h~ "i"', "https://example.edu/~ada/'k'?l=[m]"),
+    (
+        '<b>A & B</b> [x](y) *c* `d` $e$ [bold]f[/] \\\\ | {{ g }} ~h~ "i"',
+        "https://example.edu/~ada/'k'?l=[m]",
+    ),
 ]
 
 NOWHERE = "where your instructor says."
@@ -59,7 +62,9 @@ def links_of(markdown: str) -> Links:
     return Links(parser.render(markdown))
 
 
-def asks(monkeypatch: pytest.MonkeyPatch, folder: Path, shipped: Path, place: tuple[str, str] | None) -> None:
+def asks(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, shipped: Path, place: tuple[str, str] | None
+) -> None:
     """Let the course follow a shipped assignment with this place in it."""
     text = shipped.read_text(encoding="utf-8")
     if place:
@@ -77,14 +82,20 @@ def ends() -> dict[int, list[str]]:
         wanted = {one.id for one in assignment().lessons(number)}
         for lesson in sources():
             if lesson.id in wanted:
-                texts += [one.source for one in build(lesson).cells if one.source.startswith("## Hand in")]
+                texts += [
+                    one.source for one in build(lesson).cells if one.source.startswith("## Hand in")
+                ]
     return found
 
 
 @pytest.mark.parametrize("shipped", SHIPPED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place[0][:8])
 def test_every_place_shows_the_name_and_the_address(
-    place: tuple[str, str], shipped: Path, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: tuple[str, str],
+    shipped: Path,
+    done: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """The questions page, the last lesson of each part, the front page, `msl submit` and `msl status`."""
     asks(monkeypatch, tmp_path, shipped, place)

@@ -12,8 +12,23 @@ from tests.provisioning.rehearsed import rehearsal_beside
 OUTAGES = tomllib.loads(Path(__file__).with_name("outages.toml").read_text("utf-8"))
 #: What would lead to a second lease, or is not ours.
 NEVER = (
-    *("no usable lease", "all taken this week", ", all taken", "have not come", "who left", "bring home"),
-    *("Nothing of the labs", "HTTPConnection", "Max retries", "chi.set(", "Traceback", "NoneType", "<html"),
+    *(
+        "no usable lease",
+        "all taken this week",
+        ", all taken",
+        "have not come",
+        "who left",
+        "bring home",
+    ),
+    *(
+        "Nothing of the labs",
+        "HTTPConnection",
+        "Max retries",
+        "chi.set(",
+        "Traceback",
+        "NoneType",
+        "<html",
+    ),
 )
 
 pytestmark = pytest.mark.slow
@@ -42,5 +57,8 @@ def test_an_outage_has_its_sentence_from_every_command_and_widget(said, outage):
         assert expected["way_out"] in text, f"{way}: {text}"
         assert not [words for words in NEVER if words in text], f"{way}: {text}"
         # A planner is shown, and the first cell goes on: another site may do.
-        shown = way in ("planner", "first cell") and outage not in ("no credentials", "expired token")
+        shown = way in ("planner", "first cell") and outage not in (
+            "no credentials",
+            "expired token",
+        )
         assert code == (0 if shown else 1), f"{way}: {text}"

@@ -22,8 +22,14 @@ NODE_STEPS = set(
         ("model", "gpu_mi100", NODE_STEPS | {"providers"}),
         ("model", "g1.h100.vgpu.1g.12gb", NODE_STEPS | {"providers", "access"}),
         ("model", "g1.h100.pci.1", NODE_STEPS | {"providers", "access"}),
-        ("edge", "raspberrypi5", set("lease container address materials environment data work health links".split())),
-        pytest.param("system", "gpu_p100", NODE_STEPS | {"docker", "containers"}, marks=pytest.mark.slow),
+        (
+            "edge",
+            "raspberrypi5",
+            set("lease container address materials environment data work health links".split()),
+        ),
+        pytest.param(
+            "system", "gpu_p100", NODE_STEPS | {"docker", "containers"}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, steps):
@@ -64,7 +70,9 @@ def test_the_process_after_a_killed_one_goes_on_where_that_was(rehearsal):
     for seen in killed_at:
         process = rehearsal.start("killed", "kit", "model")
         try:
-            assert any(line.startswith(seen) for line in process.stdout), process.stderr.read()[-2000:]
+            assert any(line.startswith(seen) for line in process.stdout), process.stderr.read()[
+                -2000:
+            ]
         finally:
             process.kill()
             process.communicate()
@@ -74,7 +82,10 @@ def test_the_process_after_a_killed_one_goes_on_where_that_was(rehearsal):
     seen, lease = found["machine"], found["lease"]
     assert seen["held"] == {"server": 1, "floating IP": 1, "lease": 1}
     assert (seen["statuses"], len(seen["addresses"])) == (["ACTIVE"], 1)
-    assert [seen["steps"][name]["attempts"] for name in ("lease", "environment")] == [1 + len(killed_at), 1]
+    assert [seen["steps"][name]["attempts"] for name in ("lease", "environment")] == [
+        1 + len(killed_at),
+        1,
+    ]
     # The type is what the site's catalogue gives the node that the lease names.
     assert (lease["type"], lease["status"], lease["of_this_name"]) == ("compute_liqid", "ACTIVE", 1)
     assert lease["node"].startswith("liqid")

@@ -41,7 +41,9 @@ class Machine:
         shutil.copytree(NODE, self.home / "serving-labs" / "provisioning" / "node", ignore=left_out)
         there = commands(image)
         # Links that nothing changes: one folder of them for all machines of an image.
-        self.offered = folder.parents[1] / f"commands of {image.rpartition('/')[2].partition(':')[0]}"
+        self.offered = (
+            folder.parents[1] / f"commands of {image.rpartition('/')[2].partition(':')[0]}"
+        )
         offer(self.offered, there)
         for path in PROGRAMS.iterdir():
             if path.name in there.difference(HELD):
@@ -50,7 +52,10 @@ class Machine:
                 shutil.copy(path, folder)
         for name, package in (("docker", "docker.io"), ("nvidia-ctk", "nvidia-container-toolkit")):
             self.program(name, (PROGRAMS / name).read_text(), f"packages/{package}")
-        for package, name in (("docker.io", "dockerd"), *((f"docker-{one}", f"docker-{one[:7]}") for one in PLUGINS)):
+        for package, name in (
+            ("docker.io", "dockerd"),
+            *((f"docker-{one}", f"docker-{one[:7]}") for one in PLUGINS),
+        ):
             self.program(name, "", f"packages/{package}")
         self.write("capability", "6.0\n6.0\n")
         self.write("gpus", "Tesla P100-PCIE-16GB, 6.0, 560.35.03, 16384 MiB\n")
@@ -58,7 +63,9 @@ class Machine:
         self.write("free-gb", "100")
         self.write("kernel", "")
         self.write("units", "apt-daily.timer\nunattended-upgrades.service\n")
-        self.write("dpkg-packages", "installed linux-image-6.8.0-60-generic\ninstalled nvidia-driver-560\n")
+        self.write(
+            "dpkg-packages", "installed linux-image-6.8.0-60-generic\ninstalled nvidia-driver-560\n"
+        )
 
     def program(self, name: str, text: str, where: str = "bin") -> None:
         self.write(f"{where}/{name}", text).chmod(0o755)
@@ -68,13 +75,17 @@ class Machine:
         (self.folder / name).write_text(text)
         return self.folder / name
 
-    def run(self, script: str, *arguments: str, changes: dict[str, str] | None = None, **variables: str):
+    def run(
+        self, script: str, *arguments: str, changes: dict[str, str] | None = None, **variables: str
+    ):
         """Run a script of the copied course with the system's folders replaced, and with some more variables."""
         if script == "containers.sh":
             tool("docker-compose")
         node = self.home / "serving-labs/provisioning/node"
         text = (node / "bin" / script).read_text().replace("/var/lib/docker", str(self.folder))
-        (node / "bin/fetch.sh").write_text(FETCH.read_text().replace("/etc/", f"{self.folder}/etc/"))
+        (node / "bin/fetch.sh").write_text(
+            FETCH.read_text().replace("/etc/", f"{self.folder}/etc/")
+        )
         for old, new in {**self.changes, **(changes or {})}.items():
             text = text.replace(old, new)
         copy = self.write("script.sh", text)
@@ -97,7 +108,11 @@ class Machine:
     @property
     def calls(self) -> list[str]:
         """What the programs were told so far, a line each."""
-        return (self.folder / "calls").read_text().splitlines() if (self.folder / "calls").exists() else []
+        return (
+            (self.folder / "calls").read_text().splitlines()
+            if (self.folder / "calls").exists()
+            else []
+        )
 
     @property
     def daemon(self) -> Path:
@@ -123,7 +138,9 @@ def machine(tmp_path: Path) -> Machine:
 def with_toolkit(machine: Machine) -> Machine:
     """A machine where Docker and NVIDIA's toolkit are installed already."""
     for package in ("docker.io", *(f"docker-{one}" for one in PLUGINS), "nvidia-container-toolkit"):
-        shutil.copytree(machine.folder / "packages" / package, machine.folder / "bin", dirs_exist_ok=True)
+        shutil.copytree(
+            machine.folder / "packages" / package, machine.folder / "bin", dirs_exist_ok=True
+        )
     return machine
 
 

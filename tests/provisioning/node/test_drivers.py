@@ -14,7 +14,9 @@ NVRM:  visit http://www.nvidia.com/object/unix.html for more
 NVRM:  information.  The 595.71 NVIDIA driver will ignore
 NVRM:  this GPU.  Continuing probe...
 """
-MISMATCH = "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 580.126\n"
+MISMATCH = (
+    "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 580.126\n"
+)
 API = "NVRM: API mismatch: the client has the version 580.126.09, but this kernel module has 560.35.03.\n"
 
 PLAIN, CUDA, ROCM = "CC-Ubuntu24.04", "CC-Ubuntu24.04-CUDA", "CC-Ubuntu24.04-ROCm"
@@ -24,10 +26,34 @@ CARD, FATAL = "GPU[0] : Card Series: AMD Instinct MI100", "amdgpu: fatal error"
 @pytest.mark.parametrize(
     ("image", "name", "gpus", "kernel", "said"),
     [
-        (CUDA, "p100", "", OPEN, "sees no GPU|open kernel modules|install nvidia-driver-580 |unhold"),
-        (CUDA, "p100", "", LEGACY.format(branch=580), "on every node|install nvidia-driver-580 |unhold|next option"),
-        (CUDA, "p100", "", LEGACY.format(branch=470), "470 is the last branch|install nvidia-driver-470 "),
-        (CUDA, "a100", MISMATCH, API, "Driver/library version mismatch|way out: an update replaced|: sudo reboot\n"),
+        (
+            CUDA,
+            "p100",
+            "",
+            OPEN,
+            "sees no GPU|open kernel modules|install nvidia-driver-580 |unhold",
+        ),
+        (
+            CUDA,
+            "p100",
+            "",
+            LEGACY.format(branch=580),
+            "on every node|install nvidia-driver-580 |unhold|next option",
+        ),
+        (
+            CUDA,
+            "p100",
+            "",
+            LEGACY.format(branch=470),
+            "470 is the last branch|install nvidia-driver-470 ",
+        ),
+        (
+            CUDA,
+            "a100",
+            MISMATCH,
+            API,
+            "Driver/library version mismatch|way out: an update replaced|: sudo reboot\n",
+        ),
         (CUDA, "a100", "No devices were found\n", "", "sees no GPU|no word of NVRM|another node"),
         (PLAIN, "a100", "", "", "found: no nvidia-smi|names an image without CUDA"),
         (PLAIN, "mi100", "", "", "found: no rocm-smi|apt-get install rocm-smi"),
@@ -35,7 +61,9 @@ CARD, FATAL = "GPU[0] : Card Series: AMD Instinct MI100", "amdgpu: fatal error"
         (ROCM, "mi100", "WARNING: No AMD GPUs specified\n", "", "that shows no GPU|another node"),
     ],
 )
-def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path, image, name, gpus, kernel, said):
+def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(
+    tmp_path, image, name, gpus, kernel, said
+):
     """What was found, what was expected, and the way out; the image that is right is not blamed."""
     machine = Machine(tmp_path / "machine", image)
     machine.write("kernel", kernel)
@@ -47,17 +75,19 @@ def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path, 
     wanted = [*said.split("|"), "way out: ", f"expected: {image}, which brings"]
     assert [words for words in wanted if words not in told] == []
     # Another node of the image has the same driver; after an update no other node is needed.
-    assert ("another node" in told) == (kernel not in (OPEN, LEGACY.format(branch=580), LEGACY.format(branch=470), API))
+    assert ("another node" in told) == (
+        kernel not in (OPEN, LEGACY.format(branch=580), LEGACY.format(branch=470), API)
+    )
     assert not [call for call in machine.calls if call.startswith("apt-get")]
     for part in ("model", "system"):
-        steps = {step.name: step.needs for step in steps_for(load_spec(part), load_spec(part).options[0])}
+        steps = {
+            step.name: step.needs for step in steps_for(load_spec(part), load_spec(part).options[0])
+        }
         assert all("drivers" in steps[step] for step in ("environment", "docker") if step in steps)
         assert steps["drivers"] == ("updates",)
 
 
-UNITS = (
-    "apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service unattended-upgrades.service"
-)
+UNITS = "apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service unattended-upgrades.service"
 DRIVER = "nvidia-driver-560 libnvidia-compute-560 nvidia-dkms-560 cuda-drivers-560"
 KERNEL = "linux-image-6.8.0-60-generic linux-headers-generic linux-modules-6.8.0-60-generic"
 OTHERS = "nvidia-container-toolkit libnvidia-container1 linux-libc-dev util-linux python3"
@@ -72,20 +102,31 @@ OTHERS = "nvidia-container-toolkit libnvidia-container1 linux-libc-dev util-linu
     ],
     ids=["an image with NVIDIA's driver", "without unattended upgrades", "nothing to hold"],
 )
-def test_automatic_updates_are_stopped_and_the_drivers_packages_held(machine: Machine, units, installed, held):
+def test_automatic_updates_are_stopped_and_the_drivers_packages_held(
+    machine: Machine, units, installed, held
+):
     """Of the units and packages that the image has; twice is the same as once, and a busy dpkg is waited for."""
     machine.write("units", units.replace(" ", "\n"))
     machine.write(
-        "dpkg-packages", "".join(f"installed {name}\n" for name in installed.split()) + "config-files nvidia-old\n"
+        "dpkg-packages",
+        "".join(f"installed {name}\n" for name in installed.split()) + "config-files nvidia-old\n",
     )
     for locked in ("x\nx\n", ""):
         machine.write("locked", locked if held else "")
         done = machine.run("updates.sh", "a100", "model")
         assert done.returncode == 0, done.stderr
         assert f"report held={len(held.split())}" in done.stdout
-    stopped = [call.removeprefix("systemctl disable --now ") for call in machine.calls if "systemctl disable" in call]
+    stopped = [
+        call.removeprefix("systemctl disable --now ")
+        for call in machine.calls
+        if "systemctl disable" in call
+    ]
     assert [unit for unit in stopped if not unit.startswith("sudo")] == units.split() * 2
-    holds = [call.removeprefix("apt-mark hold ") for call in machine.calls if call.startswith("apt-mark hold")]
+    holds = [
+        call.removeprefix("apt-mark hold ")
+        for call in machine.calls
+        if call.startswith("apt-mark hold")
+    ]
     assert {*holds} == {held} - {""}
     assert len(holds) == (4 if held else 0)
 

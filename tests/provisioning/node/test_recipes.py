@@ -18,12 +18,16 @@ SCRIPTS = sorted({*NODE.glob("bin/*.sh")} - {FETCH})
 
 
 def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, **options
+    )
 
 
 def test_scripts_pass_shellcheck():
     """Quoting, unset variables, exit codes: every finding, in the autograder's two, set-up's and what is sent too."""
-    autograder = [NODE.parents[1] / "grading" / "gradescope" / name for name in ("setup.sh", "run_autograder")]
+    autograder = [
+        NODE.parents[1] / "grading" / "gradescope" / name for name in ("setup.sh", "run_autograder")
+    ]
     programs = [path for path in Path(__file__).with_name("programs").iterdir() if path.is_file()]
     to_machines = (NODE.parent / "setup" / "shell").iterdir()
     files = [*SCRIPTS, FETCH, NODE.parent / "python.sh", *autograder, *programs, *to_machines]
@@ -56,7 +60,11 @@ DOCKERFILES = sorted(NODE.rglob("*Dockerfile"))
 def test_dockerfile_passes_hadolint_and_copies_what_is_there(dockerfile: Path):
     """Every finding, info included; each source of a COPY exists under the build context of the compose file."""
     text = dockerfile.read_text()
-    sources = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    sources = [
+        word
+        for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE)
+        for word in line.split()[:-1]
+    ]
     assert sources
     assert [source for source in sources if not (NODE / source).exists()] == []
     done = run(tool("hadolint"), str(dockerfile))
@@ -67,10 +75,16 @@ def test_what_is_built_is_started_by_the_set_up():
     """A service or a Dockerfile that nothing starts is tried by nobody: it could not even be built."""
     services = compose()["services"]
     built = [one["build"] for one in services.values()]
-    assert [str(path.relative_to(NODE)) for path in DOCKERFILES] == [one["dockerfile"] for one in built]
+    assert [str(path.relative_to(NODE)) for path in DOCKERFILES] == [
+        one["dockerfile"] for one in built
+    ]
     assert {(NODE / "p100" / one["context"]).resolve() for one in built} == {NODE.resolve()}
     # Every service, since none is named and none waits for a profile.
-    assert re.search(r"docker compose up --detach --wait$", (NODE / "bin" / "containers.sh").read_text(), re.MULTILINE)
+    assert re.search(
+        r"docker compose up --detach --wait$",
+        (NODE / "bin" / "containers.sh").read_text(),
+        re.MULTILINE,
+    )
     assert not [name for name, service in services.items() if "profiles" in service]
 
 
@@ -80,7 +94,9 @@ def compose() -> dict:
 
 def test_compose_without_its_key_is_told_which_script_writes_it():
     """Its schema is ``tests/test_environment.py``'s matter, and with a key ``test_scripts.py`` runs Compose on it."""
-    keyless = run(tool("docker-compose"), "-f", str(NODE / "p100" / "compose.yaml"), "config", "--quiet")
+    keyless = run(
+        tool("docker-compose"), "-f", str(NODE / "p100" / "compose.yaml"), "config", "--quiet"
+    )
     assert keyless.returncode != 0
     assert "run containers.sh" in keyless.stderr
 
@@ -123,9 +139,19 @@ LESSONS = "onnxruntime onnx onnxscript scipy jupyterlab uv"
     ("machine", "there", "not_there", "below"),
     [
         # Pascal: no torch of PyPI, and no second ONNX Runtime beside that for the GPU.
-        ("p100", "onnxruntime-gpu nvidia-cudnn-cu12", "torch onnxruntime onnxruntime-openvino tensorrt", PASCAL),
+        (
+            "p100",
+            "onnxruntime-gpu nvidia-cudnn-cu12",
+            "torch onnxruntime onnxruntime-openvino tensorrt",
+            PASCAL,
+        ),
         # A CUDA 13 build would need a newer driver than a Chameleon image may have.
-        ("a100", f"nvidia-cudnn-cu12 torch torchvision {LESSONS}", "onnxruntime-gpu onnxruntime-openvino", {}),
+        (
+            "a100",
+            f"nvidia-cudnn-cu12 torch torchvision {LESSONS}",
+            "onnxruntime-gpu onnxruntime-openvino",
+            {},
+        ),
         # torch comes from AMD's index, MIGraphX in an environment of its own.
         ("mi100", LESSONS, "torch torchvision triton onnxruntime-migraphx", {}),
         # 4 to 16 GB of memory, a processor: the model arrives as ONNX.
@@ -140,13 +166,18 @@ def test_each_machine_can_be_used_with_what_is_pinned(machine, there, not_there,
     assert all(found[name] < limit for name, limit in below.items())
     index = {"p100": "whl/cu126", "mi100": "whl/rocm"}.get(machine)
     if index:
-        assert f"--index-url https://download.pytorch.org/{index}" in (NODE / machine / "torch.txt").read_text()
+        assert (
+            f"--index-url https://download.pytorch.org/{index}"
+            in (NODE / machine / "torch.txt").read_text()
+        )
 
 
 def test_mi100_has_what_the_a100_has_without_nvidias_libraries():
     """The same lessons and versions. NVML's binding is a file of Python that is asked first; it brings no library."""
     assert pins("mi100").items() <= pins("a100").items()
-    assert [name for name in pins("mi100") if name.startswith(("nvidia", "cuda"))] == ["nvidia-ml-py"]
+    assert [name for name in pins("mi100") if name.startswith(("nvidia", "cuda"))] == [
+        "nvidia-ml-py"
+    ]
 
 
 @pytest.mark.parametrize("target", lock.TARGETS, ids=lambda target: target.machine)
@@ -154,7 +185,9 @@ def test_everything_is_pinned_with_its_hashes(target):
     """One version each, and the hashes of its files: another file under the same name is refused."""
     found = lock.pins(lock.pinned_file(target).read_text())
     assert len(found) > 20 or not target.course
-    assert all(re.match(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", requirement) for requirement in found)
+    assert all(
+        re.match(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", requirement) for requirement in found
+    )
     for requirement, hashes in found.items():
         assert hashes, requirement
         assert all(re.fullmatch("sha256:[0-9a-f]{64}", each) for each in hashes), requirement
@@ -166,11 +199,18 @@ def test_pins_fit_what_the_project_asks_for(target, tmp_path: Path, monkeypatch)
     """Resolving again, with the pinned versions preferred, keeps each of them: none is missing, none too many."""
     monkeypatch.setenv("PATH", f"{Path(tool('uv')).parent}{os.pathsep}{os.environ['PATH']}")
     again = shutil.copy(lock.pinned_file(target), tmp_path / "requirements.txt")
-    done = subprocess.run(lock.compile_command(target, again), capture_output=True, text=True, check=False)
-    if any(said in done.stderr for said in ("dns error", "Failed to fetch", "error sending request")):
+    done = subprocess.run(
+        lock.compile_command(target, again), capture_output=True, text=True, check=False
+    )
+    if any(
+        said in done.stderr for said in ("dns error", "Failed to fetch", "error sending request")
+    ):
         pytest.skip(f"no package index: {done.stderr[:100]}")
     assert done.returncode == 0, done.stderr
-    assert lock.pins(again.read_text()).keys() == lock.pins(lock.pinned_file(target).read_text()).keys()
+    assert (
+        lock.pins(again.read_text()).keys()
+        == lock.pins(lock.pinned_file(target).read_text()).keys()
+    )
 
 
 def test_health_checks_name_packages_that_are_installed():
@@ -180,7 +220,9 @@ def test_health_checks_name_packages_that_are_installed():
     packages = eval(block[: block.index("\n}\n") + 2])
     distribution = {"PIL": "pillow"}
     for machine, names in packages.items():
-        found = set(pins(machine)) | ({"torch", "torchvision"} if machine in ("p100", "mi100") else set())
+        found = set(pins(machine)) | (
+            {"torch", "torchvision"} if machine in ("p100", "mi100") else set()
+        )
         for name in names:
             wanted = distribution.get(name, name)
             assert {wanted, f"{wanted}-gpu"} & found, (machine, name)

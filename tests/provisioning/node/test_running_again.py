@@ -21,7 +21,9 @@ pytestmark = pytest.mark.xdist_group("node scripts")
 KINDS = {option.machine: (part, option) for (*_, part), option in reversed(MACHINES.items())}
 STEPS = {name: steps_for(load_spec(part), option) for name, (part, option) in KINDS.items()}
 SCRIPTED = [path.stem for path in SCRIPTS if path.stem != "proof"]  # that one only looks
-RUNS = {name: [step.name for step in steps if step.name in SCRIPTED] for name, steps in STEPS.items()}
+RUNS = {
+    name: [step.name for step in steps if step.name in SCRIPTED] for name, steps in STEPS.items()
+}
 CASES = [(name, script) for script in SCRIPTED for name, run in RUNS.items() if script in run]
 
 
@@ -29,9 +31,14 @@ def _state(machine: Machine, output: str = "") -> dict[str, bytes]:
     """Return what a machine holds: its files by path, what serves, what the script reports."""
     found = {}
     for top in (machine.folder / name for name in ("home", "etc", "bin", "keyrings", "unpacked")):
-        found |= {str(path): path.read_bytes() if path.is_file() else b"" for path in [top, *top.rglob("*")]}
+        found |= {
+            str(path): path.read_bytes() if path.is_file() else b""
+            for path in [top, *top.rglob("*")]
+        }
     key = next((name for name in found if name.endswith("p100/.env")), "")
-    found |= {key: re.sub(b"(?<=LABS_TRITON_KEY=)[0-9a-f]{32}", b"drawn", found[key])} if key else {}
+    found |= (
+        {key: re.sub(b"(?<=LABS_TRITON_KEY=)[0-9a-f]{32}", b"drawn", found[key])} if key else {}
+    )
     found.pop(str(machine.home / ".serving-labs/jupyter.pid"), None)
     found["reports"] = "".join(re.findall("^report .*\n", output, re.MULTILINE)).encode()
     found["serves"] = str(_served(machine)).encode()
@@ -40,13 +47,19 @@ def _state(machine: Machine, output: str = "") -> dict[str, bytes]:
 
 def _served(machine: Machine) -> list[str]:
     locks = machine.folder.glob("serves-*")
-    return [lock.name for lock in locks if subprocess.run(["flock", "-n", lock, "true"], check=False).returncode]
+    return [
+        lock.name
+        for lock in locks
+        if subprocess.run(["flock", "-n", lock, "true"], check=False).returncode
+    ]
 
 
 # Every point with the machines, since that takes some minutes; every fourth one each time.
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.machine)])
 @pytest.mark.parametrize(("name", "script"), CASES)
-def test_stopped_at_any_point_a_script_ends_as_if_it_had_not_been(prepared, name: str, script: str, every: int):
+def test_stopped_at_any_point_a_script_ends_as_if_it_had_not_been(
+    prepared, name: str, script: str, every: int
+):
     """Killed with its process group after its first, second, … command, or amid one, and run again: the same machine.
 
     And one that ended well leaves everything as it is, with no more room than there is left.
@@ -79,14 +92,22 @@ def test_stopped_at_any_point_a_script_ends_as_if_it_had_not_been(prepared, name
             assert _state(machine, done.stdout) == whole, f"stopped at {stop}"
         if first.returncode == 0:
             break  # it has no more points; and a second run after a whole one leaves everything as it is
-    print(f"{script}.sh on {name}: {stop - 1} points, {len(seen)} states, each then as an uninterrupted run leaves it")
+    print(
+        f"{script}.sh on {name}: {stop - 1} points, {len(seen)} states, each then as an uninterrupted run leaves it"
+    )
 
 
 @pytest.fixture
 def real_apt(machine: Machine) -> Machine:
     """A machine with this computer's apt, in a root of its own, and a script that only updates the indexes."""
     root = machine.folder
-    for name in ("var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/lib/dpkg", "index", "unsigned"):
+    for name in (
+        "var/lib/apt/lists/partial",
+        "var/cache/apt/archives/partial",
+        "var/lib/dpkg",
+        "index",
+        "unsigned",
+    ):
         (root / name).mkdir(parents=True)
     for name in ("var/lib/dpkg/status", "index/Packages", "unsigned/Packages"):
         (root / name).touch()
@@ -101,13 +122,18 @@ def real_apt(machine: Machine) -> Machine:
     ("source", "named"),
     [
         ("", ""),
-        ("deb [trusted=yes] http://127.0.0.1:9/ubuntu noble main", "http://127.0.0.1:9/ubuntu/dists/noble/InRelease"),
+        (
+            "deb [trusted=yes] http://127.0.0.1:9/ubuntu noble main",
+            "http://127.0.0.1:9/ubuntu/dists/noble/InRelease",
+        ),
         ("deb [trusted=yes] file:{root}/nothing ./", "file:{root}/nothing/./Packages"),
         ("deb file:{root}/unsigned ./", "file:{root}/unsigned"),
     ],
     ids=["every index is there", "nothing answers", "no index there", "nobody signed it"],
 )
-def test_an_index_that_cannot_be_had_is_a_failure_that_names_it(real_apt: Machine, source: str, named: str):
+def test_an_index_that_cannot_be_had_is_a_failure_that_names_it(
+    real_apt: Machine, source: str, named: str
+):
     """By a real apt, which otherwise ends well with what it has; the other index is there each time."""
     root = real_apt.folder
     lines = ["deb [trusted=yes] file:{root}/index ./", source]

@@ -21,13 +21,18 @@ from tests.provisioning.node.test_recipes import NODE, SCRIPTS
 from tests.tools import tool
 
 #: Each kind of machine that the course boots, with its image.
-MACHINES = {(one.image, one.machine, part): one for part in PARTS for one in load_spec(part).options}
+MACHINES = {
+    (one.image, one.machine, part): one for part in PARTS for one in load_spec(part).options
+}
 
 
 @pytest.mark.parametrize(
-    ("image", "name", "part", "option"), [pytest.param(*one, MACHINES[one], id="-".join(one)) for one in MACHINES]
+    ("image", "name", "part", "option"),
+    [pytest.param(*one, MACHINES[one], id="-".join(one)) for one in MACHINES],
 )
-def test_every_command_is_in_the_image_or_installed_before_it_is_used(prepared, image, name, part, option):
+def test_every_command_is_in_the_image_or_installed_before_it_is_used(
+    prepared, image, name, part, option
+):
     """All scripts in the order of the steps; on PATH is what the image brings, and what apt has brought since."""
     machine = prepared(image)
     scripts = [f"{step.name}.sh" for step in steps_for(load_spec(part), option)]
@@ -42,18 +47,28 @@ def test_every_command_is_in_the_image_or_installed_before_it_is_used(prepared, 
     assert (done.returncode, done.stderr) == (0, "")
     told = done.stdout.splitlines()
     assert [line for line in told if line.startswith("proof lacks")] == ["proof lacks nothing"]
-    gpu = "AMD Instinct MI100" if name == "mi100" else "Tesla P100-PCIE-16GB, compute capability 6.0, 16384 MiB"
-    assert [line for line in told if line.startswith("proof gpu")] == [f"proof gpu {gpu}"] * (name != "edge")
+    gpu = (
+        "AMD Instinct MI100"
+        if name == "mi100"
+        else "Tesla P100-PCIE-16GB, compute capability 6.0, 16384 MiB"
+    )
+    assert [line for line in told if line.startswith("proof gpu")] == [f"proof gpu {gpu}"] * (
+        name != "edge"
+    )
     assert "unset LD_LIBRARY_PATH" in (machine.home / ".profile").read_text()
     if part == "model":
         asked = [
-            call.removeprefix("python -m labs providers install ") for call in machine.calls if "providers" in call
+            call.removeprefix("python -m labs providers install ")
+            for call in machine.calls
+            if "providers" in call
         ]
         assert asked == ["openvino", "migraphx" if name == "mi100" else "tensorrt"]
     # The host of an MI100 has no ROCm to speak of: it comes at the release that the provider's wheel was built with.
     if name == "mi100":
         apt = machine.folder / "etc/apt"
-        assert (apt / "sources.list.d/serving-labs-rocm.list").read_text() == ROCM_LIST.replace("6.3.3", "7.2.4")
+        assert (apt / "sources.list.d/serving-labs-rocm.list").read_text() == ROCM_LIST.replace(
+            "6.3.3", "7.2.4"
+        )
         assert 'origin "amd.example"' in (apt / "preferences.d/serving-labs-rocm").read_text()
         assert any(call.endswith("install migraphx") for call in machine.calls)
 
@@ -63,8 +78,14 @@ def test_the_table_knows_every_image_and_where_it_was_read():
     table = tomllib.loads((NODE.parent / "sites/images.toml").read_text())
     images = {one["name"]: one for one in table["image"]}
     for name, one in images.items():
-        whole = images["ubuntu"] | images["CC-Ubuntu24.04" if name.startswith("CC-") else "ubuntu"] | one
-        assert {"system", "user", "driver", "toolkit", "disk", "firewall", "profile"} <= set(whole), name
+        whole = (
+            images["ubuntu"]
+            | images["CC-Ubuntu24.04" if name.startswith("CC-") else "ubuntu"]
+            | one
+        )
+        assert {"system", "user", "driver", "toolkit", "disk", "firewall", "profile"} <= set(
+            whole
+        ), name
         assert all(one["source"]), name
         assert one.get("extends", "ubuntu") in images
     assert {image.rpartition("/")[2].partition(":")[0] for image, _, _ in MACHINES} <= set(images)
@@ -77,7 +98,9 @@ def test_the_table_knows_every_image_and_where_it_was_read():
         ("containers.sh", "p100", "29", "needs about 30 GB"),
     ],
 )
-def test_a_disk_too_small_is_told_before_anything_is_fetched(machine: Machine, script, name, free: str, said: str):
+def test_a_disk_too_small_is_told_before_anything_is_fetched(
+    machine: Machine, script, name, free: str, said: str
+):
     """At once and in gigabytes, not by a download that dies half-way."""
     machine.write("free-gb", free)
     done = machine.run(script, name, "system")
@@ -102,13 +125,17 @@ def test_apt_is_asked_again_while_another_holds_its_lock(machine: Machine, tries
     assert all("DPkg::Lock::Timeout=600" in call for call in calls)
     assert sum(call.endswith("update") for call in calls) == (2 + tries if code == 0 else 61)
     assert ("Could not get lock" in done.stderr) == bool(code)
-    assert not re.findall(r"^ *(?:sudo )?apt(?:-get)? ", "".join(one.read_text() for one in SCRIPTS), re.MULTILINE)
+    assert not re.findall(
+        r"^ *(?:sudo )?apt(?:-get)? ", "".join(one.read_text() for one in SCRIPTS), re.MULTILINE
+    )
 
 
 def test_every_download_can_come_from_a_mirror(machine: Machine, monkeypatch):
     """What `mirrors.toml` names reaches installers by their own variables, and files by the scripts."""
     names = tomllib.loads((NODE.parent / "sites/mirrors.toml").read_text())
-    monkeypatch.setattr(images, "_table", lambda _name: {one: f"https://{one}.example" for one in names})
+    monkeypatch.setattr(
+        images, "_table", lambda _name: {one: f"https://{one}.example" for one in names}
+    )
     told = dict(one.split("=", 1) for one in images.mirrored())
     assert told["PIP_INDEX_URL"] == told["UV_DEFAULT_INDEX"] == "https://packages.example"
     sources = machine.folder / "etc/apt/sources.list.d"
@@ -117,8 +144,13 @@ def test_every_download_can_come_from_a_mirror(machine: Machine, monkeypatch):
         done = machine.run(script, "p100", "system", changes=NO_KEY, **told)
         assert done.returncode == 0, done.stderr
     assert "URIs: https://ubuntu.example\n" in (sources / "ubuntu.sources").read_text()
-    assert "https://nvidia_toolkit.example/stable" in (sources / "nvidia-container-toolkit.list").read_text()
-    assert json.loads(machine.daemon.read_text())["registry-mirrors"] == ["https://docker_hub.example"]
+    assert (
+        "https://nvidia_toolkit.example/stable"
+        in (sources / "nvidia-container-toolkit.list").read_text()
+    )
+    assert json.loads(machine.daemon.read_text())["registry-mirrors"] == [
+        "https://docker_hub.example"
+    ]
     assert machine.settings["PIP_INDEX_URL"] == told["PIP_INDEX_URL"]
     lists = machine.home / "serving-labs/provisioning/node"
     assert "--index-url https://torch.example/cu126" in (lists / "p100/torch.txt").read_text()
@@ -130,7 +162,9 @@ def test_every_download_can_come_from_a_mirror(machine: Machine, monkeypatch):
 
 def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
     """Docker keeps its groups by cgroupfs; what NVIDIA's tool and others wrote stays; no second restart."""
-    with_toolkit.daemon.write_text('{"log-driver": "local", "exec-opts": ["native.cgroupdriver=systemd", "x=y"]}')
+    with_toolkit.daemon.write_text(
+        '{"log-driver": "local", "exec-opts": ["native.cgroupdriver=systemd", "x=y"]}'
+    )
     done = with_toolkit.run("docker.sh", "p100", "system")
     assert done.returncode == 0, done.stderr
     settings = json.loads(with_toolkit.daemon.read_text())
@@ -141,7 +175,9 @@ def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
     again = with_toolkit.run("docker.sh", "p100", "system")
     assert again.returncode == 0, again.stderr
     assert json.loads(with_toolkit.daemon.read_text()) == settings
-    assert [call for call in with_toolkit.calls if call.startswith("systemctl")] == ["systemctl restart docker"]
+    assert [call for call in with_toolkit.calls if call.startswith("systemctl")] == [
+        "systemctl restart docker"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +189,9 @@ def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
         ('{"runtimes": "nvidia-container-runtime",}', None, 1, "is not JSON"),
     ],
 )
-def test_a_docker_that_cannot_be_set_up_stops_the_step(with_toolkit: Machine, settings, cgroups, code, said):
+def test_a_docker_that_cannot_be_set_up_stops_the_step(
+    with_toolkit: Machine, settings, cgroups, code, said
+):
     """And what was there is not overwritten."""
     with_toolkit.daemon.write_text(settings)
     if cgroups:
@@ -173,14 +211,20 @@ def keys():
 
     def call(*words: str) -> str:
         command = [gpg, "--homedir", home, "--batch", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=60
+        ).stdout
 
     try:
         for name in ("one@example.org", "two@example.org"):
             call("--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", "never")
         listed = call("--with-colons", "--list-keys", "one@example.org")
         fingerprint = re.search(r"^fpr:+([0-9A-F]{40}):", listed, re.MULTILINE)[1]
-        yield call("--armor", "--export", "one@example.org"), call("--armor", "--export"), fingerprint
+        yield (
+            call("--armor", "--export", "one@example.org"),
+            call("--armor", "--export"),
+            fingerprint,
+        )
     finally:
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False, timeout=60)
         shutil.rmtree(home)
@@ -227,7 +271,9 @@ def test_triton_is_the_newest_that_every_gpu_can_use(
 ):
     """25.07 on A100 and H100, what a P100 still can on a P100; by its digest, since a tag can be moved."""
     images = with_toolkit.home / "serving-labs/provisioning/node/p100/images.txt"
-    images.write_text(images.read_text().replace(f"{release}-py3 -", f"{release}-py3 {digest or '-'}"))
+    images.write_text(
+        images.read_text().replace(f"{release}-py3 -", f"{release}-py3 {digest or '-'}")
+    )
     with_toolkit.write("capability", capabilities.replace(" ", "\n") + "\n")
     done = with_toolkit.run("containers.sh", "p100", "system")
     assert done.returncode == 0, done.stderr
@@ -238,7 +284,9 @@ def test_triton_is_the_newest_that_every_gpu_can_use(
     pulled = digest or f"sha256:{'ab' * 32}"
     assert with_toolkit.settings["LABS_TRITON_BASE"].rpartition("@")[2] == pulled
     # Images are what the compose file names, held against what is there: `compose images` sees none of it yet.
-    assert {"report images=1", "report containers=triton"} <= {line.strip() for line in done.stdout.splitlines()}
+    assert {"report images=1", "report containers=triton"} <= {
+        line.strip() for line in done.stdout.splitlines()
+    }
 
 
 @pytest.mark.parametrize(
@@ -267,7 +315,9 @@ def test_tritons_key_is_made_once_and_is_a_word_of_no_command(with_toolkit: Mach
     assert re.fullmatch("[0-9a-f]{32}", key)
     assert with_toolkit.run("containers.sh", "p100", "system").returncode == 0
     assert with_toolkit.settings["LABS_TRITON_KEY"] == key
-    assert (with_toolkit.home / "serving-labs/provisioning/node/p100/.env").stat().st_mode & 0o077 == 0
+    assert (
+        with_toolkit.home / "serving-labs/provisioning/node/p100/.env"
+    ).stat().st_mode & 0o077 == 0
     assert key not in "\n".join(with_toolkit.calls)
 
 
@@ -286,9 +336,13 @@ def test_packages_are_installed_by_their_hashes(machine: Machine, name: str):
     (first,) = [call for call in machine.calls if call.startswith("pip install")]  # uv itself
     assert "--require-hashes" in first
     assert first.endswith("/provisioning/node/uv/requirements.txt")
-    assert not [call for call in machine.calls if "labs providers" in call]  # gigabytes that Jupyter does not wait for
+    assert not [
+        call for call in machine.calls if "labs providers" in call
+    ]  # gigabytes that Jupyter does not wait for
     others = [call for call in installs if call not in by_hash]
-    assert all("/p100/torch.txt" in call or "--no-deps --editable" in call for call in others), others
+    assert all("/p100/torch.txt" in call or "--no-deps --editable" in call for call in others), (
+        others
+    )
 
 
 # Jupyter
@@ -310,11 +364,15 @@ http.server.HTTPServer(("127.0.0.1", int(port)), Answer).serve_forever()
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_a_port_that_was_just_taken_gives_way_to_the_next_and_another_failure_is_told(machine: Machine, broken: bool):
+def test_a_port_that_was_just_taken_gives_way_to_the_next_and_another_failure_is_told(
+    machine: Machine, broken: bool
+):
     """Two machines of one rehearsal share a loopback; and whoever lists processes sees no token."""
     own = machine.home / ".serving-labs"
     venv = f"{own}/venv/bin"
-    machine.program("jupyter", JUPYTER.format(python=sys.executable, folder=machine.folder, broken=broken), venv)
+    machine.program(
+        "jupyter", JUPYTER.format(python=sys.executable, folder=machine.folder, broken=broken), venv
+    )
     machine.program("python", f'#!/bin/sh\nexec {sys.executable} "$@"\n', venv)
     for name in ("curl", "seq", "nohup"):
         machine.program(name, f'#!/bin/sh\n. "$STUB/record.sh"\nexec {tool(name)} "$@"\n')
@@ -322,7 +380,9 @@ def test_a_port_that_was_just_taken_gives_way_to_the_next_and_another_failure_is
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    done = machine.run("services.sh", "a100", "model", "127.0.0.1", str(port), REHEARSAL_MACHINE="test")
+    done = machine.run(
+        "services.sh", "a100", "model", "127.0.0.1", str(port), REHEARSAL_MACHINE="test"
+    )
     first, *others = (machine.folder / "tries").read_text().split()
     if broken:
         assert (done.returncode, others) == (70, [])

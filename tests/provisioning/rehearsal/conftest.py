@@ -48,14 +48,21 @@ class Student:
 
     def sign_in(self, project: str | None = None) -> httpx.Response:
         domain = {"domain": {"name": "chameleon"}}
-        user = domain | {"name": self.name, "password": place.password(self.world.secret, self.name)}
+        user = domain | {
+            "name": self.name,
+            "password": place.password(self.world.secret, self.name),
+        }
         scope = {"project": domain | {"name": project or caller_named(self.name).project}}
         auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
         return self.client.request("POST", f"/{self.site}:5000/v3/auth/tokens", json={"auth": auth})
 
     def send(self, method: str, path: str, body: Any = None, /, **query: str) -> httpx.Response:
         return self.client.request(
-            method, f"/{self.site}/{path}", json=body, params=query, headers={"X-Auth-Token": self.token}
+            method,
+            f"/{self.site}/{path}",
+            json=body,
+            params=query,
+            headers={"X-Auth-Token": self.token},
         )
 
     def reserve(self, what: str, hours: float = 3.0) -> httpx.Response:
@@ -63,11 +70,19 @@ class Student:
         end = stamp(self.world.clock.now() + hours * 3600, "%Y-%m-%d %H:%M")
         wish = {
             "resource_type": "device" if device else "physical:host",
-            "resource_properties": json.dumps(["==", "$machine_name" if device else "$node_type", what]),
+            "resource_properties": json.dumps(
+                ["==", "$machine_name" if device else "$node_type", what]
+            ),
             "min": 1,
             "max": 1,
         }
-        body = {"name": "mine", "start_date": "now", "end_date": end, "reservations": [wish], "events": []}
+        body = {
+            "name": "mine",
+            "start_date": "now",
+            "end_date": end,
+            "reservations": [wish],
+            "events": [],
+        }
         return self.send("POST", "reservation/v1/leases", body)
 
     def start_server(self, reservation_id: str | None) -> dict[str, Any]:
@@ -81,7 +96,9 @@ class Student:
         assert answer.status_code == 202, answer.text
         return answer.json()["server"]
 
-    def leased(self, hand: Hand, what: str = "compute_liqid", hours: float = 3.0) -> tuple[str, str]:
+    def leased(
+        self, hand: Hand, what: str = "compute_liqid", hours: float = 3.0
+    ) -> tuple[str, str]:
         """Return an active lease and its reservation, by their ids."""
         lease = self.reserve(what, hours=hours).json()["lease"]
         hand.wait(LEASE_START_S)

@@ -67,14 +67,22 @@ def test_an_own_catalogue_in_the_folder_is_served_from_the_next_start(home) -> N
     assert re.search(r"catalogue\.toml: .*nodes\.0\.count", run("up", code=1), re.DOTALL)
     own.write_text(CATALOGUE.replace('"CHI@UC"', '"CHI@MyCampus"'))
     run("up")
-    assert "CHI@MyCampus" in httpx.get(f"http://127.0.0.1:{place.port(home)}/sites.json", trust_env=False).text
+    assert (
+        "CHI@MyCampus"
+        in httpx.get(f"http://127.0.0.1:{place.port(home)}/sites.json", trust_env=False).text
+    )
 
 
 def test_a_lease_is_there_beforehand_as_if_it_had_been_made_in_horizon(home) -> None:
     """Active at once, at the site that has the type; a refusal is told."""
     run("up", "--speed", "1")
-    for what, site in (("gpu_p100", "CHI@TACC"), ("g1.h100.pci.1", "KVM@TACC")):  # by part: lab/flows/part.py
-        assert f"of_{what} is active at {site}" in run("lease", f"of_{what}", "--type", what, "--user", "mary")
+    for what, site in (
+        ("gpu_p100", "CHI@TACC"),
+        ("g1.h100.pci.1", "KVM@TACC"),
+    ):  # by part: lab/flows/part.py
+        assert f"of_{what} is active at {site}" in run(
+            "lease", f"of_{what}", "--type", what, "--user", "mary"
+        )
     leases = json.loads(run("status", "--json"))["leases"]
     assert {(one["user"], one["status"]) for one in leases} == {("mary", "ACTIVE")}
     run("fault", "no-hosts")
@@ -99,10 +107,16 @@ def test_two_notebooks_that_start_it_in_the_same_second_share_one(home) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [b"SSH-2.0-OpenSSH_9.6\r\n", b"", b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"proof": "00", "pid": 12}'],
+    [
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"",
+        b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"proof": "00", "pid": 12}',
+    ],
     ids=["another protocol", "nothing", "a wrong proof"],
 )
-def test_another_program_at_the_old_port_is_neither_believed_nor_told_the_secret(tmp_path, said) -> None:
+def test_another_program_at_the_old_port_is_neither_believed_nor_told_the_secret(
+    tmp_path, said
+) -> None:
     """It may be another user's, who answers whatever is asked; the next `up` takes another port."""
     heard = []
     with socket.create_server(("127.0.0.1", 0)) as other:

@@ -13,7 +13,11 @@ CONTAINERS = "container/v1/containers"
 
 
 def create(who, reservation_id, name="c"):
-    body = {"name": name, "image": "quay.io/jupyter/minimal-notebook", "hints": {"reservation": reservation_id}}
+    body = {
+        "name": name,
+        "image": "quay.io/jupyter/minimal-notebook",
+        "hints": {"reservation": reservation_id},
+    }
     return who.send("POST", CONTAINERS, body)
 
 
@@ -57,19 +61,34 @@ def test_it_executes_and_logs_only_when_it_runs(reserved) -> None:
         ("sudo -l", "rehearsed, not run: sudo -l\n", 0),
         ("sh -c 'echo out; echo err >&2; exit 3'", "out\nerr\n", 3),
     ],
-    ids=["no shell reads it", "what cannot run is said", "both streams and its exit code are given"],
+    ids=[
+        "no shell reads it",
+        "what cannot run is said",
+        "both streams and its exit code are given",
+    ],
 )
 def test_a_command_is_run_as_zun_runs_it(mary, world, command, output, code) -> None:
     answer = mary.send("POST", f"{CONTAINERS}/c/execute", command=command).json()
     assert (answer["output"], answer["exit_code"]) == (output, code)
     shims = [f"c: {output.strip()}"] if "rehearsed" in output else []
-    assert world.journal.read_text().splitlines() == [f"c: {shlex.join(shlex.split(command))}", *shims]
+    assert world.journal.read_text().splitlines() == [
+        f"c: {shlex.join(shlex.split(command))}",
+        *shims,
+    ]
 
 
 def test_an_archive_stays_in_the_container(mary, world, monkeypatch) -> None:
     put = f"{CONTAINERS}/c/put_archive"
-    assert mary.send("POST", put, archive("model.onnx", b"weights"), path="/no/such/folder").status_code == 404
-    assert mary.send("POST", put, archive("../../../../../../escaped", b"x"), path="/tmp").status_code == 400
+    assert (
+        mary.send(
+            "POST", put, archive("model.onnx", b"weights"), path="/no/such/folder"
+        ).status_code
+        == 404
+    )
+    assert (
+        mary.send("POST", put, archive("../../../../../../escaped", b"x"), path="/tmp").status_code
+        == 400
+    )
     assert not list(world.folder.parent.rglob("escaped"))
     monkeypatch.setattr("provisioning.rehearsal.services.container.UPLOAD_LIMIT_BYTES", 1000)
     assert mary.send("POST", put, archive("big", b"x" * 4000), path="/tmp").status_code == 413

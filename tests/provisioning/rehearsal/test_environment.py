@@ -27,7 +27,9 @@ def test_the_lines_can_be_evaluated_by_a_shell_and_give_the_variables(home, monk
     show = f"{sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ)))'"
     script = rehearsal.export_lines(user="mary o'neil") + "\n" + show
     bare = {"PATH": os.environ["PATH"]}
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env=bare)
+    done = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, check=True, env=bare
+    )
     seen = json.loads(done.stdout)
     wanted = environment.variables(user="mary o'neil")
     assert {name: seen[name] for name in wanted} == wanted
@@ -42,19 +44,26 @@ def test_each_student_has_a_password_and_a_key(home) -> None:
         assert environment.variables(user="mary")[name] == mary[name]
 
 
-def test_chameleons_own_jupyter_is_left_alone_and_a_rehearsed_kernel_is_not_taken_for_it(home, monkeypatch) -> None:
+def test_chameleons_own_jupyter_is_left_alone_and_a_rehearsed_kernel_is_not_taken_for_it(
+    home, monkeypatch
+) -> None:
     monkeypatch.setenv("OS_ACCESS_TOKEN", "real")
     monkeypatch.setenv("OS_REGION_NAME", "CHI@UC")
     before = dict(os.environ)
     assert rehearsal.on_chameleon()
     monkeypatch.setattr(environment, "_trouble_at", lambda site: f" {site} is in maintenance.")
-    assert rehearsal.use() == "This is Chameleon (CHI@UC): nothing is rehearsed. CHI@UC is in maintenance."
+    assert (
+        rehearsal.use()
+        == "This is Chameleon (CHI@UC): nothing is rehearsed. CHI@UC is in maintenance."
+    )
     assert dict(os.environ) == before
     monkeypatch.setenv("REHEARSAL_PORTS", str(home / "ports.json"))
     assert not rehearsal.on_chameleon()
 
 
-def test_activating_sets_the_variables_and_the_hook_and_needs_nothing_of_the_testbeds_own_extra(home) -> None:
+def test_activating_sets_the_variables_and_the_hook_and_needs_nothing_of_the_testbeds_own_extra(
+    home,
+) -> None:
     """The Hub's environment has no FastAPI, and python-chi must not be imported before."""
     code = (
         "import os, socket, sys\n"

@@ -18,9 +18,12 @@ def test_a_fault_strikes_as_often_as_it_was_armed_and_only_its_user(world) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "ahead_s"), [(None, 0), ('{"ahead_s": 7200}', 7200), ("[", 0), ('{"ahead_s": "x"}', 0), ("[]", 0)]
+    ("text", "ahead_s"),
+    [(None, 0), ('{"ahead_s": 7200}', 7200), ("[", 0), ('{"ahead_s": "x"}', 0), ("[]", 0)],
 )
-def test_the_sites_clock_runs_ahead_as_the_rehearsal_wrote_down(monkeypatch, tmp_path, text, ahead_s) -> None:
+def test_the_sites_clock_runs_ahead_as_the_rehearsal_wrote_down(
+    monkeypatch, tmp_path, text, ahead_s
+) -> None:
     """Without asking it, so that a countdown goes on while the rehearsal is down."""
     monkeypatch.setenv("REHEARSAL_PORTS", str(tmp_path / "ports.json"))
     if text is not None:

@@ -24,7 +24,9 @@ def test_a_token_opens_its_own_site_and_project_for_eight_hours(student, hand) -
     assert mary.send("GET", LEASES).status_code == 401
 
 
-@pytest.mark.parametrize("body", ["", "{}", "[]", '{"auth": 1}', '{"auth": {"identity": {"password": "x"}}}', "{"])
+@pytest.mark.parametrize(
+    "body", ["", "{}", "[]", '{"auth": 1}', '{"auth": {"identity": {"password": "x"}}}', "{"]
+)
 def test_a_body_that_cannot_be_read_is_400_in_openstacks_form(client, body) -> None:
     answer = client.request("POST", "/tacc:5000/v3/auth/tokens", content=body)
     assert answer.status_code == answer.json()["error"]["code"] == 400
@@ -39,7 +41,9 @@ def test_a_body_that_cannot_be_read_is_400_in_openstacks_form(client, body) -> N
         ("GET", "dns/v2", 404, lambda body: body["error"]["message"]),
     ],
 )
-def test_what_is_not_rehearsed_is_said_in_the_services_form(student, method, path, status, message) -> None:
+def test_what_is_not_rehearsed_is_said_in_the_services_form(
+    student, method, path, status, message
+) -> None:
     """Of Nova, Neutron and Zun, whose sentences python-chi shows, ``contract/flows/families.py`` tells."""
     answer = student().send(method, path, {})
     assert answer.status_code == status
@@ -49,13 +53,17 @@ def test_what_is_not_rehearsed_is_said_in_the_services_form(student, method, pat
 class TestReservation:
     """Blazar: leases, and who is free; what it refuses, ``contract/test_fidelity.py`` has."""
 
-    def test_a_node_is_given_to_one_lease_at_a_time_and_is_free_again_afterwards(self, student, world) -> None:
+    def test_a_node_is_given_to_one_lease_at_a_time_and_is_free_again_afterwards(
+        self, student, world
+    ) -> None:
         mary, john = student("mary"), student("john")
         answers = [who.reserve("gpu_mi100") for who in (mary, john) for _ in range(3)]
         given = [a.json()["lease"] for a in answers if a.status_code == 201]
         assert 2 <= len(given) <= 4
         assert all(a.status_code == 500 for a in answers[len(given) :])
-        held = [r["resource_ids"] for lease in world.store.find("lease") for r in lease["reservations"]]
+        held = [
+            r["resource_ids"] for lease in world.store.find("lease") for r in lease["reservations"]
+        ]
         assert len({i for ids in held for i in ids}) == len(given)
         assert mary.send("DELETE", f"{LEASES}/{given[0]['id']}").status_code == 204
         assert mary.reserve("gpu_mi100").status_code == 201
@@ -71,23 +79,35 @@ class TestReservation:
             pytest.param(0, 5, 3, False, id="the lease begins now"),
         ],
     )
-    def test_a_wait_in_vain_is_told_and_no_other_look(self, student, hand, ahead_s, pauses_s, looks, told) -> None:
+    def test_a_wait_in_vain_is_told_and_no_other_look(
+        self, student, hand, ahead_s, pauses_s, looks, told
+    ) -> None:
         """Looks in bursts with pauses, for a minute; whoever was told may look again."""
         mary, begins_s = student("mary"), hand() + ahead_s
         wish = {"resource_type": "network", "network_name": "mine"}
         start, end = (stamp(at_s, "%Y-%m-%d %H:%M") for at_s in (begins_s, begins_s + 3600))
-        body = {"name": "mine", "start_date": start, "end_date": end, "reservations": [wish], "events": []}
+        body = {
+            "name": "mine",
+            "start_date": start,
+            "end_date": end,
+            "reservations": [wish],
+            "events": [],
+        }
         lease = mary.send("POST", LEASES, body).json()["lease"]
         refused = []
         for _ in range(int(60 / pauses_s)):
             answers = [mary.send("GET", f"{LEASES}/{lease['id']}") for _ in range(looks)]
-            refused += [answer.json()["error_message"] for answer in answers if answer.status_code == 400]
+            refused += [
+                answer.json()["error_message"] for answer in answers if answer.status_code == 400
+            ]
             if refused:
                 assert mary.send("GET", f"{LEASES}/{lease['id']}").status_code == 200
                 break
             hand.wait(pauses_s)
         assert bool(refused) == told
-        assert all("`wait_for_active=False` is missing" in said and start[11:] in said for said in refused)
+        assert all(
+            "`wait_for_active=False` is missing" in said and start[11:] in said for said in refused
+        )
 
     def test_a_lease_is_invisible_to_other_students_but_its_hours_are_not(self, student) -> None:
         mary, john = student("mary"), student("john")
@@ -100,24 +120,39 @@ class TestReservation:
         allocations = john.send("GET", "reservation/v1/os-hosts/allocations").json()["allocations"]
         assert lease["id"] in {r["lease_id"] for a in allocations for r in a["reservations"]}
 
-    def test_the_calendar_shows_all_that_is_refused_and_nobody_comes_over_a_lease(self, student, hand) -> None:
+    def test_the_calendar_shows_all_that_is_refused_and_nobody_comes_over_a_lease(
+        self, student, hand
+    ) -> None:
         """What is free is granted, weeks and months ahead; weeks later the lease stands alone at its hours."""
         mary, held = student(), {}
-        names = {one["id"]: one["node_name"] for one in mary.send("GET", "reservation/v1/os-hosts").json()["hosts"]}
+        names = {
+            one["id"]: one["node_name"]
+            for one in mary.send("GET", "reservation/v1/os-hosts").json()["hosts"]
+        }
 
         def busy(start: float, end: float) -> dict[str, int]:
             listed = mary.send("GET", "reservation/v1/os-hosts/allocations").json()["allocations"]
             spans = {
-                one["resource_id"]: [(r["start_date"], r["end_date"]) for r in one["reservations"]] for one in listed
+                one["resource_id"]: [(r["start_date"], r["end_date"]) for r in one["reservations"]]
+                for one in listed
             }
             wanted = (stamp(start, "%Y-%m-%dT%H:%M"), stamp(end, "%Y-%m-%dT%H:%M"))
-            return {names[one]: sum(a < wanted[1] and b > wanted[0] for a, b in found) for one, found in spans.items()}
+            return {
+                names[one]: sum(a < wanted[1] and b > wanted[0] for a, b in found)
+                for one, found in spans.items()
+            }
 
         for hour in range(1, 24 * 90, 97):
             start = hand.now_s + hour * 3600
             node = next(one for one, count in busy(start, start + 10_800).items() if not count)
-            wish = {"resource_type": "physical:host", "resource_properties": f'["==", "$node_name", "{node}"]'}
-            dates = {"start_date": stamp(start, "%Y-%m-%d %H:%M"), "end_date": stamp(start + 10_800, "%Y-%m-%d %H:%M")}
+            wish = {
+                "resource_type": "physical:host",
+                "resource_properties": f'["==", "$node_name", "{node}"]',
+            }
+            dates = {
+                "start_date": stamp(start, "%Y-%m-%d %H:%M"),
+                "end_date": stamp(start + 10_800, "%Y-%m-%d %H:%M"),
+            }
             body = {"name": "mine", **dates, "reservations": [{**wish, "min": 1, "max": 1}]}
             assert mary.send("POST", LEASES, body).status_code == 201, hour
             held[start] = node
@@ -127,7 +162,9 @@ class TestReservation:
             assert busy(start, start + 10_800)[node] == (start > hand.now_s)
 
     @pytest.mark.parametrize("moment", MOMENTS, ids=str)
-    def test_a_machine_of_every_type_is_to_be_had_whenever_somebody_asks(self, client, world, hand, moment) -> None:
+    def test_a_machine_of_every_type_is_to_be_had_whenever_somebody_asks(
+        self, client, world, hand, moment
+    ) -> None:
         """For three hours from now, at each site; the calendar shows one less of it for those hours."""
         hand.now_s = moment.timestamp()
         within_s = hand.now_s + 3600
@@ -158,14 +195,18 @@ class TestServers:
         _, full = john.leased(hand)
         runs = john.start_server(full)["id"]
         waiting = john.reserve("compute_liqid").json()["lease"]["reservations"][0]["id"]
-        made = [john.start_server(reservation)["id"] for reservation in (None, marys, waiting, full)]
+        made = [
+            john.start_server(reservation)["id"] for reservation in (None, marys, waiting, full)
+        ]
         assert john.server(made[0])["status"] == "BUILD"
         hand.wait(SERVER_BOOT_S)
         assert john.server(runs)["status"] == "ACTIVE"
         for server in map(john.server, made):
             assert (server["status"], server["addresses"]) == ("ERROR", {})
             assert "No valid host" in server["fault"]["message"]
-            assert john.send("GET", "network/v2.0/ports", device_id=server["id"]).json()["ports"] == []
+            assert (
+                john.send("GET", "network/v2.0/ports", device_id=server["id"]).json()["ports"] == []
+            )
 
     def test_what_nova_refuses_at_once(self, student) -> None:
         mary = student()
@@ -174,7 +215,9 @@ class TestServers:
         good = {"name": "x", "imageRef": image, "flavorRef": flavor}
         for bad in ({"imageRef": "x"}, {"flavorRef": "x"}, {"key_name": "nobody's"}):
             assert mary.send("POST", SERVERS, {"server": good | bad}).status_code == 400
-        assert student(site="edge").send("GET", "compute/v2.1/flavors/detail").json()["flavors"] == []
+        assert (
+            student(site="edge").send("GET", "compute/v2.1/flavors/detail").json()["flavors"] == []
+        )
 
 
 def test_the_rehearsals_own_service_asks_for_its_secret(client) -> None:

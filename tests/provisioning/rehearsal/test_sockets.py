@@ -45,7 +45,10 @@ def listener():
 def attempt(tmp_path: Path, places: dict[str, int], host: str, port: int) -> list[str]:
     """Return what a new Python process reports that connects to (host, port)."""
     (tmp_path / "ports.json").write_text(json.dumps(places))
-    variables = os.environ | {"PYTHONPATH": str(STARTUP), "REHEARSAL_PORTS": str(tmp_path / "ports.json")}
+    variables = os.environ | {
+        "PYTHONPATH": str(STARTUP),
+        "REHEARSAL_PORTS": str(tmp_path / "ports.json"),
+    }
     command = [sys.executable, "-c", TRY, host, str(port)]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
@@ -59,7 +62,9 @@ def attempt(tmp_path: Path, places: dict[str, int], host: str, port: int) -> lis
         *((host, 22, False) for host in ("127.77.1.11", "127.0.0.1", "localhost", "::1", "")),
     ],
 )
-def test_port_22_leads_to_where_a_node_listens_and_to_no_other_daemon(tmp_path, listener, host, port, reached) -> None:
+def test_port_22_leads_to_where_a_node_listens_and_to_no_other_daemon(
+    tmp_path, listener, host, port, reached
+) -> None:
     said = attempt(tmp_path, {"127.77.1.10": listener}, host, port or listener)
     if reached:
         assert said == ["SSH-2.0-greeting", "0"]
@@ -68,13 +73,19 @@ def test_port_22_leads_to_where_a_node_listens_and_to_no_other_daemon(tmp_path, 
         assert "no rehearsed node answers SSH" in said[0]
 
 
-def test_without_the_rehearsals_variables_nothing_is_hooked_and_a_hidden_sitecustomize_runs(tmp_path) -> None:
+def test_without_the_rehearsals_variables_nothing_is_hooked_and_a_hidden_sitecustomize_runs(
+    tmp_path,
+) -> None:
     (tmp_path / "sitecustomize.py").write_text("print('mine')")
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("REHEARSAL")}
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith("REHEARSAL")
+    }
     variables["PYTHONPATH"] = os.pathsep.join([str(STARTUP), str(tmp_path)])
     command = [sys.executable, "-c", "import socket; print(hasattr(socket.socket, 'rehearsal'))"]
     for ports, hooked in (({}, "False"), ({"REHEARSAL_PORTS": "/nowhere"}, "True")):
-        done = subprocess.run(command, env=variables | ports, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=variables | ports, capture_output=True, text=True, check=True
+        )
         assert done.stdout.split() == ["mine", hooked]
 
 
@@ -91,4 +102,6 @@ def test_no_name_of_chameleons_is_looked_up(tmp_path, host, refused) -> None:
     """The rehearsal's user and password stay on this computer."""
     said = attempt(tmp_path, {}, host, 5000)
     assert len(said) == 2
-    assert all(line.startswith("gaierror") and ("is not rehearsed" in line) is refused for line in said)
+    assert all(
+        line.startswith("gaierror") and ("is not rehearsed" in line) is refused for line in said
+    )

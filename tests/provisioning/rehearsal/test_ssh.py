@@ -41,7 +41,13 @@ async def opened(world: World) -> AsyncIterator[ssh.Listeners]:
 def connect(world: World, key: asyncssh.SSHKey, user: str = "cc") -> Any:
     port = json.loads((world.folder / "ports.json").read_text())[ADDRESS]
     return asyncssh.connect(
-        "127.0.0.1", port, username=user, client_keys=[key], known_hosts=None, agent_path=None, config=[]
+        "127.0.0.1",
+        port,
+        username=user,
+        client_keys=[key],
+        known_hosts=None,
+        agent_path=None,
+        config=[],
     )
 
 
@@ -54,14 +60,20 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment_and_a_termina
         async with opened(world), connect(world, key) as connection:
             return (
                 await connection.run("pwd; echo $HOME; echo $USER; echo [$OS_PASSWORD]; exit 7"),
-                await connection.run("mkdir /home/cc/data && touch /home/cc/data/x && ls ~/data; ls /backup/home/cc"),
+                await connection.run(
+                    "mkdir /home/cc/data && touch /home/cc/data/x && ls ~/data; ls /backup/home/cc"
+                ),
                 await connection.run("cat", input="through stdin"),
                 # Errors that come after the last output leave the connection up.
                 await connection.run("echo first; exec >&-; sleep 0.3; echo late >&2; exit 3"),
                 await connection.run("sudo systemctl restart docker | cat"),
                 # What the image lacks is missing, until apt is told to bring it.
-                await connection.run("command -v rocminfo docker; sudo apt-get install -y docker.io; docker ps"),
-                await connection.run("stty size; seq 20000; exit 3", term_type="xterm", term_size=(90, 30)),
+                await connection.run(
+                    "command -v rocminfo docker; sudo apt-get install -y docker.io; docker ps"
+                ),
+                await connection.run(
+                    "stty size; seq 20000; exit 3", term_type="xterm", term_size=(90, 30)
+                ),
             )
 
     where, files, echo, late, shim, brought, terminal = asyncio.run(talk())
@@ -81,14 +93,19 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment_and_a_termina
     assert (len(terminal.stdout.splitlines()), terminal.exit_status) == (20001, 3)
 
 
-@pytest.mark.parametrize("stranger", ["another key", "another user", "a server without a key", None])
+@pytest.mark.parametrize(
+    "stranger", ["another key", "another user", "a server without a key", None]
+)
 def test_only_user_cc_with_the_servers_own_key_comes_in(world, node, key, stranger) -> None:
     if stranger == "a server without a key":
         world.store.put("server", node | {"public_key": None})
     offered = asyncssh.generate_private_key("ssh-ed25519") if stranger == "another key" else key
 
     async def attempt() -> str:
-        async with opened(world), connect(world, offered, "root" if stranger == "another user" else "cc") as connection:
+        async with (
+            opened(world),
+            connect(world, offered, "root" if stranger == "another user" else "cc") as connection,
+        ):
             return (await connection.run("echo in")).stdout
 
     if stranger is None:
@@ -110,7 +127,11 @@ def test_a_node_that_is_deleted_takes_its_processes_and_files_along(world, node,
                 world.remove_machine("server", world.store.get("server", node["id"]))
                 await listeners.agree()
                 await asyncio.sleep(0.1)
-            return alive, any(map(runs, pids)), json.loads((world.folder / "ports.json").read_text())
+            return (
+                alive,
+                any(map(runs, pids)),
+                json.loads((world.folder / "ports.json").read_text()),
+            )
 
     alive, still, places = asyncio.run(go())
     assert alive
@@ -130,7 +151,9 @@ def test_a_node_in_error_does_not_listen(world, node) -> None:
     assert asyncio.run(look()) == {}
 
 
-def test_after_a_restart_the_node_answers_again_with_its_files_and_its_host_key(world, node, key) -> None:
+def test_after_a_restart_the_node_answers_again_with_its_files_and_its_host_key(
+    world, node, key
+) -> None:
     async def run(where: World, command: str) -> tuple[str, str]:
         async with opened(where), connect(where, key) as connection:
             said = (await connection.run(command)).stdout

@@ -18,7 +18,11 @@ DAY_S = 86_400.0
 SHIPPED = Path(catalogues.__file__).with_name("catalogue.toml").read_text(encoding="utf-8")
 #: The page's own example of a site.
 MORE = (
-    Path(catalogues.__file__).with_name("README.md").read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    Path(catalogues.__file__)
+    .with_name("README.md")
+    .read_text(encoding="utf-8")
+    .split("```toml\n")[1]
+    .split("```")[0]
 )
 
 
@@ -37,7 +41,10 @@ def test_speed_shortens_waits_and_the_calendar_only_moves_forward(world, hand) -
         (["==", "$node_type", "compute_liqid"], True),
         (["==", "$node_type", "gpu_p100"], False),
         (["and", ["==", "$node_type", "compute_liqid"], ["==", "$gpu.gpu_model", "A100"]], True),
-        (["and", ["==", "$node_type", "compute_liqid"], ["==", "$architecture.smt_size", "1"]], False),
+        (
+            ["and", ["==", "$node_type", "compute_liqid"], ["==", "$architecture.smt_size", "1"]],
+            False,
+        ),
         (["==", "$no_such_property", "x"], False),
     ],
 )
@@ -54,8 +61,16 @@ def test_an_expression_is_answered_or_refused(expression) -> None:
         assert matches(expression, {"node_type": "x", "size": 3}) in (True, False)
 
 
-@given(st.text(min_size=1), st.integers(0, 20), st.integers(1, 20), st.floats(0, 2e9), st.floats(0, 40 * DAY_S))
-def test_a_calendar_is_the_same_for_everybody_and_never_overlaps_itself(name, rank, peers, start_s, span_s) -> None:
+@given(
+    st.text(min_size=1),
+    st.integers(0, 20),
+    st.integers(1, 20),
+    st.floats(0, 2e9),
+    st.floats(0, 40 * DAY_S),
+)
+def test_a_calendar_is_the_same_for_everybody_and_never_overlaps_itself(
+    name, rank, peers, start_s, span_s
+) -> None:
     booked = bookings(name, rank, peers, start_s, start_s + span_s)
     assert booked == bookings(name, rank, peers, start_s, start_s + span_s)
     assert all(b["start_s"] < start_s + span_s and b["end_s"] > start_s for b in booked)
@@ -63,15 +78,22 @@ def test_a_calendar_is_the_same_for_everybody_and_never_overlaps_itself(name, ra
 
 
 @pytest.mark.parametrize("kind", ["host", "device", "flavor"])
-def test_of_every_type_something_is_free_for_a_lesson_at_any_hour_and_something_is_taken(kind: str) -> None:
+def test_of_every_type_something_is_free_for_a_lesson_at_any_hour_and_something_is_taken(
+    kind: str,
+) -> None:
     for site in catalogue().sites:
         resources = catalogue().at(site, kind)
         for wanted in {r.group.type for r in resources}:
             peers = [r for r in resources if r.group.type == wanted]
             for hour in range(0, 24 * 30, 5):
                 span = (hour * 3600.0, (hour + 3) * 3600.0)
-                assert any(not bookings(r.name, r.rank, len(peers), *span) for r in peers), (wanted, hour)
-            month = [b for r in peers for b in bookings(r.name, r.rank, len(peers), 0.0, 30 * DAY_S)]
+                assert any(not bookings(r.name, r.rank, len(peers), *span) for r in peers), (
+                    wanted,
+                    hour,
+                )
+            month = [
+                b for r in peers for b in bookings(r.name, r.rank, len(peers), 0.0, 30 * DAY_S)
+            ]
             assert month or len(peers) <= 2
 
 
@@ -79,7 +101,10 @@ def test_of_every_type_something_is_free_for_a_lesson_at_any_hour_and_something_
     ("text", "says"),
     [
         (MORE.replace("count = 4\n", ""), r"nodes\.\d+\.count\n +Field required"),
-        (MORE.replace("memory_gib = 384", "memory = 384"), r"nodes\.\d+\.memory\n +Extra inputs are not permitted"),
+        (
+            MORE.replace("memory_gib = 384", "memory = 384"),
+            r"nodes\.\d+\.memory\n +Extra inputs are not permitted",
+        ),
         (MORE.replace("l40s-{:02d}", "l40s"), r"nodes\.\d+\.names\n +String should match"),
         (MORE + MORE[MORE.index("[[nodes]]") :], "'gpu_l40s' of site 'mycampus' is listed twice"),
         (MORE[MORE.index("[[nodes]]") :], "'mycampus' is no site that is listed"),
@@ -88,7 +113,9 @@ def test_of_every_type_something_is_free_for_a_lesson_at_any_hour_and_something_
         (MORE.replace('"Here"', "Here"), r"Invalid value \(at line "),
     ],
 )
-def test_a_mistake_is_told_with_file_field_and_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
+def test_a_mistake_is_told_with_file_field_and_what_is_wrong(
+    tmp_path: Path, text: str, says: str
+) -> None:
     """An instructor finds the place without reading our code."""
     own = tmp_path / "my.toml"
     own.write_text(SHIPPED + text)

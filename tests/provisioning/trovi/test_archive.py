@@ -49,13 +49,17 @@ def course(tmp_path: Path) -> Path:
 
 def test_only_the_allowed_files(course):
     """Nor links, which could lead to any other; what goes to a machine is code and data apart."""
-    (course / "labs" / "leak.py").symlink_to(course / "notebooks" / "source" / "1_model" / "11_measure" / "lesson.py")
+    (course / "labs" / "leak.py").symlink_to(
+        course / "notebooks" / "source" / "1_model" / "11_measure" / "lesson.py"
+    )
     assert archive.student_files(course) == tuple(LEAVE)
     assert archive.materials_files(course, assets=True) == ("assets/manifest.json",)
     assert {"assets/manifest.json", *archive.materials_files(course, assets=False)} == set(LEAVE)
     for secret in ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "x = 1\n### BEGIN SOLUTION\n"):
         (course / "labs" / "oops.py").write_text(secret)
-        with pytest.raises(ValueError, match=r"labs/oops\.py holds"):  # better no archive than one with a secret
+        with pytest.raises(
+            ValueError, match=r"labs/oops\.py holds"
+        ):  # better no archive than one with a secret
             archive.student_files(course)
 
 
@@ -85,7 +89,10 @@ def test_the_command_packs_the_students_own_texts_and_light_requirements(course,
         # Unpacked over nobody's files, and as old as the course.
         assert {Path(one.name).parts[0] for one in packed} == {"model-serving-labs"}
         assert {one.mtime for one in packed} == {1e9 + len(LEAVE) - 1}
-    assert CliRunner().invoke(app, ["build", str(path), "--root", str(course), "--flat"]).exit_code == 0
+    assert (
+        CliRunner().invoke(app, ["build", str(path), "--root", str(course), "--flat"]).exit_code
+        == 0
+    )
     with tarfile.open(path) as packed:
         assert packed.extractfile("README.md").read() == b"For students."
         text = packed.extractfile("requirements.txt").read().decode()
@@ -94,13 +101,19 @@ def test_the_command_packs_the_students_own_texts_and_light_requirements(course,
 
 
 @pytest.mark.parametrize("filters", [True, False], ids=["this Python", "3.11.2"])
-def test_nothing_is_unpacked_outside_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: bool):
+def test_nothing_is_unpacked_outside_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: bool
+):
     """Debian 12's Python knows no filters for archives, and unpacks as carefully."""
     if not filters:
         monkeypatch.delattr(tarfile, "data_filter", raising=False)
     folder, packed = tmp_path / "folder", io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name, kind in {"a/b.sh": tarfile.REGTYPE, "a/link": tarfile.SYMTYPE, "../c": tarfile.REGTYPE}.items():
+        for name, kind in {
+            "a/b.sh": tarfile.REGTYPE,
+            "a/link": tarfile.SYMTYPE,
+            "../c": tarfile.REGTYPE,
+        }.items():
             entry = tarfile.TarInfo(name)
             entry.type, entry.linkname, entry.mode = kind, "/etc", 0o755
             tar.addfile(entry)
@@ -113,7 +126,10 @@ def test_nothing_is_unpacked_outside_the_folder(tmp_path: Path, monkeypatch: pyt
 
 # Trovi
 
-ENTITIES = {entity["@id"]: entity for entity in json.loads((ROOT / "trovi.json").read_text("utf-8"))["@graph"]}
+ENTITIES = {
+    entity["@id"]: entity
+    for entity in json.loads((ROOT / "trovi.json").read_text("utf-8"))["@graph"]
+}
 
 
 def test_texts_tags_authors_and_the_launch_button_have_the_form_that_the_importer_reads():
@@ -127,4 +143,6 @@ def test_texts_tags_authors_and_the_launch_button_have_the_form_that_the_importe
     assert people
     assert all(person.get(key) for person in people for key in ("name", "email", "affiliation"))
     applications = [ENTITIES[each["@id"]] for each in root["actionApplication"]]
-    assert any(each["@type"] == "SoftwareApplication" and each.get("trovi_type") for each in applications)
+    assert any(
+        each["@type"] == "SoftwareApplication" and each.get("trovi_type") for each in applications
+    )

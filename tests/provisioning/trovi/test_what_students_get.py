@@ -22,16 +22,28 @@ LONG = ("msl lab", "msl pull", "msl update", "conda env")
 def commands() -> list[str]:
     text = (STUDENT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    words = [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", text)
-    return list(dict.fromkeys(word for word in words if re.match(r"(\.venv/bin/\S+|make|conda|python) ", word)))
+    words = [line for block in blocks for line in block.splitlines()] + re.findall(
+        r"`([^`\n]+)`", text
+    )
+    return list(
+        dict.fromkeys(
+            word for word in words if re.match(r"(\.venv/bin/\S+|make|conda|python) ", word)
+        )
+    )
 
 
 def run(folder: Path, *words: str, ends: int = 0) -> str:
     """Run a command there and return what it said; it must end with that status."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SERVING_LABS", "OS_", "MAKE"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SERVING_LABS", "OS_", "MAKE"))
+    }
     # The course is installed from its own repository here, and would lend what the archive lacks.
     environment = {**kept, "PYTHONPATH": str(folder), "HOME": str(folder.parent)}
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == ends, f"{words}: {done.stdout}{done.stderr}"
     assert "Traceback" not in done.stdout + done.stderr
     return done.stdout
@@ -54,13 +66,17 @@ def test_every_command_of_the_readme_works(unpacked: Path, command: str):
     elif any(long in command for long in LONG):
         run(unpacked, program, rest[0], "--help")
     else:
-        run(unpacked, program, *rest, ends=int(rest[0] in ("check", "submit")))  # points are left; nothing is done yet
+        run(
+            unpacked, program, *rest, ends=int(rest[0] in ("check", "submit"))
+        )  # points are left; nothing is done yet
 
 
 def test_every_target_of_the_makefile_works(unpacked: Path):
     """Each is shown by `make help` and can be planned; the quick one is run, and what the slow ones call exists."""
     shown = run(unpacked, "make", "help")
-    for target in re.findall(r"^([a-z]+):.*##", (STUDENT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE):
+    for target in re.findall(
+        r"^([a-z]+):.*##", (STUDENT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    ):
         assert f"make {target} " in shown
         run(unpacked, "make", "--dry-run", target)
     assert "ok    packages" in run(unpacked, "make", "doctor")
@@ -71,17 +87,27 @@ def test_every_link_leads_somewhere(unpacked: Path):
     """In the README, in every other page and in every notebook; none leads out of the folder."""
     pairs = links([*unpacked.rglob("*.md"), *unpacked.rglob("*.ipynb")])
     inside = unpacked.resolve()
-    assert [pair for pair in pairs if not (pair[1].exists() and pair[1].is_relative_to(inside))] == []
+    assert [
+        pair for pair in pairs if not (pair[1].exists() and pair[1].is_relative_to(inside))
+    ] == []
     assert len(pairs) > 20
 
 
 def test_no_solution_and_no_test_is_in_it(unpacked: Path):
     """Nor anything of the graders', sources of lessons, an instructor's page, recipes or hidden files."""
-    inside = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if ".venv" not in path.parts}
+    inside = {
+        path.relative_to(unpacked).as_posix()
+        for path in unpacked.rglob("*")
+        if ".venv" not in path.parts
+    }
     ours = ("grading", "tests", "notebooks/source", "notebooks/instructor", "assets/recipes")
     assert [name for name in inside if name.startswith(ours) or "/." in f"/{name}"] == []
     lessons_there = {f"notebooks/{lesson.link}" for lesson in lessons()}
-    assert {"provisioning/lab/__init__.py", "labs/course/questions.json", "requirements.txt"} <= inside
+    assert {
+        "provisioning/lab/__init__.py",
+        "labs/course/questions.json",
+        "requirements.txt",
+    } <= inside
     assert lessons_there <= inside
     written = "".join((unpacked / name).read_text(encoding="utf-8") for name in lessons_there)
     assert not re.search("SOLUTION|### STUB", written)
@@ -90,11 +116,17 @@ def test_no_solution_and_no_test_is_in_it(unpacked: Path):
 def test_nothing_in_it_imports_what_stays_home(unpacked: Path):
     """Every module of the checks, of handing in and of the front page can be imported without the graders' room."""
     rooms = ("labs/checkpoints", "labs/course", "provisioning/front")
-    names = [path.relative_to(unpacked) for room in rooms for path in sorted((unpacked / room).rglob("*.py"))]
+    names = [
+        path.relative_to(unpacked)
+        for room in rooms
+        for path in sorted((unpacked / room).rglob("*.py"))
+    ]
     modules = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in names]
     # The checkout is installed editable here, and would lend what the archive lacks.
     alone = f"import sys\nsys.path = [one for one in sys.path if one != {str(ROOT)!r}]\n"
-    code = "; ".join([*(f"import {name}" for name in modules), "print('grading' in str(list(sys.modules)))"])
+    code = "; ".join(
+        [*(f"import {name}" for name in modules), "print('grading' in str(list(sys.modules)))"]
+    )
     assert run(unpacked, sys.executable, "-c", alone + code).strip() == "False"
     assert len(modules) > 15
 

@@ -19,7 +19,12 @@ def test_the_real_testbed_is_refused_in_every_form():
     assert "rehearsal only" in board.html
     assert "msl-real" in board.html
     assert set(board._repr_mimebundle_()) == {"text/html", "text/plain"}
-    for act in (lambda: board.on("no-hosts"), board.off, lambda: drills.advance(timedelta(hours=1)), drills.status):
+    for act in (
+        lambda: board.on("no-hosts"),
+        board.off,
+        lambda: drills.advance(timedelta(hours=1)),
+        drills.status,
+    ):
         with pytest.raises(NotRehearsingError, match="Way out"):
             act()
 
@@ -30,7 +35,10 @@ def test_a_switch_reaches_the_testbed_and_every_form_says_so(tmp_path):
         board = faults()
         board.on("slow-boot")
         drills.arm("no-hosts")
-        assert {name for name, strikes in drills.drills().items() if strikes} == {"no-hosts", "slow-boot"}
+        assert {name for name, strikes in drills.drills().items() if strikes} == {
+            "no-hosts",
+            "slow-boot",
+        }
         assert "[x] no-hosts: " in board.text
         assert board.html.count(">on<") == 2
         assert "[x] no-hosts: " in faults("no-hosts").text

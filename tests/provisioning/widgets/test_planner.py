@@ -27,7 +27,11 @@ def test_the_calendar_shows_the_students_own_week(plan):
     assert [cell(plan, 0, hour).description for hour in (5, 6, 7, 23)] == ["", "2", "2", "2"]
     assert cell(plan, 0, 5).disabled
     assert "msl-chosen" in cell(plan, 0, 6)._dom_classes
-    assert ["msl-in-block" in cell(plan, 0, hour)._dom_classes for hour in (7, 8, 9)] == [True, True, False]
+    assert ["msl-in-block" in cell(plan, 0, hour)._dom_classes for hour in (7, 8, 9)] == [
+        True,
+        True,
+        False,
+    ]
     assert cell(plan, 0, 6).tooltip == "Mon 02 Mar 06:00–08:50 CST, 2 free"
     # One list does what 168 buttons do, so the Tab key passes them by.
     assert {each.tabbable for row in plan.calendar.cells for each in row} == {False}
@@ -70,7 +74,10 @@ def test_another_time_zone_or_week_moves_the_calendar_not_the_block(plan):
     assert "Mon 09 Mar – Sun 15 Mar 2026" in plan.week.value
     for _ in range(5):
         plan.later.click()
-    assert (plan.earlier.disabled, plan.later.disabled) == (False, True)  # the last week has no later one
+    assert (plan.earlier.disabled, plan.later.disabled) == (
+        False,
+        True,
+    )  # the last week has no later one
 
 
 @pytest.mark.parametrize(
@@ -82,7 +89,12 @@ def test_one_click_reserves_and_shows_name_id_begin_and_end(plan, site, reserve)
         reserve(plan)
         (lease,) = site.lease_list
         assert plan.lease == lease
-        for words in ("✓ Reserved", lease.id, plan.lease_name, "is PENDING, Mon 02 Mar 06:00–08:50 CST"):
+        for words in (
+            "✓ Reserved",
+            lease.id,
+            plan.lease_name,
+            "is PENDING, Mon 02 Mar 06:00–08:50 CST",
+        ):
             assert words in plan.held.value
         assert (plan.take.disabled, plan.take.description) == (True, "Reserved")
         assert f"id {lease.id}" in plan.text

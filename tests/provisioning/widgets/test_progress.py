@@ -32,10 +32,16 @@ def shown(button) -> bool:
 
 
 @pytest.mark.parametrize("by", ["code", "click"])
-def test_nothing_begins_before_it_is_asked_for_and_code_and_click_end_in_the_same_state(progress, memory, capsys, by):
+def test_nothing_begins_before_it_is_asked_for_and_code_and_click_end_in_the_same_state(
+    progress, memory, capsys, by
+):
     """Blocking in a plain process, which prints the widget's text; or beside the cells."""
     assert memory.requests == []
-    assert (progress.go.description, shown(progress.go), shown(progress.stop)) == ("Bring it up", True, False)
+    assert (progress.go.description, shown(progress.go), shown(progress.stop)) == (
+        "Bring it up",
+        True,
+        False,
+    )
     assert progress.status.value.count("waiting") == len(UP)
     if by == "click":
         progress.go.click()
@@ -87,7 +93,11 @@ def test_cancel_stops_a_wait_while_the_times_go_on(progress, memory, monkeypatch
     assert drawn.wait(60)
     progress.stop.click()
     wait(progress)
-    assert (progress.setup.state, progress.go.description, shown(progress.go)) == ("stopped", "Resume", True)
+    assert (progress.setup.state, progress.go.description, shown(progress.go)) == (
+        "stopped",
+        "Resume",
+        True,
+    )
     assert "You pressed cancel" in progress.status.value
 
 
@@ -132,9 +142,13 @@ def test_links_come_when_all_is_up(up, clock):
     """In every form, escaped; a command is none."""
     progress = provisioning_progress(up)
     assert progress.links["ssh"] == "ssh cc@192.0.2.7"
-    assert all("ssh cc@192.0.2.7" in form for form in (progress.status.value, progress.html, progress.text))
+    assert all(
+        "ssh cc@192.0.2.7" in form for form in (progress.status.value, progress.html, progress.text)
+    )
     for form in (progress.status.value, progress.html):
-        assert re.findall('<a href="([^"]*)"', form) == ["http://127.0.0.1:8888/lab?token=&lt;t&gt;"]
+        assert re.findall('<a href="([^"]*)"', form) == [
+            "http://127.0.0.1:8888/lab?token=&lt;t&gt;"
+        ]
 
 
 def test_the_countdown_says_by_when_each_lesson_must_begin(up, make_run, clock):

@@ -22,7 +22,9 @@ def _node_address(module: ModuleType) -> None:
 def _grpc_ports(module: ModuleType) -> None:
     """What asks for all interfaces gets this one."""
     original = module.add_port_to_grpc_server
-    vars(module)["add_port_to_grpc_server"] = lambda server, address: original(server, address.replace("[::]", ADDRESS))
+    vars(module)["add_port_to_grpc_server"] = lambda server, address: original(
+        server, address.replace("[::]", ADDRESS)
+    )
 
 
 _CHANGES = {"ray._private.services": _node_address, "ray._common.tls_utils": _grpc_ports}
@@ -32,7 +34,9 @@ class _Loopback:
     """Finds Ray's two modules as Python would, and changes them once they have run."""
 
     @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """Return the module's own spec with a step added."""
         spec = PathFinder.find_spec(name, path, target) if name in _CHANGES else None
         if spec is not None and spec.loader is not None:

@@ -28,7 +28,11 @@ def load(args):
     from network import mobilenet_v2
     from safetensors.torch import load_file
 
-    device = f"cuda:{args['model_instance_device_id']}" if args["model_instance_kind"] == "GPU" else "cpu"
+    device = (
+        f"cuda:{args['model_instance_device_id']}"
+        if args["model_instance_kind"] == "GPU"
+        else "cpu"
+    )
     torch.set_num_threads(1)
     net = mobilenet_v2(len(NAMES)).eval()
     net.load_state_dict(load_file(folder / "model.safetensors"))

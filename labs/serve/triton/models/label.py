@@ -9,10 +9,15 @@ class TritonPythonModel:
 
     def execute(self, requests):
         """Return names and probabilities for each request."""
-        return [answer(pb_utils.get_input_tensor_by_name(request, "output").as_numpy()) for request in requests]
+        return [
+            answer(pb_utils.get_input_tensor_by_name(request, "output").as_numpy())
+            for request in requests
+        ]
 
 
 def answer(logits):
     """Return the most probable class of each row."""
     outputs = labelled(softmax(logits))
-    return pb_utils.InferenceResponse([pb_utils.Tensor(name, values) for name, values in outputs.items()])
+    return pb_utils.InferenceResponse(
+        [pb_utils.Tensor(name, values) for name, values in outputs.items()]
+    )

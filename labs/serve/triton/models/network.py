@@ -7,7 +7,15 @@ would whoever changes a setting and waits.
 from torch import nn
 
 #: Expansion, channels, blocks and first stride of each stage. Source: Sandler et al. 2018, table 2.
-_STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 
 
 def mobilenet_v2(classes):
@@ -18,7 +26,9 @@ def mobilenet_v2(classes):
             blocks.append(_Residual(channels, wide, stride if index == 0 else 1, expansion))
             channels = wide
     blocks.append(_conv(channels, 1280))
-    return _MobileNetV2(nn.Sequential(*blocks), nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes)))
+    return _MobileNetV2(
+        nn.Sequential(*blocks), nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
+    )
 
 
 class _MobileNetV2(nn.Module):
@@ -27,7 +37,9 @@ class _MobileNetV2(nn.Module):
         self.features, self.classifier = features, classifier
 
     def forward(self, images):
-        return self.classifier(nn.functional.adaptive_avg_pool2d(self.features(images), 1).flatten(1))
+        return self.classifier(
+            nn.functional.adaptive_avg_pool2d(self.features(images), 1).flatten(1)
+        )
 
 
 class _Residual(nn.Module):

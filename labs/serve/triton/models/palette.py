@@ -16,7 +16,10 @@ class TritonPythonModel:
 
     def execute(self, requests):
         """Return the colours of each request's images."""
-        return [answer(pb_utils.get_input_tensor_by_name(one, "INPUT_IMAGE").as_numpy().ravel()) for one in requests]
+        return [
+            answer(pb_utils.get_input_tensor_by_name(one, "INPUT_IMAGE").as_numpy().ravel())
+            for one in requests
+        ]
 
 
 def answer(texts):
@@ -28,7 +31,9 @@ def answer(texts):
         return pb_utils.InferenceResponse(error=refusal)
     names = np.array([[name.encode() for name in colours] for colours, _ in found], dtype=object)
     shares = np.array([share for _, share in found], np.float32)
-    return pb_utils.InferenceResponse([pb_utils.Tensor("COLOURS", names), pb_utils.Tensor("SHARES", shares)])
+    return pb_utils.InferenceResponse(
+        [pb_utils.Tensor("COLOURS", names), pb_utils.Tensor("SHARES", shares)]
+    )
 
 
 def palette(image):
@@ -40,8 +45,13 @@ def palette(image):
     for _ in range(ROUNDS):
         nearest = ((pixels[:, None, :] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
         centres = np.stack(
-            [pixels[nearest == k].mean(axis=0) if (nearest == k).any() else centres[k] for k in range(COLOURS)]
+            [
+                pixels[nearest == k].mean(axis=0) if (nearest == k).any() else centres[k]
+                for k in range(COLOURS)
+            ]
         )
     share = np.bincount(nearest, minlength=COLOURS) / len(pixels)
     rank = np.argsort(-share, kind="stable")
-    return ["#" + "".join(f"{round(float(level)):02x}" for level in centres[k]) for k in rank], share[rank]
+    return [
+        "#" + "".join(f"{round(float(level)):02x}" for level in centres[k]) for k in rank
+    ], share[rank]

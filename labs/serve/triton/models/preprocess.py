@@ -10,7 +10,10 @@ class TritonPythonModel:
 
     def execute(self, requests):
         """Return the inputs of each request's images."""
-        return [answer(pb_utils.get_input_tensor_by_name(one, "INPUT_IMAGE").as_numpy().ravel()) for one in requests]
+        return [
+            answer(pb_utils.get_input_tensor_by_name(one, "INPUT_IMAGE").as_numpy().ravel())
+            for one in requests
+        ]
 
 
 def answer(texts):

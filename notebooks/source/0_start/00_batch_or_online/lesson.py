@@ -82,8 +82,14 @@ def seconds(batch):
 
 
 alone_s, together_s = seconds(photos[:1]), seconds(photos) / 32
-ledger().observe("start.photo", {"alone_s": alone_s, "together_s": together_s, "machine": fingerprint().label})
-table = pd.DataFrame({"seconds per photo": [alone_s, together_s]}, index=["one photo alone", "32 photos in one call"])
+ledger().observe(
+    "start.photo",
+    {"alone_s": alone_s, "together_s": together_s, "machine": fingerprint().label},
+)
+table = pd.DataFrame(
+    {"seconds per photo": [alone_s, together_s]},
+    index=["one photo alone", "32 photos in one call"],
+)
 table["photos per hour"] = 3600 / table["seconds per photo"]
 print(fingerprint().label)
 table.style.format({"seconds per photo": "{:.4f}", "photos per hour": "{:,.0f}"})
@@ -98,11 +104,22 @@ table.style.format({"seconds per photo": "{:.4f}", "photos per hour": "{:,.0f}"}
 
 # %% folded=true
 random = np.random.default_rng(7)
-hours, rows = np.sort(random.choice([12.5, 19.5], 16) + random.normal(0, 1.2, 16)), np.arange(16)
+hours, rows = (
+    np.sort(random.choice([12.5, 19.5], 16) + random.normal(0, 1.2, 16)),
+    np.arange(16),
+)
 asked = rows % 4 == 1
-figure, (batch, online) = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True, layout="constrained")
+figure, (batch, online) = plt.subplots(
+    1, 2, figsize=(10, 3.4), sharey=True, layout="constrained"
+)
 batch.hlines(rows, hours, 25, color="silver")
-batch.scatter(np.full(16, 25), rows, c=np.where(asked, "tab:orange", "white"), edgecolors="tab:orange", zorder=2)
+batch.scatter(
+    np.full(16, 25),
+    rows,
+    c=np.where(asked, "tab:orange", "white"),
+    edgecolors="tab:orange",
+    zorder=2,
+)
 batch.axvspan(24, 25, color="tab:orange", alpha=0.2)
 online.scatter(hours[asked] + 0.5, rows[asked], c="tab:orange", zorder=2)
 online.axvspan(0, 24, color="tab:orange", alpha=0.2)
@@ -165,13 +182,31 @@ on_demand(3, 0.5)
 # %% folded=true
 costs = {}
 for each in CUSTOMERS:
-    photos_a_day, busiest = sum(each.photos_per_h), each.asked_share * max(each.photos_per_h) / 3600
-    dollars, wasted = precomputed(photos_a_day, each.asked_share, 3600 / together_s, usd_per_hour)
+    photos_a_day, busiest = (
+        sum(each.photos_per_h),
+        each.asked_share * max(each.photos_per_h) / 3600,
+    )
+    dollars, wasted = precomputed(
+        photos_a_day, each.asked_share, 3600 / together_s, usd_per_hour
+    )
     machines, idle = on_demand(busiest, alone_s)
-    costs[each.name] = {"photos per day": photos_a_day, "asked for": each.asked_share, "batch $": dollars}
-    costs[each.name] |= {"of it wasted $": wasted, "machines": machines, "idle, busiest hour": idle}
+    costs[each.name] = {
+        "photos per day": photos_a_day,
+        "asked for": each.asked_share,
+        "batch $": dollars,
+    }
+    costs[each.name] |= {
+        "of it wasted $": wasted,
+        "machines": machines,
+        "idle, busiest hour": idle,
+    }
     costs[each.name] |= {"online $": 24 * machines * usd_per_hour}
-form = {"photos per day": "{:,.0f}", "machines": "{:.0f}", "asked for": "{:.0%}", "idle, busiest hour": "{:.0%}"}
+form = {
+    "photos per day": "{:,.0f}",
+    "machines": "{:.0f}",
+    "asked for": "{:.0%}",
+    "idle, busiest hour": "{:.0%}",
+}
 pd.DataFrame(costs).T.style.format(form, precision=3)
 
 # %% [markdown]
@@ -218,9 +253,18 @@ waits = {}
 for each in CUSTOMERS:
     link = each.upload_mbit_s * 1e6, each.round_trip_s
     cloud_s = over_link(each.photo_mb * 1e6, *link, alone_s)
-    waits[each.name] = {"photo MB": each.photo_mb, "uplink Mbit/s": each.upload_mbit_s, "cloud s": cloud_s}
-    waits[each.name] |= {"of it the model": alone_s / cloud_s, "edge s": BOARD_TIMES_AS_LONG * alone_s}
-    waits[each.name] |= {"model twice as fast": over_link(each.photo_mb * 1e6, *link, alone_s / 2)}
+    waits[each.name] = {
+        "photo MB": each.photo_mb,
+        "uplink Mbit/s": each.upload_mbit_s,
+        "cloud s": cloud_s,
+    }
+    waits[each.name] |= {
+        "of it the model": alone_s / cloud_s,
+        "edge s": BOARD_TIMES_AS_LONG * alone_s,
+    }
+    waits[each.name] |= {
+        "model twice as fast": over_link(each.photo_mb * 1e6, *link, alone_s / 2)
+    }
     waits[each.name] |= {"photo shrunk": over_link(20_000, *link, alone_s)}
 pd.DataFrame(waits).T.style.format({"of it the model": "{:.1%}"}, precision=3)
 

@@ -66,7 +66,12 @@ def delete_all(name):
 # empty end (`NaN`) says that the node has no later booking.
 
 # %% folded=true
-print("project:", os.environ.get("OS_PROJECT_NAME"), "  key:", os.environ.get("OS_KEYPAIR_PRIVATE_KEY"))
+print(
+    "project:",
+    os.environ.get("OS_PROJECT_NAME"),
+    "  key:",
+    os.environ.get("OS_KEYPAIR_PRIVATE_KEY"),
+)
 context.use_site("CHI@TACC")
 nodes = hardware.get_nodes(node_type="compute_liqid")
 free = {node.name: node.next_free_timeslot(minimum_hours=3) for node in nodes}
@@ -129,7 +134,10 @@ ledger().observe("reserve.recovered", {"statuses": [each.status for each in prac
 check("reserve.recover")
 
 # %%
-pd.DataFrame({"of 2 calls": [raised], "you predicted": [guesses["raised"]]}, index=["raised an error"])
+pd.DataFrame(
+    {"of 2 calls": [raised], "you predicted": [guesses["raised"]]},
+    index=["raised an error"],
+)
 
 # %% [markdown]
 # **`submit()` returned both times; only the status shows which lease failed.** `Lease.wait`, `Server.wait` and
@@ -157,7 +165,9 @@ plan
 # %%
 block = plan.chosen
 if block is None:
-    raise LookupError("Nothing is chosen: turn the planner to another week or another machine, then come back here.")
+    raise LookupError(
+        "Nothing is chosen: turn the planner to another week or another machine, then come back here."
+    )
 print(block.resource, block.start, block.end, sep="\n")
 
 # %% [markdown]
@@ -168,7 +178,9 @@ print(block.resource, block.start, block.end, sep="\n")
 # of that, which is not submitted: the same block one day later. Look at its two dates.
 
 # %%
-draft = lease.Lease("draft", start_date=block.start + timedelta(days=1), duration=timedelta(hours=3))
+draft = lease.Lease(
+    "draft", start_date=block.start + timedelta(days=1), duration=timedelta(hours=3)
+)
 print("from", draft.start_date, "until", draft.end_date)
 
 # %% [markdown]

@@ -24,7 +24,11 @@ question(
     hint="Four calls: delete what failed, make a new lease, put the reservation into it, submit it.",
     records="labs.checkpoints.reads.reserve:practice",
     rules=[
-        ("failed", "ERROR", f"The first lease is {{failed}} and not ERROR: the fault did not strike. {_AGAIN}"),
+        (
+            "failed",
+            "ERROR",
+            f"The first lease is {{failed}} and not ERROR: the fault did not strike. {_AGAIN}",
+        ),
         (
             "count",
             not_(0),

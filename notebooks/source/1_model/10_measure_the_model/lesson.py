@@ -103,7 +103,11 @@ items = list(iterate(assets.dataset(), "evaluation"))
 paths, labels = [path for path, _ in items], np.array([label for _, label in items])
 images = np.empty((len(paths), 3, 224, 224), np.float32)
 for place, path in enumerate(paths):
-    images[place] = normalize(np.asarray(crop(Image.open(path))), np.array(IMAGENET_MEAN), np.array(IMAGENET_STD))
+    images[place] = normalize(
+        np.asarray(crop(Image.open(path))),
+        np.array(IMAGENET_MEAN),
+        np.array(IMAGENET_STD),
+    )
 
 # %% [markdown]
 # ## The first answer
@@ -165,9 +169,18 @@ left.plot(samples, ".")
 left.axhline(samples.mean(), color="tab:red")
 left.set(xlabel="calls in their order (red: their mean)", ylabel="milliseconds")
 right.plot(np.arange(1, 101), np.sort(samples), ".")
-right.set(xlabel="per cent of the calls, the fastest first", ylim=left.get_ylim(), xticks=[0, 50, 95])
+right.set(
+    xlabel="per cent of the calls, the fastest first",
+    ylim=left.get_ylim(),
+    xticks=[0, 50, 95],
+)
 for q in (50, 95):
-    right.plot([q, q, 0], [0, percentile(samples, q), percentile(samples, q)], "--", color="black")
+    right.plot(
+        [q, q, 0],
+        [0, percentile(samples, q), percentile(samples, q)],
+        "--",
+        color="black",
+    )
 
 # %% [markdown]
 # Walk up from 50 per cent to the curve, and then left to the axis: that is the median. The calls to the right of 95 are
@@ -182,8 +195,13 @@ bench.describe(net, model_path=model_path)  # a torch network does not know its 
 latency = ledger().append(bench.latency(net, images[:1], option="torch-eager"))
 display(latency_distribution(latency, target("server-cpu").p50_s))
 runs["bench"] = 1000 * np.array(latency.samples)
-rows = {name: (len(run), run.mean(), percentile(run, 50), percentile(run, 95)) for name, run in runs.items()}
-pd.DataFrame.from_dict(rows, orient="index", columns=["calls", "mean", "p50", "p95"]).round(2)
+rows = {
+    name: (len(run), run.mean(), percentile(run, 50), percentile(run, 95))
+    for name, run in runs.items()
+}
+pd.DataFrame.from_dict(
+    rows, orient="index", columns=["calls", "mean", "p50", "p95"]
+).round(2)
 
 # %% [markdown]
 # These are three runs of one model on one machine: the differences between the rows show how sure you can be. (*What
@@ -205,7 +223,9 @@ for axis, place, shares in zip(axes.flat, one_each, probabilities):
     answer = int(shares.argmax())
     said = "✓ right" if answer == labels[place] else f"✗ {CLASS_NAMES[answer]}"
     axis.imshow(crop(Image.open(paths[place])))
-    axis.set_title(f"{CLASS_NAMES[labels[place]]}\n{said}, {shares.max():.0%} sure", fontsize=8)
+    axis.set_title(
+        f"{CLASS_NAMES[labels[place]]}\n{said}, {shares.max():.0%} sure", fontsize=8
+    )
     print(axis.get_title().replace("\n", ": "))
 evaluate({"torch-eager": net}, images, labels)
 
@@ -225,9 +245,13 @@ evaluate({"torch-eager": net}, images, labels)
 # %%
 guesses = predicted("measure.times")
 sizes = (1, 2, 4, 8, 16, 32)
-records = bench.throughput(net, images, option="torch-eager", batch_sizes=sizes, min_batches=8, limit_s=2)
+records = bench.throughput(
+    net, images, option="torch-eager", batch_sizes=sizes, min_batches=8, limit_s=2
+)
 rates = [ledger().append(record).throughput_fps.value for record in records]
-table = pd.DataFrame({"photos a second": rates, "times one by one": np.array(rates) / rates[0]}, sizes)
+table = pd.DataFrame(
+    {"photos a second": rates, "times one by one": np.array(rates) / rates[0]}, sizes
+)
 table["milliseconds per batch"] = 1000 * np.array(sizes) / rates
 table["you predicted"] = pd.Series({16: guesses["batch"]})
 table.style.format(precision=2, na_rep="")
@@ -237,7 +261,10 @@ table.style.format(precision=2, na_rep="")
 # highest throughput, but the smallest that comes near it:
 
 # %%
-print("90 % of the highest throughput:", min(size for size, rate in zip(sizes, rates) if rate >= 0.9 * max(rates)))
+print(
+    "90 % of the highest throughput:",
+    min(size for size, rate in zip(sizes, rates) if rate >= 0.9 * max(rates)),
+)
 
 # %% [markdown]
 # One photo already keeps the few cores of a CPU busy, so a batch brings little. It may even cost: in eager mode each
@@ -264,7 +291,9 @@ if all(need.available for need in for_lesson("measure") if need.name == "C++ com
     with torch.inference_mode():
         compiled(image)
     print(f"first call: {time.perf_counter() - begin:.1f} s")
-    table = compare({"torch-eager": net, option: compiled}, images, labels, baseline="torch-eager")
+    table = compare(
+        {"torch-eager": net, option: compiled}, images, labels, baseline="torch-eager"
+    )
     table["you predicted"] = pd.Series({option: guesses["compiled"]})
     display(table.style.format(precision=2, na_rep=""))
 

@@ -70,9 +70,15 @@ def percentile(random):
         (array([18.0, 12.0, 11.0, 13.0, 14.0, 19.0, 15.0, 16.0, 90.0, 17.0]), 95),
         "95 per cent of ten samples are nine and a half, and nine are too few.",
     )
-    yield (random.permutation(40).astype(float), 100), "No sample exceeds the largest: that is the 100th percentile."
+    yield (
+        (random.permutation(40).astype(float), 100),
+        "No sample exceeds the largest: that is the 100th percentile.",
+    )
     yield (random.permutation(30).astype(float), 90), ""
-    yield (random.permutation(7).astype(float), 1), "One per cent of seven samples is less than one, so take the first."
+    yield (
+        (random.permutation(7).astype(float), 1),
+        "One per cent of seven samples is less than one, so take the first.",
+    )
 
 
 @another("measure.percentile")

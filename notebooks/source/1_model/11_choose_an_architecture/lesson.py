@@ -73,7 +73,12 @@ def multiply_adds(height, width, channels_in, channels_out, kernel, groups):
 # weight: row and column say which output channel looks at which input channel, and with which part of its window.
 
 # %% folded=true
-full, itself, window, point = np.ones((6, 6)), np.eye(6), np.ones((3, 3)), np.pad([[1]], 1)
+full, itself, window, point = (
+    np.ones((6, 6)),
+    np.eye(6),
+    np.ones((3, 3)),
+    np.pad([[1]], 1),
+)
 kinds = {
     "ordinary 3 × 3": (full, window, 3, 1),
     "depthwise 3 × 3": (itself, window, 3, 6),
@@ -81,10 +86,21 @@ kinds = {
 }
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.7), layout="constrained")
 for axis, (kind, (joined, shape, kernel, groups)) in zip(axes, kinds.items()):
-    axis.pcolormesh(np.kron(joined, shape), cmap="Blues", vmin=0, vmax=1.5, edgecolors="white", linewidth=0.5)
-    axis.set_title(f"{kind}\n{multiply_adds(56, 56, 6, 6, kernel, groups):,} multiply-adds")
+    axis.pcolormesh(
+        np.kron(joined, shape),
+        cmap="Blues",
+        vmin=0,
+        vmax=1.5,
+        edgecolors="white",
+        linewidth=0.5,
+    )
+    axis.set_title(
+        f"{kind}\n{multiply_adds(56, 56, 6, 6, kernel, groups):,} multiply-adds"
+    )
     axis.set(xlabel="input channel", ylabel="output channel", aspect="equal")
-    axis.set(xticks=range(0, 19, 3), yticks=range(0, 19, 3), xticklabels=[], yticklabels=[])
+    axis.set(
+        xticks=range(0, 19, 3), yticks=range(0, 19, 3), xticklabels=[], yticklabels=[]
+    )
     axis.grid(color="black")
 
 # %% [markdown]
@@ -108,12 +124,29 @@ def count(net, image):
 
     def note(layer, inputs, output):
         if isinstance(layer, nn.Linear):  # a pointwise convolution
-            sizes = (output[..., 0].numel(), 1, layer.in_features, layer.out_features, 1, 1)
+            sizes = (
+                output[..., 0].numel(),
+                1,
+                layer.in_features,
+                layer.out_features,
+                1,
+                1,
+            )
         else:
-            sizes = (*output.shape[2:], layer.in_channels, layer.out_channels, layer.kernel_size[0], layer.groups)
+            sizes = (
+                *output.shape[2:],
+                layer.in_channels,
+                layer.out_channels,
+                layer.kernel_size[0],
+                layer.groups,
+            )
         found.append(multiply_adds(*sizes))
 
-    hooks = [one.register_forward_hook(note) for one in net.modules() if isinstance(one, (nn.Conv2d, nn.Linear))]
+    hooks = [
+        one.register_forward_hook(note)
+        for one in net.modules()
+        if isinstance(one, (nn.Conv2d, nn.Linear))
+    ]
     with torch.inference_mode():
         net(image)
     for hook in hooks:
@@ -124,7 +157,9 @@ def count(net, image):
 def session_of(net, path):
     """Return an ONNX Runtime session of a network, by way of a file."""
     given = {"input_names": ["input"], "dynamic_axes": {"input": {0: "batch"}}}
-    with warnings.catch_warnings(action="ignore"):  # torch's older exporter: quicker, and on its way out
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # torch's older exporter: quicker, and on its way out
         torch.onnx.export(net, (image,), path, dynamo=False, **given)
     return ort.InferenceSession(path, providers=["CPUExecutionProvider"])
 
@@ -159,11 +194,21 @@ for _ in range(20):
 table["ms"] = pd.Series({name: np.median(blocks) for name, blocks in rounds.items()})
 for name, blocks in rounds.items():
     ratio = stats.ratio_of_medians(blocks, rounds["mobilenetv2_100"]).interval
-    table.loc[name, ["times as long", "at least", "at most"]] = ratio.value, ratio.low, ratio.high
-table.loc[["mobilenetv2_050", "deit3_base_patch16_224"], "you predicted"] = guesses["half"], guesses["transformer"]
+    table.loc[name, ["times as long", "at least", "at most"]] = (
+        ratio.value,
+        ratio.low,
+        ratio.high,
+    )
+table.loc[["mobilenetv2_050", "deit3_base_patch16_224"], "you predicted"] = (
+    guesses["half"],
+    guesses["transformer"],
+)
 table["multiply-adds per ns"] = table["million multiply-adds"] / table["ms"]
 table = table.round(2)  # your choice is judged by the figures that you see
-ledger().observe("architecture.networks", table[["times as long", "top-1 %", "million weights"]].T.to_dict())
+ledger().observe(
+    "architecture.networks",
+    table[["times as long", "top-1 %", "million weights"]].T.to_dict(),
+)
 table.sort_values("ms").style.format(precision=2, na_rep="")
 
 # %% [markdown]
@@ -189,7 +234,9 @@ def fastest_options(latencies_ms, accuracies):
     return [
         place
         for place, (ms, accuracy) in enumerate(options)
-        if not any(a <= ms and b >= accuracy and (a, b) != (ms, accuracy) for a, b in options)
+        if not any(
+            a <= ms and b >= accuracy and (a, b) != (ms, accuracy) for a, b in options
+        )
     ]
     ### END SOLUTION
 
@@ -200,7 +247,9 @@ check("architecture.frontier", fastest_options)
 # The next cell draws all networks, and the frontier as a line. The bars are the intervals.
 
 # %% folded=true
-frontier = table.iloc[fastest_options(table["ms"].tolist(), table["top-1 %"].tolist())].sort_values("ms")
+frontier = table.iloc[
+    fastest_options(table["ms"].tolist(), table["top-1 %"].tolist())
+].sort_values("ms")
 figure, axis = plt.subplots(figsize=(10, 4.5), layout="constrained")
 ms = table[["at least", "at most"]] * table.loc["mobilenetv2_100", "ms"]
 axis.semilogx(table["ms"], table["top-1 %"], "o", color="silver")
@@ -208,7 +257,14 @@ axis.hlines(table["top-1 %"], ms["at least"], ms["at most"], color="silver", lw=
 axis.step(frontier["ms"], frontier["top-1 %"], "o-", where="post", color="tab:blue")
 for name, row in table.iterrows():
     side, shift = ("right", (-4, 6)) if name in frontier.index else ("left", (4, -12))
-    axis.annotate(name, (row["ms"], row["top-1 %"]), shift, textcoords="offset points", fontsize=8, ha=side)
+    axis.annotate(
+        name,
+        (row["ms"], row["top-1 %"]),
+        shift,
+        textcoords="offset points",
+        fontsize=8,
+        ha=side,
+    )
 axis.set(xlabel="milliseconds for one photo", ylabel="top-1 accuracy in %", xmargin=0.15)
 print("On the frontier:", ", ".join(frontier.index))
 
@@ -241,7 +297,9 @@ check("architecture.choice", choice)
 # %%
 names = [name for name in ARCHITECTURES if name.startswith("mobilenetv2")]
 nets = {name: load_model(name, assets.model(f"food11-mini-{name}")) for name in names}
-widths = {name: session_of(net, models_dir() / f"{name}.onnx") for name, net in nets.items()}
+widths = {
+    name: session_of(net, models_dir() / f"{name}.onnx") for name, net in nets.items()
+}
 compare(widths, images, labels, baseline="mobilenetv2").style.format(precision=2)
 
 # %% [markdown]
@@ -253,7 +311,10 @@ compare(widths, images, labels, baseline="mobilenetv2").style.format(precision=2
 
 # %%
 pairs = {name: ledger().paired_accuracy(name, "mobilenetv2") for name in names[1:]}
-rows = [(100 * one.difference, 100 * one.interval.low, 100 * one.interval.high) for one in pairs.values()]
+rows = [
+    (100 * one.difference, 100 * one.interval.low, 100 * one.interval.high)
+    for one in pairs.values()
+]
 pd.DataFrame(rows, pairs, ["points", "at least", "at most"]).round(1)
 
 # %% [markdown]

@@ -35,11 +35,23 @@ def frontier(random):
         ([1.0, 1.0, 2.0], [70.0, 80.0, 90.0]),
         "The first is as fast as the second and less accurate. Being better in one is enough to beat it.",
     )
-    yield ([1.0, 2.0, 3.0], [70.0, 70.0, 80.0]), "The second is as accurate as the first and slower, so it is beaten."
-    yield ([5.0, 1.0, 2.0], [90.0, 70.0, 65.0]), "The options come in any order; the places stay those of the lists."
-    yield ([2.0, 2.0, 3.0], [80.0, 80.0, 70.0]), "Two equal options: neither is better in anything, so both stay."
     yield (
-        (random.permutation(6).astype(float).tolist(), (60 + random.permutation(6)).astype(float).tolist()),
+        ([1.0, 2.0, 3.0], [70.0, 70.0, 80.0]),
+        "The second is as accurate as the first and slower, so it is beaten.",
+    )
+    yield (
+        ([5.0, 1.0, 2.0], [90.0, 70.0, 65.0]),
+        "The options come in any order; the places stay those of the lists.",
+    )
+    yield (
+        ([2.0, 2.0, 3.0], [80.0, 80.0, 70.0]),
+        "Two equal options: neither is better in anything, so both stay.",
+    )
+    yield (
+        (
+            random.permutation(6).astype(float).tolist(),
+            (60 + random.permutation(6)).astype(float).tolist(),
+        ),
         "",
     )
 

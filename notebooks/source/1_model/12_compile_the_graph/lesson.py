@@ -65,19 +65,32 @@ predict("compile.faster", fused=..., layout=..., openvino=...)
 # - `opset_version=18`: the version of the operators. The oldest runtime decides, and part 3's Triton is two years old.
 
 # %%
-warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, about functions of its own
+warnings.filterwarnings(
+    "ignore", category=FutureWarning
+)  # torch's, about functions of its own
 images, labels = load_split(assets.dataset(), "evaluation")
-net = load_mobilenet_v2(assets.model())  # in evaluation mode: the dropout of training must not be exported
+net = load_mobilenet_v2(
+    assets.model()
+)  # in evaluation mode: the dropout of training must not be exported
 onnx_path, example = models_dir() / "food11.onnx", torch.zeros(2, 3, 224, 224)
 ### BEGIN SOLUTION
-wishes = {"dynamic_shapes": ({0: torch.export.Dim("batch")},), "external_data": False, "opset_version": 18}
+wishes = {
+    "dynamic_shapes": ({0: torch.export.Dim("batch")},),
+    "external_data": False,
+    "opset_version": 18,
+}
 names = {"input_names": ["input"], "output_names": ["output"]}
-torch.onnx.export(net, (example,), onnx_path, dynamo=True, verbose=False, **names, **wishes)
+torch.onnx.export(
+    net, (example,), onnx_path, dynamo=True, verbose=False, **names, **wishes
+)
 ### STUB
 torch.onnx.export(net, (example,), onnx_path, dynamo=True, verbose=False)
 ### END SOLUTION
 session = ort.InferenceSession(onnx_path, providers=["CPUExecutionProvider"])
-print([(end.name, end.shape) for end in session.get_inputs() + session.get_outputs()], onnx_path.stat().st_size)
+print(
+    [(end.name, end.shape) for end in session.get_inputs() + session.get_outputs()],
+    onnx_path.stat().st_size,
+)
 
 # %% [markdown]
 # `tidy_file` makes the file fit to be handed on: it names nodes after their modules, drops notes that quote *your*
@@ -127,9 +140,19 @@ check("compile.fold", fold)
 
 # %%
 conv, norm, _ = net.features[0]  # this convolution has no bias
-numbers = (conv.weight, torch.zeros(32), norm.weight, norm.bias, norm.running_mean, norm.running_var)
+numbers = (
+    conv.weight,
+    torch.zeros(32),
+    norm.weight,
+    norm.bias,
+    norm.running_mean,
+    norm.running_var,
+)
 folded, _ = fold(*(number.detach().numpy() for number in numbers), norm.eps)
-print("yours and the exporter's differ by", np.abs(folded - conv_weights(onnx_path)["features.0.0/Conv"]).max())
+print(
+    "yours and the exporter's differ by",
+    np.abs(folded - conv_weights(onnx_path)["features.0.0/Conv"]).max(),
+)
 
 # %% [markdown]
 # That is **constant folding**: what depends on no photo is computed once, before the first one comes.
@@ -140,7 +163,11 @@ print("yours and the exporter's differ by", np.abs(folded - conv_weights(onnx_pa
 # makes of that at three of its levels.
 
 # %%
-paths = {"food11-unfolded": export_onnx(net, models_dir() / "food11-unfolded.onnx", fold_batch_norm=False)}
+paths = {
+    "food11-unfolded": export_onnx(
+        net, models_dir() / "food11-unfolded.onnx", fold_batch_norm=False
+    )
+}
 for level in ("basic", "extended", "all"):
     paths[f"food11-{level}"] = path = models_dir() / f"food11-{level}.onnx"
     written = {"optimized_model_filepath": str(path), "log_severity_level": 3}
@@ -154,13 +181,37 @@ for level in ("basic", "extended", "all"):
 nodes = {name: onnx.load(path).graph.node for name, path in paths.items()}
 figure, axis = plt.subplots(figsize=(11, 2.6), layout="constrained")
 for row, (name, graph) in enumerate(nodes.items()):
-    block = [node.op_type + " nchwc" * ("nchwc" in node.domain) for node in graph if node.name.startswith("features.3")]
+    block = [
+        node.op_type + " nchwc" * ("nchwc" in node.domain)
+        for node in graph
+        if node.name.startswith("features.3")
+    ]
     print(f"{name}: {' → '.join(block)}")
     for place, kind in enumerate(block):
-        box = {"boxstyle": "round", "facecolor": "lightblue" if "Conv" in kind else "white"}
-        axis.text(place, -row, kind.replace("Normalization", "Norm"), ha="center", va="center", fontsize=8, bbox=box)
-axis.set(xlim=(-0.5, 8.5), ylim=(-3.6, 0.6), xticks=[], yticks=range(0, -4, -1), yticklabels=nodes)
-kinds = {name: Counter(f"{node.domain} {node.op_type}" for node in graph) for name, graph in nodes.items()}
+        box = {
+            "boxstyle": "round",
+            "facecolor": "lightblue" if "Conv" in kind else "white",
+        }
+        axis.text(
+            place,
+            -row,
+            kind.replace("Normalization", "Norm"),
+            ha="center",
+            va="center",
+            fontsize=8,
+            bbox=box,
+        )
+axis.set(
+    xlim=(-0.5, 8.5),
+    ylim=(-3.6, 0.6),
+    xticks=[],
+    yticks=range(0, -4, -1),
+    yticklabels=nodes,
+)
+kinds = {
+    name: Counter(f"{node.domain} {node.op_type}" for node in graph)
+    for name, graph in nodes.items()
+}
 pd.DataFrame(kinds).fillna(0).astype(int)
 
 # %% [markdown]
@@ -176,15 +227,28 @@ pd.DataFrame(kinds).fillna(0).astype(int)
 # %% folded=true
 times = {}
 for name, path in paths.items():
-    session = open_at("DISABLE_ALL", path, enable_profiling=True, profile_file_prefix=str(models_dir() / "profile"))
+    session = open_at(
+        "DISABLE_ALL",
+        path,
+        enable_profiling=True,
+        profile_file_prefix=str(models_dir() / "profile"),
+    )
     for _ in range(20):
         session.run(None, {"input": images[:1]})
     written = Path(session.end_profiling())
-    events = [event for event in json.loads(written.read_text()) if event["name"].endswith("_kernel_time")]
-    spent_us = pd.Series([event["dur"] for event in events], [event["args"]["op_name"] for event in events])
+    events = [
+        event
+        for event in json.loads(written.read_text())
+        if event["name"].endswith("_kernel_time")
+    ]
+    spent_us = pd.Series(
+        [event["dur"] for event in events], [event["args"]["op_name"] for event in events]
+    )
     times[name] = spent_us.groupby(level=0).sum() / 20 / 1000
     written.unlink()
-pd.DataFrame(times).sort_values("food11-unfolded", ascending=False).style.format("{:.2f} ms", na_rep="")
+pd.DataFrame(times).sort_values("food11-unfolded", ascending=False).style.format(
+    "{:.2f} ms", na_rep=""
+)
 
 # %% [markdown]
 # Convolutions take most of the time, in every column. Folding and fusing can save what the *other* rows took, and
@@ -222,7 +286,11 @@ figure, axes = plt.subplots(3, 1, figsize=(9, 3), sharex=True, layout="constrain
 for axis, layout in zip(axes, ("NCHW", "NHWC", "NCHWc")):
     for channel, row, column in np.ndindex(8, 2, 2):
         in_blocks = channel // 4 * 16 + offset("NHWC", channel % 4, row, column, 4, 2, 2)
-        at = in_blocks if layout == "NCHWc" else offset(layout, channel, row, column, 8, 2, 2)
+        at = (
+            in_blocks
+            if layout == "NCHWc"
+            else offset(layout, channel, row, column, 8, 2, 2)
+        )
         axis.bar(at, 1, width=0.9, color=plt.cm.viridis(channel / 7))
         if (row, column) == (0, 1):
             axis.plot(at, 1.25, "kv")
@@ -244,13 +312,22 @@ for axis, layout in zip(axes, ("NCHW", "NHWC", "NCHWc")):
 guesses = predicted("compile.faster")
 sessions = {name: open_at("DISABLE_ALL", path) for name, path in paths.items()}
 sessions["food11"] = ort.InferenceSession(onnx_path, providers=["CPUExecutionProvider"])
-sessions["openvino"] = compiled = ov.Core().compile_model(onnx_path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-print(bench.describe(compiled, model_path=onnx_path).precision)  # a compiled model does not know its file
-kernels = [node.get_rt_info()["primitiveType"].astype(str) for node in compiled.get_runtime_model().get_ops()]
+sessions["openvino"] = compiled = ov.Core().compile_model(
+    onnx_path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+)
+print(
+    bench.describe(compiled, model_path=onnx_path).precision
+)  # a compiled model does not know its file
+kernels = [
+    node.get_rt_info()["primitiveType"].astype(str)
+    for node in compiled.get_runtime_model().get_ops()
+]
 print(Counter(kernel for kernel in kernels if "conv" in kernel))
 table = compare(sessions, images, labels, baseline="food11-unfolded")
 asked = {"food11-extended": "fused", "food11-all": "layout", "openvino": "openvino"}
-table["you predicted"] = pd.Series({option: guesses[name] for option, name in asked.items()})
+table["you predicted"] = pd.Series(
+    {option: guesses[name] for option, name in asked.items()}
+)
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]

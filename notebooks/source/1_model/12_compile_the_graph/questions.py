@@ -47,14 +47,35 @@ def fold(random):
         "The convolution's own bias goes through the BatchNorm too: here 10 becomes 15.",
     )
     yield (
-        (ones((2, 2, 1, 1)), zeros(2), array([1.0, 10.0]), zeros(2), zeros(2), ones(2), 0.0),
+        (
+            ones((2, 2, 1, 1)),
+            zeros(2),
+            array([1.0, 10.0]),
+            zeros(2),
+            zeros(2),
+            ones(2),
+            0.0,
+        ),
         "Each factor belongs to one *output* channel, the first axis of the weight. The second one gets the 10.",
     )
     yield (
-        (ones((2, 1, 1, 2)), zeros(2), array([1.0, 10.0]), zeros(2), zeros(2), ones(2), 0.0),
+        (
+            ones((2, 1, 1, 2)),
+            zeros(2),
+            array([1.0, 10.0]),
+            zeros(2),
+            zeros(2),
+            ones(2),
+            0.0,
+        ),
         "A factor multiplies all weights of its output channel, whatever the height and width of the kernel.",
     )
     yield (
-        (random.normal(size=(3, 2, 1, 1)).round(2), *random.normal(size=(4, 3)).round(2), full(3, 0.5), 0.01),
+        (
+            random.normal(size=(3, 2, 1, 1)).round(2),
+            *random.normal(size=(4, 3)).round(2),
+            full(3, 0.5),
+            0.01,
+        ),
         "",
     )

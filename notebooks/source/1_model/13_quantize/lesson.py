@@ -26,7 +26,13 @@ import onnx
 import onnxruntime as ort
 import openvino as ov
 import pandas as pd
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_dynamic,
+    quantize_static,
+)
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from labs import assets, bench
@@ -98,12 +104,24 @@ def dequantize(integer, scale, zero_point):
 def draw_ruler(axis, reals, scale, zero_point):
     integers = np.arange(16)
     marks = dequantize(integers, scale, zero_point)
-    axis.vlines(marks, 0, 0.2, color=np.where(integers == zero_point, "black", "silver"), lw=2)
+    axis.vlines(
+        marks, 0, 0.2, color=np.where(integers == zero_point, "black", "silver"), lw=2
+    )
     for real in reals:
         mark = dequantize(quantize(real, scale, zero_point, 0, 15), scale, zero_point)
         colour = "tab:blue" if abs(real - mark) <= scale / 2 else "tab:red"
-        axis.annotate("", (mark, 0.2), (real, 1), arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.5})
-    axis.set(xlim=(-0.6, 2.1), ylim=(0, 1), yticks=[], xlabel=f"scale {scale:.2f}, zero point {zero_point}")
+        axis.annotate(
+            "",
+            (mark, 0.2),
+            (real, 1),
+            arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.5},
+        )
+    axis.set(
+        xlim=(-0.6, 2.1),
+        ylim=(0, 1),
+        yticks=[],
+        xlabel=f"scale {scale:.2f}, zero point {zero_point}",
+    )
     axis.set_xticks(marks, integers)
     axis.secondary_xaxis("top").set_xticks(reals)
     axis.spines[["left", "right"]].set_visible(False)
@@ -134,7 +152,10 @@ def lost(weight):
     return weight - dequantize(quantize(weight, *ruler, -127, 127), *ruler)
 
 
-float_path, prepared_path = models_dir() / "food11.onnx", models_dir() / "food11-prepared.onnx"
+float_path, prepared_path = (
+    models_dir() / "food11.onnx",
+    models_dir() / "food11-prepared.onnx",
+)
 quant_pre_process(float_path, prepared_path)
 rows, size = {}, np.linalg.norm
 for layer, weight in conv_weights(prepared_path).items():
@@ -143,7 +164,9 @@ for layer, weight in conv_weights(prepared_path).items():
         "one per layer": size(lost(weight)) / size(weight),
         "one per channel": size(each_channel) / size(weight),
     }
-pd.DataFrame(rows).T.sort_values("one per layer", ascending=False).head().style.format("{:.1%}")
+pd.DataFrame(rows).T.sort_values("one per layer", ascending=False).head().style.format(
+    "{:.1%}"
+)
 
 # %% [markdown]
 # With one ruler, the largest weight of the layer decides how wide the gaps are, for every channel. The table shows what
@@ -155,7 +178,9 @@ pd.DataFrame(rows).T.sort_values("one per layer", ascending=False).head().style.
 dynamic_path = models_dir() / "int8-dynamic.onnx"
 quantize_dynamic(prepared_path, dynamic_path, weight_type=QuantType.QUInt8)
 print(f"{dynamic_path.stat().st_size / float_path.stat().st_size:.0%} of the size")
-pd.Series([node.op_type for node in onnx.load(dynamic_path).graph.node]).value_counts().head(6)
+pd.Series(
+    [node.op_type for node in onnx.load(dynamic_path).graph.node]
+).value_counts().head(6)
 
 # %% [markdown]
 # The first promise nearly holds. But look at the operators: `DynamicQuantizeLinear` searches the input of every layer
@@ -188,7 +213,14 @@ static_path = models_dir() / "int8-static-u8s8.onnx"
 ### BEGIN SOLUTION
 types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
 reader = ImageReader(training_images)
-quantize_static(prepared_path, static_path, reader, quant_format=QuantFormat.QDQ, per_channel=True, **types)
+quantize_static(
+    prepared_path,
+    static_path,
+    reader,
+    quant_format=QuantFormat.QDQ,
+    per_channel=True,
+    **types,
+)
 ### END SOLUTION
 check("quantize.static", static_path)
 
@@ -205,12 +237,31 @@ check("quantize.static", static_path)
 # | ARM's dot product (`asimddp`: Raspberry Pi 5, Apple) | signed × signed | in 32 bits | S8S8 |
 
 # %%
-print("This processor has", [flag for flag in fingerprint().cpu_flags if "vnni" in flag or flag in ("avx2", "asimddp")])
-relatives = {"s8s8": {}, "u8s8-7bit": {"activation_type": QuantType.QUInt8, "reduce_range": True}}
+print(
+    "This processor has",
+    [
+        flag
+        for flag in fingerprint().cpu_flags
+        if "vnni" in flag or flag in ("avx2", "asimddp")
+    ],
+)
+relatives = {
+    "s8s8": {},
+    "u8s8-7bit": {"activation_type": QuantType.QUInt8, "reduce_range": True},
+}
 paths = [float_path, dynamic_path, static_path]
-for name, settings in relatives.items():  # the defaults of quantize_static are S8S8 and QDQ
+for (
+    name,
+    settings,
+) in relatives.items():  # the defaults of quantize_static are S8S8 and QDQ
     paths.append(models_dir() / f"int8-static-{name}.onnx")
-    quantize_static(prepared_path, paths[-1], ImageReader(training_images), per_channel=True, **settings)
+    quantize_static(
+        prepared_path,
+        paths[-1],
+        ImageReader(training_images),
+        per_channel=True,
+        **settings,
+    )
 
 # %% [markdown]
 # ## Measure
@@ -222,11 +273,21 @@ for name, settings in relatives.items():  # the defaults of quantize_static are 
 # %%
 guesses = predicted("quantize.faster")
 images, labels = load_split(assets.dataset(), "evaluation")
-sessions = {path.stem: ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in paths}
-sessions["openvino-int8"] = compiled = ov.Core().compile_model(static_path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-print("OpenVINO computes most of your file in", bench.describe(compiled, model_path=static_path).precision)
+sessions = {
+    path.stem: ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for path in paths
+}
+sessions["openvino-int8"] = compiled = ov.Core().compile_model(
+    static_path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+)
+print(
+    "OpenVINO computes most of your file in",
+    bench.describe(compiled, model_path=static_path).precision,
+)
 table = compare(sessions, images, labels, baseline="food11")
-table["you predicted"] = pd.Series({"int8-dynamic": guesses["dynamic"], static_path.stem: guesses["static"]})
+table["you predicted"] = pd.Series(
+    {"int8-dynamic": guesses["dynamic"], static_path.stem: guesses["static"]}
+)
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
@@ -268,8 +329,14 @@ def dot_without_vnni(activations, weights):
 for name in ("int8-static-u8s8", "int8-static-u8s8-7bit"):
     path = models_dir() / f"{name}.onnx"
     pixels, channels = integers_into("features.10.conv.0.0/Conv", path, images[:1])
-    cut = [dot_without_vnni(pixel, channel) != pixel @ channel for pixel in pixels[::8] for channel in channels]
-    print(f"{name}: without VNNI, {np.mean(cut):.1%} of {len(cut):,} dot products are wrong")
+    cut = [
+        dot_without_vnni(pixel, channel) != pixel @ channel
+        for pixel in pixels[::8]
+        for channel in channels
+    ]
+    print(
+        f"{name}: without VNNI, {np.mean(cut):.1%} of {len(cut):,} dot products are wrong"
+    )
 recorded_on_epyc_7763().style.format(precision=1)
 
 # %% [markdown]

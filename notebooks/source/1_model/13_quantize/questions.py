@@ -24,15 +24,33 @@ prediction(
     hint="How many gaps are there between the marks qmin and qmax? How many of them lie between xmin and 0?",
 )
 def affine(random):
-    low, high = -random.integers(4, 11) / 4 - 0.125, random.integers(13, 24) / 4  # no zero point lies half-way
-    yield (0.0, 255.0, 0, 255), "256 marks have 255 gaps. Here each gap is 1.0 wide, and 0 is on the first mark."
+    low, high = (
+        -random.integers(4, 11) / 4 - 0.125,
+        random.integers(13, 24) / 4,
+    )  # no zero point lies half-way
+    yield (
+        (0.0, 255.0, 0, 255),
+        "256 marks have 255 gaps. Here each gap is 1.0 wide, and 0 is on the first mark.",
+    )
     yield (-1.0, 3.0, 0, 255), "0 lies 63.75 gaps above xmin, and the nearest mark is 64."
     yield (low, high, 0, 255), ""
     yield (low, high, 0, 15), "Four bits: use qmin and qmax, and not 0 and 255."
-    yield (-1.5, 1.5, -127, 127), "xmin belongs on the mark qmin. Here that is -127, not 0."
-    yield (1.0, high, 0, 255), "This range lies above 0. Widen it first, so that 0 gets a mark."
-    yield (low, -0.5, 0, 255), "This range lies below 0. Widen it first, so that 0 gets a mark."
-    yield (0.0, 0.0, 0, 255), "A range of nothing but 0 has no width. Give it (1.0, qmin)."
+    yield (
+        (-1.5, 1.5, -127, 127),
+        "xmin belongs on the mark qmin. Here that is -127, not 0.",
+    )
+    yield (
+        (1.0, high, 0, 255),
+        "This range lies above 0. Widen it first, so that 0 gets a mark.",
+    )
+    yield (
+        (low, -0.5, 0, 255),
+        "This range lies below 0. Widen it first, so that 0 gets a mark.",
+    )
+    yield (
+        (0.0, 0.0, 0, 255),
+        "A range of nothing but 0 has no width. Give it (1.0, qmin).",
+    )
 
 
 question(
@@ -44,7 +62,11 @@ question(
     file="labs.checkpoints.reads.quantize:quantized_file",
     opened_by="model",
     rules=[
-        ("layout", not_(""), "This file holds no quantized operator. Is it the output of `quantize_static`?"),
+        (
+            "layout",
+            not_(""),
+            "This file holds no quantized operator. Is it the output of `quantize_static`?",
+        ),
         (
             "layout",
             not_("DynamicQuantizeLinear"),
@@ -77,7 +99,11 @@ question(
             "int8",
             "Its weights are {weights}. Eight bits with a sign are asked for: `weight_type=QuantType.QInt8`.",
         ),
-        ("per_channel", True, "Each weight has one scale for all of its channels. You have seen what that loses."),
+        (
+            "per_channel",
+            True,
+            "Each weight has one scale for all of its channels. You have seen what that loses.",
+        ),
         (
             "largest_weight",
             at_least(65),

@@ -89,7 +89,9 @@ def weakest_channels(weight, count):
     return np.sort(np.argsort(strength)[:count])
 
 
-half = narrow(tail, weakest_channels)  # half of each wide layer, out of all layers that make or read it
+half = narrow(
+    tail, weakest_channels
+)  # half of each wide layer, out of all layers that make or read it
 
 # %% [markdown]
 # **Unstructured pruning** sets the smallest weights to 0, wherever they are. The next cell makes such a tail as well,
@@ -101,8 +103,16 @@ layers = [(layer, "weight") for layer in zeros.modules() if hasattr(layer, "weig
 prune.global_unstructured(layers, pruning_method=prune.L1Unstructured, amount=0.5)
 for layer, name in layers:
     prune.remove(layer, name)  # what was a mask over the weights becomes the weights
-parts = {"trunk": trunk, "tail": tail, "half of the tail": half, "half of its weights zero": zeros}
-{name: f"{sum(weight.numel() for weight in part.parameters()):,} weights" for name, part in parts.items()}
+parts = {
+    "trunk": trunk,
+    "tail": tail,
+    "half of the tail": half,
+    "half of its weights zero": zeros,
+}
+{
+    name: f"{sum(weight.numel() for weight in part.parameters()):,} weights"
+    for name, part in parts.items()
+}
 
 # %% [markdown]
 # ## A teacher
@@ -144,7 +154,9 @@ def from_labels(logits, places):
 
 logits = half(maps[:32]).detach()
 yours = soft_targets_loss(logits.numpy(), teacher_logits[:32].numpy(), 2.0)
-print(f"The loss before training: {yours:.4f} by your function, {from_teacher(logits, range(32)):.4f} by torch")
+print(
+    f"The loss before training: {yours:.4f} by your function, {from_teacher(logits, range(32)):.4f} by torch"
+)
 
 # %% [markdown]
 # ## From eight bits to two
@@ -179,13 +191,20 @@ def in_bits(bits):
 
 
 rounded = {bits: reading_through(tail, in_bits(bits)) for bits in range(8, 1, -1)}
-right = {bits: 100 * share_right(module, evaluation_maps, labels) for bits, module in rounded.items()}
+right = {
+    bits: 100 * share_right(module, evaluation_maps, labels)
+    for bits, module in rounded.items()
+}
 figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
 axis.plot(list(right), list(right.values()), "o-")
 for bits, share in right.items():
-    axis.annotate(f"{share:.0f}", (bits, share), (0, 6), textcoords="offset points", ha="center")
+    axis.annotate(
+        f"{share:.0f}", (bits, share), (0, 6), textcoords="offset points", ha="center"
+    )
 axis.invert_xaxis()
-axis.set(xlabel="bits per weight of the tail", ylabel="right of 100 photos", ylim=(0, 100))
+axis.set(
+    xlabel="bits per weight of the tail", ylabel="right of 100 photos", ylim=(0, 100)
+)
 
 # %% [markdown]
 # On the machine used for this page the line was flat down to five bits, at 80 to 82; four left 77 of 100 right, three
@@ -218,7 +237,9 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 axes[0].plot(x, x, ":", label="x")
 axes[0].plot(x, fake_quantize(x, *ruler), label="fake_quantize(x)")
 axes[1].plot(x, 0 * x, ":", label="true gradient")
-axes[1].plot(x, straight_through(np.ones_like(x), x, *ruler), label="straight_through(1, x)")
+axes[1].plot(
+    x, straight_through(np.ones_like(x), x, *ruler), label="straight_through(1, x)"
+)
 for axis in axes:
     axis.legend()
 
@@ -257,7 +278,10 @@ guesses = predicted("train.mended")
 
 
 def trained(module, loss):
-    return run_with_progress(lambda report: fit(module, maps, loss, seed=0, epochs=1, on_progress=report), "Train")
+    return run_with_progress(
+        lambda report: fit(module, maps, loss, seed=0, epochs=1, on_progress=report),
+        "Train",
+    )
 
 
 tails = {"whole": tail, "half of its weights zero": zeros, "half": half}
@@ -266,10 +290,15 @@ tails["half, from labels"] = trained(half, from_labels)
 tails["half, from the teacher"] = trained(half, from_teacher)
 tails["two bits, from the teacher"] = trained(tails["two bits"], from_teacher)
 
-rows = {name: 100 * share_right(module, evaluation_maps, labels) for name, module in tails.items()}
+rows = {
+    name: 100 * share_right(module, evaluation_maps, labels)
+    for name, module in tails.items()
+}
 ledger().observe("train.mended", rows)
 yours = {"half": guesses["cut"], "half, from the teacher": guesses["taught"]}
-pd.DataFrame({"right of 100": rows, "you predicted": yours}).loc[list(rows)].style.format(precision=1, na_rep="")
+pd.DataFrame({"right of 100": rows, "you predicted": yours}).loc[list(rows)].style.format(
+    precision=1, na_rep=""
+)
 
 # %% [markdown]
 # On the machine used for this page, half of the channels left 13 of 81 right, and two bits 16. One round brought back
@@ -283,14 +312,27 @@ pd.DataFrame({"right of 100": rows, "you predicted": yours}).loc[list(rows)].sty
 # (`quantization_format`), with one scale per channel.
 
 # %% folded=true
-paths = {name: models_dir() / f"{name}.onnx" for name in ("food11", "zeros", "pruned", "int8-pruned")}
-prepared_path, reader = models_dir() / "pruned-prepared.onnx", ImageReader(training_images[::8])
+paths = {
+    name: models_dir() / f"{name}.onnx"
+    for name in ("food11", "zeros", "pruned", "int8-pruned")
+}
+prepared_path, reader = (
+    models_dir() / "pruned-prepared.onnx",
+    ImageReader(training_images[::8]),
+)
 export_onnx(torch.nn.Sequential(trunk, zeros).eval(), paths["zeros"])
-export_onnx(torch.nn.Sequential(trunk, tails["half, from the teacher"]).eval(), paths["pruned"])
+export_onnx(
+    torch.nn.Sequential(trunk, tails["half, from the teacher"]).eval(), paths["pruned"]
+)
 quant_pre_process(paths["pruned"], prepared_path)
-quantize_static(prepared_path, paths["int8-pruned"], reader, **quantization_format().settings())
+quantize_static(
+    prepared_path, paths["int8-pruned"], reader, **quantization_format().settings()
+)
 
-sessions = {name: ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for name, path in paths.items()}
+sessions = {
+    name: ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for name, path in paths.items()
+}
 
 # %%
 compare(sessions, images, labels, baseline="food11").style.format(precision=2, na_rep="")

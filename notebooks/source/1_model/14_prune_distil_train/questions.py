@@ -27,21 +27,40 @@ prediction(
     hint="Make both sides probabilities first (softmax), each row by itself. Whose probabilities weigh the logarithms?",
 )
 def soft_targets(random):
-    student, sure, unsure = array([[1.0, 0.0, -1.0]]), array([[16.0, 0.0, 0.0]]), array([[2.0, 1.0, 0.0]])
+    student, sure, unsure = (
+        array([[1.0, 0.0, -1.0]]),
+        array([[16.0, 0.0, 0.0]]),
+        array([[2.0, 1.0, 0.0]]),
+    )
     two, even = array([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]]), zeros((1, 3))
     yield (
         (student, sure, 1.0),
         "The teacher is sure of class 0, the student says 67 %. Add up the classes; the logarithm is the student's.",
     )
-    yield (two, array([[16.0, 0.0, 0.0], [0.0, 0.0, 16.0]]), 1.0), "Two photos lose 0.41 and 2.24: take the mean."
+    yield (
+        (two, array([[16.0, 0.0, 0.0], [0.0, 0.0, 16.0]]), 1.0),
+        "Two photos lose 0.41 and 2.24: take the mean.",
+    )
     yield (
         (student, unsure, 1.0),
         "Each class counts by the teacher's probability. A student who agrees still has a loss: the teacher's doubt.",
     )
-    yield (even, unsure, 2.0), "This student gives each class a third. Its cross-entropy, 1.0986, is multiplied by 4."
-    yield (student, even, 2.0), "This teacher gives each class a third. The student's logits are divided by 2 as well."
-    yield (2 * student, unsure, 2.0), "The teacher's logits are divided by 2 as well, and before the softmax."
-    yield (random.normal(0, 2, (3, 4)).round(2), random.normal(0, 3, (3, 4)).round(2), 4.0), ""
+    yield (
+        (even, unsure, 2.0),
+        "This student gives each class a third. Its cross-entropy, 1.0986, is multiplied by 4.",
+    )
+    yield (
+        (student, even, 2.0),
+        "This teacher gives each class a third. The student's logits are divided by 2 as well.",
+    )
+    yield (
+        (2 * student, unsure, 2.0),
+        "The teacher's logits are divided by 2 as well, and before the softmax.",
+    )
+    yield (
+        (random.normal(0, 2, (3, 4)).round(2), random.normal(0, 3, (3, 4)).round(2), 4.0),
+        "",
+    )
 
 
 SIGNED, SHIFTED = (0.25, 0, -7, 7), (0.25, 5, 0, 15)
@@ -71,7 +90,10 @@ def straight(random):
         (gradient(3), array([0.30, 2.60, -1.05]), *SIGNED),
         "2.60 was clipped: the last mark, 7, is at 1.75. Bounds are integers, and x is a real number.",
     )
-    yield (gradient(3), array([0.30, 1.05, -2.60]), *SIGNED), "-2.60 was clipped too: the first mark is at -1.75."
+    yield (
+        (gradient(3), array([0.30, 1.05, -2.60]), *SIGNED),
+        "-2.60 was clipped too: the first mark is at -1.75.",
+    )
     yield (
         (gradient(3), array([-0.80, -1.60, 2.30]), *SHIFTED),
         "With zero point 5, the marks reach from -1.25 to 2.5: only -1.60 was clipped here.",

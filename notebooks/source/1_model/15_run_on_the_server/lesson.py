@@ -76,7 +76,9 @@ context.use_site(option.site)
 mine = lease.get_lease(name)
 mine.wait(show=None)
 if mine.node_reservations:  # else it is a virtual machine: the steps below start that, with its disk and its firewall
-    node = server.Server(name, reservation_id=mine.node_reservations[0]["id"], image_name=option.image)
+    node = server.Server(
+        name, reservation_id=mine.node_reservations[0]["id"], image_name=option.image
+    )
     node = node.submit(idempotent=True, wait_timeout=int(option.boot_timeout_s)) or node
     print(node.status, node.get_floating_ip() or node.associate_floating_ip())
 mine.status
@@ -119,16 +121,27 @@ for option, wanted in json.loads(Path("requests.json").read_text()).items():
     options = ort.SessionOptions()
     options.enable_profiling = True
     providers = [tuple(one) if isinstance(one, list) else one for one in wanted]
-    session = ort.InferenceSession("../../models/food11.onnx", options, providers=providers)
+    session = ort.InferenceSession(
+        "../../models/food11.onnx", options, providers=providers
+    )
     for _ in range(3):
         session.run(None, {"input": np.zeros((1, 3, 224, 224), np.float32)})
     Path(session.end_profiling()).rename(f"profile-{option}.json")
     print(f"{option}: an answer, and no error. Ready are {session.get_providers()}")
 
 # %%
-cpu, cuda = "CPUExecutionProvider", ("CUDAExecutionProvider", {"use_tf32": "0"})  # TF32 keeps ten bits of a number
-shapes = {f"trt_profile_{end}_shapes": f"input:{n}x3x224x224" for end, n in (("min", 1), ("opt", 8), ("max", 32))}
-kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": "/tmp/engines"}  # TensorRT compiles for minutes
+cpu, cuda = (
+    "CPUExecutionProvider",
+    ("CUDAExecutionProvider", {"use_tf32": "0"}),
+)  # TF32 keeps ten bits of a number
+shapes = {
+    f"trt_profile_{end}_shapes": f"input:{n}x3x224x224"
+    for end, n in (("min", 1), ("opt", 8), ("max", 32))
+}
+kept = {
+    "trt_engine_cache_enable": "1",
+    "trt_engine_cache_path": "/tmp/engines",
+}  # TensorRT compiles for minutes
 tensorrt = ("TensorrtExecutionProvider", {"trt_fp16_enable": "1"} | shapes | kept)
 requests = {"cpu": [cpu], "cuda": [cuda, cpu], "tensorrt-fp16": [tensorrt, cuda, cpu]}
 if gpu["environment"] == "migraphx":
@@ -136,9 +149,18 @@ if gpu["environment"] == "migraphx":
 there = "workspace/programs/server"
 remote.write(f"{there}/requests.json", json.dumps(requests))
 remote.bring([folder / "who_ran.py"], there)
-remote.python(["-m", "labs", "gpu", "run", f"{there}/who_ran.py"], name="who-ran", on_line=print)
-profiles = {one: json.loads(remote.fetch(f"{there}/profile-{one}.json")) for one in requests}
-print(str(next(event for event in profiles["cpu"] if event["name"].endswith("_kernel_time")))[:240], "…")
+remote.python(
+    ["-m", "labs", "gpu", "run", f"{there}/who_ran.py"], name="who-ran", on_line=print
+)
+profiles = {
+    one: json.loads(remote.fetch(f"{there}/profile-{one}.json")) for one in requests
+}
+print(
+    str(
+        next(event for event in profiles["cpu"] if event["name"].endswith("_kernel_time"))
+    )[:240],
+    "…",
+)
 
 # %% [markdown]
 # Every list was answered. A rehearsal has no GPU, and there was a warning at most: that is what happened last spring.
@@ -151,8 +173,15 @@ def nodes_by_provider(events):
     events of the category 'Node' whose name ends in '_kernel_time' count; args['provider'] ran the node of that
     name."""
     ### BEGIN SOLUTION
-    nodes = [one for one in events if one["cat"] == "Node" and one["name"].endswith("_kernel_time")]
-    providers = [provider for provider, _ in {(one["args"]["provider"], one["name"]) for one in nodes}]
+    nodes = [
+        one
+        for one in events
+        if one["cat"] == "Node" and one["name"].endswith("_kernel_time")
+    ]
+    providers = [
+        provider
+        for provider, _ in {(one["args"]["provider"], one["name"]) for one in nodes}
+    ]
     return {provider: providers.count(provider) for provider in providers}
     ### END SOLUTION
 
@@ -160,7 +189,9 @@ def nodes_by_provider(events):
 check("server.nodes", nodes_by_provider)
 
 # %%
-pd.DataFrame({option: nodes_by_provider(events) for option, events in profiles.items()}).T.fillna(0).astype(int)
+pd.DataFrame(
+    {option: nodes_by_provider(events) for option, events in profiles.items()}
+).T.fillna(0).astype(int)
 
 # %% [markdown]
 # Does each request have nodes in the column of the provider that it names first? (A provider that compiles takes its
@@ -176,19 +207,41 @@ pd.DataFrame({option: nodes_by_provider(events) for option, events in profiles.i
 
 # %%
 guesses = predicted("server.faster")
-names = ["int8-static-u8s8", "int8-static-u8s8-7bit", "int8-static-s8s8", "pruned", "int8-pruned"]
-paths = [path for name in ["food11", *names] if (path := models_dir() / f"{name}.onnx").is_file()]
+names = [
+    "int8-static-u8s8",
+    "int8-static-u8s8-7bit",
+    "int8-static-s8s8",
+    "pruned",
+    "int8-pruned",
+]
+paths = [
+    path
+    for name in ["food11", *names]
+    if (path := models_dir() / f"{name}.onnx").is_file()
+]
 remote.bring(paths)  # what is there already does not travel again
 files = [Candidate(path.stem, path.name) for path in paths]
 files += [Candidate("openvino", "food11.onnx", runtime="openvino")]
 files += [Candidate("openvino-int8", "int8-static-u8s8.onnx", runtime="openvino")]
 table = compare_there(remote, files, baseline="food11", batches=(1, 32), answers=True)
-table["you predicted"] = pd.Series({"int8-static-u8s8": guesses["int8"], "openvino": guesses["openvino"]})
+table["you predicted"] = pd.Series(
+    {"int8-static-u8s8": guesses["int8"], "openvino": guesses["openvino"]}
+)
 ledger().observe("model.formats", {"machine": machine.label})
-runs = {file.option: ledger().read().latest(kind="latency", option=file.option) for file in files}
-proof = {option: (run.backend, run.providers_used, run.precision, run.threads.intra_op) for option, run in runs.items()}
+runs = {
+    file.option: ledger().read().latest(kind="latency", option=file.option)
+    for file in files
+}
+proof = {
+    option: (run.backend, run.providers_used, run.precision, run.threads.intra_op)
+    for option, run in runs.items()
+}
 display(table.style.format(precision=2, na_rep="").set_caption(machine.label))
-pd.DataFrame.from_dict(proof, orient="index", columns=["runtime", "nodes by who ran them", "precision", "threads"])
+pd.DataFrame.from_dict(
+    proof,
+    orient="index",
+    columns=["runtime", "nodes by who ran them", "precision", "threads"],
+)
 
 # %% [markdown]
 # And the answers? In the imitation, two files of eight bits lost some. In a rehearsal this is your own processor.
@@ -202,9 +255,13 @@ pd.DataFrame.from_dict(proof, orient="index", columns=["runtime", "nodes by who 
 # for the slowest. So ask for fewer.
 
 # %%
-counts = sorted({count for count in (1, 4, 16, 64) if count < machine.cpu_count} | {machine.cpu_count})
+counts = sorted(
+    {count for count in (1, 4, 16, 64) if count < machine.cpu_count} | {machine.cpu_count}
+)
 sweep = [
-    Candidate(f"{runtime}, {count} threads", "food11.onnx", threads=count, runtime=runtime)
+    Candidate(
+        f"{runtime}, {count} threads", "food11.onnx", threads=count, runtime=runtime
+    )
     for runtime in ("onnxruntime", "openvino")
     for count in counts
 ]
@@ -225,7 +282,11 @@ table.style.format(precision=2)
 
 # %% question="server.gpu"
 if gpu["environment"]:
-    remote.python(["-m", "labs", "gpu", "run", "labs/bench/gpu.py", "server"], name="gpu", on_line=print)
+    remote.python(
+        ["-m", "labs", "gpu", "run", "labs/bench/gpu.py", "server"],
+        name="gpu",
+        on_line=print,
+    )
 if gpu["environment"] in ("gpu", "tensorrt"):
     (folder / "power.json").write_bytes(remote.fetch(f"{there}/power.json"))
 print("home:", lab.pull("model", testbed))

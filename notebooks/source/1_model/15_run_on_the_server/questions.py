@@ -18,7 +18,11 @@ prediction(
 
 def ran(node, operator="Conv", provider=CPU):
     """Return an event that tells of one run of one node."""
-    return {"cat": "Node", "name": f"{node}_kernel_time", "args": {"op_name": operator, "provider": provider}}
+    return {
+        "cat": "Node",
+        "name": f"{node}_kernel_time",
+        "args": {"op_name": operator, "provider": provider},
+    }
 
 
 @question(
@@ -34,21 +38,53 @@ def nodes(random):
         ([ran("conv1"), ran("conv2"), ran("conv3")],),
         "conv1, conv2 and conv3 are three nodes, though all three have the operator Conv.",
     )
-    yield ([ran("conv1"), ran("conv1"), ran("conv1")],), "conv1 ran three times, once for each photo. It is one node."
-    yield ([ran("conv1", provider=CUDA), ran("top1", "TopK")],), "CUDA ran conv1, and the CPU provider ran top1."
+    yield (
+        ([ran("conv1"), ran("conv1"), ran("conv1")],),
+        "conv1 ran three times, once for each photo. It is one node.",
+    )
+    yield (
+        ([ran("conv1", provider=CUDA), ran("top1", "TopK")],),
+        "CUDA ran conv1, and the CPU provider ran top1.",
+    )
     yield (
         ([ran("conv1"), {"cat": "Session", "name": "model_run", "args": {}}],),
         "An event of the category Session tells of no node.",
     )
     yield (
-        ([{"cat": "Node", "name": "conv1_fence_before", "args": {"op_name": "Conv", "provider": CPU}}, ran("conv1")],),
+        (
+            [
+                {
+                    "cat": "Node",
+                    "name": "conv1_fence_before",
+                    "args": {"op_name": "Conv", "provider": CPU},
+                },
+                ran("conv1"),
+            ],
+        ),
         "conv1_fence_before tells of the waiting before conv1. Its name has another ending, so it does not count.",
     )
     yield (
-        ([{"cat": "Kernel", "name": "conv7_kernel_time", "args": {"provider": CUDA}}, ran("conv1")],),
+        (
+            [
+                {
+                    "cat": "Kernel",
+                    "name": "conv7_kernel_time",
+                    "args": {"provider": CUDA},
+                },
+                ran("conv1"),
+            ],
+        ),
         "The first event has another category than Node, whatever its name ends in.",
     )
-    yield (([ran(f"conv{random.integers(9)}", provider=[CPU, CUDA][random.integers(2)]) for _ in range(6)],), "")
+    yield (
+        (
+            [
+                ran(f"conv{random.integers(9)}", provider=[CPU, CUDA][random.integers(2)])
+                for _ in range(6)
+            ],
+        ),
+        "",
+    )
 
 
 question(
@@ -63,8 +99,16 @@ question(
             at_least(1),
             "`{option}` ran no node on the GPU: all of it fell back to the CPU. What does the log say?",
         ),
-        ("beside_cpu", True, "`{option}` did not take turns with `cpu`: run this cell again."),
-        ("in_batches", True, "`{option}` was measured with one photo only: run this cell to its end."),
+        (
+            "beside_cpu",
+            True,
+            "`{option}` did not take turns with `cpu`: run this cell again.",
+        ),
+        (
+            "in_batches",
+            True,
+            "`{option}` was measured with one photo only: run this cell to its end.",
+        ),
     ],
     good={"option": "cuda", "nodes": 56, "beside_cpu": True, "in_batches": True},
     gate=["GPU provider"],
@@ -76,6 +120,12 @@ question(
     points=1,
     hint="Run the cell again: what is gone already is no error.",
     records="labs.checkpoints.reads.leases:model_release",
-    rules=[("held", "", "The site still counts {held} under your name: run the release again.")],
+    rules=[
+        (
+            "held",
+            "",
+            "The site still counts {held} under your name: run the release again.",
+        )
+    ],
     good={"held": "", "hours_given_back": 1.5},
 )

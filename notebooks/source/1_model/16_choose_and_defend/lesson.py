@@ -97,7 +97,12 @@ prices
 
 # %% folded=true
 machines = [options, *other_machines, published_options(cpu), published_options(gpu)]
-best = [found[0] for of_it in machines for wanted in (cpu, gpu) if (found := decide(of_it, wanted, prices=prices))]
+best = [
+    found[0]
+    for of_it in machines
+    for wanted in (cpu, gpu)
+    if (found := decide(of_it, wanted, prices=prices))
+]
 costs = table(best)
 costs["dollars a month"] = [
     dollars_a_month(1000, row.option.batch_fps.value, row.usd_per_hour, UTILIZATION)
@@ -109,14 +114,22 @@ meant = [row for row in best if row.source or row.on_target_machine]
 server = next(row for row in meant if row.target is cpu)
 card = next(row for row in meant if row.target is gpu and "A100" in row.option.machine)
 rented = {
-    "cpu": {"photos_per_s": server.option.batch_fps.value, "usd_per_hour": server.usd_per_hour},
-    "gpu": {"photos_per_s": card.option.batch_fps.value, "usd_per_hour": card.usd_per_hour},
+    "cpu": {
+        "photos_per_s": server.option.batch_fps.value,
+        "usd_per_hour": server.usd_per_hour,
+    },
+    "gpu": {
+        "photos_per_s": card.option.batch_fps.value,
+        "usd_per_hour": card.usd_per_hour,
+    },
 }
 rented["cpu"]["threads"] = int(server.option.threads)
 ledger().observe("defend.machines", rented)
 print(*(f"{name}: {machine}" for name, machine in rented.items()), sep="\n")
 dollars = ["dollars an hour", "dollars a month"]
-costs.style.format(precision=2, na_rep="").format(precision=2, na_rep="unknown", subset=dollars)
+costs.style.format(precision=2, na_rep="").format(
+    precision=2, na_rep="unknown", subset=dollars
+)
 
 # %% [markdown]
 # By the course's prices, the whole EPYC costs three times as much as the A100. But a small network cannot use 256
@@ -127,12 +140,23 @@ costs.style.format(precision=2, na_rep="").format(precision=2, na_rep="unknown",
 peaks = range(10, 6000, 10)
 processor, a100 = rented["cpu"], rented["gpu"]
 thread_usd_per_hour = processor["usd_per_hour"] / processor["threads"]
-lines = {f"CPU, {n} threads": (processor, n * thread_usd_per_hour) for n in (processor["threads"], 64, 8)}
+lines = {
+    f"CPU, {n} threads": (processor, n * thread_usd_per_hour)
+    for n in (processor["threads"], 64, 8)
+}
 lines["GPU"] = a100, a100["usd_per_hour"]
 figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
 for name, (machine, usd) in lines.items():
-    axis.step(peaks, [dollars_a_month(n, machine["photos_per_s"], usd, UTILIZATION) for n in peaks], label=name)
-axis.set(xlabel="photos a second in the busiest hour", ylabel="dollars a month", ylim=(0, 15_000))
+    axis.step(
+        peaks,
+        [dollars_a_month(n, machine["photos_per_s"], usd, UTILIZATION) for n in peaks],
+        label=name,
+    )
+axis.set(
+    xlabel="photos a second in the busiest hour",
+    ylabel="dollars a month",
+    ylim=(0, 15_000),
+)
 axis.legend()
 plt.show()
 
@@ -163,11 +187,17 @@ gpu_usd = dollars_a_month(1000, a100["photos_per_s"], a100["usd_per_hour"], UTIL
 cheaper = [
     n
     for n in range(1, processor["threads"] + 1)
-    if dollars_a_month(1000, processor["photos_per_s"], n * thread_usd_per_hour, UTILIZATION) < gpu_usd
+    if dollars_a_month(
+        1000, processor["photos_per_s"], n * thread_usd_per_hour, UTILIZATION
+    )
+    < gpu_usd
 ]
 choice = {
     "option": first.option.option,
-    "evidence": {"p50_ms": 1000 * first.option.p50_s.value, "right": int(first.option.right)},
+    "evidence": {
+        "p50_ms": 1000 * first.option.p50_s.value,
+        "right": int(first.option.right),
+    },
     "most_threads": max(cheaper, default=0),
     "price": f"{floats.option.right - first.option.right:.0f} right answers fewer than float32, "
     f"{first.usd_per_month:,.0f} dollars a month, and a new calibration after each training.",

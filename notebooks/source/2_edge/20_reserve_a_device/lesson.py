@@ -86,10 +86,20 @@ if mine.status != "ACTIVE":
 # are opened when the container is made, and not later. Here is what you need:
 
 # %%
-option, name = lab.find_option(lab.open_testbed, "edge", reserved["name"]), reserved["name"]
+option, name = (
+    lab.find_option(lab.open_testbed, "edge", reserved["name"]),
+    reserved["name"],
+)
 opened = [f"{port}/tcp" for port in ports_of("edge")]
 reservation = mine.device_reservations[0]["id"]
-pd.Series({"name": name, "option.image": option.image, "opened": opened, "reservation": reservation}).to_frame("value")
+pd.Series(
+    {
+        "name": name,
+        "option.image": option.image,
+        "opened": opened,
+        "reservation": reservation,
+    }
+).to_frame("value")
 
 # %% [markdown]
 # Make `first`, a `container.Container(name, image_ref=…, exposed_ports=…, reservation_id=…)`, and call its
@@ -99,13 +109,18 @@ pd.Series({"name": name, "option.image": option.image, "opened": opened, "reserv
 
 # %% question="device.container"
 ### BEGIN SOLUTION
-first = container.Container(name, image_ref=option.image, exposed_ports=opened, reservation_id=reservation)
+first = container.Container(
+    name, image_ref=option.image, exposed_ports=opened, reservation_id=reservation
+)
 first.submit(idempotent=True, show=None)
 ### END SOLUTION
 board = container.get_container(name)
 if board is not None:
     there = board.zun_container
-    ledger().observe("edge.container", {"status": there.status, "image": there.image, "ports": sorted(there.ports)})
+    ledger().observe(
+        "edge.container",
+        {"status": there.status, "image": there.image, "ports": sorted(there.ports)},
+    )
 check("device.container")
 
 # %% [markdown]
@@ -135,7 +150,11 @@ import os
 import platform
 from pathlib import Path
 
-about = {"architecture": platform.machine(), "cores": os.cpu_count(), "home": str(Path.home())}
+about = {
+    "architecture": platform.machine(),
+    "cores": os.cpu_count(),
+    "home": str(Path.home()),
+}
 Path(__file__).with_name("about.json").write_text(json.dumps(about))
 
 # %%

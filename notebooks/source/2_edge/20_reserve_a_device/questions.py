@@ -39,5 +39,9 @@ question(
             f"Port 8888 is closed. A container's ports are opened when it is made: `exposed_ports=opened`. {_AGAIN}",
         ),
     ],
-    good={"status": "Running", "image": "quay.io/jupyter/minimal-notebook:aarch64-2024-05-27", "ports": [8888]},
+    good={
+        "status": "Running",
+        "image": "quay.io/jupyter/minimal-notebook:aarch64-2024-05-27",
+        "ports": [8888],
+    },
 )

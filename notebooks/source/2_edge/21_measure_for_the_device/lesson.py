@@ -76,11 +76,23 @@ figure, axis = plt.subplots(figsize=(9, 2.2), layout="constrained")
 for row, cells in enumerate((16, 16, 4)):
     for cell in range(cells):
         group, width = cell * 4 // cells, 16 / cells
-        axis.barh(row, width, left=cell * width, color=f"C{group}", edgecolor="white", alpha=0.7)
-        axis.text(
-            (cell + 0.5) * width, row, "+ 4 products" if cells == 4 else "8 bit", ha="center", va="center", size=7
+        axis.barh(
+            row, width, left=cell * width, color=f"C{group}", edgecolor="white", alpha=0.7
         )
-axis.set(yticks=range(3), yticklabels=["activations", "weights", "sums"], xticks=[], ylim=(2.6, -0.6))
+        axis.text(
+            (cell + 0.5) * width,
+            row,
+            "+ 4 products" if cells == 4 else "8 bit",
+            ha="center",
+            va="center",
+            size=7,
+        )
+axis.set(
+    yticks=range(3),
+    yticklabels=["activations", "weights", "sums"],
+    xticks=[],
+    ylim=(2.6, -0.6),
+)
 axis.spines[:].set_visible(False)
 
 
@@ -132,12 +144,22 @@ except Exception as refusal:
 
 # %%
 files = part_1_files(models_dir())
-four = {option: files[option] for option in ("edge-fp32", "edge-int8-dynamic", "edge-int8-u8s8", "edge-int8-s8s8")}
-here = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in four.values()}
+four = {
+    option: files[option]
+    for option in ("edge-fp32", "edge-int8-dynamic", "edge-int8-u8s8", "edge-int8-s8s8")
+}
+here = {
+    path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in four.values()
+}
 brought = device.bring(four.values())
 ledger().observe("edge.files", {option: here[path.name] for option, path in four.items()})
-rows = [(each.name, each.size_bytes, here[each.name][:12], each.sha256[:12], each.how) for each in brought]
-pd.DataFrame(rows, columns=["file", "bytes", "hash here", "hash there", "how"]).set_index("file")
+rows = [
+    (each.name, each.size_bytes, here[each.name][:12], each.sha256[:12], each.how)
+    for each in brought
+]
+pd.DataFrame(rows, columns=["file", "bytes", "hash here", "hash there", "how"]).set_index(
+    "file"
+)
 
 # %% [markdown]
 # Which of them keep the bound of 5 MB?
@@ -189,7 +211,11 @@ own_ms = {}
 for option in ("edge-fp32", "edge-int8-s8s8"):
     lines = []
     arguments = [f"workspace/models/{four[option].name}", str(machine.cpu_count), "100"]
-    device.python(["workspace/programs/device/measure.py", *arguments], name="own-script", on_line=lines.append)
+    device.python(
+        ["workspace/programs/device/measure.py", *arguments],
+        name="own-script",
+        on_line=lines.append,
+    )
     own_ms[option] = round(1000 * float(np.median(json.loads(lines[-1])["samples_s"])), 2)
 own_ms
 
@@ -205,7 +231,9 @@ guesses = predicted("files.faster")
 candidates = [Candidate(option, path.name) for option, path in four.items()]
 table = compare_there(device, candidates, baseline="edge-fp32", answers=True)
 table["your script, ms"] = pd.Series(own_ms)
-table["you predicted"] = pd.Series({"edge-int8-u8s8": guesses["u8s8"], "edge-int8-s8s8": guesses["s8s8"]})
+table["you predicted"] = pd.Series(
+    {"edge-int8-u8s8": guesses["u8s8"], "edge-int8-s8s8": guesses["s8s8"]}
+)
 ledger().observe("edge.race", {"options": [*four], "machine_id": machine.machine_id})
 table.style.format(precision=2, na_rep="").set_caption(machine.label)
 

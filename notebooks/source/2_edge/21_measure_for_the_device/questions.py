@@ -24,7 +24,10 @@ prediction(
 def sdot(random):
     one, nothing = ones(16, int8), zeros(4, int32)
     yield (nothing, one, one), "Each sum gets four products of 1."
-    yield (array([10, 20, 30, 40], int32), one, one), "SDOT adds to the sums that were there: 10 becomes 14."
+    yield (
+        (array([10, 20, 30, 40], int32), one, one),
+        "SDOT adds to the sums that were there: 10 becomes 14.",
+    )
     yield (
         (nothing, one, arange(16).astype(int8)),
         "The first sum gets the products of the bytes 0, 1, 2 and 3: neighbours belong together.",
@@ -34,7 +37,10 @@ def sdot(random):
         (nothing, full(16, 127, int8), full(16, 127, int8)),
         "127 × 127 does not fit into a byte: make the bytes int32 before you multiply.",
     )
-    yield (nothing, full(16, -128, int8), full(16, 127, int8)), "No sum is cut off here: four times -16,256 is -65,024."
+    yield (
+        (nothing, full(16, -128, int8), full(16, 127, int8)),
+        "No sum is cut off here: four times -16,256 is -65,024.",
+    )
     drawn = [random.integers(-128, 128, 16).astype(int8) for _ in range(2)]
     yield (random.integers(-1000, 1000, 4).astype(int32), *drawn), ""
 
@@ -48,7 +54,11 @@ question(
     rules=[
         ("lost", "", "{lost}"),
         ("ended", 0, "It ends with an error: {said}"),
-        ("is_json", True, "Its last line is no JSON with `samples_s`: it prints `{printed}`."),
+        (
+            "is_json",
+            True,
+            "Its last line is no JSON with `samples_s`: it prints `{printed}`.",
+        ),
         (
             "samples",
             fact("asked"),
@@ -61,8 +71,16 @@ question(
             "It calls the model {warm_ups} times in this session before it begins to count, and 20 warm-up calls are "
             "asked for: the first calls of a session fill caches, and the processor raises its clock.",
         ),
-        ("moments", False, "Each sample is larger than the one before: these are moments, and not durations."),
-        ("in_seconds", True, "All samples together are longer than the script ran: write `samples_s` in seconds."),
+        (
+            "moments",
+            False,
+            "Each sample is larger than the one before: these are moments, and not durations.",
+        ),
+        (
+            "in_seconds",
+            True,
+            "All samples together are longer than the script ran: write `samples_s` in seconds.",
+        ),
         (
             "measured",
             True,
@@ -107,7 +125,11 @@ question(
             "",
             "{other_bytes} had other bytes on the device than here: bring it again, then measure.",
         ),
-        ("pictures", at_least(60), "The accuracy was measured with {pictures} photos: let the cell run to its end."),
+        (
+            "pictures",
+            at_least(60),
+            "The accuracy was measured with {pictures} photos: let the cell run to its end.",
+        ),
     ],
     good={"missing": "", "other_bytes": "", "pictures": 660},
 )

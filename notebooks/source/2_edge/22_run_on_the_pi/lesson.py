@@ -71,7 +71,10 @@ predict("pi.board", int8=..., cores=..., hot=...)
 
 # %% folded=true
 files = part_1_files(models_dir())
-four = {option: files[option] for option in ("edge-fp32", "edge-int8-dynamic", "edge-int8-u8s8", "edge-int8-s8s8")}
+four = {
+    option: files[option]
+    for option in ("edge-fp32", "edge-int8-dynamic", "edge-int8-u8s8", "edge-int8-s8s8")
+}
 print([(each.name, each.how) for each in device.bring(four.values())])
 device.bring([programs_dir() / "device" / "measure.py"], "workspace/programs/device")
 
@@ -79,8 +82,16 @@ device.bring([programs_dir() / "device" / "measure.py"], "workspace/programs/dev
 def own_script():
     """Return the milliseconds of 200 calls of S8S8 on all cores, as the script prints them."""
     lines = []
-    arguments = [f"workspace/models/{four['edge-int8-s8s8'].name}", str(machine.cpu_count), "200"]
-    device.python(["workspace/programs/device/measure.py", *arguments], name="own-script", on_line=lines.append)
+    arguments = [
+        f"workspace/models/{four['edge-int8-s8s8'].name}",
+        str(machine.cpu_count),
+        "200",
+    ]
+    device.python(
+        ["workspace/programs/device/measure.py", *arguments],
+        name="own-script",
+        on_line=lines.append,
+    )
     return [1000 * sample_s for sample_s in json.loads(lines[-1])["samples_s"]]
 
 
@@ -94,10 +105,14 @@ before = own_script()
 candidates = [Candidate(option, path.name) for option, path in four.items()]
 table = compare_there(device, candidates, baseline="edge-fp32", answers=True)
 after = own_script()
-ledger().observe("edge.own_script", {"samples_ms": before + after, "machine_id": machine.machine_id})
+ledger().observe(
+    "edge.own_script", {"samples_ms": before + after, "machine_id": machine.machine_id}
+)
 ledger().observe("edge.board", {"machine_id": machine.machine_id, "options": [*four]})
 table["you predicted"] = pd.Series({"edge-int8-s8s8": guesses["int8"]})
-print(f"Your script: median {np.median(before):.2f} ms before, {np.median(after):.2f} ms after")
+print(
+    f"Your script: median {np.median(before):.2f} ms before, {np.median(after):.2f} ms after"
+)
 table.style.format(precision=2, na_rep="").set_caption(machine.label)
 
 # %% [markdown]
@@ -117,7 +132,10 @@ table.style.format(precision=2, na_rep="").set_caption(machine.label)
 # %%
 counts = sorted({1, 2, machine.cpu_count})
 options = {count: f"edge-int8-s8s8-t{count}" for count in counts}
-threads = [Candidate(option, four["edge-int8-s8s8"].name, threads=count) for count, option in options.items()]
+threads = [
+    Candidate(option, four["edge-int8-s8s8"].name, threads=count)
+    for count, option in options.items()
+]
 cores = compare_there(device, threads, baseline=options[1])
 cores["you predicted"] = pd.Series({options[machine.cpu_count]: guesses["cores"]})
 cores.style.format(precision=2, na_rep="").set_caption(machine.label)
@@ -143,11 +161,20 @@ windows = pd.DataFrame(record.details["windows"])
 # %% folded=true
 figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
 axis.plot(windows["t_s"], 1000 * windows["p50_s"], color="tab:blue")
-axis.set(xlabel="seconds without a pause", ylabel="median, ms (blue)", ylim=(0, None), title=machine.label)
+axis.set(
+    xlabel="seconds without a pause",
+    ylabel="median, ms (blue)",
+    ylim=(0, None),
+    title=machine.label,
+)
 if windows["temperature_c"].notna().any():
     axis.twinx().plot(windows["t_s"], windows["temperature_c"], color="tab:red")
-    axis.set_title(f"{machine.label}; red: degrees Celsius, {windows['temperature_c'].max():.0f} at most")
-print("Not readable on this machine:", ", ".join(record.details["unreadable"]) or "nothing")
+    axis.set_title(
+        f"{machine.label}; red: degrees Celsius, {windows['temperature_c'].max():.0f} at most"
+    )
+print(
+    "Not readable on this machine:", ", ".join(record.details["unreadable"]) or "nothing"
+)
 
 # %% [markdown]
 # A hot processor slows itself down: it is *throttled*. A Raspberry Pi says so in one number, each bit of which is a
@@ -169,8 +196,12 @@ def slow_down(windows_ms, count):
 
 fifth, bits = max(1, len(windows) // 5), windows["throttle_bits"].iloc[-1]
 longer = slow_down(list(1000 * windows["p50_s"]), fifth)
-print("throttled now, ever:", "not readable here" if pd.isna(bits) else throttled(int(bits)))
-pd.DataFrame({"times as long": [longer], "you predicted": [guesses["hot"]]}, index=[machine.label]).round(3)
+print(
+    "throttled now, ever:", "not readable here" if pd.isna(bits) else throttled(int(bits))
+)
+pd.DataFrame(
+    {"times as long": [longer], "you predicted": [guesses["hot"]]}, index=[machine.label]
+).round(3)
 
 # %% [markdown]
 # A median says nothing about the slowest photos, and each of them is a guest who waits. Five minutes are enough for a
@@ -180,10 +211,17 @@ pd.DataFrame({"times as long": [longer], "you predicted": [guesses["hot"]]}, ind
 # %%
 spent_s = windows["t_s"].diff().fillna(windows["t_s"].iloc[0])
 tail = stats.steady_interval(record.samples, q=99)
-print(tail.too_short or f"p99: {1e3 * tail.value:.2f} ms, {1e3 * tail.low:.2f} to {1e3 * tail.high:.2f}")
+print(
+    tail.too_short
+    or f"p99: {1e3 * tail.value:.2f} ms, {1e3 * tail.low:.2f} to {1e3 * tail.high:.2f}"
+)
 ends = {"first fifth": slice(None, fifth), "last fifth": slice(-fifth, None)}
-per_second = {end: windows["calls"][part].sum() / spent_s[part].sum() for end, part in ends.items()}
-pd.Series(per_second, name="photos per second").to_frame().style.format(precision=0).set_caption(machine.label)
+per_second = {
+    end: windows["calls"][part].sum() / spent_s[part].sum() for end, part in ends.items()
+}
+pd.Series(per_second, name="photos per second").to_frame().style.format(
+    precision=0
+).set_caption(machine.label)
 
 # %% question="pi.measured"
 check("pi.measured")

@@ -26,9 +26,21 @@ question(
             at_least(290),
             "The run ended after {seconds:.0f} s, before the board could grow hot: let it run for its five minutes.",
         ),
-        ("tells_heat", True, "The record has neither a temperature nor throttle flags: can the container read /sys?"),
-        ("raced", True, "Float32 and S8S8 were not measured in turns on this board: run the cell with the four files."),
-        ("own_script", True, "Your script has not run on this board: run the cell with the four files."),
+        (
+            "tells_heat",
+            True,
+            "The record has neither a temperature nor throttle flags: can the container read /sys?",
+        ),
+        (
+            "raced",
+            True,
+            "Float32 and S8S8 were not measured in turns on this board: run the cell with the four files.",
+        ),
+        (
+            "own_script",
+            True,
+            "Your script has not run on this board: run the cell with the four files.",
+        ),
     ],
     good={
         "seconds": 300.0,

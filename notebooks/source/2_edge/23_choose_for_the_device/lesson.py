@@ -51,7 +51,9 @@ from provisioning.testbed.surroundings import site_clock
 option, testbed = leased("edge")
 ledger().observe("edge.lease_at_release", facts.of_lease(testbed, "edge"))
 print("home:", lab.pull("edge", testbed))
-measured = ledger().read().latest(kind="latency", option="edge-busy") is not None  # by *Run on the Pi*
+measured = (
+    ledger().read().latest(kind="latency", option="edge-busy") is not None
+)  # by *Run on the Pi*
 print(*lab.give_back("edge", testbed, measured=measured, sure=False), sep="\n")
 ledger().observe("edge.release", facts.of_holdings(testbed, "edge", site_clock().now()))
 check("target.released")
@@ -67,16 +69,26 @@ check("target.released")
 # %%
 records = ledger().read()
 *_, options = by_machine(records, "edge-fp32").values()
-judged = [each for each in decide(options, target("device")) if each.option.option.startswith("edge-")]
+judged = [
+    each
+    for each in decide(options, target("device"))
+    if each.option.option.startswith("edge-")
+]
 machine = records.latest(kind="latency", option="edge-fp32").machine
 played = machine.testbed.get("site") == "rehearsal" or machine.architecture != "aarch64"
 print(machine.label, "(a rehearsal)" if played else "(a device)")
 points = {
-    each.option.option: (100 * each.option.loss.interval.low, 100 * each.option.loss.interval.high) for each in judged
+    each.option.option: (
+        100 * each.option.loss.interval.low,
+        100 * each.option.loss.interval.high,
+    )
+    for each in judged
 }
 shown = table(judged)[["one photo, ms", "MB", "right"]]
 shown["right"] = shown["right"].astype(int)
-shown.join(pd.DataFrame(points, index=["points, low", "points, high"]).T).style.format(precision=2)
+shown.join(pd.DataFrame(points, index=["points, low", "points, high"]).T).style.format(
+    precision=2
+)
 
 
 # %% question="target.budget"
@@ -84,7 +96,11 @@ def broken_bounds(median_ms, size_bytes, points):
     """Return the list of broken bounds, in this order: 'time', 'size', 'accuracy'; an empty list if all three are kept.
     points is the interval of accuracy against float32, (low, high): -2.0 is a loss of two points."""
     ### BEGIN SOLUTION
-    kept = {"time": median_ms < 15, "size": size_bytes < 5_000_000, "accuracy": points[0] > -3}
+    kept = {
+        "time": median_ms < 15,
+        "size": size_bytes < 5_000_000,
+        "accuracy": points[0] > -3,
+    }
     return [bound for bound, is_kept in kept.items() if not is_kept]
     ### END SOLUTION
 
@@ -99,7 +115,11 @@ check("target.budget", broken_bounds)
 shown = table(judged)[["accuracy", "meets"]]
 shown["broken, by your function"] = [
     " and ".join(
-        broken_bounds(1000 * each.option.p50_s.value, each.option.size_bytes.value, points[each.option.option])
+        broken_bounds(
+            1000 * each.option.p50_s.value,
+            each.option.size_bytes.value,
+            points[each.option.option],
+        )
     )
     for each in judged
 ]
@@ -130,7 +150,10 @@ choice = {
 choice = {
     "option": ...,
     "where": ...,  # "device" or "rehearsal"
-    "evidence": {"p50_ms": ..., "right": ...},  # as in the first table, p50_ms with two decimals
+    "evidence": {
+        "p50_ms": ...,
+        "right": ...,
+    },  # as in the first table, p50_ms with two decimals
     "price": ...,
     "would_change_my_mind": ...,
 }

@@ -59,7 +59,10 @@ wants = {
 }
 gpus = {"P100 (6.0)": 6.0, "A100 (8.0)": 8.0, "H100 (9.0)": 9.0}
 pd.DataFrame(
-    {gpu: {name: "runs" if number >= least else "" for name, least in wants.items()} for gpu, number in gpus.items()}
+    {
+        gpu: {name: "runs" if number >= least else "" for name, least in wants.items()}
+        for gpu, number in gpus.items()
+    }
 )
 
 # %% [markdown]
@@ -106,9 +109,13 @@ print(run.plan.text())
 # %% folded=true
 steps, total_s, rows = run.plan.steps, run.plan.total_s, []
 for step in steps:
-    without = plan_of(replace(other, expected_s=0.0) if other is step else other for other in steps)
+    without = plan_of(
+        replace(other, expected_s=0.0) if other is step else other for other in steps
+    )
     begins_s = run.plan.begins_s[step.name]
-    rows.append((step.name, begins_s / 60, step.expected_s / 60, (total_s - without.total_s) / 60))
+    rows.append(
+        (step.name, begins_s / 60, step.expected_s / 60, (total_s - without.total_s) / 60)
+    )
 timeline = pd.DataFrame(rows, columns=["step", "begins", "takes", "would save"])
 drawn, axes = plt.subplots(figsize=(8, 3.5))
 color = timeline["would save"].gt(0).map({True: "C1", False: "C0"})

@@ -51,7 +51,10 @@ from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
 
 folder = programs_dir() / "http"
 folder.mkdir(exist_ok=True)
-_ = [shutil.copy(PROJECT_DIR / "labs" / name, folder) for name in ("serve/compared/classifier.py", "data/intake.py")]
+_ = [
+    shutil.copy(PROJECT_DIR / "labs" / name, folder)
+    for name in ("serve/compared/classifier.py", "data/intake.py")
+]
 
 # %% [markdown]
 # ## Predict
@@ -94,7 +97,9 @@ predict("http.sixteen", answers=..., latency=...)
 from classifier import classify, place
 from fastapi import Request
 from fastapi.responses import JSONResponse
-from fastapi_offline import FastAPIOffline as FastAPI  # FastAPI, whose page /docs needs no other host
+from fastapi_offline import (
+    FastAPIOffline as FastAPI,
+)  # FastAPI, whose page /docs needs no other host
 from intake import PhotoError, from_base64, guard, open_photo
 from pydantic import BaseModel, Field
 
@@ -146,7 +151,10 @@ def predict_many(photos: Photos):
     with place():
         entries = [opened(text) for text in photos.images]
         rows = iter(classify([entry for entry in entries if not isinstance(entry, dict)]))
-    return [entry if isinstance(entry, dict) else dict(zip(Answer.model_fields, next(rows))) for entry in entries]
+    return [
+        entry if isinstance(entry, dict) else dict(zip(Answer.model_fields, next(rows)))
+        for entry in entries
+    ]
 
 
 ### END SOLUTION
@@ -178,15 +186,25 @@ print(link(f"{service.url}/docs"), link(page.url))
 # %%
 def ask(content):
     body = {"image": base64.b64encode(content).decode()}
-    return httpx.post(f"{service.url}/predict", json=body, timeout=5).raise_for_status().json()
+    return (
+        httpx.post(f"{service.url}/predict", json=body, timeout=5)
+        .raise_for_status()
+        .json()
+    )
 
 
 photos = [photo(number) for number in range(8)]
 print(*map(ask, photos), sep="\n")
 Image.new("1", (12_000, 8_000)).save(bomb := io.BytesIO(), "PNG")
 texts = [base64.b64encode(content).decode() for content in (b"hello", bomb.getvalue())]
-for body in [*({"json": {"image": text}} for text in texts), {"content": (b"A" * 1_000_000 for _ in range(400))}]:
-    print(httpx.post(f"{service.url}/predict", **body).text, f"{service.memory_bytes() / 1e6:.0f} MB are held")
+for body in [
+    *({"json": {"image": text}} for text in texts),
+    {"content": (b"A" * 1_000_000 for _ in range(400))},
+]:
+    print(
+        httpx.post(f"{service.url}/predict", **body).text,
+        f"{service.memory_bytes() / 1e6:.0f} MB are held",
+    )
 
 # %% [markdown]
 # Clients that measure must be quick: those of the next cell send bytes that were encoded before, in a **closed loop**:
@@ -195,9 +213,14 @@ for body in [*({"json": {"image": text}} for text in texts), {"content": (b"A" *
 # %% folded=true
 guesses = predicted("http.sixteen")
 target = app_target(service, model, photos, workers=WORKERS)
-runs = [ledger().append(closed_loop(target, concurrency=n, requests=160, option=f"http-{n}")) for n in (1, 16)]
+runs = [
+    ledger().append(closed_loop(target, concurrency=n, requests=160, option=f"http-{n}"))
+    for n in (1, 16)
+]
 figures = [[run.throughput_rps.value, run.percentile(50) * 1e3] for run in runs]
-table = pd.DataFrame(figures, ["1 client", "16 clients"], ["answers a second", "median latency, ms"]).T
+table = pd.DataFrame(
+    figures, ["1 client", "16 clients"], ["answers a second", "median latency, ms"]
+).T
 table["times as much"] = table["16 clients"] / table["1 client"]
 table["you predicted"] = [guesses["answers"], guesses["latency"]]
 table.round(2)
@@ -228,7 +251,10 @@ stages = {
     "resize": crop,
     "normalize": lambda image: to_input(image)[None],
 }
-models = {"ONNX Runtime": lambda rows: session.run(None, {"input": rows}), "PyTorch": in_pytorch}
+models = {
+    "ONNX Runtime": lambda rows: session.run(None, {"input": rows}),
+    "PyTorch": in_pytorch,
+}
 times_s = {name: [] for name in (*stages, *models)}
 for number in range(100):
     value = target.bodies[number % 8]
@@ -286,14 +312,29 @@ classifier.session = SimpleNamespace(run=run, get_inputs=classifier.session.get_
 from app import app
 """)
 eager = serve_app(with_torch, app="torch_app:app", OMP_NUM_THREADS=1, **how)
-targets = {"http-torch": app_target(eager, model, photos), "http-onnx": app_target(service, model, photos)}
+targets = {
+    "http-torch": app_target(eager, model, photos),
+    "http-onnx": app_target(service, model, photos),
+}
 turns = run_with_progress(
-    lambda report: race(targets, concurrency=1, rounds=20, duration_s=1, on_progress=report), "PyTorch and ONNX Runtime"
+    lambda report: race(
+        targets, concurrency=1, rounds=20, duration_s=1, on_progress=report
+    ),
+    "PyTorch and ONNX Runtime",
 )
-factor, share = stage_ms["PyTorch"] / stage_ms["ONNX Runtime"], stage_ms["PyTorch"] / (rest_ms + stage_ms["PyTorch"])
+factor, share = (
+    stage_ms["PyTorch"] / stage_ms["ONNX Runtime"],
+    stage_ms["PyTorch"] / (rest_ms + stage_ms["PyTorch"]),
+)
 measured = latency_ratio(turns, "http-torch", "http-onnx").interval
-rows = {"the model is faster": factor, "answers, by your law": times_as_many(share, factor)}
-rows |= {"answers, measured": measured.value, "with a model that takes no time": times_as_many(share, 1e9)}
+rows = {
+    "the model is faster": factor,
+    "answers, by your law": times_as_many(share, factor),
+}
+rows |= {
+    "answers, measured": measured.value,
+    "with a model that takes no time": times_as_many(share, 1e9),
+}
 table = pd.DataFrame({"times": rows})
 table.loc["answers, measured", ["at least", "at most"]] = measured.low, measured.high
 table.style.format(precision=2, na_rep="")

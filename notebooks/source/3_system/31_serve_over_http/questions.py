@@ -21,13 +21,21 @@ question(
     file="labs.judge.app:app",
     rules=[
         ("lost", "", "{lost}"),
-        ("photo", 200, "A photo is answered with {photo} instead of 200. The answer says: {said}"),
+        (
+            "photo",
+            200,
+            "A photo is answered with {photo} instead of 200. The answer says: {said}",
+        ),
         (
             "fields",
             ["prediction", "probability"],
             "An answer holds {fields}. Phones read `prediction` and `probability`, and nothing else.",
         ),
-        ("right", True, "It answers {said}, which is not what `classify` says of this photo."),
+        (
+            "right",
+            True,
+            "It answers {said}, which is not what `classify` says of this photo.",
+        ),
         (
             "no_field",
             422,
@@ -44,8 +52,16 @@ question(
             422,
             "Base64 of 'hello' is no photo, and is answered with {no_image}: let `open_photo` refuse it.",
         ),
-        ("cut", 422, "A photo that ends in the middle is answered with {cut}: let `open_photo` refuse it."),
-        ("large", 413, "10,000,001 bytes are answered with {large} instead of 413: let `from_base64` compare them."),
+        (
+            "cut",
+            422,
+            "A photo that ends in the middle is answered with {cut}: let `open_photo` refuse it.",
+        ),
+        (
+            "large",
+            413,
+            "10,000,001 bytes are answered with {large} instead of 413: let `from_base64` compare them.",
+        ),
         (
             "pixels",
             413,
@@ -61,7 +77,11 @@ question(
             at_most(20),
             "It took {endless_mb} MB of a body of 60 before it refused it: `guard(app)` counts.",
         ),
-        ("full", 503, "When no more may wait, it answers with {full}: is the work done inside `with place():`?"),
+        (
+            "full",
+            503,
+            "When no more may wait, it answers with {full}: is the work done inside `with place():`?",
+        ),
         (
             "placed",
             True,
@@ -72,8 +92,16 @@ question(
             ["prediction", "probability"],
             "`/openapi.json` does not say what an answer holds: name `Answer` as `response_model`.",
         ),
-        ("many", 200, "`POST /predict/many` with six photos is answered with {many}: {many_said}"),
-        ("many_right", True, "Six photos in a request are not answered as each alone, in their order: {many_said}"),
+        (
+            "many",
+            200,
+            "`POST /predict/many` with six photos is answered with {many}: {many_said}",
+        ),
+        (
+            "many_right",
+            True,
+            "Six photos in a request are not answered as each alone, in their order: {many_said}",
+        ),
         (
             "many_refused",
             True,
@@ -85,7 +113,11 @@ question(
             1,
             "Six photos in a request call the model {many_calls} times: collect the images, then call `classify` once.",
         ),
-        ("too_many", 422, "Nine images in a request are answered with {too_many}: `Field(max_length=8)` bounds them."),
+        (
+            "too_many",
+            422,
+            "Nine images in a request are answered with {too_many}: `Field(max_length=8)` bounds them.",
+        ),
         (
             "alive",
             True,
@@ -120,10 +152,16 @@ question(
     hint="Let a request take 1 second. How much of it is left as it was, and what becomes of the share?",
 )
 def amdahl(random):
-    yield (0.5, 2.0), "Of 1 s, half stays and the other half takes 0.25 s: 0.75 s, so 1.33 times as many."
+    yield (
+        (0.5, 2.0),
+        "Of 1 s, half stays and the other half takes 0.25 s: 0.75 s, so 1.33 times as many.",
+    )
     yield (
         (0.8, 1e9),
         "The model takes next to nothing, and the other fifth of the time is still there: 5 times as many.",
     )
-    yield (0.25, 0.5), "This change made its share slower: 0.75 s and 0.5 s, so fewer than before."
+    yield (
+        (0.25, 0.5),
+        "This change made its share slower: 0.75 s and 0.5 s, so fewer than before.",
+    )
     yield (int(random.integers(10, 95)) / 100, int(random.integers(15, 60)) / 10), ""

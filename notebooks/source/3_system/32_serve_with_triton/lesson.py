@@ -113,9 +113,13 @@ from intake import PhotoError, from_base64, open_photo, to_input
 
 def answer(rows):
     """Return the response to one request, from the probabilities of its images."""
-    labels = np.array([[NAMES[best].encode()] for best in rows.argmax(axis=1)], dtype=object)
+    labels = np.array(
+        [[NAMES[best].encode()] for best in rows.argmax(axis=1)], dtype=object
+    )
     probability = pb_utils.Tensor("PROBABILITY", rows.max(axis=1, keepdims=True))
-    return pb_utils.InferenceResponse([pb_utils.Tensor("FOOD_LABEL", labels), probability])
+    return pb_utils.InferenceResponse(
+        [pb_utils.Tensor("FOOD_LABEL", labels), probability]
+    )
 
 
 class TritonPythonModel:
@@ -126,11 +130,17 @@ class TritonPythonModel:
         ### BEGIN SOLUTION
         inputs, places, responses = [], {}, [None] * len(requests)
         for number, request in enumerate(requests):
-            texts = pb_utils.get_input_tensor_by_name(request, "INPUT_IMAGE").as_numpy().ravel()
+            texts = (
+                pb_utils.get_input_tensor_by_name(request, "INPUT_IMAGE")
+                .as_numpy()
+                .ravel()
+            )
             try:
                 images = [to_input(open_photo(from_base64(text))) for text in texts]
             except PhotoError as error:
-                refusal = pb_utils.TritonError(f"INPUT_IMAGE: {error}", pb_utils.TritonError.INVALID_ARG)
+                refusal = pb_utils.TritonError(
+                    f"INPUT_IMAGE: {error}", pb_utils.TritonError.INVALID_ARG
+                )
                 responses[number] = pb_utils.InferenceResponse(error=refusal)
                 continue
             places[number] = slice(len(inputs), len(inputs) + len(images))
@@ -156,7 +166,9 @@ check("triton.model", model)
 # so it takes a key, which only you have (`triton.headers`).
 
 # %%
-triton = run_with_progress(lambda report: opening.serve(model.parent, report), "Start Triton")
+triton = run_with_progress(
+    lambda report: opening.serve(model.parent, report), "Start Triton"
+)
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 client.load_model("food_classifier", headers=triton.headers)
 
@@ -171,17 +183,28 @@ said.as_numpy("FOOD_LABEL"), said.as_numpy("PROBABILITY")
 # photo, and tries two ways back: `load_model`, and `unload_model` followed by `load_model`.
 
 # %% folded=true
-next(process for process in triton.processes() if "food_classifier_0_0" in process.cmdline()).kill()
+next(
+    process
+    for process in triton.processes()
+    if "food_classifier_0_0" in process.cmdline()
+).kill()
 
 
 def health():
     """Return what the server says of itself and of the model, and what becomes of a photo."""
     try:
-        photo_says = client.infer("food_classifier", [asked]).as_numpy("FOOD_LABEL").item().decode()
+        photo_says = (
+            client.infer("food_classifier", [asked])
+            .as_numpy("FOOD_LABEL")
+            .item()
+            .decode()
+        )
     except InferenceServerException as error:
         photo_says = error.message()
     ready = client.is_server_ready(), client.is_model_ready("food_classifier")
-    return dict(zip(["is_server_ready", "is_model_ready", "a photo"], (*ready, photo_says)))
+    return dict(
+        zip(["is_server_ready", "is_model_ready", "a photo"], (*ready, photo_says))
+    )
 
 
 rows = {"killed": health()}
@@ -216,7 +239,9 @@ pd.DataFrame(rows).T
 
 # %% folded=true
 put_on_path()
-folder = write_input_data(workspace_dir() / "perf_analyzer" / "input.json", [photo(n) for n in range(8)]).parent
+folder = write_input_data(
+    workspace_dir() / "perf_analyzer" / "input.json", [photo(n) for n in range(8)]
+).parent
 target = triton_target(triton, "food_classifier", image_inputs([photo(0)]))
 
 
@@ -224,28 +249,47 @@ def analyze(clients, photos_each):
     """Run perf_analyzer, and return its record with what Triton counted meanwhile, and what it printed."""
     (folder / "requests.json").unlink(missing_ok=True)
     line = f"perf_analyzer -u {triton.grpc} -i grpc -m food_classifier --input-data input.json -b {photos_each} "
-    line += f"--concurrency-range {clients} -p {2000 if photos_each == 1 else 6000} -s 999 "
+    line += (
+        f"--concurrency-range {clients} -p {2000 if photos_each == 1 else 6000} -s 999 "
+    )
     line += "--profile-export-file requests.json"
     before = client.get_inference_statistics("food_classifier")
-    done = subprocess.run(line.split(), cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        line.split(), cwd=folder, capture_output=True, text=True, check=True
+    )
     after = client.get_inference_statistics("food_classifier")
     how = {"concurrency": clients, "images": photos_each}
     option = f"python-{clients}" if photos_each == 1 else f"python-b{photos_each}"
-    record = perf_analyzer_record(target, folder / "requests.json", before, after, option=option, **how)
-    return ledger().append(record), "\n".join((str(folder), line, done.stdout[done.stdout.find("Request conc") :]))
+    record = perf_analyzer_record(
+        target, folder / "requests.json", before, after, option=option, **how
+    )
+    return ledger().append(record), "\n".join(
+        (str(folder), line, done.stdout[done.stdout.find("Request conc") :])
+    )
 
 
 guesses, rows = predicted("triton.eight"), {}
 for clients, photos_each in ((1, 1), (8, 1), (16, 1), (1, 16)):
     run, printed = analyze(clients, photos_each)
-    name = f"{clients} client{'s' * (clients > 1)}" + f", {photos_each} photos each" * (photos_each > 1)
+    name = f"{clients} client{'s' * (clients > 1)}" + f", {photos_each} photos each" * (
+        photos_each > 1
+    )
     mean_ms = 1e3 * np.mean(run.samples)
-    rows[name] = {"photos a second": run.throughput_rps.value * photos_each, "mean latency, ms": mean_ms}
-    rows[name] |= {"in the queue, ms": 1e3 * run.load.server.queue_s, "computing, ms": 1e3 * run.load.server.compute_s}
+    rows[name] = {
+        "photos a second": run.throughput_rps.value * photos_each,
+        "mean latency, ms": mean_ms,
+    }
+    rows[name] |= {
+        "in the queue, ms": 1e3 * run.load.server.queue_s,
+        "computing, ms": 1e3 * run.load.server.compute_s,
+    }
     if clients == 8:
         print(printed)
 table = pd.DataFrame(rows).T
-for column, guess in {"photos a second": guesses["answers"], "mean latency, ms": guesses["latency"]}.items():
+for column, guess in {
+    "photos a second": guesses["answers"],
+    "mean latency, ms": guesses["latency"],
+}.items():
     table[f"× {column}"] = table[column] / table[column].iloc[0]
     table.loc["8 clients", f"× {column}, predicted"] = guess
 table.style.format(precision=2, na_rep="")

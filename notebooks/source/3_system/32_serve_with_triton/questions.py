@@ -30,8 +30,16 @@ question(
             ["FOOD_LABEL TYPE_STRING [1]", "PROBABILITY TYPE_FP32 [1]"],
             "Its outputs are {outputs}. It gives two, `FOOD_LABEL` as a text and `PROBABILITY` as TYPE_FP32.",
         ),
-        ("max_batch_size", at_least(16), "`max_batch_size` is {max_batch_size}: leave the given lines as they are."),
-        ("backend", "python", "Its backend is '{backend}': leave the given lines as they are."),
+        (
+            "max_batch_size",
+            at_least(16),
+            "`max_batch_size` is {max_batch_size}: leave the given lines as they are.",
+        ),
+        (
+            "backend",
+            "python",
+            "Its backend is '{backend}': leave the given lines as they are.",
+        ),
     ],
     good={
         "fault": "",
@@ -55,7 +63,11 @@ question(
             at_least(5),
             "Of six photos, sent one by one, {right} get their class. {said}",
         ),
-        ("rows", at_least(5), "Six photos in one request get {rows} right rows: take all texts of a request."),
+        (
+            "rows",
+            at_least(5),
+            "Six photos in one request get {rows} right rows: take all texts of a request.",
+        ),
         (
             "burst",
             at_least(40),
@@ -79,6 +91,14 @@ question(
             "One `execute` calls `self.probabilities` {calls} times: collect the images of all its requests before it.",
         ),
     ],
-    good={"lost": "", "said": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "calls": 1}
+    good={
+        "lost": "",
+        "said": "",
+        "right": 6,
+        "rows": 6,
+        "burst": 48,
+        "refused": True,
+        "calls": 1,
+    }
     | {"blamed": "invalid argument"},
 )

@@ -88,7 +88,9 @@ for axis, most in zip(axes, (1, 4)):
 # %% folded=true
 repository = opening.lesson_repository()
 path = repository / "food_classifier" / "config.pbtxt"
-PLAIN = path.read_text().partition("dynamic_batching")[0]  # as you wrote it in *Serve with Triton*
+PLAIN = path.read_text().partition("dynamic_batching")[
+    0
+]  # as you wrote it in *Serve with Triton*
 
 # %% question="batching.config"
 stanza = """
@@ -111,17 +113,35 @@ check("batching.config", path)
 # each. Triton counts the photos in each execution.
 
 # %% folded=true
-(programs_dir() / "batching.pbtxt").write_text(stanza)  # *Run on two GPUs* will measure it again
+(programs_dir() / "batching.pbtxt").write_text(
+    stanza
+)  # *Run on two GPUs* will measure it again
 path.write_text(PLAIN)
 CONFIGS = {"batching-off": PLAIN, "batching-on": PLAIN + stanza}
-CONFIGS |= {f"instances-{count}": PLAIN.replace("count: 1", f"count: {count}") for count in (2, 4)}
+CONFIGS |= {
+    f"instances-{count}": PLAIN.replace("count: 1", f"count: {count}") for count in (2, 4)
+}
 files = {given.name: given for given in path.parent.glob("1/*.*")}
 serves = catalogue.ModelRepository(workspace_dir() / "batching")
-texts = {name: text.replace('"food_classifier"', f'"{name}"') for name, text in CONFIGS.items()}
-serves.write([*(catalogue.ModelFolder(name, text, files) for name, text in texts.items()), catalogue.food_palette()])
-triton = run_with_progress(lambda report: opening.serve(serves.folder, report), "Start Triton")
+texts = {
+    name: text.replace('"food_classifier"', f'"{name}"') for name, text in CONFIGS.items()
+}
+serves.write(
+    [
+        *(catalogue.ModelFolder(name, text, files) for name, text in texts.items()),
+        catalogue.food_palette(),
+    ]
+)
+triton = run_with_progress(
+    lambda report: opening.serve(serves.folder, report), "Start Triton"
+)
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
-photos, targets, runs, memory_mb = image_inputs([photo(number) for number in range(8)]), {}, {}, {}
+photos, targets, runs, memory_mb = (
+    image_inputs([photo(number) for number in range(8)]),
+    {},
+    {},
+    {},
+)
 
 
 def load(name):
@@ -134,7 +154,12 @@ def load(name):
 
 def measure(name, clients):
     """Let so many clients ask for 64 photos; keep the record, with what Triton counted."""
-    loop = {"concurrency": clients, "requests": 64, "warmup_requests": clients, "option": f"{name}-{clients}"}
+    loop = {
+        "concurrency": clients,
+        "requests": 64,
+        "warmup_requests": clients,
+        "option": f"{name}-{clients}",
+    }
     runs[name, clients] = ledger().append(closed_loop(targets[name], **loop))
 
 
@@ -144,7 +169,10 @@ for name in ("batching-off", "batching-on"):
     for clients in (1, 4, 16):
         measure(name, clients)
 for (name, clients), run in runs.items():
-    rows[clients, name] = {"answers a second": run.throughput_rps.value, "median latency, ms": run.percentile(50) * 1e3}
+    rows[clients, name] = {
+        "answers a second": run.throughput_rps.value,
+        "median latency, ms": run.percentile(50) * 1e3,
+    }
     rows[clients, name]["photos per execution"] = run.load.server.mean_batch
 pd.DataFrame(rows).T.sort_index().rename_axis(["clients", ""]).round(2)
 
@@ -188,7 +216,9 @@ for count, name in {1: "batching-off", 2: "instances-2", 4: "instances-4"}.items
     rows[count] = {
         "answers a second": run.throughput_rps.value,
         "computing a photo, ms": run.load.server.compute_s * 1e3,
-        "instances busy": busy(compute_ns, count, run.monotonic_end_s - run.monotonic_start_s),
+        "instances busy": busy(
+            compute_ns, count, run.monotonic_end_s - run.monotonic_start_s
+        ),
         "processors busy": np.mean(run.load.usage.cpu),
         "their memory, MB": memory_mb[name],
     }
@@ -202,16 +232,26 @@ pd.DataFrame(rows).T.rename_axis("instances").round(2)
 # interval over the rounds. The second is the histogram of all executions by the photos in them.
 
 # %% folded=true
-entrants = {f"{name}-16": targets[name] for name in ("batching-off", "batching-on", "instances-2")}
+entrants = {
+    f"{name}-16": targets[name] for name in ("batching-off", "batching-on", "instances-2")
+}
 loop = {"concurrency": 16, "requests": 32, "warmup_requests": 16}
-turns = run_with_progress(lambda report: race(entrants, rounds=20, on_progress=report, **loop), "Three in turns")
+turns = run_with_progress(
+    lambda report: race(entrants, rounds=20, on_progress=report, **loop), "Three in turns"
+)
 rows, counts = {}, {}
 for guess, name in {"batches": "batching-on-16", "instances": "instances-2-16"}.items():
     ratio = rate_ratio(turns, name, "batching-off-16").interval
-    rows[guess] = {"times as many answers": ratio.value, "at least": ratio.low, "at most": ratio.high}
+    rows[guess] = {
+        "times as many answers": ratio.value,
+        "at least": ratio.low,
+        "at most": ratio.high,
+    }
     rows[guess]["you predicted"] = guesses[guess]
 for name in ("batching-off-16", "batching-on-16"):
-    sizes = [pd.Series(run.load.server.batches) for run in of(turns, name) if run.load.server]
+    sizes = [
+        pd.Series(run.load.server.batches) for run in of(turns, name) if run.load.server
+    ]
     counts[f"executions, {name[:-3]}"] = pd.concat(sizes).groupby(level=0).sum()
 display(pd.DataFrame(rows).T.round(2))
 histogram = pd.DataFrame(counts).fillna(0).astype(int).rename_axis("photos per execution")
@@ -233,14 +273,23 @@ histogram.loc[sorted(histogram.index, key=int)].style.bar(color="#8fbcdb", vmin=
 
 # %% folded=true
 load("food_palette")
-neighbours, turns, rows = {"food_classifier": "batching-off", "food_palette": "food_palette"}, [], {}
+neighbours, turns, rows = (
+    {"food_classifier": "batching-off", "food_palette": "food_palette"},
+    [],
+    {},
+)
 for turn in range(20):
     four = partial(closed_loop, concurrency=4, duration_s=1, details={"round": turn})
     works = [partial(four, targets[served]) for served in neighbours.values()]
     turns += [work(option=f"{name}-alone") for name, work in zip(neighbours, works)]
-    turns += together(*(partial(work, option=f"{name}-both") for name, work in zip(neighbours, works)))
+    turns += together(
+        *(partial(work, option=f"{name}-both") for name, work in zip(neighbours, works))
+    )
 for name in neighbours:
-    rates = {how: [run.throughput_rps.value for run in of(turns, f"{name}-{how}")] for how in ("alone", "both")}
+    rates = {
+        how: [run.throughput_rps.value for run in of(turns, f"{name}-{how}")]
+        for how in ("alone", "both")
+    }
     share = rate_ratio(turns, f"{name}-both", f"{name}-alone").interval
     rows[name] = {f"{how}, a second": np.median(values) for how, values in rates.items()}
     rows[name] |= {"share": share.value, "at least": share.low, "at most": share.high}

@@ -104,10 +104,21 @@ figure, axis = plt.subplots(figsize=(9, 1), layout="constrained")
 axis.set(xlim=(-0.5, 6.5), ylim=(-1, 1))
 axis.axis("off")
 for place, step in enumerate(("food_preprocess", "food_classifier_onnx", "food_label")):
-    box = {"boxstyle": "round,pad=0.5", "fc": "lightblue" if place == 1 else "moccasin", "ec": "grey"}
+    box = {
+        "boxstyle": "round,pad=0.5",
+        "fc": "lightblue" if place == 1 else "moccasin",
+        "ec": "grey",
+    }
     axis.text(2 * place + 1, -0.3, step, ha="center", va="center", fontsize=9, bbox=box)
-for place, tensor in enumerate(("INPUT_IMAGE", "pixels", "logits", "FOOD_LABEL\nPROBABILITY")):
-    axis.annotate("", (2 * place + 0.25, -0.3), (2 * place - 0.25, -0.3), arrowprops={"arrowstyle": "->", "lw": 1.5})
+for place, tensor in enumerate(
+    ("INPUT_IMAGE", "pixels", "logits", "FOOD_LABEL\nPROBABILITY")
+):
+    axis.annotate(
+        "",
+        (2 * place + 0.25, -0.3),
+        (2 * place - 0.25, -0.3),
+        arrowprops={"arrowstyle": "->", "lw": 1.5},
+    )
     axis.text(2 * place, 0.1, tensor, ha="center", va="bottom", fontsize=8)
 
 # %% [markdown]
@@ -167,11 +178,17 @@ check("ensemble.steps", ensemble)
 whole = repository / "food_classifier_whole"
 shutil.copytree(repository / "food_classifier", whole, dirs_exist_ok=True)
 shutil.copy(fp32_model(), whole / "1" / "model.onnx")
-config = (whole / "config.pbtxt").read_text().replace('"food_classifier"', '"food_classifier_whole"')
+config = (
+    (whole / "config.pbtxt")
+    .read_text()
+    .replace('"food_classifier"', '"food_classifier_whole"')
+)
 (whole / "config.pbtxt").write_text(config)
 
 STEPS = ["food_preprocess", "food_classifier_onnx", "food_label"]
-triton = run_with_progress(lambda report: opening.serve(repository, report), "Start Triton")
+triton = run_with_progress(
+    lambda report: opening.serve(repository, report), "Start Triton"
+)
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 for name in ("food_classifier_whole", *STEPS, "food_classifier_ensemble"):
     client.load_model(name, headers=triton.headers)
@@ -181,7 +198,11 @@ for name in ("food_classifier_whole", *STEPS, "food_classifier_ensemble"):
 # the last line does so too.
 
 # %%
-page = serve_app(app=PAGE, PAGE_SERVER=f"http://{triton.http}", PAGE_TRITON_MODEL="food_classifier_ensemble")
+page = serve_app(
+    app=PAGE,
+    PAGE_SERVER=f"http://{triton.http}",
+    PAGE_TRITON_MODEL="food_classifier_ensemble",
+)
 print("the page:", link(page.url + "/"))
 answered = httpx.post(page.url, data={"sample": 3}, timeout=30)
 print(*re.findall(r'id="(?:label|probability)">([^<]+)<', answered.text))
@@ -195,23 +216,43 @@ print(*re.findall(r'id="(?:label|probability)">([^<]+)<', answered.text))
 # %% folded=true
 guesses = predicted("ensemble.race")
 photos = [photo(number) for number in range(8)]
-texts, numbers = image_inputs(photos), tensor_inputs(np.stack([to_input(open_photo(one)) for one in photos]))
+texts, numbers = (
+    image_inputs(photos),
+    tensor_inputs(np.stack([to_input(open_photo(one)) for one in photos])),
+)
 targets = {
     "python": triton_target(triton, "food_classifier_whole", texts),
     "onnx": triton_target(triton, "food_classifier_onnx", numbers),
-    "ensemble": triton_target(triton, "food_classifier_ensemble", texts, network=network / "1" / "model.onnx"),
+    "ensemble": triton_target(
+        triton, "food_classifier_ensemble", texts, network=network / "1" / "model.onnx"
+    ),
 }
 runs = run_with_progress(
-    lambda report: race(targets, concurrency=8, rounds=20, duration_s=0.8, on_progress=report), "Race"
+    lambda report: race(
+        targets, concurrency=8, rounds=20, duration_s=0.8, on_progress=report
+    ),
+    "Race",
 )
 rows, shown = {}, {"bytes per request": "{:,.0f}"}
 for name in targets:
-    first, rates = ledger().append(of(runs, name)[0]), rate_ratio(runs, name, "python").interval
+    first, rates = (
+        ledger().append(of(runs, name)[0]),
+        rate_ratio(runs, name, "python").interval,
+    )
     latencies = [sample for run in of(runs, name) for sample in run.samples]
-    rows[name] = {"bytes per request": first.details["body_bytes"], "median latency, ms": 1e3 * np.median(latencies)}
-    rows[name]["answers a second"] = np.median([run.throughput_rps.value for run in of(runs, name)])
+    rows[name] = {
+        "bytes per request": first.details["body_bytes"],
+        "median latency, ms": 1e3 * np.median(latencies),
+    }
+    rows[name]["answers a second"] = np.median(
+        [run.throughput_rps.value for run in of(runs, name)]
+    )
     if name != "python":
-        rows[name] |= {"times as many": rates.value, "at least": rates.low, "at most": rates.high}
+        rows[name] |= {
+            "times as many": rates.value,
+            "at least": rates.low,
+            "at most": rates.high,
+        }
         rows[name]["you predicted"] = guesses[name]
 pd.DataFrame(rows).T.astype(float).style.format(shown, precision=2, na_rep="")
 
@@ -234,7 +275,10 @@ def most_a_second(seconds_of_steps, instances_of_steps):
 
     Both arguments have one entry per step: the seconds that an instance needs for a request, and the instances.
     """
-    rates = [instances / seconds for seconds, instances in zip(seconds_of_steps, instances_of_steps)]
+    rates = [
+        instances / seconds
+        for seconds, instances in zip(seconds_of_steps, instances_of_steps)
+    ]
     return min(rates), rates.index(min(rates))
 
 
@@ -246,15 +290,25 @@ def most_a_second(seconds_of_steps, instances_of_steps):
 # %% folded=true
 def computed(step):
     """Return a step's answers since it was loaded, and the seconds that it computed."""
-    statistics = client.get_inference_statistics(step)["model_stats"][0]["inference_stats"]
-    taken_ns = [statistics[part]["ns"] for part in ("compute_input", "compute_infer", "compute_output")]
+    statistics = client.get_inference_statistics(step)["model_stats"][0][
+        "inference_stats"
+    ]
+    taken_ns = [
+        statistics[part]["ns"]
+        for part in ("compute_input", "compute_infer", "compute_output")
+    ]
     return np.array([statistics["success"]["count"], sum(taken_ns) / 1e9])
 
 
 instances, rows = [1, 1, 1], {}
 for turn in ("one instance each", "one instance more"):
     before = [computed(step) for step in STEPS]
-    run = closed_loop(targets["ensemble"], concurrency=8, duration_s=2, option=f"ensemble-{sum(instances)}")
+    run = closed_loop(
+        targets["ensemble"],
+        concurrency=8,
+        duration_s=2,
+        option=f"ensemble-{sum(instances)}",
+    )
     added = [computed(step) - earlier for step, earlier in zip(STEPS, before)]
     seconds = [float(took_s / count) for count, took_s in added]
     most, place = most_a_second(seconds, instances)
@@ -292,16 +346,27 @@ class Vote(torch.nn.Module):
 
 
 names = [name for name in ARCHITECTURES if name.startswith("mobilenetv2")]
-vote = Vote(*(load_model(name, assets.model(f"food11-mini-{name}")) for name in names)).eval()
+vote = Vote(
+    *(load_model(name, assets.model(f"food11-mini-{name}")) for name in names)
+).eval()
 files = {"mobilenetv2": fp32_model(), "vote": models_dir() / "vote.onnx"}
 given = {"input_names": ["input"], "dynamic_axes": {"input": {0: "batch"}}}
-with warnings.catch_warnings(action="ignore"):  # torch's older exporter: quicker, and on its way out
-    torch.onnx.export(vote, (torch.zeros(1, 3, 224, 224),), files["vote"], dynamo=False, **given)
-sessions = {name: ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for name, path in files.items()}
+with warnings.catch_warnings(
+    action="ignore"
+):  # torch's older exporter: quicker, and on its way out
+    torch.onnx.export(
+        vote, (torch.zeros(1, 3, 224, 224),), files["vote"], dynamo=False, **given
+    )
+sessions = {
+    name: ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for name, path in files.items()
+}
 images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
 table = compare(sessions, images, labels, baseline="mobilenetv2", batches=(1,))
 gain = ledger().paired_accuracy("vote", "mobilenetv2").interval
-print(f"The vote's gain: {100 * gain.low:+.1f} to {100 * gain.high:+.1f} points (95 % interval over the drawings)")
+print(
+    f"The vote's gain: {100 * gain.low:+.1f} to {100 * gain.high:+.1f} points (95 % interval over the drawings)"
+)
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]

@@ -145,9 +145,14 @@ check("scale.team", team_path)
 # %% folded=true
 def deploy(*teams):
     head = f"proxy_location: HeadOnly\nhttp_options: {{host: 127.0.0.1, port: {cluster.port}}}\napplications:\n"
-    filled = [Template(team_path.read_text()).substitute(team, model=model) for team in teams]
+    filled = [
+        Template(team_path.read_text()).substitute(team, model=model) for team in teams
+    ]
     (folder / "teams.yaml").write_text(head + "".join(filled))
-    run_with_progress(lambda report: cluster.deploy(folder / "teams.yaml", report), "serve deploy teams.yaml")
+    run_with_progress(
+        lambda report: cluster.deploy(folder / "teams.yaml", report),
+        "serve deploy teams.yaml",
+    )
 
 
 deploy({"team": "everybody", "least": 0, "most": 2, "queued": -1})
@@ -157,7 +162,15 @@ deploy({"team": "everybody", "least": 0, "most": 2, "queued": -1})
 # whoever may deploy can run code on this machine. The command finds it in `cluster.variables`; paste it into the page.
 
 # %%
-print(subprocess.run(["serve", "status"], env=cluster.variables, capture_output=True, text=True, check=True).stdout)
+print(
+    subprocess.run(
+        ["serve", "status"],
+        env=cluster.variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+)
 print(link(cluster.dashboard_url), "token:", cluster.token)
 
 # %% [markdown]
@@ -169,7 +182,10 @@ print(link(cluster.dashboard_url), "token:", cluster.token)
 # %%
 guesses = predicted("scale.times")
 photos = [photo(number) for number in range(8)]
-answers = [httpx.post(f"{cluster.url}/everybody", content=photos[number % 8], timeout=120) for number in range(21)]
+answers = [
+    httpx.post(f"{cluster.url}/everybody", content=photos[number % 8], timeout=120)
+    for number in range(21)
+]
 cold_s, *warm = [answer.raise_for_status().elapsed.total_seconds() for answer in answers]
 warm_s = float(np.median(warm))
 ledger().observe("scale.cold", {"cold_s": cold_s, "warm_s": warm})
@@ -202,7 +218,10 @@ check("scale.idle", idle_dollars)
 # (`assets/reference/prices.json`): one thread, which is what a replica computes on here, and an A100. Put in yours.
 
 # %%
-thread_usd, gpu_usd = processor_usd_per_hour(fingerprint().label, 1), gpu_usd_per_hour("A100")
+thread_usd, gpu_usd = (
+    processor_usd_per_hour(fingerprint().label, 1),
+    gpu_usd_per_hour("A100"),
+)
 print(f"dollars an hour: a thread {thread_usd:.3f}, a machine with an A100 {gpu_usd:.3f}")
 
 # %% folded=true
@@ -210,17 +229,51 @@ night_s, rows = np.cumsum(np.random.default_rng(6).exponential(720, 43)), []
 gaps_s = np.append(np.diff(night_s), np.inf)
 figure, axes = plt.subplots(2, 1, figsize=(9, 2.2), sharex=True, layout="constrained")
 for axis, keep_s in zip(axes, (120, 900)):
-    axis.broken_barh(np.stack([night_s, np.minimum(gaps_s, keep_s)], 1) / 60, (0, 1), color="tab:orange", alpha=0.5)
+    axis.broken_barh(
+        np.stack([night_s, np.minimum(gaps_s, keep_s)], 1) / 60,
+        (0, 1),
+        color="tab:orange",
+        alpha=0.5,
+    )
     cold = np.append(True, gaps_s[:-1] > keep_s)
-    axis.vlines(night_s / 60, 0, 1, color=np.where(cold, "tab:blue", "black"), lw=np.where(cold, 4, 1))
-    axis.set(xlim=(0, 180), yticks=[], ylabel=f"{keep_s // 60} min", xlabel="minutes" if keep_s > 120 else "")
-print("thick, blue: the photo starts a replica. Thin, black: it finds one. Orange: the replica waits, and is paid for.")
+    axis.vlines(
+        night_s / 60,
+        0,
+        1,
+        color=np.where(cold, "tab:blue", "black"),
+        lw=np.where(cold, 4, 1),
+    )
+    axis.set(
+        xlim=(0, 180),
+        yticks=[],
+        ylabel=f"{keep_s // 60} min",
+        xlabel="minutes" if keep_s > 120 else "",
+    )
+print(
+    "thick, blue: the photo starts a replica. Thin, black: it finds one. Orange: the replica waits, and is paid for."
+)
 for minutes in (0, 2, 5, 15, 60):
     starts, thread = idle_dollars(night_s, warm_s, 60 * minutes, thread_usd)
     _, gpu = idle_dollars(night_s, warm_s, 60 * minutes, gpu_usd)
     spared = len(night_s) - starts
-    rows.append((minutes, starts, starts * (cold_s - warm_s), thread, gpu, gpu / spared if spared else None))
-columns = ["kept, minutes", "cold starts", "visitors wait, s", "thread, $", "GPU, $", "GPU, $ for a spared start"]
+    rows.append(
+        (
+            minutes,
+            starts,
+            starts * (cold_s - warm_s),
+            thread,
+            gpu,
+            gpu / spared if spared else None,
+        )
+    )
+columns = [
+    "kept, minutes",
+    "cold starts",
+    "visitors wait, s",
+    "thread, $",
+    "GPU, $",
+    "GPU, $ for a spared start",
+]
 pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
 
 # %% [markdown]
@@ -240,7 +293,12 @@ def measure(duration_s, **teams):
     """Return the records of open loops side by side, by option."""
     loops = []
     for one, (team, rps) in teams.items():
-        how = {"rate_rps": rps, "duration_s": duration_s, "timeout_s": 60, "option": f"scale-{one}"}
+        how = {
+            "rate_rps": rps,
+            "duration_s": duration_s,
+            "timeout_s": 60,
+            "option": f"scale-{one}",
+        }
         loops.append(partial(open_loop, ray_target(cluster, team, photos, model), **how))
     made = run_with_progress(lambda report: together(*loops, on_progress=report), "Load")
     return {one: ledger().append(record) for one, record in zip(teams, made)}
@@ -251,10 +309,21 @@ runs = measure(4, alone=("everybody", 5))
 with ReplicaWatch(cluster, "everybody", "Food") as watch:
     runs |= measure(4, shared=("everybody", 5), crowd_shared=("everybody", crowd_rps))
 seen = pd.DataFrame(watch.rows).rename(columns={"offset_s": "seconds"})
-ongoing = sum(sum(runs[option].samples) for option in ("shared", "crowd_shared")) / seen.seconds.max()
+ongoing = (
+    sum(sum(runs[option].samples) for option in ("shared", "crowd_shared"))
+    / seen.seconds.max()
+)
 wanted = {most: replicas_wanted(ongoing, 2, 0, most) for most in (2, 1000)}
-print(f"{ongoing:.0f} ongoing on average: {wanted[2]} replicas are wanted, without a bound {wanted[1000]}")
-axis = seen.plot(x="seconds", y=["running", "starting"], drawstyle="steps-post", figsize=(9, 2), ylabel="replicas")
+print(
+    f"{ongoing:.0f} ongoing on average: {wanted[2]} replicas are wanted, without a bound {wanted[1000]}"
+)
+axis = seen.plot(
+    x="seconds",
+    y=["running", "starting"],
+    drawstyle="steps-post",
+    figsize=(9, 2),
+    ylabel="replicas",
+)
 
 # %% [markdown]
 # (Ongoing on average: all seconds that were waited, divided by the time.) An autoscaler counts, then it waits, then a
@@ -267,16 +336,31 @@ axis = seen.plot(x="seconds", y=["running", "starting"], drawstyle="steps-post",
 # which Menu sends about twenty photos: enough for a median and for the share that took longer than half a second.
 
 # %% folded=true
-deploy(*({"team": team, "least": 1, "most": 1, "queued": most} for team, most in (("menu", -1), ("campaign", 8))))
+deploy(
+    *(
+        {"team": team, "least": 1, "most": 1, "queued": most}
+        for team, most in (("menu", -1), ("campaign", 8))
+    )
+)
 runs |= measure(4, own=("menu", 5), crowd_own=("campaign", crowd_rps))
 cluster.stop()
 options = ("alone", "shared", "own")
-table = pd.DataFrame({"Menu's median, ms": {option: 1e3 * runs[option].percentile(50) for option in options}})
-table["late"] = pd.Series({option: np.mean(np.array(runs[option].samples) > 0.5) for option in options})
+table = pd.DataFrame(
+    {
+        "Menu's median, ms": {
+            option: 1e3 * runs[option].percentile(50) for option in options
+        }
+    }
+)
+table["late"] = pd.Series(
+    {option: np.mean(np.array(runs[option].samples) > 0.5) for option in options}
+)
 table["times"] = table["Menu's median, ms"] / table["Menu's median, ms"]["alone"]
 table.loc["cold", "times"] = cold_s / warm_s
 table["you predicted"] = pd.Series(guesses)
-table["Campaign refused"] = pd.Series({one: runs[f"crowd_{one}"].load.error_rate for one in ("shared", "own")})
+table["Campaign refused"] = pd.Series(
+    {one: runs[f"crowd_{one}"].load.error_rate for one in ("shared", "own")}
+)
 shown = {"Menu's median, ms": "{:.0f}", "late": "{:.0%}", "Campaign refused": "{:.0%}"}
 table.style.format(shown, precision=1, na_rep="")
 

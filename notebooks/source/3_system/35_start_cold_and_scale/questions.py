@@ -58,7 +58,11 @@ question(
     hint="Five places: which of a team's own values belongs to each of them?",
     file="labs.checkpoints.reads.scale:team_template",
     rules=[
-        ("name", "noodles", "For a team called noodles, its application is called {name}. `$team` belongs there."),
+        (
+            "name",
+            "noodles",
+            "For a team called noodles, its application is called {name}. `$team` belongs there.",
+        ),
         (
             "route",
             "/noodles",
@@ -69,9 +73,21 @@ question(
             "/models/noodles.onnx",
             "`build` reads `args['model']`, which is {model!r} here instead of `$model`.",
         ),
-        ("queued", 7, "The team asked for a queue of 7 and gets {queued}: `$queued` belongs to `max_queued_requests`."),
-        ("least", 0, "The team asked for 0 replicas at least and gets {least}: where does `$least` belong?"),
-        ("most", 3, "The team asked for 3 replicas at most and gets {most}: where does `$most` belong?"),
+        (
+            "queued",
+            7,
+            "The team asked for a queue of 7 and gets {queued}: `$queued` belongs to `max_queued_requests`.",
+        ),
+        (
+            "least",
+            0,
+            "The team asked for 0 replicas at least and gets {least}: where does `$least` belong?",
+        ),
+        (
+            "most",
+            3,
+            "The team asked for 3 replicas at most and gets {most}: where does `$most` belong?",
+        ),
     ],
     good={
         "name": "noodles",

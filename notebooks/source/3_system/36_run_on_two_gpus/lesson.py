@@ -92,9 +92,13 @@ dots = [
     for device, count in by_device(groups_of(text)).items()
     for number in range(count)
 ]
-print(*(f"{name}: {in_words(groups_of(text))}" for name, text in stanzas.items()), sep="\n")
+print(
+    *(f"{name}: {in_words(groups_of(text))}" for name, text in stanzas.items()), sep="\n"
+)
 devices = pd.DataFrame(dots).groupby("device")
-drawn, axes = plt.subplots(ncols=len(devices), figsize=(3.5 * len(devices), 1.8), sharey=True, squeeze=False)
+drawn, axes = plt.subplots(
+    ncols=len(devices), figsize=(3.5 * len(devices), 1.8), sharey=True, squeeze=False
+)
 for axis, (device, of_it) in zip(axes[0], devices, strict=True):
     axis.scatter(of_it["instance"], of_it["stanza"], s=150)
     axis.margins(y=0.2)
@@ -157,7 +161,9 @@ remote.bring([folder / "arrange.py", folder / "stanzas.json"], "workspace/progra
 remote.python(["workspace/programs/gpus/arrange.py"], name="arrange", on_line=print)
 records, rows = brought_home(), {}
 turns = {f"{name}{suffix}": 2 for name in stanzas for suffix in ("", "-batched")}
-for name, count in (turns | {f"python-{name}": 1 for name in ("one", "two_each", "four_each")}).items():
+for name, count in (
+    turns | {f"python-{name}": 1 for name in ("one", "two_each", "four_each")}
+).items():
     runs = records.measurements(kind="load", option=f"gpus-{name}")[-count:]
     if runs:
         newest, rates = runs[-1], [run.throughput_rps.value for run in runs]
@@ -165,15 +171,22 @@ for name, count in (turns | {f"python-{name}": 1 for name in ("one", "two_each",
             "instances": in_words(newest.details["instance_group"]),
             "answers/s": np.mean(rates),
             "each run": ", ".join(f"{rate:.0f}" for rate in rates),
-            "median, ms": 1e3 * np.median([sample for run in runs for sample in run.samples]),
+            "median, ms": 1e3
+            * np.median([sample for run in runs for sample in run.samples]),
             "images per execution": newest.load.server.mean_batch,
-            "GPUs busy": ", ".join(f"{np.mean(gpu):.0%}" for gpu in newest.load.usage.gpu),
-            "GPUs' memory, GB": ", ".join(f"{max(gpu) / 1e9:.1f}" for gpu in newest.load.usage.gpu_memory_bytes),
+            "GPUs busy": ", ".join(
+                f"{np.mean(gpu):.0%}" for gpu in newest.load.usage.gpu
+            ),
+            "GPUs' memory, GB": ", ".join(
+                f"{max(gpu) / 1e9:.1f}" for gpu in newest.load.usage.gpu_memory_bytes
+            ),
         }
 table = pd.DataFrame.from_dict(rows, orient="index")
 table["times one"] = (table["answers/s"] / table["answers/s"]["one"]).filter(list(turns))
 asked = {"one-batched": "batches", "two": "second", "one_each": "each"}
-table["you predicted"] = pd.Series({row: guesses[name] for row, name in asked.items() if row in rows})
+table["you predicted"] = pd.Series(
+    {row: guesses[name] for row, name in asked.items() if row in rows}
+)
 table.style.format(precision=2, na_rep="").format("{:.0f}", subset="answers/s")
 
 # %% question="gpus.placed"
@@ -198,7 +211,9 @@ records, at_home, rows = brought_home(), ledger().read(), {}
 for option in ("http-16", "batching-off-16", "batching-on-16", "onnx", "ensemble"):
     pair = {"home": at_home.latest(kind="load", option=option)}
     pair["node"] = records.latest(kind="load", option=f"gpus-{option}")
-    rows[option] = {place: run.throughput_rps.value for place, run in pair.items() if run is not None}
+    rows[option] = {
+        place: run.throughput_rps.value for place, run in pair.items() if run is not None
+    }
 answers = pd.DataFrame.from_dict(rows, orient="index", columns=["home", "node"])
 answers.rename_axis("answers a second").style.format(precision=0, na_rep="")
 
@@ -214,9 +229,13 @@ answers.rename_axis("answers a second").style.format(precision=0, na_rep="")
 # %% question="gpus.released"
 ledger().observe("system.lease_at_release", facts.of_lease(testbed, "system"))
 print("home:", lab.pull("system", testbed))
-measured = any(ledger().read().latest(kind="load", option=f"gpus-{name}") for name in stanzas)
+measured = any(
+    ledger().read().latest(kind="load", option=f"gpus-{name}") for name in stanzas
+)
 print(*lab.give_back("system", testbed, measured=measured, sure=False), sep="\n")
-ledger().observe("system.release", facts.of_holdings(testbed, "system", site_clock().now()))
+ledger().observe(
+    "system.release", facts.of_holdings(testbed, "system", site_clock().now())
+)
 check("gpus.released")
 
 # %% [markdown]

@@ -28,14 +28,22 @@ question(
     hint="Three fields in each: how many, on which kind of device, and the list of those that are meant.",
     file="labs.checkpoints.reads.gpus:stanzas",
     rules=[
-        ("one", PLACES["one"], "`one` makes {one}, and it is to make one on GPU 0 only. Are the `gpus` named?"),
+        (
+            "one",
+            PLACES["one"],
+            "`one` makes {one}, and it is to make one on GPU 0 only. Are the `gpus` named?",
+        ),
         ("two", PLACES["two"], "`two` makes {two}, and it is to make two on GPU 0 only."),
         (
             "one_each",
             PLACES["one_each"],
             "`one_each` makes {one_each}, instead of one on GPU 0 and one on GPU 1. `count` is for each.",
         ),
-        ("two_each", PLACES["two_each"], "`two_each` makes {two_each}, and it is to make two on each of both."),
+        (
+            "two_each",
+            PLACES["two_each"],
+            "`two_each` makes {two_each}, and it is to make two on each of both.",
+        ),
     ],
     good=PLACES,
 )
@@ -48,7 +56,11 @@ question(
     records="labs.checkpoints.reads.gpus:measured",
     rules=[
         *(
-            (name, wanted, f"In the run `{name}`, Triton had {{{name}}} instead of {wanted}: read your stanza.")
+            (
+                name,
+                wanted,
+                f"In the run `{name}`, Triton had {{{name}}} instead of {wanted}: read your stanza.",
+            )
             for name, wanted in PLACES.items()
         ),
         (
@@ -68,6 +80,12 @@ question(
     points=1,
     hint="Run the cell again: what is gone already is no error.",
     records="labs.checkpoints.reads.leases:system_release",
-    rules=[("held", "", "The site still counts {held} under your name: run the release again.")],
+    rules=[
+        (
+            "held",
+            "",
+            "The site still counts {held} under your name: run the release again.",
+        )
+    ],
     good={"held": "", "hours_given_back": 1.5},
 )

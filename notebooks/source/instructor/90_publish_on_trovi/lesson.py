@@ -42,7 +42,11 @@ files = student_files(PROJECT_DIR)
 Counter(name.split("/")[0] for name in files)
 
 # %%
-[name for name in files if "answers" in name or name.startswith(("tests/", "notebooks/instructor/"))]
+[
+    name
+    for name in files
+    if "answers" in name or name.startswith(("tests/", "notebooks/instructor/"))
+]
 
 # %% [markdown]
 # Chameleon's Jupyter has one core and 1 GB of memory, as its documentation says, and it installs a `requirements.txt`
@@ -56,7 +60,9 @@ print(light_requirements(PROJECT_DIR / "pyproject.toml"))
 # %%
 with tempfile.TemporaryDirectory() as folder:
     archive = pack(PROJECT_DIR, Path(folder, "model-serving-labs.tar.gz"))
-    print(f"{len(archive.files)} files, packed {archive.path.stat().st_size / 1e6:.0f} MB, sha256 {archive.sha256}")
+    print(
+        f"{len(archive.files)} files, packed {archive.path.stat().st_size / 1e6:.0f} MB, sha256 {archive.sha256}"
+    )
 
 # %% [markdown]
 # The same tree gives the same bytes, so the digest tells you whether anything has changed since the last version.

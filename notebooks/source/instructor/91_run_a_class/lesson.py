@@ -50,8 +50,13 @@ def msl(line):
 
 # %%
 names = ["ada", "alan", "barbara", "donald", "edsger", "frances", "grace", "john"]
-lines = [f"{name.title()},{name},{'Mon; Tue; Wed' if name == 'grace' else ''}\n" for name in names]
-(folder / "roster.csv").write_text("name,netid,prefers,left\n" + "".join(lines), encoding="utf-8")
+lines = [
+    f"{name.title()},{name},{'Mon; Tue; Wed' if name == 'grace' else ''}\n"
+    for name in names
+]
+(folder / "roster.csv").write_text(
+    "name,netid,prefers,left\n" + "".join(lines), encoding="utf-8"
+)
 
 # %% [markdown]
 # ## The plan
@@ -86,7 +91,10 @@ for _ in range(2):
 
 # %%
 if rehearsing():
-    drills.advance_to(read_plan(folder / "plan" / "plan.csv", load_spec("model"))[0].block.start + timedelta(hours=1))
+    drills.advance_to(
+        read_plan(folder / "plan" / "plan.csv", load_spec("model"))[0].block.start
+        + timedelta(hours=1)
+    )
 msl(f"class watch model {folder}/roster.csv")
 
 # %% [markdown]
@@ -96,7 +104,9 @@ msl(f"class watch model {folder}/roster.csv")
 # counts as that is yours to say. On Chameleon send a message first; here the rehearsed students do not mind.
 
 # %%
-msl(f"class no-shows model {folder}/roster.csv --grace-min 30{' --release' * rehearsing()}")
+msl(
+    f"class no-shows model {folder}/roster.csv --grace-min 30{' --release' * rehearsing()}"
+)
 
 # %% [markdown]
 # ## Who has left, and what was left behind
@@ -107,6 +117,8 @@ msl(f"class no-shows model {folder}/roster.csv --grace-min 30{' --release' * reh
 
 # %%
 if rehearsing():
-    (folder / "roster.csv").write_text("netid,left\n" + "".join(f"{name},yes\n" for name in names), encoding="utf-8")
+    (folder / "roster.csv").write_text(
+        "netid,left\n" + "".join(f"{name},yes\n" for name in names), encoding="utf-8"
+    )
     msl(f"class drop model {folder}/roster.csv --release")
 msl("sweep")

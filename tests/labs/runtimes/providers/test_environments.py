@@ -15,7 +15,13 @@ import pytest
 from typer.testing import CliRunner
 
 from labs.runtimes.progress import Cancelled
-from labs.runtimes.providers import Environment, EnvironmentUnavailableError, environment, environments, install
+from labs.runtimes.providers import (
+    Environment,
+    EnvironmentUnavailableError,
+    environment,
+    environments,
+    install,
+)
 from labs.runtimes.providers.cli import app
 from labs.workspace import PROJECT_DIR
 
@@ -27,9 +33,15 @@ def make_wheel(folder: Path, version: str) -> None:
     info = f"tinypkg-{version}.dist-info"
     with zipfile.ZipFile(folder / f"tinypkg-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr("tinypkg.py", f"version = {version!r}\n")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tinypkg\nVersion: {version}\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", f"tinypkg.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+        wheel.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tinypkg\nVersion: {version}\n"
+        )
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(
+            f"{info}/RECORD", f"tinypkg.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +63,9 @@ def offline_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def version_in(python: Path) -> str:
     """Return the version of the package that an environment's interpreter imports."""
     code = "import tinypkg; print(tinypkg.version)"
-    return subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [str(python), "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def test_first_use_installs_and_the_second_finds_it() -> None:
@@ -78,7 +92,11 @@ def test_what_is_not_whole_does_not_count() -> None:
         install(TINY, cancel)
     assert TINY.folder.exists()
     assert not TINY.is_installed
-    assert not [one for one in psutil.process_iter(["cmdline"]) if str(TINY.folder) in (one.info["cmdline"] or ())]
+    assert not [
+        one
+        for one in psutil.process_iter(["cmdline"])
+        if str(TINY.folder) in (one.info["cmdline"] or ())
+    ]
     assert version_in(install(TINY).python) == "1.0"
     TINY.python.unlink()
     assert not TINY.is_installed
@@ -93,7 +111,10 @@ def test_two_kernels_at_once_make_it_once() -> None:
         "print(install(wanted, lambda done, line: print(line)).python)"
     )
     command = [sys.executable, "-c", code]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR) for _ in range(3)]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR)
+        for _ in range(3)
+    ]
     outputs = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0]
     assert sum("making an environment for tinypkg" in output for output in outputs) == 1
@@ -101,14 +122,20 @@ def test_two_kernels_at_once_make_it_once() -> None:
 
 
 @pytest.mark.parametrize(("online", "said"), [(False, r"tinypkg==9\.9"), (True, "127.0.0.1:9")])
-def test_what_uv_says_reaches_the_reader(online: bool, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_uv_says_reaches_the_reader(
+    online: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A pin that does not exist, or no network: nothing counts as installed, and the message says what is needed."""
     if online:
         monkeypatch.delenv("UV_NO_INDEX")
-        monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")  # the discard port: nobody answers
+        monkeypatch.setenv(
+            "UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple"
+        )  # the discard port: nobody answers
         monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     wrong = replace(TINY, requirements=("tinypkg==9.9",))
-    with pytest.raises(EnvironmentUnavailableError, match=rf"could not install gpu(.|\n)*internet(.|\n)*{said}"):
+    with pytest.raises(
+        EnvironmentUnavailableError, match=rf"could not install gpu(.|\n)*internet(.|\n)*{said}"
+    ):
         install(wrong)
     assert not wrong.is_installed
 
@@ -117,13 +144,16 @@ def test_a_full_disk_is_noticed_before_anything_is_written() -> None:
     """An environment larger than the disk is refused with both figures, and its folder is never made."""
     huge = replace(TINY, installed_bytes=10**18)
     with pytest.raises(
-        EnvironmentUnavailableError, match=r"needs 1000000000\.\d GB and .* GB free(.|\n)*SERVING_LABS_CACHE"
+        EnvironmentUnavailableError,
+        match=r"needs 1000000000\.\d GB and .* GB free(.|\n)*SERVING_LABS_CACHE",
     ):
         install(huge)
     assert not huge.folder.exists()
 
 
-def test_settings_of_the_user_do_not_send_packages_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_settings_of_the_user_do_not_send_packages_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A target folder or a foreign environment in the user's shell is no reason to end up with an empty one."""
     monkeypatch.setenv("UV_TARGET", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "another"))
@@ -132,7 +162,9 @@ def test_settings_of_the_user_do_not_send_packages_elsewhere(monkeypatch: pytest
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_script_runs_there_beside_its_own_files(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+def test_a_script_runs_there_beside_its_own_files(
+    tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
     """It has the environment's packages and the course's, its own folder, arguments and variables; it is heard."""
     (tmp_path / "beside.txt").write_text("here")
     script = tmp_path / "script.py"
@@ -161,13 +193,19 @@ def test_every_environment_is_pinned_whole_and_holds_one_build_of_onnx_runtime()
         assert len(runtimes) == 1
         assert [r for r in one.requirements if r.startswith(f"{one.wheel}==")]
         assert one.borrows_course or one.providers[-1] == "CPUExecutionProvider"
-    assert not any(one.startswith("torch==") for one in environment("executorch").requirements), "it takes the course's"
+    assert not any(one.startswith("torch==") for one in environment("executorch").requirements), (
+        "it takes the course's"
+    )
     assert set(environment("gpu").requirements) < set(environment("tensorrt").requirements)
-    with pytest.raises(ValueError, match="openvino, gpu, tensorrt, migraphx, genai, aiperf, executorch"):
+    with pytest.raises(
+        ValueError, match="openvino, gpu, tensorrt, migraphx, genai, aiperf, executorch"
+    ):
         environment("nosuch")
 
 
-def test_the_commands_list_every_environment_and_refuse_nonsense_before_any_is_made(tmp_path: Path) -> None:
+def test_the_commands_list_every_environment_and_refuse_nonsense_before_any_is_made(
+    tmp_path: Path,
+) -> None:
     """One name that nobody knows is answered with the names that exist."""
     shown = CliRunner().invoke(app, ["list"])
     assert all(f"{name}: " in shown.output for name in environments())

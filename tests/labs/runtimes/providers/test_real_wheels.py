@@ -38,8 +38,13 @@ json.dump(found, open("found.json", "w"))
 
 def openvino(precision: str) -> list:
     """Return the list of providers that 'Execution providers' writes."""
-    hints = json.dumps({"CPU": {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": "1"}})
-    return [["OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": hints}], "CPUExecutionProvider"]
+    hints = json.dumps(
+        {"CPU": {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": "1"}}
+    )
+    return [
+        ["OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": hints}],
+        "CPUExecutionProvider",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +55,42 @@ def files(tmp_path_factory) -> tuple[dict[str, Path], np.ndarray]:
     from torch import nn
 
     torch.manual_seed(0)
-    folder, images = tmp_path_factory.mktemp("small"), np.random.default_rng(1).normal(size=(2, 3, 224, 224))
+    folder, images = (
+        tmp_path_factory.mktemp("small"),
+        np.random.default_rng(1).normal(size=(2, 3, 224, 224)),
+    )
     images = images.astype(np.float32)
     head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 11))
-    module = nn.Sequential(nn.Conv2d(3, 16, 3, 4), nn.ReLU(), nn.Conv2d(16, 32, 3, 2), nn.ReLU(), *head).eval()
+    module = nn.Sequential(
+        nn.Conv2d(3, 16, 3, 4), nn.ReLU(), nn.Conv2d(16, 32, 3, 2), nn.ReLU(), *head
+    ).eval()
     made = {"fp32": export_onnx(module, folder / "small.onnx")}
     for form in (QuantFormat.QDQ, QuantFormat.QOperator):
         made[form.name] = folder / f"{form.name}.onnx"
-        how = {"per_channel": True, "activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-        quantize_static(made["fp32"], made[form.name], ImageReader(images), quant_format=form, **how)
+        how = {
+            "per_channel": True,
+            "activation_type": QuantType.QUInt8,
+            "weight_type": QuantType.QInt8,
+        }
+        quantize_static(
+            made["fp32"], made[form.name], ImageReader(images), quant_format=form, **how
+        )
     return made, images
 
 
 @pytest.fixture(scope="module")
 def found(files, tmp_path_factory) -> Iterator[dict[str, dict]]:
     """Yield what the script found for each request, its logits under 'logits'; the wheel comes into an empty cache."""
-    (models, images), folder, cache = files, tmp_path_factory.mktemp("script"), tmp_path_factory.mktemp("cache")
+    (models, images), folder, cache = (
+        files,
+        tmp_path_factory.mktemp("script"),
+        tmp_path_factory.mktemp("cache"),
+    )
     np.save(folder / "images.npy", images)
-    refused = [["OpenVINOExecutionProvider", {"device_type": "CPU", "precision": "BF16"}], "CPUExecutionProvider"]
+    refused = [
+        ["OpenVINOExecutionProvider", {"device_type": "CPU", "precision": "BF16"}],
+        "CPUExecutionProvider",
+    ]
     requests = {
         "cpu": [str(models["fp32"]), ["CPUExecutionProvider"]],
         "fp32": [str(models["fp32"]), openvino("f32")],
@@ -82,7 +105,9 @@ def found(files, tmp_path_factory) -> Iterator[dict[str, dict]]:
         patch.setenv("SERVING_LABS_CACHE", str(cache))
         install("openvino").run(folder / "script.py")
     said = json.loads((folder / "found.json").read_text())
-    yield {option: {**one, "logits": np.load(folder / f"{option}.npy")} for option, one in said.items()}
+    yield {
+        option: {**one, "logits": np.load(folder / f"{option}.npy")} for option, one in said.items()
+    }
     shutil.rmtree(cache)
 
 

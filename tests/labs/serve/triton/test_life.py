@@ -22,9 +22,15 @@ pytestmark = pytest.mark.xdist_group("triton")
 def test_a_server_that_ends_leaves_nothing(tmp_path, killed, monkeypatch):
     """No process, no shared memory, no file; the next question says that it does not answer; a second stop is fine."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    server = start([catalogue.food_palette()], repository=ModelRepository(tmp_path / "models"), within_s=WITHIN_S)
+    server = start(
+        [catalogue.food_palette()],
+        repository=ModelRepository(tmp_path / "models"),
+        within_s=WITHIN_S,
+    )
     family = server.processes()
-    (own,) = tmp_path.glob("labs-triton-*")  # what is shared with its models is named like its folder
+    (own,) = tmp_path.glob(
+        "labs-triton-*"
+    )  # what is shared with its models is named like its folder
     held = [own, *Path("/dev/shm").glob(f"{own.name}*")]
     assert len(held) >= 2
     assert len(family) >= 2
@@ -50,17 +56,23 @@ def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
     assert gone(list(set(psutil.Process().children(recursive=True)) - children), within_s=60)
 
 
-def test_a_nodes_container_serves_the_lessons_repository_and_nothing_else(tmp_path, onnx_path, monkeypatch):
+def test_a_nodes_container_serves_the_lessons_repository_and_nothing_else(
+    tmp_path, onnx_path, monkeypatch
+):
     """What an earlier lesson left loaded goes, its ensemble first; the container goes on when the lesson is over."""
     network = solved.food_classifier_onnx(onnx_path)
     earlier = [catalogue.food_preprocess(), network, catalogue.food_label(), solved.food_ensemble()]
-    with start(earlier, repository=ModelRepository(tmp_path / "models"), within_s=WITHIN_S) as container:
+    with start(
+        earlier, repository=ModelRepository(tmp_path / "models"), within_s=WITHIN_S
+    ) as container:
         monkeypatch.setattr(opening, "CONTAINER_HTTP", container.http)
         monkeypatch.setattr(opening, "CONTAINER_GRPC", container.grpc)
         monkeypatch.setattr(opening, "CONTAINER_REPOSITORY", tmp_path / "models")
         monkeypatch.setattr(opening, "CONTAINER_KEY", tmp_path / ".env")
         key = container.headers[KEY_HEADER]
-        (tmp_path / ".env").write_text(f"LABS_TRITON_RELEASE=24.10\nLABS_TRITON_KEY={key}\nLABS_HOME=/home/cc\n")
+        (tmp_path / ".env").write_text(
+            f"LABS_TRITON_RELEASE=24.10\nLABS_TRITON_KEY={key}\nLABS_HOME=/home/cc\n"
+        )
         # A repository that a student wrote is copied into the container's own, and loaded by the student.
         written = ModelRepository(tmp_path / "written")
         written.write([catalogue.food_palette()])

@@ -45,7 +45,10 @@ def test_the_lessons_repository_has_what_did_not_travel(tmp_path, monkeypatch):
     (folder / "model.py").write_text("theirs")
     opening.lesson_repository()
     assert (folder / "model.safetensors").read_bytes() == assets.model().read_bytes()
-    assert {path.name for path in folder.iterdir()} == {"model.py", *catalogue.beside(assets.model())}
+    assert {path.name for path in folder.iterdir()} == {
+        "model.py",
+        *catalogue.beside(assets.model()),
+    }
     assert (folder / "model.py").read_text() == "theirs"
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "fresh"))
     with pytest.raises(LookupError, match="Serve with Triton"):
@@ -75,18 +78,28 @@ def test_a_machine_or_a_python_that_cannot_is_told_what_to_do(monkeypatch):
     """Triton has a wheel for few machines, and its stub loads libpython, which a static Python does not have."""
     monkeypatch.setattr(environment.sysconfig, "get_config_var", lambda name: None)
     monkeypatch.setattr(environment.sys, "base_prefix", "/nowhere")
-    with pytest.raises(TritonUnavailableError, match=r"libpython(3\.\d+)\.so.*apt install libpython\1"):
+    with pytest.raises(
+        TritonUnavailableError, match=r"libpython(3\.\d+)\.so.*apt install libpython\1"
+    ):
         environment.python_library_folder()
     monkeypatch.setattr(environment.platform, "machine", lambda: "aarch64")
-    with pytest.raises(TritonUnavailableError, match=r"x86-64 Linux, and this is \w+ on aarch64.*NVIDIA's container"):
+    with pytest.raises(
+        TritonUnavailableError,
+        match=r"x86-64 Linux, and this is \w+ on aarch64.*NVIDIA's container",
+    ):
         environment.tritonserver()
     monkeypatch.setattr(environment.platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(environment.sys, "version_info", (3, 14, 0))
-    with pytest.raises(TritonUnavailableError, match=r"this is Python 3\.14: run `.*PYTHON=python3\.13 clean setup`"):
+    with pytest.raises(
+        TritonUnavailableError,
+        match=r"this is Python 3\.14: run `.*PYTHON=python3\.13 clean setup`",
+    ):
         environment.tritonserver()
 
 
 def test_the_p100s_container_is_the_wheels_server():
     """24.10 is Triton 2.51."""
     node = PROJECT_DIR / "provisioning" / "node" / "p100"
-    assert re.search(r"^6\.0 \S+/tritonserver:24\.10-py3 ", (node / "images.txt").read_text(), re.MULTILINE)
+    assert re.search(
+        r"^6\.0 \S+/tritonserver:24\.10-py3 ", (node / "images.txt").read_text(), re.MULTILINE
+    )

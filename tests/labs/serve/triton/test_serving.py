@@ -57,7 +57,10 @@ def folders(onnx_path: Path) -> dict[str, ModelFolder]:
     """Return the repository's models by name."""
     classifier = solved.food_classifier(assets.model(), BATCHING)
     config = classifier.config.replace('"food_classifier"', '"food_classifier_whole"')
-    files = catalogue.beside() | {"model.py": classifier.files["model.py"], "model.onnx": onnx_path}  # no weights
+    files = catalogue.beside() | {
+        "model.py": classifier.files["model.py"],
+        "model.onnx": onnx_path,
+    }  # no weights
     made = [
         classifier,
         ModelFolder("food_classifier_whole", config, files),
@@ -71,7 +74,9 @@ def folders(onnx_path: Path) -> dict[str, ModelFolder]:
 
 
 @pytest.fixture(scope="module")
-def triton(folders: dict[str, ModelFolder], tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
+def triton(
+    folders: dict[str, ModelFolder], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalTriton]:
     """Yield a real server with all of them."""
     room = tmp_path_factory.mktemp("triton")
     with pytest.MonkeyPatch.context() as patch:
@@ -81,7 +86,9 @@ def triton(folders: dict[str, ModelFolder], tmp_path_factory: pytest.TempPathFac
             yield server
 
 
-def classify(triton: LocalTriton, model: str, pictures: list[bytes]) -> tuple[list[str], np.ndarray]:
+def classify(
+    triton: LocalTriton, model: str, pictures: list[bytes]
+) -> tuple[list[str], np.ndarray]:
     """Return class names and probabilities, all pictures in one request."""
     texts = np.array([[base64.b64encode(one)] for one in pictures], dtype=object)
     answer = triton.infer(model, {"INPUT_IMAGE": texts})
@@ -111,14 +118,18 @@ def test_all_models_agree_with_torch(triton, pictures, inputs, expected):
         labels, probs = classify(triton, model, pictures)
         assert labels == [CLASS_NAMES[index] for index in expected.argmax(axis=1)]
         assert np.abs(probs - expected.max(axis=1)).max() < TOLERANCE
-    assert np.abs(softmax(logits(triton, "food_classifier_onnx", inputs)) - expected).max() < TOLERANCE
+    assert (
+        np.abs(softmax(logits(triton, "food_classifier_onnx", inputs)) - expected).max() < TOLERANCE
+    )
 
 
 @pytest.mark.parametrize("model", ["food_classifier", "food_classifier_ensemble"])
 def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, model):
     """By configuration alone, the page shows what torch says; and what a model refuses becomes a sentence."""
     answers = [ask(picture, triton.url, model) for picture in pictures[:2]]
-    assert [one.label for one in answers] == [CLASS_NAMES[index] for index in expected[:2].argmax(axis=1)]
+    assert [one.label for one in answers] == [
+        CLASS_NAMES[index] for index in expected[:2].argmax(axis=1)
+    ]
     assert np.abs([one.probability for one in answers] - expected[:2].max(axis=1)).max() < TOLERANCE
     with pytest.raises(NoAnswerError, match="cannot be read as a picture") as refused:
         ask(b"no picture", triton.url, model)
@@ -130,14 +141,23 @@ def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, model):
 def test_requests_that_were_put_together_get_their_own_answers(triton, pictures, expected):
     """Many at once, batched by the server, and one that holds no picture: that one alone is refused, with a reason."""
     names = ["food_classifier", "food_classifier_ensemble"]
-    before = [triton.statistics(name).executions for name in ("food_classifier", "food_classifier_onnx")]
+    before = [
+        triton.statistics(name).executions for name in ("food_classifier", "food_classifier_onnx")
+    ]
     with ThreadPoolExecutor(14) as senders:
-        bad = [senders.submit(classify, triton, name, [b"no picture"]) for name in (*names, "food_palette")]
-        asked = [senders.submit(classify, triton, name, [one]) for name in names for one in pictures]
+        bad = [
+            senders.submit(classify, triton, name, [b"no picture"])
+            for name in (*names, "food_palette")
+        ]
+        asked = [
+            senders.submit(classify, triton, name, [one]) for name in names for one in pictures
+        ]
     top = expected.argmax(axis=1).tolist()
     assert [one.result()[0] for one in asked] == [[CLASS_NAMES[index]] for index in (*top, *top)]
     assert all("INPUT_IMAGE: these 10 bytes are no JPEG" in str(one.exception()) for one in bad)
-    after = [triton.statistics(name).executions for name in ("food_classifier", "food_classifier_onnx")]
+    after = [
+        triton.statistics(name).executions for name in ("food_classifier", "food_classifier_onnx")
+    ]
     assert sum(after) - sum(before) < len(asked)
 
 
@@ -161,7 +181,9 @@ def test_it_listens_on_loopback_only(triton):
     assert {one.laddr.ip.removeprefix("::ffff:") for one in listening} == {"127.0.0.1"}
 
 
-def test_settings_are_honoured_and_a_broken_one_leaves_the_old_in_place(triton, folders, pictures, inputs):
+def test_settings_are_honoured_and_a_broken_one_leaves_the_old_in_place(
+    triton, folders, pictures, inputs
+):
     """A second instance, and then a misspelt input: the error says it, and requests go on."""
     name, config = "food_classifier_onnx", folders["food_classifier_onnx"].config
     path = triton.repository.folder / name / "config.pbtxt"
@@ -180,20 +202,33 @@ def test_settings_are_honoured_and_a_broken_one_leaves_the_old_in_place(triton, 
 
 
 @pytest.mark.parametrize("killed", ["food_classifier", "food_preprocess"])
-def test_a_killed_instance_is_called_ready_in_this_version_and_only_a_photo_shows_it(triton, pictures, killed):
+def test_a_killed_instance_is_called_ready_in_this_version_and_only_a_photo_shows_it(
+    triton, pictures, killed
+):
     """As the lesson says of Triton 24.10: loading changes nothing, and `revive` brings it back, or an ensemble.
 
     Releases since December 2025 ask the process for a model's readiness: with one of those, the lesson's text changes.
     """
-    asked, texts = {"food_preprocess": "food_classifier_ensemble"}.get(killed, killed), image_inputs(pictures)[0]
+    asked, texts = (
+        {"food_preprocess": "food_classifier_ensemble"}.get(killed, killed),
+        image_inputs(pictures)[0],
+    )
     assert triton.revive(asked, texts)
-    (instance,) = (one for one in triton.processes() if f"{killed}_0_0" in Path(f"/proc/{one.pid}/cmdline").read_text())
+    (instance,) = (
+        one
+        for one in triton.processes()
+        if f"{killed}_0_0" in Path(f"/proc/{one.pid}/cmdline").read_text()
+    )
     instance.kill()
     with pytest.raises(TritonError, match="not healthy"):
         classify(triton, asked, pictures)
     triton.load(killed)
     with httpclient.InferenceServerClient(triton.http) as client:
-        assert [client.is_server_ready(), client.is_model_ready(killed), client.is_model_ready(asked)] == [True] * 3
+        assert [
+            client.is_server_ready(),
+            client.is_model_ready(killed),
+            client.is_model_ready(asked),
+        ] == [True] * 3
     assert [triton.revive(asked, texts) for _ in range(2)] == [False, True]
 
 
@@ -210,7 +245,9 @@ def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pict
     subprocess.run(line.split(), cwd=tmp_path, capture_output=True, timeout=300, check=True)
     after = client.get_inference_statistics("food_classifier")
     target = triton_target(triton, "food_classifier", image_inputs(pictures))
-    record = perf_analyzer_record(target, tmp_path / "requests.json", before, after, option="python", concurrency=4)
+    record = perf_analyzer_record(
+        target, tmp_path / "requests.json", before, after, option="python", concurrency=4
+    )
     assert (record.concurrency, record.backend) == (4, "triton-python")
     assert record.details["settings"]["dynamic_batching"]["max_queue_delay_microseconds"] == 20_000
     assert record.load.server.infer_s > 0

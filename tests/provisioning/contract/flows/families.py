@@ -32,7 +32,13 @@ refused("The object store is not rehearsed", storage.list_buckets)
 refused("share/v2/shares/detail is not rehearsed", share.list_shares)
 # As on Chameleon: a bare-metal site has no volumes, and its client says so.
 refused("volumev3 service in CHI@TACC region not found", storage.list_volumes)
-refused("could not be found", network.create_subnet, "s", network.get_network_id("sharednet1"), "10.9.0.0/24")
+refused(
+    "could not be found",
+    network.create_subnet,
+    "s",
+    network.get_network_id("sharednet1"),
+    "10.9.0.0/24",
+)
 refused("is not a valid external network", network.create_router, "r", "sharednet1")
 # Blazar's sentence is logged by python-chi, which raises its own error.
 refused("ResourceError", reserved, lambda wanted: wanted.add_fip_reservation(500))
@@ -62,8 +68,12 @@ assert lease.wait_for_active("old")["status"] == "ACTIVE"
 (address, spare), inside = lease.get_reserved_floating_ips("old"), network.get_network_id("leased")
 subnet = network.create_subnet("inside", inside, "10.9.0.0/24")["id"]
 port = network.create_port("p", inside, subnet_id=subnet, ip_address="10.9.0.7")["port"]
-refused("already allocated", network.create_port, "q", inside, subnet_id=subnet, ip_address="10.9.0.7")
-refused("is not a valid IP", network.create_port, "q", inside, subnet_id=subnet, ip_address="10.8.0.7")
+refused(
+    "already allocated", network.create_port, "q", inside, subnet_id=subnet, ip_address="10.9.0.7"
+)
+refused(
+    "is not a valid IP", network.create_port, "q", inside, subnet_id=subnet, ip_address="10.8.0.7"
+)
 refused("no router leads out", network.bind_floating_ip, address, port_id=port["id"])
 network.delete_port(port["id"])
 wanted = {"reservation_id": lease.get_node_reservation("old"), "image_name": "CC-Ubuntu24.04-CUDA"}
@@ -79,16 +89,26 @@ assert server.associate_floating_ip(number, address) == address
 refused("it has one", network.bind_floating_ip, spare, port_id=held)
 assert [*server.show_server(number).addresses] == ["leased"]
 server.wait_for_tcp(address, 22, timeout=60, sleep_time=0.2)
-refused("The action createImage of a server is not rehearsed", chi.nova().servers.create_image, number, "mine")
+refused(
+    "The action createImage of a server is not rehearsed",
+    chi.nova().servers.create_image,
+    number,
+    "mine",
+)
 refused("The action os-stop of a server is not rehearsed", chi.nova().servers.stop, number)
-refused("os-volume_attachments is not rehearsed", chi.nova().volumes.create_server_volume, number, "v")
+refused(
+    "os-volume_attachments is not rehearsed", chi.nova().volumes.create_server_volume, number, "v"
+)
 unknown = "Unable to find security_group with name or id 'no-such'"
 refused(unknown, server.show_server(number).add_security_group, "no-such")
 server.delete_server(number)
 context.version = "1.1"
 network.remove_subnet_from_router(router, subnet)
 lease.delete_lease("old")
-assert ([one["name"] for one in network.list_networks()], network.list_floating_ips()) == (["sharednet1", "public"], [])
+assert ([one["name"] for one in network.list_networks()], network.list_floating_ips()) == (
+    ["sharednet1", "public"],
+    [],
+)
 refused("CHIValueError", lease.get_lease, "old")
 
 context.use_site("CHI@Edge")
@@ -96,8 +116,16 @@ device = lease.Lease("device", end_date=now() + timedelta(hours=1))
 device.add_device_reservation(amount=1, machine_type="raspberrypi5")
 device.submit()
 held = device.device_reservations[0]["id"]
-pi = container.Container("snapped", image_ref="quay.io/jupyter/minimal-notebook:latest", reservation_id=held)
+pi = container.Container(
+    "snapped", image_ref="quay.io/jupyter/minimal-notebook:latest", reservation_id=held
+)
 pi.submit()
-refused("/commit is not rehearsed", chi.container.snapshot_container, pi.id, "mary/with-models", tag="v1")
+refused(
+    "/commit is not rehearsed",
+    chi.container.snapshot_container,
+    pi.id,
+    "mary/with-models",
+    tag="v1",
+)
 chi.zun().containers.delete(pi.id, stop=True)
 device.delete()

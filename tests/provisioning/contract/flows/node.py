@@ -17,7 +17,11 @@ assert context.check_credentials()
 nodes = hardware.get_nodes(node_type="compute_liqid")
 free = hardware.get_nodes(node_type="compute_liqid", filter_reserved=True)
 assert 2 <= len(free) <= len(nodes) == 10
-gigaio = {n.site: n.gpu["gpu_model"] for n in hardware.get_nodes(all_sites=True) if n.type == "compute_gigaio"}
+gigaio = {
+    n.site: n.gpu["gpu_model"]
+    for n in hardware.get_nodes(all_sites=True)
+    if n.type == "compute_gigaio"
+}
 assert gigaio == {"CHI@TACC": "A30", "CHI@UC": "A100"}
 # A node that is free now may be somebody else's within the hour. An hour more than the leases below: they end later.
 slots = [(node, node.next_free_timeslot(minimum_hours=4)[0]) for node in free]
@@ -59,7 +63,10 @@ assert address.startswith("127.77.1.")
 node.check_connectivity(show="text")
 
 assert node.execute("echo $((6*7)); cat /home/cc/missing 2>/dev/null; true").stdout == "42\n"
-assert node.execute("sudo docker run hello-world").stdout == "rehearsed, not run: sudo docker run hello-world\n"
+assert (
+    node.execute("sudo docker run hello-world").stdout
+    == "rehearsed, not run: sudo docker run hello-world\n"
+)
 with tempfile.TemporaryDirectory() as folder:
     material = Path(folder) / "material.txt"
     material.write_text("a lesson")

@@ -11,7 +11,9 @@ context.use_site("KVM@TACC")
 
 def free_at(moment, flavor):
     """Return how many of a flavor the calendar shows as free at a moment, and how many there are."""
-    shown = clients.blazar().flavor_instance.get_availability(flavor_id=server.get_flavor_id(flavor))
+    shown = clients.blazar().flavor_instance.get_availability(
+        flavor_id=server.get_flavor_id(flavor)
+    )
     spans = shown["flavor_instances"][0]["availability"]
     (span,) = (one for one in spans if one["start"] <= f"{moment:%Y-%m-%dT%H:%M:%S}" < one["end"])
     return span["available"], span["total"]
@@ -29,7 +31,9 @@ def started(name, flavor, **disk):
     """Start a server as the web page and public notebooks do, and return what it became."""
     connection = clients.connection()
     networks = [{"uuid": connection.network.find_network("sharednet1").id}]
-    connection.compute.create_server(name=name, flavor_id=server.get_flavor_id(flavor), networks=networks, **disk)
+    connection.compute.create_server(
+        name=name, flavor_id=server.get_flavor_id(flavor), networks=networks, **disk
+    )
     advance(300)
     return server.get_server(name)
 
@@ -57,7 +61,9 @@ for name, kind, became in (
 assert raised(started, "unreserved", SLICE, image_id=image.id) == "BadRequestException"
 
 small = reserve("small", "m1.medium")
-plain = server.Server("small", image_name="CC-Ubuntu24.04", flavor_name=small.get_reserved_flavors()[0].name)
+plain = server.Server(
+    "small", image_name="CC-Ubuntu24.04", flavor_name=small.get_reserved_flavors()[0].name
+)
 plain.submit(idempotent=True, show=None)
 assert plain.status == "ACTIVE"
 plain.delete()

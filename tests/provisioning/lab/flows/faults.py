@@ -56,7 +56,9 @@ def refusal(act, *arguments):
 
 
 def reserve(part, testbed, option, start=None):
-    return refusal(lab.reserve, testbed, part, option, start, site_clock().now() + timedelta(hours=3), None)
+    return refusal(
+        lab.reserve, testbed, part, option, start, site_clock().now() + timedelta(hours=3), None
+    )
 
 
 def ended(error, says):
@@ -130,7 +132,14 @@ case("session-401", "", "model", NODE)
 # A lease that ends while its server boots: the boot must not be waited for to the end of its own time.
 StepContext.LEASE_CHECK_S = 1.0
 arm("slow-boot=10000000")
-case("lease-ends=600", "The block was too short", "model", NODE, at="lease", while_booting=lambda: advance(600))
+case(
+    "lease-ends=600",
+    "The block was too short",
+    "model",
+    NODE,
+    at="lease",
+    while_booting=lambda: advance(600),
+)
 case("container-error", "is in ERROR: failed to pull image", "edge", EDGE)
 case("upload-cut", "", "edge", EDGE)
 print("RESULT " + json.dumps(sorted(met - {""})))

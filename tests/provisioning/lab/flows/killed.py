@@ -25,13 +25,26 @@ end = now + timedelta(hours=3)
 named = free_resources(testbed.resources(option.resource, option.type), now, end)[0].name
 lab.reserve(testbed, part, option, None, end, named)
 whole = lab.prepare(part, option, testbed=testbed, materials=course)
-wanted = ("lease", "server", "container", "address", "ssh", "materials", "updates", "drivers", "environment")
+wanted = (
+    "lease",
+    "server",
+    "container",
+    "address",
+    "ssh",
+    "materials",
+    "updates",
+    "drivers",
+    "environment",
+)
 steps = [step for step in whole.plan.steps if step.name in wanted]
 run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.record)
 for event in run.events():
     print(event.step, event.kind, event.text, flush=True)
 
-found = {"failed": {name: str(e) for name, e in run.failures.items()}, "lease": facts.of_lease(testbed, part)}
+found = {
+    "failed": {name: str(e) for name, e in run.failures.items()},
+    "lease": facts.of_lease(testbed, part),
+}
 found["machine"] = facts.of_machine(testbed, part)
 list(lab.give_back(part, testbed))
 found["release"] = facts.of_holdings(testbed, part, site_clock().now())

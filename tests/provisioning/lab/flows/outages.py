@@ -61,7 +61,9 @@ def first_cell():
             os.environ["REHEARSAL_PORTS"] = ports
 
 
-later = (site_clock().now() + timedelta(days=9)).replace(minute=0, second=0, microsecond=0, tzinfo=None)
+later = (site_clock().now() + timedelta(days=9)).replace(
+    minute=0, second=0, microsecond=0, tzinfo=None
+)
 WAYS = {
     "plan": lambda: command("lease", "plan", "model"),
     "reserve": lambda: command("lease", "reserve", "model"),
@@ -71,7 +73,9 @@ WAYS = {
     "pull": lambda: command("pull", "model"),
     "release": lambda: command("lease", "release", "model"),
     "sweep": lambda: command("lease", "sweep"),
-    "class plan": lambda: command("class", "plan", "model", roster, "--until", later, "--zone", "UTC"),
+    "class plan": lambda: command(
+        "class", "plan", "model", roster, "--until", later, "--zone", "UTC"
+    ),
     "class watch": lambda: command("class", "watch", "model", roster),
     "class no-shows": lambda: command("class", "no-shows", "model", roster),
     "class extend": lambda: command("class", "extend", "model", user),
@@ -95,7 +99,9 @@ def arm(fault):
 def lead_to(address):
     """Let every site and the list of sites lie at another address."""
     chi.context.RESOURCE_API_URL = chi.hardware.RESOURCE_API_URL = address
-    chi.context._sites = {name: {**site, "web": f"{address}/{site.get('uid')}"} for name, site in sites.items()}
+    chi.context._sites = {
+        name: {**site, "web": f"{address}/{site.get('uid')}"} for name, site in sites.items()
+    }
 
 
 def no_credentials():
@@ -136,7 +142,15 @@ SOME = {
         *("plan", "reserve", "sweep", "class plan", "class watch", "class no-shows"),
         *("class extend cyd", "planner", "leased", "facts"),
     ],
-    "unread calendar": ["plan", "reserve", "class plan", "class move", "planner", "planner.reserve", "leased"],
+    "unread calendar": [
+        "plan",
+        "reserve",
+        "class plan",
+        "class move",
+        "planner",
+        "planner.reserve",
+        "leased",
+    ],
 }
 OUTAGES = {
     "no credentials": no_credentials,

@@ -47,7 +47,9 @@ def count():
     return [len(testbed.machines()), len(testbed.addresses()), len(leases), len(groups)]
 
 
-if option == load_spec(part).options[0]:  # a lease that was made beforehand, as if in Horizon, is as good as one's own
+if (
+    option == load_spec(part).options[0]
+):  # a lease that was made beforehand, as if in Horizon, is as good as one's own
     says("rehearsal", "lease", resource_name(part), "--part", part)
     (first,) = testbed.leases()
 else:
@@ -69,7 +71,10 @@ assert int(whole) == (course / "assets" / "model.bin").stat().st_size
 # Though the record is lost: site and machine are looked at, and the same copies stay.
 run.record.clear()
 brought_up = says("up", part)
-assert all(words in brought_up for words in ("Costs about", "All done.", "the same materials are there already"))
+assert all(
+    words in brought_up
+    for words in ("Costs about", "All done.", "the same materials are there already")
+)
 assert count() == one_of_each
 assert testbed.machines()[0].id == machine.id
 assert "All done." in says("up", part)
@@ -88,7 +93,10 @@ else:
     assert checks["Jupyter"] == "ok"
     assert ports >= set(ports_of(part)) - {JUPYTER_PORT}
     here, _, query = reached.rows[0].link.partition("?")
-    assert urllib.request.urlopen(f"{here.split('/lab/')[0]}/api/status?{query}", timeout=60).status == 200
+    assert (
+        urllib.request.urlopen(f"{here.split('/lab/')[0]}/api/status?{query}", timeout=60).status
+        == 200
+    )
     reached.stop()
     assert links["ssh"].startswith("ssh -F ")
     assert "token" not in links["ssh"] + links["forward"]
@@ -97,7 +105,9 @@ else:
     # What a laptop has made arrives with no more than the address and the key, once.
     Ledger(course / f"laptop-{user}" / "ledger.jsonl").observe("part.flow", {"made": "at home"})
     way = testbed.way(machine)
-    moved = [how(part, way=way, say=lambda line: None).entries for how in (lab.push, lab.push, lab.pull)]
+    moved = [
+        how(part, way=way, say=lambda line: None).entries for how in (lab.push, lab.push, lab.pull)
+    ]
     assert moved == [1, 0, 0]
 
 # The machine says what it is, and pulling brings that to a computer that has not seen it.

@@ -78,7 +78,9 @@ def fewest_samples(q):
 check("measurements.fewest", fewest_samples)
 
 # %%
-pd.Series({f"p{q}": fewest_samples(q) for q in (50, 90, 95, 99, 99.9)}, name="samples at least")
+pd.Series(
+    {f"p{q}": fewest_samples(q) for q in (50, 90, 95, 99, 99.9)}, name="samples at least"
+)
 
 # %% [markdown]
 # That is why `bench` takes 400. And how many would make an interval as narrow as you want it? Its width shrinks with
@@ -99,7 +101,9 @@ check("measurements.more", samples_needed)
 for q in (50, 99):
     found = stats.median_interval(samples, q=q)
     more = samples_needed(len(samples), found.high - found.low, 0.02 * found.value)
-    print(f"p{q} within ± 1 %: {more:,.0f} samples, {more * samples.mean() / 1000:,.0f} seconds")
+    print(
+        f"p{q} within ± 1 %: {more:,.0f} samples, {more * samples.mean() / 1000:,.0f} seconds"
+    )
 
 # %% [markdown]
 # ## One run, and another
@@ -129,11 +133,17 @@ runs = run_with_progress(ten_runs, "Ten runs")
 centre = np.median(runs)
 figure, axis = plt.subplots(figsize=(9, 3.5), layout="constrained")
 held = {}
-for shift, (name, interval) in enumerate({"textbook": stats.median_interval, "steady": stats.steady_interval}.items()):
+for shift, (name, interval) in enumerate(
+    {"textbook": stats.median_interval, "steady": stats.steady_interval}.items()
+):
     found = [interval(run, q=50) for run in runs]
     held[name] = int(sum(centre in one for one in found))
     axis.vlines(
-        np.arange(10) + 0.15 * shift, [one.low for one in found], [one.high for one in found], f"C{shift}", lw=3
+        np.arange(10) + 0.15 * shift,
+        [one.low for one in found],
+        [one.high for one in found],
+        f"C{shift}",
+        lw=3,
     )
 axis.axhline(centre, color="black", lw=1)
 axis.set(xlabel="run", ylabel="milliseconds", xticks=range(10))
@@ -161,8 +171,13 @@ def series(alike):
 random, rows = np.random.default_rng(1), {}
 for name, alike in {"independent": 0.0, "neighbours alike": 0.8}.items():
     many = [series(alike) for _ in range(200)]
-    rows[name] = [np.mean([0 in f(one, q=50) for one in many]) for f in (stats.median_interval, stats.steady_interval)]
-pd.DataFrame.from_dict(rows, orient="index", columns=["textbook", "steady"]).style.format("{:.0%}")
+    rows[name] = [
+        np.mean([0 in f(one, q=50) for one in many])
+        for f in (stats.median_interval, stats.steady_interval)
+    ]
+pd.DataFrame.from_dict(rows, orient="index", columns=["textbook", "steady"]).style.format(
+    "{:.0%}"
+)
 
 # %% [markdown]
 # Both promise 95 %. The textbook's keeps its promise where samples are independent, and only there.
@@ -175,10 +190,15 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["textbook", "steady"]).sty
 
 # %%
 targets = {"the model": net, "the same again": load_mobilenet_v2(assets.model())}
-targets["channels last"] = load_mobilenet_v2(assets.model()).to(memory_format=torch.channels_last)
+targets["channels last"] = load_mobilenet_v2(assets.model()).to(
+    memory_format=torch.channels_last
+)
 for target in targets.values():
     bench.describe(target, model_path=assets.model())
-comparison = run_with_progress(lambda report: bench.compare(targets, image, rounds=20, on_progress=report), "In turns")
+comparison = run_with_progress(
+    lambda report: bench.compare(targets, image, rounds=20, on_progress=report),
+    "In turns",
+)
 table = comparison.table("the model")
 table.round(3)
 
@@ -200,10 +220,19 @@ check("measurements.claim", claim)
 
 # %%
 others = list(targets)[1:]
-table["claim"] = pd.Series({name: claim(table.loc[name, "at least"], table.loc[name, "at most"]) for name in others})
-effects = {name: comparison.ratio(name, "the model").minimum_detectable_effect for name in others}
+table["claim"] = pd.Series(
+    {
+        name: claim(table.loc[name, "at least"], table.loc[name, "at most"])
+        for name in others
+    }
+)
+effects = {
+    name: comparison.ratio(name, "the model").minimum_detectable_effect for name in others
+}
 table["found four times in five"] = pd.Series(effects).map("{:.1%}".format)
-table.loc[others, ["times as fast", "at least", "at most", "claim", "found four times in five"]]
+table.loc[
+    others, ["times as fast", "at least", "at most", "claim", "found four times in five"]
+]
 
 # %% [markdown]
 # For *the same again* the right claim is "cannot tell", and 95 of 100 such runs make it. Five do not: if you compare
@@ -230,7 +259,10 @@ print(f"largest ratio of two runs of the same model: {ratios.max():.3f}")
 # %%
 records, drawings = ledger().read(), np.array(assets.drawings("evaluation"))
 names = ["mobilenetv2", "mobilenetv2-050"]
-full, half = (np.array(records.latest(kind="accuracy", option=name).samples, dtype=float) for name in names)
+full, half = (
+    np.array(records.latest(kind="accuracy", option=name).samples, dtype=float)
+    for name in names
+)
 
 
 def tossed(lost):
@@ -242,9 +274,13 @@ def tossed(lost):
 
 for lost in (0, 0.02, 0.04, 0.08, 0.10):
     seen, sums = tossed(lost)
-    print(f"as if {100 * lost:2.0f} points were lost: p = {np.mean(np.abs(sums) >= abs(seen)):.3f}")
+    print(
+        f"as if {100 * lost:2.0f} points were lost: p = {np.mean(np.abs(sums) >= abs(seen)):.3f}"
+    )
 paired = stats.paired_proportions(half, full, drawings)
-print(f"{100 * paired.interval.low:.1f} to {100 * paired.interval.high:.1f} points, p = {paired.p_value:.3f}")
+print(
+    f"{100 * paired.interval.low:.1f} to {100 * paired.interval.high:.1f} points, p = {paired.p_value:.3f}"
+)
 
 # %% [markdown]
 # The first line asks for no loss at all, the others for a given one, and a p below 0.05 refuses it. The losses that are
@@ -257,8 +293,12 @@ print(f"{100 * paired.interval.low:.1f} to {100 * paired.interval.high:.1f} poin
 
 # %%
 others = ["mobilenetv2-075", "mobilenetv2-050"]
-p = pd.Series({name: records.paired_accuracy(name, "mobilenetv2").p_value for name in others}).sort_values()
-pd.DataFrame({"p": p, "p, by Holm": (p * np.arange(len(p), 0, -1)).cummax().clip(upper=1)}).round(3)
+p = pd.Series(
+    {name: records.paired_accuracy(name, "mobilenetv2").p_value for name in others}
+).sort_values()
+pd.DataFrame(
+    {"p": p, "p, by Holm": (p * np.arange(len(p), 0, -1)).cummax().clip(upper=1)}
+).round(3)
 
 # %% [markdown]
 # ## What you found

@@ -27,7 +27,9 @@ import os
 from pathlib import Path
 from timeit import repeat
 
-os.environ["NUMBA_ENABLE_CUDASIM"] = "1"  # numba's simulator of a GPU; it must be asked for before numba is imported
+os.environ["NUMBA_ENABLE_CUDASIM"] = (
+    "1"  # numba's simulator of a GPU; it must be asked for before numba is imported
+)
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -84,7 +86,11 @@ fetched = {}
 for kernel in (columns, rows):
     a, b, c = traced(random.random((10, 20)), random.random((20, 16)), np.zeros((10, 16)))
     kernel(a, b, c)
-    fetched[kernel.__name__] = {"lines of a": a.fetched(), "lines of b": b.fetched(), "lines of c": c.fetched()}
+    fetched[kernel.__name__] = {
+        "lines of a": a.fetched(),
+        "lines of b": b.fetched(),
+        "lines of c": c.fetched(),
+    }
 pd.DataFrame(fetched).T.assign(all=lambda table: table.sum(axis=1))
 
 # %% [markdown]
@@ -100,11 +106,20 @@ targets = {
     "matmul-blas": lambda: np.matmul(a, b, out=c),
 }
 for target in targets.values():
-    bench.describe(target, backend="numba and numpy", precision="fp32", model_path=models_dir() / "food11.onnx")
+    bench.describe(
+        target,
+        backend="numba and numpy",
+        precision="fp32",
+        model_path=models_dir() / "food11.onnx",
+    )
 with threadpool_limits(1, "blas"):
-    table = compare(targets, None, baseline="matmul-columns", rounds=10).rename(columns={"one photo, ms": "median ms"})
+    table = compare(targets, None, baseline="matmul-columns", rounds=10).rename(
+        columns={"one photo, ms": "median ms"}
+    )
 table["GFLOP/s"] = 2 * len(a) ** 3 / table["median ms"] / 1e6
-table["you predicted"] = pd.Series({"matmul-rows": guesses["rows"], "matmul-blas": guesses["blas"]})
+table["you predicted"] = pd.Series(
+    {"matmul-rows": guesses["rows"], "matmul-blas": guesses["blas"]}
+)
 table.style.format(precision=1, na_rep="")
 
 # %% [markdown]
@@ -143,15 +158,23 @@ def multiply(a, b, c):
 def watch(name, kernel, blocks, threads):
     a, b, c = traced(random.random((32, 8)), random.random((8, 32)), np.zeros((32, 32)))
     cuda.jit(kernel)[blocks, threads](a, b, c)
-    warp = next(iter(instructions(c.log).values()))  # what its first instruction touches of c
+    warp = next(
+        iter(instructions(c.log).values())
+    )  # what its first instruction touches of c
     first = transactions([4 * one.place for one in warp])
-    counts[name] = first, a.reads() + b.reads(), all_transactions(a.log) + all_transactions(b.log)
+    counts[name] = (
+        first,
+        a.reads() + b.reads(),
+        all_transactions(a.log) + all_transactions(b.log),
+    )
     return np.isin(np.arange(c.size), [one.place for one in warp]).reshape(c.shape)
 
 
 counts = {}
 figure, axes = plt.subplots(1, 2, figsize=(7, 3), layout="constrained")
-for axis, name, sizes in zip(axes, ("below", "side by side"), (((32, 1), (1, 32)), ((1, 32), (32, 1)))):
+for axis, name, sizes in zip(
+    axes, ("below", "side by side"), (((32, 1), (1, 32)), ((1, 32), (32, 1)))
+):
     axis.imshow(watch(name, multiply, *sizes), cmap="Greys")
     axis.set_title(f"{name}: {counts[name][0]} transactions")
 
@@ -179,8 +202,14 @@ def multiply_shared(a, b, c):
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
     total = float32(0)
     for k0 in range(0, a.shape[1], TILE):
-        tile_a[y, x] = a[row, k0 + x] if row < a.shape[0] and k0 + x < a.shape[1] else float32(0)
-        tile_b[y, x] = b[k0 + y, column] if k0 + y < b.shape[0] and column < b.shape[1] else float32(0)
+        tile_a[y, x] = (
+            a[row, k0 + x] if row < a.shape[0] and k0 + x < a.shape[1] else float32(0)
+        )
+        tile_b[y, x] = (
+            b[k0 + y, column]
+            if k0 + y < b.shape[0] and column < b.shape[1]
+            else float32(0)
+        )
         cuda.syncthreads()
         for k in range(TILE):
             total += tile_a[y, k] * tile_b[k, x]
@@ -191,12 +220,21 @@ def multiply_shared(a, b, c):
 
 
 shared_path = programs_dir() / "shared_kernel.py"
-shared_path.write_text(f"from numba import cuda, float32\n\nTILE = {TILE}\n\n\n{inspect.getsource(multiply_shared)}")
+shared_path.write_text(
+    f"from numba import cuda, float32\n\nTILE = {TILE}\n\n\n{inspect.getsource(multiply_shared)}"
+)
 check("kernels.shared", shared_path)
 
 # %%
 watch("shared", multiply_shared, (4, 4), (TILE, TILE))
-pd.DataFrame(counts, index=["transactions of one instruction", "all reads of a and b", "their transactions"]).T
+pd.DataFrame(
+    counts,
+    index=[
+        "transactions of one instruction",
+        "all reads of a and b",
+        "their transactions",
+    ],
+).T
 
 # %% [markdown]
 # ## The roofline
@@ -225,7 +263,10 @@ check("kernels.bound", least_seconds)
 # %%
 square, long = np.ones((1024, 1024), np.float32), np.ones(64 << 20, np.float32)
 with threadpool_limits(1, "blas"):
-    square_s, long_s = (min(repeat(f"{what} @ {what}", globals=globals(), number=1)) for what in ("square", "long"))
+    square_s, long_s = (
+        min(repeat(f"{what} @ {what}", globals=globals(), number=1))
+        for what in ("square", "long")
+    )
 peak_flops = max(2 * 1024**3 / square_s, table["GFLOP/s"]["matmul-blas"] * 1e9)
 bandwidth = long.nbytes / long_s
 
@@ -234,29 +275,55 @@ def profile_layers(level):
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
-    options.enable_profiling, options.profile_file_prefix = True, str(models_dir() / "layers")
-    session = ort.InferenceSession(models_dir() / "food11.onnx", options, providers=["CPUExecutionProvider"])
+    options.enable_profiling, options.profile_file_prefix = (
+        True,
+        str(models_dir() / "layers"),
+    )
+    session = ort.InferenceSession(
+        models_dir() / "food11.onnx", options, providers=["CPUExecutionProvider"]
+    )
     for _ in range(20):
         session.run(None, {"input": np.zeros((1, 3, 224, 224), np.float32)})
     written = Path(session.end_profiling())
-    nodes = [one for one in json.loads(written.read_text()) if one["args"].get("op_name") in ("Conv", "FusedConv")]
+    nodes = [
+        one
+        for one in json.loads(written.read_text())
+        if one["args"].get("op_name") in ("Conv", "FusedConv")
+    ]
     written.unlink()
-    tensors = {one["name"]: one["args"]["input_type_shape"][:2] + one["args"]["output_type_shape"] for one in nodes}
+    tensors = {
+        one["name"]: one["args"]["input_type_shape"][:2]
+        + one["args"]["output_type_shape"]
+        for one in nodes
+    }
     shapes = [[tensor["float"] for tensor in three] for three in tensors.values()]
-    return shapes, pd.DataFrame(nodes).groupby("name", sort=False)["dur"].median().clip(0.1).to_numpy() / 1e6
+    return shapes, pd.DataFrame(nodes).groupby("name", sort=False)["dur"].median().clip(
+        0.1
+    ).to_numpy() / 1e6
 
 
-layers = {"NCHW": profile_layers("ORT_ENABLE_EXTENDED"), "NCHWc": profile_layers("ORT_ENABLE_ALL")}
+layers = {
+    "NCHW": profile_layers("ORT_ENABLE_EXTENDED"),
+    "NCHWc": profile_layers("ORT_ENABLE_ALL"),
+}
 shapes = layers["NCHW"][0]  # in blocks, channels are padded; the model's own shapes count
 at_best_s = sum(least_seconds(*shape, peak_flops, bandwidth) for shape in shapes)
-operations, moved = np.array([(least_seconds(*one, 1, np.inf), least_seconds(*one, np.inf, 1)) for one in shapes]).T
+operations, moved = np.array(
+    [(least_seconds(*one, 1, np.inf), least_seconds(*one, np.inf, 1)) for one in shapes]
+).T
 depthwise = np.array([w[1] == 1 for _, w, _ in shapes])
 figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
 for layout, (_, took_s) in layers.items():
     print(f"{layout}: {took_s.sum() * 1e3:.2f} ms, at best {at_best_s * 1e3:.2f} ms")
     for kind, mark, these in (("depthwise", "v", depthwise), ("dense", "o", ~depthwise)):
         reached = (operations / took_s)[these] / 1e9
-        axis.loglog((operations / moved)[these], reached, mark, alpha=0.6, label=f"{layout}, {kind}")
+        axis.loglog(
+            (operations / moved)[these],
+            reached,
+            mark,
+            alpha=0.6,
+            label=f"{layout}, {kind}",
+        )
 at = np.geomspace(*axis.get_xlim())
 axis.plot(at, np.minimum(peak_flops, at * bandwidth) / 1e9, color="black")
 axis.set(xlabel="operations per byte", ylabel="GFLOP/s")

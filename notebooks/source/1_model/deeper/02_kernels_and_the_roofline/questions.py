@@ -23,11 +23,26 @@ prediction(
 )
 def transactions(random):
     first = 32 * int(random.integers(3, 90))
-    yield ([0, 4, 8, 12],), "All four addresses lie in sector 0, which comes once for all of them."
-    yield ([0, 32, 64, 96],), "Each of these addresses lies in a sector of its own. A sector has 32 bytes."
-    yield ([28, 32],), "Sector 0 ends with byte 31, so these two do not share one, near as they are."
-    yield ([0, 4, 1024, 1028],), "Two sectors are wanted. What lies between them is not fetched."
-    yield ([first + 20 + 4 * thread for thread in range(8)],), "These 32 bytes begin in the middle of a sector."
+    yield (
+        ([0, 4, 8, 12],),
+        "All four addresses lie in sector 0, which comes once for all of them.",
+    )
+    yield (
+        ([0, 32, 64, 96],),
+        "Each of these addresses lies in a sector of its own. A sector has 32 bytes.",
+    )
+    yield (
+        ([28, 32],),
+        "Sector 0 ends with byte 31, so these two do not share one, near as they are.",
+    )
+    yield (
+        ([0, 4, 1024, 1028],),
+        "Two sectors are wanted. What lies between them is not fetched.",
+    )
+    yield (
+        ([first + 20 + 4 * thread for thread in range(8)],),
+        "These 32 bytes begin in the middle of a sector.",
+    )
     yield ([first] * 3 + [first + 96],), ""
 
 
@@ -51,7 +66,11 @@ question(
             "`cuda.syncthreads()` stands in it {barriers} ×. Without two of them a thread reads a tile before all have "
             "filled it, or fills it while others still read.",
         ),
-        ("off_whole", at_most(1e-3), "Where the tiles fit exactly, a number of the product is off by {off_whole:.3g}."),
+        (
+            "off_whole",
+            at_most(1e-3),
+            "Where the tiles fit exactly, a number of the product is off by {off_whole:.3g}.",
+        ),
         (
             "off_ragged",
             at_most(1e-3),
@@ -77,8 +96,14 @@ question(
 )
 def bound(random):
     dot, fast = [1, 1, 1, 1], 1e12
-    yield (dot, dot, dot, 1.0, fast), "One multiplication and one addition are two operations, at one a second."
-    yield (dot, dot, dot, fast, 1.0), "Input, weights and output are a number each, of 4 bytes, at one byte a second."
+    yield (
+        (dot, dot, dot, 1.0, fast),
+        "One multiplication and one addition are two operations, at one a second.",
+    )
+    yield (
+        (dot, dot, dot, fast, 1.0),
+        "Input, weights and output are a number each, of 4 bytes, at one byte a second.",
+    )
     yield (
         (dot, dot, dot, 1.0, 4.0),
         "The arithmetic takes 2 s and the memory 3 s, at the same time. The slower one decides.",
@@ -92,4 +117,7 @@ def bound(random):
         "This layer is depthwise: an output sees 9 numbers of one channel. The weight's shape says so.",
     )
     channels, side = (int(one) for one in random.integers((8, 7), (64, 28)))
-    yield ([1, channels, side, side], [24, channels, 1, 1], [1, 24, side, side], fast, 1e9), ""
+    yield (
+        ([1, channels, side, side], [24, channels, 1, 1], [1, 24, side, side], fast, 1e9),
+        "",
+    )

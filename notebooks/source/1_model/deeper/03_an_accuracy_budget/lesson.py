@@ -31,7 +31,12 @@ from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.predict import answers
-from labs.optimize.static_quantization import ImageReader, keep_float, layer_sensitivity, layers_of
+from labs.optimize.static_quantization import (
+    ImageReader,
+    keep_float,
+    layer_sensitivity,
+    layers_of,
+)
 from labs.records.ledger import ledger
 from labs.widgets import compare, run_with_progress
 from labs.workspace import models_dir
@@ -55,26 +60,41 @@ predict("budget.faster", loose=..., tight=...)
 # compare the logits with those of the float model. That takes a few photos and no labels.
 
 # %%
-float_path, prepared_path = models_dir() / "food11.onnx", models_dir() / "food11-prepared.onnx"
+float_path, prepared_path = (
+    models_dir() / "food11.onnx",
+    models_dir() / "food11-prepared.onnx",
+)
 trial_path, ranges_path = models_dir() / "int8-trial.onnx", models_dir() / "ranges.json"
 training_images, _ = load_split(assets.dataset(), "training", limit=64)
 settings = quantization_format().settings(per_channel=False)
 ranges_path.unlink(missing_ok=True)
 # The ranges are the same whatever is left out, so they are found once and kept in a file.
-quantize_static(prepared_path, trial_path, ImageReader(training_images), calibration_cache_path=ranges_path, **settings)
+quantize_static(
+    prepared_path,
+    trial_path,
+    ImageReader(training_images),
+    calibration_cache_path=ranges_path,
+    **settings,
+)
 
 
 def quantize_alone(report):
-    return layer_sensitivity(prepared_path, training_images[::8], ranges_path, settings, on_progress=report)
+    return layer_sensitivity(
+        prepared_path, training_images[::8], ranges_path, settings, on_progress=report
+    )
 
 
 sensitivity = run_with_progress(quantize_alone, "Each layer alone")
-in_network = sensitivity.set_index("layer").loc[list(layers_of(prepared_path)), "alone_db"]
+in_network = sensitivity.set_index("layer").loc[
+    list(layers_of(prepared_path)), "alone_db"
+]
 worst = sensitivity["layer"].head(8).tolist()
 figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
 colours = ["tab:red" if name in worst else "silver" for name in in_network.index]
 axis.bar(range(len(in_network)), in_network, color=colours)
-axis.set(xlabel="layer, from the photo to the logits", ylabel="logits over their error (dB)")
+axis.set(
+    xlabel="layer, from the photo to the logits", ylabel="logits over their error (dB)"
+)
 sensitivity.head(8).style.format(precision=1)
 
 # %% [markdown]
@@ -94,7 +114,13 @@ validation_images, validation_labels = load_split(assets.dataset(), "validation"
 
 def quantized_with(kept, path):
     """Write the model with all layers in INT8 but the kept ones, and return the file's path."""
-    quantize_static(prepared_path, path, calibration_cache_path=ranges_path, nodes_to_exclude=list(kept), **settings)
+    quantize_static(
+        prepared_path,
+        path,
+        calibration_cache_path=ranges_path,
+        nodes_to_exclude=list(kept),
+        **settings,
+    )
     return keep_float(path, kept)
 
 
@@ -154,7 +180,10 @@ for name, budget in {"int8-budget-05": 0.05, "int8-budget-01": 0.01}.items():
 check("budget.files", paths)
 
 # %%
-rows = [{"in float32": ", ".join(one["kept"]) or "no layer", "loss": one["loss"]} for one in tried]
+rows = [
+    {"in float32": ", ".join(one["kept"]) or "no layer", "loss": one["loss"]}
+    for one in tried
+]
 pd.DataFrame(rows).style.format(precision=3)
 
 # %% [markdown]
@@ -167,21 +196,36 @@ pd.DataFrame(rows).style.format(precision=3)
 # %%
 guesses = predicted("budget.faster")
 form = quantization_format()
-channels_path = models_dir() / f"int8-static-{form.name.lower()}{'-7bit' if form.reduce_range else ''}.onnx"
-files = {"food11": float_path, **paths} | ({channels_path.stem: channels_path} if channels_path.is_file() else {})
-sessions = {name: ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for name, path in files.items()}
+channels_path = (
+    models_dir()
+    / f"int8-static-{form.name.lower()}{'-7bit' if form.reduce_range else ''}.onnx"
+)
+files = {"food11": float_path, **paths} | (
+    {channels_path.stem: channels_path} if channels_path.is_file() else {}
+)
+sessions = {
+    name: ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for name, path in files.items()
+}
 images, labels = load_split(assets.dataset(), "evaluation")
 table = compare(sessions, images, labels, baseline="food11")
-table["you predicted"] = pd.Series({"int8-budget-05": guesses["loose"], "int8-budget-01": guesses["tight"]})
+table["you predicted"] = pd.Series(
+    {"int8-budget-05": guesses["loose"], "int8-budget-01": guesses["tight"]}
+)
 table.style.format(precision=2, na_rep="")
 
 # %%
 rows = {}
 for name in list(files)[1:]:
     paired = ledger().paired_accuracy(name, "food11")
-    points = [100 * value for value in (paired.difference, paired.interval.low, paired.interval.high)]
+    points = [
+        100 * value
+        for value in (paired.difference, paired.interval.low, paired.interval.high)
+    ]
     rows[name] = [*points, paired.verdict]
-pd.DataFrame.from_dict(rows, orient="index", columns=["points", "at least", "at most", "than float32"]).round(2)
+pd.DataFrame.from_dict(
+    rows, orient="index", columns=["points", "at least", "at most", "than float32"]
+).round(2)
 
 # %% [markdown]
 # On the machine used for this page, the looser budget was met at once, without a layer in float32: 3.6 points on the

@@ -28,23 +28,49 @@ def trial(loss, *kept):
 def next_trial(random):
     order = ["a", "b", "c"]
     none, with_a = trial(0.06), trial(0.03, "a")
-    yield ([], order, 0.01), "Nothing was tried yet. Begin with all layers in INT8: the budget may allow it."
-    yield ([none], order, 0.01), "The next layer is the first of the order, the one that loses most."
-    yield ([none, with_a], order, 0.01), "Layer a helped and stays in float32, and the next one joins it."
+    yield (
+        ([], order, 0.01),
+        "Nothing was tried yet. Begin with all layers in INT8: the budget may allow it.",
+    )
+    yield (
+        ([none], order, 0.01),
+        "The next layer is the first of the order, the one that loses most.",
+    )
+    yield (
+        ([none, with_a], order, 0.01),
+        "Layer a helped and stays in float32, and the next one joins it.",
+    )
     yield (
         ([none, with_a, trial(0.04, "a", "b")], order, 0.01),
         "With b it became worse, 0.04 after 0.03: go on from the best trial, and do not try b again.",
     )
-    yield ([none, trial(0.06, "a")], order, 0.01), "Both trials lose 0.06. Of equal ones the earliest is the best."
-    yield ([none, with_a, trial(0.008, "a", "b")], order, 0.01), "0.008 is within the budget: the search is over."
-    yield ([none, trial(0.05, "a")], order, 0.05), "A loss equal to the budget is within it."
-    yield ([none, with_a, trial(0.035, "a", "b")], order, 0.03), "The best trial counts, and it need not be the last."
+    yield (
+        ([none, trial(0.06, "a")], order, 0.01),
+        "Both trials lose 0.06. Of equal ones the earliest is the best.",
+    )
+    yield (
+        ([none, with_a, trial(0.008, "a", "b")], order, 0.01),
+        "0.008 is within the budget: the search is over.",
+    )
+    yield (
+        ([none, trial(0.05, "a")], order, 0.05),
+        "A loss equal to the budget is within it.",
+    )
+    yield (
+        ([none, with_a, trial(0.035, "a", "b")], order, 0.03),
+        "The best trial counts, and it need not be the last.",
+    )
     yield (
         ([none, with_a, trial(0.04, "a", "b"), trial(0.025, "a", "c")], order, 0.01),
         "No layer is left that was not tried: return None.",
     )
     names = [f"layer {place}" for place in random.permutation(5)]
-    history = [trial(0.09), trial(0.08, names[0]), trial(0.085, *names[:2]), trial(0.05, names[0], names[2])]
+    history = [
+        trial(0.09),
+        trial(0.08, names[0]),
+        trial(0.085, *names[:2]),
+        trial(0.05, names[0], names[2]),
+    ]
     yield (history, names, 0.02), ""
 
 
@@ -74,7 +100,11 @@ question(
             "`int8-budget-01` loses {int8-budget-01:.1%} on the validation photos, more than its budget. Was the best "
             "trial written?",
         ),
-        ("looser_is_larger", False, "The looser budget has the larger file: were the two exchanged?"),
+        (
+            "looser_is_larger",
+            False,
+            "The looser budget has the larger file: were the two exchanged?",
+        ),
     ],
     good={
         "missing": "",

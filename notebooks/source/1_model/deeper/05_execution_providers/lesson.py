@@ -66,7 +66,12 @@ predict("providers.openvino", fp32=..., bf16=...)
 print(ort.get_available_providers())
 wanted = ["CUDAExecutionProvider", "CPUExecutionProvider"]
 session = ort.InferenceSession(models_dir() / "food11.onnx", providers=wanted)
-print(session.run(None, {"input": images[:1]})[0].argmax(), "is the answer, and", labels[0], "the label")
+print(
+    session.run(None, {"input": images[:1]})[0].argmax(),
+    "is the answer, and",
+    labels[0],
+    "the label",
+)
 
 # %% [markdown]
 # A warning, which a service writes into a log, and then an answer. This is the **silent fall-back**.
@@ -77,7 +82,9 @@ print(session.run(None, {"input": images[:1]})[0].argmax(), "is the answer, and"
 # %%
 environment = None
 if can["OpenVINO provider"].available:
-    environment = run_with_progress(lambda report: providers.install("openvino", report), "ONNX Runtime with OpenVINO")
+    environment = run_with_progress(
+        lambda report: providers.install("openvino", report), "ONNX Runtime with OpenVINO"
+    )
     print(environment.commands)
 
 # %% [markdown]
@@ -89,12 +96,18 @@ if can["OpenVINO provider"].available:
 
 # %%
 def openvino(precision):
-    hints = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": str(physical_core_count())}
+    hints = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": str(physical_core_count()),
+    }
     options = {"device_type": "CPU", "load_config": json.dumps({"CPU": hints})}
     return [("OpenVINOExecutionProvider", options), "CPUExecutionProvider"]
 
 
-by_option = [("OpenVINOExecutionProvider", {"device_type": "CPU", "precision": "BF16"}), "CPUExecutionProvider"]
+by_option = [
+    ("OpenVINOExecutionProvider", {"device_type": "CPU", "precision": "BF16"}),
+    "CPUExecutionProvider",
+]
 requests = {
     "cpu-provider": {"file": "food11.onnx", "providers": ["CPUExecutionProvider"]},
     "openvino-provider": {"file": "food11.onnx", "providers": openvino("f32")},
@@ -121,8 +134,12 @@ images = np.load("images.npy")
 for option, one in json.loads(Path("requests.json").read_text()).items():
     options = ort.SessionOptions()
     options.enable_profiling, options.profile_file_prefix = True, f"profile-{option}"
-    wanted = [tuple(given) if isinstance(given, list) else given for given in one["providers"]]
-    session = ort.InferenceSession(Path(sys.argv[1]) / one["file"], options, providers=wanted)
+    wanted = [
+        tuple(given) if isinstance(given, list) else given for given in one["providers"]
+    ]
+    session = ort.InferenceSession(
+        Path(sys.argv[1]) / one["file"], options, providers=wanted
+    )
     logits = [session.run(None, {"input": image[np.newaxis]})[0] for image in images]
     Path(session.end_profiling()).rename(f"profile-{option}.json")
     np.save(f"logits-{option}.npy", np.concatenate(logits))
@@ -142,8 +159,17 @@ if environment:
 ran = {}
 for option in requests if environment else []:
     events = json.loads((folder / f"profile-{option}.json").read_text())
-    events = [event for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
-    nodes = pd.DataFrame([{"node": event["name"], "provider": event["args"]["provider"]} for event in events])
+    events = [
+        event
+        for event in events
+        if event["cat"] == "Node" and event["name"].endswith("_kernel_time")
+    ]
+    nodes = pd.DataFrame(
+        [
+            {"node": event["name"], "provider": event["args"]["provider"]}
+            for event in events
+        ]
+    )
     ran[option] = nodes.drop_duplicates()["provider"].value_counts()
 pd.DataFrame(ran).T.fillna(0).astype(int)
 
@@ -182,7 +208,10 @@ def computed_in_fp32(logits, expected):
 check("providers.precision", computed_in_fp32)
 
 # %%
-{option: computed_in_fp32(found, logits["cpu-provider"]) for option, found in logits.items()}
+{
+    option: computed_in_fp32(found, logits["cpu-provider"])
+    for option, found in logits.items()
+}
 
 # %% [markdown]
 # ## Measure
@@ -205,9 +234,18 @@ from labs.records.ledger import ledger
 images, labels = load_split(assets.dataset(), "evaluation")
 sessions = {}
 for option, one in json.loads(Path("requests.json").read_text()).items():
-    wanted = [tuple(given) if isinstance(given, list) else given for given in one["providers"]]
-    sessions[option] = ort.InferenceSession(Path(sys.argv[1]) / one["file"], providers=wanted)
-    print(option, bench.describe(sessions[option], settings={"providers": one["providers"]}).providers_used)
+    wanted = [
+        tuple(given) if isinstance(given, list) else given for given in one["providers"]
+    ]
+    sessions[option] = ort.InferenceSession(
+        Path(sys.argv[1]) / one["file"], providers=wanted
+    )
+    print(
+        option,
+        bench.describe(
+            sessions[option], settings={"providers": one["providers"]}
+        ).providers_used,
+    )
 for record in bench.compare(sessions, images[:1]):
     ledger().append(record)
 for option, session in sessions.items():
@@ -218,14 +256,25 @@ for option, session in sessions.items():
 guesses = predicted("providers.openvino")
 compared = ["cpu-provider", "openvino-provider"]
 compared += ["openvino-provider-bf16"] * can["bf16 on the CPU"].available
-(folder / "requests.json").write_text(json.dumps({option: requests[option] for option in compared}))
+(folder / "requests.json").write_text(
+    json.dumps({option: requests[option] for option in compared})
+)
 if environment:
     environment.run(folder / "race.py", models_dir())
     table = ledger().comparison(*compared).table("cpu-provider")
     asked = {"openvino-provider": "fp32", "openvino-provider-bf16": "bf16"}
-    table["you predicted"] = pd.Series({option: guesses[name] for option, name in asked.items()})
-    right = {option: sum(ledger().latest(kind="accuracy", option=option).samples) for option in compared}
-    display(table.join(pd.Series(right, name=f"right of {len(labels)}")).style.format(precision=2, na_rep=""))
+    table["you predicted"] = pd.Series(
+        {option: guesses[name] for option, name in asked.items()}
+    )
+    right = {
+        option: sum(ledger().latest(kind="accuracy", option=option).samples)
+        for option in compared
+    }
+    display(
+        table.join(pd.Series(right, name=f"right of {len(labels)}")).style.format(
+            precision=2, na_rep=""
+        )
+    )
 
 # %% [markdown]
 # What does OpenVINO bring over ONNX Runtime's CPU provider? Choose the pair that differs in the provider and in nothing
@@ -233,11 +282,20 @@ if environment:
 
 # %% question="providers.fair"
 ### BEGIN SOLUTION
-interval = ledger().comparison("openvino-provider", "cpu-provider").ratio("cpu-provider", "openvino-provider").interval
+interval = (
+    ledger()
+    .comparison("openvino-provider", "cpu-provider")
+    .ratio("cpu-provider", "openvino-provider")
+    .interval
+)
 claim = "faster" if interval.low > 1 else "slower" if interval.high < 1 else "cannot tell"
 fair = {"option": "openvino-provider", "baseline": "cpu-provider", "claim": claim}
 ### STUB
-fair = {"option": ..., "baseline": ..., "claim": ...}  # the claim is "faster", "slower" or "cannot tell"
+fair = {
+    "option": ...,
+    "baseline": ...,
+    "claim": ...,
+}  # the claim is "faster", "slower" or "cannot tell"
 ### END SOLUTION
 check("providers.fair", fair)
 
@@ -252,8 +310,14 @@ check("providers.fair", fair)
 home = programs_dir() / "server" / "power.json"
 readings = json.loads(home.read_text()) if home.is_file() else None
 if readings is None:
-    readings = {"times_s": [0, 1, 2, 5, 6], "watts": [60, 240, 250, 250, 100], "images": 21_000}
-    print("No power was read yet: these readings are made up, so that you can see what some look like.")
+    readings = {
+        "times_s": [0, 1, 2, 5, 6],
+        "watts": [60, 240, 250, 250, 100],
+        "images": 21_000,
+    }
+    print(
+        "No power was read yet: these readings are made up, so that you can see what some look like."
+    )
 figure, axis = plt.subplots(figsize=(9, 2.6), layout="constrained")
 axis.fill_between(readings["times_s"], readings["watts"], color="tab:orange", alpha=0.3)
 axis.stem(readings["times_s"], readings["watts"], basefmt=" ")
@@ -267,14 +331,19 @@ def joules_an_image(times_s, watts, images):
     answered between the first reading and the last."""
     ### BEGIN SOLUTION
     steps = zip(times_s, times_s[1:], watts, watts[1:])
-    return sum((end - begin) * (first + last) / 2 for begin, end, first, last in steps) / images
+    return (
+        sum((end - begin) * (first + last) / 2 for begin, end, first, last in steps)
+        / images
+    )
     ### END SOLUTION
 
 
 check("providers.joules", joules_an_image)
 
 # %%
-print(f"{joules_an_image(**readings):.4f} joules an image, {joules_an_image(**readings) / 3.6:.3f} kWh for a million")
+print(
+    f"{joules_an_image(**readings):.4f} joules an image, {joules_an_image(**readings) / 3.6:.3f} kWh for a million"
+)
 
 # %% [markdown]
 # ## What you found

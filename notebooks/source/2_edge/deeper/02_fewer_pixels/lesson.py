@@ -68,7 +68,9 @@ photo = Image.open(next(path for path, _ in iterate(assets.dataset(), "evaluatio
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.8), layout="constrained")
 for axis, side in zip(axes, sides_px):
     axis.imshow(crop(photo, side))
-    axis.set(title=f"{side} px: {side**2 / 224**2:.0%} of the pixels", xticks=[], yticks=[])
+    axis.set(
+        title=f"{side} px: {side**2 / 224**2:.0%} of the pixels", xticks=[], yticks=[]
+    )
 
 # %% [markdown]
 # ## Two numbers in a header
@@ -99,10 +101,14 @@ check("pixels.file", small_path)
 guesses = predicted("pixels.fewer")
 paths = {224: full, 160: small_path}
 for side in (192, 128):
-    paths[side] = with_input_size(full, models_dir() / f"int8-static-s8s8-{side}px.onnx", side)
+    paths[side] = with_input_size(
+        full, models_dir() / f"int8-static-s8s8-{side}px.onnx", side
+    )
 options = {side: f"edge-int8-{side}px" for side in sides_px}
 device.bring(paths[side] for side in sides_px)
-candidates = [Candidate(options[side], paths[side].name, input_px=side) for side in sides_px]
+candidates = [
+    Candidate(options[side], paths[side].name, input_px=side) for side in sides_px
+]
 answers = measure_there(device, "answers", candidates, ledger=ledger())
 right = {each.option: each.samples for each in answers if each.kind == "accuracy"}
 measured = measure_there(device, "compare", candidates, ledger=ledger())
@@ -130,11 +136,27 @@ drawings, rows = assets.drawings("evaluation"), {}
 for side in sides_px[1:]:
     pair = [right[options[224]], right[options[side]]]
     took_s = [timed[options[224]], timed[options[side]]]
-    p = stats.paired_proportions(*pair, drawings).p_value if len(pair[0]) == len(drawings) else np.nan
-    rows[side] = (side**2 / 224**2, *bargain(*pair, *took_s)[::-1], p, paths[side].stat().st_size / 1e6)
-table = pd.DataFrame.from_dict(rows, orient="index", columns=["pixels", "times as fast", "points lost", "p", "MB"])
-table.loc[160, ["you predicted, times", "you predicted, points"]] = guesses["faster"], guesses["lost"]
-table.style.format(precision=2, na_rep="").format("{:.0%}", subset="pixels").set_caption(measured[0].machine.label)
+    p = (
+        stats.paired_proportions(*pair, drawings).p_value
+        if len(pair[0]) == len(drawings)
+        else np.nan
+    )
+    rows[side] = (
+        side**2 / 224**2,
+        *bargain(*pair, *took_s)[::-1],
+        p,
+        paths[side].stat().st_size / 1e6,
+    )
+table = pd.DataFrame.from_dict(
+    rows, orient="index", columns=["pixels", "times as fast", "points lost", "p", "MB"]
+)
+table.loc[160, ["you predicted, times", "you predicted, points"]] = (
+    guesses["faster"],
+    guesses["lost"],
+)
+table.style.format(precision=2, na_rep="").format("{:.0%}", subset="pixels").set_caption(
+    measured[0].machine.label
+)
 
 # %% [markdown]
 # *p* is the sign-flip test over drawings: how often would so many answers differ by chance? A loss is shown if it is

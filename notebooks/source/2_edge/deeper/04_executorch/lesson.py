@@ -41,7 +41,9 @@ print(capability_text(gate.values()))
 files, quiet = part_1_files(models_dir()), {"PYTHONWARNINGS": "ignore"}
 executorch = None
 if gate["ExecuTorch"].available:
-    executorch = run_with_progress(lambda report: providers.install("executorch", report), "ExecuTorch")
+    executorch = run_with_progress(
+        lambda report: providers.install("executorch", report), "ExecuTorch"
+    )
 
 # %% [markdown]
 # ## Predict
@@ -111,7 +113,10 @@ from pathlib import Path
 
 import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
+from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+    XNNPACKQuantizer,
+    get_symmetric_quantization_config,
+)
 from executorch.exir import to_edge_transform_and_lower
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
@@ -124,13 +129,17 @@ example = (torch.zeros(1, 3, 224, 224),)
 images, _ = load_split(assets.dataset(), "training", limit=64)
 exported = torch.export.export(net, example)
 ### BEGIN SOLUTION
-quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+quantizer = XNNPACKQuantizer().set_global(
+    get_symmetric_quantization_config(is_per_channel=True)
+)
 prepared = prepare_pt2e(exported.module(), quantizer)
 with torch.inference_mode():
     for image in torch.from_numpy(images).split(1):
         prepared(image)
 converted = convert_pt2e(prepared)
-edge = to_edge_transform_and_lower(torch.export.export(converted, example), partitioner=[XnnpackPartitioner()])
+edge = to_edge_transform_and_lower(
+    torch.export.export(converted, example), partitioner=[XnnpackPartitioner()]
+)
 Path(sys.argv[1]).write_bytes(edge.to_executorch().buffer)
 ### END SOLUTION
 
@@ -170,16 +179,29 @@ for option, path in json.loads(Path(sys.argv[1]).read_text()).items():
         method = Runtime.get().load_program(path).load_method("forward")
 
         def run(batch, method=method):
-            return np.concatenate([method.execute([torch.from_numpy(one[np.newaxis])])[0].numpy() for one in batch])
+            return np.concatenate(
+                [
+                    method.execute([torch.from_numpy(one[np.newaxis])])[0].numpy()
+                    for one in batch
+                ]
+            )
 
         precision = option.rpartition("-")[2]
-        bench.describe(run, model_path=path, backend="executorch", precision=precision, provider="XnnpackBackend")
+        bench.describe(
+            run,
+            model_path=path,
+            backend="executorch",
+            precision=precision,
+            provider="XnnpackBackend",
+        )
         ledger().append(bench.accuracy(run, images, labels, option=option))
         targets[option] = run
     else:
         options = ort.SessionOptions()
         options.intra_op_num_threads = physical_core_count()
-        targets[option] = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        targets[option] = ort.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
 for record in bench.compare(targets, images[:1], rounds=20):
     ledger().append(record)
 
@@ -188,13 +210,19 @@ raced = {"ort-fp32": files["edge-fp32"], "ort-int8": files["edge-int8-u8s8"]}
 raced |= {"xnnpack-fp32": fp32_path, "xnnpack-int8": int8_path}
 if executorch:
     guesses = predicted("executorch.faster")
-    (folder / "race.json").write_text(json.dumps({option: str(path) for option, path in raced.items()}))
+    (folder / "race.json").write_text(
+        json.dumps({option: str(path) for option, path in raced.items()})
+    )
     executorch.run(folder / "race.py", folder / "race.json", variables=quiet)
     run = ledger().comparison(*raced)
     table = run.table("xnnpack-fp32")
     table["you predicted"] = pd.Series({"xnnpack-int8": guesses["int8"]})
     table["MB"] = [path.stat().st_size / 1e6 for path in raced.values()]
-    display(table.round(2), run.table("ort-int8").loc[["xnnpack-int8"]].round(2), guesses["against"])
+    display(
+        table.round(2),
+        run.table("ort-int8").loc[["xnnpack-int8"]].round(2),
+        guesses["against"],
+    )
 else:
     print("Not run here: there is no ExecuTorch for this machine.")
 
@@ -211,7 +239,9 @@ def changed(before, after, labels):
     All three are lists of classes, photo by photo."""
     ### BEGIN SOLUTION
     differ = sum(one != other for one, other in zip(before, after))
-    return differ, sum(one == label != other for one, other, label in zip(before, after, labels))
+    return differ, sum(
+        one == label != other for one, other, label in zip(before, after, labels)
+    )
     ### END SOLUTION
 
 
@@ -219,7 +249,10 @@ check("executorch.changed", changed)
 
 # %%
 if executorch:
-    one, other = (ledger().latest(kind="accuracy", option=f"xnnpack-{kind}").details for kind in ("fp32", "int8"))
+    one, other = (
+        ledger().latest(kind="accuracy", option=f"xnnpack-{kind}").details
+        for kind in ("fp32", "int8")
+    )
     print(changed(one["predicted"], other["predicted"], one["labels"]))
 
 # %% [markdown]

@@ -24,14 +24,26 @@ question(
     file="labs.edge.pte:pte_facts",
     told=True,
     rules=[
-        ("delegates", holds("XnnpackBackend"), "No part of it is handed to XNNPACK: name the partitioner."),
+        (
+            "delegates",
+            holds("XnnpackBackend"),
+            "No part of it is handed to XNNPACK: name the partitioner.",
+        ),
         (
             "max_abs_diff",
             at_least(0.01),
             "These are the logits of float32. Lower what `convert_pt2e` returned, exported once more.",
         ),
-        ("agree", at_least(22), "It agrees on {agree} of {images} photos. Were the observers shown training images?"),
-        ("agree", at_least(38), "It agrees on {agree} of {images} photos. Is there one scale per channel?"),
+        (
+            "agree",
+            at_least(22),
+            "It agrees on {agree} of {images} photos. Were the observers shown training images?",
+        ),
+        (
+            "agree",
+            at_least(38),
+            "It agrees on {agree} of {images} photos. Is there one scale per channel?",
+        ),
         (
             "size_bytes",
             at_most(SIZE_BYTES),
@@ -57,9 +69,18 @@ question(
     hint="A photo can change from one wrong class to another. Which of the two numbers counts it?",
 )
 def changed(random):
-    yield ([1, 2, 3], [1, 2, 4], [1, 2, 3]), "Only the last photo changed, and it was right before."
-    yield ([1, 2], [1, 5], [1, 5]), "The second photo changed from wrong to right: changed, and not lost."
-    yield ([1, 2, 3], [1, 4, 3], [1, 5, 3]), "The second photo was wrong before and after: changed, and not lost."
+    yield (
+        ([1, 2, 3], [1, 2, 4], [1, 2, 3]),
+        "Only the last photo changed, and it was right before.",
+    )
+    yield (
+        ([1, 2], [1, 5], [1, 5]),
+        "The second photo changed from wrong to right: changed, and not lost.",
+    )
+    yield (
+        ([1, 2, 3], [1, 4, 3], [1, 5, 3]),
+        "The second photo was wrong before and after: changed, and not lost.",
+    )
     yield ([0, 1], [0, 1], [1, 0]), "Nothing changed here, although both are wrong."
     classes = [random.integers(0, 3, 12).tolist() for _ in range(3)]
     yield tuple(classes), ""

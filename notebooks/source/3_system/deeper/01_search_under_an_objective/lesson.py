@@ -121,7 +121,9 @@ def issue_queries(samples):
     ### BEGIN SOLUTION
     for sample in samples:
         PLACES.acquire()
-        client.async_infer(MODEL, [ready[sample.index]], callback=partial(answered, sample.id))
+        client.async_infer(
+            MODEL, [ready[sample.index]], callback=partial(answered, sample.id)
+        )
     ### END SOLUTION
 
 
@@ -129,13 +131,20 @@ def answered(query_id, result, error):
     """Complete a query with the class of result.as_numpy("output"), or with 0 bytes if there is an error."""
     ### BEGIN SOLUTION
     PLACES.release()
-    answer = np.array([] if error else [result.as_numpy("output").argmax()], dtype=np.int64)
-    lg.QuerySamplesComplete([lg.QuerySampleResponse(query_id, answer.ctypes.data, answer.nbytes)])
+    answer = np.array(
+        [] if error else [result.as_numpy("output").argmax()], dtype=np.int64
+    )
+    lg.QuerySamplesComplete(
+        [lg.QuerySampleResponse(query_id, answer.ctypes.data, answer.nbytes)]
+    )
     ### END SOLUTION
 
 
 settings, log = lg.TestSettings(), lg.LogSettings()
-settings.scenario, settings.mode = getattr(lg.TestScenario, scenario), lg.TestMode.PerformanceOnly
+settings.scenario, settings.mode = (
+    getattr(lg.TestScenario, scenario),
+    lg.TestMode.PerformanceOnly,
+)
 settings.accuracy_log_probability = 1.0  # keep every answer
 for name, value in json.loads(asked).items():
     setattr(settings, name, value)
@@ -163,7 +172,9 @@ client.close()
 # on one thread. It prints the summary that loadgen writes of the first.
 
 # %% folded=true
-triton = run_with_progress(lambda report: opening.serve(model.parent, report), "Start Triton")
+triton = run_with_progress(
+    lambda report: opening.serve(model.parent, report), "Start Triton"
+)
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 
 
@@ -186,25 +197,58 @@ def serve(option):
 
 def run(option, target, scenario, **settings):
     """Run your program once, with fields of loadgen's TestSettings, and keep loadgen's trace as a record."""
-    line = [sys.executable, folder / "sut.py", target.url, scenario, json.dumps(settings), "logs"]
+    line = [
+        sys.executable,
+        folder / "sut.py",
+        target.url,
+        scenario,
+        json.dumps(settings),
+        "logs",
+    ]
     done = subprocess.run(line, cwd=work, capture_output=True, text=True, timeout=90)
-    assert done.returncode == 0, f"sut.py ended with status {done.returncode}. {done.stderr[-1500:]}"
+    assert done.returncode == 0, (
+        f"sut.py ended with status {done.returncode}. {done.stderr[-1500:]}"
+    )
     return ledger().append(loadgen_record(target, work / "logs", labels, option=option))
 
 
 # %%
 target = serve("1x1")
 single = run("search-single", target, "SingleStream", min_duration_ms=2000)
-print((work / "logs" / "mlperf_log_summary.txt").read_text().partition("Test Parameters")[0])
+print(
+    (work / "logs" / "mlperf_log_summary.txt").read_text().partition("Test Parameters")[0]
+)
 alone_s = single.percentile(50)
-PROMISE = {"server_target_latency_ns": int(10e9 * alone_s), "server_target_latency_percentile": 0.95}
-offline = run("search-offline", target, "Offline", min_duration_ms=1500, offline_expected_qps=1.5 / alone_s)
+PROMISE = {
+    "server_target_latency_ns": int(10e9 * alone_s),
+    "server_target_latency_percentile": 0.95,
+}
+offline = run(
+    "search-offline",
+    target,
+    "Offline",
+    min_duration_ms=1500,
+    offline_expected_qps=1.5 / alone_s,
+)
 rate = offline.throughput_rps.value / 2
-server = run("search-server", target, "Server", server_target_qps=rate, min_duration_ms=2500, **PROMISE)
+server = run(
+    "search-server",
+    target,
+    "Server",
+    server_target_qps=rate,
+    min_duration_ms=2500,
+    **PROMISE,
+)
 rows = {}
 for one in (single, offline, server):
-    row = {"photos/s": one.throughput_rps.value, "median latency, ms": 1e3 * one.percentile(50)}
-    row |= {"right, %": 100 * one.details["right"] / len(one.samples), "": one.details["validity"]}
+    row = {
+        "photos/s": one.throughput_rps.value,
+        "median latency, ms": 1e3 * one.percentile(50),
+    }
+    row |= {
+        "right, %": 100 * one.details["right"] / len(one.samples),
+        "": one.details["validity"],
+    }
     rows[one.details["scenario"]] = row
 pd.DataFrame.from_dict(rows, orient="index").round(1)
 
@@ -248,7 +292,10 @@ def enough(late, q, confidence):
 check("search.enough", enough)
 
 # %%
-print(enough(1, 99, 0.99), "queries: so many does loadgen ask for before it estimates SingleStream's 99th percentile")
+print(
+    enough(1, 99, 0.99),
+    "queries: so many does loadgen ask for before it estimates SingleStream's 99th percentile",
+)
 SHORT = {"min_duration_ms": 2500, "min_query_count": int(enough(1, 95, 0.99))}
 
 # %% [markdown]
@@ -300,16 +347,39 @@ def search(option, report):
     """Return the rate of Offline, the highest rate that was VALID, and all trials with their records."""
     target, trials, records = serve(option), [], []
     expected = 1.5 / alone_s * CONFIGURATIONS[option][0] * CONFIGURATIONS[option][1]
-    offline = run(f"search-{option}", target, "Offline", min_duration_ms=1500, offline_expected_qps=expected)
+    offline = run(
+        f"search-{option}",
+        target,
+        "Offline",
+        min_duration_ms=1500,
+        offline_expected_qps=expected,
+    )
     limit = offline.throughput_rps.value
     while (rate := next_rate(trials, limit)) is not None:
         report(len(trials) / 5, f"{option}: {rate:.0f} images a second")
-        records.append(run(f"search-{option}", target, "Server", server_target_qps=rate, **PROMISE, **SHORT))
+        records.append(
+            run(
+                f"search-{option}",
+                target,
+                "Server",
+                server_target_qps=rate,
+                **PROMISE,
+                **SHORT,
+            )
+        )
         trials.append((rate, records[-1].details["validity"] == "VALID"))
-    return limit, max([rate for rate, kept in trials if kept], default=0.0), trials, records
+    return (
+        limit,
+        max([rate for rate, kept in trials if kept], default=0.0),
+        trials,
+        records,
+    )
 
 
-searched = {name: run_with_progress(lambda report, name=name: search(name, report), name) for name in CONFIGURATIONS}
+searched = {
+    name: run_with_progress(lambda report, name=name: search(name, report), name)
+    for name in CONFIGURATIONS
+}
 
 # %%
 rows, limit_s = {}, PROMISE["server_target_latency_ns"] / 1e9
@@ -317,16 +387,35 @@ figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
 for (option, (limit, kept, trials, records)), marker in zip(searched.items(), "os^"):
     price = CORE_PRICE * CONFIGURATIONS[option][0] * CONFIGURATIONS[option][1]
     dollars = cost_per_million(kept, price) if kept else np.inf
-    rows[option] = (limit, kept, 100 * kept / limit, cost_per_million(limit, price), dollars)
+    rows[option] = (
+        limit,
+        kept,
+        100 * kept / limit,
+        cost_per_million(limit, price),
+        dollars,
+    )
     colours = ["tab:blue" if was_kept else "tab:red" for _, was_kept in trials]
     in_time = [100 * np.mean(np.array(record.samples) <= limit_s) for record in records]
-    axis.scatter([rate for rate, _ in trials], in_time, color=colours, marker=marker, label=option)
+    axis.scatter(
+        [rate for rate, _ in trials], in_time, color=colours, marker=marker, label=option
+    )
 axis.axhline(95, color="black", ls="--")
-axis.set(xlabel="images a second that were due (blue: VALID, red: INVALID)", ylabel="in time, %")
+axis.set(
+    xlabel="images a second that were due (blue: VALID, red: INVALID)",
+    ylabel="in time, %",
+)
 axis.legend()
-columns = ["Offline, images/s", "promise kept at", "share, %", "$ a million, Offline", "$ a million, kept"]
+columns = [
+    "Offline, images/s",
+    "promise kept at",
+    "share, %",
+    "$ a million, Offline",
+    "$ a million, kept",
+]
 table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-table["you predicted, %"] = [guesses[name] for name in ("one_thread", "two_threads", "two_instances")]
+table["you predicted, %"] = [
+    guesses[name] for name in ("one_thread", "two_threads", "two_instances")
+]
 table.style.format(precision=1).format(precision=3, subset=columns[3:])
 
 # %% [markdown]
@@ -344,13 +433,27 @@ chosen = min(rows, key=lambda option: rows[option][-1])
 limit, kept, *_ = searched[chosen]
 target, rate, rows = serve(chosen), 0.8 * (kept or limit / 2), {}
 for seed in (41, 42):
-    how = {**PROMISE, **SHORT, "server_target_qps": rate, "min_duration_ms": 5000, "schedule_rng_seed": seed}
+    how = {
+        **PROMISE,
+        **SHORT,
+        "server_target_qps": rate,
+        "min_duration_ms": 5000,
+        "schedule_rng_seed": seed,
+    }
     record = run("search-verified", target, "Server", **how)
     in_time = 100 * np.mean(np.array(record.samples) <= limit_s)
-    rows[f"seed {seed}"] = {"queries": len(record.samples), "in time, %": in_time, "": record.details["validity"]}
+    rows[f"seed {seed}"] = {
+        "queries": len(record.samples),
+        "in time, %": in_time,
+        "": record.details["validity"],
+    }
 triton.stop()
-dollars = cost_per_million(rate, CORE_PRICE * CONFIGURATIONS[chosen][0] * CONFIGURATIONS[chosen][1])
-print(f"{chosen} at {rate:.0f} images a second, 95 % within {1e3 * limit_s:.0f} ms: {dollars:.3f} dollars a million")
+dollars = cost_per_million(
+    rate, CORE_PRICE * CONFIGURATIONS[chosen][0] * CONFIGURATIONS[chosen][1]
+)
+print(
+    f"{chosen} at {rate:.0f} images a second, 95 % within {1e3 * limit_s:.0f} ms: {dollars:.3f} dollars a million"
+)
 pd.DataFrame.from_dict(rows, orient="index").round(1)
 
 # %% [markdown]

@@ -20,7 +20,11 @@ question(
     hint="Which photo does each query ask for? What happens to the next query while `issue_queries` runs?",
     records="labs.checkpoints.reads.search:system_under_test",
     rules=[
-        ("failed", 0, "{failed} queries were completed without an answer. Does Triton know the input by this name?"),
+        (
+            "failed",
+            0,
+            "{failed} queries were completed without an answer. Does Triton know the input by this name?",
+        ),
         (
             "right",
             at_least(0.5),
@@ -44,9 +48,18 @@ question(
 )
 def enough(random):
     yield (0, 95, 0.99), "0.95 to the power of 90 is just below 0.01."
-    yield (0, 99, 0.99), "For 99 of 100 the same luck, 0.99 to the power of n, takes 459 queries."
-    yield (0, 95, 0.9), "With a confidence of 90 %, such luck may come in one run of ten: 0.95 to the power of 45."
-    yield (1, 95, 0.99), "At most one late query: none is late, or just one. Both together must be rare."
+    yield (
+        (0, 99, 0.99),
+        "For 99 of 100 the same luck, 0.99 to the power of n, takes 459 queries.",
+    )
+    yield (
+        (0, 95, 0.9),
+        "With a confidence of 90 %, such luck may come in one run of ten: 0.95 to the power of 45.",
+    )
+    yield (
+        (1, 95, 0.99),
+        "At most one late query: none is late, or just one. Both together must be rare.",
+    )
     yield (int(random.integers(2, 9)), int(random.integers(88, 97)), 0.95), ""
 
 
@@ -57,9 +70,15 @@ def enough(random):
     hint="How many seconds does a million take at this rate? How many hours are that?",
 )
 def cost(random):
-    yield (1000.0, 3.6), "A million takes 1,000 seconds at this rate, and each second costs 0.001 dollars."
+    yield (
+        (1000.0, 3.6),
+        "A million takes 1,000 seconds at this rate, and each second costs 0.001 dollars.",
+    )
     yield (100.0, 0.36), "A million takes 10,000 seconds, which are 2.78 hours."
-    yield (int(random.integers(20, 400)), int(random.integers(5, 120)) / 100), "An hour has 3,600 seconds."
+    yield (
+        (int(random.integers(20, 400)), int(random.integers(5, 120)) / 100),
+        "An hour has 3,600 seconds.",
+    )
 
 
 @question(
@@ -77,10 +96,22 @@ def halving(random):
     yield trials(), "Nothing was tried yet: half-way between 0 and the limit."
     yield trials((0.5, True)), "Half was kept, so look between there and the limit."
     yield trials((0.5, False)), "Half was broken, so look between 0 and there."
-    yield trials((0.5, True), (0.75, False)), "The interval goes from the kept 0.5 to the broken 0.75 of the limit."
-    yield trials((0.5, False), (0.25, True)), "The last trial is one end. The other end is the broken one before it."
-    yield trials((0.5, False), (0.25, True), (0.375, True)), "Two were kept: the highest of them is the lower end."
-    yield trials((0.5, True), (0.75, False), (0.625, False)), "Two were broken: the lowest of them is the upper end."
+    yield (
+        trials((0.5, True), (0.75, False)),
+        "The interval goes from the kept 0.5 to the broken 0.75 of the limit.",
+    )
+    yield (
+        trials((0.5, False), (0.25, True)),
+        "The last trial is one end. The other end is the broken one before it.",
+    )
+    yield (
+        trials((0.5, False), (0.25, True), (0.375, True)),
+        "Two were kept: the highest of them is the lower end.",
+    )
+    yield (
+        trials((0.5, True), (0.75, False), (0.625, False)),
+        "Two were broken: the lowest of them is the upper end.",
+    )
     yield (
         trials((0.5, True), (0.75, False), (0.625, True)),
         "From 0.625 to 0.75 of the limit the interval is 17 % of its upper end: close enough, so None.",

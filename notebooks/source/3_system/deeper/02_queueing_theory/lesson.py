@@ -95,7 +95,9 @@ output [ { name: "output" data_type: TYPE_FP32 dims: [ 11 ] } ]
 instance_group [ { count: 1 kind: KIND_CPU } ]
 """
 (folder / "config.pbtxt").write_text(PLAIN)
-triton = run_with_progress(lambda report: opening.serve(folder.parent, report), "Start Triton")
+triton = run_with_progress(
+    lambda report: opening.serve(folder.parent, report), "Start Triton"
+)
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 client.load_model(folder.name, headers=triton.headers)
 images, _ = load_split(assets.dataset("food11-mini"), "evaluation", limit=16)
@@ -103,10 +105,14 @@ target = triton_target(triton, folder.name, tensor_inputs(images))
 
 # %%
 guesses = predicted("queueing.ninety")
-alone = ledger().append(closed_loop(target, concurrency=1, duration_s=2, option="queueing"))
+alone = ledger().append(
+    closed_loop(target, concurrency=1, duration_s=2, option="queueing")
+)
 service_s = alone.load.server.compute_s
 capacity_rps = 1 / service_s
-print(f"service time {service_s * 1e3:.2f} ms: one instance has a capacity of {capacity_rps:.0f} requests a second")
+print(
+    f"service time {service_s * 1e3:.2f} ms: one instance has a capacity of {capacity_rps:.0f} requests a second"
+)
 
 # %% [markdown]
 # The other number is the rate. People do not ask each other before they upload: their arrivals are close to a Poisson
@@ -120,8 +126,16 @@ print(f"service time {service_s * 1e3:.2f} ms: one instance has a capacity of {c
 # %%
 runs = []
 for seed, share in enumerate((0.3, 0.5, 0.75, 0.9, 2.0)):
-    how = {"rate_rps": share * capacity_rps, "duration_s": 4 if share < 1 else 2, "seed": seed, "option": "queueing"}
-    run = run_with_progress(lambda report, how=how: open_loop(target, **how, on_progress=report), f"{share:.0%}")
+    how = {
+        "rate_rps": share * capacity_rps,
+        "duration_s": 4 if share < 1 else 2,
+        "seed": seed,
+        "option": "queueing",
+    }
+    run = run_with_progress(
+        lambda report, how=how: open_loop(target, **how, on_progress=report),
+        f"{share:.0%}",
+    )
     runs.append(ledger().append(run))
 growth = np.mean(runs[3].samples) / np.mean(runs[1].samples)
 pd.Series({"nine tenths / half": growth, "you predicted": guesses["times"]}).round(1)
@@ -145,7 +159,11 @@ def applies(due_rps, answered_rps, alone_s, loaded_s):
     In a second, due_rps requests were due and answered_rps were answered. alone_s is the service time of an otherwise
     idle server, loaded_s the one in the run."""
     ### BEGIN SOLUTION
-    return due_rps * alone_s < 1 and answered_rps >= 0.95 * due_rps and abs(loaded_s / alone_s - 1) <= 0.1
+    return (
+        due_rps * alone_s < 1
+        and answered_rps >= 0.95 * due_rps
+        and abs(loaded_s / alone_s - 1) <= 0.1
+    )
     ### END SOLUTION
 
 
@@ -159,16 +177,43 @@ for name, variability, style in (("M/M/1", 1, "--"), ("M/D/1", 0, "-")):
     axis.plot(rates, waits_ms, style, color="black", label=name)
 for run in runs:
     due = (len(run.samples) + len(run.load.failures)) / run.load.duration_s
-    loaded_s, waited_s, answered = run.load.server.compute_s, run.load.server.queue_s, run.throughput_rps.value
+    loaded_s, waited_s, answered = (
+        run.load.server.compute_s,
+        run.load.server.queue_s,
+        run.throughput_rps.value,
+    )
     fits = applies(due, answered, service_s, loaded_s)
     theory = 1e3 * mean_wait_s(due, service_s, 0) if due * service_s < 1 else None
     longer = 1e3 * mean_wait_s(due, loaded_s, 0) if due * loaded_s < 1 else None
-    rows.append((due, answered, due * service_s, 1e3 * loaded_s, 1e3 * waited_s, theory, longer, str(fits)))
+    rows.append(
+        (
+            due,
+            answered,
+            due * service_s,
+            1e3 * loaded_s,
+            1e3 * waited_s,
+            theory,
+            longer,
+            str(fits),
+        )
+    )
     if due < capacity_rps:
         axis.plot(due, 1e3 * waited_s, "o", color="tab:blue" if fits else "tab:red")
-axis.set(xlabel="requests a second (blue: the assumptions hold, red: one does not)", ylabel="mean wait, ms")
+axis.set(
+    xlabel="requests a second (blue: the assumptions hold, red: one does not)",
+    ylabel="mean wait, ms",
+)
 axis.legend()
-columns = ["due/s", "answered/s", "ρ", "service, ms", "waited, ms", "M/D/1, ms", "with this run's service", "holds"]
+columns = [
+    "due/s",
+    "answered/s",
+    "ρ",
+    "service, ms",
+    "waited, ms",
+    "M/D/1, ms",
+    "with this run's service",
+    "holds",
+]
 pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
 
 # %% [markdown]
@@ -209,7 +254,9 @@ for run in runs:
     rate, latencies_s = len(run.samples) / run.load.duration_s, np.array(run.samples)
     counted = mean_inside(np.array(run.load.offsets_s), latencies_s, run.load.duration_s)
     rows.append((rate, run.throughput_rps.value, counted, rate * latencies_s.mean()))
-pd.DataFrame(rows, columns=["due/s", "answered/s", "inside, counted", "inside, by the law"]).round(2)
+pd.DataFrame(
+    rows, columns=["due/s", "answered/s", "inside, counted", "inside, by the law"]
+).round(2)
 
 # %% [markdown]
 # If answers keep up with arrivals, the two columns agree. In the last row they do not: more arrives than leaves, and
@@ -250,12 +297,21 @@ for name, stanza in {"all may wait": "", f"{limit} may wait": bounded}.items():
     (folder / "config.pbtxt").write_text(PLAIN + stanza)
     client.load_model(folder.name, headers=triton.headers)
     target = triton_target(triton, folder.name, tensor_inputs(images))
-    how = {"rate_rps": 1.5 * capacity_rps, "duration_s": 5, "option": f"queueing-{name.split()[0]}"}
+    how = {
+        "rate_rps": 1.5 * capacity_rps,
+        "duration_s": 5,
+        "option": f"queueing-{name.split()[0]}",
+    }
     work = partial(open_loop, target, **how)
     run = run_with_progress(lambda report, work=work: work(on_progress=report), name)
-    late, refused = pd.Series(ledger().append(run).samples) > DEADLINE_S, len(run.load.failures)
+    late, refused = (
+        pd.Series(ledger().append(run).samples) > DEADLINE_S,
+        len(run.load.failures),
+    )
     shares = {"in time": (~late).sum(), "late": late.sum(), "refused": refused}
-    rows[name] = {what: f"{count / (len(late) + refused):.0%}" for what, count in shares.items()}
+    rows[name] = {
+        what: f"{count / (len(late) + refused):.0%}" for what, count in shares.items()
+    }
     rows[name]["median latency of the answers"] = f"{run.percentile(50) * 1e3:.0f} ms"
 triton.stop()
 pd.DataFrame(rows).T
@@ -272,7 +328,9 @@ pd.DataFrame(rows).T
 # %%
 for share in (0.45, 0.9):
     wait_s = mean_wait_s(share * capacity_rps, service_s, 0)
-    print(f"at {share * capacity_rps:.0f} a second a request waits {1e3 * wait_s:.1f} ms on average")
+    print(
+        f"at {share * capacity_rps:.0f} a second a request waits {1e3 * wait_s:.1f} ms on average"
+    )
 
 # %% [markdown]
 # Beyond it, measure the service time again, under the load that you expect.

@@ -101,10 +101,15 @@ applications:
     args: {{model: {model}}}
     deployments: [{", ".join(deployments)}]
 """)
-    run_with_progress(lambda report: cluster.deploy(folder / f"{name}.yaml", report), f"serve deploy {name}.yaml")
+    run_with_progress(
+        lambda report: cluster.deploy(folder / f"{name}.yaml", report),
+        f"serve deploy {name}.yaml",
+    )
 
 
-deploy("menu", "service", "{name: Food, num_replicas: 2, ray_actor_options: {num_cpus: 0.5}}")
+deploy(
+    "menu", "service", "{name: Food, num_replicas: 2, ray_actor_options: {num_cpus: 0.5}}"
+)
 
 # %% [markdown]
 # ## When to ask again
@@ -139,22 +144,44 @@ check("platform.retry", retry_delay_s)
 
 # %%
 guesses = predicted("platform.lost")
-load = partial(retried_load, f"{cluster.url}/menu", photos, retry_delay_s, rate_rps=20, duration_s=8)
+load = partial(
+    retried_load, f"{cluster.url}/menu", photos, retry_delay_s, rate_rps=20, duration_s=8
+)
 
 
 def kill(on_progress):
     cluster.kill_replica("menu", "Food", after_s=2)
 
 
-found, _ = run_with_progress(lambda report: together(load, kill, on_progress=report), "Load, and a loss")
+found, _ = run_with_progress(
+    lambda report: together(load, kill, on_progress=report), "Load, and a loss"
+)
 seen = ledger().observe("platform.recovery", found.to_json())
-table = pd.DataFrame({"requests": {"first": seen["failed_at_first"], "lost": seen["lost"]}, "you predicted": guesses})
+table = pd.DataFrame(
+    {
+        "requests": {"first": seen["failed_at_first"], "lost": seen["lost"]},
+        "you predicted": guesses,
+    }
+)
 tries = np.array([len(one) for one in found.statuses])
 figure, axis = plt.subplots(figsize=(9, 2.4), layout="constrained")
-for which, colour, label in ((tries == 1, "tab:blue", "one try"), (tries > 1, "tab:red", "more than one try")):
-    axis.scatter(np.flatnonzero(which) / 20, np.array(found.took_s)[which], s=14, color=colour, label=label)
+for which, colour, label in (
+    (tries == 1, "tab:blue", "one try"),
+    (tries > 1, "tab:red", "more than one try"),
+):
+    axis.scatter(
+        np.flatnonzero(which) / 20,
+        np.array(found.took_s)[which],
+        s=14,
+        color=colour,
+        label=label,
+    )
 axis.axvline(2, color="black", ls="--")
-axis.set(xlabel="seconds; the dashed line is the kill", ylabel="answered after, s", ylim=(0, None))
+axis.set(
+    xlabel="seconds; the dashed line is the kill",
+    ylabel="answered after, s",
+    ylim=(0, None),
+)
 axis.legend()
 table
 
@@ -204,7 +231,10 @@ def build(args):
 
 def release(share):
     router = f"{{name: Router, ray_actor_options: {{num_cpus: 0.1}}, user_config: {{share: {share}}}}}"
-    versions = [f"{{name: {name}, ray_actor_options: {{num_cpus: 0.5}}}}" for name in ("Stable", "Canary")]
+    versions = [
+        f"{{name: {name}, ray_actor_options: {{num_cpus: 0.5}}}}"
+        for name in ("Stable", "Canary")
+    ]
     deploy("canary", "canary", router, *versions)
 
 
@@ -223,7 +253,9 @@ def canary_verdict(stable, canary):
     ### BEGIN SOLUTION
     if canary["requests"] < 15:
         return "wait"
-    more_errors = canary["errors"] / canary["requests"] - stable["errors"] / stable["requests"]
+    more_errors = (
+        canary["errors"] / canary["requests"] - stable["errors"] / stable["requests"]
+    )
     slower = canary["median_s"] > 1.5 * stable["median_s"]
     return "roll back" if more_errors > 0.01 or slower else "promote"
     ### END SOLUTION
@@ -237,18 +269,28 @@ def ask(count):
     """Return the figures of each version from some requests, one after the other."""
     seconds, errors = {"stable": [], "canary": []}, {"stable": 0, "canary": 0}
     for number in range(count):
-        answer = httpx.post(f"{cluster.url}/canary", content=photos[number % 8], timeout=60).raise_for_status()
+        answer = httpx.post(
+            f"{cluster.url}/canary", content=photos[number % 8], timeout=60
+        ).raise_for_status()
         version = answer.json()["version"]
         seconds[version].append(answer.elapsed.total_seconds())
         errors[version] += answer.json()["class"] is None
     median_s = {name: float(np.median(took or [0])) for name, took in seconds.items()}
     return {
-        name: {"requests": len(seconds[name]), "errors": errors[name], "median_s": median_s[name]} for name in seconds
+        name: {
+            "requests": len(seconds[name]),
+            "errors": errors[name],
+            "median_s": median_s[name],
+        }
+        for name in seconds
     }
 
 
 def processes():
-    return {name: [one["pid"] for one in cluster.replicas("canary", name)] for name in ("Router", "Stable", "Canary")}
+    return {
+        name: [one["pid"] for one in cluster.replicas("canary", name)]
+        for name in ("Router", "Stable", "Canary")
+    }
 
 
 before, running = ask(80), processes()

@@ -23,7 +23,10 @@ def retry(random):
     yield (2, 503), "Each wait is twice as long as the one before."
     yield (3, 500), ""
     yield (4, 0), "It would be 0.8 s, and 0.5 s is the longest wait."
-    yield (5, 503), "Five tries have failed: give up, or a service that is down is never left alone."
+    yield (
+        (5, 503),
+        "Five tries have failed: give up, or a service that is down is never left alone.",
+    )
     yield (7, 0), "More than five tries have failed: give up."
     yield (
         (1, int(random.choice([400, 404, 413, 422]))),
@@ -46,9 +49,18 @@ def canary(random):
 
     median_s = int(random.integers(2, 40)) / 100
     stable = version(int(random.integers(400, 900)), 4, median_s)
-    yield (stable, version(120, 0, 1.4 * median_s)), "No error, and a median within 1.5 times the stable one's."
-    yield (stable, version(120, 0, 1.7 * median_s)), "Its median latency is 1.7 times the stable version's."
-    yield (stable, version(120, 9, median_s)), "Of its requests 7.5 % failed, and of the stable version's 1 % at most."
+    yield (
+        (stable, version(120, 0, 1.4 * median_s)),
+        "No error, and a median within 1.5 times the stable one's.",
+    )
+    yield (
+        (stable, version(120, 0, 1.7 * median_s)),
+        "Its median latency is 1.7 times the stable version's.",
+    )
+    yield (
+        (stable, version(120, 9, median_s)),
+        "Of its requests 7.5 % failed, and of the stable version's 1 % at most.",
+    )
     yield (
         (version(300, 60, median_s), version(100, 20, median_s)),
         "Both fail in 20 % of their requests, so the canary is no worse. Compare error rates, not numbers of errors.",
@@ -58,7 +70,10 @@ def canary(random):
         "It has fewer errors than the stable version, and far fewer requests: 8 % fail, against 1.3 %.",
     )
     yield (stable, version(14, 0, median_s)), "14 requests are too few to say anything."
-    yield (stable, version(12, 6, 9 * median_s)), "Bad as it looks, the rule says wait: 12 requests are too few."
+    yield (
+        (stable, version(12, 6, 9 * median_s)),
+        "Bad as it looks, the rule says wait: 12 requests are too few.",
+    )
     yield (stable, version(15, 0, median_s)), "15 requests are enough."
 
 
@@ -71,7 +86,11 @@ question(
     rules=[
         ("lost", "", "{lost}"),
         ("answered", 60, "Of 60 requests, {answered} were answered. {said}"),
-        ("named", 60, "{named} of 60 answers say under `version` whether `stable` or `canary` gave it."),
+        (
+            "named",
+            60,
+            "{named} of 60 answers say under `version` whether `stable` or `canary` gave it.",
+        ),
         (
             "asked",
             60,
@@ -93,5 +112,13 @@ question(
             "The classes are not those that the model gives. Is the handle awaited, with the body's bytes?",
         ),
     ],
-    good={"lost": "", "said": "", "answered": 60, "named": 60, "canary": 17, "asked": 60, "right": True},
+    good={
+        "lost": "",
+        "said": "",
+        "answered": 60,
+        "named": 60,
+        "canary": 17,
+        "asked": 60,
+        "right": True,
+    },
 )

@@ -58,11 +58,22 @@ predict("observe.p95", ratio=...)
 # protocol:
 
 # %%
-onnx_path = run_with_progress(lambda report: fp32_model(on_progress=report), "The float32 model")
+onnx_path = run_with_progress(
+    lambda report: fp32_model(on_progress=report), "The float32 model"
+)
 service = serve_app(app=SERVICE, MODEL=onnx_path, WORKERS=2, MAY_WAIT=16)
-httpx.post(service.url + "/predict/raw", content=photo(40), headers={"content-type": "image/jpeg"}).raise_for_status()
+httpx.post(
+    service.url + "/predict/raw",
+    content=photo(40),
+    headers={"content-type": "image/jpeg"},
+).raise_for_status()
 for line in httpx.get(service.url + "/metrics").text.splitlines():
-    if line.startswith(("serving_requests_total", "serving_in_flight", "serving_request_seconds")) and "z" not in line:
+    if (
+        line.startswith(
+            ("serving_requests_total", "serving_in_flight", "serving_request_seconds")
+        )
+        and "z" not in line
+    ):
         print(line)
 
 # %% [markdown]
@@ -104,7 +115,9 @@ check("observe.config", folder / "prometheus.yml")
 
 # %%
 server = run_with_progress(
-    lambda report: prometheus.start(folder / "prometheus.yml", ports=lesson("observe").ports, on_progress=report),
+    lambda report: prometheus.start(
+        folder / "prometheus.yml", ports=lesson("observe").ports, on_progress=report
+    ),
     "Start Prometheus",
 )
 print(*server.command, sep=" \\\n  ")
@@ -113,7 +126,9 @@ print("Prometheus' own page:", link(server.url + "/"))
 
 def ask(expression, at_s):
     """Return the one value of an expression at a Unix time, by Prometheus' HTTP API."""
-    reply = httpx.get(server.url + "/api/v1/query", params={"query": expression, "time": at_s}).json()
+    reply = httpx.get(
+        server.url + "/api/v1/query", params={"query": expression, "time": at_s}
+    ).json()
     if reply["status"] == "error":
         raise ValueError(reply["error"])
     return float(reply["data"]["result"][0]["value"][1])
@@ -135,9 +150,15 @@ runs, at_s, photos = {}, {}, [photo(number) for number in range(8)]
 target = app_target(service, onnx_path, photos, raw=True, workers=2, may_wait=16)
 began_s = time.time()
 for clients in (4, 16, 40):
-    loop = {"concurrency": clients, "duration_s": 8, "option": f"observe-{clients}", "warmup_requests": 4}
+    loop = {
+        "concurrency": clients,
+        "duration_s": 8,
+        "option": f"observe-{clients}",
+        "warmup_requests": 4,
+    }
     runs[clients] = run_with_progress(
-        lambda say, loop=loop: closed_loop(target, on_progress=say, **loop), f"{clients} clients"
+        lambda say, loop=loop: closed_loop(target, on_progress=say, **loop),
+        f"{clients} clients",
     )
     at_s[clients] = time.time()
 ended_s = time.time()
@@ -180,8 +201,14 @@ check("observe.quantile", {"promql": p95})
 # %%
 rows = {}
 for clients, run in runs.items():
-    seen = {"photos a second": ask(rate, at_s[clients]), "p95, Prometheus, ms": 1e3 * ask(p95, at_s[clients])}
-    rows[clients] = seen | {"p95, clients, ms": 1e3 * run.percentile(95), "rejected": len(run.load.failures)}
+    seen = {
+        "photos a second": ask(rate, at_s[clients]),
+        "p95, Prometheus, ms": 1e3 * ask(p95, at_s[clients]),
+    }
+    rows[clients] = seen | {
+        "p95, clients, ms": 1e3 * run.percentile(95),
+        "rejected": len(run.load.failures),
+    }
 table = pd.DataFrame(rows).T.rename_axis("clients")
 table["ratio"] = table["p95, Prometheus, ms"] / table["p95, clients, ms"]
 table.loc[16, "you predicted"] = guesses["ratio"]
@@ -208,9 +235,14 @@ panels = {
 }
 figure, axes = plt.subplots(4, 1, figsize=(9, 6), sharex=True, layout="constrained")
 for axis, (title, expression) in zip(axes, panels.items()):
-    found = server.get("query_range", query=expression, start=began_s, end=ended_s, step=1)["result"]
+    found = server.get(
+        "query_range", query=expression, start=began_s, end=ended_s, step=1
+    )["result"]
     for series in found:
-        axis.plot([at - began_s for at, _ in series["values"]], [float(value) for _, value in series["values"]])
+        axis.plot(
+            [at - began_s for at, _ in series["values"]],
+            [float(value) for _, value in series["values"]],
+        )
     axis.set_title(title, loc="left", size=10)
     for end_s in at_s.values():
         axis.axvline(end_s - began_s, color="silver")

@@ -1,6 +1,13 @@
 """The questions of "Observe a service": a configuration, and two expressions asked of unseen series."""
 
-from grading.builder.questions import at_least, at_most, not_, one_of, prediction, question
+from grading.builder.questions import (
+    at_least,
+    at_most,
+    not_,
+    one_of,
+    prediction,
+    question,
+)
 
 prediction(
     "observe.p95",
@@ -20,9 +27,21 @@ question(
     opened_by="labs.checkpoints.reads.observe:configured",
     rules=[
         ("complaint", "", "promtool refuses the file: {complaint}"),
-        ("targets", at_least(1), "Prometheus starts with it and has nothing to scrape: there is no target."),
-        ("health", "up", "Its target does not answer: {error}. Is that the service's address?"),
-        ("serves", "service", "Its target gives no `serving_requests_total`: it is not the service."),
+        (
+            "targets",
+            at_least(1),
+            "Prometheus starts with it and has nothing to scrape: there is no target.",
+        ),
+        (
+            "health",
+            "up",
+            "Its target does not answer: {error}. Is that the service's address?",
+        ),
+        (
+            "serves",
+            "service",
+            "Its target gives no `serving_requests_total`: it is not the service.",
+        ),
         ("job", "gourmetgram", "The job is called {job}. Name it `gourmetgram`."),
         (
             "interval",
@@ -41,7 +60,15 @@ question(
     },
 )
 
-_GOOD = {"refused": "", "series": 1, "quiet": 1.0, "busy": 1.0, "restart": 0.95, "gives": 60.2, "truth": 60.0}
+_GOOD = {
+    "refused": "",
+    "series": 1,
+    "quiet": 1.0,
+    "busy": 1.0,
+    "restart": 0.95,
+    "gives": 60.2,
+    "truth": 60.0,
+}
 
 
 def promql(id, title, hint, reader, restarts):
@@ -55,12 +82,36 @@ def promql(id, title, hint, reader, restarts):
         told=True,
         rules=[
             ("refused", "", "Prometheus refuses the expression: {refused}"),
-            ("series", not_(0), "It finds nothing: is each name and each label as /metrics writes it?"),
-            ("series", 1, "It gives {series} numbers, one for each series. One number is asked for: sum them."),
-            ("quiet", at_least(0.9), "It gives {gives:.4g} of recorded series, and {truth:.4g} is true."),
-            ("quiet", at_most(1.1), "It gives {gives:.4g} of recorded series, and {truth:.4g} is true."),
-            ("busy", at_least(0.9), "It is right of a quiet minute, and {busy:.1%} of the truth of a busy one."),
-            ("busy", at_most(1.1), "It is right of a quiet minute, and {busy:.1%} of the truth of a busy one."),
+            (
+                "series",
+                not_(0),
+                "It finds nothing: is each name and each label as /metrics writes it?",
+            ),
+            (
+                "series",
+                1,
+                "It gives {series} numbers, one for each series. One number is asked for: sum them.",
+            ),
+            (
+                "quiet",
+                at_least(0.9),
+                "It gives {gives:.4g} of recorded series, and {truth:.4g} is true.",
+            ),
+            (
+                "quiet",
+                at_most(1.1),
+                "It gives {gives:.4g} of recorded series, and {truth:.4g} is true.",
+            ),
+            (
+                "busy",
+                at_least(0.9),
+                "It is right of a quiet minute, and {busy:.1%} of the truth of a busy one.",
+            ),
+            (
+                "busy",
+                at_most(1.1),
+                "It is right of a quiet minute, and {busy:.1%} of the truth of a busy one.",
+            ),
             *restarts,
         ],
         good=_GOOD,

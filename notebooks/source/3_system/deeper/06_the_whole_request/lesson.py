@@ -53,8 +53,12 @@ from labs.widgets import run_with_progress
 from labs.workspace import PROJECT_DIR, models_dir, programs_dir
 
 (folder := programs_dir() / "whole").mkdir(exist_ok=True)
-(folder / "intake.py").write_bytes((PROJECT_DIR / "labs" / "data" / "intake.py").read_bytes())
-files = run_with_progress(lambda report: part_1_files(models_dir()), "The files of *Quantize*")
+(folder / "intake.py").write_bytes(
+    (PROJECT_DIR / "labs" / "data" / "intake.py").read_bytes()
+)
+files = run_with_progress(
+    lambda report: part_1_files(models_dir()), "The files of *Quantize*"
+)
 fp32, int8 = files["edge-fp32"], files["edge-int8-u8s8"]
 
 # %% [markdown]
@@ -77,12 +81,19 @@ from pydantic import BaseModel, Field
 from torchvision import transforms
 
 app = FastAPI(title="Food Classification API")
-app.add_api_route("/healthz", lambda: {"status": "ok"})  # the course waits for it; that app had none
+app.add_api_route(
+    "/healthz", lambda: {"status": "ok"}
+)  # the course waits for it; that app had none
 session = ort.InferenceSession(os.environ["MODEL"], providers=["CPUExecutionProvider"])
 names = "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, Seafood, Soup, Vegetable/Fruit"
 classes = np.array(names.split(", "))
 normalize = transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
-stages = [transforms.Resize((224, 224)), transforms.CenterCrop(224), transforms.ToTensor(), normalize]
+stages = [
+    transforms.Resize((224, 224)),
+    transforms.CenterCrop(224),
+    transforms.ToTensor(),
+    normalize,
+]
 preprocess_image = transforms.Compose(stages)
 
 
@@ -103,7 +114,9 @@ def predict_image(request: ImageRequest):
         logits = session.run(None, {session.get_inputs()[0].name: rows})[0][0]
         odds = np.exp(logits - logits.max())
         best = int(odds.argmax())
-        return PredictionResponse(prediction=classes[best], probability=odds[best] / odds.sum())
+        return PredictionResponse(
+            prediction=classes[best], probability=odds[best] / odds.sum()
+        )
     except Exception as e:
         return {"error": str(e)}
 
@@ -124,7 +137,15 @@ def predict_image(request: ImageRequest):
 # 6. **Together**: up to four photos that wait are computed by one call of the model, in OpenVINO.
 
 # %%
-predict("whole.steps", one_thread=..., int8=..., resize=..., workers=..., bytes_in=..., together=...)
+predict(
+    "whole.steps",
+    one_thread=...,
+    int8=...,
+    resize=...,
+    workers=...,
+    bytes_in=...,
+    together=...,
+)
 
 # %% [markdown]
 # ## Three small changes
@@ -140,13 +161,21 @@ def change(source, changed, *edits):
     for old, new in edits:
         after = after.replace(old, new)
     (folder / changed).write_text(after)
-    print(changed, *(line for line in after.splitlines() if line not in before.splitlines()), "", sep="\n")
+    print(
+        changed,
+        *(line for line in after.splitlines() if line not in before.splitlines()),
+        "",
+        sep="\n",
+    )
 
 
 SESSION = 'session = ort.InferenceSession(os.environ["MODEL"], '
 OPTIONS = "import torch\n\ntorch.set_num_threads(1)\noptions = ort.SessionOptions()\noptions.intra_op_num_threads = 1\n"
 change("older.py", "one_thread.py", (SESSION, OPTIONS + SESSION + "options, "))
-V2 = ("from torchvision import transforms", "from torchvision.transforms import v2 as transforms")
+V2 = (
+    "from torchvision import transforms",
+    "from torchvision.transforms import v2 as transforms",
+)
 BYTES = ("[transforms.Resize", "[transforms.PILToTensor(), transforms.Resize")
 FLOATS = ("transforms.ToTensor()", "transforms.ToDtype(torch.float32, True)")
 change("one_thread.py", "resize_bytes.py", V2, BYTES, FLOATS)
@@ -171,20 +200,31 @@ from intake import PhotoError, from_base64, open_photo, photo_header
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.functional import pil_to_tensor
 
-WORKERS, MAY_WAIT = int(os.environ.get("WORKERS", 1)), int(os.environ.get("MAY_WAIT", 1000))
+WORKERS, MAY_WAIT = (
+    int(os.environ.get("WORKERS", 1)),
+    int(os.environ.get("MAY_WAIT", 1000)),
+)
 CLASSES = "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, Seafood, Soup, Vegetable/Fruit"
-LEVELS = np.load(os.environ["LEVELS"])  # (3, 256): what each level of red, green and blue becomes
+LEVELS = np.load(
+    os.environ["LEVELS"]
+)  # (3, 256): what each level of red, green and blue becomes
 torch.set_num_threads(1)
 options = ort.SessionOptions()
 options.intra_op_num_threads = 1
-session = ort.InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
+session = ort.InferenceSession(
+    os.environ["MODEL"], options, providers=["CPUExecutionProvider"]
+)
 
 
 def pixels_of(content):
     """Return a photo's file as bytes (1, 3, height, width)."""
     with photo_header(content) as image:
-        if image.format == "JPEG" and min(image.size) < 896:  # a larger one is decoded at half of its size
-            return decode_jpeg(torch.frombuffer(bytearray(content), dtype=torch.uint8), ImageReadMode.RGB)[None]
+        if (
+            image.format == "JPEG" and min(image.size) < 896
+        ):  # a larger one is decoded at half of its size
+            return decode_jpeg(
+                torch.frombuffer(bytearray(content), dtype=torch.uint8), ImageReadMode.RGB
+            )[None]
     return pil_to_tensor(open_photo(content))[None]
 
 
@@ -194,7 +234,9 @@ def square(pixels):
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     pixels = pixels[:, :, top : top + side, left : left + side]
-    return torch.nn.functional.interpolate(pixels, (224, 224), mode="bilinear", antialias=True)[0].numpy()
+    return torch.nn.functional.interpolate(
+        pixels, (224, 224), mode="bilinear", antialias=True
+    )[0].numpy()
 
 
 def normalized(pixels):
@@ -232,7 +274,10 @@ def answers(bodies):
     photos = [rows_of(body) for body in bodies]
     rows = [photo for photo in photos if not isinstance(photo, PhotoError)]
     logits = iter(logits_of(np.concatenate(rows)) if rows else ())
-    return [refusal(photo) if isinstance(photo, PhotoError) else reply(next(logits)) for photo in photos]
+    return [
+        refusal(photo) if isinstance(photo, PhotoError) else reply(next(logits))
+        for photo in photos
+    ]
 
 
 def answer(body):
@@ -298,7 +343,10 @@ async def route(scope, receive, send):
             return
         body, more = body + message.get("body", b""), message.get("more_body", False)
     status, content = await respond(scope["path"], body)
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(content)),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
@@ -331,7 +379,10 @@ check("whole.levels", byte_of)
 
 # %%
 known = take_bytes(int8, folder / "bytes.onnx")  # your file without its first operator
-table = [byte_of(np.arange(256), *channel, known.scale, known.zero_point) for channel in zip(mean, deviation)]
+table = [
+    byte_of(np.arange(256), *channel, known.scale, known.zero_point)
+    for channel in zip(mean, deviation)
+]
 np.save(folder / "bytes.npy", table)
 
 # %% [markdown]
@@ -347,15 +398,28 @@ session = ort.InferenceSession(fp32, providers=["CPUExecutionProvider"])
 normalize = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 STAGES = {  # of the older app, and with bytes in
     "JSON and base64": [lambda body: base64.b64decode(json.loads(body)["image"])] * 2,
-    "decode": [lambda content: Image.open(io.BytesIO(content)).convert("RGB"), worker.pixels_of],
+    "decode": [
+        lambda content: Image.open(io.BytesIO(content)).convert("RGB"),
+        worker.pixels_of,
+    ],
     "resize": [transforms.Resize((224, 224)), worker.square],
-    "normalize": [lambda image: normalize(transforms.ToTensor()(image))[None].numpy(), worker.normalized],
+    "normalize": [
+        lambda image: normalize(transforms.ToTensor()(image))[None].numpy(),
+        worker.normalized,
+    ],
     "the model": [lambda rows: session.run(None, {"input": rows}), worker.logits_of],
 }
-body, apps = json.dumps({"image": base64.b64encode(photo(0)).decode()}), ("the older app", "bytes in")
+body, apps = (
+    json.dumps({"image": base64.b64encode(photo(0)).decode()}),
+    ("the older app", "bytes in"),
+)
 columns = [{name: pair[at] for name, pair in STAGES.items()} for at in (0, 1)]
-stages = 1e3 * pd.DataFrame({app: stage_times(column, body) for app, column in zip(apps, columns)})
-axis = stages.T[::-1].plot.barh(stacked=True, figsize=(9, 2.4), colormap="cividis", xlabel="processor time, ms")
+stages = 1e3 * pd.DataFrame(
+    {app: stage_times(column, body) for app, column in zip(apps, columns)}
+)
+axis = stages.T[::-1].plot.barh(
+    stacked=True, figsize=(9, 2.4), colormap="cividis", xlabel="processor time, ms"
+)
 axis.legend(ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
 stages.round(2)
 
@@ -391,7 +455,11 @@ if os.environ["RUNTIME"] == "openvino":
     core = openvino.Core()
     model = core.read_model(os.environ["MODEL"])
     model.reshape([-1, 3, 224, 224])  # any number of photos
-    streams = {"NUM_STREAMS": WORKERS, "INFERENCE_NUM_THREADS": WORKERS, "ENABLE_CPU_PINNING": False}
+    streams = {
+        "NUM_STREAMS": WORKERS,
+        "INFERENCE_NUM_THREADS": WORKERS,
+        "ENABLE_CPU_PINNING": False,
+    }
     compiled = core.compile_model(model, "CPU", streams)
 
     def logits_of(rows):
@@ -442,7 +510,9 @@ app = alone.app
 # takes about three minutes.
 
 # %% folded=true
-batched = "openvino" if find_spec("openvino") else "onnxruntime"  # a leased node has no OpenVINO
+batched = (
+    "openvino" if find_spec("openvino") else "onnxruntime"
+)  # a leased node has no OpenVINO
 workers = {"WORKERS": usable_cpu_count()}
 STEPS = {
     "whole-older": written("whole", "older", fp32, threads=0),
@@ -450,15 +520,24 @@ STEPS = {
     "whole-int8": written("whole", "one_thread", int8),
     "whole-resize": written("whole", "resize_bytes", int8),
     "whole-workers": written("whole", "app", int8, LEVELS="floats.npy", **workers),
-    "whole-bytes-in": written("whole", "app", folder / "bytes.onnx", LEVELS="bytes.npy", **workers),
-    "whole-together": written("whole", "together", folder / "bytes.onnx", batched, LEVELS="bytes.npy", **workers),
+    "whole-bytes-in": written(
+        "whole", "app", folder / "bytes.onnx", LEVELS="bytes.npy", **workers
+    ),
+    "whole-together": written(
+        "whole", "together", folder / "bytes.onnx", batched, LEVELS="bytes.npy", **workers
+    ),
 }
 guesses, (uploads, labels) = predicted("whole.steps"), zip(*evaluation_uploads())
 with serving(servers=STEPS) as targets:
     turns = run_with_progress(
-        lambda report: race(targets, concurrency=16, rounds=6, duration_s=1.5, on_progress=report), "Seven services"
+        lambda report: race(
+            targets, concurrency=16, rounds=6, duration_s=1.5, on_progress=report
+        ),
+        "Seven services",
     )
-    classes = pd.DataFrame({name: classes_of(target, uploads) for name, target in targets.items()})
+    classes = pd.DataFrame(
+        {name: classes_of(target, uploads) for name, target in targets.items()}
+    )
 _ = [ledger().append(record) for record in turns]
 
 # %% [markdown]
@@ -467,12 +546,28 @@ _ = [ledger().append(record) for record in turns]
 # accuracy is *kept* if the interval of the difference, over the 182 drawings, stays above −3 points.
 
 # %% folded=true
-names, right, drawings = list(STEPS), classes.eq(list(labels), axis=0), assets.drawings("evaluation")
-pairs = {name: stats.paired_proportions(right[name], right[names[0]], drawings) for name in names}
+names, right, drawings = (
+    list(STEPS),
+    classes.eq(list(labels), axis=0),
+    assets.drawings("evaluation"),
+)
+pairs = {
+    name: stats.paired_proportions(right[name], right[names[0]], drawings)
+    for name in names
+}
 table = servers_table(turns, names[0]).set_index("server")
-steps = [f"{cost_ratio(turns, last, name).interval.value:.2f} ×" for last, name in pairwise(names)]
-table["per processor second"], table["you predicted"] = ["", *steps], ["", *guesses.values()]
-table["right"], table["accuracy"] = right.sum(), ["", *(pairs[name].kept(0.03) for name in names[1:])]
+steps = [
+    f"{cost_ratio(turns, last, name).interval.value:.2f} ×"
+    for last, name in pairwise(names)
+]
+table["per processor second"], table["you predicted"] = (
+    ["", *steps],
+    ["", *guesses.values()],
+)
+table["right"], table["accuracy"] = (
+    right.sum(),
+    ["", *(pairs[name].kept(0.03) for name in names[1:])],
+)
 table.drop(columns="failed")
 
 # %% [markdown]
@@ -486,8 +581,12 @@ tensors = [to_input(open_photo(content))[None] for content in uploads]
 for step, runtime in {"whole-bytes-in": "onnxruntime", "whole-together": batched}.items():
     call = caller(open_model(int8, runtime))
     agree = np.array([call(tensor).argmax() for tensor in tensors]) == classes[step]
-    print(f"{step}: {agree.sum()} of {len(agree)} answers are the same, {agree.mean():.1%}")
-print(f"{(classes['whole-bytes-in'] == classes['whole-together']).sum()} are the same in both runtimes")
+    print(
+        f"{step}: {agree.sum()} of {len(agree)} answers are the same, {agree.mean():.1%}"
+    )
+print(
+    f"{(classes['whole-bytes-in'] == classes['whole-together']).sum()} are the same in both runtimes"
+)
 
 # %% [markdown]
 # PyTorch decodes and resizes these photos to the very bytes that Pillow gives, and the table has those that the model's

@@ -26,9 +26,17 @@ question(
     file="labs.judge.workers:app",
     rules=[
         ("lost", "", "{lost}"),
-        ("photo", 200, "A photo is answered with {photo} instead of 200, the status that `answer` returns."),
+        (
+            "photo",
+            200,
+            "A photo is answered with {photo} instead of 200, the status that `answer` returns.",
+        ),
         ("right", True, "Its content is not what `answer` returns for this body."),
-        ("refused", 422, "What `answer` refuses with 422 is answered with {refused}: hand its status on."),
+        (
+            "refused",
+            422,
+            "What `answer` refuses with 422 is answered with {refused}: hand its status on.",
+        ),
         (
             "alive",
             True,
@@ -46,7 +54,11 @@ question(
             503,
             "With `WORKERS + MAY_WAIT` photos inside, one more is answered with {full} instead of 503 (0: not at all).",
         ),
-        ("again", 200, "When all are answered, the next photo gets {again}: a photo that is answered is not inside."),
+        (
+            "again",
+            200,
+            "When all are answered, the next photo gets {again}: a photo that is answered is not inside.",
+        ),
     ],
     good={
         "lost": "",
@@ -69,12 +81,30 @@ question(
     hint="Follow one level, 255 say, through both steps, in their order. What may a byte be?",
 )
 def levels(random):
-    yield (np.array([0, 51, 102]), 0.0, 1.0, 0.1, 0), "0, 0.2 and 0.4 become 0, 2 and 4 steps of 0.1."
+    yield (
+        (np.array([0, 51, 102]), 0.0, 1.0, 0.1, 0),
+        "0, 0.2 and 0.4 become 0, 2 and 4 steps of 0.1.",
+    )
     yield (
         (np.array([128, 255]), 0.5, 0.25, 0.02, 100),
         "255 becomes 2, that is 100 steps of 0.02, plus 100: 200.",
     )
-    yield (np.array([2, 9]), 0.0, 1.0, 0.02, 10), "9/255 is 1.76 steps: rounded, that is 2, and not 1."
-    yield (np.array([0, 255]), 0.5, 0.1, 0.02, 128), "-5 and 5 are 250 steps below and above 128: cut."
+    yield (
+        (np.array([2, 9]), 0.0, 1.0, 0.02, 10),
+        "9/255 is 1.76 steps: rounded, that is 2, and not 1.",
+    )
+    yield (
+        (np.array([0, 255]), 0.5, 0.1, 0.02, 128),
+        "-5 and 5 are 250 steps below and above 128: cut.",
+    )
     mean, deviation = float(random.uniform(0.3, 0.6)), float(random.uniform(0.15, 0.35))
-    yield (random.integers(0, 256, 8), mean, deviation, 0.0187, int(random.integers(90, 130))), ""
+    yield (
+        (
+            random.integers(0, 256, 8),
+            mean,
+            deviation,
+            0.0187,
+            int(random.integers(90, 130)),
+        ),
+        "",
+    )

@@ -95,18 +95,28 @@ class Ask(BaseModel):
     max_tokens: int = Field(16, ge=1, le=256)
     stream: bool = False
     stream_options: dict = {}
-    ignore_eos: bool = False  # vLLM's: go on to max_tokens, also where the model would stop
+    ignore_eos: bool = (
+        False  # vLLM's: go on to max_tokens, also where the model would stop
+    )
 
 
 @app.exception_handler(HTTPException)
 async def refuse(_, error):
     """Say an error in the form in which OpenAI's clients look for it."""
-    return JSONResponse({"error": {"message": error.detail, "type": "invalid_request_error"}}, error.status_code)
+    return JSONResponse(
+        {"error": {"message": error.detail, "type": "invalid_request_error"}},
+        error.status_code,
+    )
 
 
 @app.get("/v1/models")
 def models():
-    model = {"id": engine.model, "object": "model", "created": 0, "owned_by": "Hugging Face"}
+    model = {
+        "id": engine.model,
+        "object": "model",
+        "created": 0,
+        "owned_by": "Hugging Face",
+    }
     return {"object": "list", "data": [model]}
 
 
@@ -117,8 +127,15 @@ async def complete(ask: Ask):
     if not read:
         raise HTTPException(400, "The prompt is empty.")
     if read + ask.max_tokens > engine.limit:
-        raise HTTPException(400, f"{read} tokens and an answer of {ask.max_tokens} are more than {engine.limit}.")
-    head = {"id": f"cmpl-{uuid.uuid4()}", "object": "text_completion", "created": int(time.time())}
+        raise HTTPException(
+            400,
+            f"{read} tokens and an answer of {ask.max_tokens} are more than {engine.limit}.",
+        )
+    head = {
+        "id": f"cmpl-{uuid.uuid4()}",
+        "object": "text_completion",
+        "created": int(time.time()),
+    }
     head["model"] = engine.model
 
     async def chunks():
@@ -127,7 +144,11 @@ async def complete(ask: Ask):
             written += 1
             yield head | {"choices": [{"index": 0, "text": text, "finish_reason": None}]}
         reason = "length" if written == ask.max_tokens else "stop"
-        usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+        usage = {
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": read + written,
+        }
         yield head | {"choices": [{"index": 0, "text": "", "finish_reason": reason}]}
         yield head | {"choices": [], "usage": usage}
 
@@ -168,8 +189,14 @@ class Chat(Ask):
 
 def as_chat(reply, name):
     """Return a completion's JSON as a chat's."""
-    choices = [one | {name: {"role": "assistant", "content": one["text"]}} for one in reply["choices"]]
-    return reply | {"object": "chat.completion" + ".chunk" * (name == "delta"), "choices": choices}
+    choices = [
+        one | {name: {"role": "assistant", "content": one["text"]}}
+        for one in reply["choices"]
+    ]
+    return reply | {
+        "object": "chat.completion" + ".chunk" * (name == "delta"),
+        "choices": choices,
+    }
 
 
 @app.post("/v1/chat/completions")
@@ -181,7 +208,11 @@ async def chat(ask: Chat):
 
     async def events():
         async for event in answer.body_iterator:
-            data = (event if isinstance(event, str) else event.decode()).removeprefix("data: ").strip()
+            data = (
+                (event if isinstance(event, str) else event.decode())
+                .removeprefix("data: ")
+                .strip()
+            )
             yield f"data: {data if data == '[DONE]' else json.dumps(as_chat(json.loads(data), 'delta'))}\n\n"
 
     return StreamingResponse(events(), media_type="text/event-stream")
@@ -194,7 +225,8 @@ async def chat(ask: Chat):
 # %%
 ports = lesson("tokens").ports
 server = run_with_progress(
-    lambda report: serving.start(folder / "chat.py", ports=ports, on_progress=report), "Start the model"
+    lambda report: serving.start(folder / "chat.py", ports=ports, on_progress=report),
+    "Start the model",
 )
 body = {"prompt": "Soup goes well with", "max_tokens": 3, "stream": True}
 line = f"curl -sN {server.url}/v1/completions -H content-type:application/json -d '{json.dumps(body)}'"
@@ -205,7 +237,9 @@ client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
 model = client.models.list().data[0].id
 sent_s, arrived_s = time.perf_counter(), []
 question = [{"role": "user", "content": "What goes with a vegetable soup?"}]
-for event in client.chat.completions.create(model=model, messages=question, max_tokens=40, stream=True):
+for event in client.chat.completions.create(
+    model=model, messages=question, max_tokens=40, stream=True
+):
     if event.choices[0].finish_reason is None:
         arrived_s.append(time.perf_counter())
         print(event.choices[0].delta.content, end="", flush=True)
@@ -223,7 +257,9 @@ except openai.BadRequestError as error:
 # two numbers describe a stream: the **time to first token**, and the **time per output token**, the mean gap after it.
 
 # %%
-print(f"first token {arrived_s[0] - sent_s:.3f} s, each further one {np.diff(arrived_s).mean():.3f} s")
+print(
+    f"first token {arrived_s[0] - sent_s:.3f} s, each further one {np.diff(arrived_s).mean():.3f} s"
+)
 
 # %% [markdown]
 # The second token is faster, because the prompt is not read again. In each layer, attention needs a *key* and a *value*
@@ -244,7 +280,9 @@ print(f"first token {arrived_s[0] - sent_s:.3f} s, each further one {np.diff(arr
 
 # %%
 guesses = predicted("tokens.times")
-records = run_with_progress(lambda say: levers.measure(server.url, on_progress=say), "Two levers")
+records = run_with_progress(
+    lambda say: levers.measure(server.url, on_progress=say), "Two levers"
+)
 _ = [ledger().append(record) for record in records]
 table = levers.table(records)
 table["you predicted"] = [guesses["sixteen"], None, guesses["known"], None]
@@ -277,20 +315,47 @@ def goodput(url, rates):
     line += "--arrival-pattern poisson --benchmark-duration 8 --num-dataset-entries 200 "
     line += '--goodput "time_to_first_token:500 inter_token_latency:100" --workers-max 1 --no-server-metrics '
     line += f"--no-gpu-telemetry --ui none --output-artifact-dir {out}"
-    subprocess.run(f"{aiperf.folder}/bin/{line}", shell=True, capture_output=True, check=True)
-    told = (out / f"rate_{float(rates.split(',')[-1])}" / "profile_export_console.txt").read_text()
+    subprocess.run(
+        f"{aiperf.folder}/bin/{line}", shell=True, capture_output=True, check=True
+    )
+    told = (
+        out / f"rate_{float(rates.split(',')[-1])}" / "profile_export_console.txt"
+    ).read_text()
     print(line, told.rpartition("NVIDIA AIPerf")[2], sep="\n")
-    found = pd.read_csv(out / "sweep_aggregate" / "profile_export_aiperf_sweep.csv", nrows=len(rates.split(",")))
-    columns = ["request_throughput", "goodput", "good_request_fraction", "time_to_first_token", "inter_token_latency"]
-    return found.set_index("rate").reindex(columns=[f"{name}_mean" for name in columns]).astype(float)
+    found = pd.read_csv(
+        out / "sweep_aggregate" / "profile_export_aiperf_sweep.csv",
+        nrows=len(rates.split(",")),
+    )
+    columns = [
+        "request_throughput",
+        "goodput",
+        "good_request_fraction",
+        "time_to_first_token",
+        "inter_token_latency",
+    ]
+    return (
+        found.set_index("rate")
+        .reindex(columns=[f"{name}_mean" for name in columns])
+        .astype(float)
+    )
 
 
 aiperf = run_with_progress(lambda report: install("aiperf", report), "aiperf")
 tokenizer = workspace_dir() / "aiperf" / "tokenizer"
-aiperf.run(PROJECT_DIR / "labs/tokens/tokenizer.py", weights(environment("genai").folder), tokenizer)
+aiperf.run(
+    PROJECT_DIR / "labs/tokens/tokenizer.py",
+    weights(environment("genai").folder),
+    tokenizer,
+)
 most = table["with"][0] / 16  # tokens/s, of 16 tokens per answer
 table = goodput(server.url, ",".join(f"{share * most:.0f}" for share in (0.2, 0.5, 1.5)))
-table.plot(y=["request_throughput_mean", "goodput_mean"], marker="o", figsize=(6, 3), xlim=0, ylim=0)
+table.plot(
+    y=["request_throughput_mean", "goodput_mean"],
+    marker="o",
+    figsize=(6, 3),
+    xlim=0,
+    ylim=0,
+)
 table.round(2)
 
 # %% [markdown]
@@ -319,7 +384,9 @@ table.round(2)
 # %%
 _ = server.stop()
 try:
-    openai.OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none", max_retries=0).models.list()
+    openai.OpenAI(
+        base_url="http://127.0.0.1:8000/v1", api_key="none", max_retries=0
+    ).models.list()
     display(goodput("http://127.0.0.1:8000", "10,50,250"))
 except openai.APIConnectionError:
     print("(not run here: no vLLM answers at port 8000)")
