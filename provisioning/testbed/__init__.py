@@ -1,8 +1,9 @@
 """The seam between this room and a testbed: a protocol and the plain values that cross it.
 
-Everything above the seam (steps, release, sweep, planner) is written against :class:`Testbed` and knows nothing of
-python-chi. `provisioning.chameleon` implements it, for the real sites and for the rehearsal alike; tests do it in
-memory. Calls are single requests. None waits: the steps poll, so that a wait can be watched and cancelled.
+Everything above the seam (steps, release, sweep, planner) is written against :class:`Testbed` and
+knows nothing of python-chi. `provisioning.chameleon` implements it, for the real sites and for the
+rehearsal alike; tests do it in memory. Calls are single requests. None waits: the steps poll, so
+that a wait can be watched and cancelled.
 """
 
 import json
@@ -27,12 +28,15 @@ class Reservation:
     id: str
     #: Blazar's resource type: ``physical:host``, ``device``, ``flavor:instance``.
     resource_type: str
-    #: What was asked for, as Blazar keeps it: ``["==", "$node_name", "liqid01"]``; empty where it keeps nothing.
+    #: What was asked for, as Blazar keeps it: ``["==", "$node_name", "liqid01"]``; empty where it
+    #: keeps nothing.
     condition: str = ""
 
     @property
     def node(self) -> str:
-        """The one machine that is named, or a virtual one's flavor; an empty text where any of a type was asked for."""
+        """The one machine that is named, or a virtual one's flavor; an empty text where any of a
+        type was asked for.
+        """
         try:
             return _named(json.loads(self.condition))
         except ValueError:
@@ -74,7 +78,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class LeaseRequest:
-    """What to reserve, and when."""
+    """The resources to reserve, and the time."""
 
     name: str
     #: What is reserved: a bare-metal node, an edge device, or a KVM flavour.
@@ -96,7 +100,8 @@ class Machine:
     id: str
     name: str
     kind: MachineKind
-    #: The service's word in capitals: BUILD, ACTIVE, ERROR for servers; CREATING, RUNNING, ERROR for containers.
+    #: The service's word in capitals: BUILD, ACTIVE, ERROR for servers; CREATING, RUNNING, ERROR
+    #: for containers.
     status: str
     addresses: tuple[str, ...] = ()
     #: The service's reason when the status is ERROR, else empty.
@@ -123,15 +128,16 @@ class Address:
     address: str
     #: Network port it is bound to; None while idle.
     port_id: str | None = None
-    #: Tag or text set at allocation; ours is the resource name, so that a sweep can tell whose it is.
+    #: Tag or text set at allocation; ours is the resource name, so that a sweep can tell whose it
+    #: is.
     label: str = ""
     #: When it was allocated, UTC; None where the service does not say.
     created: datetime | None = None
 
 
 @dataclass(frozen=True)
-class Group:
-    """A security group: what it lets in reaches the virtual machines that are in it."""
+class SecurityGroup:
+    """A security group: traffic that it allows reaches the virtual machines in it."""
 
     id: str
     #: Ours carry the resource name.
@@ -142,7 +148,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Booking:
-    """A time in which somebody has a resource."""
+    """A time in which a resource is booked."""
 
     start: datetime
     end: datetime
@@ -156,7 +162,8 @@ class Resource:
 
     #: Site's name, such as ``CHI@TACC``.
     site: str
-    #: Name by which it is reserved: node name or device name. A virtual machine has none, and this only numbers them.
+    #: Name by which it is reserved: node name or device name. A virtual machine has none, and this
+    #: only numbers them.
     name: str
     #: Node type or device machine name.
     type: str
@@ -210,7 +217,7 @@ class Testbed(Protocol):
         """Return the new lease, which may still be PENDING."""
 
     def extend_lease(self, lease_id: str, end: datetime) -> Lease:
-        """Return the lease with another end; the site refuses where somebody comes next."""
+        """Return the lease with another end; the site refuses if the next time is booked."""
 
     def delete_lease(self, lease_id: str) -> None:
         """Ask for the lease's deletion; a missing one is fine."""
@@ -221,7 +228,9 @@ class Testbed(Protocol):
     def boot(
         self, name: str, reservation_id: str, image: str, flavor: str, volume_gb: int = 0
     ) -> None:
-        """Ask for a server on a reservation, with a disk of so many gigabytes; look it up by name afterwards."""
+        """Ask for a server on a reservation, with a disk of so many gigabytes; look it up by name
+        afterwards.
+        """
 
     def launch(
         self,
@@ -231,7 +240,9 @@ class Testbed(Protocol):
         ports: Sequence[int],
         environment: Mapping[str, str],
     ) -> None:
-        """Ask for a container on a reserved device with some TCP ports open; look it up by name afterwards."""
+        """Ask for a container on a reserved device with some TCP ports open; look it up by name
+        afterwards.
+        """
 
     def delete_machine(self, machine: Machine) -> None:
         """Ask for its deletion; a missing one is fine."""
@@ -253,19 +264,27 @@ class Testbed(Protocol):
         """Give the floating IP back; a missing one is fine."""
 
     def let_in(self, name: str, port: int, machine: Machine) -> None:
-        """Put a virtual machine into the security group of that name, which lets a TCP port in; make it if need be."""
+        """Put a virtual machine into the security group of that name, which lets a TCP port in;
+        make it if necessary.
+        """
 
-    def groups(self) -> Sequence[Group]:
+    def groups(self) -> Sequence[SecurityGroup]:
         """Return the project's security groups."""
 
     def delete_group(self, group_id: str) -> None:
         """Delete a security group that no machine is in; a missing one is fine."""
 
     def shell(self, machine: Machine) -> Shell:
-        """Return a shell on the machine: SSH for servers, the container service's execute for containers."""
+        """Return a shell on the machine: SSH for servers, the container service's execute for
+        containers.
+        """
 
     def way(self, machine: Machine) -> Way | None:
-        """Return how SSH reaches the machine, with the key that ``shell`` uses; None for a container."""
+        """Return how SSH reaches the machine, with the key that ``shell`` uses; None for a
+        container.
+        """
 
     def resources(self, kind: ResourceKind, type_name: str) -> Sequence[Resource]:
-        """Return every node or device of the type, or room for a virtual machine, with its bookings."""
+        """Return every node or device of the type, or room for a virtual machine, with its
+        bookings.
+        """

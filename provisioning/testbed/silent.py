@@ -1,4 +1,6 @@
-"""Several sites are asked, and one that does not answer neither hides the others nor counts as a no."""
+"""Several sites are asked, and one that does not answer neither hides the others nor counts as a
+no.
+"""
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -12,10 +14,10 @@ class Silent(dict[Any, ProvisioningError]):
 
     @contextmanager
     def at(self, site: Hashable) -> Iterator[None]:
-        """Keep the error of what is asked of a site, and go on.
+        """Store the error of a request to a site, and continue.
 
         Raises:
-            NotSignedInError: no site is to blame for it, and none would answer.
+            NotSignedInError: the sign-in is missing, so no site would answer.
         """
         try:
             yield
@@ -25,21 +27,24 @@ class Silent(dict[Any, ProvisioningError]):
             self[site] = error
 
     @property
-    def said(self) -> str:
-        """What they said: each cause once, after the sites that gave it."""
-        causes: dict[str, dict[str, None]] = {}
+    def causes(self) -> str:
+        """Why they did not answer: each cause once, after the sites that gave it."""
+        sites_by_cause: dict[str, dict[str, None]] = {}
         for key, error in self.items():
             site = str(getattr(key, "site", key))
             cause = error.what.rpartition(f" at {site}: ")[2]
-            causes.setdefault(cause, {})[site] = None
-        return "; ".join(f"{', '.join(sites)}: {cause}" for cause, sites in causes.items())
+            sites_by_cause.setdefault(cause, {})[site] = None
+        parts = []
+        for cause, sites in sites_by_cause.items():
+            names = ", ".join(sites)
+            parts.append(f"{names}: {cause}")
+        return "; ".join(parts)
 
     @property
     def ways_out(self) -> str:
-        """What to do about them, a line for each way out; empty where all answered."""
-        return "\n".join(
-            f"Way out: {out}" for out in dict.fromkeys(error.way_out for error in self.values())
-        )
+        """The possible fixes, one per line; empty where all answered."""
+        ways_out = dict.fromkeys(error.way_out for error in self.values())
+        return "\n".join(f"Fix: {way_out}" for way_out in ways_out)
 
     def check(self, unknown: str, way_out: str = "") -> None:
         """Let an answer stand only if every site gave one.
@@ -49,10 +54,9 @@ class Silent(dict[Any, ProvisioningError]):
             way_out: more of it than the first error has.
 
         Raises:
-            ProvisioningError: of the first silent site's kind, with what all of them said.
+            ProvisioningError: of the first silent site's kind, with the messages of all sites.
         """
         for first in self.values():
-            out = f"{first.way_out} {way_out}".strip()
-            raise type(first)(
-                f"{unknown}: {self.said}", likely=first.likely, way_out=out
-            ) from first
+            what = f"{unknown}: {self.causes}"
+            first_way_out = f"{first.way_out} {way_out}".strip()
+            raise type(first)(what, likely=first.likely, way_out=first_way_out) from first

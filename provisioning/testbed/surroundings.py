@@ -16,10 +16,9 @@ def rehearsing(environ: Mapping[str, str] = os.environ) -> bool:
 
 def on_chameleon() -> bool:
     """Return whether Chameleon's own Jupyter, which sets these variables, started this process."""
-    return (
-        any(os.environ.get(name) for name in ("OS_ACCESS_TOKEN", "OS_IDENTITY_PROVIDER"))
-        and not rehearsing()
-    )
+    if rehearsing():
+        return False
+    return any(os.environ.get(name) for name in ("OS_ACCESS_TOKEN", "OS_IDENTITY_PROVIDER"))
 
 
 #: In a rehearsal's folder: how far its calendar was moved ahead of this computer's.
@@ -39,8 +38,8 @@ def ssh_command() -> str:
     return shlex.join(["ssh", "-F", str(config), "-i", os.environ["OS_KEYPAIR_PRIVATE_KEY"]])
 
 
-class Clock:
-    """What steps and planner know of time: the machine's own; a test drives another."""
+class WallClock:
+    """The clock of steps and planner: the machine's own; a test drives another."""
 
     def now(self) -> datetime:
         """Return the present moment with time zone UTC."""
@@ -50,25 +49,26 @@ class Clock:
     sleep = staticmethod(time.sleep)
 
 
-class RehearsedClock(Clock):
-    """The rehearsal's calendar: the machine's own time, and how far the calendar was moved ahead of it."""
+class RehearsedClock(WallClock):
+    """The rehearsal's calendar: the machine's own time, and how far the calendar was moved ahead of
+    it.
+    """
 
     def now(self) -> datetime:
         return super().now() + ahead_of(Path(os.environ["REHEARSAL_PORTS"]).parent)
 
 
 def ahead_of(folder: Path) -> timedelta:
-    """Return how far a rehearsal's calendar was moved ahead of this computer's; nothing if it never was."""
+    """Return how far a rehearsal's calendar was moved ahead of this computer's."""
     try:
-        return timedelta(
-            seconds=float(
-                json.loads((folder / CALENDAR_NAME).read_text(encoding="utf-8"))["ahead_s"]
-            )
-        )
+        calendar = json.loads((folder / CALENDAR_NAME).read_text(encoding="utf-8"))
+        return timedelta(seconds=float(calendar["ahead_s"]))
     except (OSError, ValueError, LookupError, TypeError):
         return timedelta()
 
 
-def site_clock() -> Clock:
-    """Return the clock of the sites: the machine's, or the rehearsal's, whose calendar can be moved."""
-    return RehearsedClock() if rehearsing() else Clock()
+def site_clock() -> WallClock:
+    """Return the clock of the sites: the machine's, or the rehearsal's, whose calendar can be
+    moved.
+    """
+    return RehearsedClock() if rehearsing() else WallClock()
