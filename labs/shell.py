@@ -1,7 +1,8 @@
-"""Command lines for the reader's own shell: what a message names as the way out can be pasted there as it stands.
+"""Command lines for the reader's own shell: a message's command can be pasted there unchanged.
 
-An environment need not be active, and a login shell forgets what JupyterLab put on the PATH; a kernel's folder is not
-the one in which its reader opens a terminal; Chameleon's Jupyter has the course as a folder, and installs nothing.
+An environment need not be active, and a login shell forgets what JupyterLab put on the PATH; a
+kernel's folder is not the one in which its reader opens a terminal; Chameleon's Jupyter has the
+course as a folder, and installs nothing.
 """
 
 import os
@@ -11,7 +12,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-#: The checkout that holds this package. This file stands on the lowest floor, so that every other may import it.
+#: The checkout that holds this package. This file stands on the lowest floor, so that every other
+#: may import it.
 _COURSE = Path(__file__).resolve().parents[1]
 
 #: Files by which a folder of the course is known, the students' and the authors'.
@@ -25,21 +27,22 @@ def msl(words: str, *, at_home: bool = False) -> str:
     """Return the line that runs ``msl``.
 
     Args:
-        words: What is typed behind it; the reader replaces what is in capitals.
-        at_home: For the reader's own computer, in the course's folder there, if this may be another machine.
+        words: Its arguments; the reader replaces what is in capitals.
+        at_home: For the reader's own computer, in the course's folder there, if this may be another
+            machine.
     """
     if at_home:
         return f".venv/bin/msl {words}"
     program = _PROGRAMS / "msl"
-    return (
-        f"{_typed(program)} {words}"
-        if program.exists()
-        else python(f"provisioning.front.command {words}")
-    )
+    if not program.exists():
+        return python(f"provisioning.front.command {words}")
+    return f"{_typed(program)} {words}"
 
 
 def python(words: str) -> str:
-    """Return the line that runs a module with this environment's Python; ``words`` begin with the module's name."""
+    """Return the line that runs a module with this environment's Python; ``words`` begin with the
+    module's name.
+    """
     line = f"{_typed(Path(sys.executable))} -m {words}"
     anywhere = (_PROGRAMS / "msl").exists() or _in_course()
     return line if anywhere else f"cd {_quoted(_COURSE)} && {line}"
@@ -47,7 +50,9 @@ def python(words: str) -> str:
 
 def setup(target: str = "setup") -> str:
     """Return the line that makes the environment or brings it up to date."""
-    return f"make {target}" if _in_course() else f"make -C {_quoted(_COURSE)} {target}"
+    if _in_course():
+        return f"make {target}"
+    return f"make -C {_quoted(_COURSE)} {target}"
 
 
 def rehearse() -> str:
@@ -56,7 +61,8 @@ def rehearse() -> str:
 
 
 def other_course(start: Path) -> Path | None:
-    """Return the course's folder that holds a path, if these packages belong to another one; None if they belong there.
+    """Return the course's folder that holds a path, if these packages belong to another one; None
+    if they belong there.
 
     Args:
         start: A file or a folder.
@@ -69,34 +75,40 @@ def other_course(start: Path) -> Path | None:
 
 
 def belongs_elsewhere(what: str, folder: Path, *, notebook: bool = False) -> str:
-    """Return the sentence for who uses this environment on another folder of the course, and the line that helps.
+    """Return the sentence for who uses this environment on another folder of the course, and the
+    line that helps.
 
     Args:
-        what: What is in the other folder, at the beginning of the sentence, such as "This notebook".
+        what: The file in the other folder, as the sentence's subject, such as "This notebook".
         folder: The other folder, as ``other_course`` returns it.
         notebook: Whether the reader looks at a notebook, and not at a terminal.
     """
-    own_environment = (
-        Path(sys.prefix).resolve().is_relative_to(_COURSE) or (folder / ".venv").is_dir()
-    )
-    if own_environment and notebook:
-        fix = f"open it with `make -C {_quoted(folder)} lab`."
-    elif own_environment:
-        program = _quoted(folder / ".venv" / "bin" / "msl")
-        fix = (
-            f"run `make -C {_quoted(folder)} setup` once, then type `{program}` in place of `msl`."
-        )
+    is_own_environment = Path(sys.prefix).resolve().is_relative_to(_COURSE)
+    place = _quoted(folder)
+    if is_own_environment or (folder / ".venv").is_dir():
+        if notebook:
+            fix = f"open it with `make -C {place} lab`."
+        else:
+            program = _quoted(folder / ".venv" / "bin" / "msl")
+            fix = f"run `make -C {place} setup` once, then type `{program}` in place of `msl`."
     else:
-        install = f"cd {_quoted(folder)} && {_quoted(Path(sys.executable))} -m pip install --no-deps --editable ."
-        fix = f"run `{install}`, so that this Python runs that folder; then restart the kernel, if you have one."
+        interpreter = _quoted(Path(sys.executable))
+        install = f"cd {place} && {interpreter} -m pip install --no-deps --editable ."
+        fix = (
+            f"run `{install}`, so that this Python runs that folder; then restart the kernel, if "
+            "you have one."
+        )
     return (
-        f"{what} is in {folder}, but this Python runs the course in {_COURSE}, whose results it would read and write. "
-        f"Likely: one folder is a copy of the other, or you activated the environment of the other. Fix: {fix}"
+        f"{what} is in {folder}, but this Python runs the course in {_COURSE}, whose results it "
+        "would read and write. Likely: one folder is a copy of the other, or you activated the "
+        f"environment of the other. Fix: {fix}"
     )
 
 
 def _typed(program: Path) -> str:
-    """Return a program by its name, from the course's folder, or from anywhere: the shortest that works."""
+    """Return a program by its name, from the course's folder, or from anywhere: the shortest that
+    works.
+    """
     if _in_terminal() and shutil.which(program.name) == str(program):
         return program.name
     if _in_course() and program.is_relative_to(_COURSE):
@@ -105,7 +117,9 @@ def _typed(program: Path) -> str:
 
 
 def _in_terminal() -> bool:
-    """Return whether this process is the reader's own command, and neither a kernel nor Jupyter's server."""
+    """Return whether this process is the reader's own command, and neither a kernel nor Jupyter's
+    server.
+    """
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return shell is None and "jupyter_server.serverapp" not in sys.modules
 
@@ -117,5 +131,8 @@ def _in_course() -> bool:
 def _quoted(path: Path) -> str:
     """Return a path as a shell reads it, below ``~`` if that needs no quotes."""
     home = Path("~").expanduser()
-    below = str(path.relative_to(home)) if path.is_relative_to(home) else "'"
-    return f"~/{below}" if shlex.quote(below) == below else shlex.quote(str(path))
+    if path.is_relative_to(home):
+        below = str(path.relative_to(home))
+        if shlex.quote(below) == below:
+            return f"~/{below}"
+    return shlex.quote(str(path))

@@ -1,9 +1,12 @@
-"""Statistics of measured samples: percentiles, and intervals that hold the true value as often as they say.
+"""Statistics of measured samples: percentiles, and intervals that hold the true value as often as
+they say.
 
-Raw samples are what is kept (see ``labs.records``); everything here is derived from them and can be derived again.
-``tests/labs/test_stats_coverage.py`` simulates each interval and prints how often it holds the truth.
+Raw samples are what is kept (see ``labs.records``); everything here is derived from them and can be
+derived again. ``tests/labs/test_stats_coverage.py`` simulates each interval and prints how often it
+holds the truth.
 
-Only numpy is needed: intervals are also worked out on devices and nodes whose environments have no scipy.
+Only numpy is needed: intervals are also worked out on devices and nodes whose environments have no
+scipy.
 """
 
 import math
@@ -14,7 +17,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-#: Rounds from which the autocorrelation of a comparison's rounds is estimated; fewer say nothing about it.
+#: Rounds from which the autocorrelation of a comparison's rounds is estimated; fewer say nothing
+#: about it.
 _ROUNDS_FOR_AUTOCORRELATION = 8
 
 #: Rounds from which the largest and the smallest are left out of a comparison.
@@ -32,10 +36,12 @@ _Z = NormalDist().inv_cdf(0.975)
 #: Power with which the minimum detectable effect is found: four times in five.
 _POWER = 0.8
 
-#: Blocks that a run of alike neighbours is cut into, and samples beyond its percentile that it takes.
+#: Blocks that a run of alike neighbours is cut into, and samples beyond its percentile that it
+#: takes.
 _BLOCKS, _FEWEST_BEYOND = 10, 20
 
-#: Different tosses of signs up to which all are counted, and how many are drawn where there are more.
+#: Different tosses of signs up to which all are counted, and how many are drawn where there are
+#: more.
 _EXACT_TOSSES, _TOSSES = 20_000, 9_999
 
 
@@ -45,7 +51,7 @@ Samples = Sequence[float] | np.ndarray
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with the range that it may reasonably lie in."""
+    """An estimate with its confidence interval."""
 
     #: The estimate itself, in the unit of the samples (or a plain ratio).
     value: float
@@ -55,14 +61,17 @@ class Interval:
     high: float
     #: Share of such intervals that would hold the true value, 0 to 1; 0 where nothing is promised.
     confidence: float = 0.95
-    #: Why there is no interval, in one sentence, where a run was too short for one: ``low`` and ``high`` then equal
-    #: ``value`` and ``confidence`` is 0, so that no claim can be made of it.
+    #: Why there is no interval, in one sentence, where a run was too short for one: ``low`` and
+    #: ``high`` then equal ``value`` and ``confidence`` is 0, so that no claim can be made of it.
     too_short: str = ""
 
     @property
     def relative_half_width(self) -> float:
-        """Half of the interval's width over its value, as a fraction; infinite for a value of zero."""
-        return (self.high - self.low) / 2 / abs(self.value) if self.value else float("inf")
+        """Half of the interval's width over its value, a fraction; infinite at zero."""
+        if not self.value:
+            return math.inf
+        half_width = (self.high - self.low) / 2
+        return half_width / abs(self.value)
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -72,7 +81,8 @@ class Interval:
 class Ratio:
     """How much larger one set of samples is than another, measured side by side."""
 
-    #: Ratio of the medians, numerator over denominator, averaged over the rounds, with its interval.
+    #: Ratio of the medians, numerator over denominator, averaged over the rounds, with its
+    #: interval.
     interval: Interval
     #: Smallest relative difference (0.02 = 2 %) that this run would have found four times in five.
     minimum_detectable_effect: float
@@ -84,7 +94,8 @@ class Paired:
 
     #: Share of right answers of the first less that of the second, -1 to 1, with its interval.
     interval: Interval
-    #: Probability of at least so uneven a split if both were equally good; below 0.05 if 0 is not in the interval.
+    #: Probability of at least so uneven a split if both were equally good; below 0.05 if 0 is not
+    #: in the interval.
     p_value: float
 
     @property
@@ -98,10 +109,11 @@ class Paired:
         return verdict(self.interval, 0.0, above="better", below="worse")
 
     def kept(self, may_lose: float) -> str:
-        """Return 'kept' if the first certainly loses less than this share of right answers (0.03 = 3 points).
+        """Return 'kept' if the first certainly loses less than this share of right answers (0.03 =
+        3 points).
 
-        Else 'not shown': the interval's lower end reaches the bound, because too much is lost, or because too few
-        drawings were shown to tell.
+        Else 'not shown': the interval's lower end reaches the bound, because too much is lost, or
+        because too few drawings were shown to tell.
         """
         return "kept" if self.interval.low > -may_lose else "not shown"
 
@@ -115,7 +127,8 @@ def verdict(
 
     Args:
         interval: A ratio, a difference or a measured value with its interval.
-        null: The value at which there is nothing to say: 1 for a ratio, 0 for a difference, a limit for a value.
+        null: The value at which there is nothing to say: 1 for a ratio, 0 for a difference, a limit
+            for a value.
     """
     if interval.confidence <= 0 or null in interval:
         return "cannot tell"
@@ -136,57 +149,69 @@ def percentile(samples: Samples, q: float) -> float:
 
 
 def median_interval(samples: Samples, *, q: float = 50) -> Interval:
-    """Return a percentile of independent samples with a distribution-free interval from order statistics.
+    """Return a percentile of independent samples with a distribution-free 95 % interval.
 
-    The number of samples below the true percentile is binomial, so two ranks enclose it with the wanted confidence
-    whatever the distribution looks like. Cheap enough to be asked after every block of a measurement.
+    The number of samples below the true percentile is binomial, so two ranks enclose it with the
+    wanted confidence whatever the distribution looks like. Cheap enough to be asked after every
+    block of a measurement.
 
-    It says how precisely *this run* was measured. Requests that waited in one queue are not independent (take
-    ``steady_interval``), and two runs of two options are compared side by side (``ratio_of_medians``).
+    It says how precisely *this run* was measured. Requests that waited in one queue are not
+    independent (take ``steady_interval``), and two runs of two options are compared side by side
+    (``ratio_of_medians``).
 
-    Where there are too few samples for an extreme percentile, no sample is sure to lie beyond it: that end of the
-    interval is then the largest (or smallest) sample, and too near. A p99 takes 368 samples, a p95 72.
+    Where there are too few samples for an extreme percentile, no sample is sure to lie beyond it:
+    that end of the interval is then the largest (or smallest) sample, and too near. A p99 takes 368
+    samples, a p95 72.
 
-    Source: Le Boudec, 'Performance Evaluation of Computer and Communication Systems', theorem 2.1 (normal
-    approximation of the binomial ranks).
+    Source: Le Boudec, 'Performance Evaluation of Computer and Communication Systems', theorem 2.1
+    (normal approximation of the binomial ranks).
     """
     ordered = np.sort(np.asarray(samples, dtype=float))
-    n, p = len(ordered), q / 100
+    n = len(ordered)
+    p = q / 100
     value = percentile(ordered, q)
-    spread = _Z * math.sqrt(n * p * (1 - p))
-    low = min(max(math.floor(n * p - spread) - 1, 0), n - 1)
-    high = min(max(math.ceil(n * p + spread), 0), n - 1)
-    return Interval(value, float(min(ordered[low], value)), float(max(ordered[high], value)))
+    rank = n * p
+    spread = _Z * math.sqrt(rank * (1 - p))
+    low_rank = math.floor(rank - spread) - 1
+    high_rank = math.ceil(rank + spread)
+    low = float(ordered[min(max(low_rank, 0), n - 1)])
+    high = float(ordered[min(max(high_rank, 0), n - 1)])
+    return Interval(value, min(low, value), max(high, value))
 
 
 def proportion_interval(successes: int, trials: int) -> Interval:
     """Return a proportion (such as accuracy) with Wilson's score interval.
 
-    It is the interval of one option alone; two options on the same images are compared by ``paired_proportions``.
+    It is the interval of one option alone; two options on the same images are compared by
+    ``paired_proportions``.
 
     Raises:
         ValueError: There were no trials, or more successes than trials.
 
-    Source: Wilson, 'Probable Inference, the Law of Succession, and Statistical Inference' (JASA 1927).
+    Source: Wilson, 'Probable Inference, the Law of Succession, and Statistical Inference' (JASA
+    1927).
     """
     if not 0 <= successes <= trials or trials < 1:
         raise ValueError(
-            f"{successes} of {trials} is no proportion: count the successes among at least one trial"
+            f"{successes} of {trials} is no proportion: count the successes among at least one "
+            "trial"
         )
-    share, z = successes / trials, _Z
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = (
-        z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
-    )
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == trials else centre + half
+    share = successes / trials
+    z = _Z
+    shrink = 1 + z * z / trials
+    centre = (share + z * z / (2 * trials)) / shrink
+    variance = share * (1 - share) / trials
+    half_width = z / shrink * math.sqrt(variance + z * z / (4 * trials**2))
+    low = 0.0 if successes == 0 else centre - half_width
+    high = 1.0 if successes == trials else centre + half_width
     return Interval(share, low, high)
 
 
 def accuracy_interval(right: Samples, groups: Sequence[int] | None = None) -> Interval:
-    """Return the share of right answers with a 95 % interval that counts drawings, not images, where it knows them.
+    """Return the share of right answers with a 95 % interval over drawings, where it knows them.
 
-    Wilson's interval of as many independent images as say the same: images of one drawing stand or fall together.
+    Wilson's interval of as many independent images as say the same: images of one drawing stand or
+    fall together.
 
     Args:
         right: 1 (or True) for each image that was right, else 0.
@@ -195,21 +220,25 @@ def accuracy_interval(right: Samples, groups: Sequence[int] | None = None) -> In
     Raises:
         ValueError: There are no images.
 
-    Source: design effect, Kish, 'Survey Sampling' (1965); variance of a ratio over clusters, Cochran (1977), 6.3.
+    Source: design effect, Kish, 'Survey Sampling' (1965); variance of a ratio over clusters,
+    Cochran (1977), 6.3.
     """
     values = np.asarray(right, dtype=float)
-    whole = proportion_interval(round(float(values.sum())), len(values))
-    if groups is None or whole.value in (0.0, 1.0):
-        return whole
-    _, which = np.unique(np.asarray(groups), return_inverse=True)
-    away = np.bincount(which, values - whole.value)
-    variance = float(away @ away) * len(away) / (len(away) - 1) / len(values) ** 2
-    alike = (
-        min(len(values), max(1, round(whole.value * (1 - whole.value) / variance)))
-        if variance
-        else len(values)
-    )
-    return replace(proportion_interval(round(whole.value * alike), alike), value=whole.value)
+    images = len(values)
+    of_images = proportion_interval(round(float(values.sum())), images)
+    share = of_images.value
+    if groups is None or share in (0.0, 1.0):
+        return of_images
+    _, group_of_image = np.unique(np.asarray(groups), return_inverse=True)
+    away = np.bincount(group_of_image, values - share)
+    drawings = len(away)
+    variance = float(away @ away) * drawings / (drawings - 1) / images**2
+    independent = images
+    if variance:
+        as_many = round(share * (1 - share) / variance)
+        independent = min(images, max(1, as_many))
+    interval = proportion_interval(round(share * independent), independent)
+    return replace(interval, value=share)
 
 
 def paired_proportions(
@@ -219,15 +248,17 @@ def paired_proportions(
 ) -> Paired:
     """Return how much more often the first option is right than the second, image by image.
 
-    Images that show one drawing stand or fall together, so drawings are what is counted where ``groups`` names them:
-    what was sampled is 182 drawings then, and not 660 images. One test gives interval and p value, so that they never
-    disagree: 0 lies in the interval exactly if p is 0.05 or more.
+    Images that show one drawing stand or fall together, so drawings are what is counted where
+    ``groups`` names them: what was sampled is 182 drawings then, and not 660 images. One test gives
+    interval and p value, so that they never disagree: 0 lies in the interval exactly if p is 0.05
+    or more.
 
-    The test tosses the sign of each drawing's difference, less the shift that is asked about, and counts how often
-    the sum is as large as it is. For one toss, the shifts at which it is lie between two roots that surround the
-    estimate, so each end of the interval is a quantile of these roots, and nothing is searched for. A drawing of
-    average size is added to each side: the differences are rare, and answers that are equal on few drawings are no
-    proof that nothing is lost.
+    The test tosses the sign of each drawing's difference, less the shift that is asked about, and
+    counts how often the sum is as large as it is. For one toss, the shifts at which it is lie
+    between two roots that surround the estimate, so each end of the interval is a quantile of these
+    roots, and nothing is searched for. A drawing of average size is added to each side: the
+    differences are rare, and answers that are equal on few drawings are no proof that nothing is
+    lost.
 
     Args:
         right_a: 1 (or True) for each image that the first had right, else 0.
@@ -237,77 +268,98 @@ def paired_proportions(
     Raises:
         ValueError: They were not shown equally many images, or none.
 
-    Source: sign-flip test, Fisher's randomization, exact for up to 20,000 different tosses, else with 9,999 of them
-    (seed 0); its inversion, Lehmann and Romano, 'Testing Statistical Hypotheses', section 5.12; the added drawings,
-    Bonett and Price, 'Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired Data'
-    (2012).
+    Source: sign-flip test, Fisher's randomization, exact for up to 20,000 different tosses, else
+    with 9,999 of them (seed 0); its inversion, Lehmann and Romano, 'Testing Statistical
+    Hypotheses', section 5.12; the added drawings, Bonett and Price, 'Adjusted Wald Confidence
+    Interval for a Difference of Binomial Proportions Based on Paired Data' (2012).
     """
-    a, b = (np.asarray(right, dtype=float) > 0.5 for right in (right_a, right_b))
+    a = np.asarray(right_a, dtype=float) > 0.5
+    b = np.asarray(right_b, dtype=float) > 0.5
     n = len(a)
-    if n == 0 or n != len(b) or (groups is not None and len(groups) != n):
+    group_names = np.arange(n) if groups is None else np.asarray(groups)
+    if n == 0 or not (n == len(b) == len(group_names)):
         raise ValueError(
             f"{n} and {len(b)} images: both options have to be shown the same ones, at least one"
         )
-    _, which = (
-        (None, np.arange(n))
-        if groups is None
-        else np.unique(np.asarray(groups), return_inverse=True)
-    )
-    sizes = np.bincount(which).astype(float)
+    _, group_of_image = np.unique(group_names, return_inverse=True)
+    sizes = np.bincount(group_of_image).astype(float)
+    of_groups = np.bincount(group_of_image, a.astype(float) - b)
     usual = sizes.mean()
-    differences = np.append(np.bincount(which, a.astype(float) - b), [usual, -usual])
+    differences = np.append(of_groups, [usual, -usual])
     roots, weights = _roots(differences, np.append(sizes, [usual, usual]))
     low, p_low = _end(roots.min(axis=0), weights)
-    high, p_high = _end(-roots.max(axis=0), weights)
+    minus_high, p_high = _end(-roots.max(axis=0), weights)
     difference = float(a.sum() - b.sum()) / n
-    ends = max(-1.0, min(low, difference)), min(1.0, max(-high, difference))
-    return Paired(Interval(difference, *ends), min(p_low, p_high))
+    low = max(-1.0, min(low, difference))
+    high = min(1.0, max(-minus_high, difference))
+    return Paired(Interval(difference, low, high), min(p_low, p_high))
 
 
 def _roots(differences: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, (2, tosses), the shifts between which each toss of signs is as uneven as what was seen, and its weight.
+    """Return the shifts, (2, tosses), at which each toss is as uneven as was seen, and its weight.
 
-    With signs e, ``|sum(e (d - shift s))| >= |sum(d - shift s)|`` holds between ``(D - A) / (S - B)`` and
-    ``(D + A) / (S + B)``, where D, S, A and B are the sums of d, s, e d and e s. Drawings that are alike are tossed
-    together, by the number of them that keep their sign.
+    With signs e, ``|sum(e (d - shift s))| >= |sum(d - shift s)|`` holds between
+    ``(D - A) / (S - B)`` and ``(D + A) / (S + B)``, where D, S, A and B are the sums of d, s, e d
+    and e s. Drawings that are alike are tossed together, by the number of them that keep their
+    sign.
     """
-    kinds, counts = np.unique(np.column_stack([differences, sizes]), axis=0, return_counts=True)
-    if np.prod(counts + 1.0) <= _EXACT_TOSSES:
-        grid = np.meshgrid(*(np.arange(count + 1) for count in counts), indexing="ij")
-        keeping = np.stack([axis.ravel() for axis in grid], axis=1)
-        shares = [
-            np.array([math.comb(count, k) / 2**count for k in range(count + 1)])
-            for count in counts.tolist()
-        ]
-        weights = np.prod(
-            [share[column] for share, column in zip(shares, keeping.T, strict=True)], axis=0
-        )
-    else:
-        tossed = np.random.default_rng(0).binomial(counts, 0.5, (_TOSSES, len(counts)))
-        keeping = np.vstack([counts, tossed])  # what was seen is one of the tosses
-        weights = np.full(len(keeping), 1 / len(keeping))
-    (a, b), d, s = ((2 * keeping - counts) @ kinds).T, differences.sum(), sizes.sum()
+    pairs = np.column_stack([differences, sizes])
+    kinds, counts = np.unique(pairs, axis=0, return_counts=True)
+    keeping, weights = _tosses(counts)
+    a, b = ((2 * keeping - counts) @ kinds).T
+    d = differences.sum()
+    s = sizes.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
-        roots = np.stack([(d - a) / (s - b), (d + a) / (s + b)])
-    roots[:, np.abs(b) > s - 0.5] = [[-np.inf], [np.inf]]  # all signs alike: as uneven at any shift
+        root_below = (d - a) / (s - b)
+        root_above = (d + a) / (s + b)
+    roots = np.stack([root_below, root_above])
+    all_alike = np.abs(b) > s - 0.5  # as uneven at any shift
+    roots[:, all_alike] = [[-np.inf], [np.inf]]
     return roots, weights
 
 
+def _tosses(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many drawings of each kind keep their sign, (tosses, kinds), and weights.
+
+    Args:
+        counts: How many drawings there are of each kind.
+    """
+    if np.prod(counts + 1.0) > _EXACT_TOSSES:
+        tossed = np.random.default_rng(0).binomial(counts, 0.5, (_TOSSES, len(counts)))
+        keeping = np.vstack([counts, tossed])  # what was seen is one of the tosses
+        return keeping, np.full(len(keeping), 1 / len(keeping))
+    axes = [np.arange(count + 1) for count in counts]
+    grid = np.meshgrid(*axes, indexing="ij")
+    keeping = np.stack([axis.ravel() for axis in grid], axis=1)
+    shares = []
+    for count, column in zip(counts.tolist(), keeping.T, strict=True):
+        shares.append(_binomial_shares(count)[column])
+    return keeping, np.prod(shares, axis=0)
+
+
+def _binomial_shares(count: int) -> np.ndarray:
+    """Return the probability of 0, 1, … up to ``count`` heads in as many fair tosses."""
+    ways = [math.comb(count, heads) for heads in range(count + 1)]
+    return np.array([way / 2**count for way in ways])
+
+
 def _end(roots: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return the smallest shift that is not refused at 5 %, and the p value at 0, by the roots on this side."""
+    """Return the smallest shift that is not refused at 5 %, and the p value at 0."""
     order = np.argsort(roots)
+    sorted_roots = roots[order]
     p_values = np.round(np.cumsum(weights[order]), 12)
-    below = int(np.searchsorted(roots[order], 0.0, side="right"))
-    return float(roots[order][np.searchsorted(p_values, 0.05)]), float(p_values[below - 1])
+    not_refused = sorted_roots[np.searchsorted(p_values, 0.05)]
+    below = int(np.searchsorted(sorted_roots, 0.0, side="right"))
+    return float(not_refused), float(p_values[below - 1])
 
 
 def mean_interval(values: Samples) -> Interval:
     """Return the mean of values in the order in which they were measured, with an interval.
 
-    Values next to each other may be alike, since the machine was in the same mood: n of them then say no more than a
-    smaller number of independent ones. That number is worked out from their lag-1 autocorrelation, which short series
-    show too small by about (1 + 4 r) / n, so it is raised by that much first. From eight values on; fewer are taken as
-    independent.
+    Values next to each other may be alike, since the machine was in the same mood: n of them then
+    say no more than a smaller number of independent ones. That number is worked out from their
+    lag-1 autocorrelation, which short series show too small by about (1 + 4 r) / n, so it is raised
+    by that much first. From eight values on; fewer are taken as independent.
 
     Args:
         values: Two at least, such as the log ratios of rounds, or the means of blocks of a run.
@@ -315,9 +367,10 @@ def mean_interval(values: Samples) -> Interval:
     Raises:
         ValueError: There are fewer than two.
 
-    Source: Student's t with the effective sample size of a first-order autoregression: Bayley and Hammersley, 'The
-    Effective Number of Independent Observations in an Autocorrelated Time Series' (1946); bias of the
-    autocorrelation: Kendall, 'Note on Bias in the Estimation of Autocorrelation' (1954), Marriott and Pope (1954).
+    Source: Student's t with the effective sample size of a first-order autoregression: Bayley and
+    Hammersley, 'The Effective Number of Independent Observations in an Autocorrelated Time Series'
+    (1946); bias of the autocorrelation: Kendall, 'Note on Bias in the Estimation of
+    Autocorrelation' (1954), Marriott and Pope (1954).
     """
     mean, error, freedom = _mean_error(values)
     if not error:  # equal to the last bit: no clock's, and nothing is promised
@@ -330,12 +383,13 @@ def ratio_of_medians(
     numerator: Sequence[Sequence[float]],
     denominator: Sequence[Sequence[float]],
 ) -> Ratio:
-    """Return how many times larger one option's median is than the other's, from interleaved blocks.
+    """Return how many times larger one median is than another, from interleaved blocks.
 
-    The ratio is taken in each round, of blocks that ran next to each other and saw the same machine, and averaged over
-    the rounds (as logarithms, so that A over B and B over A agree) without the largest and the smallest, so that one
-    bad round of twenty moves nothing. Neighbouring rounds that are alike widen the interval, by three quarters at most.
-    With 20 rounds it holds the truth 93 to 97 times of a hundred (``tests/labs/test_stats_coverage.py``).
+    The ratio is taken in each round, of blocks that ran next to each other and saw the same
+    machine, and averaged over the rounds (as logarithms, so that A over B and B over A agree)
+    without the largest and the smallest, so that one bad round of twenty moves nothing.
+    Neighbouring rounds that are alike widen the interval, by three quarters at most. With 20 rounds
+    it holds the truth 93 to 97 times of a hundred (``tests/labs/test_stats_coverage.py``).
 
     Args:
         numerator: Blocks of samples of one option, in the order in which they ran.
@@ -344,92 +398,121 @@ def ratio_of_medians(
     Raises:
         ValueError: The two sides have different numbers of blocks, or fewer than two.
 
-    Source: paired t interval of log ratios, Kalibera and Jones, 'Quantifying Performance Changes with Effect Size
-    Confidence Intervals' (2012), section 5; trimmed, Tukey and McLaughlin, 'Less Vulnerable Confidence and Significance
-    Procedures for Location' (1963); for neighbours that are alike, Bayley and Hammersley (1946), as ``mean_interval``.
+    Source: paired t interval of log ratios, Kalibera and Jones, 'Quantifying Performance Changes
+    with Effect Size Confidence Intervals' (2012), section 5; trimmed, Tukey and McLaughlin, 'Less
+    Vulnerable Confidence and Significance Procedures for Location' (1963); for neighbours that are
+    alike, Bayley and Hammersley (1946), as ``mean_interval``.
     """
     if len(numerator) != len(denominator) or len(numerator) < 2:
         raise ValueError(
             "a comparison needs the same number of interleaved blocks on both sides, two at least"
         )
-    logs = np.log(_medians(tuple(map(tuple, numerator)))) - np.log(
-        _medians(tuple(map(tuple, denominator)))
-    )
-    mean, error, freedom = _trimmed_error(logs)
+    medians = _medians(tuple(map(tuple, numerator)))
+    medians_below = _medians(tuple(map(tuple, denominator)))
+    mean, error, freedom = _trimmed_error(np.log(medians) - np.log(medians_below))
     reach = _student(0.975, freedom)
-    value, low, high = (
-        math.exp(min(at, 700.0)) for at in (mean, mean - reach * error, mean + reach * error)
-    )
-    detectable = math.expm1(min((reach + _student(_POWER, freedom)) * error, 700.0))
+    detectable = (reach + _student(_POWER, freedom)) * error
     # Rounds that are equal to the last bit are no clock's, and promise nothing.
-    return Ratio(Interval(value, low, high, 0.95 if error else 0.0), detectable)
+    confidence = 0.95 if error else 0.0
+    low = _exp(mean - reach * error)
+    high = _exp(mean + reach * error)
+    interval = Interval(_exp(mean), low, high, confidence)
+    return Ratio(interval, math.expm1(min(detectable, _MOST_LOG)))
+
+
+#: Largest logarithm whose power is a float.
+_MOST_LOG = 700.0
+
+
+def _exp(log: float) -> float:
+    return math.exp(min(log, _MOST_LOG))
 
 
 def _trimmed_error(values: np.ndarray) -> tuple[float, float, float]:
-    """Return a mean without the largest and the smallest value, its standard error and the degrees of freedom."""
+    """Return a mean without both extremes, its standard error and the degrees of freedom."""
     n = len(values)
-    ordered, cut = np.sort(values), int(n >= _ROUNDS_FOR_TRIMMING)
-    pulled_in = np.clip(values, ordered[cut], ordered[n - 1 - cut])
-    left, away = n - 2 * cut, pulled_in - pulled_in.mean()
+    cut = 1 if n >= _ROUNDS_FOR_TRIMMING else 0
+    left = n - 2 * cut
+    ordered = np.sort(values)
+    trimmed = ordered[cut : n - cut]
+    mean = float(trimmed.mean())
+    pulled_in = np.clip(values, trimmed[0], trimmed[-1])
+    away = pulled_in - pulled_in.mean()
     squares = float(away @ away)
-    if squares <= n * (1e-14 * max(1e-300, abs(float(values.mean())))) ** 2:
-        return float(ordered[cut : n - cut].mean()), 0.0, left - 1.0
-    alike = 0.0
+    if _is_rounding(squares, n, float(values.mean())):
+        return mean, 0.0, left - 1.0
+    autocorrelation = 0.0
     if n >= _ROUNDS_FOR_AUTOCORRELATION:
-        # Short series show less of it than there is; by how much this raises it was found by simulation.
-        seen = 1.4 * float(away[1:] @ away[:-1]) / squares + 2 / n
-        alike = min(max(seen, 0.0), _MOST_AUTOCORRELATION)
-    wider = min(math.sqrt((1 + alike) / (1 - alike)), _MOST_WIDENING)
-    error = math.sqrt(squares / (left * (left - 1))) * wider
-    return float(ordered[cut : n - cut].mean()), error, left - 1.0
+        # Short series show less of it than there is; by how much this raises it was found by
+        # simulation.
+        raised = 1.4 * _of_neighbours(away) / squares + 2 / n
+        autocorrelation = min(max(raised, 0.0), _MOST_AUTOCORRELATION)
+    wider = math.sqrt((1 + autocorrelation) / (1 - autocorrelation))
+    error = math.sqrt(squares / (left * (left - 1)))
+    return mean, error * min(wider, _MOST_WIDENING), left - 1.0
 
 
-def quotient(one: Interval, other: Interval) -> Interval:
-    """Return how many times as large one measured value is as another from a run of its own.
+def _is_rounding(squares: float, n: int, mean: float) -> bool:
+    """Return whether n values differ by rounding alone, and show no autocorrelation."""
+    rounding = 1e-14 * max(1e-300, abs(mean))
+    return squares <= n * rounding**2
 
-    The ends are the most extreme quotients of the two intervals, which is cautious. Where one of the two promises
-    nothing (``confidence`` 0), neither does the quotient.
+
+def _of_neighbours(away: np.ndarray) -> float:
+    """Return the sum of the products of neighbouring deviations."""
+    return float(away[1:] @ away[:-1])
+
+
+def quotient(numerator: Interval, denominator: Interval) -> Interval:
+    """Return the ratio of one measured value to another from a separate run.
+
+    The ends are the most extreme quotients of the two intervals, which is cautious. Where one of
+    the two promises nothing (``confidence`` 0), neither does the quotient.
 
     Raises:
         ValueError: A value is not above zero.
     """
-    if one.value <= 0 or other.value <= 0:
+    if numerator.value <= 0 or denominator.value <= 0:
         raise ValueError("a quotient takes two values above zero")
-    value = one.value / other.value
-    if 0 in (one.confidence, other.confidence):
+    value = numerator.value / denominator.value
+    if 0 in (numerator.confidence, denominator.confidence):
         return Interval(value, value, value, 0.0)
-    return Interval(
-        value, one.low / other.high, one.high / other.low if other.low > 0 else math.inf
-    )
+    high = numerator.high / denominator.low if denominator.low > 0 else math.inf
+    return Interval(value, numerator.low / denominator.high, high)
 
 
 def steady_interval(samples: Samples, *, q: float = 95) -> Interval:
-    """Return a percentile of samples in time order whose neighbours are alike, such as a closed loop's latencies.
+    """Return a percentile of samples in time order whose neighbours are alike, such as a closed
+    loop's latencies.
 
-    The run is cut into ten blocks. A percentile x is believed where the share of samples at or below x, block by block,
-    agrees with q (Student's t, with the blocks' own autocorrelation and skewness corrected for). Where fewer than
-    twenty samples lie beyond the percentile there is no interval: a p95 takes 400 samples.
+    The run is cut into ten blocks. A percentile x is believed where the share of samples at or
+    below x, block by block, agrees with q (Student's t, with the blocks' own autocorrelation and
+    skewness corrected for). Where fewer than twenty samples lie beyond the percentile there is no
+    interval: a p95 takes 400 samples.
 
     Args:
         samples: In the order in which they were taken.
         q: Percentile, above 0 and below 100.
 
-    Source: non-overlapping batch means of the indicator, Heidelberger and Lewis, 'Quantile Estimation in Dependent
-    Sequences' (Operations Research 1984); Law, 'Simulation Modeling and Analysis' (5th ed.), section 9.5.3.
+    Source: non-overlapping batch means of the indicator, Heidelberger and Lewis, 'Quantile
+    Estimation in Dependent Sequences' (Operations Research 1984); Law, 'Simulation Modeling and
+    Analysis' (5th ed.), section 9.5.3.
     """
     taken = np.asarray(samples, dtype=float)
-    value, p = percentile(taken, q), q / 100
-    beyond = len(taken) * min(p, 1 - p)
-    if beyond < _FEWEST_BEYOND:
-        words = f"too short for an interval of p{q:g}: it takes about {math.ceil(_FEWEST_BEYOND / min(p, 1 - p))} samples"
-        return Interval(value, value, value, 0.0, words)
+    value = percentile(taken, q)
+    p = q / 100
+    share_beyond = min(p, 1 - p)
+    if len(taken) * share_beyond < _FEWEST_BEYOND:
+        enough = math.ceil(_FEWEST_BEYOND / share_beyond)
+        too_short = f"too short for an interval of p{q:g}: it takes about {enough} samples"
+        return Interval(value, value, value, 0.0, too_short)
     begins = np.arange(_BLOCKS) * len(taken) // _BLOCKS
     lengths = np.diff([*begins, len(taken)])
 
-    def score(at: float) -> float:
-        t, freedom = _skew_corrected(
-            np.add.reduceat((taken <= at).astype(float), begins) / lengths - p
-        )
+    def score(limit: float) -> float:
+        at_or_below = (taken <= limit).astype(float)
+        shares = np.add.reduceat(at_or_below, begins) / lengths
+        t, freedom = _skew_corrected(shares - p)
         return abs(t) - _student(0.975, freedom)
 
     low, high = _believed(taken, p, 12 / math.sqrt(_BLOCKS), score)
@@ -442,27 +525,37 @@ def _believed(
     """Return the range of values around the ``p``-quantile whose score is not above zero.
 
     Args:
-        reach: How far to look on both sides, in standard deviations of one independent sample's rank.
+        reach: How far to look on both sides, in standard deviations of one independent sample's
+            rank.
         score: At most zero for a value that is believed.
     """
-    ordered, reach = np.sort(samples), reach * math.sqrt(p * (1 - p))
-    ranks = np.linspace(max(0.0, p - reach), min(1.0, p + reach), 241) * (len(ordered) - 1)
+    ordered = np.sort(samples)
+    reach_in_share = reach * math.sqrt(p * (1 - p))
+    lowest = max(0.0, p - reach_in_share)
+    highest = min(1.0, p + reach_in_share)
+    ranks = np.linspace(lowest, highest, 241) * (len(ordered) - 1)
     tried = np.unique(ordered[ranks.astype(int)])
+    last = len(tried) - 1
     value = float(np.quantile(ordered, p))
-    middle = min(int(np.searchsorted(tried, value)), len(tried) - 1)
-    low, high = (_last_believed(tried, middle, end, score) for end in (0, len(tried) - 1))
+    middle = min(int(np.searchsorted(tried, value)), last)
+    place_low = _last_believed(tried, middle, 0, score)
     # The true percentile may lie anywhere below the first value that is not believed.
-    high = min(high + 1, len(tried) - 1)
-    return float(min(tried[low], value)), float(max(tried[high], value))
+    place_high = min(_last_believed(tried, middle, last, score) + 1, last)
+    low = float(tried[place_low])
+    high = float(tried[place_high])
+    return min(low, value), max(high, value)
 
 
 def _last_believed(tried: np.ndarray, start: int, end: int, score: Callable[[float], float]) -> int:
-    """Return the place of the last believed value from ``start`` on towards ``end``, found by halving."""
+    """Return the place of the last believed value from ``start`` on, found by halving."""
     if score(tried[end]) <= 0:
         return end
     while abs(end - start) > 1:
         middle = (start + end) // 2
-        start, end = (middle, end) if score(tried[middle]) <= 0 else (start, middle)
+        if score(tried[middle]) <= 0:
+            start = middle
+        else:
+            end = middle
     return start
 
 
@@ -471,32 +564,38 @@ def _skew_corrected(values: np.ndarray) -> tuple[float, float]:
     mean, error, freedom = _mean_error(values)
     if error == 0:
         return (math.copysign(math.inf, mean) if mean else 0.0), freedom
-    away, t = values - mean, mean / error
-    skewness = float(np.mean(away**3)) / float(np.mean(away**2)) ** 1.5
-    return t + skewness / (6 * math.sqrt(len(values))) * (1 + 2 * t * t), freedom
+    away = values - mean
+    variance = float(np.mean(away**2))
+    skewness = float(np.mean(away**3)) / variance**1.5
+    t = mean / error
+    correction = skewness / (6 * math.sqrt(len(values))) * (1 + 2 * t * t)
+    return t + correction, freedom
 
 
 def _mean_error(values: Samples) -> tuple[float, float, float]:
-    """Return the mean of values in time order, its standard error and the degrees of freedom behind it."""
+    """Return the mean of values in time order, its standard error and degrees of freedom."""
     samples = np.asarray(values, dtype=float)
-    n, mean = len(samples), float(samples.mean()) if len(samples) else 0.0
+    n = len(samples)
     if n < 2:
         raise ValueError("an interval of a mean takes two values at least")
+    mean = float(samples.mean())
     away = samples - mean
     squares = float(away @ away)
-    # Equal but for rounding: there is nothing to estimate an autocorrelation from.
-    if squares <= n * (1e-14 * max(1e-300, abs(mean))) ** 2:
+    if _is_rounding(squares, n, mean):
         return mean, 0.0, n - 1.0
-    alike = 0.0
+    autocorrelation = 0.0
     if n >= _ROUNDS_FOR_AUTOCORRELATION:
-        seen = float(away[1:] @ away[:-1]) / squares
-        alike = min(max((seen + 1 / n) / (1 - 4 / n), 0.0), _MOST_AUTOCORRELATION)
-    lags = np.arange(1, n if alike else 1)
+        seen = _of_neighbours(away) / squares
+        raised = (seen + 1 / n) / (1 - 4 / n)
+        autocorrelation = min(max(raised, 0.0), _MOST_AUTOCORRELATION)
+    lags = np.arange(1, n if autocorrelation else 1)
+    covariances = (1 - lags / n) * autocorrelation**lags
     # n times the variance of the mean over that of a value; 1 for independent values.
-    inflation = 1 + 2 * float(np.sum((1 - lags / n) * alike**lags))
+    inflation = 1 + 2 * float(np.sum(covariances))
     error = math.sqrt(squares / (n - inflation) * inflation / n)
     # Whole tenths, so that their quantiles are looked up and not worked out again.
-    return mean, error, max(math.floor(10 * (n / inflation - 1)) / 10, 1.0)
+    tenths = math.floor(10 * (n / inflation - 1))
+    return mean, error, max(tenths / 10, 1.0)
 
 
 @lru_cache(maxsize=1024)  # an option is compared with many others
@@ -509,13 +608,17 @@ def _medians(blocks: tuple[tuple[float, ...], ...]) -> np.ndarray:
 
 @lru_cache(maxsize=1024)
 def _student(p: float, freedom: float) -> float:
-    """Return the ``p``-quantile of Student's t distribution, p above one half, for any degrees of freedom from 1 on.
+    """Return the ``p``-quantile of Student's t distribution, p above one half, for any degrees of
+    freedom from 1 on.
 
-    With t = √ν / tan φ its density becomes sin(φ) ** (ν - 1), which is summed up from the far end of the tail, φ = 0,
-    over a grid that is finest there (φ = u² π / 2).
+    With t = √ν / tan φ its density becomes sin(φ) ** (ν - 1), which is summed up from the far end
+    of the tail, φ = 0, over a grid that is finest there (φ = u² π / 2).
     """
     u = np.linspace(0.0, 1.0, 4_001)
-    density = np.sin(u**2 * (math.pi / 2)) ** (freedom - 1) * u
-    area = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    at = float(np.interp(2 * (1 - p), area / area[-1], u))
-    return math.sqrt(freedom) / math.tan(at**2 * (math.pi / 2))
+    sines = np.sin(u**2 * (math.pi / 2))
+    density = sines ** (freedom - 1) * u
+    steps = (density[1:] + density[:-1]) / 2
+    area = np.concatenate([[0.0], np.cumsum(steps)])
+    tails = 2 * (1 - p)
+    u_of_p = float(np.interp(tails, area / area[-1], u))
+    return math.sqrt(freedom) / math.tan(u_of_p**2 * (math.pi / 2))

@@ -1,10 +1,12 @@
 """One way to a model or data set by name: `labs.assets.model("food11-mini-mobilenetv2")`.
 
-Without a name, `dataset()` and `model()` give the course's pair: the real Food-11 with its published model where an
-address is set (`labs/assets/published.py` says how), and the small ones of the checkout elsewhere.
+Without a name, `dataset()` and `model()` give the course's pair: the real Food-11 with its
+published model where an address is set (`labs/assets/published.py` says how), and the small ones of
+the checkout elsewhere.
 
-What comes with the checkout is compared with the manifest once in each process. What does not is fetched, checked, made
-usable without running anything in it, and kept in a cache (`$SERVING_LABS_CACHE`).
+Files of the checkout are compared with the manifest once in each process. Other files are
+downloaded, checked, unpacked without running their content, and stored in a cache
+(`$SERVING_LABS_CACHE`).
 """
 
 from pathlib import Path
@@ -14,14 +16,15 @@ from labs.assets.published import PUBLISHED, Published, address, fetch
 
 __all__ = ["AssetError", "dataset", "default", "drawings", "model"]
 
-#: Data set and model of the course: the real ones where an address is set, otherwise those of the checkout. Always as a
-#: pair: a model that is asked about images of another kind gives an accuracy that means nothing.
+#: Data set and model of the course: the real ones where an address is set, otherwise those of the
+#: checkout. Always as a pair: a model that is asked about images of another kind gives an accuracy
+#: that means nothing.
 _REAL = {"dataset": "food11", "model": "food11-mobilenetv2"}
 _CARRIED = {"dataset": "food11-mini", "model": "food11-mini-mobilenetv2"}
 
 
 def default(kind: str) -> str:
-    """Return the name of the 'dataset' or 'model' that lessons use: the real one where an address is set.
+    """Return the name of the 'dataset' or 'model' of the lessons: real where an address is set.
 
     Raises:
         AssetError: A setting is there but is not an address.
@@ -30,7 +33,7 @@ def default(kind: str) -> str:
 
 
 def dataset(name: str | None = None) -> Path:
-    """Return the folder of a data set in Food-11's form, checked, and fetched first where it has to be.
+    """Return the folder of a data set in Food-11's form, checked, and fetched first if need be.
 
     Args:
         name: `food11-mini` (comes with the checkout) or `food11` (fetched); the course's when None.
@@ -39,44 +42,46 @@ def dataset(name: str | None = None) -> Path:
         A folder that holds `training`, `validation` and `evaluation`; `labs.data.dataset` reads it.
 
     Raises:
-        AssetError: No data set has this name, no address is set, or the server, the disk or a file is at fault.
+        AssetError: No data set has this name, no address is set, or the server, the disk or a file
+            is at fault.
     """
     return _obtain(name or default("dataset"), "dataset")
 
 
 def drawings(split: str, name: str | None = None) -> list[int]:
-    """Return which drawing each picture of a data set's split shows, in the order of ``labs.data.dataset``.
+    """Return which drawing each picture of a split shows, in the order of ``labs.data.dataset``.
 
-    Several pictures show one drawing and stand or fall together. If nothing is known of it, as of the real Food-11, the
-    list is empty.
+    Several pictures show one drawing and stand or fall together. If nothing is known of it, as of
+    the real Food-11, the list is empty.
 
     Args:
         name: Of the data set; the course's when None.
     """
     known = carried().get(name or default("dataset"))
-    shown = known.drawings if known else {}
-    names = sorted(
-        (name for name in shown if name.startswith(f"{split}/")),
-        key=lambda name: name.split("/")[1:],
-    )
-    places = {
-        drawing: place for place, drawing in enumerate(dict.fromkeys(shown[name] for name in names))
-    }
-    return [places[shown[name]] for name in names]
+    if known is None:
+        return []
+    pictures = [picture for picture in known.drawings if picture.startswith(f"{split}/")]
+    pictures.sort(key=lambda picture: picture.split("/")[1:])
+    shown = [known.drawings[picture] for picture in pictures]
+    numbers: dict[str, int] = {}
+    for drawing in shown:
+        numbers.setdefault(drawing, len(numbers))
+    return [numbers[drawing] for drawing in shown]
 
 
 def model(name: str | None = None) -> Path:
     """Return the file of a model, checked, and fetched first where it has to be.
 
     Args:
-        name: `food11-mini-mobilenetv2` or another that comes with the checkout, `food11-mobilenetv2` or
-            `food11-mobilenetv2-onnx` (fetched); the course's when None.
+        name: `food11-mini-mobilenetv2` or another that comes with the checkout,
+            `food11-mobilenetv2` or `food11-mobilenetv2-onnx` (fetched); the course's when None.
 
     Returns:
         A `.safetensors` file for `labs.data.models.load_mobilenet_v2`, or an `.onnx` file.
 
     Raises:
-        AssetError: No model has this name, no address is set, or the server, the disk or a file is at fault.
+        AssetError: No model has this name, no address is set, or the server, the disk or a file is
+            at fault.
     """
     return _obtain(name or default("model"), "model")
 
@@ -85,8 +90,7 @@ def _obtain(name: str, kind: str) -> Path:
     known: dict[str, Published | Carried] = {**PUBLISHED, **carried()}
     if name not in known:
         raise AssetError(f"no data set or model is called {name!r}; there are {', '.join(known)}")
-    if kind != known[name].kind:
-        raise AssetError(
-            f"{name!r} is a {known[name].kind}: ask labs.assets.{known[name].kind}({name!r}) for it"
-        )
+    its_kind = known[name].kind
+    if kind != its_kind:
+        raise AssetError(f"{name!r} is a {its_kind}: ask labs.assets.{its_kind}({name!r}) for it")
     return carried()[name].checked if name in carried() else fetch(name)

@@ -1,4 +1,4 @@
-"""What the checkout itself carries: the small data set and the models, each file with its SHA-256."""
+"""The small data set and the models of the checkout, each file with its SHA-256."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ _RESTORE = "Restore it with `git checkout -- assets`, or get the course again"
 
 
 class AssetError(RuntimeError):
-    """A model or data set could not be handed over; the message names the likely mistake and the way out."""
+    """A model or data set could not be handed over; the message names mistake and way out."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,12 @@ class Carried:
     path: Path
     #: SHA-256 by file, relative to the data set's or the model's folder.
     files: dict[str, str]
-    #: Drawing that each picture of a data set shows, by the same names; empty where nobody wrote it down.
+    #: Drawing that each picture of a data set shows, by the same names; empty where nobody wrote it
+    #: down.
     drawings: dict[str, str] = field(default_factory=dict)
 
-    @functools.cached_property  # two thousand pictures take a quarter of a second, and a lesson asks several times
+    # two thousand pictures take a quarter of a second, and a lesson asks several times
+    @functools.cached_property
     def checked(self) -> Path:
         """Its path, when its files are the recorded ones.
 
@@ -38,34 +40,42 @@ class Carried:
             AssetError: Files are missing, changed or too many; the message names the first three.
         """
         root = self.path if self.kind == "dataset" else self.path.parent
-        wrong = [
-            name
-            for name, sha256 in self.files.items()
-            if not ((root / name).is_file() and sha256_of(root / name) == sha256)
-        ]
+        wrong = []
+        for name, sha256 in self.files.items():
+            path = root / name
+            if not path.is_file() or sha256_of(path) != sha256:
+                wrong.append(name)
         if self.kind == "dataset":
-            from labs.data.dataset import (
-                IMAGE_SUFFIXES,
-            )  # brings Pillow, which Chameleon's Jupyter need not have
-
             # One picture more changes the accuracy.
-            seen = {path for path in root.rglob("[!.]*") if path.suffix.lower() in IMAGE_SUFFIXES}
-            wrong += sorted(
-                {path.relative_to(root).as_posix() for path in seen} - self.files.keys()
-            )
+            wrong += sorted(_pictures_below(root) - self.files.keys())
         if wrong:
-            names = f"{', '.join(wrong[:3])}{' …' * (len(wrong) > 3)}"
+            names = ", ".join(wrong[:3])
+            if len(wrong) > 3:
+                names += " …"
             raise AssetError(
                 f"{root} is not as it was recorded ({len(wrong)} files: {names}). {_RESTORE}"
             )
         return self.path
 
 
+def _pictures_below(root: Path) -> set[str]:
+    """Return the paths of all pictures below a folder, relative to it."""
+    # Brings Pillow, which Chameleon's Jupyter need not have.
+    from labs.data.dataset import IMAGE_SUFFIXES
+
+    pictures = set()
+    for path in root.rglob("[!.]*"):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            pictures.add(path.relative_to(root).as_posix())
+    return pictures
+
+
 def carried() -> dict[str, Carried]:
     """Return what the manifest lists, by name; data sets first, then models.
 
     Raises:
-        AssetError: The manifest is missing: the checkout is incomplete, or the package was copied without its data.
+        AssetError: The manifest is missing: the checkout is incomplete, or the package was copied
+            without its data.
     """
     return _read(ASSETS_DIR)
 
@@ -77,19 +87,19 @@ def _read(folder: Path) -> dict[str, Carried]:
         manifest = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise AssetError(f"{path} is missing or damaged ({error}). {_RESTORE}") from error
-    found = {}
+    by_name = {}
     for name, entry in manifest.get("datasets", {}).items():
-        files = {file: record["sha256"] for file, record in entry["files"].items()}
-        drawings = {
-            file: f"{one['pack']}:{one['glyph']}"
-            for file, one in entry["files"].items()
-            if "glyph" in one
-        }
-        found[name] = Carried(name, "dataset", folder / entry["path"], files, drawings)
+        hashes = {}
+        drawings = {}
+        for file, record in entry["files"].items():
+            hashes[file] = record["sha256"]
+            if "glyph" in record:
+                drawings[file] = f"{record['pack']}:{record['glyph']}"
+        by_name[name] = Carried(name, "dataset", folder / entry["path"], hashes, drawings)
     for name, entry in manifest.get("models", {}).items():
         file = folder / entry["path"]
-        found[name] = Carried(name, "model", file, {file.name: entry["sha256"]})
-    return found
+        by_name[name] = Carried(name, "model", file, {file.name: entry["sha256"]})
+    return by_name
 
 
 def sha256_of(path: Path) -> str:

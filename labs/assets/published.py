@@ -1,8 +1,9 @@
-"""The real Food-11 and the course's published model, fetched from the one address that an instructor sets.
+"""The real Food-11 and the course's published model, fetched from the one address that an
+instructor sets.
 
-Nothing is fetched until you say from where. Put the files as they are published, `Food-11.zip`, `food11.pth` and
-`food11.onnx`, into one folder of a server or an object store, and set its address, with the SHA-256 of `Food-11.zip`
-behind it as in pip's links (optional, recommended):
+Nothing is fetched until you say from where. Put the files as they are published, `Food-11.zip`,
+`food11.pth` and `food11.onnx`, into one folder of a server or an object store, and set its address,
+with the SHA-256 of `Food-11.zip` behind it as in pip's links (optional, recommended):
 
     SERVING_LABS_ASSETS_URL=https://…/folder/#sha256=…
 
@@ -14,6 +15,7 @@ import logging
 import os
 import re
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -39,23 +41,18 @@ class Published:
 
 
 #: Everything that can be fetched, by the name under which it is asked for.
-PUBLISHED = {
-    "food11": Published("dataset", "Food-11.zip"),
-    "food11-mobilenetv2": Published(
-        "model", "food11.pth", "b550214474f469ca65c2eb6c30f383ef4e7e8c7a"
-    ),
-    "food11-mobilenetv2-onnx": Published(
-        "model", "food11.onnx", "b3dba6529bf29980fa0903871d4de4a4a61bca97"
-    ),
-}
+_ZIP = Published("dataset", "Food-11.zip")
+_PTH = Published("model", "food11.pth", "b550214474f469ca65c2eb6c30f383ef4e7e8c7a")
+_ONNX = Published("model", "food11.onnx", "b3dba6529bf29980fa0903871d4de4a4a61bca97")
+PUBLISHED = {"food11": _ZIP, "food11-mobilenetv2": _PTH, "food11-mobilenetv2-onnx": _ONNX}
 
 
 def address() -> SplitResult | None:
-    """Return the address of the published files' folder; None if nobody has set it.
+    """Return the address of the published files' folder; None if it is not set.
 
     Raises:
-        AssetError: The setting is no address; often it is a share page's short code, a path, or a hash cut short by
-            copying.
+        AssetError: The setting is no address; often it is a share page's short code, a path, or a
+            hash cut short by copying.
     """
     setting = os.environ.get(URL_VARIABLE, "").strip()
     parts = urlsplit(setting)
@@ -67,22 +64,25 @@ def address() -> SplitResult | None:
         )
     if parts.fragment and not re.fullmatch("sha256=[0-9a-f]{64}", parts.fragment.lower()):
         raise AssetError(
-            f"{URL_VARIABLE} ends in #{parts.fragment}: #sha256= and 64 hexadecimal digits are needed"
+            f"{URL_VARIABLE} ends in #{parts.fragment}: #sha256= and 64 hexadecimal digits are "
+            "needed"
         )
     return parts
 
 
 def fetch(name: str) -> Path:
-    """Return the folder of a published data set or the file of a published model, downloaded on the first call.
+    """Return a published data set's folder or a model's file, downloaded on the first call.
 
     Raises:
         AssetError: No address is set, or the server, the disk or the file is at fault.
     """
-    asset, where = PUBLISHED[name], address()
+    asset = PUBLISHED[name]
+    where = address()
     if where is None:
         raise AssetError(
-            f"{name} is made of {asset.file}, which is fetched, and no address is set: labs/assets/published.py says "
-            "how. Without internet, food11-mini and its model come with the checkout"
+            f"{name} is made of {asset.file}, which is fetched, and no address is set: "
+            "labs/assets/published.py says how. Without internet, food11-mini and its model "
+            "come with the checkout"
         )
     path = _downloaded(asset, where)
     try:
@@ -100,29 +100,27 @@ def _downloaded(asset: Published, where: SplitResult) -> Path:
 
     pooch.get_logger().setLevel(logging.WARNING)  # it would print the address, with its token
     sha256 = "" if asset.git_blob else where.fragment.lower().removeprefix("sha256=")
-    url = urlunsplit(where._replace(path=f"{where.path.rstrip('/')}/{asset.file}", fragment=""))
+    known_hash = f"sha256:{sha256}" if sha256 else None
+    folder = where.path.rstrip("/")
+    url = urlunsplit(where._replace(path=f"{folder}/{asset.file}", fragment=""))
     # User name, password and query may be secrets.
-    shown = f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path}"
+    _, _, host = where.netloc.rpartition("@")
+    shown = f"{where.scheme}://{host}{where.path}"
     try:
-        path = Path(
-            pooch.retrieve(url, f"sha256:{sha256}" if sha256 else None, path=cache_dir() / "assets")
-        )
+        path = Path(pooch.retrieve(url, known_hash, path=cache_dir() / "assets"))
         if asset.git_blob and _git_blob(path) != asset.git_blob:
             path.unlink()
             raise ValueError
     except ValueError:
         raise AssetError(
-            f"{asset.file} from {shown} has another hash than it must have, and was deleted: it is another file, or "
-            "was damaged on its way"
+            f"{asset.file} from {shown} has another hash than it must have, and was deleted: it "
+            "is another file, or was damaged on its way"
         ) from None
     except OSError as error:  # requests' errors too, whose texts hold the address
-        answer = getattr(error, "response", None)
-        reason = error.strerror or (
-            type(error).__name__ if answer is None else f"answer {answer.status_code}"
-        )
         raise AssetError(
-            f"{asset.file} could not be brought from {shown} to {cache_dir()}: {reason}. Check the address and try "
-            "again; if the disk is full, make room, or set SERVING_LABS_CACHE to a folder on another one"
+            f"{asset.file} could not be brought from {shown} to {cache_dir()}: {_reason(error)}. "
+            "Check the address and try again; if the disk is full, make room, or set "
+            "SERVING_LABS_CACHE to a folder on another one"
         ) from None
     if not (asset.git_blob or sha256):
         logger.warning(
@@ -133,8 +131,18 @@ def _downloaded(asset: Published, where: SplitResult) -> Path:
     return path
 
 
+def _reason(error: OSError) -> str:
+    """Return why a file did not come, without its address."""
+    if error.strerror:
+        return error.strerror
+    answer = getattr(error, "response", None)
+    if answer is None:
+        return type(error).__name__
+    return f"answer {answer.status_code}"
+
+
 def unpacked(archive: Path) -> Path:
-    """Return the folder that holds Food-11's three splits, unpacked beside its archive on the first call.
+    """Return the folder with Food-11's three splits, unpacked beside its archive once.
 
     Raises:
         AssetError: The archive is damaged, holds something else, or is not complete.
@@ -149,28 +157,37 @@ def unpacked(archive: Path) -> Path:
         names = pooch.Unzip()(str(archive), "fetch", None)
     except zipfile.BadZipFile as error:
         raise AssetError(
-            f"{archive.name} is damaged or no zip ({error}); some share links answer with a web page instead of a file"
+            f"{archive.name} is damaged or no zip ({error}); some share links answer with a web "
+            "page instead of a file"
         ) from error
-    folders = {
-        folder for name in names for folder in Path(name).parents if "__MACOSX" not in folder.parts
-    }
-    root = next(
-        (folder.parent for folder in sorted(folders) if folder.name == SPLITS[0]), archive.parent
-    )
+    root = _folder_above(SPLITS[0], names) or archive.parent
     try:
         for split in SPLITS:
-            labels = {label for _, label in iterate(root, split)}
-            if len(labels) != NUM_CLASSES:
+            classes = len({label for _, label in iterate(root, split)})
+            if classes != NUM_CLASSES:
                 raise AssetError(
-                    f"the {split} split of {archive.name} has {len(labels)} of {NUM_CLASSES} classes"
+                    f"the {split} split of {archive.name} has {classes} of {NUM_CLASSES} classes"
                 )
     except DatasetError as error:
         raise AssetError(f"{archive.name}: {error}. Is this another data set?") from error
     return root
 
 
+def _folder_above(name: str, files: Iterable[str]) -> Path | None:
+    """Return the first folder that holds a folder of this name, by the files below; files that a
+    Mac adds to a zip are ignored.
+    """
+    folders: set[Path] = set()
+    for file in files:
+        folders.update(Path(file).parents)
+    for folder in sorted(folders):
+        if folder.name == name and "__MACOSX" not in folder.parts:
+            return folder.parent
+    return None
+
+
 def converted(published: Path) -> Path:
-    """Return the published `.pth`, a state dict or a whole MobileNetV2, as safetensors of the course's own model.
+    """Return the published `.pth`, weights or a whole MobileNetV2, as the course's safetensors.
 
     Raises:
         AssetError: The file holds something else.
@@ -192,7 +209,9 @@ def converted(published: Path) -> Path:
     try:
         with torch.serialization.safe_globals(parts):
             weights = torch.load(published, map_location="cpu", weights_only=True)
-        model.load_state_dict(weights.state_dict() if isinstance(weights, nn.Module) else weights)
+        if isinstance(weights, nn.Module):
+            weights = weights.state_dict()
+        model.load_state_dict(weights)
     except Exception as error:  # torch's own advice would be to trust the file
         raise AssetError(
             f"{published.name} holds no MobileNetV2 with {NUM_CLASSES} classes"
@@ -203,6 +222,9 @@ def converted(published: Path) -> Path:
 
 
 def _git_blob(path: Path) -> str:
-    """Return the id under which git would store a file: SHA-1 over `blob SIZE`, a zero byte and the content."""
+    """Return the id under which git would store a file: SHA-1 over `blob SIZE`, a zero byte and the
+    content.
+    """
     content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    blob = b"blob %d\0" % len(content) + content
+    return hashlib.sha1(blob, usedforsecurity=False).hexdigest()

@@ -1,5 +1,5 @@
-"""The course's one benchmark: latency, throughput, accuracy and size of native objects and callables, as records with
-raw samples."""
+"""The course's one benchmark: latency, throughput, accuracy and size of native objects and
+callables, as records with raw samples."""
 
 from labs.bench.measuring import accuracy, size
 from labs.bench.targets import describe

@@ -1,4 +1,6 @@
-"""The commands `python -m labs gpu …`: which environment fits this machine's GPU, and a script run in it."""
+"""The commands `python -m labs gpu …`: which environment fits this machine's GPU, and a script run
+in it.
+"""
 
 import json
 import subprocess
@@ -11,7 +13,8 @@ import typer
 from labs.machine import capabilities, capability_text
 from labs.runtimes.providers import EnvironmentUnavailableError, install
 
-#: The environment for each kind of GPU, by the capability that it wants; the first that is there counts.
+#: The environment for each kind of GPU, by the capability that it wants; the first that is there
+#: counts.
 OF_GPU = {"TensorRT provider": "tensorrt", "CUDA provider": "gpu", "MIGraphX provider": "migraphx"}
 
 app = typer.Typer(
@@ -20,16 +23,20 @@ app = typer.Typer(
 
 
 def for_gpu() -> str:
-    """Return the name of the environment that fits this machine's GPU; empty where there is none."""
-    able = {one.name for one in capabilities() if one.available}
-    return next((name for wanted, name in OF_GPU.items() if wanted in able), "")
+    """Return the name of the environment that fits this machine's GPU, or an empty text."""
+    available = {capability.name for capability in capabilities() if capability.available}
+    for provider, name in OF_GPU.items():
+        if provider in available:
+            return name
+    return ""
 
 
 @app.command()
 def here() -> None:
-    """Print one JSON line: the environment that fits this machine's GPU, and what was looked for."""
-    found = capability_text(one for one in capabilities() if one.name in OF_GPU)
-    typer.echo(json.dumps({"environment": for_gpu(), "said": found}))
+    """Print one JSON line: the environment that fits this machine's GPU, and the checked GPUs."""
+    judged = [capability for capability in capabilities() if capability.name in OF_GPU]
+    answer = {"environment": for_gpu(), "said": capability_text(judged)}
+    typer.echo(json.dumps(answer))
 
 
 @app.command()
@@ -39,14 +46,15 @@ def run(
         list[str] | None, typer.Argument(help="What follows it on its command line.")
     ] = None,
 ) -> None:
-    """Run a script in the environment that fits this machine's GPU, made first if need be; without one, in this."""
+    """Run a script in the environment that fits this machine's GPU, made first if need be; without
+    one, in this.
+    """
     try:
         if name := for_gpu():
             # TF32 would round float32's products to ten bits, and nobody asked for that.
             variables = {"NVIDIA_TF32_OVERRIDE": "0"}
-            install(name, lambda _, text: typer.echo(text)).run(
-                script, *(arguments or []), variables=variables
-            )
+            environment = install(name, lambda _, text: typer.echo(text))
+            environment.run(script, *(arguments or []), variables=variables)
         else:
             command = [sys.executable, "-u", str(script.resolve()), *(arguments or [])]
             subprocess.run(command, cwd=script.resolve().parent, check=True)

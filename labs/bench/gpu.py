@@ -1,14 +1,14 @@
-"""Providers of a GPU in turns, and the GPU's power meanwhile: a script for a provider's own environment.
+"""Providers of a GPU in turns, with the GPU's power: a script for a provider's environment.
 
-It reads ``requests.json`` (lists of providers by option) from a folder of the workspace's programs, and leaves
-``power.json`` there; records go into the ledger. Run it with ``python -m labs gpu run labs/bench/gpu.py FOLDER``.
+It reads ``requests.json`` (lists of providers by option) from a folder of the workspace's programs,
+and leaves ``power.json`` there; records go into the ledger. Run it with
+``python -m labs gpu run labs/bench/gpu.py FOLDER``.
 """
 
 import json
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,29 +20,32 @@ from labs.workspace import models_dir, programs_dir
 
 
 def race(requests: dict[str, list]) -> dict[str, object]:
-    """Measure the float32 model in all ways with each list of providers, and return the sessions by option."""
+    """Measure the float32 model in all ways with each list of providers, and return the sessions by
+    option.
+    """
     import onnxruntime as ort
 
     images, labels = load_split(assets.dataset(), "evaluation")
     sessions = {}
     for option, wanted in requests.items():
-        providers = [tuple(one) if isinstance(one, list) else one for one in wanted]
-        session = sessions[option] = ort.InferenceSession(
-            models_dir() / "food11.onnx", providers=providers
-        )
-        print(f"{option}: {bench.describe(session, settings={'providers': wanted}).providers_used}")
+        # JSON has lists where ONNX Runtime wants pairs of a provider and its options.
+        providers = [tuple(item) if isinstance(item, list) else item for item in wanted]
+        session = ort.InferenceSession(models_dir() / "food11.onnx", providers=providers)
+        sessions[option] = session
+        described = bench.describe(session, settings={"providers": wanted})
+        print(f"{option}: {described.providers_used}")
         ledger().append(bench.size(session, option=option))
         ledger().append(bench.accuracy(session, images, labels, option=option, batch_size=32))
     for record in bench.compare(sessions, images[:32], batches=(1, 32)):
         ledger().append(record)
-        print(
-            f"{record.option}, {record.batch_size} at once: {1000 * record.percentile(50):.2f} ms"
-        )
+        p50_ms = 1000 * record.percentile(50)
+        print(f"{record.option}, {record.batch_size} at once: {p50_ms:.2f} ms")
     return sessions
 
 
 def power(session: Any) -> dict | None:
-    """Return readings of the first GPU's power while it answers batches for 10 s: times_s, watts, images between them.
+    """Return readings of the first GPU's power while it answers batches for 10 s: times_s, watts,
+    images between them.
 
     None where it shows none, as a slice of a GPU does.
     """
@@ -58,7 +61,10 @@ def power(session: Any) -> dict | None:
     photos = {"input": np.zeros((32, 3, 224, 224), np.float32)}
     for _ in range(20):
         session.run(None, photos)
-    times_s, watts, images, over = [], [], 0, threading.Event()
+    times_s: list[float] = []
+    watts: list[float] = []
+    over = threading.Event()
+    images = 0
     begin_s = time.perf_counter()
 
     def read() -> None:
@@ -74,8 +80,9 @@ def power(session: Any) -> dict | None:
     spent_s = time.perf_counter() - begin_s
     over.set()
     reader.join()
-    between = images * (times_s[-1] - times_s[0]) / spent_s
-    return {"times_s": times_s, "watts": watts, "images": round(between)}
+    read_s = times_s[-1] - times_s[0]
+    images_between = images * read_s / spent_s
+    return {"times_s": times_s, "watts": watts, "images": round(images_between)}
 
 
 def main(name: str) -> None:
@@ -83,13 +90,14 @@ def main(name: str) -> None:
     import onnxruntime as ort
 
     if hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()  # CUDA's libraries lie in this environment, where the system does not look
+        # CUDA's libraries lie in this environment, where the system does not look
+        ort.preload_dlls()
     folder = programs_dir() / name
-    sessions = race(json.loads((folder / "requests.json").read_text(encoding="utf-8")))
+    requests = json.loads((folder / "requests.json").read_text(encoding="utf-8"))
+    sessions = race(requests)
     if "cuda" in sessions:
-        Path(folder / "power.json").write_text(
-            json.dumps(power(sessions["cuda"])), encoding="utf-8"
-        )
+        readings = json.dumps(power(sessions["cuda"]))
+        (folder / "power.json").write_text(readings, encoding="utf-8")
 
 
 if __name__ == "__main__":

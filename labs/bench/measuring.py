@@ -32,9 +32,11 @@ def accuracy(
     Args:
         images: float32 (N, 3, 224, 224).
         labels: Integers (N,), 0 to 10.
-        dataset: Name of the data set and split, kept with the record; the course's evaluation split when None.
-        batch_size: Images in one call. Hardly any runtime is faster with more; torch in eager mode takes nearly twice
-            as long for each image in batches of 32, whose tensors are claimed from the system anew by every layer.
+        dataset: Name of the data set and split, kept with the record; the course's evaluation split
+            when None.
+        batch_size: Images in one call. Hardly any runtime is faster with more; torch in eager mode
+            takes nearly twice as long for each image in batches of 32, because every layer requests
+            new memory for its tensors.
 
     Raises:
         ValueError: There are no images, or not one label for each.
@@ -43,29 +45,33 @@ def accuracy(
         raise ValueError(
             f"{len(images)} images and {len(labels)} labels: one label for each image is needed"
         )
-    call, about = caller(target), describe(target)
-    watch, predicted = Stopwatch(), []
+    call = caller(target)
+    about = describe(target)
+    watch = Stopwatch()
+    predicted: list[int] = []
     for begin in range(0, len(images), batch_size):
         batch = images[begin : begin + batch_size]
-        # The last batch is filled up with images of its own: torch.compile, TensorRT and others build anew for a shape
-        # that they have not met.
+        # The last batch is filled up with images of its own: torch.compile, TensorRT and others
+        # build anew for a shape that they have not met.
         filled = np.resize(batch, (batch_size, *batch.shape[1:])) if begin else batch
         logits = np.asarray(call(np.ascontiguousarray(filled)))[: len(batch)]
         predicted += [int(label) for label in logits.argmax(axis=1)]
         done = len(predicted)
-        correct = float(np.mean(np.array(predicted) == labels[:done]))
-        on_progress(
-            done / len(images),
-            f"{option}: {done} of {len(images)} images, {percent(correct)} right",
-        )
-    samples = [float(p == int(label)) for p, label in zip(predicted, labels, strict=True)]
+        right = float(np.mean(np.array(predicted) == labels[:done]))
+        text = f"{option}: {done} of {len(images)} images, {percent(right)} right"
+        on_progress(done / len(images), text)
+    wanted = [int(label) for label in labels]
+    is_right = [answer == label for answer, label in zip(predicted, wanted, strict=True)]
     details = {
         "dataset": dataset or f"{assets.default('dataset')}/evaluation",
         "predicted": predicted,
-        "labels": [int(label) for label in labels],
+        "labels": wanted,
     }
-    if dataset is None and len(labels) == len(shown := assets.drawings("evaluation")):
-        details["drawings"] = shown
+    if dataset is None:
+        drawings = assets.drawings("evaluation")
+        if len(drawings) == len(labels):
+            details["drawings"] = drawings
+    samples = list(map(float, is_right))
     return record("accuracy", option, samples, about, watch, batch_size=batch_size, details=details)
 
 
@@ -83,13 +89,16 @@ def stage_times(
     """Return the median processor time of each stage in seconds, of all threads of this process.
 
     Args:
-        stages: Called one after the other; each gets what the one before it returned, and the first ``value``.
+        stages: Called one after the other; each gets what the one before it returned, and the first
+            ``value``.
     """
     rows = []
     for _ in range(turns):
-        result, marks_s = value, [time.process_time()]
+        result = value
+        marks_s = [time.process_time()]
         for stage in stages.values():
             result = stage(result)
             marks_s.append(time.process_time())
         rows.append(np.diff(marks_s))
-    return dict(zip(stages, np.median(rows, axis=0).tolist(), strict=True))
+    medians_s = np.median(rows, axis=0).tolist()
+    return dict(zip(stages, medians_s, strict=True))

@@ -1,5 +1,6 @@
-"""Load without a pause: what a device answers in the fifth minute, when it is hot, and not only in the first second."""
+"""Load without a pause: the speed of a device in the fifth minute, when it is hot."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,7 +16,8 @@ from labs.records import Measurement
 from labs.runtimes.calling import caller
 from labs.runtimes.progress import OnProgress, silent
 
-#: Samples that a record keeps at most; what is left out is thinned evenly, and the windows have seen all of it.
+#: Samples that a record keeps at most; what is left out is thinned evenly, and the windows have
+#: seen all of it.
 MOST_SAMPLES = 5000
 
 
@@ -30,20 +32,27 @@ def sustained(
     heat: Callable[[], Heat] = read_heat,
     on_progress: OnProgress = silent,
 ) -> Measurement:
-    """Return a latency record of requests back to back, with what the processor said about itself in each window.
+    """Return a latency record of requests without pauses, with the processor's state in each
+    window.
 
-    ``details["windows"]`` holds, for each window, its end in seconds since the start, its median latency, how many
-    pictures it answered, and temperature, clock and throttle flags as far as the machine tells them.
+    ``details["windows"]`` holds, for each window, its end in seconds since the start, its median
+    latency, how many pictures it answered, and temperature, clock and throttle flags as far as the
+    machine tells them.
 
     Args:
         images: One request, float32 (N, 3, H, W).
     """
     idle = asdict(heat())
-    call, about = caller(target), describe(target)
-    warmup = warm_up(
-        call, images, clock=clock, on_progress=lambda: on_progress(0.0, f"{option}: warming up")
-    )
-    watch, samples, windows = Stopwatch(clock), [], []
+    call = caller(target)
+    about = describe(target)
+
+    def warming_up() -> None:
+        on_progress(0.0, f"{option}: warming up")
+
+    warmup = warm_up(call, images, clock=clock, on_progress=warming_up)
+    watch = Stopwatch(clock)
+    samples: list[float] = []
+    windows = []
     begin_s = clock()
     while (spent_s := clock() - begin_s) < duration_s:
         window: list[float] = []
@@ -51,21 +60,15 @@ def sustained(
         while clock() < until_s or not window:
             window += time_calls(call, images, 1, clock)
         samples += window
-        windows.append(
-            {
-                "t_s": clock() - begin_s,
-                "p50_s": median(window),
-                "calls": len(window),
-                **asdict(heat()),
-            }
-        )
-        hot = windows[-1]["temperature_c"]
-        on_progress(
-            min(1.0, windows[-1]["t_s"] / duration_s),
-            f"{option}: {windows[-1]['t_s']:.0f} s, median {milliseconds(windows[-1]['p50_s'])}"
-            + (f", {hot:.0f} °C" if hot is not None else ""),
-        )
-    step = max(1, -(-len(samples) // MOST_SAMPLES))
+        t_s = clock() - begin_s
+        p50_s = median(window)
+        now = heat()
+        windows.append({"t_s": t_s, "p50_s": p50_s, "calls": len(window), **asdict(now)})
+        text = f"{option}: {t_s:.0f} s, median {milliseconds(p50_s)}"
+        if now.temperature_c is not None:
+            text += f", {now.temperature_c:.0f} °C"
+        on_progress(min(1.0, t_s / duration_s), text)
+    step = max(1, math.ceil(len(samples) / MOST_SAMPLES))
     details = {
         "sustained": True,
         "idle": idle,

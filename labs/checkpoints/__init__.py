@@ -1,6 +1,8 @@
-"""What a lesson asks for: ``predict``, ``predicted`` and ``check``, and ``begin`` in its first cell.
+"""The questions of a lesson: ``predict``, ``predicted`` and ``check``, and ``begin`` in its first
+cell.
 
-They are imported when they are asked for: a grader judges with ``labs.course.question`` and has no widgets.
+They are imported when they are asked for: a grader judges with ``labs.course.question`` and has no
+widgets.
 """
 
 from importlib import import_module

@@ -1,8 +1,9 @@
-"""The first cell of every lesson, ``begin("compile")``: is there what it takes, and where do I go on?
+"""The first cell of every lesson, ``begin("compile")``: is there what it takes, and where do I go
+on?
 
-What is missing is said with a link to the lesson that makes it. Nothing runs by itself: answers, functions and
-measurements stand in the ledger, files on the disk, and what a restarted kernel has lost comes back with JupyterLab's
-own *Run All Above Selected Cell*.
+A message names each missing file or record, with a link to the lesson that makes it. Nothing runs
+by itself: answers, functions and measurements stand in the ledger, files on the disk, and what a
+restarted kernel has lost comes back with JupyterLab's own *Run All Above Selected Cell*.
 """
 
 import os
@@ -21,11 +22,13 @@ _SHORTENED = (Exception,)
 
 
 def begin(id: str) -> None:
-    """Say whether a lesson can begin, and where to go on in it; from here on its figures wear the theme.
+    """Say whether a lesson can begin, and where to go on in it; from here on its figures wear the
+    theme.
 
     Raises:
-        NotThereYetError: A file or a record of an earlier lesson is not there, or the notebook is in another folder of
-            the course than the packages that it imports; shown as one sentence.
+        NotThereYetError: A file or a record of an earlier lesson is not there, or the notebook is
+            in another folder of the course than the packages that it imports; shown as one
+            sentence.
     """
     from IPython.display import display
 
@@ -35,25 +38,32 @@ def begin(id: str) -> None:
     if other:
         raise NotThereYetError(belongs_elsewhere("This notebook", other, notebook=True))
     use_theme()
-    this, records = lesson(id), ledger().read()
-    if absent := absences(this, records):
-        push = f"Made at home? There, `{msl('lease push PART', at_home=True)}` brings it to a leased machine."
-        away = (push,) if this.machine_minutes else ()
-        display(Card(f"{this.title} cannot begin yet", State.MISSING, (*absent.values(), *away)))
+    this = lesson(id)
+    records = ledger().read()
+    absent = absences(this, records)
+    if absent:
+        sentences = list(absent.values())
+        if this.machine_minutes:
+            push = msl("lease push PART", at_home=True)
+            sentences.append(f"Made at home? There, `{push}` brings it to a leased machine.")
+        display(Card(f"{this.title} cannot begin yet", State.MISSING, sentences))
         _shorten_errors(f"*{this.title}* cannot begin yet: {'; '.join(absent)}.")
         raise NotThereYetError(f"Make it first: {'; '.join(absent)}. Then run this cell again.")
     _shorten_errors("")
-    rows = public_rows(records, [this])
-    begun = any(
-        records.predictions(row.id) or row.state in (State.PASSED, State.FAILED) for row in rows
+    judged = (State.PASSED, State.FAILED)
+    has_begun = any(
+        records.predictions(row.id) or row.state in judged for row in public_rows(records, [this])
     )
-    display(Card(f"{this.title}: ready", None, (way_on(this, records),) if begun else ()))
+    sentences = [next_step(this, records)] if has_begun else []
+    display(Card(f"{this.title}: ready", None, sentences))
 
 
 def _shorten_errors(reason: str) -> None:
-    """Show each error of the cells that follow as one sentence with a reason; without one, as IPython does.
+    """Show each error of the cells that follow as one sentence with a reason; without one, as
+    IPython does.
 
-    Such an error is what a lesson that could not begin leads to, and not a fault of the cell that raises it.
+    Such an error is what a lesson that could not begin leads to, and not a fault of the cell that
+    raises it.
     """
     from IPython import get_ipython
 
@@ -80,42 +90,57 @@ def _shorten_errors(reason: str) -> None:
 
 
 def absences(this: Lesson, records: Records) -> dict[str, str]:
-    """Return what a lesson takes and does not find: a sentence for each in words, and with its link."""
+    """Return what a lesson takes and does not find: a sentence for each in words, and with its
+    link.
+    """
     missing = {}
     for id, things in this.takes.items():
         for thing in things:
-            kind, _, option = thing.partition(" ")
-            if option:
-                there = any(
-                    record.kind == kind and record.option == option
-                    for record in records.measurements()
-                )
-                words = f"the {kind} record of `{option}`"
+            words = lacking(thing, records)
+            if not words:
+                continue
+            maker = next((lesson for lesson in lessons() if lesson.id == id), None)
+            if maker is None:
+                title = "your teacher"
+                link = "no lesson of this course makes it: ask your teacher for it"
             else:
-                there, words = (workspace_dir() / thing).is_file(), f"`{Path(thing).name}`"
-            if not there:
-                maker = next((lesson for lesson in lessons() if lesson.id == id), None)
-                title, link = (
-                    "your teacher",
-                    "no lesson of this course makes it: ask your teacher for it",
-                )
-                if maker:
-                    where = Path(os.path.relpath(maker.notebook, this.notebook.parent)).as_posix()
-                    title, link = maker.title, f"[{maker.title}]({where}) makes it"
-                missing[f"{title} makes {words.replace('`', '')}"] = (
-                    f"There is no {words.removeprefix('the ')} yet: {link}."
-                )
+                path = Path(os.path.relpath(maker.notebook, this.notebook.parent)).as_posix()
+                title = maker.title
+                link = f"[{title}]({path}) makes it"
+            plain_words = words.replace("`", "")
+            sentence = f"There is no {words.removeprefix('the ')} yet: {link}."
+            missing[f"{title} makes {plain_words}"] = sentence
     return missing
 
 
-def way_on(this: Lesson, records: Records) -> str:
-    """Return one sentence on the first question that is open, with a link to its cell, and on a restart."""
+def lacking(thing: str, records: Records) -> str:
+    """Return in words what a lesson takes, if it is not there; an empty text if it is.
+
+    Args:
+        thing: A file below the workspace, or a record by its kind and option.
+    """
+    kind, _, option = thing.partition(" ")
+    if not option:
+        is_there = (workspace_dir() / thing).is_file()
+        return "" if is_there else f"`{Path(thing).name}`"
+    for record in records.measurements():
+        if record.kind == kind and record.option == option:
+            return ""
+    return f"the {kind} record of `{option}`"
+
+
+def next_step(this: Lesson, records: Records) -> str:
+    """Return one sentence on the first question that is open, with a link to its cell, and on a
+    restart.
+    """
     following = next((row for row in public_rows(records, [this]) if row.is_left), None)
     if following is None:
         return "Every question of this lesson is answered."
     words = following.title.replace("[", "(").replace("]", ")")
-    where = f"[{words}]({this.notebook.name}#cell-id={following.id.replace('.', '-')})"
+    cell_id = following.id.replace(".", "-")
+    link = f"[{words}]({this.notebook.name}#cell-id={cell_id})"
     return (
-        f"Go on here: {where}. After a restart of the kernel, select that cell and choose Run → Run All Above Selected "
-        "Cell: your answers are kept, and only names have to be made again."
+        f"Go on here: {link}. After a restart of the kernel, select that cell and choose Run → "
+        "Run All Above Selected Cell: your answers are kept, and only names have to be made "
+        "again."
     )

@@ -1,7 +1,7 @@
-"""What a notebook shows about a question: a note in the course's look, with its text equivalent.
+"""The card of a question in a notebook: a note in the course's style, with its text.
 
-Neither colour nor sign stands alone: each note says in words how the question stands. All text is escaped, since
-answers are shown back.
+Neither colour nor sign stands alone: each note says in words how the question stands. All text is
+escaped, since answers are shown back.
 """
 
 import re
@@ -20,12 +20,16 @@ _LOOKS = {
     State.UNANSWERED: ("○", ": not answered yet", "msl-soft"),
     State.PENDING: ("…", ": not judged yet", "msl-note"),
     State.VOID: ("–", ": taken out for the whole class", "msl-soft"),
+    State.LOST: ("0", ": unlocked, without points", "msl-soft"),
+    State.CREDITED: ("+", ": everybody has its points", "msl-soft"),
     None: ("✎", "", "msl-strong"),
 }
 
 
 class NotThereYetError(LookupError):
-    """Something has to be made first: an earlier lesson's file or record, or a prediction; the message names it."""
+    """Something has to be made first: an earlier lesson's file or record, or a prediction; the
+    message names it.
+    """
 
     def _render_traceback_(self) -> list[str]:
         """Return one sentence: where something comes first, a traceback explains nothing."""
@@ -54,17 +58,17 @@ class Card(Shown):
             body += f'<pre class="msl-code">{escape(values)}</pre>'
         name = escape(headline + words)
         html = (
-            f'{STYLE}<div class="msl"><div class="msl-note {look}" role="group" aria-label="{name}">'
-            f'<p class="msl-strong"><span class="{look}" aria-hidden="true">{sign}</span> {escape(headline)}'
-            f'<span class="msl-soft" style="font-weight:400">{words}</span></p>{body}</div></div>'
+            f'{STYLE}<div class="msl"><div class="msl-note {look}" role="group" '
+            f'aria-label="{name}"><p class="msl-strong"><span class="{look}" '
+            f'aria-hidden="true">{sign}</span> {escape(headline)}<span class="msl-soft" '
+            f'style="font-weight:400">{words}</span></p>{body}</div></div>'
         )
-        super().__init__(
-            html, "\n".join([f"{sign} {headline}{words}", *filter(None, sentences), *pairs])
-        )
+        lines = [f"{sign} {headline}{words}", *filter(None, sentences), *pairs]
+        super().__init__(html, "\n".join(lines))
 
 
 def marked(text: str) -> str:
-    """Return a sentence as HTML, with what stands in backticks as code, and links to notebooks as links."""
+    """Return a sentence as HTML: text in backticks as code, links to notebooks as links."""
     linked = re.sub(
         r"\[([^\]]+)\]\(([^()\s:]+\.ipynb(?:#[\w=-]+)?)\)", r'<a href="\2">\1</a>', escape(text)
     )

@@ -1,4 +1,6 @@
-"""What lessons call: ``predict`` before measuring, ``predicted`` while measuring, ``check`` behind an answer."""
+"""The functions that lessons call: ``predict`` before measuring, ``predicted`` while measuring,
+``check`` behind an answer.
+"""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +11,6 @@ from pathlib import Path
 from labs.assets.manifest import sha256_of
 from labs.checkpoints.cards import Card, NotThereYetError
 from labs.checkpoints.predictions import PredictionBox, note, noted, now
-from labs.course.calls import call
 from labs.course.cases import STUB
 from labs.course.cells import UnfitCellError, by_itself
 from labs.course.question import (
@@ -23,6 +24,7 @@ from labs.course.question import (
     question,
 )
 from labs.course.rules import NotAnsweredError, fitted, plain
+from labs.judge.calls import call
 from labs.records import Answer, Records
 from labs.records.ledger import ledger
 
@@ -42,32 +44,37 @@ def predict(id: str, **values: object) -> object:
         return PredictionBox(asked)
     except ValueError as error:
         return Card(f"Not noted: {asked.title}", State.FAILED, (str(error),))
-    return Card(
-        f"Prediction noted: {asked.title}",
-        rows=[(name, f"{value:.12g}") for name, value in numbers.items()],
-    )
+    rows = [(name, f"{value:.12g}") for name, value in numbers.items()]
+    return Card(f"Prediction noted: {asked.title}", rows=rows)
 
 
 def predicted(id: str) -> dict[str, float]:
-    """Return what was predicted, by name; stands first in a cell that measures, so that nobody runs past the question.
+    """Return what was predicted, by name; stands first in a cell that measures, so that nobody runs
+    past the question.
 
     Raises:
         NotThereYetError: Nothing is predicted; shown as one sentence.
     """
     asked = question(id)
-    made = noted(asked, ledger().read())
-    if made is None:
+    numbers = noted(asked, ledger().read())
+    if numbers is None:
         raise NotThereYetError(
-            f"Predict first: fill in the box above ({asked.title}) and press its button, then run this cell again."
+            f"Predict first: fill in the box above ({asked.title}) and press its button, then "
+            "run this cell again."
         )
-    return dict(made)
+    return dict(numbers)
 
 
 def check(id: str, made: object = None) -> Card:
-    """Say whether what was made (a function, a path, an answer, or records) is right, and if it is not, why."""
+    """Say whether what was made (a function, a path, an answer, or records) is right, and if it is
+    not, why.
+    """
     asked = question(id)
-    found = _CHECKS[asked.kind](asked, made) if asked.kind in _CHECKS else None
-    verdict = found or asked.verdict(ledger().read())
+    verdict = None
+    if asked.kind in _CHECKS:
+        verdict = _CHECKS[asked.kind](asked, made)
+    if verdict is None:
+        verdict = asked.verdict(ledger().read())
     hint = f"Hint: {asked.hint}" if verdict.state is State.FAILED and asked.hint else ""
     return Card(asked.title, verdict.state, (verdict.message, hint), verdict.shown)
 
@@ -83,12 +90,15 @@ def _check_function(asked: Question, function: object) -> Verdict:
         return Verdict(State.FAILED, str(error))
     outputs = call(own, [case["args"] for case in asked.cases])
     # What an exception says may be long, and anything; its type is enough to judge by.
-    kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
-    answer = {"source": cell, "outputs": kept}
+    brief_outputs = [
+        {name: value for name, value in output.items() if name != "said"} for output in outputs
+    ]
+    answer = {"source": cell, "outputs": brief_outputs}
     # An untouched stub is no try.
-    if not all(one.get("raised") == "NotImplementedError" for one in outputs):
+    if not all(output.get("raised") == "NotImplementedError" for output in outputs):
         _keep(asked, answer)
-    verdict = asked.verdict(Records([Answer(asked.id, answer | {"outputs": outputs}, now())]))
+    answer_in_full = Answer(asked.id, answer | {"outputs": outputs}, now())
+    verdict = asked.verdict(Records([answer_in_full]))
     if verdict.state is State.FAILED and asked.verdict(ledger().read()).ok:
         return replace(
             verdict, message=f"{verdict.message} (Your last right one is kept, and still counts.)"
@@ -97,13 +107,15 @@ def _check_function(asked: Question, function: object) -> Verdict:
 
 
 def _check_file(asked: Question, made: object) -> Verdict | None:
-    """Write down what a reader finds in a file, or several by name; return a verdict where nothing was written."""
+    """Write down what a reader finds in a file, or several by name; return a verdict where nothing
+    was written.
+    """
     if made is None or made is ...:
         return OPEN
     handed = made.values() if isinstance(made, Mapping) else [made]
-    if absent := [
-        Path(one) for one in handed if isinstance(one, os.PathLike) and not Path(one).exists()
-    ]:
+    paths = [Path(file) for file in handed if isinstance(file, os.PathLike)]
+    absent = [path for path in paths if not path.exists()]
+    if absent:
         says = f"There is no `{absent[0].name}` yet. Write it in the cell above, and run that cell."
         return Verdict(State.UNANSWERED, says)
     try:
@@ -116,32 +128,33 @@ def _check_file(asked: Question, made: object) -> Verdict | None:
         Exception
     ) as error:  # whatever the library says about a broken file is what the student needs to read
         shown = (("It says", f"{type(error).__name__}: {str(error)[:300]}"),)
-        return Verdict(State.FAILED, "This cannot be read as what was asked for.", shown)
+        return Verdict(State.FAILED, "This cannot be read as an answer to this question.", shown)
     ledger().observe(SUBJECT + asked.id, facts | {HANDED: kept_of(made)})
     return None
 
 
 def kept_of(made: object) -> dict[str, dict]:
-    """Return what was handed over, by name, for the grader to open again: of a text its ``text``, else its ``sha256``.
+    """Return what was handed over, by name, for the grader to open again: of a text its ``text``,
+    else its ``sha256``.
 
-    So a text is there as it was when it was checked, though a later cell writes another one to its place. Of a folder,
-    the texts in it are kept.
+    So a text is there as it was when it was checked, though a later cell writes another one to its
+    place. Of a folder, the texts in it are kept.
     """
     if isinstance(made, os.PathLike) and Path(made).is_dir():
-        places = {path.relative_to(made).as_posix(): path for path in sorted(Path(made).rglob("*"))}
-        found = {
-            name: _kept(path)
-            for name, path in places.items()
-            if path.is_file() and not path.is_symlink()
-        }
-        return {name: one for name, one in found.items() if "text" in one}
+        texts = {}
+        for path in sorted(Path(made).rglob("*")):
+            content = _kept(path) if path.is_file() and not path.is_symlink() else {}
+            if "text" in content:
+                texts[path.relative_to(made).as_posix()] = content
+        return texts
     handed = made if isinstance(made, Mapping) else {Path(str(made)).name: made}
-    return {
-        str(name): _kept(Path(one))
-        if isinstance(one, os.PathLike)
-        else {"text": str(one)[:_MOST_TEXT]}
-        for name, one in handed.items()
-    }
+    contents = {}
+    for name, file in handed.items():
+        if isinstance(file, os.PathLike):
+            contents[str(name)] = _kept(Path(file))
+        else:
+            contents[str(name)] = {"text": str(file)[:_MOST_TEXT]}
+    return contents
 
 
 def _kept(path: Path) -> dict[str, str]:

@@ -25,7 +25,7 @@ def note(
 
     Args:
         values: A number for each field, or the text that a student typed there.
-        names: What a message calls each field; its name in code when left out.
+        names: The name of each field in messages; its name in code when left out.
 
     Raises:
         ValueError: It cannot be noted; the message names the field and says what to type.
@@ -39,15 +39,13 @@ def note(
             raise ValueError(f"{name}: {error}") from None
     numbers = fitted(numbers, dict.fromkeys(asked.fields, "number"))
     low, high = asked.between
+    unit = f" ({asked.unit})" if asked.unit else ""
     for field, value in numbers.items():
         if not low <= value <= high:
-            name, unit = (
-                names[field] if names else f"`{field}`",
-                f" ({asked.unit})" * bool(asked.unit),
-            )
+            name = names[field] if names else f"`{field}`"
             raise ValueError(
-                f"{name}: {value:.12g} is not between {low:.12g} and {high:.12g}{unit}. Is it in another unit? "
-                "Type it in the unit that the question asks for."
+                f"{name}: {value:.12g} is not between {low:.12g} and {high:.12g}{unit}. Is it in "
+                "another unit? Type it in the unit that the question asks for."
             )
     records = ledger().read()
     if records.first_about(asked.about) is not None and records.predictions(asked.id):
@@ -57,7 +55,7 @@ def note(
 
 
 def noted(asked: Question, records: Records) -> Mapping | None:
-    """Return the numbers that were predicted, by name: the last ones in time, or else the first."""
+    """Return the predicted numbers by name: the last ones that came in time, or the first ones."""
     prediction = records.prediction_in_time(asked.id, asked.about) or next(
         iter(records.predictions(asked.id)), None
     )
@@ -73,7 +71,7 @@ class PredictionBox(Shown):
     """A live box; where no widgets run, its text says how the same is done in code."""
 
     def __init__(self, asked: Question) -> None:
-        """Show a question that asks for a prediction, and what is predicted already."""
+        """Show a question that asks for a prediction, with the stored prediction."""
         self.asked = asked
         self.fields = {name: self._field(label) for name, label in asked.fields.items()}
         self.button = ipywidgets.Button(
@@ -91,34 +89,42 @@ class PredictionBox(Shown):
         }
         title = f"<strong>{marked(asked.title)}</strong>"
         rows = [ipywidgets.HTML(title), *self.fields.values(), self.button, self.said]
-        in_code = f"predict({asked.id!r}, {', '.join(f'{name}=…' for name in asked.fields)})"
-        super().__init__(
-            f"<p>{title}<br>Without widgets: <code>{escape(in_code)}</code> with numbers in place of the dots.</p>",
-            f"{asked.title}: {in_code}",
-            live=ipywidgets.VBox(rows, layout=ipywidgets.Layout(**frame)),
+        arguments = ", ".join(f"{name}=…" for name in asked.fields)
+        in_code = f"predict({asked.id!r}, {arguments})"
+        in_html = (
+            f"<p>{title}<br>Without widgets: <code>{escape(in_code)}</code> with numbers in "
+            "place of the dots.</p>"
         )
+        box = ipywidgets.VBox(rows, layout=ipywidgets.Layout(**frame))
+        super().__init__(in_html, f"{asked.title}: {in_code}", live=box)
         self._show()
 
     def _field(self, label: str) -> ipywidgets.Text:
+        unit = f" in {self.asked.unit}" if self.asked.unit else ""
         field = ipywidgets.Text(
-            description=f"{label}{f' in {self.asked.unit}' * bool(self.asked.unit)}",
+            description=f"{label}{unit}",
             placeholder="a number",
             style={"description_width": "initial"},
             layout=ipywidgets.Layout(width="420px"),
         )
-        # Enter in the field is what most people try first; the browser's half sends it as a message.
-        field.on_msg(
-            lambda _, content, __: self.lock() if content.get("event") == "submit" else None
-        )
+
+        def on_message(_: object, content: dict, __: object) -> None:
+            # Enter in the field is what most people try first; the browser's half sends it as a
+            # message.
+            if content.get("event") == "submit":
+                self.lock()
+
+        field.on_msg(on_message)
         return field
 
     def lock(self) -> None:
-        """Write down what the box holds, and say so; or say what is wrong, and leave what is typed to be mended."""
+        """Write down what the box holds, and say so; or say what is wrong, and leave what is typed
+        to be mended.
+        """
         typed = {name: field.value for name, field in self.fields.items()}
+        quoted_labels = {name: f"“{label}”" for name, label in self.asked.fields.items()}
         try:
-            note(
-                self.asked, typed, {name: f"“{label}”" for name, label in self.asked.fields.items()}
-            )
+            note(self.asked, typed, quoted_labels)
         except ValueError as error:
             self._say(str(error))
         else:
@@ -127,7 +133,8 @@ class PredictionBox(Shown):
     def _show(self) -> None:
         """Show what is written down, and whether it may still be changed."""
         records = ledger().read()
-        values, over = noted(self.asked, records), records.first_about(self.asked.about) is not None
+        values = noted(self.asked, records)
+        over = records.first_about(self.asked.about) is not None
         if not isinstance(values, Mapping):
             self._say("Not predicted yet. It may be changed until it is measured.")
             return
@@ -150,9 +157,10 @@ class PredictionBox(Shown):
 def number(typed: str, unit: str = "") -> float:
     """Return the number that a student typed, in the unit that the question asks for.
 
-    The unit may follow the number. A factor may be typed as ``2``, ``2x`` or ``2×``, and also as ``200 %``.
-    A comma before exactly three digits separates thousands, as in ``1,000``, unless only 0 stands before it. Every
-    other comma is a decimal comma, as in ``0,5`` or ``1,25``. Spaces and underscores separate thousands.
+    The unit may follow the number. A factor may be typed as ``2``, ``2x`` or ``2×``, and also as
+    ``200 %``. A comma before exactly three digits separates thousands, as in ``1,000``, unless only
+    0 stands before it. Every other comma is a decimal comma, as in ``0,5`` or ``1,25``. Spaces and
+    underscores separate thousands.
 
     Raises:
         ValueError: It is no number; the message says what to type.
@@ -175,7 +183,8 @@ def number(typed: str, unit: str = "") -> float:
     return float(digits) / (marks[mark] if mark else 1.0)
 
 
-#: What may follow a number, by the unit that a question asks for, and by what the number is divided then.
+#: What may follow a number, by the unit that a question asks for, and by what the number is divided
+#: then.
 _MARKS = {
     "×": {"×": 1.0, "x": 1.0, "times": 1.0, "%": 100.0},
     "of 100": {"of 100": 1.0, "%": 1.0},

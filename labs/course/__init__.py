@@ -1,4 +1,6 @@
-"""What is asked: the course's lessons and questions, a class's assignment, what it is worth, what a hand-in may hold.
+"""The course's lessons and questions, a class's assignment, its points, and the content of a
+hand-in.
 
-Lessons, the front page and the grader read it here and nowhere else, so nothing in it imports anything heavy.
+Lessons, the front page and the grader read it here and nowhere else, so nothing in it imports
+anything heavy.
 """

@@ -1,14 +1,16 @@
-"""The allow-list: which files make up a submission. The collector and the grader read the same list."""
+"""The allow-list: which files make up a submission. The collector and the grader read the same
+list.
+"""
 
 import re
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from labs.course.limits import Limits
+from labs.course.limits import IntakeLimits
 
 
 class Kind(StrEnum):
-    """What a file of a submission is."""
+    """The kind of a file of a submission."""
 
     #: For people who read along; no point rests on one.
     NOTEBOOK = "notebook"
@@ -26,15 +28,16 @@ _MODEL_NAME = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9_+-]{0,80}(\.[A-Za-z0-9_+-]{1,20}){0,2}\.(onnx|safetensors)"
 )
 
-#: Below a folder of this name: a path of plain names, none of them hidden, and of a kind that a lesson asks for.
+#: Below a folder of this name: a path of plain names, none of them hidden, and of a kind that a
+#: lesson asks for.
 _PROGRAMS = "programs"
 _PROGRAM_NAME = re.compile(
     r"programs/([A-Za-z0-9_][A-Za-z0-9_+-]{0,60}/){0,5}"
     r"[A-Za-z0-9_][A-Za-z0-9_+-]{0,60}\.(py|pbtxt|promql|toml|yaml|yml|json|txt)"
 )
 
-#: Browsers, desktops, platforms and people put words around a file's name, and an ending behind one that they do not
-#: know: `Copy of ledger.jsonl`, `ledger - Kopie.jsonl`, `ada_ledger-1.jsonl.txt`.
+#: Browsers, desktops, platforms and people put words around a file's name, and an ending behind one
+#: that they do not know: `Copy of ledger.jsonl`, `ledger - Kopie.jsonl`, `ada_ledger-1.jsonl.txt`.
 _LEDGER_NAME = re.compile(r".*ledger.*\.jsonl(\.(txt|json))?", re.IGNORECASE)
 _NOTEBOOK_NAME = re.compile(r".*\.ipynb(\.(txt|json))?", re.IGNORECASE)
 
@@ -43,25 +46,29 @@ _NOT_THE_FILES = "__MACOSX"
 
 
 def placed(name: str) -> str:
-    """Return the name of a file in the grader's own folder, which is the one that it was given first.
+    """Return a file's name in the grader's own folder, which is the one that it was given first.
 
-    Programs keep their folders, everything else has none: a zip may have folders of its own around it. A ledger has
-    one name, whatever was put around it; models keep their difference, and are known by their hashes.
+    Programs keep their folders, everything else has none: a zip may have folders of its own around
+    it. A ledger has one name, whatever was put around it; models keep their difference, and are
+    known by their hashes.
     """
     parts = name.split("/")
     if _PROGRAMS in parts[:-1]:
         return "/".join(parts[parts.index(_PROGRAMS) :])
     if _LEDGER_NAME.fullmatch(parts[-1]):
         return LEDGER_NAME
-    stem, dot, ending = re.sub(r"[ ()]+", "-", parts[-1]).rpartition(".")
+    plain = re.sub(r"[ ()]+", "-", parts[-1])
+    stem, dot, ending = plain.rpartition(".")
     return f"{stem}{dot}{ending.lower()}"
 
 
 def kind_of(name: str) -> Kind | None:
-    """Return what a file is, by its path in the submission with forward slashes; None when no submission needs it."""
+    """Return what a submission's file is, by its path with slashes; None if no lesson needs it."""
     path = PurePosixPath(name)
-    hidden = any(part.startswith(".") or part == _NOT_THE_FILES for part in path.parts)
-    if "\\" in name or "\0" in name or path.is_absolute() or hidden:
+    is_hidden = any(part.startswith(".") for part in path.parts)
+    if is_hidden or _NOT_THE_FILES in path.parts:
+        return None
+    if path.is_absolute() or "\\" in name or "\0" in name:
         return None
     short = placed(name)
     if short.startswith(f"{_PROGRAMS}/"):
@@ -73,7 +80,7 @@ def kind_of(name: str) -> Kind | None:
     return Kind.MODEL if _MODEL_NAME.fullmatch(short) else None
 
 
-def cap_bytes(kind: Kind, limits: Limits) -> int:
+def cap_bytes(kind: Kind, limits: IntakeLimits) -> int:
     """Return the most bytes that a file of this kind may have."""
     return {
         Kind.LEDGER: limits.ledger_bytes,

@@ -1,12 +1,14 @@
 """What is asked of a class: ``assignment.toml`` at the root, read and checked.
 
-Map, front page, questions page, hand-in, autograder, gradebooks, a class's plan and the students' repository take from
-here which lessons are asked, what they are worth and when they are due. A lesson that no part names is a deep dive
-that nobody needs.
+Map, front page, questions page, hand-in, autograder, gradebooks, a class's plan and the students'
+repository take from here which lessons are asked, what they are worth and when they are due. A
+lesson that no part names is an optional deep dive.
 """
 
+import contextlib
 import difflib
 import functools
+import logging
 import re
 import tomllib
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from labs.course.late import Late, Pool
-from labs.course.lessons import lessons
+from labs.course.lessons import MINUTES_NOTE, Lesson, lessons
 from labs.course.tables import (
     Assignment,
     AssignmentError,
@@ -32,13 +34,17 @@ from labs.course.tables import (
     PartAsked,
 )
 from labs.shell import msl
-from labs.workspace import PROJECT_DIR
+from labs.workspace import PROJECT_DIR, workspace_dir
 
 #: The file that the course follows.
 PATH = PROJECT_DIR / "assignment.toml"
 
-#: The assignments that ship: the whole core path, and the part of it that needs no lease and no device.
+#: The assignments that ship: the whole core path, and the part of it that needs no lease and no
+#: device.
 SHIPPED = (PATH, PROJECT_DIR / "assignment-five-hours.toml")
+
+#: Name in the workspace of the file's last version that had no fault.
+LAST_RIGHT = ".assignment.toml"
 
 _FILE = TypeAdapter(Assignment)
 
@@ -80,7 +86,8 @@ def assignment(path: Path | None = None, *, by_form: bool = False) -> Assignment
     """Return the assignment that the course follows, in ``PATH`` unless said otherwise.
 
     Args:
-        by_form: Whether its form alone is checked. The builder does so: the lessons that it names are not built yet.
+        by_form: Whether its form alone is checked. The builder does so: the lessons that it names
+            are not built yet.
 
     Raises:
         AssignmentError: It is not there, or has faults.
@@ -95,31 +102,74 @@ def assignment(path: Path | None = None, *, by_form: bool = False) -> Assignment
     return _read(path, changed_ns, by_form)
 
 
+def assignment_for_leases() -> Assignment:
+    """Return the assignment; if the file has a fault now, its last version without one.
+
+    A mistake in the file must not stop a lease that is running.
+
+    Raises:
+        AssignmentError: It has a fault, and this workspace has seen no version without one.
+    """
+    last_right = workspace_dir() / LAST_RIGHT
+    try:
+        current = assignment()
+    except AssignmentError as fault:
+        if not last_right.is_file():
+            raise
+        _warn(f"{fault}\nUntil that is repaired, leases follow the last version without a fault.")
+        return assignment(last_right)
+    _remember(PATH.read_text(encoding="utf-8-sig"), last_right)
+    return current
+
+
+def _remember(text: str, path: Path) -> None:
+    """Write a text where there is another one; without a workspace there is no lease either."""
+    known = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if known == text or not path.parent.is_dir():
+        return
+    # A full disk does not stop a lease either.
+    with contextlib.suppress(OSError):
+        path.write_text(text, encoding="utf-8")
+
+
+@functools.cache
+def _warn(text: str) -> None:
+    """Print a warning once in a process."""
+    logging.getLogger(__name__).warning(text)
+
+
 @functools.lru_cache(maxsize=8)
 def _read(path: Path, changed_ns: int, by_form: bool) -> Assignment:
-    """Return a file's assignment; ``changed_ns`` tells an edited file from the one that was read before."""
+    """Return a file's assignment; ``changed_ns`` tells an edited file from the one read before."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise AssignmentError(
             f"{path.name} is not UTF-8: save it as UTF-8, and check it again"
         ) from None
-    found, wrong = (_formed if by_form else checked)(text)
-    if found is None:
-        raise AssignmentError("\n".join(f"{path.name}, {one}" for one in wrong))
-    return found
+    check = _formed if by_form else checked
+    read, faults = check(text)
+    if read is None:
+        lines = [f"{path.name}, {fault}" for fault in faults]
+        raise AssignmentError("\n".join(lines))
+    return read
 
 
 def checked(text: str) -> tuple[Assignment | None, list[str]]:
-    """Return the assignment that a text describes and no faults, or None and its faults, each as 'line N: reason'.
+    """Return a text's assignment and no faults, or None and its faults, each as 'line N: reason'.
 
-    What follows from another fault is not told: the form first, then which lessons there are, then what they need.
+    Faults that follow from another fault are left out: first the form is checked, then the lessons,
+    then their needs.
     """
-    found, wrong = _formed(text)
-    if found is None:
-        return None, wrong
-    faults = [*_of_lessons(found), *_of_changes(found)] or list(_of_needs(found))
-    return None if faults else found, _told(text, faults)
+    read, faults_of_form = _formed(text)
+    if read is None:
+        return None, faults_of_form
+    faults = [*_of_lessons(read), *_of_changes(read)]
+    if not faults:
+        faults = [*_of_needs(read), *_of_leases(read)]
+    if faults:
+        return None, _sentences(text, faults)
+    return read, []
 
 
 def _formed(text: str) -> tuple[Assignment | None, list[str]]:
@@ -128,9 +178,8 @@ def _formed(text: str) -> tuple[Assignment | None, list[str]]:
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place = re.search(r"line (\d+)", str(error))
-        last = text.rstrip().count("\n") + 1
-        return None, [f"line {place[1] if place else last}: {str(error).partition(' (at')[0]}"]
+        reason = str(error).partition(" (at")[0]
+        return None, [f"line {_line_of_toml_fault(text, error)}: {reason}"]
     try:
         zone = ZoneInfo(given["course"]["time_zone"])
     except (KeyError, ValueError, OSError, TypeError):  # which is told as a fault of its own
@@ -138,164 +187,241 @@ def _formed(text: str) -> tuple[Assignment | None, list[str]]:
     try:
         return _FILE.validate_python(given, context=zone, by_alias=True, by_name=False), []
     except ValidationError as error:
-        return None, _told(text, _of_form(error.errors(include_url=False)))
+        return None, _sentences(text, _of_form(error.errors(include_url=False)))
 
 
-def _told(text: str, faults: list[tuple[_Where, str]]) -> list[str]:
+def _line_of_toml_fault(text: str, error: tomllib.TOMLDecodeError) -> str:
+    """Return the number of the line that the error names; the last line's if it names none."""
+    named = re.search(r"line (\d+)", str(error))
+    if named:
+        return named[1]
+    last = text.rstrip().count("\n") + 1
+    return str(last)
+
+
+def _sentences(text: str, faults: list[tuple[_Where, str]]) -> list[str]:
     """Return faults as sentences, each with the line where it lies."""
-    return [f"line {_line(text, where)}: {why}" for where, why in faults]
+    sentences = []
+    for where, reason in faults:
+        line = _line(text, where)
+        sentences.append(f"line {line}: {reason}")
+    return sentences
 
 
-def warnings(found: Assignment, now: datetime) -> list[str]:
+def warnings(assignment: Assignment, now: datetime) -> list[str]:
     """Return what may be meant, and may be a slip: dates that are over; ``now`` has a time zone."""
-    over = [part for part in found.parts.values() if part.due is not None and part.due < now]
-    return [f"part {one.number} was due {one.due:%a %d %b %Y %H:%M}: that is over" for one in over]
+    due_dates = {part.number: part.due for part in assignment.parts.values() if part.due}
+    return [
+        f"part {number} was due {due:%a %d %b %Y %H:%M}: that is over"
+        for number, due in due_dates.items()
+        if due < now
+    ]
 
 
-def in_hours(found: Assignment) -> str:
-    """Return a sentence on how long all its lessons take, as the builder estimates it."""
-    minutes, lease, setup = (
-        sum(getattr(one, name) for one in found.lessons())
-        for name in ("minutes", "machine_minutes", "setup_minutes")
-    )
-    leases = (
-        f"{lease} minutes of them on leases; {setup} minutes of set-up pass beside them"
-        if lease
-        else "no lease"
-    )
-    return f"about {minutes / 60:.1f} hours, estimated: {leases}."
+def in_hours(assignment: Assignment) -> str:
+    """Return how long all its lessons take, as the builder estimates it."""
+    asked = assignment.lessons()
+    hours = sum(lesson.minutes for lesson in asked) / 60
+    lease_minutes = sum(lesson.machine_minutes for lesson in asked)
+    setup_minutes = sum(lesson.setup_minutes for lesson in asked)
+    leases = "no lease"
+    if lease_minutes:
+        leases = (
+            f"{lease_minutes} minutes of them on leases; {setup_minutes} minutes of set-up pass "
+            "beside them"
+        )
+    return f"about {hours:.1f} hours, with {leases}. {MINUTES_NOTE}"
 
 
 def _known(where: _Where) -> list[str]:
     """Return the keys that a table may have, as a file spells them."""
-    table = _TABLES[tuple(name for name in where if isinstance(name, str))]
-    aliases = {name: one.alias for name, one in table.__pydantic_fields__.items()}  # type: ignore[attr-defined]
-    return [aliases[one.name] or one.name for one in fields(table)]
+    names_of_tables = tuple(name for name in where if isinstance(name, str))
+    table = _TABLES[names_of_tables]
+    pydantic_fields = table.__pydantic_fields__  # type: ignore[attr-defined]
+    return [pydantic_fields[field.name].alias or field.name for field in fields(table)]
 
 
 def _of_form(errors: list[ErrorDetails]) -> list[tuple[_Where, str]]:
-    """Return where each fault of form lies, and what is wrong; a key with a slip is not told as missing, too."""
-    missing = {one["loc"] for one in errors if one["type"] == "missing"}
-    found: list[tuple[_Where, str]] = []
-    for one in errors:
-        where, name = one["loc"], str(one["loc"][-1]) if one["loc"] else ""
-        if one["type"] == "unexpected_keyword_argument":
-            absent = {str(other[-1]): other for other in missing if other[:-1] == where[:-1]}
-            if near := difflib.get_close_matches(name, absent, 1):
-                missing.discard(absent[near[0]])
-                found.append((where, f"{name!r} is not known; did you mean {near[0]}?"))
+    """Return where each fault of form lies, and what is wrong; a key with a slip is not told as
+    missing, too.
+    """
+    missing = {error["loc"] for error in errors if error["type"] == "missing"}
+    faults: list[tuple[_Where, str]] = []
+    for error in errors:
+        where = error["loc"]
+        name = str(where[-1]) if where else ""
+        if error["type"] == "unexpected_keyword_argument":
+            table = where[:-1]
+            of_table = [key for key in missing if key[:-1] == table]
+            missing_keys = {str(key[-1]): key for key in of_table}
+            near = difflib.get_close_matches(name, missing_keys, 1)
+            if near:
+                missing.discard(missing_keys[near[0]])
+                faults.append((where, f"{name!r} is not known; did you mean {near[0]}?"))
             else:
-                found.append(
-                    (where, f"{name!r} is not known; known are {', '.join(_known(where[:-1]))}")
-                )
-        elif one["type"] != "missing":
+                known = ", ".join(_known(table))
+                faults.append((where, f"{name!r} is not known; known are {known}"))
+        elif error["type"] != "missing":
             # A fault of a whole table names the key that is to be looked at.
-            at = one.get("ctx", {}).get("at")
-            found.append(((*where, at) if at else where, _sentence(one, name)))
-    return found + [(where[:-1], f"{where[-1]} is missing") for where in sorted(missing, key=str)]
+            key_to_look_at = error.get("ctx", {}).get("at")
+            if key_to_look_at:
+                where = (*where, key_to_look_at)
+            faults.append((where, _sentence(error, name)))
+    for *table_of_key, key in sorted(missing, key=str):
+        faults.append((tuple(table_of_key), f"{key} is missing"))
+    return faults
 
 
 def _sentence(error: ErrorDetails, name: str) -> str:
-    kind, limits, given = error["type"], error.get("ctx", {}), error["input"]
+    kind = error["type"]
+    limits = error.get("ctx", {})
+    given = error["input"]
     if kind in _KINDS:
         return f"{name} is {given!r}, and has to be {_KINDS[kind]}"
     if kind == "literal_error":
         allowed = str(limits["expected"]).replace(" or ", ", ").replace("'", "")
         return f"{name} is {given!r}; it may be {allowed}"
     if kind in _BOUNDS:
-        shown = f"{given:g}" if isinstance(given, int | float) else repr(given)
-        return f"{name} is {shown}, and has to be {_BOUNDS[kind].format(*limits.values())}"
+        is_number = isinstance(given, int | float)
+        shown = f"{given:g}" if is_number else repr(given)
+        bound = _BOUNDS[kind].format(*limits.values())
+        return f"{name} is {shown}, and has to be {bound}"
     if kind == "finite_number":
         return f"{name} is {given}, and has to be a number that can be reached"
     if kind in ("too_short", "string_too_short"):
-        return (
-            f"{name} is {given!r}, and has to have {limits['min_length']} letters"
-            if given
-            else f"{name} is empty"
-        )
+        if not given:
+            return f"{name} is empty"
+        return f"{name} is {given!r}, and has to have {limits['min_length']} letters"
     return error["msg"]
 
 
-def _of_lessons(found: Assignment) -> Iterator[tuple[_Where, str]]:
+def _of_lessons(assignment: Assignment) -> Iterator[tuple[_Where, str]]:
     """Yield what parts and lessons are not there, or are there twice."""
-    known = {one.id: one for one in lessons()}
-    seen: dict[str, int] = {}
-    for place, part in enumerate(found.asked):
-        where: _Where = ("part", place)
-        if any(one.number == part.number for one in found.asked[:place]):
-            yield (*where, "number"), f"part {part.number} is there already"
+    known = {lesson.id: lesson for lesson in lessons()}
+    seen_parts: set[int] = set()
+    seen_lessons: dict[str, int] = {}
+    for place, part in enumerate(assignment.asked):
+        if part.number in seen_parts:
+            yield ("part", place, "number"), f"part {part.number} is there already"
             continue
+        seen_parts.add(part.number)
         for id in (*part.lessons, *part.choices):
-            at = (*where, f'"{id}"')
+            where: _Where = ("part", place, f'"{id}"')
             if id not in known:
-                there = [one.id for one in known.values() if one.part in (0, part.number)]
-                yield at, f"there is no lesson {id!r}; there are {', '.join(there)}"
-            elif id in seen:
-                yield (
-                    at,
-                    f"{id!r} is there twice"
-                    if seen[id] == place
-                    else f"{id!r} is in another part already",
-                )
-            elif known[id].part not in (0, part.number):
-                yield at, f"{known[id].title} ({id!r}) belongs to part {known[id].part}"
-            seen.setdefault(id, place)
+                available = [lesson.id for lesson in known.values() if _may_be_in(lesson, part)]
+                yield where, f"there is no lesson {id!r}; there are {', '.join(available)}"
+            elif seen_lessons.get(id) == place:
+                yield where, _repeated(id, part)
+            elif id in seen_lessons:
+                yield where, f"{id!r} is in another part already"
+            elif not _may_be_in(known[id], part):
+                lesson = known[id]
+                yield where, f"{lesson.title} ({id!r}) belongs to part {lesson.part}"
+            seen_lessons.setdefault(id, place)
 
 
-def _of_needs(found: Assignment) -> Iterator[tuple[_Where, str]]:
-    """Yield what lessons need and the assignment leaves out; a lesson that has left the course is not missed."""
-    known = {one.id: one for one in lessons()}
-    taken = {id for part in found.asked for id in (*part.lessons, *part.choices)}
-    for place, part in enumerate(found.asked):
+def _repeated(id: str, part: PartAsked) -> str:
+    """Return what is wrong with a lesson that a part names more than once."""
+    if id in part.lessons and id in part.choices:
+        return (
+            f"{id!r} is in `lessons` and in `choose`. Everybody takes `lessons`, and students "
+            "choose from `choose`: take it out of one of the two"
+        )
+    return f"{id!r} is there twice: take one out"
+
+
+def _may_be_in(lesson: Lesson, part: PartAsked) -> bool:
+    """Return whether a part may ask for a lesson; lessons of part 0 may be in every part."""
+    return lesson.part in (0, part.number)
+
+
+def _of_needs(assignment: Assignment) -> Iterator[tuple[_Where, str]]:
+    """Yield the lessons that are needed but not assigned; a lesson that has left is not missed."""
+    known = {lesson.id: lesson for lesson in lessons()}
+    asked: set[str] = set()
+    for part in assignment.asked:
+        asked.update(part.lessons, part.choices)
+    for place, part in enumerate(assignment.asked):
         for id in (*part.lessons, *part.choices):
+            lesson = known[id]
             # What it says, and where its files and records are made.
-            wanted = dict.fromkeys([*known[id].needs, *known[id].takes])
-            lacking = [
-                f"{known[one].title} ({one!r})"
-                for one in wanted
-                if one in known and one not in taken
-            ]
+            needed = dict.fromkeys([*lesson.needs, *lesson.takes])
+            absent = [need for need in needed if need not in asked]
+            lacking = [known[need] for need in absent if need in known]
             if lacking:
-                needs = f"{known[id].title} ({id!r}) needs {', '.join(lacking)}, which it does not ask for"
-                yield ("part", place, f'"{id}"'), needs
+                names = ", ".join(f"{other.title} ({other.id!r})" for other in lacking)
+                sentence = f"{lesson.title} ({id!r}) needs {names}, which it does not ask for"
+                yield ("part", place, f'"{id}"'), sentence
 
 
-def _of_changes(found: Assignment) -> Iterator[tuple[_Where, str]]:
+def _of_leases(assignment: Assignment) -> Iterator[tuple[_Where, str]]:
+    """Yield parts that give points for leases and ask for no lesson that measures on one."""
+    for place, part in enumerate(assignment.asked):
+        if part.lease and not part.leased_kinds():
+            sentence = (
+                f"part {part.number} asks for no lesson that measures on a lease: write lease = 0, "
+                "and its points return to the questions"
+            )
+            yield ("part", place, "lease"), sentence
+
+
+def _of_changes(assignment: Assignment) -> Iterator[tuple[_Where, str]]:
     """Yield what is changed of questions that are not there, or twice."""
-    if not found.adjust:
+    if not assignment.adjust:
         return
     # Reading questions takes numpy, which planning a lease need not wait for.
     from labs.course.question import all_questions
 
-    for place, change in enumerate(found.adjust):
-        where: _Where = ("adjust", place, f'"{change.question}"')
-        if change.question not in all_questions():
-            near = difflib.get_close_matches(change.question, all_questions(), 1, 0)
-            yield (
-                where,
-                f"there is no question {change.question!r}; did you mean {', '.join(near)}?",
-            )
-        elif any(one.question == change.question for one in found.adjust[:place]):
-            yield where, f"{change.question!r} is changed already"
+    changed: set[str] = set()
+    for place, change in enumerate(assignment.adjust):
+        id = change.question
+        where: _Where = ("adjust", place, f'"{id}"')
+        if id not in all_questions():
+            nearest = ", ".join(difflib.get_close_matches(id, all_questions(), 1, 0))
+            yield where, f"there is no question {id!r}; did you mean {nearest}?"
+        elif id in changed:
+            yield where, f"{id!r} is changed already"
+        changed.add(id)
 
 
 def _line(text: str, where: _Where) -> int:
-    """Return the number of the line where a place is written; the nearest table's if its own cannot be found."""
-    bare, at = re.sub(r"(?m)^[ \t]*#.*$", lambda comment: " " * len(comment[0]), text), 0
+    """Return the number of the line where a place is written, or where its nearest table is."""
+    bare = _without_comments(text)
+    at = 0
     for name, following in pairwise((*where, "")):
         if isinstance(name, int):
             continue
-        key = re.escape(name) if name.startswith('"') else rf'(?<![\w."-])"?{re.escape(name)}"?\s*='
-        table = rf"(?m)^[ \t]*\[{{1,2}}\s*{re.escape(name)}\s*\]"
         # A list's place says how many tables of this name there are up to it.
-        for _ in range(following + 1 if isinstance(following, int) else 1):
-            match = (
-                re.compile(table).search(bare, at)
-                if name == where[0]
-                else re.compile(key).search(bare, at)
-            )
-            match = match or re.compile(key).search(bare, at)
+        tables = following + 1 if isinstance(following, int) else 1
+        for _ in range(tables):
+            match = None
+            if name == where[0]:
+                match = _table_header(name).search(bare, at)
+            match = match or _key(name).search(bare, at)
             if match is None:
-                return bare.count("\n", 0, at) + 1
+                return _line_at(bare, at)
             at = match.end()
-    return bare.count("\n", 0, at) + 1
+    return _line_at(bare, at)
+
+
+def _without_comments(text: str) -> str:
+    """Return a text with spaces in place of its comment lines, so that all positions are
+    unchanged.
+    """
+    return re.sub(r"(?m)^[ \t]*#.*$", lambda comment: " " * len(comment[0]), text)
+
+
+def _table_header(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?m)^[ \t]*\[{{1,2}}\s*{re.escape(name)}\s*\]")
+
+
+def _key(name: str) -> re.Pattern[str]:
+    """Return the pattern of a key before its equals sign, or of a quoted value as it stands."""
+    escaped = re.escape(name)
+    if name.startswith('"'):
+        return re.compile(escaped)
+    return re.compile(rf'(?<![\w."-])"?{escaped}"?\s*=')
+
+
+def _line_at(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1

@@ -1,20 +1,22 @@
-"""What a function did on its cases, held against what was expected: the first case that fails speaks.
+"""The verdict on a function: its results on the cases, compared with the expected ones. The first
+failing case gives the message.
 
-Cases stand from plain to special, each with the sentence for a function that fails just there. If the result is wrong
-in a way that every question knows (the wrong sign, twice as much, …), the general sentence stands behind it; only if
-there is no result to speak of (nothing returned, a text for a number) does it stand alone.
+Cases stand from plain to special, each with the sentence for a function that fails just there. If
+the result is wrong in a way that every question knows (the wrong sign, twice as much, …), the
+general sentence stands behind it; it is alone only if there is no usable result (nothing returned,
+a text for a number).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from labs.course.calls import MARK, decode
 from labs.course.cells import ALONE, MAY_IMPORT
+from labs.judge.calls import MARK, decode
 
 #: Characters of one value in a call.
 _MOST_SHOWN = 160
@@ -37,6 +39,10 @@ class State(StrEnum):
     PENDING = "pending"
     #: Taken out of the assignment for the whole class; only the assignment says so.
     VOID = "void"
+    #: Its lesson was unlocked by the instructor before it was right.
+    LOST = "lost"
+    #: Everybody has its points; only the assignment says so.
+    CREDITED = "credited"
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,9 @@ STUB = Verdict(
 
 
 def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Verdict:
-    """Return the verdict on a function, by what it did on its cases (``labs.course.calls.call``).
+    """Return the verdict on a function, by what it did on its cases (``labs.judge.calls.call``).
 
-    Of each case, arguments and expected result are encoded; its sentence may be empty.
+    The arguments and the expected result of each case are encoded; its sentence may be empty.
     """
     if len(outputs) != len(cases):
         return Verdict(
@@ -76,55 +82,79 @@ def judge(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Ve
             value = decode(came["value"], arrays=False)
             if close(value, expected):
                 continue
-            says, did = general(value, expected, case["says"]), shown(value)
+            sentence = general(value, expected, case["says"])
+            returned = shown(value)
         elif came.get("raised") == "NotImplementedError":
             return replace(STUB, message=f"{STUB.message} It may import {MAY_IMPORT}.")
         else:
-            said = f": {came['said']}" if came.get("said") else ""
-            alone = ALONE if came.get("raised") == "NameError" else case["says"]
-            says, did = f"It stops with {came.get('raised')}{said}. {alone}".strip(), "nothing"
-        arguments = ", ".join(shown(decode(one, arrays=False)) for one in case["args"])
-        pairs = (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected)))
-        return Verdict(State.FAILED, says, pairs)
+            sentence = _of_exception(came, case["says"])
+            returned = "nothing"
+        arguments = ", ".join(map(shown, decode(case["args"], arrays=False)))
+        call = f"{name}({arguments})"
+        pairs = (("Call", call), ("Returned", returned), ("Expected", shown(expected)))
+        return Verdict(State.FAILED, sentence, pairs)
     return Verdict(State.PASSED, f"Right in all {len(cases)} cases.")
 
 
+def _of_exception(came: Mapping, own: str) -> str:
+    """Return what is said of a function that raised, with the case's own advice if it helps."""
+    kind = came.get("raised")
+    message = f": {came['said']}" if came.get("said") else ""
+    advice = ALONE if kind == "NameError" else own
+    return f"It stops with {kind}{message}. {advice}".strip()
+
+
 def general(came: Any, expected: Any, own: str) -> str:
-    """Return the case's own sentence, and behind it what is wrong in a way that every question knows."""
+    """Return the case's own sentence, and behind it a fault that every question knows."""
     if came is None and expected is not None:
-        return "It returns nothing: is there a `return`?"
+        return "It returns nothing. Is there a `return`?"
     if isinstance(expected, dict) and isinstance(came, dict):
         if came.keys() != expected.keys():
-            return f"{own} Its keys are {shown(sorted(came))} instead of {shown(sorted(expected))}.".strip()
-        wrong = next(name for name in expected if not close(came[name], expected[name]))
-        return f"`{wrong}` is wrong. {general(came[wrong], expected[wrong], own)}"
+            keys = shown(sorted(came))
+            wanted_keys = shown(sorted(expected))
+            return f"{own} Its keys are {keys} instead of {wanted_keys}.".strip()
+        name = _first_wrong(expected, came, expected)
+        of_value = general(came[name], expected[name], own)
+        return f"`{name}` is wrong. {of_value}"
     if _kind(came) != _kind(expected):
         return f"It returns {_kind(came)} instead of {_kind(expected)}."
-    values, wanted = _numbers(came), _numbers(expected)
+    values = _numbers(came)
+    wanted = _numbers(expected)
     if values is None or wanted is None:
-        # Of a list of words, the case's own sentence says which one is missing.
-        if isinstance(expected, list) and len(came) != len(expected):
-            return own or f"It returns {len(came)} values instead of {len(expected)}."
-        if isinstance(expected, list) and sorted(map(repr, came)) == sorted(map(repr, expected)):
-            return f"{own} The right values, in another order.".strip()
-        return own or "Another result is expected: work this call out by hand, and compare."
+        return _of_words(came, expected, own)
     if values.shape != wanted.shape:
-        return (
-            f"It returns an array of shape {values.shape} instead of {wanted.shape}. {own}".strip()
-        )
+        shapes = f"{values.shape} instead of {wanted.shape}"
+        return f"It returns an array of shape {shapes}. {own}".strip()
     return _numerical(came, expected, values, wanted, own)
 
 
+def _first_wrong(places: Iterable[Any], came: Any, expected: Any) -> Any:
+    """Return the first key or index at which a result differs from the expected one."""
+    return next(place for place in places if not close(came[place], expected[place]))
+
+
+def _of_words(came: Any, expected: Any, own: str) -> str:
+    """Return what is wrong with words, or with a list of them; of a list, the case's own sentence
+    says which one is missing.
+    """
+    if isinstance(expected, list):
+        if len(came) != len(expected):
+            return own or f"It returns {len(came)} values instead of {len(expected)}."
+        if sorted(map(repr, came)) == sorted(map(repr, expected)):
+            return f"{own} The values are right, but their order is wrong.".strip()
+    return own or "Another result is expected: work this call out by hand, and compare."
+
+
 def _numerical(came: Any, expected: Any, values: np.ndarray, wanted: np.ndarray, own: str) -> str:
-    if (
-        wanted.ndim == 1 and len(wanted) <= 3 and not _reordered(values, wanted)
-    ):  # several results: the first wrong one
-        at = [close(one, right) for one, right in zip(came, expected, strict=True)].index(False)
-        return f"Value {at + 1} of {len(wanted)} is wrong. {general(came[at], expected[at], own)}"
-    says = _known(values, wanted, isinstance(expected, int)) or (
-        "" if own else _how_far(values, wanted)
-    )
-    return f"{own} {says}".strip()
+    several_results = wanted.ndim == 1 and len(wanted) <= 3
+    if several_results and not _reordered(values, wanted):
+        place = _first_wrong(range(len(wanted)), came, expected)
+        of_value = general(came[place], expected[place], own)
+        return f"Value {place + 1} of {len(wanted)} is wrong. {of_value}"
+    sentence = _known(values, wanted, isinstance(expected, int))
+    if not sentence and not own:
+        sentence = _how_far(values, wanted)
+    return f"{own} {sentence}".strip()
 
 
 def _known(values: np.ndarray, wanted: np.ndarray, whole: bool) -> str:
@@ -134,35 +164,40 @@ def _known(values: np.ndarray, wanted: np.ndarray, whole: bool) -> str:
     if _alike(values, wanted):  # whole numbers are held to more than to a thousandth
         return ""
     with np.errstate(all="ignore"):
-        factor = values / np.where(wanted == 0, np.nan, wanted)
-        known = {
-            "The right values, in another order.": _reordered(values, wanted),
-            "It has the wrong sign.": _alike(-values, wanted),
-            "It is turned around: 1 divided by what was asked for.": _alike(
-                values * wanted, np.ones_like(wanted)
-            ),
-            "It exceeds the limits.": values.size > 2
-            and _alike(np.clip(values, wanted.min(), wanted.max()), wanted),
-            f"It is {factor.flat[0]:g} times what was asked for.": values.size > 2
-            and _alike(factor, factor.flat[0]),
-        }
-    return next((says for says, true in known.items() if true), "")
+        if _reordered(values, wanted):
+            return "The values are right, but their order is wrong."
+        if _alike(-values, wanted):
+            return "It has the wrong sign."
+        if _alike(values * wanted, np.ones_like(wanted)):
+            return "It is the reciprocal: 1 divided by the right result."
+        if values.size <= 2:
+            return ""
+        within_limits = np.clip(values, wanted.min(), wanted.max())
+        if _alike(within_limits, wanted):
+            return "Some numbers are outside the limits."
+        factors = values / np.where(wanted == 0, np.nan, wanted)
+        factor = factors.flat[0]
+        if _alike(factors, factor):
+            return f"It is {factor:g} times the right result."
+    return ""
 
 
 def _how_far(values: np.ndarray, wanted: np.ndarray) -> str:
     """Return what can be said of any wrong numbers."""
     if values.ndim:
-        wrong = int(np.sum(~np.isclose(values, wanted, rtol=_NEAR, atol=_ZERO)))
-        return f"Of {values.size} numbers, {wrong or 'at least one'} are wrong: work one of them out by hand."
-    by = shown(abs(float(values - wanted)))
-    return f"It is {by} too {'small' if values < wanted else 'large'}: work this call out by hand."
+        is_near = np.isclose(values, wanted, rtol=_NEAR, atol=_ZERO)
+        wrong = int(np.sum(~is_near)) or "at least one"
+        return f"{wrong} of {values.size} numbers are wrong: work one of them out by hand."
+    difference = shown(abs(float(values - wanted)))
+    direction = "small" if values < wanted else "large"
+    return f"It is {difference} too {direction}: work this call out by hand."
 
 
 def _reordered(values: np.ndarray, wanted: np.ndarray) -> bool:
     """Return whether these are the right numbers in another order."""
-    return (
-        wanted.ndim == 1 and not _alike(values, wanted) and _alike(np.sort(values), np.sort(wanted))
-    )
+    if wanted.ndim != 1 or _alike(values, wanted):
+        return False
+    return _alike(np.sort(values), np.sort(wanted))
 
 
 def _alike(values: Any, wanted: Any) -> bool:
@@ -171,19 +206,17 @@ def _alike(values: Any, wanted: Any) -> bool:
 
 
 def close(came: Any, expected: Any) -> bool:
-    """Return whether a result is what was expected: whole numbers and words the same, others within a thousandth."""
+    """Return whether a result equals the expected one: integers and words exactly, other numbers
+    within a thousandth.
+    """
     if isinstance(expected, list):
-        return (
-            isinstance(came, list)
-            and len(came) == len(expected)
-            and all(map(close, came, expected))
-        )
+        if not isinstance(came, list) or len(came) != len(expected):
+            return False
+        return all(map(close, came, expected))
     if isinstance(expected, dict):
-        return (
-            isinstance(came, dict)
-            and came.keys() == expected.keys()
-            and all(close(came[name], expected[name]) for name in expected)
-        )
+        if not isinstance(came, dict) or came.keys() != expected.keys():
+            return False
+        return all(close(came[name], expected[name]) for name in expected)
     if isinstance(expected, bool) or isinstance(came, bool):
         return came is expected
     if isinstance(expected, float) and isinstance(came, int | float):
@@ -202,19 +235,23 @@ def shown(value: Any) -> str:
     elif isinstance(value, dict) and MARK in value:
         text = f"a {value.get('type', 'value')}"
     elif isinstance(value, dict):
-        text = f"{{{', '.join(f'{name}: {shown(part)}' for name, part in value.items())}}}"
+        pairs = [f"{name}: {shown(part)}" for name, part in value.items()]
+        text = f"{{{', '.join(pairs)}}}"
     else:
         text = repr(value)
-    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 2]} …"
+    if len(text) <= _MOST_SHOWN:
+        return text
+    beginning = text[: _MOST_SHOWN - 2]
+    return f"{beginning} …"
 
 
 def _numbers(value: Any) -> np.ndarray | None:
     """Return a number, or a regular list of them, as an array; None for anything else."""
     try:
-        found = np.asarray(value)
+        array = np.asarray(value)
     except ValueError:
         return None
-    return found.astype(float) if found.dtype.kind in "iuf" else None
+    return array.astype(float) if array.dtype.kind in "iuf" else None
 
 
 def _kind(value: Any) -> str:

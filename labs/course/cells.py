@@ -1,7 +1,8 @@
-"""The cell of a student's function: what a check keeps of it in the ledger, and what the grader calls later.
+"""The cell of a student's function: a check stores it in the ledger, and the grader calls it later.
 
-The grader has this cell and nothing else of the notebook: no torch, no runtime, no server, and no record. So the check
-at home calls the function out of its cell alone, too, and says at once what the grader would stumble over.
+The grader has this cell and nothing else of the notebook: no torch, no runtime, no server, and no
+record. So the check at home calls the function out of its cell alone, too, and says at once what
+the grader would stumble over.
 """
 
 import ast
@@ -16,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-#: What a cell may import beside Python's own modules: packages by their names on PyPI, which Gradescope's environment
-#: is made from, and modules of the course.
+#: What a cell may import beside Python's own modules: packages by their names on PyPI, which
+#: Gradescope's environment is made from, and modules of the course.
 PACKAGES = ("numpy", "pandas", "scipy")
 COURSE = ("labs.stats",)
-MAY_IMPORT = f"Python's own modules, {', '.join((*PACKAGES, *COURSE[:-1]))} and {COURSE[-1]}"
+_ALL_BUT_LAST = ", ".join(["Python's own modules", *PACKAGES, *COURSE[:-1]])
+MAY_IMPORT = f"{_ALL_BUT_LAST} and {COURSE[-1]}"
 
 #: Characters of a cell; an answer is a few lines.
 MOST_CHARACTERS = 20_000
@@ -30,67 +32,76 @@ ALONE = "The grader calls this function alone: import or define what it needs in
 
 
 class UnfitCellError(ValueError):
-    """The grader could not call a function out of its cell; the message is a sentence for the student."""
+    """The grader could not call a function out of its cell; the message is a sentence for the
+    student.
+    """
 
 
 def by_itself(function: Callable, name: str) -> tuple[str, Callable]:
-    """Return the text of the cell in which a function stands, and the function as this text alone makes it.
+    """Return the text of a function's cell, and the function as this text alone makes it.
 
     Raises:
-        UnfitCellError: There is no text (a ``%%`` magic ran the cell), it is too long, it makes no such function by
-            itself, or it imports what the grader does not have.
+        UnfitCellError: There is no text (a ``%%`` magic ran the cell), it is too long, it makes no
+            such function by itself, or it imports what the grader does not have.
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
     cell = "".join(linecache.getlines(getattr(code, "co_filename", "")))
     if not cell:
         raise UnfitCellError(
-            f"The text of this function cannot be read, and the grader needs it: write `def {name}(…)` in a cell that "
-            "begins with no `%%` line, and run that cell."
+            "The text of this function cannot be read, and the grader needs it: write `def "
+            f"{name}(…)` in a cell that begins with no `%%` line, and run that cell."
         )
     if len(cell) > MOST_CHARACTERS:
         raise UnfitCellError(
-            f"The function's cell has {len(cell):,} characters, and {MOST_CHARACTERS:,} are the most that the grader "
-            "reads: leave the function and its helpers in this cell, and move the rest to another one."
+            f"The function's cell has {len(cell):,} characters, and {MOST_CHARACTERS:,} are the "
+            "most that the grader reads: leave the function and its helpers in this cell, and "
+            "move the rest to another one."
         )
     absent = absent_import(cell)
-    borrowed = absent_name(cell, name, getattr(inspect.unwrap(function), "__globals__", {}))
+    notebook = getattr(inspect.unwrap(function), "__globals__", {})
+    borrowed = absent_name(cell, name, notebook)
     if absent:
         raise UnfitCellError(
-            f"Its cell imports `{absent}`, which the grader's machine does not have. A checked function may import "
-            f"{MAY_IMPORT}. Compute the result with these, and move what the function does not need to another cell."
+            f"Its cell imports `{absent}`, which the grader's machine does not have. A checked "
+            f"function may import {MAY_IMPORT}. Compute the result with these, and move what the "
+            "function does not need to another cell."
         )
     if borrowed:
         raise UnfitCellError(
-            f"Its cell uses `{borrowed}` of another cell, which the grader's machine does not have. A checked function "
-            f"may import {MAY_IMPORT}. Compute the result with these."
+            f"Its cell uses `{borrowed}` of another cell, which the grader's machine does not "
+            f"have. A checked function may import {MAY_IMPORT}. Compute the result with these."
         )
     try:
         return cell, alone(cell, name)
     except Exception as error:
-        raise UnfitCellError(
-            f"By itself, its cell stops with {type(error).__name__}: {error}. {ALONE}"
-        ) from None
+        kind = type(error).__name__
+        raise UnfitCellError(f"By itself, its cell stops with {kind}: {error}. {ALONE}") from None
 
 
 def absent_import(cell: str) -> str:
-    """Return the first module that a cell imports, anywhere in it, and the grader does not have; or an empty text."""
+    """Return the first module that a cell imports and the grader lacks, or an empty text."""
     imported: list[str] = []
     for node in ast.walk(ast.parse(cell)):
         if isinstance(node, ast.Import):
             imported += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
-            imported += (
-                [f"labs.{alias.name}" for alias in node.names] if module == "labs" else [module]
-            )
-    return next((module for module in imported if _is_absent(module)), "")
+            if module == "labs":
+                imported += [f"labs.{alias.name}" for alias in node.names]
+            else:
+                imported.append(module)
+    for module in imported:
+        if _is_absent(module):
+            return module
+    return ""
 
 
 def absent_name(cell: str, name: str, scope: Mapping[str, Any]) -> str:
-    """Return what a function's cell takes from its notebook, and the grader cannot have; an empty text for nothing.
+    """Return what a cell takes from its notebook and the grader cannot have, or an empty text.
 
-    Importing it in the cell would not help: it is a module, a class or a function of a package that the grader's
-    machine lacks. A student's own function or value is another matter: that can be defined in the cell.
+    Importing it in the cell would not help: it is a module, a class or a function of a package that
+    the grader's machine lacks. A student's own function or value is another matter: that can be
+    defined in the cell.
     """
     bound = set(_bound(cell))
     for statement in _needed(cell, name):
@@ -103,34 +114,41 @@ def absent_name(cell: str, name: str, scope: Mapping[str, Any]) -> str:
 
 
 def _needed(cell: str, name: str) -> list[ast.stmt]:
-    """Return a cell's definitions, and what it assigns before it has made the function: all that the grader needs."""
+    """Return a cell's definitions, and its assignments before the function: all that the grader
+    needs.
+    """
     needed: list[ast.stmt] = []
-    made = False
+    is_defined = False
     for statement in ast.parse(cell).body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if isinstance(statement, _DEFINITIONS):
             needed.append(statement)
-            made = made or statement.name == name
-        elif isinstance(statement, ast.Assign | ast.AnnAssign) and not made:
+            is_defined = is_defined or statement.name == name
+        elif isinstance(statement, ast.Assign | ast.AnnAssign) and not is_defined:
             needed.append(statement)
-            made = name in _bound(ast.unparse(statement))
+            is_defined = name in _bound(ast.unparse(statement))
     return needed
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def _bound(cell: str) -> Iterator[str]:
     """Yield the names that a cell binds itself, anywhere in it."""
     for node in ast.walk(ast.parse(cell)):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            yield node.id
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                yield node.id
         elif isinstance(node, ast.arg):
             yield node.arg
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        elif isinstance(node, _DEFINITIONS):
             yield node.name
         elif isinstance(node, ast.alias):
-            yield (node.asname or node.name).partition(".")[0]
+            bound = node.asname or node.name
+            yield bound.partition(".")[0]
 
 
 def _package_of(value: object) -> str:
-    """Return the module that a notebook imported a value from; an empty text for the notebook's own values."""
+    """Return the module that a value was imported from; an empty text for the notebook's own."""
     if isinstance(value, ModuleType):
         return value.__name__
     if isinstance(value, type | FunctionType | BuiltinFunctionType):
@@ -141,8 +159,10 @@ def _package_of(value: object) -> str:
 
 def _is_absent(module: str) -> bool:
     """Return whether the grader's machine lacks a module; an empty name is no module."""
-    there = {*sys.stdlib_module_names, *PACKAGES}
-    return bool(module) and module.partition(".")[0] not in there and module not in COURSE
+    if not module or module in COURSE:
+        return False
+    package = module.partition(".")[0]
+    return package not in sys.stdlib_module_names and package not in PACKAGES
 
 
 def alone(cell: str, name: str) -> Callable:
@@ -150,7 +170,8 @@ def alone(cell: str, name: str) -> Callable:
 
     Raises:
         NameError: The cell makes none of this name.
-        Exception: Whatever the cell raises before it has made it. A line behind it may need the notebook.
+        Exception: Whatever the cell raises before it has made it. A line behind it may need the
+            notebook.
     """
     scope = names()
     try:
@@ -172,6 +193,8 @@ def names() -> dict[str, Any]:
 
 
 def define(cell: str, scope: dict[str, Any]) -> None:
-    """Run the definitions, imports and assignments of a cell in a scope, and nothing that stands for itself."""
-    kept = [node for node in ast.parse(cell).body if not isinstance(node, ast.Expr)]
-    exec(compile(ast.Module(kept, []), "<cell>", "exec"), scope)
+    """Run a cell's definitions, imports and assignments, but no other statements."""
+    body = ast.parse(cell).body
+    statements = [statement for statement in body if not isinstance(statement, ast.Expr)]
+    program = compile(ast.Module(statements, []), "<cell>", "exec")
+    exec(program, scope)

@@ -1,4 +1,6 @@
-"""What lateness costs: a share of the part's points for each begun day, or a pool of hours that all parts share."""
+"""The cost of lateness: a share of the part's points for each begun day, or a pool of hours for all
+parts.
+"""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +11,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
-#: How a table of the assignment's file is read: nothing but what is known, and never changed afterwards.
+#: How a table of the assignment's file is read: nothing but what is known, and never changed
+#: afterwards.
 TABLE = ConfigDict(
     extra="forbid", validate_by_name=True, validate_by_alias=True, arbitrary_types_allowed=True
 )
@@ -38,7 +41,7 @@ Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 
 @dataclass(frozen=True, config=TABLE)
 class Late:
-    """What lateness costs in one part."""
+    """The cost of lateness in one part."""
 
     #: Share of the part's points that each begun day takes off.
     per_day: Share
@@ -46,9 +49,13 @@ class Late:
     days: Annotated[int, Strict(), Field(ge=0)]
 
     def off(self, late: timedelta) -> float:
-        """Return the share of the part's points that is taken off; 0 if it was in time, and ``late`` not above 0."""
+        """Return the share of the part's points that is taken off; 0 if it was in time, and
+        ``late`` not above 0.
+        """
         late_days = _begun(late, timedelta(days=1))
-        return min(1.0, self.per_day * late_days) if late_days <= self.days else 1.0
+        if late_days > self.days:
+            return 1.0
+        return min(1.0, self.per_day * late_days)
 
 
 #: Nothing counts that comes late.
@@ -57,25 +64,32 @@ NOTHING_LATE = Late(0.0, 0)
 
 @dataclass(frozen=True, config=TABLE)
 class Pool:
-    """Hours that a student may be late over all parts, and what each begun hour beyond them costs."""
+    """Hours of lateness that a student has for all parts, and the cost of each begun hour
+    beyond.
+    """
 
     pool_h: Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
     #: Share of the part's points that each begun hour takes off when the pool is empty.
     per_hour: Share
 
     def off(self, late: Iterable[timedelta]) -> list[float]:
-        """Return the share of each part's points that is taken off, in the order in which they were due.
+        """Return the share of each part's points that is taken off, in the order in which they were
+        due.
 
         Zero or less late is in time.
         """
-        left, shares = timedelta(hours=self.pool_h), []
-        for one in late:
-            beyond = max(timedelta(0), one - left)
-            left = max(timedelta(0), left - max(timedelta(0), one))
-            shares.append(min(1.0, self.per_hour * _begun(beyond, timedelta(hours=1))))
+        left = timedelta(hours=self.pool_h)
+        shares = []
+        for lateness in late:
+            used = max(timedelta(0), lateness)
+            hours_beyond = _begun(lateness - left, timedelta(hours=1))
+            left = max(timedelta(0), left - used)
+            shares.append(min(1.0, self.per_hour * hours_beyond))
         return shares
 
 
 def _begun(late: timedelta, unit: timedelta) -> int:
     """Return how many units have begun: none if it was in time."""
-    return max(0, -(-late // unit))
+    whole, rest = divmod(late, unit)
+    begun = whole + 1 if rest else whole
+    return max(0, begun)

@@ -1,18 +1,19 @@
-"""The rule of points, once: what a point is worth in the gradebook, and what a hand-in has of it.
+"""The rule of points: a point's worth in the gradebook, and the points of a hand-in.
 
-What the grader opens itself carries the grade; what only a ledger says is taking part, a share of a part at most.
-Worths follow from the assignment alone. A row is earned, lost or pending: what the grader could not open is nobody's
-until it is judged, and no other point becomes worth more for it.
+Evidence that the grader checks carries the grade; evidence that is only in a ledger counts as
+taking part, at most a share of a part. Worths follow from the assignment alone. A row is earned,
+lost or pending: what the grader could not open is nobody's until it is judged, and no other point
+becomes worth more for it.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from labs.course.cases import State
-from labs.course.question import Question, Row, question
+from labs.course.question import Question, ResultRow, question
 from labs.course.tables import Assignment, Change, PartAsked
 
 #: Most of a part's worth that taking part may give, whatever lessons are asked.
@@ -23,121 +24,143 @@ UNCHANGED: Mapping[str, Change] = MappingProxyType({})
 
 
 def worth_of(total: float, opened: float, taking_part: float) -> tuple[float, float]:
-    """Return what a point is worth in the gradebook: if the grader opens itself what it is for, and for taking part.
+    """Return what a point is worth in the gradebook: if the grader opens itself what it is for, and
+    for taking part.
 
-    All points are worth the same until taking part would be more than ``TAKING_PART`` of the whole; then its points
-    share just that. If there is nothing to open, nothing is given for a ledger's word. ``opened`` and ``taking_part``
-    are points of questions, ``total`` what they are worth together in the gradebook.
+    All points are worth the same until taking part would be more than ``TAKING_PART`` of the whole;
+    then its points share just that. If the grader has nothing to check, the ledger alone gives no
+    points. ``opened`` and ``taking_part`` are points of questions, ``total`` what they are worth
+    together in the gradebook.
     """
-    share = min(TAKING_PART, taking_part / (opened + taking_part)) if opened else 0.0
-    return (
-        1 - share
-    ) * total / opened if opened else 0.0, share * total / taking_part if taking_part else 0.0
+    if not opened:
+        return 0.0, 0.0
+    share = min(TAKING_PART, taking_part / (opened + taking_part))
+    of_opened = (1 - share) * total / opened
+    of_taking_part = share * total / taking_part if taking_part else 0.0
+    return of_opened, of_taking_part
 
 
-def counted_rows(rows: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
-    """Return the rows whose points count: of deep dives among which students choose, those of the best.
+def counted_rows(rows: Iterable[ResultRow], part: PartAsked) -> tuple[ResultRow, ...]:
+    """Return the rows whose points count: of deep dives to choose from, those of the best.
 
-    What is pending counts here as if it were earned, so that a fault of the grader's changes nobody's choice.
+    Pending rows count here as earned, so that a fault of the grader changes no student's choice.
     """
-    rows, earned = tuple(rows), defaultdict[str, float](float)
+    rows = tuple(rows)
+    earned: defaultdict[str, float] = defaultdict(float)
     for row in rows:
         earned[row.about] += row.possible if row.is_pending else row.points
     left = set(part.choices) - part.counted(earned)
     return tuple(row for row in rows if row.about not in left)
 
 
-def changed_rows(rows: Iterable[Row], changes: Mapping[str, Change]) -> tuple[Row, ...]:
+def changed_rows(rows: Iterable[ResultRow], changes: Mapping[str, Change]) -> tuple[ResultRow, ...]:
     """Return rows as the assignment's ``[[adjust]]`` leaves them.
 
-    Of a voided question no point is left to anybody; of one with other points, each row has its share of these.
+    A voided question has no points. A credited one has all its points for everybody, even where the
+    grader could not open it. If a question has other points, each row has its share of them.
     """
     rows = tuple(rows)
-    possible = defaultdict[str, float](float)
+    possible: defaultdict[str, float] = defaultdict(float)
     for row in rows:
         possible[row.asked] += row.possible
-    return tuple(
-        _changed(row, changes[row.asked], possible) if row.asked in changes else row for row in rows
-    )
+    changed = []
+    for row in rows:
+        if row.asked in changes:
+            row = _changed(row, changes[row.asked], possible[row.asked])
+        changed.append(row)
+    return tuple(changed)
 
 
-def _changed(row: Row, change: Change, possible: Mapping[str, float]) -> Row:
+def _changed(row: ResultRow, change: Change, possible_of_question: float) -> ResultRow:
+    if change.void == "credit":
+        credited = replace(row, points=row.possible, state=State.CREDITED)
+        return replace(credited, message=change.sentence, hint="", shown=())
     if change.void or change.points is None:
-        message = f"Taken out for the whole class: {change.reason}"
-        return replace(row, points=0, possible=0, message=message, hint="", state=State.VOID)
-    factor = change.points / possible[row.asked] if possible[row.asked] else 0.0
-    return replace(row, points=row.points * factor, possible=row.possible * factor)
+        voided = replace(row, points=0, possible=0, state=State.VOID)
+        return replace(voided, message=change.sentence, hint="", shown=())
+    factor = change.points / possible_of_question if possible_of_question else 0.0
+    return _scaled(row, factor)
+
+
+def _scaled(row: ResultRow, factor: float) -> ResultRow:
+    return replace(row, points=factor * row.points, possible=factor * row.possible)
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What a hand-in has of a part, in the gradebook's measure."""
+class PartPoints:
+    """The points of a hand-in in a part, as the gradebook counts them."""
 
     earned: float
-    #: What it may still earn when staff has mended the grader; 0 until then.
+    #: What it may still earn when staff has repaired the grader; 0 until then.
     pending: float
     possible: float
 
 
-def graded_rows(counted: Sequence[Row], total: float) -> tuple[Row, ...]:
-    """Return all rows that count, with points of the gradebook; ``total`` is what they are worth there together."""
+def graded_rows(counted: Sequence[ResultRow], total: float) -> tuple[ResultRow, ...]:
+    """Return all rows that count, with points of the gradebook; ``total`` is what they are worth
+    there together.
+    """
     opened = sum(row.possible for row in counted if row.opened)
-    of_opened, of_others = worth_of(total, opened, sum(row.possible for row in counted) - opened)
-    pairs = ((row, of_opened if row.opened else of_others) for row in counted)
-    return tuple(
-        replace(row, points=worth * row.points, possible=worth * row.possible)
-        for row, worth in pairs
-    )
+    taking_part = sum(row.possible for row in counted) - opened
+    of_opened, of_taking_part = worth_of(total, opened, taking_part)
+    return tuple(_scaled(row, of_opened if row.opened else of_taking_part) for row in counted)
 
 
 def standing(
-    rows: Sequence[Row], part: PartAsked, changes: Mapping[str, Change] = UNCHANGED
-) -> Standing:
-    """Return how a hand-in stands in the gradebook, by all its part's rows, before lateness and a talk."""
-    graded = graded_rows(counted_rows(changed_rows(rows, changes), part), part.worth)
-    return Standing(
-        sum(row.points for row in graded if not row.is_pending),
-        sum(row.possible for row in graded if row.is_pending),
-        sum(row.possible for row in graded),
-    )
+    rows: Sequence[ResultRow], part: PartAsked, changes: Mapping[str, Change] = UNCHANGED
+) -> PartPoints:
+    """Return a hand-in's points in the gradebook, by all rows of its part, before lateness and a
+    talk.
+    """
+    counted = counted_rows(changed_rows(rows, changes), part)
+    graded = graded_rows(counted, part.worth)
+    earned = sum(row.points for row in graded if not row.is_pending)
+    pending = sum(row.possible for row in graded if row.is_pending)
+    possible = sum(row.possible for row in graded)
+    return PartPoints(earned, pending, possible)
 
 
 def promised_rows(
-    public: Sequence[Row], course: Assignment, asked: Callable[[str], Question] = question
-) -> tuple[Row, ...]:
-    """Return public rows with points of the gradebook, as a student's own checks promise them, before lateness.
+    public: Sequence[ResultRow], course: Assignment, asked: Callable[[str], Question] = question
+) -> tuple[ResultRow, ...]:
+    """Return public rows with points of the gradebook, as a student's own checks promise them,
+    before lateness.
 
-    What the grader gives for opening it again is counted as if it came out as the check says. What does not count, such
-    as a deep dive that nobody asks for, has no points. Of a part, all rows have to be there or none.
+    The grader's own points are counted as if it confirmed the check. Rows that do not count, such
+    as those of an optional deep dive, have no points. Either all rows of a part must be present, or
+    none.
     """
-    again = [
-        replace(row, needs=row.id, opened=True, points=bool(row.points) * points, possible=points)
-        for row in public
-        for points in asked(row.id).again.values()
-    ]
-    changed = changed_rows([*public, *again], course.changes)
-    earned, possible = defaultdict[str, float](float), defaultdict[str, float](float)
+    reopened: list[ResultRow] = []
+    for row in public:
+        reopened += _reopened_rows(row, asked(row.id))
+    changed = changed_rows([*public, *reopened], course.changes)
+    earned: defaultdict[str, float] = defaultdict(float)
+    possible: defaultdict[str, float] = defaultdict(float)
     for part in course.parts.values():
-        wanted = [row for row in changed if row.lesson in (*part.lessons, *part.choices)]
-        for row in graded_rows(counted_rows(wanted, part), part.worth):
+        taken = {*part.lessons, *part.choices}
+        of_part = [row for row in changed if row.lesson in taken]
+        for row in graded_rows(counted_rows(of_part, part), part.worth):
             earned[row.asked] += row.points
             possible[row.asked] += row.possible
-    return tuple(
-        replace(row, points=earned[row.id], possible=possible[row.id])
-        for row in changed
-        if not row.needs
-    )
+    shown = [row for row in changed if not row.needs]
+    return tuple(replace(row, points=earned[row.id], possible=possible[row.id]) for row in shown)
 
 
-def sums(rows: Iterable[Row]) -> dict[str, float]:
+def _reopened_rows(public: ResultRow, question: Question) -> Iterator[ResultRow]:
+    """Yield a row for each thing that the grader opens again, earned if the public row is."""
+    for possible in question.again.values():
+        points = possible if public.points else 0
+        yield replace(public, needs=public.id, opened=True, points=points, possible=possible)
+
+
+def sums(rows: Iterable[ResultRow]) -> dict[str, float]:
     """Return ``points`` and ``possible`` of rows in tenths, as all pages and commands show them."""
     rows = tuple(rows)
-    return {
-        name: round(math.fsum(getattr(row, name) for row in rows), 1)
-        for name in ("points", "possible")
-    }
+    points = math.fsum(row.points for row in rows)
+    possible = math.fsum(row.possible for row in rows)
+    return {"points": round(points, 1), "possible": round(possible, 1)}
 
 
-def sums_text(rows: Iterable[Row]) -> str:
+def sums_text(rows: Iterable[ResultRow]) -> str:
     """Return the points of rows in words, such as '4.2 of 13'."""
     return "{points:g} of {possible:g}".format(**sums(rows))

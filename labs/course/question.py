@@ -1,7 +1,9 @@
-"""The course's questions as a student's machine knows them: what the builder compiled, judged by the ledger alone.
+"""The course's questions on a student's machine, compiled by the builder and judged by the ledger
+alone.
 
-``questions.json`` holds arguments, expected results and sentences, and nothing that could be called. Questions and
-their solutions are written beside the lessons, in ``notebooks/source``, which students do not get.
+``questions.json`` holds arguments, expected results and sentences, and nothing that could be
+called. Questions and their solutions are written beside the lessons, in ``notebooks/source``, which
+students do not get.
 """
 
 import difflib
@@ -17,6 +19,7 @@ from typing import Any
 from labs.course import cases, rules
 from labs.course.cases import State, Verdict
 from labs.course.lessons import Lesson
+from labs.course.unlocked import LOST, before_unlocked
 from labs.records import Answer, DifferentMachinesError, Records
 from labs.records.collection import began
 from labs.records.record import ENTRY_TYPES
@@ -26,7 +29,8 @@ QUESTIONS_PATH = Path(__file__).with_name("questions.json")
 #: Beginning of the subject under which facts about a question's file are written down.
 SUBJECT = "file."
 
-#: Under which these facts hold what was handed over, by name: of a text its ``text``, else its ``sha256``.
+#: Under which these facts hold what was handed over, by name: of a text its ``text``, else its
+#: ``sha256``.
 HANDED = "handed"
 
 #: What a reader may stumble over in evidence that somebody wrote by hand.
@@ -39,21 +43,27 @@ class MissingEvidenceError(LookupError):
 
 @dataclass(frozen=True)
 class Question:
-    """One thing that a lesson asks for; which of the last fields are filled in depends on its kind."""
+    """One thing that a lesson asks for; which of the last fields are filled in depends on its
+    kind.
+    """
 
     #: An idea, such as 'quantize.affine'; its first word is the lesson's id.
     id: str
     title: str
-    #: 'function', 'file', 'answer' (which a person gives), 'records' (nothing is handed over) or 'prediction'.
+    #: 'function', 'file', 'answer' (which a person gives), 'records' (nothing is handed over) or
+    #: 'prediction'.
     kind: str
     points: int
-    #: What the grader gives on top for what it opens itself, by what it looks at (``grading.grade.hidden``).
+    #: What the grader gives on top for what it opens itself, by what it looks at
+    #: (``grading.grade.hidden``).
     again: Mapping[str, int] = field(default_factory=dict)
     #: Where to look; not the answer.
     hint: str = ""
-    #: What a machine must be able to do for it to be earned there, by the names of ``labs.machine.capability``.
+    #: What a machine must be able to do for it to be earned there, by the names of
+    #: ``labs.machine.capability``.
     gate: Sequence[str] = ()
-    #: A function's name, and its cases: ``{"args": …, "expected": …, "says": …}``, from plain to special.
+    #: A function's name, and its cases: ``{"args": …, "expected": …, "says": …}``, from plain to
+    #: special.
     name: str = ""
     cases: Sequence[Mapping] = ()
     #: Reader of facts, as 'module:function'; it gets what was handed over, or the records.
@@ -69,10 +79,10 @@ class Question:
     unit: str = ""
     #: Numbers outside are taken for slips of the unit.
     between: Sequence[float] = (0.0, float("inf"))
-    #: Of a file: that the grader has only the ledger's word for it, since what made it is not at hand there.
+    #: Of a file: that the grader has only the ledger's word for it, since what made it is not at
+    #: hand there, or since a program could fill it in from the rules that ship.
     told: bool = False
-    #: Of a file: how the grader opens it, if not by ``reads``: 'model' (an ONNX file is measured again), or as
-    #: 'module:function' a reader that needs no server.
+    #: Of a file: 'model' if the grader measures an ONNX file again; else it asks a program.
     opened_by: str = ""
 
     @property
@@ -82,43 +92,56 @@ class Question:
 
     @property
     def opened(self) -> bool:
-        """Whether ``points`` rest on what the grader opens itself: it calls a function, or reads a file again.
+        """Whether ``points`` rest on what the grader opens itself: it calls a function, or reads a
+        file again.
 
-        Else they are for taking part (``labs.course.points.TAKING_PART``). What stands in ``again`` is always opened.
+        Else they are for taking part (``labs.course.points.TAKING_PART``). What stands in ``again``
+        is always opened.
         """
         return self.kind in ("function", "file") and not self.told
 
     @property
     def total(self) -> int:
-        """All its points: those of its check, and those that the grader gives on top."""
+        """All its points: those of its check, and the grader's additional ones."""
         return self.points + sum(self.again.values())
 
     def verdict(self, entries: Records | Iterable[Mapping]) -> Verdict:
         """Return how the question stands by a ledger's entries, typed or as plain JSON.
 
-        Evidence is written by others and may be anything: what cannot be read fails the question, never the grader.
+        Evidence comes from others and may be anything: unreadable evidence fails the question,
+        never the grader.
         """
-        return _guarded(_JUDGES[self.kind], self, as_records(entries))
+        records = as_records(entries)
+        earlier = before_unlocked(self.id, records)
+        if earlier is None:
+            return _guarded(_JUDGES[self.kind], self, records)
+        verdict = _guarded(_JUDGES[self.kind], self, earlier)
+        return verdict if verdict.ok else Verdict(State.LOST, LOST)
 
-    def read(self, made: object) -> dict:
+    def read(self, evidence: object) -> dict:
         """Return the facts about what was handed over, or about records."""
         module, _, function = self.reads.partition(":")
-        return getattr(importlib.import_module(module), function)(made)
+        reader = getattr(importlib.import_module(module), function)
+        return reader(evidence)
 
     def by_rules(self, facts: Mapping) -> Verdict:
-        """Return the verdict on facts: the first broken rule speaks, and a reader's ``advice`` if all hold."""
+        """Return the verdict on facts: the first broken rule speaks, and a reader's ``advice`` if
+        all hold.
+        """
         if fault := rules.fault(self.rules, facts):
             return Verdict(State.FAILED, fault)
-        return Verdict(State.PASSED, f"Right. {facts.get('advice', '')}".strip())
+        advice = facts.get("advice", "")
+        return Verdict(State.PASSED, f"Right. {advice}".strip())
 
 
 #: Of what nobody has begun.
 OPEN = Verdict(State.UNANSWERED, "Not answered yet: fill in what stands above, and run its cell.")
 
 
-def _guarded(
-    judge: Callable[[Question, Records], Verdict], question: Question, records: Records
-) -> Verdict:
+_Judge = Callable[[Question, Records], Verdict]
+
+
+def _guarded(judge: _Judge, question: Question, records: Records) -> Verdict:
     """Return a verdict, and in words what kept a judge from one."""
     try:
         return judge(question, records)
@@ -130,14 +153,13 @@ def _guarded(
             "The newest records come from different machines: measure all of them on one.",
         )
     except STUMBLES as error:
-        return Verdict(
-            State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__})."
-        )
+        kind = type(error).__name__
+        return Verdict(State.FAILED, f"This cannot be read as an answer to this question ({kind}).")
 
 
 def counted_answer(question: Question, records: Records) -> tuple[object, Verdict]:
-    """Return the answer to a question about a function that counts, with its verdict: the newest that is right, else
-    the newest; None where there is none."""
+    """Return the answer to a question about a function that counts, with its verdict: the newest
+    that is right, else the newest; None where there is none."""
     counted: tuple[object, Verdict] = (None, OPEN)
     for answer in reversed(records.answers(question.id)):
         verdict = _guarded(functools.partial(_of_outputs, given=answer), question, records)
@@ -166,13 +188,17 @@ def _of_answer(question: Question, records: Records) -> Verdict:
     except ValueError as error:
         return Verdict(State.FAILED, str(error))
     # What was right when it was answered stays right when a leased machine's records come home.
-    places = [
-        place
-        for place, one in enumerate(records)
-        if isinstance(one, Answer) and one.question == question.id
-    ]
-    then = _guarded(_of_records, question, records[: places[-1] + 1])
-    return then if then.ok else _of_records(question, records)
+    when_answered = _guarded(_of_records, question, _until_answered(question, records))
+    return when_answered if when_answered.ok else _of_records(question, records)
+
+
+def _until_answered(question: Question, records: Records) -> Records:
+    """Return the records up to the last answer to a question, which is there."""
+    last = 0
+    for place, record in enumerate(records):
+        if isinstance(record, Answer) and record.question == question.id:
+            last = place
+    return records[: last + 1]
 
 
 def _of_records(question: Question, records: Records) -> Verdict:
@@ -180,21 +206,28 @@ def _of_records(question: Question, records: Records) -> Verdict:
 
 
 def _of_prediction(question: Question, records: Records) -> Verdict:
-    made = records.predictions(question.id)
-    if not made:
+    predictions = records.predictions(question.id)
+    if not predictions:
         return OPEN
-    first = records.first_about(question.about)
-    if first is None:
+    measured = records.first_about(question.about)
+    if measured is None:
         return Verdict(State.MISSING, "Noted. It counts as soon as what it is about is measured.")
-    if not any(datetime.fromisoformat(one.made_at) < began(first) for one in made):
-        return Verdict(
-            State.FAILED, "This prediction came after the measurement that it is about. Read on."
-        )
-    return Verdict(State.PASSED, "Predicted before it was measured.")
+    measured_at = began(measured)
+    for prediction in predictions:
+        if datetime.fromisoformat(prediction.made_at) < measured_at:
+            return Verdict(State.PASSED, "Predicted before it was measured.")
+    return Verdict(
+        State.FAILED, "This prediction came after the measurement that it is about. Read on."
+    )
 
 
-_JUDGES: dict[str, Callable[[Question, Records], Verdict]] = {
-    "function": lambda question, records: counted_answer(question, records)[1],
+def _of_function(question: Question, records: Records) -> Verdict:
+    _, verdict = counted_answer(question, records)
+    return verdict
+
+
+_JUDGES: dict[str, _Judge] = {
+    "function": _of_function,
     "file": _of_file,
     "answer": _of_answer,
     "records": _of_records,
@@ -203,29 +236,36 @@ _JUDGES: dict[str, Callable[[Question, Records], Verdict]] = {
 
 
 def handed_over(seen: Mapping) -> dict[str, Mapping]:
-    """Return what was handed over with a check of a file, by name; whoever wrote a ledger may have written anything."""
+    """Return what was handed over with a check of a file, by name; a ledger may contain any
+    text.
+    """
     handed = seen.get(HANDED)
-    found = handed if isinstance(handed, Mapping) else {}
-    return {name: one for name, one in found.items() if isinstance(one, Mapping)}
+    if not isinstance(handed, Mapping):
+        return {}
+    return {name: facts for name, facts in handed.items() if isinstance(facts, Mapping)}
 
 
 def as_records(entries: Records | Iterable[Mapping]) -> Records:
-    """Return entries as typed records; one that has not the form of an entry is left out, and the others count."""
+    """Return entries as typed records; one that has not the form of an entry is left out, and the
+    others count.
+    """
     if isinstance(entries, Records):
         return entries
-    found = []
+    records = []
     values: Any  # typed or plain, and by its writer's leave anything
     for values in entries:
         try:
-            found.append(ENTRY_TYPES[values["type"]].from_json(dict(values)))
+            entry_type = ENTRY_TYPES[values["type"]]
+            records.append(entry_type.from_json(dict(values)))
         except STUMBLES:
             continue
-    return Records(found)
+    return Records(records)
 
 
 def read_questions(text: str) -> dict[str, Question]:
     """Return questions by id, as the builder wrote them."""
-    return {id: Question(id, **values) for id, values in json.loads(text).items()}
+    by_id = json.loads(text)
+    return {id: Question(id, **values) for id, values in by_id.items()}
 
 
 @functools.lru_cache(maxsize=1)
@@ -240,19 +280,20 @@ def question(id: str) -> Question:
     Raises:
         KeyError: There is none with this id; the message names the nearest ones.
     """
-    if id not in all_questions():
-        near = difflib.get_close_matches(id, all_questions(), 3) or sorted(all_questions())[:3]
+    questions = all_questions()
+    if id not in questions:
+        near = difflib.get_close_matches(id, questions, 3) or sorted(questions)[:3]
         raise KeyError(f"there is no question {id!r}; did you mean {', '.join(near)}?")
-    return all_questions()[id]
+    return questions[id]
 
 
 def of_lesson(id: str) -> list[Question]:
     """Return the questions of one lesson, in its order."""
-    return [one for one in all_questions().values() if one.lesson_id == id]
+    return [question for question in all_questions().values() if question.lesson_id == id]
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """One line of a result."""
 
     id: str
@@ -279,36 +320,51 @@ class Row:
 
     @property
     def is_pending(self) -> bool:
-        """Whether it is neither earned nor lost: the grader could not open it, through no fault of the hand-in."""
+        """Whether it is neither earned nor lost: the grader could not open it, through no fault of
+        the hand-in.
+        """
         return self.state == State.PENDING
 
     @property
     def about(self) -> str:
-        """Id of the lesson that it belongs to, whoever judges it."""
+        """Id of the lesson that it belongs to."""
         return self.lesson or self.needs.partition(".")[0]
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody has answered yet: the message then speaks of a cell that only the notebook shows."""
+        """Whether it is unanswered: the message then mentions a cell that only the notebook
+        shows.
+        """
         return self.state == State.UNANSWERED
 
     @property
     def is_left(self) -> bool:
         """Whether it can still be earned; a prediction that came too late cannot."""
-        late = self.state == State.FAILED and question(self.id).kind == "prediction"
-        return self.state not in (State.PASSED, State.VOID) and not late
+        if self.state == State.FAILED:
+            return question(self.id).kind != "prediction"
+        return self.state not in (State.PASSED, State.VOID, State.CREDITED, State.LOST)
 
 
 def public_rows(
     records: Records,
     lessons: Iterable[Lesson],
     verdict: Callable[[Question, Records], Verdict] = Question.verdict,
-) -> list[Row]:
-    """Return one row for each question of some lessons, in their order, judged by a student's records."""
-    rows = []
-    for one in (asked for lesson in lessons for asked in of_lesson(lesson.id)):
-        found = verdict(one, records)
-        points, hint = (one.points, "") if found.ok else (0, one.hint)
-        about = (one.id, one.title, one.lesson_id, points, one.points)
-        rows.append(Row(*about, found.message, found.shown, hint, found.state, opened=one.opened))
-    return rows
+) -> list[ResultRow]:
+    """Return a row for each question of some lessons, judged by a student's records."""
+    asked = [question for lesson in lessons for question in of_lesson(lesson.id)]
+    return [_public_row(question, verdict(question, records)) for question in asked]
+
+
+def _public_row(question: Question, verdict: Verdict) -> ResultRow:
+    return ResultRow(
+        id=question.id,
+        title=question.title,
+        lesson=question.lesson_id,
+        points=question.points if verdict.ok else 0,
+        possible=question.points,
+        message=verdict.message,
+        shown=verdict.shown,
+        hint="" if verdict.ok else question.hint,
+        state=verdict.state,
+        opened=question.opened,
+    )

@@ -2,13 +2,21 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Literal, Self, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    Strict,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
@@ -17,6 +25,10 @@ from labs.course.lessons import PART_TITLES, Lesson, in_order, lessons
 
 #: What students are told about AI assistants (``provisioning/student/assistants``).
 Assistants = Literal["tutor", "implement", "free", "none"]
+
+#: Whether a question that turned out wrong leaves the assignment (True), or everybody gets its
+#: points.
+Void = Literal[True, False, "credit"]
 
 #: Forms in which a gradebook can be written (``grading.classroom.gradebook``).
 Format = Literal["brightspace", "canvas", "gradescope", "plain"]
@@ -61,15 +73,14 @@ def _one_line(name: str) -> str:
 
 
 def _web_address(url: str) -> str:
-    """Return an address that every page can show and link: http or https, with a host and without a password."""
+    """Return an address that every page can show and link: http or https, with a host and without a
+    password.
+    """
     try:
-        parts = urlsplit(url)
-        is_web = (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-        )
+        is_web = _is_web_address(url)
     except ValueError:  # a bracket that is not closed, or a port that is no number
         is_web = False
-    if not is_web or "@" in parts.netloc or not _ADDRESS.fullmatch(url):
+    if not is_web:
         example = "https://www.gradescope.com/courses/123456"
         raise PydanticCustomError(
             "address",
@@ -79,6 +90,16 @@ def _web_address(url: str) -> str:
     return url
 
 
+def _is_web_address(url: str) -> bool:
+    """Return whether an address is of the web; a port that is no number raises a ValueError."""
+    parts = urlsplit(url)
+    _port = parts.port  # asked for, since only this reads it
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return False
+    has_password = "@" in parts.netloc
+    return not has_password and _ADDRESS.fullmatch(url) is not None
+
+
 #: The characters of an address (RFC 3986).
 _ADDRESS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
 
@@ -86,31 +107,48 @@ _ADDRESS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
 _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 
 
+def _void(value: object) -> object:
+    if value is True or value is False or value == "credit":
+        return value
+    raise PydanticCustomError(
+        "void",
+        'void is {value}; write true (the question leaves the assignment), or "credit" '
+        "(everybody gets its points)",
+        {"value": repr(value)},
+    )
+
+
 def _in_zone(due: datetime, info: ValidationInfo) -> datetime:
-    """Return a date with the course's time zone, if it has none of its own."""
+    """Return a date with the course's time zone, if it has no zone."""
     if due.tzinfo is not None or info.context is None:
         return due
-    there = due.replace(tzinfo=info.context)
-    shown = there.astimezone(ZoneInfo("UTC")).astimezone(info.context)
+    zone = info.context
+    in_zone = due.replace(tzinfo=zone)
+    shown = in_zone.astimezone(ZoneInfo("UTC")).astimezone(zone)
     if shown.replace(tzinfo=None) != due:
-        skipped = {
-            "due": f"{due:%d %b %Y %H:%M}",
-            "zone": str(info.context),
-            "shown": f"{shown:%H:%M}",
-        }
+        skipped = {"due": f"{due:%d %b %Y %H:%M}", "zone": str(zone), "shown": f"{shown:%H:%M}"}
         raise PydanticCustomError(
             "skipped",
             "there is no {due} in {zone}: that night the clocks go on; write {shown}",
             skipped,
         )
-    return there
+    return in_zone
+
+
+_Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
+_Switch = Annotated[bool, Strict()]
+_Points = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
+_PointsOrZero = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+_BlockHours = Annotated[int, Strict(), Field(ge=1, le=LONGEST_BLOCK_H)]
+_Due = Annotated[datetime, Strict(), AfterValidator(_in_zone)]
+_Pseudonyms = Annotated[str, Strict(), Field(min_length=12)]
 
 
 @dataclass(frozen=True, config=TABLE)
 class Choose:
     """Deep dives among which students choose."""
 
-    choices: Annotated[tuple[Text, ...], Field(alias="from", min_length=1)]
+    choices: Annotated[_Texts, Field(alias="from")]
     #: How many of these count: the best.
     at_least: Annotated[int, Strict(), Field(ge=1)]
 
@@ -129,24 +167,35 @@ class PartAsked:
     #: Of the course, 0 to 3.
     number: Annotated[int, Strict(), AfterValidator(_known_part)]
     #: Ids of the lessons that everybody takes.
-    lessons: Annotated[tuple[Text, ...], Field(min_length=1)]
+    lessons: _Texts
     #: What the part is worth; the questions' own points are scaled to it.
-    points: Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
+    points: _Points
     choose: Choose | None = None
     #: When it is due, with time zone; None for no deadline.
-    due: Annotated[datetime, Strict(), AfterValidator(_in_zone)] | None = None
+    due: _Due | None = None
     late: Late = NOTHING_LATE
     #: Points of a talk over the defence sheet, among ``points``; 0 if nobody is heard.
-    defence: Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)] = 0.0
+    defence: _PointsOrZero = 0.0
+    #: Points for results that were measured on a lease, among ``points``; the site's record proves
+    #: them.
+    lease: _PointsOrZero = 0.0
+    #: Whether a machine of the instructor's own counts as a lease.
+    own_machine: _Switch = False
     #: Hours of a block on a leased machine; None for the unit's own.
-    block_h: Annotated[
-        Annotated[int, Strict(), Field(ge=1, le=LONGEST_BLOCK_H)] | None, Field(alias="block")
-    ] = None
+    block_h: Annotated[_BlockHours | None, Field(alias="block")] = None
     #: Whether Gradescope shows a leaderboard of the recommended files, as the grader measured them.
-    leaderboard: Annotated[bool, Strict()] = False
+    leaderboard: _Switch = False
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        if self.defence < self.points <= self.defence + self.lease:
+            shown = {"at": "lease", "lease": f"{self.lease:g}", "points": f"{self.points:g}"}
+            raise PydanticCustomError(
+                "lease",
+                "the lease's {lease} points and the talk's are among the part's {points}: write "
+                "fewer",
+                shown,
+            )
         if self.defence >= self.points:
             shown = {"at": "defence", "talk": f"{self.defence:g}", "points": f"{self.points:g}"}
             raise PydanticCustomError(
@@ -162,8 +211,15 @@ class PartAsked:
 
     @property
     def worth(self) -> float:
-        """What its questions are worth together; the talk's points come on top."""
-        return self.points - self.defence
+        """The points of all its questions together; the talk's and leases' points come on top."""
+        return self.points - self.defence - self.lease
+
+    def leased_kinds(self) -> tuple[str, ...]:
+        """Return the kinds of records that its lessons make on a lease, such as 'latency'; each is
+        worth the same share of ``lease``.
+        """
+        kinds = [kind for lesson in self.asked() for kind in lesson.measures]
+        return tuple(dict.fromkeys(kinds))
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -178,37 +234,54 @@ class PartAsked:
     def asked(self) -> list[Lesson]:
         """Return its lessons and its choices in the course's order."""
         wanted = {*self.lessons, *self.choices}
-        return [one for one in lessons() if one.id in wanted]
+        return [lesson for lesson in lessons() if lesson.id in wanted]
 
     def terms(self, pool: Pool | None = None) -> list[str]:
         """Return what a student should know beside lessons, points and date, a sentence each."""
-        said = []
-        if self.due and pool:
-            said.append(
+        terms = []
+        if self.due:
+            terms.append(self._term_of_lateness(pool))
+        if self.defence:
+            terms.append(f"{self.defence:g} of the points are for a talk over your own numbers.")
+        if self.lease:
+            kinds = " and ".join(self.leased_kinds())
+            terms.append(
+                f"{self.lease:g} of the points are for results ({kinds}) that you measure on a "
+                "lease of yours. The site's own record of leases proves it, so these points are "
+                "pending until your instructor writes the gradebook."
+            )
+            whose = "counts" if self.own_machine else "does not count"
+            terms.append(f"A machine of your instructor's {whose} as a lease.")
+        if self.block_h:
+            terms.append(f"A block on a leased machine has {self.block_h} hours.")
+        if self.leaderboard:
+            terms.append(
+                "Gradescope shows a leaderboard of the files that you recommend, as the grader "
+                "measures them: right on unseen views, size, multiplications. You choose the "
+                "name that you stand under there."
+            )
+        return terms
+
+    def _term_of_lateness(self, pool: Pool | None) -> str:
+        if pool:
+            return (
                 f"Over all parts you may be {pool.pool_h:g} hours late; then each begun hour takes "
                 f"{pool.per_hour:.0%} of this part's points off."
             )
-        elif self.due and self.late.days:
-            said.append(
-                f"Each begun day late takes {100 * self.late.per_day:g} % of the part's points off; after "
-                f"{self.late.days} nothing counts."
+        if self.late.days:
+            percent = 100 * self.late.per_day
+            return (
+                f"Each begun day late takes {percent:g} % of the part's points off; "
+                f"after {self.late.days} nothing counts."
             )
-        elif self.due:
-            said.append("Nothing counts that is handed in late.")
-        if self.defence:
-            said.append(f"{self.defence:g} of the points are for a talk over your own numbers.")
-        if self.block_h:
-            said.append(f"A block on a leased machine has {self.block_h} hours.")
-        if self.leaderboard:
-            said.append(
-                "Gradescope shows a leaderboard of the files that you recommend, as the grader measures them: right on "
-                "unseen views, size, multiplications. You choose the name that you stand under there."
-            )
-        return said
+        return "Nothing counts that is handed in late."
 
     def counted(self, earned: Mapping[str, float]) -> set[str]:
-        """Return the ids of the lessons whose points count: all that everybody takes, and the best of the choices."""
-        best = sorted(self.choices, key=lambda id: (-earned.get(id, 0.0), self.choices.index(id)))
+        """Return the ids of the lessons whose points count: all that everybody takes, and the best
+        of the choices.
+        """
+        # Of as many points, the first that the assignment names: sorting keeps their order.
+        best = sorted(self.choices, key=lambda id: -earned.get(id, 0.0))
         return {*self.lessons, *best[: self.at_least]}
 
 
@@ -230,14 +303,14 @@ class HandIn:
 
 @dataclass(frozen=True, config=TABLE)
 class Course:
-    """What holds for all parts."""
+    """The settings for all parts."""
 
     title: Text
     #: Whose hours the dates are in.
     time_zone: Annotated[ZoneInfo, BeforeValidator(_zone)]
     assistants: Assistants = "tutor"
     #: A word by which leases carry pseudonyms in place of names; None for names.
-    pseudonyms: Annotated[str, Strict(), Field(min_length=12)] | None = None
+    pseudonyms: _Pseudonyms | None = None
     late: Pool | None = None
     #: Where students hand in; None if their instructor tells them otherwise.
     hand_in: HandIn | None = None
@@ -245,16 +318,16 @@ class Course:
     @property
     def hand_in_where(self) -> str:
         """The end of the sentence "Upload the zip …", as plain text."""
-        return (
-            f"to {self.hand_in.name}: {self.hand_in.url}"
-            if self.hand_in
-            else "where your instructor says."
-        )
+        if self.hand_in is None:
+            return "where your instructor says."
+        return f"to {self.hand_in.name}: {self.hand_in.url}"
 
     @property
     def hand_in_where_markdown(self) -> str:
         """The end of the same sentence in Markdown."""
-        return f"to {self.hand_in.markdown}." if self.hand_in else "where your instructor says."
+        if self.hand_in is None:
+            return "where your instructor says."
+        return f"to {self.hand_in.markdown}."
 
 
 @dataclass(frozen=True, config=TABLE)
@@ -270,23 +343,34 @@ class Change:
 
     question: Text
     reason: Text
-    #: Whether it leaves the assignment, for everybody.
-    void: Annotated[bool, Strict()] = False
+    #: True if it leaves the assignment, for everybody; 'credit' if everybody gets its points.
+    void: Annotated[Void, PlainValidator(_void)] = False
     #: What it is worth in place of its own points, all that the grader opens of it included.
-    points: Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)] | None = None
+    points: _Points | None = None
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
-        if self.void == (self.points is not None):
+        if bool(self.void) == (self.points is not None):
             raise PydanticCustomError(
-                "change", "write void = true, or points = …, and not both", {"at": "question"}
+                "change",
+                'write void = true, void = "credit", or points = …, and only one of them',
+                {"at": "question"},
             )
         return self
+
+    @property
+    def sentence(self) -> str:
+        """The change and its reason, as students read them."""
+        if self.void == "credit":
+            return f"Everybody has these points: {self.reason}"
+        if self.void:
+            return f"Taken out for the whole class: {self.reason}"
+        return f"Its points were changed: {self.reason}"
 
 
 @dataclass(frozen=True, config=TABLE)
 class Assignment:
-    """What is asked of a class, as its file says it."""
+    """A class's assignment, as its file defines it."""
 
     course: Course
     asked: Annotated[tuple[PartAsked, ...], Field(alias="part", min_length=1)]
@@ -295,15 +379,17 @@ class Assignment:
 
     @model_validator(mode="after")
     def _lateness_is_one(self) -> Self:
-        own = [one.number for one in self.asked if one.late != NOTHING_LATE]
-        if self.course.late and own:
-            shown = {"at": "late", "number": own[0]}
+        own_rules = [part.number for part in self.asked if part.late != NOTHING_LATE]
+        if self.course.late and own_rules:
+            shown = {"at": "late", "number": own_rules[0]}
             raise PydanticCustomError(
                 "late",
-                "the course has a pool of late hours, and part {number} a rule of its own: keep one",
+                "the course has a pool of late hours, and part {number} a rule of its own: keep "
+                "one",
                 shown,
             )
-        if self.course.late and not any(one.due for one in self.asked):
+        is_dated = any(part.due for part in self.asked)
+        if self.course.late and not is_dated:
             raise PydanticCustomError(
                 "undated", "lateness costs points, and no part is due: write due", {"at": "late"}
             )
@@ -312,12 +398,13 @@ class Assignment:
     @property
     def parts(self) -> dict[int, PartAsked]:
         """The parts by number."""
-        return {one.number: one for one in sorted(self.asked, key=lambda part: part.number)}
+        in_order_of_number = sorted(self.asked, key=lambda part: part.number)
+        return {part.number: part for part in in_order_of_number}
 
     @property
     def changes(self) -> dict[str, Change]:
-        """What changed in mid-term, by question."""
-        return {one.question: one for one in self.adjust}
+        """The changes in mid-term, by question."""
+        return {change.question: change for change in self.adjust}
 
     def part(self, number: int) -> PartAsked:
         """Return a part.
@@ -331,29 +418,35 @@ class Assignment:
         return self.parts[number]
 
     def lessons(self, number: int | None = None) -> list[Lesson]:
-        """Return the lessons that are asked of one part, or of all, choices included, in the course's order."""
-        parts = self.parts.values() if number is None else [self.part(number)]
-        return sorted((one for part in parts for one in part.asked()), key=in_order)
+        """Return the lessons that are asked of one part, or of all, choices included, in the
+        course's order.
+        """
+        if number is not None:
+            return self.part(number).asked()
+        asked = [lesson for part in self.parts.values() for lesson in part.asked()]
+        return sorted(asked, key=in_order)
 
     def late_points(
         self, handed_in: Mapping[int, datetime], due: Mapping[int, datetime] = MappingProxyType({})
     ) -> dict[int, float]:
-        """Return the points that lateness takes off, by part: never more than the part's, and only of what was earned.
+        """Return the points that lateness takes off, by part: never more than the part's, and only
+        of what was earned.
 
-        A hand-in keeps ``max(0, earned - taken)``; points of a talk stay. Times have a zone; a person's own dates
-        (``due``) stand in place of the parts'.
+        A hand-in keeps ``max(0, earned - taken)``; points of a talk stay. Times have a zone; a
+        person's own dates (``due``) stand in place of the parts'.
         """
-        dates = {number: due.get(number) or part.due for number, part in self.parts.items()}
-        late = {
-            number: handed_in[number] - date
-            for number, date in dates.items()
-            if date and number in handed_in
-        }
+        parts = self.parts
+        due_dates: dict[int, datetime] = {}
+        lateness: dict[int, timedelta] = {}
+        for number, part in parts.items():
+            date = due.get(number) or part.due
+            if date and number in handed_in:
+                due_dates[number] = date
+                lateness[number] = handed_in[number] - date
         if self.course.late:
-            order = sorted(late, key=lambda number: handed_in[number] - late[number])
-            shares = dict(
-                zip(order, self.course.late.off(late[number] for number in order), strict=True)
-            )
+            numbers = sorted(due_dates, key=due_dates.__getitem__)
+            shares = self.course.late.off(lateness[number] for number in numbers)
+            share_off = dict(zip(numbers, shares, strict=True))
         else:
-            shares = {number: self.parts[number].late.off(hours) for number, hours in late.items()}
-        return {number: share * self.parts[number].points for number, share in shares.items()}
+            share_off = {number: parts[number].late.off(late) for number, late in lateness.items()}
+        return {number: share * parts[number].points for number, share in share_off.items()}

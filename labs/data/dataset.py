@@ -1,4 +1,5 @@
-"""Reading a data set in Food-11's form: the course's small one and the real one look the same from here.
+"""Reading a data set in Food-11's form: the course's small one and the real one look the same from
+here.
 
 Two layouts are understood, since the real Food-11 is published flat and sorted by most courses:
 
@@ -30,7 +31,9 @@ class DatasetError(ValueError):
 
 
 def label_of(path: Path) -> int | None:
-    """Return the class, 0 to 10, that a picture's folder or file name states, or None when neither does."""
+    """Return the class, 0 to 10, that a picture's folder or file name states, or None when neither
+    does.
+    """
     match = _CLASS_FOLDER.fullmatch(path.parent.name) or _FLAT_NAME.fullmatch(path.stem)
     if match is None or int(match.group(1)) >= NUM_CLASSES:
         return None
@@ -47,8 +50,8 @@ def iterate(root: str | Path, split: str) -> Iterator[tuple[Path, int]]:
         Path of a picture and its class index, 0 to 10.
 
     Raises:
-        DatasetError: The split is missing or empty (often the path points one folder too high or too low), or
-            a picture states no class.
+        DatasetError: The split is missing or empty (often the path points one folder too high or
+            too low), or a picture states no class.
     """
     if split not in SPLITS:
         raise DatasetError(f"no split {split!r}: Food-11 has {', '.join(SPLITS)}")
@@ -71,7 +74,12 @@ def iterate(root: str | Path, split: str) -> Iterator[tuple[Path, int]]:
         raise DatasetError(
             f"{folder} holds no pictures; is the download or the unpacking unfinished?"
         )
-    yield from sorted(pictures, key=lambda item: (item[1], item[0].name))
+
+    def order(picture: tuple[Path, int]) -> tuple[int, str]:
+        path, label = picture
+        return label, path.name
+
+    yield from sorted(pictures, key=order)
 
 
 def load_split(
@@ -80,7 +88,8 @@ def load_split(
     """Return a split as model inputs and labels.
 
     Args:
-        limit: Take this many pictures at most, spread evenly over the ordered split (so over the classes).
+        limit: Take this many pictures at most, spread evenly over the ordered split (so over the
+            classes).
 
     Returns:
         float32 inputs of shape (N, 3, size_px, size_px) and int64 labels of shape (N,).
@@ -88,8 +97,9 @@ def load_split(
     Raises:
         DatasetError: As for `iterate`.
     """
-    items = list(iterate(root, split))
-    if limit is not None and limit < len(items):
-        items = [items[i * len(items) // limit] for i in range(limit)]
-    labels = np.array([label for _, label in items], np.int64)
-    return load_batch((path for path, _ in items), size_px=size_px), labels
+    pictures = list(iterate(root, split))
+    if limit is not None and limit < len(pictures):
+        places = [number * len(pictures) // limit for number in range(limit)]
+        pictures = [pictures[place] for place in places]
+    labels = np.array([label for _, label in pictures], np.int64)
+    return load_batch((path for path, _ in pictures), size_px=size_px), labels

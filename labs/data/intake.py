@@ -1,8 +1,10 @@
-"""One intake for everything that takes a photo: bytes are counted, pixels read from the header, faults are one error.
+"""One intake for everything that takes a photo: bytes are counted, pixels read from the header,
+faults are one error.
 
-It stands alone (standard library, numpy, Pillow), so that it travels as it is: into a container beside a student's app,
-into the folders of Triton's Python models, to a device. ``PhotoError`` has a status that each framework turns into its
-own refusal: ``HTTPException(error.status, …)``, ``TritonError(…, TritonError.INVALID_ARG)``.
+It stands alone (standard library, numpy, Pillow), so that it travels as it is: into a container
+beside a student's app, into the folders of Triton's Python models, to a device. ``PhotoError`` has
+a status that each framework turns into its own refusal: ``HTTPException(error.status, …)``,
+``TritonError(…, TritonError.INVALID_ARG)``.
 """
 
 import base64
@@ -15,16 +17,18 @@ import numpy as np
 from PIL import Image
 
 #: Most bytes of a photo, and most pixels. A few hundred bytes can claim to be a gigapixel.
-MOST_BYTES, MOST_PIXELS = 10_000_000, 25_000_000
+MOST_BYTES = 10_000_000
+MOST_PIXELS = 25_000_000
 
-#: Most bytes of a request's whole body: a photo of ``MOST_BYTES`` in base64, and what JSON puts around it.
+#: Most bytes of a request's whole body: a photo of ``MOST_BYTES`` in base64, and what JSON puts
+#: around it.
 MOST_BODY_BYTES = 14_000_000
 
 #: Formats that are decoded, by Pillow's names: fewer decoders are fewer ways in.
 FORMATS = ("JPEG", "PNG", "WEBP")
 
-#: Most scans of a JPEG: a megabyte can hold twenty thousand, and the decoder goes over every pixel for each. Encoders
-#: make about ten.
+#: Most scans of a JPEG: a megabyte can hold twenty thousand, and the decoder goes over every pixel
+#: for each. Encoders make about ten.
 MOST_SCANS = 100
 
 #: Side of the square that the model sees, in pixels.
@@ -37,26 +41,35 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 #: Channel standard deviations that are divided by. Source: as for `IMAGENET_MEAN`.
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-#: Longest side of what is looked at, in times the shorter one. Resized as it is, a line of a pixel by a million would
-#: become a picture of fifty billion.
+#: Longest side of what is looked at, in times the shorter one. Resized as it is, a line of a pixel
+#: by a million would become a picture of fifty billion.
 LONGEST_SIDE = 32
 
-#: What each of the 256 levels of a colour becomes, one row per channel: (level / 255 - mean) / deviation in float32.
-#: Looking a level up gives the very bits that computing it for each pixel gives, in a tenth of the time.
-_NORMALIZED = (
-    (np.arange(256, dtype=np.float32) / 255.0)[None, :]
-    - np.array(IMAGENET_MEAN, np.float32)[:, None]
-) / np.array(IMAGENET_STD, np.float32)[:, None]
+
+def _normalized_levels() -> np.ndarray:
+    """Return what each of the 256 levels of a colour becomes, float32 (3, 256): (level / 255 -
+    mean) / deviation.
+    """
+    levels = np.arange(256, dtype=np.float32) / 255.0
+    mean = np.array(IMAGENET_MEAN, np.float32)[:, None]
+    deviation = np.array(IMAGENET_STD, np.float32)[:, None]
+    return (levels - mean) / deviation
+
+
+#: One row per channel. Looking a level up gives the very bits that computing it for each pixel
+#: gives, in a tenth of the time.
+_NORMALIZED = _normalized_levels()
 
 
 class PhotoError(ValueError):
-    """A photo is refused; the message is for whoever sent it, and holds nothing of this process."""
+    """A photo is refused; the message is for the sender, and contains no data of this process."""
 
     def __init__(self, status: int, message: str) -> None:
-        """Keep the status of HTTP that says whose fault it is: 413 for too much of it, 422 for anything else."""
-        super().__init__(
-            status, message
-        )  # both, so that it survives the way from one process to another
+        """Keep the status of HTTP that says whose fault it is: 413 for too much of it, 422 for
+        anything else.
+        """
+        # Both, so that it survives the way from one process to another.
+        super().__init__(status, message)
         self.status = status
 
     def __str__(self) -> str:
@@ -68,29 +81,32 @@ def from_base64(text: object) -> bytes:
     """Return a photo's file from its base64 text.
 
     Args:
-        text: What a request holds, str or bytes; anything else is refused too.
+        text: The text of a request, str or bytes; anything else is refused too.
 
     Raises:
         PhotoError: It is no base64 (422), or more than ``MOST_BYTES`` (413).
     """
     if not isinstance(text, str | bytes):
         raise PhotoError(422, "a photo is sent as the base64 text of its file, and this is no text")
+    if len(text) > MOST_BODY_BYTES:
+        raise _too_many_bytes("photo", MOST_BYTES)
     try:
-        content = base64.b64decode(text, validate=True) if len(text) <= MOST_BODY_BYTES else None
+        content = base64.b64decode(text, validate=True)
     except ValueError as error:
         raise PhotoError(422, f"this is no base64: {error}") from None
-    if content is None or len(content) > MOST_BYTES:
+    if len(content) > MOST_BYTES:
         raise _too_many_bytes("photo", MOST_BYTES)
     return content
 
 
 @contextlib.contextmanager
 def photo_header(content: bytes) -> Iterator[Image.Image]:
-    """Yield a photo's file as an image that is not decoded yet; whatever breaks in the block is the photo's fault.
+    """Yield a photo's file as an image that is not decoded yet; whatever breaks in the block is the
+    photo's fault.
 
     Raises:
-        PhotoError: It has more than ``MOST_BYTES`` or ``MOST_PIXELS`` (413); or it is no photo of ``FORMATS``, or a
-            part of one (422).
+        PhotoError: It has more than ``MOST_BYTES`` or ``MOST_PIXELS`` (413); or it is no photo of
+            ``FORMATS``, or a part of one (422).
     """
     if len(content) > MOST_BYTES:
         raise _too_many_bytes("photo", MOST_BYTES)
@@ -105,32 +121,32 @@ def photo_header(content: bytes) -> Iterator[Image.Image]:
             yield image
     except PhotoError:
         raise
-    except (
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ):  # Pillow's own limits, from 89 million on
+    # Pillow's own limits, from 89 million on.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels("far more") from None
-    # Each format's decoder has its own way of breaking, and Pillow's words may hold an address of this process.
+    # Each format's decoder has its own way of breaking, and Pillow's words may hold an address of
+    # this process.
     except Exception:
-        raise PhotoError(
-            422,
-            f"these {len(content)} bytes are no {', '.join(FORMATS)} file, or only a part of one; send the file as it "
-            "is, and look whether the upload was complete",
-        ) from None
+        message = (
+            f"these {len(content)} bytes are no {', '.join(FORMATS)} file, or only a part of "
+            "one; send the file as it is, and look whether the upload was complete"
+        )
+        raise PhotoError(422, message) from None
 
 
 def open_photo(content: bytes, *, least_px: int = 2 * INPUT_SIZE_PX) -> Image.Image:
     """Return a photo's file as an RGB image, decoded no larger than it has to be.
 
-    A JPEG can be decoded at a half, a quarter or an eighth of its size, in a fraction of the time (`draft`). Resized
-    from twice what the model sees, photos keep their classes: of the 660 evaluation pictures at 2048 × 1536 pixels, 657
-    do (and 533 are right instead of 531); at 512 × 512 nothing is halved. From 224 on, 649 of those at 512 would.
+    A JPEG can be decoded at a half, a quarter or an eighth of its size, in a fraction of the time
+    (`draft`). Resized from twice what the model sees, photos keep their classes: of the 660
+    evaluation pictures at 2048 × 1536 pixels, 657 do (and 533 are right instead of 531); at 512 ×
+    512 nothing is halved. From 224 on, 649 of those at 512 would.
 
     Args:
         least_px: Both sides of the image have at least so many pixels, unless the photo has fewer.
 
     Raises:
-        PhotoError: As ``photo_header`` raises it; nothing of what is too large was decoded.
+        PhotoError: As ``photo_header`` raises it; an image that is too large is not decoded.
     """
     with photo_header(content) as image:
         image.draft("RGB", (least_px, least_px))  # of a JPEG; others have none
@@ -144,34 +160,41 @@ def _too_many_bytes(what: str, most: int) -> PhotoError:
 
 
 def _too_many_pixels(size: str) -> PhotoError:
-    return PhotoError(
-        413,
-        f"the photo has too many pixels ({size}): {MOST_PIXELS:,} are the limit; send a smaller copy, the model sees "
-        f"{INPUT_SIZE_PX} × {INPUT_SIZE_PX} of them",
+    seen = f"{INPUT_SIZE_PX} × {INPUT_SIZE_PX}"
+    message = (
+        f"the photo has too many pixels ({size}): {MOST_PIXELS:,} are the limit; send a smaller "
+        f"copy, the model sees {seen} of them"
     )
+    return PhotoError(413, message)
 
 
 def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
-    """Return the central square of a picture, RGB, after its shorter side was resized to that square's side."""
-    image = _middle(image if image.mode == "RGB" else image.convert("RGB"))
+    """Return a picture's central square, RGB, its shorter side resized to that square's side."""
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    image = _middle(image)
     width, height = image.size
+    shorter = min(width, height)
     # Floor, as torchvision's Resize does, so that both recipes agree on every aspect ratio.
-    if width <= height:
-        width, height = size_px, max(size_px, int(size_px * height / width))
-    else:
-        width, height = max(size_px, int(size_px * width / height)), size_px
+    width = max(size_px, int(size_px * width / shorter))
+    height = max(size_px, int(size_px * height / shorter))
     image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = round((width - size_px) / 2), round((height - size_px) / 2)
+    left = round((width - size_px) / 2)
+    top = round((height - size_px) / 2)
     return image.crop((left, top, left + size_px, top + size_px))
 
 
 def _middle(image: Image.Image) -> Image.Image:
-    """Return the middle of a picture that is longer than ``LONGEST_SIDE`` times its width, others as they are."""
+    """Return the middle of a picture that is longer than ``LONGEST_SIDE`` times its width, others
+    as they are.
+    """
     longest = LONGEST_SIDE * min(image.size)
     if max(image.size) <= longest:
         return image
-    width, height = (min(side, longest) for side in image.size)
-    left, top = (image.width - width) // 2, (image.height - height) // 2
+    width = min(image.width, longest)
+    height = min(image.height, longest)
+    left = (image.width - width) // 2
+    top = (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))
 
 
@@ -181,7 +204,8 @@ def to_input(
     """Return an image as the model's input, without the batch axis.
 
     Args:
-        out: float32 array of that shape to write into, such as one row of a batch; a new one when None.
+        out: float32 array of that shape to write into, such as one row of a batch; a new one when
+            None.
 
     Returns:
         float32 array of shape (3, size_px, size_px), channels red, green, blue, about -2.2 to 2.7.
@@ -196,7 +220,9 @@ def to_input(
 
 
 class Bounded:
-    """ASGI middleware: counts a body's bytes while they arrive, and answers 413 before they are kept or parsed."""
+    """ASGI middleware: counts a body's bytes while they arrive, and answers 413 before they are
+    kept or parsed.
+    """
 
     def __init__(self, app, most_bytes: int = MOST_BODY_BYTES, refusal=None) -> None:
         """Stand before an app: ``app.add_middleware(Bounded)`` in FastAPI and Starlette.
@@ -204,71 +230,80 @@ class Bounded:
         Args:
             refusal: ASGI app that answers in its place; a sentence as JSON when None.
         """
-        self.app, self.most_bytes, self.refusal = app, most_bytes, refusal or self._refuse
+        self.app = app
+        self.most_bytes = most_bytes
+        self.refusal = refusal or self._refuse
 
     async def __call__(self, scope, receive, send) -> None:
-        """Hand a request on; what is too large ends for the app as if its client had gone."""
+        """Hand a request on; for the app, a body that is too large ends as if its client had
+        disconnected.
+        """
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        told = dict(scope["headers"]).get(b"content-length", b"0")
-        arrived, begun = 0, False
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        arrived_bytes = 0
+        is_answering = False
 
         async def counted():
-            nonlocal arrived
-            message = await receive() if arrived <= self.most_bytes else {"type": "http.disconnect"}
-            arrived += len(message.get("body", b""))
-            return message if arrived <= self.most_bytes else {"type": "http.disconnect"}
+            nonlocal arrived_bytes
+            if arrived_bytes > self.most_bytes:
+                return {"type": "http.disconnect"}
+            message = await receive()
+            arrived_bytes += len(message.get("body", b""))
+            return message if arrived_bytes <= self.most_bytes else {"type": "http.disconnect"}
 
         async def sent(message):
-            nonlocal begun
-            if (
-                arrived <= self.most_bytes or begun
-            ):  # what an app says to a client that has gone is not sent
-                begun = True
+            nonlocal is_answering
+            # What an app says to a client that has gone is not sent.
+            if arrived_bytes <= self.most_bytes or is_answering:
+                is_answering = True
                 await send(message)
 
-        if told.isdigit() and int(told) > self.most_bytes:
-            arrived = int(told)
+        if announced.isdigit() and int(announced) > self.most_bytes:
+            arrived_bytes = int(announced)
         else:
             try:
                 await self.app(scope, counted, sent)
             except Exception:
-                if arrived <= self.most_bytes or begun:
+                if arrived_bytes <= self.most_bytes or is_answering:
                     raise
-        if arrived > self.most_bytes and not begun:
+        if arrived_bytes > self.most_bytes and not is_answering:
             await self.refusal(scope, receive, send)
 
     async def _refuse(self, scope, receive, send) -> None:
-        body = json.dumps({"detail": str(_too_many_bytes("request", self.most_bytes))}).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
+        detail = str(_too_many_bytes("request", self.most_bytes))
+        body = json.dumps({"detail": detail}).encode()
+        length = str(len(body)).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 
 def guard(app) -> None:
-    """Let a FastAPI app count what arrives (``Bounded``), and say 422 to what does not fit its models, whatever it is.
+    """Let a FastAPI app count what arrives (``Bounded``), and say 422 to what does not fit its
+    models, whatever it is.
 
-    FastAPI's own reply repeats what came, and ``{"image": 1e999}`` is infinite, which no JSON can repeat: a 500.
+    FastAPI's own reply repeats what came, and ``{"image": 1e999}`` is infinite, which no JSON can
+    repeat: a 500.
     """
     from fastapi.exceptions import RequestValidationError
     from starlette.responses import JSONResponse
 
+    def shown(fault: dict) -> dict:
+        return {"type": fault["type"], "loc": fault["loc"], "msg": fault["msg"]}
+
     async def unfit(request, error):
-        faults = [
-            {name: fault[name] for name in ("type", "loc", "msg")} for fault in error.errors()
-        ]
-        return JSONResponse({"detail": faults}, 422)
+        return JSONResponse({"detail": [shown(fault) for fault in error.errors()]}, 422)
 
     app.add_middleware(Bounded)
     app.add_exception_handler(RequestValidationError, unfit)
 
 
 def before_ray() -> list:
-    """Return what Ray Serve's proxy puts before its applications (``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH``)."""
+    """Return what Ray Serve's proxy puts before its applications
+    (``RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH``).
+    """
     from starlette.middleware import Middleware
 
     return [Middleware(Bounded)]

@@ -1,6 +1,7 @@
 """The eleven classes of Food-11, in the data set's own order: index `i` is folder `class_0i`."""
 
-#: Class names in index order. The order is Food-11's, so a folder or file number is an index into this tuple.
+#: Class names in index order. The order is Food-11's, so a folder or file number is an index into
+#: this tuple.
 CLASS_NAMES: tuple[str, ...] = (
     "Bread",
     "Dairy product",

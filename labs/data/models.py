@@ -1,6 +1,8 @@
-"""The course's models: torchvision's MobileNetV2 with eleven outputs and its rivals, and their weights as safetensors.
+"""The course's models: torchvision's MobileNetV2 with eleven outputs and its rivals, and their
+weights as safetensors.
 
-torch is imported inside the functions, so that importing this module stays cheap for code that only needs a name.
+torch is imported inside the functions, so that importing this module stays cheap for code that only
+needs a name.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from labs.data.labels import NUM_CLASSES
 if TYPE_CHECKING:
     from torch import nn
 
-#: The architectures that come with the checkout, by the last part of the model's name: the library that defines each,
-#: its name there, and what it is built with. The first is the course's own; `assets.recipes` trains them.
+#: The architectures that come with the checkout, by the last part of the model's name: the library
+#: that defines each, its name there, and what it is built with. The first is the course's own;
+#: `assets.recipes` trains them.
 ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mobilenetv2": ("torchvision", "mobilenet_v2", {}),
     "mobilenetv2-075": ("torchvision", "mobilenet_v2", {"width_mult": 0.75}),
@@ -24,7 +27,9 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 def build_model(architecture: str) -> nn.Module:
-    """Return a network of ``ARCHITECTURES`` with random weights and eleven outputs, in training mode."""
+    """Return a network of ``ARCHITECTURES`` with random weights and eleven outputs, in training
+    mode.
+    """
     library, name, options = ARCHITECTURES[architecture]
     if library == "timm":
         from timm import create_model
@@ -36,7 +41,8 @@ def build_model(architecture: str) -> nn.Module:
 
 
 def load_model(architecture: str, path: str | Path) -> nn.Module:
-    """Return a network of ``ARCHITECTURES`` in evaluation mode, with a `.safetensors` file's weights as float32.
+    """Return a network of ``ARCHITECTURES`` in evaluation mode, with a `.safetensors` file's
+    weights as float32.
 
     It maps float32 (N, 3, 224, 224) to logits (N, 11).
     """
@@ -58,14 +64,16 @@ def load_mobilenet_v2(path: str | Path) -> nn.Module:
 def save_weights(
     model: nn.Module, path: str | Path, metadata: dict[str, str] | None = None
 ) -> None:
-    """Write a model's weights to a safetensors file in one step; ``metadata`` are texts in its header."""
+    """Write a model's weights to a safetensors file in one step; ``metadata`` are texts in its
+    header.
+    """
     from safetensors.torch import save_file
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
-    }
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        tensors[name] = tensor.detach().cpu().contiguous()
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata=metadata)
     partial.replace(path)

@@ -1,8 +1,8 @@
 """From picture files to the model's inputs, and from logits to probabilities, for the whole course.
 
-Measuring and calibrating import this module, and serving the recipe that it rests on (``labs.data.intake``), so a
-figure measured in one lesson is valid in the next. It needs numpy and Pillow only: a small server or a Raspberry Pi
-does not have to install torch.
+Measuring and calibrating import this module, and serving the recipe that it rests on
+(``labs.data.intake``), so a figure measured in one lesson is valid in the next. It needs numpy and
+Pillow only: a small server or a Raspberry Pi does not have to install torch.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,8 @@ from labs.data.intake import crop as crop
 
 
 def load_image(path: str | Path) -> Image.Image:
-    """Return a picture's file as RGB, decoded at its full size; what is served goes through ``intake.open_photo``.
+    """Return a picture's file as RGB, decoded at its full size; what is served goes through
+    ``intake.open_photo``.
 
     Raises:
         FileNotFoundError: There is no file at this path.
@@ -40,7 +41,8 @@ def load_batch(paths: Iterable[str | Path], *, size_px: int = INPUT_SIZE_PX) -> 
         PhotoError: One of the files is no whole picture.
     """
     paths = list(paths)
-    # Written in place: a picture at a time, and then all of them copied, would take twice as long and twice the memory.
+    # Written in place: a picture at a time, and then all of them copied, would take twice as long
+    # and twice the memory.
     inputs = np.empty((len(paths), 3, size_px, size_px), np.float32)
     for path, out in zip(paths, inputs, strict=True):
         to_input(load_image(path), out, size_px=size_px)
@@ -50,6 +52,8 @@ def load_batch(paths: Iterable[str | Path], *, size_px: int = INPUT_SIZE_PX) -> 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Return probabilities, float32 in 0 to 1, over the last axis of logits (…, classes)."""
     # In float64, and shifted by the largest logit, so that exp cannot overflow and rows sum to 1.
-    shifted = np.asarray(logits, np.float64)
-    shifted = np.exp(shifted - shifted.max(axis=-1, keepdims=True))
-    return (shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32)
+    precise = np.asarray(logits, np.float64)
+    largest = precise.max(axis=-1, keepdims=True)
+    powers = np.exp(precise - largest)
+    probabilities = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities.astype(np.float32)

@@ -1,4 +1,4 @@
-"""The look that charts and widgets share in every room: one style sheet, tables in HTML and in text, and what is shown.
+"""The style of charts and widgets in every room: style sheet, tables, display.
 
 Nothing here needs more than the standard library, so Chameleon's own Jupyter shows it too.
 """

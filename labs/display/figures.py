@@ -1,8 +1,9 @@
-"""How a lesson's matplotlib figures are shown: drawings in the theme's colours, with alternative text.
+"""How a lesson's figures are shown: in the theme's colours, with alternative text.
 
-An output holds the SVG itself, not an image of it: what is black in it takes the colour of the page's text, and what is
-white that of its background, in JupyterLab's light and dark themes as on any other page. A notebook that is not
-trusted shows no SVG: there, a picture on white takes its place.
+An output holds the SVG itself, not an image of it: what is black in it takes the colour of the
+page's text, and what is white that of its background, in JupyterLab's light and dark themes as on
+any other page. A notebook that is not trusted shows no SVG: there, a picture on white takes its
+place.
 """
 
 import base64
@@ -19,8 +20,8 @@ _INK = (
     'style="color:var(--jp-content-font-color1,CanvasText);fill:currentColor;stroke-linejoin:round;max-width:100%;'
     "height:auto;font-family:'DejaVu Sans',Verdana,sans-serif\""
 )
-#: In a notebook that is not trusted, JupyterLab takes SVG's elements and this style away: letters stay hidden, and
-#: the image is drawn, which the style suppresses.
+#: In a notebook that is not trusted, JupyterLab takes SVG's elements and this style away: letters
+#: stay hidden, and the image is drawn, which the style suppresses.
 _EITHER = (
     '<div hidden="hidden" style="display:contents!important">{drawing}</div>'
     '<img style="display:contents" alt="{words}" src="data:image/png;base64,{picture}">'
@@ -40,7 +41,10 @@ _FOR_A_PAGE = {
 
 
 def use_theme() -> None:
-    """Show every figure of this kernel this way; without a kernel nothing changes. Does not import matplotlib."""
+    """Show every figure of this kernel this way, without importing matplotlib.
+
+    Without a kernel nothing changes.
+    """
     if shell := get_ipython():
         # This formatter's output takes the place of all others, the PNG among them.
         by_itself = shell.display_formatter.ipython_display_formatter
@@ -48,8 +52,9 @@ def use_theme() -> None:
 
 
 def show(figure: Any) -> None:
-    """Display a figure as SVG, as a picture where only that is trusted, and in words where only text is shown."""
-    words, file = in_words(figure), io.BytesIO()
+    """Display a figure as SVG; as a picture or in words where a front-end shows only those."""
+    words = in_words(figure)
+    file = io.BytesIO()
     figure.savefig(file, dpi=72, bbox_inches="tight", facecolor="white")
     picture = base64.b64encode(file.getvalue()).decode()
     html = _EITHER.format(drawing=svg(figure, words), words=escape(words), picture=picture)
@@ -57,22 +62,28 @@ def show(figure: Any) -> None:
 
 
 def in_words(figure: Any) -> str:
-    """Return the sentence given with ``figure.set_label``, if any, and each panel's title, axes and legend."""
+    """Return a figure's own sentence, if any, and each panel's title, axes and legend.
+
+    ``figure.set_label`` gives the sentence.
+    """
     parts = [str(figure.get_label()), figure.get_suptitle()]
-    for axes in figure.axes:
-        legend = axes.get_legend().get_texts() if axes.get_legend() else []
-        named = " by ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
-        parts.append(
-            "; ".join(
-                filter(None, (axes.get_title(), named, ", ".join(one.get_text() for one in legend)))
-            )
-        )
+    parts += [_axes_in_words(axes) for axes in figure.axes]
     if not any(parts):  # boxes and arrows
         parts = [text.get_text() for axes in figure.axes for text in axes.texts]
-    return (
-        ". ".join(" ".join(part.split()).rstrip(".") for part in dict.fromkeys(parts) if part)
-        or "No title"
-    )
+    sentences = []
+    for part in dict.fromkeys(parts):
+        if part:
+            in_one_line = " ".join(part.split())
+            sentences.append(in_one_line.rstrip("."))
+    return ". ".join(sentences) or "No title"
+
+
+def _axes_in_words(axes: Any) -> str:
+    quantities = filter(None, (axes.get_ylabel(), axes.get_xlabel()))
+    legend = axes.get_legend()
+    entries = [text.get_text() for text in legend.get_texts()] if legend else []
+    words = (axes.get_title(), " by ".join(quantities), ", ".join(entries))
+    return "; ".join(filter(None, words))
 
 
 def svg(figure: Any, words: str) -> str:
@@ -82,25 +93,30 @@ def svg(figure: Any, words: str) -> str:
     from matplotlib.colors import to_hex
     from matplotlib.text import Text
 
-    # What lies on a light box or on such cells stays dark, as they stay light; a thousand cells are kept as pixels.
-    boxed = [(text, text.get_bbox_patch()) for text in figure.findobj(Text)]
-    dark = [text for text, box in boxed if box and 2 < sum(box.get_facecolor()) < 4]
+    # What lies on a light box or on such cells stays dark, as they stay light; a thousand cells are
+    # kept as pixels.
+    dark = [text for text in figure.findobj(Text) if _has_light_box(text)]
     for cells in figure.findobj(QuadMesh):
         cells.set_rasterized(True)
         dark += cells.axes.get_xgridlines() + cells.axes.get_ygridlines()
     for artist in dark:
-        artist.set_color(
-            "#010101" if to_hex(artist.get_color()) == "#000000" else artist.get_color()
-        )
-    file, nothing = io.StringIO(), dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        colour = artist.get_color()
+        artist.set_color("#010101" if to_hex(colour) == "#000000" else colour)
+    file = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with mpl.rc_context({"svg.fonttype": "none"}):  # letters, not outlines of letters
         figure.savefig(
             file, format="svg", dpi=100, bbox_inches="tight", transparent=True, metadata=nothing
         )
-    drawing = (
-        f'<svg role="img" aria-label="{escape(words)}" {_INK}'
-        + file.getvalue().partition("<svg")[2]
-    )
+    _, _, inside = file.getvalue().partition("<svg")
+    drawing = f'<svg role="img" aria-label="{escape(words)}" {_INK}{inside}'
     for pattern, replacement in _FOR_A_PAGE.items():
         drawing = re.sub(pattern, replacement, drawing, flags=re.DOTALL)
     return drawing
+
+
+def _has_light_box(text: Any) -> bool:
+    """Return whether a text is on a box that is light but not white."""
+    box = text.get_bbox_patch()
+    # Three levels and the opacity, each up to 1.
+    return box is not None and 2 < sum(box.get_facecolor()) < 4

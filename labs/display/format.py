@@ -2,8 +2,8 @@
 
 import re
 
-#: Control characters but the tab and the new line (ESC begins a terminal's commands, CR goes back over a line), and the
-#: signs that turn the direction of a text around (Unicode, UAX #9).
+#: Control characters but the tab and the new line (ESC begins a terminal's commands, CR goes back
+#: over a line), and the signs that turn the direction of a text around (Unicode, UAX #9).
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -17,9 +17,11 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    minutes, rest_s = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s"
+    hours, rest_min = divmod(minutes, 60)
+    return f"{hours} h {rest_min} min"
 
 
 def megabytes(size_bytes: float) -> str:
@@ -34,13 +36,19 @@ def percent(fraction: float) -> str:
 
 def rate(per_second: float, what: str = "photos/s") -> str:
     """Return a rate without decimals above ten, such as '868 photos/s'."""
-    return f"{per_second:,.0f} {what}" if per_second >= 10 else f"{per_second:.1f} {what}"
+    if per_second >= 10:
+        return f"{per_second:,.0f} {what}"
+    return f"{per_second:.1f} {what}"
 
 
 def _significant(number: float) -> str:
     if number == 0:
         return "0"
-    decimals = 2 if abs(number) < 10 else 1 if abs(number) < 100 else 0
+    decimals = 0
+    if abs(number) < 10:
+        decimals = 2
+    elif abs(number) < 100:
+        decimals = 1
     return f"{number:,.{decimals}f}"
 
 
@@ -56,10 +64,12 @@ NUMBERS = {
 
 
 def printable(text: str) -> str:
-    """Return a text of somebody else's without characters that a terminal, a table or a page would obey."""
-    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    """Return a text without characters that a terminal, a table or a page would obey."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROLS.sub("", lines)
 
 
 def points_in_words(count: float) -> str:
     """Return a number of points as it is read, to a tenth."""
-    return "1 point" if round(count, 1) == 1 else f"{round(count, 1):g} points"
+    tenths = round(count, 1)
+    return "1 point" if tenths == 1 else f"{tenths:g} points"

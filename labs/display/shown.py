@@ -1,4 +1,4 @@
-"""What every chart and widget is: one object with a rich form for a notebook and the same content as text."""
+"""The base of every chart and widget: a rich form for a notebook, and the same as text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,20 +7,26 @@ from typing import Any
 class Shown:
     """Something to look at, with a text equivalent.
 
-    A notebook shows the live widget or else the HTML; a terminal, a screen reader's plain view and ``print`` get the
-    text. A subclass that changes while it is looked at gives ``text`` and ``html`` as properties of its present state.
+    A notebook shows the live widget or else the HTML; a terminal, a screen reader's plain view and
+    ``print`` get the text. A subclass that changes while it is looked at gives ``text`` and
+    ``html`` as properties of its present state.
     """
 
-    #: An ipywidgets widget that shows the same and answers to mouse and keyboard; None once the still form is left.
+    #: An ipywidgets widget that shows the same and answers to mouse and keyboard; None once the
+    #: still form is left.
     live: Any = None
-    #: What a notebook stores as text/plain: the text, unless that holds measured numbers, which differ in each run.
+    #: What a notebook stores as text/plain: the text, unless that holds measured numbers, which
+    #: differ in each run.
     plain: str | None = None
 
     def __init__(
         self, html: str, text: str, *, plain: str | None = None, live: object | None = None
     ) -> None:
         """Keep the forms of one thing."""
-        self._html, self._text, self.live, self.plain = html, text, live, plain
+        self._html = html
+        self._text = text
+        self.live = live
+        self.plain = plain
 
     @property
     def text(self) -> str:
@@ -29,7 +35,7 @@ class Shown:
 
     @property
     def html(self) -> str:
-        """The still form, which stands in for the live widget wherever widgets do not run."""
+        """The still form, which replaces the live widget if widgets do not run."""
         return self._html
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:

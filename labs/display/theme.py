@@ -1,8 +1,8 @@
-"""How every widget of the course looks: one style sheet, built on JupyterLab's own theme variables, light and dark.
+"""How every widget of the course looks: one style sheet on JupyterLab's theme variables.
 
-The colours of data are Okabe and Ito's, darkened or lightened so far that each keeps a contrast of 3 on a light and on
-a dark page (what WCAG 2.2 asks of graphics); no widget tells two things apart by colour alone.
-Source: Okabe and Ito, 'Color Universal Design' (2008).
+The colours of data are Okabe and Ito's, darkened or lightened so far that each keeps a contrast of
+3 on a light and on a dark page (what WCAG 2.2 asks of graphics); no widget tells two things apart
+by colour alone. Source: Okabe and Ito, 'Color Universal Design' (2008).
 """
 
 from html import escape
@@ -11,13 +11,12 @@ from pathlib import Path
 #: The series colours in the order in which they are used; the same in both themes.
 SERIES = ("#1b7fbd", "#d55e00", "#00906a", "#b95f93", "#a87900", "#7a70cf")
 
-#: The style element that travels with every widget's HTML, so that one saved output looks right on its own.
-#: Fallbacks behind each --jp- variable keep the same look on a page without JupyterLab's theme (nbconvert, a browser).
-STYLE = (
-    f"<style>{Path(__file__).with_name('theme.css').read_text(encoding='utf-8')}</style>".replace(
-        "\n", ""
-    )
-)
+_SHEET = Path(__file__).with_name("theme.css").read_text(encoding="utf-8")
+
+#: The style element that travels with every widget's HTML, so that one saved output looks right on
+#: its own. Fallbacks behind each --jp- variable keep the same look on a page without JupyterLab's
+#: theme (nbconvert, a browser).
+STYLE = f"<style>{_SHEET}</style>".replace("\n", "")
 
 
 def card(title: str, body: str, *, subtitle: str = "", footer: str = "", badge: str = "") -> str:
@@ -36,7 +35,10 @@ def card(title: str, body: str, *, subtitle: str = "", footer: str = "", badge: 
 
 
 def heading(title: str, subtitle: str = "", badge: str = "") -> str:
-    """Return the HTML of a card's head; ``title`` and ``subtitle`` are plain text, ``badge`` is HTML."""
+    """Return the HTML of a card's head.
+
+    ``title`` and ``subtitle`` are plain text, ``badge`` is HTML.
+    """
     sub = f'<p class="msl-sub">{escape(subtitle)}</p>' if subtitle else ""
     label = f'<span class="msl-push">{badge}</span>' if badge else ""
     return (
@@ -45,10 +47,11 @@ def heading(title: str, subtitle: str = "", badge: str = "") -> str:
 
 
 def progress_bar(title: str, fraction: float, *, text: str = "", drawn: float | None = None) -> str:
-    """Return the HTML of a bar, named by its title, that grows from the fraction that was drawn before."""
-    spoken = f' aria-valuetext="{escape(text)}"' if text else ""
-    return (
-        f'<div class="msl-bar" role="progressbar" aria-label="{escape(title)}" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{fraction * 100:.0f}"{spoken}><div style="width:{fraction:.1%};'
-        f'--msl-from:{fraction if drawn is None else drawn:.1%}"></div></div>'
-    )
+    """Return the HTML of a bar that grows from the fraction that was drawn before."""
+    begin = fraction if drawn is None else drawn
+    scale = f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{fraction * 100:.0f}"'
+    if text:
+        scale += f' aria-valuetext="{escape(text)}"'
+    filled = f'<div style="width:{fraction:.1%};--msl-from:{begin:.1%}"></div>'
+    name = f'aria-label="{escape(title)}"'
+    return f'<div class="msl-bar" role="progressbar" {name} {scale}>{filled}</div>'

@@ -1,1 +1,1 @@
-"""Serving on a small ARM device: what to expect there, how it is measured there, and a rehearsal of it without one."""
+"""Serving on a small ARM device: how it is measured there, and rehearsed without one."""

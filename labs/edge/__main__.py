@@ -1,4 +1,7 @@
-"""`python -m labs.edge`: the edge commands alone, for a device that has none of the other rooms' packages."""
+"""`python -m labs.edge`: the edge commands alone.
+
+A device has none of the other rooms' packages.
+"""
 
 from labs.edge.cli import app
 

@@ -1,4 +1,4 @@
-"""``python -m labs.edge measure | vitals | emulate``: what a device does, and how it is imitated here."""
+"""``python -m labs.edge measure | vitals | emulate``: what a device does, or its imitation."""
 
 import json
 import tempfile
@@ -22,7 +22,9 @@ def measure(
     job: Annotated[Path, typer.Argument(help="A job, as JSON; a lesson writes it.")],
     records: Annotated[Path, typer.Option(help="Receives the records, one JSON line each.")],
 ) -> None:
-    """Measure what a job asks for. One at a time: a second one waits, since it would disturb the first."""
+    """Measure what a job asks for. One at a time: a second one waits, since it would disturb the
+    first.
+    """
     import fcntl
 
     from labs.edge.measuring import run_job
@@ -52,40 +54,51 @@ def emulate(
         int, typer.Option(help="Evaluation pictures to classify; a few seconds each.")
     ] = 11,
 ) -> None:
-    """Run the device's pinned environment as an ARM Cortex-A76 here, and compare its labels with this computer's.
+    """Run the device's pinned environment as an ARM Cortex-A76 here, and compare its labels with
+    this computer's.
 
-    It shows that packages, files and code work on that processor. It says nothing about how fast they are.
+    It shows that packages, files and code work on that processor. It gives no information about
+    their speed.
     """
     from labs.edge.emulation import EmulationUnavailableError, prepare, prove
     from labs.edge.files import part_1_files
     from labs.edge.proof import MODULES
 
+    def tell(fraction: float, text: str) -> None:
+        typer.echo(f"{fraction:4.0%}  {text}")
+
     try:
-        emulated = prepare(
-            on_progress=lambda fraction, text: typer.echo(f"{fraction:4.0%}  {text}")
-        )
+        emulated = prepare(on_progress=tell)
     except EmulationUnavailableError as error:
         typer.echo(f"not possible here: {error}")
         raise typer.Exit(1) from None
-    models = {option: str(path) for option, path in part_1_files(models_dir()).items()}
-    job = {"dataset": str(assets.dataset("food11-mini")), "pictures": pictures, "models": models}
+    files = part_1_files(models_dir())
+    job = {
+        "dataset": str(assets.dataset("food11-mini")),
+        "pictures": pictures,
+        "models": {option: str(path) for option, path in files.items()},
+    }
     with tempfile.TemporaryDirectory() as folder:
-        more = {"modules": MODULES, "time": "edge-int8-s8s8", "ledger": f"{folder}/ledger.jsonl"}
-        there, here = prove({**job, **more}, emulated), prove(job)
-    typer.echo(f"{there['label']}, Python {there['machine']['python']}")
-    typer.echo(
-        "imported: "
-        + ", ".join(f"{name} {version}".strip() for name, version in there["versions"].items())
-    )
-    same = there["pictures_sha256"] == here["pictures_sha256"]
+        timing = {"time": "edge-int8-s8s8", "ledger": f"{folder}/ledger.jsonl"}
+        device_proof = prove({**job, "modules": MODULES, **timing}, emulated)
+        own_proof = prove(job)
+    _show_proof(device_proof)
+    same = device_proof["pictures_sha256"] == own_proof["pictures_sha256"]
     typer.echo(f"pictures decoded to the same numbers: {'yes' if same else 'no'}")
-    for option, found in there["results"].items():
-        equal = sum(
-            a == b
-            for a, b in zip(found["predicted"], here["results"][option]["predicted"], strict=True)
-        )
-        typer.echo(f"{option}: {equal} of {len(found['predicted'])} labels as on this computer")
-    offered = ", ".join(there["timed"]["kinds"])
-    typer.echo(
-        f"measured as in a lesson and offered to the ledger: {offered}; refused: {there['timed']['refused'][0]}"
-    )
+    for option, result in device_proof["results"].items():
+        device_labels = result["predicted"]
+        own_labels = own_proof["results"][option]["predicted"]
+        pairs = zip(device_labels, own_labels, strict=True)
+        equal = sum(device_label == own_label for device_label, own_label in pairs)
+        typer.echo(f"{option}: {equal} of {len(device_labels)} labels as on this computer")
+    timed = device_proof["timed"]
+    offered = ", ".join(timed["kinds"])
+    refusal = timed["refused"][0]
+    typer.echo(f"measured as in a lesson and offered to the ledger: {offered}; refused: {refusal}")
+
+
+def _show_proof(proof: dict) -> None:
+    version = proof["machine"]["python"]
+    typer.echo(f"{proof['label']}, Python {version}")
+    modules = [f"{name} {version}".strip() for name, version in proof["versions"].items()]
+    typer.echo(f"imported: {', '.join(modules)}")

@@ -1,15 +1,17 @@
-"""The device's processor, imitated: an ARM Python with the edge environment's pinned packages, run by QEMU.
+"""The device's processor, imitated: an ARM Python with the device's pinned packages, in QEMU.
 
-Nothing is installed on this computer and nothing needs root. Debian's packages for arm64 (Python and the libraries that
-it needs) are unpacked into a folder, the pinned packages' aarch64 wheels into another, and QEMU runs them as
-a Cortex-A76. What it proves: the packages exist for that processor, import, and compute the same labels. What it cannot
-say is how long anything takes on a real one, so none of its times enters the ledger (``labs.records.ledger``).
+Nothing is installed on this computer and nothing needs root. Debian's packages for arm64 (Python
+and the libraries that it needs) are unpacked into a folder, the pinned packages' aarch64 wheels
+into another, and QEMU runs them as a Cortex-A76. It proves that the packages exist for that
+processor, import, and compute the same labels. What it cannot say is how long anything takes on a
+real one, so none of its times enters the ledger (``labs.records.ledger``).
 
-ExecuTorch is not imitated. Its Python bindings link against libtorch; importing torch takes minutes under QEMU, PyPI's
-ARM wheels of torch are CUDA builds from 2.11 on, and with 2.10 the bindings of 1.5.1 load and refuse every tensor.
+ExecuTorch is not imitated. Its Python bindings link against libtorch; importing torch takes minutes
+under QEMU, PyPI's ARM wheels of torch are CUDA builds from 2.11 on, and with 2.10 the bindings of
+1.5.1 load and refuse every tensor.
 
-The interpreter is Debian's own Python 3, whatever this release carries; the packages are those versions that the
-device's lock file pins, built for that Python.
+The interpreter is Debian's own Python 3, whatever this release carries; the packages are those
+versions that the device's lock file pins, built for that Python.
 """
 
 import hashlib
@@ -38,7 +40,8 @@ DEVICE_PYTHON = "3.11"
 #: Debian packages that make a running ARM Python, beside what they depend on.
 _PACKAGES = ("python3", "libstdc++6", "libgomp1")
 
-#: What the wheels may expect of the system, by uv's name: the platform that the lock file was resolved for.
+#: What the wheels may expect of the system, by uv's name: the platform that the lock file was
+#: resolved for.
 _PLATFORM = "aarch64-manylinux_2_28"
 
 
@@ -59,15 +62,12 @@ class Emulated:
     @property
     def python(self) -> Path:
         """The ARM interpreter's program."""
-        return next(
-            path
-            for path in sorted((self.root / "usr/bin").glob("python3.*"))
-            if path.name[8:].isdigit()
-        )
+        programs = sorted((self.root / "usr/bin").glob("python3.*"))
+        return next(path for path in programs if path.name.removeprefix("python3.").isdigit())
 
 
 def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> Emulated:
-    """Return the imitated device, fetched on the first call (about 100 MB, 500 MB unpacked) and kept in the cache.
+    """Return the imitated device, fetched on the first call (100 MB, 500 MB unpacked) and cached.
 
     Raises:
         EmulationUnavailableError: Often this is not Debian, or there is no network.
@@ -85,15 +85,14 @@ def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> E
         on_progress(0.5, "the device's pinned packages")
         version = Emulated(qemu, root, folder).python.name.removeprefix("python")
         stamp = hashlib.sha256(PINS.read_bytes()).hexdigest()[:12]
-        packages = _once(
-            folder / f"packages-{version}-{stamp}", lambda partial: _install(partial, version)
-        )
+        packages_folder = folder / f"packages-{version}-{stamp}"
+        packages = _once(packages_folder, lambda partial: _install(partial, version))
         on_progress(1.0, "ready")
     return Emulated(qemu, root, packages)
 
 
 def _emulator(folder: Path) -> Path:
-    """Return QEMU's user mode for 64-bit ARM: the installed one, else the one out of Debian's package."""
+    """Return QEMU's user mode for 64-bit ARM: the installed one, or Debian's."""
     for name in ("qemu-aarch64-static", "qemu-aarch64"):
         if path := shutil.which(name):
             return Path(path)
@@ -101,11 +100,12 @@ def _emulator(folder: Path) -> Path:
     def make(partial: Path) -> None:
         (archive,) = fetch(partial / "apt", "qemu-user", alone=True)
         # One of forty emulators in it is wanted.
-        wanted = ["tar", "-x", "-C", str(partial), "--wildcards", "./usr/bin/qemu-aarch64*"]
-        with subprocess.Popen(
-            ["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE
-        ) as unpacked:
-            subprocess.run(wanted, stdin=unpacked.stdout, stderr=subprocess.DEVNULL, check=False)
+        read = ["dpkg-deb", "--fsys-tarfile", str(archive)]
+        unpack_wanted = ["tar", "-x", "-C", str(partial), "--wildcards", "./usr/bin/qemu-aarch64*"]
+        with subprocess.Popen(read, stdout=subprocess.PIPE) as reader:
+            subprocess.run(
+                unpack_wanted, stdin=reader.stdout, stderr=subprocess.DEVNULL, check=False
+            )
         shutil.rmtree(partial / "apt")
 
     unpacked = sorted(_once(folder / "qemu", make).glob("usr/bin/qemu-aarch64*"))
@@ -119,47 +119,31 @@ def _unpack_python(folder: Path, partial: Path) -> None:
         # A package that is not unpacked makes these links; the loader is looked for behind them.
         (partial / "usr" / name).mkdir(parents=True)
         (partial / name).symlink_to(f"usr/{name}")
-    unpack(fetch(folder / "apt", *(f"{name}:arm64" for name in _PACKAGES)), partial)
+    packages = [f"{name}:arm64" for name in _PACKAGES]
+    unpack(fetch(folder / "apt", *packages), partial)
 
 
 def _install(partial: Path, version: str) -> None:
-    """Unpack the aarch64 wheels of every pinned package for the interpreter at hand."""
+    """Unpack the aarch64 wheels of every pinned package for the available interpreter."""
     done = _uv(version, "--target", str(partial))
     if done.returncode == 0:
         return
-    said = done.stderr.strip()[-600:]
-    # A pin without a wheel for the device is a fault of the pins, and must not pass for a missing network.
+    # A pin without a wheel for the device is a fault of the pins, and must not pass for a missing
+    # network.
     on_the_device = _uv(DEVICE_PYTHON, "--dry-run", "--target", str(partial))
     if on_the_device.returncode and "No solution found" in on_the_device.stderr:
-        raise PinsUnfitError(
-            f"a pinned package has no wheel for the device: {on_the_device.stderr.strip()[-600:]}"
-        )
+        complaint = on_the_device.stderr.strip()[-600:]
+        raise PinsUnfitError(f"a pinned package has no wheel for the device: {complaint}")
+    complaint = done.stderr.strip()[-600:]
     raise EmulationUnavailableError(
-        f"the pinned wheels could not be had for Python {version}: {said}"
+        f"the pinned wheels could not be had for Python {version}: {complaint}"
     )
 
 
-def _uv(version: str, *how: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        *how,
-    ]
-    command += [
-        "--python-platform",
-        _PLATFORM,
-        "--python-version",
-        version,
-        "--requirement",
-        str(PINS),
-    ]
+def _uv(version: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", *options]
+    command += ["--only-binary", ":all:", "--requirement", str(PINS)]
+    command += ["--python-platform", _PLATFORM, "--python-version", version]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -177,25 +161,17 @@ def _once(folder: Path, make) -> Path:
 def prove(
     job: Mapping[str, object], emulated: Emulated | None = None, *, timeout_s: float = 600.0
 ) -> dict:
-    """Return what ``labs.edge.proof`` finds out in a process of its own, here or on the imitated device.
+    """Return what ``labs.edge.proof`` finds out in a new process, here or on the imitated device.
 
     Raises:
         RuntimeError: It failed; the message ends with what it printed.
     """
-    command, variables = [sys.executable], dict(os.environ)
+    command = [sys.executable]
+    variables = dict(os.environ)
     if emulated:
-        command = [str(emulated.qemu), "-L", str(emulated.root), "-cpu", CPU, str(emulated.python)]
-        own = emulated.packages.parent
-        # Byte code is kept outside the checkout: it is another Python's.
-        variables = {
-            "PATH": os.environ.get("PATH", ""),
-            "HOME": str(own),
-            "PYTHONPYCACHEPREFIX": str(own / "pycache"),
-        }
-        variables |= {
-            "PYTHONPATH": f"{emulated.packages}{os.pathsep}{PROJECT_DIR}",
-            "OMP_NUM_THREADS": "1",
-        }
+        command = [str(emulated.qemu), "-L", str(emulated.root), "-cpu", CPU]
+        command.append(str(emulated.python))
+        variables = _variables_of(emulated)
     done = subprocess.run(
         [*command, "-m", "labs.edge.proof"],
         input=json.dumps(job),
@@ -207,7 +183,15 @@ def prove(
         check=False,
     )
     if done.returncode != 0:
-        raise RuntimeError(
-            f"{' '.join(command[:1])} ended with {done.returncode}:\n{done.stderr.strip()[-3000:]}"
-        )
+        output = done.stderr.strip()[-3000:]
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{output}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _variables_of(emulated: Emulated) -> dict[str, str]:
+    own = emulated.packages.parent
+    variables = {"PATH": os.environ.get("PATH", ""), "HOME": str(own), "OMP_NUM_THREADS": "1"}
+    # Byte code is kept outside the checkout: it is another Python's.
+    variables["PYTHONPYCACHEPREFIX"] = str(own / "pycache")
+    variables["PYTHONPATH"] = f"{emulated.packages}{os.pathsep}{PROJECT_DIR}"
+    return variables

@@ -1,11 +1,12 @@
-"""A device's files, made in part 1's way if part 1 has not made them yet, and the same model on smaller pictures."""
+"""A device's files, made where part 1 has not made them, and the same model on smaller pictures."""
 
 from pathlib import Path
 
 from labs import assets
 from labs.data.dataset import load_split
 
-#: The files that a device is measured with, by option: what part 1 calls them in the folder of models.
+#: The files that a device is measured with, by option: what part 1 calls them in the folder of
+#: models.
 PART_1_FILES: dict[str, str] = {
     "edge-fp32": "food11.onnx",
     "edge-int8-dynamic": "int8-dynamic.onnx",
@@ -24,13 +25,13 @@ def part_1_files(folder: Path, *, calibration_images: int = 128) -> dict[str, Pa
     if not all(path.is_file() for path in paths.values()):
         try:
             _make(paths, calibration_images)
-        except (
-            ImportError
-        ) as error:  # Chameleon's Jupyter and the device have neither torch nor the quantizer
+        except ImportError as error:
+            # Chameleon's Jupyter and the device have neither torch nor the quantizer.
+            names = ", ".join(PART_1_FILES.values())
             raise FileNotFoundError(
-                f"{folder} lacks files of part 1, and this machine has no {error.name} to make them with. Copy "
-                f"{', '.join(PART_1_FILES.values())} from where you did part 1 into this folder (drag them in), and "
-                "run this cell again."
+                f"{folder} lacks files of part 1, and this machine has no {error.name} to make "
+                f"them with. Copy {names} from where you did part 1 "
+                "into this folder (drag them in), and run this cell again."
             ) from error
     return paths
 
@@ -46,7 +47,8 @@ def _make(paths: dict[str, Path], calibration_images: int) -> None:
     prepared = exported.with_name("food11-prepared.onnx")
     quant_pre_process(fp32_model(exported.parent), prepared)
     if not dynamic.is_file():
-        # Unsigned weights: on the CPU, older ONNX Runtimes have no ConvInteger for signed ones (their issue 15888).
+        # Unsigned weights: on the CPU, older ONNX Runtimes have no ConvInteger for signed ones
+        # (their issue 15888).
         quantize_dynamic(prepared, dynamic, weight_type=QuantType.QUInt8)
     images, _ = load_split(assets.dataset(), "training", limit=calibration_images)
     for path, activations in zip(fixed, (QuantType.QUInt8, QuantType.QInt8), strict=True):
@@ -73,7 +75,8 @@ def with_input_size(path: str | Path, resized_path: str | Path, size_px: int) ->
 
     if size_px < STRIDE_PX or size_px % STRIDE_PX:
         raise ValueError(
-            f"{size_px} pixels: take a multiple of {STRIDE_PX}, since the network halves its picture 5 times"
+            f"{size_px} pixels: take a multiple of {STRIDE_PX}, since the network halves its "
+            "picture 5 times"
         )
     model = onnx.load(path)
     dimensions = model.graph.input[0].type.tensor_type.shape.dim

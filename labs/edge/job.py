@@ -1,4 +1,4 @@
-"""What a device is asked to measure, as plain data that travels there, and the records that come back."""
+"""A device's measuring job as plain data, and the records that it returns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ TASKS: dict[str, str] = {
     "options": "size, accuracy, latency and throughput of each candidate, one after the other",
     "answers": "size and accuracy of each candidate",
     "compare": "latency of all candidates in turns",
-    "sustained": "latency, temperature, clock and power of the first candidate under load without a pause",
+    "sustained": "latency, temperature, clock and power of the first candidate under load "
+    "without a pause",
 }
 
 
@@ -41,15 +42,18 @@ class Candidate:
 
     def open(self, models: Path) -> object:
         """Return a native object of its runtime on its file, which is told to ``bench``."""
-        is_openvino = self.runtime == "openvino"
-        # Left alone, it would compute in bf16 on a processor that can, under the name of float32.
-        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32"} if is_openvino else {}
+        settings: dict[str, object] = {}
+        threads_setting = "intra_op_num_threads"
+        if self.runtime == "openvino":
+            # Left alone, it would compute in bf16 on a processor that can, under the name of
+            # float32.
+            settings["INFERENCE_PRECISION_HINT"] = "f32"
+            threads_setting = "INFERENCE_NUM_THREADS"
         if self.threads:
-            settings["INFERENCE_NUM_THREADS" if is_openvino else "intra_op_num_threads"] = (
-                self.threads
-            )
-        opened = open_model(models / self.file, self.runtime, settings)
-        bench.describe(opened, model_path=models / self.file)
+            settings[threads_setting] = self.threads
+        path = models / self.file
+        opened = open_model(path, self.runtime, settings)
+        bench.describe(opened, model_path=path)
         return opened
 
 
@@ -73,7 +77,8 @@ class Effort:
     window_s: float = 5.0
 
 
-#: What a rehearsal measures: enough to see how it works, since its figures say nothing about the device.
+#: What a rehearsal measures: enough to see how it works, since its figures say nothing about the
+#: device.
 REHEARSAL = Effort(40, 1.0, None, 3, 20, 5, 4.0, 0.5)
 
 
@@ -91,7 +96,8 @@ class Job:
     @property
     def key(self) -> str:
         """A short name of exactly this job: asking again for a job that still runs finds it."""
-        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:12]
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_json(self) -> dict:
         """Return plain JSON values."""
@@ -101,13 +107,15 @@ class Job:
     def from_json(cls, values: dict) -> Job:
         """Return what ``to_json`` wrote."""
         candidates = tuple(Candidate(**candidate) for candidate in values["candidates"])
-        return cls(
-            values["task"], candidates, Effort(**values["effort"]), tuple(values["batch_sizes"])
-        )
+        effort = Effort(**values["effort"])
+        return cls(values["task"], candidates, effort, tuple(values["batch_sizes"]))
 
 
-class Device(Protocol):
-    """What this package needs of a machine, however it is reached; paths are under the course's folder over there."""
+class RemoteDevice(Protocol):
+    """The interface of a machine that this package needs, for any connection.
+
+    Paths are relative to the course's folder on the machine.
+    """
 
     #: Whether this computer only plays it.
     rehearsed: bool
@@ -123,14 +131,18 @@ class Device(Protocol):
         on_line: Callable[[str], None],
         timeout_s: float,
     ) -> None:
-        """Run the device's Python with the course on its path, as a job that survives a lost connection."""
+        """Run the device's Python with the course, as a job that survives a lost connection."""
 
     def fetch(self, path: str) -> bytes:
         """Return a file."""
 
 
 def measure_on(
-    device: Device, job: Job, ledger: Ledger | None = None, *, on_progress: OnProgress = silent
+    device: RemoteDevice,
+    job: Job,
+    ledger: Ledger | None = None,
+    *,
+    on_progress: OnProgress = silent,
 ) -> list[Measurement]:
     """Measure on a device, bring the records back, and return them.
 
@@ -140,24 +152,24 @@ def measure_on(
         on_progress: Told how far it is; raising stops watching, while the device goes on.
 
     Raises:
-        ValueError: What came back is not what was asked for.
+        ValueError: The answer does not fit the request.
     """
     folder = "workspace/jobs"
-    wanted, results = f"{folder}/{job.key}.json", f"{folder}/{job.key}.jsonl"
-    device.write(wanted, json.dumps(job.to_json()))
+    job_path = f"{folder}/{job.key}.json"
+    records_path = f"{folder}/{job.key}.jsonl"
+    device.write(job_path, json.dumps(job.to_json()))
 
-    def heard(line: str) -> None:
+    def report(line: str) -> None:
         if line.startswith("progress "):
             _, fraction, text = line.split(" ", 2)
             on_progress(float(fraction), text)
 
-    arguments = ["-m", "labs.edge", "measure", wanted, "--records", results]
-    device.python(arguments, name=f"measure-{job.key}", on_line=heard, timeout_s=3600.0)
-    # Each line is checked like a line of the ledger: what an emulated processor timed is refused here, too.
-    records = [
-        Measurement.from_json(parse_line(line))
-        for line in device.fetch(results).decode().splitlines()
-    ]
+    arguments = ["-m", "labs.edge", "measure", job_path, "--records", records_path]
+    device.python(arguments, name=f"measure-{job.key}", on_line=report, timeout_s=3600.0)
+    # Each line is checked like a line of the ledger: what an emulated processor timed is refused
+    # here, too.
+    lines = device.fetch(records_path).decode().splitlines()
+    records = [Measurement.from_json(parse_line(line)) for line in lines]
     if ledger:
         for record in records:
             ledger.append(record)

@@ -1,11 +1,10 @@
-"""What a device does with a job: the course's one benchmark, told from a file, with records as JSON lines."""
+"""A device's work on a job: the course's benchmark, from a file to records as JSON lines."""
 
 import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,68 +24,88 @@ DATASET = "food11-mini"
 def measure(
     job: Job, *, models: Path | None = None, on_progress: OnProgress = silent
 ) -> Iterator[Measurement]:
-    """Yield the records of a job, each as soon as it is there; its files lie in ``models``, or in the workspace."""
+    """Yield the records of a job, each as soon as it is there.
+
+    The job's files lie in ``models``, or in the workspace.
+    """
     yield from _TASKS[job.task](job, models or models_dir(), on_progress)
 
 
 def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    """Yield what candidates answer and, unless that is all that is asked for, how long they take."""
-    effort, is_all = job.effort, job.task == "answers"
-    for index, one in enumerate(job.candidates):
-        report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
-        images, labels = pictures(one.input_px, effort.pictures)
-        session = one.open(models)
-        yield bench.size(session, option=one.option)
-        name = f"{DATASET}/evaluation" + (
-            f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else ""
-        )
-        begun = part(report, 0.0, 1.0 if is_all else 0.5)
+    """Yield what candidates answer and, unless the job asks for that alone, their times."""
+    count = len(job.candidates)
+    answers_only = job.task == "answers"
+    for index, candidate in enumerate(job.candidates):
+        report = part(on_progress, index / count, (index + 1) / count)
+        images, labels = pictures(candidate.input_px, job.effort.pictures)
+        session = candidate.open(models)
+        yield bench.size(session, option=candidate.option)
         yield bench.accuracy(
-            session, images, labels, option=one.option, dataset=name, on_progress=begun
-        )
-        if is_all:
-            continue
-        yield bench.latency(
             session,
-            images[:1],
-            option=one.option,
-            min_samples=effort.latency_samples,
-            limit_s=effort.latency_limit_s,
-            on_progress=part(report, 0.5, 0.8),
+            images,
+            labels,
+            option=candidate.option,
+            dataset=_dataset_name(candidate.input_px),
+            on_progress=part(report, 0.0, 1.0 if answers_only else 0.5),
         )
-        sizes: dict[str, Any] = {
-            "batch_sizes": job.batch_sizes,
-            "min_batches": effort.batches,
-            "min_s": effort.latency_limit_s / 10,
-        }
-        yield from bench.throughput(
-            session, images, option=one.option, on_progress=part(report, 0.8, 1.0), **sizes
-        )
+        if not answers_only:
+            yield from _times(job, candidate.option, session, images, part(report, 0.5, 1.0))
+
+
+def _dataset_name(size_px: int) -> str:
+    name = f"{DATASET}/evaluation"
+    return name if size_px == INPUT_SIZE_PX else f"{name} at {size_px} px"
+
+
+def _times(
+    job: Job, option: str, session: object, images: np.ndarray, on_progress: OnProgress
+) -> Iterator[Measurement]:
+    effort = job.effort
+    yield bench.latency(
+        session,
+        images[:1],
+        option=option,
+        min_samples=effort.latency_samples,
+        limit_s=effort.latency_limit_s,
+        on_progress=part(on_progress, 0.0, 0.6),
+    )
+    yield from bench.throughput(
+        session,
+        images,
+        option=option,
+        batch_sizes=job.batch_sizes,
+        min_batches=effort.batches,
+        min_s=effort.latency_limit_s / 10,
+        on_progress=part(on_progress, 0.6, 1.0),
+    )
 
 
 def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    images = {
-        candidate.option: pictures(candidate.input_px, max(job.batch_sizes))[0]
-        for candidate in job.candidates
-    }
-    sessions = {candidate.option: candidate.open(models) for candidate in job.candidates}
-    settings: dict[str, Any] = {
-        "rounds": job.effort.rounds,
-        "block_calls": job.effort.block_calls,
-        "batches": job.batch_sizes,
-    }
-    yield from bench.compare(sessions, images, on_progress=on_progress, **settings)
+    largest_batch = max(job.batch_sizes)
+    images, sessions = {}, {}
+    for candidate in job.candidates:
+        images[candidate.option], _ = pictures(candidate.input_px, largest_batch)
+    for candidate in job.candidates:
+        sessions[candidate.option] = candidate.open(models)
+    yield from bench.compare(
+        sessions,
+        images,
+        rounds=job.effort.rounds,
+        block_calls=job.effort.block_calls,
+        batches=job.batch_sizes,
+        on_progress=on_progress,
+    )
 
 
 def _sustained(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
-    one, effort = job.candidates[0], job.effort
-    images, _ = pictures(one.input_px, 1)
+    candidate = job.candidates[0]
+    images, _ = pictures(candidate.input_px, 1)
     yield sustained(
-        one.open(models),
+        candidate.open(models),
         images,
-        option=one.option,
-        duration_s=effort.sustained_s,
-        window_s=effort.window_s,
+        option=candidate.option,
+        duration_s=job.effort.sustained_s,
+        window_s=job.effort.window_s,
         on_progress=on_progress,
     )
 
@@ -107,14 +126,16 @@ def pictures(size_px: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
-    """Do the job in a file, write its records as JSON lines in place of older ones when all are there; count them."""
+    """Do the job in a file, and return how many records it gave.
+
+    They are written as JSON lines when all are there, in place of older ones.
+    """
     job = Job.from_json(json.loads(job_path.read_text(encoding="utf-8")))
     measured = list(measure(job, on_progress=on_progress))
     records = [replace(record, details={**record.details, "job": job.task}) for record in measured]
     records_path.parent.mkdir(parents=True, exist_ok=True)
     partial = records_path.with_suffix(".partial")
-    partial.write_text(
-        "".join(json.dumps(record.to_json()) + "\n" for record in records), encoding="utf-8"
-    )
+    lines = [json.dumps(record.to_json()) + "\n" for record in records]
+    partial.write_text("".join(lines), encoding="utf-8")
     partial.replace(records_path)
     return len(records)

@@ -1,7 +1,8 @@
-"""Proof that an environment does what the lessons need: packages import, models name classes, measuring works.
+"""Proof that an environment does what the lessons need: import, name classes, measure.
 
-``python -m labs.edge.proof`` reads a job from standard input and answers with one JSON line. It runs alike on this
-computer, on the emulated device and on the real one; comparing its answers is the proof.
+``python -m labs.edge.proof`` reads a job from standard input and answers with one JSON line. It
+runs alike on this computer, on the emulated device and on the real one; comparing its answers is
+the proof.
 """
 
 import hashlib
@@ -40,29 +41,32 @@ MODULES = (
 
 def versions(names: Iterable[str]) -> dict[str, str]:
     """Import modules and return their versions, empty if a module states none."""
-    return {name: str(getattr(importlib.import_module(name), "__version__", "")) for name in names}
+    modules = {name: importlib.import_module(name) for name in names}
+    return {name: str(getattr(modules[name], "__version__", "")) for name in modules}
 
 
 def results(models: Mapping[str, str], images: np.ndarray, labels: np.ndarray) -> dict[str, dict]:
-    """Return what each model names for images (N, 3, 224, 224), with the precision and the providers that it ran in."""
-    found = {}
+    """Return each model's classes for images (N, 3, 224, 224), with its precision and providers."""
+    facts = {}
     for option, path in models.items():
         session = open_model(path, settings={"intra_op_num_threads": 1})
-        made = bench.accuracy(session, images, labels, option=option, batch_size=1)
-        ran = {
-            "precision": made.precision,
-            "providers": made.providers_used,
-            "sha256": made.model.sha256,
+        record = bench.accuracy(session, images, labels, option=option, batch_size=1)
+        facts[option] = {
+            "predicted": record.details["predicted"],
+            "precision": record.precision,
+            "providers": record.providers_used,
+            "sha256": record.model.sha256,
         }
-        found[option] = {"predicted": made.details["predicted"], **ran}
-    return found
+    return facts
 
 
 def timed(option: str, path: str, ledger: Path) -> dict:
-    """Do a lesson's job with one option, offer its records to a ledger, and return what became of them."""
+    """Do a lesson's job with one option, and return what a ledger says to its records."""
     effort = Effort(latency_samples=1, latency_limit_s=0.1, pictures=1, batches=1)
-    job = Job("options", (Candidate(option, Path(path).name, threads=1),), effort, (1,))
-    kinds, refused = [], set()
+    candidate = Candidate(option, Path(path).name, threads=1)
+    job = Job("options", (candidate,), effort, (1,))
+    kinds = []
+    refused = set()
     for record in measure(job, models=Path(path).parent):
         kinds.append(record.kind)
         try:
@@ -76,14 +80,16 @@ def main() -> None:
     """Read a job, do it, print one JSON line."""
     job = json.load(sys.stdin)
     images, labels = load_split(job["dataset"], "evaluation", limit=job["pictures"])
+    # Decoding a JPEG is part of the recipe: another result here would be another model's input.
+    digest = hashlib.sha256(images.tobytes()).hexdigest()
     answer = {
         "versions": versions(job.get("modules", ())),
         "results": results(job["models"], images, labels),
-        # Decoding a JPEG is part of the recipe: another result here would be another model's input.
-        "pictures_sha256": hashlib.sha256(images.tobytes()).hexdigest(),
+        "pictures_sha256": digest,
     }
     if "time" in job:
-        answer["timed"] = timed(job["time"], job["models"][job["time"]], Path(job["ledger"]))
+        option = job["time"]
+        answer["timed"] = timed(option, job["models"][option], Path(job["ledger"]))
     machine = fingerprint()
     answer["machine"] = machine.to_json()
     answer["label"] = machine.label

@@ -1,11 +1,13 @@
-"""A FastAPI app: what it answers to photos and to nonsense, and whether it is alive while the model is busy."""
+"""A FastAPI app: its answers to photos and to invalid requests, and whether it answers while the
+model is busy.
+"""
 
 import io
 
 from PIL import Image
 
 from labs.judge.drawn import Network, as_text, dice, photos, post
-from labs.judge.program import Held, Lost, Outside, Program, Start, at_home
+from labs.judge.program import HeldValue, Lost, Outside, Program, Start, at_home
 from labs.judge.verdicts import Handed, as_json, content_of, noting
 
 #: A photo of more bytes is refused.
@@ -21,11 +23,14 @@ _GOOD = {"photo": 200, "large": 413, "pixels": 413, "full": 503}
 
 
 class _Place:
-    """What stands in front of the model, and the model: how often it was called, and whether inside a place."""
+    """The queue of the model, and the model: the number of its calls, and whether they were inside
+    a place.
+    """
 
     def __init__(self) -> None:
-        self.network, self.full, self.holds = Network(), False, False
-        self.inside, self.runs, self.runs_outside = 0, 0, 0
+        self.network = Network()
+        self.full = self.holds = False
+        self.inside = self.runs = self.runs_outside = 0
 
     def outside(self) -> dict[str, Outside]:
         return {
@@ -36,9 +41,10 @@ class _Place:
         }
 
     def _run(self, rows: list) -> object:
-        self.runs, self.runs_outside = self.runs + 1, self.runs_outside + (self.inside < 1)
+        self.runs += 1
+        self.runs_outside += self.inside < 1
         logits = self.network.logits(rows).round(6).tolist()
-        return Held(logits) if self.holds else logits
+        return HeldValue(logits) if self.holds else logits
 
     def _enter(self) -> bool:
         self.inside += not self.full
@@ -71,8 +77,11 @@ def app(handed: Handed, start: Start = at_home) -> dict:
         "many_calls": 0,
         "too_many": 0,
     }
-    content, place = content_of(handed, "app.py"), _Place()
-    with noting(facts), Program("app", content, place.outside(), start) as program:
+    place = _Place()
+    with (
+        noting(facts),
+        Program("app", content_of(handed, "app.py"), place.outside(), start) as program,
+    ):
         place.runs_outside = 0  # a warm-up needs no place
         _ask_one_by_one(program, place, facts)
         facts["returns"] = _promised(program)
@@ -96,10 +105,15 @@ def _cases(photo: bytes) -> dict[str, dict]:
 
 
 def _ask_one_by_one(program: Program, place: _Place, facts: dict) -> None:
-    """Ask about three photos in all ways, in an order that nobody knows; the case that is answered wrong speaks."""
+    """Ask about three photos in all ways, in a random order; the case that is answered wrong
+    speaks.
+    """
     contents = photos(3)
     expected = place.network.truth(contents)
-    cases = [(*case, number) for number, one in enumerate(contents) for case in _cases(one).items()]
+    cases = []
+    for number, photo in enumerate(contents):
+        for name, body in _cases(photo).items():
+            cases.append((name, body, number))
     cases.append(("large", {"image": as_text(bytes(_MOST_BYTES + 1))}, 0))
     cases.append(("pixels", {"image": as_text(_many_pixels())}, 0))
     wrong: list[str] = []
@@ -140,18 +154,17 @@ def _ask_for_several(program: Program, place: _Place, facts: dict) -> None:
         return as_json(reply["body"])
 
     facts["many_right"] = _are_answers(answers(), expected)
-    facts["too_many"] = program.reply(
-        post(program, "/predict/many", images=[*texts, *texts[:3]]), _REPLY
-    )["status"]
+    nine = [*texts, *texts[:3]]
+    reply = program.reply(post(program, "/predict/many", images=nine), _REPLY)
+    facts["too_many"] = reply["status"]
     odd = int(dice().integers(6))
     texts[odd] = as_text(contents[odd][:200])
     mixed = answers()
     if isinstance(mixed, list) and len(mixed) == 6:
         refused = mixed.pop(odd)
         del expected[odd]
-        facts["many_refused"] = (
-            _are_answers(mixed, expected) and isinstance(refused, dict) and "error" in refused
-        )
+        says_error = isinstance(refused, dict) and "error" in refused
+        facts["many_refused"] = says_error and _are_answers(mixed, expected)
 
 
 def _is_alive(program: Program, place: _Place) -> bool:
@@ -202,8 +215,6 @@ def _is_answer(answer: object, expected: tuple[str, float]) -> bool:
 
 
 def _are_answers(answers: object, expected: list[tuple[str, float]]) -> bool:
-    return (
-        isinstance(answers, list)
-        and len(answers) == len(expected)
-        and all(map(_is_answer, answers, expected))
-    )
+    if not isinstance(answers, list) or len(answers) != len(expected):
+        return False
+    return all(map(_is_answer, answers, expected))

@@ -1,7 +1,7 @@
 """Inside: loads one named file, and passes on what is asked outside, a line of JSON at a time.
 
-``python -I asker.py KIND FILE`` reads requests on standard input, and writes replies to what was standard output.
-Isolated, since nothing that lies beside the file may take a library's place.
+``python -I asker.py KIND FILE`` reads requests on standard input, and writes replies to what was
+standard output. It is isolated, so that no file next to the program can replace a library.
 """
 
 import importlib
@@ -12,24 +12,46 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-#: By kind: its module and function in ``labs.judge.inside``, and the packages without which nothing can be asked.
+#: By kind: its module and function, and the packages without which nothing can be asked. A deep
+#: dive's kind is its module and function itself, and its module imports what it needs.
 KINDS = {
-    "app": ("apps:app", ("numpy", "PIL.Image", "fastapi", "fastapi_offline")),
-    "workers": ("apps:workers", ("numpy", "PIL.Image")),
-    "triton": ("triton:triton", ("numpy", "PIL.Image")),
-    "script": ("scripts:script", ("numpy",)),
-    "stream": ("apps:stream", ("fastapi",)),
-    "router": ("router:router", ()),
-    "kernel": ("kernel:kernel", ("numba",)),
+    "app": (
+        "labs.judge.inside.apps:app",
+        ("numpy", "PIL.Image", "fastapi", "fastapi_offline", "labs.judge.inside.runtime"),
+    ),
+    "triton": ("labs.judge.inside.triton:triton", ("numpy", "PIL.Image")),
+    "script": ("labs.judge.inside.scripts:script", ("numpy",)),
 }
 
 
+class CourseClosed:
+    """Finds none of the course's own modules: a program has them nowhere else where it runs."""
+
+    _ROOMS = ("assets", "grading", "labs", "provisioning")
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
+        """Leave all other modules to Python.
+
+        Raises:
+            ModuleNotFoundError: It is a module of the course.
+        """
+        if name.partition(".")[0] in cls._ROOMS:
+            raise ModuleNotFoundError(
+                f"`{name}` is the course's own code, which your program does not have where it "
+                "runs. It may import Python's own modules, the libraries of the lesson, and the "
+                "files beside it",
+                name=name,
+            )
+
+
 def main(kind: str, path: str) -> None:
-    """Say that the asker is there, load the program, and pass on what is asked."""
+    """Report that the asker has started, load the program, and pass on the requests."""
     sys.path.append(str(Path(__file__).resolve().parents[2]))
     from labs.judge.inside.wire import Wire
 
-    wire, (place, needs) = Wire(), KINDS[kind]
+    wire = Wire()
+    place, needs = KINDS.get(kind, (kind, ()))
     os.environ["NUMBA_ENABLE_CUDASIM"] = "1"  # which numba reads when it is imported
     lacks = [name for name in needs if importlib.util.find_spec(name.partition(".")[0]) is None]
     if lacks:
@@ -39,7 +61,12 @@ def main(kind: str, path: str) -> None:
     for name in needs:
         importlib.import_module(name)
     module, _, function = place.partition(":")
-    prepare = getattr(importlib.import_module(f"labs.judge.inside.{module}"), function)
+    try:
+        prepare = getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        wire.say(hello=str(error.name))
+        return
+    sys.meta_path.insert(0, CourseClosed)
     wire.say(hello="")
     ask: list[Callable[[dict], None]] = []
     # Loading may call what stands outside (a warm-up), so the wire is read meanwhile.

@@ -1,4 +1,6 @@
-"""What a program is asked with: photos and a network that are drawn anew each time, so that nobody has seen them."""
+"""The inputs for a program: photos and a network that are drawn at random each time, so that no
+program knows them.
+"""
 
 import base64
 import io
@@ -18,7 +20,7 @@ _FEATURES = 192
 
 
 def dice() -> np.random.Generator:
-    """Return dice that nobody can foresee: what is right is right with all of them."""
+    """Return an unpredictable random generator: a right program is right with every seed."""
     return np.random.default_rng()
 
 
@@ -46,7 +48,7 @@ def post(program: Program, path: str, **body: object) -> int:
 
 
 class Network:
-    """A classifier of the course's classes, of which a program sees nothing but its answers."""
+    """A classifier of the course's classes; a program sees only its answers."""
 
     def __init__(self) -> None:
         """Draw the weights."""
@@ -56,7 +58,8 @@ class Network:
         """Return scores (n, 11) of features (n, 192), a list of lists or an array.
 
         Raises:
-            Lost: The rows have another length: what it was called with are no images of the course's size.
+            Lost: The rows have another length, because the arguments are not images of the course's
+            size.
         """
         if not len(rows) or any(len(row) != _FEATURES for row in rows):
             raise Lost(

@@ -1,7 +1,8 @@
-"""A program in a process of its own, asked through a pipe of which every line may be anything.
+"""A program in a separate process, asked through a pipe whose lines may contain anything.
 
-One exception stands for all that a program can do wrong (``Lost``): it costs the question that is asked, and nothing
-else. Whatever else is raised here is a fault of the judge or of its machine, and no program's.
+One exception stands for all that a program can do wrong (``Lost``): it costs the question that is
+asked, and nothing else. Any other exception is a fault of the judge or of its machine, not of the
+program.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ from labs.machine.busy import slowdown
 from labs.records.strict import StrictJsonError, loads
 from labs.shell import python
 
-#: Starts an asker of a kind on a program's file, with pipes at both ends, and ends it with the context.
+#: Starts an asker of a kind on a program's file, with pipes at both ends, and ends it with the
+#: context.
 Start = Callable[[str, bytes], AbstractContextManager[subprocess.Popen[bytes]]]
 
 #: Bytes of one line, and of all lines.
 _LINE_BYTES, _ALL_BYTES = 2 << 20, 32 << 20
 
-#: Seconds until the asker is there, in which no line of the program has run; and then until the program is loaded.
+#: Seconds until the asker is there, in which no line of the program has run; and then until the
+#: program is loaded.
 _ASKER_S, READY_S = 120, 10
 
 _GARBLED = "It writes into the pipe through which it is asked."
@@ -44,14 +47,15 @@ class Lost(Exception):  # noqa: N818 - what a program does, and no error of ours
 
 
 class NotReadyError(RuntimeError):
-    """The asker did not come up, before any line of the program had run: a package is missing, or the machine is slow.
+    """The asker did not come up, before any line of the program had run: a package is missing, or
+    the machine is slow.
 
     The message says which.
     """
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldValue:
     """A value that is given only when the judge releases it (``Program.release``)."""
 
     value: object
@@ -59,7 +63,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Outside:
-    """Something that a program stands on, and calls by name."""
+    """A dependency that a program calls by name."""
 
     #: Of what it is called with (``shaped``).
     form: Mapping[str, Any]
@@ -68,13 +72,15 @@ class Outside:
 
 
 def command(kind: str, path: Path) -> list[str]:
-    """Return the command that asks a program: isolated, so that nothing beside it is imported in place of a library."""
+    """Return the command that asks a program: isolated, so that nothing beside it is imported in
+    place of a library.
+    """
     return [sys.executable, "-I", str(Path(asker.__file__).resolve()), kind, str(path)]
 
 
 @contextlib.contextmanager
 def at_home(kind: str, content: bytes) -> Iterator[subprocess.Popen[bytes]]:
-    """Start an asker as an ordinary process: for the program of whoever runs this."""
+    """Start an asker as an ordinary process, for the user's own program."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "program.py"
         path.write_bytes(content)
@@ -114,15 +120,17 @@ class Program:
         """Prepare to ask.
 
         Args:
-            outside: What it stands on, by name.
-            each_s: Seconds for an answer, unless a question has its own. At home, these are an idle machine's seconds
-                (``slowdown``).
-            wall_s: Seconds for everything, from the moment at which the asker is there; at home likewise.
-            most_calls: Calls of what stands outside, all together.
+            outside: Its dependencies by name.
+            each_s: Seconds for an answer, unless a question has its own. At home, these are an idle
+                machine's seconds (``slowdown``).
+            wall_s: Seconds for everything, from the moment at which the asker is there; at home
+                likewise.
+            most_calls: The largest number of calls of all dependencies together.
         """
         self._starting, self._outside = start(kind, content), outside
         self._each_s, self._wall_s, self._most_calls = each_s, wall_s, most_calls
-        # At home a student's other programs run as well; the grader has its machine to itself, and a limit of its own.
+        # At home a student's other programs run as well; the grader has its machine to itself, and
+        # a limit of its own.
         self._slowdown = slowdown if start is at_home else lambda: 1.0
         self._end_s = float("inf")
         self._hello: str | None = None
@@ -210,7 +218,7 @@ class Program:
             self._write({"answer": number, "value": value})
 
     def until(self, look: Callable[[], Any], within_s: float | None = None, says: str = "") -> Any:
-        """Listen until something is found (neither None nor False), and return it.
+        """Listen until a value is found (other than None and False), and return it.
 
         Raises:
             Lost: Not in time; or the program ended, or wrote what is no reply, before.
@@ -259,7 +267,8 @@ class Program:
         if len(self._rest) > _LINE_BYTES or self._read_bytes > _ALL_BYTES:
             raise Lost("It says far more than it was asked for.")
         for line in lines:
-            self._in_time()  # answering a call may take a while, so a flood of them costs the program's own time
+            # answering a call may take a while, so a flood of them costs the program's own time
+            self._in_time()
             self._hear(line)
 
     def _hear(self, line: bytes) -> None:
@@ -287,11 +296,14 @@ class Program:
     def _call(self, number: int, name: str, given: dict) -> None:
         self.calls.append(name)
         if len(self.calls) > self._most_calls:
-            raise Lost(f"It calls what it stands on more than {self._most_calls:,} times.")
+            raise Lost(
+                f"It calls its dependencies more than {self._most_calls:,} times. Is there an "
+                "endless loop?"
+            )
         outside = self._outside[name]
         shaped(given, outside.form)
         value = outside.answer(**{key: given[key] for key in outside.form})
-        if isinstance(value, Held):
+        if isinstance(value, HeldValue):
             self._held.append((number, value.value))
         else:
             self._write({"answer": number, "value": value})
@@ -301,8 +313,8 @@ def shaped(value: Any, form: Any) -> Any:
     """Return a value that came out of a program, if it has a form.
 
     Args:
-        form: A type or a union of types; a list of one form, for a list of any length; or forms by name, for an object
-            that has these fields and perhaps others.
+        form: A type or a union of types; a list of one form, for a list of any length; or forms by
+            name, for an object with at least these fields.
 
     Raises:
         Lost: It has another form.
@@ -316,7 +328,7 @@ def shaped(value: Any, form: Any) -> Any:
     else:
         right, parts = isinstance(value, form), ()
     if not right:
-        raise Lost("What it answers has not the form that was asked for.")
+        raise Lost("Its answer has another form than the task asks for.")
     for part, of in parts:
         shaped(part, of)
     return value

@@ -1,4 +1,6 @@
-"""A measuring script for a device: how it opens a session, what it calls, and whether its samples are those calls."""
+"""A measuring script for a device: how it opens a session, its calls, and whether its samples are
+those calls.
+"""
 
 import time
 from itertools import pairwise
@@ -44,18 +46,22 @@ class _Runtime:
     def bounds_s(self) -> list[tuple[float, float]]:
         """Return between which two durations each call lies, whatever else keeps the machine busy.
 
-        A call takes as long as the judge took at least; at most, the time from the answer before to the call after.
+        A call takes as long as the judge took at least; at most, the time from the answer before to
+        the call after.
         """
         ends = [*self.came_s[1:], time.perf_counter()]
         begins = [self.came_s[0] - 60, *self.answered_s]
-        return [
-            (self.answered_s[at] - self.came_s[at], ends[at] - begins[at])
-            for at in range(len(self.came_s))
-        ]
+        bounds_s = []
+        calls = zip(self.came_s, self.answered_s, begins, ends, strict=False)
+        for came_s, answered_s, begin_s, end_s in calls:
+            bounds_s.append((answered_s - came_s, end_s - begin_s))
+        return bounds_s
 
 
 def script(handed: Handed, start: Start = at_home) -> dict:
-    """Return how ``python measure.py MODEL THREADS CALLS`` ends, what it prints last, and whether it measured that."""
+    """Return how ``python measure.py MODEL THREADS CALLS`` ends, what it prints last, and whether
+    it measured that.
+    """
     random, runtime = dice(), _Runtime()
     threads, calls = int(random.integers(2, 9)), int(random.integers(31, 60))
     facts = {
@@ -80,21 +86,20 @@ def script(handed: Handed, start: Start = at_home) -> dict:
         Program("script", content_of(handed, "measure.py"), runtime.outside(), start) as program,
     ):
         begin_s = time.perf_counter()
-        reply = program.reply(
-            program.begin(arguments=["model.onnx", str(threads), str(calls)]), _REPLY, 30
-        )
+        number = program.begin(arguments=["model.onnx", str(threads), str(calls)])
+        reply = program.reply(number, _REPLY, 30)
         wall_s = time.perf_counter() - begin_s
-        last = (reply["printed"].strip().splitlines() or ["nothing"])[-1]
+        lines = reply["printed"].strip().splitlines()
+        last = lines[-1] if lines else "nothing"
         facts |= {"ended": reply["ended"], "said": reply["complaint"], "printed": last[:80]}
         samples_s = _samples(last)
         if samples_s is None:
             return facts
         facts |= {"is_json": True, "samples": len(samples_s)}
-        facts |= {
-            "threads": runtime.threads[-1] if runtime.threads else 0,
-            "in_seconds": sum(samples_s) <= wall_s,
-        }
-        facts["moments"] = len(samples_s) > 2 and all(a < b for a, b in pairwise(samples_s))
+        facts["threads"] = runtime.threads[-1] if runtime.threads else 0
+        facts["in_seconds"] = sum(samples_s) <= wall_s
+        is_rising = all(earlier < later for earlier, later in pairwise(samples_s))
+        facts["moments"] = is_rising and len(samples_s) > 2
         if len(samples_s) == calls <= len(runtime.came_s):
             facts |= _counted(samples_s, runtime)
     return facts
@@ -103,25 +108,37 @@ def script(handed: Handed, start: Start = at_home) -> dict:
 def _samples(line: str) -> list[float] | None:
     """Return the samples in a line of JSON; None for anything else."""
     match as_json(line):
-        case {"samples_s": [_, *_] as samples} if all(type(one) in (int, float) for one in samples):
-            return [float(one) for one in samples]
+        case {"samples_s": [_, *_] as samples}:
+            if all(type(sample) in (int, float) for sample in samples):
+                return [float(sample) for sample in samples]
     return None
 
 
 def _counted(samples_s: list[float], runtime: _Runtime) -> dict:
-    """Return whether the samples are successive calls, the last ones if none fit, and that session's calls before."""
-    bounds_s, last = runtime.bounds_s(), len(runtime.came_s) - len(samples_s)
-    seen = {
-        first: _held_against(samples_s, bounds_s[first : first + len(samples_s)])
-        for first in range(last, -1, -1)
-    }
-    first = next((first for first, told in seen.items() if told["measured"]), last)
-    return {"warm_ups": runtime.sessions[:first].count(runtime.sessions[first]), **seen[first]}
+    """Return whether the samples are successive calls, the last ones if none fit, and that
+    session's calls before.
+    """
+    count = len(samples_s)
+    bounds_s = runtime.bounds_s()
+    last = len(bounds_s) - count
+    first = last
+    facts = _held_against(samples_s, bounds_s[last:])
+    for candidate in range(last, -1, -1):
+        candidates_facts = _held_against(samples_s, bounds_s[candidate : candidate + count])
+        if candidates_facts["measured"]:
+            first, facts = candidate, candidates_facts
+            break
+    warm_ups = runtime.sessions[:first].count(runtime.sessions[first])
+    return {"warm_ups": warm_ups, **facts}
 
 
 def _held_against(samples_s: list[float], bounds_s: list[tuple[float, float]]) -> dict:
-    """Return whether each sample is the time of its call; of the first that is not, both in milliseconds."""
+    """Return whether each sample is the time of its call; of the first that is not, both in
+    milliseconds.
+    """
     for sample_s, (least_s, most_s) in zip(samples_s, bounds_s, strict=True):
-        if not least_s * (1 - _NEAR) - _NEAR_S <= sample_s <= most_s * (1 + _NEAR) + _NEAR_S:
+        is_long_enough = sample_s >= least_s * (1 - _NEAR) - _NEAR_S
+        is_short_enough = sample_s <= most_s * (1 + _NEAR) + _NEAR_S
+        if not (is_long_enough and is_short_enough):
             return {"measured": False, "sample_ms": 1e3 * sample_s, "took_ms": 1e3 * least_s}
     return {"measured": True}

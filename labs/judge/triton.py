@@ -1,4 +1,6 @@
-"""A model for Triton's Python backend: its rows, its order, how often it calls the network, and whom it refuses."""
+"""A model for Triton's Python backend: its rows, its order, how often it calls the network, and
+whom it refuses.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +16,9 @@ _REPLY = {"answers": list | None, "complaint": str}
 
 
 def model(handed: Handed, start: Start = at_home) -> dict:
-    """Return what ``execute`` of a ``model.py`` answers, called as Triton calls it, with a network of the judge's."""
+    """Return what ``execute`` of a ``model.py`` answers, called as Triton calls it, with a network
+    of the judge's.
+    """
     facts: dict[str, Any] = {
         "said": "",
         "right": 0,
@@ -40,7 +44,9 @@ def model(handed: Handed, start: Start = at_home) -> dict:
     ):
 
         def ask(requests: Sequence[Sequence[str]]) -> list:
-            """Return the labels of each request, or why it is refused; None for one without an answer."""
+            """Return the labels of each request, or why it is refused; None for one without an
+            answer.
+            """
             before = len(sizes)
             reply = program.ask(_REPLY, requests=requests)
             facts["said"] = facts["said"] or reply["complaint"]
@@ -53,19 +59,18 @@ def model(handed: Handed, start: Start = at_home) -> dict:
 
         for at in dice().permutation(_PHOTOS):
             facts["right"] += ask([[texts[at]]]) == [[truth[at]]]
-        (six,) = ask([texts])
-        facts["rows"] = sum(one == label for one, label in zip(six or [], truth, strict=False))
+        (labels,) = ask([texts])
+        pairs = zip(labels or [], truth, strict=False)
+        facts["rows"] = sum(label == true_label for label, true_label in pairs)
         for places in dice().integers(0, _PHOTOS, (_EXECUTIONS, _TOGETHER)):
             answers = ask([[texts[at]] for at in places])
-            facts["burst"] += sum(
-                one == [truth[at]] for one, at in zip(answers, places, strict=True)
-            )
+            for answer, at in zip(answers, places, strict=True):
+                facts["burst"] += answer == [truth[at]]
         odd = int(dice().integers(_PHOTOS))
         texts[odd] = as_text(contents[odd][:200])
         answers = ask([[text] for text in texts])
         facts["blamed"] = answers.pop(odd)
         del truth[odd]
-        facts["refused"] = isinstance(facts["blamed"], str) and answers == [
-            [label] for label in truth
-        ]
+        others_are_right = answers == [[label] for label in truth]
+        facts["refused"] = others_are_right and isinstance(facts["blamed"], str)
     return facts

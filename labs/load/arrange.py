@@ -1,7 +1,8 @@
-"""The lessons' models in this machine's Triton: one arrangement of a model's instances after another, and its measure.
+"""The lessons' models in this machine's Triton: one arrangement of a model's instances after
+another, and its measure.
 
-Networks run on GPU 0 unless a stanza names others; what decodes photos stays on processors. Without a GPU the
-processors play GPU 0.
+Networks run on GPU 0 unless a stanza names others; what decodes photos stays on processors. Without
+a GPU the processors play GPU 0.
 """
 
 import shutil
@@ -12,7 +13,7 @@ import tritonclient.http as httpclient
 from labs.data.intake import open_photo, to_input
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
-from labs.load.target import Target
+from labs.load.target import LoadTarget
 from labs.machine import fingerprint
 from labs.records.ledger import ledger
 from labs.serve.models import fp32_model
@@ -29,35 +30,37 @@ LEASED_S, REHEARSED_S = 5.0, 2.0
 
 
 class Models:
-    """The student's model repository in this machine's Triton; in a ``with`` block, after which it is as it was."""
+    """The student's model repository in this machine's Triton; in a ``with`` block, after which it
+    is as it was.
+    """
 
     def __init__(self) -> None:
         """Open it; nothing is loaded yet.
 
         Raises:
-            TritonUnavailableError: Triton does not run here, or not yet; the message says what to do.
+            TritonUnavailableError: Triton does not run here, or not yet; the message says what to
+                do.
             NotWrittenError: The Python model, or a configuration, is not written yet.
         """
         repository = opening.lesson_repository()
         self._onnx_file = repository / ONNX / "1" / "model.onnx"
         self._onnx_file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(
-            fp32_model(), self._onnx_file
-        )  # what a student writes has travelled, and models lie elsewhere
-        self.written = {
-            path.parent.name: path.read_text(encoding="utf-8")
-            for path in repository.glob("*/config.pbtxt")
-        }
-        for (
-            name
-        ) in self.written:  # an ensemble's version is an empty folder, and those do not travel
+        # What a student writes has travelled, and models lie elsewhere.
+        shutil.copy(fp32_model(), self._onnx_file)
+        self.written = {}
+        for path in repository.glob("*/config.pbtxt"):
+            self.written[path.parent.name] = path.read_text(encoding="utf-8")
+        # An ensemble's version is an empty folder, and those do not travel.
+        for name in self.written:
             (repository / name / "1").mkdir(exist_ok=True)
         self._triton = opening.open_repository(repository)
         self._client = httpclient.InferenceServerClient(self._triton.http, network_timeout=180)
+        #: Options that processors have played, by what they make of an arrangement.
         self._played: dict[tuple[str, int, bool], str] = {}
         photos = [photo(number) for number in range(8)]
+        pictures = [to_input(open_photo(encoded)) for encoded in photos]
         self._texts = image_inputs(photos)
-        self._tensors = tensor_inputs(np.stack([to_input(open_photo(one)) for one in photos]))
+        self._tensors = tensor_inputs(np.stack(pictures))
 
     def __enter__(self) -> "Models":
         return self
@@ -65,11 +68,12 @@ class Models:
     def __exit__(self, *_: object) -> None:
         for folder in self._triton.repository.folder.iterdir():
             if folder.name in self.written:
-                (folder / "config.pbtxt").write_text(self.written[folder.name], encoding="utf-8")
+                config = folder / "config.pbtxt"
+                config.write_text(self.written[folder.name], encoding="utf-8")
         self._triton.stop()  # a node's container goes on
 
     def load(self, name: str, stanza: str = "") -> None:
-        """Load a model by its configuration, with a stanza's settings in place of its own.
+        """Load a model by its configuration, with a stanza's settings instead of the original ones.
 
         Raises:
             NotWrittenError: The student has not written the model's configuration.
@@ -78,14 +82,15 @@ class Models:
             raise NotWrittenError(
                 f"There is no `{name}/config.pbtxt` yet. Run the lesson that asks for it first."
             )
-        config = arranged(self.written[name], stanza, len(fingerprint().cuda_gpus))
-        (self._triton.repository.folder / name / "config.pbtxt").write_text(
-            config, encoding="utf-8"
-        )
+        text = arranged(self.written[name], stanza, len(fingerprint().cuda_gpus))
+        config = self._triton.repository.folder / name / "config.pbtxt"
+        config.write_text(text, encoding="utf-8")
         self._client.load_model(name, headers=self._triton.headers)
 
     def measure(self, option: str, name: str, clients: int) -> None:
-        """Let clients ask a model that is loaded; the record is kept as 'gpus-OPTION', with where its instances are."""
+        """Let clients ask a model that is loaded; the record is kept as 'gpus-OPTION', with where
+        its instances are.
+        """
         requests = self._tensors if name == ONNX else self._texts
         network = None if name == PYTHON else self._onnx_file  # an ensemble has none of its own
         groups = self._client.get_model_config(name).get("instance_group", [])
@@ -98,47 +103,52 @@ class Models:
         measure(option, clients, target, instance_group=groups)
 
     def arrange(self, option: str, name: str, clients: int, stanza: str) -> None:
-        """Load a model with a stanza and measure it, if this machine has the GPUs that the stanza names.
+        """Load a model with a stanza and measure it, if this machine has the GPUs that the stanza
+        names.
 
         Processors play an arrangement once: 'one on each of two GPUs' is no other than 'one' there.
         """
-        made, gpus = parse(stanza), len(fingerprint().cuda_gpus)
-        played = (
-            name,
-            sum(group.count for group in made.instance_group),
-            made.HasField("dynamic_batching"),
-        )
-        if (
-            gpus
-            and max((gpu for group in made.instance_group for gpu in group.gpus), default=0) >= gpus
-        ):
-            print(f"{option}: left out, for this machine has {gpus} GPU", flush=True)
-        elif not gpus and self._played.setdefault(played, option) != option:
-            print(
-                f"{option}: left out, for processors play it as {self._played[played]}", flush=True
-            )
-        else:
-            self.load(name, stanza)
-            self.measure(option, name, clients)
+        if reason := self._reason_to_leave_out(option, name, stanza):
+            print(f"{option}: left out, for {reason}", flush=True)
+            return
+        self.load(name, stanza)
+        self.measure(option, name, clients)
+
+    def _reason_to_leave_out(self, option: str, name: str, stanza: str) -> str:
+        """Return why an arrangement is not measured here; an empty text if it is."""
+        settings = parse(stanza)
+        gpu_count = len(fingerprint().cuda_gpus)
+        if gpu_count:
+            named_gpus = [gpu for group in settings.instance_group for gpu in group.gpus]
+            if max(named_gpus, default=0) >= gpu_count:
+                return f"this machine has {gpu_count} GPU"
+            return ""
+        instances = sum(group.count for group in settings.instance_group)
+        on_processors = (name, instances, settings.HasField("dynamic_batching"))
+        played_as = self._played.setdefault(on_processors, option)
+        if played_as != option:
+            return f"processors play it as {played_as}"
+        return ""
 
 
 def arranged(config: str, stanza: str, gpus: int) -> str:
-    """Return a configuration's text with a stanza's settings in place of its own, for a machine with so many GPUs."""
-    made, more = parse(config), parse(stanza)
-    if more.instance_group:
-        made.ClearField("instance_group")
-    made.MergeFrom(more)
-    for group in made.instance_group:
+    """Return a configuration with a stanza's settings in place of its own, for so many GPUs."""
+    settings = parse(config)
+    wanted = parse(stanza)
+    if wanted.instance_group:
+        settings.ClearField("instance_group")
+    settings.MergeFrom(wanted)
+    for group in settings.instance_group:
         if gpus == 0:
             group.kind = group.KIND_CPU
             group.ClearField("gpus")
-        elif made.name in (PYTHON, ONNX) and group.kind == group.KIND_CPU:
+        elif settings.name in (PYTHON, ONNX) and group.kind == group.KIND_CPU:
             group.kind = group.KIND_GPU
             group.gpus.append(0)
-    return str(made)
+    return str(settings)
 
 
-def measure(option: str, clients: int, target: Target, **details: object) -> None:
+def measure(option: str, clients: int, target: LoadTarget, **details: object) -> None:
     """Let clients ask a target, keep the record as 'gpus-OPTION', and print its rate."""
     duration_s = LEASED_S if fingerprint().cuda_gpus else REHEARSED_S
     record = closed_loop(
@@ -150,4 +160,5 @@ def measure(option: str, clients: int, target: Target, **details: object) -> Non
         details=details,
     )
     ledger().append(record)
-    print(f"{option}: {record.throughput_rps.value:.0f} answers a second", flush=True)
+    answers_per_s = record.throughput_rps.value
+    print(f"{option}: {answers_per_s:.0f} answers a second", flush=True)

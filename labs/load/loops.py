@@ -1,15 +1,16 @@
 """Closed and open loop: two ways to put load on a server, which answer two different questions.
 
-In a **closed loop** so many clients each wait for their answer before they send the next request. The server sets the
-pace: when it stalls, the clients stop asking, and the stall is seen by a handful of requests. It answers "how much can
-it do?".
+In a **closed loop**, each client waits for its answer before it sends the next request. The server
+sets the pace: when it stalls, the clients stop asking, and the stall is seen by a handful of
+requests. It answers "how much can it do?".
 
-In an **open loop** requests begin when they are due, as users do who know nothing of each other. A latency is counted
-from that moment, also where the request left late. Counting from when it really left would *omit* in a coordinated way
-just those requests that a stall made wait. It answers "what do users feel at this rate?".
+In an **open loop** requests begin when they are due, as users do who know nothing of each other. A
+latency is counted from that moment, also where the request left late. Counting from when it really
+left would *omit* in a coordinated way just those requests that a stall made wait. It answers "what
+do users feel at this rate?".
 
-Source: Schroeder, Wierman and Harchol-Balter, 'Open Versus Closed: A Cautionary Tale' (NSDI 2006); the term
-'coordinated omission' is Gil Tene's ('How NOT to Measure Latency', 2015).
+Source: Schroeder, Wierman and Harchol-Balter, 'Open Versus Closed: A Cautionary Tale' (NSDI 2006);
+the term 'coordinated omission' is Gil Tene's ('How NOT to Measure Latency', 2015).
 """
 
 import atexit
@@ -26,7 +27,7 @@ from datetime import UTC, datetime
 from labs.display.format import milliseconds, rate
 from labs.load.record import load_record
 from labs.load.served import between
-from labs.load.target import Target
+from labs.load.target import LoadTarget
 from labs.load.usage import Sampler
 from labs.records import Measurement
 from labs.runtimes.progress import OnProgress, silent
@@ -37,7 +38,7 @@ class SenderError(RuntimeError):
 
 
 def closed_loop(
-    target: Target,
+    target: LoadTarget,
     *,
     concurrency: int,
     duration_s: float | None = None,
@@ -54,33 +55,40 @@ def closed_loop(
         concurrency: Clients that wait for their answers side by side.
         duration_s: Seconds in which requests are begun; 5 when ``requests`` is not given either.
         requests: Requests in all, instead of a duration.
-        warmup_requests: Requests sent before the clock starts; one for each client (four at least) when None,
-            since each opens a connection.
+        warmup_requests: Requests sent before the clock starts; one for each client (four at least)
+            when None, since each opens a connection.
         on_progress: Told how far it is; may raise ``Cancelled``, and then nothing is recorded.
 
     Raises:
         NothingAnsweredError: Not one request got a good answer.
     """
-    if concurrency < 1 or (duration_s is not None and requests is not None):
+    has_two_ends = duration_s is not None and requests is not None
+    if concurrency < 1 or has_two_ends:
         raise ValueError(
-            "concurrency counts clients and starts at 1; a duration or a number of requests, not both"
+            "concurrency counts clients and starts at 1; a duration or a number of requests, "
+            "not both"
         )
+    if duration_s is None and requests is None:
+        duration_s = 5.0
+    if warmup_requests is None:
+        warmup_requests = max(4, concurrency)
     plan = plan_for(
         target,
         timeout_s=timeout_s,
-        warmup_requests=max(4, concurrency) if warmup_requests is None else warmup_requests,
+        warmup_requests=warmup_requests,
         warmup_clients=concurrency,
         mode="closed",
         concurrency=concurrency,
-        duration_s=5.0 if duration_s is None and requests is None else duration_s,
+        duration_s=duration_s,
         requests=requests,
     )
-    words = f"{option}: {concurrency} client{'s' * (concurrency > 1)}"
+    clients = "client" if concurrency == 1 else "clients"
+    words = f"{option}: {concurrency} {clients}"
     return _run(option, target, plan, words, details or {}, on_progress)
 
 
 def open_loop(
-    target: Target,
+    target: LoadTarget,
     *,
     rate_rps: float,
     duration_s: float = 5.0,
@@ -91,7 +99,7 @@ def open_loop(
     details: dict | None = None,
     on_progress: OnProgress = silent,
 ) -> Measurement:
-    """Return the record of a run in which requests arrive as a Poisson process, whatever became of those before.
+    """Return the record of a run whose requests arrive as a Poisson process, answered or not.
 
     Args:
         seed: Makes the arrivals the same in each run, so that two options face the same bursts.
@@ -113,11 +121,14 @@ def open_loop(
         seed=seed,
     )
     words = f"{option}: {rate(rate_rps, 'requests/s')} due"
-    return _run(option, target, plan, words, {"seed": seed} | (details or {}), on_progress)
+    details = {"seed": seed} | (details or {})
+    return _run(option, target, plan, words, details, on_progress)
 
 
-def plan_for(target: Target, **how: object) -> dict:
-    """Return what ``labs.load.sender`` reads: the requests, where they go, and how many are sent when."""
+def plan_for(target: LoadTarget, **how: object) -> dict:
+    """Return what ``labs.load.sender`` reads: the requests, where they go, and how many are sent
+    when.
+    """
     bodies = [base64.b64encode(body).decode() for body in target.bodies]
     return {
         "transport": target.transport,
@@ -129,16 +140,18 @@ def plan_for(target: Target, **how: object) -> dict:
 
 
 def _run(
-    option: str, target: Target, plan: dict, words: str, details: dict, on_progress: OnProgress
+    option: str, target: LoadTarget, plan: dict, words: str, details: dict, on_progress: OnProgress
 ) -> Measurement:
     """Run the sender with a sampler beside it, and return the record."""
     read = target.counters
     on_progress(0.0, f"{words}, warming up")
     with _sender() as sender:
-        sampler, events = Sampler(sender.process.pid, target.pids), sender.events(plan)
+        sampler = Sampler(sender.process.pid, target.pids)
+        events = sender.events(plan)
         next(events)  # it is ready
         before = read() if read else None
-        started_at, start_s = datetime.now(UTC).isoformat(), time.perf_counter()
+        started_at = datetime.now(UTC).isoformat()
+        start_s = time.perf_counter()
         sampler.start()
         print("go", file=sender.process.stdin, flush=True)
         try:
@@ -149,15 +162,18 @@ def _run(
             usage = sampler.stop()
         server = between(before, read()) if read and before else None
     on_progress(1.0, f"{words}, done")
+    result = event
+    duration_s = plan["duration_s"] or result["took_s"]
+    concurrency = plan.get("concurrency") or max(1, result["most_in_flight"])
     return load_record(
         option,
         target,
-        event,
+        result,
         mode=plan["mode"],
-        duration_s=plan["duration_s"] or event["took_s"],
+        duration_s=duration_s,
         started_at=started_at,
         start_s=start_s,
-        concurrency=plan.get("concurrency") or max(1, event["most_in_flight"]),
+        concurrency=concurrency,
         offered_rps=plan.get("rate_rps"),
         server=server,
         usage=usage,
@@ -172,8 +188,10 @@ def _fraction(plan: dict, event: dict) -> float:
 
 
 def _line(event: dict) -> str:
+    answered = rate(event["done"] / event["elapsed_s"], "requests/s")
+    p50 = milliseconds(event["p50_s"])
     failed = f", {event['failed']} failed" if event["failed"] else ""
-    return f"{rate(event['done'] / event['elapsed_s'], 'requests/s')}, p50 {milliseconds(event['p50_s'])}{failed}"
+    return f"{answered}, p50 {p50}{failed}"
 
 
 class _Sender:
@@ -199,9 +217,8 @@ class _Sender:
             if event["event"] == "result":
                 return
         self._errors.seek(0)
-        raise SenderError(
-            f"the sender stopped without a result:\n{self._errors.read().strip()[-1500:]}"
-        )
+        last_words = self._errors.read().strip()[-1500:]
+        raise SenderError(f"the sender stopped without a result:\n{last_words}")
 
     def close(self) -> None:
         self.process.kill()
@@ -209,7 +226,8 @@ class _Sender:
         self._errors.close()
 
 
-#: Senders that wait for another plan: starting one takes a third of a second, which a race would pay at every turn.
+#: Senders that wait for another plan: starting one takes a third of a second, which a race would
+#: pay at every turn.
 _idle: list[_Sender] = []
 
 

@@ -1,7 +1,8 @@
-"""Part 3's measurements once more, with the files that were made at home, on whatever machine this is.
+"""Part 3's measurements once more, with the files that were made at home, on whatever machine this
+is.
 
-``python -m labs.load.repeat`` measures the route of *Serve over HTTP*, the Python model without and with batches, the
-ONNX model and the ensemble, as their lessons do; records are kept as 'gpus-…'.
+``python -m labs.load.repeat`` measures the route of *Serve over HTTP*, the Python model without and
+with batches, the ONNX model and the ensemble, as their lessons do; records are kept as 'gpus-…'.
 """
 
 from labs.load.arrange import ONNX, PYTHON, Models, measure
@@ -41,7 +42,9 @@ def main() -> None:
 
 
 def _route() -> None:
-    folder, model, workers = programs_dir() / "http", fp32_model(), usable_cpu_count()
+    folder = programs_dir() / "http"
+    model = fp32_model()
+    workers = usable_cpu_count()
     if not (folder / "app.py").is_file():
         print("http-16: your app.py is not here, so the route is left out", flush=True)
         return

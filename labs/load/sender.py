@@ -1,8 +1,10 @@
-"""The sender: a process of its own, so that neither a notebook nor a server shares its interpreter's lock.
+"""The sender: a separate process, so that neither a notebook nor a server shares its interpreter's
+lock.
 
-``python -m labs.load.sender`` reads a plan (one JSON line) from standard input, warms up, says 'ready' and waits for a
-second line: the program that started it reads the server's counters in between. Then come 'progress' a few times a
-second and 'result', and it waits for another plan. When standard input ends, that program is gone, and it ends too.
+``python -m labs.load.sender`` reads a plan (one JSON line) from standard input, warms up, says
+'ready' and waits for a second line: the program that started it reads the server's counters in
+between. Then come 'progress' a few times a second and 'result', and it waits for another plan. When
+standard input ends, that program is gone, and it ends too.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import base64
 import contextlib
 import gc
 import json
+import math
 import os
 import queue
 import resource
@@ -24,7 +27,8 @@ import numpy as np
 #: Seconds between two 'progress' lines, and the answers that their median is taken from.
 _TELL_EVERY_S, _RECENT = 0.25, 512
 
-#: gRPC's codes as the HTTP statuses that mean the same. Source: google.rpc.Code, in google/rpc/code.proto.
+#: gRPC's codes as the HTTP statuses that mean the same. Source: google.rpc.Code, in
+#: google/rpc/code.proto.
 HTTP_STATUS = {
     "OK": 200,
     "INVALID_ARGUMENT": 400,
@@ -40,8 +44,8 @@ HTTP_STATUS = {
 _EXCERPT = 400
 
 
-class Run:
-    """One run: what was sent, when, and what came back."""
+class LoadRun:
+    """One run: the requests, their times, and the answers."""
 
     def __init__(self, transport: Http | Grpc, bodies: list[bytes]) -> None:
         self.transport, self.bodies = transport, bodies
@@ -50,7 +54,7 @@ class Run:
         self.start_s = time.perf_counter()
 
     def begin(self) -> None:
-        """Start the clock anew and forget what was sent before."""
+        """Restart the clock and forget earlier requests."""
         self.rows.clear()
         self.begun = 0
         self.start_s = time.perf_counter()
@@ -73,10 +77,11 @@ class Run:
 
     async def closed(self, clients: int, duration_s: float | None, requests: int | None) -> None:
         """Let each client wait for its answer before it sends the next request."""
-        seconds, most = duration_s or float("inf"), float("inf") if requests is None else requests
+        end_s = duration_s or math.inf
+        most = math.inf if requests is None else requests
 
         async def client() -> None:
-            while self.begun < most and self.now_s() < seconds:
+            while self.begun < most and self.now_s() < end_s:
                 await self.request()
 
         await asyncio.gather(*(client() for _ in range(clients)))
@@ -84,35 +89,38 @@ class Run:
     async def open(self, due_s: np.ndarray) -> None:
         """Send each request when it is due, whatever became of the others.
 
-        A thread keeps the time: an event loop's own timers are rounded up to whole milliseconds, which would be added
-        to every latency.
+        A thread keeps the time: an event loop's own timers are rounded up to whole milliseconds,
+        which would be added to every latency.
         """
-        loop, flying = asyncio.get_running_loop(), []
+        loop = asyncio.get_running_loop()
+        in_flight: list[asyncio.Task[None]] = []
+
+        def send(due: float) -> None:
+            in_flight.append(loop.create_task(self.request(due)))
 
         def pace() -> None:
             for due in due_s.tolist():
                 time.sleep(max(0.0, due - self.now_s()))
-                loop.call_soon_threadsafe(
-                    lambda at: flying.append(loop.create_task(self.request(at))), due
-                )
+                loop.call_soon_threadsafe(send, due)
 
         await loop.run_in_executor(None, pace)
-        await asyncio.gather(*flying)
+        await asyncio.gather(*in_flight)
 
     async def tell(self) -> None:
         """Report how it stands until cancelled."""
         while True:
             await asyncio.sleep(_TELL_EVERY_S)
-            latencies = [row[1] for row in self.rows[-_RECENT:]]
-            say(
-                {
-                    "event": "progress",
-                    "elapsed_s": self.now_s(),
-                    "done": len(self.rows),
-                    "failed": sum(status != 200 for *_, status in self.rows),
-                    "p50_s": float(np.median(latencies)) if latencies else 0.0,
-                }
-            )
+            latencies_s = [row[1] for row in self.rows[-_RECENT:]]
+            p50_s = float(np.median(latencies_s)) if latencies_s else 0.0
+            failed = sum(status != 200 for *_, status in self.rows)
+            progress = {
+                "event": "progress",
+                "elapsed_s": self.now_s(),
+                "done": len(self.rows),
+                "failed": failed,
+                "p50_s": p50_s,
+            }
+            say(progress)
 
 
 class Http:
@@ -123,11 +131,14 @@ class Http:
         import aiohttp
 
         self.first = ""
-        self._url, self._lost = url, (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+        self._url = url
+        self._errors = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+        connector = aiohttp.TCPConnector(limit=0)
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session = aiohttp.ClientSession(
             headers=headers,
-            connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=timeout_s),
+            connector=connector,
+            timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
@@ -135,10 +146,10 @@ class Http:
         """Post one body."""
         try:
             async with self._session.post(self._url, data=body) as answer:
-                given = await answer.read()
-                self.first = self.first or given[:_EXCERPT].decode(errors="replace")
+                content = await answer.read()
+                self.first = self.first or content[:_EXCERPT].decode(errors="replace")
                 return answer.status
-        except self._lost as error:
+        except self._errors as error:
             self.first = self.first or f"{type(error).__name__}: {error}"
             return 0
 
@@ -148,26 +159,33 @@ class Http:
 
 
 class Grpc:
-    """Unary gRPC calls whose messages were encoded beforehand: they go out as bytes and are not decoded coming back."""
+    """Unary gRPC calls whose messages were encoded beforehand: they go out as bytes and are not
+    decoded coming back.
+    """
 
     def __init__(self, url: str, headers: dict[str, str], timeout_s: float) -> None:
-        """Open nothing yet; needs a running event loop. ``headers['method']`` is the method's full name."""
+        """Open nothing yet; needs a running event loop. ``headers['method']`` is the method's full
+        name.
+        """
         import grpc
 
         self.first = ""
         unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         self._channel = grpc.aio.insecure_channel(url, options=unlimited)
         self._call = self._channel.unary_unary(headers["method"])
-        self._timeout_s, self._error = timeout_s, grpc.RpcError
+        self._timeout_s = timeout_s
+        self._error = grpc.RpcError
 
     async def send(self, body: bytes) -> int:
         """Make one call."""
         try:
-            given = await self._call(body, timeout=self._timeout_s)
+            content = await self._call(body, timeout=self._timeout_s)
         except self._error as error:
-            self.first = self.first or f"{error.code().name}: {error.details()}"[:_EXCERPT]
-            return HTTP_STATUS.get(error.code().name, 500)
-        self.first = self.first or given[:_EXCERPT].decode(errors="replace")
+            code = error.code().name
+            if not self.first:
+                self.first = f"{code}: {error.details()}"[:_EXCERPT]
+            return HTTP_STATUS.get(code, 500)
+        self.first = self.first or content[:_EXCERPT].decode(errors="replace")
         return 200
 
     async def close(self) -> None:
@@ -180,17 +198,18 @@ TRANSPORTS: dict[str, type[Http | Grpc]] = {"http": Http, "grpc": Grpc}
 
 
 def arrivals(rate_rps: float, duration_s: float, seed: int) -> np.ndarray:
-    """Return the times in seconds at which a Poisson process of this rate has its arrivals, up to ``duration_s``.
+    """Return the times in seconds at which a Poisson process of this rate has its arrivals, up to
+    ``duration_s``.
 
-    There is at least one: where chance sends nobody, one comes in the middle.
+    There is at least one arrival: if chance gives none, one is put in the middle.
 
-    Source: gaps between arrivals are independent and exponential with mean 1/rate (Kleinrock, 'Queueing Systems',
-    volume 1, section 2.4).
+    Source: gaps between arrivals are independent and exponential with mean 1/rate (Kleinrock,
+    'Queueing Systems', volume 1, section 2.4).
     """
     expected = rate_rps * duration_s
-    gaps_s = np.random.default_rng(seed).exponential(
-        1 / rate_rps, int(expected + 10 * expected**0.5 + 20)
-    )
+    # Ten standard deviations more than are expected, so that they always reach the end.
+    enough = int(expected + 10 * expected**0.5 + 20)
+    gaps_s = np.random.default_rng(seed).exponential(1 / rate_rps, enough)
     due_s = np.cumsum(gaps_s)
     due_s = due_s[due_s < duration_s]
     return due_s if len(due_s) else np.array([duration_s / 2])
@@ -204,8 +223,9 @@ def say(event: dict) -> None:
 
 async def drive(plan: dict, lines: queue.SimpleQueue[str]) -> dict:
     """Carry out a plan as soon as a line says so, and return its result."""
-    transport = TRANSPORTS[plan["transport"]](plan["url"], plan["headers"], plan["timeout_s"])
-    run = Run(transport, [base64.b64decode(body) for body in plan["bodies"]])
+    transport_type = TRANSPORTS[plan["transport"]]
+    transport = transport_type(plan["url"], plan["headers"], plan["timeout_s"])
+    run = LoadRun(transport, [base64.b64decode(body) for body in plan["bodies"]])
     # The first requests open connections and wake the server; they are not counted.
     await run.closed(plan["warmup_clients"], None, plan["warmup_requests"])
     warmup = len(run.rows)
@@ -223,9 +243,12 @@ async def drive(plan: dict, lines: queue.SimpleQueue[str]) -> dict:
     took_s = run.now_s()
     teller.cancel()
     await transport.close()
+    rows = []
+    for due_s, latency_s, sent_s, status in sorted(run.rows):
+        rows.append([round(due_s, 6), round(latency_s, 6), round(sent_s, 6), status])
     return {
         "event": "result",
-        "rows": [[round(value, 6) for value in row[:3]] + [row[3]] for row in sorted(run.rows)],
+        "rows": rows,
         "took_s": took_s,
         "warmup": warmup,
         "most_in_flight": run.most_in_flight,
@@ -234,7 +257,9 @@ async def drive(plan: dict, lines: queue.SimpleQueue[str]) -> dict:
 
 
 def listen(lines: queue.SimpleQueue[str]) -> None:
-    """Pass standard input on; at its end the program that started this is gone, and nobody wants a result."""
+    """Pass standard input on; at its end, the program that started this has ended, and the result
+    is not needed.
+    """
     for line in sys.stdin:
         lines.put(line)
     os._exit(1)  # not sys.exit, which would end this thread alone
@@ -242,7 +267,8 @@ def listen(lines: queue.SimpleQueue[str]) -> None:
 
 def main() -> None:
     """Carry out the plans that come, one after another."""
-    # An overloaded open loop waits on many connections at once: as many open files as the system lets us have.
+    # An overloaded open loop waits on many connections at once: as many open files as the system
+    # lets us have.
     with contextlib.suppress(ValueError, OSError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

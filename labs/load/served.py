@@ -1,4 +1,6 @@
-"""Targets on the course's own servers, with everything that a record says about what is served there."""
+"""Targets on the course's own servers, with all facts that a record needs about the served
+model.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labs.data.labels import CLASS_NAMES
-from labs.load.target import Served, Target, predict
+from labs.load.target import LoadTarget, Served, predict
 from labs.machine.version import library_versions
 from labs.records import Threads
 from labs.records.load import ServerSide
@@ -44,12 +46,15 @@ _SETTINGS = (
 
 def ray_target(
     cluster: RayCluster, application: str, images: Sequence[bytes], model: Path
-) -> Target:
-    """Return a target on an application (its route) of a running Ray cluster that takes a picture's own bytes."""
+) -> LoadTarget:
+    """Return a target on an application (its route) of a running Ray cluster that takes a picture's
+    own bytes.
+    """
     from labs.bench.targets import model_file
 
     served = Served(model=model_file(model), backend="ray-serve", threads=Threads(1, 1))
-    return predict(f"{cluster.url}/{application}", images, served, raw=True, pids=cluster.pids)
+    url = f"{cluster.url}/{application}"
+    return predict(url, images, served, raw=True, pids=cluster.pids)
 
 
 def app_target(
@@ -61,28 +66,34 @@ def app_target(
     threads: int = 1,
     raw: bool = False,
     **settings: object,
-) -> Target:
-    """Return a target on a running FastAPI app, the course's or one's own, that keeps the contract of the service.
+) -> LoadTarget:
+    """Return a target on a running FastAPI app, the course's or one's own, that keeps the contract
+    of the service.
 
     Args:
         model: The ONNX file that it serves.
-        runtime: What it opens the file with: 'onnxruntime' or 'openvino'.
+        runtime: The runtime that opens the file: 'onnxruntime' or 'openvino'.
         threads: Of each session or stream; 0 if the app leaves them to the runtime.
         raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
     """
     from labs.bench.targets import model_file, stored_precision
 
     libraries = library_versions("fastapi", "uvicorn", runtime)
-    provider = {"onnxruntime": "CPUExecutionProvider", "openvino": "CPU"}[runtime]
-    precision, each = stored_precision(model.read_bytes()), Threads(threads, threads)
     served = Served(
-        model_file(model), "fastapi-own", provider, precision, each, libraries, settings
+        model=model_file(model),
+        backend="fastapi-own",
+        provider={"onnxruntime": "CPUExecutionProvider", "openvino": "CPU"}[runtime],
+        precision=stored_precision(model.read_bytes()),
+        threads=Threads(threads, threads),
+        libraries=libraries,
+        settings=settings,
     )
     return predict(service.url, images, served, raw=raw, pids=(service.pid,))
 
 
-def classes_of(target: Target, images: Sequence[bytes]) -> np.ndarray:
-    """Return the class, 0 to 10, that a service under the course's contract answers for each encoded picture.
+def classes_of(target: LoadTarget, images: Sequence[bytes]) -> np.ndarray:
+    """Return the class, 0 to 10, that a service under the course's contract answers for each
+    encoded picture.
 
     Raises:
         ValueError: A picture was not answered with a class; the message holds the answer.
@@ -90,7 +101,8 @@ def classes_of(target: Target, images: Sequence[bytes]) -> np.ndarray:
     import httpx
 
     def ask(image: bytes) -> int:
-        answer = client.post(target.url, json={"image": base64.b64encode(image).decode()}).json()
+        text = base64.b64encode(image).decode()
+        answer = client.post(target.url, json={"image": text}).json()
         if "prediction" not in answer:
             raise ValueError(f"{target.url} answered {answer}")
         return CLASS_NAMES.index(answer["prediction"])
@@ -101,20 +113,21 @@ def classes_of(target: Target, images: Sequence[bytes]) -> np.ndarray:
 
 def triton_target(
     triton: Triton, name: str, requests: Sequence[Inputs], *, network: Path | None = None
-) -> Target:
+) -> LoadTarget:
     """Return a target on a model of a running Triton, over gRPC.
 
     Args:
-        requests: Inputs of the requests that are sent in turn; ``image_inputs`` and ``tensor_inputs`` make them.
-        network: File of the network; needed for an ensemble, which has none of its own.
+        requests: Inputs of the requests that are sent in turn; ``image_inputs`` and
+            ``tensor_inputs`` make them.
+        network: File of the network; needed for an ensemble, which has no own file.
     """
     pids = (triton.pid,) if hasattr(triton, "pid") else ()
     target = triton_grpc(triton.grpc, name, requests, triton_served(triton, name, network))
     return replace(target, counters=lambda: triton.statistics(name), pids=pids)
 
 
-def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Served) -> Target:
-    """Return a target for a model at Triton's gRPC address, 'host:port', its messages encoded once."""
+def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Served) -> LoadTarget:
+    """Return a target for a model at Triton's gRPC 'host:port', its messages encoded once."""
     from tritonclient.grpc.service_pb2 import ModelInferRequest
     from tritonclient.utils import np_to_triton_dtype, serialize_byte_tensor
 
@@ -122,50 +135,65 @@ def triton_grpc(address: str, model: str, requests: Sequence[Inputs], served: Se
     for inputs in requests:
         message = ModelInferRequest(model_name=model)
         for name, values in inputs.items():
-            message.inputs.add(
-                name=name, shape=values.shape, datatype=np_to_triton_dtype(values.dtype)
-            )
-            raw = (
-                serialize_byte_tensor(values).item() if values.dtype == object else values.tobytes()
-            )
-            message.raw_input_contents.append(raw)
+            datatype = np_to_triton_dtype(values.dtype)
+            message.inputs.add(name=name, shape=values.shape, datatype=datatype)
+            if values.dtype == object:
+                content = serialize_byte_tensor(values).item()
+            else:
+                content = values.tobytes()
+            message.raw_input_contents.append(content)
         bodies.append(message.SerializeToString())
-    return Target(f"gRPC {model}", "grpc", address, tuple(bodies), served, {"method": _METHOD})
+    return LoadTarget(f"gRPC {model}", "grpc", address, tuple(bodies), served, {"method": _METHOD})
 
 
 def image_inputs(images: Sequence[bytes]) -> list[Inputs]:
-    """Return requests that carry one encoded picture each as base64 text, as ``food_classifier`` takes them."""
-    return [
-        {"INPUT_IMAGE": np.array([[base64.b64encode(image)]], dtype=object)} for image in images
-    ]
+    """Return requests that carry one encoded picture each as base64 text, as ``food_classifier``
+    takes them.
+    """
+    texts = [base64.b64encode(image) for image in images]
+    return [{"INPUT_IMAGE": np.array([[text]], dtype=object)} for text in texts]
 
 
 def tensor_inputs(images: np.ndarray) -> list[Inputs]:
-    """Return requests of one preprocessed image each, of float32 (N, 3, 224, 224), for ``food_classifier_onnx``."""
+    """Return requests of one preprocessed image each, of float32 (N, 3, 224, 224), for
+    ``food_classifier_onnx``.
+    """
     return [{"input": np.ascontiguousarray(image[None])} for image in images]
 
 
 def triton_served(triton: Triton, name: str, network: Path | None = None) -> Served:
-    """Return what a Triton says that it serves under a name, with the network's file from its repository."""
+    """Return what a Triton says that it serves under a name, with the network's file from its
+    repository.
+    """
     from labs.bench.targets import model_file
 
     config = triton.config(name)
-    version = triton.repository.folder / name / "1"
-    network = network or next(
-        (version / one for one in _NETWORKS if (version / one).is_file()), None
-    )
-    if network is None:
-        raise ValueError(
-            f"{version} holds none of {', '.join(_NETWORKS)}: name the network's file (network=…)"
-        )
-    on_gpu = any(group["kind"] == "KIND_GPU" for group in config.get("instance_group", ()))
-    threads = config.get("parameters", {}).get("intra_op_thread_count", {}).get("string_value", "1")
+    network = network or _network_in(triton.repository.folder / name / "1")
+    backend = config.get("backend") or config["platform"]
+    instance_groups = config.get("instance_group", ())
+    on_gpu = any(group["kind"] == "KIND_GPU" for group in instance_groups)
+    parameters = config.get("parameters", {})
+    threads = parameters.get("intra_op_thread_count", {}).get("string_value", "1")
     return Served(
         model=model_file(network),
-        backend=f"triton-{config.get('backend') or config['platform']}",
+        backend=f"triton-{backend}",
         provider="CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider",
         threads=Threads(int(threads), 1),
         settings={key: config[key] for key in _SETTINGS if key in config},
+    )
+
+
+def _network_in(version: Path) -> Path:
+    """Return the network's file in the folder of a model's version.
+
+    Raises:
+        ValueError: There is none, as in an ensemble's.
+    """
+    for name in _NETWORKS:
+        if (version / name).is_file():
+            return version / name
+    raise ValueError(
+        f"{version} holds none of {', '.join(_NETWORKS)}: name the network's file (network=…)"
     )
 
 
@@ -174,7 +202,17 @@ def between(before: Counters, after: Counters) -> ServerSide | None:
     run = after.since(before)
     if run.requests == 0:
         return None
-    stages = ("queue_s", "input_s", "infer_s", "output_s")
-    means = {name: max(getattr(run, name), 0.0) / run.requests for name in stages}
+
+    def mean(stage_s: float) -> float:
+        return max(stage_s, 0.0) / run.requests
+
     batches = {size: count for size, count in run.batches.items() if count > 0}
-    return ServerSide(run.requests, run.executions, **means, batches=batches)
+    return ServerSide(
+        run.requests,
+        run.executions,
+        queue_s=mean(run.queue_s),
+        input_s=mean(run.input_s),
+        infer_s=mean(run.infer_s),
+        output_s=mean(run.output_s),
+        batches=batches,
+    )

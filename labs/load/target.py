@@ -1,6 +1,7 @@
-"""What load is sent to: an address, the requests' bytes made once, and what is served there.
+"""The target of a load: an address, the requests' bytes, made once, and the served model.
 
-Bodies are made before the run. A sender that encoded a picture for each request would measure its own encoder.
+Bodies are made before the run. A sender that encoded a picture for each request would measure its
+own encoder.
 """
 
 import base64
@@ -14,7 +15,7 @@ from labs.serve.triton.control import Counters
 
 @dataclass(frozen=True)
 class Served:
-    """What answers behind an address: the part of a record that only the server's side knows."""
+    """The server behind an address: the part of a record that only the server knows."""
 
     model: ModelFile
     #: Server and runtime, such as 'fastapi-onnxruntime' or 'triton-onnxruntime'.
@@ -29,7 +30,7 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Target:
+class LoadTarget:
     """One kind of request to one server."""
 
     #: What is asked for, such as 'POST /predict'; kept with the record, so it holds no address.
@@ -59,20 +60,23 @@ def predict(
     *,
     raw: bool = False,
     pids: tuple[int, ...] = (),
-) -> Target:
-    """Return a target for ``POST /predict`` with the picture as base64 in JSON, or for ``POST /predict/raw``."""
-    path, kind, bodies = "/predict/raw", "image/jpeg", tuple(images)
-    if not raw:
-        path, kind = "/predict", "application/json"
-        bodies = tuple(
-            json.dumps({"image": base64.b64encode(image).decode()}).encode() for image in images
-        )
-    return Target(
-        f"POST {path}",
-        "http",
-        url.rstrip("/") + path,
-        bodies,
-        served,
-        {"content-type": kind},
-        pids=pids,
-    )
+) -> LoadTarget:
+    """Return a target for ``POST /predict`` with the picture as base64 in JSON, or for
+    ``POST /predict/raw``.
+    """
+    if raw:
+        path = "/predict/raw"
+        content_type = "image/jpeg"
+        bodies = tuple(images)
+    else:
+        path = "/predict"
+        content_type = "application/json"
+        bodies = tuple(_json_body(image) for image in images)
+    address = url.rstrip("/") + path
+    headers = {"content-type": content_type}
+    return LoadTarget(f"POST {path}", "http", address, bodies, served, headers, pids=pids)
+
+
+def _json_body(image: bytes) -> bytes:
+    text = base64.b64encode(image).decode()
+    return json.dumps({"image": text}).encode()

@@ -1,4 +1,4 @@
-"""What machine this is, and what it can and cannot do for each lesson."""
+"""The facts and capabilities of this machine for each lesson."""
 
 from labs.machine.capability import Capability, capabilities, capability_text
 from labs.machine.fingerprint import Fingerprint, Gpu, fingerprint

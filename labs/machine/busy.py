@@ -9,7 +9,8 @@ _MOST = 20.0
 
 
 def slowdown() -> float:
-    """Return how many times as long work takes as on an idle machine, 1 to 20: processes per processor.
+    """Return how many times as long work takes as on an idle machine, 1 to 20: processes per
+    processor.
 
     It is an estimate, from the last minute's load average.
     """

@@ -8,7 +8,9 @@ from pathlib import Path
 
 @functools.lru_cache(maxsize=1)
 def code_version() -> str:
-    """Return the package's version with the commit, such as '0.1.0+4f2a9c1' ('-dirty' with local changes)."""
+    """Return the package's version with the commit, such as '0.1.0+4f2a9c1' ('-dirty' with local
+    changes).
+    """
     try:
         version = metadata.version("model-serving-labs")
     except metadata.PackageNotFoundError:
@@ -21,20 +23,18 @@ def code_version() -> str:
             text=True,
             check=True,
         )
-    except (
-        OSError,
-        subprocess.CalledProcessError,
-    ):  # no git, or not a checkout: the version is all there is
-        return version
-    return f"{version}+{described.stdout.strip()}"
+    except (OSError, subprocess.CalledProcessError):
+        return version  # no git, or not a checkout: the version is all there is
+    commit = described.stdout.strip()
+    return f"{version}+{commit}"
 
 
 def library_versions(*names: str) -> dict[str, str]:
-    """Return the installed versions of distributions, leaving out what is not installed."""
-    found = {}
+    """Return the versions of the installed distributions among the given ones."""
+    versions = {}
     for name in names:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

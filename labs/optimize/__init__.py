@@ -1,1 +1,4 @@
-"""One file an optimization: export, quantize, prune, train. Import the one you need; this package stays light."""
+"""One file an optimization: export, quantize, prune, train.
+
+Import the one you need; this package stays light.
+"""

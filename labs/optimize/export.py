@@ -1,4 +1,7 @@
-"""From a torch model to one ONNX file that says how it is fed and nothing about the machine it was made on."""
+"""From a torch model to one ONNX file that says how it is fed.
+
+It contains no data about the machine on which it was made.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,26 @@ from typing import TYPE_CHECKING
 
 from labs.data.labels import CLASS_NAMES
 from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE_PX
+from labs.optimize.exported import REPAIRED, WRITTEN_BY, is_elsewhere
 
 if TYPE_CHECKING:
     import onnx
     from torch import nn
 
-#: ONNX operator set that is written. 18 is what torch's exporter is written in, so nothing is converted afterwards,
-#: and the runtimes of every machine in the course read it (Triton 24.10's ONNX Runtime 1.19, TensorRT, OpenVINO).
+#: ONNX operator set that is written. 18 is what torch's exporter is written in, so nothing is
+#: converted afterwards, and the runtimes of every machine in the course read it (Triton 24.10's
+#: ONNX Runtime 1.19, TensorRT, OpenVINO).
 OPSET: int = 18
 
 #: Names of the model's only input and only output in every file of the course.
 INPUT_NAME, OUTPUT_NAME = "input", "output"
 
-#: What is written into the file itself: how an image becomes its input, and what its outputs mean. ONNX keeps texts.
+_IMAGE = f"RGB, shorter side to {INPUT_SIZE_PX}, central square, divided by 255, channels first"
+
+#: What is written into the file itself: how an image becomes its input, and what its outputs mean.
+#: ONNX keeps texts.
 PREPROCESSING: dict[str, str] = {
-    "image": f"RGB, shorter side to {INPUT_SIZE_PX}, central square, divided by 255, channels first",
+    "image": _IMAGE,
     "mean": json.dumps(IMAGENET_MEAN),
     "std": json.dumps(IMAGENET_STD),
     "classes": json.dumps(CLASS_NAMES),
@@ -44,8 +52,9 @@ def export_onnx(
         model: Module in evaluation mode that maps float32 (N, 3, H, W) to logits.
         path: Where to write; an existing file is replaced in one step.
         image_size_px: H and W, in pixels.
-        fold_batch_norm: Let torch's exporter merge each BatchNorm into the convolution before it, as it does by
-            default. False keeps them as nodes, so that it can be seen when ONNX Runtime's optimizer merges them.
+        fold_batch_norm: Let torch's exporter merge each BatchNorm into the convolution before it,
+            as it does by default. False keeps them as nodes, so that it can be seen when ONNX
+            Runtime's optimizer merges them.
 
     Raises:
         ValueError: The model is in training mode.
@@ -58,11 +67,13 @@ def export_onnx(
             "the model is in training mode: call model.eval() first, or dropout would be exported"
         )
     with warnings.catch_warnings(action="ignore"):  # torch's, about functions of its own
+        images = torch.zeros(2, 3, image_size_px, image_size_px)
+        free_axes = {0: torch.export.Dim("batch")}
         program = torch.onnx.export(
             model,
-            (torch.zeros(2, 3, image_size_px, image_size_px),),
+            (images,),
             dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamic_shapes=(free_axes,),
             input_names=[INPUT_NAME],
             output_names=[OUTPUT_NAME],
             opset_version=OPSET,
@@ -71,25 +82,35 @@ def export_onnx(
         )
     assert program is not None  # None is for the old exporter
     if not fold_batch_norm:
-        # Unoptimized, the exporter leaves some 400 shape and cast nodes around the real ones, which keep ONNX Runtime
-        # from merging anything. Folding constants removes them and keeps every BatchNorm.
+        # Unoptimized, the exporter leaves some 400 shape and cast nodes around the real ones, which
+        # keep ONNX Runtime from merging anything. Folding constants removes them and keeps every
+        # BatchNorm.
         optimizer.fold_constants(program.model)
         optimizer.remove_unused_nodes(program.model)
-    return _write(program.model_proto, Path(path))
+    return _write(program.model_proto, Path(path), {WRITTEN_BY: "export_onnx"})
 
 
 def tidy_file(path: str | Path) -> Path:
-    """Make an exported ``.onnx`` file fit for strangers: in one piece, tidy, valid, and saying how it is fed."""
+    """Make an exported ``.onnx`` file tidy and valid, in one piece, saying how it is fed.
+
+    If its weights are in another file, they are put into this one, and a note in the file says so.
+    """
     import onnx
 
-    return _write(onnx.load(path), Path(path))
+    had_weights_elsewhere = is_elsewhere(onnx.load(path, load_external_data=False))
+    proto = onnx.load(path)
+    notes = {note.key: note.value for note in proto.metadata_props}
+    kept = {key: notes[key] for key in (REPAIRED, WRITTEN_BY) if key in notes}
+    if had_weights_elsewhere:
+        kept[REPAIRED] = "weights in another file"
+    return _write(proto, Path(path), kept)
 
 
-def _write(proto: onnx.ModelProto, path: Path) -> Path:
+def _write(proto: onnx.ModelProto, path: Path, notes: dict[str, str]) -> Path:
     import onnx
 
     tidy(proto)
-    onnx.helper.set_model_props(proto, PREPROCESSING)
+    onnx.helper.set_model_props(proto, PREPROCESSING | notes)
     onnx.checker.check_model(proto, full_check=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -99,7 +120,7 @@ def _write(proto: onnx.ModelProto, path: Path) -> Path:
 
 
 def tidy(proto: onnx.ModelProto) -> None:
-    """Name nodes after the modules they come from ('features.0.0/Conv'), and drop the exporter's notes.
+    """Name nodes after their modules ('features.0.0/Conv'), and drop the exporter's notes.
 
     The notes hold file names of this machine and stack traces: 190 kB for the course's model.
     """
@@ -107,30 +128,22 @@ def tidy(proto: onnx.ModelProto) -> None:
     if any(node.metadata_props for node in graph.node):  # what is tidy already keeps its names
         name_after_modules(proto)
     proto.ClearField("doc_string")
-    for part in (
-        graph,
-        *graph.node,
-        *graph.initializer,
-        *graph.input,
-        *graph.output,
-        *graph.value_info,
-    ):
+    values = [*graph.initializer, *graph.input, *graph.output, *graph.value_info]
+    for part in [graph, *graph.node, *values]:
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
 
 
 def name_after_modules(proto: onnx.ModelProto) -> None:
-    """Rename nodes to 'module/Operator' and each node's output to the node's name, from the exporter's notes."""
+    """Rename nodes to 'module/Operator', and each node's output to the node's name.
+
+    The modules are in the exporter's notes.
+    """
     taken: set[str] = set()
     renamed: dict[str, str] = {}
     keep = {value.name for value in [*proto.graph.input, *proto.graph.output]}
     for node in proto.graph.node:
-        weight = next((name for name in node.input[1:2] if name.endswith(".weight")), "")
-        scopes = ast.literal_eval(_note(node, "pkg.torch.onnx.name_scopes") or "['']")
-        # A merged convolution carries the BatchNorm's scope, so its weight is the better witness.
-        module = weight.removesuffix(".weight") or (scopes[-2] if len(scopes) > 1 else "")
-        # Scopes that torch invents for its own checks start with an underscore.
-        name = base = f"{module if module and module[0] != '_' else 'model'}/{node.op_type}"
+        name = base = f"{_module_of(node)}/{node.op_type}"
         while name in taken:
             name = f"{base}_{len(taken)}"
         taken.add(name)
@@ -142,6 +155,24 @@ def name_after_modules(proto: onnx.ModelProto) -> None:
             names[:] = [renamed.get(name, name) for name in names]
     for value in proto.graph.value_info:
         value.name = renamed.get(value.name, value.name)
+
+
+def _module_of(node: onnx.NodeProto) -> str:
+    """Return the module that a node comes from, or 'model' if neither a note nor a weight names
+    it.
+    """
+    module = ""
+    scopes = ast.literal_eval(_note(node, "pkg.torch.onnx.name_scopes") or "['']")
+    if len(scopes) > 1:
+        module = scopes[-2]
+    # A merged convolution carries the BatchNorm's scope, so its weight is the better witness.
+    for name in node.input[1:2]:
+        if name.endswith(".weight"):
+            module = name.removesuffix(".weight")
+    # Scopes that torch invents for its own checks start with an underscore.
+    if not module or module.startswith("_"):
+        return "model"
+    return module
 
 
 def _note(node: onnx.NodeProto, key: str) -> str:

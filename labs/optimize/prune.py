@@ -1,4 +1,7 @@
-"""A narrower network: of each wide layer the channels with the smallest norms go; training makes up for them."""
+"""A narrower network: of each wide layer the channels with the smallest norms go.
+
+Training makes up for them.
+"""
 
 from __future__ import annotations
 
@@ -14,46 +17,53 @@ if TYPE_CHECKING:
 
 def smallest_norms(weight: np.ndarray, count: int) -> np.ndarray:
     """Return the places of the output channels whose weights have the smallest Euclidean norms."""
-    return np.argsort(np.linalg.norm(weight.reshape(len(weight), -1), axis=1))[:count]
+    channels = weight.reshape(len(weight), -1)
+    norms = np.linalg.norm(channels, axis=1)
+    return np.argsort(norms)[:count]
 
 
 def narrow(
     module: nn.Module,
     weakest: Callable[[np.ndarray, int], Sequence[int] | np.ndarray] = smallest_norms,
 ) -> nn.Module:
-    """Return a copy of a network's end of which each wide layer keeps only the stronger half of its channels.
+    """Return a copy of a network's end with the stronger half of each wide layer's channels.
 
-    A channel that goes takes its filters with it, and the weights of the next layer that read it. Nothing is fitted
-    anew, so this costs accuracy that training has to win back.
+    A channel that goes takes its filters with it, and the weights of the next layer that read it.
+    Nothing is trained again, so training must recover the lost accuracy.
 
     Args:
-        module: The end of a MobileNetV2, with batch normalization merged into the convolutions: blocks of three
-            convolutions (wide, depthwise, narrow), then a wide one, then a linear layer.
-        weakest: Called with the weight of a wide layer and a count; returns the places of that many output channels.
+        module: The end of a MobileNetV2, with batch normalization merged into the convolutions:
+            blocks of three convolutions (wide, depthwise, narrow), then a wide one, then a linear
+            layer.
+        weakest: Called with the weight of a wide layer and a count; returns the places of that many
+            output channels.
     """
     import torch
     from torch import nn
 
     module = copy.deepcopy(module)
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    blocks = [
-        layers[at - 1 : at + 2]
-        for at, layer in enumerate(layers)
-        if getattr(layer, "groups", 1) > 1
-    ]
+    depthwise = [at for at, layer in enumerate(layers) if getattr(layer, "groups", 1) > 1]
+    blocks = [layers[at - 1 : at + 2] for at in depthwise]
     with torch.no_grad():
         for *makers, reader in [*blocks, layers[-2:]]:
-            width = len(makers[0].weight)
-            gone = weakest(makers[0].weight.detach().numpy(), width // 2)
-            kept = torch.from_numpy(np.setdiff1d(np.arange(width), gone))
+            weight = makers[0].weight.detach().numpy()
+            gone = weakest(weight, len(weight) // 2)
+            stronger = torch.from_numpy(np.setdiff1d(np.arange(len(weight)), gone))
+            width = len(stronger)
             for layer in makers:
-                layer.weight = nn.Parameter(layer.weight[kept])
-                layer.bias = nn.Parameter(layer.bias[kept])  # type: ignore[index]
-                layer.out_channels = len(kept)
-            makers[-1].groups = len(kept) if len(makers) > 1 else 1
-            makers[-1].in_channels = len(kept) if len(makers) > 1 else makers[-1].in_channels
-            reader.weight = nn.Parameter(reader.weight[:, kept])
-            setattr(
-                reader, "in_channels" if isinstance(reader, nn.Conv2d) else "in_features", len(kept)
-            )
+                layer.weight = nn.Parameter(layer.weight[stronger])
+                layer.bias = nn.Parameter(layer.bias[stronger])  # type: ignore[index]
+                layer.out_channels = width
+            last = makers[-1]
+            if len(makers) > 1:
+                last.groups = width
+                last.in_channels = width
+            else:
+                last.groups = 1
+            reader.weight = nn.Parameter(reader.weight[:, stronger])
+            if isinstance(reader, nn.Conv2d):
+                reader.in_channels = width
+            else:
+                reader.in_features = width
     return module

@@ -1,4 +1,6 @@
-"""Looking things up among a ledger's entries: what lessons, pictures and checkpoints are written with."""
+"""Looking things up among a ledger's entries: what lessons, pictures and checkpoints are written
+with.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Lookup:
         raise NotImplementedError
 
     def measurements(self, **wanted: object) -> list[Measurement]:
-        """Return the measurements whose fields equal ``wanted`` (such as ``kind="latency"``), oldest first."""
+        """Return the measurements whose fields equal ``wanted`` (such as ``kind="latency"``),
+        oldest first.
+        """
         records = self._of_type(Measurement)
         for name, value in wanted.items():
             records = [record for record in records if getattr(record, name) == value]
@@ -50,7 +54,7 @@ class Lookup:
         return next(iter(self.measurements(**wanted)), None)
 
     def comparison(self, *options: str, kind: str = "latency") -> Comparison | None:
-        """Return the newest side-by-side run of this kind in which all these options took part, or None."""
+        """Return the newest side-by-side run in which all these options took part, or None."""
         runs: dict[str, list[Measurement]] = {}
         for record in self.measurements(kind=kind):
             if "comparison_id" in record.details:
@@ -62,18 +66,16 @@ class Lookup:
                 return Comparison(tuple(records))
         return None
 
-    def paired_accuracy(self, one: str, other: str) -> stats.Paired | None:
-        """Return how two options' newest records differ on the same images, or None if they were shown others."""
-        first, second = (self.latest(kind="accuracy", option=option) for option in (one, other))
-        if (
-            first is None
-            or second is None
-            or first.details.get("labels") != second.details.get("labels")
-        ):
+    def paired_accuracy(self, option: str, baseline: str) -> stats.Paired | None:
+        """Return how two options' newest records differ on the same images; else None."""
+        first = self.latest(kind="accuracy", option=option)
+        second = self.latest(kind="accuracy", option=baseline)
+        if first is None or second is None:
             return None
-        return stats.paired_proportions(
-            first.samples, second.samples, first.details.get("drawings") or None
-        )
+        if first.details.get("labels") != second.details.get("labels"):
+            return None
+        drawings = first.details.get("drawings") or None
+        return stats.paired_proportions(first.samples, second.samples, drawings)
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""
@@ -89,23 +91,26 @@ class Lookup:
         Both witnesses must agree: its place in the append-only ledger, and its time stamp.
 
         Args:
-            about: Fields of the measurements that it concerns, or ``{"subject": …}`` for observations.
+            about: Fields of the measurements that it concerns, or ``{"subject": …}`` for
+                observations.
         """
-        first, predictions = self.first_about(about), self.predictions(question)
+        first = self.first_about(about)
+        predictions = self.predictions(question)
         entries = list(self)  # last: a ledger may grow meanwhile
-        candidates = [
-            one
-            for one in predictions
-            if first is None
-            or (
-                entries.index(one) < entries.index(first)
-                and datetime.fromisoformat(one.made_at) <= began(first)
-            )
-        ]
-        return candidates[-1] if candidates else None
+
+        def is_in_time(prediction: Prediction) -> bool:
+            if first is None:
+                return True
+            stands_before = entries.index(prediction) < entries.index(first)
+            return stands_before and datetime.fromisoformat(prediction.made_at) <= began(first)
+
+        in_time = [prediction for prediction in predictions if is_in_time(prediction)]
+        return in_time[-1] if in_time else None
 
     def first_about(self, about: Mapping) -> Measurement | Observation | None:
-        """Return the oldest measurement with these fields, or observation of this ``subject``, or None."""
+        """Return the oldest measurement with these fields, or observation of this ``subject``, or
+        None.
+        """
         if "subject" in about:
             return next(iter(self.observations(about["subject"])), None)
         return self.first(**about)
@@ -138,36 +143,30 @@ class Lookup:
     def __repr__(self) -> str:
         """Return how many entries of each kind there are, and when the newest was made."""
         entries = list(self)
-        counts = Counter(
-            entry.kind if isinstance(entry, Measurement) else entry.type for entry in entries
-        )
+        if not entries:
+            return "0 entries"
+        counts = Counter(map(_kind, entries))
         words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-        return (
-            f"{len(entries)} entries: {words}; the newest of {_made(entries[-1])}"
-            if entries
-            else "0 entries"
-        )
+        newest = _made_at(entries[-1]).astimezone()
+        return f"{len(entries)} entries: {words}; the newest of {newest:%d %b %Y, %H:%M}"
 
     def _repr_html_(self) -> str:
-        """Return the same, and below it the newest number of each kind for each option on each machine."""
+        """Return the same, and below it the newest number of each kind for each option on each
+        machine.
+        """
         import pandas as pd  # late: the providers' environments measure without it
 
-        measured = self.measurements()
-        table = pd.DataFrame(
-            {
-                "option": record.option,
-                "machine": record.machine.label,
-                "kind": record.kind,
-                "newest": _headline(record),
-            }
-            for record in measured
+        summary = f"<p>{escape(repr(self))}</p>"
+        rows = []
+        for record in self.measurements():
+            label = record.machine.label
+            rows.append((record.option, label, record.kind, _headline(record)))
+        if not rows:
+            return summary
+        table = pd.DataFrame(rows, columns=["option", "machine", "kind", "newest"]).pivot_table(
+            "newest", ["option", "machine"], "kind", aggfunc="last", fill_value="", sort=False
         )
-        if measured:
-            keys = ["option", "machine"]
-            table = table.pivot_table(
-                "newest", keys, "kind", aggfunc="last", fill_value="", sort=False
-            )
-        return f"<p>{escape(repr(self))}</p>{table.to_html() if measured else ''}"
+        return summary + table.to_html()
 
 
 class Records(Lookup, Sequence):
@@ -184,7 +183,11 @@ class Records(Lookup, Sequence):
         Raises:
             KeyError: A field is missing; check against the schema first for a readable message.
         """
-        return cls(ENTRY_TYPES[values["type"]].from_json(dict(values)) for values in entries)
+
+        def typed(values: Mapping) -> Entry:
+            return ENTRY_TYPES[values["type"]].from_json(dict(values))
+
+        return cls(map(typed, entries))
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -193,35 +196,41 @@ class Records(Lookup, Sequence):
         return len(self._entries)
 
     def __getitem__(self, place):
-        return Records(self._entries[place]) if isinstance(place, slice) else self._entries[place]
+        if isinstance(place, slice):
+            return Records(self._entries[place])
+        return self._entries[place]
 
 
-def _made(entry: Entry) -> str:
-    at = entry.started_at if isinstance(entry, Measurement) else entry.made_at
-    return f"{datetime.fromisoformat(at).astimezone():%d %b %Y, %H:%M}"
+def _kind(entry: Entry) -> str:
+    return entry.kind if isinstance(entry, Measurement) else entry.type
+
+
+def _made_at(entry: Entry) -> datetime:
+    """Return when an entry was made; of a measurement, when it began."""
+    made_at = entry.started_at if isinstance(entry, Measurement) else entry.made_at
+    return datetime.fromisoformat(made_at)
 
 
 def _headline(record: Measurement) -> str:
-    """Return a record's number in its unit; of a batch, whose time says little, the photos a second."""
+    """Return a record's number in its unit; of a batch, the photos a second."""
     if record.kind == "accuracy":
         return percent(record.value.value)
     if record.kind == "throughput":
         return rate(record.throughput_fps.value)
-    unit, middle = KINDS[record.kind][0], record.percentile(50)
+    unit, _ = KINDS[record.kind]
+    middle = record.percentile(50)
     return megabytes(middle) if unit == "bytes" else milliseconds(middle)
 
 
 def began(entry: Measurement | Observation) -> datetime:
     """Return when a measurement began or an observation was made."""
-    return datetime.fromisoformat(
-        entry.made_at if isinstance(entry, Observation) else entry.started_at
-    )
+    return _made_at(entry)
 
 
 def of_machine(entries: Iterable[Entry], machine_id: str) -> Records:
     """Return the measurements of one machine, with everything else that is no measurement."""
-    return Records(
-        entry
-        for entry in entries
-        if not isinstance(entry, Measurement) or entry.machine_id == machine_id
-    )
+
+    def is_kept(entry: Entry) -> bool:
+        return not isinstance(entry, Measurement) or entry.machine_id == machine_id
+
+    return Records(filter(is_kept, entries))

@@ -1,11 +1,14 @@
-"""Three customers of GourmetGram and their computers on site: the story's own figures, stated and not measured."""
+"""Three customers of GourmetGram and their computers on site: the story's own figures, stated and
+not measured.
+"""
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-#: How many times as long as on the machine that measured a photo takes on a small computer at a customer's site.
-#: Part 2 measures one.
+#: How many times as long as on the machine that measured a photo takes on a small computer at a
+#: customer's site. Part 2 measures one.
 BOARD_TIMES_AS_LONG = 4.0
 
 
@@ -26,10 +29,16 @@ class Customer:
     round_trip_s: float
 
 
-_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["customer"]
-CUSTOMERS = tuple(Customer(**one | {"photos_per_h": tuple(one["photos_per_h"])}) for one in _TABLE)
+def _customers() -> Iterator[Customer]:
+    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    for facts in tomllib.loads(text)["customer"]:
+        facts["photos_per_h"] = tuple(facts["photos_per_h"])
+        yield Customer(**facts)
+
+
+CUSTOMERS = tuple(_customers())
 
 
 def customer(name: str) -> Customer:
     """Return a customer by name; a KeyError where there is none of that name."""
-    return {one.name: one for one in CUSTOMERS}[name]
+    return {customer.name: customer for customer in CUSTOMERS}[name]

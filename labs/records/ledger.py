@@ -1,7 +1,7 @@
 """The ledger: one JSON line an entry, only ever appended to, readable after a crash.
 
-Several kernels may write at once: each entry goes out in a single locked write and is synced before ``append`` returns.
-A line that a crash cut short is skipped with a warning and never overwritten.
+Several kernels may write at once: each entry goes out in a single locked write and is synced before
+``append`` returns. A line that a crash cut short is skipped with a warning and never overwritten.
 """
 
 import contextlib
@@ -28,24 +28,24 @@ SCHEMA_PATH = Path(__file__).with_name("schema.json")
 
 
 def first_problem(entry: object) -> str:
-    """Return the first way in which an entry, as plain JSON values, does not fit the schema; empty where it does."""
+    """Return the first way in which an entry does not fit the schema, or an empty text."""
     import fastjsonschema
 
     try:
         _validator()(entry)
     except fastjsonschema.JsonSchemaValueException as error:
         # A long message would print the whole list of samples.
-        return (
-            error.message
-            if len(error.message) < 200
-            else f"{error.name} breaks the rule '{error.rule}'"
-        )
+        if len(error.message) >= 200:
+            return f"{error.name} breaks the rule '{error.rule}'"
+        return error.message
     return ""
 
 
 @functools.lru_cache(maxsize=1)
 def _validator() -> Callable[[object], object]:
-    """Return a function that raises when an entry does not fit; the schema keeps to the words of draft 7."""
+    """Return a function that raises when an entry does not fit; the schema keeps to the words of
+    draft 7.
+    """
     import fastjsonschema  # late, since compiling costs what most commands need not pay
 
     schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
@@ -56,31 +56,43 @@ class LedgerError(ValueError):
     """A ledger holds something that is not an entry."""
 
 
-#: Seconds for which an entry waits until another kernel has written its own, which takes milliseconds.
+#: Seconds for which an entry waits until another kernel has written its own, which takes
+#: milliseconds.
 LOCK_WAIT_S = 20.0
 
-#: What keeps a ledger from being written, by the system's own number for it: the cause and the way out.
-_REASONS: dict[int, str | None] = {
+_READ_ONLY = "this disk can only be read. Copy the course to a folder of your own and work there."
+_NOT_YOURS = (
+    "the file or its folder belongs to somebody else, or is write-protected (`ls -l` shows it)."
+)
+_NO_LOCKS = (
+    "this file system offers no locks. Let SERVING_LABS_WORKSPACE name a folder on a local disk."
+)
+_HELD = (
+    "another kernel holds it; perhaps that one is stopped in a debugger. Shut the other kernels "
+    "down (Kernel → Shut Down All Kernels), then run the cell again."
+)
+
+#: What keeps a ledger from being written, by the system's own number for it: the cause and the way
+#: out.
+_REASONS: dict[int, str] = {
     errno.ENOSPC: "the disk is full. Make room, then run the cell again.",
     errno.EDQUOT: "your quota on this disk is used up. Make room, then run the cell again.",
     errno.EFBIG: "the file would grow beyond what this system allows (`ulimit -f`).",
-    errno.EROFS: "this disk can only be read. Copy the course to a folder of your own and work there.",
-    errno.EACCES: "the file or its folder belongs to somebody else, or is write-protected (`ls -l` shows it).",
-    errno.ENOLCK: "this file system offers no locks. Let SERVING_LABS_WORKSPACE name a folder on a local disk.",
-    errno.EAGAIN: "another kernel holds it; perhaps that one is stopped in a debugger. Shut the other kernels "
-    "down (Kernel → Shut Down All Kernels), then run the cell again.",
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _NOT_YOURS,
+    errno.EPERM: _NOT_YOURS,
+    errno.ENOLCK: _NO_LOCKS,
+    errno.ENOTSUP: _NO_LOCKS,
+    errno.EAGAIN: _HELD,
 }
-_REASONS |= {errno.ENOTSUP: _REASONS[errno.ENOLCK], errno.EPERM: _REASONS[errno.EACCES]}
 
 
 class LedgerWriteError(OSError):
-    """An entry could not be written; what the ledger held before is as it was."""
+    """An entry could not be written; the ledger's earlier content is unchanged."""
 
     def __init__(self, path: Path, cause: OSError) -> None:
-        super().__init__(
-            cause.errno,
-            f"Nothing was recorded in {path}: {_REASONS.get(cause.errno or 0, cause.strerror or '')}",
-        )
+        reason = _REASONS.get(cause.errno or 0, cause.strerror or "")
+        super().__init__(cause.errno, f"Nothing was recorded in {path}: {reason}")
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -90,8 +102,8 @@ class LedgerWriteError(OSError):
         return [str(self)]
 
 
-#: Hashes of lines that were found valid. Checking every sample against the schema takes longer than reading the line,
-#: and lessons read the whole ledger at each check.
+#: Hashes of lines that were found valid. Checking every sample against the schema takes longer than
+#: reading the line, and lessons read the whole ledger at each check.
 _FOUND_VALID: set[bytes] = set()
 
 
@@ -99,7 +111,8 @@ def parse_line(line: str) -> dict:
     """Return one ledger line as plain JSON values, checked against the schema.
 
     Raises:
-        LedgerError: Not JSON, a number that JSON does not have (NaN, Infinity, 1e999), or not an entry.
+        LedgerError: Not JSON, a number that JSON does not have (NaN, Infinity, 1e999), or not an
+            entry.
     """
     try:
         values = json.loads(line, parse_constant=_finite, parse_float=_finite)
@@ -113,8 +126,9 @@ def parse_line(line: str) -> dict:
     emulator = values.get("machine", {}).get("emulator")
     if values["type"] == Measurement.type and emulator:
         raise LedgerError(
-            f"{values['option']}: this was run by {emulator}, which imitates the processor. Its results can be "
-            "compared (labels, sizes), its times mean nothing, so it is never recorded. Measure on the device itself."
+            f"{values['option']}: this was run by {emulator}, which imitates the processor. Its "
+            "results can be compared (labels, sizes), its times mean nothing, so it is never "
+            "recorded. Measure on the device itself."
         )
     return values
 
@@ -131,7 +145,8 @@ class Ledger(Lookup):
 
         Raises:
             LedgerError: The entry does not fit the published schema; nothing is written.
-            LedgerWriteError: The disk is full or can only be read, or somebody else holds the ledger.
+            LedgerWriteError: The disk is full or can only be read, or another process has locked
+                the ledger.
         """
         # Round-tripping through parse_line refuses NaN and anything the reader would refuse later.
         line = json.dumps(entry.to_json(), allow_nan=True, separators=(",", ":"))
@@ -140,21 +155,25 @@ class Ledger(Lookup):
         return entry
 
     def _write(self, choose: Callable[[], list[str]]) -> int:
-        """Append the lines that are chosen while nobody else writes, and return their number."""
+        """Append the chosen lines while no other process writes, and return their number."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab+", buffering=0) as file:
                 _lock(file)  # until it is closed
                 lines = choose()
-                cut = "\n" if lines and _ends_in_cut_line(file) else ""
-                _append(file, (cut + "".join(f"{line}\n" for line in lines)).encode())
+                text = "".join(f"{line}\n" for line in lines)
+                if lines and _ends_in_cut_line(file):
+                    text = f"\n{text}"
+                _append(file, text.encode())
         except OSError as error:
             raise LedgerWriteError(self.path, error) from error
         return len(lines)
 
     @staticmethod
     def lines_of(text: str) -> dict[str, str]:
-        """Return a ledger's valid lines by their record's id, in their order; the others are left out."""
+        """Return a ledger's valid lines by their record's id, in their order; the others are left
+        out.
+        """
         by_id: dict[str, str] = {}
         for line in text.split("\n"):
             with contextlib.suppress(LedgerError):
@@ -164,14 +183,14 @@ class Ledger(Lookup):
 
     def lines(self) -> dict[str, str]:
         """Return this ledger's valid lines by their record's id."""
-        return (
-            self.lines_of(self.path.read_text(encoding="utf-8", errors="replace"))
-            if self.path.exists()
-            else {}
-        )
+        if not self.path.exists():
+            return {}
+        return self.lines_of(self.path.read_text(encoding="utf-8", errors="replace"))
 
     def adopt(self, lines: Iterable[str]) -> int:
-        """Add another ledger's valid lines, oldest first, whose ids this one has not, and return their number."""
+        """Add another ledger's valid lines, oldest first, whose ids this one has not, and return
+        their number.
+        """
 
         def new() -> list[str]:
             mine = self.lines()
@@ -183,7 +202,8 @@ class Ledger(Lookup):
         """Write down what was seen of the world, and return it for the notebook to show.
 
         Args:
-            subject: What was looked at, such as 'model.lease'; checkpoints look it up by this name.
+            subject: The subject of the observation, such as 'model.lease'; checkpoints look it up
+                by this name.
 
         Raises:
             LedgerError: It is no plain JSON; nothing is written.
@@ -198,7 +218,7 @@ class Ledger(Lookup):
         return observation.seen
 
     def __repr__(self) -> str:
-        """Return where it is and what is in it."""
+        """Return its path and a summary of its content."""
         return f"{self.path}: {super().__repr__()}"
 
     def __iter__(self) -> Iterator[Entry]:
@@ -212,7 +232,8 @@ class Ledger(Lookup):
                 values = parse_line(line)
             except LedgerError as error:
                 # One bad line must not hide the lessons' other results.
-                warnings.warn(f"{self.path.name}, line {number} is skipped: {error}", stacklevel=2)
+                place = f"{self.path.name}, line {number}"
+                warnings.warn(f"{place} is skipped: {error}", stacklevel=2)
                 continue
             yield ENTRY_TYPES[values["type"]].from_json(values)
 
@@ -222,7 +243,8 @@ class Ledger(Lookup):
 
 
 def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
+    number = float(text)
+    if not math.isfinite(number):
         raise ValueError(f"{text} is not a number that JSON knows")
     return number
 
@@ -245,10 +267,12 @@ def _lock(file: BinaryIO) -> None:
 
 def _append(file: BinaryIO, content: bytes) -> None:
     """Write all of it to the end of a file and to the disk, or nothing."""
-    size_bytes, left = file.seek(0, os.SEEK_END), memoryview(content)
+    size_bytes = file.seek(0, os.SEEK_END)
+    left = memoryview(content)
     try:
         while left:
-            left = left[file.write(left) :]
+            written_bytes = file.write(left)
+            left = left[written_bytes:]
         os.fsync(file.fileno())
     except OSError:
         with contextlib.suppress(OSError):

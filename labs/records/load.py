@@ -1,7 +1,9 @@
-"""What a load run leaves behind beside its latencies: when requests began, which failed, and what the server felt.
+"""The data of a load run besides latencies: begin and failure of each request, and the server's
+resources.
 
-The samples of a ``load`` record are the latencies of the requests that were answered well. A refusal takes no time, so
-a server that refuses everything would have the best percentiles of all: failures are kept apart, each with its status.
+The samples of a ``load`` record are the latencies of the requests that were answered well. A
+refusal takes no time, so a server that refuses everything would have the best percentiles of all:
+failures are kept apart, each with its status.
 """
 
 from __future__ import annotations
@@ -10,15 +12,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from labs.machine.fingerprint import names_of
 from labs.stats import Interval, mean_interval
 
-#: Most that a GPU may be busy beside another one to count as idle, as a share of the other's readings.
+#: Most that a GPU may be busy beside another one to count as idle, as a share of the other's
+#: readings.
 MOST_IDLE = 0.5
 
 #: Parts into which a run is cut to see how much its throughput varies.
 _BLOCKS = 12
 
-#: Largest mean that a Poisson count of 0 leaves possible at 95 % (two-sided), Garwood (1936): -ln(0.025).
+#: Largest mean that a Poisson count of 0 leaves possible at 95 % (two-sided), Garwood (1936):
+#: -ln(0.025).
 _MOST_UNSEEN = 3.69
 
 
@@ -30,17 +35,19 @@ class Failure:
     offset_s: float
     #: Seconds from then until it was known to have failed.
     latency_s: float
-    #: HTTP status (gRPC codes translated, see ``labs.load.sender``); 0 when nothing came back at all.
+    #: HTTP status (gRPC codes translated, see ``labs.load.sender``); 0 when nothing came back at
+    #: all.
     status: int
 
 
 @dataclass(frozen=True)
 class ServerSide:
-    """What the server itself counted during a run: where its requests spent their time."""
+    """The server's own counters during a run: where its requests spent their time."""
 
     #: Requests that it finished well.
     requests: int
-    #: Times that the model was run; fewer than requests where they were batched, 0 where the server does not tell.
+    #: Times that the model was run; fewer than requests where they were batched, 0 where the server
+    #: does not tell.
     executions: int
     #: Mean seconds that a request waited in the queue.
     queue_s: float
@@ -61,13 +68,19 @@ class ServerSide:
     @property
     def mean_batch(self) -> float:
         """Pictures in one execution of the model, on average; 0 where the server does not tell."""
-        pictures = sum(int(size) * count for size, count in self.batches.items())
-        return pictures / sum(self.batches.values()) if self.batches else 0.0
+        if not self.batches:
+            return 0.0
+        pictures = 0
+        for size, count in self.batches.items():
+            pictures += int(size) * count
+        return pictures / sum(self.batches.values())
 
 
 @dataclass(frozen=True)
-class Usage:
-    """Samples of how busy the machine was, column by column; all columns are as long as ``offsets_s``."""
+class MachineUsage:
+    """Samples of how busy the machine was, column by column; all columns are as long as
+    ``offsets_s``.
+    """
 
     #: Seconds after the run's start.
     offsets_s: tuple[float, ...] = ()
@@ -85,23 +98,20 @@ class Usage:
     gpu_memory_bytes: tuple[tuple[int, ...], ...] = ()
 
     @classmethod
-    def from_json(cls, values: dict) -> Usage:
+    def from_json(cls, values: dict) -> MachineUsage:
         """Return the samples that ``to_json`` of a record wrote."""
-        made = {
-            name: tuple(column)
-            for name, column in values.items()
-            if name in cls.__dataclass_fields__
-        }
+        columns = {name: tuple(values[name]) for name in names_of(cls) if name in values}
         for name in ("gpu", "gpu_memory_bytes"):
-            made[name] = tuple(tuple(column) for column in made.get(name, ()))
-        return cls(**made)
+            columns[name] = tuple(map(tuple, columns.get(name, ())))
+        return cls(**columns)
 
 
 @dataclass(frozen=True)
 class Load:
     """How requests were sent, and everything about them but the latencies of the good ones."""
 
-    #: 'closed': each client waits for its answer; 'open': requests begin when they are due, answered or not.
+    #: 'closed': each client waits for its answer; 'open': requests begin when they are due,
+    #: answered or not.
     mode: str
     #: What was asked for, such as 'POST /predict' or 'gRPC food_classifier_onnx'; no address.
     target: str
@@ -109,42 +119,51 @@ class Load:
     duration_s: float
     #: Seconds after the run's start at which each sample's request began, or was due (open loop).
     offsets_s: tuple[float, ...] = field(repr=False)
-    #: Requests a second that were due, on average; None in a closed loop, which has no rate of its own.
+    #: Requests a second that were due, on average; None in a closed loop, which has no rate of its
+    #: own.
     offered_rps: float | None = None
-    #: Seconds after the run's start at which each request really left; empty in a closed loop, where it is the same.
+    #: Seconds after the run's start at which each request really left; empty in a closed loop,
+    #: where it is the same.
     sent_offsets_s: tuple[float, ...] = field(default=(), repr=False)
     failures: tuple[Failure, ...] = field(default=(), repr=False)
     #: What the server counted; None where it does not tell.
     server: ServerSide | None = None
-    usage: Usage = field(default_factory=Usage, repr=False)
+    usage: MachineUsage = field(default_factory=MachineUsage, repr=False)
 
     @property
     def error_rate(self) -> float:
         """Share of all requests that failed, 0 to 1."""
-        return len(self.failures) / (len(self.failures) + len(self.offsets_s))
+        failed = len(self.failures)
+        answered = len(self.offsets_s)
+        return failed / (failed + answered)
 
     def answered_per_s(self, latencies_s: tuple[float, ...]) -> Interval:
-        """Return good answers a second while requests were sent, with a 95 % interval from how much it varied.
+        """Return good answers a second while requests were sent, with a 95 % interval from how much
+        it varied.
 
-        Answers that came after the sending had stopped are not counted: the server worked them off alone. The interval
-        comes from parts of the run, since single requests are not independent (see ``stats.mean_interval``). It is
-        never narrower than one answer more or less, and where none came, its upper end is that of a Poisson count of 0.
+        Answers that came after the sending had stopped are not counted: the server worked them off
+        alone. The interval comes from parts of the run, since single requests are not independent
+        (see ``stats.mean_interval``). It is never narrower than one answer more or less, and where
+        none came, its upper end is that of a Poisson count of 0.
         """
         ended_s = np.asarray(self.offsets_s) + np.asarray(latencies_s)
         edges = np.linspace(0, self.duration_s, _BLOCKS + 1)
         rates = np.histogram(ended_s, edges)[0] / (self.duration_s / _BLOCKS)
-        found = mean_interval(rates)
-        one = (1.0 if found.value else _MOST_UNSEEN) / self.duration_s
-        low, high = min(found.low, found.value - one), max(found.high, found.value + one)
-        return Interval(found.value, max(0.0, low), high)
+        mean = mean_interval(rates)
+        least_answers = 1.0 if mean.value else _MOST_UNSEEN
+        least_width = least_answers / self.duration_s
+        low = min(mean.low, mean.value - least_width)
+        high = max(mean.high, mean.value + least_width)
+        return Interval(mean.value, max(0.0, low), high)
 
     @classmethod
     def from_json(cls, values: dict) -> Load:
         """Return what ``to_json`` of a record wrote; unknown keys are ignored."""
-        made = {name: values[name] for name in values if name in cls.__dataclass_fields__}
+        known = {name: values[name] for name in names_of(cls) if name in values}
         for name in ("offsets_s", "sent_offsets_s"):
-            made[name] = tuple(made.get(name, ()))
-        made["failures"] = tuple(Failure(**one) for one in made.get("failures", ()))
-        made["server"] = ServerSide(**made["server"]) if made.get("server") else None
-        made["usage"] = Usage.from_json(made.get("usage", {}))
-        return cls(**made)
+            known[name] = tuple(known.get(name, ()))
+        failures = [Failure(**failure) for failure in known.get("failures", ())]
+        known["failures"] = tuple(failures)
+        known["server"] = ServerSide(**known["server"]) if known.get("server") else None
+        known["usage"] = MachineUsage.from_json(known.get("usage", {}))
+        return cls(**known)

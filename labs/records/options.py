@@ -1,7 +1,7 @@
 """One summary an option, each number with the interval behind it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from labs import stats
@@ -18,7 +18,7 @@ BASELINES = ("food11", "edge-fp32", "torch-eager")
 
 @dataclass(frozen=True)
 class OptionSummary:
-    """What is known about one option on one machine; None where nothing was measured."""
+    """The facts about one option on one machine; None where nothing was measured."""
 
     #: The option's stable name, such as 'onnx-all'.
     option: str
@@ -32,11 +32,13 @@ class OptionSummary:
     batch_size: int | None = None
     #: Size of the shipped file in bytes; exact, so the interval has no width.
     size_bytes: Interval | None = None
-    #: How its answers differ from the baseline's on the same images; None if one of them was not asked.
+    #: How its answers differ from the baseline's on the same images; None if one of them was not
+    #: asked.
     loss: stats.Paired | None = None
     #: Provider that most nodes ran on, or the device.
     provider: str = ""
-    #: Threads of the machine's processor that the measuring process could use; NaN if they are not known.
+    #: Threads of the machine's processor that the measuring process could use; NaN if they are not
+    #: known.
     threads: float = math.nan
     #: All measurements behind it, oldest first.
     records: tuple[Measurement, ...] = field(default=(), repr=False, compare=False)
@@ -49,7 +51,7 @@ class OptionSummary:
 
 
 def summarize(records: Iterable[object]) -> list[OptionSummary]:
-    """Return one summary for each option of one machine, in order of first appearance; the newest record counts.
+    """Return a summary for each option of one machine; the newest record counts.
 
     Args:
         records: Measurements of any kind; other ledger entries are passed over.
@@ -57,27 +59,42 @@ def summarize(records: Iterable[object]) -> list[OptionSummary]:
     Raises:
         DifferentMachinesError: The records come from several machines.
     """
-    kept = [record for record in records if isinstance(record, Measurement)]
-    require_same_machine(kept)
+    measurements = [record for record in records if isinstance(record, Measurement)]
+    require_same_machine(measurements)
     summaries: dict[str, OptionSummary] = {}
-    for record in kept:
-        before = summaries.get(record.option) or OptionSummary(
-            record.option, record.machine.label, threads=record.machine.cpu_count
-        )
-        summaries[record.option] = replace(
-            before, **_numbers(record, before), records=(*before.records, record)
-        )
-    baseline = next(
-        (option for option in BASELINES if option in summaries and summaries[option].accuracy), None
-    )
-    losses = {
-        option: Records(kept).paired_accuracy(option, baseline) for option in summaries if baseline
-    }
-    return [replace(summary, loss=losses.get(summary.option)) for summary in summaries.values()]
+    for record in measurements:
+        option = record.option
+        if option not in summaries:
+            machine = record.machine
+            summaries[option] = OptionSummary(option, machine.label, threads=machine.cpu_count)
+        summaries[option] = _with_record(summaries[option], record)
+    baseline = _baseline(summaries)
+    if baseline is None:
+        return list(summaries.values())
+    with_losses = []
+    for option, summary in summaries.items():
+        loss = Records(measurements).paired_accuracy(option, baseline)
+        with_losses.append(replace(summary, loss=loss))
+    return with_losses
+
+
+def _with_record(summary: OptionSummary, record: Measurement) -> OptionSummary:
+    """Return what is known about an option after one record more."""
+    records = (*summary.records, record)
+    return replace(summary, **_numbers(record, summary), records=records)
+
+
+def _baseline(summaries: Mapping[str, OptionSummary]) -> str | None:
+    """Return the option that others lose answers against; None where no baseline was asked."""
+    for option in BASELINES:
+        if option in summaries and summaries[option].accuracy:
+            return option
+    return None
 
 
 def by_machine(records: Iterable[object], *baselines: str) -> dict[str, list[OptionSummary]]:
-    """Return the options of each machine by its id; last stands the machine that measured a baseline's latency last.
+    """Return the options of each machine by its id; last stands the machine that measured a
+    baseline's latency last.
 
     Args:
         baselines: ``BASELINES`` if none is named.
@@ -89,9 +106,8 @@ def by_machine(records: Iterable[object], *baselines: str) -> dict[str, list[Opt
             machines.setdefault(record.machine_id, []).append(record)
             if record.kind == "latency" and record.option in (baselines or BASELINES):
                 lasts[record.machine_id] = place
-    return {
-        id: summarize(machines[id]) for id in sorted(machines, key=lambda id: lasts.get(id, -1))
-    }
+    in_order = sorted(machines, key=lambda id: lasts.get(id, -1))
+    return {id: summarize(machines[id]) for id in in_order}
 
 
 def _numbers(record: Measurement, before: OptionSummary) -> dict:
@@ -109,6 +125,8 @@ def _numbers(record: Measurement, before: OptionSummary) -> dict:
         fields["accuracy"] = record.value
     elif record.kind == "latency" and record.batch_size == 1:
         fields["p50_s"] = record.value
-    elif record.kind == "throughput" and record.batch_size >= (before.batch_size or 0):
-        fields |= {"batch_fps": record.throughput_fps, "batch_size": record.batch_size}
+    elif record.kind == "throughput":
+        largest = before.batch_size or 0
+        if record.batch_size >= largest:
+            fields |= {"batch_fps": record.throughput_fps, "batch_size": record.batch_size}
     return fields

@@ -1,7 +1,7 @@
-"""What machines cost by the hour: one table for all lessons, the board and the checks.
+"""The price of machines per hour: one table for all lessons, the board and the checks.
 
-*Batch or online*, *Choose, and defend it* and *Start cold, scale, isolate* price by it, so a machine costs the same in
-all three. A processor is rented by the thread, a GPU whole.
+*Batch or online*, *Choose, and defend it* and *Start cold, scale, isolate* price by it, so a
+machine costs the same in all three. A processor is rented by the thread, a GPU whole.
 """
 
 import json
@@ -18,15 +18,15 @@ OTHER_PROCESSOR = "any other processor"
 def hourly_prices() -> pd.DataFrame:
     """Return the price table, one row per processor or GPU, by a word of its name.
 
-    Columns: ``kind`` (processor or GPU), ``rented_as``, ``threads`` (of the rented machine), ``usd_per_hour`` (dollars
-    an hour for all of them).
+    Columns: ``kind`` (processor or GPU), ``rented_as``, ``threads`` (of the rented machine),
+    ``usd_per_hour`` (dollars an hour for all of them).
 
     Source: the address in ``assets/reference/prices.json``.
     """
     document = json.loads((REFERENCE_DIR / "prices.json").read_text(encoding="utf-8"))
     tables = {
-        kind: pd.DataFrame.from_dict(document[key], orient="index")
-        for key, kind in (("processors", "processor"), ("gpus", "GPU"))
+        "processor": pd.DataFrame.from_dict(document["processors"], orient="index"),
+        "GPU": pd.DataFrame.from_dict(document["gpus"], orient="index"),
     }
     table = pd.concat(tables, names=["kind", ""]).reset_index(level="kind")
     return table[["kind", "rented_as", "threads", "usd_per_hour"]]
@@ -39,7 +39,8 @@ def processor_usd_per_hour(
 
     Args:
         machine: Its name, such as ``fingerprint().label``.
-        threads: How many are rented, such as ``fingerprint().cpu_count`` for all of them; NaN if that is not known.
+        threads: How many are rented, such as ``fingerprint().cpu_count`` for all of them; NaN if
+            that is not known.
         prices: As ``hourly_prices`` returns them.
 
     Returns:

@@ -1,7 +1,9 @@
-"""A ledger's entries, frozen: measurements with their raw samples, and predictions, answers and observations.
+"""A ledger's entries, frozen: measurements with their raw samples, and predictions, answers and
+observations.
 
-A record keeps samples; percentiles, rates and intervals are derived from them each time, so that nobody has to trust a
-summary. Times are seconds, sizes are bytes; milliseconds appear only on screen (``labs.display.format``).
+A record keeps samples; percentiles, rates and intervals are derived from them each time, so a
+summary never has to be trusted. Times are seconds, sizes are bytes; milliseconds appear only on
+screen (``labs.display.format``).
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ KINDS = {
     "throughput": ("s", "wall time of one batch of batch_size images, run back to back"),
     "accuracy": ("correct", "1 when the top class is the label, 0 otherwise, one sample an image"),
     "size": ("bytes", "size of the file that would be shipped"),
-    # No lesson makes these three any more; a ledger that was begun with an earlier version holds some.
+    # No lesson makes these three any more; a ledger that was begun with an earlier version holds
+    # some.
     "peak_memory": ("bytes", "peak resident memory of a fresh process that loads and predicts"),
     "load_time": ("s", "wall time from a fresh process's start of loading to a ready model"),
     "first_prediction": ("s", "wall time of the very first prediction after loading"),
@@ -53,7 +56,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Threads:
-    """How many threads the backend was told to use; 0 where it chose for itself."""
+    """The number of threads that was set for the backend; 0 where it chose for itself."""
 
     #: Threads that work on one operator.
     intra_op: int = 0
@@ -69,7 +72,8 @@ class Measurement:
 
     #: A name from ``KINDS``; it fixes the unit.
     kind: str
-    #: Short stable name of what was measured, such as 'onnx-basic'; the lessons' checkpoints look records up by it.
+    #: Short stable name of what was measured, such as 'onnx-basic'; the lessons' checkpoints look
+    #: records up by it.
     option: str
     #: Raw samples in the kind's unit, in the order in which they were taken.
     samples: tuple[float, ...] = field(repr=False)
@@ -77,9 +81,11 @@ class Measurement:
     model: ModelFile
     #: Runtime that ran it: 'torch', 'torch-compiled', 'onnxruntime', 'openvino'.
     backend: str
-    #: What the lesson asked for, such as 'CUDAExecutionProvider'; a device name where there are no providers.
+    #: What the lesson asked for, such as 'CUDAExecutionProvider'; a device name where there are no
+    #: providers.
     provider_requested: str
-    #: Nodes of the graph by the provider that really ran them, read from profiling; empty where not applicable.
+    #: Nodes of the graph by the provider that really ran them, read from profiling; empty where not
+    #: applicable.
     providers_used: dict[str, int]
     #: Precision that was computed in: 'fp32', 'bf16', 'int8', …
     precision: str
@@ -90,7 +96,8 @@ class Measurement:
     warmup_settled: bool
     #: UTC, ISO 8601, when the first sample began.
     started_at: str
-    #: Monotonic clock in seconds when the first sample began; only differences within one boot mean anything.
+    #: Monotonic clock in seconds when the first sample began; only differences within one boot mean
+    #: anything.
     monotonic_start_s: float
     #: The same clock when the last sample had ended.
     monotonic_end_s: float
@@ -100,11 +107,13 @@ class Measurement:
     code_version: str
     #: Requests in flight at once.
     concurrency: int = 1
-    #: How the model was opened, as plain JSON (``labs.runtimes.opening``); empty in records of earlier versions.
+    #: How the model was opened, as plain JSON (``labs.runtimes.opening``); empty in records of
+    #: earlier versions.
     settings: dict = field(default_factory=dict)
     #: Anything else a lesson needs, as plain JSON (labels predicted, tuner steps, …).
     details: dict = field(default_factory=dict)
-    #: How requests were sent to a server, and what it felt; set in ``load`` records and nowhere else.
+    #: How requests were sent to a server, and what it felt; set in ``load`` records and nowhere
+    #: else.
     load: Load | None = None
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -121,10 +130,13 @@ class Measurement:
 
     @functools.cached_property
     def value(self) -> stats.Interval:
-        """The record's headline number with its 95 % interval: median in the kind's unit, or accuracy as a fraction."""
+        """The record's headline number with its 95 % interval: median in the kind's unit, or
+        accuracy as a fraction.
+        """
         if self.kind == "accuracy":
             return stats.accuracy_interval(self.samples, self.details.get("drawings"))
-        # Neither requests that waited in one queue nor a machine's neighbouring calls are independent.
+        # Neither requests that waited in one queue nor a machine's neighbouring calls are
+        # independent.
         if self.load:
             order = np.argsort(self.load.offsets_s, kind="stable")
             return stats.steady_interval(np.asarray(self.samples)[order], q=50)
@@ -132,7 +144,9 @@ class Measurement:
 
     @functools.cached_property
     def _call_s(self) -> stats.Interval:
-        """The median call; of the few long calls of a batch, blocks cannot be made: they are taken as independent."""
+        """The median call; of the few long calls of a batch, blocks cannot be made: they are taken
+        as independent.
+        """
         of_calls = stats.median_interval if self.kind == "throughput" else stats.steady_interval
         return of_calls(self.samples, q=50)
 
@@ -142,8 +156,11 @@ class Measurement:
         if KINDS[self.kind][0] != "s":
             raise ValueError(f"a {self.kind} record has no throughput")
         call = self._call_s
-        value, low, high = (self.batch_size / x for x in (call.value, call.high, call.low))
-        return stats.Interval(value, low, high, call.confidence)
+        slowest_fps = self.batch_size / call.high
+        fastest_fps = self.batch_size / call.low
+        return stats.Interval(
+            self.batch_size / call.value, slowest_fps, fastest_fps, call.confidence
+        )
 
     @property
     def throughput_rps(self) -> stats.Interval:
@@ -166,9 +183,8 @@ class Measurement:
             raise ValueError(
                 f"{self.option} was measured alone; only options that took turns have a ratio"
             )
-        return tuple(
-            self.samples[begin : begin + size] for begin in range(0, len(self.samples), size)
-        )
+        begins = range(0, len(self.samples), size)
+        return tuple(self.samples[begin : begin + size] for begin in begins)
 
     def percentile(self, q: float) -> float:
         """Return a percentile of the samples, in their unit."""
@@ -176,12 +192,10 @@ class Measurement:
 
     def to_json(self) -> dict:
         """Return the record as plain JSON values."""
-        return {
-            "type": self.type,
-            **asdict(self),
-            "samples": list(self.samples),
-            "machine": self.machine.to_json(),
-        }
+        fields = asdict(self)
+        fields["samples"] = list(self.samples)
+        fields["machine"] = self.machine.to_json()
+        return {"type": self.type, **fields}
 
     @classmethod
     def from_json(cls, values: dict) -> Measurement:
@@ -190,20 +204,21 @@ class Measurement:
         Raises:
             KeyError: A field is missing; validate against the schema first for a readable message.
         """
-        kept = {name: values[name] for name in names_of(cls) if name in values}
-        kept["samples"] = tuple(kept["samples"])
-        kept["model"] = ModelFile(**kept["model"])
-        kept["threads"] = Threads(**kept["threads"])
-        kept["machine"] = Fingerprint.from_json(kept["machine"])
-        kept["load"] = Load.from_json(kept["load"]) if kept.get("load") else None
-        return cls(**kept)
+        known = {name: values[name] for name in names_of(cls) if name in values}
+        known["samples"] = tuple(known["samples"])
+        known["model"] = ModelFile(**known["model"])
+        known["threads"] = Threads(**known["threads"])
+        known["machine"] = Fingerprint.from_json(known["machine"])
+        known["load"] = Load.from_json(known["load"]) if known.get("load") else None
+        return cls(**known)
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Records of one side-by-side run."""
 
-    #: One record per option and batch size, in the order given; ``details`` names the run and the calls in a turn.
+    #: One record per option and batch size, in the order given; ``details`` names the run and the
+    #: calls in a turn.
     records: tuple[Measurement, ...]
 
     def __iter__(self) -> Iterator[Measurement]:
@@ -226,7 +241,8 @@ class Comparison:
         raise KeyError(f"{option!r} took no part in this run; {', '.join(self.options)} did")
 
     def ratio(self, option: str, baseline: str) -> stats.Ratio:
-        """Return how many times as long ``option`` takes as ``baseline``, with interval and detectable difference.
+        """Return how many times as long ``option`` takes as ``baseline``, with interval and
+        detectable difference.
 
         Raises:
             KeyError: One of the two was not part of this run.
@@ -236,9 +252,10 @@ class Comparison:
     def table(self, baseline: str) -> pd.DataFrame:
         """Return one row per option.
 
-        Columns: ``one photo, ms`` with the 95 % interval of that median (``low`` and ``high``), how many times as fast
-        as the baseline it is with the ends of that interval (``at least``, ``at most``), and photos a second for each
-        batch size beyond 1, such as ``32 at once, photos/s``. In a run of batches alone, ``median ms`` is a batch's.
+        Columns: ``one photo, ms`` with the 95 % interval of that median (``low`` and ``high``), how
+        many times as fast as the baseline it is with the ends of that interval (``at least``,
+        ``at most``), and photos a second for each batch size beyond 1, such as
+        ``32 at once, photos/s``. In a run of batches alone, ``median ms`` is a batch's.
 
         Raises:
             KeyError: The baseline was not part of this run.
@@ -247,20 +264,22 @@ class Comparison:
 
         rows = {}
         for option in self.options:
-            first, faster = self.record(option), self.ratio(baseline, option).interval
+            first = self.record(option)
+            faster = self.ratio(baseline, option).interval
             heading = "one photo, ms" if first.batch_size == 1 else "median ms"
-            ends = {"low": 1e3 * first.value.low, "high": 1e3 * first.value.high}
-            rows[option] = {heading: 1e3 * first.percentile(50)} | ends
-            rows[option] |= {
+            row = {
+                heading: 1e3 * first.percentile(50),
+                "low": 1e3 * first.value.low,
+                "high": 1e3 * first.value.high,
                 "times as fast": faster.value,
                 "at least": faster.low,
                 "at most": faster.high,
             }
             for record in self.records:
                 if record.option == option and record.batch_size > 1:
-                    rows[option][f"{record.batch_size} at once, photos/s"] = (
-                        record.throughput_fps.value
-                    )
+                    column = f"{record.batch_size} at once, photos/s"
+                    row[column] = record.throughput_fps.value
+            rows[option] = row
         return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -268,14 +287,16 @@ def require_same_machine(records: Iterable[Measurement]) -> None:
     """Return quietly when one machine made all records.
 
     Raises:
-        DifferentMachinesError: It did not; milliseconds from two machines cannot be put in one ratio.
+        DifferentMachinesError: It did not; milliseconds from two machines cannot be put in one
+            ratio.
     """
     labels = {record.machine.machine_id: record.machine.label for record in records}
     if len(labels) > 1:
+        machines = "; ".join(sorted(labels.values()))
         raise DifferentMachinesError(
             "these records come from different machines and cannot be compared as one run: "
-            + "; ".join(sorted(labels.values()))
-            + ". Measure both on one machine, or ask for a table that shows the machine (comparison_table)."
+            f"{machines}. Measure both on one machine, or ask for a table that shows the machine "
+            "(comparison_table)."
         )
 
 
@@ -292,12 +313,13 @@ class _Written:
     @classmethod
     def from_json(cls, values: dict) -> Self:
         """Return the entry that ``to_json`` wrote."""
-        return cls(**{name: values[name] for name in names_of(cls) if name in values})
+        known = {name: values[name] for name in names_of(cls) if name in values}
+        return cls(**known)
 
 
 @dataclass(frozen=True)
 class _Given(_Written):
-    """What a student gave to a question."""
+    """A student's answer to a question."""
 
     #: Identifier of the question, such as 'quantize.faster'.
     question: str
@@ -310,7 +332,7 @@ class _Given(_Written):
 
 @dataclass(frozen=True)
 class Prediction(_Given):
-    """What a student expected, stored before the measurement that answers it."""
+    """A student's prediction, stored before the measurement that answers it."""
 
     type: ClassVar[str] = "prediction"
 
@@ -324,7 +346,9 @@ class Answer(_Given):
 
 @dataclass(frozen=True)
 class Observation(_Written):
-    """Facts as a service reported them, written down by the lesson's code and not by the student."""
+    """Facts as a service reported them, written down by the lesson's code and not by the
+    student.
+    """
 
     type: ClassVar[str] = "observation"
 
@@ -341,5 +365,8 @@ Entry = Measurement | Prediction | Answer | Observation
 
 #: Entry classes by the value of their ``type``.
 ENTRY_TYPES: dict[str, type[Entry]] = {
-    one.type: one for one in (Measurement, Prediction, Answer, Observation)
+    Measurement.type: Measurement,
+    Prediction.type: Prediction,
+    Answer.type: Answer,
+    Observation.type: Observation,
 }

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 #: Objects and lists within each other, and digits of a whole number; more are nobody's measurement.
@@ -17,16 +17,18 @@ def loads(text: str) -> Any:
     """Return a JSON text's value.
 
     Raises:
-        StrictJsonError: Not JSON (often an HTML page that was saved in its place, or a file cut short), NaN, Infinity
-            or 1e999, a key twice, too many digits, or too deep.
+        StrictJsonError: Not JSON (often an HTML page that was saved in its place, or a file cut
+            short), NaN, Infinity or 1e999, a key twice, too many digits, or too deep.
     """
     try:
         value = json.loads(text, parse_constant=_refuse, object_pairs_hook=_no_key_twice)
     except RecursionError:
         raise StrictJsonError("it is nested far deeper than any evidence") from None
     except json.JSONDecodeError as error:
-        said = str(error)
-        raise StrictJsonError(f"not JSON: {said if len(said) <= 80 else said[:77] + '…'}") from None
+        reason = str(error)
+        if len(reason) > 80:
+            reason = f"{reason[:77]}…"
+        raise StrictJsonError(f"not JSON: {reason}") from None
     except StrictJsonError:
         raise
     except ValueError:
@@ -48,7 +50,9 @@ def _no_key_twice(pairs: list[tuple[str, object]]) -> dict:
 
 
 def _look_through(value: Any) -> None:
-    """Raise for what is too deep, too large for a float, or a whole number of too many digits; without recursion."""
+    """Raise for JSON that is too deep, too large for a float, or has an integer of too many digits;
+    without recursion.
+    """
     level = [[value]]
     for _ in range(MOST_DEPTH + 1):
         below: list = []
@@ -56,10 +60,11 @@ def _look_through(value: Any) -> None:
             parts = item.values() if isinstance(item, dict) else item
             kinds = set(map(type, parts))
             # A list of samples is known by its types alone, which takes a third of the time.
-            numbers = (
-                parts if kinds <= _NUMBERS else [part for part in parts if type(part) in _NUMBERS]
-            )
-            if numbers and max(max(numbers), -min(numbers)) >= 10**MOST_DIGITS:
+            if kinds <= _NUMBERS:
+                numbers = parts
+            else:
+                numbers = [part for part in parts if type(part) in _NUMBERS]
+            if numbers and _farthest_from_0(numbers) >= 10**MOST_DIGITS:
                 _refuse_large(numbers)
             if kinds & _CONTAINERS:
                 below += [part for part in parts if type(part) in _CONTAINERS]
@@ -69,13 +74,19 @@ def _look_through(value: Any) -> None:
     raise StrictJsonError(f"it is nested deeper than {MOST_DEPTH} levels")
 
 
+def _farthest_from_0(numbers: Collection[float]) -> float:
+    return max(max(numbers), -min(numbers))
+
+
 def _refuse_large(numbers: Iterable[float]) -> None:
     """Raise where a large number is infinite by now (1e999), or whole; a large float is a float."""
     for number in numbers:
         if number in (math.inf, -math.inf):
             raise StrictJsonError("a number is not finite: it is larger than any float")
-        if type(number) is int and abs(number) >= 10**MOST_DIGITS:
+        is_whole = type(number) is int
+        if is_whole and abs(number) >= 10**MOST_DIGITS:
             raise StrictJsonError(f"a whole number has more than {MOST_DIGITS} digits")
 
 
-_NUMBERS, _CONTAINERS = frozenset({int, float}), frozenset({dict, list})
+_NUMBERS = frozenset({int, float})
+_CONTAINERS = frozenset({dict, list})

@@ -1,1 +1,1 @@
-"""What runs beside a notebook: environments for wheels that exclude one another, child processes, loopback."""
+"""Resources of a notebook: environments, child processes, and ports on loopback."""

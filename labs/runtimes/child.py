@@ -1,8 +1,9 @@
-"""A process that ends with its notebook, however that one ends, and whose files only its owner may read.
+"""A process that ends with its notebook, and whose files only its owner may read.
 
-``start`` runs a command below a keeper, which is this file as a script with the standard library alone. The keeper asks
-each second whether its parent, the notebook's kernel, is still there. If not, the command gets a moment to finish,
-whatever is left of its processes is ended, and what they leave behind goes too.
+``start`` runs a command below a keeper, which is this file as a script with the standard library
+alone. The keeper asks each second whether its parent, the notebook's kernel, is still there. If
+not, the command gets a moment to finish, whatever is left of its processes is ended, and what they
+leave behind goes too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-#: In a command, stands for a secret: it reaches the keeper in its environment, which only its owner can read.
+#: In a command, stands for a secret: it reaches the keeper in its environment, which only its owner
+#: can read.
 SECRET = "{secret}"
 _VARIABLE = "LABS_CHILD_SECRET"
 
@@ -29,11 +31,12 @@ _VARIABLE = "LABS_CHILD_SECRET"
 GRACE_S = 30.0
 
 # From linux/prctl.h: the signal that comes when the parent dies, and who adopts orphans.
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class ChildError(RuntimeError):
-    """A process did not get ready, or ended by itself; the message ends with what its log says."""
+    """A process did not get ready, or ended by itself; the message ends with the end of its log."""
 
 
 class Child:
@@ -56,7 +59,7 @@ class Child:
         return self.process.poll() is None
 
     def processes(self) -> list:
-        """Return the command's processes, the command first, as psutil has them; none when it has ended."""
+        """Return the command's processes, itself first, by psutil; none when it has ended."""
         import psutil
 
         with contextlib.suppress(psutil.Error):
@@ -64,16 +67,17 @@ class Child:
         return []
 
     def memory_bytes(self) -> int:
-        """Return the memory that its processes hold, each shared page counted once among its sharers."""
+        """Return the memory that its processes hold, with a share of each shared page."""
         import psutil
 
-        held = 0
+        held_bytes = 0
         for process in self.processes():
             with contextlib.suppress(psutil.Error):  # one of them may be ending just now
-                held += (
-                    process.memory_full_info().pss if psutil.LINUX else process.memory_info().rss
-                )
-        return held
+                if psutil.LINUX:
+                    held_bytes += process.memory_full_info().pss
+                else:
+                    held_bytes += process.memory_info().rss
+        return held_bytes
 
     def log(self, characters: int = 3000) -> str:
         """Return the end of its log."""
@@ -100,13 +104,11 @@ class Child:
         begin_s = time.monotonic()
         try:
             while (spent_s := time.monotonic() - begin_s) < within_s * slowdown():
-                on_progress(
-                    min(0.99, spent_s / (spent_s + 3)), f"waiting for {what}: {spent_s:.0f} s"
-                )
+                share = spent_s / (spent_s + 3)
+                on_progress(min(0.99, share), f"waiting for {what}: {spent_s:.0f} s")
                 if not self.alive:
-                    raise ChildError(
-                        f"{what} ended with status {self.process.returncode}:\n{self.log()}"
-                    )
+                    status = self.process.returncode
+                    raise ChildError(f"{what} ended with status {status}:\n{self.log()}")
                 if ready():
                     on_progress(1.0, f"{what} is ready after {spent_s:.1f} s")
                     return
@@ -117,7 +119,10 @@ class Child:
             raise
 
     def stop(self, within_s: float = GRACE_S) -> int:
-        """Let it finish what it is doing, kill it after some seconds, and return its status; again is fine."""
+        """Let it finish what it is doing, kill it after some seconds, and return its status.
+
+        A second call is fine.
+        """
         if self.alive:
             self.process.terminate()
             try:
@@ -127,7 +132,7 @@ class Child:
         return self.process.wait()
 
     def kill(self) -> None:
-        """End all its processes by a signal that none can catch; the keeper clears up behind them."""
+        """End all its processes by a signal that none can catch; the keeper clears up."""
         import psutil
 
         for process in self.processes():
@@ -163,16 +168,18 @@ def start(
     log_path.parent.mkdir(parents=True, exist_ok=True)
     sockets = list(sockets)
     options = {"notebook": os.getpid(), "sockets": sockets, "leftovers": list(map(str, leftovers))}
-    with open(log_path, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as log:
+    keeper = [sys.executable, "-I", __file__, json.dumps(options)]
+    words = [str(word) for word in command]
+    variables = dict(os.environ if environment is None else environment)
+    if secret:
+        variables[_VARIABLE] = secret
+    with open(log_path, "wb", opener=_open_private) as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", __file__, json.dumps(options), *map(str, command)],
+            keeper + words,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={
-                **(os.environ if environment is None else environment),
-                **({_VARIABLE: secret} if secret else {}),
-            },
+            env=variables,
             cwd=folder,
             pass_fds=sockets,
             start_new_session=True,  # an interrupt of the cell is not an interrupt of the command
@@ -180,16 +187,30 @@ def start(
     return Child(process, log_path)
 
 
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _keep(options: dict, command: list[str]) -> int:
-    """Run a command until it ends, this process is told to stop, or the notebook is gone; return its exit status."""
+    """Run a command until it ends, is stopped, or the notebook is gone; return its exit status."""
     os.umask(0o077)
-    read_end, tell = os.pipe()
+    read_end, write_end = os.pipe()
+
+    def end(*_: object) -> None:
+        os.write(write_end, b"x")
+
+    def end_after(wait: Callable[[], object]) -> None:
+        wait()
+        end()
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: os.write(tell, b"x"))
+        signal.signal(number, end)
     secret = os.environ.pop(_VARIABLE, "")
+    if secret:
+        command = [word.replace(SECRET, secret) for word in command]
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     child = subprocess.Popen(
-        [word.replace(SECRET, secret) for word in command] if secret else command,
+        command,
         stdin=subprocess.DEVNULL,
         pass_fds=options["sockets"],
         start_new_session=True,
@@ -198,11 +219,10 @@ def _keep(options: dict, command: list[str]) -> int:
     for descriptor in options["sockets"]:
         os.close(descriptor)
     if secret:
-        threading.Thread(target=_wipe, args=(child.pid, secret.encode()), daemon=True).start()
+        wipe = (child.pid, secret.encode())
+        threading.Thread(target=_wipe, args=wipe, daemon=True).start()
     for wait in (child.wait, lambda: _outlive(options["notebook"])):
-        threading.Thread(
-            target=lambda wait=wait: (wait(), os.write(tell, b"x")), daemon=True
-        ).start()
+        threading.Thread(target=end_after, args=(wait,), daemon=True).start()
     os.read(read_end, 1)
     if child.poll() is None:
         child.terminate()
@@ -217,11 +237,17 @@ def _keep(options: dict, command: list[str]) -> int:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
     for pattern in options["leftovers"]:
-        for path in Path(pattern).parent.glob(Path(pattern).name):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(
-                missing_ok=True
-            )
+        _remove(Path(pattern))
     return status if status >= 0 else 128 - status
+
+
+def _remove(pattern: Path) -> None:
+    """Remove the files and folders that a pattern in the last part of a path names."""
+    for path in pattern.parent.glob(pattern.name):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _outlive(notebook: int) -> None:
@@ -241,21 +267,29 @@ def _children() -> list[int]:
     children = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # proc_pid_stat(5): the parent is the second field behind the program's name, which may hold blanks.
-            if int(path.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+            # The parent is field 4.
+            parent = int(_stat_fields(path)[1])
+            if parent == os.getpid():
                 children.append(int(path.parent.name))
     return children
 
 
+def _stat_fields(path: Path) -> list[str]:
+    """Return the fields of proc_pid_stat(5) from the third on.
+
+    The second, the program's name, may hold blanks.
+    """
+    return path.read_text().rpartition(")")[2].split()
+
+
 def _wipe(pid: int, secret: bytes) -> None:
-    """Overwrite a secret in a command line once its program listens: its options are read by then."""
+    """Overwrite a secret in a command line once its program listens, and has read its options."""
     process = Path("/proc") / str(pid)
     with contextlib.suppress(OSError):
         while not _listens(process):
             time.sleep(0.01)
-        # Fields 48 and 49 of proc_pid_stat(5), counted from the one behind the program's name, which is the third.
-        fields = (process / "stat").read_text().rpartition(")")[2].split()
-        begin, end = int(fields[45]), int(fields[46])
+        # Fields 48 and 49: where the command line begins and ends.
+        begin, end = map(int, _stat_fields(process / "stat")[45:47])
         with (process / "mem").open("r+b", buffering=0) as memory:
             memory.seek(begin)
             words = memory.read(end - begin)
@@ -264,13 +298,16 @@ def _wipe(pid: int, secret: bytes) -> None:
 
 
 def _listens(process: Path) -> bool:
-    """Return whether a process holds a socket; Triton opens its first after it has read its options.
+    """Return whether a process holds a socket.
+
+    Triton opens its first after it has read its options.
 
     Raises:
         OSError: The process has ended.
     """
     for descriptor in (process / "fd").iterdir():
-        # A file that it has closed since it was listed says nothing, and must not end the watch: the secret would stay.
+        # A file that it has closed since it was listed says nothing, and must not end the watch:
+        # the secret would stay.
         with contextlib.suppress(OSError):
             if str(descriptor.readlink()).startswith("socket:"):
                 return True

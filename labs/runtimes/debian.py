@@ -1,7 +1,11 @@
-"""Debian's packages for any processor, fetched by apt without root and without touching this computer's own lists."""
+"""Debian's packages for any processor, fetched by apt without root.
+
+This computer's own lists stay as they are.
+"""
 
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 #: apt with lists of its own, in which nothing counts as installed: whatever is needed is fetched.
@@ -28,7 +32,8 @@ def fetch(folder: Path, *packages: str, alone: bool = False) -> list[Path]:
         alone: Without what they need.
 
     Raises:
-        EmulationUnavailableError: Often this is not Debian, nor derived from it, or there is no network.
+        EmulationUnavailableError: Often this is not Debian, nor derived from it, or there is no
+            network.
     """
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
@@ -38,34 +43,38 @@ def fetch(folder: Path, *packages: str, alone: bool = False) -> list[Path]:
     for name in ("archives", "lists"):
         (folder / name / "partial").mkdir(parents=True, exist_ok=True)
     (folder / "status").touch()
-    native = subprocess.run(
-        ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    wanted = {native, *(name.partition(":")[2] for name in packages)} - {""}
     configuration = folder / "apt.conf"
-    architectures = " ".join(f'"{one}";' for one in sorted(wanted))
-    configuration.write_text(
-        _CONFIGURATION.format(native=native, architectures=architectures, folder=folder)
-    )
-    get = (
-        ["download"]
-        if alone
-        else ["install", "--download-only", "--yes", "--no-install-recommends"]
-    )
+    configuration.write_text(_configuration(folder, packages))
+    get = ["install", "--download-only", "--yes", "--no-install-recommends"]
+    if alone:
+        get = ["download"]
     for words in (["update", "--error-on=any"], [*get, *packages]):
         command = ["apt-get", "-qq", "-c", str(configuration), *words]
         done = subprocess.run(
             command, cwd=folder / "archives", capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()[:3]
+            output = done.stderr.strip() or done.stdout.strip()
+            lines = output.splitlines()[:3]
             raise EmulationUnavailableError(
-                f"apt-get {words[0]} failed (no network, or no such packages): {said}"
+                f"apt-get {words[0]} failed (no network, or no such packages): {lines}"
             )
     return sorted((folder / "archives").glob("*.deb"))
+
+
+def _configuration(folder: Path, packages: Iterable[str]) -> str:
+    """Return apt's configuration for this computer's processor and those that packages name."""
+    ask = ["dpkg", "--print-architecture"]
+    done = subprocess.run(ask, capture_output=True, text=True, check=True)
+    native = done.stdout.strip()
+    named = {name.partition(":")[2] for name in packages}
+    wanted = sorted({native, *named} - {""})
+    architectures = " ".join(f'"{architecture}";' for architecture in wanted)
+    return _CONFIGURATION.format(native=native, architectures=architectures, folder=folder)
 
 
 def unpack(archives: list[Path], folder: Path) -> None:
     """Unpack .deb files into a folder; no maintainer script runs."""
     for archive in archives:
-        subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True, capture_output=True)
+        command = ["dpkg", "-x", str(archive), str(folder)]
+        subprocess.run(command, check=True, capture_output=True)

@@ -1,11 +1,13 @@
-"""Listening on loopback: at a port that is known beforehand, for this computer's own names, shown as a link.
+"""Listening on loopback: at a known port, for this computer's own names, shown as a link.
 
-A port on loopback is open to every page in the computer's browsers: a page of a foreign name can have that name resolve
-to 127.0.0.1 and is then, to the browser, of one origin with the service (DNS rebinding). The browser still sends the
-foreign name as ``Host``, so whoever serves looks at it. A number needs no name server and cannot be rebound.
+A port on loopback is open to every page in the computer's browsers: a page of a foreign name can
+have that name resolve to 127.0.0.1 and is then, to the browser, of one origin with the service (DNS
+rebinding). The browser still sends the foreign name as ``Host``, so whoever serves looks at it. A
+number needs no name server and cannot be rebound.
 
-On a leased machine a browser reaches the ports that ``python -m provisioning forward`` brings, and no others. They
-stand in the lessons' front matter, so what a student looks at listens at one of those.
+On a leased machine a browser reaches the ports that ``python -m provisioning forward`` brings, and
+no others. They stand in the lessons' front matter, so what a student looks at listens at one of
+those.
 """
 
 import errno
@@ -15,9 +17,11 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
-#: Set to anything: known ports are not tried, a free one is taken. For whoever runs many lessons at once.
+#: Set to anything: known ports are not tried, a free one is taken. For whoever runs many lessons at
+#: once.
 ANY_PORT_VARIABLE = "SERVING_LABS_ANY_PORT"
-#: Where a browser finds a port of this machine when it runs on another one: 'http://127.0.0.1:1{port}/'.
+#: Where a browser finds a port of this machine when it runs on another one:
+#: 'http://127.0.0.1:1{port}/'.
 LINKS_VARIABLE = "SERVING_LABS_LINKS"
 
 #: Chameleon's Jupyter, whose proxy passes its own name on.
@@ -38,8 +42,9 @@ def listen(host: str = "127.0.0.1", ports: int | Iterable[int] = 0) -> socket.so
         PortsTakenError: None of them is free.
         OSError: The address is none of this machine's, or the port is not for everybody.
     """
-    wanted = [ports] if isinstance(ports, int) else list(ports)
-    for port in [0] if os.environ.get(ANY_PORT_VARIABLE) and len(wanted) > 1 else wanted:
+    known = [ports] if isinstance(ports, int) else list(ports)
+    any_port = len(known) > 1 and os.environ.get(ANY_PORT_VARIABLE)
+    for port in [0] if any_port else known:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -50,15 +55,13 @@ def listen(host: str = "127.0.0.1", ports: int | Iterable[int] = 0) -> socket.so
             listening.close()
             if error.errno != errno.EADDRINUSE:
                 raise
-    named = (
-        f"port {wanted[0]} is"
-        if len(wanted) == 1
-        else f"ports {', '.join(map(str, wanted))} are all"
-    )
+    numbers = ", ".join(map(str, known))
+    named = f"port {numbers} is" if len(known) == 1 else f"ports {numbers} are all"
     raise PortsTakenError(
-        f"{named} taken on {host}. Likely: another notebook's kernel still runs its services there. Way out: shut that "
-        f"kernel down (Running Terminals and Kernels, on the left), then run this cell again; or set "
-        f"{ANY_PORT_VARIABLE}=1 for ports that are free, but that no tunnel knows."
+        f"{named} taken on {host}. Likely: another notebook's kernel still runs its services "
+        "there. Fix: shut that kernel down (Running Terminals and Kernels, on the left), "
+        f"then run this cell again; or set {ANY_PORT_VARIABLE}=1 for ports that are free, but "
+        "that no tunnel knows."
     )
 
 
@@ -66,21 +69,21 @@ def link(url: str) -> str:
     """Return the address at which a browser opens what this machine serves at a loopback address.
 
     Args:
-        url: Such as 'http://127.0.0.1:8090/docs'. On a leased machine the link leads to where the tunnel brings
-            that port; on a JupyterHub through Jupyter's own proxy (jupyter-server-proxy), below the Hub's address.
+        url: Such as 'http://127.0.0.1:8090/docs'. On a leased machine the link leads to where the
+            tunnel brings that port; on a JupyterHub through Jupyter's own proxy
+            (jupyter-server-proxy), below the Hub's address.
     """
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     pattern = f"{hub}proxy/{{port}}/" if hub else os.environ.get(LINKS_VARIABLE, "")
     parts = urlsplit(url)
-    return (
-        pattern.replace("{port}", str(parts.port)) + parts.path.lstrip("/")
-        if pattern and parts.port
-        else url
-    )
+    if not pattern or not parts.port:
+        return url
+    base = pattern.replace("{port}", str(parts.port))
+    return base + parts.path.lstrip("/")
 
 
 def is_own_host(header: str) -> bool:
-    """Return whether a request's ``Host`` names this computer: a number, localhost, the Hub, or nothing at all."""
+    """Return whether ``Host`` names this computer: a number, localhost, the Hub, or nothing."""
     try:
         name = (urlsplit(f"//{header}").hostname or "").rstrip(".")
         if name not in {"", "localhost", _HUB}:
@@ -93,19 +96,22 @@ def is_own_host(header: str) -> bool:
 class OwnHosts:
     """ASGI middleware that answers requests for this computer's own names only.
 
-    Starlette's ``TrustedHostMiddleware`` wants a list, cannot say "any number", and takes '[::1]:80' for the name '['.
+    Starlette's ``TrustedHostMiddleware`` wants a list, cannot say "any number", and takes
+    '[::1]:80' for the name '['.
     """
 
     def __init__(
         self, app: Callable[..., Awaitable[None]], refusal: Callable[..., Awaitable[None]]
     ) -> None:
         """Wrap an app; ``refusal``, such as a Starlette response, answers the others."""
-        self._app, self._refusal = app, refusal
+        self._app = app
+        self._refusal = refusal
 
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         """Serve one request."""
         if scope["type"] == "http":
-            host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+            hosts = (value for name, value in scope["headers"] if name == b"host")
+            host = next(hosts, b"")
             if not is_own_host(host.decode("latin-1")):
                 await self._refusal(scope, receive, send)
                 return

@@ -1,8 +1,9 @@
-"""Opening a model again from plain data: in another process, on a device, in a server, or from its record.
+"""Open a model again from plain data: in another process, or from its record.
 
-Lessons open models by hand, in the runtime's own words. What cannot hold a native object (a fresh process, a job that
-travels to a device, a service's settings, a race between records) holds a runtime's name and these settings instead:
-the very ones that ``labs.bench.describe`` reads from a native object.
+Lessons open models by hand, in the runtime's own words. What cannot hold a native object (a fresh
+process, a job that travels to a device, a service's settings, a race between records) holds a
+runtime's name and these settings instead: the very ones that ``labs.bench.describe`` reads from a
+native object.
 """
 
 from collections.abc import Mapping
@@ -25,17 +26,19 @@ def open_model(
 
     Args:
         path: The model's file: ``.onnx``, or ``.safetensors`` for torch.
-        settings: For 'onnxruntime': ``providers`` (names, or pairs of name and options; the CPU stands behind them),
-            ``graph_optimization_level`` ('ORT_ENABLE_ALL'), ``intra_op_num_threads``, ``session_config`` (entries by
-            name). For 'openvino': ``device`` and its properties, such as ``INFERENCE_PRECISION_HINT``. For torch:
-            ``device``, ``num_threads``. What is not said is left to the runtime.
+        settings: For 'onnxruntime': ``providers`` (names, or pairs of name and options; the CPU
+            stands behind them), ``graph_optimization_level`` ('ORT_ENABLE_ALL'),
+            ``intra_op_num_threads``, ``session_config`` (entries by name). For 'openvino':
+            ``device`` and its properties, such as ``INFERENCE_PRECISION_HINT``. For torch:
+            ``device``, ``num_threads``. The runtime decides all other settings.
 
     Raises:
         FileNotFoundError: There is no such file.
         RuntimeUnavailableError: The runtime, the provider or the device is not there.
         ValueError: There is no such runtime.
     """
-    path, given = Path(path), dict(settings or {})
+    path = Path(path)
+    given = dict(settings or {})
     if runtime not in RUNTIMES:
         raise ValueError(f"no runtime {runtime!r}; there are {', '.join(RUNTIMES)}")
     if not path.is_file():
@@ -50,24 +53,29 @@ def open_model(
 def _open_session(path: Path, given: dict):
     import onnxruntime as ort
 
-    wanted = [
-        tuple(one) if isinstance(one, list) else one
-        for one in given.get("providers", ["CPUExecutionProvider"])
-    ]
-    names = [one if isinstance(one, str) else one[0] for one in wanted]
-    missing = [name for name in names if name not in ort.get_available_providers()]
+    providers = []
+    names = []
+    for provider in given.get("providers", ["CPUExecutionProvider"]):
+        # A pair of name and options is a list where it comes from JSON.
+        providers.append(provider if isinstance(provider, str) else tuple(provider))
+        names.append(provider if isinstance(provider, str) else provider[0])
+    available = ort.get_available_providers()
+    missing = [name for name in names if name not in available]
     if missing:
+        present = ", ".join(available)
+        command = python("labs providers list")
         raise RuntimeUnavailableError(
-            f"this environment's ONNX Runtime has no {missing[0]}; it has {', '.join(ort.get_available_providers())}. "
-            "Each provider comes with its own wheel, which has an environment of its own: "
-            f"`{python('labs providers list')}` shows them."
+            f"This environment's ONNX Runtime has no {missing[0]}; it has {present}. Each provider "
+            f"needs another wheel in a separate environment: `{command}` lists them."
         )
     if names[0] != "CPUExecutionProvider":
         if hasattr(ort, "preload_dlls"):
             ort.preload_dlls()
-        wanted += [] if "CPUExecutionProvider" in names else ["CPUExecutionProvider"]
+        if "CPUExecutionProvider" not in names:
+            providers.append("CPUExecutionProvider")
     options = ort.SessionOptions()
-    # Its warnings about nodes that stay on the CPU would fill the screen; a description says it in one line.
+    # Its warnings about nodes that stay on the CPU would fill the screen; a description says it in
+    # one line.
     options.log_severity_level = 3
     if level := given.get("graph_optimization_level"):
         options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
@@ -75,14 +83,15 @@ def _open_session(path: Path, given: dict):
         options.intra_op_num_threads = threads
     for name, value in given.get("session_config", {}).items():
         options.add_session_config_entry(name, value)
-    return ort.InferenceSession(str(path), options, providers=wanted)
+    return ort.InferenceSession(str(path), options, providers=providers)
 
 
 def _compile(path: Path, given: dict):
     import openvino
 
+    device = given.get("device", "CPU")
     properties = {name: value for name, value in given.items() if name != "device"}
-    return openvino.Core().compile_model(str(path), given.get("device", "CPU"), properties)
+    return openvino.Core().compile_model(str(path), device, properties)
 
 
 def _load_module(path: Path, given: dict):
@@ -98,7 +107,8 @@ def _load_module(path: Path, given: dict):
     if given.get("num_threads"):
         torch.set_num_threads(given["num_threads"])
     if device.startswith("cuda"):
-        # Left alone, cuDNN rounds the inputs of convolutions to TF32 on Ampere and later; records say fp32.
-        # Source: PyTorch documentation, 'TensorFloat-32 (TF32) on Ampere (and later) devices'.
+        # Left alone, cuDNN rounds the inputs of convolutions to TF32 on Ampere and later; records
+        # say fp32. Source: PyTorch documentation, 'TensorFloat-32 (TF32) on Ampere (and later)
+        # devices'.
         torch.backends.cudnn.allow_tf32 = False
     return load_mobilenet_v2(path).to(device)

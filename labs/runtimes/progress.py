@@ -1,8 +1,9 @@
-"""How long work tells how far it is, and how it is told to stop."""
+"""How long-running work reports its progress, and how it is stopped."""
 
 from collections.abc import Callable
 
-#: Called with the fraction done (0 to 1) and one line of text. Raising ``Cancelled`` from it stops the work.
+#: Called with the fraction done (0 to 1) and one line of text. Raising ``Cancelled`` from it stops
+#: the work.
 OnProgress = Callable[[float, str], None]
 
 
@@ -11,9 +12,13 @@ class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
 
 
 def silent(fraction: float, text: str) -> None:
-    """Report to nobody: the default."""
+    """Report nothing: the default."""
 
 
 def part(on_progress: OnProgress, begin: float, end: float) -> OnProgress:
     """Return a reporter for one part of a longer piece of work."""
-    return lambda fraction, text: on_progress(begin + (end - begin) * fraction, text)
+
+    def report(fraction: float, text: str) -> None:
+        on_progress(begin + (end - begin) * fraction, text)
+
+    return report

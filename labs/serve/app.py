@@ -1,7 +1,7 @@
-"""The course's own service: what a student writes in *Serve over HTTP*, with what *Observe a service* asks of it.
+"""The course's own service: a lesson's service, with what *Observe a service* asks of it.
 
-``uvicorn labs.serve.app:app`` serves it. The environment tells it what it tells ``classifier.py``: MODEL, WORKERS,
-MAY_WAIT. The model is loaded at the import, so whoever gets an answer gets it from a service that is ready.
+``uvicorn labs.serve.app:app`` serves it. The environment tells it what it tells ``classifier.py``:
+MODEL, WORKERS, MAY_WAIT. The model is loaded at the import, so a service that answers is ready.
 """
 
 import time
@@ -17,9 +17,10 @@ from labs.data.intake import PhotoError, from_base64, guard, open_photo, to_inpu
 from labs.data.labels import CLASS_NAMES
 from labs.data.preprocess import softmax
 from labs.runtimes.loopback import OwnHosts
-from labs.serve.compared.classifier import place, session
+from labs.serve.compared.classifier import input_name, place, session
 
-#: Paths that are counted by name; all others are one, or strangers could fill the memory with made-up ones.
+#: Paths that are counted by name; all others are one, or strangers could fill the memory with
+#: made-up ones.
 PATHS = ("/predict", "/predict/raw", "/healthz", "/metrics")
 
 #: Upper ends of the buckets, in seconds: finer where the objectives lie.
@@ -48,8 +49,8 @@ class Photo(BaseModel):
     image: str
 
 
-class Answer(BaseModel):
-    """What the photo shows: the most probable class, and its probability."""
+class PredictionResponse(BaseModel):
+    """The most probable class of a photo, and its probability."""
 
     prediction: str
     probability: float
@@ -58,7 +59,8 @@ class Answer(BaseModel):
 @app.middleware("http")
 async def count(request: Request, call_next):
     """Count each reply by its path and status."""
-    path, status = request.url.path if request.url.path in PATHS else "other", 500
+    path = request.url.path if request.url.path in PATHS else "other"
+    status = 500
     try:
         with SECONDS.labels(path).time():
             reply = await call_next(request)
@@ -75,31 +77,31 @@ async def refuse(request: Request, error: PhotoError) -> JSONResponse:
 
 
 @app.post("/predict")
-def predict(photo: Photo) -> Answer:
+def predict(photo: Photo) -> PredictionResponse:
     """Return what the photo in ``image`` shows."""
     return answer(from_base64(photo.image))
 
 
 @app.post("/predict/raw")
-def predict_raw(content: Annotated[bytes, Body(media_type="image/jpeg")]) -> Answer:
+def predict_raw(content: Annotated[bytes, Body(media_type="image/jpeg")]) -> PredictionResponse:
     """Return what the photo shows that is the body."""
     return answer(content)
 
 
-def answer(content: bytes) -> Answer:
+def answer(content: bytes) -> PredictionResponse:
     """Return what a photo's file shows; where the time went is counted."""
     marks = [time.perf_counter()]
     with IN_FLIGHT.track_inprogress(), place():
         marks.append(time.perf_counter())
         rows = to_input(open_photo(content))[None]
         marks.append(time.perf_counter())
-        (logits,) = session.run(None, {session.get_inputs()[0].name: rows})[0]
+        (logits,) = session.run(None, {input_name: rows})[0]
         marks.append(time.perf_counter())
     for name, seconds in zip(("queue", "prepare", "model"), np.diff(marks), strict=True):
         STAGES.labels(name).observe(seconds)
     probabilities = softmax(logits)
     best = int(probabilities.argmax())
-    return Answer(prediction=CLASS_NAMES[best], probability=float(probabilities[best]))
+    return PredictionResponse(prediction=CLASS_NAMES[best], probability=float(probabilities[best]))
 
 
 @app.get("/healthz")

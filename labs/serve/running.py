@@ -1,4 +1,4 @@
-"""A server as a child process: started, waited for, watched, and gone without a trace when it is stopped."""
+"""A server as a child process: started, waited for, and gone without a trace when it is stopped."""
 
 import os
 import socket
@@ -38,31 +38,37 @@ def start(
     port: int | Iterable[int] = 0,
     log_path: Path | None = None,
     python: str | Path = sys.executable,
-    **told: object,
+    **variables: object,
 ) -> Service:
     """Start an app as ``uvicorn`` does, and return at once, whether or not it is ready.
 
     Args:
         app: It, as 'module:name'.
         port: Port to listen on, or several in the order in which they are tried; a free one when 0.
-        log_path: File for what it prints; one in the workspace when None.
+        log_path: File for its output; one in the workspace when None.
         python: Interpreter of the environment that it runs in.
+        variables: Environment variables of the app, beside those of this process.
 
     Raises:
         PortsTakenError: The port is taken, or all of them are.
     """
-    # The parent listens and the child inherits the socket: the port cannot be lost to somebody else in between, and
-    # whoever connects early waits in the socket's own queue instead of being refused.
+    # The parent listens and the child inherits the socket: the port cannot be lost to somebody else
+    # in between, and whoever connects early waits in the socket's own queue instead of being
+    # refused.
     with listen(ports=port) as ours:
         # uvicorn takes an inherited socket for a Unix one, so that asyncio would leave this out.
         ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         host, bound_port = ours.getsockname()
+        descriptor = ours.fileno()
+        if log_path is None:
+            log_path = workspace_dir() / "logs" / f"app-{bound_port}.log"
+        texts = {name: str(value) for name, value in variables.items()}
         process = child.start(
-            [python, "-m", "uvicorn", app, "--fd", ours.fileno(), "--log-level", "warning"],
-            log_path or workspace_dir() / "logs" / f"app-{bound_port}.log",
-            environment=os.environ | {name: str(value) for name, value in told.items()},
+            [python, "-m", "uvicorn", app, "--fd", descriptor, "--log-level", "warning"],
+            log_path,
+            environment=os.environ | texts,
             folder=folder,
-            sockets=[ours.fileno()],
+            sockets=[descriptor],
         )
     return Service(f"http://{host}:{bound_port}", process)
 
@@ -70,7 +76,8 @@ def start(
 def serve_app(folder: Path | None = None, *, app: str = "app:app", **how: Any) -> Service:
     """Start an app that answers ``GET /healthz``, as ``start`` does, and return it when it answers.
 
-    The one that this process served here before is stopped first: a cell that is run twice leaves one service.
+    The one that this process served here before is stopped first: a cell that is run twice leaves
+    one service.
 
     Raises:
         NotWrittenError: A program in the folder is not written yet.
@@ -78,7 +85,8 @@ def serve_app(folder: Path | None = None, *, app: str = "app:app", **how: Any) -
         ChildError: It ended, or takes too long.
     """
     if folder is not None:
-        require_written([folder / f"{app.partition(':')[0]}.py", *sorted(folder.glob("*.py"))])
+        module = app.partition(":")[0]
+        require_written([folder / f"{module}.py", *sorted(folder.glob("*.py"))])
     if app in _SERVED:
         _SERVED.pop(app).stop()
     _SERVED[app] = start(app, folder=folder, **how)

@@ -1,7 +1,7 @@
-"""What lessons show beside charts: tables, measuring with progress and Cancel, and widgets to turn and press.
+"""The widgets of lessons besides charts: tables, measuring with progress and Cancel, controls.
 
-Every function returns an object that a notebook shows as HTML or as a live widget; ``.text`` and ``print`` give the
-same content in words and columns.
+Every function returns an object that a notebook shows as HTML or as a live widget; ``.text`` and
+``print`` give the same content in words and columns.
 """
 
 from labs.widgets.measure import compare, compare_there, evaluate, measure_there

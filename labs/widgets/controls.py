@@ -1,8 +1,9 @@
-"""Controls in a notebook: clicks that arrive while a cell runs, keys that stay in the widget, names for screen readers.
+"""Controls in a notebook: clicks while a cell runs, keys that stay in the widget, names.
 
-JupyterLab (4.4 and newer) sends what a widget's button does to a *subshell* of the kernel, a thread of its own
-(ipykernel 7 and newer), so that Cancel works although the main thread is busy. Without subshells the toolbar's stop
-button does the same. Source: JEP 91 (kernel subshells); JupyterLab's setting 'Kernel Comms over subshells'.
+JupyterLab (4.4 and newer) sends what a widget's button does to a *subshell* of the kernel, a thread
+of its own (ipykernel 7 and newer), so that Cancel works although the main thread is busy. Without
+subshells the toolbar's stop button does the same. Source: JEP 91 (kernel subshells); JupyterLab's
+setting 'Kernel Comms over subshells'.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,14 @@ from collections.abc import Sequence
 import ipywidgets
 from IPython import get_ipython
 
-# JupyterLab looks for its shortcuts before the page hears of a key ('a' inserts a cell, 'x' cuts one), except for an
-# element with data-lm-suppress-shortcuts: the focused one itself, since its own selector is tried first.
-# Source: Lumino, packages/commands, `targetDistance`. One listener serves the whole page.
-# ipywidgets name most controls by their label; sliders and groups of radio buttons lack one.
+# JupyterLab looks for its shortcuts before the page hears of a key ('a' inserts a cell, 'x' cuts
+# one), except for an element with data-lm-suppress-shortcuts: the focused one itself, since its own
+# selector is tried first. Source: Lumino, packages/commands, `targetDistance`. One listener serves
+# the whole page. ipywidgets name most controls by their label; sliders and groups of radio buttons
+# lack one.
 _SCRIPT = """if (!window.mslControls) {
-  const name = box => box.querySelectorAll('.noUi-handle, .widget-readout, .widget-radio-box').forEach(at => {
+  const nameless = '.noUi-handle, .widget-readout, .widget-radio-box';
+  const name = box => box.querySelectorAll(nameless).forEach(at => {
     const label = at.closest('.widget-inline-hbox, .widget-radio')?.querySelector('.widget-label');
     if (!label || at.ariaLabel) return;
     if (at.matches('.widget-radio-box')) at.setAttribute('role', 'radiogroup');
@@ -29,11 +32,11 @@ _SCRIPT = """if (!window.mslControls) {
   }, true);
   window.mslControls = name;
 }
-const again = tries => {
+const nameAll = tries => {
   document.querySelectorAll('.msl-controls').forEach(window.mslControls);
-  if (tries) setTimeout(again, 400, tries - 1);
+  if (tries) setTimeout(nameAll, 400, tries - 1);
 };
-again(5);"""
+nameAll(5);"""
 
 
 def has_kernel() -> bool:
@@ -44,14 +47,16 @@ def has_kernel() -> bool:
 def heard_while_busy() -> bool:
     """Return whether this kernel handles a widget's messages while a cell runs."""
     kernel = getattr(get_ipython(), "kernel", None)
-    return "kernel subshells" in getattr(kernel, "kernel_info", {}).get("supported_features", [])
+    features = getattr(kernel, "kernel_info", {}).get("supported_features", [])
+    return "kernel subshells" in features
 
 
 def hear_while_busy(*buttons: ipywidgets.Button) -> None:
     """Have clicks handled in the subshell that the browser named, also on ipykernel 7.4.
 
-    That version sends a widget's messages to the shell that last spoke to the widget, which is the busy one. Its rule
-    is an attribute of the comm that older versions do not have; without it the browser's choice stands.
+    That version sends a widget's messages to the shell that last spoke to the widget, which is the
+    busy one. Its rule is an attribute of the comm that older versions do not have; without it the
+    browser's choice stands.
     """
     for button in buttons:
         if button.comm is not None:
@@ -59,10 +64,11 @@ def hear_while_busy(*buttons: ipywidgets.Button) -> None:
 
 
 def controls(children: Sequence[ipywidgets.Widget], **layout: object) -> ipywidgets.VBox:
-    """Return a box whose controls, in the order of the Tab key, keep the keyboard to themselves and have names."""
-    script = ipywidgets.HTML(
-        f'<img src="data:," alt="" hidden onerror="{_SCRIPT}">', layout={"display": "none"}
-    )
-    return ipywidgets.VBox([*children, script], layout=ipywidgets.Layout(**layout)).add_class(
-        "msl-controls"
-    )
+    """Return a box of controls, in the order of the Tab key, with names.
+
+    They keep the keyboard to themselves.
+    """
+    image = f'<img src="data:," alt="" hidden onerror="{_SCRIPT}">'
+    script = ipywidgets.HTML(image, layout={"display": "none"})
+    box = ipywidgets.VBox([*children, script], layout=ipywidgets.Layout(**layout))
+    return box.add_class("msl-controls")

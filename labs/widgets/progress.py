@@ -1,7 +1,8 @@
-"""Long work in a cell: how far it is, how long it takes yet, and a Cancel button that works while the cell runs.
+"""Long work in a cell: how far it is, how long it takes yet, and a Cancel button.
 
-The click arrives although the main thread is busy (``labs.widgets.controls``); it sets a flag, and the work stops at
-its next report. Where the kernel has no subshells the button is left out and the toolbar's stop button does the same.
+The click arrives although the main thread is busy (``labs.widgets.controls``); it sets a flag, and
+the work stops at its next report. Where the kernel has no subshells the button is left out and the
+toolbar's stop button does the same.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from labs.widgets.controls import controls, hear_while_busy, heard_while_busy
 
 Result = TypeVar("Result")
 
-#: Seconds between two messages to the browser. Sending takes the processor a moment: at 2 ms per request, two messages
-#: a second touch fewer than one request in a hundred, so that the 99th percentile still belongs to the model.
+#: Seconds between two messages to the browser. Sending takes the processor a moment: at 2 ms per
+#: request, two messages a second touch fewer than one request in a hundred, so that the 99th
+#: percentile still belongs to the model.
 UPDATE_EVERY_S = 0.5
 
 #: A forecast needs this much of the work behind it.
@@ -40,25 +42,26 @@ class Stopped(Cancelled):
 
 
 def time_left_s(elapsed_s: float, fraction: float) -> float | None:
-    """Return the seconds that remain if the rest goes as fast as what is done; None while it is too early to say."""
+    """Return the seconds that remain at this pace; None while it is too early to say."""
     if fraction < _FORECAST_FROM or elapsed_s < 1:
         return None
     return elapsed_s * (1 - fraction) / fraction
 
 
 def run_with_progress(
-    work: Callable[[OnProgress], Result], title: str, *, kept: str = ""
+    work: Callable[[OnProgress], Result], title: str, *, after_stop: str = ""
 ) -> Result:
     """Run ``work`` in this cell under a progress bar, and return what it returns.
 
     Args:
-        work: Is given ``on_progress(fraction, text)`` and calls it every now and then; that is where it is stopped.
-        kept: What stays when it is stopped, as a sentence.
+        work: Is given ``on_progress(fraction, text)`` and calls it every now and then; that is
+            where it is stopped.
+        after_stop: The state after a stop, as a sentence.
 
     Raises:
         Stopped: Somebody pressed Cancel, or the toolbar's stop button.
     """
-    with Progress(title, kept=kept) as progress:
+    with Progress(title, after_stop=after_stop) as progress:
         return work(progress.report)
 
 
@@ -66,20 +69,22 @@ class Progress:
     """The bar, its line of text, the times and the button, as a context manager around the work."""
 
     def __init__(
-        self, title: str, *, kept: str = "", clock: Callable[[], float] = time.monotonic
+        self, title: str, *, after_stop: str = "", clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Describe the work; nothing is shown before ``with``."""
-        self.title, self.kept, self._clock = title, kept, clock
-        self.fraction, self.line, self.cancelled = 0.0, "starting", threading.Event()
-        self._begin_s = self._told_s = self._clock()
+        self.title = title
+        self.after_stop = after_stop
+        self._clock = clock
+        self.fraction = 0.0
+        self.line = "starting"
+        self.cancelled = threading.Event()
+        self._begin_s = self._drawn_s = self._clock()
         self._drawn_fraction = 0.0
         self._over = threading.Event()
         self.status = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
-        self.button = ipywidgets.Button(
-            description="Cancel",
-            tooltip=f"Stop: {title}. The toolbar's stop button does the same.",
-            layout=ipywidgets.Layout(width="88px", margin="2px 0 0 0"),
-        )
+        tooltip = f"Stop: {title}. The toolbar's stop button does the same."
+        layout = ipywidgets.Layout(width="88px", margin="2px 0 0 0")
+        self.button = ipywidgets.Button(description="Cancel", tooltip=tooltip, layout=layout)
         self.button.on_click(lambda _: self.cancel())
         hear_while_busy(self.button)
         rows = [self.status, self.button] if heard_while_busy() else [self.status]
@@ -88,7 +93,8 @@ class Progress:
     def cancel(self) -> None:
         """Ask the work to stop at its next report."""
         self.cancelled.set()
-        self.button.disabled, self.button.description = True, "Stopping…"
+        self.button.disabled = True
+        self.button.description = "Stopping…"
 
     def report(self, fraction: float, text: str) -> None:
         """Take note of how far the work is; this is the ``on_progress`` that the work is given.
@@ -96,18 +102,18 @@ class Progress:
         Raises:
             Stopped: Cancel was pressed.
         """
-        self.fraction, self.line = min(max(fraction, self.fraction), 1.0), text
+        self.fraction = min(max(fraction, self.fraction), 1.0)
+        self.line = text
         if self.cancelled.is_set():
             raise Stopped(self._stopped_sentence())
-        if self._clock() - self._told_s >= UPDATE_EVERY_S:
+        if self._clock() - self._drawn_s >= UPDATE_EVERY_S:
             self._draw()
 
     def __enter__(self) -> Progress:
         self._begin_s = self._clock()
         self._draw()
-        self._handle = display(
-            Shown(self._still("…", "running"), self.title, live=self.live), display_id=True
-        )
+        running = Shown(self._still("…", "running"), self.title, live=self.live)
+        self._handle = display(running, display_id=True)
         threading.Thread(target=self._tick, daemon=True).start()
         return self
 
@@ -127,35 +133,36 @@ class Progress:
         return False
 
     def _stopped_sentence(self) -> str:
-        return f"{self.title}: stopped at {self.fraction:.0%}. {self.kept}".strip()
+        sentence = f"{self.title}: stopped at {self.fraction:.0%}. {self.after_stop}"
+        return sentence.strip()
 
     def _tick(self) -> None:
-        """Let the elapsed time move while the work is silent, as it is when a compiler runs for half a minute."""
+        """Let the time move while the work is silent, as a compiler may be for half a minute."""
         while not self._over.wait(1.0):
-            if self._clock() - self._told_s >= 2 * UPDATE_EVERY_S:
+            if self._clock() - self._drawn_s >= 2 * UPDATE_EVERY_S:
                 self._draw()
 
     def _draw(self) -> None:
-        self._told_s = self._clock()
-        elapsed_s = self._told_s - self._begin_s
+        self._drawn_s = self._clock()
+        elapsed_s = self._drawn_s - self._begin_s
         left_s = time_left_s(elapsed_s, self.fraction)
-        times = f"{duration(elapsed_s)} so far" + (
-            f", about {duration(left_s)} left" if left_s is not None else ""
-        )
-        stop = "" if heard_while_busy() else " · stop it with ■ in the toolbar"
+        times = f"{duration(elapsed_s)} so far"
+        if left_s is not None:
+            times += f", about {duration(left_s)} left"
+        if not heard_while_busy():
+            times += " · stop it with ■ in the toolbar"
         bar = progress_bar(self.title, self.fraction, text=self.line, drawn=self._drawn_fraction)
         self._drawn_fraction = self.fraction
-        self.status.value = (
-            f'{STYLE}<div class="msl"><div class="msl-line-of-text"><span class="msl-title">{escape(self.title)}</span>'
-            f'<span class="msl-soft msl-push">{escape(times + stop)}</span></div>'
-            f'{bar}<div class="msl-soft">{escape(self.line)}</div></div>'
-        )
+        title = f'<span class="msl-title">{escape(self.title)}</span>'
+        clock = f'<span class="msl-soft msl-push">{escape(times)}</span>'
+        head = f'<div class="msl-line-of-text">{title}{clock}</div>'
+        line = f'<div class="msl-soft">{escape(self.line)}</div>'
+        self.status.value = f'{STYLE}<div class="msl">{head}{bar}{line}</div>'
 
     def _finish(self, sign: str, outcome: str) -> None:
-        """Replace the live widget by a still line, so that the saved notebook needs no widget to be read."""
-        shown = Shown(
-            self._still(sign, outcome), f"{sign} {self.title}: {outcome}", plain=self.title
-        )
+        """Replace the live widget by a still line, for which the saved notebook needs no widget."""
+        words = f"{sign} {self.title}: {outcome}"
+        shown = Shown(self._still(sign, outcome), words, plain=self.title)
         if self._handle is not None:
             self._handle.update(shown)
         else:  # no kernel: a plain Python process
@@ -166,9 +173,12 @@ class Progress:
 
     def _still(self, sign: str, outcome: str) -> str:
         tone = {"✓": "msl-good", "✗": "msl-bad", "■": "msl-bad"}.get(sign, "msl-soft")
-        return (
-            f'{STYLE}<div class="msl" role="status"><div class="msl-line-of-text">'
-            # With spaces: a notebook that nobody has trusted yet is shown without the style, and so without its gaps.
-            f'<span class="{tone}" aria-hidden="true">{sign}</span> <span class="msl-title">{escape(self.title)}</span>'
-            f' <span class="msl-soft">{escape(outcome)}</span></div></div>'
-        )
+        spans = [
+            f'<span class="{tone}" aria-hidden="true">{sign}</span>',
+            f'<span class="msl-title">{escape(self.title)}</span>',
+            f'<span class="msl-soft">{escape(outcome)}</span>',
+        ]
+        # With spaces: a notebook that nobody has trusted yet is shown without the style, and so
+        # without its gaps.
+        line = f'<div class="msl-line-of-text">{" ".join(spans)}</div>'
+        return f'{STYLE}<div class="msl" role="status">{line}</div>'

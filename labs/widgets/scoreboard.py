@@ -1,7 +1,7 @@
 """The scoreboard: how far this machine's best options are from the manager's three targets.
 
-Only a target's own machine can meet it. A figure from another machine stands there as a rehearsal, with that machine's
-name and without a verdict.
+Only a target's own machine can meet it. A figure from another machine stands there as a rehearsal,
+with that machine's name and without a verdict.
 """
 
 import math
@@ -12,8 +12,8 @@ from labs.display.format import NUMBERS, percent
 from labs.display.shown import Shown
 from labs.display.theme import card
 from labs.records.decision import Judged, decide
-from labs.records.options import LARGER_IS_BETTER, OptionSummary, by_machine
-from labs.records.targets import Target, limits, targets_for
+from labs.records.options import LARGER_IS_BETTER, by_machine
+from labs.records.targets import ServingTarget, limits, targets_for
 
 _TITLE = "The manager's targets"
 
@@ -21,79 +21,105 @@ _NUMBERS = {**NUMBERS, "p50_s": ("one photo, median", NUMBERS["p50_s"][1])}
 
 
 def scoreboard(records: Iterable[object]) -> Shown:
-    """Return one card per target with the option that ``labs.records.decision.decide`` puts first for it.
+    """Return one card per target with the option that ``decide`` puts first for it.
 
-    Times of two machines cannot be compared: of several, the one that measured float32 last has the board.
+    Times of two machines cannot be compared: of several, the one that measured float32 last has the
+    board.
     """
     options = next(reversed(by_machine(records).values()), [])
     targets = targets_for(options[0].machine if options else "")
     best = {target: next(iter(decide(options, target)), None) for target in targets}
-    lines = [f"{_TITLE}: {met(best)}", *(_sentence(*pair) for pair in best.items())]
-    plain = [_TITLE, *(f"{target.title}: for {target.machine}" for target in best)]
+    lines = [f"{_TITLE}: {met(best)}"]
+    lines += [_sentence(target, judged) for target, judged in best.items()]
+    plain = [_TITLE]
+    plain += [f"{target.title}: for {target.machine}" for target in best]
     footer = "" if options else "Nothing measured yet. "
-    footer += "Each target is set for its own machine: a figure from another one is a rehearsal, not a proof."
+    footer += (
+        "Each target is set for its own machine: a figure from another one is a rehearsal, not "
+        "a proof."
+    )
     picture = card(_TITLE, tiles(best), subtitle=met(best), footer=footer)
     return Shown(picture, "\n".join([*lines, footer]), plain="\n".join(plain))
 
 
-def best_so_far(records: Iterable[object]) -> dict[Target, Judged | None]:
-    """Return for each target the option that comes first for it on the machine that counts most for it.
+def best_so_far(records: Iterable[object]) -> dict[ServingTarget, Judged | None]:
+    """Return the first option for each target, of the machine that counts most for it.
 
-    That is the target's own machine if it has measured what the target asks for, else any other, as a rehearsal; of
-    several, the one that measured float32 last.
+    That is the target's own machine if it has measured what the target asks for, else any other, as
+    a rehearsal; of several, the one that measured float32 last.
     """
-    best: dict[str, tuple[Target, Judged | None]] = {
-        target.name: (target, None) for target in targets_for("")
-    }
+    targets = {target.name: target for target in targets_for("")}
+    best: dict[str, Judged | None] = dict.fromkeys(targets)
     for options in by_machine(records).values():
         for target in targets_for(options[0].machine):
             for judged in decide(options, target)[:1]:
-                before = best[target.name][1]
+                before = best[target.name]
                 if before is None or judged.on_target_machine >= before.on_target_machine:
-                    best[target.name] = target, judged
-    return dict(best.values())
+                    targets[target.name] = target
+                    best[target.name] = judged
+    return {target: best[name] for name, target in targets.items()}
 
 
-def met(best: Mapping[Target, Judged | None]) -> str:
+def met(best: Mapping[ServingTarget, Judged | None]) -> str:
     """Return how many of some targets are met, each on its own machine."""
-    judged = [each for each in best.values() if each is not None and each.on_target_machine]
-    return f"{sum(each.meets for each in judged)} of {len(best)} met"
+    count = 0
+    for judged in best.values():
+        if judged is not None and judged.on_target_machine:
+            count += judged.meets
+    return f"{count} of {len(best)} met"
 
 
-def tiles(best: Mapping[Target, Judged | None]) -> str:
+def tiles(best: Mapping[ServingTarget, Judged | None]) -> str:
     """Return the HTML of some targets."""
-    return f'<div class="msl-board">{"".join(_tile(*pair) for pair in best.items())}</div>'
+    html = [_tile(target, judged) for target, judged in best.items()]
+    return f'<div class="msl-board">{"".join(html)}</div>'
 
 
-def _tile(target: Target, judged: Judged | None) -> str:
+def targets_line(targets: Iterable[ServingTarget]) -> str:
+    """Return the HTML of some targets on one line, for readers who have not measured anything."""
+    texts = []
+    for target in targets:
+        bounds = limits(target)
+        wanted = ", ".join(_bound(number, bounds[number]) for number in bounds)
+        texts.append(f"<span><b>{escape(target.title)}</b> {escape(wanted)}</span>")
+    return f'<div class="msl-targets">{"".join(texts)}</div>'
+
+
+def _tile(target: ServingTarget, judged: Judged | None) -> str:
     """Return the HTML of one target."""
-    if judged is None:
-        kind, word = "msl-soft", "no result"
-    elif judged.on_target_machine:
-        kind, word = ("msl-good", "✓ met") if judged.meets else ("msl-bad", "✗ not met")
-    else:
-        leased = judged.option.records[-1].machine.is_leased
-        kind, word = "msl-played", "another machine" if leased else "rehearsal"
+    sentence = escape(_sentence(target, judged))
+    kind, word = _badge(judged)
+    title = f'<span class="msl-title">{escape(target.title)}</span>'
+    badge = f'<span class="msl-badge msl-push {kind}">{word}</span>'
     parts = [
-        f'<div class="msl-tile" role="group" aria-label="{escape(_sentence(target, judged))}">',
-        f'<div class="msl-line-of-text"><span class="msl-title">{escape(target.title)}</span>'
-        f'<span class="msl-badge msl-push {kind}">{word}</span></div>',
+        f'<div class="msl-tile" role="group" aria-label="{sentence}">',
+        f'<div class="msl-line-of-text">{title}{badge}</div>',
         f'<p class="msl-sub">for {escape(target.machine)}</p>',
     ]
-    parts += [_gauge(judged, number, limit) for number, limit in limits(target).items()]
-    name, lines = (
-        escape(judged.option.option) if judged else "",
-        "<br>".join(map(escape, _lines(target, judged))),
-    )
-    lines = lines.replace(f": {name},", f": <b>{name}</b>,", 1) if name else lines
-    return "".join([*parts, f'<p class="msl-sub msl-best-here">{lines}</p></div>'])
+    bounds = limits(target)
+    parts += [_gauge(judged, number, bounds[number]) for number in bounds]
+    lines = "<br>".join(map(escape, _lines(target, judged)))
+    if judged is not None:
+        name = escape(judged.option.option)
+        lines = lines.replace(f": {name},", f": <b>{name}</b>,", 1)
+    parts.append(f'<p class="msl-sub msl-best-here">{lines}</p></div>')
+    return "".join(parts)
+
+
+def _badge(judged: Judged | None) -> tuple[str, str]:
+    """Return a verdict's class of the style sheet, and its word."""
+    if judged is None:
+        return "msl-soft", "no result"
+    if judged.on_target_machine:
+        return ("msl-good", "✓ met") if judged.meets else ("msl-bad", "✗ not met")
+    leased = judged.option.records[-1].machine.is_leased
+    return "msl-played", "another machine" if leased else "rehearsal"
 
 
 def _gauge(judged: Judged | None, number: str, limit: float) -> str:
     """Return one number beside its limit, with a bar that is full at the limit."""
     heading, write = _NUMBERS[number]
-    sign = "≥" if LARGER_IS_BETTER[number] else "<"
-    wanted = f"{sign} {_short(write(limit))}"
+    wanted = _bound(number, limit)
     if judged is None:
         value, mark, width, tone = "–", "", 0.0, "msl-soft"
     else:
@@ -103,26 +129,27 @@ def _gauge(judged: Judged | None, number: str, limit: float) -> str:
             mark, tone = ("✓ ", "msl-good") if judged.within[number] else ("✗ ", "msl-bad")
         # The bar ends at twice the limit, so that the limit's tick stands in the middle.
         width = min(measured / limit, 2.0) / 2
-    return (
-        f'<div class="msl-gauge"><div class="msl-line-of-text"><span class="msl-soft">{heading}</span>'
-        f'<span class="msl-push msl-figure {tone}">{mark}{escape(value)}</span></div>'
-        f'<div class="msl-scale {tone}" aria-hidden="true"><div style="width:{width:.1%}"></div><i></i></div>'
-        f'<div class="msl-limit">{escape(wanted)}</div></div>'
-    )
+    figure = f'<span class="msl-push msl-figure {tone}">{mark}{escape(value)}</span>'
+    line = f'<div class="msl-line-of-text"><span class="msl-soft">{heading}</span>{figure}</div>'
+    bar = f'<div style="width:{width:.1%}"></div><i></i>'
+    scale = f'<div class="msl-scale {tone}" aria-hidden="true">{bar}</div>'
+    limit_line = f'<div class="msl-limit">{escape(wanted)}</div>'
+    return f'<div class="msl-gauge">{line}{scale}{limit_line}</div>'
 
 
-def _lines(target: Target, judged: Judged | None) -> list[str]:
+def _lines(target: ServingTarget, judged: Judged | None) -> list[str]:
     """Return the lines below the numbers: the option, its accuracy, its machine, and its cost."""
     if judged is None:
         wanted = "a GPU option" if target.name == "server-gpu" else "an option"
         return [f"Measure {wanted} to fill this in."]
-    right = f", {percent(judged.option.accuracy.value)} right" if judged.option.accuracy else ""
+    option = judged.option
+    right = f", {percent(option.accuracy.value)} right" if option.accuracy else ""
     rank = "best" if judged.meets else "nearest"
     lines = [
-        f"{rank}: {judged.option.option}{right}, accuracy {judged.accuracy}",
-        f"measured on {judged.option.machine}",
+        f"{rank}: {option.option}{right}, accuracy {judged.accuracy}",
+        f"measured on {option.machine}",
     ]
-    if target.batch_fps and judged.option.batch_fps:
+    if target.batch_fps and option.batch_fps:
         machines = f"{judged.machines} machine{'s' * (judged.machines > 1)}"
         dollars = "price unknown"
         if math.isfinite(judged.usd_per_month):
@@ -131,17 +158,19 @@ def _lines(target: Target, judged: Judged | None) -> list[str]:
     return lines
 
 
-def _sentence(target: Target, judged: Judged | None) -> str:
+def _sentence(target: ServingTarget, judged: Judged | None) -> str:
     """Return one target in words."""
     if judged is None:
         words = "no result with every number that it asks for"
     else:
-        numbers = [_compared(judged, number, limit) for number, limit in limits(target).items()]
+        bounds = limits(target)
+        numbers = [_compared(judged, number, bounds[number]) for number in bounds]
         verdict = "rehearsed"
         if judged.on_target_machine:
             verdict = "met" if judged.meets else "not met"
         words = f"{verdict} by {judged.option.option}: {', '.join(numbers)}"
-    return ". ".join([f"{target.title} ({target.machine}): {words}", *_lines(target, judged)])
+    first = f"{target.title} ({target.machine}): {words}"
+    return ". ".join([first, *_lines(target, judged)])
 
 
 def _compared(judged: Judged, number: str, limit: float) -> str:
@@ -150,12 +179,15 @@ def _compared(judged: Judged, number: str, limit: float) -> str:
     verb = "against"
     if judged.on_target_machine:
         verb = "keeps" if judged.within[number] else "misses"
+    value = write(getattr(judged.option, number).value)
+    return f"{heading} {value} {verb} {_bound(number, limit)}"
+
+
+def _bound(number: str, limit: float) -> str:
+    """Return a limit with its sign, such as '< 3 ms'."""
+    _, write = _NUMBERS[number]
     sign = "≥" if LARGER_IS_BETTER[number] else "<"
-    return f"{heading} {_value(judged.option, number)} {verb} {sign} {_short(write(limit))}"
-
-
-def _value(option: OptionSummary, number: str) -> str:
-    return _NUMBERS[number][1](getattr(option, number).value)
+    return f"{sign} {_short(write(limit))}"
 
 
 def _short(written: str) -> str:

@@ -5,10 +5,11 @@ from labs.records import Records
 
 
 def formed(records: Records) -> dict:
-    """Return the photos per execution of the runs with sixteen clients that the lesson's first table shows.
+    """Return the photos per execution of the runs with sixteen clients that the lesson's first
+    table shows.
 
-    These are the newest with and without the stanza. The lesson's race has shorter runs of the same options, which its
-    first table does not show.
+    These are the newest with and without the stanza. The lesson's race has shorter runs of the same
+    options, which its first table does not show.
 
     Raises:
         MissingEvidenceError: One of them was not measured yet.

@@ -8,7 +8,7 @@ from labs.records.decision import is_most_threads
 
 
 def choice(records: Records) -> dict:
-    """Return what the recommendation says, what its machine has measured, and whether it found the most threads."""
+    """Return the recommendation, its machine's records, and whether it found the most threads."""
     facts, _ = compared(records, "defend.choice", "food11", "server-cpu")
     machines = newest(
         records, "defend.machines", "The machines were not compared yet: run the cells above."

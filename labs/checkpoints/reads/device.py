@@ -1,4 +1,4 @@
-"""What was seen of a device: the container that was asked for."""
+"""Facts about a device: the requested container."""
 
 from labs.checkpoints.reads.observations import newest
 from labs.records import Records

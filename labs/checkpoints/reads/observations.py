@@ -1,4 +1,4 @@
-"""What sites, steps and cells wrote down of what they saw."""
+"""The observations that sites, steps and cells recorded."""
 
 from labs.course.question import MissingEvidenceError
 from labs.records import Records

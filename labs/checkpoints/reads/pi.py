@@ -1,4 +1,4 @@
-"""What was measured on the board: for how long, how warm it became, and whether it was one."""
+"""Facts about the board: the duration of the run, its temperature, and whether it was a board."""
 
 from labs.course.question import MissingEvidenceError
 from labs.records import Records
@@ -9,7 +9,7 @@ BUSY = "edge-busy"
 
 
 def on_the_board(records: Records) -> dict:
-    """Return how long the newest run without a pause took on the board, and what the board told of its heat."""
+    """Return the duration of the board's newest run without a pause, and its temperatures."""
     busy = records.latest(kind="latency", option=BUSY)
     if busy is None:
         raise MissingEvidenceError(
@@ -19,15 +19,19 @@ def on_the_board(records: Records) -> dict:
         raise MissingEvidenceError(
             f"Measured on {busy.machine.label}: the points wait for an ARM processor."
         )
-    windows, own = busy.details["windows"], records.seen("edge.own_script")
+    windows = busy.details["windows"]
+    tells_heat = any(
+        window["temperature_c"] is not None or window["throttle_bits"] is not None
+        for window in windows
+    )
+    own_script = records.seen("edge.own_script")
+    own_samples = 0
+    if own_script and own_script["machine_id"] == busy.machine_id:
+        own_samples = len(own_script["samples_ms"])
     race = of_machine(records, busy.machine_id).comparison("edge-fp32", "edge-int8-s8s8")
     return {
         "seconds": windows[-1]["t_s"],
-        "tells_heat": any(
-            one["temperature_c"] is not None or one["throttle_bits"] is not None for one in windows
-        ),
+        "tells_heat": tells_heat,
         "raced": race is not None,
-        "own_script": bool(
-            own and own["machine_id"] == busy.machine_id and len(own["samples_ms"]) >= 100
-        ),
+        "own_script": own_samples >= 100,
     }

@@ -1,4 +1,4 @@
-"""Facts about a quantized file: how it writes its numbers down, and what it answers."""
+"""Facts about a quantized file: the format of its numbers, and its answers."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +9,21 @@ from onnx import numpy_helper
 
 from labs import assets
 from labs.data.dataset import load_split
+from labs.optimize.multiplications import multiplications_of
 from labs.optimize.predict import answers
 from labs.optimize.static_quantization import activations_of
 from labs.workspace import models_dir
 
-#: Activations that are looked at, the last ones of those that lie on both sides of 0; and how near an end must be.
+#: Activations that are looked at, the last ones of those that lie on both sides of 0; and how near
+#: an end must be.
 _ACTIVATIONS, _NEAR = 12, 2e-5
+
+#: Operators that multiply by weights.
+_LAYERS = ("Conv", "Gemm", "MatMul")
+
+#: Photos that the lesson calibrates with. Most of the ranges must be theirs, and of these photos
+#: only few may be clipped: with one photo, nine of ten are; with 16 of them, one of ten.
+_CALIBRATING, _MOST, _FEW_BEYOND = 128, 0.6, 0.2
 
 #: Photos whose activations are held in memory at a time.
 _AT_ONCE = 66
@@ -25,85 +34,167 @@ _EVERY = 11
 
 def quantized_file(path: Path) -> dict:
     """Return how a file writes its numbers down, and its ``agreement`` with the float model."""
-    graph = onnx.load(path).graph
+    model = onnx.load(path)
+    graph = model.graph
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    kinds = {node.op_type for node in graph.node}
-    weights = [
-        node
-        for node in graph.node
-        if node.op_type == "DequantizeLinear" and node.input[0] in stored
-    ]
-    weights = [node for node in weights if stored[node.input[0]].ndim > 1]
-    signs = {
-        str(stored[node.input[2]].dtype) for node in graph.node if node.op_type == "QuantizeLinear"
-    }
-    layouts = ("DynamicQuantizeLinear", "QLinearConv", "QuantizeLinear")
+    weights: list[np.ndarray] = []
+    scales: list[np.ndarray] = []
+    activation_types: set[str] = set()
+    for node in graph.node:
+        if node.op_type == "QuantizeLinear":
+            activation_types.add(str(stored[node.input[2]].dtype))
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored:
+            values = stored[node.input[0]]
+            if values.ndim > 1:  # a bias has one dimension
+                weights.append(values)
+                scales.append(stored[node.input[1]])
+    weight_types = {str(values.dtype) for values in weights}
+    per_channel = bool(scales) and all(scale.size > 1 for scale in scales)
+    largest_weights = [int(np.abs(values.astype(int)).max()) for values in weights]
     return {
-        "layout": next((name for name in layouts if name in kinds), ""),
-        "weights": " and ".join(sorted({str(stored[node.input[0]].dtype) for node in weights})),
-        "activations": " and ".join(sorted(signs)),
-        "per_channel": any(stored[node.input[1]].size > 1 for node in weights),
-        "largest_weight": max(
-            (int(np.abs(stored[node.input[0]].astype(int)).max()) for node in weights), default=0
-        ),
+        "layout": _layout(graph),
+        "weights": " and ".join(sorted(weight_types)),
+        "activations": " and ".join(sorted(activation_types)),
+        "per_channel": per_channel,
+        "largest_weight": max(largest_weights, default=0),
+        "integers": multiplications_of(model).integer_share,
         "agreement": agreement(path),
-        "of_evaluation": ranges_of_evaluation(graph, stored),
+        "calibrated": calibrated_with(graph, stored),
+        **_float_layers(graph),
     }
+
+
+def _float_layers(graph: onnx.GraphProto) -> dict:
+    """Return how many layers there are, how many multiply in float32, and by which operators if
+    these are all layers of some operators.
+    """
+    dequantized: set[str] = set()
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear":
+            dequantized.update(node.output)
+    layers = [node for node in graph.node if node.op_type in _LAYERS]
+    in_float = [node for node in layers if not dequantized.issuperset(node.input[:2])]
+    kinds = {node.op_type for node in in_float}
+    quantized = [node for node in layers if not any(node is other for other in in_float)]
+    is_by_kind = kinds.isdisjoint(node.op_type for node in quantized)
+    return {
+        "layers": len(layers),
+        "float_layers": len(in_float),
+        "float_kinds": " and ".join(sorted(kinds)) if is_by_kind else "",
+    }
+
+
+def _layout(graph: onnx.GraphProto) -> str:
+    """Return the operator by which a file's format is known; an empty text of a float file."""
+    operators = {node.op_type for node in graph.node}
+    for name in ("DynamicQuantizeLinear", "QLinearConv", "QuantizeLinear"):
+        if name in operators:
+            return name
+    return ""
 
 
 def agreement(path: Path) -> float:
-    """Return on what share of 60 photos a file names the same class as the workspace's ``food11.onnx``."""
+    """Return on what share of 60 photos a file names the same class as the workspace's
+    ``food11.onnx``.
+    """
     images = load_split(assets.dataset(), "evaluation")[0][::_EVERY]
     return float(np.mean(answers(path, images) == answers(models_dir() / "food11.onnx", images)))
 
 
-def ranges_of_evaluation(graph: onnx.GraphProto, stored: Mapping[str, np.ndarray]) -> float:
-    """Return the share of activations, 0 to 1, whose range begins and ends just where evaluation photos do.
+def calibrated_with(graph: onnx.GraphProto, stored: Mapping[str, np.ndarray]) -> str:
+    """Return which photos the ranges of a file come from.
 
-    Calibration takes the smallest and the largest number that any of its photos makes of a layer (``MinMax``, ONNX
-    Runtime's default), so each end of a range is one photo's own number. Of a file that was calibrated with evaluation
-    photos, however many, that holds for all ranges; of others it is a coincidence, for one or two of ten. Only
-    activations on both sides of 0 tell: after ReLU6, nearly every range is 0 to 6. 0 if there is nothing to look at.
+    Calibration takes the smallest and the largest number that any of its photos makes of a layer
+    (``MinMax``, ONNX Runtime's default), so each end of a range is the number of one photo. That
+    holds for all ranges of a file that was calibrated with these photos, however many. For other
+    photos it is a coincidence, for one or two of ten ranges. Only activations on both sides of 0
+    are compared: after ReLU6, nearly every range is 0 to 6.
+
+    Returns:
+        'training'; 'few', if most training photos go beyond the ranges; 'evaluation'; 'narrower',
+        if the ranges lie within those of the training photos, as percentiles do; or 'other'.
     """
-    inside = {
-        output
-        for node in onnx.load(models_dir() / "food11.onnx").graph.node
-        for output in node.output
-    }
-    ranges = {
-        node.input[0]: (float(stored[node.input[1]]), int(stored[node.input[2]]))
-        for node in graph.node
-        if node.op_type == "QuantizeLinear"
-        and node.input[0] in inside
-        and stored[node.input[2]].dtype == np.uint8
-    }
-    ranges = dict(
-        [(name, (scale, zero)) for name, (scale, zero) in ranges.items() if 0 < zero < 255][
-            -_ACTIVATIONS:
-        ]
-    )
+    ranges = _two_sided_ranges(graph, stored)
     if not ranges:
-        return 0.0
-    images, _ = load_split(assets.dataset(), "evaluation")
-    parts = []
+        return "other"
+    names = list(ranges)
+    scales, zeros = map(np.array, zip(*ranges.values(), strict=True))
+    training = _ends_by_photo("training", names, limit=_CALIBRATING)
+    beyond = _share_beyond(training, scales, zeros)
+    if _share_attained(training, ranges) >= _MOST:
+        return "few" if beyond > _FEW_BEYOND else "training"
+    if _share_attained(_ends_by_photo("evaluation", names), ranges) >= _MOST:
+        return "evaluation"
+    if _share_attained(_ends_by_photo("training", names), ranges) >= _MOST:
+        return "training"
+    smallest, largest = training
+    # Ends are rounded to whole gaps, so that a range of the same width may be one gap to the side.
+    lows, highs = scales * (1 - zeros), scales * (254 - zeros)
+    within = (lows > smallest.min(axis=1)) & (highs < largest.max(axis=1))
+    return "narrower" if within.mean() >= _MOST else "other"
+
+
+def _share_attained(
+    ends: tuple[np.ndarray, np.ndarray], ranges: Mapping[str, tuple[float, int]]
+) -> float:
+    """Return the share of ranges, 0 to 1, that begin and end where some of these photos do."""
+    smallest, largest = ends
+    attained = [
+        _attained(low, high, scale, zero)
+        for low, high, (scale, zero) in zip(smallest, largest, ranges.values(), strict=True)
+    ]
+    return float(np.mean(attained))
+
+
+def _share_beyond(
+    ends: tuple[np.ndarray, np.ndarray], scales: np.ndarray, zeros: np.ndarray
+) -> float:
+    """Return the share of photos, 0 to 1, that a range clips; the mean over all ranges."""
+    smallest, largest = ends
+    lows = scales * (-zeros - 1)
+    highs = scales * (256 - zeros)
+    clipped = (smallest < lows[:, None]) | (largest > highs[:, None])
+    return float(clipped.mean())
+
+
+def _two_sided_ranges(
+    graph: onnx.GraphProto, stored: Mapping[str, np.ndarray]
+) -> dict[str, tuple[float, int]]:
+    """Return scale and zero point of the last activations whose range lies on both sides of 0."""
+    float_graph = onnx.load(models_dir() / "food11.onnx").graph
+    inside = {output for node in float_graph.node for output in node.output}
+    ranges = {}
+    for node in graph.node:
+        if node.op_type != "QuantizeLinear" or node.input[0] not in inside:
+            continue
+        zero_point = stored[node.input[2]]
+        if zero_point.dtype == np.uint8 and 0 < int(zero_point) < 255:
+            ranges[node.input[0]] = (float(stored[node.input[1]]), int(zero_point))
+    return dict(list(ranges.items())[-_ACTIVATIONS:])
+
+
+def _ends_by_photo(
+    split: str, activations: list[str], limit: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest number of each activation by photo, as two arrays
+    (activations, photos).
+    """
+    images, _ = load_split(assets.dataset(), split, limit=limit)
+    smallest, largest = [], []
     for start in range(0, len(images), _AT_ONCE):
-        seen = activations_of(
-            models_dir() / "food11.onnx", images[start : start + _AT_ONCE], list(ranges)
-        )
-        flat = [values.reshape(len(values), -1) for values in seen.values()]
-        parts.append([(values.min(axis=1), values.max(axis=1)) for values in flat])
-    ends = np.concatenate(parts, axis=-1)  # (activations, 2, photos)
-    return float(
-        np.mean(
-            [
-                _attained(low, high, *one)
-                for (low, high), one in zip(ends, ranges.values(), strict=True)
-            ]
-        )
-    )
+        photos = images[start : start + _AT_ONCE]
+        values_by_name = activations_of(models_dir() / "food11.onnx", photos, activations)
+        flat = [values.reshape(len(values), -1) for values in values_by_name.values()]
+        smallest.append([values.min(axis=1) for values in flat])
+        largest.append([values.max(axis=1) for values in flat])
+    return np.concatenate(smallest, axis=-1), np.concatenate(largest, axis=-1)
 
 
 def _attained(low: np.ndarray, high: np.ndarray, scale: float, zero: int) -> bool:
-    """Return whether a range of 255 gaps goes from the smallest number of one photo to the largest of one."""
+    """Return whether a range of 255 gaps goes from the smallest number of one photo to the largest
+    of one.
+    """
     begins = low[np.abs(-low / scale - zero) <= 0.51]
-    return bool(np.any(np.abs((high[:, None] - begins) / (255 * scale) - 1) < _NEAR))
+    lengths = high[:, None] - begins
+    relative_difference = lengths / (255 * scale) - 1
+    return bool(np.any(np.abs(relative_difference) < _NEAR))

@@ -1,30 +1,66 @@
-"""Facts about a template of Serve configs: what its application asks for, with Ray's defaults if it says nothing."""
+"""Facts about a template of Serve configs: its application's settings, or Ray's defaults."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
 import yaml
 
-#: What a template is filled in with, to see whether each value arrives where it belongs.
-_TEAM = {"team": "noodles", "model": "/models/noodles.onnx", "least": 0, "most": 3, "queued": 7}
+#: Teams that a template is filled in for, to see whether each value arrives where it belongs.
+_TEAMS = (
+    {"team": "noodles", "model": "/models/noodles.onnx", "least": 0, "most": 3, "queued": 7},
+    {"team": "soups", "model": "/models/soups.onnx", "least": 1, "most": 5, "queued": 40},
+)
 
 
 def team_template(path: Path) -> dict:
-    """Return what a template makes of a team called noodles: its address, its model, and what its deployment asks for.
+    """Return what a template makes of a team: its address, its model, and what its deployment asks
+    for, beside what the team asked for.
+
+    It is filled in for two teams. The facts are those of the first team that does not get what it
+    asked for, so that a value which is written in shows.
 
     Args:
-        path: A YAML list of one application with ``$team``, ``$model``, ``$least``, ``$most`` and ``$queued``.
+        path: A YAML list of one application with ``$team``, ``$model``, ``$least``, ``$most`` and
+            ``$queued``.
     """
-    found = yaml.safe_load(Template(path.read_text(encoding="utf-8")).substitute(_TEAM))
-    (one,) = found if isinstance(found, list) else [found]
-    deployment = (one.get("deployments") or [{}])[0]
-    scaling = deployment.get("autoscaling_config") or {}
-    fixed = deployment.get("num_replicas") or 1
+    template = Template(path.read_text(encoding="utf-8"))
+    facts: dict = {}
+    for team in _TEAMS:
+        facts = _filled_in(template, team)
+        if any(facts[name] != facts[f"asked_{name}"] for name in _ASKED):
+            break
+    return facts
+
+
+#: Facts that a team asks for.
+_ASKED = ("name", "route", "model", "queued", "least", "most")
+
+
+def _filled_in(template: Template, team: Mapping) -> dict:
+    filled_in = yaml.safe_load(template.substitute(team))
+    (application,) = filled_in if isinstance(filled_in, list) else [filled_in]
+    deployment = (application.get("deployments") or [{}])[0]
+    scaling = deployment.get("autoscaling_config")
+    if scaling:
+        least = scaling.get("min_replicas", 1)
+        most = scaling.get("max_replicas", 1)
+    else:
+        least = most = deployment.get("num_replicas") or 1
+    arguments = application.get("args") or {}
     return {
-        "name": one.get("name", "default"),
-        "route": one.get("route_prefix", "/"),
-        "model": (one.get("args") or {}).get("model", ""),
+        "name": application.get("name", "default"),
+        "asked_name": team["team"],
+        "route": application.get("route_prefix", "/"),
+        "asked_route": f"/{team['team']}",
+        "model": arguments.get("model", ""),
+        "asked_model": team["model"],
         "queued": deployment.get("max_queued_requests", -1),
-        "least": scaling.get("min_replicas", 1) if scaling else fixed,
-        "most": scaling.get("max_replicas", 1) if scaling else fixed,
+        "asked_queued": team["queued"],
+        "least": least,
+        "asked_least": team["least"],
+        "most": most,
+        "asked_most": team["most"],
+        "application": application.get("import_path", ""),
+        "deployment": deployment.get("name", ""),
     }

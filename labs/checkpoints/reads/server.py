@@ -1,4 +1,4 @@
-"""What ran on a GPU, as the benchmark read it from profiles."""
+"""The nodes that ran on a GPU, as the benchmark read them from profiles."""
 
 from labs.course.question import MissingEvidenceError
 from labs.records import Records
@@ -6,26 +6,25 @@ from labs.records.targets import GPU_PROVIDERS
 
 
 def on_gpu(records: Records) -> dict:
-    """Return of the newest option that asked for a GPU, how many nodes ran there, and what it was compared with."""
-    asked = [
-        one
-        for one in records.measurements(kind="latency")
-        if one.provider_requested in GPU_PROVIDERS
+    """Return of the newest option that asked for a GPU, how many nodes ran there, and what it was
+    compared with.
+    """
+    providers = set(GPU_PROVIDERS) - {"cuda"}  # torch's, which has no nodes
+    on_gpus = [
+        record
+        for record in records.measurements(kind="latency")
+        if record.provider_requested in providers
     ]
-    asked = [
-        one for one in asked if one.provider_requested != "cuda"
-    ]  # torch's, which has no nodes
-    if not asked:
+    if not on_gpus:
         raise MissingEvidenceError(
             "Nothing was measured on a GPU yet: that waits for a node that has one."
         )
-    newest = asked[-1]
-    runs = {
-        kind: records.comparison(newest.option, kind=kind) for kind in ("latency", "throughput")
-    }
+    newest = on_gpus[-1]
+    latencies = records.comparison(newest.option, kind="latency")
+    throughputs = records.comparison(newest.option, kind="throughput")
     return {
         "option": newest.option,
         "nodes": newest.providers_used.get(newest.provider_requested, 0),
-        "beside_cpu": runs["latency"] is not None and "cpu" in runs["latency"].options,
-        "in_batches": runs["throughput"] is not None,
+        "beside_cpu": latencies is not None and "cpu" in latencies.options,
+        "in_batches": throughputs is not None,
     }

@@ -5,7 +5,7 @@ from labs.records import Records
 
 
 def choice(records: Records) -> dict:
-    """Return what the recommendation says, what was measured there, and whether it was a device."""
+    """Return the recommendation, the measurements on its machine, and whether that was a device."""
     facts, _ = compared(records, "target.choice", "edge-fp32", "device", prefix="edge-")
     newest = records.measurements(kind="latency", option="edge-fp32")[-1]
     rehearsed = (

@@ -1,5 +1,5 @@
-"""What runs beside a program, in its process: stand-ins that pass each call on, and wait for its value.
+"""Stand-ins in a program's process: each passes a call on, and waits for its value.
 
-So no truth is in here, and nothing can be read ahead. Whoever takes the process over can do no more than answer
-requests, which is what is asked.
+So no truth is in here, and nothing can be read ahead. Code that takes over the process can only
+answer requests, which is its task anyway.
 """

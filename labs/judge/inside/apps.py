@@ -1,4 +1,4 @@
-"""Apps without a server: FastAPI on the course's classifier, one before its workers, and one whose reply streams."""
+"""Apps without a server, such as FastAPI on the course's classifier."""
 
 import asyncio
 import base64
@@ -8,18 +8,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from labs.judge.inside.wire import MOST_TEXT, Ask, Wire, in_loop, load, module
+from labs.judge.inside.wire import MOST_TEXT, Ask, Wire, in_loop, load
 
 #: They stand beside a student's app.
 CLASSIFIER = Path(__file__).parents[2] / "serve" / "compared" / "classifier.py"
 INTAKE = Path(__file__).parents[2] / "data" / "intake.py"
 
 
-#: Tokens that a prompt and its answer may have together, of the engine that stands outside.
-LIMIT = 50
-
 #: Of a body that does not end.
 _PIECE = b"A" * 1_000_000
+
+
+#: What is alike in the scopes of all requests.
+_SCOPE: dict[str, Any] = {
+    "type": "http",
+    "asgi": {"version": "3.0"},
+    "http_version": "1.1",
+    "scheme": "http",
+    "root_path": "",
+    "query_string": b"",
+    "client": ("127.0.0.1", 1),
+    "server": ("127.0.0.1", 2),
+}
 
 
 class Asgi:
@@ -58,7 +68,9 @@ class Asgi:
         await started.wait()
 
     async def answer(self, request: dict) -> None:
-        """Answer one request: with a ``body``, or with ``pieces`` of a megabyte each, of which nobody says how many."""
+        """Answer one request: with a ``body``, or with ``pieces`` of a megabyte each, of which
+        nobody says how many.
+        """
         reply: dict[str, Any] = {"status": 0, "type": "", "body": b"", "taken": 0}
         body, most = base64.b64decode(request.get("body", "")), request.get("pieces", 0)
 
@@ -88,33 +100,21 @@ class Asgi:
         self._wire.say(reply=request["ask"], **reply)
 
     def _scope(self, request: Mapping, length: int | None) -> dict:
-        return {
-            **{
-                "type": "http",
-                "asgi": {"version": "3.0"},
-                "http_version": "1.1",
-                "scheme": "http",
-                "root_path": "",
-            },
-            **{
-                "method": request["method"],
-                "path": request["path"],
-                "raw_path": request["path"].encode(),
-            },
-            **{
-                "query_string": b"",
-                "client": ("127.0.0.1", 1),
-                "server": ("127.0.0.1", 2),
-                "state": {**self._state},
-            },
-            "headers": [
-                (b"host", b"127.0.0.1"),
-                (b"content-type", b"application/json"),
-                (b"transfer-encoding", b"chunked")
-                if length is None
-                else (b"content-length", str(length).encode()),
-            ],
-        }
+        scope = dict(_SCOPE)
+        scope["method"] = request["method"]
+        scope["path"] = request["path"]
+        scope["raw_path"] = request["path"].encode()
+        scope["state"] = dict(self._state)
+        if length is None:
+            body_header = (b"transfer-encoding", b"chunked")
+        else:
+            body_header = (b"content-length", str(length).encode())
+        scope["headers"] = [
+            (b"host", b"127.0.0.1"),
+            (b"content-type", b"application/json"),
+            body_header,
+        ]
+        return scope
 
 
 def served(wire: Wire, app: Any, *, pieces: bool = False) -> Ask:
@@ -127,12 +127,12 @@ def served(wire: Wire, app: Any, *, pieces: bool = False) -> Ask:
 
 def app(wire: Wire, path: str) -> Ask:
     """A FastAPI app on the course's classifier, whose runtime and places are outside."""
-    from labs.judge.inside import runtime  # here, since an app that streams needs no numpy
+    from labs.judge.inside import runtime  # here, since other apps need no numpy
 
     os.environ.update(MODEL="outside.onnx", WORKERS="1")
     runtime.onnxruntime_outside(wire)
 
-    class Places:
+    class Slots:
         def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
             return wire.call("enter")
 
@@ -140,38 +140,5 @@ def app(wire: Wire, path: str) -> Ask:
             wire.call("leave")
 
     load(INTAKE, "intake")
-    load(CLASSIFIER, "classifier").places = Places()
+    load(CLASSIFIER, "classifier").places = Slots()
     return served(wire, load(path, "app").app)
-
-
-def workers(wire: Wire, path: str) -> Ask:
-    """An app before a fixed number of workers; what they answer is outside."""
-
-    def answer(body: bytes) -> tuple[int, bytes]:
-        status, text = wire.call("answer", body=body.decode(errors="replace"))
-        return status, text.encode()
-
-    number, may_wait = wire.call("sizes")
-    module("worker", answer=answer, WORKERS=number, MAY_WAIT=may_wait)
-    load(INTAKE, "intake")
-    return served(wire, load(path, "app").app)
-
-
-def stream(wire: Wire, path: str) -> Ask:
-    """An app that streams; the engine is outside, and its next word comes when the judge wants it to."""
-
-    class Engine:
-        model, limit = "judged", LIMIT
-
-        def count(self, prompt: str) -> int:
-            return len(prompt.split())
-
-        async def stream(self, prompt: str, max_tokens: int, ignore_eos: bool = False) -> Any:
-            for _ in range(max_tokens):
-                word = await wire.called("word", prompt=prompt)
-                if word is None:
-                    return
-                yield word
-
-    module("labs.tokens.engine", engine=Engine())
-    return served(wire, load(path, "app").app, pieces=True)

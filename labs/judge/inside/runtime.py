@@ -11,7 +11,9 @@ from labs.judge.inside.wire import Wire, module
 
 
 def features(inputs: Any) -> Any:
-    """Return what the network outside takes of inputs (n, 3, 224, 224): the means of squares, as floats (n, 192)."""
+    """Return what the network outside takes of inputs (n, 3, 224, 224): the means of squares, as
+    floats (n, 192).
+    """
     inputs = np.asarray(inputs, np.float64)
     return inputs.reshape(len(inputs), 3, 8, 28, 8, 28).mean((3, 5)).reshape(len(inputs), -1)
 
@@ -20,7 +22,7 @@ class Anything:
     """Stands for objects that a program sets and never needs: session options and the like."""
 
     def __init__(self, *values: object, **named: object) -> None:
-        """Take whatever is given."""
+        """Accept any arguments."""
 
     def __getattr__(self, name: str) -> Anything:
         return Anything()
@@ -30,7 +32,7 @@ class Anything:
 
 
 def onnxruntime_outside(wire: Wire) -> None:
-    """Put ONNX Runtime outside: what a session answers, and how long it takes, cannot be foreseen in here."""
+    """Move ONNX Runtime outside: the program cannot predict a session's answers and times."""
 
     class Session(Anything):
         def __init__(

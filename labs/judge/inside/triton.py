@@ -60,6 +60,10 @@ def triton(wire: Wire, path: str) -> Ask:
             super().__init__(message)
             self.code = code
 
+    def tensor_named(request: Any, name: str) -> Any:
+        return next((tensor for tensor in request.inputs() if tensor.name() == name), None)
+
+    types = {"TYPE_STRING": np.object_, "TYPE_FP32": np.float32}
     module(
         "triton_python_backend_utils",
         Tensor=Tensor,
@@ -67,10 +71,8 @@ def triton(wire: Wire, path: str) -> Ask:
         InferenceResponse=Response,
         TritonError=TritonError,
         TritonModelException=TritonError,
-        triton_string_to_numpy={"TYPE_STRING": np.object_, "TYPE_FP32": np.float32}.get,
-        get_input_tensor_by_name=lambda request, name: next(
-            (t for t in request.inputs() if t.name() == name), None
-        ),
+        triton_string_to_numpy=types.get,
+        get_input_tensor_by_name=tensor_named,
     )
 
     def probabilities(inputs: Any) -> Any:
@@ -97,18 +99,14 @@ def triton(wire: Wire, path: str) -> Ask:
         values = {
             tensor.name(): np.ravel(tensor.as_numpy()).tolist() for tensor in response.tensors
         }
-        return [
-            text.decode() if isinstance(text, bytes) else str(text)
-            for text in values.get("FOOD_LABEL", [])
-        ]
+        texts = values.get("FOOD_LABEL", [])
+        return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
 
     def execute(request: dict) -> None:
         answers, complaint = None, ""
         try:
-            answers = [
-                labels(one)
-                for one in model.execute([Request(texts) for texts in request["requests"]])
-            ]
+            requests = [Request(texts) for texts in request["requests"]]
+            answers = [labels(response) for response in model.execute(requests)]
         except Exception as error:  # whatever a model raises, its requests have no answer
             complaint = f"{type(error).__name__}: {error}"[:300]
         wire.say(reply=request["ask"], answers=answers, complaint=complaint)

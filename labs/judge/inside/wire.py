@@ -47,7 +47,7 @@ class Wire:
         return value.result()
 
     async def called(self, name: str, /, **given: object) -> Any:
-        """Do the same, and leave the event loop free meanwhile."""
+        """Do the same without blocking the event loop."""
         return await asyncio.get_running_loop().run_in_executor(
             None, lambda: self.call(name, **given)
         )
@@ -80,7 +80,9 @@ def load(path: Path | str, name: str) -> Any:
 
 
 def in_thread(ask: Ask) -> Ask:
-    """Return what does the same in a thread of its own, so that the wire is read meanwhile."""
+    """Return a function that does the same in a separate thread, so that the pipe can still be
+    read.
+    """
     return lambda request: threading.Thread(target=ask, args=(request,), daemon=True).start()
 
 

@@ -1,7 +1,8 @@
-"""Environments for wheels that cannot live with others, made by uv and kept in the course's cache, to run scripts in.
+"""Environments for wheels that cannot live with others, made by uv and kept in the cache.
 
-An environment counts once its marker is written, which is the last thing that happens. A build that was cut short
-leaves no marker and is started afresh; whatever uv had downloaded whole comes from uv's own cache, so little is lost.
+An environment counts once its marker is written, which is the last thing that happens. A build that
+was cut short leaves no marker and is started afresh; whatever uv had downloaded whole comes from
+uv's own cache, so little is lost.
 """
 
 import contextlib
@@ -22,7 +23,6 @@ from collections import deque
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from labs.runtimes.opening import RuntimeUnavailableError
 from labs.runtimes.progress import OnProgress, silent
@@ -39,20 +39,29 @@ MARKER = "complete.json"
 SPARE_BYTES = 500_000_000
 
 #: Variables that would send packages, or imports, somewhere else.
-_MISLEADING = {"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"} | {
-    f"UV_{name}" for name in ("TARGET", "PREFIX", "PYTHON", "PROJECT_ENVIRONMENT")
+_MISLEADING = {
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "UV_TARGET",
+    "UV_PREFIX",
+    "UV_PYTHON",
+    "UV_PROJECT_ENVIRONMENT",
 }
 
-_UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_UNIT_BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
 class EnvironmentUnavailableError(RuntimeUnavailableError):
-    """An environment cannot be made or used on this machine; the message says why and what to do."""
+    """An environment cannot be made or used on this machine; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment for one wheel, made or not: ONNX Runtime, OpenVINO GenAI, ExecuTorch here, Triton elsewhere."""
+    """An environment for one wheel, made or not.
+
+    ONNX Runtime, OpenVINO GenAI and ExecuTorch stand here, Triton elsewhere.
+    """
 
     #: Short name, such as 'openvino'.
     name: str
@@ -70,16 +79,12 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        """Where it is, or will be; the name changes with the requirements and with Python's version."""
+        """Where it is, or will be; the name changes with requirements and Python's version."""
         from labs.workspace import cache_dir
 
-        what = (
-            self.requirements,
-            sys.implementation.cache_tag,
-            platform.system(),
-            platform.machine(),
-        )
-        key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]
+        machine = (sys.implementation.cache_tag, platform.system(), platform.machine())
+        text = json.dumps((self.requirements, *machine))
+        key = hashlib.sha256(text.encode()).hexdigest()[:10]
         return cache_dir() / "environments" / f"{self.name}-{key}"
 
     @property
@@ -95,46 +100,49 @@ class Environment:
     @property
     def commands(self) -> str:
         """The two commands that make it, as one would type them in any project."""
-        wanted = [
-            one
-            for one in self.requirements
-            if one.startswith((f"{self.wheel}==", "tensorrt", "torchao"))
-        ]
-        return f"uv venv {self.folder.name}\nuv pip install --python {self.folder.name} {' '.join(wanted)} …"
+        shown = (f"{self.wheel}==", "tensorrt", "torchao")
+        packages = " ".join(name for name in self.requirements if name.startswith(shown))
+        folder = self.folder.name
+        return f"uv venv {folder}\nuv pip install --python {folder} {packages} …"
 
     def run(
         self, script: str | Path, *arguments: object, variables: Mapping[str, str] | None = None
     ) -> None:
-        """Run a script with this environment's Python, in the script's folder, and print what it prints as it comes.
+        """Run a script with this environment's Python, in its own folder, and print its output.
 
         The course's own package can be imported there.
 
         Raises:
-            EnvironmentUnavailableError: It is not installed.
+            EnvironmentUnavailableError: The environment is not installed.
             subprocess.CalledProcessError: The script failed; what it said stands above.
         """
         if not self.is_installed:
+            install_command = python(f"labs providers install {self.name}")
             raise EnvironmentUnavailableError(
-                f"the environment {self.name} is not there yet: {python(f'labs providers install {self.name}')}"
+                f"the environment {self.name} is not there yet: {install_command}"
             )
         script = Path(script).resolve()
         command = [str(self.python), "-u", str(script), *map(str, arguments)]
-        paths = [
-            str(PROJECT_DIR),
-            *([sysconfig.get_path("purelib")] if self.borrows_course else []),
-        ]
-        given = _clean_variables() | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONNOUSERSITE": "1"}
-        given |= dict(variables or {})
+        own_variables = self._variables() | dict(variables or {})
         if self.library_folders:
-            site = self.folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
-            folders = [
-                *(str(site / name) for name in self.library_folders),
-                given.get("LD_LIBRARY_PATH", ""),
-            ]
-            given["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, folders))
-        with contextlib.closing(_lines(command, cwd=script.parent, env=given)) as lines:
+            folders = [str(self._site_packages / name) for name in self.library_folders]
+            if inherited := own_variables.get("LD_LIBRARY_PATH"):
+                folders.append(inherited)
+            own_variables["LD_LIBRARY_PATH"] = os.pathsep.join(folders)
+        with contextlib.closing(_lines(command, cwd=script.parent, env=own_variables)) as lines:
             for line in lines:
                 print(line)
+
+    @property
+    def _site_packages(self) -> Path:
+        return self.folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
+
+    def _variables(self) -> dict[str, str]:
+        paths = [str(PROJECT_DIR)]
+        if self.borrows_course:
+            paths.append(sysconfig.get_path("purelib"))
+        own = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONNOUSERSITE": "1"}
+        return _clean_variables() | own
 
 
 @functools.lru_cache(maxsize=1)
@@ -150,10 +158,10 @@ def environments() -> dict[str, Environment]:
             alone = row.pop("alone", False) or row.get("borrows_course")
             base = () if alone else tuple(table["common"]["requirements"])
         row["requirements"] = (*base, *row["requirements"])
-        fields: dict[str, Any] = {
-            key: tuple(one) if isinstance(one, list) else one for key, one in row.items()
-        }
-        known[name] = Environment(name, **fields)
+        for field, value in row.items():
+            if isinstance(value, list):
+                row[field] = tuple(value)
+        known[name] = Environment(name, **row)
     return known
 
 
@@ -175,20 +183,23 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
         name: 'openvino', 'gpu', 'tensorrt', 'migraphx', 'genai', 'aiperf' or 'executorch'.
 
     Raises:
-        EnvironmentUnavailableError: No wheel for this machine, no room, no network, or uv failed; the message says
-            which, and what to do.
+        EnvironmentUnavailableError: No wheel for this machine, no room, no network, or uv failed;
+            the message says which, and what to do.
     """
     wanted = environment(name) if isinstance(name, str) else name
     if wanted.is_installed:
         return wanted
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+    system, machine = platform.system(), platform.machine()
+    if (system, machine) != ("Linux", "x86_64"):
         raise EnvironmentUnavailableError(
-            f"there is no {wanted.wheel} wheel for {platform.system()} on {platform.machine()}: take an x86-64 Linux "
-            "machine for it"
+            f"there is no {wanted.wheel} wheel for {system} on {machine}: "
+            "take an x86-64 Linux machine for it"
         )
     wanted.folder.parent.mkdir(parents=True, exist_ok=True)
-    # A lock that dies with the process, so that two kernels never make the same environment at once.
-    with wanted.folder.with_name(f".{wanted.folder.name}.lock").open("a") as lock:
+    # A lock that dies with the process, so that two kernels never make the same environment at
+    # once.
+    lock_path = wanted.folder.with_name(f".{wanted.folder.name}.lock")
+    with lock_path.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not wanted.is_installed:  # another kernel may have finished it while this one waited
             _make(wanted, on_progress)
@@ -198,29 +209,25 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
 
 def _make(wanted: Environment, on_progress: OnProgress) -> None:
     shutil.rmtree(wanted.folder, ignore_errors=True)  # what was left half-made
-    needed = wanted.download_bytes + wanted.installed_bytes + SPARE_BYTES
-    free = shutil.disk_usage(wanted.folder.parent).free
-    if free < needed:
+    parent = wanted.folder.parent
+    needed_bytes = wanted.download_bytes + wanted.installed_bytes + SPARE_BYTES
+    free_bytes = shutil.disk_usage(parent).free
+    if free_bytes < needed_bytes:
+        list_command = python("labs providers list")
+        needed_gb, free_gb = f"{needed_bytes / 1e9:.1f} GB", f"{free_bytes / 1e9:.1f} GB"
         raise EnvironmentUnavailableError(
-            f"{wanted.name} needs {needed / 1e9:.1f} GB and {wanted.folder.parent} has {free / 1e9:.1f} GB free: make "
-            f"room (`{python('labs providers list')}` shows what is installed), or set SERVING_LABS_CACHE to a folder "
-            "on a larger disk"
+            f"{wanted.name} needs {needed_gb} and {parent} has "
+            f"{free_gb} free: make room (`{list_command}` shows what "
+            "is installed), or set SERVING_LABS_CACHE to a folder on a larger disk"
         )
-    on_progress(
-        0.0,
-        f"making an environment for {wanted.wheel}: {wanted.download_bytes / 1e6:,.0f} MB to download",
-    )
-    _uv(
-        wanted,
-        ["venv", "--quiet", "--no-project", "--python", sys.executable, str(wanted.folder)],
-        on_progress,
-    )
-    # Everything is pinned, so nothing needs resolving; TensorRT's package asks NVIDIA for its libraries.
-    _uv(
-        wanted,
-        ["pip", "install", "--no-deps", "--python", str(wanted.python), *wanted.requirements],
-        on_progress,
-    )
+    download_mb = f"{wanted.download_bytes / 1e6:,.0f} MB"
+    on_progress(0.0, f"making an environment for {wanted.wheel}: {download_mb} to download")
+    make = ["venv", "--quiet", "--no-project", "--python", sys.executable, str(wanted.folder)]
+    _uv(wanted, make, on_progress)
+    # Everything is pinned, so nothing needs resolving; TensorRT's package asks NVIDIA for its
+    # libraries.
+    fill = ["pip", "install", "--no-deps", "--python", str(wanted.python), *wanted.requirements]
+    _uv(wanted, fill, on_progress)
     (wanted.folder / MARKER).touch()
 
 
@@ -233,45 +240,52 @@ def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> N
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if uv is None:
-        raise EnvironmentUnavailableError(
-            f"uv is not installed here: `{python('pip install uv')}` brings it"
-        )
+        command = python("pip install uv")
+        raise EnvironmentUnavailableError(f"uv is missing. Run `{command}` to install it.")
     tail: deque[str] = deque(maxlen=40)
     sizes: dict[str, float] = {}
     arrived_bytes = 0.0
+    output = _lines([uv, "--no-config", *arguments], env=_clean_variables())
     try:
-        with contextlib.closing(
-            _lines([uv, "--no-config", *arguments], env=_clean_variables())
-        ) as lines:
+        with contextlib.closing(output) as lines:
             for line in lines:
                 tail.append(line)
                 if begun := re.fullmatch(r"\s*Downloading (\S+) \(([\d.]+)(KiB|MiB|GiB)\)", line):
-                    sizes[begun[1]] = float(begun[2]) * _UNITS[begun[3]]
+                    package, size, unit = begun.groups()
+                    sizes[package] = float(size) * _UNIT_BYTES[unit]
                 elif done := re.fullmatch(r"\s*Downloaded (\S+)", line):
                     arrived_bytes += sizes.pop(done[1], 0.0)
-                on_progress(min(0.95, arrived_bytes / max(wanted.download_bytes, 1)), line.strip())
+                share = arrived_bytes / max(wanted.download_bytes, 1)
+                on_progress(min(0.95, share), line.strip())
     except subprocess.CalledProcessError:
+        last_lines = "\n".join(tail)[-1500:]
         raise EnvironmentUnavailableError(
-            f"uv could not install {wanted.name}. The first use needs the internet; later ones do not. It said:\n"
-            + "\n".join(tail)[-1500:]
+            f"uv could not install {wanted.name}. The first use needs the internet; later ones "
+            f"do not. It said:\n{last_lines}"
         ) from None
 
 
-def _lines(command: list[str], **where: Any) -> Generator[str]:
-    """Run a command, yield the lines that it prints, and leave none of it behind.
+def _lines(
+    command: list[str], *, env: Mapping[str, str], cwd: Path | None = None
+) -> Generator[str]:
+    """Run a command, yield its output line by line, and end all of its processes.
 
     Raises:
         subprocess.CalledProcessError: It failed.
     """
-    # It and its children are stopped together, also when the notebook is interrupted or progress raises.
-    how: dict[str, Any] = {
-        "text": True,
-        "errors": "replace",
-        "start_new_session": True,
-        "stdin": subprocess.DEVNULL,
-    }
-    how |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **where}
-    with subprocess.Popen(command, **how) as process:
+    with subprocess.Popen(
+        command,
+        env=env,
+        cwd=cwd,
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        # It and its children are stopped together, also when the notebook is interrupted or
+        # progress raises.
         try:
             for line in process.stdout or ():
                 yield line.rstrip("\n")

@@ -15,14 +15,14 @@ app = typer.Typer(
 
 @app.command("list")
 def list_environments() -> None:
-    """Name every environment, what it brings and where it is; removing its folder removes it."""
-    for one in environments().values():
-        where = (
-            one.folder
-            if one.is_installed
-            else f"not installed, about {one.installed_bytes / 1e6:,.0f} MB"
-        )
-        typer.echo(f"{one.name}: {', '.join(one.providers)} ({where})")
+    """List every environment with its packages and its folder; removing its folder removes it."""
+    for listed in environments().values():
+        place = str(listed.folder)
+        if not listed.is_installed:
+            size_mb = listed.installed_bytes / 1e6
+            place = f"not installed, about {size_mb:,.0f} MB"
+        providers = ", ".join(listed.providers)
+        typer.echo(f"{listed.name}: {providers} ({place})")
 
 
 @app.command()
@@ -32,7 +32,8 @@ def install(
     """Make environments beforehand, so that no lesson need wait for them."""
     try:
         for wanted in [environment(name) for name in names]:
-            typer.echo(install_environment(wanted, lambda _, text: typer.echo(text)).folder)
+            installed = install_environment(wanted, lambda _, text: typer.echo(text))
+            typer.echo(installed.folder)
     except (EnvironmentUnavailableError, ValueError) as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from None

@@ -1,1 +1,1 @@
-"""Servers of other makers under the course's contract, and what a student's own app stands on."""
+"""Servers of other makers under the course's contract, and the given module of a student's app."""

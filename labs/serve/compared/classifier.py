@@ -1,8 +1,9 @@
-"""What a student's own app stands on, copied beside it: the model, and the places in front of it.
+"""The given module of a student's app, copied next to it: the model, and the places in its queue.
 
-With ``intake.py`` beside it, it stands alone, so that it travels into a container: onnxruntime, numpy, Pillow and
-FastAPI, and nothing of the course. ``MODEL`` names the ONNX file, ``WORKERS`` says how many photos are computed at once
-(each with ``THREADS`` threads), ``MAY_WAIT`` how many may wait.
+With ``intake.py`` beside it, it stands alone, so that it travels into a container: onnxruntime,
+numpy, Pillow and FastAPI, and nothing of the course. ``MODEL`` names the ONNX file, ``WORKERS``
+says how many photos are computed at once (each with ``THREADS`` threads), ``MAY_WAIT`` how many may
+wait.
 """
 
 import contextlib
@@ -18,16 +19,21 @@ try:
 except ModuleNotFoundError:  # in the course's own service, which needs no copy
     from labs.data.intake import to_input
 
-CLASSES = "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, Seafood, Soup, Vegetable/Fruit"
+CLASSES = (
+    "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, Seafood, Soup, "
+    "Vegetable/Fruit"
+)
 
-WORKERS, MAY_WAIT = int(os.environ.get("WORKERS", 1)), int(os.environ.get("MAY_WAIT", 1000))
-workers, places = threading.Semaphore(WORKERS), threading.Semaphore(WORKERS + MAY_WAIT)
+WORKERS = int(os.environ.get("WORKERS", 1))
+MAY_WAIT = int(os.environ.get("MAY_WAIT", 1000))
+workers = threading.Semaphore(WORKERS)
+places = threading.Semaphore(WORKERS + MAY_WAIT)
 
 options = ort.SessionOptions()
-options.intra_op_num_threads = int(
-    os.environ.get("THREADS", 1)
-)  # a worker keeps one processor busy
+# A worker keeps one processor busy.
+options.intra_op_num_threads = int(os.environ.get("THREADS", 1))
 session = ort.InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
+input_name = session.get_inputs()[0].name
 
 
 @contextlib.contextmanager
@@ -47,7 +53,11 @@ def classify(images):
     if not images:
         return []
     inputs = np.stack([to_input(image) for image in images])
-    (logits,) = session.run(None, {session.get_inputs()[0].name: inputs})
+    (logits,) = session.run(None, {input_name: inputs})
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     names = CLASSES.split(", ")
-    return [(names[row.argmax()], float(row.max() / row.sum())) for row in odds]
+    answers = []
+    for row in odds:
+        probability = float(row.max() / row.sum())
+        answers.append((names[row.argmax()], probability))
+    return answers

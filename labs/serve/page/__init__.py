@@ -1,1 +1,1 @@
-"""GourmetGram's page: upload a picture or pick a sample, see what it shows, from whichever server is behind it."""
+"""GourmetGram's page: upload a picture or pick a sample, and see what a server says it shows."""

@@ -1,4 +1,6 @@
-"""GourmetGram's page before a server; the environment names the server: PAGE_SERVER, and PAGE_TRITON_MODEL for Triton.
+"""GourmetGram's page before a server.
+
+The environment names the server: PAGE_SERVER, and PAGE_TRITON_MODEL for Triton.
 
 ``uvicorn labs.serve.page.app:app`` serves it.
 """
@@ -23,13 +25,17 @@ from labs.data.dataset import iterate
 from labs.data.intake import MOST_BYTES, Bounded, PhotoError, open_photo
 from labs.data.labels import CLASS_NAMES
 from labs.runtimes.loopback import OwnHosts
-from labs.serve.page.asking import IN_PLAIN_WORDS, NoAnswerError, ask
+from labs.serve.page.asking import IN_PLAIN_WORDS, NoPredictionError, ask
 
 #: Longer side of the preview, in pixels.
 _PREVIEW_PX = 640
 
-#: Nothing but the page's own files and the preview: an image's name or content can start nothing in the browser.
-_POLICY = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; form-action 'self'"
+#: Nothing but the page's own files and the preview: an image's name or content can start nothing in
+#: the browser.
+_POLICY = (
+    "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
+    "form-action 'self'"
+)
 _HEADERS = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
 
 _WRONG_HOST = "The page answers at this machine's own addresses only."
@@ -44,7 +50,7 @@ def samples() -> tuple[tuple[str, bytes], ...]:
     for path, label in iterate(assets.dataset(), "evaluation"):
         if label not in first:
             first[label] = path.read_bytes()
-    return tuple((CLASS_NAMES[label], content) for label, content in sorted(first.items()))
+    return tuple((CLASS_NAMES[label], first[label]) for label in sorted(first))
 
 
 def create_page(server: str, triton_model: str = "") -> FastAPI:
@@ -52,17 +58,13 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
     app = FastAPI(openapi_url=None)
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
     templates = Jinja2Templates(_HERE / "templates")
-    always = {
-        "server": server,
-        "answered_by": f"Triton, {triton_model}" if triton_model else "FastAPI",
-    }
+    answered_by = f"Triton, {triton_model}" if triton_model else "FastAPI"
+    always = {"server": server, "answered_by": answered_by}
 
     def page(request: Request, status: int = 200, /, **shown: object) -> HTMLResponse:
-        shown |= {
-            "samples": [name for name, _ in samples()],
-            "most_mb": MOST_BYTES // 1_000_000,
-            **always,
-        }
+        shown["samples"] = [name for name, _ in samples()]
+        shown["most_mb"] = MOST_BYTES // 1_000_000
+        shown |= always
         return templates.TemplateResponse(
             request, "page.html", shown, status, headers=dict(_HEADERS)
         )
@@ -83,11 +85,12 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
         sample: Annotated[int | None, Form(ge=0, lt=len(CLASS_NAMES))] = None,
         picture: UploadFile | None = None,
     ) -> HTMLResponse:
-        label, content = (
-            samples()[sample]
-            if sample is not None
-            else (None, picture.file.read() if picture else b"")
-        )
+        label: str | None = None
+        content = b""
+        if sample is not None:
+            label, content = samples()[sample]
+        elif picture:
+            content = picture.file.read()
         if not content:
             return page(request, 400, error="Choose a picture first, or click one of the samples.")
         try:
@@ -96,16 +99,16 @@ def create_page(server: str, triton_model: str = "") -> FastAPI:
             return page(request, error.status, error=IN_PLAIN_WORDS[error.status])
         try:
             return page(request, answer=ask(content, server, triton_model), **shown)
-        except NoAnswerError as error:
+        except NoPredictionError as error:
             return page(request, error.status, error=str(error), **shown)
 
     @app.get("/samples/{number}.jpg")
     def sample(number: int) -> Response:
         if not 0 <= number < len(samples()):
             raise HTTPException(404)
-        return Response(
-            samples()[number][1], media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"}
-        )
+        _, content = samples()[number]
+        headers = {"Cache-Control": "max-age=3600"}
+        return Response(content, media_type="image/jpeg", headers=headers)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:

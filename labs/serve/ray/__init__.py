@@ -1,4 +1,4 @@
-"""The real Ray Serve on this machine: a cluster on loopback, and what runs in it."""
+"""The real Ray Serve on this machine: a cluster on loopback, and its applications."""
 
 from labs.serve.ray.cluster import RayCluster, RayError, ReplicaWatch, start_ray
 

@@ -1,7 +1,7 @@
-"""A Ray cluster as a child of the notebook: started by Ray's own commands, asked, and gone with its kernel.
+"""A Ray cluster as a child of the notebook, which Ray's own commands start.
 
-Every port is on loopback (``loopback/sitecustomize.py``), and Ray's own token is asked for on each: whoever may submit
-an application runs code as the cluster's owner.
+Every port is on loopback (``loopback/sitecustomize.py``), and Ray's own token is asked for on each:
+a user who may submit an application runs code as the cluster's owner.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ HTTP_PORTS, DASHBOARD_PORTS = (8110, 8111), (8265, 8266)
 #: Bytes of shared memory for Ray's object store on each node: an image's tensor has 0.6 MB.
 OBJECT_STORE_BYTES = 100_000_000
 
-#: Processors that Ray is told of. They are what it shares out, and no limit on anybody: replicas ask for parts of them.
+#: Processors that Ray is told of. They are what it shares out, and no limit on anybody: replicas
+#: ask for parts of them.
 CPUS = 4
 
 _LOOPBACK = Path(__file__).with_name("loopback")
 
-#: Seconds that it gets to end by itself: Ray would drain it for 30, and nobody waits for its requests any more.
+#: Seconds that it gets to end by itself: Ray would drain it for 30, and nobody waits for its
+#: requests any more.
 GRACE_S = 3.0
 
 #: Seconds between two looks at the replicas.
@@ -52,55 +54,50 @@ class RayError(RuntimeError):
 class RayCluster:
     """A node of Ray, and Ray Serve on it."""
 
-    def __init__(self, made_by: Environment, on_progress: OnProgress = silent) -> None:
+    def __init__(self, environment: Environment, on_progress: OnProgress = silent) -> None:
         """Start the node and Serve; ``start_ray`` makes the environment first."""
-        self._python = made_by.python
-        # Ray opens the folder that it is given, sockets included, to every user: theirs is the one around it.
+        self._python = environment.python
+        # Ray opens the folder that it is given, sockets included, to every user: theirs is the one
+        # around it.
         self._private = _private_folder()
         self.folder = self._private / "r"
         #: What Ray's ports ask for.
         self.token = secrets.token_hex(32)
-        (self._private / "token").write_text(self.token)
+        self._token_path = self._private / "token"
+        self._token_path.write_text(self.token)
+        choices = (HTTP_PORTS, DASHBOARD_PORTS, 0, 0, 0)
         with contextlib.ExitStack() as stack:  # all at once, so that they differ
-            ports = [
-                stack.enter_context(listen(ports=one))
-                for one in (HTTP_PORTS, DASHBOARD_PORTS, 0, 0, 0)
-            ]
-            self.port, dashboard, main, client, agent = (one.getsockname()[1] for one in ports)
+            sockets = [stack.enter_context(listen(ports=ports)) for ports in choices]
+            bound_ports = [socket.getsockname()[1] for socket in sockets]
+        self.port, dashboard, main, client, agent = bound_ports
         self.dashboard_url = f"http://127.0.0.1:{dashboard}"
         self._address = f"127.0.0.1:{main}"
         on_progress(0.0, "ray start --head")
+        options = {
+            "port": main,
+            "num-cpus": CPUS,
+            "dashboard-host": "127.0.0.1",
+            "dashboard-port": dashboard,
+            "ray-client-server-port": client,
+            "temp-dir": self.folder,
+            "object-store-memory": OBJECT_STORE_BYTES,
+            "dashboard-agent-listen-port": agent,
+            "include-log-monitor": "false",
+        }
+        command = [self._python.parent / "ray", "start", "--head", "--block"]
+        command += [f"--{name}={value}" for name, value in options.items()]
+        command += ["--disable-usage-stats"]
+        variables = self.variables
+        del variables["RAY_ADDRESS"]
         self._node = child.start(
-            [
-                *(
-                    made_by.python.parent / "ray",
-                    "start",
-                    "--head",
-                    "--block",
-                    f"--port={main}",
-                    f"--num-cpus={CPUS}",
-                ),
-                *(
-                    "--dashboard-host=127.0.0.1",
-                    f"--dashboard-port={dashboard}",
-                    f"--ray-client-server-port={client}",
-                ),
-                *(f"--temp-dir={self.folder}", f"--object-store-memory={OBJECT_STORE_BYTES}"),
-                *(
-                    f"--dashboard-agent-listen-port={agent}",
-                    "--include-log-monitor=false",
-                    "--disable-usage-stats",
-                ),
-            ],
+            command,
             workspace_dir() / "logs" / f"ray-{self.port}.log",
-            environment={
-                name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"
-            },
+            environment=variables,
             leftovers=[self._private],
         )
         try:
             self._node.wait_for(
-                lambda: "Ray runtime started" in self._node.log(100_000),
+                self._has_started,
                 what="ray start --head",
                 within_s=300,
                 on_progress=part(on_progress, 0.0, 0.69),
@@ -112,6 +109,9 @@ class RayCluster:
             self.stop()
             raise
         on_progress(1.0, f"Ray Serve listens at {self.url}")
+
+    def _has_started(self) -> bool:
+        return "Ray runtime started" in self._node.log(100_000)
 
     @property
     def url(self) -> str:
@@ -125,34 +125,37 @@ class RayCluster:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Environment variables under which Ray's commands reach this cluster, and nothing else does."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("RAY_", "PYTHON"))
-        }
-        return kept | {
-            "PATH": f"{self._python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "PYTHONPATH": os.pathsep.join(
-                map(str, (_LOOPBACK, programs_dir() / "ray", PROJECT_DIR))
-            ),
+        """Environment variables under which Ray's commands reach this cluster and no other."""
+        foreign = [name for name in os.environ if not name.startswith(("RAY_", "PYTHON"))]
+        inherited = {name: os.environ[name] for name in foreign}
+        programs = os.pathsep.join([str(self._python.parent), os.environ.get("PATH", "")])
+        packages = [str(_LOOPBACK), str(programs_dir() / "ray"), str(PROJECT_DIR)]
+        python_path = os.pathsep.join(packages)
+        token_path = str(self._token_path)
+        own = {
+            "PATH": programs,
+            "PYTHONPATH": python_path,
             "PYTHONNOUSERSITE": "1",
             "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN_PATH": str(self._private / "token"),
+            "RAY_AUTH_TOKEN_PATH": token_path,
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ADDRESS": self._address,
             "RAY_DASHBOARD_ADDRESS": self.dashboard_url,
-            # The proxy would keep as much of a body as arrives before its replica has looked at any of it.
+            # The proxy would keep as much of a body as arrives before its replica has looked at any
+            # of it.
             "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "labs.data.intake.before_ray",
-            # Serve kills a proxy that is not ready after 5 s, and on a busy machine with two cores none would ever be.
+            # Serve kills a proxy that is not ready after 5 s, and on a busy machine with two cores
+            # none would ever be.
             "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
             "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
-            # Ray runs replicas at niceness 15: beside load from the same processors they would get next to no time.
+            # Ray runs replicas at niceness 15: beside load from the same processors they would get
+            # next to no time.
             "RAY_worker_niceness": "0",
             # Else each node starts a Python for every processor before anybody has asked for one.
             "RAY_prestart_worker_first_driver": "0",
             "RAY_enable_worker_prestart": "0",
         }
+        return inherited | own
 
     def _serve_deploy(self, config: Path) -> None:
         """Do ``serve deploy``."""
@@ -169,25 +172,25 @@ class RayCluster:
             check=False,
         )
         if done.returncode:
-            raise RayError(
-                f"serve deploy ended with status {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}"
-            )
+            output = done.stdout + done.stderr
+            raise RayError(f"serve deploy ended with status {done.returncode}:\n{output[-2000:]}")
 
     def applications(self) -> dict[str, dict]:
-        """Return what Serve says of each application: status, route and deployments with their replicas."""
+        """Return Serve's status, route and deployments with their replicas, by application."""
         return self._serve()["applications"]
 
     def replicas(self, application: str, deployment: str) -> list[dict]:
-        """Return a deployment's replicas, each with ``replica_id``, ``state``, ``pid`` and ``node_id``."""
-        found = self.applications().get(application, {}).get("deployments", {}).get(deployment, {})
-        return found.get("replicas", [])
+        """Return a deployment's replicas: ``replica_id``, ``state``, ``pid``, ``node_id``."""
+        deployments = self.applications().get(application, {}).get("deployments", {})
+        return deployments.get(deployment, {}).get("replicas", [])
 
     def deploy(self, config: Path, on_progress: OnProgress = silent) -> None:
-        """Do ``serve deploy``, and return when each application runs with the replicas that it is meant to have.
+        """Do ``serve deploy``, and return when each application runs with all its replicas.
 
         Raises:
             FileNotFoundError: The file is not written yet; Ray would take its name for a module's.
-            RayError: Ray refuses it, an application failed, or the time is over; the message says what Serve says.
+            RayError: Ray refuses it, an application failed, or the time is over; the message says
+                what Serve says.
         """
         if not config.is_file():
             raise FileNotFoundError(
@@ -197,41 +200,31 @@ class RayCluster:
         self._serve_deploy(config)
         begin_s = time.monotonic()
         while True:
-            found = self.applications()
-            told = {name: one["status"] for name, one in found.items()}
-            if failed := [
-                one for one in found.values() if one["status"] in ("DEPLOY_FAILED", "UNHEALTHY")
-            ]:
-                raise RayError(f"{failed[0]['name']}: {failed[0]['message'][-2000:]}")
-            healthy = all(
-                one["status"] == "HEALTHY"
-                for app in found.values()
-                for one in app.get("deployments", {}).values()
-            )
-            if found and set(told.values()) == {"RUNNING"} and healthy:
+            applications = self.applications()
+            _require_none_failed(applications)
+            if _all_run(applications):
                 return
+            statuses = {name: applications[name]["status"] for name in applications}
             spent_s = time.monotonic() - begin_s
             if spent_s > 600:
-                raise RayError(f"not ready after 600 s: {told}")
-            on_progress(
-                min(0.99, spent_s / 30),
-                ", ".join(f"{name} {status}" for name, status in told.items()),
-            )
+                raise RayError(f"not ready after 600 s: {statuses}")
+            words = ", ".join(f"{name} {status}" for name, status in statuses.items())
+            on_progress(min(0.99, spent_s / 30), words)
             time.sleep(0.3)
 
     def kill_replica(self, application: str, deployment: str, *, after_s: float = 0.0) -> int:
         """End a running replica by a signal that no process can catch; return its process id."""
         time.sleep(after_s)
-        running = [
-            one for one in self.replicas(application, deployment) if one["state"] == "RUNNING"
-        ]
+        replicas = self.replicas(application, deployment)
+        running = [replica for replica in replicas if replica["state"] == "RUNNING"]
         if not running:
             raise RayError(f"{application} has no running replica of {deployment}")
-        os.kill(running[0]["pid"], signal.SIGKILL)
-        return running[0]["pid"]
+        pid = running[0]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
     def stop(self) -> None:
-        """End every process of the cluster; again is fine."""
+        """End every process of the cluster; a second call is fine."""
         self._node.stop(GRACE_S)
         shutil.rmtree(self._private, ignore_errors=True)
 
@@ -245,48 +238,72 @@ class RayCluster:
         """Deploy no application at all: that starts Serve, at the address that the file names."""
         config = self._private / "serve.json"
         http = {"host": "127.0.0.1", "port": self.port}
-        config.write_text(
-            json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": []})
-        )
+        settings = {"proxy_location": "HeadOnly", "http_options": http, "applications": []}
+        config.write_text(json.dumps(settings))
         on_progress(0.7, "serve deploy, without an application yet")
         try:
             self._serve_deploy(config)
-        except RayError as error:  # Ray waits for a minute, and a busy machine with two cores may need another one
+        except RayError as error:
+            # Ray waits for a minute, and a busy machine with two cores may need another one.
             if "proxies not available" not in str(error):
                 raise
         deadline_s = time.monotonic() + 300
-        while [one["status"] for one in self._serve()["proxies"].values()] != ["HEALTHY"]:
+        while not self._proxy_is_ready():
             if time.monotonic() > deadline_s:
                 raise RayError("Serve's HTTP proxy is not ready after 300 s")
             time.sleep(0.2)
 
+    def _proxy_is_ready(self) -> bool:
+        proxies = self._serve()["proxies"].values()
+        return [proxy["status"] for proxy in proxies] == ["HEALTHY"]
+
     def _serve(self) -> dict:
         """Return all that Serve says of itself."""
-        request = urllib.request.Request(
-            f"{self.dashboard_url}/api/serve/applications/",
-            headers={"Authorization": f"Bearer {self.token}"},
-        )
+        url = f"{self.dashboard_url}/api/serve/applications/"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(url, headers=headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
 
+def _require_none_failed(applications: dict[str, dict]) -> None:
+    """Return quietly where no application has failed; raise RayError with what Serve says."""
+    for application in applications.values():
+        if application["status"] in ("DEPLOY_FAILED", "UNHEALTHY"):
+            raise RayError(f"{application['name']}: {application['message'][-2000:]}")
+
+
+def _all_run(applications: dict[str, dict]) -> bool:
+    """Return whether there are applications, and each has the replicas that it is meant to have."""
+    for application in applications.values():
+        deployments = application.get("deployments", {}).values()
+        if application["status"] != "RUNNING":
+            return False
+        if any(deployment["status"] != "HEALTHY" for deployment in deployments):
+            return False
+    return bool(applications)
+
+
 def start_ray(on_progress: OnProgress = silent) -> RayCluster:
-    """Return a cluster of one node with Ray Serve, making Ray's environment first where that has not happened yet.
+    """Return a cluster of one node with Ray Serve, in an environment that is made on first use.
 
     Raises:
         EnvironmentUnavailableError: Ray cannot be installed here; the message says why.
         RayError: It did not start.
     """
-    return RayCluster(install("ray", part(on_progress, 0.0, 0.4)), part(on_progress, 0.4, 1.0))
+    environment = install("ray", part(on_progress, 0.0, 0.4))
+    return RayCluster(environment, part(on_progress, 0.4, 1.0))
 
 
 def _private_folder() -> Path:
-    """Return a new folder that only its owner may enter, at a path that leaves room for the names of Ray's sockets.
+    """Return a new folder that only its owner may enter, with a short path.
 
     A socket's path may have 107 characters (macOS: 103), and Ray's own part takes up to 72 of them.
     """
-    usual = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="ray-", dir=usual if len(usual) <= 16 else "/tmp"))
+    parent = tempfile.gettempdir()
+    if len(parent) > 16:
+        parent = "/tmp"
+    return Path(tempfile.mkdtemp(prefix="ray-", dir=parent))
 
 
 class ReplicaWatch:
@@ -295,11 +312,10 @@ class ReplicaWatch:
     def __init__(self, cluster: RayCluster, application: str, deployment: str) -> None:
         """Name the deployment to watch."""
         self.rows: list[dict] = []
-        self._cluster, self._names, self._ended = (
-            cluster,
-            (application, deployment),
-            threading.Event(),
-        )
+        self._cluster = cluster
+        self._application = application
+        self._deployment = deployment
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> ReplicaWatch:
@@ -313,16 +329,12 @@ class ReplicaWatch:
 
     def _look(self) -> None:
         while not self._ended.is_set():
-            with contextlib.suppress(
-                OSError
-            ):  # a busy machine may be late with an answer: the next look will do
-                states = Counter(one["state"] for one in self._cluster.replicas(*self._names))
+            # A busy machine may be late with an answer: the next look will do.
+            with contextlib.suppress(OSError):
+                replicas = self._cluster.replicas(self._application, self._deployment)
+                states = Counter(replica["state"] for replica in replicas)
                 offset_s = round(time.monotonic() - self._begin_s, 2)
-                self.rows.append(
-                    {
-                        "offset_s": offset_s,
-                        "running": states["RUNNING"],
-                        "starting": states["STARTING"],
-                    }
-                )
+                running, starting = states["RUNNING"], states["STARTING"]
+                row = {"offset_s": offset_s, "running": running, "starting": starting}
+                self.rows.append(row)
             self._ended.wait(EVERY_S)

@@ -1,1 +1,1 @@
-"""Triton Inference Server: a repository from typed settings, NVIDIA's own server, and changes in seconds."""
+"""Triton Inference Server: its models, its program, and a client that loads and asks."""

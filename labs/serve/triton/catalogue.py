@@ -1,4 +1,4 @@
-"""The models that lessons are given: their configurations and files, and the repository on disk that a server reads.
+"""The models that lessons are given, and the repository on disk that a server reads.
 
 Any ``config.pbtxt`` is read with Triton's own grammar, the ``ModelConfig`` that its client carries.
 """
@@ -39,16 +39,18 @@ class ModelFolder:
     #: The model's name, which is its folder's.
     name: str
     config: str
-    #: Files of the version folder by name, each as a text or as the file that is copied; an ensemble has none.
+    #: Files of the version folder by name, each as a text or as the file that is copied; an
+    #: ensemble has none.
     files: dict[str, Path | str]
 
 
 def beside(weights: Path | None = None) -> dict[str, Path]:
-    """Return the files that lie beside a ``model.py``, by name: those of a classifier where its weights are named."""
+    """Return the files beside a ``model.py`` by name; with weights, those of a classifier."""
     files = {"food.py": CODE_DIR / "food.py", "intake.py": INTAKE}
-    return files | (
-        {"network.py": CODE_DIR / "network.py", "model.safetensors": weights} if weights else {}
-    )
+    if weights:
+        files["network.py"] = CODE_DIR / "network.py"
+        files["model.safetensors"] = weights
+    return files
 
 
 def food_preprocess() -> ModelFolder:
@@ -72,7 +74,8 @@ def food_palette() -> ModelFolder:
 
 def _python(name: str, code: str, tensors: Iterable[str]) -> ModelFolder:
     lines = [f'name: "{name}"', 'backend: "python"', "max_batch_size: 16", *tensors, _INSTANCES]
-    return ModelFolder(name, "\n".join(lines) + "\n", {"model.py": CODE_DIR / code, **beside()})
+    config = "\n".join(lines) + "\n"
+    return ModelFolder(name, config, {"model.py": CODE_DIR / code, **beside()})
 
 
 class ConfigError(ValueError):
@@ -92,22 +95,24 @@ def parse(text: str):
         return text_format.Parse(text, ModelConfig())
     except text_format.ParseError as error:
         raise ConfigError(
-            f"config.pbtxt, line:column {error}. Field names are those of Triton's ModelConfig; look for a "
-            "misspelt one, a missing bracket or a number in quotes."
+            f"config.pbtxt, line:column {error}. Field names are those of Triton's ModelConfig; "
+            "look for a misspelt one, a missing bracket or a number in quotes."
         ) from error
 
 
 def with_instances(text: str, count: int) -> str:
-    """Return a configuration's text with another number of instances, where its first ``instance_group`` has them.
+    """Return a configuration with another number of instances in its first ``instance_group``.
 
     Raises:
         ConfigError: The text is none.
     """
     from google.protobuf import text_format
 
-    made = parse(text)
-    (made.instance_group or [made.instance_group.add()])[0].count = count
-    return text_format.MessageToString(made)
+    config = parse(text)
+    if not config.instance_group:
+        config.instance_group.add()
+    config.instance_group[0].count = count
+    return text_format.MessageToString(config)
 
 
 class ModelRepository:
@@ -118,7 +123,7 @@ class ModelRepository:
         self.folder = Path(folder)
 
     def write(self, models: Iterable[ModelFolder]) -> None:
-        """Write models, each in place of what is there under its name.
+        """Write models. Each replaces an existing model of the same name.
 
         Raises:
             FileNotFoundError: A model's file is missing; the lesson that makes it has not been run.
@@ -136,15 +141,17 @@ class ModelRepository:
             (target / "config.pbtxt").write_text(model.config, encoding="utf-8")
 
     def copy(self, other: ModelRepository) -> None:
-        """Copy another repository's models, each in place of what is here under its name."""
+        """Copy another repository's models. Each replaces an existing model of the same name."""
         for name in other.names():
             shutil.rmtree(self.folder / name, ignore_errors=True)
             shutil.copytree(other.folder / name, self.folder / name)
 
     def names(self) -> list[str]:
         """Return the models' names, ensembles last: they need the others."""
-        found = {
-            path.parent.name: path.read_text(encoding="utf-8")
-            for path in self.folder.glob("*/config.pbtxt")
-        }
-        return sorted(found, key=lambda name: ('platform: "ensemble"' in found[name], name))
+        models: list[str] = []
+        ensembles: list[str] = []
+        for path in self.folder.glob("*/config.pbtxt"):
+            is_ensemble = 'platform: "ensemble"' in path.read_text(encoding="utf-8")
+            names = ensembles if is_ensemble else models
+            names.append(path.parent.name)
+        return sorted(models) + sorted(ensembles)

@@ -1,4 +1,4 @@
-"""Talking to a running Triton through its own client: is it ready, load or unload a model, what has it counted."""
+"""Requests to a running Triton: its readiness, loading and unloading, its counters."""
 
 from __future__ import annotations
 
@@ -27,14 +27,18 @@ class TritonError(RuntimeError):
 
 
 class Triton:
-    """A running server and its repository, wherever it runs: from the wheel, or in NVIDIA's container."""
+    """A running server and its repository: from the wheel, or in NVIDIA's container."""
 
     def __init__(
         self, http: str, grpc: str, repository: ModelRepository, *, key: str | None = None
     ) -> None:
-        """Name a server by its addresses, 'host:port'; nothing is asked yet. ``key`` opens its restricted APIs."""
+        """Name a server by its addresses, 'host:port'; nothing is asked yet.
+
+        ``key`` opens its restricted APIs.
+        """
         self.http, self.grpc, self.repository = http, grpc, repository
-        #: What a client of one's own sends to load and unload: ``client.load_model(name, headers=triton.headers)``.
+        #: What a client of one's own sends to load and unload:
+        #: ``client.load_model(name, headers=triton.headers)``.
         self.headers = {KEY_HEADER: key} if key else {}
 
     @property
@@ -50,16 +54,16 @@ class Triton:
             return False
 
     def loaded(self) -> dict[str, str]:
-        """Return the repository's models with their state: 'READY', 'UNAVAILABLE', or '' for one never loaded."""
-        return {
-            one["name"]: one.get("state", "") for one in self._ask("get_model_repository_index")
-        }
+        """Return each model's state: 'READY', 'UNAVAILABLE', or '' for one never loaded."""
+        index = self._ask("get_model_repository_index")
+        return {entry["name"]: entry.get("state", "") for entry in index}
 
     def load(self, name: str) -> None:
-        """Load a model, or load it anew from what is on disk.
+        """Load a model, or load it again from its files on disk.
 
         Raises:
-            TritonError: The configuration or a file is wrong. A model that was loaded stays as it was.
+            TritonError: The configuration or a file is wrong. A model that was loaded stays as it
+                was.
         """
         try:
             self._ask("load_model", name, within_s=LOAD_WITHIN_S)
@@ -73,7 +77,9 @@ class Triton:
     def infer(
         self, name: str, inputs: Mapping[str, np.ndarray], *, within_s: float = LOAD_WITHIN_S
     ) -> dict[str, np.ndarray]:
-        """Return a model's outputs by name for inputs by name, with the batch axis; texts are arrays of objects.
+        """Return a model's outputs by name for inputs by name.
+
+        Arrays have the batch axis; texts are arrays of objects.
 
         Raises:
             TritonError: It gives no answer.
@@ -81,22 +87,22 @@ class Triton:
         from tritonclient.http import InferInput
         from tritonclient.utils import np_to_triton_dtype
 
-        asked = [
-            InferInput(key, values.shape, np_to_triton_dtype(values.dtype))
-            for key, values in inputs.items()
-        ]
-        for one, values in zip(asked, inputs.values(), strict=True):
-            one.set_data_from_numpy(values)
-        reply = self._ask("infer", name, asked, within_s=within_s)
-        return {one["name"]: reply.as_numpy(one["name"]) for one in reply.get_response()["outputs"]}
+        tensors = []
+        for input_name, values in inputs.items():
+            tensor = InferInput(input_name, values.shape, np_to_triton_dtype(values.dtype))
+            tensor.set_data_from_numpy(values)
+            tensors.append(tensor)
+        reply = self._ask("infer", name, tensors, within_s=within_s)
+        output_names = [output["name"] for output in reply.get_response()["outputs"]]
+        return {output_name: reply.as_numpy(output_name) for output_name in output_names}
 
     def revive(self, name: str, inputs: Mapping[str, np.ndarray]) -> bool:
-        """Return whether a model answers a real request; if it does not, unload it, load it, and ask again.
+        """Return whether a model answers a real request; if not, load it again and ask once more.
 
-        Triton does not start a Python instance again whose process died, and releases before December 2025 go on to
-        call the model ready. Loading alone does nothing if no file has changed. (Of several instances, one request
-        shows one.)
-        Source: https://github.com/triton-inference-server/server/issues/7230
+        Triton does not start a Python instance again whose process died, and releases before
+        December 2025 go on to call the model ready. Loading alone has no effect if all files are
+        unchanged. (Of several instances, one request shows one.) Source:
+        https://github.com/triton-inference-server/server/issues/7230
 
         Args:
             name: A model; with an ensemble, its steps are unloaded and loaded too.
@@ -110,10 +116,10 @@ class Triton:
         except TritonError:
             steps = self.config(name).get("ensemble_scheduling", {}).get("step", [])
             names = [*(step["model_name"] for step in steps), name]
-            for one in reversed(names):
-                self.unload(one)
-            for one in names:
-                self.load(one)
+            for model in reversed(names):
+                self.unload(model)
+            for model in names:
+                self.load(model)
             self.infer(name, inputs)
             return False
 
@@ -123,17 +129,20 @@ class Triton:
         Raises:
             TritonError: It is not loaded.
         """
-        return Counters.of(self._ask("get_inference_statistics", name)["model_stats"][-1])
+        entries = self._ask("get_inference_statistics", name)["model_stats"]
+        return Counters.of(entries[-1])
 
     def config(self, name: str) -> dict:
         """Return the configuration that is being served, as Triton completed it."""
         return self._ask("get_model_config", name)
 
     def stop(self) -> int | None:
-        """End a server that this notebook started, and return its status; one that others started goes on."""
+        """End a server that this notebook started, and return its status; others' servers go on."""
 
     def _ask(self, call: str, *arguments: object, within_s: float = 10.0):
-        """Return what one of the client's methods returns; a client of its own, since threads cannot share one.
+        """Return what one of the client's methods returns.
+
+        Each call has a new client, since threads cannot share one.
 
         Args:
             within_s: Seconds of an idle machine (``slowdown``).
@@ -143,9 +152,8 @@ class Triton:
 
         try:
             with InferenceServerClient(self.http, network_timeout=within_s * slowdown()) as client:
-                return getattr(client, call)(
-                    *arguments, headers={**self.headers}
-                )  # infer adds to it
+                method = getattr(client, call)
+                return method(*arguments, headers={**self.headers})  # infer adds to it
         except InferenceServerException as error:
             raise TritonError(error.message()) from error
         except OSError as error:
@@ -158,42 +166,43 @@ class Triton:
 class Counters(ServerSide):
     """The same as totals, since a model was loaded: seconds are summed over requests.
 
-    Source: Triton's statistics extension, ``GET /v2/models/<model>/stats``: counts, and nanoseconds summed over
-    requests; a batch's time counts for each of its requests.
+    Source: Triton's statistics extension, ``GET /v2/models/<model>/stats``: counts, and nanoseconds
+    summed over requests; a batch's time counts for each of its requests.
     """
 
     @classmethod
     def of(cls, entry: dict) -> Counters:
         """Return one entry of Triton's ``model_stats``; what is zero may be missing in it."""
-        told = entry.get("inference_stats", {})
+        durations = entry.get("inference_stats", {})
         stages = {
             "queue": "queue",
             "input": "compute_input",
             "infer": "compute_infer",
             "output": "compute_output",
         }
-        sums_s = {
-            f"{name}_s": int(told.get(stage, {}).get("ns", 0)) * 1e-9
-            for name, stage in stages.items()
-        }
-        runs = sorted(entry.get("batch_stats", ()), key=lambda one: int(one["batch_size"]))
-        batches = {
-            str(one["batch_size"]): int(one["compute_infer"].get("count", 0)) for one in runs
-        }
-        requests, executions = (
-            told.get("success", {}).get("count", 0),
-            entry.get("execution_count", 0),
-        )
-        return cls(int(requests), int(executions), **sums_s, batches=batches)
+        sums_s = {}
+        for name, stage in stages.items():
+            sum_ns = int(durations.get(stage, {}).get("ns", 0))
+            sums_s[f"{name}_s"] = sum_ns * 1e-9
+        batches = {}
+        for batch in sorted(entry.get("batch_stats", ()), key=_batch_size):
+            batches[str(_batch_size(batch))] = int(batch["compute_infer"].get("count", 0))
+        requests = int(durations.get("success", {}).get("count", 0))
+        executions = int(entry.get("execution_count", 0))
+        return cls(requests, executions, **sums_s, batches=batches)
 
     def since(self, before: Counters) -> Counters:
-        """Return what was added since an earlier reading; everything, where the model was loaded anew in between."""
+        """Return what was added since an earlier reading, or everything after a reload."""
         if self.requests < before.requests or self.executions < before.executions:
             return self
-        added = {
-            one: getattr(self, one) - getattr(before, one) for one in vars(self) if one != "batches"
-        }
-        batches = {
-            size: count - before.batches.get(size, 0) for size, count in self.batches.items()
-        }
-        return Counters(**added, batches={size: count for size, count in batches.items() if count})
+        totals = [name for name in vars(self) if name != "batches"]
+        added = {name: getattr(self, name) - getattr(before, name) for name in totals}
+        batches = {}
+        for size, count in self.batches.items():
+            if new := count - before.batches.get(size, 0):
+                batches[size] = new
+        return Counters(**added, batches=batches)
+
+
+def _batch_size(batch: dict) -> int:
+    return int(batch["batch_size"])

@@ -1,10 +1,10 @@
-"""Where the real ``tritonserver`` and ``perf_analyzer`` come from: NVIDIA's wheels, each in a folder of its own.
+"""Where the real ``tritonserver`` and ``perf_analyzer`` come from: NVIDIA's wheels.
 
-They do not live in the course's environment, since the server's Python stub is built for numpy below 2: under numpy 2
-it reads every array with a stride of 0, without an error. So the wheel is installed into the course's cache on first
-use, with a numpy 1.26 beside it and without the rest of what its own Python layer (not used here) depends on. The
-models that the server runs get that numpy first, and Pillow, torch and ONNX Runtime from the course's environment
-(``write_around``).
+They do not live in the course's environment, since the server's Python stub is built for numpy
+below 2: under numpy 2 it reads every array with a stride of 0, without an error. So the wheel is
+installed into the course's cache on first use, with a numpy 1.26 beside it and without the rest of
+what its own Python layer (not used here) depends on. The models that the server runs get that numpy
+first, and Pillow, torch and ONNX Runtime from the course's environment (``write_around``).
 """
 
 import os
@@ -20,7 +20,8 @@ from labs.runtimes.providers import Environment, install
 from labs.serve.triton.catalogue import CODE_DIR
 from labs.shell import setup
 
-#: Triton 2.51 is the server of NVIDIA's 24.10 container, the newest that supports the P100 throughout.
+#: Triton 2.51 is the server of NVIDIA's 24.10 container, the newest that supports the P100
+#: throughout.
 SERVER = Environment(
     "tritonserver",
     "nvidia-pytriton",
@@ -43,7 +44,8 @@ PERF_ANALYZER = Environment(
 OLDEST_GLIBC = {SERVER.name: (2, 35), PERF_ANALYZER.name: (2, 38)}
 
 
-#: The newest Python that the server's wheel has a stub for, which embeds it. Source: python_backend_stubs of 0.7.0.
+#: The newest Python that the server's wheel has a stub for, which embeds it. Source:
+#: python_backend_stubs of 0.7.0.
 NEWEST_PYTHON = (3, 13)
 
 
@@ -72,16 +74,17 @@ def perf_analyzer() -> Path:
 
 
 def put_on_path() -> None:
-    """Let ``perf_analyzer`` be typed as it is: a link goes beside the running Python, where a terminal looks."""
+    """Let ``perf_analyzer`` be typed as it is, by a link beside the running Python."""
     link = Path(sys.executable).parent / "perf_analyzer"
     program = perf_analyzer()
     if not link.exists() and os.access(link.parent, os.W_OK):
         link.unlink(missing_ok=True)
         link.symlink_to(program)
-    os.environ["PATH"] = f"{link.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    folders = [str(link.parent), os.environ.get("PATH", "")]
+    os.environ["PATH"] = os.pathsep.join(folders)
 
 
-def require_platform(made: Environment) -> None:
+def require_platform(program: Environment) -> None:
     """Return quietly where a program of the wheels can run.
 
     Raises:
@@ -90,33 +93,38 @@ def require_platform(made: Environment) -> None:
     system, machine = platform.system(), platform.machine()
     if (system, machine) != ("Linux", "x86_64"):
         raise TritonUnavailableError(
-            f"NVIDIA builds {made.name} for x86-64 Linux, and this is {system} on {machine}: take such a machine, or "
-            "part 3's node, which runs it in NVIDIA's container (provisioning/node/p100/compose.yaml)"
+            f"NVIDIA builds {program.name} for x86-64 Linux, and this is {system} on {machine}: "
+            "take such a machine, or part 3's node, which runs it in NVIDIA's container "
+            "(provisioning/node/p100/compose.yaml)"
         )
     python = sys.version_info[:2]
-    if made is SERVER and python > NEWEST_PYTHON:
-        newest = ".".join(map(str, NEWEST_PYTHON))
+    if program is SERVER and python > NEWEST_PYTHON:
+        newest = _dotted(NEWEST_PYTHON)
+        command = setup(f"PYTHON=python{newest} clean setup")
         raise TritonUnavailableError(
             f"Triton's wheel runs Python models in Python {newest} or older, and this is Python "
-            f"{python[0]}.{python[1]}: run `{setup(f'PYTHON=python{newest} clean setup')}`, or take part 3's node"
+            f"{_dotted(python)}: run `{command}`, or take part 3's node"
         )
-    name, version = platform.libc_ver()
-    oldest = OLDEST_GLIBC[made.name]
-    found = (
-        tuple(int(part) for part in version.split(".")[:2])
-        if name == "glibc" and version
-        else (0, 0)
-    )
-    if found < oldest:
+    library, version = platform.libc_ver()
+    oldest = OLDEST_GLIBC[program.name]
+    glibc: tuple[int, ...] = (0, 0)
+    if library == "glibc" and version:
+        glibc = tuple(int(part) for part in version.split(".")[:2])
+    if glibc < oldest:
+        named = library or "another C library"
         raise TritonUnavailableError(
-            f"{made.name} needs glibc {'.'.join(map(str, oldest))} and this system has {name or 'another C library'} "
-            f"{version}: take Ubuntu 24.04 or Debian 13 or newer, or NVIDIA's containers"
+            f"{program.name} needs glibc {_dotted(oldest)} and this system has {named} {version}: "
+            "take Ubuntu 24.04 or Debian 13 or newer, or NVIDIA's containers"
         )
 
 
-def _packages(made: Environment, on_progress: OnProgress) -> Path:
-    require_platform(made)
-    return _site_packages(install(made, on_progress).folder)
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _packages(program: Environment, on_progress: OnProgress) -> Path:
+    require_platform(program)
+    return _site_packages(install(program, on_progress).folder)
 
 
 def _site_packages(environment: Path) -> Path:
@@ -124,24 +132,22 @@ def _site_packages(environment: Path) -> Path:
 
 
 def python_library_folder() -> Path:
-    """Return the folder that holds the running Python as a shared library, which Triton's stub loads.
+    """Return the folder of the running Python's shared library, which Triton's stub loads.
 
     Raises:
         TritonUnavailableError: This Python was built without one.
     """
     name = f"libpython{sysconfig.get_python_version()}.so.1.0"
     config = sysconfig.get_config_var
-    for folder in (
-        config("LIBDIR"),
-        f"{sys.base_prefix}/lib",
-        f"/usr/lib/{config('MULTIARCH')}",
-        "/usr/lib64",
-    ):
+    debian = f"/usr/lib/{config('MULTIARCH')}"
+    for folder in (config("LIBDIR"), f"{sys.base_prefix}/lib", debian, "/usr/lib64"):
         if folder and (Path(folder) / name).is_file():
             return Path(folder)
+    package = name.partition(".so")[0]
     raise TritonUnavailableError(
-        f"Triton's Python backend embeds Python and needs {name}, which this Python ({sys.base_prefix}) does not have. "
-        f"On Debian and Ubuntu: 'apt install {name.partition('.so')[0]}'. With pyenv, build it with "
+        f"Triton's Python backend embeds Python and needs {name}, which this Python "
+        f"({sys.base_prefix}) does not have. On Debian and Ubuntu: 'apt install "
+        f"{package}'. With pyenv, build it with "
         "PYTHON_CONFIGURE_OPTS=--enable-shared; conda's and uv's own builds have it."
     )
 
@@ -149,54 +155,57 @@ def python_library_folder() -> Path:
 def process_environment(packages: Path, folder: Path) -> dict[str, str]:
     """Return the environment variables under which the server and its Python models run."""
     misleading = {"PYTHONHOME", "PYTHONPATH", "LD_PRELOAD", "VIRTUAL_ENV"}
-    kept = {name: value for name, value in os.environ.items() if name not in misleading}
-    libraries = [
-        str(packages / "nvidia_pytriton.libs"),
-        str(python_library_folder()),
-        kept.get("LD_LIBRARY_PATH", ""),
-    ]
-    return kept | {
-        "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
-        # The stub embeds the Python whose python3 comes first on the PATH.
-        "PATH": f"{folder / 'interpreter' / 'bin'}:{kept.get('PATH', '')}",
-        # A thread count of the notebook's must not reach the models: their configuration says how many.
-        "OMP_NUM_THREADS": "1",
-    }
+    variables = dict(os.environ)
+    for name in misleading:
+        variables.pop(name, None)
+    libraries = [str(packages / "nvidia_pytriton.libs"), str(python_library_folder())]
+    if inherited := variables.get("LD_LIBRARY_PATH"):
+        libraries.append(inherited)
+    variables["LD_LIBRARY_PATH"] = ":".join(libraries)
+    # The stub embeds the Python whose python3 comes first on the PATH.
+    interpreter = folder / "interpreter" / "bin"
+    variables["PATH"] = f"{interpreter}:{variables.get('PATH', '')}"
+    # A thread count of the notebook's must not reach the models: their configuration says how many.
+    variables["OMP_NUM_THREADS"] = "1"
+    return variables
 
 
 def write_around(packages: Path, folder: Path) -> None:
-    """Write what a server needs beside its models: ``backends/`` and ``interpreter/``, for the running Python.
+    """Write ``backends/`` and ``interpreter/``, which a server needs for the running Python.
 
-    The backends are the wheel's Python backend with the stub that fits, and ONNX Runtime in Python. They are copies,
-    since Triton refuses links that lead out of the folder. The interpreter is the smallest virtual environment: the
-    stub ignores PYTHONPATH, and does read a .pth file. numpy comes from beside the server, everything else from the
-    course's environment.
+    The backends are the wheel's Python backend with the stub that fits, and ONNX Runtime in Python.
+    They are copies, since Triton refuses links that lead out of the folder. The interpreter is the
+    smallest virtual environment: the stub ignores PYTHONPATH, and does read a .pth file. numpy
+    comes from beside the server, everything else from the course's environment.
     """
-    wheel = packages / "pytriton" / "tritonserver"
-    stub = (
-        wheel
-        / "python_backend_stubs"
-        / sysconfig.get_python_version()
-        / "triton_python_backend_stub"
-    )
-    own = [path for path in (wheel / "backends" / "python").iterdir() if path.is_file()]
-    files = {f"python/{source.name}": source for source in (*own, stub)}
+    _write_backends(packages / "pytriton" / "tritonserver", folder / "backends")
+    _write_interpreter(packages, folder / "interpreter")
+
+
+def _write_backends(wheel: Path, folder: Path) -> None:
+    backend = wheel / "backends" / "python"
+    stubs = wheel / "python_backend_stubs" / sysconfig.get_python_version()
+    sources = [path for path in backend.iterdir() if path.is_file()]
+    sources.append(stubs / "triton_python_backend_stub")
+    files = {f"python/{source.name}": source for source in sources}
     files["onnxruntime/model.py"] = CODE_DIR / "onnxruntime_backend.py"
     for place, source in files.items():
-        target = folder / "backends" / place
+        target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
         target.chmod(0o755)
-    interpreter = folder / "interpreter"
-    site = _site_packages(interpreter)
+
+
+def _write_interpreter(packages: Path, folder: Path) -> None:
+    site = _site_packages(folder)
     site.mkdir(parents=True)
-    places = [packages, *dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))]
-    places += [
-        "import sys; sys.dont_write_bytecode = True"
-    ]  # to Triton, a file that is new makes the model new
-    (site / "course.pth").write_text("".join(f"{place}\n" for place in places), encoding="utf-8")
+    # One folder only, where both names mean the same.
+    course = dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
+    # To Triton, a file that is new makes the model new.
+    lines = [str(packages), *course, "import sys; sys.dont_write_bytecode = True"]
+    (site / "course.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
     base = Path(getattr(sys, "_base_executable", None) or sys.executable)
-    (interpreter / "bin").mkdir()
+    (folder / "bin").mkdir()
     for name in ("python", "python3"):
-        (interpreter / "bin" / name).symlink_to(base)
-    (interpreter / "pyvenv.cfg").write_text(f"home = {base.parent}\n", encoding="utf-8")
+        (folder / "bin" / name).symlink_to(base)
+    (folder / "pyvenv.cfg").write_text(f"home = {base.parent}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What an ``instance_group`` makes: how many instances on which device, from its text or from Triton's answer.
+"""What an ``instance_group`` makes: how many instances on which device.
 
 Read without Triton's own client, which neither Chameleon's Jupyter nor a grader has.
 """
@@ -16,47 +16,64 @@ def groups_of(text: str) -> list[dict]:
     Raises:
         ValueError: It is no such stanza.
     """
-    whole = re.fullmatch(r"\s*instance_group\s*:?\s*\[(.*)\]\s*", text, re.DOTALL)
-    inner = re.findall(r"\{([^{}]*)\}", whole[1]) if whole else []
-    if not whole or not inner or re.sub(r"\{[^{}]*\}|[\s,]", "", whole[1]):
+    stanza = re.fullmatch(r"\s*instance_group\s*:?\s*\[(.*)\]\s*", text, re.DOTALL)
+    inside = stanza[1] if stanza else ""
+    groups = re.findall(r"\{([^{}]*)\}", inside)
+    between = re.sub(r"\{[^{}]*\}|[\s,]", "", inside)
+    if not groups or between:
         raise ValueError(
             f"no stanza of the form `instance_group [ {{ … }} ]`: {text.strip()[:80]!r}"
         )
-    found = []
-    for group in inner:
-        count, kind = (
-            re.search(r"count\s*:\s*(\d+)", group),
-            re.search(r"kind\s*:\s*(KIND_\w+)", group),
-        )
-        named = re.search(r"gpus\s*:\s*\[([\d\s,]*)\]", group)
-        numbers = re.findall(r"\d+", named[1]) if named else re.findall(r"gpus\s*:\s*(\d+)", group)
-        found.append(
-            {
-                "count": int(count[1]) if count else 1,
-                "kind": kind[1] if kind else "KIND_AUTO",
-                "gpus": list(map(int, numbers)),
-            }
-        )
-    return found
+    return [_group(fields) for fields in groups]
+
+
+def _group(fields: str) -> dict:
+    """Return one group from the text between its brackets.
+
+    Raises:
+        ValueError: It has a field that moves or stops instances in another way.
+    """
+    unknown = set(re.findall(r"(\w+)\s*:", fields)) - {"count", "kind", "gpus", "name"}
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"no stanza of `count`, `kind` and `gpus` alone: it has {names}")
+    numbers = re.findall(r"gpus\s*:\s*(\d+)", fields)
+    if listed := re.search(r"gpus\s*:\s*\[([\d\s,]*)\]", fields):
+        numbers = re.findall(r"\d+", listed[1])
+    gpus = [int(number) for number in numbers]
+    group: dict[str, object] = {"count": 1, "kind": "KIND_AUTO", "gpus": gpus}
+    if count := re.search(r"count\s*:\s*(\d+)", fields):
+        group["count"] = int(count[1])
+    if kind := re.search(r"kind\s*:\s*(KIND_\w+)", fields):
+        group["kind"] = kind[1]
+    return group
 
 
 def by_device(groups: Iterable[Mapping]) -> dict[str, int]:
     """Return how many instances some groups make on each device.
 
-    ``count`` is for each GPU. A group on GPUs that names none is on 'every GPU', and one without a kind is where
-    Triton finds best ('any device').
+    ``count`` is for each GPU. A group on GPUs that names none is on 'every GPU', and one without a
+    kind is where Triton finds best ('any device').
     """
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for group in groups:
-        on_gpu = [f"GPU {number}" for number in group.get("gpus", ())] or ["every GPU"]
-        devices = {"KIND_CPU": ["CPU"], "KIND_GPU": on_gpu}.get(
-            group.get("kind", ""), ["any device"]
-        )
-        for device in devices:
-            found[device] = found.get(device, 0) + int(group.get("count", 1))
-    return found
+        count = int(group.get("count", 1))
+        for device in _devices(group):
+            counts[device] = counts.get(device, 0) + count
+    return counts
+
+
+def _devices(group: Mapping) -> list[str]:
+    kind = group.get("kind", "")
+    if kind == "KIND_CPU":
+        return ["CPU"]
+    if kind == "KIND_GPU":
+        numbers = group.get("gpus", ())
+        return [f"GPU {number}" for number in numbers] or ["every GPU"]
+    return ["any device"]
 
 
 def in_words(groups: Iterable[Mapping]) -> str:
     """Return the same in words, such as '1 on GPU 0, 1 on GPU 1'."""
-    return ", ".join(f"{count} on {device}" for device, count in sorted(by_device(groups).items()))
+    counts = by_device(groups)
+    return ", ".join(f"{counts[device]} on {device}" for device in sorted(counts))

@@ -1,4 +1,4 @@
-"""Which Triton a lesson talks to, and where its models run: the same lines on a laptop and on a GPU node."""
+"""Which Triton a lesson talks to: the same lines on a laptop and on a GPU node."""
 
 import shutil
 from pathlib import Path
@@ -11,8 +11,10 @@ from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.server import LocalTriton, start
 from labs.workspace import PROJECT_DIR, NotWrittenError, programs_dir, require_written
 
-#: Where provisioning/node/p100/compose.yaml puts NVIDIA's container: HTTP, gRPC, and its repository on the host.
-CONTAINER_HTTP, CONTAINER_GRPC = "127.0.0.1:8000", "127.0.0.1:8001"
+#: Where provisioning/node/p100/compose.yaml puts NVIDIA's container: HTTP, gRPC, and its repository
+#: on the host.
+CONTAINER_HTTP = "127.0.0.1:8000"
+CONTAINER_GRPC = "127.0.0.1:8001"
 CONTAINER_REPOSITORY = Path("~/models")
 #: Where its set-up keeps the key of its restricted APIs.
 CONTAINER_KEY = PROJECT_DIR / "provisioning" / "node" / "p100" / ".env"
@@ -22,10 +24,11 @@ _STARTED: list[LocalTriton] = []
 
 
 def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
-    """Return the wheel's Triton on a model repository as it lies there: it is read, and never written.
+    """Return the wheel's Triton on a model repository, which it only reads.
 
-    Nothing is loaded yet: ``client.load_model(name, headers=triton.headers)`` does that, with Triton's own client. One
-    that this notebook started here before is stopped first: a cell that is run twice leaves one server.
+    Nothing is loaded yet: ``client.load_model(name, headers=triton.headers)`` does that, with
+    Triton's own client. One that this notebook started here before is stopped first: a cell that is
+    run twice leaves one server.
 
     Raises:
         TritonUnavailableError: It cannot run on this machine; the message says what to do instead.
@@ -39,32 +42,33 @@ def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
 
 
 def open_repository(repository: Path) -> Triton:
-    """Return a Triton on a repository: NVIDIA's container where a node has one, else the wheel's. Nothing is loaded.
+    """Return a Triton on a repository: the node's container, or the wheel's. Nothing is loaded.
 
-    The container reads a repository of its own, which gets a copy of the models: configurations are edited there, in
-    ``triton.repository.folder``.
+    The container reads a repository of its own, which gets a copy of the models: configurations are
+    edited there, in ``triton.repository.folder``.
 
     Raises:
-        TritonUnavailableError: The node's container does not answer, or there is none, and no wheel for this machine.
+        TritonUnavailableError: The node's container does not answer, or there is none, and no wheel
+            for this machine.
         NotWrittenError: A ``model.py`` or ``config.pbtxt`` is not written yet.
     """
     if not CONTAINER_KEY.is_file():
         return serve(repository)
     require_written(_texts(repository))
-    key = dict(
-        line.split("=", 1) for line in CONTAINER_KEY.read_text().splitlines() if "=" in line
-    )["LABS_TRITON_KEY"]
+    lines = CONTAINER_KEY.read_text().splitlines()
+    settings = dict(line.split("=", 1) for line in lines if "=" in line)
     models = ModelRepository(CONTAINER_REPOSITORY.expanduser())
-    container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, models, key=key)
+    container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, models, key=settings["LABS_TRITON_KEY"])
     if not container.live():
         # Not the wheel's server instead: a lesson would measure a processor where it means the GPU.
         raise TritonUnavailableError(
-            "this machine has NVIDIA's container, which does not answer: it is still being fetched and built, or it "
-            "has failed. Its log is ~/.serving-labs/jobs/containers/log; the steps of *Reserve a system*, run again, "
-            "begin it anew"
+            "NVIDIA's container on this machine does not answer: it is still being downloaded "
+            "and built, or it has failed. Read its log, ~/.serving-labs/jobs/containers/log. To "
+            "start it again, run the steps of *Reserve a system* again."
         )
     models.copy(ModelRepository(repository))
-    # What an earlier lesson left loaded holds memory, and is in the way. Ensembles go before what they are made of.
+    # What an earlier lesson left loaded holds memory, and is in the way. Ensembles go before what
+    # they are made of.
     loaded = container.loaded()
     for name in reversed(models.names()):
         if loaded.get(name) == "READY":
@@ -73,15 +77,19 @@ def open_repository(repository: Path) -> Triton:
 
 
 def _texts(repository: Path) -> list[Path]:
-    """Return the texts that lessons ask for: Triton would load a stub, and never answer a request."""
+    """Return the texts that lessons ask for.
+
+    Triton would load a stub, and never answer a request.
+    """
     return sorted([*repository.glob("*/*/model.py"), *repository.glob("*/config.pbtxt")])
 
 
 def lesson_repository() -> Path:
-    """Return the model repository that the lessons on Triton write, ``programs/repository`` in the workspace.
+    """Return the repository that the lessons on Triton write, ``programs/repository``.
 
     Raises:
-        NotWrittenError: ``food_classifier`` is not there; the message names the lesson that writes it.
+        NotWrittenError: ``food_classifier`` is not there; the message names the lesson that writes
+            it.
     """
     repository = programs_dir() / "repository"
     folder = repository / "food_classifier" / "1"
@@ -89,8 +97,7 @@ def lesson_repository() -> Path:
         raise NotWrittenError(
             f"There is no `{folder / 'model.py'}` yet. Write it in *Serve with Triton* first."
         )
-    for name, given in beside(
-        assets.model()
-    ).items():  # what a student writes travels to a machine, and these do not
-        shutil.copyfile(given, folder / name)
+    # What a student writes travels to a machine, and these do not.
+    for name, source in beside(assets.model()).items():
+        shutil.copyfile(source, folder / name)
     return repository

@@ -1,4 +1,4 @@
-"""The real ``tritonserver`` as a child of the notebook: started, waited for, and gone without a trace."""
+"""The real ``tritonserver`` as a child of the notebook, gone without a trace when it ends."""
 
 import contextlib
 import re
@@ -25,21 +25,20 @@ class LocalTriton(Child, Triton):
 
     def __init__(self, child: Child, ports: Sequence[int], repository: ModelRepository, key: str):
         """Name a started process's addresses; ``start`` makes one."""
-        http, grpc = (f"{HOST}:{port}" for port in ports[:2])
+        http_port, grpc_port = ports[:2]
         Child.__init__(self, child.process, child.log_path)
-        Triton.__init__(self, http, grpc, repository, key=key)
+        Triton.__init__(self, f"{HOST}:{http_port}", f"{HOST}:{grpc_port}", repository, key=key)
 
     def load(self, name: str) -> None:
-        """Load a model; where Triton says only that it failed to poll, its log's last complaint says why."""
+        """Load a model; where Triton only says that polling failed, its log says why."""
         try:
             super().load(name)
         except TritonError as error:
-            told = re.findall(
-                rf"Poll failed for model directory '{re.escape(name)}': (.*?)\"?$", self.log(), re.M
-            )
-            if "failed to poll" not in str(error) or not told:
+            pattern = rf"Poll failed for model directory '{re.escape(name)}': (.*?)\"?$"
+            complaints = re.findall(pattern, self.log(), re.MULTILINE)
+            if "failed to poll" not in str(error) or not complaints:
                 raise
-            raise TritonError(f"{name} was not loaded: {told[-1]}") from error
+            raise TritonError(f"{name} was not loaded: {complaints[-1]}") from error
 
 
 def start(
@@ -52,12 +51,15 @@ def start(
 ) -> LocalTriton:
     """Return a ready server with these models loaded.
 
-    Loading and unloading ask for a key, ``triton.headers``: a loopback port is open to every user of the machine and
-    to every web page in its browsers, and whoever may load a model may run code as the server's owner.
+    Loading and unloading ask for a key, ``triton.headers``: a loopback port is open to every user
+    of the machine and to every web page in its browsers, and a user who may load a model may run
+    code as the server's owner.
 
     Args:
-        models: What it serves; written to the repository first. An ensemble comes after its steps.
-        repository: Where the models lie; a folder in the workspace when None. Without ``models`` it is only read.
+        models: The models that it serves; written to the repository first. An ensemble comes after
+            its steps.
+        repository: Where the models lie; a folder in the workspace when None. Without ``models`` it
+            is only read.
         within_s: Seconds until the server (not yet its models) must answer.
 
     Raises:
@@ -76,7 +78,8 @@ def start(
             triton.live, what="Triton", within_s=within_s, on_progress=part(on_progress, 0.5, 0.7)
         )
         for index, name in enumerate(names):
-            on_progress(0.7 + 0.3 * index / len(names), f"loading {name}")
+            share_loaded = index / len(names)
+            on_progress(0.7 + 0.3 * share_loaded, f"loading {name}")
             triton.load(name)
     except ChildError as error:
         raise TritonError(str(error)) from None
@@ -89,28 +92,37 @@ def start(
 
 def _launch(packages: Path, repository: ModelRepository) -> LocalTriton:
     with contextlib.ExitStack() as stack:
-        ports = [stack.enter_context(listen(HOST)).getsockname()[1] for _ in range(3)]
+        sockets = [stack.enter_context(listen(HOST)) for _ in range(3)]
+        ports = [socket.getsockname()[1] for socket in sockets]
     folder = Path(tempfile.mkdtemp(prefix="labs-triton-"))
     write_around(packages, folder)
-    wheel, names = packages / "pytriton" / "tritonserver", ("http", "grpc", "metrics")
-    command = [wheel / "bin" / "tritonserver", f"--model-repository={repository.folder}"]
-    command += [f"--backend-directory={folder / 'backends'}"]
-    command += [f"--{name}-port={port}" for name, port in zip(names, ports, strict=True)]
-    command += [f"--{name}-address={HOST}" for name in names]
-    command += ["--model-control-mode=explicit", "--exit-on-error=false", "--exit-timeout-secs=2"]
-    command += [f"--http-restricted-api={RESTRICTED}:{KEY_HEADER}={SECRET}"]
-    command += [f"--grpc-restricted-protocol={RESTRICTED}:{KEY_HEADER}={SECRET}"]
-    # Completing a configuration starts every Python model once more, only to ask it; ours are complete.
-    command += [
-        "--disable-auto-complete-config",
-        f"--backend-config=python,shm-region-prefix-name={folder.name}",
-    ]
     key = secrets.token_hex(16)
+    log_path = workspace_dir() / "logs" / f"triton-{ports[0]}.log"
+    shared_memory = f"/dev/shm/{folder.name}*"
     process = child.start(
-        command,
-        workspace_dir() / "logs" / f"triton-{ports[0]}.log",
+        _command(packages, folder, repository, ports),
+        log_path,
         environment=process_environment(packages, folder),
-        leftovers=[f"/dev/shm/{folder.name}*", folder],
+        leftovers=[shared_memory, folder],
         secret=key,
     )
     return LocalTriton(process, ports, repository, key)
+
+
+def _command(
+    packages: Path, folder: Path, repository: ModelRepository, ports: Sequence[int]
+) -> list[str]:
+    """Return the server's program and options; ``ports`` are those of HTTP, gRPC and metrics."""
+    command = [str(packages / "pytriton" / "tritonserver" / "bin" / "tritonserver")]
+    command += [f"--model-repository={repository.folder}"]
+    command += [f"--backend-directory={folder / 'backends'}"]
+    for service, port in zip(("http", "grpc", "metrics"), ports, strict=True):
+        command += [f"--{service}-port={port}", f"--{service}-address={HOST}"]
+    command += ["--model-control-mode=explicit", "--exit-on-error=false", "--exit-timeout-secs=2"]
+    command += [f"--http-restricted-api={RESTRICTED}:{KEY_HEADER}={SECRET}"]
+    command += [f"--grpc-restricted-protocol={RESTRICTED}:{KEY_HEADER}={SECRET}"]
+    # Completing a configuration starts every Python model once more, only to ask it; ours are
+    # complete.
+    command += ["--disable-auto-complete-config"]
+    command += [f"--backend-config=python,shm-region-prefix-name={folder.name}"]
+    return command

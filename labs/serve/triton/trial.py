@@ -1,7 +1,7 @@
-"""Folders of models, tried in the real Triton away from their own repository: do they load, and what do they answer?
+"""Folders of models, tried in the real Triton: do they load, and what do they answer?
 
-The folders are copied, so whatever serves the originals goes on. The server is the one of the lessons, with explicit
-model control.
+The folders are copied, so whatever serves the originals goes on. The server is the one of the
+lessons, with explicit model control.
 """
 
 import base64
@@ -22,40 +22,42 @@ from labs.serve.triton.control import Triton, TritonError
 from labs.serve.triton.server import start
 
 
-class RefusedError(Exception):
-    """Triton did not load a model, or did not answer; the message is what it said."""
+class ModelRefusedError(Exception):
+    """Triton did not load a model, or did not answer; the message is its own."""
 
 
 @contextlib.contextmanager
 def copied(repository: str | Path, *models: str) -> Iterator[Triton]:
-    """Yield a Triton on a copy of some models of a repository, loaded; whatever serves the original goes on.
+    """Yield a Triton on a copy of some models of a repository, loaded.
 
     Args:
         models: Names in the order in which they are loaded: an ensemble after its steps.
 
     Raises:
-        RefusedError: One of them cannot be loaded.
+        ModelRefusedError: One of them cannot be loaded.
     """
     with tempfile.TemporaryDirectory() as room:
         try:
             for name in models:
                 copy = Path(room) / name
                 shutil.copytree(Path(repository) / name, copy)
-                # Triton wants a version folder of an ensemble too, and git or a copy loses it while it is empty.
+                # Triton wants a version folder of an ensemble too, and git or a copy loses it while
+                # it is empty.
                 (copy / "1").mkdir(exist_ok=True)
                 parse((copy / "config.pbtxt").read_text(encoding="utf-8"))
             with start(repository=ModelRepository(Path(room)), load=models) as triton:
                 yield triton
         except (ConfigError, OSError, TritonError) as error:
-            raise RefusedError(str(error)[:500]) from error
+            raise ModelRefusedError(str(error)[:500]) from error
 
 
 def photos(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return evaluation images as base64 texts (count, 1), and as the network's inputs (count, 3, 224, 224)."""
+    """Return evaluation images as base64 texts (count, 1), and as inputs (count, 3, 224, 224)."""
     paths = [path for path, _ in iterate(assets.dataset(), "evaluation")]
-    paths = [paths[place * len(paths) // count] for place in range(count)]
-    texts = np.array([[base64.b64encode(path.read_bytes())] for path in paths], dtype=object)
-    return texts, load_batch(paths)
+    places = [number * len(paths) // count for number in range(count)]
+    chosen = [paths[place] for place in places]
+    texts = [[base64.b64encode(path.read_bytes())] for path in chosen]
+    return np.array(texts, dtype=object), load_batch(chosen)
 
 
 def expected_classes(tensors: np.ndarray) -> list[str]:

@@ -1,9 +1,12 @@
-"""Keeps every port of Ray on loopback; Python runs this at its start where this folder is on ``PYTHONPATH``.
+"""Keeps every port of Ray on loopback.
 
-Ray takes a machine's outward address for its node, also where 127.0.0.1 was asked for, and then binds its ports to all
-interfaces (its own switch for loopback, meant for macOS and Windows, forbids a second node). Each replica of Ray Serve
-opens one more port, on all interfaces whatever the node's address is. Both are one function each, changed here as soon
-as Ray has defined it; `tests/labs/serve/ray/test_ray.py` looks at what listens.
+Python runs this at its start where this folder is on ``PYTHONPATH``.
+
+Ray takes a machine's outward address for its node, also where 127.0.0.1 was asked for, and then
+binds its ports to all interfaces (its own switch for loopback, meant for macOS and Windows, forbids
+a second node). Each replica of Ray Serve opens one more port, on all interfaces whatever the node's
+address is. Both are one function each, changed here as soon as Ray has defined it;
+`tests/labs/serve/ray/test_ray.py` looks at what listens.
 """
 
 import sys
@@ -22,9 +25,11 @@ def _node_address(module: ModuleType) -> None:
 def _grpc_ports(module: ModuleType) -> None:
     """What asks for all interfaces gets this one."""
     original = module.add_port_to_grpc_server
-    vars(module)["add_port_to_grpc_server"] = lambda server, address: original(
-        server, address.replace("[::]", ADDRESS)
-    )
+
+    def add_port(server: object, address: str) -> int:
+        return original(server, address.replace("[::]", ADDRESS))
+
+    vars(module)["add_port_to_grpc_server"] = add_port
 
 
 _CHANGES = {"ray._private.services": _node_address, "ray._common.tls_utils": _grpc_ports}

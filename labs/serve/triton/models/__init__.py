@@ -1,5 +1,5 @@
-"""What runs inside Triton: files here are copied into a model's folder (or the backend's), one of them as ``model.py``.
+"""Files that run inside Triton: they are copied into a model's folder or the backend's.
 
-None of them is imported by the course, nor do they import it: NVIDIA's container has none. Triton's stub alone has
-``triton_python_backend_utils``.
+None of them is imported by the course, nor do they import it: NVIDIA's container has none. Triton's
+stub alone has ``triton_python_backend_utils``.
 """

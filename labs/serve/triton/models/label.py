@@ -18,6 +18,5 @@ class TritonPythonModel:
 def answer(logits):
     """Return the most probable class of each row."""
     outputs = labelled(softmax(logits))
-    return pb_utils.InferenceResponse(
-        [pb_utils.Tensor(name, values) for name, values in outputs.items()]
-    )
+    tensors = [pb_utils.Tensor(name, values) for name, values in outputs.items()]
+    return pb_utils.InferenceResponse(tensors)

@@ -1,7 +1,9 @@
-"""MobileNetV2 in torch alone, name for name torchvision's, copied beside the classifier's ``model.py``.
+"""MobileNetV2 in torch alone, name for name torchvision's.
 
-Importing torchvision takes as long as importing torch. Each copy of the model that starts would pay for it, and so
-would whoever changes a setting and waits.
+It is copied beside the classifier's ``model.py``.
+
+Importing torchvision takes as long as importing torch. Each copy of the model that starts would pay
+for it, and so would whoever changes a setting and waits.
 """
 
 from torch import nn
@@ -20,15 +22,15 @@ _STAGES = (
 
 def mobilenet_v2(classes):
     """Return the untrained network, from float32 (N, 3, 224, 224) to logits (N, classes)."""
-    blocks, channels = [_conv(3, 32, size=3, stride=2)], 32
+    blocks = [_conv(3, 32, size=3, stride=2)]
+    channels = 32
     for expansion, wide, count, stride in _STAGES:
         for index in range(count):
             blocks.append(_Residual(channels, wide, stride if index == 0 else 1, expansion))
             channels = wide
     blocks.append(_conv(channels, 1280))
-    return _MobileNetV2(
-        nn.Sequential(*blocks), nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
-    )
+    classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
+    return _MobileNetV2(nn.Sequential(*blocks), classifier)
 
 
 class _MobileNetV2(nn.Module):
@@ -37,23 +39,24 @@ class _MobileNetV2(nn.Module):
         self.features, self.classifier = features, classifier
 
     def forward(self, images):
-        return self.classifier(
-            nn.functional.adaptive_avg_pool2d(self.features(images), 1).flatten(1)
-        )
+        means = nn.functional.adaptive_avg_pool2d(self.features(images), 1)
+        return self.classifier(means.flatten(1))
 
 
 class _Residual(nn.Module):
-    """Widen, look at each channel by itself, narrow again; and add what came in, where the shape is the same."""
+    """Widen, look at each channel by itself, narrow again.
+
+    The input is added if the shape is the same.
+    """
 
     def __init__(self, channels, wide, stride, expansion):
         super().__init__()
         hidden = channels * expansion
-        self.conv = nn.Sequential(
-            *([_conv(channels, hidden)] if expansion > 1 else []),
-            _conv(hidden, hidden, size=3, stride=stride, groups=hidden),
-            nn.Conv2d(hidden, wide, 1, bias=False),
-            nn.BatchNorm2d(wide),
-        )
+        layers = [_conv(channels, hidden)] if expansion > 1 else []
+        layers.append(_conv(hidden, hidden, size=3, stride=stride, groups=hidden))
+        layers.append(nn.Conv2d(hidden, wide, 1, bias=False))
+        layers.append(nn.BatchNorm2d(wide))
+        self.conv = nn.Sequential(*layers)
         self._adds = stride == 1 and channels == wide
 
     def forward(self, images):
@@ -61,5 +64,6 @@ class _Residual(nn.Module):
 
 
 def _conv(channels, wide, *, size=1, stride=1, groups=1):
-    conv = nn.Conv2d(channels, wide, size, stride, (size - 1) // 2, groups=groups, bias=False)
+    padding = (size - 1) // 2
+    conv = nn.Conv2d(channels, wide, size, stride, padding, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(wide), nn.ReLU6(inplace=True))

@@ -10,10 +10,8 @@ class TritonPythonModel:
 
     def execute(self, requests):
         """Return the inputs of each request's images."""
-        return [
-            answer(pb_utils.get_input_tensor_by_name(one, "INPUT_IMAGE").as_numpy().ravel())
-            for one in requests
-        ]
+        images = [pb_utils.get_input_tensor_by_name(request, "INPUT_IMAGE") for request in requests]
+        return [answer(image.as_numpy().ravel()) for image in images]
 
 
 def answer(texts):

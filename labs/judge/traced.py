@@ -1,8 +1,9 @@
-"""Matrices that write down who reads and writes what: for kernels of one's own, run as plain Python.
+"""Matrices that record each access and its thread: for students' kernels, run as plain Python.
 
-A traced matrix takes the place of a numpy array, on the processor or in numba's CUDA simulator. It counts what a small
-cache would fetch, and how many memory transactions the warps of a GPU would need. These are counts of a model that is
-stated here, not of this machine: its own counters need Linux' perf, and most virtual machines have none.
+A traced matrix takes the place of a numpy array, on the processor or in numba's CUDA simulator. It
+counts what a small cache would fetch, and how many memory transactions the warps of a GPU would
+need. These are counts of a model that is stated here, not of this machine: its own counters need
+Linux' perf, and most virtual machines have none.
 """
 
 import sys
@@ -13,15 +14,18 @@ from typing import Any, NamedTuple, SupportsInt
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-#: The model's cache: for each matrix 16 lines of 4 numbers. A real one has hundreds, of 64 bytes each; tiny
-#: matrices need a tiny cache to miss it.
-LINE_NUMBERS, CACHE_LINES = 4, 16
+#: The model's cache: for each matrix 16 lines of 4 numbers. A real one has hundreds, of 64 bytes
+#: each; tiny matrices need a tiny cache to miss it.
+LINE_NUMBERS = 4
+CACHE_LINES = 16
 
 #: Threads that a GPU runs in step, and what it moves at least: 32 bytes, a sector.
 #: Source: NVIDIA, CUDA C++ Best Practices Guide, "Coalesced Access to Global Memory".
-WARP_THREADS, SECTOR_BYTES = 32, 32
+WARP_THREADS = 32
+SECTOR_BYTES = 32
 
-#: What numpy may compute with traced numbers. Its own product of matrices would be somebody else's kernel.
+#: What numpy may compute with traced numbers. Its own product of matrices would be somebody else's
+#: kernel.
 _ALLOWED = (np.add, np.subtract, np.multiply, np.negative)
 
 
@@ -40,7 +44,9 @@ class Touch(NamedTuple):
 
 
 class Traced(NDArrayOperatorsMixin):
-    """A matrix of float32 that notes each access; parts of it (``c[i]``, ``b[k, 2:6]``) note theirs in the same log."""
+    """A matrix of float32 that notes each access; parts of it (``c[i]``, ``b[k, 2:6]``) note theirs
+    in the same log.
+    """
 
     def __init__(
         self,
@@ -49,13 +55,14 @@ class Traced(NDArrayOperatorsMixin):
         _log: list | None = None,
     ):
         """Wrap numbers, two-dimensional; they become float32."""
-        self._values = (
-            np.asarray(values) if _log is not None else np.array(values, dtype=np.float32)
-        )
-        self._places = (
-            np.arange(self._values.size).reshape(self._values.shape) if _places is None else _places
-        )
         self.log: list[Touch] = [] if _log is None else _log
+        if _log is None:
+            self._values = np.array(values, dtype=np.float32)
+        else:
+            self._values = np.asarray(values)
+        if _places is None:
+            _places = np.arange(self._values.size).reshape(self._values.shape)
+        self._places = _places
         self._turns: dict[tuple, int] = {}
 
     @property
@@ -70,7 +77,9 @@ class Traced(NDArrayOperatorsMixin):
 
     @property
     def values(self) -> np.ndarray:
-        """A copy of the numbers; looking at them here is not noted, and changing them changes no matrix."""
+        """A copy of the numbers; looking at them here is not noted, and changing them changes no
+        matrix.
+        """
         return self._values.copy()
 
     def __len__(self) -> int:
@@ -85,7 +94,8 @@ class Traced(NDArrayOperatorsMixin):
 
     def __setitem__(self, place: Any, value: Any) -> None:
         if isinstance(value, Traced):
-            if value.log is self.log and np.shares_memory(value._values, self._values[place]):
+            target = self._values[place]
+            if value.log is self.log and np.shares_memory(value._values, target):
                 return  # `c[i] += …` has written already, and now puts the row back where it is
             value = value._read()
         self._values[place] = value
@@ -99,16 +109,15 @@ class Traced(NDArrayOperatorsMixin):
             raise TypeError(
                 f"a kernel multiplies and adds for itself; {ufunc.__name__} is numpy's own"
             )
-        result = ufunc(
-            *(operand._read() if isinstance(operand, Traced) else operand for operand in inputs),
-            **how,
-        )
+        operands = [value._read() if isinstance(value, Traced) else value for value in inputs]
+        result = ufunc(*operands, **how)
         if not out:
             return result
-        out[0]._values[...] = result
-        for place in out[0]._places.ravel():
-            out[0]._note(place, True)
-        return out[0]
+        target = out[0]
+        target._values[...] = result
+        for place in target._places.ravel():
+            target._note(place, True)
+        return target
 
     def __array__(self, *how: object, **more: object) -> np.ndarray:
         raise TypeError(
@@ -120,7 +129,9 @@ class Traced(NDArrayOperatorsMixin):
         return sum(not entry.is_write for entry in self.log)
 
     def fetched(self) -> int:
-        """Return how many lines the model's cache had to fetch: fully associative, the line unused longest leaves."""
+        """Return how many lines the model's cache had to fetch: fully associative, the line unused
+        longest leaves.
+        """
         held: dict[int, None] = {}
         count = 0
         for entry in self.log:
@@ -145,31 +156,44 @@ class Traced(NDArrayOperatorsMixin):
         if block is None:
             self.log.append(Touch(int(place), is_write))
             return
-        # In the simulator each CUDA thread is a thread of Python's; the kernel is whoever called from another file.
-        frame = sys._getframe(1)
-        while frame.f_code.co_filename == __file__ and frame.f_back:
-            frame = frame.f_back
-        key = (tuple(block), thread.thread_id, frame.f_lineno, is_write)
+        # In the simulator each CUDA thread is a thread of Python's.
+        block = tuple(block)
+        number = thread.thread_id
+        line = _kernel_line()
+        key = (block, number, line, is_write)
         turn = self._turns[key] = self._turns.get(key, 0) + 1
-        self.log.append(Touch(int(place), is_write, key[0], thread.thread_id, frame.f_lineno, turn))
+        self.log.append(Touch(int(place), is_write, block, number, line, turn))
+
+
+def _kernel_line() -> int:
+    """Return the line that is being run of the kernel: of the caller from another file."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename == __file__ and frame.f_back:
+        frame = frame.f_back
+    return frame.f_lineno
 
 
 def traced(*matrices: np.ndarray) -> list[Traced]:
-    """Return each matrix traced, with a log of its own."""
+    """Return each matrix traced, with its own log."""
     return [Traced(matrix) for matrix in matrices]
 
 
 def instructions(log: Iterable[Touch]) -> dict[tuple, list[Touch]]:
-    """Return what each warp touched with one instruction of a simulated kernel, in the order of the log."""
+    """Return what each warp touched with one instruction of a simulated kernel, in the order of the
+    log.
+    """
     groups: dict[tuple, list[Touch]] = {}
     for entry in log:
-        key = (entry.block, entry.thread // WARP_THREADS, entry.line, entry.turn, entry.is_write)
+        warp = entry.thread // WARP_THREADS
+        key = (entry.block, warp, entry.line, entry.turn, entry.is_write)
         groups.setdefault(key, []).append(entry)
     return groups
 
 
 def sectors(touched: Iterable[Touch]) -> int:
-    """Return how many memory transactions one instruction of a warp needs: the sectors that hold what it touches."""
+    """Return how many memory transactions one instruction of a warp needs: the sectors that hold
+    what it touches.
+    """
     return len({access.place * 4 // SECTOR_BYTES for access in touched})
 
 

@@ -1,0 +1,40 @@
+"""What can be read of an exported file without running it; a grader's child reads it too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnx
+
+#: Notes in a file's metadata: what was repaired in it, and that the course's own code wrote it.
+REPAIRED, WRITTEN_BY = "repaired", "written_by"
+
+#: Name of the operator set that every ONNX file uses; both spellings mean the same.
+_STANDARD = ("", "ai.onnx")
+
+
+def exported_facts(model: onnx.ModelProto) -> dict[str, str | bool | int]:
+    """Return ``opset``, the names ``input`` and ``output``, ``batch`` ('free', or a number of
+    photos), ``batch_norms``, ``elsewhere`` (weights in another file), and both notes.
+    """
+    notes = {note.key: note.value for note in model.metadata_props}
+    versions = [opset.version for opset in model.opset_import if opset.domain in _STANDARD]
+    operators = [node.op_type for node in model.graph.node]
+    inputs, outputs = model.graph.input, model.graph.output
+    dims = inputs[0].type.tensor_type.shape.dim if inputs else []
+    return {
+        "opset": max(versions, default=0),
+        "input": inputs[0].name if inputs else "",
+        "output": outputs[0].name if outputs else "",
+        "batch": (dims[0].dim_value or "free") if dims else "",
+        "batch_norms": operators.count("BatchNormalization"),
+        "elsewhere": is_elsewhere(model),
+        "repaired": notes.get(REPAIRED, ""),
+        "written_by": notes.get(WRITTEN_BY, ""),
+    }
+
+
+def is_elsewhere(model: onnx.ModelProto) -> bool:
+    """Return whether weights of a file, loaded without them, are in another file."""
+    return any(bool(tensor.external_data) for tensor in model.graph.initializer)

