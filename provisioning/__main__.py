@@ -6,10 +6,10 @@ A module joins with one line below: `app.add_typer(module.app, name="…")`.
 import typer
 
 from labs.shell import python
+from labs.terminal import InSentences
 from provisioning import cli, trovi
 from provisioning.classroom import cli as classroom
-from provisioning.lab.terminal import InSentences
-from provisioning.rehearsal import cli as rehearsal
+from provisioning.lab import rehearsal
 
 app = typer.Typer(
     cls=InSentences,

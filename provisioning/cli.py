@@ -1,28 +1,47 @@
-"""``python -m provisioning plan|reserve|up|forward|release|sweep …``: what the notebooks do, from a terminal."""
+"""``python -m provisioning plan|reserve|up|forward|release|sweep …``: what the notebooks do, from a
+terminal.
+"""
 
 from contextlib import suppress
 from typing import Annotated
+from zoneinfo import available_timezones
 
 import typer
 
+from labs.course.roster import owner_name
 from labs.shell import msl
+from labs.sites.spec import PARTS, Part, load_spec, resource_name
+from labs.terminal import PART
 from provisioning import lab
-from provisioning.lab.proof import prove
-from provisioning.lab.terminal import PART
+from provisioning.lab.proof import prove, recorded
 from provisioning.planning.blocks import local_span
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
 from provisioning.setup import release as held
 from provisioning.setup.reach import Tunnel
-from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
 from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import site_clock
 
 app = typer.Typer(no_args_is_help=True)
 
+
+def _zones(incomplete: str) -> list[str]:
+    return [zone for zone in sorted(available_timezones()) if zone.startswith(incomplete)]
+
+
+def _types(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the machines of the part that stands before on the line; of all parts without one."""
+    part = context.params.get("part")
+    parts = [part] if part in PARTS else PARTS
+    names = [option.type for name in parts for option in load_spec(name).options]
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
 ZONE = typer.Option(
-    "--zone", help="Time zone, such as America/Chicago; the planner's last one when left out."
+    "--zone",
+    help="Time zone, such as America/Chicago; the planner's last one when left out.",
+    autocompletion=_zones,
 )
 _ADDRESS = Annotated[
     str | None,
@@ -40,7 +59,9 @@ _WEEK = typer.Option(
     "--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today."
 )
 _TYPE = typer.Option(
-    "--type", help="Node type or device, such as gpu_mi100; the first that is free when left out."
+    "--type",
+    help="Node type or device, such as gpu_mi100; the first that is free when left out.",
+    autocompletion=_types,
 )
 
 
@@ -67,7 +88,8 @@ def plan(
     chooser = _chooser(part, week, zone, type_name)
     typer.echo(chooser.text(rehearsed=lab.rehearsing()))
     for number, slot in enumerate(chooser.table().free[:10], start=1):
-        typer.echo(f"{number:>3}  {slot.said(chooser.zone)}, on {slot.free[0]}")
+        when = slot.text(chooser.zone)
+        typer.echo(f"{number:>3}  {when}, on {slot.free[0]}")
 
 
 @app.command()
@@ -90,22 +112,36 @@ def reserve(
     lease = chooser.reserve(anyway=anyway)
     option = chooser.lease_option
     where = f"{lease.node or option.name} at {option.site}" if option else lease.node
-    typer.echo(
-        f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}"
-    )
+    when = local_span(lease.start, lease.end, chooser.zone)
+    typer.echo(f"{lease.name} is {lease.status} on {where}, {when}")
 
 
 @app.command()
-def up(part: PART) -> None:
+def up(
+    part: PART,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep in what forms the site answers, without values.")
+    ] = False,
+) -> None:
     """Bring the part's machine up. Run it again to resume."""
+    if not record:
+        return _bring_up(part)
+    with recorded(part) as path:
+        typer.echo(f"The forms of the site's answers will be in {path}.")
+        return _bring_up(part)
+
+
+def _bring_up(part: Part) -> None:
     option = lab.find_option(lab.open_testbed, part, resource_name(part))
     run = lab.prepare(part, option)
     typer.echo(run.plan.text())
     for event in run.events():
         if event.text or event.kind in ("started", "done"):
-            typer.echo(f"{event.elapsed_s:7.1f} s  {event.step:<12}{event.text or event.kind}")
+            what = event.text or event.kind
+            typer.echo(f"{event.elapsed_s:7.1f} s  {event.step:<12}{what}")
     typer.echo(run.text())
     if run.failures:
+        typer.echo(f"`{msl(f'lease proof {part}')}` writes down how far it came, and names nobody.")
         raise typer.Exit(1)
     if not option.seen_s:
         typer.echo(
@@ -143,16 +179,23 @@ def pull(part: PART, address: _ADDRESS = None, key: _KEY = None) -> None:
 
 @app.command()
 def proof(part: PART) -> None:
-    """Write down how the part's machine differs from its table. It names nobody."""
+    """Write down what a part's machine is and how set-up went.
+
+    It works for a set-up that failed, too, and names nobody.
+    """
     path, seen = prove(part)
-    differs = [
-        f"differs: {line}"
-        for line in (*seen["deviations"], *(f"no command {name}" for name in seen["lacks"]))
-    ]
-    where = (
-        "of a rehearsal, to look at" if seen["rehearsed"] else "send it by the form 'First lease'"
-    )
-    typer.echo("\n".join([*differs, f"{path}: {where}"]))
+    for name, step in seen["steps"].items():
+        if step["state"] == "failed":
+            first_line = step["error"].partition("\n")[0]
+            typer.echo(f"failed: {name}: {first_line}")
+    if seen["silent"]:
+        typer.echo(f"The machine could not be asked: {seen['silent']}")
+    for deviation in seen["deviations"]:
+        typer.echo(f"differs: {deviation}")
+    for name in seen["lacks"]:
+        typer.echo(f"differs: no command {name}")
+    use = "of a rehearsal, to look at" if seen["rehearsed"] else "send it by the form 'First lease'"
+    typer.echo(f"{path}: {use}")
 
 
 def _way(address: str | None, key: str | None) -> Way | None:
@@ -176,11 +219,10 @@ def release(
     if pull_first:
         typer.echo(f"home: {lab.pull(part)}")
     silent = Silent()
-    for name in lab.sites_of(part):
-        with silent.at(name):
-            for line in lab.give_back(
-                part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard
-            ):
+    for site in lab.sites_of(part):
+        with silent.at(site):
+            testbed = lab.open_testbed(site)
+            for line in lab.give_back(part, testbed, keep_lease=keep_lease, discard=discard):
                 typer.echo(line)
     silent.check("not everything was given back")
 
@@ -192,22 +234,28 @@ def sweep(
         bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")
     ] = False,
 ) -> None:
-    """List what the labs left at all sites, with its age. With --delete, what is left after that."""
-    now, silent = site_clock().now(), Silent()
-    leftovers, lines = [], []
+    """List what the labs left at all sites, with its age. With --delete, what is left after
+    that.
+    """
+    now = site_clock().now()
+    owner = owner_name() if mine else None
+    silent = Silent()
+    leftovers: list[held.Leftover] = []
+    lines: list[str] = []
     for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
         with silent.at(site):
-            testbed, owner = lab.open_testbed(site), owner_name() if mine else None
-            here = held.survey(testbed, now, owner)
-            swept = held.sweep(testbed, here, now) if delete else []
+            testbed = lab.open_testbed(site)
+            site_leftovers = held.survey(testbed, now, owner)
+            swept = held.sweep(testbed, site_leftovers, now) if delete else []
             # What is counted below is what is there now, not what was there before.
-            leftovers += held.survey(testbed, now, owner) if swept else here
+            leftovers += held.survey(testbed, now, owner) if swept else site_leftovers
             lines += swept
     for line in lines:
         typer.echo(line)
     if delete:
-        kept = sum(line.startswith("kept") for line in lines)
-        typer.echo(f"{len(lines) - kept} deleted" + (f", {kept} could not be" if kept else ""))
+        not_deleted = sum(line.startswith("kept") for line in lines)
+        summary = f"{len(lines) - not_deleted} deleted"
+        typer.echo(f"{summary}, {not_deleted} could not be" if not_deleted else summary)
     if leftovers or not silent:
         typer.echo(held.table(leftovers))
     silent.check("nobody knows what else is left")

@@ -1,7 +1,8 @@
-"""Which computers and Pythons the pinned packages have wheels for; set-up asks before it downloads anything.
+"""Which computers and Pythons the pinned packages have wheels for; set-up asks before it downloads
+anything.
 
-``python3 -m provisioning.computer`` prints the path of a Python that fits, and exits with 1 if set-up cannot start
-with it.
+``python3 -m provisioning.computer`` prints the path of a Python that fits, and exits with 1 if
+set-up cannot start with it.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
-#: Versions of Python for which every pinned package has a wheel: the first, and the first that is too new.
+#: Versions of Python for which every pinned package has a wheel: the first, and the first that is
+#: too new.
 _FIRST, _TOO_NEW = (3, 11, 2), (3, 15)
 #: On macOS, gevent has no wheel for Python 3.11.
 _FIRST_ON_MACOS = (3, 12)
-#: The oldest glibc for which every pinned package has a wheel, by processor, and the package that needs it.
+#: The oldest glibc for which every pinned package has a wheel, by processor, and the package that
+#: needs it.
 _GLIBC = {"x86_64": ((2, 28), "PyTorch"), "aarch64": ((2, 35), "OpenVINO")}
 _OLDEST_MACOS = 14
 _ELSEWHERE = "Or take a Codespace or another computer."
 
 
-class Machine(NamedTuple):
+class Computer(NamedTuple):
     """What decides whether the pinned packages have wheels for a computer."""
 
     #: As Python's ``platform`` names them, such as "Linux" and "x86_64".
@@ -34,7 +37,7 @@ class Machine(NamedTuple):
     python: tuple[int, int, int]
 
     @classmethod
-    def here(cls) -> Machine:
+    def here(cls) -> Computer:
         """Return the computer and the Python that run this."""
         system = platform.system()
         version = platform.mac_ver()[0] if system == "Darwin" else _glibc()
@@ -42,15 +45,21 @@ class Machine(NamedTuple):
         return cls(system, platform.machine(), numbers, sys.version_info[:3])
 
     def unsupported(self) -> str:
-        """Return why the pinned packages have no wheels for this computer, and what to do; empty if they have."""
+        """Return why the pinned packages have no wheels for this computer, and what to do; empty if
+        they have.
+        """
         if self.system == "Darwin":
             return self._unsupported_macos()
         if self.system != "Linux":
-            return f"The course runs on Linux and macOS, and this is {self.system}. On Windows, run it in WSL."
+            return (
+                f"The course runs on Linux and macOS, and this is {self.system}. On Windows, run "
+                "it in WSL."
+            )
         if self.processor not in _GLIBC:
             return (
-                f"This Python is for {self.processor}, and PyTorch has wheels for x86_64 and aarch64 only. "
-                f"On a 64-bit computer with a 32-bit system, install the 64-bit system. {_ELSEWHERE}"
+                f"This Python is for {self.processor}, and PyTorch has wheels for x86_64 and "
+                "aarch64 only. On a 64-bit computer with a 32-bit system, install the 64-bit "
+                f"system. {_ELSEWHERE}"
             )
         oldest, package = _GLIBC[self.processor]
         if not self.version:
@@ -60,21 +69,23 @@ class Machine(NamedTuple):
             )
         if self.version < oldest:
             return (
-                f"This Linux has glibc {dotted(self.version)}, and {package} needs {dotted(oldest)} on "
-                f"{self.processor}: use Ubuntu 22.04, Debian 12 or newer, for example in a container. {_ELSEWHERE}"
+                f"This Linux has glibc {dotted(self.version)}, and {package} needs "
+                f"{dotted(oldest)} on {self.processor}: use Ubuntu 22.04, Debian 12 or newer, "
+                f"for example in a container. {_ELSEWHERE}"
             )
         return ""
 
     def _unsupported_macos(self) -> str:
         if self.processor != "arm64":
             return (
-                "This Python is for a Mac with an Intel processor, and numba has no wheel for it. On a Mac with Apple "
-                f"silicon, install a Python for arm64: brew install python@3.13. {_ELSEWHERE}"
+                "This Python is for a Mac with an Intel processor, and numba has no wheel for "
+                "it. On a Mac with Apple silicon, install a Python for arm64: brew install "
+                f"python@3.13. {_ELSEWHERE}"
             )
         if self.version < (_OLDEST_MACOS,):
             return (
-                f"This is macOS {dotted(self.version)}, and ONNX Runtime needs macOS {_OLDEST_MACOS}: "
-                f"update macOS. {_ELSEWHERE}"
+                f"This is macOS {dotted(self.version)}, and ONNX Runtime needs macOS "
+                f"{_OLDEST_MACOS}: update macOS. {_ELSEWHERE}"
             )
         return ""
 
@@ -84,7 +95,10 @@ class Machine(NamedTuple):
         if first <= self.python < _TOO_NEW:
             return ""
         newest = (_TOO_NEW[0], _TOO_NEW[1] - 1)
-        return f"is Python {dotted(self.python)}, and the pinned packages need {dotted(first)} to {dotted(newest)}"
+        return (
+            f"is Python {dotted(self.python)}, and the pinned packages need {dotted(first)} to "
+            f"{dotted(newest)}"
+        )
 
 
 def dotted(version: Iterable[int]) -> str:
@@ -110,8 +124,10 @@ def makes_environments() -> bool:
 
 
 def fits() -> bool:
-    """Return whether this Python can run set-up. Print its path if the packages support its version."""
-    if Machine.here().wrong_python():
+    """Return whether this Python can run set-up. Print its path if the packages support its
+    version.
+    """
+    if Computer.here().wrong_python():
         return False
     print(sys.executable)
     return makes_environments()

@@ -1,4 +1,5 @@
-"""``make setup``: the course's environment in ``.venv``, with the build of PyTorch that this computer can use.
+"""``make setup``: the course's environment in ``.venv``, with the build of PyTorch that this
+computer can use.
 
 ``provisioning/python.sh`` chooses the Python that runs this before anything is installed:
 ``python3 -m provisioning.environment labs,serving``.
@@ -20,12 +21,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from provisioning.computer import Machine, dotted, makes_environments
+from provisioning.computer import Computer, dotted, makes_environments
+from provisioning.heartbeat import heartbeat
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 LOG = VENV / "setup.log"
-#: The folder that set-up last ran in, which the Makefile compares with its own, and a digest of what it installed.
+#: The folder that set-up last ran in, which the Makefile compares with its own, and a digest of
+#: what it installed.
 STAMP = VENV / ".installed"
 _PYTHON = VENV / "bin" / "python"
 _CONSTRAINTS = ("--constraint", "constraints.txt")
@@ -37,7 +40,8 @@ class Build(NamedTuple):
 
     name: str
     installed_gb: float
-    #: Free space to begin with, in a checkout: on top come the tools, what is downloaded first, and pip's cache of it.
+    #: Free space to begin with, in a checkout: on top come the tools, what is downloaded first, and
+    #: pip's cache of it.
     free_gb: float
 
 
@@ -69,9 +73,8 @@ def set_up(extras: str) -> None:
         SetupError: Something is missing here, or could not be fetched.
     """
     _require_machine()
-    LOG.unlink(
-        missing_ok=True
-    )  # a new file: a copy of the folder may share this one by a hard link
+    # A new file: a copy of the folder may share this one by a hard link.
+    LOG.unlink(missing_ok=True)
     works = _run(_PYTHON, "-m", "pip", "--version")
     if works and _stamped_digest() == _digest(extras):
         _relocate()
@@ -97,30 +100,48 @@ def set_up(extras: str) -> None:
     if build:
         tools_gb = _TOOLS_GB if "dev" in extras.split(",") else 0
         _require_room(build)
-        print(
-            f"PyTorch comes as {build.name}: about {build.installed_gb + tools_gb:.1f} GB in all.",
-            flush=True,
-        )
+        total_gb = build.installed_gb + tools_gb
+        print(f"PyTorch comes as {build.name}: about {total_gb:.1f} GB in all.", flush=True)
     if build is CUDA and not has_nvidia_gpu():
         less_gb = CUDA.installed_gb - CPU.installed_gb
         print(
-            f"There is no NVIDIA GPU here, but the build for CPUs, {less_gb:.1f} GB smaller, cannot be had:\n"
-            "download.pytorch.org is out of reach, and pip knows no other source. Ctrl-C stops this; with a folder of\n"
+            f"There is no NVIDIA GPU here, but the build for CPUs, {less_gb:.1f} GB smaller, "
+            "cannot be had:\n"
+            "download.pytorch.org is out of reach, and pip knows no other source. Ctrl-C stops "
+            "this; with a folder of\n"
             "that build's wheels:\n"
             f"  PIP_FIND_LINKS=/path/to/wheels {_command_line()}"
         )
     print(
-        f"Installing; {LOG.relative_to(ROOT)} says how far it is. Interrupted, the same command goes on.",
+        f"Installing; details are in {LOG.relative_to(ROOT)}. After an interruption, the same "
+        "command goes on.",
         flush=True,
     )
-    _require(_run(*install, *_CONSTRAINTS, *course, logged=True))
+    free_bytes = shutil.disk_usage(ROOT).free
+
+    def written() -> str:
+        written_gb = max(0, free_bytes - shutil.disk_usage(ROOT).free) / 1e9
+        return f"{written_gb:.1f} GB written so far"
+
+    with heartbeat(written):
+        installed = _run(*install, *_CONSTRAINTS, *course, logged=True)
+    _require(installed)
     _relocate()
     _stamp(extras)
-    print("Done.")
+    print(_next_step())
+
+
+def _next_step() -> str:
+    """Return what set-up says at its end; a goal behind it says by itself what it does."""
+    if os.environ.get("GOALS", "setup") in ("", "setup"):
+        return "The environment is ready. Next: `make lab` opens the course in JupyterLab."
+    return "The environment is ready."
 
 
 def _command_line(python: str = "") -> str:
-    """Return the line that the reader typed to come here, with the Python that was given, or with another one."""
+    """Return the line that the reader typed to come here, with the Python that was given, or with
+    another one.
+    """
     python = python or os.environ.get("GIVEN_PYTHON", "")
     given = (f"PYTHON={shlex.quote(python)}",) if python else ()
     return " ".join(("make", *given, os.environ.get("GOALS") or "setup"))
@@ -143,7 +164,9 @@ def _stamp(extras: str) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file as a new one, with the old one's mode: a copy of the folder may share the old by a hard link."""
+    """Write a file as a new one, with the old one's mode: a copy of the folder may share the old by
+    a hard link.
+    """
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as new:
         new.write(content)
     Path(new.name).chmod(path.stat().st_mode if path.exists() else 0o644)
@@ -152,20 +175,23 @@ def _replace(path: Path, content: bytes) -> None:
 
 # Nothing in .venv names the folder
 
-#: The head that uv gives a program of a relocatable environment. A shell reads the second line, which starts the Python
-#: beside the program. Python reads the second and the third as one string.
+#: The head that uv gives a program of a relocatable environment. A shell reads the second line,
+#: which starts the Python beside the program. Python reads the second and the third as one string.
 _HEAD = b"""#!/bin/sh
 '''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
 ' '''
 """
-#: Heads that pip and uv write, which name a Python: its path, or the longer form if that is long or needs quotes.
+#: Heads that pip and uv write, which name a Python: its path, or the longer form if that is long or
+#: needs quotes.
 _HEADS = re.compile(
     rb"#!/[^\n]*/bin/python[\d.]*\n|#!/bin/sh\n'''exec' [^\n]*python[^\n]*\n' '''\n"
 )
 
 
 def _relocate() -> None:
-    """Let the environment's programs, its activation and the course itself be found from the folder that it is in."""
+    """Let the environment's programs, its activation and the course itself be found from the folder
+    that it is in.
+    """
     for path in (VENV / "pyvenv.cfg", *(VENV / "bin").glob("activate*")):
         _replace(path, path.read_bytes())  # uv writes into the files that it finds
     uv = (
@@ -183,12 +209,9 @@ def _relocate() -> None:
     csh = VENV / "bin" / "activate.csh"
     if csh.exists():
         line = f'setenv VIRTUAL_ENV "{VENV}"'
-        _replace(
-            csh,
-            re.sub(
-                "^setenv VIRTUAL_ENV .*$", lambda _: line, csh.read_text(), flags=re.MULTILINE
-            ).encode(),
-        )
+        text = csh.read_text()
+        text = re.sub("^setenv VIRTUAL_ENV .*$", lambda _: line, text, flags=re.MULTILINE)
+        _replace(csh, text.encode())
     for program in (VENV / "bin").iterdir():
         if program.is_symlink() or not program.is_file():
             continue
@@ -201,23 +224,26 @@ def _relocate() -> None:
 
 
 def _link_course() -> None:
-    """Let the environment import the course from the folder that the environment is in.
+    """Let the environment import the course and its rehearsal from the folder that it is in.
 
-    pip and uv write the folder's absolute path. Python also accepts a path from the packages' folder. If ``.venv`` is
-    a link to another disk, only the absolute path leads to the course.
+    pip and uv write the folder's absolute path. Python also accepts a path from the packages'
+    folder. If ``.venv`` is a link to another disk, only the absolute path leads to the course.
     """
     (packages,) = (VENV / "lib").glob("python3.*/site-packages")
     inside = VENV.resolve().parent == ROOT
     course = os.path.relpath(ROOT, packages) if inside else str(ROOT)
+    folders = (course, os.path.join(course, "provisioning", "rehearsal"))  # noqa: PTH118 - `..` stays
     links = list(packages.glob("__editable__.model_serving_labs-*.pth"))
     _require(len(links) == 1)
-    _replace(links[0], f"{course}\n".encode())
+    _replace(links[0], "".join(f"{folder}\n" for folder in folders).encode())
     for finder in packages.glob("__editable___model_serving_labs_*_finder.py"):
         finder.unlink()  # what the link named before, with absolute paths
 
 
 def _link_hook() -> None:
-    """Let pre-commit's hook, if there is one, start this folder's Python; the hook names it by its absolute path."""
+    """Let pre-commit's hook, if there is one, start this folder's Python; the hook names it by its
+    absolute path.
+    """
     hook = ROOT / ".git" / "hooks" / "pre-commit"
     if not hook.is_file():
         return
@@ -232,42 +258,47 @@ def _link_hook() -> None:
 
 
 def build_of(coming: dict[str, str]) -> Build | None:
-    """Return which build is among packages that are to come, with their versions; None if PyTorch stays as it is."""
+    """Return which build is among packages that are to come, with their versions; None if PyTorch
+    stays as it is.
+    """
     if "torch" not in coming:
         return None
-    return ROCM if "+rocm" in coming["torch"] else CUDA if any(map(is_cuda, coming)) else CPU
+    if "+rocm" in coming["torch"]:
+        return ROCM
+    return CUDA if any(map(is_cuda, coming)) else CPU
 
 
 def _by_uv(course: Sequence[str]) -> tuple[Build | None, Sequence[str | Path]] | None:
-    """Return which build comes from PyTorch's own index, and the command; None if uv cannot reach that.
+    """Return which build comes from PyTorch's own index, and the command; None if uv cannot reach
+    that.
 
-    uv chooses the build by the GPU that it finds. It is asked for the whole course: with PyTorch there already, that
-    alone would not show that the index is out of reach.
+    uv chooses the build by the GPU that it finds. It is asked for the whole course: with PyTorch
+    there already, that alone would not show that the index is out of reach.
     """
     line = (VENV / "bin" / "uv", "pip", "install", "--python", _PYTHON, "--torch-backend", "auto")
     done = _output(*line, "--dry-run", *_CONSTRAINTS, *course)
     if done.returncode:
         return None
-    return build_of(
-        dict(re.findall(r"^ \+ (\S+)==(\S+)$", done.stdout + done.stderr, re.MULTILINE))
-    ), line
+    coming = re.findall(r"^ \+ (\S+)==(\S+)$", done.stdout + done.stderr, re.MULTILINE)
+    return build_of(dict(coming)), line
 
 
 def _by_pip() -> tuple[Build | None, Sequence[str | Path]]:
-    """Return the same from wherever pip is told to look: the build for CPUs if there is one and no GPU.
+    """Return the same from wherever pip is told to look: the build for CPUs if there is one and no
+    GPU.
 
-    pip itself would tell only after it has downloaded, from an index that keeps no metadata apart; PyPI's wheels for
-    Linux are those with CUDA.
+    pip itself would tell only after it has downloaded, from an index that keeps no metadata apart;
+    PyPI's wheels for Linux are those with CUDA.
     """
     line = (_PYTHON, "-m", "pip", "install", "--progress-bar", "off")
-    if f"\nVersion: {_minor('torch')}." in _output(_PYTHON, "-m", "pip", "show", "torch").stdout:
+    installed = _output(_PYTHON, "-m", "pip", "show", "torch").stdout
+    if f"\nVersion: {_minor('torch')}." in installed:
         return None, line
-    versions = [] if has_nvidia_gpu() else [_version_for_cpus(name) for name in _TORCH]
-    if versions and all(versions):
-        return CPU, (
-            *line,
-            *(f"{name}=={version}" for name, version in zip(_TORCH, versions, strict=True)),
-        )
+    if not has_nvidia_gpu():
+        versions = [_version_for_cpus(name) for name in _TORCH]
+        if all(versions):
+            pairs = zip(_TORCH, versions, strict=True)
+            return CPU, (*line, *[f"{name}=={version}" for name, version in pairs])
     return CUDA if sys.platform == "linux" else CPU, line
 
 
@@ -279,7 +310,9 @@ def _minor(package: str) -> str:
 
 
 def _version_for_cpus(package: str) -> str:
-    """Return the newest version within the constraints that pip knows as built for CPUs; '' without one."""
+    """Return the newest version within the constraints that pip knows as built for CPUs; '' without
+    one.
+    """
     known = _output(_PYTHON, "-m", "pip", "index", "versions", package).stdout
     match = re.search(rf"\b{_minor(package)}\.\d+\+cpu\b", known)
     return match[0] if match else ""
@@ -290,19 +323,20 @@ def _require_machine() -> None:
         raise SetupError(
             f"{ROOT} cannot be written: copy the course to a folder of your own and run make there."
         )
-    reason = Machine.here().unsupported()
+    reason = Computer.here().unsupported()
     if reason:
         raise SetupError(reason)
 
 
 def _require_python() -> None:
-    reason = Machine.here().wrong_python()
+    reason = Computer.here().wrong_python()
     if reason:
         raise SetupError(f"{sys.executable} {reason}: {_command_line('python3.12')}")
     if not makes_environments():
         package = "python{}.{}-venv".format(*sys.version_info)
         raise SetupError(
-            f"{sys.executable} cannot make environments: sudo apt install {package}. Then: {_command_line()}"
+            f"{sys.executable} cannot make environments: sudo apt install {package}. Then: "
+            f"{_command_line()}"
         )
 
 
@@ -315,26 +349,28 @@ def _require_room(build: Build) -> None:
     free_gb = shutil.disk_usage(ROOT).free / 1e9
     if free_gb < needed_gb:
         raise SetupError(
-            f"{free_gb:.1f} GB are free here, and set-up wants {needed_gb:g} GB, with {build.name} of PyTorch: "
-            "make room, or copy the course to a larger disk."
+            f"{free_gb:.1f} GB are free here, and set-up wants {needed_gb:g} GB, with "
+            f"{build.name} of PyTorch: make room, or copy the course to a larger disk."
         )
 
 
 def _require(worked: bool) -> None:
     if worked:
         return
-    lines = LOG.read_text(encoding="utf-8", errors="replace").splitlines() if LOG.exists() else []
+    log = LOG.read_text(encoding="utf-8", errors="replace") if LOG.exists() else ""
+    last_lines = "\n".join(log.splitlines()[-12:])
     raise SetupError(
-        "\n".join(lines[-12:])
-        + f"\nSet-up stopped; the lines above say at what, and {LOG.relative_to(ROOT)} says more. "
+        f"{last_lines}\n"
+        f"Set-up stopped; the lines above say at what, and {LOG.relative_to(ROOT)} says more. "
         f"Offline: connect. A full disk: make room. Then `{_command_line()}` goes on."
     )
 
 
 def _run(*command: str | Path, logged: bool = False) -> bool:
     """Return whether a command worked; what it says goes to the log."""
-    with LOG.open("a", encoding="utf-8") if logged else Path(os.devnull).open("w") as said:
-        return _start(command, stdout=said, stderr=subprocess.STDOUT).returncode == 0
+    path = LOG if logged else Path(os.devnull)
+    with path.open("a", encoding="utf-8") as output:
+        return _start(command, stdout=output, stderr=subprocess.STDOUT).returncode == 0
 
 
 def _output(*command: str | Path) -> subprocess.CompletedProcess[str]:

@@ -1,11 +1,13 @@
-"""``python -m provisioning trovi …``: what students get, as an archive, as a git repository, and ready for Trovi.
+"""``python -m provisioning trovi …``: what students get, as an archive, as a git repository, and
+ready for Trovi.
 
-Trovi, Chameleon's collection of launchable artifacts, imports a GitHub repository with a ``trovi.json`` at its root;
-the page for instructors says what must stand there.
+Trovi, Chameleon's collection of launchable artifacts, imports a GitHub repository with a
+``trovi.json`` at its root; the page for instructors says what must stand there.
 
-The students' repository has each version as a commit, so that ``msl update`` and nbgitpuller can merge. It holds what
-the archive holds and nothing else, in its history too: the course's own repository, whose history has the answers, is
-never its parent. Keep the folder, or clone it again before the next version: merging needs that they follow each other.
+The students' repository has each version as a commit, so that ``msl update`` and nbgitpuller can
+merge. It holds what the archive holds and nothing else, in its history too: the course's own
+repository, whose history has the answers, is never its parent. Keep the folder, or clone it again
+before the next version: merging needs that they follow each other.
 """
 
 import os
@@ -18,7 +20,8 @@ from typing import Annotated
 
 import typer
 
-from labs.workspace import PROJECT_DIR
+from labs.course.assignment import assignment
+from labs.workspace import PROJECT_DIR, checkout_path
 from provisioning.node.archive import pack, student_files, unpack
 from provisioning.testbed.errors import ProvisioningError
 
@@ -33,7 +36,8 @@ __pycache__/
 *.egg-info/
 """
 
-#: Folders that students never get. A repository that has one is not the students' but the course itself.
+#: Folders that students never get. A repository that has one is not the students' but the course
+#: itself.
 _OURS = ("grading", "notebooks/source", "tests")
 
 
@@ -45,7 +49,7 @@ class TemplateError(ProvisioningError):
 
 
 @dataclass(frozen=True)
-class Version:
+class ArtifactVersion:
     """One version of the students' repository."""
 
     commit: str
@@ -54,14 +58,18 @@ class Version:
     changed: int
 
 
-def write_version(root: Path, repository: Path, message: str) -> Version | None:
-    """Commit the student's files as the next version of a repository, whose message students see; None if none changed.
+def write_version(root: Path, repository: Path, message: str) -> ArtifactVersion | None:
+    """Commit the student's files as the next version of a repository, whose message students see;
+    None if none changed.
 
     Raises:
-        TemplateError: The folder holds the course itself, something that is no repository, or work of somebody's.
+        TemplateError: The folder holds the course itself, something that is no repository, or work
+            of somebody's.
         ValueError: A file holds an answer or a key.
+        AssignmentError: The assignment has a fault.
     """
     _require_template(root, repository)
+    assignment(root / "assignment.toml")
     with tempfile.TemporaryDirectory() as folder:
         archive = pack(root, Path(folder) / "course.tar.gz")
         for name in _git(repository, "ls-files", "-z").split("\0"):
@@ -92,14 +100,19 @@ def write_version(root: Path, repository: Path, message: str) -> Version | None:
         "commit.gpgsign=false",
     )
     _git(repository, *author, "commit", "--quiet", "--message", message)
-    return Version(_git(repository, "rev-parse", "HEAD").strip(), len(archive.files), changed)
+    return ArtifactVersion(
+        _git(repository, "rev-parse", "HEAD").strip(), len(archive.files), changed
+    )
 
 
 def _require_template(root: Path, repository: Path) -> None:
-    place, course = repository.resolve(), root.resolve()
-    if place == course or (course in place.parents and not (place / ".git").exists()):
+    place = repository.resolve()
+    course = root.resolve()
+    is_repository = (repository / ".git").exists()
+    inside = course in place.parents and not is_repository
+    if place == course or inside:
         raise TemplateError(f"{repository} lies in the course's own repository")
-    if not (repository / ".git").exists():
+    if not is_repository:
         if repository.exists() and any(repository.iterdir()):
             raise TemplateError(f"{repository} is not empty, and no repository")
         repository.mkdir(parents=True, exist_ok=True)
@@ -110,9 +123,11 @@ def _require_template(root: Path, repository: Path) -> None:
         raise TemplateError(
             f"the history of {repository} has {' or '.join(_OURS)}: it is no students' repository"
         )
-    if dirty := _git(repository, "status", "--porcelain").splitlines():
+    changes = _git(repository, "status", "--porcelain").splitlines()
+    if changes:
+        first_file = changes[0][3:]
         raise TemplateError(
-            f"{repository} has {len(dirty)} changes that nobody committed: {dirty[0][3:]}",
+            f"{repository} has {len(changes)} changes that nobody committed: {first_file}",
             likely="Somebody edited the students' files there.",
             way_out="Make the change in the course itself, and `git checkout .` there.",
         )
@@ -121,21 +136,26 @@ def _require_template(root: Path, repository: Path) -> None:
 def _git(repository: Path, *arguments: str, given: str = "") -> str:
     # A hook's or a worktree's variables would lead git elsewhere.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command, environment["LC_ALL"] = ["git", "-C", str(repository), *arguments], "C"
+    environment["LC_ALL"] = "C"
+    command = ["git", "-C", str(repository), *arguments]
     done = subprocess.run(
         command, input=given, capture_output=True, text=True, check=False, env=environment
     )
     if done.returncode:
-        raise TemplateError(f"git {arguments[0]}: {done.stderr.strip() or done.stdout.strip()}")
+        why = done.stderr.strip() or done.stdout.strip()
+        raise TemplateError(f"git {arguments[0]}: {why}")
     return done.stdout
 
 
 def _changed_s(root: Path) -> int:
-    """Return when the course last changed, in seconds since 1970: its last commit's time, or its youngest file's."""
+    """Return when the course last changed, in seconds since 1970: its last commit's time, or its
+    youngest file's.
+    """
     try:
         return int(_git(root, "log", "-1", "--format=%ct"))
     except (TemplateError, OSError):  # no repository, or no git
-        return int(max((root / name).stat().st_mtime for name in student_files(root)))
+        files = [checkout_path(name, root) for name in student_files(root)]
+        return int(max(file.stat().st_mtime for file in files))
 
 
 app = typer.Typer(
@@ -154,13 +174,14 @@ def build(
         bool, typer.Option("--flat", help="Without a folder of its own, as Trovi takes it.")
     ] = False,
 ) -> None:
-    """Write the students' archive, with no answer and no test. It unpacks into a folder of its own."""
-    archive = pack(
-        root, target, folder="" if flat else "model-serving-labs", date_s=_changed_s(root)
-    )
-    typer.echo(
-        f"{archive.path}: {len(archive.files)} files, {archive.path.stat().st_size / 1e6:.1f} MB packed"
-    )
+    """Write the students' archive, with no answer and no test. It unpacks into a folder of its
+    own.
+    """
+    assignment(root / "assignment.toml")
+    folder = "" if flat else "model-serving-labs"
+    archive = pack(root, target, folder=folder, date_s=_changed_s(root))
+    size_mb = archive.path.stat().st_size / 1e6
+    typer.echo(f"{archive.path}: {len(archive.files)} files, {size_mb:.1f} MB packed")
     typer.echo(f"sha256 {archive.sha256}")
 
 
@@ -175,10 +196,13 @@ def template(
     url: Annotated[str, typer.Option(help="Where students will clone it from.")] = "",
     root: Annotated[Path, _ROOT] = PROJECT_DIR,
 ) -> None:
-    """Commit the next version of the repository that students clone. It holds what the archive does."""
+    """Commit the next version of the repository that students clone. It holds what the archive
+    does.
+    """
     version = write_version(root, repository, message)
     if version is None:
         typer.echo(f"nothing has changed since the last version in {repository}")
     else:
-        typer.echo(f"{version.commit[:10]}: {version.files} files, {version.changed} changed")
+        commit = version.commit[:10]
+        typer.echo(f"{commit}: {version.files} files, {version.changed} changed")
         typer.echo(f"to publish it: git -C {repository} push {url or 'URL'} {BRANCH}")

@@ -1,21 +1,24 @@
 """A Chameleon site through python-chi: the only file that imports ``chi``.
 
-It serves the real sites and the rehearsal testbed alike, which differ by environment variables only. What python-chi
-1.2.6 to 1.2.10 do that a course must not inherit is dealt with here, once:
+It serves the real sites and the rehearsal testbed alike, which differ by environment variables
+only. What python-chi 1.2.6 to 1.2.10 do that a course must not inherit is dealt with here, once:
 
-- `submit` and `wait` return normally when the thing went to ERROR, print, and want a widget: nothing here waits.
-- `Container.submit(idempotent=True)` leaves ``id`` None, `Server.submit` may return another object: everything is
-  looked up again by name.
+- `submit` and `wait` return normally when the thing went to ERROR, print, and want a widget:
+  nothing here waits.
+- `Container.submit(idempotent=True)` leaves ``id`` None, `Server.submit` may return another object:
+  everything is looked up again by name.
 - `Lease(duration=…)` counts from now, whatever the start: an end date is always given.
-- 1.2.6 waits half an hour inside `create_container`, whatever it is told, and its `destroy_container` cannot force:
-  containers are made and deleted with the client.
+- 1.2.6 waits half an hour inside `create_container`, whatever it is told, and its
+  `destroy_container` cannot force: containers are made and deleted with the client.
 - `add_device_reservation` passes ``amount=None`` on: always 1.
-- `get_lease` calls a duplicate name missing, and `create_lease` logs Blazar's reason and drops it: leases are listed
-  and made with the client that python-chi configures.
-- `list_servers` makes four more requests a server and fails on a deleted image: the client's list is read.
+- `get_lease` calls a duplicate name missing, and `create_lease` logs Blazar's reason and drops it:
+  leases are listed and made with the client that python-chi configures.
+- `list_servers` makes four more requests a server and fails on a deleted image: the client's list
+  is read.
 - `check_connectivity` tries localhost when there is no floating IP: an address is required here.
 - the chosen site is process-wide: one lock guards it, and every call names its site.
-- no request of its has a time-out, and without its list of sites `use_site` prints a hint and goes on with the old one.
+- no request of its has a time-out, and without its list of sites `use_site` prints a hint and goes
+  on with the old one.
 """
 
 import contextlib
@@ -43,12 +46,12 @@ from provisioning.chameleon.replies import explain, unless_absent, unless_missin
 from provisioning.chameleon.shells import ContainerShell, SshShell
 from provisioning.testbed import (
     Address,
-    Group,
     Lease,
     LeaseRequest,
     Machine,
     Resource,
     ResourceKind,
+    SecurityGroup,
     Way,
 )
 from provisioning.testbed.errors import NoKeyError, ProvisioningError, ServiceBusyError
@@ -56,8 +59,8 @@ from provisioning.testbed.errors import NoKeyError, ProvisioningError, ServiceBu
 #: python-chi keeps the chosen site and its session in module globals.
 _CHI = threading.RLock()
 
-# The client that python-chi uses says at every request that it is deprecated; a student can do nothing about it. What
-# the other one warns of before it fails is told by its error.
+# The client that python-chi uses says at every request that it is deprecated; a student can do
+# nothing about it. What the other one warns of before it fails is told by its error.
 for _chatty in ("neutronclient", "keystoneauth"):
     logging.getLogger(_chatty).setLevel(logging.ERROR)
 
@@ -120,34 +123,37 @@ class ChameleonTestbed:
 
     @_call("reserving")
     def reserve(self, request: LeaseRequest) -> Lease:
-        # Only its lists of reservations are used; the dates go below, where a time zone is not dropped.
+        # Only its lists of reservations are used; the dates go below, where a time zone is not
+        # dropped.
         lease = chi.lease.Lease(request.name, end_date=request.end)
         if request.resource == "flavor":
             lease.add_flavor_reservation(name=request.type, amount=1)
+            reservations = lease.flavor_reservations
         elif request.resource == "device":
-            named = (
-                {"device_name": request.node} if request.node else {"machine_type": request.type}
-            )
-            lease.add_device_reservation(amount=1, **named)
+            if request.node:
+                lease.add_device_reservation(amount=1, device_name=request.node)
+            else:
+                lease.add_device_reservation(amount=1, machine_type=request.type)
+            reservations = lease.device_reservations
         else:
-            named = {"node_name": request.node} if request.node else {"node_type": request.type}
-            lease.add_node_reservation(amount=1, **named)
+            if request.node:
+                lease.add_node_reservation(amount=1, node_name=request.node)
+            else:
+                lease.add_node_reservation(amount=1, node_type=request.type)
+            reservations = lease.node_reservations
         created = clients.blazar().lease.create(
             name=request.name,
             start=_utc(request.start) if request.start else "now",
             end=_utc(request.end),
-            reservations=[
-                *lease.flavor_reservations,
-                *lease.device_reservations,
-                *lease.node_reservations,
-            ],
+            reservations=list(reservations),
             events=[],
         )
         return replies.lease(created)
 
     @_call("extending the lease")
     def extend_lease(self, lease_id: str, end: datetime) -> Lease:
-        return replies.lease(clients.blazar().lease.update(lease_id, end_date=_utc(end)))
+        extended = clients.blazar().lease.update(lease_id, end_date=_utc(end))
+        return replies.lease(extended)
 
     @_call("deleting the lease")
     def delete_lease(self, lease_id: str) -> None:
@@ -157,14 +163,14 @@ class ChameleonTestbed:
     def machines(self) -> tuple[Machine, ...]:
         servers = unless_absent(lambda: clients.nova().servers.list())
         containers = unless_absent(lambda: clients.zun().containers.list())
-        floating = chi.network.list_floating_ips() if containers else ()
-        bound = {
-            each["port_id"]: each["floating_ip_address"] for each in floating if each["port_id"]
-        }
-        return (
-            *map(replies.server, servers),
-            *(replies.container(each, bound) for each in containers),
-        )
+        addresses_by_port = {}
+        if containers:
+            for address in chi.network.list_floating_ips():
+                if address["port_id"]:
+                    addresses_by_port[address["port_id"]] = address["floating_ip_address"]
+        machines = [replies.server(reply) for reply in servers]
+        machines += [replies.container(reply, addresses_by_port) for reply in containers]
+        return tuple(machines)
 
     @_call("booting the server")
     def boot(
@@ -174,31 +180,37 @@ class ChameleonTestbed:
         if keypair is None:
             raise NoKeyError("there is no SSH key pair to put on the server")
         if flavor == chi.server.BAREMETAL_FLAVOR:
-            how = {"image_name": image, "flavor_name": flavor, "keypair": keypair}
-            chi.server.Server(name, reservation_id=reservation_id, **how).submit(
-                wait_for_active=False, show=None
+            server = chi.server.Server(
+                name,
+                reservation_id=reservation_id,
+                image_name=image,
+                flavor_name=flavor,
+                keypair=keypair,
             )
+            server.submit(wait_for_active=False, show=None)
             return
-        # What the web page sends for a virtual machine. python-chi would send bare metal's hint, and an image beside a
-        # volume. Nova makes the volume of the image and deletes it with the server, so none is left behind.
-        source = {"image_id": (image_id := chi.image.get_image_id(image))}
+        # What the web page sends for a virtual machine. python-chi would send bare metal's hint,
+        # and an image beside a volume. Nova makes the volume of the image and deletes it with the
+        # server, so none is left behind.
+        image_id = chi.image.get_image_id(image)
+        source: dict[str, Any] = {"image_id": image_id}
         if volume_gb:
             disk = {
+                "boot_index": 0,
+                "delete_on_termination": True,
                 "source_type": "image",
                 "destination_type": "volume",
                 "uuid": image_id,
                 "volume_size": volume_gb,
             }
-            source = {
-                "block_device_mapping_v2": [
-                    {"boot_index": 0, "delete_on_termination": True, **disk}
-                ]
-            }
+            source = {"block_device_mapping_v2": [disk]}
+        flavor_id = chi.server.get_flavor_id(flavor)
+        network_id = chi.network.get_network_id(chi.server.DEFAULT_NETWORK)
         clients.connection().compute.create_server(
             name=name,
-            flavor_id=chi.server.get_flavor_id(flavor),
+            flavor_id=flavor_id,
             key_name=keypair.name,
-            networks=[{"uuid": chi.network.get_network_id(chi.server.DEFAULT_NETWORK)}],
+            networks=[{"uuid": network_id}],
             **source,
         )
 
@@ -212,8 +224,13 @@ class ChameleonTestbed:
         environment: Mapping[str, str],
     ) -> None:
         opened: dict[str, dict] = {f"{port}/tcp": {} for port in ports}
-        how = {"reservation_id": reservation_id, "environment": dict(environment)}
-        container = chi.container.Container(name, image, exposed_ports=list(opened), **how)
+        container = chi.container.Container(
+            name,
+            image,
+            exposed_ports=list(opened),
+            reservation_id=reservation_id,
+            environment=dict(environment),
+        )
         clients.zun().containers.create(
             name=container.name,
             image=container.image_ref,
@@ -260,19 +277,16 @@ class ChameleonTestbed:
     @_call("letting SSH in")
     def let_in(self, name: str, port: int, machine: Machine) -> None:
         """Make the group where it is missing, and put the machine into it."""
-        group = chi.network.SecurityGroup(
-            {"name": name, "description": f"Port {port}, model serving labs"}
-        )
+        description = f"Port {port}, model serving labs"
+        group = chi.network.SecurityGroup({"name": name, "description": description})
         group.add_rule("ingress", "tcp", port)
         group.submit(idempotent=True)
         clients.nova().servers.add_security_group(machine.id, name)
 
     @_call("listing security groups")
-    def groups(self) -> tuple[Group, ...]:
-        return tuple(
-            Group(group["id"], group["name"])
-            for group in clients.neutron().list_security_groups()["security_groups"]
-        )
+    def groups(self) -> tuple[SecurityGroup, ...]:
+        documents = clients.neutron().list_security_groups()["security_groups"]
+        return tuple(SecurityGroup(group["id"], group["name"]) for group in documents)
 
     @_call("deleting the security group")
     def delete_group(self, group_id: str) -> None:
@@ -280,10 +294,9 @@ class ChameleonTestbed:
 
     def shell(self, machine: Machine) -> SshShell | ContainerShell:
         if machine.kind == "container":
-            return ContainerShell(
-                functools.partial(self._execute, machine.id),
-                functools.partial(self._upload, machine.id),
-            )
+            execute = functools.partial(self._execute, machine.id)
+            upload = functools.partial(self._upload, machine.id)
+            return ContainerShell(execute, upload)
         return SshShell(self._way(machine))
 
     def way(self, machine: Machine) -> Way | None:
@@ -313,27 +326,24 @@ class ChameleonTestbed:
     @_call("reading the calendar")
     def _calendar(self, kind: ResourceKind, type_name: str) -> tuple[Resource, ...]:
         blazar = clients.blazar()
+        resources = []
         if kind == "node":
             ids = {host["hypervisor_hostname"]: str(host["id"]) for host in blazar.host.list()}
             taken = replies.bookings(blazar.host.list_allocations())
-            nodes = [
-                (ids.get(node.uid), node) for node in chi.hardware.get_nodes(node_type=type_name)
-            ]
+            for node in chi.hardware.get_nodes(node_type=type_name):
+                blazar_id = ids.get(node.uid)
+                resources.append(replies.resource(node, self.site, blazar_id, taken))
         elif kind == "device":
             ids = {device["uid"]: str(device["id"]) for device in blazar.device.list()}
             taken = replies.bookings(blazar.device.list_allocations())
-            nodes = [
-                (ids.get(device.uuid), device)
-                for device in chi.hardware.get_devices(device_type=type_name)
-            ]
+            for device in chi.hardware.get_devices(device_type=type_name):
+                blazar_id = ids.get(device.uuid)
+                resources.append(replies.resource(device, self.site, blazar_id, taken))
         else:
-            shown = blazar.flavor_instance.get_availability(
-                flavor_id=chi.server.get_flavor_id(type_name)
-            )
-            return replies.rooms(shown["flavor_instances"], self.site, type_name)
-        return tuple(
-            replies.resource(each, self.site, blazar_id, taken) for blazar_id, each in nodes
-        )
+            flavor_id = chi.server.get_flavor_id(type_name)
+            answer = blazar.flavor_instance.get_availability(flavor_id=flavor_id)
+            return replies.rooms(answer["flavor_instances"], self.site, type_name)
+        return tuple(resources)
 
 
 def _utc(moment: datetime) -> str:

@@ -1,4 +1,6 @@
-"""From what python-chi and the services answer to the plain values and the errors of this room. Imports no client."""
+"""From what python-chi and the services answer to the plain values and the errors of this room.
+Imports no client.
+"""
 
 import itertools
 import re
@@ -11,7 +13,8 @@ from provisioning.testbed import Address, Booking, Lease, Machine, Reservation, 
 
 
 def moment(text: Any) -> datetime | None:
-    """Return the moment with time zone UTC, or None when the service gave none. Each writes it in a form of its own.
+    """Return the moment with time zone UTC, or None when the service gave none. Each writes it in
+    its own form.
 
     Raises:
         ValueError: no form of ISO 8601.
@@ -31,82 +34,94 @@ def _certain(text: Any) -> datetime:
 
 def lease(document: Mapping[str, Any]) -> Lease:
     """Return the lease of Blazar's document."""
+    status = str(document["status"]).upper()
+    reservations = [_reservation(each) for each in document.get("reservations", [])]
     return Lease(
         id=document["id"],
         name=document["name"],
-        status=str(document["status"]).upper(),
+        status=status,
         start=_certain(document["start_date"]),
         end=_certain(document["end_date"]),
-        reservations=tuple(
-            Reservation(
-                str(each["id"]),
-                each.get("resource_type", ""),
-                each.get("resource_properties") or "",
-            )
-            for each in document.get("reservations", [])
-        ),
+        reservations=tuple(reservations),
         created=moment(document.get("created_at")),
     )
 
 
+def _reservation(document: Mapping[str, Any]) -> Reservation:
+    resource_type = document.get("resource_type", "")
+    condition = document.get("resource_properties") or ""
+    return Reservation(str(document["id"]), resource_type, condition)
+
+
+def _listed_addresses(reply: Any) -> list[Any]:
+    """Return the entries of a server's or a container's addresses, of all its networks."""
+    by_network = getattr(reply, "addresses", None) or {}
+    return list(itertools.chain.from_iterable(by_network.values()))
+
+
 def server(reply: Any) -> Machine:
     """Return the machine of novaclient's server."""
-    listed = itertools.chain(*(getattr(reply, "addresses", None) or {}).values())
+    listed = _listed_addresses(reply)
+    floating = [entry for entry in listed if entry.get("OS-EXT-IPS:type") == "floating"]
+    addresses = [entry["addr"] for entry in floating]
     fault = getattr(reply, "fault", None) or {}
     return Machine(
         id=reply.id,
         name=reply.name,
         kind="server",
         status=str(reply.status).upper(),
-        addresses=tuple(
-            entry["addr"] for entry in listed if entry.get("OS-EXT-IPS:type") == "floating"
-        ),
+        addresses=tuple(addresses),
         fault=str(fault.get("message", "")),
         created=moment(getattr(reply, "created", None)),
     )
 
 
 def container(reply: Any, addresses_by_port: Mapping[str, str]) -> Machine:
-    """Return the machine of zunclient's container, which lists fixed addresses only: the floating ones are by port."""
-    listed = itertools.chain(*(getattr(reply, "addresses", None) or {}).values())
-    ports: list[Any] = [entry.get("port") for entry in listed if isinstance(entry, Mapping)]
+    """Return the machine of zunclient's container, which lists fixed addresses only: the floating
+    ones are by port.
+    """
+    entries = [entry for entry in _listed_addresses(reply) if isinstance(entry, Mapping)]
+    ports: list[Any] = [entry.get("port") for entry in entries]
+    bound = [addresses_by_port[port] for port in ports if port in addresses_by_port]
     reason = getattr(reply, "status_reason", None) or getattr(reply, "status_detail", None)
+    fault = "" if reason in (None, "None") else str(reason)
     return Machine(
         id=reply.uuid,
         name=reply.name,
         kind="container",
         status=str(reply.status).upper(),
-        addresses=tuple(addresses_by_port[port] for port in ports if port in addresses_by_port),
-        fault="" if reason in (None, "None") else str(reason),
+        addresses=tuple(bound),
+        fault=fault,
         created=moment(getattr(reply, "created_at", None)),
     )
 
 
 def address(document: Mapping[str, Any]) -> Address:
     """Return the floating IP of Neutron's document."""
+    first_tag = next(iter(document.get("tags") or []), "")
     return Address(
         id=document["id"],
         address=document["floating_ip_address"],
         port_id=document.get("port_id"),
-        label=next(iter(document.get("tags") or []), "") or document.get("description") or "",
+        label=first_tag or document.get("description") or "",
         created=moment(document.get("created_at")),
     )
 
 
 def bookings(allocations: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Booking, ...]]:
-    """Return the bookings of each resource from Blazar's list of allocations, keyed by the resource's id."""
+    """Return the bookings of each resource from Blazar's list of allocations, by its id."""
     by_id: dict[str, tuple[Booking, ...]] = {}
     for allocation in allocations:
-        spans = [
-            Booking(
-                _certain(each["start_date"]),
-                _certain(each["end_date"]),
-                str(each.get("lease_id") or ""),
-            )
-            for each in allocation.get("reservations", [])
-        ]
-        by_id[str(allocation["resource_id"])] = tuple(sorted(spans, key=lambda span: span.start))
+        taken = [_booking(each) for each in allocation.get("reservations", [])]
+        taken.sort(key=lambda booking: booking.start)
+        by_id[str(allocation["resource_id"])] = tuple(taken)
     return by_id
+
+
+def _booking(document: Mapping[str, Any]) -> Booking:
+    start = _certain(document["start_date"])
+    end = _certain(document["end_date"])
+    return Booking(start, end, str(document.get("lease_id") or ""))
 
 
 def resource(
@@ -115,51 +130,54 @@ def resource(
     """Return the resource of python-chi's node or device.
 
     Args:
-        blazar_id: by which Blazar knows it; one that it does not know cannot be reserved, whatever the catalogue says.
+        blazar_id: by which Blazar knows it; one that it does not know cannot be reserved, whatever
+            the catalogue says.
         taken: bookings by that id.
     """
-    return Resource(
-        site=site,
-        name=getattr(node, "device_name", None) or node.name,
-        type=getattr(node, "device_type", None) or node.type,
-        reservable=bool(node.reservable) and blazar_id is not None,
-        bookings=taken.get(str(blazar_id), ()),
-    )
+    name = getattr(node, "device_name", None) or node.name
+    type_name = getattr(node, "device_type", None) or node.type
+    reservable = bool(node.reservable) and blazar_id is not None
+    return Resource(site, name, type_name, reservable, taken.get(str(blazar_id), ()))
 
 
 def rooms(
     calendars: Iterable[Mapping[str, Any]], site: str, type_name: str
 ) -> tuple[Resource, ...]:
-    """Return the room for each virtual machine of a flavor, from Blazar's calendar, which counts and names nobody.
+    """Return the room for each virtual machine of a flavor, from Blazar's calendar, which counts
+    and names nobody.
 
-    The first is taken when nothing is free, the second when no two are, and so on: as many are free for a whole block
-    as the calendar has at its fullest moment.
+    The first is taken when nothing is free, the second when no two are, and so on: as many are free
+    for a whole block as the calendar has at its fullest moment.
     """
     spans = [span for calendar in calendars for span in calendar["availability"]]
     most = max((int(span["total"]) for span in spans), default=0)
     taken: list[list[Booking]] = [[] for _ in range(most)]
     for span in sorted(spans, key=lambda span: _certain(span["start"])):
-        start, end = _certain(span["start"]), _certain(span["end"])
-        for held in taken[int(span["available"]) :]:
-            begin = held.pop().start if held and held[-1].end == start else start
-            held.append(Booking(begin, end))
-    return tuple(
-        Resource(site, f"{type_name} ({number} of {most})", type_name, bookings=tuple(held))
-        for number, held in enumerate(taken, start=1)
-    )
+        start = _certain(span["start"])
+        end = _certain(span["end"])
+        for room in taken[int(span["available"]) :]:
+            if room and room[-1].end == start:
+                room[-1] = Booking(room[-1].start, end)
+            else:
+                room.append(Booking(start, end))
+    resources = []
+    for number, room in enumerate(taken, start=1):
+        name = f"{type_name} ({number} of {most})"
+        resources.append(Resource(site, name, type_name, bookings=tuple(room)))
+    return tuple(resources)
 
 
-#: Exceptions of requests, keystoneauth and sockets that mean 'no answer'. Matched by name, to import none of them.
+#: Exceptions of requests, keystoneauth and sockets that mean 'no answer'. Matched by name, to
+#: import none of them.
 _NO_ANSWER = {
-    *(
-        "ConnectionError",
-        "ConnectFailure",
-        "ConnectionFailed",
-        "ConnectTimeout",
-        "ReadTimeout",
-        "Timeout",
-    ),
-    *("SSLFailure", "ChunkedEncodingError"),
+    "ConnectionError",
+    "ConnectFailure",
+    "ConnectionFailed",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "Timeout",
+    "SSLFailure",
+    "ChunkedEncodingError",
 }
 
 _ABSENT = {"EndpointNotFound", "CatalogException", "EmptyCatalog"}
@@ -167,17 +185,19 @@ _ABSENT = {"EndpointNotFound", "CatalogException", "EmptyCatalog"}
 _MAINTENANCE = {502, 503, 504}
 
 
+#: Attributes in which the clients keep an HTTP status.
+_STATUS_NAMES = ("http_status", "status_code", "code", "status")
+
+
 def status_of(error: BaseException) -> int | None:
     """Return the HTTP status that the error carries, or None."""
     for each in _chain(error):
-        # Blazar's client keeps the real status in ``kwargs``; its ``code`` attribute alone is a class default.
+        # Blazar's client keeps the real status in ``kwargs``; its ``code`` attribute alone is a
+        # class default.
         inner = getattr(each, "kwargs", None)
         candidates = [inner.get("code") if isinstance(inner, dict) else None]
         for holder in (each, getattr(each, "response", None)):
-            candidates += [
-                getattr(holder, name, None)
-                for name in ("http_status", "status_code", "code", "status")
-            ]
+            candidates += [getattr(holder, name, None) for name in _STATUS_NAMES]
         for value in candidates:
             if isinstance(value, int) and 400 <= value < 600:
                 return value
@@ -185,46 +205,52 @@ def status_of(error: BaseException) -> int | None:
 
 
 def explain(error: BaseException, doing: str) -> errors.ProvisioningError:
-    """Return the error of this room for what a client raised while ``"reserving 'serve-model-ada'"``, for example."""
+    """Return the error of this room for what a client raised while
+    ``"reserving 'serve-model-ada'"``, for example.
+    """
     if isinstance(error, errors.ProvisioningError):
         return error
-    status, names, said = (
-        status_of(error),
-        {type(each).__name__ for each in _chain(error)},
-        _said(error),
-    )
+    status = status_of(error)
+    names = {type(each).__name__ for each in _chain(error)}
+    message = _message(error)
     name = type(error).__name__
-    # Blazar answers 500 to a full calendar, and Neutron 409 to an empty pool: words and names decide before statuses.
-    if "not enough" in said.lower() and "available" in said.lower():
-        return errors.NoCapacityError(f"{doing}: {said}")
+    # Blazar answers 500 to a full calendar, and Neutron 409 to an empty pool: words and names
+    # decide before statuses.
+    if "not enough" in message.lower() and "available" in message.lower():
+        return errors.NoCapacityError(f"{doing}: {message}")
     if name in ("IpAddressGenerationFailureClient", "OverQuotaClient"):
-        return errors.NoAddressError(f"{doing}: {said}")
+        return errors.NoAddressError(f"{doing}: {message}")
+    if status in (403, 413) and "quota exceeded" in message.lower():
+        return errors.QuotaError(f"{doing}: {message}")
+    if status == 400 and "can only be extended within" in message:
+        return errors.TooEarlyToExtendError(f"{doing}: {message}")
     if name == "CHIValueError" and status in (None, 404):
-        return errors.RefusedError(f"{doing}: {said}")
+        return errors.RefusedError(f"{doing}: {message}")
     if status == 401 or name == "Unauthorized":
         return errors.NotSignedInError(f"{doing}: Chameleon refused to sign you in (401)")
     if name in ("MissingRequiredOptions", "MissingAuthPlugin"):
-        return errors.NotSignedInError(f"{doing}: not enough to sign in with: {said}")
+        return errors.NotSignedInError(f"{doing}: not enough to sign in with: {message}")
     if status == 409:
-        return errors.ConflictError(f"{doing}: {said}")
+        return errors.ConflictError(f"{doing}: {message}")
     if status in _MAINTENANCE:
         return errors.MaintenanceError(
             f"{doing}: the site is in maintenance or overloaded ({_phrase(status)})"
         )
     if status is not None:
-        answer = _phrase(status) if "<html" in str(error).lower() else f"{status}: {said}"
-        return (errors.ServiceBusyError if status >= 500 else errors.RefusedError)(
-            f"{doing}: the service answered {answer}"
-        )
+        is_page = "<html" in str(error).lower()
+        answer = _phrase(status) if is_page else f"{status}: {message}"
+        kind = errors.ServiceBusyError if status >= 500 else errors.RefusedError
+        return kind(f"{doing}: the service answered {answer}")
     if "JSONDecodeError" in names or isinstance(error, TypeError):
         # Blazar's client subscribes the None that it makes of a page.
         return errors.MaintenanceError(
             f"{doing}: a page came in place of an answer",
-            likely="The site is in maintenance, or this network wants you to sign in first, as in hotels and cafés.",
+            likely="The site is in maintenance, or this network wants you to sign in first, as in "
+            "hotels and cafés.",
         )
     if names & _NO_ANSWER or isinstance(error, OSError):
         return errors.NoAnswerError(f"{doing}: nothing answers{_where(error)}")
-    return errors.ProvisioningError(f"{doing}: {name}: {said}")
+    return errors.ProvisioningError(f"{doing}: {name}: {message}")
 
 
 def unread(error: errors.ProvisioningError) -> errors.ProvisioningError:
@@ -235,19 +261,21 @@ def unread(error: errors.ProvisioningError) -> errors.ProvisioningError:
 
 
 def _phrase(status: int) -> str:
-    return (
-        f"{status} {HTTPStatus(status).phrase}"
-        if status in {one.value for one in HTTPStatus}
-        else str(status)
-    )
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:  # no status of HTTP's own
+        return str(status)
 
 
 def _where(error: BaseException) -> str:
-    """Return the address at which nothing answers, and how that was noticed, without the clients' own words."""
+    """Return the address at which nothing answers, and how that was noticed, without the clients'
+    own words.
+    """
     chain = _chain(error)
     match = re.search(r"host='([^']+)', port=(\d+)", " ".join(map(str, chain)))
     place = f" at {match[1]}:{match[2]}" if match else ""
-    if any("timeout" in type(each).__name__.lower() for each in chain):
+    names = [type(each).__name__.lower() for each in chain]
+    if any("timeout" in name for name in names):
         return f"{place} (no answer in time)"
     reasons = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]
     return f"{place} ({reasons[-1]})" if reasons else place
@@ -263,11 +291,12 @@ def unless_missing(delete: Callable[[], Any]) -> None:
 
 
 def unless_absent(listing: Callable[[], Iterable[Any]]) -> list[Any]:
-    """Return what a service lists, or nothing where the site has no such service."""
+    """Return a service's list, or nothing if the site has no such service."""
     try:
         return list(listing())
     except Exception as error:
-        if not any(type(each).__name__ in _ABSENT for each in _chain(error)):
+        names = {type(each).__name__ for each in _chain(error)}
+        if names.isdisjoint(_ABSENT):
             raise
         return []
 
@@ -278,14 +307,13 @@ def _chain(error: BaseException) -> list[BaseException]:
     while current is not None and current not in chain:
         chain.append(current)
         # python-chi wraps the cause as the only argument: ResourceError(exception).
-        inner = (
-            current.args[0] if current.args and isinstance(current.args[0], BaseException) else None
-        )
+        first_argument = current.args[0] if current.args else None
+        inner = first_argument if isinstance(first_argument, BaseException) else None
         current = inner or current.__cause__ or current.__context__
     return chain
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     # A proxy in front of a service answers with a page.
     text = re.sub(r"<[^>]*>", " ", str(error))
     text = re.sub(r"\s+", " ", text).strip() or type(error).__name__

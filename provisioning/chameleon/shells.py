@@ -4,25 +4,35 @@ import io
 import math
 import shlex
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from provisioning.setup.jobs import script
 from provisioning.testbed import Completed, Way, errors
 
-#: What the container service takes in one upload is limited, and the limit is not published: start here, and halve
-#: when it is refused.
+#: What the container service takes in one upload is limited, and the limit is not published: start
+#: here, and halve when it is refused.
 UPLOAD_PART_BYTES = 4 * 2**20
 SMALLEST_PART_BYTES = 64 * 2**10
 
-#: The service splits a command line into words and starts no shell. A small image may lack `timeout`. By the source of
-#: Chameleon's Zun, its `execute` waits 5 s for a command and then gives no exit code.
-_WITH_LIMIT = "if command -v timeout >/dev/null; then exec timeout {limit_s} sh -c {inner}; else exec sh -c {inner}; fi"
+#: Seconds that one execute may wait. Chameleon's Zun gives up after 5 s by its source
+#: (``execute_timeout``, ``archive_timeout`` of zun/conf/k8s.py at ChameleonCloud/zun), and then
+#: answers without an exit code; what a site of theirs sets is published nowhere.
+TURN_S = 2
+#: Seconds between two turns, so that a service that answers at once is not flooded.
+PAUSE_S = 0.2
+#: Seconds that a command's last turn may be late: the service's own limit, and the way there.
+LATE_S = 15.0
+_PREFIX = "labs-turns-"
 
 
 class SshShell:
-    """Commands over SSH, one connection each: the steps run side by side, and a connection is not to be shared."""
+    """Commands over SSH, one connection each: the steps run side by side, and a connection is not
+    to be shared.
+    """
 
     def __init__(self, way: Way):
         self._way = way
@@ -33,20 +43,25 @@ class SshShell:
         Raises:
             NoKeyError: the machine does not accept the key.
             NotReachableError: no connection.
+            ConnectionLostError: it broke off before the command's end was heard.
             StepTimeoutError: the command did not end in time.
         """
-        said = io.StringIO()
-        how = {
-            "hide": False,
-            "warn": True,
-            "in_stream": False,
-            "out_stream": said,
-            "err_stream": said,
-        }
+        output = io.StringIO()
         with self._connection() as connection:
             # Not the login shell's choice: the scripts are sh, whatever the account has.
-            result = connection.run(f"sh -c {shlex.quote(command)}", timeout=timeout_s, **how)
-        return Completed(result.exited, said.getvalue())
+            result = connection.run(
+                f"sh -c {shlex.quote(command)}",
+                timeout=timeout_s,
+                hide=False,
+                warn=True,
+                in_stream=False,
+                out_stream=output,
+                err_stream=output,
+            )
+        # Paramiko's code for a channel that closed without one.
+        if result.exited == -1:
+            raise errors.ConnectionLostError(f"the SSH connection to {self._way.host} broke off")
+        return Completed(result.exited, output.getvalue())
 
     def put(self, source: Path, target: str) -> None:
         with self._connection() as connection:
@@ -59,6 +74,7 @@ class SshShell:
 
         host = self._way.host
         key = {"key_filename": self._way.key} if self._way.key else {}
+        opened = False
         try:
             with Connection(
                 host, user=self._way.user, connect_timeout=20, connect_kwargs=key
@@ -66,7 +82,10 @@ class SshShell:
                 # Addresses go from lease to lease, so an unknown host key is the rule: accept it.
                 connection.client.set_missing_host_key_policy(AutoAddPolicy)
                 connection.open()
+                opened = True
                 yield connection
+        except errors.ProvisioningError:
+            raise
         except Exception as error:
             name = type(error).__name__
             if name in {
@@ -81,16 +100,24 @@ class SshShell:
                 "SSHException",
                 "NoValidConnectionsError",
             }:
+                if opened:
+                    raise errors.ConnectionLostError(
+                        f"the SSH connection to {host} broke off: {error}"
+                    ) from error
                 raise errors.NotReachableError(f"no SSH connection to {host}: {error}") from error
             raise
 
 
 class ContainerShell:
-    """Commands through the container service.
+    """Commands through the container service, whose execute is brief.
+
+    A command is uploaded as a file, for a line of execute travels in the address of a request. It
+    runs apart from the call that starts it, and each turn (``shell/turn.sh``) asks how it stands.
 
     Args:
-        execute: runs one command line in the container; returns its output and its exit code as text or number.
-        upload: copies a local file into an existing folder of the container.
+        execute: runs one command line in the container; returns its output and its exit code as
+            text or number, or None when the service did not wait for it.
+        upload: copies a local file or folder into an existing folder of the container.
     """
 
     def __init__(
@@ -100,44 +127,83 @@ class ContainerShell:
         self._upload = upload
 
     def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
-        """Return how the command ended; exit code 124 means that it did not end in time."""
-        # The image may start in a subfolder; SSH starts in the home, and the steps count on it.
-        inner = shlex.quote(f'cd "$HOME" && {{ {command.strip()}\n}}')
-        limited = _WITH_LIMIT.format(limit_s=math.ceil(timeout_s), inner=inner)
-        output, exit_code = self._execute(f"sh -c {shlex.quote(limited)}")
-        try:
-            return Completed(int(str(exit_code)), output)
-        except ValueError as error:
-            raise errors.ServiceBusyError(
-                f"the container service gave no exit code for a command: {exit_code!r}"
-            ) from error
+        """Return how the command ended; exit code 124 means that it did not end in time.
+
+        Raises:
+            ServiceBusyError: no turn got a clear answer, or the container lost the command.
+        """
+        limit_s = math.ceil(timeout_s)
+        turn = self._uploaded(command, limit_s)
+        give_up_s = time.monotonic() + limit_s + LATE_S
+        while True:
+            output, exit_code = self._execute(f"sh {turn}")
+            state, _, text = output.partition("\n")
+            if _is_clear(exit_code):
+                if state.startswith("ended "):
+                    return Completed(int(state.removeprefix("ended ")), text)
+                if state != "running":
+                    raise errors.ServiceBusyError(
+                        f"the container does not run a command that was sent (exit code "
+                        f"{exit_code}): {output.strip()[:200]}",
+                        likely="The container was restarted, or its image has no sh and tar.",
+                    )
+            if time.monotonic() > give_up_s:
+                break
+            time.sleep(PAUSE_S)
+        if _is_clear(exit_code):
+            return Completed(124, "")
+        raise errors.ServiceBusyError(
+            f"the container service gave no exit code for {limit_s} s",
+            likely="The device is too busy to answer within the service's few seconds.",
+        )
+
+    def _uploaded(self, command: str, limit_s: int) -> str:
+        """Put a command and its turns into a folder of the container; return the turns' path."""
+        with tempfile.TemporaryDirectory(prefix=_PREFIX) as local:
+            folder = Path(local)
+            (folder / "command").write_text(command, encoding="utf-8")
+            turns = script("turn", limit_s=limit_s, turn_s=TURN_S, prefix=_PREFIX)
+            (folder / "turn.sh").write_text(turns, encoding="utf-8")
+            # Where the home lies differs from image to image.
+            self._upload(local, "/tmp")
+            return f"/tmp/{folder.name}/turn.sh"
 
     def put(self, source: Path, target: str) -> None:
-        """Copy one file to a path under the home, in parts where it is larger than the service takes at once."""
+        """Copy one file to a path under the home, in parts where it is larger than the service
+        takes at once.
+        """
         part_bytes = UPLOAD_PART_BYTES
         while True:
             try:
                 return self._put_parts(source, target, part_bytes)
             except Exception as error:
-                too_large = "413" in str(error) or "too large" in str(error).lower()
+                message = str(error).lower()
+                too_large = "413" in message or "too large" in message
                 if not too_large or part_bytes <= SMALLEST_PART_BYTES:
                     raise
                 part_bytes //= 2
 
     def _put_parts(self, source: Path, target: str, part_bytes: int) -> None:
         count = max(1, math.ceil(source.stat().st_size / part_bytes))
-        parts = f'"${{TMPDIR:-/tmp}}"/{shlex.quote(source.name)}.*.part'
+        # They arrive beside the folder that the command runs from.
+        parts = f'"${{0%/*}}"/../{shlex.quote(source.name)}.*.part'
         # Parts of an earlier try with another size must not be joined in.
         self.run(f"rm -f {parts}")
         with tempfile.TemporaryDirectory() as local, source.open("rb") as stream:
             for number in range(count):
                 part = Path(local) / f"{source.name}.{number:05d}.part"
                 part.write_bytes(stream.read(part_bytes))
-                # The upload wants a folder that is there, and where the home lies differs from image to image.
                 self._upload(str(part), "/tmp")
                 part.unlink()
-        joined = self.run(f"cat {parts} > {shlex.quote(target)} && rm -f {parts}", timeout_s=120)
+        join = f"cat {parts} > {shlex.quote(target)} && rm -f {parts}"
+        joined = self.run(join, timeout_s=120)
         if joined.exit_code != 0:
-            raise errors.CommandFailedError(
-                f"joining the parts of {target} failed: {joined.output.strip()}"
-            )
+            output = joined.output.strip()
+            raise errors.CommandFailedError(f"joining the parts of {target} failed: {output}")
+
+
+def _is_clear(exit_code: object) -> bool:
+    """Return whether the service waited for the command: without a code, it has to be asked
+    again.
+    """
+    return str(exit_code).lstrip("-").isdigit()

@@ -1,4 +1,6 @@
-"""``python -m provisioning class …``: plan a class, make its leases, see who is where, mend what goes wrong."""
+"""``python -m provisioning class …``: plan a class, make its leases, see who is where, mend what
+goes wrong.
+"""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -9,16 +11,17 @@ from zoneinfo import ZoneInfo
 import typer
 
 from labs.course.assignment import PATH, assignment
+from labs.course.lease_record import append_looks
+from labs.course.roster import Student, read_hours, read_roster, read_weekday, short_name
+from labs.sites.spec import NUMBERS, PartSpec, load_spec, resource_name
+from labs.terminal import PART
 from provisioning import lab
 from provisioning.classroom import leases
-from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all
-from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
-from provisioning.lab.terminal import PART
+from provisioning.classroom.plan import ClassPlan, Wish, make_plan, plan_text, read_plan, write_all
 from provisioning.planning.blocks import calendars_of
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.setup.release import GRACE, sweep
-from provisioning.sites.spec import NUMBERS, PartSpec, load_spec, resource_name
 from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import site_clock
 
@@ -52,7 +55,8 @@ def plan_class(
     until: Annotated[
         datetime | None,
         typer.Option(
-            help="When the last block ends at the latest, in the zone; the assignment's date when left out."
+            help="When the last block ends at the latest, in the zone; the assignment's date "
+            "when left out."
         ),
     ] = None,
     begin: Annotated[
@@ -69,8 +73,10 @@ def plan_class(
         Path | None, typer.Option(help="Folder that receives plan.csv and calendars.")
     ] = None,
 ) -> None:
-    """Say who runs when. Exit code 1 says that somebody is without a block."""
-    spec, local, now = load_spec(part), _zone(zone), site_clock().now()
+    """Say who runs when. Exit code 1 means that at least one student has no block."""
+    spec = load_spec(part)
+    local = _zone(zone)
+    now = site_clock().now()
     if zone:
         # `move --to` means the hours that the plan was made in, and so do the tables.
         keep_zone(local)
@@ -80,23 +86,29 @@ def plan_class(
             f"{PATH.name} asks for no lesson of {spec.title} that needs a machine: nothing to plan"
         )
     if _SPARE * block.planned_s > block.length_s:
+        planned_min = block.planned_s / 60
+        length_min = block.length_s / 60
         typer.echo(
-            f"{block.planned_s / 60:.0f} of a block's {block.length_s / 60:.0f} minutes are planned, which leaves "
-            f"little for what goes wrong: ask for longer ones in {PATH.name} (block = {spec.hours + 1})"
+            f"{planned_min:.0f} of a block's {length_min:.0f} minutes are planned, which leaves "
+            "little for what goes wrong: ask for longer ones in "
+            f"{PATH.name} (block = {spec.hours + 1})"
         )
-    wish = _wish(begin, until or _due(spec, local), day or [], hours, local, now)
-    plan = _plan(
-        spec, read_roster(roster, assignment().course.time_zone), wish, type_name or [], placeholder
-    )
+    latest = until or _due(spec, local)
+    wish = _wish(begin, latest, day or [], hours, local, now)
+    students = read_roster(roster, assignment().course.time_zone)
+    plan = _plan(spec, students, wish, type_name or [], placeholder)
     typer.echo(plan_text(plan))
     if out:
-        typer.echo(f"{len(write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
+        files = write_all(plan, out, now)
+        typer.echo(f"{len(files)} files in {out}: plan.csv and calendars/")
     if plan.without:
         raise typer.Exit(1)
 
 
 def _zone(name: str | None) -> ZoneInfo:
-    """Return the zone of the hours that a command takes and shows: the assignment's, unless another one was named."""
+    """Return the zone of the hours that a command takes and shows: the assignment's, unless another
+    one was named.
+    """
     return find_zone(name, otherwise=assignment().course.time_zone.key)
 
 
@@ -123,8 +135,9 @@ def _wish(
         # A date alone means that day, not the moment at which it begins.
         latest += timedelta(days=1)
     if latest <= earliest:
+        local = earliest.astimezone(zone)
         raise ValueError(
-            f"the deadline, {latest:%a %d %b %Y %H:%M}, is not after {earliest.astimezone(zone):%a %d %b %Y %H:%M}"
+            f"the deadline, {latest:%a %d %b %Y %H:%M}, is not after {local:%a %d %b %Y %H:%M}"
         )
     begins, ends = read_hours(hours)
     return Wish(earliest, latest, zone, begins, ends, frozenset(map(read_weekday, days)))
@@ -132,28 +145,23 @@ def _wish(
 
 def _plan(
     spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str
-) -> Plan:
+) -> ClassPlan:
     for name in types:
         spec.only(name)  # says which there are
     calendars, unread = calendars_of(spec, lab.open_testbed)
-    there = leases.leases_at(lab.open_testbed, calendars, spec.part)
-    use = {
-        option: calendar
-        for option, calendar in calendars.items()
-        if not types or option.type in types
-    }
-    missing = Silent(
-        {option: why for option, why in unread.items() if not types or option.type in types}
-    )
-    if not use:
+    class_leases = leases.leases_at(lab.open_testbed, calendars, spec.part)
+    used_types = types or [option.type for option in spec.options]
+    used = {option: calendars[option] for option in calendars if option.type in used_types}
+    missing = Silent({option: unread[option] for option in unread if option.type in used_types})
+    if not used:
         missing.check("no machine can be planned")
     answered = {option.site for option in calendars}
     for option, why in missing.items():
         leases_too = "" if option.site in answered else ", nor is any lease that is there"
         typer.echo(f"not in the plan{leases_too}: {option.name}: {why.what}")
     if placeholder:
-        use = leases.without_placeholders(lab.open_testbed, use, placeholder)
-    return make_plan(students, spec, use, there, wish)
+        used = leases.without_placeholders(lab.open_testbed, used, placeholder)
+    return make_plan(students, spec, used, class_leases, wish)
 
 
 @app.command("reserve")
@@ -166,30 +174,40 @@ def reserve_class(
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Make a plan's leases. Run it again to fill the gaps. Exit 1 when one could not be made."""
-    spec, local = load_spec(part), _zone(zone)
+    spec = load_spec(part)
+    local = _zone(zone)
     seats = read_plan(plan, spec)
-    outcome = leases.reserve_all(
-        lab.open_testbed, spec.part, seats, site_clock().now(), placeholder
-    )
+    now = site_clock().now()
+    outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, now, placeholder)
     for seat, what in outcome:
-        typer.echo(
-            f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}"
-        )
+        when = seat.block.local(local)
+        typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{when:<36}{what}")
     counts = Counter(what.split(":")[0] for _, what in outcome)
-    typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
+    summary = ", ".join(f"{count} {what}" for what, count in counts.items())
+    typer.echo(summary)
     if any(what.startswith(("refused", "not made")) for _, what in outcome):
         raise typer.Exit(1)
 
 
 @app.command("watch")
 def watch_class(
-    part: PART, roster: Annotated[Path, _ROSTER], zone: Annotated[str | None, _ZONE] = None
+    part: PART,
+    roster: Annotated[Path, _ROSTER],
+    zone: Annotated[str | None, _ZONE] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(help="Append what the sites say of the leases: it proves points for them."),
+    ] = None,
 ) -> None:
     """Show where each student of a roster is now, and who needs help."""
-    spec, local, students = load_spec(part), _zone(zone), read_roster(roster)
+    spec = load_spec(part)
+    local = _zone(zone)
+    students = read_roster(roster)
     testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
     now = site_clock().now()
     watched = leases.watch(testbeds, spec.part, students, now)
+    if record:
+        append_looks(record, watched.looks)
     typer.echo(leases.watch_table(watched, now, local))
     if watched.silent:
         raise typer.Exit(1)
@@ -202,9 +220,13 @@ def extend_lease(
     hours: Annotated[float, typer.Option(min=0.1, help="How much longer.")] = 1.0,
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
-    """Let a student's lease end later, if the machine is free."""
+    """Let a student's lease end later, if the machine is free.
+
+    Chameleon allows it within the last 48 hours before the end.
+    """
     lease = leases.extend(lab.open_testbed, load_spec(part).part, short_name(student), hours)
-    typer.echo(f"{lease.name} ends {lease.end.astimezone(_zone(zone)):%a %d %b %H:%M %Z}")
+    ends = lease.end.astimezone(_zone(zone))
+    typer.echo(f"{lease.name} ends {ends:%a %d %b %H:%M %Z}")
 
 
 @app.command("move")
@@ -217,17 +239,16 @@ def move_lease(
     zone: Annotated[str | None, _ZONE] = None,
 ) -> None:
     """Give a student another block. It is made before the old one goes."""
-    spec, local = load_spec(part), _zone(zone)
+    spec = load_spec(part)
+    local = _zone(zone)
     start = to.replace(tzinfo=local)
-    if start.astimezone(UTC).minute or start.second:
-        raise ValueError(
-            f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour"
-        )
+    start_utc = start.astimezone(UTC)
+    if start_utc.minute or start.second:
+        raise ValueError(f"{start:%H:%M %Z} is {start_utc:%H:%M} UTC, and blocks begin on the hour")
     option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start)
     begins = lease.start.astimezone(local)
-    typer.echo(
-        f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}. {option.changes}".rstrip()
-    )
+    moved = f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}."
+    typer.echo(f"{moved} {option.changes}".rstrip())
 
 
 @app.command("no-shows")
@@ -242,25 +263,30 @@ def no_shows(
     ] = False,
 ) -> None:
     """List the leases whose students have not come."""
-    spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)
+    spec = load_spec(part)
+    now = site_clock().now()
+    grace = timedelta(minutes=grace_min)
     # By the lease's name, which may be a pseudonym.
-    there = [each for each in read_roster(roster) if not each.left]
-    students = {resource_name(spec.part, each.name): each.full_name or each.name for each in there}
-    count, silent = 0, Silent()
+    students = {}
+    for student in read_roster(roster):
+        if not student.left:
+            lease_name = resource_name(spec.part, student.name)
+            students[lease_name] = student.full_name or student.name
+    count = 0
+    silent = Silent()
     for site in lab.sites_of(spec.part):
         with silent.at(site):
             testbed = lab.open_testbed(site)
             missing = leases.no_shows(testbed, students, now, grace)
             count += len(missing)
-            for each in missing:
-                typer.echo(f"{students[each.name]}: {each.name}, {each.reason}")
-            for line in sweep(testbed, missing, now, grace=grace) if release else ():
-                typer.echo(line)
+            for lease in missing:
+                typer.echo(f"{students[lease.name]}: {lease.name}, {lease.reason}")
+            if release:
+                for line in sweep(testbed, missing, now, grace=grace):
+                    typer.echo(line)
     if count or not silent:
-        typer.echo(
-            f"{count} of {len(students)} have not come"
-            + ("" if release or not count else "; --release gives their machines back")
-        )
+        way_out = "; --release gives their machines back" if count and not release else ""
+        typer.echo(f"{count} of {len(students)} have not come{way_out}")
     silent.check("nobody knows who else has not come")
 
 
@@ -272,20 +298,18 @@ def drop(
         bool, typer.Option("--release", help="Give it back; without, it is only listed.")
     ] = False,
 ) -> None:
-    """List, or give back, what students who left still hold."""
+    """List, or release, the resources of students who left."""
     spec = load_spec(part)
     gone = [member.name for member in read_roster(roster) if member.left]
-    count, silent = 0, Silent()
+    count = 0
+    silent = Silent()
     for site in lab.sites_of(spec.part):
         with silent.at(site):
             for line in leases.drop(lab.open_testbed(site), spec.part, gone, release=release):
                 typer.echo(line)
                 count += 1
     if count or not silent:
-        what, way_out = (
-            ("given back", "")
-            if release
-            else ("still held", "; --release gives it back" * bool(count))
-        )
+        what = "given back" if release else "still held"
+        way_out = "; --release gives it back" if count and not release else ""
         typer.echo(f"{what}: {count or 'nothing'} of {len(gone)} who left{way_out}")
     silent.check("nobody knows what else they hold")

@@ -1,27 +1,32 @@
 """Who runs when: a block for as many students as can have one, on the machines that are free.
 
-Among the ways that serve as many, the plan takes the one with the fewest blocks on later site options, among those the
-one that meets the most wishes, and of those the earliest: what goes wrong then can be made good before the deadline.
+Among the ways that serve as many, the plan takes the one with the fewest blocks on later site
+options, among those the one that meets the most wishes, and of those the earliest: what goes wrong
+then can be made good before the deadline.
 
-Out of a plan come a table that a person may edit and ``class reserve`` reads, and a calendar for each student.
+Out of a plan come a table that a person may edit and ``class reserve`` reads, and a calendar for
+each student.
 """
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
-from provisioning.classroom.roster import DAY_ENDS, RosterError, Student, read_text, short_name
-from provisioning.classroom.seating import Group, Span, all_fit, seat_all
+from labs.course.roster import DAY_ENDS, RosterError, Student, read_text, short_name
+from labs.sites.spec import NAME_PREFIX, PartSpec, SiteOption, resource_name
+from provisioning.classroom.seating import MachineGroup, Span, all_fit, seat_all
 from provisioning.planning.blocks import HOUR, Block, block_end, is_free
 from provisioning.planning.booking import calendar_file
-from provisioning.sites.spec import NAME_PREFIX, PartSpec, SiteOption, resource_name
 from provisioning.testbed import Booking, Lease, Resource
 
-#: How much later a deadline, and how many more machines, are tried before a plan says what would do.
-_MORE_DAYS, _MORE_MACHINES = (1, 2, 4, 7), (1, 2, 4, 8)
+#: How much later a deadline is tried before a plan says what would do.
+_MORE_DAYS = (1, 2, 4, 7)
+#: How many more machines are tried then.
+_MORE_MACHINES = (1, 2, 4, 8)
 
 #: Columns that are read back; ``local``, ``state`` and what follows are for people.
 NEEDED = ("student", "site", "type", "machine", "start_utc", "end_utc")
@@ -45,17 +50,18 @@ class Wish:
     weekdays: frozenset[int] = frozenset()
 
     def allows(self, start: datetime, end: datetime) -> bool:
-        """Return whether a block may lie there."""
-        begins, ends = start.astimezone(self.zone), end.astimezone(self.zone)
-        if end > self.latest or (self.weekdays and begins.weekday() not in self.weekdays):
+        """Return whether a block is allowed there."""
+        begins = start.astimezone(self.zone)
+        ends = end.astimezone(self.zone)
+        if end > self.latest:
+            return False
+        if self.weekdays and begins.weekday() not in self.weekdays:
             return False
         if (self.day_begins, self.day_ends) == (time(0, 0), DAY_ENDS):
             return True
-        return (
-            begins.date() == ends.date()
-            and self.day_begins <= begins.time()
-            and ends.time() <= self.day_ends
-        )
+        if begins.date() != ends.date():
+            return False
+        return self.day_begins <= begins.time() and ends.time() <= self.day_ends
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Seat:
     #: True when the student asked for these hours, or for none.
     wished: bool = True
     #: True when the lease is there already.
-    kept: bool = False
+    reserved: bool = False
     #: True when it ends after the student's deadline: the deadline has moved since.
     after: bool = False
     #: The student's own date, with time zone; None for the class's.
@@ -76,8 +82,8 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Seats for a class, and what it lacks."""
+class ClassPlan:
+    """Seats for a class, and its shortfall."""
 
     spec: PartSpec
     wish: Wish
@@ -85,35 +91,48 @@ class Plan:
     seats: tuple[Seat, ...]
     #: Students who have no block, each with the reason.
     without: Mapping[str, str] = field(default_factory=dict)
-    #: What would give a block to all who can come at all, in words; empty if nothing that was tried does.
+    #: What would give a block to all who can come at all, in words; empty if nothing that was tried
+    #: does.
     would_do: tuple[str, ...] = ()
 
     @property
     def hours(self) -> float:
-        """Machine hours of all seats, those of kept leases included."""
-        return sum((seat.block.end - seat.block.start) / HOUR for seat in self.seats)
+        """Machine hours of all seats, those of leases that are there already included."""
+        blocks = [seat.block for seat in self.seats]
+        return sum((block.end - block.start) / HOUR for block in blocks)
 
     def sentence(self) -> str:
-        """Return whether it works out, and if not, what is missing and what would do."""
-        asked, missing = len(self.seats) + len(self.without), len(self.without)
-        used = {
-            option: sum(seat.block.option == option for seat in self.seats)
-            for option in self.spec.options
-        }
-        on = ", ".join(f"{count} on {option.name}" for option, count in used.items() if count)
-        last = f"{self.wish.latest.astimezone(self.wish.zone):%a %d %b %H:%M}"
-        if not missing:
-            wished = sum(seat.wished for seat in self.seats)
-            ends = max(
-                (seat.block.end for seat in self.seats), default=self.wish.latest
-            ).astimezone(self.wish.zone)
-            return f"All {asked} have a block: {on}; {wished} at hours as asked for. The last ends {ends:%a %d %b %H:%M}."
-        reasons = "".join(f"\n  {name}: {reason}" for name, reason in self.without.items())
-        ways = [*self.would_do, "other times of these students", "another kind of machine (--type)"]
+        """Return whether the plan is complete, and if not, the shortfall and possible solutions."""
+        return self._shortage() if self.without else self._success()
+
+    def _success(self) -> str:
+        wished = sum(seat.wished for seat in self.seats)
+        last_end = max((seat.block.end for seat in self.seats), default=self.wish.latest)
+        ends = last_end.astimezone(self.wish.zone)
+        used = self._used_options()
         return (
-            f"{missing} of {asked} blocks are missing before {last} ({on or 'no machine is free'}):{reasons}\n"
-            f"Way out: {', '.join(ways[:-1])}, or {ways[-1]}."
+            f"All {len(self.seats)} have a block: {used}; {wished} at hours as asked for. "
+            f"The last ends {ends:%a %d %b %H:%M}."
         )
+
+    def _shortage(self) -> str:
+        missing = len(self.without)
+        asked = len(self.seats) + missing
+        deadline = self.wish.latest.astimezone(self.wish.zone)
+        when = f"{deadline:%a %d %b %H:%M}"
+        used = self._used_options() or "no machine is free"
+        lines = [f"{missing} of {asked} blocks are missing before {when} ({used}):"]
+        for name, reason in self.without.items():
+            lines.append(f"  {name}: {reason}")
+        ways_out = [*self.would_do, "other times of these students"]
+        lines.append(f"Fix: {', '.join(ways_out)}, or another kind of machine (--type).")
+        return "\n".join(lines)
+
+    def _used_options(self) -> str:
+        """Return in words how many blocks lie on each option; empty where there is no block."""
+        counts = Counter(seat.block.option for seat in self.seats)
+        used = [option for option in self.spec.options if counts[option]]
+        return ", ".join(f"{counts[option]} on {option.name}" for option in used)
 
 
 def make_plan(
@@ -122,53 +141,59 @@ def make_plan(
     calendars: Mapping[SiteOption, Sequence[Resource]],
     leases: Iterable[tuple[SiteOption, Lease]],
     wish: Wish,
-) -> Plan:
+) -> ClassPlan:
     """Return who runs when.
 
     Args:
-        calendars: machines with their bookings of each option that may be used; a later option of the part takes what
-            the earlier ones cannot. Leases that the class has are bookings too.
+        calendars: machines with their bookings of each option that may be used; a later option of
+            the part takes what the earlier ones cannot. Leases that the class has are bookings too.
         leases: of the class that are still usable, each with the option that it is on.
         wish: days and hours that the instructor allows, and the deadline.
     """
     waiting = [student for student in students if not student.left]
-    seats = _kept(waiting, spec, leases, wish)
+    seats = _reserved_seats(waiting, spec, leases, wish)
     waiting = [student for student in waiting if student.name not in seats]
     request = _Request(waiting, spec, calendars, wish)
-    wanting, groups = request.wanting(), request.groups()
-    blocks = dict(zip(waiting, seat_all(wanting, groups), strict=True))
-    seats |= {
-        student.name: _seat(student, block, wish) for student, block in blocks.items() if block
-    }
-    without = {
-        student.name: _reason(times, groups)
-        for (student, block), times in zip(blocks.items(), wanting, strict=True)
-        if not block
-    }
-    # What the class could do is for those who can come at all.
-    able = replace(
-        request,
-        students=[student for student, times in zip(waiting, wanting, strict=True) if times],
-    )
-    ordered = sorted(seats.values(), key=lambda each: (each.block.start, each.student))
-    return Plan(spec, wish, tuple(ordered), without, tuple(able.would_do()) if without else ())
+    wanting = request.wanting()
+    groups = request.groups()
+    blocks = seat_all(wanting, groups)
+    without: dict[str, str] = {}
+    able: list[Student] = []
+    for student, times, block in zip(waiting, wanting, blocks, strict=True):
+        if block:
+            seats[student.name] = _seat(student, block, wish)
+        else:
+            without[student.name] = _reason(times, groups)
+        if times:
+            able.append(student)
+    would_do: tuple[str, ...] = ()
+    if without:
+        # What the class could do is for those who can come at all.
+        would_do = tuple(replace(request, students=able).would_do())
+    ordered = sorted(seats.values(), key=_start_and_name)
+    return ClassPlan(spec, wish, tuple(ordered), without, would_do)
 
 
-def _kept(
+def _start_and_name(seat: Seat) -> tuple[datetime, str]:
+    return seat.block.start, seat.student
+
+
+def _reserved_seats(
     students: Sequence[Student],
     spec: PartSpec,
     leases: Iterable[tuple[SiteOption, Lease]],
     wish: Wish,
 ) -> dict[str, Seat]:
-    found: dict[str, Block] = {}
+    first_blocks: dict[str, Block] = {}
     for option, lease in sorted(leases, key=lambda each: each[1].start):
-        found.setdefault(lease.name, Block(option, lease.node, lease.start, lease.end))
-    named = {student: resource_name(spec.part, student.name) for student in students}
-    return {
-        one.name: _seat(one, found[name], wish, kept=True)
-        for one, name in named.items()
-        if name in found
-    }
+        block = Block(option, lease.node, lease.start, lease.end)
+        first_blocks.setdefault(lease.name, block)
+    seats = {}
+    for student in students:
+        held = first_blocks.get(resource_name(spec.part, student.name))
+        if held is not None:
+            seats[student.name] = _seat(student, held, wish, reserved=True)
+    return seats
 
 
 @dataclass(frozen=True)
@@ -181,42 +206,41 @@ class _Request:
     wish: Wish
 
     def wanting(self) -> list[dict[Span, float]]:
-        """Return for each student the blocks that fit: a wish that is not met costs 1, all hours of waiting less."""
-        return [self._times(student) for student in self.students]
+        """Return for each student the blocks that fit, each with its cost.
 
-    def _times(self, student: Student) -> dict[Span, float]:
+        A wish that is not met costs 1, and all hours of waiting together less.
+        """
+        return [self._costs(student) for student in self.students]
+
+    def _costs(self, student: Student) -> dict[Span, float]:
         latest = self._latest(student)
-        waiting = len(self.students) * (latest - self.wish.earliest + HOUR)
+        hours = student.hours or self.spec.hours
+        everybodys_wait = len(self.students) * (latest - self.wish.earliest + HOUR)
         costs = {}
         for end_minute in {option.end_minute for option in self.calendars}:
-            for start, end in self._spans(student.hours or self.spec.hours, end_minute, latest):
-                local = start.astimezone(self.wish.zone), end.astimezone(self.wish.zone)
-                if student.can(*local):
-                    costs[start, end] = (not student.likes(*local)) + (
-                        start - self.wish.earliest
-                    ) / waiting
+            for start, end in self._spans(hours, end_minute, latest):
+                local_start = start.astimezone(self.wish.zone)
+                local_end = end.astimezone(self.wish.zone)
+                if student.can(local_start, local_end):
+                    wish_cost = 0.0 if student.likes(local_start, local_end) else 1.0
+                    wait_cost = (start - self.wish.earliest) / everybodys_wait
+                    costs[start, end] = wish_cost + wait_cost
         return costs
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[MachineGroup]:
         """Return the machines with one calendar each."""
-        groups, latest = [], max(map(self._latest, self.students), default=self.wish.latest)
-        for place, option in enumerate(
-            option for option in self.spec.options if option in self.calendars
-        ):
-            lengths = {student.hours or self.spec.hours for student in self.students}
-            spans = sorted(
-                span for hours in lengths for span in self._spans(hours, option.end_minute, latest)
-            )
-            alike: dict[tuple[Booking, ...], list[str]] = {}
-            for resource in self.calendars[option]:
-                if resource.reservable:
-                    bookings = tuple(
-                        sorted(resource.bookings, key=lambda booking: (booking.start, booking.end))
-                    )
-                    alike.setdefault(bookings, []).append(resource.name)
-            for bookings, names in alike.items():
+        latest = max(map(self._latest, self.students), default=self.wish.latest)
+        lengths = {student.hours or self.spec.hours for student in self.students}
+        options = [option for option in self.spec.options if option in self.calendars]
+        groups = []
+        for place, option in enumerate(options):
+            spans: list[Span] = []
+            for hours in lengths:
+                spans += self._spans(hours, option.end_minute, latest)
+            spans.sort()
+            for bookings, names in _names_by_bookings(self.calendars[option]).items():
                 free = tuple(span for span in spans if is_free(bookings, *span))
-                groups.append(Group(option, place, tuple(sorted(names)), free))
+                groups.append(MachineGroup(option, place, tuple(sorted(names)), free))
         return groups
 
     def would_do(self) -> Iterator[str]:
@@ -225,7 +249,8 @@ class _Request:
             return
         for days in _MORE_DAYS:
             latest = self.wish.latest + timedelta(days=days)
-            if replace(self, wish=replace(self.wish, latest=latest))._serves_all():
+            later = replace(self, wish=replace(self.wish, latest=latest))
+            if later._serves_all():
                 yield f"a deadline {days} {'day' if days == 1 else 'days'} later"
                 break
         at_any_hour = replace(
@@ -235,12 +260,11 @@ class _Request:
             yield "every hour of every day (--hours 0-24, no --day)"
         option = next(iter(self.calendars))
         for count in _MORE_MACHINES:
-            more = [
-                Resource(option.site, f"machine {number}", option.type) for number in range(count)
-            ]
-            if replace(
-                self, calendars={**self.calendars, option: [*self.calendars[option], *more]}
-            )._serves_all():
+            names = [f"machine {number}" for number in range(count)]
+            more = [Resource(option.site, name, option.type) for name in names]
+            calendar = [*self.calendars[option], *more]
+            larger = replace(self, calendars={**self.calendars, option: calendar})
+            if larger._serves_all():
                 yield f"{count} more of {option.name}, free all the time"
                 break
 
@@ -255,8 +279,9 @@ class _Request:
 
         A class shares the machines, and zones with a half hour must meet the same hours.
         """
-        wish, spans = replace(self.wish, latest=latest), []
-        start = datetime.fromtimestamp(3600 * -(-wish.earliest.timestamp() // 3600), UTC)
+        wish = replace(self.wish, latest=latest)
+        spans = []
+        start = _full_hour_from(wish.earliest)
         while start < latest:
             end = block_end(start, hours, end_minute)
             if wish.allows(start, end):
@@ -265,7 +290,23 @@ class _Request:
         return spans
 
 
-def _reason(times: Mapping[Span, float], groups: Iterable[Group]) -> str:
+def _full_hour_from(moment: datetime) -> datetime:
+    """Return the first full hour of UTC at or after a moment."""
+    hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return hour if hour == moment else hour + HOUR
+
+
+def _names_by_bookings(resources: Iterable[Resource]) -> dict[tuple[Booking, ...], list[str]]:
+    """Return the names of the machines in service, those with the same bookings together."""
+    names: dict[tuple[Booking, ...], list[str]] = {}
+    for resource in resources:
+        if resource.reservable:
+            bookings = sorted(resource.bookings, key=lambda booking: (booking.start, booking.end))
+            names.setdefault(tuple(bookings), []).append(resource.name)
+    return names
+
+
+def _reason(times: Mapping[Span, float], groups: Iterable[MachineGroup]) -> str:
     if not times:
         return "cannot come to any block of the days and hours that are allowed"
     if any(span in times for group in groups for span in group.spans):
@@ -273,53 +314,68 @@ def _reason(times: Mapping[Span, float], groups: Iterable[Group]) -> str:
     return "others have booked every machine at the times that fit"
 
 
-def _seat(student: Student, block: Block, wish: Wish, *, kept: bool = False) -> Seat:
-    liked = student.likes(block.start.astimezone(wish.zone), block.end.astimezone(wish.zone))
+def _seat(student: Student, block: Block, wish: Wish, *, reserved: bool = False) -> Seat:
+    local_start = block.start.astimezone(wish.zone)
+    local_end = block.end.astimezone(wish.zone)
+    liked = student.likes(local_start, local_end)
     after = block.end > max(wish.latest, student.due or wish.latest)
-    return Seat(student.name, block, wished=liked, kept=kept, after=after, due=student.due)
+    return Seat(student.name, block, wished=liked, reserved=reserved, after=after, due=student.due)
 
 
-def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:
+def write_all(plan: ClassPlan, folder: Path, now: datetime) -> list[Path]:
     """Write ``plan.csv`` and for each student a calendar, called as the lease is; return the paths.
 
     Calendars of an earlier plan of the part go.
     """
-    spec, calendars = plan.spec, folder / "calendars"
+    spec = plan.spec
+    calendars = folder / "calendars"
     calendars.mkdir(parents=True, exist_ok=True)
     for old in calendars.glob(f"{NAME_PREFIX}-{spec.part}-*.ics"):
         old.unlink()
     files = {folder / "plan.csv": plan_csv(plan).encode()}
     for seat in plan.seats:
         name = resource_name(spec.part, seat.student)
-        files[calendars / f"{name}.ics"] = calendar_file(spec, seat.block, name, now, seat.due)
+        calendar = calendar_file(spec, seat.block, name, now, seat.due)
+        files[calendars / f"{name}.ics"] = calendar
     for path, content in files.items():
         path.write_bytes(content)
     return list(files)
 
 
-def plan_csv(plan: Plan) -> str:
+def plan_csv(plan: ClassPlan) -> str:
     """Return the plan as a table, one line for each block, the earliest first."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for seat in plan.seats:
-        block, state = seat.block, "there already" if seat.kept else "planned"
-        times = [moment.astimezone(UTC).strftime(_FORM) for moment in (block.start, block.end)]
+        block = seat.block
         place = (block.option.site, block.option.type, block.resource)
+        times = (_utc_text(block.start), _utc_text(block.end), block.local(plan.wish.zone))
+        state = "there already" if seat.reserved else "planned"
         wished = "yes" if seat.wished else "no"
-        writer.writerow([seat.student, *place, *times, block.local(plan.wish.zone), state, wished])
+        writer.writerow([seat.student, *place, *times, state, wished])
     return text.getvalue()
+
+
+def _utc_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime(_FORM)
+
+
+def _utc_time(text: str) -> datetime:
+    return datetime.strptime(text.strip(), _FORM).replace(tzinfo=UTC)
 
 
 def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
     """Return the seats of a plan's table, as it was written or as a person changed it.
 
     Raises:
-        RosterError: it cannot be read: an unknown machine type, a time in another form, a student twice; the message
-            names the line. That a machine is taken, the site says.
+        RosterError: it cannot be read: an unknown machine type, a time in another form, a student
+            twice; the message names the line. That a machine is taken, the site says.
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
-    if lacking := [name for name in NEEDED if name not in (reader.fieldnames or ())]:
+    columns = reader.fieldnames or ()
+    lacking = [name for name in NEEDED if name not in columns]
+    if lacking:
         raise RosterError(
             f"{path.name} lacks the columns {', '.join(lacking)}",
             likely="This is no plan, perhaps the roster.",
@@ -333,9 +389,11 @@ def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
                 raise ValueError(f"{seat.student} has a block already")
             seats[seat.student] = seat
         except (KeyError, ValueError, TypeError) as error:
+            line = f"{path.name}, line {reader.line_num}"
             raise RosterError(
-                f"{path.name}, line {reader.line_num}: {error.args[0]}",
-                likely="It was changed by hand, or by a spreadsheet that writes dates in its own way.",
+                f"{line}: {error.args[0]}",
+                likely="It was changed by hand, or by a spreadsheet that writes dates in its own "
+                "way.",
                 way_out="Times are UTC and look like 2026-12-01 15:00; or plan anew.",
             ) from error
     return tuple(seats.values())
@@ -343,22 +401,33 @@ def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
 
 def _seat_of(row: Mapping[str, str], spec: PartSpec) -> Seat:
     option = spec.option(row["site"].strip(), row["type"].strip())
-    start, end = (
-        datetime.strptime(row[name].strip(), _FORM).replace(tzinfo=UTC)
-        for name in ("start_utc", "end_utc")
-    )
+    start = _utc_time(row["start_utc"])
+    end = _utc_time(row["end_utc"])
     if end <= start:
         raise ValueError("the block ends before it begins")
     block = Block(option, row["machine"].strip(), start, end)
-    return Seat(short_name(row["student"]), block, kept=row.get("state") == "there already")
+    reserved = row.get("state") == "there already"
+    return Seat(short_name(row["student"]), block, reserved=reserved)
 
 
-def plan_text(plan: Plan) -> str:
-    """Return the plan for the screen: the students' blocks, the machine hours, and whether it works out."""
+def plan_text(plan: ClassPlan) -> str:
+    """Return for the screen the students' blocks, the machine hours, and whether it works out."""
     lines = [f"{'student':<28}{'machine':<20}{'when':<36}"]
     for seat in plan.seats:
-        mark = "there already" if seat.kept else "" if seat.wished else "not as wished"
-        mark += ", ENDS AFTER THE DEADLINE: `class move` gives another" if seat.after else ""
         when = seat.block.local(plan.wish.zone)
-        lines.append(f"{seat.student:<28}{seat.block.resource:<20}{when:<36}{mark}".rstrip())
-    return "\n".join([*lines, "", plan.sentence(), f"{plan.hours:.0f} machine hours."])
+        seat_and_time = f"{seat.student:<28}{seat.block.resource:<20}{when:<36}"
+        lines.append((seat_and_time + _remark(seat)).rstrip())
+    lines += ["", plan.sentence(), f"{plan.hours:.0f} machine hours."]
+    return "\n".join(lines)
+
+
+def _remark(seat: Seat) -> str:
+    if seat.reserved:
+        remark = "there already"
+    elif seat.wished:
+        remark = ""
+    else:
+        remark = "not as wished"
+    if seat.after:
+        remark += ", ENDS AFTER THE DEADLINE: `class move` gives another"
+    return remark

@@ -1,9 +1,10 @@
-"""Seats as an integer program: as many students as can be, and of such ways the best.
+"""Seats as an integer program: the most students, and the best such plan.
 
-A block may begin at every full hour at which a machine is free throughout. Machines with one calendar are counted
-together, and so are students who can and like the same: the unknowns are how many of a kind of student begin at a time,
-and how many machines of a group do. Given whole numbers of machines, students are a transportation problem, whose best
-answer is whole by itself: so only the machines are asked to be whole. Names are given afterwards.
+A block may begin at every full hour at which a machine is free throughout. Machines with one
+calendar are counted together, and so are students who can and like the same: the unknowns are how
+many of a kind of student begin at a time, and how many machines of a group do. Given whole numbers
+of machines, students are a transportation problem, whose best answer is whole by itself: so only
+the machines are asked to be whole. Names are given afterwards.
 """
 
 from collections import Counter, defaultdict
@@ -13,15 +14,15 @@ from datetime import datetime
 
 import numpy as np
 
+from labs.sites.spec import SiteOption
 from provisioning.planning.blocks import HOUR, Block
-from provisioning.sites.spec import SiteOption
 
 #: A block's beginning and end, with time zone UTC.
 Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
-class Group:
+class MachineGroup:
     """Machines of one option with one calendar."""
 
     option: SiteOption
@@ -33,27 +34,30 @@ class Group:
 
 
 class _Program:
-    """The counts, what bounds them, and the best of them."""
+    """The counts, their bounds, and their optimum."""
 
-    def __init__(self, wanting: Sequence[Mapping[Span, float]], groups: Sequence[Group]):
+    def __init__(self, wanting: Sequence[Mapping[Span, float]], groups: Sequence[MachineGroup]):
         kinds = Counter(tuple(sorted(times.items())) for times in wanting)
         free = {span for group in groups for span in group.spans}
         wanted = {span for kind in kinds for span, _ in kind}
-        #: Of each number of students, what one of them costs; after these come the numbers of machines, one per offer.
+        #: Of each number of students, what one of them costs; after these come the numbers of
+        #: machines, one per offer.
         self.costs: list[float] = []
-        self.offers = [(group, span) for group in groups for span in group.spans if span in wanted]
-        # Three kinds of rows: of a kind no more begin than there are; at a time as many machines begin as students; in
-        # an hour no more of a group are taken than it has.
+        self.offers: list[tuple[MachineGroup, Span]] = []
+        for group in groups:
+            self.offers += [(group, span) for span in group.spans if span in wanted]
+        # Three kinds of rows: of a kind no more begin than there are; at a time as many machines
+        # begin as students; in an hour no more of a group are taken than it has.
         bounds: dict[tuple, float] = {}
         entries: list[tuple[tuple, int, float]] = []
         for number, (kind, count) in enumerate(kinds.items()):
             for span, cost in kind:
                 if span in free:
-                    entries += [
-                        (("kind", number), len(self.costs), 1),
-                        (("span", *span), len(self.costs), 1),
-                    ]
-                    bounds |= {("kind", number): count, ("span", *span): 0}
+                    column = len(self.costs)
+                    entries.append((("kind", number), column, 1))
+                    entries.append((("span", *span), column, 1))
+                    bounds["kind", number] = count
+                    bounds["span", *span] = 0
                     self.costs.append(cost)
         self.students = len(self.costs)
         for column, (group, (start, end)) in enumerate(self.offers, self.students):
@@ -77,7 +81,7 @@ class _Program:
         """Return an objective's least value and the counts of machines that reach it.
 
         Args:
-            objective: what one of each unknown adds, students first.
+            objective: the value of one unit of each unknown, students first.
             whole: False for a bound that is found at once and cannot be higher.
         """
         # Planning alone needs SciPy, and the Hub, where students have the other commands, has none.
@@ -87,43 +91,46 @@ class _Program:
         if not objective.size:
             return 0.0, np.zeros(0, int)
         row, column, value = zip(*self._rows, strict=True)
-        matrix = coo_array((value, (row, column)), shape=(len(self._upper), objective.size)).tocsr()
-        machines = np.r_[np.zeros(self.students), np.ones(len(self.offers))]
+        shape = (len(self._upper), objective.size)
+        matrix = coo_array((value, (row, column)), shape=shape).tocsr()
+        machines_only = np.r_[np.zeros(self.students), np.ones(len(self.offers))]
         answer = milp(
             objective,
-            integrality=machines if whole else None,
+            integrality=machines_only if whole else None,
             bounds=Bounds(0, np.inf),
             options={"mip_rel_gap": 0},
             constraints=LinearConstraint(matrix, self._lower, self._upper),
         )
         if answer.x is None:
             raise RuntimeError(f"no plan: {answer.message}")
-        return float(answer.fun), np.round(answer.x[self.students :]).astype(int)
+        machines = np.round(answer.x[self.students :])
+        return float(answer.fun), machines.astype(int)
 
     def keep(self, objective: np.ndarray, value: float) -> None:
         """Bound an objective by a value from above, for what is asked after it."""
-        self._rows += [
-            (len(self._upper), int(column), objective[column])
-            for column in np.flatnonzero(objective)
-        ]
+        row = len(self._upper)
+        for column in np.flatnonzero(objective):
+            self._rows.append((row, int(column), objective[column]))
         self._lower.append(-np.inf)
         self._upper.append(value)
 
 
-def all_fit(wanting: Sequence[Mapping[Span, float]], groups: Sequence[Group]) -> bool:
+def all_fit(wanting: Sequence[Mapping[Span, float]], groups: Sequence[MachineGroup]) -> bool:
     """Return whether every student can have a block."""
     program = _Program(wanting, groups)
     # The bound takes no time, and what it refuses is refused.
-    return all(
-        round(-program.least(-program.seats, whole=whole)[0], 6) >= len(wanting)
-        for whole in (False, True)
-    )
+    for whole in (False, True):
+        unseated, _ = program.least(-program.seats, whole=whole)
+        if round(-unseated, 6) < len(wanting):
+            return False
+    return True
 
 
 def seat_all(
-    wanting: Sequence[Mapping[Span, float]], groups: Sequence[Group]
+    wanting: Sequence[Mapping[Span, float]], groups: Sequence[MachineGroup]
 ) -> list[Block | None]:
-    """Return a block for each student, or None: as many blocks as can be, on the earlier options, at the least cost.
+    """Return a block for each student, or None: as many blocks as can be, on the earlier options,
+    at the least cost.
 
     Args:
         wanting: for each student the blocks that fit, each with its cost.
@@ -132,18 +139,23 @@ def seat_all(
     program = _Program(wanting, groups)
     value, machines = program.least(-program.seats)
     program.keep(-program.seats, round(value))
-    later = np.r_[np.zeros(program.students), [group.place for group, _ in program.offers]]
+    places = [group.place for group, _ in program.offers]
+    later = np.r_[np.zeros(program.students), places]
     if later.any():
         value, machines = program.least(later)
         program.keep(later, round(value))
     if any(program.costs):
-        _, machines = program.least(np.r_[program.costs, np.zeros(len(program.offers))])
-    return _given(wanting, list(_named(zip(program.offers, machines, strict=True))))
+        costs = np.r_[program.costs, np.zeros(len(program.offers))]
+        _, machines = program.least(costs)
+    blocks = _named(zip(program.offers, machines, strict=True))
+    return _given(wanting, list(blocks))
 
 
-def _named(counts: Iterable[tuple[tuple[Group, Span], int]]) -> Iterable[Block]:
-    """Yield blocks on named machines: each begins on the machine of its group that has been free for longest."""
-    begun: dict[Group, list[Span]] = defaultdict(list)
+def _named(counts: Iterable[tuple[tuple[MachineGroup, Span], int]]) -> Iterable[Block]:
+    """Yield blocks on named machines: each begins on the machine of its group that has been free
+    for longest.
+    """
+    begun: dict[MachineGroup, list[Span]] = defaultdict(list)
     for (group, span), count in counts:
         if count:
             begun[group] += [span] * count
@@ -158,9 +170,13 @@ def _named(counts: Iterable[tuple[tuple[Group, Span], int]]) -> Iterable[Block]:
 def _given(wanting: Sequence[Mapping[Span, float]], blocks: Sequence[Block]) -> list[Block | None]:
     from scipy.optimize import linear_sum_assignment
 
-    costs = [[times.get((block.start, block.end), np.inf) for times in wanting] for block in blocks]
+    costs = []
+    for block in blocks:
+        span = (block.start, block.end)
+        costs.append([times.get(span, np.inf) for times in wanting])
     given: list[Block | None] = [None] * len(wanting)
     if blocks:
-        for block, student in zip(*linear_sum_assignment(np.array(costs)), strict=True):
-            given[student] = blocks[block]
+        pairs = zip(*linear_sum_assignment(np.array(costs)), strict=True)
+        for block_number, student_number in pairs:
+            given[student_number] = blocks[block_number]
     return given

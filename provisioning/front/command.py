@@ -1,7 +1,7 @@
 """``msl``: the course from a terminal. Each sub-command calls the room that does the work.
 
-Exit codes: 0, done; 1, something is wrong, and the sentence on the screen says what to do; 2, the command was not
-understood.
+Exit codes: 0, done; 1, something is wrong, and the sentence on the screen says what to do; 2, the
+command was not understood.
 """
 
 import json
@@ -15,14 +15,14 @@ from rich.console import Console
 from labs.course.lessons import lessons
 from labs.course.points import sums
 from labs.shell import belongs_elsewhere, msl, other_course
+from labs.sites.spec import NUMBERS
+from labs.terminal import PART, VERSION, InSentences, id_of
 from provisioning.classroom.cli import app as classroom
 from provisioning.cli import app as provisioned
 from provisioning.cli import pull
 from provisioning.front.lab import LabError
-from provisioning.front.standing import LeaseLeft, Step, points, standing
-from provisioning.lab.terminal import PART, InSentences, unknown
-from provisioning.rehearsal.cli import app as rehearsal
-from provisioning.sites.spec import NUMBERS
+from provisioning.front.standing import LeaseLeft, LessonStanding, points, standing
+from provisioning.lab.rehearsal import app as rehearsal
 
 app = typer.Typer(
     name="msl",
@@ -35,32 +35,26 @@ app = typer.Typer(
 
 
 def _titles() -> dict[str, str]:
-    return {one.id: one.title for one in lessons()}
+    return {lesson.id: lesson.title for lesson in lessons()}
 
 
 def _lesson(text: str) -> str:
-    if text not in _titles():
-        raise unknown("lesson", text, _titles(), f"There are {', '.join(_titles())}.")
-    return text
+    titles = _titles()
+    return id_of("lesson", text, titles, f"There are {', '.join(titles)}.")
 
 
-def _version(wanted: bool) -> None:
-    from labs.machine.version import code_version
-
-    if wanted:
-        typer.echo(f"Model serving labs {code_version()}")
-        raise typer.Exit
+def _completions(incomplete: str) -> list[tuple[str, str]]:
+    """Return the lessons whose id begins like that, each with its title."""
+    return [(id, title) for id, title in _titles().items() if id.startswith(incomplete)]
 
 
 @app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show its version.")
-    ] = False,
-) -> None:
+def options(version: VERSION = False) -> None:
     """Take what stands before a sub-command, and refuse to work on another folder's results."""
-    # Where the reader is, and where the program is that was called: an old one names the Python of the first folder.
-    for what, start in (("Your terminal", Path.cwd()), ("This `msl`", Path(sys.argv[0]))):
+    # Where the reader is, and where the program is that was called: an old one names the Python of
+    # the first folder.
+    starts = {"Your terminal": Path.cwd(), "This `msl`": Path(sys.argv[0])}
+    for what, start in starts.items():
         other = other_course(start)
         if other:
             raise LabError(belongs_elsewhere(what, other))
@@ -76,24 +70,29 @@ def _echo_json(facts: object) -> None:
     typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
 
 
-def _step_facts(step: Step) -> dict[str, Any]:
-    about = {
-        "id": step.lesson.id,
-        "title": step.lesson.title,
+def _step_facts(step: LessonStanding) -> dict[str, Any]:
+    lesson = step.lesson
+    return {
+        "id": lesson.id,
+        "title": lesson.title,
         "part": step.part,
         "state": step.word,
+        **points([step]),
+        "minutes": lesson.minutes,
+        "machine_minutes": lesson.machine_minutes,
+        "where": lesson.where,
+        "notebook": f"notebooks/{lesson.link}",
     }
-    place = {
-        "minutes": step.lesson.minutes,
-        "machine_minutes": step.lesson.machine_minutes,
-        "where": step.lesson.where,
-    }
-    return {**about, **points([step]), **place, "notebook": f"notebooks/{step.lesson.link}"}
 
 
 def _lease_facts(lease: LeaseLeft) -> dict[str, Any]:
-    dates = {"start": lease.start.isoformat(), "end": lease.end.isoformat()}
-    return {"part": lease.part, "name": lease.name, **dates, "left_s": lease.left.total_seconds()}
+    return {
+        "part": lease.part,
+        "name": lease.name,
+        "start": lease.start.isoformat(),
+        "end": lease.end.isoformat(),
+        "left_s": lease.left.total_seconds(),
+    }
 
 
 @app.command()
@@ -103,43 +102,49 @@ def status(as_json: _JSON = False) -> None:
 
     stands = standing()
     if as_json:
-        whole = {**points(stands.steps), "unread_lines": len(stands.unread)}
-        facts = {
-            "lessons": [*map(_step_facts, stands.steps)],
-            "leases": [*map(_lease_facts, stands.leases)],
-        }
-        _echo_json({**whole, "next": stands.next.lesson.id if stands.next else None, **facts})
+        facts: dict[str, Any] = {**points(stands.steps), "unread_lines": len(stands.unread)}
+        facts["next"] = stands.next.lesson.id if stands.next else None
+        facts["lessons"] = [_step_facts(step) for step in stands.steps]
+        facts["leases"] = [_lease_facts(lease) for lease in stands.leases]
+        _echo_json(facts)
     else:
         typer.echo(text_of(stands))
 
 
 @app.command("next")
 def next_(as_json: _JSON = False) -> None:
-    """Say what comes next."""
-    from provisioning.front.words import next_text
+    """Say what comes next, with the command that opens it."""
+    from provisioning.front.words import how_to_open, next_text
 
     stands = standing()
     if as_json:
         _echo_json(_step_facts(stands.next) if stands.next else None)
         return
     typer.echo(next_text(stands))
+    if stands.next:
+        typer.echo(how_to_open(stands.next))
     for lease in stands.leases:
         typer.echo(lease.text)
 
 
-#: What JupyterLab does not get wrong by itself is handed on to it.
-_HANDED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
-
-@app.command(context_settings=_HANDED_ON)
-def lab(context: typer.Context) -> None:
-    """Open the course in JupyterLab. `msl lab compile` opens a lesson; JupyterLab's own options may follow."""
+@app.command(context_settings={"ignore_unknown_options": True})
+def lab(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LESSON", autocompletion=_completions),
+    ] = None,
+) -> None:
+    """Open the course in JupyterLab. `msl lab compile` opens a lesson; JupyterLab's own options may
+    follow.
+    """
     from labs.course.lessons import lesson
     from provisioning.front.lab import start
 
-    given = list(context.args)
-    wanted = lesson(_lesson(given.pop(0))) if given and not given[0].startswith("-") else None
-    start(given, wanted)
+    options = list(arguments or ())
+    wanted = None
+    if options and not options[0].startswith("-"):
+        wanted = lesson(_lesson(options.pop(0)))
+    start(options, wanted)
 
 
 @app.command()
@@ -149,41 +154,42 @@ def check(
         typer.Argument(
             parser=_lesson,
             metavar="LESSON",
-            help="Its word, such as compile.",
-            autocompletion=lambda incomplete: [
-                one for one in _titles().items() if one[0].startswith(incomplete)
-            ],
+            help="Its id or title, such as compile.",
+            autocompletion=_completions,
         ),
     ],
     as_json: _JSON = False,
 ) -> None:
     """Judge a lesson's questions from your ledger. Exit code 1 says that something is left."""
-    from provisioning.front.hand_in import points_text, says
+    from labs.course.points_table import points_text, row_text
     from provisioning.front.words import POINTS_NOTE, points_of
 
-    step = next(step for step in standing().steps if step.lesson.id == lesson)
+    steps = {step.lesson.id: step for step in standing().steps}
+    step = steps[lesson]
     if as_json:
-        about = {
-            "id": step.lesson.id,
-            "title": step.lesson.title,
-            "state": step.word,
-            **points([step]),
-        }
-        rows = ((row, {"id": row.id, "title": row.title, "state": row.state}) for row in step.rows)
+        questions = []
+        for row in step.rows:
+            facts = {"id": row.id, "title": row.title, "state": row.state}
+            questions.append({**facts, **sums([row]), "message": row_text(row)})
         _echo_json(
             {
-                **about,
-                "questions": [{**one, **sums([row]), "message": says(row)} for row, one in rows],
+                "id": step.lesson.id,
+                "title": step.lesson.title,
+                "state": step.word,
+                **points([step]),
+                "questions": questions,
             }
         )
     else:
         width = max((len(points_text(row)) for row in step.rows), default=0)
         for row in step.rows:
-            typer.echo(f"{points_text(row):<{width}}  {says(row)}")
-        done = f"{len(step.rows) - len(step.left)} of {len(step.rows)} done (no points)"
-        typer.echo(
-            f"{step.lesson.title}: {f'{points_of(step)} points. {POINTS_NOTE}' if step.counts else done}"
-        )
+            typer.echo(f"{points_text(row):<{width}}  {row_text(row)}")
+        if step.counts:
+            sentence = f"{points_of(step)} points. {POINTS_NOTE}"
+        else:
+            done = len(step.rows) - len(step.left)
+            sentence = f"{done} of {len(step.rows)} done (no points)"
+        typer.echo(f"{step.lesson.title}: {sentence}")
     if not step.done:
         raise typer.Exit(1)
 
@@ -201,7 +207,7 @@ def submit(
         Path | None, typer.Option(help="Folder with ledger and models; your own unless named.")
     ] = None,
 ) -> None:
-    """Write one zip of a part to hand in. What the grader will find is said before."""
+    """Write one zip of a part to hand in. The command first lists what the grader will find."""
     from provisioning.front.hand_in import submit as hand_in
 
     hand_in(NUMBERS[part], Console(), target=out, workspace=workspace)
@@ -209,15 +215,32 @@ def submit(
 
 @app.command()
 def update() -> None:
-    """Bring the course's next version. What you changed, measured and answered is kept."""
+    """Bring the course's next version. Your changes, measurements and answers are kept."""
     from provisioning.front.update import update as bring
 
     bring(typer.echo)
 
 
 @app.command()
+def unlock(
+    file: Annotated[Path, typer.Argument(exists=True, help="The file from your instructor.")],
+) -> None:
+    """Put a lesson's results into your workspace."""
+    from provisioning.front.unlock import UnlockError
+    from provisioning.front.unlock import unlock as put_results
+
+    try:
+        put_results(file, typer.echo)
+    except UnlockError as error:
+        typer.secho(f"{error}", fg="red")
+        raise typer.Exit(1) from None
+
+
+@app.command()
 def doctor() -> None:
-    """Look for what is wrong on this computer. Each finding is a sentence with the way out."""
+    """Look for faults of the course on this computer. Each finding is a sentence with the way
+    out.
+    """
     from provisioning.front.doctor import findings
 
     looked_at = findings()
@@ -240,15 +263,16 @@ app.add_typer(
 
 @leases.callback()
 def left(context: typer.Context) -> None:
-    """Say what is left of your leases, as far as this computer knows. The sub-commands ask Chameleon."""
+    """Say what is left of your leases, as far as this computer knows. The sub-commands ask
+    Chameleon.
+    """
     if context.invoked_subcommand is None:
         known = standing().leases
         for lease in known:
             typer.echo(lease.text)
         if not known:
-            typer.echo(
-                f"This computer knows of no lease that runs. `{msl('lease plan model')}` shows what is free."
-            )
+            plan = msl("lease plan model")
+            typer.echo(f"This computer knows of no lease that runs. `{plan}` shows what is free.")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""Handing a part in: collect, pack, look through the grader's eyes, and say what the student will lose."""
+"""Handing a part in: collect, pack, look through the grader's eyes, and say what the student will
+lose.
+"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from labs.course.assignment import assignment
-from labs.course.lessons import PART_TITLES, lessons
+from labs.course.lessons import PART_TITLES
 from labs.course.points import promised_rows, sums_text
-from labs.course.question import Row, State, public_rows
+from labs.course.points_table import points_table
+from labs.course.question import ResultRow, State, public_rows
 from labs.records import Ledger, Records
 from labs.shell import msl
 from labs.workspace import workspace_dir
@@ -21,19 +21,19 @@ from provisioning.front.words import POINTS_NOTE
 
 @dataclass(frozen=True)
 class Prepared:
-    """A zip that is ready to be handed in, and what can be said about it."""
+    """A zip for the hand-in, and the facts about it."""
 
     path: Path
     #: Its sha256, to compare after an upload.
     sha256: str
     #: The part's questions that count, as they stand.
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
     #: Sentences about files that are missing.
     missing: tuple[str, ...] = ()
 
     @property
     def state_text(self) -> str:
-        """Whether it can be handed in as it is, and what it would cost."""
+        """Whether it can be handed in unchanged, and the points that it would lose."""
         size_mb = self.path.stat().st_size / 1e6
         if not self.missing:
             return f"{self.path} ({size_mb:.1f} MB) is ready to be handed in."
@@ -52,21 +52,24 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
         workspace: Folder with ledger and models; the student's own when None.
 
     Raises:
-        ValueError: The assignment has no such part, there is no folder of that name, or nothing of the part is done.
+        ValueError: The assignment has no such part, there is no folder of that name, or nothing of
+            the part is done.
     """
     wanted = assignment().lessons(part)
     if workspace is not None and not workspace.is_dir():
         # A slip in the path would else collect nothing, make the folder, and look like a success.
         raise ValueError(
-            f"there is no folder {workspace}: your results are in {workspace_dir()} unless you moved them"
+            f"there is no folder {workspace}: your results are in {workspace_dir()} unless you "
+            "moved them"
         )
     workspace = workspace or workspace_dir()
     target = target or workspace / f"submission-part-{part}.zip"
     public = public_rows(Ledger(workspace / "ledger.jsonl").read(), wanted)
     if public == public_rows(Records(()), wanted):
         raise ValueError(
-            f"{workspace} holds nothing of {PART_TITLES[part]}, so there is nothing to hand in yet. Begin with "
-            f"`{msl(f'lab {wanted[0].id}')}`; if your results are elsewhere, name their folder with --workspace."
+            f"{workspace} holds nothing of {PART_TITLES[part]}, so there is nothing to hand in "
+            f"yet. Begin with `{msl(f'lab {wanted[0].id}')}`; if your results are elsewhere, "
+            "name their folder with --workspace."
         )
     rows = (
         row
@@ -81,7 +84,9 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
 def submit(
     part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None
 ) -> None:
-    """Write a part's zip, in the workspace unless named, and say what the grader will find in it and what is left."""
+    """Write a part's zip, in the workspace unless named, and say what the grader will find in it
+    and what is left.
+    """
     prepared = prepare(part, target=target, workspace=workspace)
     points = f"{PART_TITLES[part]}: {sums_text(prepared.rows)} points"
     console.print(points_table(prepared.rows, points))
@@ -94,33 +99,3 @@ def submit(
     console.print(f"sha256 {prepared.sha256}", style="dim")
     where = f"Upload the zip {assignment().course.hand_in_where}"
     console.print(where, style="bold", markup=False, highlight=False, soft_wrap=True)
-
-
-def points_table(rows: Sequence[Row], title: str) -> Table:
-    """Return rows as a table for a terminal."""
-    points = Column("points", no_wrap=True)
-    table = Table(
-        "lesson", points, "what is asked, or what is missing", title=title, title_justify="left"
-    )
-    titles = {lesson.id: lesson.title for lesson in lessons()}
-    for row in rows:
-        table.add_row(
-            titles[row.lesson],
-            points_text(row),
-            Text(says(row)),
-            style="" if row.state == State.PASSED else "bold",
-        )
-    return table
-
-
-def points_text(row: Row) -> str:
-    """Return the points of a question, or whether it is done if it does not count."""
-    return sums_text([row]) if row.possible else "open" if row.is_left else "done"
-
-
-def says(row: Row) -> str:
-    """Return what a checkpoint asks, or what is to be mended."""
-    if row.is_open:
-        return f"not answered yet: {row.title}"
-    part = " (taking part)" if row.possible and not row.opened else ""
-    return (row.title if row.state == State.PASSED else row.message) + part

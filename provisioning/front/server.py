@@ -1,4 +1,6 @@
-"""The front page as JupyterLab's server gives it out: ``GET …/msl/course``, for whoever may use the server at all."""
+"""The front page as JupyterLab's server gives it out: ``GET …/msl/course``, for whoever may use the
+server at all.
+"""
 
 import json
 import time
@@ -13,7 +15,8 @@ from labs.shell import msl
 from provisioning.front.page import front_page
 from provisioning.front.standing import stamp, standing
 
-#: One thread: judging a full ledger takes a tenth of a second, in which kernels and other pages must not wait.
+#: One thread: judging a full ledger takes a tenth of a second, in which kernels and other pages
+#: must not wait.
 _JUDGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="msl-course")
 
 
@@ -22,9 +25,12 @@ class CourseHandler(APIHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        """Send JSON; ``?stamp=`` with the stamp of the last answer sends 204 while nothing has changed."""
+        """Send JSON; ``?stamp=`` with the stamp of the last answer sends 204 while nothing has
+        changed.
+        """
         # With the minute: what is left of a lease changes while nobody works.
-        now = "-".join(map(str, (*stamp(), int(time.time()) // 60)))
+        minute = int(time.time()) // 60
+        now = "-".join(str(number) for number in (*stamp(), minute))
         if self.get_query_argument("stamp", "") == now:
             self.set_status(204)
             return

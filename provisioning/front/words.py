@@ -1,57 +1,87 @@
-"""Where a student stands, in words: what the front page says, and the whole of it as text for ``msl status``."""
+"""Where a student stands, in words: what the front page says, and the whole of it as text for
+``msl status``.
+"""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
 from labs.course.assignment import assignment
-from labs.course.lessons import PART_TITLES
+from labs.course.lessons import MINUTES_NOTE, PART_TITLES
 from labs.course.points import sums_text
 from labs.display.table import Cell, text_table
 from labs.shell import msl
-from provisioning.front.standing import Standing, Step
+from provisioning.front.standing import CourseStanding, LessonStanding
 
 #: A mark beside each word, so that nothing is told by colour alone.
 MARKS = {"done": "✓", "begun": "◐", "open": "○"}
 
 #: What the points are, and what may still change them.
 POINTS_NOTE = (
-    "Points are your gradebook's, as your own checks promise them; what only the grader can see (further cases, your "
-    "files opened again) may still take some."
+    "Points are your gradebook's, as your own checks promise them; what only the grader can see "
+    "(further cases, your files opened again) may still take some."
 )
 
 
 class PartStanding:
     """One part of the assignment, and how far it is."""
 
-    def __init__(self, stands: Standing, number: int) -> None:
+    def __init__(self, stands: CourseStanding, number: int) -> None:
         """Read a part of a standing."""
-        self.number, self.title, self.asked = number, PART_TITLES[number], assignment().part(number)
+        self.number = number
+        self.title = PART_TITLES[number]
+        self.asked = assignment().part(number)
         self.steps = stands.of_part(number)
         counted = [step for step in self.steps if step.counts]
-        self.lessons, self.done = len(counted), sum(step.done for step in counted)
+        self.lessons = len(counted)
+        self.done = sum(step.done for step in counted)
         self.next = next((step for step in counted if not step.done), None)
         #: Points of a talk are the teacher's to give.
         talk = f", and {self.asked.defence:g} for the talk" if self.asked.defence else ""
-        self.points = f"{points_of(*counted)} points{talk}"
+        #: What the site's record proves, the gradebook adds.
+        leases = f", and {self.asked.lease:g} for leases (pending)" if self.asked.lease else ""
+        self.points = f"{points_of(*counted)} points{talk}{leases}"
         #: In the reader's time; empty without a date.
         self.due = ""
         if self.asked.due:
             word = "was due" if self.asked.due < datetime.now(UTC) else "due"
-            self.due = f"{word} {self.asked.due.astimezone():%a %d %B, %H:%M}"
+            local = self.asked.due.astimezone()
+            self.due = f"{word} {local:%a %d %B, %H:%M}"
 
     @property
     def text(self) -> str:
         """All of it on one line."""
-        return f"{self.title}: {self.done} of {self.lessons} lessons, {self.points}{', ' * bool(self.due)}{self.due}"
+        text = f"{self.title}: {self.done} of {self.lessons} lessons, {self.points}"
+        return f"{text}, {self.due}" if self.due else text
 
 
-def summary(stands: Standing) -> str:
+def summary(stands: CourseStanding) -> str:
     """Return how far the whole course is."""
     counted = [step for step in stands.steps if step.counts]
-    return f"{sum(step.done for step in counted)} of {len(counted)} lessons, {points_of(*counted)} points"
+    done = sum(step.done for step in counted)
+    return f"{done} of {len(counted)} lessons, {points_of(*counted)} points"
 
 
-def next_text(stands: Standing) -> str:
+def introduction(stands: CourseStanding) -> list[str]:
+    """Return what the course is, how long it takes, and how a lesson works: a sentence or two
+    each.
+    """
+    asked = [step.lesson for step in stands.steps if step.counts]
+    hours = round(sum(lesson.minutes for lesson in asked) / 60)
+    leased = sum("on a lease" in step.time for step in stands.steps if step.counts)
+    where = "this computer rehearses all of them"
+    if leased:
+        where += f", and {leased} continue on a machine that you lease"
+    return [
+        "You make one image classifier fast, small and cheap to serve: first the model, then a "
+        "device to run it on, then the system around it.",
+        f"The {len(asked)} lessons take about {hours} hours; {where}.",
+        "In each lesson you predict, measure, and write a few functions or files. A check below "
+        "each of them says at once whether it is right.",
+    ]
+
+
+def next_text(stands: CourseStanding) -> str:
     """Return one sentence on the next step."""
     step = stands.next
     if step is None:
@@ -60,11 +90,20 @@ def next_text(stands: Standing) -> str:
     return f"Next: {step.lesson.title}, an estimated {about(step)}"
 
 
-def about(step: Step) -> str:
+def how_to_open(step: LessonStanding) -> str:
+    """Return the command that opens a lesson, and where its notebook is."""
+    line = msl(f"lab {step.lesson.id}")
+    return f"`{line}` opens notebooks/{step.lesson.link} in JupyterLab."
+
+
+def about(step: LessonStanding) -> str:
     """Return how long a lesson takes and where, and its first open question once it is begun."""
-    setup = f", beside {step.lesson.setup_minutes} of set-up" if step.lesson.setup_minutes else ""
-    asked = f"; first open question: {step.left[0].title}" if step.begun and step.left else ""
-    return f"{step.time}{setup}{asked}"
+    text = step.time
+    if step.lesson.setup_minutes:
+        text += f", beside {step.lesson.setup_minutes} of set-up"
+    if step.begun and step.left:
+        text += f"; first open question: {step.left[0].title}"
+    return text
 
 
 def where() -> str:
@@ -72,49 +111,55 @@ def where() -> str:
     return f"Upload the zip {assignment().course.hand_in_where}"
 
 
-def unread(stands: Standing) -> str:
+def unread(stands: CourseStanding) -> str:
     """Return a sentence on lines of the ledger that cannot be read; empty if there are none."""
-    return (
-        f"{len(stands.unread)} lines of the ledger cannot be read; `{msl('doctor')}` names them."
-        * bool(stands.unread)
-    )
+    if not stands.unread:
+        return ""
+    count = len(stands.unread)
+    return f"{count} lines of the ledger cannot be read; `{msl('doctor')}` names them."
 
 
-def points_of(*steps: Step) -> str:
-    """Return the points of lessons in the gradebook's scale; empty for a lesson that does not count."""
-    return (
-        sums_text(row for step in steps for row in step.rows)
-        if any(step.counts for step in steps)
-        else ""
-    )
+def points_of(*steps: LessonStanding) -> str:
+    """Return the points of lessons in the gradebook's scale; empty for a lesson that does not
+    count.
+    """
+    if not any(step.counts for step in steps):
+        return ""
+    return sums_text(row for step in steps for row in step.rows)
 
 
-def text_of(stands: Standing) -> str:
+def text_of(stands: CourseStanding) -> str:
     """Return the page in words and columns."""
-    lines = [f"{assignment().course.title}: {summary(stands)}", next_text(stands)]
+    title = assignment().course.title
+    lines = [f"{title}: {summary(stands)}", next_text(stands)]
     lines += [lease.text for lease in stands.leases]
-    groups = [
-        (part.text, part.steps)
-        for part in (PartStanding(stands, number) for number in assignment().parts)
-    ]
-    groups += [("Optional deep dives (no points)", stands.of_part(None))]
-    header = ["lesson", "state", "points", "time, estimated"]
-    table = text_table(header, [_row(step) for _, steps in groups for step in steps]).splitlines()
-    rows = iter(table[2:])
-    lines += [
-        "",
-        *table[:2],
-        *(
-            line
-            for title, steps in groups
-            if steps
-            for line in (f"[{title}]", *islice(rows, len(steps)))
-        ),
-    ]
-    submit = f"`{msl('submit PART')}` writes a part's zip. {where()}"
-    return "\n".join([*lines, "", submit, POINTS_NOTE, unread(stands)]).rstrip()
+    lines += ["", *_table_lines(stands), ""]
+    lines.append(f"`{msl('submit PART')}` writes a part's zip. {where()}")
+    lines += [POINTS_NOTE, MINUTES_NOTE, unread(stands)]
+    return "\n".join(lines).rstrip()
 
 
-def _row(step: Step) -> list[Cell]:
+def _table_lines(stands: CourseStanding) -> Iterator[str]:
+    """Yield the table of all lessons: its header, then each part's title before its lessons."""
+    steps_by_title = {}
+    for number in assignment().parts:
+        part = PartStanding(stands, number)
+        steps_by_title[part.text] = part.steps
+    steps_by_title["Optional deep dives (no points)"] = stands.of_part(None)
+    cells = [_row(step) for steps in steps_by_title.values() for step in steps]
+    header = ["lesson", "id", "state", "points", "time, estimated"]
+    heading, rule, *rows = text_table(header, cells).splitlines()
+    yield heading
+    yield rule
+    remaining = iter(rows)
+    for title, steps in steps_by_title.items():
+        if steps:
+            yield f"[{title}]"
+            yield from islice(remaining, len(steps))
+
+
+def _row(step: LessonStanding) -> list[Cell]:
     state = Cell(f"{MARKS[step.word]} {step.word}", words=True)
-    return [Cell(step.name), state, Cell(points_of(step)), Cell(step.time, words=True)]
+    points = Cell(points_of(step))
+    time = Cell(step.time, words=True)
+    return [Cell(step.name), Cell(step.lesson.id, words=True), state, points, time]

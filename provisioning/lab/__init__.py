@@ -1,21 +1,24 @@
-"""One call for each thing a lesson or a command does with a part's machine; the rest of the room has the work."""
+"""One call for each thing a lesson or a command does with a part's machine; the rest of the room
+has the work.
+"""
 
 import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from labs.sites.spec import Part, SiteOption, load_spec, resource_name
 from provisioning.chameleon.shells import SshShell
 from provisioning.setup import transfer
 from provisioning.setup.context import Settings, pick_lease
 from provisioning.setup.reach import Reached, Tunnel, at_address, container_token
 from provisioning.setup.record import Record
 from provisioning.setup.release import release
-from provisioning.setup.run import Run
+from provisioning.setup.run import SetupRun
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
-from provisioning.testbed import Lease, LeaseRequest, Machine, Testbed, Way, errors
+from provisioning.testbed import Lease, LeaseRequest, Machine, Shell, Testbed, Way, errors
 from provisioning.testbed.silent import Silent
 from provisioning.testbed.surroundings import poll_s, site_clock, ssh_command
 from provisioning.testbed.surroundings import (
@@ -28,18 +31,19 @@ _CREDENTIALS = ("OS_AUTH_TYPE", "OS_AUTH_URL", "OS_ACCESS_TOKEN")
 
 
 def open_testbed(site: str) -> Testbed:
-    """Return the site through python-chi: the real one, or the rehearsal where the environment points there.
+    """Return the site through python-chi: the real one, or the rehearsal where the environment
+    points there.
 
     Raises:
-        NoCredentialsError: nothing here says who is to be signed in.
+        NoCredentialsError: there are no credentials for the sign-in.
     """
-    # Chameleon's Jupyter, an openrc and a rehearsal all set one of these; python-chi can also ask a browser.
+    # Chameleon's Jupyter, an openrc and a rehearsal all set one of these; python-chi can also ask a
+    # browser.
     asks_a_browser = getattr(sys.modules.get("chi.context"), "_device_auth", False)
     if not asks_a_browser and not any(os.environ.get(name) for name in _CREDENTIALS):
         raise errors.NoCredentialsError
-    from provisioning.chameleon.adapter import (
-        ChameleonTestbed,
-    )  # imports chi, which takes a second and 150 MB
+    # Imports chi, which takes a second and 150 MB.
+    from provisioning.chameleon.adapter import ChameleonTestbed
 
     return ChameleonTestbed(site)
 
@@ -52,44 +56,49 @@ def reserve(
     end: datetime,
     node: str | None,
 ) -> Lease:
-    """Return the part's lease: the one that is there, else a new one; without a start it begins now, on any node."""
+    """Return the part's lease: the one that is there, else a new one; without a start it begins
+    now, on any node.
+    """
     name = resource_name(part)
     # Duplicate names are allowed at Chameleon, so a second click would make a second lease.
-    return pick_lease(testbed.leases(), name) or testbed.reserve(
-        LeaseRequest(name, option.resource, option.type, start, end, node)
-    )
+    lease = pick_lease(testbed.leases(), name)
+    if lease is not None:
+        return lease
+    return testbed.reserve(LeaseRequest(name, option.resource, option.type, start, end, node))
 
 
 def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) -> SiteOption:
-    """Return the option whose site holds a usable lease of that name; raises what ``find_lease`` raises."""
+    """Return the option whose site holds a usable lease of that name; raises what ``find_lease``
+    raises.
+    """
     testbed, lease = find_lease(testbed_for, part, name)
-    return option_of(
-        lease,
-        [option for option in load_spec(part).options if option.site == testbed.site],
-        testbed,
-    )
+    options = [option for option in load_spec(part).options if option.site == testbed.site]
+    return option_of(lease, options, testbed)
 
 
 def find_lease(
     testbed_for: Callable[[str], Testbed], part: Part, name: str
 ) -> tuple[Testbed, Lease]:
-    """Return the usable lease of that name, the one that runs, else the next one, and the testbed that has it.
+    """Return the usable lease of that name, the one that runs, else the next one, and the testbed
+    that has it.
 
     Raises:
-        LeaseMissingError: every site of the options answered, and none has one.
-        NotSignedInError: there are no credentials, or they have expired; no site is to blame for it.
-        ProvisioningError: no site that answered has one, and another did not answer: it may be there.
+        LeaseMissingError: every site of the options answered, but none has a lease.
+        NotSignedInError: there are no credentials, or they have expired; no site is to blame for
+            it.
+        ProvisioningError: no site that answered has a lease, and another did not answer, so it may
+            be there.
     """
-    silent, sites = Silent(), sites_of(part)
-    for place in sites:
-        lease = None
-        with silent.at(place):
-            lease = pick_lease((testbed := testbed_for(place)).leases(), name)
-        if lease is not None:
-            return testbed, lease
-    silent.check(
-        f"nobody knows whether there is a lease {name!r}", "Until then reserve no second machine."
-    )
+    silent = Silent()
+    sites = sites_of(part)
+    for site in sites:
+        with silent.at(site):
+            testbed = testbed_for(site)
+            lease = pick_lease(testbed.leases(), name)
+            if lease is not None:
+                return testbed, lease
+    unknown = f"nobody knows whether there is a lease {name!r}"
+    silent.check(unknown, "Until then reserve no second machine.")
     raise errors.LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(sites)}")
 
 
@@ -99,19 +108,25 @@ def sites_of(part: Part) -> list[str]:
 
 
 def option_of(lease: Lease, options: list[SiteOption], testbed: Testbed) -> SiteOption:
-    """Return the option whose type the lease asks for, or whose machine it names; the first when neither is known."""
-    known = options[0] if len(options) == 1 else reserved_option(lease, options, testbed)
-    return known or options[0]
+    """Return the option whose type the lease asks for, or whose machine it names; the first when
+    neither is known.
+    """
+    if len(options) == 1:
+        return options[0]
+    return reserved_option(lease, options, testbed) or options[0]
 
 
 def reserved_option(lease: Lease, options: list[SiteOption], testbed: Testbed) -> SiteOption | None:
-    """Return the option whose type the lease asks for, or whose machine it names; None for another machine."""
-    asked_for = " ".join(each.condition for each in lease.reservations)
+    """Return the option whose type the lease asks for, or whose machine it names; None for another
+    machine.
+    """
+    conditions = " ".join(reservation.condition for reservation in lease.reservations)
     for option in options:
-        if f'"{option.type}"' in asked_for:
+        if f'"{option.type}"' in conditions:
             return option
     for option in options:
-        if any(each.name == lease.node for each in testbed.resources(option.resource, option.type)):
+        machines = testbed.resources(option.resource, option.type)
+        if lease.node in {machine.name for machine in machines}:
             return option
     return None
 
@@ -122,7 +137,7 @@ def prepare(
     *,
     testbed: Testbed | None = None,
     materials: Path = ROOT,
-) -> Run:
+) -> SetupRun:
     """Return the run that brings the part's machine up; iterate over its events, or call ``go``.
 
     Without an option it is the part's first, through python-chi.
@@ -133,7 +148,7 @@ def prepare(
     settings = Settings(
         spec, option, name, materials, ssh=ssh_command(), poll_s=poll_s(), clock=site_clock()
     )
-    return Run(
+    return SetupRun(
         steps_for(spec, option),
         settings,
         testbed or open_testbed(option.site),
@@ -148,7 +163,8 @@ def push(
     say: Callable[[str], None] = print,
     way: Way | None = None,
 ) -> transfer.Moved:
-    """Bring predictions, answers, models and notebooks to the part's machine; arguments as for ``pull``.
+    """Bring predictions, answers, models and notebooks to the part's machine; arguments as for
+    ``pull``.
 
     Raises:
         LeaseMissingError: there is no running machine of that name.
@@ -164,11 +180,13 @@ def pull(
     say: Callable[[str], None] = print,
     way: Way | None = None,
 ) -> transfer.Moved:
-    """Bring home what was recorded, made and written on the part's machine; again, or without a machine, is fine.
+    """Bring home what was recorded, made and written on the part's machine; again, or without a
+    machine, is fine.
 
     Args:
         testbed: the machine's site; the one that has it when left out.
-        way: to the machine, for a computer that knows its address and has no credentials; no site is asked then.
+        way: to the machine, for a computer that knows its address and has no credentials; no site
+            is asked then.
 
     Raises:
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
@@ -177,46 +195,70 @@ def pull(
         return _travel(transfer.pull, part, testbed, say, way)
     except errors.LeaseMissingError as error:
         last = Record.for_name(resource_name(part)).facts("work")
-        brought = (
-            f"last brought home {last.get('pulled', 'never')}" if last else "nothing to bring home"
-        )
-        but = f", but for {', '.join(last['missing'])}" if last.get("missing") else ""
-        say(f"{error.what}: {brought}{but}")
+        brought = "nothing to bring home"
+        if last:
+            pulled = last.get("pulled", "never")
+            brought = f"last brought home {pulled}"
+        if last.get("missing"):
+            missing = ", ".join(last["missing"])
+            brought += f", but for {missing}"
+        say(f"{error.what}: {brought}")
         return transfer.Moved()
 
 
-def _travel(how, part, testbed, say, way) -> transfer.Moved:
+#: ``transfer.push`` or ``transfer.pull``.
+_Transfer = Callable[
+    [Shell, transfer.Home, transfer.Same, Callable[[str], None]],
+    tuple[transfer.Moved, transfer.Same],
+]
+
+
+def _travel(
+    move: _Transfer,
+    part: Part,
+    testbed: Testbed | None,
+    say: Callable[[str], None],
+    way: Way | None,
+) -> transfer.Moved:
+    """Push or pull, and note in the machine's record what is the same on both sides since."""
     name = resource_name(part)
+    shell: Shell
     if way is None:
         site, machine = running(part, testbed)
-        shell, record = site.shell(machine), Record.for_name(name)
+        shell = site.shell(machine)
+        record = Record.for_name(name)
     else:
         # Another computer than the one that has set it up, and so with a record of its own.
-        shell, record = SshShell(way), Record.for_name(f"{name}-at-{way.host}")
-    kept = record.about or way is not None
-    about = {"pulled": f"{site_clock().now():%a %d %b %H:%M} UTC"} if how is transfer.pull else {}
+        shell = SshShell(way)
+        record = Record.for_name(f"{name}-at-{way.host}")
+    has_record = record.about or way is not None
+    facts: dict[str, Any] = {}
+    if move is transfer.pull:
+        facts["pulled"] = f"{site_clock().now():%a %d %b %H:%M} UTC"
+    known = record.facts("work").get("known", {})
     try:
-        moved, same = how(
-            shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}), say
-        )
+        moved, same = move(shell, transfer.Home.of_course(ROOT), known, say)
     except transfer.BrokeOffError as error:
-        if kept:
-            record.update("work", remember={**about, "missing": error.missing})
+        if has_record:
+            record.update("work", remember={**facts, "missing": error.missing})
         raise
-    if kept:
-        record.update("work", remember={**about, "known": same, "missing": []})
+    if has_record:
+        record.update("work", remember={**facts, "known": same, "missing": []})
     return moved
 
 
 def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = None) -> Reached:
-    """Bring every port that the part's lessons use from its machine to free ports here; return the table of links.
+    """Bring every port that the part's lessons use from its machine to free ports here; return the
+    table of links.
 
-    What comes back is a :class:`~provisioning.setup.reach.Tunnel`, which stays open until its ``stop``. Only for a
-    container on a device it is no more than the table, since its ports are open at its own address.
+    What comes back is a :class:`~provisioning.setup.reach.Tunnel`, which stays open until its
+    ``stop``. Only for a container on a device it is no more than the table, since its ports are
+    open at its own address.
 
     Args:
         testbed: the machine's site; the one that has it when left out.
-        way: to the machine, for whoever knows its address and has no credentials here; no site is asked then.
+        way: The way to the machine, for a user who knows its address and has no credentials here;
+            no site is asked then.
 
     Raises:
         LeaseMissingError: there is no running machine of that name.
@@ -231,8 +273,9 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
     if not machine.addresses:
         raise errors.NotReachableError(
             f"{machine.name} has no floating IP",
-            likely="It was taken away since the container was made.",
-            way_out="Run the provisioning notebook again: it binds a new one and keeps the container.",
+            likely="The address was removed after the container was made.",
+            way_out="Run the provisioning notebook again: it binds a new address and keeps the "
+            "container.",
         )
     token = container_token(site.shell(machine))
     return Reached(at_address(machine.addresses[0], part, token, transfer.REMOTE_ROOT))
@@ -242,16 +285,18 @@ def running(part: Part, testbed: Testbed | None) -> tuple[Testbed, Machine]:
     """Return the student's running machine of the part and its site.
 
     Raises:
-        LeaseMissingError: every site answered, and none has it.
+        LeaseMissingError: every site answered, but none has it.
         ProvisioningError: no site that answered has it, and another did not answer.
     """
-    name, silent = resource_name(part), Silent()
-    for place in [testbed.site] if testbed is not None else sites_of(part):
-        with silent.at(place):
-            site = testbed or open_testbed(place)
-            for machine in site.machines():
+    name = resource_name(part)
+    silent = Silent()
+    sites = [testbed.site] if testbed is not None else sites_of(part)
+    for site in sites:
+        with silent.at(site):
+            site_testbed = testbed or open_testbed(site)
+            for machine in site_testbed.machines():
                 if machine.name == name and machine.up:
-                    return site, machine
+                    return site_testbed, machine
     silent.check(f"nobody knows whether a machine {name!r} runs")
     raise errors.LeaseMissingError(
         f"there is no running machine {name!r}",
@@ -278,9 +323,10 @@ def give_back(
         sure: give it back although nothing was measured.
 
     Raises:
-        NotMeasuredError: nothing was measured, and the student has not said that this is meant; nothing is deleted.
-        NotHomeError: the machine holds results that are nowhere else, or does not answer the question; nothing is
-            deleted then.
+        NotMeasuredError: nothing was measured, and the student has not said that this is meant;
+            nothing is deleted.
+        NotHomeError: the machine holds results that are nowhere else, or does not answer the
+            question; nothing is deleted then.
         NotReleasedError: something is still there; it names each thing, and why.
     """
     name = resource_name(part)
@@ -304,10 +350,11 @@ def _require_home(part: Part, testbed: Testbed, record: Record) -> None:
         if record.about and record.step("work").state != "done":
             return  # the set-up has never reached it, so nothing of the student's can be on it
         raise errors.NotHomeError(
-            f"{name} does not answer, so nobody knows what is only there: {error.what}",
-            likely="It is still booting, or the network is in the way.",
-            way_out="Try again in a minute; `discard=True`, or --discard, deletes it without asking it.",
+            f"{name} does not answer, so it may still have files that are only there: {error.what}",
+            likely="It is still booting, or the network is down.",
+            way_out="Try again in a minute. To delete it without a check, use `discard=True`, or "
+            "--discard.",
         ) from error
     if left.anything:
-        listed = "".join(f"\n  - {path}" for path in left.files)
-        raise errors.NotHomeError(f"{name} holds what is nowhere else: {left}{listed}")
+        paths = "".join(f"\n  - {path}" for path in left.files)
+        raise errors.NotHomeError(f"{name} has results that are only there: {left}{paths}")

@@ -1,7 +1,9 @@
-"""The part's device as a lesson sees it: bring files, run the course's code over there, fetch what it wrote.
+"""The part's device as a lesson sees it: copy files to it, run the course's code there, fetch its
+files.
 
-Everything goes through the container service's execute and upload, since a container has no SSH. A command that takes
-longer than a request runs as a job that outlives the connection (:mod:`provisioning.setup.jobs`).
+Everything goes through the container service's execute and upload, since a container has no SSH. A
+command that takes longer than a request runs as a job that outlives the connection
+(:mod:`provisioning.setup.jobs`).
 """
 
 import hashlib
@@ -17,15 +19,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from chameleon_rehearsal import advance_to
 from labs.machine import Fingerprint
+from labs.sites.spec import Part, SiteOption, load_spec, resource_name
 from labs.workspace import require_written
 from provisioning import lab
-from provisioning.rehearsal.drills import advance_to
 from provisioning.setup import jobs
 from provisioning.setup.context import pick_lease
 from provisioning.setup.transfer import PATIENCE_S, REMOTE_ROOT, digest_there, fetch, send
-from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
-from provisioning.testbed import Completed, Shell, Testbed, errors
+from provisioning.testbed import Completed, Machine, Shell, Testbed, errors
 from provisioning.testbed.surroundings import site_clock
 
 MODELS = "workspace/models"
@@ -65,30 +67,36 @@ class Device:
     before: str = ""
 
     def __str__(self) -> str:
-        played = ", played by this computer: a rehearsal" if self.rehearsed else ""
-        return f"{self.name}{f' at {self.address}' if self.address else ''}{played}"
+        text = self.name
+        if self.address:
+            text += f" at {self.address}"
+        if self.rehearsed:
+            text += ", played by this computer: a rehearsal"
+        return text
 
     def machine(self) -> Fingerprint:
         """Return which machine it is, as it says itself."""
         return Fingerprint.from_json(self.ask(["-m", "labs.edge", "vitals"])["machine"])
 
     def bring(self, files: Iterable[Path], folder: str = MODELS) -> list[Brought]:
-        """Copy files to a folder over there, unless the same bytes are there, and return what is there now.
+        """Copy files to a folder on the device, unless it has the same bytes, and return their
+        paths there.
 
         Raises:
             NotWrittenError: a program among them is not written yet; nothing travels then.
-            CommandFailedError: what arrived is not what was sent.
+            CommandFailedError: the received file differs from the sent one.
         """
-        files, brought = list(files), []
+        files = list(files)
         require_written(file for file in files if file.suffix == ".py")
+        brought = []
         for file in files:
-            digest, path = hashlib.sha256(file.read_bytes()).hexdigest(), f"{folder}/{file.name}"
-            there = digest_there(self.shell, f"{REMOTE_ROOT}/{path}") == digest
-            if not there:
+            path = f"{folder}/{file.name}"
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            how: Literal["copied", "was there"] = "was there"
+            if digest_there(self.shell, f"{REMOTE_ROOT}/{path}") != digest:
                 send(self.shell, {path: (file, digest)})
-            brought.append(
-                Brought(file.name, digest, file.stat().st_size, "was there" if there else "copied")
-            )
+                how = "copied"
+            brought.append(Brought(file.name, digest, file.stat().st_size, how))
         return brought
 
     def write(self, path: str, text: str) -> None:
@@ -96,7 +104,8 @@ class Device:
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / Path(path).name
             local.write_text(text, encoding="utf-8")
-            send(self.shell, {path: (local, hashlib.sha256(local.read_bytes()).hexdigest())})
+            digest = hashlib.sha256(local.read_bytes()).hexdigest()
+            send(self.shell, {path: (local, digest)})
 
     def fetch(self, path: str) -> bytes:
         """Return a file from under the course's folder, whole.
@@ -105,16 +114,20 @@ class Device:
             CommandFailedError: it is not there, or it changed on the way.
         """
         remote = f"{REMOTE_ROOT}/{path}"
-        size = int(self._sh(f"wc -c < {shlex.quote(remote)}", f"looking for {path}").strip())
+        size_text = self._sh(f"wc -c < {shlex.quote(remote)}", f"looking for {path}")
+        size_bytes = int(size_text.strip())
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / Path(path).name
-            fetch(self.shell, path, size, digest_there(self.shell, remote), target)
+            digest = digest_there(self.shell, remote)
+            fetch(self.shell, path, size_bytes, digest, target)
             return target.read_bytes()
 
     def ask(self, arguments: Sequence[str], timeout_s: float = PATIENCE_S) -> Any:
         """Run the device's Python briefly and return its last line, which must be JSON."""
-        output = self._sh(self._command(arguments), f"asking {shlex.join(arguments)}", timeout_s)
-        return json.loads(output.strip().splitlines()[-1])
+        doing = f"asking {shlex.join(arguments)}"
+        output = self._sh(self._command(arguments), doing, timeout_s)
+        last_line = output.strip().splitlines()[-1]
+        return json.loads(last_line)
 
     def python(
         self,
@@ -124,11 +137,13 @@ class Device:
         on_line: Callable[[str], None] = lambda line: None,
         timeout_s: float = 3600.0,
     ) -> None:
-        """Run the device's Python as a job to its end, or for so long; asked again while it runs, follow that one.
+        """Run the device's Python as a job to its end, or to a time limit; asked again while it
+        runs, follow that one.
 
         Raises:
-            CommandFailedError: it ended with another exit code than 0; its last lines are in the message.
-            StepTimeoutError: it goes on over there.
+            CommandFailedError: it ended with another exit code than 0; its last lines are in the
+                message.
+            StepTimeoutError: it continues on the device.
         """
         deadline_s = time.monotonic() + timeout_s
 
@@ -141,7 +156,7 @@ class Device:
 
         # A measurement is made anew each time; only one that still runs is followed.
         jobs.follow(
-            self.shell, name, self._command(arguments), name, say=on_line, until=until, again=True
+            self.shell, name, self._command(arguments), name, say=on_line, until=until, rerun=True
         )
 
     def _command(self, arguments: Sequence[str]) -> str:
@@ -150,9 +165,9 @@ class Device:
     def _sh(self, command: str, doing: str, timeout_s: float = PATIENCE_S) -> str:
         done = self.shell.run(command, timeout_s=timeout_s)
         if done.exit_code != 0:
-            said = done.output.strip()[-1500:]
+            last_output = done.output.strip()[-1500:]
             raise errors.CommandFailedError(
-                f"{doing} ended with {done.exit_code} on {self.name}: {said}"
+                f"{doing} ended with {done.exit_code} on {self.name}: {last_output}"
             )
         return done.output
 
@@ -162,10 +177,14 @@ class HereShell:
 
     def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
         """Return how the command ended; exit code 124 means that it did not end in time."""
-        words, home = ["sh", "-c", command], Path.home()
         try:
             done = subprocess.run(
-                words, cwd=home, capture_output=True, text=True, timeout=timeout_s, check=False
+                ["sh", "-c", command],
+                cwd=Path.home(),
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return Completed(124, "")
@@ -177,54 +196,67 @@ class HereShell:
 
 
 def on_the_device() -> bool:
-    """Return whether this process runs in the device's container: an ARM machine with the course's environment."""
-    return (
-        platform.machine() == "aarch64"
-        and (Path.home() / ".serving-labs" / "venv" / "bin" / "python").exists()
-    )
+    """Return whether this process runs in the device's container, with the course's Python.
+
+    Every such device is an ARM machine.
+    """
+    if platform.machine() != "aarch64":
+        return False
+    python = Path.home() / ".serving-labs" / "venv" / "bin" / "python"
+    return python.exists()
 
 
-class _Found:
-    """A shell on a part's machine, wherever its address is by now; one that is gone is said to be gone."""
+class _RunningShell:
+    """A shell on a part's machine, wherever its address is by now; one that is gone is said to be
+    gone.
+    """
 
     def __init__(self, part: Part, testbed: Testbed) -> None:
-        self._look = lambda: lab.running(part, testbed)[1]
-        self._testbed, self.machine = testbed, self._look()
+        self._part = part
+        self._testbed = testbed
+        self.machine = self._running_machine()
 
     def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
-        return self._there(lambda shell: shell.run(command, timeout_s=timeout_s))
+        return self._on_machine(lambda shell: shell.run(command, timeout_s=timeout_s))
 
     def put(self, source: Path, target: str) -> None:
-        self._there(lambda shell: shell.put(source, target))
+        self._on_machine(lambda shell: shell.put(source, target))
 
-    def _there(self, act: Callable[[Shell], Any]) -> Any:
+    def _running_machine(self) -> Machine:
+        _, machine = lab.running(self._part, self._testbed)
+        return machine
+
+    def _on_machine(self, act: Callable[[Shell], Any]) -> Any:
         try:
             return act(self._testbed.shell(self.machine))
         except (errors.NotReachableError, errors.RefusedError) as error:
             try:
-                now = self._look()
-            except errors.LeaseMissingError as gone:
+                machine = self._running_machine()
+            except errors.LeaseMissingError as missing:
                 raise errors.LeaseEndedError(
-                    gone.what, likely="Its lease has ended, or it was deleted."
+                    missing.what, likely="Its lease has ended, or it was deleted."
                 ) from error
-            if now == self.machine:
+            if machine == self.machine:
                 raise
-            self.machine = now
-            return act(self._testbed.shell(now))
+            self.machine = machine
+            return act(self._testbed.shell(machine))
 
 
 def open_device() -> Device:
-    """Return part 2's device: the container that was started on the lease, or this machine inside it.
+    """Return part 2's device: the container that was started on the lease, or this machine inside
+    it.
 
-    In a rehearsal, one that is missing is brought up first, so that each lesson can be rehearsed for itself.
+    In a rehearsal, one that is missing is brought up first, so that each lesson can be rehearsed
+    for itself.
 
     Raises:
         LeaseMissingError: there is none, and this is no rehearsal.
     """
     if on_the_device() and not lab.rehearsing():
         return Device(HereShell(), "this device")
+    site = load_spec("edge").options[0].site
     try:
-        return _opened("edge", lab.open_testbed(load_spec("edge").options[0].site), poll_s=2.0)
+        return _opened("edge", lab.open_testbed(site), poll_s=2.0)
     except errors.LeaseMissingError:
         if not lab.rehearsing():
             raise
@@ -234,19 +266,24 @@ def open_device() -> Device:
 
 
 def _opened(part: Part, testbed: Testbed, poll_s: float, before: str = "") -> Device:
-    shell, rehearsed = _Found(part, testbed), lab.rehearsing()
+    shell = _RunningShell(part, testbed)
     machine = shell.machine
-    address = next(iter(machine.addresses), "")
-    poll_s = 0.2 if rehearsed else poll_s
+    rehearsed = lab.rehearsing()
     return Device(
-        shell, machine.name, rehearsed=rehearsed, address=address, poll_s=poll_s, before=before
+        shell,
+        machine.name,
+        rehearsed=rehearsed,
+        address=machine.addresses[0] if machine.addresses else "",
+        poll_s=0.2 if rehearsed else poll_s,
+        before=before,
     )
 
 
 def leased(part: Part) -> tuple[SiteOption, Testbed]:
     """Return kind of machine and site of the student's lease; in a rehearsal its block begins now.
 
-    A rehearsal reserves one first where there is none, so that each lesson can be rehearsed for itself.
+    A rehearsal reserves one first where there is none, so that each lesson can be rehearsed for
+    itself.
 
     Raises:
         LeaseMissingError: there is none, and this is no rehearsal.
@@ -261,17 +298,20 @@ def leased(part: Part) -> tuple[SiteOption, Testbed]:
         end = site_clock().now() + timedelta(hours=spec.hours)
         lab.reserve(lab.open_testbed(option.site), part, option, None, end, None)
     testbed = lab.open_testbed(option.site)
-    if lab.rehearsing() and (lease := pick_lease(testbed.leases(), resource_name(part))):
-        advance_to(lease.start)
+    if lab.rehearsing():
+        lease = pick_lease(testbed.leases(), resource_name(part))
+        if lease is not None:
+            advance_to(lease.start)
     return option, testbed
 
 
 def open_node(part: Part, testbed: Testbed) -> Device:
-    """Return a part's server, whose Python then measures over there while the lesson runs here.
+    """Return a part's server, whose Python measures there while the lesson runs here.
 
     Raises:
         LeaseMissingError: no server of the student's runs there.
     """
-    # The providers' environments were made on the data volume (data.sh); a rehearsed node shares this computer's.
+    # The providers' environments were made on the data volume (data.sh); a rehearsed node shares
+    # this computer's.
     cache = 'test -n "$REHEARSAL_MACHINE" || export SERVING_LABS_CACHE="$HOME/data"; '
     return _opened(part, testbed, poll_s=1.0, before=cache)

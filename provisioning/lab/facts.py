@@ -1,18 +1,18 @@
-"""What a lesson may keep of a testbed: plain JSON facts, read from the services and never from memory.
+"""Facts about a testbed for the ledger: plain JSON, read from the services and never from memory.
 
-A grader without that testbed judges them later, so each document says whether it was rehearsed, at which site and when.
+A grader without that testbed judges them later, so each document says whether it was rehearsed, at
+which site and when.
 """
 
 from collections import Counter
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from labs.sites.spec import Part, load_spec, resource_name
 from provisioning.lab import reserved_option
 from provisioning.setup.context import pick_lease
-from provisioning.setup.record import Record
+from provisioning.setup.record import Record, StepRecord
 from provisioning.setup.release import held_by
-from provisioning.sites.spec import Part, load_spec, resource_name
 from provisioning.testbed import Testbed
 from provisioning.testbed.errors import LeaseMissingError
 from provisioning.testbed.surroundings import rehearsing
@@ -24,16 +24,20 @@ def of_lease(testbed: Testbed, part: Part) -> dict[str, Any]:
     Raises:
         LeaseMissingError: the site has no usable lease of that name.
     """
-    name, leases = resource_name(part), testbed.leases()
+    name = resource_name(part)
+    leases = testbed.leases()
     lease = pick_lease(leases, name)
     if lease is None:
         raise LeaseMissingError(
             f"there is no usable lease {name!r} at {testbed.site}",
-            likely="You gave the lease another name or another site, or it has ended, or you have given it back.",
-            way_out=f"If it has another name, delete it by its `delete()`, then reserve under the name {name!r}.",
+            likely="You gave the lease another name or another site, or it has ended, or you have "
+            "given it back.",
+            way_out="If it has another name, delete it by its `delete()`, then reserve under the "
+            f"name {name!r}.",
         )
     options = [option for option in load_spec(part).options if option.site == testbed.site]
     option = reserved_option(lease, options, testbed) if lease.node else None
+    statuses = [other.status for other in leases if other.name == name]
     return {
         **_about(testbed, part),
         "status": lease.status,
@@ -41,7 +45,7 @@ def of_lease(testbed: Testbed, part: Part) -> dict[str, Any]:
         "end": lease.end.isoformat(),
         "node": lease.node,
         "type": option.type if option else lease.node,
-        "of_this_name": sum(each.name == name and each.status == lease.status for each in leases),
+        "of_this_name": statuses.count(lease.status),
     }
 
 
@@ -49,23 +53,28 @@ def of_machine(testbed: Testbed, part: Part) -> dict[str, Any]:
     """Return what stands under the part's name at the site, and what the steps noted about it."""
     name = resource_name(part)
     record = Record.for_name(name)
-    machines = [each for each in testbed.machines() if each.name == name]
-    kept = ("state", "attempts", "elapsed_s")
+    machines = [machine for machine in testbed.machines() if machine.name == name]
+    held = Counter(item.kind for item in held_by(testbed, name))
+    steps = {step_name: _step_facts(step) for step_name, step in record.steps().items()}
     return {
         **_about(testbed, part),
-        "statuses": [each.status for each in machines],
-        "addresses": [address for each in machines for address in each.addresses],
-        "held": dict(Counter(one.kind for one in held_by(testbed, name))),
+        "statuses": [machine.status for machine in machines],
+        "addresses": [address for machine in machines for address in machine.addresses],
+        "held": dict(held),
         "checks": record.facts("health").get("checks", {}),
-        "steps": {
-            step: {key: asdict(one)[key] for key in kept} for step, one in record.steps().items()
-        },
+        "steps": steps,
     }
 
 
+def _step_facts(step: StepRecord) -> dict[str, Any]:
+    return {"state": step.state, "attempts": step.attempts, "elapsed_s": step.elapsed_s}
+
+
 def of_holdings(testbed: Testbed, part: Part, now: datetime) -> dict[str, Any]:
-    """Return what still counts against the student under the part's name: nothing, after a release."""
-    held = [one.kind for one in held_by(testbed, resource_name(part))]
+    """Return what still counts against the student under the part's name: nothing, after a
+    release.
+    """
+    held = [item.kind for item in held_by(testbed, resource_name(part))]
     return {**_about(testbed, part), "held": held, "at": now.isoformat()}
 
 

@@ -1,1 +1,3 @@
-"""What is put on a machine: scripts, container recipes and pinned packages, one folder a kind of machine."""
+"""What is put on a machine: scripts, container recipes and pinned packages, one folder a kind of
+machine.
+"""

@@ -1,14 +1,16 @@
-"""From who has what until when, to blocks that a student can take: UTC inside, the student's local time on screen.
+"""From who has what until when, to blocks that a student can take: UTC inside, the student's local
+time on screen.
 
-The calendar has a row for each local day and a column for each local hour. Widget, text and command line read it.
+The calendar has a row for each local day and a column for each local hour. Widget, text and command
+line read it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from labs.sites.spec import PartSpec, SiteOption
 from provisioning.planning.refused import without_refused
-from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Booking, Resource, Testbed
 from provisioning.testbed.silent import Silent
 
@@ -47,18 +49,26 @@ class Slot:
     #: False when nobody knows what is free: the calendar could not be read.
     known: bool = True
 
-    def said(self, zone: tzinfo) -> str:
+    def text(self, zone: tzinfo) -> str:
         """Return the slot in words of the student's own time zone."""
-        count, none = len(self.free), "all taken" if self.known else "not known"
-        words = f"{count} free" if count > 1 else "the last one free" if count else none
-        return f"{local_span(self.start, self.end, zone)}, {'gone by' if self.past else words}"
+        count = len(self.free)
+        if self.past:
+            words = "gone by"
+        elif not self.known:
+            words = "not known"
+        elif count > 1:
+            words = f"{count} free"
+        else:
+            words = "the last one free" if count else "all taken"
+        return f"{local_span(self.start, self.end, zone)}, {words}"
 
 
 @dataclass(frozen=True)
 class Timetable:
     """Days and hours of one option."""
 
-    #: Slots of each local day by local hour, 0 to 23. An hour that the clocks skip has none; one that comes twice, two.
+    #: Slots of each local day by local hour, 0 to 23. An hour that the clocks skip has none; one
+    #: that comes twice, two.
     days: Mapping[date, Sequence[Sequence[Slot]]]
 
     @property
@@ -72,12 +82,14 @@ class Timetable:
         return tuple(slot for slot in self.slots if slot.free)
 
     def text(self) -> str:
-        """Return the calendar as text: a line a day, a column an hour, how many machines are free in each."""
-        lines = [f"{'':<11}" + "".join(f"{hour:>3}" for hour in range(24))]
-        lines += [
-            f"{day:%a %d %b} " + "".join(f"{mark_of(hour):>3}" for hour in row)
-            for day, row in self.days.items()
-        ]
+        """Return the calendar as text: a line a day, a column an hour, how many machines are free
+        in each.
+        """
+        heads = "".join(f"{hour:>3}" for hour in range(24))
+        lines = [f"{'':<11}{heads}"]
+        for day, hours in self.days.items():
+            marks = "".join(f"{mark_of(hour):>3}" for hour in hours)
+            lines.append(f"{day:%a %d %b} {marks}")
         lines.append(f"{'':<11} number: machines free for a whole block from that hour")
         lines.append(f"{'':<11} ·: all taken   ?: not known   (blank): gone by")
         return "\n".join(lines)
@@ -85,24 +97,27 @@ class Timetable:
 
 def local_span(start: datetime, end: datetime, zone: tzinfo) -> str:
     """Return a span of time in words of a time zone, the date once."""
-    start, end = start.astimezone(zone), end.astimezone(zone)
+    start = start.astimezone(zone)
+    end = end.astimezone(zone)
     # Across midnight or a change of the clocks the end needs its own day or zone name.
-    until = end.strftime("%H:%M" if start.date() == end.date() else "%H:%M (%a)")
-    zones = (
-        start.tzname()
-        if start.tzname() == end.tzname()
-        else f"{start.tzname()}, ends {end.tzname()}"
-    )
+    until = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%H:%M (%a)}"
+    zones = start.tzname()
+    if start.tzname() != end.tzname():
+        zones = f"{start.tzname()}, ends {end.tzname()}"
     return f"{start:%a %d %b %H:%M}–{until} {zones}"
 
 
 def mark_of(hour: Sequence[Slot]) -> str:
-    """Return what an hour's cell of the calendar says: a count, '·' for taken, '?' for not known, '' for gone by."""
+    """Return what an hour's cell of the calendar says: a count, '·' for taken, '?' for not known,
+    '' for gone by.
+    """
     best = max((len(slot.free) for slot in hour), default=0)
     if best:
         return str(best)
     coming = [slot for slot in hour if not slot.past]
-    return ("·" if all(slot.known for slot in coming) else "?") if coming else ""
+    if not coming:
+        return ""
+    return "·" if all(slot.known for slot in coming) else "?"
 
 
 def timetable(
@@ -116,43 +131,46 @@ def timetable(
 ) -> Timetable:
     """Return the calendar of one option.
 
-    Blocks begin at full hours of UTC, because a class shares the machines; a zone with a half hour shows them at half
-    past.
+    Blocks begin at full hours of UTC, because a class shares the machines; a zone with a half hour
+    shows them at half past.
 
     Args:
-        resources: machines of the option with their bookings; None when the calendar could not be read.
+        resources: machines of the option with their bookings; None when the calendar could not be
+            read.
         now: with time zone; earlier slots are past.
     """
     dates = [first + timedelta(days=number) for number in range(days)]
     hours: dict[date, list[list[Slot]]] = {day: [[] for _ in range(24)] for day in dates}
-    # A local day has 23 to 25 hours and begins up to 14 hours off UTC: walk over them in UTC, keep what falls in.
+    # A local day has 23 to 25 hours and begins up to 14 hours off UTC: walk over them in UTC, keep
+    # what falls in.
     moment = datetime(first.year, first.month, first.day, tzinfo=UTC) - 15 * HOUR
     for _ in range(24 * days + 30):
         local = moment.astimezone(zone)
         if local.date() in hours:
             end = block_end(moment, spec.hours, option.end_minute)
             past = moment < now
-            free = (
-                ()
-                if past
-                else tuple(each.name for each in free_resources(resources or (), moment, end))
-            )
-            hours[local.date()][local.hour].append(
-                Slot(moment, end, free, past, resources is not None)
-            )
+            free: tuple[str, ...] = ()
+            if resources and not past:
+                machines = free_resources(resources, moment, end)
+                free = tuple(machine.name for machine in machines)
+            slot = Slot(moment, end, free, past, known=resources is not None)
+            hours[local.date()][local.hour].append(slot)
         moment += HOUR
     return Timetable(hours)
 
 
 def free_resources(resources: Iterable[Resource], start: datetime, end: datetime) -> list[Resource]:
     """Return the machines that are in service and free for the whole block."""
-    return [each for each in resources if each.reservable and is_free(each.bookings, start, end)]
+    in_service = [resource for resource in resources if resource.reservable]
+    return [resource for resource in in_service if is_free(resource.bookings, start, end)]
 
 
 def block_end(start: datetime, hours: int, end_minute: int) -> datetime:
-    """Return the end of a block that begins at a full hour: the last minutes stay free for the next one's set-up.
+    """Return the end of a block that begins at a full hour: the last minutes stay free for the next
+    one's set-up.
 
-    Back-to-back leases race: the next lease's start may come before the node of this one is free again.
+    Back-to-back leases race: the next lease's start may come before the node of this one is free
+    again.
     """
     return start + timedelta(hours=hours - 1, minutes=end_minute)
 

@@ -1,4 +1,4 @@
-"""A chosen block, ready to take: python-chi code to read and copy, and a calendar file with what to do before."""
+"""A chosen block: python-chi code to read and copy, and a calendar file with the preparation."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
@@ -7,9 +7,9 @@ from icalendar import Alarm, Calendar, Event
 
 from labs.course.assignment import assignment
 from labs.shell import msl
+from labs.sites.spec import NUMBERS, PartSpec
 from provisioning.planning.blocks import HOUR, Block
 from provisioning.planning.lessons import to_prepare
-from provisioning.sites.spec import NUMBERS, PartSpec
 
 #: When to read and rehearse, counted back from the block.
 PREPARE_BEFORE = timedelta(days=1)
@@ -18,48 +18,57 @@ REMIND_BEFORE = timedelta(minutes=15)
 
 
 def reservation_code(block: Block, lease_name: str) -> str:
-    """Return python-chi code that reserves the block; it runs as it stands in a notebook."""
-    kind, key, named = {
-        "node": ("node", "node_name", block.resource),
-        "device": ("device", "device_name", block.resource),
-        "flavor": ("flavor", "name", block.option.type),  # no virtual machine has a name beforehand
-    }[block.option.resource]
+    """Return python-chi code that reserves the block; it runs unchanged in a notebook."""
+    kind = block.option.resource
+    if kind == "flavor":
+        # No virtual machine has a name beforehand.
+        reserved = f"name={block.option.type!r}"
+    else:
+        reserved = f"{kind}_name={block.resource!r}"
+    start = _datetime_code(block.start)
+    end = _datetime_code(block.end)
     # A future lease must not be waited for, and python-chi's `duration` would count from now.
-    return f"""\
-from datetime import datetime, timezone
-from chi import context, lease
+    lines = [
+        "from datetime import datetime, timezone",
+        "from chi import context, lease",
+        "",
+        f"context.use_site({block.option.site!r})",
+        "l = lease.Lease(",
+        f"    {lease_name!r},",
+        f"    start_date={start},",
+        f"    end_date={end},",
+        ")",
+        f"l.add_{kind}_reservation(amount=1, {reserved})",
+        "l.submit(idempotent=True, wait_for_active=False)",
+        "l.show()",
+    ]
+    return "\n".join(lines)
 
-context.use_site({block.option.site!r})
-l = lease.Lease(
-    {lease_name!r},
-    start_date=datetime({_numbers(block.start)}, tzinfo=timezone.utc),
-    end_date=datetime({_numbers(block.end)}, tzinfo=timezone.utc),
-)
-l.add_{kind}_reservation(amount=1, {key}={named!r})
-l.submit(idempotent=True, wait_for_active=False)
-l.show()"""
 
-
-def _numbers(moment: datetime) -> str:
+def _datetime_code(moment: datetime) -> str:
     utc = moment.astimezone(UTC)
-    return f"{utc.year}, {utc.month}, {utc.day}, {utc.hour}, {utc.minute}"
+    numbers = f"{utc.year}, {utc.month}, {utc.day}, {utc.hour}, {utc.minute}"
+    return f"datetime({numbers}, tzinfo=timezone.utc)"
 
 
 def calendar_file(
     spec: PartSpec, block: Block, lease_name: str, now: datetime, due: datetime | None = None
 ) -> bytes:
-    """Return an ``.ics`` file with the block, a reminder, an hour of reading and rehearsal before it, the deadline.
+    """Return an ``.ics`` file with the block, a reminder, an hour of reading and rehearsal before
+    it, the deadline.
 
     Times are written in UTC, which every calendar program shows in its user's own zone.
 
     Args:
-        lease_name: the student's own; the same name and block give the same entries, so importing twice is harmless.
-        now: with time zone; a preparation that would lie before it is left out.
+        lease_name: the student's own; the same name and block give the same entries, so importing
+            twice is harmless.
+        now: with time zone; a preparation before it is left out.
         due: when the part is handed in; the assignment's date when None.
     """
     asked = assignment().parts.get(NUMBERS[spec.part])
     due = due or (asked.due if asked else None)
-    option, identity = block.option, f"{lease_name}/{block.start.isoformat()}"
+    option = block.option
+    identity = f"{lease_name}/{block.start.isoformat()}"
     calendar = Calendar()
     calendar.add("prodid", "-//model serving labs//planner//EN")
     calendar.add("version", "2.0")
@@ -75,27 +84,23 @@ def calendar_file(
         calendar.add_component(event)
         return event
 
-    words = (
-        f"Lease {lease_name} on {block.resource} ({option.hardware}) at {option.site}.\n"
+    about_lab = (
+        f"Lease {lease_name} on {block.resource} at {option.site}: {option.name}.\n"
         "Run the provisioning notebook at the very beginning: the machine needs its time to boot.\n"
         f"{option.changes}".strip()
     )
-    lab = add("lab", block.start, block.end, spec.title, words)
+    lab = add("lab", block.start, block.end, spec.title, about_lab)
     lab.add("location", f"{option.site} {block.resource}")
     reminder = Alarm()
     reminder.add("action", "DISPLAY")
     reminder.add("description", f"{spec.title} begins")
     reminder.add("trigger", -REMIND_BEFORE)
     lab.add_component(reminder)
-    before, words = block.start - PREPARE_BEFORE, to_prepare(spec.part)
-    if before > now and words:
-        add("prepare", before, before + HOUR, f"Prepare for {spec.title}", words)
+    before = block.start - PREPARE_BEFORE
+    reading = to_prepare(spec.part)
+    if before > now and reading:
+        add("prepare", before, before + HOUR, f"Prepare for {spec.title}", reading)
     if due:
-        add(
-            "due",
-            due,
-            due,
-            f"Hand in {spec.title}",
-            f"`{msl(f'submit {spec.part}', at_home=True)}` makes the zip.",
-        )
+        submit = msl(f"submit {spec.part}", at_home=True)
+        add("due", due, due, f"Hand in {spec.title}", f"`{submit}` makes the zip.")
     return calendar.to_ical()

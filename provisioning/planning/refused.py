@@ -1,6 +1,8 @@
-"""Reserving on the machine that the calendar shows free, or on the next one where the site refuses that.
+"""Reserving on the machine that the calendar shows free, or on the next one where the site refuses
+that.
 
-A refusal is remembered for a while, or the same calendar would lead to the same plan, and that to the same refusal.
+A refusal is remembered for a while, or the same calendar would lead to the same plan, and that to
+the same refusal.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
-from provisioning.setup.record import Record, state_folder
+from provisioning.setup.record import Record, StepRecord, state_folder
 from provisioning.testbed import Booking, Lease, LeaseRequest, Resource, Testbed
 from provisioning.testbed.errors import ConflictError, NoCapacityError
 from provisioning.testbed.surroundings import rehearsing
@@ -18,7 +20,8 @@ REMEMBERED = timedelta(hours=12)
 
 
 def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) -> Lease:
-    """Return a lease of the machine that is asked for, or of the next one where the site refuses it.
+    """Return a lease of the machine that is asked for, or of the next one where the site refuses
+    it.
 
     Args:
         request: with the machine's name, or without one for any of the type.
@@ -28,55 +31,65 @@ def book(testbed: Testbed, request: LeaseRequest, others: Iterable[str] = ()) ->
         NoCapacityError: the site refused them all; each of them counts as taken from now on.
         ProvisioningError: anything else that the site refused.
     """
-    refused, flavor = {}, request.resource == "flavor"
+    reasons: dict[str | None, str] = {}
     # Virtual machines are lent by count: what is refused to one is refused to all of its kind.
-    for node in chain([request.node], () if flavor else others):
-        if node in refused:
+    is_flavor = request.resource == "flavor"
+    for node in chain([request.node], () if is_flavor else others):
+        if node in reasons:
             continue
         try:
             return testbed.reserve(replace(request, node=node))
         except (NoCapacityError, ConflictError) as error:
-            refused[node] = error.what
+            reasons[node] = error.what
             if node:
-                now = datetime.now(UTC)
-                told = {
-                    (request.start or now).isoformat(): [request.end.isoformat(), now.isoformat()]
-                }
-                _record().update(
-                    f"{testbed.site}/{request.type if flavor else node}", remember=told
-                )
-    said = "; ".join(dict.fromkeys(refused.values()))
-    raise NoCapacityError(f"{said} ({', '.join(filter(None, refused)) or request.type})")
+                _remember(testbed.site, request.type if is_flavor else node, request)
+    why = "; ".join(dict.fromkeys(reasons.values()))
+    machines = ", ".join(filter(None, reasons)) or request.type
+    raise NoCapacityError(f"{why} ({machines})")
+
+
+def _remember(site: str, machine: str, request: LeaseRequest) -> None:
+    """Note that a machine was refused: beginning, end, and when the site said so."""
+    now = datetime.now(UTC)
+    start = request.start or now
+    refusal = {start.isoformat(): [request.end.isoformat(), now.isoformat()]}
+    _record().update(f"{site}/{machine}", remember=refusal)
 
 
 def without_refused(resources: Sequence[Resource]) -> list[Resource]:
     """Return machines that were refused lately as taken for the time that was asked for."""
-    steps, now = _record().steps(), datetime.now(UTC)
+    records = _record().steps()
+    now = datetime.now(UTC)
+    seen = []
+    for resource in resources:
+        bookings = list(resource.bookings)
+        for machine in (resource.name, resource.type):
+            record = records.get(f"{resource.site}/{machine}")
+            if record is not None:
+                bookings += _refused_bookings(record, now)
+        seen.append(replace(resource, bookings=tuple(bookings)))
+    return seen
 
-    def refused(machine: Resource) -> Iterable[Booking]:
-        known = [
-            steps[name]
-            for one in (machine.name, machine.type)
-            if (name := f"{machine.site}/{one}") in steps
-        ]
-        for begin, (end, told) in (span for about in known for span in about.facts.items()):
-            if now - datetime.fromisoformat(told) < REMEMBERED:
-                yield Booking(datetime.fromisoformat(begin), datetime.fromisoformat(end))
 
-    return [replace(each, bookings=(*each.bookings, *refused(each))) for each in resources]
+def _refused_bookings(record: StepRecord, now: datetime) -> Iterator[Booking]:
+    """Yield the times for which a machine was refused lately."""
+    for start, (end, refused_at) in record.facts.items():
+        if now - datetime.fromisoformat(refused_at) < REMEMBERED:
+            yield Booking(datetime.fromisoformat(start), datetime.fromisoformat(end))
 
 
 def refusals(site: str) -> Iterator[str]:
-    """Yield a line for each refusal of a site that is remembered: machine, and the day on which it was reported."""
-    for name, about in _record().steps().items():
-        place, _, machine = name.partition("/")
-        yield from (
-            f"{machine}, reported on {when[:10]}"
-            for _, when in about.facts.values()
-            if place == site
-        )
+    """Yield a line for each refusal of a site that is remembered: machine, and day of report."""
+    for name, record in _record().steps().items():
+        refusing_site, _, machine = name.partition("/")
+        if refusing_site != site:
+            continue
+        for _, refused_at in record.facts.values():
+            day = refused_at[:10]
+            yield f"{machine}, reported on {day}"
 
 
 def _record() -> Record:
     # A played site has nothing to say of the real one's machines.
-    return Record(state_folder() / f"refused{'-in-rehearsal' if rehearsing() else ''}.json")
+    name = "refused-in-rehearsal.json" if rehearsing() else "refused.json"
+    return Record(state_folder() / name)

@@ -12,13 +12,15 @@ from provisioning.setup.record import state_folder
 #: Offered first: where Chameleon's sites and most of its classes are.
 FIRST = ("America/Chicago", "America/New_York", "America/Denver", "America/Los_Angeles", "UTC")
 
-_KEPT_IN = "time-zone"
+#: File that holds the student's choice.
+_CHOICE_NAME = "time-zone"
 
 
 def find_zone(
     name: str | None = None, environ: Mapping[str, str] = os.environ, otherwise: str = ""
 ) -> ZoneInfo:
-    """Return the zone asked for, else the one kept from an earlier choice, else the given one, else this computer's.
+    """Return the zone asked for, else the one kept from an earlier choice, else the given one, else
+    this computer's.
 
     A named zone knows when the clocks change; the offset that Python reports for 'local' does not.
 
@@ -33,31 +35,33 @@ def find_zone(
         return _zone(name)
     # Linux and macOS: a link into the database, whose tail is the name.
     of_this_computer = str(Path("/etc/localtime").resolve()).rpartition("zoneinfo/")[2]
-    kept = ""
+    of_environment = environ.get("TZ", "").removeprefix(":")
+    chosen = ""
     with suppress(OSError):
-        kept = (state_folder(environ) / _KEPT_IN).read_text(encoding="utf-8").strip()
-    for each in (kept, otherwise, environ.get("TZ", "").removeprefix(":"), of_this_computer):
+        chosen = (state_folder(environ) / _CHOICE_NAME).read_text(encoding="utf-8").strip()
+    for candidate in (chosen, otherwise, of_environment, of_this_computer):
         with suppress(ValueError):
-            return _zone(each)
+            return _zone(candidate)
     return ZoneInfo("UTC")
 
 
 def keep_zone(zone: ZoneInfo, environ: Mapping[str, str] = os.environ) -> None:
-    """Remember the choice for the next notebook; a folder that cannot be written to costs the memory only."""
+    """Remember the choice for the next notebook; a folder that cannot be written to costs the
+    memory only.
+    """
     folder = state_folder(environ)
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _KEPT_IN).write_text(zone.key + "\n", encoding="utf-8")
+        (folder / _CHOICE_NAME).write_text(zone.key + "\n", encoding="utf-8")
 
 
 @cache
 def zone_names(first: str) -> tuple[str, ...]:
-    """Return every zone's name, the student's own first, then the likely ones, then the rest by name."""
+    """Return every zone's name: the student's own, then the likely ones, then the rest by name."""
     # Names without a place are kept in the database for old programs.
-    places = sorted(
-        name for name in available_timezones() if "/" in name and not name.startswith("Etc/")
-    )
-    return tuple(dict.fromkeys([first, *FIRST, *places]))
+    places = [name for name in available_timezones() if "/" in name]
+    real = sorted(name for name in places if not name.startswith("Etc/"))
+    return tuple(dict.fromkeys([first, *FIRST, *real]))
 
 
 def _zone(name: str) -> ZoneInfo:

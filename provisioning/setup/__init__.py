@@ -1,1 +1,3 @@
-"""From a lease to a machine that is ready: steps that run side by side and resume where they stopped."""
+"""From a lease to a machine that is ready: steps that run side by side and resume where they
+stopped.
+"""

@@ -1,25 +1,28 @@
-"""What a step may use: the testbed, what others found, and a way to wait that can be timed, cancelled and watched."""
+"""The tools of a step: the testbed, the results of other steps, and waiting with a limit,
+cancelling and progress.
+"""
 
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from labs.sites.spec import PartSpec, SiteOption
 from provisioning.setup import jobs
 from provisioning.setup.record import Record
-from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Lease, Machine, Shell, Testbed
 from provisioning.testbed.errors import CancelledError, LeaseEndedError, StepTimeoutError
-from provisioning.testbed.surroundings import Clock
+from provisioning.testbed.surroundings import WallClock
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the caller decides about one set-up."""
+    """The caller's settings for one set-up."""
 
     spec: PartSpec
     option: SiteOption
@@ -33,14 +36,17 @@ class Settings:
     poll_s: float = 5.0
     #: Longest wait for a lease that has not started yet.
     early_s: float = 600.0
-    #: Python that stands in for the pinned packages on a rehearsed machine; a real machine ignores it.
+    #: Python that stands in for the pinned packages on a rehearsed machine; a real machine ignores
+    #: it.
     stand_in: Path = Path(sys.executable)
-    clock: Clock = field(default_factory=Clock)
+    clock: WallClock = field(default_factory=WallClock)
 
 
 @dataclass(eq=False)
 class StepContext:
-    """One attempt of one step, which is given up after ``timeout_s`` seconds, or when the user asks to stop."""
+    """One attempt of one step, which is given up after ``timeout_s`` seconds, or when the user asks
+    to stop.
+    """
 
     #: Seconds between two looks at whether the lease is still ours.
     LEASE_CHECK_S: ClassVar = 30.0
@@ -57,21 +63,23 @@ class StepContext:
         self._lease_checked_s = self.settings.clock.monotonic_s()
         self._deadline_s = self._lease_checked_s + self.timeout_s
 
-    def until(self, look: Callable[[], Found | None], waiting_for: str) -> Found:
+    def until(self, look: Callable[[], Result | None], waiting_for: str) -> Result:
         """Return what ``look`` finds, looking again until it does.
 
         Raises:
             StepTimeoutError: it did not within the step's time; ``waiting_for`` names it.
             CancelledError: the user asked to stop.
-            LeaseEndedError: the lease is no longer active, so waiting is in vain.
+            LeaseEndedError: the lease is no longer active, so waiting would not help.
         """
         clock = self.settings.clock
         while True:
             if self.cancelled.is_set():
                 raise CancelledError(f"stopped while waiting for {waiting_for}")
-            if (found := look()) is not None:
-                return found
-            if (left_s := self._deadline_s - clock.monotonic_s()) <= 0:
+            result = look()
+            if result is not None:
+                return result
+            left_s = self._deadline_s - clock.monotonic_s()
+            if left_s <= 0:
                 raise StepTimeoutError(f"waited {self.timeout_s:.0f} s for {waiting_for}")
             if clock.monotonic_s() - self._lease_checked_s > self.LEASE_CHECK_S:
                 self._lease_checked_s = clock.monotonic_s()
@@ -88,28 +96,26 @@ class StepContext:
         Raises:
             LeaseEndedError: it is gone.
         """
-        found = [
-            m for m in self.testbed.machines() if m.name == self.settings.name and not m.failed
-        ]
-        if not found:
-            raise LeaseEndedError(f"the machine {self.settings.name!r} is no longer there")
-        return found[0]
+        name = self.settings.name
+        for machine in self.testbed.machines():
+            if machine.name == name and not machine.failed:
+                return machine
+        raise LeaseEndedError(f"the machine {name!r} is no longer there")
 
     def shell(self) -> Shell:
         """Return a shell on the machine."""
         return self.testbed.shell(self.machine())
 
-    def follow(self, name: str, command: str, title: str, *, again: bool = False) -> str:
-        """Run a command on the machine as a job to its end; arguments, result and errors are those of jobs.follow."""
+    def follow(self, name: str, command: str, title: str, *, rerun: bool = False) -> str:
+        """Run a command on the machine as a job to its end, as ``jobs.follow`` does."""
 
         def say(line: str) -> None:
             # The scripts' lines for the step 'health' are not for people.
             if line and not line.startswith("check "):
                 self.say(line)
 
-        return jobs.follow(
-            self.shell(), name, command, title, say=say, until=self.until, again=again
-        )
+        shell = self.shell()
+        return jobs.follow(shell, name, command, title, say=say, until=self.until, rerun=rerun)
 
     def require_lease(self, meanwhile: str = "") -> None:
         """See that the lease is still ours, once one was.
@@ -131,11 +137,16 @@ SPENT = frozenset({"TERMINATED", "DELETED"})
 
 
 def pick_lease(leases: Iterable[Lease], name: str) -> Lease | None:
-    """Return the usable lease of that name: ACTIVE first, then the one that starts first; None when there is none.
+    """Return the usable lease of that name, or None: ACTIVE first, then the one that starts first.
 
-    Duplicate names are allowed, and ended leases stay listed, so the name alone does not decide. python-chi's
-    ``get_lease`` reports a duplicate as missing.
+    Duplicate names are allowed, and ended leases stay listed, so the name alone does not decide.
+    python-chi's ``get_lease`` reports a duplicate as missing.
     """
-    ours = [lease for lease in leases if lease.name == name and lease.status not in SPENT]
-    ours.sort(key=lambda lease: (lease.status != "ACTIVE", lease.status == "ERROR", lease.start))
-    return ours[0] if ours else None
+    named = [lease for lease in leases if lease.name == name]
+    usable = [lease for lease in named if lease.status not in SPENT]
+    return min(usable, key=_order_of_use, default=None)
+
+
+def _order_of_use(lease: Lease) -> tuple[bool, bool, datetime]:
+    """Return what sorts leases: active ones first, failed ones last, earlier ones before later."""
+    return lease.status != "ACTIVE", lease.status == "ERROR", lease.start

@@ -1,4 +1,6 @@
-"""The steps that end with a machine one can talk to: lease, server or container, floating IP, SSH."""
+"""The steps that end with a machine one can talk to: lease, server or container, floating IP,
+SSH.
+"""
 
 import secrets
 from collections.abc import Callable
@@ -19,7 +21,8 @@ _BOOTS = {
 
 def lease_active(context: StepContext) -> dict[str, Any]:
     """Find the lease and wait until it is really ACTIVE; return its identifiers and its block."""
-    name, clock = context.settings.name, context.settings.clock
+    name = context.settings.name
+    clock = context.settings.clock
 
     def look() -> Lease | None:
         lease = context.lease()
@@ -33,28 +36,32 @@ def lease_active(context: StepContext) -> dict[str, Any]:
             return lease
         wait_s = (lease.start - clock.now()).total_seconds()
         if wait_s > context.settings.early_s:
+            wait_h = wait_s / 3600
             local = lease.start.astimezone().strftime("%A %d %B at %H:%M %Z")
             raise errors.LeaseMissingError(
-                f"the lease {name!r} starts in {wait_s / 3600:.1f} h, on {local}",
+                f"the lease {name!r} starts in {wait_h:.1f} h, on {local}",
                 likely="You are early.",
-                way_out="Come back at that time; a machine cannot be booted before its lease is active.",
+                way_out="Come back at that time; a machine cannot be booted before its lease is "
+                "active.",
             )
         context.say(f"lease is {lease.status}, starts in {max(0, wait_s):.0f} s")
         return None
 
     lease = context.until(look, f"the lease {name!r} to become active")
     wanted = RESOURCE_TYPES[context.settings.option.resource]
-    held = {
-        reservation.resource_type: reservation.id for reservation in reversed(lease.reservations)
-    }
-    if wanted not in held:
+    reservation_ids = {}
+    for reservation in reversed(lease.reservations):
+        reservation_ids[reservation.resource_type] = reservation.id
+    if wanted not in reservation_ids:
+        held_types = ", ".join(reservation_ids) or "nothing"
         raise errors.LeaseMissingError(
-            f"the lease {name!r} holds {', '.join(held) or 'nothing'}, not a {wanted}",
-            likely="It was made for another part, or only its floating IP was added in the web page's form.",
+            f"the lease {name!r} holds {held_types}, not a {wanted}",
+            likely="It was made for another part, or only its floating IP was added in the web "
+            "page's form.",
         )
     return {
         "lease_id": lease.id,
-        "reservation_id": held[wanted],
+        "reservation_id": reservation_ids[wanted],
         "start": lease.start.isoformat(),
         "end": lease.end.isoformat(),
     }
@@ -62,62 +69,66 @@ def lease_active(context: StepContext) -> dict[str, Any]:
 
 def server_active(context: StepContext) -> dict[str, Any]:
     """Boot the server, unless it is there, and wait until it is really ACTIVE."""
-    option, reservation_id = (
-        context.settings.option,
-        context.record.facts("lease")["reservation_id"],
-    )
+    option = context.settings.option
+    reservation_id = context.record.facts("lease")["reservation_id"]
     flavor = f"reservation:{reservation_id}" if option.resource == "flavor" else "baremetal"
-    how = (reservation_id, option.image, flavor, option.volume_gb)
-    machine = _up(context, lambda name: context.testbed.boot(name, *how))
-    return {"machine_id": machine.id}
+
+    def boot(name: str) -> None:
+        context.testbed.boot(name, reservation_id, option.image, flavor, option.volume_gb)
+
+    return {"machine_id": _up(context, boot).id}
 
 
 def container_running(context: StepContext) -> dict[str, Any]:
-    """Launch the container with its Jupyter token, unless it is there, and wait until it is really running."""
-    image, reservation_id = (
-        context.settings.option.image,
-        context.record.facts("lease")["reservation_id"],
-    )
-    # A container's ports are opened when it is made, and never after: all that any of the part's lessons names. The
-    # image takes the token by its environment only, and that is where it is read again. Members of the project can read
-    # it too; they can also run any command in the container.
-    ports, environment = (
-        list(ports_of(context.settings.spec.part)),
-        {"JUPYTER_TOKEN": secrets.token_hex(16)},
-    )
-    machine = _up(
-        context,
-        lambda name: context.testbed.launch(name, reservation_id, image, ports, environment),
-    )
-    return {"machine_id": machine.id}
+    """Launch the container with its Jupyter token, unless it is there, and wait until it is really
+    running.
+    """
+    settings = context.settings
+    reservation_id = context.record.facts("lease")["reservation_id"]
+    # A container's ports are opened when it is made, and never after: all that any of the part's
+    # lessons names. The image takes the token by its environment only, and that is where it is read
+    # again. Members of the project can read it too; they can also run any command in the container.
+    ports = list(ports_of(settings.spec.part))
+    environment = {"JUPYTER_TOKEN": secrets.token_hex(16)}
+
+    def launch(name: str) -> None:
+        context.testbed.launch(name, reservation_id, settings.option.image, ports, environment)
+
+    return {"machine_id": _up(context, launch).id}
 
 
 def _up(context: StepContext, make: Callable[[str], None]) -> Machine:
+    """Make the machine, unless one of its name is there, and return it once it is up."""
     name = context.settings.name
-    usual = f"{_BOOTS[context.settings.option.resource]}, and after {context.timeout_s / 60:.0f} it is given up"
+    boots = _BOOTS[context.settings.option.resource]
+    timeout_min = context.timeout_s / 60
+    usual = f"{boots}, and after {timeout_min:.0f} it is given up"
 
     def ours() -> list[Machine]:
         return [machine for machine in context.testbed.machines() if machine.name == name]
 
-    gone = set()
+    removed_ids = set()
     for machine in ours():
         if machine.failed:
             context.say(f"removing {machine.kind} {machine.id}, which is in {machine.status}")
             context.testbed.delete_machine(machine)
-            gone.add(machine.id)
-    if gone:
-        context.until(
-            lambda: gone.isdisjoint(one.id for one in ours()) or None,
-            "the failed machine to be removed",
-        )
+            removed_ids.add(machine.id)
+
+    def all_removed() -> bool | None:
+        listed_ids = {machine.id for machine in ours()}
+        return removed_ids.isdisjoint(listed_ids) or None
+
+    if removed_ids:
+        context.until(all_removed, "the failed machine to be removed")
     if not ours():
         make(name)
 
     def look() -> Machine | None:
-        machine = next((one for one in ours() if one.id not in gone), None)
-        if machine is None:
+        new = [machine for machine in ours() if machine.id not in removed_ids]
+        if not new:
             context.say("asked for; not listed yet")
             return None
+        machine = new[0]
         if machine.failed:
             reason = f": {machine.fault}" if machine.fault else ""
             what = f"the {machine.kind} {name!r} is in {machine.status}{reason}"
@@ -135,18 +146,23 @@ def address_bound(context: StepContext) -> dict[str, Any]:
     machine = context.machine()
     if machine.addresses:
         return {"address": machine.addresses[0]}
-    # An idle one may be a classmate's, allocated a second ago: only one that carries our name is ours.
+    # An idle one may be a classmate's, allocated a second ago: only one that carries our name is
+    # ours.
     name = context.settings.name
-    idle = [one for one in context.testbed.addresses() if one.port_id is None and one.label == name]
+    ours = [address for address in context.testbed.addresses() if address.label == name]
+    idle = [address for address in ours if address.port_id is None]
     address = idle[0] if idle else context.testbed.allocate_address(name)
     context.testbed.attach_address(address, machine)
 
     def bound() -> Address | None:
-        now = [one for one in context.testbed.addresses() if one.id == address.id]
-        if not now:
+        listed = {each.id: each for each in context.testbed.addresses()}
+        if address.id not in listed:
             what = f"the floating IP {address.address} was taken away again"
             raise errors.NoAddressError(what, likely="A sweep removed it.")
-        return now[0] if now[0].port_id or address.address in context.machine().addresses else None
+        now = listed[address.id]
+        if now.port_id or address.address in context.machine().addresses:
+            return now
+        return None
 
     context.until(bound, f"{address.address} to be bound")
     return {"address": address.address}
@@ -160,7 +176,7 @@ def ssh_let_in(context: StepContext) -> dict[str, Any]:
 
 
 def ssh_answers(context: StepContext) -> dict[str, Any]:
-    """Wait until a command really runs over SSH; return what the machine says about itself."""
+    """Wait until a command really runs over SSH; return the machine's report."""
     last: errors.NoKeyError | errors.NotReachableError | None = None
 
     def signs_in() -> str | None:
@@ -168,7 +184,8 @@ def ssh_answers(context: StepContext) -> dict[str, Any]:
         try:
             done = context.shell().run("uname -srm", timeout_s=30)
         except (errors.NoKeyError, errors.NotReachableError) as error:
-            # The port opens some seconds before cloud-init writes the key, and the daemon may restart meanwhile.
+            # The port opens some seconds before cloud-init writes the key, and the daemon may
+            # restart meanwhile.
             last = error
             context.say(f"not yet: {error.what}")
             return None

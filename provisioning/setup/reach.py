@@ -1,12 +1,14 @@
-"""Reaching a machine: every port that a part's lessons use, brought here by SSH, as a table of links.
+"""Reaching a machine: every port that a part's lessons use, brought here by SSH, as a table of
+links.
 
-Nothing on a leased machine listens to the world, so its ports are brought to where the browser is. Which ones there are
-stands in the lessons' front matter. Port N of the machine becomes port N + 10000 of this computer, or one that is free:
-JupyterLab's 8888 is mostly taken here, by the JupyterLab in which this is read.
+Nothing on a leased machine listens to the world, so its ports are brought to where the browser is.
+Which ones there are stands in the lessons' front matter. Port N of the machine becomes port N +
+10000 of this computer, or one that is free: JupyterLab's 8888 is mostly taken here, by the
+JupyterLab in which this is read.
 
-In Chameleon's Jupyter the tunnel ends in the Hub's container, where no browser reaches it; Jupyter's own proxy
-(jupyter-server-proxy) shows its ports below the Hub's address. A container on a device has no SSH. Its ports are opened
-when it is made, and its floating IP is the way.
+In Chameleon's Jupyter the tunnel ends in the Hub's container, where no browser reaches it;
+Jupyter's own proxy (jupyter-server-proxy) shows its ports below the Hub's address. A container on a
+device has no SSH. Its ports are opened when it is made, and its floating IP is the way.
 """
 
 import contextlib
@@ -21,23 +23,40 @@ from pathlib import Path
 
 from labs.course.lessons import Lesson, lessons
 from labs.shell import python
-from provisioning.sites.spec import NUMBERS, Part
+from labs.sites.spec import NUMBERS, Part
 from provisioning.testbed import Shell, Way
 from provisioning.testbed.errors import NoKeyError, NotReachableError
 
 #: Port of Jupyter on the machine.
 JUPYTER_PORT = 8888
-#: What a port of the machine is moved by. All of the lessons' ports have four digits, so that it puts a 1 before them.
+#: What a port of the machine is moved by. All of the lessons' ports have four digits, so that it
+#: puts a 1 before them.
 OFFSET = 10_000
 
 _HERE = "http://127.0.0.1:"
 
+#: OpenSSH's options for a tunnel. Addresses go from lease to lease, so an unknown host key is the
+#: rule. ssh looks every 15 s whether the other side is still there, and asks for no passphrase
+#: where nobody could type one.
+_SSH_OPTIONS = (
+    "BatchMode=yes",
+    "ConnectTimeout=20",
+    "ServerAliveInterval=15",
+    "ExitOnForwardFailure=yes",
+    "LogLevel=ERROR",
+    "StrictHostKeyChecking=no",
+    f"UserKnownHostsFile={os.devnull}",
+)
+
 #: What the machine's own folder says about its Jupyter, in one line.
-ASK = 'for each in token port base; do printf "$each=%s " "$(cat .serving-labs/jupyter-$each 2>/dev/null)"; done; echo'
+ASK = (
+    'for each in token port base; do printf "$each=%s " "$(cat .serving-labs/jupyter-$each '
+    '2>/dev/null)"; done; echo'
+)
 
 
 @dataclass(frozen=True)
-class Row:
+class PortRow:
     """One port and the way to it."""
 
     port: int
@@ -50,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Jupyter:
-    """What a machine says about its Jupyter."""
+    """A machine's report about its Jupyter."""
 
     token: str
     port: int
@@ -58,12 +77,17 @@ class Jupyter:
     base: str
 
 
-def jupyter_there(said: str) -> Jupyter:
-    """Return what the machine has answered to ``ASK``."""
-    there = dict(word.partition("=")[::2] for word in said.split())
-    token, port, base = (there.get(name, "") for name in ("token", "port", "base"))
-    # In rehearsal all machines share one loopback, so that most of them have another port than the usual one.
-    return Jupyter(token, int(port) if port.isdigit() else JUPYTER_PORT, base or "/")
+def jupyter_of(answer: str) -> Jupyter:
+    """Return the machine's Jupyter from what the machine has answered to ``ASK``."""
+    values = {}
+    for word in answer.split():
+        name, _, value = word.partition("=")
+        values[name] = value
+    port = values.get("port", "")
+    # In rehearsal all machines share one loopback, so that most of them have another port than the
+    # usual one.
+    port_number = int(port) if port.isdigit() else JUPYTER_PORT
+    return Jupyter(values.get("token", ""), port_number, values.get("base") or "/")
 
 
 def container_token(shell: Shell) -> str:
@@ -72,7 +96,9 @@ def container_token(shell: Shell) -> str:
 
 
 def ports_of(part: Part) -> dict[int, str]:
-    """Return what listens on a part's machine, by port: Jupyter, and what the lessons' front matter names."""
+    """Return what listens on a part's machine, by port: Jupyter, and what the lessons' front matter
+    names.
+    """
     ports = {JUPYTER_PORT: "JupyterLab"}
     for each in _lessons_of(part):
         for port in each.ports:
@@ -81,7 +107,9 @@ def ports_of(part: Part) -> dict[int, str]:
 
 
 def usual_port(port: int, base: str = "") -> int:
-    """Return where a port of the machine is brought when that is free here; behind a Hub's proxy the base names it."""
+    """Return where a port of the machine is brought when that is free here; behind a Hub's proxy
+    the base names it.
+    """
     last = base.strip("/").rpartition("/")[2]
     if "/proxy/absolute/" in base and last.isdigit():
         return int(last)
@@ -89,78 +117,94 @@ def usual_port(port: int, base: str = "") -> int:
 
 
 def first_notebook(part: Part) -> str:
-    """Return the path of the first notebook that may be run on the machine, under the course's folder, or nothing.
+    """Return the path of the first notebook that may be run on the machine, under the course's
+    folder, or nothing.
 
     A device's lessons are run from where the device was provisioned.
     """
-    there = [each for each in _lessons_of(part) if "node" in each.where]
-    return f"notebooks/{there[0].link}" if there else ""
+    on_machine = [lesson for lesson in _lessons_of(part) if "node" in lesson.where]
+    return f"notebooks/{on_machine[0].link}" if on_machine else ""
 
 
 def _lessons_of(part: Part) -> list[Lesson]:
-    return [each for each in lessons() if each.part == NUMBERS[part]]
+    number = NUMBERS[part]
+    return [lesson for lesson in lessons() if lesson.part == number]
 
 
 def hub_prefix(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the path below which a JupyterHub shows this user's server, such as '/user/ada/'; empty elsewhere."""
+    """Return the path below which a JupyterHub shows this user's server, such as '/user/ada/';
+    empty elsewhere.
+    """
     return environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
 
 
 def jupyter_base(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the path at which the machine's Jupyter has to live, so that a browser finds it from here.
+    """Return the path at which the machine's Jupyter has to live, so that a browser finds it from
+    here.
 
-    Jupyter writes absolute addresses into its pages. Behind a proxy it has to know the path that the browser sees.
+    Jupyter writes absolute addresses into its pages. Behind a proxy it has to know the path that
+    the browser sees.
     """
     prefix = hub_prefix(environ)
     return f"{prefix}proxy/absolute/{JUPYTER_PORT + OFFSET}/" if prefix else "/"
 
 
 def jupyter_link(address: str, base: str, token: str, notebook: str) -> str:
-    """Return the link that opens a notebook in the machine's Jupyter; behind a Hub it is a path, without an address."""
-    return f"{address}{base}lab{f'/tree/{notebook}' if notebook else ''}?token={token}"
+    """Return the link that opens a notebook in the machine's Jupyter; behind a Hub it is a path,
+    without an address.
+    """
+    path = f"lab/tree/{notebook}" if notebook else "lab"
+    return f"{address}{base}{path}?token={token}"
 
 
 def ssh_line(way: Way, ssh: str) -> str:
-    """Return the command that signs in; a rehearsal calls OpenSSH with a configuration and key of its own."""
-    key = f" -i {shlex.quote(way.key)}" if way.key and " -i " not in ssh else ""
-    return f"{ssh}{key} {way.user}@{way.host}"
+    """Return the command that signs in; a rehearsal calls OpenSSH with a configuration and key of
+    its own.
+    """
+    if way.key and " -i " not in ssh:
+        ssh = f"{ssh} -i {shlex.quote(way.key)}"
+    return f"{ssh} {way.user}@{way.host}"
 
 
 class Reached:
     """The ways to a machine's services; shows itself as a table of links."""
 
-    def __init__(self, rows: Iterable[Row] = (), environ: Mapping[str, str] = os.environ) -> None:
-        self.rows: tuple[Row, ...] = tuple(rows)
+    def __init__(
+        self, rows: Iterable[PortRow] = (), environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self.rows: tuple[PortRow, ...] = tuple(rows)
         self._prefix = hub_prefix(environ)
 
     def __repr__(self) -> str:
         lines = ["on the machine   here"]
         for row in self.rows:
-            lines += [
-                f"{row.port:>14}   {row.link or 'no way to it from here'}",
-                f"{'':>14}   {row.what}",
-            ]
+            link = row.link or "no way to it from here"
+            lines.append(f"{row.port:>14}   {link}")
+            lines.append(f"{'':>14}   {row.what}")
         if self._prefix:
             lines.append("The links go behind the address of the Hub that you look at (https://…).")
-            lines.append(
-                f"Should they say 404: `{python('pip install jupyter-server-proxy')}`, then stop and start your server."
-            )
+            install = python("pip install jupyter-server-proxy")
+            lines.append(f"Should they say 404: `{install}`, then stop and start your server.")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        shown = [(str(row.port), html.escape(row.what), html.escape(row.link)) for row in self.rows]
-        lines = [
-            f"<tr><td>{port}</td><td>{what}</td>"
-            f'<td><a href="{link}" target="_blank" rel="noopener">{link}</a></td></tr>'
-            for port, what, link in shown
-        ]
-        return f"<table><tr><th>on the machine</th><th>what</th><th>here</th></tr>{''.join(lines)}</table>"
+        heads = "<tr><th>on the machine</th><th>what</th><th>here</th></tr>"
+        rows = "".join(_html_row(row) for row in self.rows)
+        return f"<table>{heads}{rows}</table>"
+
+
+def _html_row(row: PortRow) -> str:
+    link = html.escape(row.link)
+    anchor = f'<a href="{link}" target="_blank" rel="noopener">{link}</a>'
+    return f"<tr><td>{row.port}</td><td>{html.escape(row.what)}</td><td>{anchor}</td></tr>"
 
 
 class Tunnel(Reached):
-    """All ports of a part's machine, brought here by one ``ssh -L`` until ``stop`` or until the connection is lost.
+    """All ports of a part's machine, brought here by one ``ssh -L`` until ``stop`` or until the
+    connection is lost.
 
-    After a loss the same call brings the same ports again, and links that are open in a browser work as before.
+    After a loss the same call brings the same ports again, and links that are open in a browser
+    work as before.
     """
 
     def __init__(
@@ -181,27 +225,27 @@ class Tunnel(Reached):
         """
         if self.way.key and not Path(self.way.key).expanduser().exists():
             raise NoKeyError(f"there is no key {self.way.key}")
-        child, said = self._open([], ASK)
+        child, answer = self._open([], ASK)
         child.communicate()
-        there = jupyter_there(said)
-        words, ports = ports_of(self._part), {}
-        words = {there.port: words.pop(JUPYTER_PORT), **words}
-        for port in words:
-            base = there.base if port == there.port else ""
+        jupyter = jupyter_of(answer)
+        titles = ports_of(self._part)
+        titles = {jupyter.port: titles.pop(JUPYTER_PORT), **titles}
+        local_ports = {}
+        for port in titles:
+            base = jupyter.base if port == jupyter.port else ""
             # A path behind the Hub's proxy names its port; else another will do.
-            ports[port] = _free(usual_port(port, base), only="/proxy/" in base)
-        brought = [
-            word
-            for port, local in ports.items()
-            for word in ("-L", f"127.0.0.1:{local}:127.0.0.1:{port}")
-        ]
-        self._child, _ = self._open(brought, "echo; exec cat")
-        at = f"{self._prefix}proxy/" if self._prefix else _HERE
-        links = {port: f"{at}{local}/" for port, local in ports.items()}
-        links[there.port] = self._jupyter(there, ports[there.port])
-        self.rows = tuple(
-            Row(port, local, words[port], links[port]) for port, local in ports.items()
-        )
+            local_ports[port] = _free(usual_port(port, base), only="/proxy/" in base)
+        forwards = []
+        for port, local in local_ports.items():
+            forwards += ["-L", f"127.0.0.1:{local}:127.0.0.1:{port}"]
+        self._child, _ = self._open(forwards, "echo; exec cat")
+        address = f"{self._prefix}proxy/" if self._prefix else _HERE
+        rows = []
+        for port, local in local_ports.items():
+            is_jupyter = port == jupyter.port
+            link = self._jupyter(jupyter, local) if is_jupyter else f"{address}{local}/"
+            rows.append(PortRow(port, local, titles[port], link))
+        self.rows = tuple(rows)
         return self
 
     def wait(self) -> None:
@@ -232,42 +276,47 @@ class Tunnel(Reached):
         self.stop()
 
     def _open(self, more: Sequence[str], command: str) -> tuple[subprocess.Popen[str], str]:
-        """Start ssh and return it with the command's first line: once that has come, so has the forwarding."""
-        # Addresses go from lease to lease, so an unknown host key is the rule. ssh looks every 15 s whether the other
-        # side is still there, and asks for no passphrase where nobody could type one.
-        given = "BatchMode=yes ConnectTimeout=20 ServerAliveInterval=15 ExitOnForwardFailure=yes LogLevel=ERROR"
-        options = f"{given} StrictHostKeyChecking=no UserKnownHostsFile={os.devnull}".split()
-        words = shlex.split(ssh_line(self.way, self._ssh))
-        line = [*words[:-1], *(f"-o{option}" for option in options), *more, words[-1], command]
+        """Start ssh and return it with the command's first line: once that has come, so has the
+        forwarding.
+        """
+        *ssh, account = shlex.split(ssh_line(self.way, self._ssh))
+        options = [f"-o{option}" for option in _SSH_OPTIONS]
+        line = [*ssh, *options, *more, account, command]
         try:
-            # Its input is ours: when this process ends, however it ends, so does the command, and ssh with it.
+            # Its input is ours: when this process ends, however it ends, so does the command, and
+            # ssh with it.
             pipe = subprocess.PIPE
             child = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         except FileNotFoundError as error:
             raise NotReachableError(
                 "OpenSSH is missing here", way_out="Install OpenSSH's client."
             ) from error
-        if child.stdout and (first := child.stdout.readline()):
-            return child, first
-        said = child.communicate()[1].strip()
-        if "Permission denied" in said or "invalid format" in said:
+        if child.stdout:
+            first_line = child.stdout.readline()
+            if first_line:
+                return child, first_line
+        complaint = child.communicate()[1].strip()
+        if "Permission denied" in complaint or "invalid format" in complaint:
+            key = self.way.key or "that ssh usually takes"
             raise NoKeyError(
-                f"{self.way.host} does not accept the key {self.way.key or 'that ssh usually takes'}: {said}",
-                likely="It is another machine's key, it has a passphrase, or it is no private key.",
-                way_out="Name another key; the plain `ssh` line asks for a passphrase.",
+                f"{self.way.host} does not accept the key {key}: {complaint}",
+                likely="It is another machine's key, it has a passphrase, or it is a public key.",
+                way_out="Name another key. The plain `ssh` command also accepts a passphrase.",
             )
-        raise NotReachableError(f"no SSH connection to {self.way.host}: {said}")
+        raise NotReachableError(f"no SSH connection to {self.way.host}: {complaint}")
 
-    def _jupyter(self, there: Jupyter, local: int) -> str:
-        if self._prefix and not there.base.startswith(self._prefix):
+    def _jupyter(self, jupyter: Jupyter, local: int) -> str:
+        if self._prefix and not jupyter.base.startswith(self._prefix):
             return ""  # it was started for another place, where its pages would point
         address = "" if self._prefix else f"{_HERE}{local}"
-        return jupyter_link(address, there.base, there.token, first_notebook(self._part))
+        return jupyter_link(address, jupyter.base, jupyter.token, first_notebook(self._part))
 
 
 def _free(usual: int, *, only: bool) -> int:
-    # A hundred apart, since the next ones may be the lessons' own; and in order, so that a link stays what it is.
-    for port in range(usual, usual + (1 if only else 5000), 100):
+    # A hundred apart, since the next ones may be the lessons' own; and in order, so that a link
+    # stays what it is.
+    candidates = [usual] if only else range(usual, usual + 5000, 100)
+    for port in candidates:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
@@ -279,19 +328,17 @@ def _free(usual: int, *, only: bool) -> int:
     )
 
 
-def at_address(address: str, part: Part, token: str, root: str = "") -> tuple[Row, ...]:
-    """Return the ways to a device's container, whose ports are open at its floating IP; Jupyter's is the first.
+def at_address(address: str, part: Part, token: str, root: str = "") -> tuple[PortRow, ...]:
+    """Return the ways to a device's container, whose ports are open at its floating IP; Jupyter's
+    is the first.
 
     The course lies at ``root`` below that Jupyter's own.
     """
     notebook = f"{root}/{first_notebook(part)}".lstrip("/")
-    rows = {port: (what, f"http://{address}:{port}") for port, what in ports_of(part).items()}
-    return tuple(
-        Row(
-            port,
-            None,
-            what,
-            jupyter_link(link, "/", token, notebook) if port == JUPYTER_PORT else f"{link}/",
-        )
-        for port, (what, link) in rows.items()
-    )
+    rows = []
+    for port, what in ports_of(part).items():
+        link = f"http://{address}:{port}/"
+        if port == JUPYTER_PORT:
+            link = jupyter_link(f"http://{address}:{port}", "/", token, notebook)
+        rows.append(PortRow(port, None, what, link))
+    return tuple(rows)

@@ -1,7 +1,9 @@
-"""What a set-up has noted about each step, in one small file that survives the kernel: written whole or not at all.
+"""The notes of a set-up about each step, in one small file that survives the kernel and is written
+atomically.
 
-Nothing hangs on it: every step looks at the site and at the machine first. It holds what neither of them knows: how
-often a step ran, what a transfer left the same on both sides, and when the lease ends for whoever is offline.
+Nothing hangs on it: every step looks at the site and at the machine first. It holds what neither of
+them knows: how often a step ran, what a transfer left the same on both sides, and when the lease
+ends for whoever is offline.
 """
 
 import json
@@ -20,7 +22,7 @@ StepState = Literal["waiting", "running", "done", "failed", "cancelled"]
 
 @dataclass
 class StepRecord:
-    """What was noted about one step."""
+    """The notes about one step."""
 
     state: StepState = "waiting"
     attempts: int = 0
@@ -34,7 +36,8 @@ class StepRecord:
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where records live: ``$LABS_STATE``, or Chameleon's lasting ``~/work``, or the user's state folder.
+    """Return where records live: ``$LABS_STATE``, or Chameleon's lasting ``~/work``, or the user's
+    state folder.
 
     On Chameleon's Jupyter only ``~/work`` outlives the server.
     """
@@ -47,7 +50,7 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 class Record:
-    """The record of one set-up, in JSON; whoever else writes it is seen at once.
+    """The record of one set-up, in JSON; changes by other processes are visible at once.
 
     It holds a link with a token: only the owner can read it.
     """
@@ -65,7 +68,7 @@ class Record:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What is set up: part, site, node type; empty before anything is."""
+        """The machine to set up: part, site, node type; empty before anything is."""
         return self._read()[0]
 
     def steps(self) -> dict[str, StepRecord]:
@@ -81,7 +84,9 @@ class Record:
         return self.step(name).facts
 
     def describe(self, **about: Any) -> None:
-        """Write what is set up. Another site or machine begins a new record: old facts would mislead."""
+        """Write what is set up. Another site or machine begins a new record: old facts would
+        mislead.
+        """
         with self._lock:
             before, steps = self._read()
             self._write(about, steps if before in ({}, about) else {})
@@ -93,13 +98,15 @@ class Record:
         with self._lock:
             about, steps = self._read()
             record = steps.setdefault(name, StepRecord())
-            if (remember or {}).get("lease_id", noted := record.facts.get("lease_id")) != noted:
+            new_facts = remember or {}
+            lease_before = record.facts.get("lease_id")
+            if new_facts.get("lease_id", lease_before) != lease_before:
                 for each in steps.values():
                     each.spent_s = 0.0
             record.spent_s += changes.get("elapsed_s", 0.0)
             for key, value in changes.items():
                 setattr(record, key, value)
-            record.facts.update(remember or {})
+            record.facts.update(new_facts)
             self._write(about, steps)
 
     def clear(self) -> None:
@@ -109,16 +116,14 @@ class Record:
     def _read(self) -> tuple[dict[str, Any], dict[str, StepRecord]]:
         try:
             document = json.loads(self.path.read_text(encoding="utf-8"))
-            return document["about"], {
-                name: StepRecord(**record) for name, record in document["steps"].items()
-            }
+            records = document["steps"].items()
+            return document["about"], {name: StepRecord(**record) for name, record in records}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}, {}  # missing, or of another version: an empty one costs a few requests
 
     def _write(self, about: Mapping[str, Any], steps: Mapping[str, StepRecord]) -> None:
-        text = json.dumps(
-            {"about": about, "steps": {name: asdict(one) for name, one in steps.items()}}
-        )
+        records = {name: asdict(record) for name, record in steps.items()}
+        text = json.dumps({"about": about, "steps": records})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # mkstemp makes the file readable by its owner only; replacing is atomic on one file system.
         handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")

@@ -1,4 +1,5 @@
-"""What the labs hold at a site: it is listed, given back when a student is done, and swept where it was left behind.
+"""The labs' resources at a site: they are listed, released when a student is done, and swept if
+forgotten.
 
 Nothing is believed gone unseen.
 """
@@ -8,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from labs.sites.spec import NAME_PREFIX, PARTS, resource_name
 from provisioning.setup.context import SPENT
 from provisioning.setup.record import Record
-from provisioning.sites.spec import NAME_PREFIX, PARTS, resource_name
-from provisioning.testbed import Address, Group, Lease, Machine, Testbed
+from provisioning.testbed import Address, Lease, Machine, SecurityGroup, Testbed
 from provisioning.testbed.errors import NotReleasedError, ProvisioningError
-from provisioning.testbed.surroundings import Clock
+from provisioning.testbed.surroundings import WallClock
 
-#: Kinds of things in the order of their deletion. First a machine, then its address: one that is deleted while bound
-#: makes some services refuse both. The lease goes last: whatever fails before can be tried again while it is ours.
+#: Kinds of things in the order of their deletion. First a machine, then its address: one that is
+#: deleted while bound makes some services refuse both. The lease goes last: whatever fails before
+#: can be tried again while it is ours.
 KINDS = ("server", "container", "floating IP", "security group", "lease")
 
 #: A lease may well be active for a while before its student comes and boots the machine.
@@ -24,12 +26,12 @@ GRACE = timedelta(minutes=45)
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldResource:
     """One thing that counts against the project until it is deleted."""
 
     #: One of ``KINDS``.
     kind: str
-    thing: Lease | Machine | Address | Group
+    thing: Lease | Machine | Address | SecurityGroup
     #: Name that a student's things of one part carry.
     owner: str
     #: Asks for its deletion.
@@ -46,42 +48,44 @@ class Held:
         return self.thing.address if isinstance(self.thing, Address) else self.thing.name
 
 
-def held_at(testbed: Testbed) -> list[Held]:
-    """Return what the project holds at the site, in the order in which it is deleted; spent leases are not held."""
-    machines = testbed.machines()
-    bound = {address: machine.name for machine in machines for address in machine.addresses}
-    held = [
-        Held(machine.kind, machine, machine.name, partial(testbed.delete_machine, machine))
-        for machine in machines
-    ]
-    # Made by hand in the web page an address carries no label, and belongs to whoever's machine holds it.
-    held += [
-        Held(
-            "floating IP",
-            one,
-            bound.get(one.address) or one.label,
-            partial(testbed.delete_address, one.id),
-        )
-        for one in testbed.addresses()
-    ]
-    held += [
-        Held("security group", one, one.name, partial(testbed.delete_group, one.id))
-        for one in testbed.groups()
-    ]
-    leases = [lease for lease in testbed.leases() if lease.status not in SPENT]
-    held += [
-        Held("lease", lease, lease.name, partial(testbed.delete_lease, lease.id))
-        for lease in leases
-    ]
-    return sorted(held, key=lambda one: KINDS.index(one.kind))
-
-
-def held_by(testbed: Testbed, *names: str, known: Collection[str] = ()) -> list[Held]:
-    """Return what belongs to these names at the site, also what was made in another kernel, or by hand under one.
-
-    What is known by its identifier belongs to it as well, such as the address of a machine that is gone by now.
+def held_at(testbed: Testbed) -> list[HeldResource]:
+    """Return what the project holds at the site, in the order in which it is deleted; spent leases
+    are not held.
     """
-    return [one for one in held_at(testbed) if one.owner in names or one.id in known]
+    held = []
+    bound_to: dict[str, str] = {}
+    for machine in testbed.machines():
+        bound_to |= dict.fromkeys(machine.addresses, machine.name)
+        delete = partial(testbed.delete_machine, machine)
+        held.append(HeldResource(machine.kind, machine, machine.name, delete))
+    for address in testbed.addresses():
+        # Made by hand in the web page an address carries no label, and belongs to whoever's machine
+        # holds it.
+        owner = bound_to.get(address.address) or address.label
+        delete = partial(testbed.delete_address, address.id)
+        held.append(HeldResource("floating IP", address, owner, delete))
+    for group in testbed.groups():
+        delete = partial(testbed.delete_group, group.id)
+        held.append(HeldResource("security group", group, group.name, delete))
+    for lease in testbed.leases():
+        if lease.status not in SPENT:
+            delete = partial(testbed.delete_lease, lease.id)
+            held.append(HeldResource("lease", lease, lease.name, delete))
+    return sorted(held, key=_deletion_order)
+
+
+def _deletion_order(item: HeldResource) -> int:
+    return KINDS.index(item.kind)
+
+
+def held_by(testbed: Testbed, *names: str, known: Collection[str] = ()) -> list[HeldResource]:
+    """Return the resources with these names at the site, including those made in another kernel or
+    by hand.
+
+    What is known by its identifier belongs to it as well, such as the address of a machine that is
+    gone by now.
+    """
+    return [item for item in held_at(testbed) if item.owner in names or item.id in known]
 
 
 def release(
@@ -91,7 +95,7 @@ def release(
     keep_lease: bool = False,
     timeout_s: float = 300.0,
     poll_s: float = 5.0,
-    clock: Clock | None = None,
+    clock: WallClock | None = None,
 ) -> Iterator[str]:
     """Delete everything that belongs to the names, and yield a line for each thing that happens.
 
@@ -102,52 +106,49 @@ def release(
     Raises:
         NotReleasedError: something is still there; it names each thing, and why.
     """
-    clock = clock or Clock()
+    clock = clock or WallClock()
     deadline_s = clock.monotonic_s() + timeout_s
     refused: dict[str, str] = {}
     asked: set[str] = set()
     seen: set[str] = set()
     while True:
-        left = [
-            one
-            for one in held_by(testbed, *names, known=seen)
-            if not (keep_lease and one.kind == "lease")
-        ]
-        for item_id in sorted(seen - {thing.id for thing in left}):
-            yield f"gone: {item_id}"
-        seen = {thing.id for thing in left}
+        left = held_by(testbed, *names, known=seen)
+        if keep_lease:
+            left = [item for item in left if item.kind != "lease"]
+        left_ids = {item.id for item in left}
+        for gone_id in sorted(seen - left_ids):
+            yield f"gone: {gone_id}"
+        seen = left_ids
         if not left:
             break
         if clock.monotonic_s() > deadline_s:
-            lines = [
-                f"\n  - {thing.kind} {thing.name} ({thing.id}) {refused.get(thing.id, '')}"
-                for thing in left
-            ]
-            raise NotReleasedError(
-                f"{len(left)} things are still there at {testbed.site}:{''.join(lines)}"
-            )
+            lines = [f"{len(left)} things are still there at {testbed.site}:"]
+            for item in left:
+                why = refused.get(item.id, "")
+                lines.append(f"  - {item.kind} {item.name} ({item.id}) {why}")
+            raise NotReleasedError("\n".join(lines))
         # A later kind waits until the earlier ones are gone.
-        for one in [
-            thing for thing in left if thing.kind == left[0].kind and thing.id not in asked
-        ]:
-            yield f"deleting {one.kind} {one.name}"
+        first_kind = [item for item in left if item.kind == left[0].kind]
+        for item in first_kind:
+            if item.id in asked:
+                continue
+            yield f"deleting {item.kind} {item.name}"
             try:
-                one.delete()
-                asked.add(one.id)
+                item.delete()
+                asked.add(item.id)
             except ProvisioningError as error:
                 # Asked again at the next look: a service that was busy may be free then.
-                refused[one.id] = error.what
+                refused[item.id] = error.what
                 yield f"not yet: {error.what}"
         clock.sleep(poll_s)
     if record is not None and not keep_lease:
         record.clear()
-    yield f"nothing named {', '.join(names)} is left at {testbed.site}" + (
-        " but the lease" if keep_lease else ""
-    )
+    but_the_lease = " but the lease" if keep_lease else ""
+    yield f"nothing named {', '.join(names)} is left at {testbed.site}{but_the_lease}"
 
 
 @dataclass(frozen=True)
-class Leftover(Held):
+class Leftover(HeldResource):
     """One thing of the labs that a sweep found."""
 
     site: str
@@ -172,63 +173,71 @@ def survey(
         grace: how long a lease may be active without a machine.
     """
     held = held_at(testbed)
-    names = {resource_name(part, owner) for part in PARTS} if owner else None
+    if owner:
+        # Whole names: 'ada' must not reach what is adam's.
+        names = {resource_name(part, owner) for part in PARTS}
+        surveyed = [item for item in held if item.owner in names]
+    else:
+        # What carries no name of ours may be anybody's.
+        surveyed = [item for item in held if item.owner.startswith(f"{NAME_PREFIX}-")]
     leftovers = []
-    for thing in held:
-        # Whole names: 'ada' must not reach what is adam's. What carries no name of ours may be anybody's.
-        if thing.owner in names if names is not None else thing.owner.startswith(f"{NAME_PREFIX}-"):
-            age = now - thing.thing.created if thing.thing.created else None
-            leftovers.append(
-                Leftover(
-                    **vars(thing), site=testbed.site, reason=_why(thing, held, now, grace), age=age
-                )
-            )
-    return sorted(
-        leftovers, key=lambda item: (not item.orphan, -(item.age or timedelta()).total_seconds())
-    )
+    for item in surveyed:
+        created = item.thing.created
+        age = now - created if created else None
+        reason = _why(item.thing, held, now, grace)
+        leftovers.append(Leftover(**vars(item), site=testbed.site, reason=reason, age=age))
+    return sorted(leftovers, key=_orphans_and_oldest_first)
 
 
-def _why(one: Held, held: list[Held], now: datetime, grace: timedelta) -> str:
-    machines = {each.name for each in held if isinstance(each.thing, Machine)}
-    match one.thing:
-        case Lease(status="ERROR"):
+def _orphans_and_oldest_first(item: Leftover) -> tuple[bool, timedelta]:
+    age = item.age or timedelta()
+    return not item.orphan, -age
+
+
+def _why(
+    thing: Lease | Machine | Address | SecurityGroup,
+    held: list[HeldResource],
+    now: datetime,
+    grace: timedelta,
+) -> str:
+    """Return why a resource looks forgotten; empty where it is in normal use."""
+    machine_names = {item.name for item in held if isinstance(item.thing, Machine)}
+    if isinstance(thing, Lease):
+        active = now - thing.start
+        if thing.status == "ERROR":
             return "in ERROR"
-        case Lease(status="ACTIVE", start=start) if (
-            one.name not in machines and now - start > grace
-        ):
-            return f"active for {_hours(now - start)} without a machine"
-        case Machine(failed=True, status=status):
-            return f"in {status}"
-        case Machine():
-            leased = {
-                each.name
-                for each in held
-                if isinstance(each.thing, Lease) and each.thing.status == "ACTIVE"
-            }
-            return "" if one.name in leased else "no active lease of that name"
-        case Address(port_id=None):
-            return "bound to nothing"
-        case Group(name=name) if name not in machines:
-            return "no machine of that name"
-    return ""
+        if thing.status == "ACTIVE" and thing.name not in machine_names and active > grace:
+            return f"active for {_hours(active)} without a machine"
+        return ""
+    if isinstance(thing, Machine):
+        if thing.failed:
+            return f"in {thing.status}"
+        leases = [item.thing for item in held if isinstance(item.thing, Lease)]
+        active_names = {lease.name for lease in leases if lease.status == "ACTIVE"}
+        return "" if thing.name in active_names else "no active lease of that name"
+    if isinstance(thing, Address):
+        return "bound to nothing" if thing.port_id is None else ""
+    return "" if thing.name in machine_names else "no machine of that name"
 
 
 def sweep(
     testbed: Testbed, leftovers: Iterable[Leftover], now: datetime, *, grace: timedelta = GRACE
 ) -> list[str]:
-    """Delete the orphans among the leftovers of this site; return one line each. What is in use is never touched."""
+    """Delete the orphans among the leftovers of this site; return one line each. Resources in use
+    are never deleted.
+    """
     lines = []
     # Somebody may have come back since the list was made: what is no longer an orphan stays.
     still = {item.id for item in survey(testbed, now, grace=grace) if item.orphan}
-    doomed = [
-        item for item in leftovers if item.orphan and item.site == testbed.site and item.id in still
-    ]
-    for one in sorted(doomed, key=lambda one: KINDS.index(one.kind)):
+    orphans = [item for item in leftovers if item.orphan and item.site == testbed.site]
+    for item in sorted(orphans, key=_deletion_order):
+        if item.id not in still:
+            continue
         try:
-            one.delete()
-            lines.append(f"deleted {one.kind} {one.name}")
+            item.delete()
+            lines.append(f"deleted {item.kind} {item.name}")
         except ProvisioningError as error:
-            lines.append(f"kept {one.kind} {one.name}: {error.what}")
+            lines.append(f"kept {item.kind} {item.name}: {error.what}")
     return lines
 
 
@@ -239,12 +248,13 @@ def table(leftovers: Sequence[Leftover]) -> str:
     rows = [f"{'site':<10}{'kind':<13}{'name':<32}{'age':>9}  why"]
     for item in leftovers:
         thing = item.thing
-        use = "in use"
-        if isinstance(thing, Lease) and thing.status == "PENDING":
-            use = f"to come, {thing.start:%d %b %H:%M} UTC"
+        why = item.reason or "in use"
+        if not item.reason and isinstance(thing, Lease) and thing.status == "PENDING":
+            why = f"to come, {thing.start:%d %b %H:%M} UTC"
         age = _hours(item.age) if item.age is not None else "?"
-        rows.append(f"{item.site:<10}{item.kind:<13}{item.name:<32}{age:>9}  {item.reason or use}")
-    rows.append(f"{sum(item.orphan for item in leftovers)} of {len(leftovers)} are orphans.")
+        rows.append(f"{item.site:<10}{item.kind:<13}{item.name:<32}{age:>9}  {why}")
+    orphans = sum(item.orphan for item in leftovers)
+    rows.append(f"{orphans} of {len(leftovers)} are orphans.")
     return "\n".join(rows)
 
 

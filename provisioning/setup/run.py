@@ -1,7 +1,7 @@
 """The run that works off a plan: side by side, resumable, stoppable, and shown as a table.
 
-Each step looks at the testbed before it makes anything. So a second go after a failure, or in a new kernel, passes
-quickly over what is there and continues with what is not.
+Each step looks at the testbed before it makes anything. So a second go after a failure, or in a new
+kernel, passes quickly over what is there and continues with what is not.
 """
 
 import queue
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from provisioning.setup.context import Settings, StepContext
-from provisioning.setup.plan import Step, plan
-from provisioning.setup.record import Record
+from provisioning.setup.plan import SetupStep, plan
+from provisioning.setup.record import Record, StepRecord
 from provisioning.testbed import Testbed
 from provisioning.testbed.errors import CancelledError, LeaseEndedError, ProvisioningError
 
@@ -40,8 +40,8 @@ _MARKS = {
 #: Links in the order in which they are used, with what each is for.
 LINKS = {
     "forward": (
-        "Run this in a terminal where your browser is (on Chameleon: in a terminal of its Jupyter), and leave it open: "
-        "it brings every port of the part, and prints the links"
+        "Run this in a terminal where your browser is (on Chameleon: in a terminal of its "
+        "Jupyter), and leave it open: it brings every port of the part, and prints the links"
     ),
     "jupyter": "Then open the machine's own Jupyter, for what you would like to try there",
     "ssh": "A terminal on the machine",
@@ -64,7 +64,7 @@ class Event:
 
 
 @dataclass
-class Row:
+class StepRow:
     """One step as it is shown."""
 
     name: str
@@ -76,10 +76,18 @@ class Row:
     #: Text of its error, with the way out; empty when there is none.
     error: str = ""
 
+    def restore(self, noted: StepRecord) -> None:
+        """Show the step as an earlier kernel has left it, if it was over then."""
+        if noted.state in ("done", "failed", "cancelled"):
+            self.state = noted.state
+            self.elapsed_s = noted.elapsed_s
+            self.error = noted.error
+
     def take(self, event: Event) -> None:
         """Fold one event in."""
         if event.kind == "started":
-            self.state, self.error = "running", ""
+            self.state = "running"
+            self.error = ""
             self.tail.clear()
         elif event.kind == "failed":
             self.state = "cancelled" if isinstance(event.error, CancelledError) else "failed"
@@ -88,11 +96,20 @@ class Row:
             self.state = event.kind
         else:
             line = f"again: {event.text}" if event.kind == "retrying" else event.text
-            # A wait says the same at each look; once is enough, and what was said before it stays in sight.
+            # A wait says the same at each look; once is enough, and what was said before it stays
+            # in sight.
             if not self.tail or self.tail[-1] != line:
                 self.tail.append(line)
         if event.kind != "blocked":
             self.elapsed_s = event.elapsed_s
+
+    @property
+    def left_s(self) -> float:
+        """Usual seconds of work that are left."""
+        if self.state == "done":
+            return 0.0
+        spent_s = self.elapsed_s if self.state == "running" else 0.0
+        return max(0.0, self.expected_s - spent_s)
 
 
 @dataclass(frozen=True)
@@ -106,24 +123,26 @@ class Link:
 
     @property
     def is_address(self) -> bool:
-        """True for what a browser opens; a command may begin with a slash, too."""
+        """True for addresses that a browser opens; a command may begin with a slash, too."""
         return self.name == "jupyter"
 
 
-class Run:
+class SetupRun:
     """The steps of one set-up, and how far they are; go again after a failure, and it continues.
 
-    What the record says is done is shown as done before anything runs.
+    Steps that the record shows as done are shown as done before anything runs.
     """
 
-    def __init__(self, steps: Iterable[Step], settings: Settings, testbed: Testbed, record: Record):
+    def __init__(
+        self, steps: Iterable[SetupStep], settings: Settings, testbed: Testbed, record: Record
+    ):
         self.plan = plan(steps)
         self.settings = settings
         self.testbed = testbed
         self.record = record
-        self.rows = {
-            step.name: Row(step.name, step.title, step.expected_s) for step in self.plan.steps
-        }
+        self.rows = {}
+        for step in self.plan.steps:
+            self.rows[step.name] = StepRow(step.name, step.title, step.expected_s)
         self.state: RunState = "waiting"
         self.failures: dict[str, ProvisioningError] = {}
         self._about = {
@@ -135,35 +154,39 @@ class Run:
         self._heard_s: dict[str, float] = {}
         self._cancelled = threading.Event()
         self._turn = threading.Lock()
-        # A record of another machine says nothing about this one; 'running' in that of a dead kernel is over.
-        for name, seen in record.steps().items() if record.about == self._about else ():
-            if name in self.rows and seen.state in ("done", "failed", "cancelled"):
-                row = self.rows[name]
-                row.state, row.elapsed_s, row.error = seen.state, seen.elapsed_s, seen.error
+        # A record of another machine says nothing about this one; 'running' in that of a dead
+        # kernel is over.
+        if record.about == self._about:
+            for name, noted in record.steps().items():
+                if name in self.rows:
+                    self.rows[name].restore(noted)
         if self._all_done():
             self.state = "done"
 
     @property
     def title(self) -> str:
-        """What is being brought up, in words."""
+        """The machine that is set up, in words."""
         return f"Bring up {self.settings.option.name}"
 
     @property
     def error(self) -> ProvisioningError | None:
-        """First failure of the last go that nobody asked for, else that it was stopped; None when all is well."""
-        failures = sorted(
-            self.failures.values(), key=lambda error: isinstance(error, CancelledError)
-        )
-        if not failures and self.state == "stopped":
+        """First failure of the last go that nobody asked for, else that it was stopped; None when
+        all is well.
+        """
+        failures = list(self.failures.values())
+        unasked = [error for error in failures if not isinstance(error, CancelledError)]
+        if failures:
+            return (unasked or failures)[0]
+        if self.state == "stopped":
             return CancelledError("stopped before everything was done")
-        return failures[0] if failures else None
+        return None
 
     def cancel(self) -> None:
         """Ask to stop: nothing new begins, and waiting steps stop at their next look."""
         self._cancelled.set()
 
     def go(self, changed: Callable[[Event], None] = lambda _event: None) -> None:
-        """Run what there is to run, to the end or the first failure of each branch.
+        """Run all steps to the end, or to the first failure of each branch.
 
         Raises:
             ProvisioningError: the first failure; the record keeps what is done.
@@ -178,13 +201,15 @@ class Run:
     def events(self) -> Iterator[Event]:
         """Run the steps and yield what happens, until all are done, failed or blocked.
 
-        Leaving the loop early cancels: running steps stop at their next look, and this generator waits for them.
+        Leaving the loop early cancels: running steps stop at their next look, and this generator
+        waits for them.
         """
         self.failures = {}
         self._cancelled.clear()
         self.record.describe(**self._about)
         for row in self.rows.values():
-            row.state = "waiting" if row.state == "blocked" else row.state
+            if row.state == "blocked":
+                row.state = "waiting"
         waiting = list(self.plan.steps)
         done: set[str] = set()
         running: set[str] = set()
@@ -192,11 +217,10 @@ class Run:
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="step") as pool:
             try:
                 while waiting or running:
-                    for step in [
-                        s
-                        for s in waiting
-                        if done.issuperset(s.needs) and not self._cancelled.is_set()
-                    ]:
+                    ready = [step for step in waiting if done.issuperset(step.needs)]
+                    for step in ready:
+                        if self._cancelled.is_set():
+                            break
                         waiting.remove(step)
                         running.add(step.name)
                         pool.submit(self._attempts, step)
@@ -215,13 +239,12 @@ class Run:
             finally:
                 # Also reached when the caller breaks off or the kernel is interrupted.
                 self._cancelled.set()
-                real = [
-                    error
-                    for error in self.failures.values()
-                    if not isinstance(error, CancelledError)
-                ]
-                finished = not waiting and not running and self._all_done()
-                self.state = "failed" if real else "done" if finished else "stopped"
+                if not all(isinstance(error, CancelledError) for error in self.failures.values()):
+                    self.state = "failed"
+                elif not waiting and not running and self._all_done():
+                    self.state = "done"
+                else:
+                    self.state = "stopped"
 
     def _all_done(self) -> bool:
         return all(row.state == "done" for row in self.rows.values())
@@ -231,13 +254,16 @@ class Run:
         self._heard_s[event.step] = self.settings.clock.monotonic_s()
         return event
 
-    def _attempts(self, step: Step) -> None:
-        """Do a step, in a thread of its own; whatever happens, its last event is ``done`` or ``failed``."""
+    def _attempts(self, step: SetupStep) -> None:
+        """Do a step in a separate thread; whatever happens, its last event is ``done`` or
+        ``failed``.
+        """
         clock = self.settings.clock
         began_s = clock.monotonic_s()
 
         def tell(kind: EventKind, text: str = "", error: ProvisioningError | None = None) -> None:
-            self._events.put(Event(step.name, kind, text, clock.monotonic_s() - began_s, error))
+            elapsed_s = clock.monotonic_s() - began_s
+            self._events.put(Event(step.name, kind, text, elapsed_s, error))
 
         attempts = self.record.step(step.name).attempts + 1
         self.record.update(step.name, state="running", attempts=attempts)
@@ -256,10 +282,9 @@ class Run:
         except BaseException as raised:
             error = self._explained(context, raised)
             self.failures[step.name] = error
-            ended = "cancelled" if isinstance(error, CancelledError) else "failed"
-            self.record.update(
-                step.name, state=ended, error=str(error), elapsed_s=clock.monotonic_s() - began_s
-            )
+            state = "cancelled" if isinstance(error, CancelledError) else "failed"
+            elapsed_s = clock.monotonic_s() - began_s
+            self.record.update(step.name, state=state, error=str(error), elapsed_s=elapsed_s)
             tell("failed", str(error), error)
         else:
             elapsed_s = clock.monotonic_s() - began_s
@@ -269,7 +294,7 @@ class Run:
             tell("done")
 
     def _body(
-        self, step: Step, context: StepContext, tell: Callable[..., None]
+        self, step: SetupStep, context: StepContext, tell: Callable[..., None]
     ) -> Mapping[str, Any]:
         for attempt in range(1, ATTEMPTS):
             try:
@@ -278,18 +303,23 @@ class Run:
                 if not error.transient or self._cancelled.is_set():
                     raise
                 tell("retrying", error.what)
-                # Looking before making is what makes this safe after a request whose answer was lost.
+                # Looking before making is what makes this safe after a request whose answer was
+                # lost.
                 self.settings.clock.sleep(self.settings.poll_s * attempt)
         return step.body(context)
 
     def _explained(self, context: StepContext, error: BaseException) -> ProvisioningError:
-        """Return the error, or that the lease has ended when that is why everything on the machine fails."""
+        """Return the error, or that the lease has ended when that is why everything on the machine
+        fails.
+        """
         if not isinstance(error, ProvisioningError):
             # A defect of ours must not leave the caller waiting for an event that never comes.
+            kind = type(error).__name__
             wrapped = ProvisioningError(
-                f"step {context.step_name!r} broke: {type(error).__name__}: {error}",
+                f"step {context.step_name!r} broke: {kind}: {error}",
                 likely="A defect in this course, or a library version it was not tried with.",
-                way_out="Run it again; if it repeats, send the traceback to the course's maintainers.",
+                way_out="Run it again; if it repeats, send the traceback to the course's "
+                "maintainers.",
             )
             wrapped.__cause__ = error
             return wrapped
@@ -302,7 +332,7 @@ class Run:
                 pass  # nobody knows
         return error
 
-    def elapsed_s(self, row: Row) -> float:
+    def elapsed_s(self, row: StepRow) -> float:
         """Return the seconds of a step, those since its last event included while it runs."""
         if row.state != "running":
             return row.elapsed_s
@@ -314,42 +344,58 @@ class Run:
         """Usual seconds until the end, independent steps side by side."""
         ends: dict[str, float] = {}
         for step in self.plan.steps:
-            row = self.rows[step.name]
-            own_s = (
-                0.0
-                if row.state == "done"
-                else max(0.0, row.expected_s - row.elapsed_s * (row.state == "running"))
-            )
-            ends[row.name] = max((ends[need] for need in step.needs), default=0.0) + own_s
+            begins_s = max((ends[need] for need in step.needs), default=0.0)
+            ends[step.name] = begins_s + self.rows[step.name].left_s
         return max(ends.values(), default=0.0)
 
     @property
     def fraction(self) -> float:
         """How far it is, 0 to 1, by the usual times along the critical path."""
-        return min(1.0, max(0.0, 1 - self.left_s / self.plan.total_s)) if self.plan.total_s else 1.0
+        if not self.plan.total_s:
+            return 1.0
+        fraction = 1 - self.left_s / self.plan.total_s
+        return min(1.0, max(0.0, fraction))
 
     @property
     def links(self) -> tuple[Link, ...]:
         """Ways to the machine; none before it is up."""
-        if self.record.about != self._about or self.record.step("links").state != "done":
+        if self.record.about != self._about:
             return ()
-        facts = self.record.facts("links")
-        return tuple(
-            Link(name, words, facts[name]) for name, words in LINKS.items() if name in facts
-        )
+        step = self.record.step("links")
+        if step.state != "done":
+            return ()
+        links = []
+        for name, purpose in LINKS.items():
+            if name in step.facts:
+                links.append(Link(name, purpose, step.facts[name]))
+        return tuple(links)
 
     def text(self) -> str:
-        """Return the steps with the log of what runs and the error of what failed, and the links, as text."""
-        lines = [
-            f"{self.title} at {self.settings.option.site}",
-            f"  {'step':<24}{'elapsed':>9}{'usual':>8}",
-        ]
+        """Return the steps with the log of what runs and the error of what failed, and the links,
+        as text.
+        """
+        lines = [f"{self.title} at {self.settings.option.site}"]
+        lines.append(f"  {'step':<24}{'elapsed':>9}{'usual':>8}")
         for row in self.rows.values():
-            elapsed = f"{row.elapsed_s:.0f} s" if row.state not in ("waiting", "blocked") else ""
-            lines.append(f"{_MARKS[row.state]} {row.title:<24}{elapsed:>9}{row.expected_s:>6.0f} s")
-            detail = {"running": row.tail, "failed": row.error.splitlines()}.get(row.state, ())
-            lines += [f"      {line}" for line in detail]
-        lines.append(f"About {self.left_s / 60:.0f} min left." if self.left_s else "All done.")
-        lines.append(f"Critical path: {' > '.join(self.plan.critical_path)}")
+            lines += _row_lines(row)
+        left_min = self.left_s / 60
+        lines.append(f"About {left_min:.0f} min left." if self.left_s else "All done.")
+        path = " > ".join(self.plan.critical_path)
+        lines.append(f"Critical path: {path}")
         lines += [f"{link.purpose}:\n  {link.value}" for link in self.links]
         return "\n".join(lines)
+
+
+def _row_lines(row: StepRow) -> Iterator[str]:
+    """Yield a step's line, then the log of one that runs, or the error of one that failed."""
+    has_begun = row.state not in ("waiting", "blocked")
+    elapsed = f"{row.elapsed_s:.0f} s" if has_begun else ""
+    usual = f"{row.expected_s:.0f} s"
+    yield f"{_MARKS[row.state]} {row.title:<24}{elapsed:>9}{usual:>8}"
+    details: Iterable[str] = ()
+    if row.state == "running":
+        details = row.tail
+    elif row.state == "failed":
+        details = row.error.splitlines()
+    for line in details:
+        yield f"      {line}"

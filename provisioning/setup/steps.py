@@ -1,13 +1,14 @@
-"""The one visible list of what provisioning does, for each kind of machine."""
+"""The visible list of provisioning steps for each kind of machine."""
 
+from labs.sites.spec import PartSpec, SiteOption
 from provisioning.setup import machine, software
-from provisioning.setup.plan import Step, StepBody
-from provisioning.sites.spec import PartSpec, SiteOption
+from provisioning.setup.plan import SetupStep, StepBody
 
-#: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them.
-#: The first script stops automatic updates, which could change the driver. Nothing is installed before that sees a
-#: GPU; environment, data and Docker do not need one another and run side by side. Two steps only begin what goes on on
-#: the machine while the student reads, and nothing needs them: execution providers, and part 3's containers.
+#: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the
+#: machine needs them. The first script stops automatic updates, which could change the driver.
+#: Nothing is installed before that sees a GPU; environment, data and Docker do not need one another
+#: and run side by side. Two steps only begin what goes on on the machine while the student reads,
+#: and nothing needs them: execution providers, and part 3's containers.
 Row = tuple[str, str, tuple[str, ...], StepBody, float]
 
 _ENVIRONMENT = software.scripted("environment", "making the environment")
@@ -42,7 +43,8 @@ NODE_STEPS: tuple[Row, ...] = (
     ("health", "Everything answers", ("services",), software.healthy, 300),
     ("links", "Links", ("health",), software.node_links, 60),
 )
-#: What only the other part on a node needs, and what bare metal does not: its own firewall lets SSH in.
+#: What only the other part on a node needs, and what bare metal does not: its own firewall lets SSH
+#: in.
 _NOT_OF = {"model": ("docker", "containers"), "system": ("providers",), "node": ("access",)}
 
 EDGE_STEPS: tuple[Row, ...] = (
@@ -58,21 +60,18 @@ EDGE_STEPS: tuple[Row, ...] = (
 )
 
 
-def steps_for(spec: PartSpec, option: SiteOption) -> tuple[Step, ...]:
-    """Return the steps that bring up this part on this option, in an order in which they could run one by one."""
-    left_out = (*_NOT_OF.get(spec.part, ()), *_NOT_OF.get(option.resource, ()))
+def steps_for(spec: PartSpec, option: SiteOption) -> tuple[SetupStep, ...]:
+    """Return the steps that bring up a part on an option, in an order in which they can run."""
+    left_out = {*_NOT_OF.get(spec.part, ()), *_NOT_OF.get(option.resource, ())}
     steps = []
     for name, title, all_needs, body, timeout_s in EDGE_STEPS if option.is_edge else NODE_STEPS:
         if name in left_out:
             continue
         needs = tuple(need for need in all_needs if need not in left_out)
-        boots = name in ("server", "container")
-        expected_s = option.seen_s.get(
-            name, option.boot_s if boots else spec.expected_s.get(name, 30.0)
-        )
-        steps.append(
-            Step(
-                name, title, needs, body, expected_s, option.boot_timeout_s if boots else timeout_s
-            )
-        )
+        usual_s = spec.expected_s.get(name, 30.0)
+        if name in ("server", "container"):
+            usual_s = option.boot_s
+            timeout_s = option.boot_timeout_s
+        expected_s = option.seen_s.get(name, usual_s)
+        steps.append(SetupStep(name, title, needs, body, expected_s, timeout_s))
     return tuple(steps)

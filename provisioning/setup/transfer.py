@@ -1,8 +1,10 @@
-"""What travels between here and a part's machine: ledgers by entry; models, programs and notebooks by hash.
+"""Transfers between this computer and a part's machine: ledgers by entry; models, programs and
+notebooks by hash.
 
-The machine is deleted when its lease ends, so what was measured there has to come home, and what was predicted and made
-at home has to be there before the first measurement. Both ways can be taken again at any time: what is on the other
-side already stays where it is. A transfer that breaks off leaves no half file: each has its name only once it is whole.
+The machine is deleted when its lease ends, so what was measured there has to come home, and what
+was predicted and made at home has to be there before the first measurement. Both directions can be
+repeated at any time: files that are already on the other side are not copied again. A transfer that
+breaks off leaves no half file: each has its name only once it is whole.
 """
 
 import base64
@@ -24,8 +26,8 @@ from provisioning.testbed.errors import CommandFailedError, ProvisioningError
 
 #: Where the course lies on the machine, under the account's home.
 REMOTE_ROOT = "serving-labs"
-#: Bytes fetched in one answer: text, a third longer than what it stands for. The container service's limit is not
-#: published.
+#: Bytes fetched in one answer: text, a third longer than what it stands for. The container
+#: service's limit is not published.
 FETCH_BYTES = 192 * 2**10
 #: Seconds for a brief command: a small device that is busy takes its time.
 PATIENCE_S = 240.0
@@ -57,7 +59,7 @@ _SURVEYED = re.compile(r"(?P<digest>[0-9a-f]{64}) +(?P<size>\d{1,15}) (?P<name>.
 
 @dataclass
 class Moved:
-    """What a transfer brought, or would bring."""
+    """The files that a transfer copied, or would copy."""
 
     #: Ledger entries.
     entries: int = 0
@@ -72,19 +74,20 @@ class Moved:
         return bool(self.entries or self.files)
 
     def __str__(self) -> str:
-        size_mb = sum(self.files.values()) / 1e6
-        parts = [_counted(self.entries, "ledger entry", "ledger entries")] if self.entries else []
-        parts += (
-            [f"{_counted(len(self.files), 'file', 'files')}, {size_mb:.1f} MB"]
-            if self.files
-            else []
-        )
-        said = " and ".join(parts) or "nothing"
-        return "\n".join([said, *(f"  - {line}" for line in self.conflicts)])
+        parts = []
+        if self.entries:
+            parts.append(_counted(self.entries, "ledger entry", "ledger entries"))
+        if self.files:
+            files = _counted(len(self.files), "file", "files")
+            size_mb = sum(self.files.values()) / 1e6
+            parts.append(f"{files}, {size_mb:.1f} MB")
+        lines = [" and ".join(parts) or "nothing"]
+        lines += [f"  - {conflict}" for conflict in self.conflicts]
+        return "\n".join(lines)
 
 
-def _counted(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}"
+def _counted(count: int, singular: str, plural: str) -> str:
+    return f"{count} {singular if count == 1 else plural}"
 
 
 class BrokeOffError(CommandFailedError):
@@ -92,15 +95,14 @@ class BrokeOffError(CommandFailedError):
 
     def __init__(self, error: ProvisioningError, missing: list[str]) -> None:
         what = f"{error.what}; not at home yet: {', '.join(missing)}"
-        super().__init__(
-            what, likely=error.likely, way_out="Run it again: it goes on with what is missing."
-        )
+        way_out = "Run it again: it goes on with what is missing."
+        super().__init__(what, likely=error.likely, way_out=way_out)
         self.missing = missing
 
 
 @dataclass(frozen=True)
 class Home:
-    """Where a student's work lies on the side that outlives the machine."""
+    """The paths of a student's work on the side that outlives the machine."""
 
     #: The course's root folder, with the notebooks.
     course: Path
@@ -118,29 +120,30 @@ class Home:
         return Ledger(self.workspace / "ledger.jsonl")
 
     def path(self, name: str) -> Path:
-        """Return where a name below the course's folder lies here; the workspace may be elsewhere."""
+        """Return the local path of a name below the course's folder; the workspace may be
+        elsewhere.
+        """
         first, _, rest = name.partition("/")
         return self.workspace / rest if first == "workspace" else self.course / name
 
     def files(self) -> "Files":
         """Return what travels, by name: its sha256 and its size in bytes."""
-        found = {}
+        files = {}
         for folder in _NAMES:
             root = self.path(folder)
             for path in sorted(root.rglob("*")):
                 name = f"{folder}/{path.relative_to(root).as_posix()}"
                 if _travels(name) and path.is_file() and not path.is_symlink():
                     with path.open("rb") as file:
-                        found[name] = (
-                            hashlib.file_digest(file, "sha256").hexdigest(),
-                            path.stat().st_size,
-                        )
-        return found
+                        digest = hashlib.file_digest(file, "sha256").hexdigest()
+                    files[name] = (digest, path.stat().st_size)
+        return files
 
 
 #: Names of files, each with its sha256 and its size in bytes.
 Files = dict[str, tuple[str, int]]
-#: What a transfer left the same on both sides: name to sha256. The next one sees by it which side has changed a file.
+#: What a transfer left the same on both sides: name to sha256. The next one sees by it which side
+#: has changed a file.
 Same = dict[str, str]
 
 
@@ -150,7 +153,7 @@ def push(
     """Bring predictions, answers, records, models, programs and notebooks to the machine.
 
     Args:
-        known: what the last transfer returned; empty before the first.
+        known: the result of the last transfer; empty before the first.
 
     Returns:
         What moved, and what of the machine's is the same on both sides, or was when it moved last.
@@ -158,29 +161,37 @@ def push(
     Raises:
         CommandFailedError: it broke off; run it again, it goes on.
     """
-    moved, there, here = Moved(), _files_there(shell), home.files()
-    for path, (digest, size) in here.items():
-        seen = _digest(there, path)
-        if seen == digest:
+    moved = Moved()
+    remote = _remote_files(shell)
+    local = home.files()
+    wanted = {}
+    for path, (digest, size) in local.items():
+        remote_digest = _digest(remote, path)
+        if remote_digest == digest:
             continue
-        if seen and seen != known.get(path):
+        if remote_digest and remote_digest != known.get(path):
             moved.conflicts.append(
                 f"{path} was changed over there: it stays; pull brings it beside yours"
             )
             continue
+        wanted[path] = (home.path(path), digest)
         moved.files[path] = size
-        there[path] = (digest, size)
-    wanted = {path: (home.path(path), here[path][0]) for path in moved.files}
-    send(shell, wanted, lambda path: say(f"sending {path}, {moved.files[path] / 1e6:.1f} MB"))
-    known_there = _ledger_there(shell)
-    missing = [
-        line for identity, line in home.ledger.lines().items() if identity not in known_there
-    ]
+        remote[path] = (digest, size)
+
+    def announce(path: str) -> None:
+        size_mb = moved.files[path] / 1e6
+        say(f"sending {path}, {size_mb:.1f} MB")
+
+    send(shell, wanted, announce)
+    remote_ledger = _remote_ledger(shell)
+    local_ledger = home.ledger.lines()
+    missing = [line for entry_id, line in local_ledger.items() if entry_id not in remote_ledger]
     if missing:
-        say(f"sending {_counted(len(missing), 'ledger entry', 'ledger entries')}")
+        count = _counted(len(missing), "ledger entry", "ledger entries")
+        say(f"sending {count}")
         _send_entries(shell, missing)
         moved.entries = len(missing)
-    return moved, _same(here, there, known)
+    return moved, _same(local, remote, known)
 
 
 def pull(
@@ -188,52 +199,66 @@ def pull(
 ) -> tuple[Moved, Same]:
     """Bring home what was recorded, made and written on the machine.
 
-    An entry that is here already stays as it is. A file that was changed on both sides arrives beside the one that is
-    here, under a name of its own.
+    An entry that is here already stays as it is. A file that was changed on both sides is stored
+    next to the local one, under another name.
 
     Returns:
         What moved, and what of the machine's is the same on both sides, or was when it moved last.
 
     Raises:
-        BrokeOffError: it broke off, and what is missing; run it again, it goes on.
+        BrokeOffError: it broke off; the error names the missing files; run it again, it goes on.
         ProvisioningError: it could not begin.
     """
-    moved, there, here = Moved(), _files_there(shell), home.files()
-    moved.entries = home.ledger.adopt(_ledger_there(shell).values())
-    news = list(_news(there, here, known))
+    moved = Moved()
+    remote = _remote_files(shell)
+    local = home.files()
+    moved.entries = home.ledger.adopt(_remote_ledger(shell).values())
+    news = list(_news(remote, local, known))
     for number, (path, digest, size) in enumerate(news):
-        target, mine = home.path(path), _digest(here, path)
-        if mine and mine != known.get(path):
+        target = home.path(path)
+        local_digest = _digest(local, path)
+        if local_digest and local_digest != known.get(path):
             target = target.with_name(f"{target.stem}.from-machine-{digest[:8]}{target.suffix}")
             if target.exists():
                 continue
             moved.conflicts.append(
                 f"{path} was changed on both sides: the machine's is {target.name}"
             )
-        say(f"fetching {path}, {size / 1e6:.1f} MB")
+        size_mb = size / 1e6
+        say(f"fetching {path}, {size_mb:.1f} MB")
         try:
             fetch(shell, path, size, digest, target)
         except ProvisioningError as error:
-            raise BrokeOffError(error, [name for name, _, _ in news[number:]]) from error
+            missing = [name for name, _, _ in news[number:]]
+            raise BrokeOffError(error, missing) from error
         moved.files[path] = size
         if target == home.path(path):
-            here[path] = (digest, size)
-    return moved, _same(here, there, known)
+            local[path] = (digest, size)
+    return moved, _same(local, remote, known)
 
 
 def only_there(shell: Shell, home: Home, known: Same) -> Moved:
-    """Return what would be lost with the machine: entries, and files that are not here under any name."""
-    here, mine = home.files(), home.ledger.lines()
-    digests = {digest for digest, _ in here.values()}
-    news = _news(_files_there(shell), here, known)
-    files = {path: size for path, digest, size in news if digest not in digests}
-    return Moved(sum(identity not in mine for identity in _ledger_there(shell)), files)
+    """Return what would be lost with the machine: entries and files that are not here.
+
+    A file that is here under another name is not lost.
+    """
+    local = home.files()
+    local_entries = home.ledger.lines()
+    local_digests = {digest for digest, _ in local.values()}
+    news = _news(_remote_files(shell), local, known)
+    files = {path: size for path, digest, size in news if digest not in local_digests}
+    entries = _remote_ledger(shell).keys() - local_entries.keys()
+    return Moved(len(entries), files)
 
 
-def _news(there: Files, here: Files, known: Same) -> Iterator[tuple[str, str, int]]:
-    """Yield the files over there that have news: another content than here, and not the one that was sent."""
-    for path, (digest, size) in there.items():
-        if digest not in (_digest(here, path), known.get(path)):
+def _news(remote: Files, local: Files, known: Same) -> Iterator[tuple[str, str, int]]:
+    """Yield the machine's changed files: their content differs from the local one and from the sent
+    one.
+
+    Each is its path, its sha256 and its size in bytes.
+    """
+    for path, (digest, size) in remote.items():
+        if digest not in (_digest(local, path), known.get(path)):
             yield path, digest, size
 
 
@@ -241,65 +266,67 @@ def _digest(files: Files, path: str) -> str:
     return files.get(path, ("", 0))[0]
 
 
-def _same(here: Files, there: Files, known: Same) -> Same:
-    """Return the machine's files that are the same here, or were: a notebook is saved here again while it is open."""
-    return {
-        path: digest
-        for path, (digest, _) in there.items()
-        if digest in (_digest(here, path), known.get(path))
-    }
+def _same(local: Files, remote: Files, known: Same) -> Same:
+    """Return the machine's files that are the same here, or were: a notebook is saved here again
+    while it is open.
+    """
+    same = {}
+    for path, (digest, _) in remote.items():
+        if digest in (_digest(local, path), known.get(path)):
+            same[path] = digest
+    return same
 
 
 def _travels(name: str) -> bool:
     path = PurePosixPath(name)
-    patterns = next(
-        (found for folder, found in _NAMES.items() if name.startswith(f"{folder}/")), ()
-    )
-    return (
-        any(path.match(pattern) for pattern in patterns)
-        and path.parts[:2] not in {("notebooks", "instructor"), ("notebooks", "source")}
-        # Nothing hidden, and no way up.
-        and not any(part.startswith(".") for part in path.parts)
-    )
+    if path.parts[:2] in {("notebooks", "instructor"), ("notebooks", "source")}:
+        return False
+    # Nothing hidden, and no way up.
+    if any(part.startswith(".") for part in path.parts):
+        return False
+    for folder, patterns in _NAMES.items():
+        if name.startswith(f"{folder}/"):
+            return any(path.match(pattern) for pattern in patterns)
+    return False
 
 
-def _files_there(shell: Shell) -> Files:
+def _remote_files(shell: Shell) -> Files:
     patterns = " -o ".join(f"-name {pattern}" for pattern in _PATTERNS)
     survey = script("survey", root=REMOTE_ROOT, folders=" ".join(_NAMES), patterns=patterns)
-    # What another machine says is not trusted: neither to name another place, nor to be a hash and a size.
-    seen = map(_SURVEYED.fullmatch, _run(shell, survey, "looking at what is there").splitlines())
-    return {
-        one["name"]: (one["digest"], int(one["size"]))
-        for one in seen
-        if one and _travels(one["name"])
-    }
+    # What another machine says is not trusted: neither to name another place, nor to be a hash and
+    # a size.
+    files = {}
+    for line in _run(shell, survey, "looking at what is there").splitlines():
+        match = _SURVEYED.fullmatch(line)
+        if match and _travels(match["name"]):
+            files[match["name"]] = (match["digest"], int(match["size"]))
+    return files
 
 
-def _ledger_there(shell: Shell) -> dict[str, str]:
-    # Packed, because samples are long texts of digits; whole, because a ledger is small beside one model.
-    remote = f"{REMOTE_ROOT}/workspace/ledger.jsonl"
-    packed = _run(
-        shell, f"if [ -f {remote} ]; then gzip -c {remote} | base64; fi", "reading the ledger there"
-    )
-    text = (
-        gzip.decompress(base64.b64decode(packed)).decode(errors="replace") if packed.strip() else ""
-    )
+def _remote_ledger(shell: Shell) -> dict[str, str]:
+    """Return the lines of the machine's ledger by their entries' ids."""
+    # Packed, because samples are long texts of digits; whole, because a ledger is small beside one
+    # model.
+    path = f"{REMOTE_ROOT}/workspace/ledger.jsonl"
+    command = f"if [ -f {path} ]; then gzip -c {path} | base64; fi"
+    packed = _run(shell, command, "reading the ledger there")
+    text = ""
+    if packed.strip():
+        text = gzip.decompress(base64.b64decode(packed)).decode(errors="replace")
     return Ledger.lines_of(text)
 
 
 def _send_entries(shell: Shell, lines: list[str]) -> None:
-    content = gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
+    text = "".join(f"{line}\n" for line in lines)
+    content = gzip.compress(text.encode(), mtime=0)
     digest = hashlib.sha256(content).hexdigest()
     arrived = f"entries-{digest[:12]}.gz"
     with tempfile.TemporaryDirectory() as folder:
         packed = Path(folder) / arrived
         packed.write_bytes(content)
         send(shell, {f"workspace/{arrived}": (packed, digest)})
-    _run(
-        shell,
-        script("append", root=REMOTE_ROOT, arrived=arrived),
-        "adding entries to the ledger there",
-    )
+    append = script("append", root=REMOTE_ROOT, arrived=arrived)
+    _run(shell, append, "adding entries to the ledger there")
 
 
 def send(
@@ -308,7 +335,8 @@ def send(
     """Put files on the machine, each whole or not at all.
 
     Args:
-        files: By path below the course's folder over there: where the file lies here, and its sha256.
+        files: By path below the course's folder over there: where the file lies here, and its
+            sha256.
         on_file: Told the path of each before it leaves.
 
     Raises:
@@ -320,16 +348,17 @@ def send(
         _run(shell, f"mkdir -p {shlex.join(folders)}", "making the folders of what is sent")
     for path, (source, digest) in files.items():
         on_file(path)
-        # Under another name until it is whole: a model that is cut short must not be loaded by anybody.
+        # Under another name until it is whole: a model that is cut short must not be loaded by
+        # anybody.
         arriving = f"{targets[path]}.arriving"
         shell.put(source, arriving)
+        compute_digest = _DIGEST.format(shlex.quote(arriving))
         names = shlex.join((arriving, targets[path]))
-        move = f'seen=$( {_DIGEST.format(shlex.quote(arriving))}); [ "$seen" != {digest} ] || mv {names}; echo "$seen"'
-        seen = _run(shell, move, f"moving {path} into place").strip()
-        if seen != digest:
-            raise CommandFailedError(
-                f"{path} arrived as {seen[:12] or 'nothing'} instead of {digest[:12]}"
-            )
+        move = f'seen=$( {compute_digest}); [ "$seen" != {digest} ] || mv {names}; echo "$seen"'
+        arrived_digest = _run(shell, move, f"moving {path} into place").strip()
+        if arrived_digest != digest:
+            what = arrived_digest[:12] or "nothing"
+            raise CommandFailedError(f"{path} arrived as {what} instead of {digest[:12]}")
 
 
 def digest_there(shell: Shell, path: str) -> str:
@@ -343,17 +372,20 @@ def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None
     Raises:
         CommandFailedError: it broke off, or it changed on its way.
     """
-    remote, content = shlex.quote(f"{REMOTE_ROOT}/{path}"), bytearray()
+    remote = shlex.quote(f"{REMOTE_ROOT}/{path}")
+    content = bytearray()
     while len(content) < size:
-        # Base64, because the container service returns text, and a byte that is none would be replaced.
-        command = f"tail -c +{len(content) + 1} {remote} | head -c {FETCH_BYTES} | base64"
+        # Base64, because the container service returns text, and a byte that is none would be
+        # replaced.
+        first_byte = len(content) + 1
+        command = f"tail -c +{first_byte} {remote} | head -c {FETCH_BYTES} | base64"
         part = base64.b64decode(_run(shell, command, f"fetching {path}"))
         if not part:
             break
         content += part
     if hashlib.sha256(content).hexdigest() != digest:
         raise CommandFailedError(
-            f"{path} changed on its way: it is being written over there; fetch it again"
+            f"{path} changed during the transfer: the machine is still writing it. Fetch it again."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     arriving = target.with_name(f".{target.name}.arriving")
@@ -364,7 +396,6 @@ def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None
 def _run(shell: Shell, command: str, doing: str) -> str:
     done = shell.run(command, timeout_s=PATIENCE_S)
     if done.exit_code != 0:
-        raise CommandFailedError(
-            f"{doing} ended with {done.exit_code}: {done.output.strip()[-500:]}"
-        )
+        last_output = done.output.strip()[-500:]
+        raise CommandFailedError(f"{doing} ended with {done.exit_code}: {last_output}")
     return done.output

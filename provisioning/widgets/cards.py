@@ -1,4 +1,6 @@
-"""Cards of this room: the course's own look, with a label that says whether this is the rehearsal or Chameleon."""
+"""Cards of this room: the course's own look, with a label that says whether this is the rehearsal
+or Chameleon.
+"""
 
 from html import escape
 
@@ -20,7 +22,9 @@ def heading(title: str, rehearsed: bool, subtitle: str = "") -> str:
 
 
 def still(title: str, text: str, rehearsed: bool) -> str:
-    """Return the HTML of a card with a widget's text twin, for wherever the widget itself does not run."""
+    """Return the HTML of a card with a widget's text twin, for wherever the widget itself does not
+    run.
+    """
     return theme.card(title, f'<pre class="msl-code">{escape(text)}</pre>', badge=badge(rehearsed))
 
 
@@ -30,11 +34,9 @@ def html(width: str = "100%") -> ipywidgets.HTML:
 
 
 def note(words: str, kind: str = "msl-bad") -> str:
-    """Return the HTML of a message: what was seen, lines of a log, what is likely, and what to do."""
+    """Return the HTML of a message: the fault, lines of a log, its likely cause, and its fix."""
+    if not words:
+        return ""
     role = "alert" if kind == "msl-bad" else "status"
     inside = f'<pre class="msl-code">{escape(words)}</pre>'
-    return (
-        f'<div class="msl"><div class="msl-note {kind}" role="{role}">{inside}</div></div>'
-        if words
-        else ""
-    )
+    return f'<div class="msl"><div class="msl-note {kind}" role="{role}">{inside}</div></div>'

@@ -1,6 +1,7 @@
-"""What is left of the lease, by when each lesson must begin, and results coming home.
+"""The rest of the lease, the latest begin of each lesson, and the copying of results.
 
-While it is open it pulls every few minutes: a lease that ends in the middle of a run costs minutes, not the afternoon.
+While it is open it pulls every few minutes: a lease that ends in the middle of a run costs minutes,
+not the afternoon.
 """
 
 import itertools
@@ -14,9 +15,9 @@ from labs.widgets.controls import controls, has_kernel
 from provisioning import lab
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone
-from provisioning.setup.run import Run
+from provisioning.setup.run import SetupRun
 from provisioning.testbed.errors import ProvisioningError
-from provisioning.testbed.surroundings import Clock, site_clock
+from provisioning.testbed.surroundings import WallClock, site_clock
 from provisioning.widgets.cards import heading, html, still
 
 REDRAW_S = 20.0
@@ -31,43 +32,50 @@ class LeaseCountdown(Shown):
         ValueError: the end of the lease is not known.
     """
 
-    def __init__(self, run: Run, *, clock: Clock | None = None) -> None:
+    def __init__(self, run: SetupRun, *, clock: WallClock | None = None) -> None:
         end = run.record.facts("lease").get("end")
         if end is None:
             raise ValueError("the run has not found its lease yet: bring the machine up first")
-        self.name, self.end, self.zone = run.settings.name, datetime.fromisoformat(end), find_zone()
+        self.name = run.settings.name
+        self.end = datetime.fromisoformat(end)
+        self.zone = find_zone()
         self.rehearsed = lab.rehearsing()
-        planned = block_of(run.settings.spec.part).begin_by(self.end)
-        self._steps = [(one.title, at) for one, at in planned]
-        self._run, self._clock = run, clock or site_clock()
+        #: Lessons of the block, each with its latest beginning.
+        self._planned = block_of(run.settings.spec.part).begin_by(self.end)
+        self._run = run
+        self._clock = clock or site_clock()
         #: What the last pull brought, in a sentence.
         self.pulled = "nothing was pulled yet"
         self._words = html()
-        self.live = controls([self._words]).add_class("msl").add_class("msl-card")
+        self.live = controls([self._words])
+        self.live.add_class("msl").add_class("msl-card")
         self.draw()
         if has_kernel():
             threading.Thread(target=self._tick, name="lease-countdown", daemon=True).start()
 
     @property
     def lines(self) -> list[str]:
-        """What is left, by when each lesson must begin, and what came home; the first line is the most urgent."""
+        """The rest of the lease, the latest begin of each lesson, and the copied results; the first
+        line is the most urgent.
+        """
         now = self._clock.now()
-        steps = ", ".join(
-            f"{title} by {self._local(at)}{' (gone by)' * (at < now)}" for title, at in self._steps
-        )
-        ends = f"ends {self._local(self.end)} {self.end.astimezone(self.zone):%Z}; begin {steps}"
-        minutes = int((self.end - now).total_seconds() // 60)
-        left = (
-            f"{minutes // 60} h {minutes % 60:02d} min of the lease left"
-            if now < self.end
-            else "The lease has ended."
-        )
+        steps = []
+        for lesson, latest in self._planned:
+            gone_by = " (gone by)" if latest < now else ""
+            steps.append(f"{lesson.title} by {self._local(latest)}{gone_by}")
+        zone_name = self.end.astimezone(self.zone).tzname()
+        ends = f"ends {self._local(self.end)} {zone_name}; begin {', '.join(steps)}"
+        left = "The lease has ended."
+        if now < self.end:
+            hours, minutes = divmod(int((self.end - now).total_seconds() // 60), 60)
+            left = f"{hours} h {minutes:02d} min of the lease left"
         return [left, ends, self.pulled]
 
     @property
     def text(self) -> str:
         """The countdown in a few lines."""
-        return f"{self.name}{' (rehearsal)' if self.rehearsed else ''}: " + "\n".join(self.lines)
+        name = f"{self.name} (rehearsal)" if self.rehearsed else self.name
+        return f"{name}: " + "\n".join(self.lines)
 
     @property
     def html(self) -> str:
@@ -76,14 +84,16 @@ class LeaseCountdown(Shown):
     def draw(self) -> None:
         """Bring the words up to date."""
         first, *more = map(escape, self.lines)
-        # In red once the release should have begun.
-        due = bool(self._steps) and self._clock.now() > self._steps[-1][1]
-        kind = 'class="msl-note msl-bad" role="status"' if due else 'class="msl-strong"'
+        kind = 'class="msl-strong"'
+        if self._planned:
+            # In red once the release should have begun.
+            _, release_by = self._planned[-1]
+            if self._clock.now() > release_by:
+                kind = 'class="msl-note msl-bad" role="status"'
+        urgent = f"<div {kind}><p>{first}</p></div>"
         rest = "".join(f'<p class="msl-sub">{line}</p>' for line in more)
         head = heading(self.name, self.rehearsed)
-        self._words.value = (
-            f'{STYLE}<div class="msl">{head}<div {kind}><p>{first}</p></div>{rest}</div>'
-        )
+        self._words.value = f'{STYLE}<div class="msl">{head}{urgent}{rest}</div>'
 
     def pull(self) -> None:
         """Bring home what is only on the machine."""

@@ -1,21 +1,30 @@
-"""Faults to practise with: what each does, what one sees then, and how to switch one on; in the rehearsal only."""
+"""Faults to practise with: their effects, their symptoms, and their switches; in the rehearsal
+only.
+"""
 
+from chameleon_rehearsal import FAULTS, arm, armed, disarm, status, status_text
 from labs.display import theme
 from labs.display.shown import Shown
 from labs.display.table import Cell, html_table
 from provisioning import lab
-from provisioning.rehearsal import drills
-from provisioning.rehearsal.faults import FAULTS
 from provisioning.widgets.cards import badge, still
 
 _TITLE = "Practise what goes wrong"
-_HOW = 'faults().on("lease-error") switches one on, then reserve or bring up a machine: it strikes once.'
+_HOW = (
+    'faults().on("lease-error") switches one on, then reserve or bring up a machine: it strikes '
+    "once."
+)
 _MORE = "faults() lists all of them."
-_REFUSED = "Faults exist in the rehearsal only: this is Chameleon itself, where what breaks breaks by itself."
+_REFUSED = (
+    "Faults exist in the rehearsal only: this is Chameleon itself, where what breaks breaks by "
+    "itself."
+)
 
 
 class Faults(Shown):
-    """The switchboard of faults, as a table; ``on`` and ``off`` raise ``NotRehearsingError`` on the real Chameleon."""
+    """The switchboard of faults, as a table; ``on`` and ``off`` raise ``NotRehearsingError`` on the
+    real Chameleon.
+    """
 
     def __init__(self, *names: str) -> None:
         """Show the faults of these names, all of them without a name. Each look asks the testbed.
@@ -26,27 +35,28 @@ class Faults(Shown):
         self._shown = {name: FAULTS[name] for name in names or FAULTS}
         self._how = f"{_HOW} {_MORE}" if names else _HOW
 
-    on = staticmethod(drills.arm)
-    off = staticmethod(drills.disarm)
+    on = staticmethod(arm)
+    off = staticmethod(disarm)
 
     @property
     def text(self) -> str:
         """Every fault, whether it is on, and the testbed's state."""
         if not lab.rehearsing():
             return _REFUSED
-        lines, strikes = [f"{_TITLE} (rehearsal)", self._how], drills.drills()
+        strikes = armed()
+        lines = [f"{_TITLE} (rehearsal)", self._how]
         for name, fault in self._shown.items():
-            lines += [
-                f"[{'x' if strikes[name] else ' '}] {name}: {fault.what}",
-                f"      {fault.seen}",
-            ]
-        return "\n".join([*lines, "", drills.status_text(drills.status())])
+            mark = "x" if strikes[name] else " "
+            lines.append(f"[{mark}] {name}: {fault.what}")
+            lines.append(f"      {fault.seen}")
+        lines += ["", status_text(status())]
+        return "\n".join(lines)
 
     @property
     def html(self) -> str:
         if not lab.rehearsing():
             return still(_TITLE, _REFUSED, rehearsed=False)
-        strikes = drills.drills()
+        strikes = armed()
         rows = []
         for name, fault in self._shown.items():
             texts = (name, "on" if strikes[name] else "", fault.what, fault.seen)

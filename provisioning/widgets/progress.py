@@ -1,4 +1,6 @@
-"""Bringing a machine up, watched: each step, its log, what it still takes, Cancel and Resume; then the links."""
+"""The progress of a set-up: each step, its log, its remaining time, Cancel and Resume; then the
+links.
+"""
 
 import threading
 from contextlib import suppress
@@ -13,7 +15,7 @@ from labs.display.table import Cell, html_table
 from labs.display.theme import STYLE, progress_bar
 from labs.widgets.controls import controls, has_kernel, hear_while_busy, heard_while_busy
 from provisioning import lab
-from provisioning.setup.run import Row, Run
+from provisioning.setup.run import Link, SetupRun, StepRow
 from provisioning.testbed.errors import ProvisioningError
 from provisioning.widgets.cards import heading, html, note
 
@@ -33,14 +35,17 @@ _MARKS = {
 
 
 class ProvisioningProgress(Shown):
-    """The progress of a run. Call ``run()`` in a cell that later cells depend on; show the object to start by click."""
+    """The progress of a run. Call ``run()`` in a cell that later cells depend on; show the object
+    to start by click.
+    """
 
-    def __init__(self, setup: Run) -> None:
+    def __init__(self, setup: SetupRun) -> None:
         self.setup = setup
         self.rehearsed = lab.rehearsing()
         self._handle: Any = None
         self._worker: threading.Thread | None = None
-        # Two threads draw. One that was held up must not put back the buttons of a state that is over.
+        # Two threads draw. One that was held up must not put back the buttons of a state that is
+        # over.
         self._drawing = threading.RLock()
         self._going = False
         self.status = html()
@@ -52,22 +57,22 @@ class ProvisioningProgress(Shown):
         self.go.on_click(lambda _: self.start())
         self.stop.on_click(lambda _: self.cancel())
         hear_while_busy(self.go, self.stop)
-        self.live = (
-            controls([self.status, self.go, self.stop]).add_class("msl").add_class("msl-card")
-        )
+        self.live = controls([self.status, self.go, self.stop])
+        self.live.add_class("msl").add_class("msl-card")
         self.draw()
 
     @property
     def links(self) -> dict[str, str]:
-        """The ways to the machine by name (``forward``, ``jupyter``, ``ssh``); empty before it is up."""
+        """The ways to the machine by name (``forward``, ``jupyter``, ``ssh``); empty before it is
+        up.
+        """
         return {link.name: link.value for link in self.setup.links}
 
     @property
     def text(self) -> str:
         """Steps and links in words and columns."""
-        return (
-            "Rehearsal: nothing runs on Chameleon.\n" if self.rehearsed else ""
-        ) + self.setup.text()
+        text = self.setup.text()
+        return f"Rehearsal: nothing runs on Chameleon.\n{text}" if self.rehearsed else text
 
     @property
     def html(self) -> str:
@@ -77,10 +82,12 @@ class ProvisioningProgress(Shown):
         )
 
     def run(self) -> None:
-        """Bring the machine up in this cell and return when everything is done; run it again to resume.
+        """Bring the machine up in this cell and return when everything is done; run it again to
+        resume.
 
         Raises:
-            ProvisioningError: a step failed or was cancelled; its message says what to do. The record keeps the rest.
+            ProvisioningError: a step failed or was cancelled; its message says what to do. The
+                record keeps the rest.
         """
         if has_kernel():
             self._handle = display(self, display_id=True)
@@ -106,31 +113,34 @@ class ProvisioningProgress(Shown):
         self._worker.start()
 
     def cancel(self) -> None:
-        """Stop: nothing new begins, and what waits stops at its next look."""
+        """Stop: no new step begins, and waiting steps stop at their next check."""
         self.setup.cancel()
         with self._drawing:
-            # A click that is heard only after the end stops nothing, and the next start wants its button.
+            # A click that is heard only after the end stops nothing, and the next start wants its
+            # button.
             if self.setup.state == "running":
-                self.stop.disabled, self.stop.description = True, "Stopping…"
+                self.stop.disabled = True
+                self.stop.description = "Stopping…"
 
     def draw(self) -> None:
         """Bring the picture and the buttons up to date."""
         with self._drawing:
             state = self.setup.state
             self.status.value = STYLE + _picture(self)
-            begun = state != "waiting" or any(
-                row.state == "done" for row in self.setup.rows.values()
-            )
-            self.go.description = (
-                "Try again" if state == "failed" else "Resume" if begun else "Bring it up"
-            )
-            running = state == "running"
+            self.go.description = self._go_words()
             self.go.layout.display = "none" if state in ("running", "done") else ""
-            self.stop.layout.display = (
-                "" if running and (self._worker or heard_while_busy()) else "none"
-            )
+            running = state == "running"
+            hears_clicks = bool(self._worker) or heard_while_busy()
+            self.stop.layout.display = "" if running and hears_clicks else "none"
             if not running:
-                self.stop.disabled, self.stop.description = False, "Cancel"
+                self.stop.disabled = False
+                self.stop.description = "Cancel"
+
+    def _go_words(self) -> str:
+        if self.setup.state == "failed":
+            return "Try again"
+        some_done = any(row.state == "done" for row in self.setup.rows.values())
+        return "Resume" if some_done or self.setup.state != "waiting" else "Bring it up"
 
     def _go(self) -> None:
         # A still picture stays of what is done: a saved notebook then needs no widget to be read.
@@ -154,47 +164,54 @@ class ProvisioningProgress(Shown):
 
 def _picture(shown: ProvisioningProgress) -> str:
     run = shown.setup
-    settings, rows = run.settings, run.rows.values()
-    done = f"{sum(row.state == 'done' for row in rows)} of {len(rows)} steps done"
-    to_go = f"usually {_minutes(run.left_s)} to go"
-    said = {"done": "ready", "failed": f"{done}; a step failed", "stopped": f"{done}; stopped"}
-    subtitle = (
-        f"{settings.name} at {settings.option.site}: {said.get(run.state, f'{done}, {to_go}')}"
-    )
-    table = html_table(_COLUMNS, [_cells(run, row) for row in rows]) + "".join(map(_detail, rows))
+    settings = run.settings
+    rows = run.rows.values()
+    subtitle = f"{settings.name} at {settings.option.site}: {_progress_words(run)}"
+    table = html_table(_COLUMNS, [_cells(run, row) for row in rows])
     parts = [heading(run.title, shown.rehearsed, subtitle)]
     if run.state == "done":
-        parts += [*map(_link, run.links), "<details><summary>The steps</summary>"]
-        table += "</details>"
+        parts += [_link_html(link) for link in run.links]
+        parts += ["<details><summary>The steps</summary>", table]
+        parts += [_detail(row) for row in rows]
+        parts.append("</details>")
     else:
-        parts.append(progress_bar(run.title, run.fraction))
-    return f'<div class="msl">{"".join(parts)}{table}</div>'
+        parts += [progress_bar(run.title, run.fraction), table]
+        parts += [_detail(row) for row in rows]
+    inside = "".join(parts)
+    return f'<div class="msl">{inside}</div>'
 
 
-def _cells(run: Run, row: Row) -> list[Cell]:
+def _progress_words(run: SetupRun) -> str:
+    if run.state == "done":
+        return "ready"
+    steps_done = sum(row.state == "done" for row in run.rows.values())
+    done = f"{steps_done} of {len(run.rows)} steps done"
+    if run.state == "failed":
+        return f"{done}; a step failed"
+    if run.state == "stopped":
+        return f"{done}; stopped"
+    return f"{done}, usually {_minutes(run.left_s)} to go"
+
+
+def _cells(run: SetupRun, row: StepRow) -> list[Cell]:
     word, kind = _MARKS[row.state]
     began = row.state not in ("waiting", "blocked")
     elapsed = _minutes(run.elapsed_s(row)) if began else ""
-    return [
-        Cell(row.title),
-        Cell(word, "", kind, words=True),
-        Cell(elapsed),
-        Cell(_minutes(row.expected_s)),
-    ]
+    usual = _minutes(row.expected_s)
+    return [Cell(row.title), Cell(word, "", kind, words=True), Cell(elapsed), Cell(usual)]
 
 
-def _detail(row: Row) -> str:
+def _detail(row: StepRow) -> str:
     if row.state == "running" and row.tail:
-        tail = "\n".join(list(row.tail)[-_TAIL_LINES:])
-        return (
-            f'<p class="msl-sub">{escape(row.title)}:</p><pre class="msl-code">{escape(tail)}</pre>'
-        )
+        tail = escape("\n".join(list(row.tail)[-_TAIL_LINES:]))
+        title = escape(row.title)
+        return f'<p class="msl-sub">{title}:</p><pre class="msl-code">{tail}</pre>'
     if row.state == "cancelled":
         return '<p class="msl-sub">You pressed cancel. Resume goes on here.</p>'
     return note(row.error) if row.state == "failed" else ""
 
 
-def _link(link) -> str:
+def _link_html(link: Link) -> str:
     value = escape(link.value)
     shown = f'<pre class="msl-code">{value}</pre>'
     if link.is_address:
@@ -203,4 +220,7 @@ def _link(link) -> str:
 
 
 def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min"

@@ -22,17 +22,22 @@ if ! grep -qs '^LABS_TRITON_KEY=.' .env; then
   echo "LABS_TRITON_KEY=$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')" > .env
 fi
 
-# The newest Triton that supports every GPU of this machine.
+# The newest Triton that supports every GPU of this machine, and its driver.
 lowest=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | sort -n | head -n 1)
-chosen=$(awk -v lowest="$lowest" '!/^#/ && NF && $1 + 0 <= lowest + 0 { print $2, $3; exit }' images.txt)
+driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)
+chosen=$(awk -v lowest="$lowest" -v branch="${driver%%.*}" '
+  !/^#/ && NF && $1 + 0 <= lowest + 0 && (branch + 0 >= $2 + 0 || index("," $3 ",", "," branch ",")) { print $4, $5, $6; exit }
+' images.txt)
 if [[ -z $lowest || -z $chosen ]]; then
-  echo "no Triton of images.txt supports compute capability ${lowest:-(nvidia-smi names none)}" >&2
+  echo "found: compute capability ${lowest:-(nvidia-smi names none)} and driver ${driver:-(nvidia-smi names none)}" >&2
+  echo "way out: no Triton of provisioning/node/p100/images.txt supports both: take the next option of the part's plan" >&2
   exit 69
 fi
-read -r base digest <<< "$chosen"
+read -r base digest flaws <<< "$chosen"
+echo "Triton ${base##*:} has known flaws: ${flaws//,/, }. It listens on this machine alone: never open its ports to others"
 wanted=$base
 if [[ $digest == sha256:* ]]; then wanted=$base@$digest; fi
-echo "compute capability $lowest: $wanted"
+echo "compute capability $lowest, driver $driver: $wanted"
 free_gb=$(df -Pk /var/lib/docker | awk 'NR == 2 { print int($4 / 1048576) }')
 if ((free_gb < 30)) && ! sudo docker image inspect "$wanted" > /dev/null 2>&1; then
   echo "only $free_gb GB are free under /var/lib/docker, and the Triton image needs about 30 GB unpacked" >&2

@@ -5,7 +5,7 @@ set -euo pipefail
 
 machine=$1
 
-# What was found, what its image brings (sites/images.toml), and the way out.
+# What was found, what its image brings (labs/sites/images.toml), and the way out.
 refuse() {
   echo "found: $1" >&2
   echo "expected: ${LABS_IMAGE:-an image}, which brings $2" >&2
@@ -50,7 +50,9 @@ if [[ $machine == mi100 ]]; then
 fi
 
 if ! command -v nvidia-smi > /dev/null 2>&1; then
-  refuse "no nvidia-smi" "NVIDIA's driver" "if the record names an image without CUDA, $another; else $nvidia"
+  way="$another"
+  if [[ -x $mend ]]; then way="if the record names an image without CUDA, $another; else $nvidia"; fi
+  refuse "no nvidia-smi" "NVIDIA's driver" "$way"
 fi
 # Name, compute capability, driver, and memory, which a slice of a GPU may not tell.
 if ! seen=$(nvidia-smi --query-gpu=name,compute_cap,driver_version,memory.total --format=csv,noheader 2>&1) ||

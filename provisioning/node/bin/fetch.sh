@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# How the scripts fetch what a machine lacks: they source this first. MIRROR_… are what sites/mirrors.toml names; pip, uv
+# How the scripts fetch what a machine lacks: they source this first. MIRROR_… are what labs/sites/mirrors.toml names; pip, uv
 # and TensorRT's installer read variables of their own.
 
 lists="$HOME/serving-labs/provisioning/node"
 replace() { if [[ -n $2 ]]; then sed -i -E "$1$2#" "${@:3}"; fi; }
 replace 's#^(--(extra-)?index-url) .*/whl#\1 ' "${MIRROR_TORCH:-}" "$lists"/*/torch.txt "$lists"/edge/executorch.txt
 mirror=${MIRROR_NVIDIA_IMAGES:-} # a registry's name, which is no address
-replace 's#^([0-9.]+) [^ /]+#\1 ' "${mirror#*://}" "$lists"/p100/images.txt
+replace 's#^(([^# ]+ ){3})[^ /]+#\1' "${mirror#*://}" "$lists"/p100/images.txt
 
 # A node that just booted often runs its own unattended upgrade: wait for that instead of failing. apt's option is for
 # dpkg's lock; `update` takes that of the lists, and waits for nobody. An index that cannot be had is a failure: by itself
@@ -31,7 +31,7 @@ apt_get() {
       missing=$(sed -nE "s/^[EW]: (Failed to fetch |The repository '|.*GPG error: )([^ ']+).*/\2/p" "$log" | sort -u)
       if [[ $1 == update && -n $missing ]]; then
         echo "found: no index of packages at ${missing//$'\n'/, }" >&2
-        echo "way out: run this step again in some minutes. If it stays so, name a mirror in sites/mirrors.toml, or remove" >&2
+        echo "way out: run this step again in some minutes. If it stays so, name a mirror in labs/sites/mirrors.toml, or remove" >&2
         echo "  the source that nothing here needs: grep -r ADDRESS /etc/apt/sources.list.d shows its file" >&2
       fi
       return 100

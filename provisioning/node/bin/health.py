@@ -1,7 +1,8 @@
-"""Checks of a provisioned machine, run on it by health.sh with the lab's Python. Standard library only at the top.
+"""Checks of a provisioned machine, run on it by health.sh with the lab's Python. Standard library
+only at the top.
 
-Prints one line ``check {json}`` a check with name, outcome (ok, failed, rehearsed) and detail. A check never raises:
-what goes wrong is its detail.
+Prints one line ``check {json}`` a check with name, outcome (ok, failed, rehearsed) and detail. A
+check never raises: what goes wrong is its detail.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 
 HOME = Path.home()
 REHEARSED = bool(os.environ.get("REHEARSAL_MACHINE"))
-#: Whether the machine has packages of its own: a leased one has, and a rehearsed one that was made the long way.
+#: Whether the machine has packages of its own: a leased one has, and a rehearsed one that was made
+#: the long way.
 PINNED = not REHEARSED or bool(os.environ.get("REHEARSAL_PINNED"))
 
 #: What each machine's lessons import.
@@ -39,11 +41,14 @@ def packages(machine: str) -> str:
 
 
 def gpu(machine: str) -> str:
-    """PyTorch's build has kernels for the GPU: without them it imports and lists it, and only computing shows it."""
+    """PyTorch's build has kernels for the GPU: without them it imports and lists it, and only
+    computing shows it.
+    """
     torch = importlib.import_module("torch")
     if machine == "mi100" and not torch.version.hip:
         raise ValueError(
-            f"torch {torch.__version__} is not built for ROCm: torch.txt names the index that has it"
+            f"torch {torch.__version__} is not built for ROCm: torch.txt names the index that "
+            "has it"
         )
     total = float(torch.ones(64, device="cuda").sum())  # PyTorch calls AMD's cards by that name too
     if total != 64.0:
@@ -76,7 +81,8 @@ def checks(machine: str) -> Iterator[tuple[str, Callable[[str], str], bool]]:
     """Yield name, check, and whether a rehearsal can run it."""
     yield "packages", packages, PINNED
     if machine != "edge":
-        # Not Triton: its container is still on its way, and containers.sh itself waits until it answers.
+        # Not Triton: its container is still on its way, and containers.sh itself waits until it
+        # answers.
         yield "GPU", gpu, False
     yield "Jupyter", jupyter, machine != "edge"
 

@@ -6,7 +6,7 @@ FROM ${BASE}
 ARG BASE
 LABEL org.opencontainers.image.base.name="${BASE}"
 
-# A class's mirror of PyPI (sites/mirrors.toml); empty is PyPI itself.
+# A class's mirror of PyPI (labs/sites/mirrors.toml); empty is PyPI itself.
 ARG PIP_INDEX_URL
 # Newer bases guard the system's Python against pip; this image has no other.
 ENV PIP_BREAK_SYSTEM_PACKAGES=1

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154,SC2086 # jobs.py puts the words in front, and $old is several
 if [ "$(cat key 2>/dev/null)" = "$key" ]; then
-  if [ "$again" = no ] && [ "$(cat rc 2>/dev/null)" = 0 ]; then echo ended; exit 0; fi
+  if [ "$rerun" = no ] && [ "$(cat rc 2>/dev/null)" = 0 ]; then echo ended; exit 0; fi
   if [ "$held" = yes ] && [ ! -f rc ]; then echo running; exit 0; fi
 fi
 # The old job's family is its session and whatever descends from it, in sessions of their own too (sudo's, uv's).

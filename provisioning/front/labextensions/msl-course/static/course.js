@@ -22,15 +22,18 @@
   function show(node, html) {
     // What a reader has opened, and where the keyboard is, stays.
     const reached = () => [...node.querySelectorAll("a, summary")];
+    // The page may have got new sections above it, so it is known by its part and where it leads.
+    const keyOf = (element) =>
+      [element?.tagName, element?.closest("details")?.dataset.part, element?.getAttribute("href")].join(" ");
     const openParts = new Map([...node.querySelectorAll("details")].map((part) => [part.dataset.part, part.open]));
-    const focused = reached().indexOf(document.activeElement);
+    const focused = node.contains(document.activeElement) ? keyOf(document.activeElement) : "";
     const top = node.scrollTop;
     node.innerHTML = html;
     for (const part of node.querySelectorAll("details")) {
       if (openParts.has(part.dataset.part)) part.open = openParts.get(part.dataset.part);
     }
     node.scrollTop = top;
-    reached()[focused]?.focus({ preventScroll: true });
+    reached().find((element) => keyOf(element) === focused)?.focus({ preventScroll: true });
   }
 
   function say(node, words) {
