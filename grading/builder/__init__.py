@@ -1,1 +1,3 @@
-"""Authors' tools: notebooks from their sources, solved and rehearsed, and the pages that are derived from them."""
+"""Authors' tools: notebooks from their sources, solved and rehearsed, and the pages that are
+derived from them.
+"""

@@ -1,6 +1,6 @@
-"""What students get of the questions: plain data, with arguments, expected results and sentences.
+"""The students' part of the questions: plain data, with arguments, expected results and messages.
 
-A case's expected result is what the lesson's own solution returns, after the arguments' trip through JSON.
+A case's expected result is that of the lesson's solution, after its arguments passed through JSON.
 """
 
 import ast
@@ -14,35 +14,45 @@ from typing import Any
 import numpy as np
 
 from grading.builder.notebook import build
-from grading.builder.questions import written
-from labs.course.calls import call, encode
+from grading.builder.questions import Case, written
 from labs.course.cells import define, names
 from labs.course.lessons import Lesson, LessonError
+from labs.judge.calls import call, encode
 
-#: How often a function's secret cases are drawn; those that are the same each time are asked once.
+#: How often a function's cases and its domain are drawn for the secret ones; cases that are the
+#: same each time are asked once.
 _DRAWS = 10
+_DRAWS_OF_DOMAIN = 20
 
 
 def compiled(lessons: Iterable[Lesson]) -> str:
     """Return the questions of some lessons as the text of ``questions.json``."""
-    found = {id: shipped(lesson, id) for lesson in lessons for id in written(lesson)}
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    questions = {}
+    for lesson in lessons:
+        for id in written(lesson):
+            questions[id] = shipped(lesson, id)
+    text = json.dumps(questions, indent=1, ensure_ascii=False)
+    return f"{text}\n"
 
 
 def shipped(lesson: Lesson, id: str) -> dict[str, Any]:
     """Return one question as plain data, with its public cases."""
     asked = written(lesson)[id]
-    values = {
-        name: value for name, value in asked.values.items() if value not in ("", [], {}, None)
-    }
+    values = {name: value for name, value in asked.values.items() if not _is_empty(value)}
     if asked.cases:
+        random = np.random.default_rng(zlib.crc32(id.encode()))
         values["name"] = solutions(lesson)[id].__name__
-        values["cases"] = drawn(lesson, id, np.random.default_rng(zlib.crc32(id.encode())))
+        values["cases"] = drawn(lesson, id, random)
     return values
 
 
+def _is_empty(value: object) -> bool:
+    return value in ("", [], {}, None)
+
+
 def drawn(lesson: Lesson, id: str, random: np.random.Generator) -> list[dict[str, Any]]:
-    """Return a function's cases as a generator draws them, with what the lesson's solution returns.
+    """Return a function's cases as a generator draws them, with the results of the lesson's
+    solution.
 
     Raises:
         LessonError: The solution stops on one of them.
@@ -50,68 +60,97 @@ def drawn(lesson: Lesson, id: str, random: np.random.Generator) -> list[dict[str
     draw = written(lesson)[id].cases
     if draw is None:
         raise LessonError(f"{id} asks for no function")
-    made = [(encode(list(arguments)), says) for arguments, says in draw(random)]
-    done = call(solutions(lesson)[id], [arguments for arguments, _ in made])
-    for (arguments, _), one in zip(made, done, strict=True):
-        if "value" not in one:
-            raise LessonError(
-                f"{id}: the solution stops with {one['raised']}: {one['said']}, given {arguments}"
-            )
+    return answered(lesson, id, draw(random))
+
+
+def answered(lesson: Lesson, id: str, cases: Iterable[Case]) -> list[dict[str, Any]]:
+    """Return cases with the results of the lesson's solution.
+
+    Raises:
+        LessonError: The solution stops on one of them.
+    """
+    arguments = []
+    sentences = []
+    for values, sentence in cases:
+        arguments.append(encode(list(values)))
+        sentences.append(sentence)
+    outputs = call(solutions(lesson)[id], arguments)
+    for given, output in zip(arguments, outputs, strict=True):
+        if "value" not in output:
+            error = f"{output['raised']}: {output['said']}"
+            raise LessonError(f"{id}: the solution stops with {error}, given {given}")
     # By name, since what a solution collects in a set comes in another order in each process.
-    results = json.loads(json.dumps([one["value"] for one in done], sort_keys=True))
+    results = json.loads(json.dumps([output["value"] for output in outputs], sort_keys=True))
     return [
-        {"args": arguments, "expected": result, "says": says}
-        for (arguments, says), result in zip(made, results, strict=True)
+        {"args": given, "expected": result, "says": sentence}
+        for given, result, sentence in zip(arguments, results, sentences, strict=True)
     ]
 
 
 def secret_cases(lessons: Iterable[Lesson], seed: str) -> dict[str, list[dict[str, Any]]]:
-    """Return cases that nobody has seen of all functions that some lessons ask for, by question, in another order.
+    """Return hidden cases of all functions in some lessons, by question, in another order.
 
-    Neither results that are recited one after the other fit them, nor those of the public case that is most alike: what
-    is drawn is drawn several times.
+    Neither results that are recited one after the other fit them, nor those of the public case that
+    is most alike: what is drawn is drawn several times.
     """
-    found = {}
+    secret = {}
     for lesson in lessons:
         for id, asked in written(lesson).items():
             if asked.cases:
-                random = np.random.default_rng(
-                    int.from_bytes(hashlib.sha256(f"{seed}\0{id}".encode()).digest()[:8])
-                )
-                cases = {
-                    json.dumps(one["args"]): one
-                    for _ in range(_DRAWS)
-                    for one in drawn(lesson, id, random)
-                }
-                found[id] = [
-                    list(cases.values())[int(place)] for place in random.permutation(len(cases))
-                ]
-    return found
+                digest = hashlib.sha256(f"{seed}\0{id}".encode()).digest()
+                random = np.random.default_rng(int.from_bytes(digest[:8]))
+                secret[id] = _shuffled_draws(lesson, id, random)
+    return secret
+
+
+def _shuffled_draws(lesson: Lesson, id: str, random: np.random.Generator) -> list[dict[str, Any]]:
+    """Return what several draws have come to, each once, in another order."""
+    by_arguments = {}
+    for _ in range(_DRAWS):
+        for case in drawn(lesson, id, random):
+            by_arguments[json.dumps(case["args"])] = case
+    if draw := written(lesson)[id].domain:
+        calls = [(draw(random), "") for _ in range(_DRAWS_OF_DOMAIN)]
+        for case in answered(lesson, id, calls):
+            by_arguments.setdefault(json.dumps(case["args"]), case)
+    cases = list(by_arguments.values())
+    return [cases[int(place)] for place in random.permutation(len(cases))]
 
 
 def solutions(lesson: Lesson) -> dict[str, Callable]:
     """Return the functions that a lesson's solved cells hand to ``check``, by question."""
-    return dict(_solutions(lesson, (lesson.folder / "lesson.py").stat().st_mtime_ns))
+    return {id: function for id, (_, function) in _solved(lesson).items()}
+
+
+def cell_of(lesson: Lesson, id: str) -> str:
+    """Return the solved cell of a question that asks for a function."""
+    cell, _ = _solved(lesson)[id]
+    return cell
+
+
+def _solved(lesson: Lesson) -> dict[str, tuple[str, Callable]]:
+    return _solved_at(lesson, (lesson.folder / "lesson.py").stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=256)
-def _solutions(lesson: Lesson, changed_ns: int) -> dict[str, Callable]:
+def _solved_at(lesson: Lesson, changed_ns: int) -> dict[str, tuple[str, Callable]]:
     functions = {id for id, asked in written(lesson).items() if asked.cases}
-    found = {}
+    solved = {}
     for cell in build(lesson, solved=True).cells:
         id = cell.metadata.get("question", "")
         if id not in functions:
             continue
         handed = [name for asked, name in checks(ast.parse(cell.source)) if asked == id]
-        define(cell.source, scope := names())
+        scope = names()
+        define(cell.source, scope)
         if len(handed) != 1 or handed[0] not in scope:
             raise LessonError(
                 f"{lesson.name}: the cell of {id!r} has to define a function and check it"
             )
-        found[id] = scope[handed[0]]
-    if missing := functions - found.keys():
+        solved[id] = cell.source, scope[handed[0]]
+    if missing := functions - solved.keys():
         raise LessonError(f'{lesson.name}: no cell says question="{min(missing)}"')
-    return found
+    return solved
 
 
 def checks(tree: ast.AST) -> list[tuple[str, str]]:
@@ -125,35 +164,44 @@ def require_whole(wanted: Iterable[Lesson]) -> None:
     Raises:
         LessonError: Something is missing or left over; the message names all ids concerned.
     """
-    found = []
+    faults: list[str] = []
     for lesson in wanted:
-        asked = written(lesson)
-        cells = [cell for cell in build(lesson, solved=True).cells if cell.cell_type == "code"]
-        carried = {cell.metadata.question for cell in cells if "question" in cell.metadata}
-        checked, predicted = set(), set()
-        for cell in cells:
-            checked |= {id for id, _ in checks(_parsed(cell.source))}
-            predicted |= {id for id, _ in _calls(_parsed(cell.source), "predict")}
-        by_checking = {id for id, one in asked.items() if one.values["kind"] != "prediction"}
-        faults = {
-            "is written, and no cell carries it": by_checking - carried,
-            "is carried, and not written": carried - asked.keys(),
-            "is written, and never checked": by_checking - checked,
-            "is checked, and not written": checked - asked.keys(),
-            "is written, and never predicted": asked.keys() - by_checking - predicted,
-            "is predicted, and not written": predicted - asked.keys(),
-        }
-        found += [
-            f"{lesson.name}: {id} {fault}" for fault, ids in faults.items() for id in sorted(ids)
-        ]
-    if found:
-        raise LessonError("; ".join(found))
+        faults += _faults_of(lesson)
+    if faults:
+        raise LessonError("; ".join(faults))
+
+
+def _faults_of(lesson: Lesson) -> Iterator[str]:
+    """Yield what a lesson's cells and its questions do not both have."""
+    asked = written(lesson)
+    by_predicting = {id for id in asked if asked[id].values["kind"] == "prediction"}
+    by_checking = asked.keys() - by_predicting
+    carried, checked, predicted = set(), set(), set()
+    for cell in build(lesson, solved=True).cells:
+        if cell.cell_type != "code":
+            continue
+        if "question" in cell.metadata:
+            carried.add(cell.metadata.question)
+        tree = _parsed(cell.source)
+        checked |= {id for id, _ in checks(tree)}
+        predicted |= {id for id, _ in _calls(tree, "predict")}
+    faults = {
+        "is written, and no cell carries it": by_checking - carried,
+        "is carried, and not written": carried - asked.keys(),
+        "is written, and never checked": by_checking - checked,
+        "is checked, and not written": checked - asked.keys(),
+        "is written, and never predicted": by_predicting - predicted,
+        "is predicted, and not written": predicted - asked.keys(),
+    }
+    for fault, ids in faults.items():
+        for id in sorted(ids):
+            yield f"{lesson.name}: {id} {fault}"
 
 
 def _calls(tree: ast.AST, name: str) -> Iterator[tuple[str, list[ast.expr]]]:
     """Yield id and further arguments of each call of a function by this name."""
-    for one in ast.walk(tree):
-        match one:
+    for node in ast.walk(tree):
+        match node:
             case ast.Call(func=ast.Name(id=called), args=[ast.Constant(value=str(id)), *rest]) if (
                 called == name
             ):
@@ -165,4 +213,6 @@ def _parsed(source: str) -> ast.Module:
     """Return a cell's code; of a cell for another program (``%%writefile``), nothing."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    return ast.parse("" if source.startswith("%%") else TransformerManager().transform_cell(source))
+    if source.startswith("%%"):
+        return ast.parse("")
+    return ast.parse(TransformerManager().transform_cell(source))

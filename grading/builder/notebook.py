@@ -1,12 +1,13 @@
 """From a lesson's source (py:percent) to its output-free notebook, the same bytes each time.
 
-A notebook is built by the visible list ``STEPS``. What needs care is cell ids: jupytext draws them at random, yet a
-twin must not change without its source, and a student's answer is found by its cell's id. So
+A notebook is built by the visible list ``STEPS``. What needs care is cell ids: jupytext draws them
+at random, yet a twin must not change without its source, and a student's answer is found by its
+cell's id. So
 
-- a cell with ``question="quantize.affine"`` has the id ``quantize-affine``, wherever it stands, and so has one that
-  begins with ``predict("quantize.faster", …)``;
-- any other cell is named after its first line. Editing the rest of the cell keeps the id, and a cell inserted before it
-  changes no other id, which numbering the cells would.
+- a cell with ``question="quantize.affine"`` has the id ``quantize-affine``, wherever it stands, and
+  so has one that begins with ``predict("quantize.faster", …)``;
+- any other cell is named after its first line. Editing the rest of the cell keeps the id, and a
+  cell inserted before it changes no other id, which numbering the cells would.
 """
 
 import ast
@@ -14,6 +15,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -28,7 +30,8 @@ from labs.records.reference import published
 from labs.shell import msl
 from labs.workspace import STUB
 
-#: Dots separate words, so that '.' ↔ '-' maps ids to notebook cell ids and back (those know no dot).
+#: Dots separate words, so that '.' ↔ '-' maps ids to notebook cell ids and back (those know no
+#: dot).
 ID_FORM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 
 #: What a lesson's cell may carry in its header line; anything else is a slip of the pen.
@@ -37,7 +40,8 @@ CELL_METADATA = ("question", "shows", "folded", "tags")
 #: What jupytext notes about blank lines in the source, to write the same source back.
 _JUPYTEXTS_OWN = ("lines_to_next_cell", "lines_to_end_of_cell_marker")
 
-#: All that a notebook says about how it is run. No versions: they would change the twin on each machine.
+#: All that a notebook says about how it is run. No versions: they would change the twin on each
+#: machine.
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -56,10 +60,10 @@ _ID_LENGTH = 56
 
 def set_notebook_metadata(notebook: NotebookNode, lesson: Lesson) -> None:
     """Replace the notebook's metadata by the minimum, and by the lesson's facts."""
-    notebook.metadata = nbformat.from_dict(
-        NOTEBOOK_METADATA | {"lesson": dict(notebook.metadata["lesson"])}
-    )
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    facts = dict(notebook.metadata["lesson"])
+    notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA | {"lesson": facts})
+    notebook.nbformat = 4
+    notebook.nbformat_minor = 5
 
 
 def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> None:
@@ -73,16 +77,18 @@ def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> None:
             cell.metadata.pop(own, None)
         unknown = set(cell.metadata) - set(CELL_METADATA)
         if unknown:
+            slips = ", ".join(sorted(unknown))
             known = ", ".join(CELL_METADATA)
-            raise LessonError(
-                f"{lesson.name}: a cell says {', '.join(sorted(unknown))}=…; known: {known}"
-            )
-        if "question" in cell.metadata and not ID_FORM.fullmatch(str(cell.metadata.question)):
-            raise LessonError(f"{lesson.name}: {cell.metadata.question!r} is no question id")
+            raise LessonError(f"{lesson.name}: a cell says {slips}=…; known: {known}")
+        if "question" in cell.metadata:
+            id = cell.metadata.question
+            if not ID_FORM.fullmatch(str(id)):
+                raise LessonError(f"{lesson.name}: {id!r} is no question id")
 
 
 def show_bodies(notebook: NotebookNode, lesson: Lesson) -> None:
-    """Fill each cell that ``shows`` a function with its source, so that lesson and package cannot drift apart.
+    """Fill each cell that ``shows`` a function with its source, so that lesson and package cannot
+    drift apart.
 
     Raises:
         LessonError: There is no such function, or the cell holds more than the dots.
@@ -91,7 +97,8 @@ def show_bodies(notebook: NotebookNode, lesson: Lesson) -> None:
         if "shows" in cell.metadata:
             if cell.source.strip() != "...":
                 raise LessonError(
-                    f"{lesson.name}: a cell that shows {cell.metadata.shows} may hold nothing but '...'"
+                    f"{lesson.name}: a cell that shows {cell.metadata.shows} may hold nothing "
+                    "but '...'"
                 )
             try:
                 cell.source = source_of(str(cell.metadata.shows))
@@ -100,15 +107,17 @@ def show_bodies(notebook: NotebookNode, lesson: Lesson) -> None:
 
 
 def quote_figures(notebook: NotebookNode, lesson: Lesson) -> None:
-    """Fill figures into texts, so that a sentence cannot disagree with the value that the course computes with.
+    """Fill figures into texts, so that a sentence cannot disagree with the value that the course
+    computes with.
 
-    ``{{ onnx_epyc.p50_ms }}`` is what others published (``labs.records.reference.published``). ``{{ UTILIZATION }}`` is
-    one of the course's own shares (``own_shares``), in per cent.
+    ``{{ onnx_epyc.p50_ms }}`` is what others published (``labs.records.reference.published``).
+    ``{{ UTILIZATION }}`` is one of the course's own shares (``own_shares``), in per cent.
 
     Raises:
         LessonError: There is no figure of that name.
     """
-    figures, shares = published(), own_shares()
+    figures = published()
+    shares = own_shares()
 
     def published_figure(match: re.Match) -> str:
         try:
@@ -136,7 +145,8 @@ def own_shares() -> dict[str, float]:
 
 
 def fold_cells(notebook: NotebookNode, lesson: Lesson) -> None:
-    """Fold the code of cells marked ``folded=true``: JupyterLab shows their output, and the code at a click.
+    """Fold the code of cells marked ``folded=true``: JupyterLab shows their output, and the code at
+    a click.
 
     The text above such a cell says in a line what it does.
 
@@ -145,62 +155,83 @@ def fold_cells(notebook: NotebookNode, lesson: Lesson) -> None:
     """
     for cell in notebook.cells:
         if cell.metadata.pop("folded", False):
-            if question_of(cell):
+            if asked := question_of(cell):
                 raise LessonError(
-                    f"{lesson.name}: the cell of {question_of(cell)} is folded, where nobody would look"
+                    f"{lesson.name}: the cell of {asked} is folded, where nobody would look"
                 )
             cell.metadata["jupyter"] = {"source_hidden": True}
 
 
 def begin_alike(notebook: NotebookNode, lesson: Lesson) -> None:
-    """Put the same cell before the first code of each lesson: what it takes, and where to go on."""
-    first = next((at for at, cell in enumerate(notebook.cells) if cell.cell_type == "code"), None)
-    if lesson.kind != "guide" and first is not None:
-        notebook.cells.insert(first, nbformat.v4.new_code_cell(BEGIN.format(id=lesson.id)))
+    """Put the same cell before the first code of each lesson: its requirements, and the place to
+    continue.
+    """
+    code = [place for place, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    if lesson.kind != "guide" and code:
+        begin = nbformat.v4.new_code_cell(BEGIN.format(id=lesson.id))
+        notebook.cells.insert(code[0], begin)
 
 
 def link_the_next(notebook: NotebookNode, lesson: Lesson) -> None:
-    """End with a link to the lesson that comes next; the last lesson and the instructors' guides have none.
+    """End with a link to the lesson that comes next; the last lesson and the instructors' guides
+    have none.
 
-    The link passes over core lessons that the assignment leaves out, except from another such lesson.
+    The link passes over core lessons that the assignment leaves out, except from another such
+    lesson.
 
     Raises:
         LessonError: The source says it too.
     """
     if any(re.search(r"^Next: \[", cell.source, re.MULTILINE) for cell in notebook.cells):
         raise LessonError(
-            f"{lesson.name}: leave out 'Next: […]', the builder writes it from the order of the lessons"
+            f"{lesson.name}: leave out 'Next: […]', the builder writes it from the order of the "
+            "lessons"
         )
-    course = course_of(lesson)
-    following = course[course.index(lesson) + 1 :] if lesson in course else []
-    asked = [id for part in assignment(by_form=True).asked for id in (*part.lessons, *part.choices)]
-    if lesson.kind == "deeper" or lesson.id in asked:
-        following = [one for one in following if one.kind == "deeper" or one.id in asked]
-    if lesson.kind == "core":  # the core path first
-        following = [one for one in following if one.kind == "core"] or following
+    following = _following(lesson)
     if following:
-        there = following[0]
-        link = Path(os.path.relpath(there.notebook, lesson.notebook.parent)).as_posix()
-        notebook.cells.append(nbformat.v4.new_markdown_cell(f"Next: [{there.title}]({link})"))
+        after = following[0]
+        link = Path(os.path.relpath(after.notebook, lesson.notebook.parent)).as_posix()
+        notebook.cells.append(nbformat.v4.new_markdown_cell(f"Next: [{after.title}]({link})"))
+
+
+def _following(lesson: Lesson) -> list[Lesson]:
+    """Return the possible next lessons, in the course's order."""
+    course = course_of(lesson)
+    if lesson not in course:
+        return []
+    following = course[course.index(lesson) + 1 :]
+    asked: set[str] = set()
+    for part in assignment(by_form=True).asked:
+        asked.update(part.lessons, part.choices)
+    if lesson.kind == "deeper" or lesson.id in asked:
+        following = [each for each in following if each.kind == "deeper" or each.id in asked]
+    if lesson.kind != "core":
+        return following
+    core = [each for each in following if each.kind == "core"]  # the core path first
+    return core or following
 
 
 def course_of(lesson: Lesson) -> list[Lesson]:
-    """Return the sources among which a lesson lies, in the course's order; a guide lies among none."""
+    """Return the sources among which a lesson lies, in the course's order; a guide lies among
+    none.
+    """
+    if lesson.kind == "guide":
+        return []
     root = lesson.notebook.parents[2 if lesson.kind == "deeper" else 1]
-    return sources(root) if lesson.kind != "guide" else []
+    return sources(root)
 
 
 def say_where_to_hand_in(notebook: NotebookNode, lesson: Lesson) -> None:
     """End the last lesson of each part that is asked with how to hand it in, and where."""
     asked = assignment(by_form=True)
     for part in asked.parts.values():
-        everybody = [one for one in course_of(lesson) if one.id in part.lessons]
-        if everybody and everybody[-1] == lesson:
+        core = [each for each in course_of(lesson) if each.id in part.lessons]
+        if core and core[-1] == lesson:
             command = msl(f"submit {part.number}", at_home=True)
             text = (
-                f"## Hand in\n\nThis was the last lesson of part {part.number}. Open a terminal in the course's folder "
-                f"and run `{command}`: it writes one zip with everything that the grader needs. Upload the zip "
-                f"{asked.course.hand_in_where_markdown}"
+                f"## Hand in\n\nThis was the last lesson of part {part.number}. Open a terminal "
+                f"in the course's folder and run `{command}`: it writes one zip with everything "
+                f"that the grader needs. Upload the zip {asked.course.hand_in_where_markdown}"
             )
             notebook.cells.append(nbformat.v4.new_markdown_cell(text))
 
@@ -222,18 +253,26 @@ def name_cells(notebook: NotebookNode, lesson: Lesson) -> None:
 
 
 def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> None:
-    """Take the solutions out; what stands behind ``### STUB`` in one stays, and a line that raises otherwise."""
+    """Take the solutions out; what stands behind ``### STUB`` in one stays, and a line that raises
+    otherwise.
+    """
     for cell in notebook.cells:
-        writes = re.match(r"%%writefile .*?(\.\w+)?\s*\n", cell.source)
-        line = (
-            f"# {STUB}" if writes and writes[1] != ".py" else f'raise NotImplementedError("{STUB}")'
-        )
-
-        def stub(found: re.Match, line: str = line) -> str:
-            return found[3] if found[3] is not None else f"{found[1]}{line}\n"
-
         if cell.cell_type == "code":
+            stub = partial(_stub, line=_line_to_replace(cell.source))
             cell.source = SOLUTION.sub(stub, f"{cell.source}\n").rstrip()
+
+
+def _line_to_replace(source: str) -> str:
+    """Return the stub's line where a student writes, if the author gives no other."""
+    writes = re.match(r"%%writefile .*?(\.\w+)?\s*\n", source)
+    if writes and writes[1] != ".py":
+        return f"# {STUB}"
+    return f'raise NotImplementedError("{STUB}")'
+
+
+def _stub(solution: re.Match, *, line: str) -> str:
+    indent, _, stub = solution.groups()
+    return f"{indent}{line}\n" if stub is None else stub
 
 
 def keep_solutions(notebook: NotebookNode, lesson: Lesson) -> None:
@@ -269,13 +308,17 @@ def build(lesson: Lesson, *, solved: bool = False) -> NotebookNode:
     """
     notebook = read_source(lesson.folder / "lesson.py")
     for step in STEPS:
-        (keep_solutions if solved and step is leave_stubs else step)(notebook, lesson)
+        if solved and step is leave_stubs:
+            step = keep_solutions
+        step(notebook, lesson)
     nbformat.validate(notebook)
     return notebook
 
 
 def minutes(lesson: Lesson) -> dict[str, float]:
-    """Return a lesson's minutes by what they go into, as its source is now; those of set-up are the last."""
+    """Return a lesson's minutes by kind of work, from its current source; those of set-up are the
+    last.
+    """
     notebook = read_source(lesson.folder / "lesson.py")
     for step in STEPS[: STEPS.index(set_minutes)]:
         step(notebook, lesson)
@@ -294,10 +337,10 @@ def write(lesson: Lesson) -> None:
 
 
 def is_stale(lesson: Lesson) -> bool:
-    """Return whether the committed notebook differs from what its source builds now."""
-    return not lesson.notebook.is_file() or lesson.notebook.read_text(encoding="utf-8") != text_of(
-        build(lesson)
-    )
+    """Return whether the committed notebook differs from the one that its source builds."""
+    if not lesson.notebook.is_file():
+        return True
+    return lesson.notebook.read_text(encoding="utf-8") != text_of(build(lesson))
 
 
 def cell_id(cell: NotebookNode, lesson_id: str) -> str:
@@ -308,14 +351,16 @@ def cell_id(cell: NotebookNode, lesson_id: str) -> str:
         return f"{lesson_id}-next"
     if cell.source.startswith(BEGIN[:13]):
         return f"{lesson_id}-begin"
-    first_line = next((line for line in cell.source.splitlines() if line.strip(" #")), "")
-    slug = re.sub(r"[^a-z0-9]+", "-", first_line.lower()).strip("-")[:_ID_LENGTH].strip("-")
-    return f"{lesson_id}-{slug or 'cell'}"[:_ID_LENGTH]
+    lines = [line for line in cell.source.splitlines() if line.strip(" #")]
+    first_line = lines[0].lower() if lines else ""
+    slug = re.sub(r"[^a-z0-9]+", "-", first_line).strip("-")
+    slug = slug[:_ID_LENGTH].strip("-") or "cell"
+    return f"{lesson_id}-{slug}"[:_ID_LENGTH]
 
 
 def question_of(cell: NotebookNode) -> str | None:
-    """Return the question that a cell asks: as its header says, or by predicting."""
-    predicts = re.match(r'predict\("([a-z0-9_.]+)"', cell.source)
+    """Return the question of a cell, from its header or its call of `predict`."""
+    predicts = re.match(r'predict\(\s*"([a-z0-9_.]+)"', cell.source)
     return predicts[1] if predicts else cell.metadata.get("question")
 
 
@@ -324,54 +369,57 @@ ROOMS = ("labs", "provisioning")
 
 
 def source_of(shows: str, *, root: Path = NOTEBOOKS_DIR.parent) -> str:
-    """Return the source of top-level functions, classes or constants, decorators and docstrings included.
+    """Return the source of top-level functions, classes or constants, decorators and docstrings
+    included.
 
     It is cut from the module's file, which is not imported.
 
     Args:
-        shows: Where and what: ``"labs.data.preprocess:softmax"``, or several names: ``"labs.stats:verdict,quotient"``.
+        shows: Where and what: ``"labs.data.preprocess:softmax"``, or several names:
+            ``"labs.stats:verdict,quotient"``.
 
     Raises:
-        LookupError: There is no such module, or it has no such name; the message lists those that it has.
+        LookupError: There is no such module, or it has no such name; the message lists those that
+            it has.
     """
     module, _, names = shows.partition(":")
     if module.partition(".")[0] not in ROOMS or not names:
+        rooms = " or ".join(ROOMS)
         raise LookupError(
-            f'shows="{shows}" wants a module of {" or ".join(ROOMS)} and a name: "labs.stats:percentile"'
+            f'shows="{shows}" wants a module of {rooms} and a name: "labs.stats:percentile"'
         )
     base = root.joinpath(*module.split("."))
-    path = next(
-        (one for one in (base.with_suffix(".py"), base / "__init__.py") if one.is_file()), None
-    )
+    paths = [base.with_suffix(".py"), base / "__init__.py"]
+    path = next(filter(Path.is_file, paths), None)
     if path is None:
         raise LookupError(f'shows="{shows}": there is no module {module}')
     text = path.read_text(encoding="utf-8")
     defined = _definitions(text)
     wanted = [name.strip() for name in names.split(",")]
-    missing = [name for name in wanted if name not in defined]
+    missing = ", ".join(name for name in wanted if name not in defined)
     if missing:
-        raise LookupError(
-            f'shows="{shows}": {path.name} defines no {", ".join(missing)}; it has {", ".join(defined)}'
-        )
+        known = ", ".join(defined)
+        raise LookupError(f'shows="{shows}": {path.name} defines no {missing}; it has {known}')
     return "\n\n\n".join(defined[name] for name in wanted)
 
 
 def _definitions(text: str) -> dict[str, str]:
-    """Return the sources of what a module defines at its top level, by name."""
+    """Return the sources of a module's top-level definitions, by name."""
     lines = text.splitlines()
-    found: dict[str, str] = {}
+    definitions: dict[str, str] = {}
     for node in ast.parse(text).body:
         first = node.lineno
+        targets: list[ast.expr] = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names = [node.name]
-            first = min([first, *(one.lineno for one in node.decorator_list)])
-        elif isinstance(node, ast.Assign):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            decorated = [decorator.lineno for decorator in node.decorator_list]
+            first = min([first, *decorated])
         else:
-            names = (
-                [node.target.id]
-                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-                else []
-            )
-        found |= {name: "\n".join(lines[first - 1 : node.end_lineno]) for name in names}
-    return found
+            if isinstance(node, ast.Assign):
+                targets = node.targets
+            elif isinstance(node, ast.AnnAssign):
+                targets = [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+        source = "\n".join(lines[first - 1 : node.end_lineno])
+        definitions |= dict.fromkeys(names, source)
+    return definitions

@@ -1,4 +1,5 @@
-"""How questions are written: the words that a lesson's ``questions.py`` uses, beside its ``lesson.py``.
+"""How questions are written: the words that a lesson's ``questions.py`` uses, beside its
+``lesson.py``.
 
 ``written`` returns what an author wrote with them. ``compiled`` says what students get of it.
 """
@@ -14,9 +15,13 @@ import numpy as np
 from labs.course.lessons import Lesson, LessonError
 from labs.records.targets import MAY_LOSE
 
-#: One case: the arguments, and the sentence for whoever fails just there; an empty one says nothing of its own.
+#: One case: the arguments, and the sentence for whoever fails just there; an empty one says nothing
+#: of its own.
 Case = tuple[tuple, str]
 Cases = Callable[[np.random.Generator], Iterator[Case]]
+
+#: Draws the arguments of one call that a function's docstring allows.
+Domain = Callable[[np.random.Generator], tuple]
 
 
 @dataclass
@@ -31,6 +36,10 @@ class Asked:
     good: Mapping[str, Any] = field(default_factory=dict)
     #: Of a function: another right way to write it (``another``).
     another: Callable | None = None
+    #: Of a function: draws any call that its docstring allows (``domain``), and how many draws
+    #: stand for all of them.
+    domain: Domain | None = None
+    draws: int = 0
 
 
 _WRITTEN: dict[str, Asked] = {}
@@ -52,25 +61,38 @@ def question(
     opened_by: str = "",
     again: Mapping[str, int] | None = None,
 ) -> Callable[[Cases], Cases]:
-    """Ask for a function, by decorating the generator of its cases; or for a file, an answer or records, by rules.
+    """Ask for a function, by decorating the generator of its cases; or for a file, an answer or
+    records, by rules.
 
     Args:
-        file: 'module:function' that returns facts about what was handed over: a path, a class, a program.
+        file: 'module:function' that returns facts about what was handed over: a path, a class, a
+            program.
         records: 'module:function' that returns facts about the ledger's records.
-        form: What an answer looks like (``labs.course.rules.fitted``); its facts come from ``records``.
+        form: What an answer looks like (``labs.course.rules.fitted``); its facts come from
+            ``records``.
         rules: What has to hold of the facts, in order (``labs.course.rules``).
         good: Facts that keep all rules.
-        gate: What a machine must be able to do for it to be earned there.
-        told: Of a file: that the grader cannot open it again, so that its points are for taking part.
-        opened_by: Of a file: how the grader opens it, if not by ``file``: 'model' for an ONNX file, which it measures
-            again, or the 'module:function' of a reader that needs no server.
-        again: Points on top for what the grader opens itself, by what it looks at (``grading.grade.hidden``); of a
-            function, 3 for being right on cases that nobody has seen, unless others are named.
+        gate: The capabilities that a machine needs to earn it.
+        told: Of a file: that its points are for taking part, since the grader cannot open it
+            again, or since a program could fill it in from the rules that ship.
+        opened_by: Of a file: 'model' if it is an ONNX file, which the grader measures again. Any
+            other file that the grader opens is a program, and ``file`` its judge.
+        again: Points on top for what the grader opens itself, by what it looks at
+            (``grading.grade.hidden``). A function has as many again for cases that nobody has seen,
+            unless others are named.
     """
-    kind = (
-        "file" if file else "answer" if form is not None else "records" if records else "function"
-    )
-    values = {
+    if file:
+        kind = "file"
+    elif form is not None:
+        kind = "answer"
+    elif records:
+        kind = "records"
+    else:
+        kind = "function"
+    extra = dict(again or {})
+    if again is None and kind == "function":
+        extra = {"computed": points}
+    values: dict[str, Any] = {
         "title": title,
         "kind": kind,
         "points": points,
@@ -78,12 +100,13 @@ def question(
         "gate": list(gate),
         "form": form,
     }
-    values |= ({"told": True} if told else {}) | {"opened_by": opened_by}
-    values["again"] = {"computed": 3} if kind == "function" and again is None else dict(again or {})
-    asked = Asked(
-        values | {"reads": file or records, "rules": [list(rule) for rule in rules]},
-        good=good or {},
-    )
+    if told:
+        values["told"] = True
+    values["opened_by"] = opened_by
+    values["again"] = extra
+    values["reads"] = file or records
+    values["rules"] = [list(rule) for rule in rules]
+    asked = Asked(values, good=good or {})
     _write(id, asked)
 
     def cases(draw: Cases) -> Cases:
@@ -94,23 +117,59 @@ def question(
 
 
 def another(id: str) -> Callable[[Callable], Callable]:
-    """Give another right way to write the function that the question above asks for, whatever its cases draw.
+    """Give another right way to write the function that the question above asks for, whatever its
+    cases draw.
 
-    Worth its lines if right ways may part: at a tie, half-way between two numbers, on a bound, or in the result's type.
+    Worth its lines if right ways may part: at a tie, half-way between two numbers, on a bound, or
+    in the result's type.
 
     Raises:
         LessonError: There is no such question above.
     """
-    if id not in _WRITTEN:
-        raise LessonError(
-            f"@another({id!r}) belongs to no question above it: put it below its @question"
-        )
+    asked = _above("another", id)
 
     def solution(function: Callable) -> Callable:
-        _WRITTEN[id].another = function
+        asked.another = function
         return function
 
     return solution
+
+
+def domain(id: str, *, draws: int = 300) -> Callable[[Domain], Domain]:
+    """Describe all calls that the docstring of the question above allows, by drawing one of them.
+
+    Mutants of its solution are held against it (``grading.builder.mutants``), and the grader's
+    cases are drawn from it too. Leave out only calls that right functions may answer differently:
+    a number half-way between two marks, floats that are equal but for rounding.
+
+    Args:
+        draws: How many draws stand for the domain in tests.
+
+    Raises:
+        LessonError: There is no such question above.
+    """
+    asked = _above("domain", id)
+
+    def drawing(function: Domain) -> Domain:
+        asked.domain = function
+        asked.draws = draws
+        return function
+
+    return drawing
+
+
+def _above(decorator: str, id: str) -> Asked:
+    """Return the question that a decorator below it belongs to."""
+    if id not in _WRITTEN:
+        raise LessonError(
+            f"@{decorator}({id!r}) belongs to no question above it: put it below its @question"
+        )
+    return _WRITTEN[id]
+
+
+def pick(random: np.random.Generator, *values: Any) -> Any:
+    """Return one of some values, which may be of any kind."""
+    return values[int(random.integers(len(values)))]
 
 
 def recommendation(
@@ -123,56 +182,72 @@ def recommendation(
     good: Mapping,
     **how: Any,
 ) -> None:
-    """Ask for an option with figures from its records, a price, and what would change one's mind.
+    """Ask for an option with figures from its records, a price, and a reason to change the choice.
 
     Args:
-        price: What is said of a price in fewer than eight words.
-        form, rules, good: Of this one alone; rules are asked before the figures.
+        price: The message about a price in fewer than eight words. form, rules, good: Of this one
+        alone; rules are asked before the figures.
         how: As for ``question``.
     """
-    may_lose = f"its loss may be {100 * MAY_LOSE:g} points or more."
-    kept = "The accuracy of `{option}` is not shown to be kept: with these photos, " + may_lose
+    accuracy = (
+        "The accuracy of `{option}` is not shown to be kept: with these photos, "
+        f"its loss may be {100 * MAY_LOSE:g} points or more."
+    )
     p50 = "You quote {p50_ms:g} ms, and the records of `{option}` say {measured_p50_ms:.2f} ms."
     right = (
         "You quote {right} right answers, and the records of `{option}` say {measured_right:.0f}."
     )
     figure = "A price has a figure: how many answers, or milliseconds, or hours of work?"
-    change = "Say which measurement, on which machine, would make you choose another file: in 8 words at least."
+    change = (
+        "Say which measurement, on which machine, would make you choose another file: in 8 "
+        "words at least."
+    )
+    whole_form = {
+        "option": "text",
+        **form,
+        "evidence": {"p50_ms": "number", "right": "whole number"},
+        "price": "text",
+        "would_change_my_mind": "text",
+    }
+    as_published = (
+        "`{option}` is the network as the course trained it. Recommend a file that you optimized: "
+        "quantized, or pruned and trained."
+    )
     measured, *others = rules
-    quoted = {"p50_ms": "number", "right": "whole number"}
+    figures = [
+        ("p50_ms", fact("measured_p50_ms", near=True), p50),
+        ("right", fact("measured_right"), right),
+        ("price_words", at_least(8), price),
+        ("price_has_a_figure", True, figure),
+        ("change_words", at_least(8), change),
+    ]
+    whole_good = {
+        "measured": True,
+        "published": False,
+        "kept": True,
+        "meets": True,
+        "meeting": "",
+        "right": 530,
+        "measured_right": 530,
+        "price_words": 20,
+        "price_has_a_figure": True,
+        "change_words": 20,
+        **good,
+    }
     question(
         id,
         title,
         points=4,
-        again={"submitted": 4, "same_classes": 4, "unseen": 6},
-        form={
-            "option": "text",
-            **form,
-            "evidence": quoted,
-            "price": "text",
-            "would_change_my_mind": "text",
-        },
+        again={"submitted": 2, "same_classes": 2, "unseen": 4},
+        form=whole_form,
         rules=[
             measured,
-            ("kept", True, kept),
+            ("published", False, as_published),
+            ("kept", True, accuracy),
             *others,
-            ("p50_ms", fact("measured_p50_ms", near=True), p50),
-            ("right", fact("measured_right"), right),
-            ("price_words", at_least(8), price),
-            ("price_has_a_figure", True, figure),
-            ("change_words", at_least(8), change),
+            *figures,
         ],
-        good={
-            **{
-                "measured": True,
-                "kept": True,
-                "meets": True,
-                "meeting": "",
-                "right": 530,
-                "measured_right": 530,
-            },
-            **{"price_words": 20, "price_has_a_figure": True, "change_words": 20, **good},
-        },
+        good=whole_good,
         **how,
     )
 
@@ -191,7 +266,8 @@ def prediction(
     """Ask for numbers before they are measured.
 
     Args:
-        about: Fields of the records that it must precede: ``{"kind": "latency", "option": …}``, ``{"subject": …}``.
+        about: Fields of the records that it must precede: ``{"kind": "latency", "option": …}``,
+            ``{"subject": …}``.
         between: Numbers outside are taken for slips of the unit.
         fields: For each name, the label of its number.
     """
@@ -201,8 +277,11 @@ def prediction(
         "points": points,
         "about": dict(about),
         "unit": unit,
+        "between": list(between),
+        "gate": list(gate),
+        "fields": fields,
     }
-    _write(id, Asked(values | {"between": list(between), "gate": list(gate), "fields": fields}))
+    _write(id, Asked(values))
 
 
 def _write(id: str, asked: Asked) -> None:
@@ -218,22 +297,24 @@ def written(lesson: Lesson) -> dict[str, Asked]:
         LessonError: A question belongs to another lesson by its id, or has no cases and no rules.
     """
     path = lesson.folder / "questions.py"
-    return dict(_written(lesson, path.stat().st_mtime_ns)) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    return dict(_written(lesson, path.stat().st_mtime_ns))
 
 
 @functools.lru_cache(maxsize=256)
 def _written(lesson: Lesson, changed_ns: int) -> dict[str, Asked]:
     _WRITTEN.clear()
     runpy.run_path(str(lesson.folder / "questions.py"))
-    found = dict(_WRITTEN)
-    for id, asked in found.items():
+    questions = dict(_WRITTEN)
+    for id, asked in questions.items():
         if id.partition(".")[0] != lesson.id:
             raise LessonError(f"{lesson.name}: question {id!r} has to begin with '{lesson.id}.'")
         if asked.values["kind"] == "function" and asked.cases is None:
             raise LessonError(
                 f"{lesson.name}: question {id!r} has no cases; decorate a generator of them"
             )
-    return found
+    return questions
 
 
 def at_least(least: float) -> dict[str, Any]:

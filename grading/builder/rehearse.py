@@ -1,7 +1,7 @@
 """The whole course without a student: every lesson solved and run in order, then the scoreboard.
 
-All lessons share one workspace, as a student's do, and one testbed. Both are fresh each time: nobody's own results or
-rehearsed leases are touched, and nothing runs on afterwards.
+All lessons share one workspace, as a student's do, and one testbed. Both are new each time: no
+user's results or rehearsed leases change, and no process remains.
 """
 
 import contextlib
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
+from nbformat import NotebookNode
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from grading.builder.clock import record
 from grading.builder.execute import execute
@@ -26,40 +26,54 @@ from grading.builder.solve import solve
 from labs.course.assignment import assignment
 from labs.course.lessons import NOTEBOOKS_DIR, Lesson, lessons
 from labs.course.points import promised_rows
-from labs.course.question import Row, public_rows, question
+from labs.course.points_table import points_table
+from labs.course.question import ResultRow, public_rows, question
 from labs.display.format import duration
 from labs.machine import capabilities
 from labs.records import Ledger
 from labs.runtimes.loopback import ANY_PORT_VARIABLE
 from labs.serve.triton.catalogue import ModelRepository
 from labs.workspace import WORKSPACE_VARIABLE, programs_dir
-from provisioning.front.hand_in import points_table
+from provisioning.heartbeat import heartbeat
 
-#: How many times shorter waits are in the testbed of a rehearsal: a boot of ten minutes takes less than a second.
+#: How many times shorter waits are in the testbed of a rehearsal: a boot of ten minutes takes less
+#: than a second.
 TESTBED_SPEED = 2000
 
 
-def scores(workspace: Path, wanted: list[Lesson]) -> list[Row]:
+def scores(workspace: Path, wanted: list[Lesson]) -> list[ResultRow]:
     """Return what the ledger of a workspace is worth at each question of some lessons."""
     return public_rows(Ledger(workspace / "ledger.jsonl").read(), wanted)
 
 
-def missed(found: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Return the rows without all points: those that this machine could have earned, and those that want another."""
-    lacking = {one.name for one in capabilities() if not one.available}
-    open_ones = [row for row in found if row.points < row.possible]
-    elsewhere = [row for row in open_ones if lacking & set(question(row.id).gate)]
-    return [row for row in open_ones if row not in elsewhere], elsewhere
+def missed(rows: list[ResultRow]) -> tuple[list[ResultRow], list[ResultRow]]:
+    """Return the rows without all points: those that this machine could have earned, and those that
+    need another machine.
+    """
+    lacking = {capability.name for capability in capabilities() if not capability.available}
+    here = []
+    elsewhere = []
+    for row in rows:
+        if row.points >= row.possible:
+            continue
+        if lacking.isdisjoint(question(row.id).gate):
+            here.append(row)
+        else:
+            elsewhere.append(row)
+    return here, elsewhere
 
 
 def rehearse(
     wanted: list[Lesson], keep: Path | None, console: Console, *, recorded: bool = False
 ) -> bool:
-    """Run the lessons solved, print the scoreboard, and return whether every point was earned that can be earned here.
+    """Run the lessons solved, print the scoreboard, and return whether every point was earned that
+    can be earned here.
 
     Args:
-        keep: Folder that receives the executed notebooks and the workspace; nothing is kept when None.
-        recorded: Whether the seconds of each lesson are written down beside the sources, for their minutes.
+        keep: Folder that receives the executed notebooks and the workspace; nothing is kept when
+            None.
+        recorded: Whether the seconds of each lesson are written down beside the sources, for their
+            minutes.
 
     Raises:
         LessonFailedError: A lesson did not run to its end.
@@ -70,7 +84,10 @@ def rehearse(
     asked = {lesson.id for lesson in wanted}
     here, elsewhere = missed([row for row in own if row.lesson in asked])
     rows = [row for row in promised_rows(own, assignment()) if row.lesson in asked]
-    title = f"Scoreboard: {len(rows)} questions, {len(here)} not right, and {len(elsewhere)} for another machine"
+    title = (
+        f"Scoreboard: {len(rows)} questions, {len(here)} not right, and {len(elsewhere)} for "
+        "another machine"
+    )
     console.print(points_table(rows, title))
     if keep:
         console.print(f"Executed notebooks and their ledger are in {keep}")
@@ -80,41 +97,45 @@ def rehearse(
 def run_all(
     wanted: list[Lesson], make, folder: Path, console: Console, *, recorded: bool = False
 ) -> dict[str, float]:
-    """Run notebooks in the lessons' order in one workspace below ``folder``, and return seconds by lesson.
+    """Run notebooks in the lessons' order in one workspace below ``folder``, and return seconds by
+    lesson.
 
     Args:
         make: Returns the notebook to run for a lesson (``build`` for stubs, or a solver).
     """
     spent_s: dict[str, float] = {}
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with (
-        _workspace(folder / "workspace"),
-        own_testbed(folder / "testbed", wanted),
-        Progress(*columns, console=console, transient=True) as progress,
-    ):
+    with _workspace(folder / "workspace"), own_testbed(folder / "testbed", wanted):
         _bring(wanted)
-        for lesson in wanted:
-            task = progress.add_task(lesson.name)
+        for number, lesson in enumerate(wanted, start=1):
+            position = f"lesson {number} of {len(wanted)}: {lesson.name}"
             begin_s = time.monotonic()
-            executed = execute(
-                make(lesson),
-                # Next to the lessons, as in JupyterLab, so that a path relative to the notebook would work alike.
-                folder=lesson.notebook.parent,
-                name=lesson.name,
-            )
-            progress.remove_task(task)
+            executed = _executed(lesson, make(lesson), position)
             (folder / lesson.notebook.name).write_text(text_of(executed), encoding="utf-8")
-            spent_s[lesson.name] = time.monotonic() - begin_s
-            console.print(f"{lesson.name}: {duration(spent_s[lesson.name])}")
+            lesson_s = time.monotonic() - begin_s
+            spent_s[lesson.name] = lesson_s
+            console.print(f"{lesson.name}: {duration(lesson_s)}")
             if recorded:
-                record(lesson, spent_s[lesson.name])
-    console.print(f"All {len(wanted)} lessons: {duration(sum(spent_s.values()))}")
+                record(lesson, lesson_s)
+    total = duration(sum(spent_s.values()))
+    console.print(f"All {len(wanted)} lessons: {total}")
     return spent_s
 
 
+def _executed(lesson: Lesson, notebook: NotebookNode, position: str) -> NotebookNode:
+    """Run a lesson's notebook next to the lessons, as in JupyterLab, so that a path relative to it
+    works alike.
+    """
+    with heartbeat(lambda: position):
+        return execute(notebook, folder=lesson.notebook.parent, name=lesson.name)
+
+
 def _bring(wanted: list[Lesson]) -> None:
-    """Write the model that lessons take of *Serve with Triton*, where that is not rehearsed with them."""
-    if "triton" not in {one.id for one in wanted} and any("triton" in one.takes for one in wanted):
+    """Write the model that lessons take of *Serve with Triton*, where that is not rehearsed with
+    them.
+    """
+    rehearsed = {lesson.id for lesson in wanted}
+    is_taken = any("triton" in lesson.takes for lesson in wanted)
+    if is_taken and "triton" not in rehearsed:
         ModelRepository(programs_dir() / "repository").write([food_classifier()])
 
 
@@ -126,7 +147,8 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         return
     if keep.resolve().is_relative_to(NOTEBOOKS_DIR.resolve()):
         raise ValueError(
-            f"{keep} lies among the lessons, where students would find the answers: name another folder"
+            f"{keep} lies among the lessons, where students would find the answers: name another "
+            "folder"
         )
     if (keep / "workspace" / "ledger.jsonl").exists():
         raise ValueError(
@@ -138,10 +160,11 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def own_testbed(folder: Path, wanted: list[Lesson], speed: float = TESTBED_SPEED) -> Iterator[None]:
-    """Start a rehearsal testbed of this run's own when one of the lessons reserves machines, and stop it at the end.
+    """Start a rehearsal testbed of this run's own when one of the lessons reserves machines, and
+    stop it at the end.
 
-    Nobody's running rehearsal is touched, and nobody's leases count: its files, and the records of what is provisioned,
-    go with the folder.
+    Nobody's running rehearsal is touched, and nobody's leases count: its files, and the records of
+    what is provisioned, go with the folder.
 
     Args:
         speed: Seconds that pass on the testbed in one second.
@@ -149,13 +172,12 @@ def own_testbed(folder: Path, wanted: list[Lesson], speed: float = TESTBED_SPEED
     Raises:
         RuntimeError: The testbed did not start; the message is its own.
     """
-    if not any(_reserves(one) for one in wanted):
+    if not any(map(_reserves, wanted)):
         yield
         return
-    with patch.dict(
-        os.environ,
-        {"REHEARSAL_HOME": str(folder.resolve()), "LABS_STATE": str(folder.resolve() / "state")},
-    ):
+    home = folder.resolve()
+    variables = {"REHEARSAL_HOME": str(home), "LABS_STATE": str(home / "state")}
+    with patch.dict(os.environ, variables):
         # By its command line: grading runs where provisioning's libraries are not installed.
         _provisioning("rehearsal", "up", "--speed", str(speed))
         try:
@@ -171,21 +193,21 @@ def _reserves(lesson: Lesson) -> bool:
 
 
 def _provisioning(*words: str) -> None:
-    # To a file, and nothing to read: whatever the testbed's processes inherit, nobody waits for a pipe's end.
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+    # To a file, and nothing to read: whatever the testbed's processes inherit, nobody waits for a
+    # pipe's end.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         command = [sys.executable, "-m", "provisioning", *words]
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, check=False
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
         )
-        said.seek(0)
+        output.seek(0)
         if done.returncode:
-            raise RuntimeError(f"{shlex.join(command)}:\n{said.read()}")
+            raise RuntimeError(f"{shlex.join(command)}:\n{output.read()}")
 
 
 def _workspace(folder: Path) -> contextlib.AbstractContextManager:
     """Point this process, and the kernels it starts, at a workspace."""
     folder.mkdir(parents=True, exist_ok=True)
     # The lessons' own ports may be taken by those that the reader has open.
-    return patch.dict(
-        os.environ, {WORKSPACE_VARIABLE: str(folder.resolve()), ANY_PORT_VARIABLE: "1"}
-    )
+    variables = {WORKSPACE_VARIABLE: str(folder.resolve()), ANY_PORT_VARIABLE: "1"}
+    return patch.dict(os.environ, variables)

@@ -1,7 +1,8 @@
-"""Models on Triton and apps as a student leaves them who has solved their lessons: from the lessons' sources.
+"""Models on Triton and apps as a student leaves them who has solved their lessons: from the
+lessons' sources.
 
-Nothing that is published holds them. Whoever needs one without its lesson (a rehearsal of a later lesson alone, the
-benchmark, a test) has it from here.
+Nothing that is published holds them. Whoever needs one without its lesson (a rehearsal of a later
+lesson alone, the benchmark, a test) has it from here.
 """
 
 import ast
@@ -23,19 +24,22 @@ from labs.workspace import PROJECT_DIR
 
 
 def food_classifier(weights: Path | None = None, *stanzas: str) -> ModelFolder:
-    """Return the model in Python of *Serve with Triton*, with these stanzas more in its configuration.
+    """Return the model in Python of *Serve with Triton*, with these stanzas more in its
+    configuration.
 
     Args:
-        weights: The ``.safetensors`` file; without it and the network, as ``lesson_repository`` finds it, when None.
+        weights: The ``.safetensors`` file; without it and the network, as ``lesson_repository``
+            finds it, when None.
     """
+    config = "\n".join([solved_text("triton.config"), *stanzas])
     files: dict[str, Path | str] = {"model.py": solved_text("triton.model"), **beside(weights)}
-    return ModelFolder(
-        "food_classifier", "\n".join([solved_text("triton.config"), *stanzas]), files
-    )
+    return ModelFolder("food_classifier", config, files)
 
 
 def food_classifier_onnx(model: Path, *stanzas: str) -> ModelFolder:
-    """Return the ONNX model of *Build an ensemble*, with these stanzas more in its configuration."""
+    """Return the ONNX model of *Build an ensemble*, with these stanzas more in its
+    configuration.
+    """
     config = "\n".join([solved_text("ensemble.onnx"), *stanzas])
     return ModelFolder("food_classifier_onnx", config, {"model.onnx": model})
 
@@ -46,15 +50,18 @@ def food_ensemble() -> ModelFolder:
 
 
 def write_solved(repository: Path, model: Path) -> None:
-    """Write all models of the lessons' repository, those that lessons give among them, from the ONNX file."""
+    """Write all models of the lessons' repository, those that lessons give among them, from the
+    ONNX file.
+    """
+    own = [food_classifier(), food_classifier_onnx(model), food_ensemble()]
     given = [food_preprocess(), food_label()]
-    ModelRepository(repository).write(
-        [food_classifier(), food_classifier_onnx(model), *given, food_ensemble()]
-    )
+    ModelRepository(repository).write([*own, *given])
 
 
 def write_programs(id: str, folder: Path) -> None:
-    """Write the apps of a lesson, as its cells write them into its folder of programs, and what they stand on."""
+    """Write the apps of a lesson, as its cells write them into its folder of programs, and what
+    they stand on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("serve/compared/classifier.py", "data/intake.py"):
         shutil.copy(PROJECT_DIR / "labs" / name, folder)
@@ -65,16 +72,19 @@ def write_programs(id: str, folder: Path) -> None:
 
 
 def solved_text(id: str) -> str:
-    """Return what a question's solved cell writes: what follows ``%%writefile``, or the text constant that it names."""
+    """Return what a question's solved cell writes: what follows ``%%writefile``, or the text
+    constant that it names.
+    """
     cells = solved_cells(id.partition(".")[0])
     source = next(cell.source for cell in cells if cell.metadata.get("question") == id)
     first, _, rest = source.partition("\n")
     if first.startswith("%%writefile"):
         return f"{rest}\n"
-    values = (one.value for one in ast.parse(source).body if isinstance(one, ast.Assign))
-    return next(
-        one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str)
-    )
+    for statement in ast.parse(source).body:
+        match statement:
+            case ast.Assign(value=ast.Constant(value=str(text))):
+                return text
+    raise LookupError(f"the cell of {id} writes no file and names no text")
 
 
 def solved_cells(id: str) -> list[NotebookNode]:

@@ -1,4 +1,4 @@
-"""Solved notebooks: what a rehearsal runs, and tests hand in."""
+"""Solved notebooks for rehearsals and for tests."""
 
 import re
 
@@ -13,10 +13,10 @@ from labs.course.lessons import Lesson
 def solve(lesson: Lesson) -> NotebookNode:
     """Return a lesson's solved notebook, not run yet, with a warning on top."""
     notebook = build(lesson, solved=True)
-    asked = {id.replace(".", "-"): one for id, one in written(lesson).items()}
+    by_cell = {id.replace(".", "-"): asked for id, asked in written(lesson).items()}
     for cell in notebook.cells:
-        if cell.source.startswith("predict(") and cell.id in asked:
-            for name, value in guesses(asked[cell.id]).items():
+        if cell.source.startswith("predict(") and cell.id in by_cell:
+            for name, value in guesses(by_cell[cell.id]).items():
                 cell.source = re.sub(rf"\b{name}=\.\.\.", f"{name}={value!r}", cell.source)
     warning = nbformat.v4.new_markdown_cell(
         "> **Solved.** For instructors; not to be handed to students."
@@ -27,6 +27,7 @@ def solve(lesson: Lesson) -> NotebookNode:
 
 
 def guesses(asked: Asked) -> dict[str, float]:
-    """Return something to predict by name: 1, or the nearest number that may be meant."""
+    """Return something to predict by name: 1, 2, …, or the nearest numbers that may be meant."""
     low, high = asked.values["between"]
-    return dict.fromkeys(asked.values["fields"], min(max(1, low), high))
+    names = asked.values["fields"]
+    return {name: min(max(1, low) + place, high) for place, name in enumerate(names)}

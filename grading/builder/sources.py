@@ -1,4 +1,6 @@
-"""Lessons as their sources describe them, for authors; others ask ``labs.course.lessons``, which reads notebooks."""
+"""Lessons as their sources describe them, for authors; others ask ``labs.course.lessons``, which
+reads notebooks.
+"""
 
 import copy
 import functools
@@ -25,7 +27,8 @@ SOLUTION = re.compile(
 
 
 def sources(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
-    """Return the lessons as their sources below ``root/source`` describe them, built or not, in the course's order.
+    """Return the lessons as their sources below ``root/source`` describe them, built or not, in the
+    course's order.
 
     Raises:
         LessonError: A source has no front matter, or a fault in it.
@@ -34,43 +37,53 @@ def sources(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
 
 
 def guides(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
-    """Return the instructors' notebooks, which are built like lessons, are no part of the course and are not graded."""
+    """Return the instructors' notebooks, which are built like lessons, are no part of the course
+    and are not graded.
+    """
     return _described(root, "instructor")
 
 
 def left_behind() -> list[str]:
-    """Return a sentence for each lesson that needs one, or takes something of one, that the course does not have."""
+    """Return a sentence for each lesson that needs one, or takes something of one, that the course
+    does not have.
+    """
     course = sources()
-    gone = {
-        one: sorted({*one.needs, *one.takes} - {other.id for other in course}) for one in course
-    }
-    return [
-        f"note: {one.name} names {', '.join(ids)}, which is no lesson here: mend its 'needs' and 'takes', and its text"
-        for one, ids in gone.items()
-        if ids
-    ]
+    known = {lesson.id for lesson in course}
+    notes = []
+    for lesson in course:
+        gone = sorted({*lesson.needs, *lesson.takes} - known)
+        if gone:
+            names = ", ".join(gone)
+            notes.append(
+                f"note: {lesson.name} names {names}, which is no lesson here: mend its 'needs' "
+                "and 'takes', and its text"
+            )
+    return notes
 
 
 def _described(root: Path, *folders: str) -> list[Lesson]:
-    paths = [path for folder in folders for path in (root / "source").glob(f"{folder}/*/lesson.py")]
-    found = [
-        _of_source(path, path.stat().st_mtime_ns)
-        for path in paths
-        if LESSON_NAME.fullmatch(path.parent.name)
-    ]
-    return sorted(found, key=in_order)
+    lessons = []
+    for folder in folders:
+        paths = (root / "source").glob(f"{folder}/*/lesson.py")
+        named = [path for path in paths if LESSON_NAME.fullmatch(path.parent.name)]
+        lessons += [_of_source(path, path.stat().st_mtime_ns) for path in named]
+    return sorted(lessons, key=in_order)
 
 
 @functools.lru_cache(maxsize=256)
 def _of_source(path: Path, changed_ns: int) -> Lesson:
-    """Return a source's lesson; ``changed_ns`` tells an edited file from the one that was read before."""
+    """Return a source's lesson; ``changed_ns`` tells an edited file from the one that was read
+    before.
+    """
     import jupytext
 
     text = path.read_text(encoding="utf-8")
-    begin, end = "# ---\n", "\n# ---\n"
+    begin = "# ---\n"
+    end = "\n# ---\n"
     if not text.startswith(begin) or end not in text:
         raise LessonError(
-            f"{path.parent.name}: it begins with no front matter ('# ---'); copy a neighbour's and fill it in"
+            f"{path.parent.name}: it begins with no front matter ('# ---'); copy a neighbour's "
+            "and fill it in"
         )
     header = text[: text.index(end) + len(end)]
     facts = jupytext.reads(header, fmt="py:percent").metadata.get("lesson")
@@ -82,8 +95,8 @@ def _of_source(path: Path, changed_ns: int) -> Lesson:
         raise LessonError(
             f"{path.parent.name}: leave out {', '.join(stated)}: the builder derives minutes"
         )
-    root = next(one for one in path.parents if one.name == "source").parent
-    notebook = root / path.parent.relative_to(root / "source").with_suffix(".ipynb")
+    source = next(folder for folder in path.parents if folder.name == "source")
+    notebook = source.parent / path.parent.relative_to(source).with_suffix(".ipynb")
     return Lesson.from_facts(facts, notebook, optional=OPTIONAL | DERIVED)
 
 
@@ -94,7 +107,7 @@ def read_source(path: Path) -> NotebookNode:
 
 @functools.lru_cache(maxsize=256)
 def _read_text(text: str) -> NotebookNode:
-    """Return a py:percent text as a notebook, read once; nobody may change it."""
+    """Return a py:percent text as a notebook, read once; callers must not change it."""
     import jupytext
 
     return jupytext.reads(text, fmt="py:percent")

@@ -1,4 +1,6 @@
-"""Grade a class: what is kept and still good is not graded again, and each result is kept as soon as it is there."""
+"""Grade a class: what is kept and still good is not graded again, and each result is kept as soon
+as it is there.
+"""
 
 import contextlib
 import json
@@ -7,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from grading.classroom.engines import Engine
-from grading.classroom.roster import Handed
+from grading.classroom.handed_in import Handed
 from grading.classroom.unit import Task
 from grading.grade.grader import Setup
 from grading.grade.result import Result, write_json
@@ -28,29 +30,31 @@ def grade_class(
 ) -> list[Result]:
     """Return a class's results, in the order of the submissions.
 
-    A run that was stopped goes on where it was: every result lies in ``out/results`` as soon as it is known.
+    A run that was stopped goes on where it was: every result lies in ``out/results`` as soon as it
+    is known.
 
     Raises:
-        AssignmentError: The assignment has a fault; what is kept stays as it is.
+        AssignmentError: The assignment has a fault; stored results do not change.
     """
     assignment().part(part)
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     setup = setup or Setup()
-    known = {one.student: one for one in submissions}
+    hand_ins = {hand_in.student: hand_in for hand_in in submissions}
     tasks = [
-        Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one))
-        for one in submissions
+        Task(hand_in.student, hand_in.path.resolve(), part, setup, _kept_key(out, hand_in))
+        for hand_in in submissions
     ]
-    found: dict[str, Result] = {}
+    results: dict[str, Result] = {}
     for task, done in engine(tasks):
-        one = known[task.student]
-        found[task.student] = done.result or _kept(out, one)[0]
-        if done.result:
-            # One process writes for all workers, some thousand samples per student.
-            write_json(
-                {"key": done.key, "result": done.result.to_json()}, _place(out, one), indent=None
-            )
-    return [found[one.student] for one in submissions]
+        hand_in = hand_ins[task.student]
+        if done.result is None:
+            results[task.student], _ = _kept(out, hand_in)
+            continue
+        results[task.student] = done.result
+        # One process writes for all workers, some thousand samples per student.
+        values = {"key": done.key, "result": done.result.to_json()}
+        write_json(values, _place(out, hand_in), indent=None)
+    return [results[hand_in.student] for hand_in in submissions]
 
 
 def kept_results(submissions: Sequence[Handed], out: Path) -> list[Result]:
@@ -59,53 +63,59 @@ def kept_results(submissions: Sequence[Handed], out: Path) -> list[Result]:
     Raises:
         FileNotFoundError: Somebody has none yet.
     """
-    found = []
-    for one in submissions:
+    results = []
+    for hand_in in submissions:
         try:
-            found.append(_kept(out, one)[0])
+            result, _ = _kept(out, hand_in)
         except _UNREADABLE:
+            command = python("grading class")
             raise FileNotFoundError(
-                f"{out} holds no result of {one.student}: run `{python('grading class')}` first"
+                f"{out} holds no result of {hand_in.student}: run `{command}` first"
             ) from None
-    return found
+        results.append(result)
+    return results
 
 
 def earlier_results(out: Path) -> list[Result]:
-    """Return what an earlier class left in its folder, each student with the folder's name; damaged ones left out.
+    """Return what an earlier class left in its folder, each student with the folder's name; damaged
+    ones left out.
 
     Raises:
         FileNotFoundError: There is none.
     """
-    found = []
+    results = []
+    year = out.resolve().name
     for path in sorted((out / "results").glob("*.json")):
         with contextlib.suppress(*_UNREADABLE):
-            result = Result.from_json(json.loads(path.read_text(encoding="utf-8"))["result"])
-            found.append(replace(result, student=f"{result.student} in {out.resolve().name}"))
-    if not found:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            result = Result.from_json(values["result"])
+            results.append(replace(result, student=f"{result.student} in {year}"))
+    if not results:
         raise FileNotFoundError(
             f"{out} holds no results: name the folder that an earlier `class` wrote"
         )
-    return found
+    return results
 
 
-def _place(out: Path, one: Handed) -> Path:
-    return out / "results" / f"{one.slug}.json"
+def _place(out: Path, hand_in: Handed) -> Path:
+    return out / "results" / f"{hand_in.slug}.json"
 
 
-def _kept_key(out: Path, one: Handed) -> str:
+def _kept_key(out: Path, hand_in: Handed) -> str:
     """Return the key of a student's kept result; empty when there is none that can be read."""
     try:
-        return _kept(out, one)[1]
+        _, key = _kept(out, hand_in)
     except _UNREADABLE:
         return ""
+    return key
 
 
-def _kept(out: Path, one: Handed) -> tuple[Result, str]:
+def _kept(out: Path, hand_in: Handed) -> tuple[Result, str]:
     """Return a student's kept result, and its key."""
-    values = json.loads(_place(out, one).read_text(encoding="utf-8"))
+    values = json.loads(_place(out, hand_in).read_text(encoding="utf-8"))
     result = Result.from_json(values["result"])
-    # A file holds text, and a name from a file system may hold bytes that are none.
     # What a part is worth may have changed since, which grades nobody again.
-    return replace(result, student=one.student, worth=assignment().part(result.part).worth), values[
-        "key"
-    ]
+    worth = assignment().part(result.part).worth
+    # A file holds text, and a name from a file system may hold bytes that are none.
+    result = replace(result, student=hand_in.student, worth=worth)
+    return result, values["key"]

@@ -50,15 +50,15 @@ def grade_folder(
 ) -> None:
     """Grade a class. Run it again after a stop, or when more was handed in.
 
-    The seed (GRADING_SEED, or asked for) draws functions' cases, sheets and random looks: the same again, or all is
-    graded anew.
+    The seed (GRADING_SEED, or asked for) draws functions' cases, sheets and random looks: the same
+    again, or all is graded anew.
     """
     from grading.classroom.batch import earlier_results, grade_class
     from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
-    from grading.classroom.likeness import alike, said_of
+    from grading.classroom.handed_in import handed_in
+    from grading.classroom.likeness import alike, reasons_of
     from grading.classroom.report import write_feedback, write_report
-    from grading.classroom.roster import handed_in
     from grading.grade.grader import Setup
     from grading.grade.result import spot_checks
     from grading.grade.sandbox import abilities
@@ -88,21 +88,22 @@ def grade_folder(
     else:
         results = graded(processes(workers or os.cpu_count() or 1))
     groups = alike(results, before)
-    checks = spot_checks(results, seed=seed, alike=said_of(groups))
+    checks = spot_checks(results, seed=seed, alike=reasons_of(groups))
     sheets = write_sheets(hand_ins, results, seed, out)
     feedback = write_feedback(hand_ins, results, out)
     report = write_report(hand_ins, results, groups, checks, out)
-    _say(
-        {
-            "submissions": len(results),
-            "grader's own faults": sum(bool(result.fault) for result in results),
-            "groups that hold the same": f"{len(groups)}, of {sum(len(group.students) for group in groups)}",
-            "for a person to look at": len(checks),
-            "defence sheets": sheets,
-            "to hand back": feedback,
-            "report": report,
-        }
-    )
+    faults = [result.fault for result in results if result.fault]
+    in_groups = sum(len(group.students) for group in groups)
+    facts = {
+        "submissions": len(results),
+        "grader's own faults": len(faults),
+        "groups that hold the same": f"{len(groups)}, of {in_groups}",
+        "for a person to look at": len(checks),
+        "defence sheets": sheets,
+        "to hand back": feedback,
+        "report": report,
+    }
+    _say(facts)
 
 
 def hand_back(
@@ -112,10 +113,12 @@ def hand_back(
         bool, typer.Option(help="Show and count hidden rows, too: after the grades.")
     ] = False,
 ) -> None:
-    """Write students' pages and feedback.zip from the results. With the points by name and e-mail."""
+    """Write students' pages and feedback.zip from the results. With the points by name and
+    e-mail.
+    """
     from grading.classroom.batch import kept_results
+    from grading.classroom.handed_in import handed_in
     from grading.classroom.report import write_feedback
-    from grading.classroom.roster import handed_in
 
     try:
         hand_ins = handed_in(submissions)
@@ -128,6 +131,5 @@ def hand_back(
 
 def _say(values: dict[str, object]) -> None:
     for name, value in values.items():
-        console.print(
-            printable(f"{name:24} {value}"), markup=False, highlight=False, soft_wrap=True
-        )
+        text = printable(f"{name:24} {value}")
+        console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,7 +1,8 @@
 """Where units of work run: processes of this machine, or an existing engine with many machines.
 
-An engine is a function from tasks to pairs of task and outcome, in whatever order they come. None loses a task: a
-worker that dies costs its submission a second try, and after that a row which says so.
+An engine is a function from tasks to pairs of task and outcome, in whatever order they come. None
+loses a task: a worker that dies costs its submission a second try, and after that a row which says
+so.
 """
 
 import multiprocessing
@@ -15,16 +16,19 @@ Engine = Callable[[Sequence[Task]], Iterable[tuple[Task, Done]]]
 
 
 def processes(workers: int, unit: Callable[[Task], Done] = work) -> Engine:
-    """Return an engine of so many processes on this machine."""
+    """Return an engine with a number of processes on this machine."""
 
     def run(tasks: Sequence[Task]) -> Iterator[tuple[Task, Done]]:
-        waiting, suspects = list(tasks), []
+        waiting = list(tasks)
+        suspects: list[Task] = []
         while waiting:
-            broken = yield from _together(waiting, workers, unit)
-            # A worker's death takes the pool with it. Tasks start in their order, so the culprit is among the first
-            # that are left: those are tried again one by one, each with a process of its own.
-            suspects += broken[: 2 * workers + 1]
-            waiting = broken[2 * workers + 1 :]
+            left = yield from _together(waiting, workers, unit)
+            # A worker's death takes the pool with it. Tasks start in their order, so the culprit is
+            # among the first that are left: those are tried again one by one, each with a process
+            # of its own.
+            begun = 2 * workers + 1
+            suspects += left[:begun]
+            waiting = left[begun:]
         for task in suspects:
             if (yield from _together([task], 1, unit)):
                 yield task, failed(task, "the grader's process was killed twice (memory?)")
@@ -35,8 +39,9 @@ def processes(workers: int, unit: Callable[[Task], Done] = work) -> Engine:
 def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
     """Return an engine on the Dask cluster of a ``distributed.Client``.
 
-    The cluster tries a task again elsewhere when its worker is lost, with results that nobody has fetched yet. Workers
-    see the submissions and the checkout at the same paths as this machine does.
+    The cluster tries a task again elsewhere when its worker is lost, with results that nobody has
+    fetched yet. Workers see the submissions and the checkout at the same paths as this machine
+    does.
     """
 
     def run(tasks: Sequence[Task]) -> Iterator[tuple[Task, Done]]:
@@ -48,7 +53,8 @@ def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
         for future in finished(futures):
             task = by_key[future.key]
             try:
-                # What was finished may be lost with its worker by now: this waits until it is made again.
+                # What was finished may be lost with its worker by now: this waits until it is made
+                # again.
                 done = future.result()
             except Exception as error:  # one submission's row, not the end of the class
                 done = failed(task, f"the cluster gave up on it: {type(error).__name__}")
@@ -60,8 +66,9 @@ def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
 def _together(
     tasks: Sequence[Task], workers: int, unit: Callable[[Task], Done]
 ) -> Generator[tuple[Task, Done], None, list[Task]]:
-    """Run tasks in one pool; return those that were left when the pool broke."""
-    # Fresh processes off a small server: forking a process that has threads and models is a lottery.
+    """Run tasks in one pool; return the remaining ones if the pool broke."""
+    # Fresh processes off a small server: forking a process that has threads and models is a
+    # lottery.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["grading.classroom.unit"])
     left = list(tasks)

@@ -1,8 +1,9 @@
 """``python -m grading gradebook``: a graded part as a file that the university's gradebook imports.
 
-Sources: Brightspace, 'Import grades' (columns ``OrgDefinedId`` or ``Username``, ``<item> Points Grade``,
-``End-of-Line Indicator``); Canvas, 'How do I import grades in the Gradebook?' (``Student``, ``ID``, ``SIS User ID``,
-``SIS Login ID``, ``Section``, one column an item, and a row of possible points); Gradescope's own export.
+Sources: Brightspace, 'Import grades' (columns ``OrgDefinedId`` or ``Username``,
+``<item> Points Grade``, ``End-of-Line Indicator``); Canvas, 'How do I import grades in the
+Gradebook?' (``Student``, ``ID``, ``SIS User ID``, ``SIS Login ID``, ``Section``, one column an
+item, and a row of possible points); Gradescope's own export.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from grading.classroom.leases import lease_points
 from labs.course.assignment import assignment
+from labs.course.lease_record import SiteObservation, read_looks
 from labs.course.lessons import PART_TITLES
-from labs.course.tables import Assignment
+from labs.course.roster import RosterError, Student, read_roster
+from labs.course.tables import Assignment, PartAsked
 from labs.display.format import printable
-from provisioning.classroom.roster import RosterError, Student, read_roster
+from labs.shell import msl
 
 if TYPE_CHECKING:
-    from grading.classroom.roster import Handed, People
+    from grading.classroom.handed_in import Handed, People
     from grading.grade.result import Result
 
 console = Console()
@@ -63,43 +67,51 @@ def grades(
     heard: Mapping[str, float] = MappingProxyType({}),
     changed: Mapping[str, Sequence[tuple[float, str]]] = MappingProxyType({}),
     others: Mapping[int, Sequence[Handed]] = MappingProxyType({}),
+    looks: Sequence[SiteObservation] | None = None,
 ) -> list[Grade]:
-    """Return the grade of everybody who handed in, and of everybody of the class who did not and has not left.
+    """Return the grade of every student who handed in, and of every student of the class who did
+    not and has not left.
 
     Args:
         handed: Who handed in, and when, under the class's names.
         results: What each is worth, in the same order.
         heard: Points of the talk by short name.
-        changed: Points that a person gives or takes, each with its reason, by short name; what comes of them stays
-            within the part.
+        changed: Points that a person gives or takes, each with its reason, by short name; the
+            result is limited to the part's points.
         others: Who handed in other parts, by number: they use up a pool of late hours.
+        looks: What sites have recorded of the class's leases; without it, their points are pending.
     """
     part = course.part(number)
     times = _times({**others, number: handed})
-    listed, there = [], set()
-    for one, result in zip(handed, results, strict=True):
-        for person in one.members:
-            there.add(person.name)
-            due = person.due or part.due
-            taken = course.late_points(
-                times[person.name], {number: person.due} if person.due else {}
-            ).get(number, 0.0)
-            talk = min(part.defence, max(heard.get(person.name, 0.0), 0.0))
-            notes = (
-                f"late: {min(taken, result.grade):.2f} points taken off" if taken else "",
-                NO_TIME if due and not one.at else "",
-                f"not judged yet: {result.pending_grade:.2f} points" if result.pending else "",
-            )
-            points = max(0.0, result.grade - taken) + talk
-            listed.append(
-                Grade(person, points, "; ".join(filter(None, notes)), person.name in heard)
-            )
-    absent = [person for person in people.students if person.name not in there]
+    listed = []
+    for hand_in, result in zip(handed, results, strict=True):
+        for person in hand_in.members:
+            own_due = {number: person.due} if person.due else {}
+            late_points = course.late_points(times[person.name], own_due).get(number, 0.0)
+            talk_points = min(part.defence, max(heard.get(person.name, 0.0), 0.0))
+            notes = []
+            earned = result.grade
+            if part.lease and looks is not None:
+                of_leases = lease_points(part, person, result.leased, looks)
+                earned += of_leases.points
+                notes.append(of_leases.text(part))
+            elif part.lease:
+                notes.append(f"leases: {part.lease:g} points are pending without the site's record")
+            if late_points:
+                notes.append(f"late: {min(late_points, earned):.2f} points taken off")
+            if (person.due or part.due) and not hand_in.at:
+                notes.append(NO_TIME)
+            if result.pending:
+                notes.append(f"not judged yet: {result.pending_grade:.2f} points")
+            points = max(0.0, earned - late_points) + talk_points
+            listed.append(Grade(person, points, "; ".join(notes), person.name in heard))
+    present = {grade.person.name for grade in listed}
+    absent = [person for person in people.students if person.name not in present]
     listed += [Grade(person, 0.0, "nothing handed in") for person in absent]
     return [
-        _changed(one, changed.get(one.person.name, ()), part.points)
-        for one in listed
-        if not one.person.left
+        _changed(grade, changed.get(grade.person.name, ()), part.points)
+        for grade in listed
+        if not grade.person.left
     ]
 
 
@@ -109,16 +121,19 @@ def _times(handed: Mapping[int, Sequence[Handed]]) -> dict[str, dict[int, dateti
     for number, submissions in handed.items():
         for submission in submissions:
             for person in submission.members:
-                times.setdefault(person.name, {}).update(
-                    {number: submission.at} if submission.at else {}
-                )
+                own_times = times.setdefault(person.name, {})
+                if submission.at:
+                    own_times[number] = submission.at
     return times
 
 
 def _changed(grade: Grade, changes: Sequence[tuple[float, str]], most: float) -> Grade:
-    points = min(most, max(0.0, grade.points + sum(change for change, _ in changes)))
-    notes = [grade.note, *(f"{change:+g}: {reason}" for change, reason in changes)]
-    return replace(grade, points=points, note="; ".join(filter(None, notes))) if changes else grade
+    if not changes:
+        return grade
+    points = grade.points + sum(change for change, _ in changes)
+    notes = [grade.note] if grade.note else []
+    notes += [f"{change:+g}: {reason}" for change, reason in changes]
+    return replace(grade, points=min(most, max(0.0, points)), note="; ".join(notes))
 
 
 #: Columns of each gradebook, with what stands in them.
@@ -130,12 +145,20 @@ _COLUMNS = {
         "End-of-Line Indicator": "#",
     },
     "canvas": {
-        **{"Student": "name", "ID": "lms_id", "SIS User ID": "sid", "SIS Login ID": "login"},
-        **{"Section": "section", "{item}": "points"},
+        "Student": "name",
+        "ID": "lms_id",
+        "SIS User ID": "sid",
+        "SIS Login ID": "login",
+        "Section": "section",
+        "{item}": "points",
     },
     "gradescope": {
-        **{"First Name": "first", "Last Name": "last", "SID": "sid", "Email": "email"},
-        **{"{item}": "points", "{item} - Max Points": "worth"},
+        "First Name": "first",
+        "Last Name": "last",
+        "SID": "sid",
+        "Email": "email",
+        "{item}": "points",
+        "{item} - Max Points": "worth",
     },
     "plain": {
         "name": "name",
@@ -155,52 +178,72 @@ def table(grades: Iterable[Grade], form: str, item: str, worth: float) -> list[l
 
     Args:
         form: One of ``labs.course.tables.GRADEBOOKS``.
-        item: What the gradebook calls this piece of work.
+        item: The name of this work in the gradebook.
 
     Raises:
-        ValueError: The gradebook could not tell who somebody is; the message names them.
+        ValueError: The gradebook could not identify a person; the message names them.
     """
     columns = _COLUMNS[form]
-    rows, nameless = [], []
-    needed = [field for field in _FOUND_BY if {field, f"#{field}"} & set(columns.values())]
+    fields = columns.values()
+    needed = [field for field in _FOUND_BY if field in fields or f"#{field}" in fields]
+    rows = [[name.format(item=item) for name in columns]]
+    if form == "canvas":
+        rows.append(["    Points Possible", "", "", "", "", f"{worth:g}"])
+    nameless = []
     for grade in grades:
-        who = grade.person
-        last, _, first = grade.name.partition(", ")
-        if not first:
-            first, last = (*grade.name.rsplit(" ", 1), "")[:2]
-        cells = {
-            field: getattr(who, field) for field in ("sid", "login", "email", "lms_id", "section")
-        }
-        cells |= {f"#{field}": value and f"#{value}" for field, value in cells.items()} | {"#": "#"}
-        cells |= {"name": grade.name, "first": first, "last": last, "note": grade.note}
-        cells |= {"points": f"{grade.points:.2f}", "worth": f"{worth:g}"}
-        rows.append([cells[field] for field in columns.values()])
+        cells = _cells(grade, worth)
+        rows.append([cells[field] for field in fields])
         if form != "plain" and not any(cells[field] for field in needed):
             nameless.append(grade.name)
     if nameless:
+        roster_columns = ", ".join(_FOUND_BY[field] for field in needed)
         raise ValueError(
-            f"{form} could not tell who these are: {', '.join(nameless)}. Name a roster that has one of the columns "
-            f"{', '.join(_FOUND_BY[field] for field in needed)}"
+            f"{form} could not tell who these are: {', '.join(nameless)}. Name a roster that has "
+            f"one of the columns {roster_columns}"
         )
-    head = [name.format(item=item) for name in columns]
-    possible = [["    Points Possible", "", "", "", "", f"{worth:g}"]] if form == "canvas" else []
-    return [head, *possible, *rows]
+    return rows
+
+
+def _cells(grade: Grade, worth: float) -> dict[str, str]:
+    """Return everything that a gradebook's columns may ask for."""
+    last, _, first = grade.name.partition(", ")
+    if not first:
+        first, *family = grade.name.rsplit(" ", 1)
+        last = "".join(family)
+    cells = {
+        "#": "#",
+        "name": grade.name,
+        "first": first,
+        "last": last,
+        "note": grade.note,
+        "points": f"{grade.points:.2f}",
+        "worth": f"{worth:g}",
+    }
+    for field in ("sid", "login", "email", "lms_id", "section"):
+        value = getattr(grade.person, field)
+        cells[field] = value
+        cells[f"#{field}"] = f"#{value}" if value else ""
+    return cells
 
 
 def read_heard(path: Path, people: People) -> dict[str, float]:
-    """Return the points of the talk by short name, as ``defence.csv`` has them (columns who, points, note).
+    """Return the points of the talk by short name, as ``defence.csv`` has them (columns who,
+    points, note).
 
     Raises:
-        ValueError: A column is missing, somebody is nobody of the class, or points are no number; with the line.
+        ValueError: A column is missing, somebody is nobody of the class, or points are no number;
+            with the line.
     """
     return {name: points for name, points, _ in _lines(path, people, "note") if points is not None}
 
 
 def read_changed(path: Path, people: People, most: float) -> dict[str, list[tuple[float, str]]]:
-    """Return points that a person gives or takes, and why, by short name: ``adjust.csv`` (who, points, reason).
+    """Return points that a person gives or takes, and why, by short name: ``adjust.csv`` (who,
+    points, reason).
 
     Raises:
-        ValueError: A column, number or reason is missing or wrong, or somebody is nobody of the class; with the line.
+        ValueError: A column, number or reason is missing or wrong, or somebody is nobody of the
+            class; with the line.
     """
     changed: dict[str, list[tuple[float, str]]] = {}
     for name, points, reason in _lines(path, people, "reason", most):
@@ -211,7 +254,9 @@ def read_changed(path: Path, people: People, most: float) -> dict[str, list[tupl
 def _lines(
     path: Path, people: People, words: str, most: float | None = None
 ) -> Iterator[tuple[str, float | None, str]]:
-    """Yield short name, points and words of each line; with ``most``, points up to it and words have to be there."""
+    """Yield short name, points and words of each line; with ``most``, points up to it and words
+    have to be there.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         if not {"who", "points"} <= set(reader.fieldnames or ()):
@@ -219,18 +264,27 @@ def _lines(
         for row in reader:
             who, written, why = ((row.get(name) or "").strip() for name in ("who", "points", words))
             try:
-                points = float(written) if written else None
-                if points is not None and not math.isfinite(points):
-                    raise ValueError(f"{written} are no points")
-                if most is not None and (points is None or abs(points) > most):
-                    raise ValueError(
-                        f"write points from -{most:g} to {most:g}, and not {written!r}"
-                    )
+                points = _points(written, most)
                 if most is not None and not why:
                     raise ValueError(f"a {words} is missing: the student will ask for it")
                 yield people.find(who).name, points, why
             except ValueError as error:
                 raise ValueError(f"{path.name}, line {reader.line_num}: {error}") from None
+
+
+def _points(written: str, most: float | None) -> float | None:
+    """Return points as a table has them, or None where it has none; with ``most``, they have to be
+    there.
+
+    Raises:
+        ValueError: They are no number, or not between -most and most.
+    """
+    points = float(written) if written else None
+    if points is not None and not math.isfinite(points):
+        raise ValueError(f"{written} are no points")
+    if most is not None and (points is None or abs(points) > most):
+        raise ValueError(f"write points from -{most:g} to {most:g}, and not {written!r}")
+    return points
 
 
 def gradebook(
@@ -258,6 +312,10 @@ def gradebook(
             help="2=FOLDER: another part's submissions, whose late hours use up the pool."
         ),
     ] = None,
+    leases: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="What `class watch --record` wrote: it proves leases."),
+    ] = None,
     pending: Annotated[
         bool,
         typer.Option(
@@ -268,8 +326,8 @@ def gradebook(
 ) -> None:
     """Write a part's grades, with lateness, talks and changes."""
     from grading.classroom.batch import kept_results
+    from grading.classroom.handed_in import People, handed_in, of_roster
     from grading.classroom.report import safe
-    from grading.classroom.roster import People, handed_in, of_roster
 
     try:
         course = assignment()
@@ -280,16 +338,17 @@ def gradebook(
             handed = of_roster(handed, people)
         else:
             people = People(person for hand_in in handed for person in hand_in.members)
-        others = {
-            number: of_roster(handed_in(folder), people)
-            for number, folder in _folders(also or ()).items()
-        }
+        others = {}
+        for number, folder in _folders(also or ()).items():
+            others[number] = of_roster(handed_in(folder), people)
         results = kept_results(handed, out)
         if not pending:
             _require_judged(results)
+            _require_record(asked, leases)
+        looks = read_looks(leases) if leases else None
         heard = read_heard(defence, people) if defence else {}
         changed = read_changed(adjust, people, asked.points) if adjust else {}
-        graded = grades(course, part, handed, results, people, heard, changed, others)
+        graded = grades(course, part, handed, results, people, heard, changed, others, looks)
         rows = table(graded, course.book.format, PART_TITLES[part], asked.points)
     except (FileNotFoundError, RosterError, ValueError) as error:
         raise typer.BadParameter(printable(str(error))) from None
@@ -297,23 +356,31 @@ def gradebook(
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([str(safe(cell)) for cell in row] for row in rows)
     _say(f"{path}: {len(graded)} people, for {course.book.format}")
-    for one in graded:
-        if note := one.note.removeprefix(NO_TIME).removeprefix("; "):
-            _say(f"{one.name:28} {one.points:7.2f}  {note}")
-    if timeless := [grade.name for grade in graded if grade.note.startswith(NO_TIME)]:
-        _say(f"{NO_TIME[0].upper()}{NO_TIME[1:]}: {', '.join(timeless)}")
-    due = [
-        number for number, one in course.parts.items() if one.due and number not in (part, *others)
-    ]
-    if course.course.late and due:
-        named = " ".join(f"--also {number}=…" for number in due)
+    _say_notes(graded)
+    parts_due = [number for number, each in course.parts.items() if each.due]
+    unknown = [number for number in parts_due if number not in (part, *others)]
+    if course.course.late and unknown:
+        named = " ".join(f"--also {number}=…" for number in unknown)
         _say(
-            f"The pool of late hours does not know of other parts' lateness; name their submissions: {named}"
+            "The pool of late hours does not know of other parts' lateness; name their "
+            f"submissions: {named}"
         )
     if asked.defence and defence:
-        _say(
-            f"Not heard yet: {', '.join(grade.name for grade in graded if not grade.heard) or 'nobody'}"
-        )
+        unheard = ", ".join(grade.name for grade in graded if not grade.heard)
+        _say(f"Not heard yet: {unheard or 'nobody'}")
+
+
+def _say_notes(graded: Iterable[Grade]) -> None:
+    """Print the notes, a line each; of those without a time, the names alone."""
+    timeless = []
+    for grade in graded:
+        if grade.note.startswith(NO_TIME):
+            timeless.append(grade.name)
+        note = grade.note.removeprefix(NO_TIME).removeprefix("; ")
+        if note:
+            _say(f"{grade.name:28} {grade.points:7.2f}  {note}")
+    if timeless:
+        _say(f"{NO_TIME[0].upper()}{NO_TIME[1:]}: {', '.join(timeless)}")
 
 
 def _folders(also: Iterable[str]) -> dict[int, Path]:
@@ -322,10 +389,27 @@ def _folders(also: Iterable[str]) -> dict[int, Path]:
         number, _, folder = other.partition("=")
         if not number.isdigit() or not Path(folder).is_dir():
             raise ValueError(
-                f"--also is {other!r}: write a part's number and its submissions' folder, as 2=part2"
+                f"--also is {other!r}: write a part's number and its submissions' folder, as "
+                "2=part2"
             )
         folders[int(number)] = Path(folder)
     return folders
+
+
+def _require_record(part: PartAsked, leases: Path | None) -> None:
+    """Refuse to write grades whose points for leases nobody can know.
+
+    Raises:
+        ValueError: The part gives points for leases, and no record of the site is named.
+    """
+    if part.lease and leases is None:
+        watch = msl("class watch --record FILE")
+        raise ValueError(
+            f"{part.lease:g} points of part {part.number} are for leases, and the site's record is "
+            f"missing: name the file of `{watch}` with --leases. If there is none, "
+            "write lease = 0 for the part, or write the gradebook with --pending: these points "
+            "then count 0, and the notes say so"
+        )
 
 
 def _require_judged(results: Sequence[Result]) -> None:
@@ -334,15 +418,16 @@ def _require_judged(results: Sequence[Result]) -> None:
     Raises:
         ValueError: Something is pending; the message names whose, and what.
     """
-    waiting = [
-        f"{one.student} ({', '.join(row.title for row in one.pending[:3])})"
-        for one in results
-        if one.pending
-    ]
+    waiting = []
+    for result in results:
+        if result.pending:
+            titles = ", ".join(row.title for row in result.pending[:3])
+            waiting.append(f"{result.student} ({titles})")
     if waiting:
         raise ValueError(
-            f"not judged yet, through no fault of theirs: {'; '.join(waiting)}. Mend what the report says and grade "
-            "again, or write it now with --pending: these points count 0, and the notes say so"
+            f"not judged yet, through no fault of theirs: {'; '.join(waiting)}. Mend what the "
+            "report says and grade again, or write it now with --pending: these points count 0, "
+            "and the notes say so"
         )
 
 

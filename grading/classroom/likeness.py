@@ -1,10 +1,11 @@
-"""Which students' submissions hold the same: a line per group for a person, and no proof.
+"""Groups of students with equal work: a line per group for a person to check, not a proof.
 
-Nothing is weighed here, and no noise is looked at. Ids of records are random, a clock's samples are nobody else's, and
-two students do not write the same sentence of six words and more. Functions are compared without their names, blanks
-and comments; short ones are often the same, so two students belong together by these when most of all that both wrote
-are. Files alone say nothing: quantizing is deterministic. Groups are the connected components of all this: of a
-thousand who are alike, one line.
+Nothing is weighed here, and no noise is looked at. Ids of records are random, a clock's samples are
+nobody else's, and two students do not write the same sentence of six words and more. Functions are
+compared without their names, blanks and comments; short ones are often the same, so two students
+belong together by these when most of all that both wrote are. Files alone say nothing: quantizing
+is deterministic. Groups are the connected components of all this: of a thousand who are alike, one
+line.
 """
 
 from collections import Counter, defaultdict
@@ -29,8 +30,8 @@ WORDS = {
 #: What no two students share by chance.
 _ALONE = ("ids", "records", "texts")
 
-#: Functions that both have to have written before having most of them alike tells anything, and before having all of
-#: them alike does.
+#: Functions that both have to have written before having most of them alike tells anything, and
+#: before having all of them alike does.
 _FEWEST_CELLS, _FEWEST_OF_ALL = 10, 5
 
 #: Names that a line says before it counts the rest.
@@ -38,74 +39,95 @@ _NAMED = 5
 
 #: What likeness cannot tell, for whoever reads a report.
 TALK_DECIDES = (
-    "A hand-in that was rewritten in other words, with times of its own, is in no group: only a talk over the defence "
-    "sheet decides there."
+    "A hand-in that was rewritten in other words, with times of its own, is in no group: only a "
+    "talk over the defence sheet decides there."
 )
 
 
 @dataclass(frozen=True)
-class Group:
-    """Students whose submissions hold the same. A reason to ask them, and no proof."""
+class LikenessGroup:
+    """Students whose submissions hold the same. A reason to ask them, not a proof."""
 
     #: By name; of another year's, those with whom somebody of this class shares something.
     students: tuple[str, ...]
-    #: How many things two or more of them hold, by what they are (``WORDS``); what nobody shares is left out.
+    #: How many things two or more of them hold, by what they are (``WORDS``); what nobody shares is
+    #: left out.
     same: dict[str, int] = field(default_factory=dict)
     #: The same by student: how many things each holds that another one of the group holds too.
     shared: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
-    def said(self) -> str:
-        """What is the same, in words: '3 ids of records or runs, 1 written answer'."""
-        return ", ".join(f"{count} {WORDS[what][count > 1]}" for what, count in self.same.items())
+    def in_words(self) -> str:
+        """The equal parts: '3 ids of records or runs, 1 written answer'."""
+        words = []
+        for what, count in self.same.items():
+            singular, plural = WORDS[what]
+            words.append(f"{count} {plural if count > 1 else singular}")
+        return ", ".join(words)
 
     def beside(self, student: str = "") -> str:
         """Return the names of the others, or of all, the first few of many."""
         names = [name for name in self.students if name != student]
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        return ", ".join(names[:_NAMED]) + more
+        text = ", ".join(names[:_NAMED])
+        if len(names) > _NAMED:
+            text += f" and {len(names) - _NAMED} more"
+        return text
 
 
-def alike(results: Sequence[Result], earlier: Sequence[Result] = ()) -> list[Group]:
-    """Return the groups of a class that hold the same, the largest first; those alike ``earlier`` alone make none."""
+def alike(results: Sequence[Result], earlier: Sequence[Result] = ()) -> list[LikenessGroup]:
+    """Return the groups of a class that hold the same, the largest first; those alike ``earlier``
+    alone make none.
+    """
     everybody = [*results, *earlier]
-    joined = list(
-        _by_functions([set(one.prints.get("cells", ())) for one in everybody], len(results))
-    )
+    cells = [set(result.prints.get("cells", ())) for result in everybody]
+    joined = list(_by_functions(cells, len(results)))
     for what in _ALONE:
-        first: dict[str, int] = {}
-        for place, result in enumerate(everybody):
-            joined += [
-                (first.setdefault(thing, place), place) for thing in result.prints.get(what, ())
-            ]
+        joined += _by_first_holder([result.prints.get(what, ()) for result in everybody])
     # This year's come first: what only another year's hold joins nobody.
-    joined = [pair for pair in joined if pair[0] < len(results)]
-    edges = np.array(joined, int).reshape(-1, 2).T
-    graph = coo_array((np.ones(edges.shape[1]), tuple(edges)), [len(everybody)] * 2)
-    groups: dict[int, list[Result]] = defaultdict(list)
-    for result, label in zip(
-        everybody, connected_components(graph, directed=False)[1], strict=True
-    ):
-        groups[label].append(result)
-    found = [_group(members) for members in groups.values() if len(members) > 1]
-    return sorted(found, key=lambda one: (-len(one.students), one.students))
+    pairs = [(first, second) for first, second in joined if first < len(results)]
+    members: dict[int, list[Result]] = defaultdict(list)
+    for result, label in zip(everybody, _components(pairs, len(everybody)), strict=True):
+        members[label].append(result)
+    groups = [_group(several) for several in members.values() if len(several) > 1]
+    return sorted(groups, key=lambda group: (-len(group.students), group.students))
+
+
+def _components(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
+    """Return the number of the component of each place."""
+    edges = np.array(pairs, int).reshape(-1, 2).T
+    weights = np.ones(len(pairs))
+    graph = coo_array((weights, tuple(edges)), [count, count])
+    _, labels = connected_components(graph, directed=False)
+    return labels
+
+
+def _by_first_holder(things: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
+    """Yield for each thing that a place holds the first place that holds it, and this one."""
+    first: dict[str, int] = {}
+    for place, own in enumerate(things):
+        for thing in own:
+            yield first.setdefault(thing, place), place
 
 
 def _by_functions(cells: Sequence[set[str]], this_year: int) -> Iterator[tuple[int, int]]:
-    """Yield places of two of whose functions most are alike, enough of them to join all for whom that holds.
+    """Yield places of two of whose functions most are alike, enough of them to join all for whom
+    that holds.
 
-    Who belongs to a cluster is compared with it no further, so that a class of copies takes one look per student.
+    Who belongs to a cluster is compared with it no further, so that a class of copies takes one
+    look per student.
     """
-    questions = [{one.partition(" ")[0] for one in of} for of in cells]
+    questions = [{cell.partition(" ")[0] for cell in own} for own in cells]
     clusters: list[list[int]] = []
     for place in range(len(cells)):
-        mine, apart = [place], []
+        mine = [place]
+        apart = []
         for cluster in clusters:
             for other in cluster:
                 shared = len(cells[place] & cells[other])
-                both = len(questions[place] & questions[other]) if shared >= _FEWEST_OF_ALL else 0
-                is_most = 2 * shared > both >= _FEWEST_CELLS or shared == both >= _FEWEST_OF_ALL
-                if is_most and other < this_year:
+                if shared < _FEWEST_OF_ALL:
+                    continue
+                both = len(questions[place] & questions[other])
+                if _is_most(shared, both) and other < this_year:
                     yield other, place
                     mine = [*cluster, *mine]
                     break
@@ -114,23 +136,35 @@ def _by_functions(cells: Sequence[set[str]], this_year: int) -> Iterator[tuple[i
         clusters = [*apart, mine]
 
 
-def _group(members: Sequence[Result]) -> Group:
-    shared: dict[str, dict[str, int]] = {one.student: {} for one in members}
+def _is_most(shared: int, both: int) -> bool:
+    """Return whether so many functions alike tell anything, of those that both have written."""
+    most_of_many = 2 * shared > both >= _FEWEST_CELLS
+    all_of_some = shared == both >= _FEWEST_OF_ALL
+    return most_of_many or all_of_some
+
+
+def _group(members: Sequence[Result]) -> LikenessGroup:
+    shared: dict[str, dict[str, int]] = {result.student: {} for result in members}
     same = {}
     for what in WORDS:
-        things = {one.student: set(one.prints.get(what, ())) for one in members}
-        held_by = Counter(thing for own in things.values() for thing in own)
-        if several := {thing for thing, count in held_by.items() if count > 1}:
+        things = {result.student: set(result.prints.get(what, ())) for result in members}
+        holders: Counter[str] = Counter()
+        for own in things.values():
+            holders.update(own)
+        several = {thing for thing, count in holders.items() if count > 1}
+        if several:
             same[what] = len(several)
             for student, own in things.items():
                 shared[student][what] = len(own & several)
-    return Group(tuple(sorted(shared)), same, shared)
+    return LikenessGroup(tuple(sorted(shared)), same, shared)
 
 
-def said_of(groups: Sequence[Group]) -> dict[str, list[str]]:
-    """Return by student what the list for a look says: whose hold the same, and what. Who copied whom nobody knows."""
-    return {
-        student: [f"shared with {group.beside(student)}: {group.said}"]
-        for group in groups
-        for student in group.students
-    }
+def reasons_of(groups: Sequence[LikenessGroup]) -> dict[str, list[str]]:
+    """Return by student what the list for a look says: whose hold the same, and what. It is unknown
+    who copied whom.
+    """
+    reasons = {}
+    for group in groups:
+        for student in group.students:
+            reasons[student] = [f"shared with {group.beside(student)}: {group.in_words}"]
+    return reasons

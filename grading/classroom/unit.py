@@ -24,12 +24,12 @@ class Task:
     part: int
     setup: Setup
     #: ``key`` of the result that is kept already; empty when there is none.
-    kept: str = ""
+    kept_key: str = ""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a task."""
+    """The result of a task."""
 
     #: The result; None when the kept one is still good.
     result: Result | None
@@ -39,8 +39,8 @@ class Done:
 
 def work(task: Task) -> Done:
     """Grade a submission, unless the kept result is still good."""
-    if task.kept and task.kept == key_of(task, _digest(task)):
-        return Done(None, task.kept)
+    if task.kept_key and task.kept_key == key_of(task, _digest(task)):
+        return Done(None, task.kept_key)
     result = grade(task.path, part=task.part, student=task.student, setup=task.setup)
     # What the grader stumbled over is graded again at the next run, whatever was handed in.
     return Done(result, "" if result.fault else key_of(task, result.digest))
@@ -52,30 +52,36 @@ def failed(task: Task, why: str) -> Done:
 
 
 def key_of(task: Task, digest: str) -> str:
-    """Return a sha256 over everything that a result depends on; ``digest`` is that of the submission's contents."""
+    """Return a sha256 over everything that a result depends on; ``digest`` is that of the
+    submission's contents.
+    """
     # Where the pictures lie does not matter, what they are does.
     pictures = task.setup.pictures
     shown = at_hand(pictures)[1] if pictures else "public"
     setup = {**asdict(replace(task.setup, pictures=None)), "pictures": shown}
-    # Dates, points and what changed in mid-term count when a gradebook is written: nobody is graded again for them.
+    # Dates, points and what changed in mid-term count when a gradebook is written: nobody is graded
+    # again for them.
     part = assignment().part(task.part)
     asked = [[lesson.id for lesson in part.asked()], part.leaderboard]
-    said = json.dumps(
-        [digest, task.student, task.part, asked, setup, rules_sha256()], default=str, sort_keys=True
-    )
-    return hashlib.sha256(said.encode()).hexdigest()
+    facts = [digest, task.student, task.part, asked, setup, rules_sha256()]
+    text = json.dumps(facts, default=str, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @functools.cache
 def rules_sha256() -> str:
-    """Return a sha256 over the source of what decides about a result: questions, points, records, statistics."""
-    rooms = ("grading", "labs/checkpoints", "labs/course", "labs/records", "notebooks/source")
-    of_rooms = (f"{room}/**/*.{ending}" for room in rooms for ending in ("py", "json"))
-    patterns = ("labs/stats.py", *of_rooms)
-    files = sorted(path for pattern in patterns for path in PROJECT_DIR.glob(pattern))
+    """Return a sha256 over the source of what decides about a result: questions, points, records,
+    statistics.
+    """
+    files = list(PROJECT_DIR.glob("labs/stats.py"))
+    for room in ("grading", "labs/checkpoints", "labs/course", "labs/records", "notebooks/source"):
+        files += (PROJECT_DIR / room).rglob("*.py")
+        files += (PROJECT_DIR / room).rglob("*.json")
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(PROJECT_DIR).as_posix()}\0".encode() + path.read_bytes())
+    for path in sorted(files):
+        name = path.relative_to(PROJECT_DIR).as_posix()
+        digest.update(f"{name}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -9,21 +9,22 @@ from collections.abc import Iterator
 
 
 class TooLongError(Exception):
-    """A step took longer than any honest submission needs; no error that a reader of damaged files would catch."""
+    """A step took longer than any honest submission needs; no error that a reader of damaged files
+    would catch.
+    """
 
 
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
     """Raise ``TooLongError`` in the block when its time is over.
 
-    The limits of the intake keep every step far below it; this is for what nobody has thought of. Elsewhere than in a
-    process's main thread (a Dask worker grades in another) it ends the block between two steps of the interpreter, and
-    not within one.
+    The limits of the intake keep every step far below it; this is for unforeseen data. Elsewhere
+    than in a process's main thread (a Dask worker grades in another) it ends the block between two
+    steps of the interpreter, and not within one.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    with (
-        _alarm(seconds) if is_main and hasattr(signal, "SIGALRM") else _raised_from_outside(seconds)
-    ):
+    limit = _alarm if is_main and hasattr(signal, "SIGALRM") else _raised_from_outside
+    with limit(seconds):
         yield
 
 
@@ -34,23 +35,24 @@ def _alarm(seconds: float) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, ring)
     begin_s = time.monotonic()
-    # There is one alarm a process: whoever had set it (a test's own limit, say) gets it back with what is left of it.
-    left_s, again_s = signal.setitimer(signal.ITIMER_REAL, seconds)
+    # There is one alarm a process: whoever had set it (a test's own limit, say) gets it back with
+    # what is left of it.
+    left_s, interval_s = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         if left_s:
-            signal.setitimer(
-                signal.ITIMER_REAL, max(0.01, left_s - (time.monotonic() - begin_s)), again_s
-            )
+            took_s = time.monotonic() - begin_s
+            signal.setitimer(signal.ITIMER_REAL, max(0.01, left_s - took_s), interval_s)
 
 
 @contextlib.contextmanager
 def _raised_from_outside(seconds: float) -> Iterator[None]:
     """Do so by a timer of another thread, since alarms exist in a process's main thread only."""
-    thread, ends = ctypes.c_ulong(threading.get_ident()), threading.Lock()
+    thread = ctypes.c_ulong(threading.get_ident())
+    ends = threading.Lock()
     is_over = False
 
     def ring() -> None:

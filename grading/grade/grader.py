@@ -1,7 +1,9 @@
-"""One unit of work: ``grade(submission, part=1) -> Result``. Everything else (a class, Gradescope, Ray) calls this.
+"""One unit of work: ``grade(submission, part=1) -> Result``. Everything else (a class, Gradescope,
+Ray) calls this.
 
-The steps stand in one list. A step that fails of itself is a fault of the grader's: the submission keeps what the other
-steps found, and staff is told. Nothing that a submission holds makes ``grade`` raise.
+The steps are in one list. A step that fails of itself is a fault of the grader's: the submission
+keeps what the other steps found, and staff is told. Nothing that a submission holds makes ``grade``
+raise.
 """
 
 import contextlib
@@ -9,17 +11,17 @@ import functools
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from grading.grade.artefacts.again import Opened, fault_of, is_model, judge_model, open_again
 from grading.grade.artefacts.measured import Facts, inspect_models
 from grading.grade.artefacts.pictures import Pictures, at_hand
-from grading.grade.contradictions import Examined, examine
+from grading.grade.artefacts.reopen import Opened, fault_of, is_model, judge_model, open_again
+from grading.grade.contradictions import Examined, examine, with_files
 from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import NO_CELL, Called, Cases, run_again
 from grading.grade.hidden import Evidence, hidden_rows, leaderboard, sees_nothing, wanted_models
@@ -34,7 +36,7 @@ from labs.course.question import (
     STUMBLES,
     SUBJECT,
     Question,
-    Row,
+    ResultRow,
     State,
     Verdict,
     as_records,
@@ -48,7 +50,8 @@ from labs.records import Records
 #: Seed of the pictures where the instructor names none. It is public: good for trying things out.
 PUBLIC_SEED = "public"
 
-#: Seconds that one step in this process may take, and one question; an honest submission needs a fraction of one.
+#: Seconds that one step in this process may take, and one question; an honest submission needs a
+#: fraction of one.
 _STEP_S, _CHECKPOINT_S = 100.0, 10.0
 
 #: Minutes between two entries beyond which nobody was at work.
@@ -62,23 +65,26 @@ _KEPT_SAMPLES = 200
 class Setup:
     """How this grader grades; the same for a whole class."""
 
-    #: File with the pictures for measuring models again (``Pictures.save``); drawn with the public seed when None.
+    #: File with the pictures for measuring models again (``Pictures.save``); drawn with the public
+    #: seed when None.
     pictures: Path | None = None
     #: Whether submitted models are measured again; if not, what rests on them is pending.
     measure: bool = True
-    #: Whether functions and programs are run again in the sandbox; if not, what rests on them is pending.
+    #: Whether functions and programs are run again in the sandbox; if not, what rests on them is
+    #: pending.
     rerun: bool = True
     #: Seconds for all answer cells together.
     rerun_s: float = 150.0
     #: Draws the cases on which functions are called.
     seed: str = PUBLIC_SEED
-    #: Those cases by question, where they were drawn before; drawn with the seed from the lessons' sources when None.
+    #: Those cases by question, where they were drawn before; drawn with the seed from the lessons'
+    #: sources when None.
     cases: Mapping[str, Cases] | None = field(default=None, hash=False)
 
 
 @dataclass
 class _Work:
-    """What is known so far about the submission at hand."""
+    """The facts about the current submission so far."""
 
     submission: Path
     lessons: list[Lesson]
@@ -93,8 +99,8 @@ class _Work:
     pictures: Pictures | None = None
     opened: dict[str, Opened] = field(default_factory=dict)
     reruns: dict[str, Called] = field(default_factory=dict)
-    public: list[Row] = field(default_factory=list)
-    hidden: list[Row] = field(default_factory=list)
+    public: list[ResultRow] = field(default_factory=list)
+    hidden: list[ResultRow] = field(default_factory=list)
     leaderboard: dict[str, float] = field(default_factory=dict)
     #: Faults of the grader's own, by the step that had them.
     faults: dict[str, str] = field(default_factory=dict)
@@ -102,33 +108,43 @@ class _Work:
     @functools.cached_property
     def records(self) -> Records:
         """The evidence that nothing contradicts, typed."""
-        return as_records(self.examined.kept)
+        return as_records(self.examined.entries)
 
     @property
     def evidence(self) -> Evidence:
-        """What hidden rows and questions about models are judged by."""
-        labels, places = (
-            ((), ()) if self.pictures is None else (self.pictures.labels, self.pictures.places)
-        )
-        return Evidence(
-            self.records, self.facts, tuple(map(int, labels)), tuple(map(int, places)), self.reruns
-        )
+        """The evidence for hidden rows and for questions about models."""
+        labels: tuple[int, ...] = ()
+        places: tuple[int, ...] = ()
+        if self.pictures is not None:
+            labels = tuple(map(int, self.pictures.labels))
+            places = tuple(map(int, self.pictures.places))
+        return Evidence(self.records, self.facts, labels, places, self.reruns)
+
+    @property
+    def passed(self) -> list[str]:
+        """Ids of the public questions that the ledger passes."""
+        return [row.id for row in self.public if row.points]
 
 
 def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None = None) -> Result:
-    """Return what a submission, a folder or zip that is only read, is worth; the student is kept in the result."""
+    """Return what a submission, a folder or zip that is only read, is worth; the student is kept in
+    the result.
+    """
     begin_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="grade-") as folder:
         work = _Work(
-            Path(submission), assignment().lessons(part), part, setup or Setup(), Path(folder)
+            submission=Path(submission),
+            lessons=assignment().lessons(part),
+            part=part,
+            setup=setup or Setup(),
+            folder=Path(folder),
         )
         for step in STEPS:
             try:
                 with deadline(_STEP_S) if step in _IN_PROCESS else contextlib.nullcontext():
                     step(work)
-            except (
-                Exception
-            ) as error:  # whatever it is, the student keeps what the other steps find
+            # Whatever it is, the student keeps what the other steps find.
+            except Exception as error:
                 work.faults[step.__name__] = fault_of(error)
         return _result(work, student, time.monotonic() - begin_s)
 
@@ -143,39 +159,48 @@ def take(work: _Work) -> None:
 def agree(work: _Work) -> None:
     """Set aside what contradicts itself, and find the functions' cells in what is left."""
     work.examined = examine(work.intake.ledger.entries)
-    asked = [
-        one for lesson in work.lessons for one in of_lesson(lesson.id) if one.kind == "function"
-    ]
-    answers = {one.id: counted_answer(one, work.records)[0] for one in asked}
-    cells = {id: answer.get("source") for id, answer in answers.items() if isinstance(answer, dict)}
-    work.cells = {
-        id: cell
-        for id, cell in cells.items()
-        if isinstance(cell, str) and 0 < len(cell) <= MOST_CHARACTERS
-    }
+    cells: dict[str, str] = {}
+    for lesson in work.lessons:
+        for asked in of_lesson(lesson.id):
+            cell = _cell(asked, work.records) if asked.kind == "function" else None
+            if cell:
+                cells[asked.id] = cell
+    work.cells = cells
+
+
+def _cell(asked: Question, records: Records) -> str | None:
+    """Return the function's cell that its check kept, or None where the ledger has none that may
+    be run.
+    """
+    answer, *_ = counted_answer(asked, records)
+    cell = answer.get("source") if isinstance(answer, dict) else None
+    if not isinstance(cell, str) or len(cell) > MOST_CHARACTERS:
+        return None
+    return cell
 
 
 def judge_public(work: _Work) -> None:
     """Judge the public questions from the evidence that is left."""
     until_s = time.monotonic() + _STEP_S
 
-    def in_time(one: Question, records: Records) -> Verdict:
-        """Judge one question: what the grader cannot judge, or not in time, is pending, and that question alone."""
+    def in_time(asked: Question, records: Records) -> Verdict:
+        """Judge a question: what the grader cannot judge, or not in time, is pending, and that
+        question alone.
+        """
+        left_s = min(_CHECKPOINT_S, until_s - time.monotonic())
         try:
-            with deadline(max(0.001, min(_CHECKPOINT_S, until_s - time.monotonic()))):
-                return one.verdict(records)
+            with deadline(max(0.001, left_s)):
+                return asked.verdict(records)
         except TooLongError:
             return Verdict(
                 State.PENDING,
                 "Judging this takes far longer than any honest record does, so it was given up.",
             )
-        except (
-            Exception
-        ) as error:  # any other than those that a reader of evidence may stumble over
-            work.faults[f"judge {one.id}"] = type(error).__name__
-            return Verdict(
-                State.PENDING, f"The grader could not judge it ({type(error).__name__})."
-            )
+        # Any other than those that a reader of evidence may stumble over.
+        except Exception as error:
+            name = type(error).__name__
+            work.faults[f"judge {asked.id}"] = name
+            return Verdict(State.PENDING, f"The grader could not judge it ({name}).")
 
     work.public = public_rows(work.records, work.lessons, in_time)
 
@@ -183,39 +208,50 @@ def judge_public(work: _Work) -> None:
 def measure(work: _Work) -> None:
     """Measure the models again that the evidence rests on."""
     wanted = wanted_models(work.records, work.lessons)
-    models = {one.sha256: one for one in work.intake.of(Kind.MODEL) if one.sha256 in wanted}
-    if not work.setup.measure or not models:
+    models = {model.sha256: model for model in work.intake.of(Kind.MODEL)}
+    ordered = [models[sha256] for sha256 in wanted if sha256 in models]
+    if not work.setup.measure or not ordered:
         return
     path = work.setup.pictures
     if path is None:
         path = work.folder / "pictures.npz"
         Pictures.draw(PUBLIC_SEED).save(path)
     work.pictures, _ = at_hand(path)
-    ordered = [models[sha256] for sha256 in wanted if sha256 in models]
-    work.facts = {one.sha256: one for one in inspect_models(ordered, path).values()}
+    work.facts = {facts.sha256: facts for facts in inspect_models(ordered, path).values()}
+
+
+def agree_with_files(work: _Work) -> None:
+    """Set aside times that the recorded processor cannot reach with the file that was measured."""
+    multiplications = {sha256: facts.multiplications for sha256, facts in work.facts.items()}
+    examined = with_files(work.examined, multiplications)
+    if examined is not work.examined:
+        work.examined = examined
+        work.__dict__.pop("records", None)  # what was cached of the ledger before
 
 
 def reopen(work: _Work) -> None:
     """Open the files again that questions ask for and that the ledger passes."""
-    passed = [question(row.id) for row in work.public if row.points]
-    files = [one for one in passed if one.kind == "file" and one.opened]
+    passed = map(question, work.passed)
+    files = [asked for asked in passed if asked.kind == "file" and asked.opened]
+    models = [asked for asked in files if is_model(asked)]
     if work.setup.measure:
         unfit = partial(sees_nothing, work.evidence)
-        work.opened = {
-            one.id: judge_model(one, work.records, work.facts, unfit)
-            for one in files
-            if is_model(one)
-        }
+        for asked in models:
+            work.opened[asked.id] = judge_model(asked, work.records, work.facts, unfit)
     if work.setup.rerun:
-        work.opened |= open_again([one for one in files if not is_model(one)], work.records)
+        others = [asked for asked in files if not is_model(asked)]
+        work.opened |= open_again(others, work.records)
 
 
 def rerun(work: _Work) -> None:
     """Call functions again, on secret cases, and hold them against the course's own."""
-    if work.setup.rerun and any(row.points for row in work.public):
-        passed = {row.id for row in work.public if row.points}
-        cases = _drawn(work.setup.seed) if work.setup.cases is None else work.setup.cases
-        work.reruns = run_again(work.cells, wanted=passed, cases=cases, wall_s=work.setup.rerun_s)
+    passed = set(work.passed)
+    if not work.setup.rerun or not passed:
+        return
+    cases = work.setup.cases
+    if cases is None:
+        cases = _drawn(work.setup.seed)
+    work.reruns = run_again(work.cells, wanted=passed, cases=cases, wall_s=work.setup.rerun_s)
 
 
 @functools.lru_cache(maxsize=4)
@@ -229,50 +265,63 @@ def _drawn(seed: str) -> Mapping[str, Cases]:
 
 def judge_hidden(work: _Work) -> None:
     """Judge the hidden rows."""
-    models, functions = (_untried(work, *names) for names in (("measure",), ("rerun",)))
     work.hidden = hidden_rows(
-        work.evidence, work.lessons, _public(work), models=models, functions=functions
+        work.evidence,
+        work.lessons,
+        _public(work),
+        models=_untried(work, "measure"),
+        functions=_untried(work, "rerun"),
     )
     if assignment().part(work.part).leaderboard:
         work.leaderboard = leaderboard(work.evidence, work.lessons)
 
 
-def _public(work: _Work) -> list[Row]:
-    """Return one row for each public question, as what was opened leaves it."""
-    judged = {row.id: row for row in work.public}
-    if any(name in work.faults for name in ("take", "agree", "judge_public")):
-        judged = {}
-    waiting = partial(
-        Verdict, State.PENDING, "The grader had a fault of its own before it came to this."
-    )
-    rows = (
-        public_rows(work.records, work.lessons, lambda one, _: waiting())
-        if not judged
-        else judged.values()
-    )
+def _public(work: _Work) -> list[ResultRow]:
+    """Return one row for each public question, as the grader confirmed it."""
+    rows = work.public
+    if not rows or any(name in work.faults for name in ("take", "agree", "judge_public")):
+        rows = public_rows(work.records, work.lessons, _waits)
     return [_settled(work, row) for row in rows]
 
 
-def _settled(work: _Work, row: Row) -> Row:
-    """Return a public row as what was opened leaves it: earned, lost, or pending if nobody could open it."""
+#: Why nothing was judged, where an earlier step failed.
+_FAULT_BEFORE = "The grader had a fault of its own before it came to this."
+
+
+def _waits(asked: Question, records: Records) -> Verdict:
+    """Judge nothing: the grader never came to this question."""
+    return Verdict(State.PENDING, _FAULT_BEFORE)
+
+
+def _settled(work: _Work, row: ResultRow) -> ResultRow:
+    """Return a public row as what was opened leaves it: earned, lost, or pending if nobody could
+    open it.
+    """
     asked = question(row.id)
     if not asked.opened or not row.points:
         return row
     if asked.kind == "function":
-        opened, untried = _as_opened(work.reruns.get(row.id)), _untried(work, "rerun")
+        opened = _as_opened(work.reruns.get(row.id))
+        untried = _untried(work, "rerun")
+    elif is_model(asked):
+        opened = work.opened.get(row.id)
+        untried = _untried(work, "measure", "reopen")
     else:
         opened = work.opened.get(row.id)
-        untried = _untried(
-            work, *(("measure", "reopen") if is_model(asked) else ("rerun", "reopen"))
-        )
+        untried = _untried(work, "rerun", "reopen")
     if untried or opened is None or opened.verdict is None:
-        why = untried or (opened.fault if opened else "") or "The grader could not open it again."
+        fault = opened.fault if opened else ""
+        why = untried or fault or "The grader could not open it again."
         return replace(row, points=0, state=State.PENDING, message=why, hint="")
-    return row if opened.verdict.ok else replace(row, points=0, message=opened.verdict.message)
+    if opened.verdict.ok:
+        return row
+    return replace(row, points=0, message=opened.verdict.message)
 
 
 def _untried(work: _Work, *steps: str) -> str:
-    """Return why nothing can have come of steps, in a sentence; an empty text if they were gone through."""
+    """Return why nothing can have come of steps, in a sentence; an empty text if they were gone
+    through.
+    """
     switched_off = {"measure": not work.setup.measure, "rerun": not work.setup.rerun}
     if any(switched_off.get(step) for step in steps):
         return "Not opened in this pass of the grader, which left that out."
@@ -282,57 +331,60 @@ def _untried(work: _Work, *steps: str) -> str:
 
 
 def _as_opened(called: Called | None) -> Opened | None:
-    """Return what calling a function again says about its public row: results that it does not have were typed."""
-    if called is None or called.is_right:
-        return Opened(Verdict(State.PASSED, "")) if called else None
+    """Return what calling a function again says about its public row: results that it does not have
+    were typed.
+    """
+    if called is None:
+        return None
+    if called.is_right:
+        return Opened(Verdict(State.PASSED, ""))
     if called.is_right is None and not called.is_absent:
         return Opened(None, called.fault)
     if called == NO_CELL:
-        return Opened(Verdict(State.FAILED, f"It could not be called again, since {called.fault}"))
-    wrong = "Called again on other cases, the function is wrong"
-    why = (
-        f"Called again, the function came to nothing ({called.fault})"
-        if called.is_absent
-        else wrong
-    )
-    return Opened(
-        Verdict(
-            State.FAILED,
-            f"{why}: the results in the ledger are not its own, and count for nothing.",
-        )
-    )
+        return _failed(f"It could not be called again, since {called.fault}")
+    why = "Called again on other cases, the function is wrong"
+    if called.is_absent:
+        why = f"Called again, the function came to nothing ({called.fault})"
+    return _failed(f"{why}: the results in the ledger are not its own, and count for nothing.")
+
+
+def _failed(message: str) -> Opened:
+    return Opened(Verdict(State.FAILED, message))
 
 
 #: What happens to a submission, in this order.
 STEPS: tuple[Callable[[_Work], None], ...] = (
     take,
     agree,
-    judge_public,
     measure,
+    agree_with_files,
+    judge_public,
     reopen,
     rerun,
     judge_hidden,
 )
 
 
-#: Those that read a submission in this process, as a whole; the others keep the time of each thing that they do.
-_IN_PROCESS = (take, agree, judge_hidden)
+#: Those that read a submission in this process, as a whole; the others keep the time of each thing
+#: that they do.
+_IN_PROCESS = (take, agree, agree_with_files, judge_hidden)
 
 
 def _result(work: _Work, student: str, wall_s: float) -> Result:
-    kept, public = work.examined.kept, _public(work)
+    entries = work.examined.entries
+    public = _public(work)
     if "judge_hidden" in work.faults or not work.hidden:
-        why = "The grader had a fault of its own before it came to this."
         work.hidden = hidden_rows(
-            Evidence(as_records([])), work.lessons, public, models=why, functions=why
+            Evidence(as_records([])),
+            work.lessons,
+            public,
+            models=_FAULT_BEFORE,
+            functions=_FAULT_BEFORE,
         )
-    # Each reason once why something could not be opened: staff has to mend it, and grade again.
-    opened = [*work.opened.values(), *filter(None, map(_as_opened, work.reruns.values()))]
-    faults = dict.fromkeys(
-        [*(f"{step}: {why}" for step, why in work.faults.items()), *(one.fault for one in opened)]
-    )
-    records = [entry for entry in kept if entry["type"] == "measurement"]
-    made = [one.sha256 for kind in (Kind.MODEL, Kind.PROGRAM) for one in work.intake.of(kind)]
+    models = work.intake.of(Kind.MODEL)
+    own_files = models + work.intake.of(Kind.PROGRAM)
+    own_hashes = [file.sha256 for file in own_files]
+    endings = {name: called.ending for name, called in work.reruns.items() if called.ending}
     return Result(
         student=student,
         part=work.part,
@@ -340,55 +392,108 @@ def _result(work: _Work, student: str, wall_s: float) -> Result:
         rows=(*public, *work.hidden),
         notes=tuple(work.intake.notes),
         findings=work.examined.findings,
-        machines=tuple(dict.fromkeys(_machine(one["machine"]) for one in records)),
-        samples={
-            f"{one['option']} × {one['batch_size']}": one["samples"][:_KEPT_SAMPLES]
-            for one in records
-            if one["kind"] == "latency"
-        },
-        prints=prints(kept, made, student, work.cells),
-        answers=dict(
-            Counter(
-                entry["question"] for entry in kept if entry["type"] in ("answer", "prediction")
-            )
-        ),
-        minutes=_minutes(kept),
-        models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
+        machines=_machines(entries),
+        samples=_samples(entries),
+        prints=prints(entries, own_hashes, student, work.cells),
+        answers=_answers(entries),
+        minutes=_minutes(entries),
+        leased=_leased(entries),
+        models={model.name: model.sha256 for model in models},
         leaderboard=work.leaderboard,
-        reruns={name: rerun.said for name, rerun in work.reruns.items() if rerun.said},
-        fault="; ".join(filter(None, faults)),
+        reruns=endings,
+        fault=_faults(work),
         limits=tuple(abilities().missing()),
         worth=assignment().part(work.part).worth,
         wall_s=wall_s,
     )
 
 
+def _faults(work: _Work) -> str:
+    """Return each fault of the grader's own once: staff has to mend it, and grade again."""
+    faults = [f"{step}: {why}" for step, why in work.faults.items()]
+    faults += [opened.fault for opened in work.opened.values()]
+    for called in work.reruns.values():
+        if opened := _as_opened(called):
+            faults.append(opened.fault)
+    return "; ".join(filter(None, dict.fromkeys(faults)))
+
+
+def _measurements(entries: Iterable[Mapping]) -> Iterator[Mapping]:
+    return (entry for entry in entries if entry["type"] == "measurement")
+
+
+def _machines(entries: Iterable[Mapping]) -> tuple[str, ...]:
+    """Return each machine of the measurements once, in words."""
+    names = [_machine(measurement["machine"]) for measurement in _measurements(entries)]
+    return tuple(dict.fromkeys(names))
+
+
+def _samples(entries: Iterable[Mapping]) -> dict[str, list[float]]:
+    """Return the first samples of the newest latency record of each option and batch size."""
+    samples: dict[str, list[float]] = {}
+    for measurement in _measurements(entries):
+        if measurement["kind"] == "latency":
+            label = f"{measurement['option']} × {measurement['batch_size']}"
+            samples[label] = measurement["samples"][:_KEPT_SAMPLES]
+    return samples
+
+
+def _answers(entries: Iterable[Mapping]) -> dict[str, int]:
+    """Return how often each question was answered."""
+    answers = [entry for entry in entries if entry["type"] in ("answer", "prediction")]
+    return dict(Counter(answer["question"] for answer in answers))
+
+
 def _minutes(entries: Sequence[Mapping]) -> dict[str, float]:
     """Return minutes by lesson, from its first entry to its last, without breaks.
 
-    An entry that is about no question, such as a measurement, belongs to the lesson of the one before it.
+    An entry that is about no question, such as a measurement, belongs to the lesson of the one
+    before it.
     """
-    known, seen = {one.id for one in lessons()}, []
+    known = {lesson.id for lesson in lessons()}
+    moments: list[tuple[float, str]] = []
     for entry in entries:
-        about = (
-            str(entry.get("question") or entry.get("subject", ""))
-            .removeprefix(SUBJECT)
-            .partition(".")[0]
-        )
+        about = str(entry.get("question") or entry.get("subject", "")).removeprefix(SUBJECT)
+        lesson_id = about.partition(".")[0]
+        if lesson_id not in known:
+            lesson_id = ""
         with contextlib.suppress(*STUMBLES):  # a time that somebody wrote by hand
             at = datetime.fromisoformat(entry.get("made_at") or entry["started_at"])
-            seen.append((at.timestamp() / 60, about if about in known else ""))
-    spent, before = defaultdict[str, float](float), ""
-    for (begin, first), (end, second) in pairwise(sorted(seen)):
-        before = first or before
-        if (second or before) == before and end - begin <= _BREAK_MIN:
-            spent[before] += end - begin
+            moments.append((at.timestamp() / 60, lesson_id))
+    spent = defaultdict[str, float](float)
+    current = ""
+    for (begin_min, first), (end_min, second) in pairwise(sorted(moments)):
+        current = first or current
+        is_the_same = second in ("", current)
+        gap_min = end_min - begin_min
+        if is_the_same and gap_min <= _BREAK_MIN:
+            spent[current] += gap_min
     return {id: round(minutes, 1) for id, minutes in spent.items() if id}
+
+
+def _leased(entries: Iterable[Mapping]) -> list[dict[str, str]]:
+    """Return the results that a ledger says were measured on a lease, one for each hour."""
+    leased: dict[tuple[str, ...], dict[str, str]] = {}
+    for measurement in _measurements(entries):
+        machine = measurement["machine"]
+        site = machine["testbed"].get("site", "")
+        # A container at the edge is told no site: its processor shows the board.
+        is_board = not site and machine["cpu_model"].startswith("Cortex")
+        if machine["emulator"] or site == "rehearsal" or not (site or is_board):
+            continue
+        with contextlib.suppress(*STUMBLES):  # a time that somebody wrote by hand
+            begun = datetime.fromisoformat(measurement["started_at"]).astimezone(UTC)
+            node = machine["testbed"].get("node", "")
+            result = {"kind": measurement["kind"], "site": site, "node": node}
+            key = (*result.values(), f"{begun:%Y-%m-%d %H}")
+            leased.setdefault(key, result | {"started_at": begun.isoformat()})
+    return list(leased.values())
 
 
 def _machine(machine: dict) -> str:
     """Return a machine in a few words: its processor, its GPUs, and that it plays another one."""
-    names = [machine["cpu_model"], *dict.fromkeys(gpu["name"] for gpu in machine["gpus"])]
-    return " + ".join(names) + (
-        " (rehearsal)" if machine["testbed"].get("site") == "rehearsal" else ""
-    )
+    gpus = dict.fromkeys(gpu["name"] for gpu in machine["gpus"])
+    words = " + ".join([machine["cpu_model"], *gpus])
+    if machine["testbed"].get("site") == "rehearsal":
+        words += " (rehearsal)"
+    return words

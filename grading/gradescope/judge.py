@@ -1,4 +1,6 @@
-"""The child that grades: ``python -m grading.gradescope.judge`` puts ``results.json`` in its place."""
+"""The child that grades: ``python -m grading.gradescope.judge`` puts ``results.json`` in its
+place.
+"""
 
 import json
 
@@ -9,12 +11,11 @@ from grading.gradescope.places import Places
 
 def judge(places: Places) -> dict:
     """Return the content of ``results.json`` for what lies in a tree."""
-    part, cases = (
-        json.loads((places.secret / f"{name}.json").read_text(encoding="utf-8"))
-        for name in ("part", "cases")
-    )
+    part = json.loads((places.secret / "part.json").read_text(encoding="utf-8"))
+    cases = json.loads((places.secret / "cases.json").read_text(encoding="utf-8"))
     setup = Setup(pictures=places.secret / "pictures.npz", cases=cases)
-    return gradescope(grade(places.submission, part=part, setup=setup))
+    result = grade(places.submission, part=part, setup=setup)
+    return gradescope(result)
 
 
 if __name__ == "__main__":

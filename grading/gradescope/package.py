@@ -1,4 +1,6 @@
-"""The zip that an instructor uploads, by an allow-list (what is not named here does not leave), and its command."""
+"""The zip that an instructor uploads, by an allow-list (what is not named here does not leave), and
+its command.
+"""
 
 import ast
 import json
@@ -14,12 +16,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from grading.grade.artefacts.again import is_model, reader
+from grading.grade.artefacts.reopen import is_model
 from grading.gradescope.places import SECRET
 from labs.course import cells
 from labs.course.assignment import assignment
 from labs.course.question import all_questions
-from labs.workspace import PROJECT_DIR
+from labs.workspace import PROJECT_DIR, checkout_path
 
 console = Console()
 
@@ -27,46 +29,80 @@ console = Console()
 #: notebooks come along as students get them.
 ALLOWED = (
     "grading/__init__.py",
-    *("grading/grade/*.py", "grading/grade/*/templates/*.html", "grading/gradescope/*.py"),
-    *("labs/checkpoints/*.py", "labs/course/*.py", "labs/course/questions.json", "labs/judge/*.py"),
-    *(f"labs/{name}.py" for name in "__init__ shell workspace".split()),
+    "grading/grade/*.py",
+    "grading/grade/artefacts/published.npz",
+    "grading/grade/*/templates/*.html",
+    "grading/gradescope/*.py",
+    "labs/__init__.py",
+    "labs/errors.py",
+    "labs/shell.py",
+    "labs/workspace.py",
     *(f"{name.replace('.', '/')}.py" for name in cells.COURSE),
-    *(f"labs/runtimes/{name}.py" for name in "__init__ progress".split()),
-    *(
-        f"labs/{name}.py"
-        for name in "data/__init__ data/dataset data/intake data/labels data/preprocess".split()
-    ),
-    *(
-        f"labs/{name}.py"
-        for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()
-    ),
-    *("labs/serve/__init__.py", "labs/serve/compared/__init__.py", "labs/serve/triton/__init__.py"),
-    *(
-        f"labs/serve/{name}.py"
-        for name in ("compared/classifier", "triton/models/__init__", "triton/models/food")
-    ),
-    *("assets/reference/*.json", "assignment.toml"),
-    *("labs/machine/*.py", "labs/records/*.py", "labs/records/*.json", "labs/records/*.toml"),
+    "labs/checkpoints/*.py",
+    "labs/course/*.py",
+    "labs/course/questions.json",
+    "labs/data/__init__.py",
+    "labs/data/dataset.py",
+    "labs/data/intake.py",
+    "labs/data/labels.py",
+    "labs/data/preprocess.py",
+    "labs/display/__init__.py",
+    "labs/display/format.py",
+    "labs/judge/*.py",
+    "labs/machine/*.py",
+    "labs/optimize/__init__.py",
+    "labs/optimize/exported.py",
+    "labs/optimize/multiplications.py",
+    "labs/records/*.json",
+    "labs/records/*.py",
+    "labs/records/*.toml",
+    "labs/runtimes/__init__.py",
+    "labs/runtimes/progress.py",
+    "labs/serve/__init__.py",
+    "labs/serve/compared/__init__.py",
+    "labs/serve/compared/classifier.py",
+    "labs/serve/triton/__init__.py",
+    "labs/serve/triton/models/__init__.py",
+    "labs/serve/triton/models/food.py",
+    "assets/reference/*.json",
+    "assignment.toml",
     "LICENSE",
     "constraints.txt",
 )
 
-#: What only the building needs.
-REFUSED = ("grading/gradescope/package.py",)
+#: What only the building, an instructor's class or a terminal needs.
+REFUSED = (
+    "grading/gradescope/package.py",
+    "labs/course/points_table.py",
+    "labs/course/roster.py",
+)
 
-#: Imported by what runs inside Gradescope, students' functions among it; no torch, whose wheels alone are larger than
-#: the rest.
+#: Imported by what runs inside Gradescope, students' functions among it; no torch, whose wheels
+#: alone are larger than the rest.
 PACKAGES = (
     *cells.PACKAGES,
-    *"Jinja2 fastapi fastapi-offline fastjsonschema grpcio ipykernel".split(),
-    *"jupyter_client nbval numba onnx onnxruntime pillow platformdirs pydantic pytest PyYAML tritonclient".split(),
+    "Jinja2",
+    "fastapi",
+    "fastapi-offline",
+    "fastjsonschema",
+    "ipykernel",
+    "jupyter_client",
+    "nbval",
+    "numba",
+    "onnx",
+    "onnxruntime",
+    "pillow",
+    "platformdirs",
+    "pydantic",
+    "pytest",
 )
 
 _SCRIPTS = ("setup.sh", "run_autograder")
 
 
 def build_package(target: Path, *, part: int, seed: str) -> Path:
-    """Write the autograder's zip, with pictures and cases that the secret seed draws, and return its path.
+    """Write the autograder's zip, with pictures and cases that the secret seed draws, and return
+    its path.
 
     Raises:
         ValueError: The assignment has no such part, or the seed is empty.
@@ -79,14 +115,10 @@ def build_package(target: Path, *, part: int, seed: str) -> Path:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in _SCRIPTS:
             _add(archive, name, (Path(__file__).parent / name).read_bytes(), 0o755)
-        _add(
-            archive,
-            "requirements.txt",
-            requirements(PROJECT_DIR / "constraints.txt").encode(),
-            0o644,
-        )
+        pins = requirements(PROJECT_DIR / "constraints.txt")
+        _add(archive, "requirements.txt", pins.encode(), 0o644)
         for name in names:
-            _add(archive, name, (PROJECT_DIR / name).read_bytes(), 0o644)
+            _add(archive, name, checkout_path(name).read_bytes(), 0o644)
         _add(archive, f"{SECRET}/", b"", 0o700)
         for name, content in secret.items():
             _add(archive, f"{SECRET}/{name}", content, 0o600)
@@ -102,46 +134,63 @@ def files(root: Path, part: int) -> list[str]:
         AssignmentError: The assignment has no such part.
     """
     # The assignment is checked against all lessons that there are, so that those come along, too.
-    notebooks = [
-        path.relative_to(root).as_posix() for path in root.glob("notebooks/[0-9]_*/**/*.ipynb")
-    ]
+    notebooks = root.glob("notebooks/[0-9]_*/**/*.ipynb")
+    names = {path.relative_to(root).as_posix() for path in notebooks}
     assignment().part(part)
-    return sorted({*_found(root), *_readers(root), *notebooks})
+    return sorted(names | {*_allowed(root), *_readers(root)})
 
 
-def _found(root: Path) -> Iterator[str]:
-    # Only where something is allowed: a checkout may hold an environment of a hundred thousand files.
+def _allowed(root: Path) -> Iterator[str]:
+    # Only where something is allowed: a checkout may hold an environment of a hundred thousand
+    # files.
     for top in sorted({pattern.split("/")[0] for pattern in ALLOWED}):
         for path in [root / top, *(root / top).rglob("*")]:
             name = path.relative_to(root).as_posix()
-            plain = path.is_file() and not path.is_symlink()
-            if plain and any(fnmatch(name, one) for one in ALLOWED) and name not in REFUSED:
+            if name in REFUSED or not any(fnmatch(name, pattern) for pattern in ALLOWED):
+                continue
+            if path.is_file() and not path.is_symlink():
                 yield name
 
 
 def _readers(root: Path) -> Iterator[str]:
-    """Yield the files of what judges records and answers and reads files again, with all that it imports of labs."""
-    asked = [
-        question for question in all_questions().values() if question.reads and not question.told
-    ]
-    waiting = {reader(question).partition(":")[0] for question in asked if not is_model(question)}
+    """Yield the files of what judges records and answers and reads files again, with all that it
+    imports of labs.
+    """
+    waiting = set()
+    for question in all_questions().values():
+        if question.reads and not question.told and not is_model(question):
+            module, _, _ = question.reads.partition(":")
+            waiting.add(module)
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()
         seen.add(module)
-        place = root.joinpath(*module.split("."))
-        path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        name = module.replace(".", "/")
+        if not checkout_path(f"{name}.py", root).is_file():
+            name = f"{name}/__init__"
+        path = checkout_path(f"{name}.py", root)
         if not path.is_file():  # a name in a module
             continue
-        yield path.relative_to(root).as_posix()
-        imported = {module.rpartition(".")[0]}
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ImportFrom):
-                imported |= {
-                    str(node.module),
-                    *(f"{node.module}.{alias.name}" for alias in node.names),
-                }
-        waiting |= {name for name in imported if name.partition(".")[0] == "labs"} - seen
+        yield f"{name}.py"
+        package, _, _ = module.rpartition(".")
+        named = {package, *_named_of_labs(path)}
+        waiting |= named - seen - {""}
+
+
+def _named_of_labs(path: Path) -> Iterator[str]:
+    """Yield the modules of labs that a module imports as it begins, and what it starts by its
+    name, such as 'labs.deeper.tokens.inside:stream'.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "labs":
+            yield str(node.module)
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    for text in (constant.value for constant in constants):
+        if isinstance(text, str) and re.fullmatch(r"labs(\.\w+)+:\w+", text):
+            yield text.partition(":")[0]
 
 
 def _secret(part: int, seed: str) -> dict[str, bytes]:
@@ -158,18 +207,18 @@ def _secret(part: int, seed: str) -> dict[str, bytes]:
         pictures = Path(folder) / "pictures.npz"
         Pictures.draw(seed).save(pictures)
         drawn = pictures.read_bytes()
+    cases = secret_cases(asked.asked(), seed)
     return {
         "part.json": json.dumps(part).encode(),
-        "fallback.json": json.dumps(fallback(asked.worth), indent=1).encode(),
+        "fallback.json": json.dumps(fallback(asked.worth + asked.lease), indent=1).encode(),
         "pictures.npz": drawn,
-        "cases.json": json.dumps(secret_cases(asked.asked(), seed)).encode(),
+        "cases.json": json.dumps(cases).encode(),
     }
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None:
-    entry = zipfile.ZipInfo(
-        name
-    )  # with a zip's first day: the same tree and seed give the same bytes
+    # With a zip's first day: the same tree and seed give the same bytes.
+    entry = zipfile.ZipInfo(name)
     entry.create_system = 3  # Unix: what stands in the upper half of external_attr is a mode
     kind = stat.S_IFDIR if name.endswith("/") else stat.S_IFREG
     entry.external_attr = (kind | mode) << 16
@@ -180,7 +229,8 @@ def requirements(constraints: Path) -> str:
     """Return the text of ``requirements.txt``: one pinned package a line.
 
     Raises:
-        ValueError: A package has no exact pin there; add it, so that a grade does not depend on the day of the upload.
+        ValueError: A package has no exact pin there; add it, so that a grade does not depend on the
+            day of the upload.
     """
     pins = {}
     for line in constraints.read_text(encoding="utf-8").splitlines():
@@ -208,8 +258,14 @@ def gradescope(
         built = build_package(out, part=part, seed=secret_seed())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    console.print(f"{built}: {built.stat().st_size / 1e6:.1f} MB", highlight=False)
-    worth = assignment().part(part).worth
+    size_mb = built.stat().st_size / 1e6
+    console.print(f"{built}: {size_mb:.1f} MB", highlight=False)
+    asked = assignment().part(part)
+    worth = asked.worth + asked.lease
     console.print(
         f"Part {part}, {worth:g} points by the autograder. The zip holds secret cases: keep it."
     )
+    if asked.lease:
+        console.print(
+            f"{asked.lease:g} of them are for leases and stay pending there: `gradebook` adds them."
+        )

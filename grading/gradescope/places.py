@@ -1,7 +1,7 @@
 """Where Gradescope puts things, and who may look at them while a student's code runs.
 
-Source: Gradescope's autograder specification, https://gradescope-autograders.readthedocs.io/en/latest/specs/ (the tree
-below /autograder).
+Source: Gradescope's autograder specification,
+https://gradescope-autograders.readthedocs.io/en/latest/specs/ (the tree below /autograder).
 """
 
 from __future__ import annotations
@@ -38,18 +38,17 @@ class Places:
     def here(cls) -> Places:
         """Return the places of this machine: below ``$GRADESCOPE_ROOT``, or ``/autograder``."""
         root = Path(os.environ.get(ROOT_VARIABLE) or "/autograder")
-        tree = (
-            "source",
-            f"source/{SECRET}",
-            "submission",
-            "submission_metadata.json",
-            "results/results.json",
+        return cls(
+            source=root / "source",
+            secret=root / "source" / SECRET,
+            submission=root / "submission",
+            metadata=root / "submission_metadata.json",
+            results=root / "results" / "results.json",
         )
-        return cls(*(root / name for name in tree))
 
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:
-        """Keep everybody but the grader's own user out of what is not theirs, for as long as student code may run.
+        """Give only the grader's user access to other files, as long as student code may run.
 
         The results' folder gets its former mode back; the others have no reader but the grader.
         """

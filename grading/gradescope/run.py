@@ -1,10 +1,12 @@
-"""``python -m grading.gradescope.run``: grade one submission inside Gradescope's time, whatever happens.
+"""``python -m grading.gradescope.run``: grade one submission inside Gradescope's time, whatever
+happens.
 
-``run_autograder`` has put the fall-back in place. A child grades and puts its result in one step. This process imports
-little, so that it is still there when the grader is not.
+``run_autograder`` has put the fall-back in place. A child grades and puts its result in one step.
+This process imports little, so that it is still there when the grader is not.
 
-A grader that is ended leaves sandboxes behind, in sessions of their own. So this process adopts every orphan below it,
-and ends what it finds in its own tree. Source: prctl(2), PR_SET_CHILD_SUBREAPER.
+A grader that is ended leaves sandboxes behind, in sessions of their own. So this process adopts
+every orphan below it, and ends what it finds in its own tree. Source: prctl(2),
+PR_SET_CHILD_SUBREAPER.
 """
 
 import contextlib
@@ -18,8 +20,8 @@ import time
 from grading.grade.sandbox.usage import below
 from grading.gradescope.places import Places
 
-#: Seconds for grading: well inside the 600 that Gradescope gives unless told otherwise; an honest one takes about 20 on
-#: half a processor.
+#: Seconds for grading: well inside the 600 that Gradescope gives unless told otherwise; an honest
+#: one takes about 20 on half a processor.
 MOST_S = 490.0
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -29,22 +31,22 @@ _ROUNDS = 100
 
 
 def run(places: Places, *, most_s: float = MOST_S) -> str:
-    """Grade what was handed in; return what gave the result: 'whole', or 'fallback' where the grader was ended."""
+    """Grade what was handed in; return what gave the result: 'whole', or 'fallback' where the
+    grader was ended.
+    """
     with places.closed():
-        first = places.results.stat()
+        before = places.results.stat()
         done = _judged_within(most_s)
+        after = places.results.stat()
         # A result that was put in place counts, however its writer ended; each one is a new file.
-        now = places.results.stat()
-        return (
-            "whole"
-            if done or (now.st_ino, now.st_mtime_ns) != (first.st_ino, first.st_mtime_ns)
-            else "fallback"
-        )
+        is_new = after.st_ino != before.st_ino or after.st_mtime_ns != before.st_mtime_ns
+        return "whole" if done or is_new else "fallback"
 
 
 def _judged_within(seconds: float) -> bool:
     """Run the judge; return whether it ended well and in time. Nothing that it started is left."""
-    # Where the kernel refuses, orphans of an ended grader are left to the sandbox's own time limits.
+    # Where the kernel refuses, orphans of an ended grader are left to the sandbox's own time
+    # limits.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
     process = subprocess.Popen(
         [sys.executable, "-m", "grading.gradescope.judge"], stdin=subprocess.DEVNULL

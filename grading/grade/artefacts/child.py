@@ -1,7 +1,8 @@
-"""The child: ``python -m grading.grade.artefacts.child pixels.npy model …`` prints one JSON line a model.
+"""The child: ``python -m grading.grade.artefacts.child pixels.npy model …`` prints one JSON line a
+model.
 
-It runs inside the sandbox. A line comes out as soon as its model is done, so that a model that hangs takes no other's
-result with it.
+It runs inside the sandbox. A line comes out as soon as its model is done, so that a model that
+hangs takes no other's result with it.
 """
 
 import json
@@ -11,19 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-#: The course's recipe. ``labs.data.preprocess`` has the same numbers (a test compares them), and imports Pillow.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+#: The course's recipe. ``labs.data.preprocess`` has the same numbers (a test compares them), and
+#: imports Pillow.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 
 #: Pictures in one call: more would only fill memory.
 _BATCH = 4
 
 
 def main(pixels_file: str, *models: str) -> None:
-    """Print what each file is and which classes it gives the pictures, of which nothing but their pixels is here."""
+    """Print each file's kind and its classes for the pictures; only their pixels are here."""
     pixels = np.load(pixels_file, allow_pickle=False)
-    for name in models:
-        print(json.dumps({"name": Path(name).name, "begun": True}), flush=True)
-        print(json.dumps({"name": Path(name).name, **facts(Path(name), pixels)}), flush=True)
+    for path in map(Path, models):
+        print(json.dumps({"name": path.name, "begun": True}), flush=True)
+        reply = {"name": path.name, **facts(path, pixels)}
+        print(json.dumps(reply), flush=True)
 
 
 def facts(path: Path, pixels: np.ndarray) -> dict:
@@ -33,15 +37,16 @@ def facts(path: Path, pixels: np.ndarray) -> dict:
     if path.suffix != ".onnx":
         return {"fault": "it is not an ONNX model, which alone is measured again"}
     try:
-        found = read(path)
-        found["predicted"] = _classes(path, pixels)
+        model = read(path)
+        model["predicted"] = _classes(path, pixels)
     except UnfitModelError as error:
         return {"fault": str(error)}
     except MemoryError:
         return {"fault": "it needs more memory than the grader has for a model"}
     except Exception as error:  # a runtime reports what it cannot run in many ways
-        return {"fault": f"the runtime refused it: {' '.join(str(error).split())[:200]}"}
-    return found
+        message = " ".join(str(error).split())
+        return {"fault": f"the runtime refused it: {message[:200]}"}
+    return model
 
 
 def _classes(path: Path, pixels: np.ndarray) -> list[int]:
@@ -50,7 +55,8 @@ def _classes(path: Path, pixels: np.ndarray) -> list[int]:
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # From bytes, in a folder with nothing in it: there is no path from which a file beside it could be reached.
+    # From bytes, in a folder with nothing in it: there is no path from which a file beside it could
+    # be reached.
     session = onnxruntime.InferenceSession(
         path.read_bytes(), options, providers=["CPUExecutionProvider"]
     )
@@ -59,10 +65,10 @@ def _classes(path: Path, pixels: np.ndarray) -> list[int]:
         raise ValueError(
             f"its input is {given.type} of shape {given.shape}, not a batch of pictures"
         )
-    pixels = _at(pixels, given.shape[2])
-    size = given.shape[0] if isinstance(given.shape[0], int) else _BATCH
+    most, _, side_px, _ = given.shape
+    size = min(most, _BATCH) if isinstance(most, int) else _BATCH
     predicted: list[int] = []
-    for batch in _batches(pixels, max(1, min(size, _BATCH))):
+    for batch in _batches(_at(pixels, side_px), max(1, size)):
         logits = session.run(None, {given.name: batch})[0]
         if logits.shape != (len(batch), 11) or not np.isfinite(logits).all():
             raise ValueError(
@@ -73,7 +79,8 @@ def _classes(path: Path, pixels: np.ndarray) -> list[int]:
 
 
 def _batches(pixels: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Yield the pictures as models take them, float32 (N, 3, side, side), each batch in the place of the one before.
+    """Yield the pictures as models take them, float32 (N, 3, side, side), each batch in the place
+    of the one before.
 
     New memory for each step of each batch would cost ten times what the arithmetic does.
     """
@@ -100,9 +107,9 @@ def _at(pixels: np.ndarray, side_px: object) -> np.ndarray:
     from PIL import Image
 
     size = (side_px, side_px)
-    return np.stack(
-        [np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BILINEAR)) for one in pixels]
-    )
+    images = [Image.fromarray(picture) for picture in pixels]
+    smaller = [image.resize(size, Image.Resampling.BILINEAR) for image in images]
+    return np.stack([np.asarray(image) for image in smaller])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""What an ONNX file holds, and whether a runtime may open it: read in the child, before any runtime does.
+"""What an ONNX file holds, and whether a runtime may open it: read in the child, before any runtime
+does.
 
-A model of this course is a straight line of operators. Loops and branches are how a file of 244 bytes keeps a runtime
-busy for ever, so they are refused, as are operators from elsewhere and weights in other files.
+A model of this course is a straight line of operators. Loops and branches are how a file of 244
+bytes keeps a runtime busy for ever, so they are refused, as are operators from elsewhere and
+weights in other files.
 """
 
 from __future__ import annotations
@@ -9,20 +11,28 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import numpy as np
 from google.protobuf.message import DecodeError, Message
+
+from grading.grade.artefacts.published import published_share
+from labs.optimize.exported import exported_facts
+from labs.optimize.multiplications import multiplications_of
 
 
 def _messages_of_onnx() -> ModuleType:
-    """Return the module of ONNX's message types alone: importing all of the package takes four times as long."""
+    """Return the module of ONNX's message types alone: importing all of the package takes four
+    times as long.
+    """
     if "onnx" in sys.modules:
         return importlib.import_module("onnx.onnx_ml_pb2")
-    package, module = importlib.util.find_spec("onnx"), ModuleType("onnx_ml_pb2")
+    package = importlib.util.find_spec("onnx")
+    module = ModuleType("onnx_ml_pb2")
     path = Path(str(package and package.origin)).with_name("onnx_ml_pb2.py")
     SourceFileLoader(module.__name__, str(path)).exec_module(module)
     return module
@@ -37,33 +47,26 @@ else:
 _DOMAINS = frozenset({"", "ai.onnx", "com.microsoft", "com.microsoft.nchwc"})
 
 #: Operators that run a graph within the graph, or fetch something from outside.
-_REFUSED = frozenset("Loop Scan If SequenceMap EPContext PyOp ATen".split())
+_REFUSED = frozenset(["Loop", "Scan", "If", "SequenceMap", "EPContext", "PyOp", "ATen"])
 
 #: A MobileNetV2 has 66 convolutions and some 400 nodes in its most talkative form.
 _MAX_NODES = 5_000
 
-#: Operators that multiply by weights, and those that do so in integers.
-_MULTIPLIES = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-_INTEGERS = frozenset(
-    {"QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger", "MatMulInteger"}
-    | {"MatMulIntegerToFloat", "DynamicQuantizeMatMul"}
-)
-
 #: By which a quantized file is known, the first one that is there.
 _LAYOUTS = ("DynamicQuantizeLinear", "QLinearConv", "QuantizeLinear")
 
-#: Operators that move a window over the picture, and those after which no picture is left.
-_WINDOWS = frozenset(
-    {"Conv", "QLinearConv", "ConvInteger", "MaxPool", "AveragePool", "QLinearAveragePool"}
-)
-_FLATTEN = frozenset(
-    {"Flatten", "Reshape", "Squeeze", "ReduceMean", "GlobalAveragePool", "QLinearGlobalAveragePool"}
-)
+#: numpy's names of the types that weights have.
+_FORMS: dict[int, str] = {
+    onnx.TensorProto.FLOAT: "<f4",
+    onnx.TensorProto.DOUBLE: "<f8",
+    onnx.TensorProto.FLOAT16: "<f2",
+    onnx.TensorProto.INT8: "i1",
+    onnx.TensorProto.UINT8: "u1",
+}
 
-#: Side of the pictures in pixels of a model that takes any.
-_SIDE_PX = 224
-
-_INT8 = frozenset({onnx.TensorProto.INT8, onnx.TensorProto.UINT8})
+#: Share of multiplications by integers from which a file is optimized, whatever its weights are.
+#: Some layers of a good INT8 file may stay in float32 ("An accuracy budget").
+OPTIMIZED = 2 / 3
 
 
 class UnfitModelError(ValueError):
@@ -71,7 +74,8 @@ class UnfitModelError(ValueError):
 
 
 def read(path: Path) -> dict:
-    """Return facts about an ONNX file: its weights' bytes, those of integers, its multiplications, its ``graph``.
+    """Return facts about an ONNX file: its multiplications, the share of a published network's
+    weights that it holds (of one that multiplies in float32), and its ``graph``.
 
     Raises:
         UnfitModelError: It is no ONNX model, or no model of this course could look like that.
@@ -80,12 +84,10 @@ def read(path: Path) -> dict:
         model = onnx.ModelProto.FromString(path.read_bytes())
     except (DecodeError, ValueError, OSError):
         raise UnfitModelError("it is not an ONNX model") from None
-    for message in _messages(model):
-        if isinstance(message, onnx.TensorProto) and (
-            message.data_location == onnx.TensorProto.EXTERNAL or message.external_data
-        ):
-            raise UnfitModelError("it keeps weights in another file; export it in one piece")
-    nodes = [message for message in _messages(model) if isinstance(message, onnx.NodeProto)]
+    messages = list(_messages(model))
+    if any(_is_elsewhere(part) for part in messages if isinstance(part, onnx.TensorProto)):
+        raise UnfitModelError("it keeps weights in another file; export it in one piece")
+    nodes = [message for message in messages if isinstance(message, onnx.NodeProto)]
     operators = {node.op_type for node in nodes}
     foreign = {node.domain for node in nodes} - _DOMAINS
     if len(nodes) > _MAX_NODES or model.functions:
@@ -95,160 +97,125 @@ def read(path: Path) -> dict:
     if foreign or operators & _REFUSED:
         names = ", ".join(sorted(foreign | (operators & _REFUSED)))[:100]
         raise UnfitModelError(f"it uses {names}, which no model of this course needs")
-    return _weights(model) | {"multiplications": _multiplications(model), "graph": described(model)}
+    counted = multiplications_of(model)
+    share = counted.integer_share
+    published = 0.0 if share >= OPTIMIZED else published_share(_layers(model))
+    graph = described(model) | {"integers": share}
+    return {"multiplications": counted.total, "published_share": published, "graph": graph}
+
+
+def _is_elsewhere(tensor: onnx.TensorProto) -> bool:
+    """Return whether a tensor's numbers stand in another file."""
+    return tensor.data_location == onnx.TensorProto.EXTERNAL or bool(tensor.external_data)
 
 
 def described(model: onnx.ModelProto) -> dict[str, str | bool | int]:
-    """Return what questions ask of how a file writes numbers down, under their names (``labs.checkpoints.reads``)."""
-    kinds = {number: name for name, number in onnx.TensorProto.DataType.items()}
-    stored = {one.name: one for one in model.graph.initializer}
-    found = {node.op_type for node in model.graph.node}
-    scaled = [
-        one
-        for one in model.graph.node
-        if one.op_type == "DequantizeLinear" and one.input[0] in stored
-    ]
-    scaled = [one for one in scaled if len(stored[one.input[0]].dims) > 1]
-    signs = {
-        kinds[stored[one.input[2]].data_type]
-        for one in model.graph.node
-        if one.op_type == "QuantizeLinear" and len(one.input) > 2 and one.input[2] in stored
-    }
-    as_bytes = (
-        set(one.raw_data) or {value & 255 for value in one.int32_data}
-        for one in (stored[one.input[0]] for one in scaled)
-    )
-    shape = (
-        [one.dim_value or "free" for one in model.graph.input[0].type.tensor_type.shape.dim]
-        if model.graph.input
-        else []
-    )
-    batch, _, height, width = shape if len(shape) == 4 else ("", "", "", "")
-    return {
-        "layout": next((one for one in _LAYOUTS if one in found), ""),
-        "weights": " and ".join(
-            sorted({kinds[stored[one.input[0]].data_type].lower() for one in scaled})
-        ),
-        "activations": " and ".join(sorted(one.lower() for one in signs)),
-        "per_channel": any(
-            math.prod(stored[one.input[1]].dims) > 1 for one in scaled if one.input[1] in stored
-        ),
-        "largest_weight": max(
-            (min(value, 256 - value) for held in as_bytes for value in held), default=0
-        ),
-        **{"batch": batch, "height": height, "width": width, "changed": True},
-    }
-
-
-def _multiplications(model: onnx.ModelProto) -> int:
-    """Return how often convolutions and layers multiply for one picture; each goes with one addition."""
-    dims = {one.name: tuple(one.dims) for one in model.graph.initializer}
-    sides: dict[str, tuple[int, ...]] = {}
-    for given in model.graph.input:
-        shape = [one.dim_value for one in given.type.tensor_type.shape.dim]
-        sides[given.name] = tuple(side or _SIDE_PX for side in shape[2:4])
-    count = 0
+    """Return what questions ask of how a file writes numbers down, under their names
+    (``labs.checkpoints.reads``).
+    """
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    operators = {node.op_type for node in model.graph.node}
+    layouts = [layout for layout in _LAYOUTS if layout in operators]
+    weights: list[onnx.TensorProto] = []
+    per_channel = False
+    zero_points: list[onnx.TensorProto] = []
     for node in model.graph.node:
-        told = {one.name: one for one in node.attribute}
-        side = next((sides[name] for name in node.input if name in sides), ())
-        weights = next((dims[name] for name in node.input[1:] if len(dims.get(name, ())) > 1), ())
-        if node.op_type == "Constant" and "value" in told:
-            dims[node.output[0]] = tuple(told["value"].t.dims)
-        elif node.op_type == "DequantizeLinear" and node.input[0] in dims:
-            dims[node.output[0]] = dims[node.input[0]]
-        if node.op_type in _WINDOWS:
-            window = tuple(told["kernel_shape"].ints) if "kernel_shape" in told else weights[2:]
-            side = _behind_window(
-                side, window, {name: tuple(one.ints) for name, one in told.items()}
-            )
-        if node.op_type in _MULTIPLIES | _INTEGERS:
-            count += (
-                math.prod(weights) * math.prod(side if len(weights) == 4 else ()) if weights else 0
-            )
-        if side and node.op_type not in _FLATTEN:
-            sides |= dict.fromkeys(node.output, side)
-    return count
+        if node.op_type == "DequantizeLinear":
+            weight = stored.get(node.input[0])
+            if weight is None or len(weight.dims) < 2:
+                continue
+            weights.append(weight)
+            scale = stored.get(node.input[1])
+            if scale is not None and math.prod(scale.dims) > 1:
+                per_channel = True
+        elif node.op_type == "QuantizeLinear":
+            zero_points += [stored[name] for name in node.input[2:3] if name in stored]
+    batch, height, width = _input_sizes(model)
+    return exported_facts(model) | {
+        "layout": layouts[0] if layouts else "",
+        "weights": _kinds_of(weights),
+        "activations": _kinds_of(zero_points),
+        "per_channel": per_channel,
+        "largest_weight": max(map(_largest, weights), default=0),
+        "batch": batch,
+        "height": height,
+        "width": width,
+        "changed": True,
+    }
 
 
-def _behind_window(
-    side: tuple[int, ...], window: tuple[int, ...], told: Mapping[str, tuple[int, ...]]
-) -> tuple:
-    """Return a picture's sides in pixels behind a convolution or a pool.
+def _kinds_of(tensors: list[onnx.TensorProto]) -> str:
+    """Return which kinds of numbers tensors hold, such as 'int8 and uint8'."""
+    kinds = {onnx.TensorProto.DataType.Name(tensor.data_type).lower() for tensor in tensors}
+    return " and ".join(sorted(kinds))
 
-    Source: ONNX's operators, Conv: ``floor((side + pads - dilation * (window - 1) - 1) / stride) + 1``.
+
+def _largest(tensor: onnx.TensorProto) -> int:
+    """Return the largest absolute value of a tensor of 8-bit integers; 0 of an empty one."""
+    values = set(tensor.raw_data) or {value & 255 for value in tensor.int32_data}
+    return max((min(value, 256 - value) for value in values), default=0)
+
+
+def _input_sizes(model: onnx.ModelProto) -> tuple[int | str, int | str, int | str]:
+    """Return batch, height and width of what a model takes: 'free' where it takes any, empty where
+    it takes no pictures.
     """
-    ones, none = (1,) * len(side), (0,) * 2 * len(side)
-    strides, dilations = told.get("strides") or ones, told.get("dilations") or ones
-    pads = told.get("pads") or none
-    if (
-        not len(side) == len(window) == len(strides) == len(dilations) == len(pads) / 2
-        or 0 in strides
-    ):
-        return ()
-    return tuple(
-        max(
-            0,
-            (
-                one
-                + pads[place]
-                + pads[place + len(side)]
-                - dilations[place] * (window[place] - 1)
-                - 1
-            ),
-        )
-        // strides[place]
-        + 1
-        for place, one in enumerate(side)
-    )
+    shape: list[int | str] = []
+    if model.graph.input:
+        dims = model.graph.input[0].type.tensor_type.shape.dim
+        shape = [dim.dim_value or "free" for dim in dims]
+    if len(shape) != 4:
+        return "", "", ""
+    batch, _, height, width = shape
+    return batch, height, width
 
 
-def _weights(model: onnx.ModelProto) -> dict[str, int]:
-    """Return the bytes of all tensors, wherever they stand, and of the 8-bit ones that the model multiplies by."""
-    messages = list(_messages(model))
-    tensors = [one for one in messages if isinstance(one, onnx.TensorProto)]
-    # Where they are no raw bytes, those of the lists that hold its numbers.
-    total = sum(len(one.raw_data) or one.ByteSize() for one in tensors)
-    lists = [one for one in messages if isinstance(one, onnx.AttributeProto)]
-    total += sum(
-        4 * len(one.floats) + 8 * len(one.ints) + sum(map(len, one.strings)) + len(one.s)
-        for one in lists
-    )
-    multiplied = _multiplied(model)
-    held = [(one.name, one) for one in model.graph.initializer]
-    constants = [node for node in model.graph.node if node.op_type == "Constant"]
-    held += [
-        (node.output[0], part.t)
-        for node in constants
-        for part in node.attribute
-        if part.HasField("t")
-    ]
-    # By its shape: a name or a comment in a tensor is no weight.
-    integers = sum(
-        math.prod(one.dims) for name, one in held if name in multiplied and one.data_type in _INT8
-    )
-    return {"weight_bytes": total, "int8_bytes": integers}
-
-
-def _multiplied(model: onnx.ModelProto) -> set[str]:
-    """Return the tensors that operators multiply by as integers, or dequantized just before, on the way to an output.
-
-    Two 8-bit halves that are put together first are no 8-bit weight, and what leads to no output is none at all.
+def _layers(model: onnx.ModelProto) -> Iterator[np.ndarray]:
+    """Yield the numbers of each tensor with two axes or more; of a quantized one, its steps from
+    the zero point.
     """
-    needed = {one.name for one in model.graph.output}
-    dequantized: set[str] = set()
-    found: set[str] = set()
-    # In a valid file, a node stands behind all that it takes from.
-    for node in reversed(model.graph.node):
-        if not needed & set(node.output):
+    tensors = dict(_named_tensors(model))
+    zero_points = {}
+    for node in model.graph.node:
+        zero_point = node.input[2] if len(node.input) > 2 else ""
+        if node.op_type == "DequantizeLinear" and zero_point in tensors:
+            zero_points[node.input[0]] = tensors[zero_point]
+    for name, tensor in tensors.items():
+        if len(tensor.dims) < 2:
             continue
-        needed.update(node.input)
-        if node.op_type in _MULTIPLIES:
-            dequantized.update(node.input)
-        elif node.op_type in _INTEGERS or (
-            node.op_type == "DequantizeLinear" and dequantized & set(node.output)
-        ):
-            found.update(node.input)
-    return found
+        values = _values(tensor)
+        if values is None or not values.size:
+            continue
+        if name in zero_points:
+            zero = _values(zero_points[name])
+            if zero is not None and zero.size:
+                values = values - zero.ravel()[0]
+        yield values
+
+
+def _named_tensors(model: onnx.ModelProto) -> Iterator[tuple[str, onnx.TensorProto]]:
+    """Yield the tensors that a file holds, each with the name by which nodes take it."""
+    for tensor in model.graph.initializer:
+        yield tensor.name, tensor
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            for attribute in node.attribute:
+                if attribute.HasField("t"):
+                    yield node.output[0], attribute.t
+
+
+def _values(tensor: onnx.TensorProto) -> np.ndarray | None:
+    """Return a tensor's numbers as float32 in its shape; None of types that no weights have."""
+    form = _FORMS.get(tensor.data_type)
+    if form is None:
+        return None
+    if tensor.raw_data:
+        values = np.frombuffer(tensor.raw_data, form)
+    elif form == "<f2":  # kept as the bits of each number
+        values = np.array(tensor.int32_data, np.uint16).view("<f2")
+    else:
+        values = np.array(tensor.float_data or tensor.double_data or tensor.int32_data, form)
+    return values.astype(np.float32).reshape(tuple(tensor.dims))
 
 
 def _messages(message: Message) -> Iterator[Message]:

@@ -1,14 +1,17 @@
-"""Pictures for measuring a submitted model again: some that its record names, and views that nobody has seen.
+"""Pictures for measuring a submitted model again: some that its record names, and views that nobody
+has seen.
 
-A student's accuracy record holds the class that the model gave each evaluation picture. So a few of those, drawn by a
-secret seed, show whether the record and the file belong together. Most of them are pictures that the course's own model
-gets wrong: whoever raises an accuracy in a record has to do it there.
+A student's accuracy record holds the class that the model gave each evaluation picture. So a few of
+those, drawn by a secret seed, show whether the record and the file belong together. Most of them
+are pictures that the course's own model gets wrong: whoever raises an accuracy in a record has to
+do it there.
 
-The *views* are evaluation pictures as the seed alone knows them: turned, seen through a smaller window, mirrored, and
-under coloured light that falls unevenly. Without the seed, which stays with the instructor, none can be foreseen, and a
-file that has learned pictures by heart fails. Of all 660 evaluation pictures the recommended INT8 model gets 81 % right
-and of such views 72 %. The nearest of all 2,090 public pictures and their mirror images, as 8 × 8 thumbnails, has the
-view's class in 31 % (24 % when each thumbnail's own mean and contrast are taken off).
+The *views* are evaluation pictures as the seed alone knows them: turned, seen through a smaller
+window, mirrored, and under coloured light that falls unevenly. Without the seed, which stays with
+the instructor, none can be foreseen, and a file that has learned pictures by heart fails. Of all
+660 evaluation pictures the recommended INT8 model gets 81 % right and of such views 72 %. The
+nearest of all 2,090 public pictures and their mirror images, as 8 × 8 thumbnails, has the view's
+class in 31 % (24 % when each thumbnail's own mean and contrast are taken off).
 """
 
 from __future__ import annotations
@@ -28,23 +31,25 @@ from labs.workspace import PROJECT_DIR
 #: The course's small data set, in the checkout.
 DATASET = PROJECT_DIR / "assets" / "food11-mini"
 
-#: Evaluation pictures, and views, unless told otherwise: enough to tell a model from its claim, and less than a second
-#: of half a processor. Classes are compared one by one and want more of them than an accuracy does.
+#: Evaluation pictures, and views, unless told otherwise: enough to tell a model from its claim, and
+#: less than a second of half a processor. Classes are compared one by one and want more of them
+#: than an accuracy does.
 COUNT, VIEWS = 40, 40
 
 #: Of the evaluation pictures, the share that is drawn from ``HARD``.
 _HARD_SHARE = 0.6
 
-#: Places of the evaluation pictures that the course's float model gets wrong, 124 of 660: an edited record shows here
-#: first, since what a model got right needs no edit.
+#: Places of the evaluation pictures that the course's float model gets wrong, 124 of 660: an edited
+#: record shows here first, since what a model got right needs no edit.
 # fmt: off
 HARD = (
-    1, 4, 17, 18, 28, 32, 37, 39, 49, 50, 54, 55, 60, 69, 84, 89, 125, 131, 146, 153, 163, 165, 171, 176, 179, 184,
-    190, 198, 205, 212, 214, 220, 226, 235, 239, 248, 249, 252, 253, 254, 257, 259, 263, 266, 267, 271, 272, 275,
-    278, 282, 283, 284, 288, 291, 294, 298, 299, 302, 309, 320, 321, 322, 323, 333, 335, 351, 353, 389, 392, 395,
-    399, 482, 485, 487, 489, 498, 509, 511, 519, 526, 528, 533, 540, 543, 545, 546, 549, 551, 553, 556, 557, 561,
-    563, 564, 567, 568, 570, 576, 577, 580, 581, 583, 585, 586, 588, 590, 593, 595, 596, 599, 601, 603, 605, 611,
-    617, 620, 622, 629, 635, 638, 641, 646, 650, 651,
+    1, 4, 17, 18, 28, 32, 37, 39, 49, 50, 54, 55, 60, 69, 84, 89, 125, 131, 146, 153, 163, 165, 171,
+    176, 179, 184, 190, 198, 205, 212, 214, 220, 226, 235, 239, 248, 249, 252, 253, 254, 257, 259,
+    263, 266, 267, 271, 272, 275, 278, 282, 283, 284, 288, 291, 294, 298, 299, 302, 309, 320, 321,
+    322, 323, 333, 335, 351, 353, 389, 392, 395, 399, 482, 485, 487, 489, 498, 509, 511, 519, 526,
+    528, 533, 540, 543, 545, 546, 549, 551, 553, 556, 557, 561, 563, 564, 567, 568, 570, 576, 577,
+    580, 581, 583, 585, 586, 588, 590, 593, 595, 596, 599, 601, 603, 605, 611, 617, 620, 622, 629,
+    635, 638, 641, 646, 650, 651,
 )
 # fmt: on
 
@@ -57,7 +62,8 @@ class Pictures:
     pixels: np.ndarray
     #: int64 (N + M,): their classes, 0 to 10.
     labels: np.ndarray
-    #: int64 (N,): places of the evaluation pictures in the split's order, which is the order of a record's classes.
+    #: int64 (N,): places of the evaluation pictures in the split's order, which is the order of a
+    #: record's classes.
     places: np.ndarray
 
     @classmethod
@@ -65,17 +71,16 @@ class Pictures:
         """Return the pictures that a seed draws.
 
         Args:
-            count: Evaluation pictures; there are at most as many views.
+            count: Evaluation pictures; there are at most this number of views.
         """
-        random = np.random.default_rng(
-            int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
-        )
-        items = list(iterate(DATASET, "evaluation"))
-        places = _places(random, count, len(items))
-        seen = np.sort(random.choice(len(items), size=min(count, VIEWS), replace=False))
-        shown = [np.asarray(crop(load_image(items[place][0])), np.uint8) for place in places]
-        views = [_view(load_image(items[place][0]), random) for place in seen]
-        labels = np.array([items[place][1] for place in (*places, *seen)], np.int64)
+        digest = hashlib.sha256(seed.encode()).digest()
+        random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        files, classes = zip(*iterate(DATASET, "evaluation"), strict=True)
+        places = _places(random, count, len(files))
+        viewed = np.sort(random.choice(len(files), size=min(count, VIEWS), replace=False))
+        shown = [np.asarray(crop(load_image(files[place])), np.uint8) for place in places]
+        views = [_view(load_image(files[place]), random) for place in viewed]
+        labels = np.array([classes[place] for place in (*places, *viewed)], np.int64)
         return cls(np.stack([*shown, *views]), labels, places.astype(np.int64))
 
     def save(self, path: Path) -> None:
@@ -92,9 +97,11 @@ class Pictures:
 
 
 def at_hand(path: Path) -> tuple[Pictures, str]:
-    """Return a file's pictures and its sha256. A class is graded with one file, so it is read once a process."""
-    found = path.stat()
-    return _read(path, found.st_mtime_ns, found.st_size)
+    """Return a file's pictures and its sha256. A class is graded with one file, so it is read once
+    a process.
+    """
+    state = path.stat()
+    return _read(path, state.st_mtime_ns, state.st_size)
 
 
 @functools.lru_cache(maxsize=1)
@@ -103,29 +110,34 @@ def _read(path: Path, *_: int) -> tuple[Pictures, str]:
 
 
 def _places(random: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Return so many places out of a split, sorted, most of them hard ones."""
+    """Return a number of places out of a split, sorted, most of them hard ones."""
     drawn = random.choice(HARD, size=round(_HARD_SHARE * count), replace=False)
     rest = np.setdiff1d(np.arange(size), drawn)
     return np.sort([*drawn, *random.choice(rest, size=count - len(drawn), replace=False)])
 
 
 def _view(image: Image.Image, random: np.random.Generator) -> np.ndarray:
-    """Return a picture that is turned, seen through a window of its own, and lit unevenly by coloured lamps."""
+    """Return a picture that is turned, seen through a window of its own, and lit unevenly by
+    coloured lamps.
+    """
     image = image.convert("RGB")
     edge = tuple(int(mean) for mean in np.asarray(image)[:4].mean((0, 1)))
     angle = random.uniform(15, 30) * random.choice((-1, 1))
     image = image.rotate(angle, Image.Resampling.BICUBIC, fillcolor=edge)
     width, height = image.size
     share = random.uniform(0.65, 0.85)
-    left, top = random.uniform(0, 1 - share), random.uniform(0, 1 - share)
+    left = random.uniform(0, 1 - share)
+    top = random.uniform(0, 1 - share)
     box = (left * width, top * height, (left + share) * width, (top + share) * height)
     side = max(INPUT_SIZE_PX, min(width, height))
     image = image.resize((side, side), Image.Resampling.BICUBIC, box=box)
     if random.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    lamps = Image.fromarray(random.integers(0, 256, (3, 3, 3), np.uint8)).resize(
-        image.size, Image.Resampling.BICUBIC
-    )
-    light = random.uniform(0.8, 1.2, 3) * (1 + 0.4 * (np.asarray(lamps, np.float32) / 127.5 - 1))
+    lamps = Image.fromarray(random.integers(0, 256, (3, 3, 3), np.uint8))
+    lamps = lamps.resize(image.size, Image.Resampling.BICUBIC)
+    # From -1 to 1 at each pixel.
+    unevenness = np.asarray(lamps, np.float32) / 127.5 - 1
+    colour = random.uniform(0.8, 1.2, 3)
+    light = colour * (1 + 0.4 * unevenness)
     lit = np.clip(np.asarray(image, np.float32) * light, 0, 255).astype(np.uint8)
     return np.asarray(crop(Image.fromarray(lit)), np.uint8)

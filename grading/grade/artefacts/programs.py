@@ -1,4 +1,6 @@
-"""Programs, judged from outside the sandbox that they run in: truth and model stay with the grader (``labs.judge``)."""
+"""Programs, judged from outside the sandbox that they run in: truth and model stay with the grader
+(``labs.judge``).
+"""
 
 import contextlib
 import importlib
@@ -6,21 +8,17 @@ import subprocess
 from collections.abc import Iterator, Mapping
 
 from grading.grade.artefacts.measured import MEMORY_BYTES
-from grading.grade.sandbox import Limits, Sandbox
+from grading.grade.sandbox import Sandbox, SandboxLimits
 from labs.course.question import Question
 from labs.judge.program import command
 
 #: Beyond what a judge waits for, of which each wait has its own limit.
-_LIMITS = Limits(wall_s=300, cpu_s=60, memory_bytes=MEMORY_BYTES)
-
-
-def is_program(question: Question) -> bool:
-    """Return whether a question's file is a program, which is run and asked."""
-    return question.reads.startswith("labs.judge.")
+_LIMITS = SandboxLimits(wall_s=300, cpu_s=60, memory_bytes=MEMORY_BYTES)
 
 
 def asked(question: Question, texts: Mapping[str, str]) -> dict:
-    """Return the facts about a program: of several texts by name, the one by the name that the question gives it.
+    """Return the facts about a program: of several texts by name, the one by the name that the
+    question gives it.
 
     Raises:
         NotReadyError: This machine cannot ask it, before any line of it has run.

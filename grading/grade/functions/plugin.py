@@ -1,7 +1,9 @@
-"""The pytest plugin of a run in the sandbox: kernels talk through files, and each cell's end is told in a file.
+"""The pytest plugin of a run in the sandbox: kernels talk through files, and each cell's end is
+told in a file.
 
-Without a network there is no loopback either, so Jupyter's messages go through sockets in the folder (``ipc``). What is
-told is for messages only: the code that runs could tell anything, and no point rests on it.
+Without a network there is no loopback either, so Jupyter's messages go through sockets in the
+folder (``ipc``). What is told is for messages only: the code that runs could tell anything, and no
+point rests on it.
 """
 
 import json
@@ -12,9 +14,10 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import KernelManager
 
-from grading.grade.functions.names import TOLD
+from grading.grade.functions.names import ENDINGS
 
-# What jsonschema would load for formats that no notebook has, a grammar among it: a fifth of a run. nbval comes later.
+# What jsonschema would load for formats that no notebook has, a grammar among it: a fifth of a run.
+# nbval comes later.
 for name in ("rfc3987", "rfc3987_syntax", "isoduration", "uri_template", "webcolors"):
     sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails
 
@@ -26,7 +29,9 @@ KernelManager.transport.default_value = "ipc"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let a cell run though the one before it was interrupted: nbval would pass over all that follow."""
+    """Let a cell run though the one before it was interrupted: nbval would pass over all that
+    follow.
+    """
     from nbval.plugin import IPyNbFile
 
     if isinstance(item.parent, IPyNbFile):
@@ -37,8 +42,17 @@ def pytest_runtest_logreport(report) -> None:
     """Write down how a cell ended."""
     if report.when != "call":
         return
-    lines = [line.strip() for line in _ANSI.sub("", str(report.longrepr or "")).splitlines()]
+    text = _ANSI.sub("", str(report.longrepr or ""))
+    message = _error_in(text)[:200]
+    place = report.nodeid.rpartition(" ")[2]
+    ending = json.dumps({"ok": report.passed, "message": message})
+    Path(ENDINGS.format(place)).write_text(ending, encoding="utf-8")
+
+
+def _error_in(text: str) -> str:
+    """Return the last line that names an error, or otherwise the last line that is not empty."""
+    lines = [line.strip() for line in text.splitlines()]
     errors = [line for line in lines if _ERROR.match(line)]
-    said = errors[-1] if errors else next((line for line in reversed(lines) if line), "")
-    path = Path(TOLD.format(report.nodeid.rpartition(" ")[2]))
-    path.write_text(json.dumps({"ok": report.passed, "said": said[:200]}), encoding="utf-8")
+    if errors:
+        return errors[-1]
+    return next(filter(None, reversed(lines)), "")

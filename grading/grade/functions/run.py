@@ -1,7 +1,9 @@
-"""nbval in the sandbox: all functions in one run; after a cell that ended it, once more without that cell.
+"""nbval in the sandbox: all functions in one run; after a cell that ended it, once more without
+that cell.
 
-What goes in are a student's cells and cases for their functions, as plain values. What comes out are the functions'
-results as plain values. They are judged here, outside: the sandbox holds no question and no answer.
+What goes in are a student's cells and cases for their functions, as plain values. What comes out
+are the functions' results as plain values. They are judged here, outside: the sandbox holds no
+question and no answer.
 """
 
 import hashlib
@@ -15,28 +17,30 @@ from pathlib import Path
 
 from grading.grade.deadline import deadline
 from grading.grade.functions.names import CASES, PLUGIN
-from grading.grade.functions.results import DISTURBED, results_back, told_back
-from grading.grade.sandbox import Limits, Sandbox, abilities
+from grading.grade.functions.results import DISTURBED, endings_back, results_back
+from grading.grade.sandbox import Sandbox, SandboxLimits, abilities
 from labs.course import cases as compared
 from labs.course.question import all_questions
 
 #: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
 CELL_S = 20
 
-#: What students are told of a function that came to nothing, whatever its cell did: through the name of an exception,
-#: a cell could read its secret cases out, five bits at a time.
+#: What students are told of a function that came to nothing, whatever its cell did: through the
+#: name of an exception, a cell could read its secret cases out, five bits at a time.
 NOTHING = (
     "it raises, does not end, is not there under its name, "
-    f"or is not Python {'.'.join(map(str, sys.version_info[:2]))}, which the grader runs"
+    f"or is not Python {sys.version_info.major}.{sys.version_info.minor}, which the grader runs"
 )
 
 #: Seconds without which no kernel is begun, and those for a cell of the grader's own.
 _LEAST_S, _CONTROL_S = 5, 60
 
-#: Seconds that cells which end their run may take from the others, in all: what they took is given back up to here.
+#: Seconds that cells which end their run may take from the others, in all: what they took is given
+#: back up to here.
 _GIVEN_BACK_S: float = 100
 
-#: A grader whose own cell takes longer than this many seconds is too slow to say who used the time up.
+#: A grader whose own cell takes longer than this many seconds is too slow to say who used the time
+#: up.
 _SLOW_S = 20
 
 #: Said of a cell that was never reached.
@@ -47,6 +51,9 @@ _JUDGE_S = 5.0
 
 #: Address space of each process: pytest, and a kernel with pandas.
 _MEMORY_BYTES = 1_400 << 20
+
+#: The largest file that a run may write.
+_FILE_BYTES = 64 << 20
 
 #: The one notebook of a run.
 NOTEBOOK = "answers.ipynb"
@@ -61,37 +68,39 @@ _KERNEL = {
 
 @dataclass(frozen=True)
 class Called:
-    """What a student's function did when it was called again on secret cases."""
+    """The results of a student's function on secret cases."""
 
     #: Whether what it wrote down is right; None where it came to nothing.
     is_right: bool | None = None
     #: Why nothing came back, in words of the grader's own; empty when all went well.
     fault: str = ""
-    #: Whether that is the submission's doing: it holds no such function, or none that can be called.
+    #: Whether that is the submission's doing: it holds no such function, or none that can be
+    #: called.
     is_absent: bool = False
     #: For staff alone: how its cell ended where nothing came back.
-    said: str = ""
+    ending: str = ""
 
 
 #: Of a function whose results stand in the ledger and whose cell does not.
 NO_CELL = Called(
     fault="the ledger holds no cell with it: run its check again, and hand in again.",
     is_absent=True,
-    said="no cell",
+    ending="no cell",
 )
 
 #: A function's secret cases: arguments and expected result of each.
 Cases = Sequence[Mapping]
 
-#: Runs in this process that were right in everything, by a sha256 of cells and cases: a class that works together hands
-#: in the same cells. A cell may disturb those before and behind it, so only a whole run tells anything of another.
+#: Runs in this process that were right in everything, by a sha256 of cells and cases: a class that
+#: works together hands in the same cells. A cell may disturb those before and behind it, so only a
+#: whole run tells anything of another.
 _RIGHT: dict[str, dict[str, Called]] = {}
 
 
 def run_again(
     cells: Mapping[str, str], *, wanted: set[str], cases: Mapping[str, Cases], wall_s: float
 ) -> dict[str, Called]:
-    """Return what functions did on cases that nobody has seen, by question.
+    """Return the functions' results on hidden cases, by question.
 
     Args:
         wanted: Questions that were passed; others are not run for.
@@ -100,12 +109,12 @@ def run_again(
     if not abilities().apart:
         why = "this grader could not keep it apart from the course's references, so it was not run"
         return {name: Called(fault=why) for name in questions}
-    asked = {name: cell for name, cell in sorted(cells.items()) if name in questions}
+    asked = {name: cells[name] for name in sorted(questions & cells.keys())}
     rounds = {name: cases[name] for name in asked}
-    same = hashlib.sha256(json.dumps([rounds, asked]).encode()).hexdigest()
-    reruns = _RIGHT.get(same) or run_on(rounds, asked, wall_s=wall_s)
-    if all(one == Called(is_right=True) for one in reruns.values()):
-        _RIGHT[same] = reruns
+    digest = hashlib.sha256(json.dumps([rounds, asked]).encode()).hexdigest()
+    reruns = _RIGHT.get(digest) or run_on(rounds, asked, wall_s=wall_s)
+    if all(called == Called(is_right=True) for called in reruns.values()):
+        _RIGHT[digest] = reruns
     return {name: reruns.get(name, NO_CELL) for name in questions}
 
 
@@ -114,29 +123,35 @@ def run_on(
 ) -> dict[str, Called]:
     """Return what each function did on these cases.
 
-    A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
-    to hide that its results were typed. A cell that ends its run costs itself: those that are left run again without
-    it, and what it took is given back to them. Only a grader that cannot run a cell of its own either takes that back;
-    and where time ran out, one that is slow.
+    A function of which nothing came back counts as absent, whatever the reason: a cell could raise,
+    hang or end its run to hide that its results were typed. A cell that ends its run costs itself:
+    those that are left run again without it, and what it took is given back to them. Only a grader
+    that cannot run a cell of its own either takes that back; and where time ran out, one that is
+    slow.
 
     Args:
         wall_s: Seconds for everything, but for what cells take that end their run.
     """
     reruns: dict[str, Called] = {}
-    until_s, spare_s = time.monotonic() + wall_s, _GIVEN_BACK_S
-    while left := {name: cell for name, cell in cells.items() if name not in reruns}:
+    until_s = time.monotonic() + wall_s
+    spare_s = _GIVEN_BACK_S
+    while unknown := [name for name in cells if name not in reruns]:
         begin_s = time.monotonic()
         if until_s - begin_s < _LEAST_S:
             break
-        ending = _run(left, rounds, reruns, until_s - begin_s)
-        if not ending:
+        left = {name: cells[name] for name in unknown}
+        ended_by = _run(left, rounds, reruns, until_s - begin_s)
+        if not ended_by:
             break
         took_s = min(spare_s, time.monotonic() - begin_s)
-        until_s, spare_s = until_s + took_s, spare_s - took_s
-    if unknown := cells.keys() - reruns.keys():
+        until_s += took_s
+        spare_s -= took_s
+    late = cells.keys() - reruns.keys()
+    if late:
         is_slow = _control_s() > _SLOW_S
         fault = "this grader could not run a cell of its own either" if is_slow else NOTHING
-        reruns |= dict.fromkeys(unknown, Called(fault=fault, is_absent=not is_slow, said=_LATE))
+        called = Called(fault=fault, is_absent=not is_slow, ending=_LATE)
+        reruns |= dict.fromkeys(late, called)
     return reruns
 
 
@@ -148,30 +163,36 @@ def _run(
     Of the cells behind one that ends the run, nothing is noted.
 
     Returns:
-        The question whose cell ended the run, as is noted then; empty when none did, or all time was over.
+        The question whose cell ended the run, as is noted then; empty when none did, or all time
+        was over.
     """
     begin_s = time.monotonic()
     names = {name: all_questions()[name].name for name in cells}
-    results, told = _in_sandbox(
-        cells, names, {name: [one["args"] for one in rounds[name]] for name in cells}, wall_s
-    )
+    arguments = {name: [case["args"] for case in rounds[name]] for name in cells}
+    results, endings = _in_sandbox(cells, names, arguments, wall_s)
     is_over = time.monotonic() - begin_s >= wall_s
-    if not told.get(0, (False, ""))[0]:
+    own_went_through, _ = endings.get(0, (False, ""))
+    if not own_went_through:
         return ""  # our own cell: of those behind it, nothing is known
     # Behind the last cell that came to its end, whatever that was, nothing ran any more.
-    reached = max(place for place, (_, said) in told.items() if said != DISTURBED or place == 0)
+    ended = [place for place, (_, ending) in endings.items() if ending != DISTURBED]
+    reached = max(ended, default=0)
     for place, name in list(enumerate(cells, start=1))[:reached]:
-        went_through, said = told.get(place, (False, DISTURBED))
+        went_through, ending = endings.get(place, (False, DISTURBED))
         if went_through and name in results:
             reruns[name] = Called(_is_right(rounds[name], results[name]))
         else:
-            said = "it wrote down nothing" if went_through else said
-            reruns[name] = Called(fault=NOTHING, is_absent=True, said=said)
+            reruns[name] = _absent("it wrote down nothing" if went_through else ending)
     if is_over or reached == len(cells):
         return ""
-    ending = list(cells)[reached]
-    reruns[ending] = Called(fault=NOTHING, is_absent=True, said=DISTURBED)
-    return ending
+    ended_by = list(cells)[reached]
+    reruns[ended_by] = _absent(DISTURBED)
+    return ended_by
+
+
+def _absent(ending: str) -> Called:
+    """Return a function of which nothing came back."""
+    return Called(fault=NOTHING, is_absent=True, ending=ending)
 
 
 def _in_sandbox(
@@ -180,66 +201,76 @@ def _in_sandbox(
     cases: Mapping[str, Sequence[list]],
     wall_s: float,
 ) -> tuple[dict[str, object], dict[int, tuple[bool, str]]]:
-    """Call the functions of some cells in our notebook; return their outputs, and how its cells ended by place."""
+    """Call the functions of some cells in our notebook; return their outputs, and how its cells
+    ended by place.
+    """
     with Sandbox() as sandbox:
         (sandbox.folder / CASES).write_text(json.dumps(cases))
         (sandbox.folder / NOTEBOOK).write_text(_notebook(cells, functions), encoding="utf-8")
         kernel = sandbox.folder / "jupyter" / "kernels" / "python3"
         kernel.mkdir(parents=True)
         (kernel / "kernel.json").write_text(json.dumps(_KERNEL))
-        sandbox.run(
-            _command(sandbox.folder),
-            limits=Limits(
-                wall_s=wall_s,
-                cpu_s=int(wall_s) + 1,
-                memory_bytes=_MEMORY_BYTES,
-                file_bytes=64 << 20,
-            ),
-            variables={
-                "JUPYTER_PATH": str(sandbox.folder / "jupyter"),
-                "JUPYTER_RUNTIME_DIR": "run",
-                "IPYTHONDIR": "ipython",
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            },
+        limits = SandboxLimits(
+            wall_s=wall_s,
+            cpu_s=int(wall_s) + 1,
+            memory_bytes=_MEMORY_BYTES,
+            file_bytes=_FILE_BYTES,
         )
-        return results_back(sandbox.folder, cells), told_back(sandbox.folder, 1 + len(cells))
+        variables = {
+            "JUPYTER_PATH": str(sandbox.folder / "jupyter"),
+            "JUPYTER_RUNTIME_DIR": "run",
+            "IPYTHONDIR": "ipython",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
+        sandbox.run(_command(sandbox.folder), limits=limits, variables=variables)
+        results = results_back(sandbox.folder, cells)
+        endings = endings_back(sandbox.folder, 1 + len(cells))
+    return results, endings
 
 
 def _notebook(cells: Mapping[str, str], functions: Mapping[str, str]) -> str:
     """Return a notebook's text: a set-up, and a cell for each function, which makes and calls it.
 
-    A student's cell stands in it as one literal, so that no comment or magic of its own speaks to nbval.
+    A student's cell stands in it as one literal, so that no comment or magic of its own speaks to
+    nbval.
     """
     sources = ["from grading.grade.functions.verbs import check"]
-    sources += [
-        f"check({question!r}, {functions[question]!r}, {cell!r})"
-        for question, cell in cells.items()
-    ]
-    form: dict[str, object] = {
+    for question, cell in cells.items():
+        sources.append(f"check({question!r}, {functions[question]!r}, {cell!r})")
+    notebook_cells = [_code_cell(f"cell-{index}", source) for index, source in enumerate(sources)]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": notebook_cells}
+    return json.dumps(notebook)
+
+
+def _code_cell(id: str, source: str) -> dict[str, object]:
+    return {
         "cell_type": "code",
         "metadata": {},
         "execution_count": None,
         "outputs": [],
+        "id": id,
+        "source": source,
     }
-    made = [
-        {**form, "id": f"cell-{index}", "source": source} for index, source in enumerate(sources)
-    ]
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": made})
 
 
 def _control_s() -> float:
-    """Return the seconds that a cell of the grader's own takes here; infinite where it does not run."""
+    """Return the seconds that a cell of the grader's own takes here; infinite where it does not
+    run.
+    """
     begin_s = time.monotonic()
     cell = {"control": "def control():\n    return 1"}
     results, _ = _in_sandbox(cell, {"control": "control"}, {"control": [[]]}, _CONTROL_S)
-    return time.monotonic() - begin_s if results.get("control") == [{"value": 1}] else math.inf
+    took_s = time.monotonic() - begin_s
+    return took_s if results.get("control") == [{"value": 1}] else math.inf
 
 
 def _is_right(cases: Cases, outputs: object) -> bool:
     """Return whether a function did on its cases what was expected."""
     # What came out of the sandbox may be anything.
-    if not isinstance(outputs, list) or not all(isinstance(one, dict) for one in outputs):
+    if not isinstance(outputs, list):
+        return False
+    if not all(isinstance(output, dict) for output in outputs):
         return False
     try:
         with deadline(_JUDGE_S):
@@ -249,9 +280,8 @@ def _is_right(cases: Cases, outputs: object) -> bool:
 
 
 def _command(folder: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout", str(CELL_S)),
-        *("--noconftest", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider"),
-        *("-p", PLUGIN, "-p", "nbval.plugin", "-q"),
-        NOTEBOOK,
-    ]
+    pytest = [sys.executable, "-m", "pytest", "-q", "--noconftest"]
+    places = ["-c", "/dev/null", "--rootdir", str(folder)]
+    plugins = ["-p", "no:cacheprovider", "-p", PLUGIN, "-p", "nbval.plugin"]
+    nbval = ["--nbval-lax", "--nbval-cell-timeout", str(CELL_S)]
+    return [*pytest, *places, *plugins, *nbval, NOTEBOOK]

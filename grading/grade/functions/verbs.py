@@ -1,4 +1,5 @@
-"""A lesson's ``check`` as the sandbox has it: it calls a function and writes down what this did, and judges nothing.
+"""A lesson's ``check`` as the sandbox has it: it calls a function and writes down what this did,
+and judges nothing.
 
 This file knows no question and no answer.
 """
@@ -7,18 +8,19 @@ import json
 from pathlib import Path
 
 from grading.grade.functions.names import CASES, RESULTS
-from labs.course.calls import call
 from labs.course.cells import alone
+from labs.judge.calls import call
 
 #: The run's folder; a cell may go elsewhere.
 _HERE = Path.cwd()
 
 
 def check(question: str, name: str, cell: str) -> None:
-    """Call the function of a cell that a check kept, by itself, on the cases that lie ready; write down what it did."""
+    """Call the function of a cell that a check kept, by itself, on the cases that lie ready; write
+    down what it did.
+    """
     cases = json.loads((_HERE / CASES).read_text(encoding="utf-8"))[question]
-    done = [
-        {part: value for part, value in one.items() if part != "said"}
-        for one in call(alone(cell, name), cases)
-    ]
-    (_HERE / RESULTS.format(question)).write_text(json.dumps(done), encoding="utf-8")
+    results = call(alone(cell, name), cases)
+    for result in results:
+        result.pop("said", None)
+    (_HERE / RESULTS.format(question)).write_text(json.dumps(results), encoding="utf-8")

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from grading.grade.intake.sources import encoding_of
-from labs.course.limits import DEFAULT_LIMITS, Limits
+from labs.course.limits import DEFAULT_LIMITS, IntakeLimits
 from labs.records.ledger import first_problem
 from labs.records.record import ENTRY_TYPES
 from labs.records.strict import StrictJsonError, loads
@@ -17,14 +17,14 @@ _NAMED = 20
 
 #: Why a part of a ledger was left, and how to go on.
 TOO_LONG = (
-    "since the ledger holds more than is read at once: move the lines of an earlier pass, which stand at its "
-    "beginning, into another file, and hand in again"
+    "since the ledger holds more than is read at once: move the lines of an earlier pass, which "
+    "stand at its beginning, into another file, and hand in again"
 )
 
 
 @dataclass
-class Ledger:
-    """What a ledger file held."""
+class LedgerContents:
+    """The content of a ledger file."""
 
     #: Entries that fit the published schema, as plain JSON, in the file's order.
     entries: list[dict] = field(default_factory=list)
@@ -32,18 +32,18 @@ class Ledger:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-def read_ledger(path: Path, limits: Limits = DEFAULT_LIMITS) -> Ledger:
+def read_ledger(path: Path, limits: IntakeLimits = DEFAULT_LIMITS) -> LedgerContents:
     """Return the entries of a ledger file that was taken in already."""
-    found = Ledger()
+    ledger = LedgerContents()
     seen: set[str] = set()
     left_bytes = limits.ledger_memory_bytes
     lines = enumerate(_lines(path), start=1)
     for number, line in lines:
-        # In memory at most, but for long texts: an object for each comma and bracket.
-        left_bytes -= 4_096 + len(line) + 64 * sum(map(line.count, (b",", b"[", b"{")))
+        left_bytes -= _memory_bytes(line)
         if left_bytes < 0:
             last = max((later for later, _ in lines), default=number)
-            found.refused.append((number, f"lines {number} to {last} were left, {TOO_LONG}"))
+            why = f"lines {number} to {last} were left, {TOO_LONG}"
+            ledger.refused.append((number, why))
             break
         if not line.strip():
             continue
@@ -54,15 +54,23 @@ def read_ledger(path: Path, limits: Limits = DEFAULT_LIMITS) -> Ledger:
                     "an entry with this record_id stands above already; the first one counts"
                 )
         except StrictJsonError as error:
-            if len(found.refused) < _NAMED:
-                found.refused.append((number, str(error)))
+            if len(ledger.refused) < _NAMED:
+                ledger.refused.append((number, str(error)))
             continue
         seen.add(entry["record_id"])
-        found.entries.append(entry)
-    return found
+        ledger.entries.append(entry)
+    return ledger
 
 
-def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
+def _memory_bytes(line: bytes) -> int:
+    """Return what a line takes in memory at most, but for long texts: an object for each comma and
+    bracket.
+    """
+    objects = line.count(b",") + line.count(b"[") + line.count(b"{")
+    return 4_096 + len(line) + 64 * objects
+
+
+def read_entry(line: bytes, limits: IntakeLimits = DEFAULT_LIMITS) -> dict:
     """Return one line as an entry that fits the schema.
 
     Raises:
@@ -86,7 +94,9 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
 
 
 def _have_a_meaning(entry: dict) -> None:
-    """Raise for what has an entry's form and is none: the 30th of February, or a part that no typed record holds."""
+    """Raise for what has an entry's form and is none: the 30th of February, or a part that no typed
+    record holds.
+    """
     stamp = entry.get("started_at") or entry["made_at"]
     try:
         # A pattern's digits are anybody's; a date's are ours.
@@ -102,33 +112,30 @@ def _have_a_meaning(entry: dict) -> None:
 def _in_short(value: object) -> object:
     """Return a value whose long lists hold one item for all, after all of them were looked at here.
 
-    The schema's validator walks through a list in Python: thousands of samples would take it seconds. A list is cut
-    when its items are numbers, none below 0, or objects of the same form with such numbers; any other one stays whole.
+    The schema's validator walks through a list in Python: thousands of samples would take it
+    seconds. A list is cut when its items are numbers, none below 0, or objects of the same form
+    with such numbers; any other one stays whole.
     """
     if isinstance(value, dict):
         # A call for each of an entry's numbers and words would take most of the time.
-        return {
-            name: _in_short(part) if isinstance(part, dict | list) else part
-            for name, part in value.items()
-        }
+        short = dict(value)
+        for name, part in value.items():
+            if isinstance(part, dict | list):
+                short[name] = _in_short(part)
+        return short
     if not isinstance(value, list):
         return value
     if len(value) > _MOST_ITEMS:
         raise StrictJsonError(f"a list of {len(value)} items; {_MOST_ITEMS} are the most")
     if len(value) <= _FEW:
         return [_in_short(part) for part in value]
-    if isinstance(value[0], dict):
-        forms = {tuple(part) if isinstance(part, dict) else () for part in value}
-        alike = len(forms) == 1 and all(
-            _are_numbers([part[name] for part in value]) for name in next(iter(forms))
-        )
-    else:
-        alike = _are_numbers(value)
-    if not alike and len(value) > _MOST_ODD:
+    if _are_alike(value):
+        return value[:1]
+    if len(value) > _MOST_ODD:
         raise StrictJsonError(
             f"a list of {len(value)} items that are not numbers of one kind, 0 or more"
         )
-    return value[:1] if alike else value
+    return value
 
 
 #: Lists up to this length are left to the validator.
@@ -141,8 +148,22 @@ _MOST_ITEMS = 200_000
 _MOST_ODD = 5_000
 
 
+def _are_alike(items: list) -> bool:
+    """Return whether items are numbers, none below 0, or objects of the same form with such."""
+    if not isinstance(items[0], dict):
+        return _are_numbers(items)
+    forms = {tuple(item) if isinstance(item, dict) else () for item in items}
+    if len(forms) > 1:
+        return False
+    (names,) = forms
+    columns = ([item[name] for item in items] for name in names)
+    return all(map(_are_numbers, columns))
+
+
 def _are_numbers(values: list) -> bool:
-    return not set(map(type, values)) - {int, float} and min(values) >= 0
+    """Return whether all values are plain numbers, none below 0."""
+    types = set(map(type, values))
+    return types <= {int, float} and min(values) >= 0
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -154,4 +175,6 @@ def _lines(path: Path) -> Iterator[bytes]:
         return
     with path.open("rb") as file:
         for number, line in enumerate(file):
-            yield (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line).rstrip(b"\r\n")
+            if number == 0:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            yield line.rstrip(b"\r\n")

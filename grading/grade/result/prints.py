@@ -1,4 +1,6 @@
-"""What of a submission would be the same in a copy, as hashes: what comparing students needs, and no student's work."""
+"""What of a submission would be the same in a copy, as hashes: what comparing students needs, and
+no student's work.
+"""
 
 import hashlib
 import io
@@ -34,7 +36,7 @@ def prints(
     student: str,
     cells: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, list[str]]:
-    """Return hashes by what they are of: 'ids', 'records', 'texts', 'cells' and 'files'.
+    """Return hashes by kind: 'ids', 'records', 'texts', 'cells' and 'files'.
 
     Args:
         files: sha256s of the files that the student made.
@@ -42,54 +44,81 @@ def prints(
         cells: Of functions, by question, where another answer than the newest counts.
     """
     records = [entry for entry in entries if entry["type"] == "measurement"]
-    runs = [record["details"].get("comparison_id") for record in records]
     # The newest answer to a question counts.
     answers = {entry["question"]: entry["value"] for entry in entries if entry["type"] == "answer"}
-    sources = {name: value["source"] for name, value in answers.items() if _is_function(value)}
-    sources |= dict(cells) | {
-        f"{one['subject']} {name}": file["text"]
-        for one in entries
-        if one["type"] == "observation" and one["subject"].startswith(SUBJECT)
-        for name, file in handed_over(one["seen"]).items()
-        # Configurations that are right are the same by themselves.
-        if name.endswith(".py") and isinstance(file.get("text"), str)
-    }
-    texts = [
-        text for value in answers.values() if not _is_function(value) for text in _texts(value)
-    ]
-    found = {
-        "ids": [
-            *(record["record_id"] for record in records),
-            *(run for run in runs if isinstance(run, str)),
-        ],
-        # A clock's samples, and enough of them that no other run has the same.
-        "records": [
-            _hash(json.dumps(one["samples"]))
-            for one in records
-            if one["kind"] in ("latency", "throughput", "load")
-            and len(one["samples"]) >= _FEWEST_SAMPLES
-        ],
-        "texts": [_hash(words) for text in texts if (words := _plain_words(text, student))],
-        # With the question, since short functions of two questions may be the same.
-        "cells": [f"{name} {_hash(plain_source(source))}" for name, source in sources.items()],
+    sources: dict[str, str] = {}
+    texts: list[str] = []
+    for question, value in answers.items():
+        if _is_function(value):
+            sources[question] = value["source"]
+        else:
+            texts += _texts(value)
+    sources |= cells
+    sources |= _programs(entries)
+    words = [_plain_words(text, student) for text in texts]
+    sample_texts = [json.dumps(samples) for samples in _clock_samples(records)]
+    # With the question, since short functions of two questions may be the same.
+    cell_hashes = [f"{name} {_hash(plain_source(source))}" for name, source in sources.items()]
+    hashes = {
+        "ids": _ids(records),
+        "records": [_hash(text) for text in sample_texts],
+        "texts": [_hash(text) for text in words if text],
+        "cells": cell_hashes,
         "files": list(files),
     }
-    return {name: list(dict.fromkeys(hashes)) for name, hashes in found.items()}
+    return {name: list(dict.fromkeys(own)) for name, own in hashes.items()}
+
+
+def _programs(entries: Iterable[dict]) -> dict[str, str]:
+    """Return the texts of programs that were handed over, by question and name.
+
+    Configurations that are right are the same by themselves.
+    """
+    programs = {}
+    for entry in entries:
+        if entry["type"] != "observation" or not entry["subject"].startswith(SUBJECT):
+            continue
+        for name, file in handed_over(entry["seen"]).items():
+            text = file.get("text")
+            if name.endswith(".py") and isinstance(text, str):
+                programs[f"{entry['subject']} {name}"] = text
+    return programs
+
+
+def _ids(records: Sequence[dict]) -> list[str]:
+    """Return the ids of records, and of the runs that compared options."""
+    ids = [record["record_id"] for record in records]
+    for record in records:
+        run = record["details"].get("comparison_id")
+        if isinstance(run, str):
+            ids.append(run)
+    return ids
+
+
+def _clock_samples(records: Iterable[dict]) -> Iterator[list[float]]:
+    """Yield a clock's samples, where there are enough of them that no other run has the same."""
+    for record in records:
+        is_timed = record["kind"] in ("latency", "throughput", "load")
+        if is_timed and len(record["samples"]) >= _FEWEST_SAMPLES:
+            yield record["samples"]
 
 
 def plain_source(source: str) -> str:
-    """Return a source without names, blanks, comments and docstrings: renaming makes no other function of it."""
-    parts, begins = [], True
+    """Return a source without names, blanks, comments and docstrings: renaming makes no other
+    function of it.
+    """
+    parts = []
+    begins = True
     try:
-        for one in tokenize.generate_tokens(io.StringIO(source).readline):
-            if one.type in _UNSAID:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type in _UNSAID:
                 begins = True
-            elif not (
-                begins and one.type == tokenize.STRING
-            ):  # a text that stands alone does nothing
-                is_name = one.type == tokenize.NAME and not keyword.iskeyword(one.string)
-                parts.append("name" if is_name else one.string)
-                begins = False
+                continue
+            if begins and token.type == tokenize.STRING:
+                continue  # a text that stands alone does nothing
+            is_name = token.type == tokenize.NAME and not keyword.iskeyword(token.string)
+            parts.append("name" if is_name else token.string)
+            begins = False
     except (tokenize.TokenError, SyntaxError, ValueError):
         return "".join(source.split())
     return " ".join(parts)
@@ -108,7 +137,9 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _plain_words(text: str, student: str) -> str:
-    """Return a text's words without the student's name, or nothing where there are too few to tell."""
+    """Return a text's words without the student's name, or nothing where there are too few to
+    tell.
+    """
     own = set(re.findall(r"\w+", student.lower()))
     words = [word for word in re.findall(r"\w+", text.lower()) if word not in own]
     return " ".join(words) if len(words) >= _FEWEST_WORDS else ""

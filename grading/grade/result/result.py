@@ -1,4 +1,6 @@
-"""The result of one unit of work, as plain values: what the batch keeps, a line of its table, and who is looked at."""
+"""The result of one unit of work, as plain values: what the batch keeps, a line of its table, and
+who is looked at.
+"""
 
 from __future__ import annotations
 
@@ -11,32 +13,33 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from grading.grade.contradictions import Finding
+from grading.grade.contradictions import Contradiction
 from grading.grade.intake import Note
 from labs.course.assignment import assignment
 from labs.course.points import changed_rows, counted_rows, graded_rows
-from labs.course.question import Row, State
+from labs.course.question import ResultRow, State
 
 #: Raised when a result's form changes.
-VERSION = 13
+VERSION = 14
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one submission is worth, and everything that was found on the way."""
+    """One submission's points, and all findings."""
 
     student: str
     part: int
     #: sha256 over names and contents of what was taken in.
     digest: str
-    #: Public rows, then hidden ones: one for each question of the part, of all its choices, as they were graded.
-    rows: tuple[Row, ...] = ()
+    #: Public rows, then hidden ones: one for each question of the part, of all its choices, as they
+    #: were graded.
+    rows: tuple[ResultRow, ...] = ()
     notes: tuple[Note, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Contradiction, ...] = ()
     #: Machines of the records, in words.
     machines: tuple[str, ...] = ()
-    #: The first 200 samples of the newest latency record of each option and batch size, as 'onnx-all × 1': what a
-    #: student is asked about in person.
+    #: The first 200 samples of the newest latency record of each option and batch size, as
+    #: 'onnx-all × 1': what a student is asked about in person.
     samples: dict[str, list[float]] = field(default_factory=dict)
     #: Hashes of what would be the same in a copy (``grading.grade.result.prints``).
     prints: dict[str, list[str]] = field(default_factory=dict)
@@ -44,35 +47,44 @@ class Result:
     answers: dict[str, int] = field(default_factory=dict)
     #: Minutes without breaks by lesson, from its first entry in the ledger to its last.
     minutes: dict[str, float] = field(default_factory=dict)
+    #: Results that the ledger says were measured on a lease: kind, site, node and start of a run,
+    #: one for each hour. What the site recorded proves them (``grading.classroom.leases``).
+    leased: list[dict[str, str]] = field(default_factory=list)
     #: sha256s of the submitted models, by name.
     models: dict[str, str] = field(default_factory=dict)
-    #: How functions' cells ended that came to nothing when they were called again, by question; for staff alone.
+    #: How functions' cells ended that came to nothing when they were called again, by question; for
+    #: staff alone.
     reruns: dict[str, str] = field(default_factory=dict)
-    #: What a leaderboard shows of the file that was measured again, where the assignment asks for one.
+    #: What a leaderboard shows of the file that was measured again, where the assignment asks for
+    #: one.
     leaderboard: dict[str, float] = field(default_factory=dict)
     #: Fault of the grader's own, in words; empty when there was none. Staff has to look.
     fault: str = ""
     #: What this host could not do to keep submissions apart.
     limits: tuple[str, ...] = ()
-    #: What the part's questions were worth in the gradebook when it was graded, the talk's points left out. A gradebook
-    #: asks ``labs.course.points.standing``, by the assignment as it is then.
+    #: What the part's questions were worth in the gradebook when it was graded, the talk's points
+    #: left out. A gradebook asks ``labs.course.points.standing``, by the assignment as it is then.
     worth: float = 0.0
     wall_s: float = 0.0
     version: int = VERSION
 
     @functools.cached_property
-    def counted(self) -> tuple[Row, ...]:
-        """The rows whose points count, as the assignment has it now: the best of its choices, changes of mid-term."""
+    def counted(self) -> tuple[ResultRow, ...]:
+        """The rows whose points count, as the assignment has it now: the best of its choices,
+        changes of mid-term.
+        """
         course = assignment()
         return counted_rows(changed_rows(self.rows, course.changes), course.part(self.part))
 
     @functools.cached_property
-    def graded(self) -> tuple[Row, ...]:
-        """``counted`` with points of the gradebook; at most ``TAKING_PART`` of ``worth`` is for taking part."""
+    def graded(self) -> tuple[ResultRow, ...]:
+        """``counted`` with points of the gradebook; at most ``TAKING_PART`` of ``worth`` is for
+        taking part.
+        """
         return graded_rows(self.counted, self.worth)
 
     @property
-    def pending(self) -> tuple[Row, ...]:
+    def pending(self) -> tuple[ResultRow, ...]:
         """The rows that the grader could not judge: 0 until staff has mended it."""
         return tuple(row for row in self.graded if row.is_pending)
 
@@ -99,34 +111,38 @@ class Result:
     def to_json(self) -> dict:
         """Return the result as plain JSON values."""
         # `asdict` would copy each of some thousand samples.
-        return asdict(replace(self, samples={}, prints={})) | {
-            "samples": self.samples,
-            "prints": self.prints,
-        }
+        small = asdict(replace(self, samples={}, prints={}))
+        return small | {"samples": self.samples, "prints": self.prints}
 
     @classmethod
     def from_json(cls, values: dict) -> Result:
         """Return the result that ``to_json`` wrote."""
-        kept = {one.name: values[one.name] for one in fields(cls) if one.name in values}
-        kept["rows"] = tuple(
-            Row(**{**row, "shown": tuple(map(tuple, row["shown"]))}) for row in kept["rows"]
-        )
-        kept["notes"] = tuple(Note(**note) for note in kept["notes"])
-        kept["findings"] = tuple(
-            Finding(**{**one, "records": tuple(one["records"])}) for one in kept["findings"]
-        )
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        rows = []
+        for row in known["rows"]:
+            shown = tuple(map(tuple, row["shown"]))
+            rows.append(ResultRow(**{**row, "shown": shown}))
+        findings = []
+        for finding in known["findings"]:
+            records = tuple(finding["records"])
+            findings.append(Contradiction(**{**finding, "records": records}))
+        known["rows"] = tuple(rows)
+        known["notes"] = tuple(Note(**note) for note in known["notes"])
+        known["findings"] = tuple(findings)
         for name in ("machines", "limits"):
-            kept[name] = tuple(kept.get(name, ()))
-        return cls(**kept)
+            known[name] = tuple(known.get(name, ()))
+        return cls(**known)
 
 
 def write_json(values: dict, path: Path, *, indent: int | None = 1) -> None:
     """Put a JSON file in place in one step; whoever reads sees the old one or the new one, whole.
 
     Args:
-        indent: Spaces a level, for people; None is one long line, which Python writes many times faster.
+        indent: Spaces a level, for people; None is one long line, which Python writes many times
+            faster.
     """
-    write_text(json.dumps(values, ensure_ascii=False, allow_nan=False, indent=indent) + "\n", path)
+    text = json.dumps(values, ensure_ascii=False, allow_nan=False, indent=indent)
+    write_text(f"{text}\n", path)
 
 
 def write_text(text: str, path: Path) -> None:
@@ -140,7 +156,8 @@ def write_text(text: str, path: Path) -> None:
     partial.replace(path)
 
 
-#: Share of unremarkable submissions that are drawn for a look: who is looked at must not be foreseeable.
+#: Share of unremarkable submissions that are drawn for a look: who is looked at must not be
+#: foreseeable.
 SPOT_SHARE = 0.05
 
 #: Why one of these is looked at.
@@ -149,8 +166,9 @@ AT_RANDOM = "drawn at random"
 
 def line(result: Result) -> dict[str, object]:
     """Return a result as one line of a table, in plain values."""
-    public = [row for row in result.counted if not row.hidden]
-    hidden = [row for row in result.counted if row.hidden]
+    public = sum(row.points for row in result.counted if not row.hidden)
+    hidden = sum(row.points for row in result.counted if row.hidden)
+    rules = sorted({finding.rule for finding in result.findings})
     return {
         "student": result.student,
         "part": result.part,
@@ -158,10 +176,10 @@ def line(result: Result) -> dict[str, object]:
         "possible": result.possible,
         "grade": round(result.grade, 2),
         "worth": round(result.worth, 2),
-        "public": sum(row.points for row in public),
-        "hidden": sum(row.points for row in hidden),
+        "public": public,
+        "hidden": hidden,
         "contradictions": len(result.findings),
-        "rules": " ".join(sorted({one.rule for one in result.findings})),
+        "rules": " ".join(rules),
         "machines": "; ".join(result.machines),
         "fault": result.fault,
         "digest": result.digest[:16],
@@ -186,43 +204,33 @@ def spot_checks(
 ) -> list[SpotCheck]:
     """Return the submissions that a person should look at, those with the most reasons first.
 
-    Faults of the grader, contradictions, public points without the hidden ones behind them, likeness to another
-    submission, and a random draw.
+    Faults of the grader, contradictions, public points without the hidden ones behind them,
+    likeness to another submission, and a random draw.
 
     Args:
         seed: Draws the rest; keep it from students.
         share: Share of the rest that is drawn, 0 to 1.
         alike: By student, one sentence per submission that is too much like theirs.
     """
-    found = []
+    checks = []
     for result in results:
-        reasons = [*_reasons(result), *alike.get(result.student, ())] or (
-            [AT_RANDOM] if _drawn(result, seed) < share else []
-        )
+        reasons = [*_reasons(result), *alike.get(result.student, ())]
+        if not reasons and _drawn(result, seed) < share:
+            reasons = [AT_RANDOM]
         if reasons:
-            found.append(SpotCheck(result.student, tuple(reasons)))
-    return sorted(found, key=lambda one: (-len(one.reasons), one.student))
+            checks.append(SpotCheck(result.student, tuple(reasons)))
+    return sorted(checks, key=lambda check: (-len(check.reasons), check.student))
 
 
 def _reasons(result: Result) -> list[str]:
-    reasons = [f"the grader had a fault: {result.fault}"] if result.fault else []
+    reasons = []
+    if result.fault:
+        reasons.append(f"the grader had a fault: {result.fault}")
     if result.pending:
-        reasons.append(
-            f"not judged yet, and 0 until it is: {_some([row.title for row in result.pending])}"
-        )
-    reasons += [one.message for one in result.findings]
-    # What rests on a prerequisite that the ledger passes, and is not met itself, claims more than the files hold.
-    passed = {row.id: row for row in result.rows if row.state == State.PASSED}
-    unmet = [
-        row
-        for row in result.rows
-        if row.hidden and not row.points and not row.is_pending and row.needs in passed
-    ]
-    typed = [passed[row.needs].title for row in unmet if row.id.endswith(".computed")]
-    claimed = [row.title for row in unmet if not row.id.endswith(".computed")]
-    known = {row.id for row in result.rows}
-    opened = [row for row in passed.values() if not row.hidden and row.opened and not row.points]
-    claimed += [row.title for row in opened if f"{row.id}.computed" not in known]
+        pending = _some([row.title for row in result.pending])
+        reasons.append(f"not judged yet, and 0 until it is: {pending}")
+    reasons += [finding.message for finding in result.findings]
+    typed, claimed = _claims(result)
     if typed:
         reasons.append(f"right in the ledger, and not when run again: {_some(typed)}")
     if claimed:
@@ -230,14 +238,40 @@ def _reasons(result: Result) -> list[str]:
     return reasons
 
 
+def _claims(result: Result) -> tuple[list[str], list[str]]:
+    """Return the titles of functions whose results were typed, and of what a ledger claims and the
+    files do not hold.
+
+    It rests on a prerequisite that the ledger passes, and is not met itself.
+    """
+    known = {row.id for row in result.rows}
+    passed = {row.id: row for row in result.rows if row.state == State.PASSED}
+    typed = []
+    claimed = []
+    for row in result.rows:
+        if not row.hidden or row.points or row.is_pending or row.needs not in passed:
+            continue
+        if row.id.endswith(".computed"):
+            typed.append(passed[row.needs].title)
+        else:
+            claimed.append(row.title)
+    for row in passed.values():
+        lost = row.opened and not row.points
+        if not row.hidden and lost and f"{row.id}.computed" not in known:
+            claimed.append(row.title)
+    return typed, claimed
+
+
 def _some(titles: Sequence[str]) -> str:
     """Return the first three titles, and how many there are more."""
-    more = f" and {len(titles) - 3} more" if len(titles) > 3 else ""
-    return ", ".join(f"“{title}”" for title in titles[:3]) + more
+    text = ", ".join(f"“{title}”" for title in titles[:3])
+    if len(titles) > 3:
+        text += f" and {len(titles) - 3} more"
+    return text
 
 
 def _drawn(result: Result, seed: str) -> float:
-    digest = hashlib.sha256(
-        f"{seed}\0{result.student}\0{result.digest}".encode(errors="surrogateescape")
-    ).digest()
+    """Return a number from 0 to 1 that the seed draws for this submission."""
+    drawn_from = f"{seed}\0{result.student}\0{result.digest}"
+    digest = hashlib.sha256(drawn_from.encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

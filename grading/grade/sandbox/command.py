@@ -1,6 +1,8 @@
-"""One command in the sandbox: ``timeout → bubblewrap → prlimit → system_calls → setpriv → env -i → command``.
+"""One command in the sandbox:
+``timeout → bubblewrap → prlimit → system_calls → setpriv → env -i → command``.
 
-Where the host has no bubblewrap (a container that forbids namespaces), the other limits stand alone.
+Where the host has no bubblewrap (a container that forbids namespaces), the other limits stand
+alone.
 """
 
 from __future__ import annotations
@@ -32,17 +34,18 @@ from grading.grade.sandbox.abilities import (
     privileges,
 )
 from grading.grade.sandbox.control_group import ControlGroup
-from grading.grade.sandbox.usage import Usage
+from grading.grade.sandbox.usage import SandboxUsage
 from labs.workspace import PROJECT_DIR
 
 #: Where every user may write, and a command could leave something for the next one.
 OPEN_TO_ALL = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
 
-#: Seconds between two looks at what a command uses; a short one is never looked at. A processor makes some ten thousand
-#: empty files in this time.
+#: Seconds between two looks at what a command uses; a short one is never looked at. A processor
+#: makes some ten thousand empty files in this time.
 LOOK_S = 0.2
 
-#: Seconds that the grader waits until a sandbox's files are removed. What is left then is removed meanwhile.
+#: Seconds that the grader waits until a sandbox's files are removed. What is left then is removed
+#: meanwhile.
 CLEAN_UP_S = 5
 
 #: Seconds that the outer watch waits beyond timeout(1), which may itself have been stopped.
@@ -50,7 +53,7 @@ GRACE_S = 5
 
 
 @dataclass(frozen=True)
-class Limits:
+class SandboxLimits:
     """Limits of one command and of everything that it starts."""
 
     wall_s: float = 60
@@ -70,7 +73,8 @@ class Limits:
     processes: int = 96
     #: Open files of each process.
     open_files: int = 256
-    #: Open files of all its processes together. A socket's buffer is memory, 208 KiB by the kernel's default.
+    #: Open files of all its processes together. A socket's buffer is memory, 208 KiB by the
+    #: kernel's default.
     together_open_files: int = 1_024
     #: Bytes of standard output, and of standard error, that are kept.
     output_bytes: int = 1 << 20
@@ -86,7 +90,7 @@ class Limits:
             "--core=0",
         ]
 
-    def are_exceeded_by(self, held: Usage) -> bool:
+    def are_exceeded_by(self, held: SandboxUsage) -> bool:
         """Return whether what a command and its processes hold together is more than they may."""
         return (
             held.memory_bytes > self.together_bytes
@@ -97,7 +101,7 @@ class Limits:
 
 
 #: What a command gets unless its caller knows better.
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = SandboxLimits()
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,9 @@ class Sandbox:
     def __init__(self, can: Abilities | None = None) -> None:
         """Prepare a sandbox with what the host allows, which is found out when None."""
         self.can = can or abilities()
-        self.user = (
-            FIRST_USER + random.SystemRandom().randrange(USERS) if self.can.own_user else None
-        )
+        self.user: int | None = None
+        if self.can.own_user:
+            self.user = FIRST_USER + random.SystemRandom().randrange(USERS)
         self._group: ControlGroup | None = None
 
     def __enter__(self) -> Sandbox:
@@ -142,44 +146,65 @@ class Sandbox:
         self,
         command: Sequence[str],
         *,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: SandboxLimits = DEFAULT_LIMITS,
         variables: dict[str, str] | None = None,
     ) -> Outcome:
-        """Run a command, its paths whole, in the folder and return how it ended; nothing that it started is left.
+        """Run a command, its paths whole, in the folder and return how it ended; nothing that it
+        started is left.
 
         Args:
             variables: Environment variables beyond the few that Python needs.
         """
         begin_s = time.monotonic()
-        kept = [self.temporary / name for name in ("output", "errors")]
-        with contextlib.ExitStack() as stack:
-            # What a student's code prints is for nobody else on this machine.
-            output, errors = (
-                stack.enter_context(open(path, "wb", opener=partial(os.open, mode=0o600)))
-                for path in kept
+        output_path = self.temporary / "output"
+        errors_path = self.temporary / "errors"
+        # What a student's code prints is for nobody else on this machine.
+        private = partial(os.open, mode=0o600)
+        with (
+            open(output_path, "wb", opener=private) as output,
+            open(errors_path, "wb", opener=private) as errors,
+        ):
+            process = self._start(
+                command,
+                limits,
+                variables or {},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
             )
-            given = (command, limits, variables or {})
-            process = self._start(*given, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+        end_s = begin_s + limits.wall_s + GRACE_S
         try:
-            was_late = not self._watched_to_its_end(
-                process, limits, begin_s + limits.wall_s + GRACE_S
-            )
+            was_late = not self._watched_to_its_end(process, limits, end_s)
         finally:
-            # Whatever happened, and also when the command ended by itself and left something running.
+            # Whatever happened, and also when the command ended by itself and left something
+            # running.
             self._kill(process)
             process.wait()
         wall_s = time.monotonic() - begin_s
-        timed_out = was_late or (process.returncode in (124, 137, -9) and wall_s >= limits.wall_s)
-        printed, complained = (_beginning(path, limits) for path in kept)
-        return Outcome(process.returncode, timed_out, printed, complained, wall_s)
+        was_killed = process.returncode in (124, 137, -9)
+        return Outcome(
+            returncode=process.returncode,
+            timed_out=was_late or (was_killed and wall_s >= limits.wall_s),
+            output=_beginning(output_path, limits),
+            errors=_beginning(errors_path, limits),
+            wall_s=wall_s,
+        )
 
     @contextlib.contextmanager
     def conversation(
-        self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS
+        self, command: Sequence[str], *, limits: SandboxLimits = DEFAULT_LIMITS
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """Start a command in the folder and yield it with pipes at both ends; nothing that it starts is left."""
-        ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        process = self._start(command, limits, {}, **ends)
+        """Start a command in the folder and yield it with pipes at both ends; nothing that it
+        starts is left.
+        """
+        process = self._start(
+            command,
+            limits,
+            {},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         end_s = time.monotonic() + limits.wall_s + GRACE_S
         watch = threading.Thread(target=self._watched_to_its_end, args=(process, limits, end_s))
         watch.start()
@@ -194,7 +219,7 @@ class Sandbox:
                     end.close()
 
     def _watched_to_its_end(
-        self, process: subprocess.Popen[bytes], limits: Limits, end_s: float
+        self, process: subprocess.Popen[bytes], limits: SandboxLimits, end_s: float
     ) -> bool:
         """Wait for a command; end one whose processes hold more together than they may.
 
@@ -213,7 +238,7 @@ class Sandbox:
         finally:
             os.close(ended)
 
-    def _held(self, root: int, limits: Limits) -> Usage:
+    def _held(self, root: int, limits: SandboxLimits) -> SandboxUsage:
         """Return what a command's processes and its files hold now."""
         mine = usage.below(root) if self.user is None else usage.processes_of(self.user)
         held = usage.of_processes(mine)
@@ -222,7 +247,9 @@ class Sandbox:
         return held
 
     def _left_outside(self) -> Iterator[Path]:
-        """Yield what the sandbox's user has made where everybody may write. Bubblewrap shows no such place."""
+        """Yield what the sandbox's user has made where everybody may write. Bubblewrap shows no
+        such place.
+        """
         if self.user is None or self.can.bubblewrap:
             return
         for folder in OPEN_TO_ALL:
@@ -230,13 +257,12 @@ class Sandbox:
                 yield from (path for path in folder.iterdir() if usage.owner(path) == self.user)
 
     def _start(
-        self, command: Sequence[str], limits: Limits, variables: dict[str, str], **ends: Any
+        self, command: Sequence[str], limits: SandboxLimits, variables: dict[str, str], **ends: Any
     ) -> subprocess.Popen[bytes]:
-        """Give the folder and all in it to the sandbox's user, and start a command there; ``ends`` are Popen's."""
-        if self.user is not None:
-            for root, folders, files in os.walk(self.folder):
-                for name in (".", *folders, *files):
-                    os.chown(f"{root}/{name}", self.user, self.user, follow_symlinks=False)
+        """Give the folder and all in it to the sandbox's user, and start a command there; ``ends``
+        are Popen's.
+        """
+        self._give_folder()
         inner = ["prlimit", *limits.prlimit(), "--"]
         # Before the user changes, since Python may lie where only the grader's user reaches it.
         if self.can.filters:
@@ -245,19 +271,30 @@ class Sandbox:
         if self.user is not None or not self.can.bubblewrap:
             inner += ["setpriv", *privileges(self.user)]
         stated = {**self.variables(self.folder), **variables}
-        inner += ["env", "-i", *(f"{name}={value}" for name, value in stated.items())]
+        inner += ["env", "-i"]
+        inner += [f"{name}={value}" for name, value in stated.items()]
         inner += command
         if self.can.bubblewrap:
             inner = ["bwrap", *visible.arguments(self.folder), "--", *inner]
-        # Where memory runs out all the same, the kernel takes this process first and not the grader.
+        # Where memory runs out all the same, the kernel takes this process first and not the
+        # grader.
         script = f"echo 900 2>/dev/null >/proc/self/oom_score_adj; exec {shlex.join(inner)}"
         base = control_group.handed_over() if self.can.control_group else None
         if base is not None:
             # Its folder may lie in a tmpfs, whose files are memory.
             self._group = ControlGroup(base, limits.together_bytes + limits.folder_bytes)
-            script = f"echo $$ >{shlex.quote(str(self._group.processes))} || exit 125; {script}"
+            members = shlex.quote(str(self._group.processes))
+            script = f"echo $$ >{members} || exit 125; {script}"
         line = ["timeout", "--kill-after=1", str(limits.wall_s), "sh", "-c", script]
         return subprocess.Popen(line, cwd=self.folder, start_new_session=True, **ends)
+
+    def _give_folder(self) -> None:
+        """Give the folder and all in it to the sandbox's user."""
+        if self.user is None:
+            return
+        for root, folders, files in os.walk(self.folder):
+            for name in (".", *folders, *files):
+                os.chown(f"{root}/{name}", self.user, self.user, follow_symlinks=False)
 
     @staticmethod
     def variables(home: Path) -> dict[str, str]:
@@ -270,10 +307,14 @@ class Sandbox:
             "PYTHONPATH": str(PROJECT_DIR),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
-            # One thread each: half a processor is all there is, and each thread's arena counts as memory.
-            **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+            # One thread each: half a processor is all there is, and each thread's arena counts as
+            # memory.
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
             "MALLOC_ARENA_MAX": "2",
-            # There is no network to send it through; and it is a thread, behind which nothing can be forked.
+            # There is no network to send it through; and it is a thread, behind which nothing can
+            # be forked.
             "ORT_DISABLE_TELEMETRY": "1",
         }
 
@@ -281,16 +322,16 @@ class Sandbox:
         """Kill a command and all that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        group, self._group = (
-            self._group,
-            None,
-        )  # the watch's thread and the caller may both come here
+        # The watch's thread and the caller may both come here.
+        group, self._group = self._group, None
         if group is not None:
             group.close()
         self.kill_leftovers()
 
     def kill_leftovers(self) -> None:
-        """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile."""
+        """Kill all processes of the sandbox's user, until none is left; a daemon may be forking
+        meanwhile.
+        """
         if self.user is None:
             return
         for _ in range(50):
@@ -319,7 +360,9 @@ def remove_of(user: int) -> None:
 
 
 def _clean_up(command: Sequence[str]) -> None:
-    """Run a command that removes files, and wait ``CLEAN_UP_S`` for it; if it takes longer, it goes on meanwhile."""
+    """Run a command that removes files, and wait ``CLEAN_UP_S`` for it; if it takes longer, it
+    continues in the background.
+    """
     nothing = subprocess.DEVNULL
     process = subprocess.Popen(
         command, start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing
@@ -331,7 +374,7 @@ def _clean_up(command: Sequence[str]) -> None:
         threading.Thread(target=process.wait, daemon=True).start()
 
 
-def _beginning(path: Path, limits: Limits) -> str:
-    """Return the beginning of what was printed; the file itself cannot outgrow the limit on files."""
+def _beginning(path: Path, limits: SandboxLimits) -> str:
+    """Return the beginning of the output; the file itself cannot outgrow the limit on files."""
     with path.open("rb") as file:
         return file.read(limits.output_bytes).decode("utf-8", errors="replace")

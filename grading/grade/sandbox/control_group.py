@@ -1,13 +1,15 @@
-"""A limit on all memory of a run, counted by the kernel, where a control group was handed over to the grader.
+"""A limit on all memory of a run, counted by the kernel, where a control group was handed over to
+the grader.
 
-What processes map is a part of their memory alone: buffers of sockets and pipes, files in a tmpfs and the kernel's own
-tables count as nobody's. A control group counts them all.
+What processes map is a part of their memory alone: buffers of sockets and pipes, files in a tmpfs
+and the kernel's own tables count as nobody's. A control group counts them all.
 
 Version 2 alone, since version 1 has no way of handing a group over. systemd hands one over with
-``systemd-run --scope -p Delegate=yes python -m grading class …`` (an ordinary user adds ``--user``).
+``systemd-run --scope -p Delegate=yes python -m grading class …`` (an ordinary user adds
+``--user``).
 
-Source: the kernel's Documentation/admin-guide/cgroup-v2.rst ("No Internal Process Constraint", "Delegation"), and
-systemd's https://systemd.io/CGROUP_DELEGATION/.
+Source: the kernel's Documentation/admin-guide/cgroup-v2.rst ("No Internal Process Constraint",
+"Delegation"), and systemd's https://systemd.io/CGROUP_DELEGATION/.
 """
 
 from __future__ import annotations
@@ -30,9 +32,11 @@ _GONE_S = 2
 
 @functools.lru_cache(maxsize=1)
 def handed_over() -> Path | None:
-    """Return the group in which this process may make groups with a limit on memory; None where there is none.
+    """Return the group in which this process may make groups with a limit on memory; None where
+    there is none.
 
-    The grader's processes move to a leaf of it. A group that holds others' processes, such as a shell's, is not taken.
+    The grader's processes move to a leaf of it. A group that holds others' processes, such as a
+    shell's, is not taken.
     """
     own = _own()
     if own is None:
@@ -58,7 +62,8 @@ class ControlGroup:
     """One run's group, made below ``handed_over()``."""
 
     def __init__(self, base: Path, memory_bytes: int) -> None:
-        """Make a group whose processes hold some memory together at most; the kernel kills all of them at once.
+        """Make a group whose processes hold some memory together at most; the kernel kills all of
+        them at once.
 
         Raises:
             OSError: The kernel refuses it.

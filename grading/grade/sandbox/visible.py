@@ -1,51 +1,77 @@
-"""What a sandboxed command sees of the files: the language's runtime, the few files of the course that run inside, and
-nothing else. What is not named here is not there: no question and no answer, no history, no home, no other submission.
+"""What a sandboxed command sees of the files: the language's runtime, the few files of the course
+that run inside, and nothing else. All other files are absent: no question and no answer, no
+history, no home, no other submission.
 """
 
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from labs.workspace import PROJECT_DIR
+from labs.course import cells
+from labs.workspace import PROJECT_DIR, deeper_packages
 
 #: Programs and libraries of the system; a link where the system has one.
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 
-#: Of the course, as paths from its root: what measures models, and what runs answer cells.
+#: Of the course, as paths from its root: what measures models, what runs answer cells and asks
+#: programs, and what stands beside a program. All else that students get is not here: a service or
+#: a measuring loop of the course would be an answer.
 COURSE = (
-    "labs",
+    "labs/__init__.py",
+    "labs/workspace.py",
+    *(f"{module.replace('.', '/')}.py" for module in cells.COURSE),
+    "labs/course/__init__.py",
+    "labs/course/cells.py",
+    "labs/data/__init__.py",
+    "labs/data/intake.py",
+    "labs/deeper/__init__.py",
+    "labs/judge",
+    "labs/optimize/__init__.py",
+    "labs/optimize/exported.py",
+    "labs/optimize/multiplications.py",
+    "labs/serve/compared/classifier.py",
+    "labs/serve/triton/models/food.py",
     "grading/__init__.py",
     "grading/grade/__init__.py",
-    *(f"grading/grade/artefacts/{name}.py" for name in ("__init__", "child", "graph", "readings")),
-    *(
-        f"grading/grade/functions/{name}.py"
-        for name in ("__init__", "kernel", "names", "plugin", "verbs")
-    ),
+    "grading/grade/artefacts/__init__.py",
+    "grading/grade/artefacts/child.py",
+    "grading/grade/artefacts/graph.py",
+    "grading/grade/artefacts/published.npz",
+    "grading/grade/artefacts/published.py",
+    "grading/grade/functions/__init__.py",
+    "grading/grade/functions/kernel.py",
+    "grading/grade/functions/names.py",
+    "grading/grade/functions/plugin.py",
+    "grading/grade/functions/verbs.py",
     "grading/grade/sandbox/system_calls.py",
 )
 
 
-#: Bubblewrap's own file systems lie in memory, where no limit counts what is written: once made, they are for reading.
-CLOSED = tuple(word for place in ("/dev", "/tmp", "/") for word in ("--remount-ro", place))
+#: Bubblewrap's own file systems lie in memory, where no limit counts what is written: once made,
+#: they are for reading.
+CLOSED = ("--remount-ro", "/dev", "--remount-ro", "/tmp", "--remount-ro", "/")
+
+#: What a command has for itself: no network, no processes but its own.
+_UNSHARED = (
+    "--unshare-ipc",
+    "--unshare-net",
+    "--unshare-pid",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    "--die-with-parent",
+    "--new-session",
+)
 
 
 def arguments(work: Path) -> list[str]:
-    """Return bubblewrap's arguments for a command in a folder, which keeps its path and is all that it can write to."""
-    return [
-        *(
-            "--unshare-ipc",
-            "--unshare-net",
-            "--unshare-pid",
-            "--unshare-uts",
-            "--unshare-cgroup-try",
-        ),
-        *("--die-with-parent", "--new-session"),
-        *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),
-        # Behind them, since something of it may lie in /tmp.
-        *_shown(),
-        *_ways([work]),
-        *("--bind", str(work), str(work), *CLOSED, "--chdir", str(work)),
-    ]
+    """Return bubblewrap's arguments for a command in a folder, which keeps its path and is all that
+    it can write to.
+    """
+    own = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    # Behind them, since something of it may lie in /tmp.
+    shown = list(_shown())
+    writable = [*_folders_above([work]), "--bind", str(work), str(work)]
+    return [*_UNSHARED, *own, *shown, *writable, *CLOSED, "--chdir", str(work)]
 
 
 def _shown() -> Iterator[str]:
@@ -55,34 +81,41 @@ def _shown() -> Iterator[str]:
             yield from ("--symlink", str(path.readlink()), name)
         elif path.exists():
             yield from ("--ro-bind", name, name)
-    shown = [*_python(), *(PROJECT_DIR / name for name in COURSE)]
-    yield from _ways(shown)
+    course = [PROJECT_DIR / name for name in COURSE]
+    # Of a deep dive's package what asks a program: solutions lie beside the package, and services
+    # in it.
+    for package in deeper_packages().values():
+        inside = package / "inside.py"
+        if inside.is_file():
+            course += [package / "__init__.py", inside]
+    shown = [*_python(), *course]
+    yield from _folders_above(shown)
     for path in shown:
         yield from ("--ro-bind", str(path), str(path))
 
 
-def _ways(paths: Iterable[Path]) -> Iterator[str]:
-    """Yield arguments that make the folders above some paths: those that bubblewrap makes by itself are closed to the
-    sandbox's user."""
-    for folder in sorted(
-        {folder for path in paths for folder in path.parents if folder != Path("/")}
-    ):
+def _folders_above(paths: Iterable[Path]) -> Iterator[str]:
+    """Yield arguments that make the folders above some paths: those that bubblewrap makes by itself
+    are closed to the sandbox's user."""
+    folders: set[Path] = set()
+    for path in paths:
+        folders.update(path.parents)
+    for folder in sorted(folders - {Path("/")}):
         yield from ("--perms", "0755", "--dir", str(folder))
 
 
 def _python() -> list[Path]:
-    """Return the interpreter's own folders and its packages', outer ones first, those of the system left out."""
-    packages = [
-        path for path in map(Path, sys.path) if path.name in ("site-packages", "dist-packages")
-    ]
-    wanted = [
-        Path(sys.base_prefix).resolve(),
-        Path(sys.prefix),
-        Path(sys.prefix).resolve(),
-        *packages,
-    ]
-    found: list[Path] = []
-    for path in sorted(set(wanted)):
-        if path.is_dir() and not any(path.is_relative_to(one) for one in (Path("/usr"), *found)):
-            found.append(path)
-    return found
+    """Return the interpreter's own folders and its packages', outer ones first, those of the system
+    left out.
+    """
+    prefix = Path(sys.prefix)
+    wanted = {Path(sys.base_prefix).resolve(), prefix, prefix.resolve()}
+    for path in map(Path, sys.path):
+        if path.name in ("site-packages", "dist-packages"):
+            wanted.add(path)
+    folders: list[Path] = []
+    for path in sorted(wanted):
+        is_inside = any(path.is_relative_to(outer) for outer in (Path("/usr"), *folders))
+        if path.is_dir() and not is_inside:
+            folders.append(path)
+    return folders
