@@ -39,13 +39,15 @@ def dataset(
             typer.secho(str(error), err=True, fg=typer.colors.RED)
             raise typer.Exit(1) from None
         if write:
-            for split in sorted({Path(name).parts[0] for name in files}):
+            splits = {Path(name).parts[0] for name in files}
+            for split in sorted(splits):
                 shutil.rmtree(target / split, ignore_errors=True)
                 shutil.copytree(Path(folder) / split, target / split)
             manifest["datasets"][DATASET_NAME] = recipe.dataset_entry(files)
             write_manifest(manifest)
-    if found := recipe.difference(manifest["datasets"][DATASET_NAME], files):
-        typer.secho(found, err=True, fg=typer.colors.RED)
+    difference = recipe.difference(manifest["datasets"][DATASET_NAME], files)
+    if difference:
+        typer.secho(difference, err=True, fg=typer.colors.RED)
         raise typer.Exit(1)
     typer.echo(f"{len(files)} pictures, all as the manifest says")
 
@@ -68,7 +70,8 @@ def train(
     if model not in TRAINED:
         raise typer.BadParameter(f"{model} is none of {', '.join(TRAINED)}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    train_model(model, work or cache_dir() / "recipes" / "training", _packs(), accept=accept)
+    folder = work or cache_dir() / "recipes" / "training"
+    train_model(model, folder, _packs(), accept=accept)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from labs.data.labels import CLASS_NAMES, NUM_CLASSES, class_folder
 
 #: Side of the shipped pictures: above 224, so that resizing and cropping have something to do.
 SIZE_PX = 256
-#: Pictures per class in each split: every class counts the same in the accuracy, and a point of it means something.
+#: Pictures per class in each split: every class counts the same in the accuracy, and a point of it
+#: means something.
 PICTURES_PER_CLASS: dict[str, int] = {"training": 100, "validation": 30, "evaluation": 60}
 #: JPEG settings, written out because Pillow's defaults may change.
 JPEG_OPTIONS: dict[str, object] = {
@@ -44,7 +45,8 @@ def build(
 
     Args:
         root: Folder that will hold `training`, `validation` and `evaluation`.
-        labels: Classes to build; a class is the same picture by picture with and without the others.
+        labels: Classes to build; a class is the same picture by picture with and without the
+            others.
 
     Returns:
         For each file, by its path under `root`: sha256, size_bytes, pack and glyph.
@@ -54,9 +56,9 @@ def build(
     """
     files: dict[str, dict[str, object]] = {}
     for split in SPLITS:
-        of_split = [
-            drawing for source in sources_of(split) for drawing in drawings_of(source, cache)
-        ]
+        of_split: list[Drawing] = []
+        for source in sources_of(split):
+            of_split += drawings_of(source, cache)
         for label in labels:
             foods = [drawing for drawing in of_split if drawing.label == label]
             # crc32 is a stable number for a name; Python's own hash is not.
@@ -68,7 +70,8 @@ def build(
                 path = folder / f"{label}_{index}.jpg"
                 picture.save(path, "JPEG", **JPEG_OPTIONS)
                 content = path.read_bytes()
-                files[path.relative_to(root).as_posix()] = {
+                name = path.relative_to(root).as_posix()
+                files[name] = {
                     "sha256": hashlib.sha256(content).hexdigest(),
                     "size_bytes": len(content),
                     "pack": drawing.pack,
@@ -78,34 +81,45 @@ def build(
 
 
 def versions() -> dict[str, str]:
-    """Return the versions here of what decides a picture's bytes: renderer, JPEG encoder, random numbers."""
+    """Return the versions here of what decides a picture's bytes: renderer, JPEG encoder, random
+    numbers.
+    """
     return {package: version(package) for package in ("resvg-py", "pillow", "numpy")}
 
 
 def dataset_entry(files: dict[str, dict[str, object]]) -> dict[str, Any]:
-    """Return the data set's part of the manifest: how it is made, its sources with licences, and every file."""
+    """Return the data set's part of the manifest: how it is made, its sources with licences, and
+    every file.
+    """
+    pictures = {split: PICTURES_PER_CLASS[split] * len(CLASS_NAMES) for split in SPLITS}
+    sizes_bytes = [int(str(entry["size_bytes"])) for entry in files.values()]
+    sources = [asdict(source) for source in SOURCES]
     return {
         "path": DATASET_NAME,
         "recipe": "python -m assets.recipes dataset",
         "made_with": versions(),
         "size_px": SIZE_PX,
         "class_names": list(CLASS_NAMES),
-        "pictures": {split: PICTURES_PER_CLASS[split] * len(CLASS_NAMES) for split in SPLITS},
-        "size_bytes": sum(int(str(entry["size_bytes"])) for entry in files.values()),
-        "sources": [asdict(source) for source in SOURCES],
+        "pictures": pictures,
+        "size_bytes": sum(sizes_bytes),
+        "sources": sources,
         "files": files,
     }
 
 
 def difference(entry: dict[str, Any], files: dict[str, dict[str, object]]) -> str:
-    """Return, in words, how a rebuilt data set differs from the manifest; nothing when it does not."""
+    """Return, in words, how a rebuilt data set differs from the manifest; nothing when it does
+    not.
+    """
     recorded = entry["files"]
-    names = sorted(
-        name for name in recorded.keys() | files.keys() if recorded.get(name) != files.get(name)
-    )
-    if not names:
+    names = sorted(recorded.keys() | files.keys())
+    changed = [name for name in names if recorded.get(name) != files.get(name)]
+    if not changed:
         return ""
+    counted = f"{len(changed)} of {len(recorded)} pictures"
+    made_with = entry["made_with"]
     return (
-        f"{len(names)} of {len(recorded)} pictures differ, are missing or are new, such as {names[0]}. Renderers and "
-        f"encoders change their bytes between versions: made with {entry['made_with']}, rebuilt with {versions()}"
+        f"{counted} differ, are missing or are new, such as {changed[0]}. Renderers and "
+        f"encoders change their bytes between versions: made with {made_with}, rebuilt with "
+        f"{versions()}"
     )

@@ -38,13 +38,13 @@ class Source:
     split: str
 
 
-#: All packs, as the manifest pins them. Splits follow the publisher, not the pack: nothing by Google or Microsoft is
-#: ever trained on, in any stage. `fluent-emoji-flat` is left out because half of its drawings are those of
-#: `fluent-emoji` without the shading: in training they would give the evaluation away, in evaluation they would count
-#: pictures twice.
-SOURCES: tuple[Source, ...] = tuple(
-    Source(**one) for one in read_manifest()["datasets"][DATASET_NAME]["sources"]
-)
+_RECORDS = read_manifest()["datasets"][DATASET_NAME]["sources"]
+
+#: All packs, as the manifest pins them. Splits follow the publisher, not the pack: nothing by
+#: Google or Microsoft is ever trained on, in any stage. `fluent-emoji-flat` is left out because
+#: half of its drawings are those of `fluent-emoji` without the shading: in training they would give
+#: the evaluation away, in evaluation they would count pictures twice.
+SOURCES: tuple[Source, ...] = tuple(Source(**record) for record in _RECORDS)
 
 
 def sources_of(split: str) -> tuple[Source, ...]:
@@ -62,15 +62,19 @@ FOODS: dict[str, list[str]] = {
 #: Names that a pack spells in its own way.
 SPELLINGS: dict[str, str] = _TABLE["spellings"]
 
-_LABEL_OF: dict[str, int] = {
-    name: CLASS_NAMES.index(class_name) for class_name, names in FOODS.items() for name in names
-}
+_LABEL_OF: dict[str, int] = {}
+for _class_name, _glyphs in FOODS.items():
+    _LABEL_OF |= dict.fromkeys(_glyphs, CLASS_NAMES.index(_class_name))
 
 
 def label_of_glyph(glyph: str) -> int | None:
-    """Return the class of a pack's own name (`sliceofpizza`, `pizza-2`), 0 to 10, or None if it is no food of ours."""
+    """Return the class of a pack's own name (`sliceofpizza`, `pizza-2`), 0 to 10, or None if it is
+    no food of ours.
+    """
     # One pack draws some foods twice or three times and numbers them.
-    return _LABEL_OF.get(SPELLINGS.get(glyph, re.sub(r"-\d$", "", glyph)))
+    unnumbered = re.sub(r"-\d$", "", glyph)
+    name = SPELLINGS.get(glyph, unnumbered)
+    return _LABEL_OF.get(name)
 
 
 class SourceError(RuntimeError):
@@ -110,13 +114,16 @@ def fetch(source: Source, cache: Path) -> Path:
             raise SourceError(
                 f"npm could not fetch {source.package}@{source.version}: {result.stderr.strip()}"
             )
-    found = hashlib.sha256(tarball.read_bytes()).hexdigest()
-    if found != source.sha256:
+    sha256 = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    if sha256 != source.sha256:
         raise SourceError(
-            f"{tarball} has sha256 {found}, but {source.sha256} is pinned; delete the file and try again, "
-            "and if it differs again, the package was changed after it was reviewed"
+            f"{tarball} has sha256 {sha256}, but {source.sha256} is pinned; delete the file and "
+            "try again, and if it differs again, the package was changed after it was reviewed"
         )
     return tarball
+
+
+_NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
 def drawings_of(source: Source, cache: Path) -> list[Drawing]:
@@ -132,21 +139,24 @@ def drawings_of(source: Source, cache: Path) -> list[Drawing]:
     drawings = []
     for glyph, icon in sorted(pack["icons"].items()):
         # Every value has a default on the pack's level; 16 is the format's own default for a side.
-        width, height = (icon.get(side, pack.get(side, 16)) for side in ("width", "height"))
-        left, top = (icon.get(edge, pack.get(edge, 0)) for edge in ("left", "top"))
-        svg = (
-            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}">{icon["body"]}</svg>'
-        )
+        width = icon.get("width", pack.get("width", 16))
+        height = icon.get("height", pack.get("height", 16))
+        left = icon.get("left", pack.get("left", 0))
+        top = icon.get("top", pack.get("top", 0))
+        size = f'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}"'
+        svg = f"<svg {_NAMESPACES} {size}>{icon['body']}</svg>"
         drawings.append(Drawing(source.pack, glyph, label_of_glyph(glyph), svg))
     return drawings
 
 
 def render(drawing: Drawing, size_px: int) -> Image.Image:
-    """Return a drawing as RGBA, cropped to what is drawn; the longer side of its own canvas has ``size_px``."""
+    """Return a drawing as RGBA, cropped to what is drawn; the longer side of its own canvas has
+    ``size_px``.
+    """
     import resvg_py
 
     png = resvg_py.svg_to_bytes(svg_string=drawing.svg, width=size_px, skip_system_fonts=True)
     with Image.open(io.BytesIO(png)) as image:
         rgba = image.convert("RGBA")
-    return rgba.crop(rgba.getchannel("A").getbbox() or (0, 0, 1, 1))
+    drawn_box = rgba.getchannel("A").getbbox()
+    return rgba.crop(drawn_box or (0, 0, 1, 1))

@@ -17,8 +17,16 @@ def read_manifest() -> dict[str, Any]:
 
 
 def write_manifest(manifest: dict[str, Any], path: Path = MANIFEST_PATH) -> None:
-    """Write the manifest, one picture's record a line, so that a change shows as its own line in a diff."""
+    """Write the manifest, one picture's record a line, so that a change shows as its own line in a
+    diff.
+    """
     text = json.dumps(manifest, indent=1, ensure_ascii=False)
     records = re.compile(r'(\.jpg": )\{([^{}]*)\}')
-    text = records.sub(lambda found: f"{found[1]}{{{' '.join(found[2].split())}}}", text)
+
+    def on_one_line(match: re.Match[str]) -> str:
+        name, fields = match.groups()
+        joined = " ".join(fields.split())
+        return f"{name}{{{joined}}}"
+
+    text = records.sub(on_one_line, text)
     path.write_text(text + "\n", "utf-8")

@@ -32,31 +32,33 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
 
     Args:
         work: Folder for each model's finished phases and journal.
-        accept: Copy weights and journal into `assets/models` and write the manifest; the card is edited by hand.
+        accept: Copy weights and journal into `assets/models` and write the manifest; the card is
+            edited by hand.
 
     Raises:
         SourceError: An icon pack cannot be fetched.
     """
     folder = work / architecture
-    weights, facts = folder / f"{DATASET_NAME}-{architecture}.safetensors", folder / "facts.json"
-    if not facts.is_file():
-        facts.write_text(
-            json.dumps(make(architecture, training_drawings(packs), weights, TRAINED[architecture]))
-        )
-    entry = json.loads(facts.read_text())
+    weights = folder / f"{DATASET_NAME}-{architecture}.safetensors"
+    facts_path = folder / "facts.json"
+    if not facts_path.is_file():
+        facts = make(architecture, training_drawings(packs), weights, TRAINED[architecture])
+        facts_path.write_text(json.dumps(facts))
+    entry = json.loads(facts_path.read_text())
     if accept:
         target = ASSETS_DIR / "models" / weights.name
         shutil.copyfile(weights, target)
         shutil.copyfile(folder / "journal.jsonl", target.with_suffix(".training.jsonl"))
-        manifest = read_manifest()
         content = target.read_bytes()
-        entry = manifest["models"][target.stem] = {
+        file = {
             "path": target.relative_to(ASSETS_DIR).as_posix(),
             "recipe": f"python -m assets.recipes train --model {architecture}",
             "sha256": hashlib.sha256(content).hexdigest(),
             "size_bytes": len(content),
-            **entry,
         }
+        entry = file | entry
+        manifest = read_manifest()
+        manifest["models"][target.stem] = entry
         write_manifest(manifest)
     return entry
 
@@ -64,13 +66,14 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
 def make(
     architecture: str, drawings: Sequence[Drawing], weights: Path, phases: tuple[Phase, ...]
 ) -> dict[str, Any]:
-    """Train one model, write its weights in half precision, and return the facts for its manifest entry."""
+    """Train one model, write its weights in half precision, and return the facts for its manifest
+    entry.
+    """
     root = ASSETS_DIR / DATASET_NAME
     inputs, labels = load_split(root, "validation")
     validation = torch.from_numpy(inputs), torch.from_numpy(labels)
-    training = Training(
-        drawings, validation, weights.parent, TEACHER_SEED if architecture == TEACHER else SEED
-    )
+    seed = TEACHER_SEED if architecture == TEACHER else SEED
+    training = Training(drawings, validation, weights.parent, seed)
     if architecture == TEACHER:
         model = shipped(fine_tune(training, *phases))
         about = {
@@ -78,60 +81,60 @@ def make(
             "seeds": [TEACHER_SEED],
         }
     else:
-        # The teacher as it is shipped: who trains a student again need not train the teacher again, too.
-        teacher = load_model(
-            TEACHER, ASSETS_DIR / "models" / f"{DATASET_NAME}-{TEACHER}.safetensors"
-        )
+        # The teacher as it is shipped: who trains a student again need not train the teacher again,
+        # too.
+        teacher_path = ASSETS_DIR / "models" / f"{DATASET_NAME}-{TEACHER}.safetensors"
+        teacher = load_model(TEACHER, teacher_path)
         teacher = teacher.requires_grad_(False).to(memory_format=torch.channels_last)
         model = train_student(architecture, teacher, training, phases)
         start = "the teacher's weights, transplanted (assets/recipes/surgery.py)"
         about = {"start": start, "seeds": [SEED], "teacher": TEACHER}
-    silence_dead_filters(model.eval(), torch.from_numpy(load_split(root, "training")[0]))
+    training_inputs, _ = load_split(root, "training")
+    silence_dead_filters(model.eval(), torch.from_numpy(training_inputs))
     # Vectors are few, and a variance may not fit into half precision: they keep float32.
     for parameter in model.parameters():
         if parameter.dim() > 1:
             parameter.data = parameter.data.half()
     library, name, options = ARCHITECTURES[architecture]
-    save_weights(
-        model,
-        weights,
-        {"architecture": f"{library} {name} {options or ''}".strip(), "classes": "Food-11"},
-    )
+    described = f"{library} {name} {options or ''}".strip()
+    save_weights(model, weights, {"architecture": described, "classes": "Food-11"})
     # Read back from the file: what is judged is what is shipped.
     model = load_model(architecture, weights)
-    training.note(
-        stage="shipped", step=0, images=0, validation_accuracy=accuracy(model, *validation)
-    )
+    score = accuracy(model, *validation)
+    training.note(stage="shipped", step=0, images=0, validation_accuracy=score)
     files = read_manifest()["datasets"][DATASET_NAME]["files"]
-    return {
+    facts = {
         "licence": "MIT",
         "architecture": {"library": library, "name": name, "options": options},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        **about,
-        "training": training.spent(),
-        **{split: evaluate(model, root, split, files) for split in ("validation", "evaluation")},
     }
+    facts |= about
+    facts["training"] = training.spent()
+    facts["validation"] = evaluate(model, root, "validation", files)
+    facts["evaluation"] = evaluate(model, root, "evaluation", files)
+    return facts
 
 
 @torch.no_grad()
 def silence_dead_filters(model: nn.Module, inputs: torch.Tensor) -> int:
     """Set depthwise filters to zero whose input is zero everywhere, and return how many there were.
 
-    The activation before such a filter has died, so its own output has no variance, and folding the batch norm divides
-    by next to nothing: weights above a thousand beside neighbours below ten. They multiply only zeros, but one scale
-    for the whole tensor would round all other filters away.
+    The activation before such a filter has died, so its own output has no variance, and folding the
+    batch norm divides by next to nothing: weights above a thousand beside neighbours below ten.
+    They multiply only zeros, but one scale for the whole tensor would round all other filters away.
 
-    The network, in evaluation mode, is changed in place and gives the same logits. ``inputs`` show what is alive.
+    The network, in evaluation mode, is changed in place and gives the same logits. ``inputs`` show
+    what is alive.
     """
     alive: dict[nn.Conv2d, torch.Tensor] = {}
 
     def watch(filters: nn.Conv2d, arguments: tuple[torch.Tensor]) -> None:
-        seen = (arguments[0] != 0).any(3).any(2).any(0)
+        (maps,) = arguments
+        seen = (maps != 0).any(3).any(2).any(0)
         alive[filters] = seen | alive.get(filters, torch.zeros_like(seen))
 
-    depthwise = [
-        m for m in model.modules() if isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1
-    ]
+    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    depthwise = [layer for layer in convolutions if layer.groups == layer.in_channels > 1]
     hooks = [filters.register_forward_pre_hook(watch) for filters in depthwise]
     for part in inputs.split(32):
         model(part)

@@ -1,14 +1,17 @@
 """Starting a MobileNetV2 from an EfficientNet-Lite0: the same kind of blocks, a little narrower.
 
-Both networks are chains of inverted residuals with ReLU6 and no activation between blocks, so the stream between
-blocks may be projected onto its principal directions without loss other than the directions left out. Block by
-block, the hidden channels that matter most are kept, 5 by 5 filters are refitted as 3 by 3, and the projection back
-to the stream is solved by least squares against what the teacher produces. Training then repairs a network that
-already works instead of growing one from noise.
+Both networks are chains of inverted residuals with ReLU6 and no activation between blocks, so the
+stream between blocks may be projected onto its principal directions without loss other than the
+directions left out. Block by block, the hidden channels that matter most are kept, 5 by 5 filters
+are refitted as 3 by 3, and the projection back to the stream is solved by least squares against
+what the teacher produces. Training then repairs a network that already works instead of growing one
+from noise.
 
-The teacher is timm's: a block is `conv_pw`, `bn1`, `conv_dw`, `bn2`, `conv_pwl`, `bn3`, each norm with its activation;
-the first block has no expansion and is `conv_dw`, `bn1`, `conv_pw`, `bn2`.
+The teacher is timm's: a block is `conv_pw`, `bn1`, `conv_dw`, `bn2`, `conv_pwl`, `bn3`, each norm
+with its activation; the first block has no expansion and is `conv_dw`, `bn1`, `conv_pw`, `bn2`.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -17,16 +20,27 @@ from torchvision.models import mobilenet_v2
 
 from labs.data.labels import NUM_CLASSES
 
-#: Teacher block whose work each student block takes over. Two stages are one block deeper in the student: their extra
-#: block (None) corrects what the narrower stream lost. One stage is one block shallower: block 14 has no heir, and
-#: student block 16 aims at its output.
+#: Teacher block whose work each student block takes over. Two stages are one block deeper in the
+#: student: their extra block (None) corrects what the narrower stream lost. One stage is one block
+#: shallower: block 14 has no heir, and student block 16 aims at its output.
 HEIRS: dict[int, int | None] = {
-    **{1: 0, 2: 1, 3: 2},
-    **{4: 3, 5: 4, 6: None},
-    **{7: 5, 8: 6, 9: 7, 10: None},
-    **{11: 8, 12: 9, 13: 10},
-    **{14: 11, 15: 12, 16: 13},
-    **{17: 15},
+    1: 0,
+    2: 1,
+    3: 2,
+    4: 3,
+    5: 4,
+    6: None,
+    7: 5,
+    8: 6,
+    9: 7,
+    10: None,
+    11: 8,
+    12: 9,
+    13: 10,
+    14: 11,
+    15: 12,
+    16: 13,
+    17: 15,
 }
 #: Teacher block at whose output each student stage ends.
 STAGE_ENDS: dict[int, int] = {3: 2, 6: 4, 10: 7, 13: 10, 16: 14, 17: 15}
@@ -38,11 +52,13 @@ def blocks_of(teacher: nn.Module) -> list[nn.Module]:
 
 
 def copy_norm(
-    mine: nn.BatchNorm2d, theirs: nn.BatchNorm2d, kept: torch.Tensor | slice = slice(None)
+    mine: nn.BatchNorm2d, theirs: nn.BatchNorm2d, channels: torch.Tensor | slice = slice(None)
 ) -> None:
-    """Copy a batch norm whose epsilon differs, or those of its channels that are kept."""
+    """Copy a batch norm whose epsilon differs, or some of its channels."""
+    source = theirs.state_dict()
     for name, tensor in mine.state_dict().items():
-        tensor.copy_(theirs.state_dict()[name][kept] if tensor.dim() else theirs.state_dict()[name])
+        # The number of batches, without an axis, is one for all channels.
+        tensor.copy_(source[name][channels] if tensor.dim() else source[name])
     mine.running_var += theirs.eps - mine.eps
 
 
@@ -62,8 +78,11 @@ def _normalized(norm: nn.BatchNorm2d, inputs: torch.Tensor) -> torch.Tensor:
 def _set_norm(
     norm: nn.BatchNorm2d, outputs: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor
 ) -> None:
-    """Make the norm compute `outputs * scale + shift` in both modes, given the outputs that come in."""
-    mean, variance = outputs.mean((0, 2, 3)), outputs.var((0, 2, 3))
+    """Make the norm compute `outputs * scale + shift` in both modes, given the outputs that come
+    in.
+    """
+    mean = outputs.mean((0, 2, 3))
+    variance = outputs.var((0, 2, 3))
     norm.running_mean.copy_(mean)
     norm.running_var.copy_(variance)
     norm.weight.copy_(scale * (variance + norm.eps).sqrt())
@@ -77,12 +96,18 @@ def _affine(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _solve(features: torch.Tensor, targets: torch.Tensor, ridge: float) -> torch.Tensor:
-    """Return least-squares weights (…, K+1, D) from features (…, M, K), with a constant as the last feature."""
-    features = torch.cat([features, torch.ones_like(features[..., :1])], -1).double()
+    """Return least-squares weights (…, K+1, D) from features (…, M, K), with a constant as the last
+    feature.
+    """
+    constant = torch.ones_like(features[..., :1])
+    features = torch.cat([features, constant], -1).double()
     gram = features.mT @ features
-    size = torch.diagonal(gram, dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    gram = gram + ridge * size * torch.eye(gram.shape[-1], dtype=torch.float64)
-    return torch.linalg.solve(gram, features.mT @ targets.double()).float()
+    diagonal = torch.diagonal(gram, dim1=-2, dim2=-1)
+    size = diagonal.mean(-1)[..., None, None]
+    identity = torch.eye(gram.shape[-1], dtype=torch.float64)
+    gram = gram + ridge * size * identity
+    moments = features.mT @ targets.double()
+    return torch.linalg.solve(gram, moments).float()
 
 
 def _rows(maps: torch.Tensor) -> torch.Tensor:
@@ -92,28 +117,34 @@ def _rows(maps: torch.Tensor) -> torch.Tensor:
 
 def _fit_depthwise(block: nn.Module, hidden: torch.Tensor, targets: torch.Tensor) -> None:
     """Fit each channel's 3 by 3 filter to the teacher's filter output before the activation."""
-    convolution, norm = block.conv[1][0], block.conv[1][1]
+    convolution, norm, _ = block.conv[1]
     few = slice(0, 64)
     for start in range(0, hidden.shape[1], 32):
         part = slice(start, start + 32)
         maps = hidden[few, part]
-        patches = functional.unfold(
-            maps.reshape(-1, 1, *maps.shape[2:]), 3, padding=1, stride=convolution.stride
-        )
-        patches = patches.reshape(*maps.shape[:2], 9, -1).permute(1, 0, 3, 2).flatten(1, 2)
-        wanted = targets[few, part].permute(1, 0, 2, 3).flatten(1)[..., None]
-        weights = _solve(patches, wanted, 1e-4)[..., 0]
-        convolution.weight[part] = weights[:, :9].reshape(-1, 1, 3, 3)
+        planes = maps.reshape(-1, 1, *maps.shape[2:])
+        patches = functional.unfold(planes, 3, padding=1, stride=convolution.stride)
+        # (pictures, channels, 9, places) to (channels, pictures and places, 9)
+        patches = patches.reshape(*maps.shape[:2], 9, -1)
+        patches = patches.permute(1, 0, 3, 2).flatten(1, 2)
+        wanted = targets[few, part].permute(1, 0, 2, 3).flatten(1)
+        weights = _solve(patches, wanted[..., None], 1e-4)[..., 0]
+        filters = weights[:, :9]
+        convolution.weight[part] = filters.reshape(-1, 1, 3, 3)
         norm.bias[part] = weights[:, 9]
-    _set_norm(norm, convolution(hidden), torch.ones(hidden.shape[1]), norm.bias.clone())
+    ones = torch.ones(hidden.shape[1])
+    _set_norm(norm, convolution(hidden), ones, norm.bias.clone())
 
 
 def _fit_project(block: nn.Module, hidden: torch.Tensor, targets: torch.Tensor) -> None:
     """Fit the projection back to the stream."""
-    convolution, norm = block.conv[-2], block.conv[-1]
+    convolution = block.conv[-2]
+    norm = block.conv[-1]
     weights = _solve(_rows(hidden), _rows(targets), 1e-4)
-    convolution.weight.copy_(weights[:-1].T[..., None, None])
-    _set_norm(norm, convolution(hidden), torch.ones(targets.shape[1]), weights[-1])
+    matrix = weights[:-1].T
+    convolution.weight.copy_(matrix[..., None, None])
+    ones = torch.ones(targets.shape[1])
+    _set_norm(norm, convolution(hidden), ones, weights[-1])
 
 
 class _Stream:
@@ -123,13 +154,15 @@ class _Stream:
         """Find the directions of a stage's maps that vary most, as many as the student is wide."""
         rows = torch.cat([_rows(part) for part in maps])
         mean = rows.mean(0)
-        _, vectors = torch.linalg.eigh((rows - mean).T.double() @ (rows - mean).double())
+        centred = rows - mean
+        _, vectors = torch.linalg.eigh(centred.T.double() @ centred.double())
         # A direction's sign is arbitrary; fixed, a repeated run gives the same student.
         largest = vectors.abs().argmax(0, keepdim=True)
         vectors = vectors * vectors.gather(0, largest).sign()
-        self.basis = (
-            vectors.flip(1)[:, :width].T.float() if width < rows.shape[1] else torch.eye(width)
-        )
+        if width < rows.shape[1]:
+            self.basis = vectors.flip(1)[:, :width].T.float()
+        else:
+            self.basis = torch.eye(width)
         self.rest = mean - self.basis.T @ (self.basis @ mean)
 
     def narrow(self, maps: torch.Tensor) -> torch.Tensor:
@@ -145,25 +178,42 @@ class _Stream:
 
 
 def _use(filtered: torch.Tensor, project: nn.Conv2d, norm: nn.BatchNorm2d) -> torch.Tensor:
-    """Return what each hidden channel is worth: how much it varies, times how strongly it is written to the stream."""
-    written = (project.weight[:, :, 0, 0] * _affine(norm)[0][:, None]).norm(dim=0)
+    """Return what each hidden channel is worth: how much it varies, times how strongly it is
+    written to the stream.
+    """
+    scale, _ = _affine(norm)
+    matrix = project.weight[:, :, 0, 0]
+    written = (matrix * scale[:, None]).norm(dim=0)
     return functional.relu6(filtered).std((0, 2, 3)) * written
+
+
+def _most_used(use: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the indices, rising, of the hidden channels that are worth most."""
+    return use.argsort(descending=True)[:count].sort().values
+
+
+def _after(layer: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
+    """Return what leaves a layer, 32 pictures at a time."""
+    return torch.cat([layer(part) for part in inputs.split(32)])
 
 
 def _teach(
     block: nn.Module, donor: nn.Module, stream: _Stream, x: torch.Tensor, x_teacher: torch.Tensor
 ) -> torch.Tensor:
     """Fill a student block's first two layers from a teacher block, and return its hidden maps."""
-    expand, norm = block.conv[0][0], block.conv[0][1]
-    filtered = _normalized(donor.bn2, donor.conv_dw(donor.bn1(donor.conv_pw(x_teacher))))
+    expand, norm, _ = block.conv[0]
+    expanded = donor.bn1(donor.conv_pw(x_teacher))
+    filtered = _normalized(donor.bn2, donor.conv_dw(expanded))
     use = _use(filtered, donor.conv_pwl, donor.bn3)
-    kept = use.argsort(descending=True)[: expand.out_channels].sort().values
-    wide = donor.conv_pw.weight[kept, :, 0, 0]
-    scale, shift = (part[kept] for part in _affine(donor.bn1))
-    expand.weight.copy_((wide @ stream.basis.T)[..., None, None])
-    _set_norm(norm, expand(x), scale, shift + scale * (wide @ stream.rest))
+    channels = _most_used(use, expand.out_channels)
+    wide = donor.conv_pw.weight[channels, :, 0, 0]
+    scale, shift = (part[channels] for part in _affine(donor.bn1))
+    narrow = wide @ stream.basis.T
+    expand.weight.copy_(narrow[..., None, None])
+    shift = shift + scale * (wide @ stream.rest)
+    _set_norm(norm, expand(x), scale, shift)
     hidden = functional.relu6(norm(expand(x)))
-    _fit_depthwise(block, hidden, filtered[:, kept])
+    _fit_depthwise(block, hidden, filtered[:, channels])
     return block.conv[1](hidden)
 
 
@@ -174,17 +224,26 @@ def _begin(
     outside: _Stream,
     after: torch.Tensor,
 ) -> torch.Tensor:
-    """Keep the stem's channels that the first block uses most, fit that block, and return what leaves it."""
-    stem, block, donor = student.features[0], student.features[1], blocks_of(teacher)[0]
-    seen = torch.cat([teacher.bn1(teacher.conv_stem(part)) for part in inputs.split(32)])
-    use = _use(_normalized(donor.bn1, donor.conv_dw(seen)), donor.conv_pw, donor.bn2)
-    kept = use.argsort(descending=True)[: stem[0].out_channels].sort().values
-    stem[0].weight.copy_(teacher.conv_stem.weight[kept])
-    copy_norm(stem[1], teacher.bn1, kept)
-    block.conv[0][0].weight.copy_(donor.conv_dw.weight[kept])
-    copy_norm(block.conv[0][1], donor.bn1, kept)
-    _fit_project(block, block.conv[0](seen[:, kept]), outside.narrow(after))
-    return torch.cat([student.features[:2](part) for part in inputs.split(32)])
+    """Keep the stem's channels that the first block uses most, fit that block, and return what
+    leaves it.
+    """
+    stem, block = student.features[:2]
+    donor = blocks_of(teacher)[0]
+    seen = _after(_stem_of(teacher), inputs)
+    filtered = _normalized(donor.bn1, donor.conv_dw(seen))
+    use = _use(filtered, donor.conv_pw, donor.bn2)
+    channels = _most_used(use, stem[0].out_channels)
+    stem[0].weight.copy_(teacher.conv_stem.weight[channels])
+    copy_norm(stem[1], teacher.bn1, channels)
+    filters = block.conv[0]
+    filters[0].weight.copy_(donor.conv_dw.weight[channels])
+    copy_norm(filters[1], donor.bn1, channels)
+    _fit_project(block, filters(seen[:, channels]), outside.narrow(after))
+    return _after(student.features[:2], inputs)
+
+
+def _stem_of(teacher: nn.Module) -> nn.Module:
+    return nn.Sequential(teacher.conv_stem, teacher.bn1)
 
 
 @torch.no_grad()
@@ -199,19 +258,19 @@ def transplant(
         width_mult: The student's width, 1 or less.
 
     Returns:
-        The student in evaluation mode, and for each teacher block at whose output a student stage ends the 1 by 1
-        convolution that turns the student's stream into the teacher's, as far as its width allows.
+        The student in evaluation mode, and for each teacher block at whose output a student stage
+        ends the 1 by 1 convolution that turns the student's stream into the teacher's, as far as
+        its width allows.
     """
-    student, blocks = (
-        mobilenet_v2(num_classes=NUM_CLASSES, width_mult=width_mult).eval(),
-        blocks_of(teacher),
-    )
-    after = [
-        torch.cat([blocks[0](teacher.bn1(teacher.conv_stem(part))) for part in inputs.split(32)])
-    ]
+    student = mobilenet_v2(num_classes=NUM_CLASSES, width_mult=width_mult).eval()
+    blocks = blocks_of(teacher)
+    beginning = nn.Sequential(_stem_of(teacher), blocks[0])
+    after = [_after(beginning, inputs)]
     for block in blocks[1:]:
-        after.append(torch.cat([block(part) for part in after[-1].split(32)]))
-    adapters, begin, first = nn.ModuleDict(), 2, 1
+        after.append(_after(block, after[-1]))
+    adapters = nn.ModuleDict()
+    begin = 2
+    first = 1
     inside = _Stream([after[0]], student.features[1].out_channels)
     x = _begin(student, teacher, inputs, inside, after[0])
     for end, last in STAGE_ENDS.items():
@@ -221,7 +280,8 @@ def transplant(
             block = student.features[index]
             heir = HEIRS[index]
             donor_index = heir if heir is not None else donor_index
-            # An extra block borrows the filters of the block before it and corrects the stage's output.
+            # An extra block borrows the filters of the block before it and corrects the stage's
+            # output.
             goal = last if index == end else donor_index
             if heir is None:
                 hidden = _teach_again(block, student.features[index - 1], x)
@@ -231,17 +291,23 @@ def transplant(
             _fit_project(block, hidden, target - x if block.use_res_connect else target)
             x = block(x)
             inside = outside
-        adapters[str(last)], begin, first = outside.widen(), end + 1, last + 1
+        adapters[str(last)] = outside.widen()
+        begin = end + 1
+        first = last + 1
     head = teacher.conv_head.weight[:, :, 0, 0]
-    student.features[18][0].weight.copy_((head @ inside.basis.T)[..., None, None])
-    copy_norm(student.features[18][1], teacher.bn2)
-    student.features[18][1].running_mean -= head @ inside.rest
+    narrow_head = head @ inside.basis.T
+    convolution, norm, _ = student.features[18]
+    convolution.weight.copy_(narrow_head[..., None, None])
+    copy_norm(norm, teacher.bn2)
+    norm.running_mean -= head @ inside.rest
     student.classifier[1].load_state_dict(teacher.classifier.state_dict())
     return student, adapters.requires_grad_(False)
 
 
 def _teach_again(block: nn.Module, before: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Fill a block's first two layers from the student block before it, and return its hidden maps."""
+    """Fill a block's first two layers from the student block before it, and return its hidden
+    maps.
+    """
     for mine, theirs in zip(block.conv[:2], before.conv[:2], strict=True):
         mine.load_state_dict(theirs.state_dict())
         x = theirs[0](x)

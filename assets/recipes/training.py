@@ -1,4 +1,6 @@
-"""What both trainings share: loop, schedule, journal, and what a model is worth on artists it has never seen."""
+"""What both trainings share: loop, schedule, journal, and what a model is worth on artists it has
+never seen.
+"""
 
 import json
 import logging
@@ -43,11 +45,15 @@ class Phase:
 
 
 def cosine(step: int, phase: Phase) -> float:
-    """Return the learning rate of a step, from 0: a straight rise, then half a cosine to a hundredth of the highest."""
+    """Return the learning rate of a step, from 0: a straight rise, then half a cosine to a
+    hundredth of the highest.
+    """
     if step < phase.warmup:
         return phase.learning_rate * (step + 1) / phase.warmup
-    share = (step - phase.warmup) / max(1, phase.steps - phase.warmup)
-    return phase.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * share)))
+    falling = max(1, phase.steps - phase.warmup)
+    share = (step - phase.warmup) / falling
+    height = 0.5 * (1.0 + math.cos(math.pi * share))
+    return phase.learning_rate * (0.01 + 0.99 * height)
 
 
 #: Shares of classes that are all alike.
@@ -55,7 +61,9 @@ EVENLY = torch.full((NUM_CLASSES,), 1 / NUM_CLASSES)
 
 
 class Training:
-    """One model's training: what it learns from and is judged by, its random numbers, and what its parts leave."""
+    """One model's training: what it learns from and is judged by, its random numbers, and what its
+    parts leave.
+    """
 
     def __init__(
         self,
@@ -79,10 +87,10 @@ class Training:
 
     def note(self, **entry: str | int | float) -> None:
         """Append one JSON object to the journal; numbers are kept to six digits."""
-        rounded = {
-            key: float(f"{value:.6g}") if isinstance(value, float) else value
-            for key, value in entry.items()
-        }
+        rounded = dict(entry)
+        for key, value in entry.items():
+            if isinstance(value, float):
+                rounded[key] = float(f"{value:.6g}")
         self.work.mkdir(parents=True, exist_ok=True)
         with self.journal.open("a") as file:
             file.write(json.dumps(rounded) + "\n")
@@ -100,16 +108,19 @@ class Training:
     def run(
         self, phase: Phase, model: nn.Module, groups: list[dict[str, Any]], loss_of: LossOf
     ) -> nn.Module:
-        """Train a model through a phase, or read what an earlier run has left, and return the average of its weights.
+        """Train a model through a phase, or read what an earlier run has left, and return the
+        average of its weights.
 
         Args:
             model: Changed in place.
-            groups: Its parameters as AdamW takes them, each group with the `scale` of its learning rate.
+            groups: Its parameters as AdamW takes them, each group with the `scale` of its learning
+                rate.
         """
         optimizer = torch.optim.AdamW(groups, lr=phase.learning_rate, weight_decay=0.02)
-        # timm's average of weights, which generalizes better than the last step's. Step n weighs the old average with
-        # n / (9 + n), until that reaches the decay: early on the average would mostly hold the start.
-        # Source: Tarvainen and Valpola 2017, https://arxiv.org/abs/1703.01780.
+        # timm's average of weights, which generalizes better than the last step's. Step n weighs
+        # the old average with n / (9 + n), until that reaches the decay: early on the average would
+        # mostly hold the start. Source: Tarvainen and Valpola 2017,
+        # https://arxiv.org/abs/1703.01780.
         average = ModelEmaV3(
             model, decay=phase.decay, use_warmup=True, warmup_gamma=9.0, warmup_power=1.0
         )
@@ -125,21 +136,19 @@ class Training:
             model.train()
             for group in optimizer.param_groups:
                 group["lr"] = group["scale"] * cosine(step, phase)
-            loss, told = loss_of(step)
+            loss, parts = loss_of(step)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), phase.clip)
             optimizer.step()
             average.update(model, step + 1)
-            if (step + 1) % 100 == 0 or step + 1 == phase.steps:
-                self.note(
-                    stage=phase.name,
-                    step=step + 1,
-                    images=(step + 1) * phase.batch_size,
-                    **told,
-                    validation_accuracy=accuracy(average.module, *self.validation),
-                    elapsed_s=time.monotonic() - began_s,
-                )
+            done = step + 1
+            if done % 100 == 0 or done == phase.steps:
+                score = accuracy(average.module, *self.validation)
+                elapsed_s = time.monotonic() - began_s
+                images = done * phase.batch_size
+                counts = {"stage": phase.name, "step": done, "images": images}
+                self.note(**counts, **parts, validation_accuracy=score, elapsed_s=elapsed_s)
         states = {"model": model.state_dict(), "average": average.module.state_dict()}
         # In one step, so that an interrupted training goes on here.
         torch.save(
@@ -153,56 +162,76 @@ class Training:
 def predict(model: nn.Module, inputs: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """Return float32 logits (N, classes) of a model in evaluation mode."""
     model.eval()
-    return torch.cat(
-        [
-            model(part.contiguous(memory_format=torch.channels_last))
-            for part in inputs.split(batch_size)
-        ]
-    )
+    logits = []
+    for part in inputs.split(batch_size):
+        batch = part.contiguous(memory_format=torch.channels_last)
+        logits.append(model(batch))
+    return torch.cat(logits)
 
 
 def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> float:
     """Return the share of pictures whose highest logit is their label, 0 to 1."""
-    return (predict(model, inputs).argmax(1) == labels).double().mean().item()
+    right = predict(model, inputs).argmax(1) == labels
+    return right.double().mean().item()
 
 
 def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % interval of the accuracy, 0 to 1, when drawings, not pictures, are what was sampled.
+    """Return the 95 % interval of the accuracy, 0 to 1, when drawings, not pictures, are what was
+    sampled.
 
-    Several pictures show one drawing and stand or fall together, so an interval that counts pictures is too narrow.
+    Several pictures show one drawing and stand or fall together, so an interval that counts
+    pictures is too narrow.
 
     Source: cluster bootstrap, Davison and Hinkley 1997, section 3.8.
     """
     _, which = np.unique(drawings, return_inverse=True)
-    right, count = np.bincount(which, hits), np.bincount(which)
-    drawn = np.random.default_rng(0).integers(len(count), size=(4000, len(count)))
-    low, high = np.percentile(right[drawn].sum(1) / count[drawn].sum(1), [2.5, 97.5])
+    right = np.bincount(which, hits)
+    count = np.bincount(which)
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(count), size=(4000, len(count)))
+    accuracies = right[drawn].sum(1) / count[drawn].sum(1)
+    low, high = np.percentile(accuracies, [2.5, 97.5])
     return float(low), float(high)
 
 
 def evaluate(
     model: nn.Module, root: Path, split: str, files: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return a model's accuracy on a split as plain JSON, with its 95 % intervals over pictures and over drawings.
+    """Return a model's accuracy on a split as plain JSON, with its 95 % intervals over pictures and
+    over drawings.
 
-    With it, the same share by class, by pack, and for each drawing that is missed in more than half of its pictures.
+    With it, the same share by class, by pack, and for each drawing that is missed in more than half
+    of its pictures.
     """
     inputs, labels = load_split(root, split)
-    hits = (predict(model, torch.from_numpy(inputs)).argmax(1).numpy() == labels).astype(np.float64)
-    records = [files[path.relative_to(root).as_posix()] for path, _ in iterate(root, split)]
-    packs = np.array([record["pack"] for record in records])
-    drawings = np.array([f"{record['pack']}:{record['glyph']}" for record in records])
-    shares = {str(name): float(hits[drawings == name].mean()) for name in np.unique(drawings)}
+    predicted = predict(model, torch.from_numpy(inputs)).argmax(1).numpy()
+    hits = (predicted == labels).astype(np.float64)
+    names = [path.relative_to(root).as_posix() for path, _ in iterate(root, split)]
+    packs = np.array([files[name]["pack"] for name in names])
+    glyphs = [files[name]["glyph"] for name in names]
+    drawings = np.array([f"{pack}:{glyph}" for pack, glyph in zip(packs, glyphs, strict=True)])
+    by_drawing = _shares(hits, drawings)
+    classes = np.array(CLASS_NAMES)[labels]
     interval = proportion_interval(int(hits.sum()), len(hits))
+    over_drawings = interval_over_drawings(hits, drawings)
+    hard_drawings = {name: share for name, share in by_drawing.items() if share < 0.5}
     return {
         "accuracy": interval.value,
         "interval": [interval.low, interval.high],
-        "interval_over_drawings": list(interval_over_drawings(hits, drawings)),
-        "drawings": len(shares),
+        "interval_over_drawings": list(over_drawings),
+        "drawings": len(by_drawing),
         "pictures": len(hits),
-        "by_class": {
-            name: float(hits[labels == index].mean()) for index, name in enumerate(CLASS_NAMES)
-        },
-        "by_pack": {str(pack): float(hits[packs == pack].mean()) for pack in np.unique(packs)},
-        "hard_drawings": {name: share for name, share in sorted(shares.items()) if share < 0.5},
+        "by_class": _shares(hits, classes, CLASS_NAMES),
+        "by_pack": _shares(hits, packs),
+        "hard_drawings": hard_drawings,
     }
+
+
+def _shares(
+    hits: np.ndarray, groups: np.ndarray, names: Sequence[str] | None = None
+) -> dict[str, float]:
+    """Return the mean of ``hits`` in each group, by its name; in alphabetical order if None."""
+    shares = {}
+    for name in np.unique(groups) if names is None else names:
+        shares[str(name)] = float(hits[groups == name].mean())
+    return shares

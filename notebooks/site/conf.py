@@ -1,5 +1,8 @@
-"""Sphinx's settings for the site; ``grading/builder/site.py`` (``make site``) puts the pages beside this file."""
+"""Sphinx's settings for the site; ``grading/builder/site.py`` (``make site``) puts the pages beside
+this file.
+"""
 
+import re
 from importlib.metadata import version as version_of
 
 from docutils.nodes import SkipNode, math_block
@@ -18,9 +21,22 @@ autosummary_ignore_module_all, autodoc_member_order, add_module_names = False, "
 autodoc_preserve_defaults = True
 html_theme, html_title = "pydata_sphinx_theme", project
 html_static_path, html_css_files = ["static"], ["theme.css", "site.css"]
+html_js_files, html_extra_path = ["predict.js"], ["extra"]  # lessons to download, README's film
+html_favicon = "static/mark.svg"
 html_copy_source, html_show_sourcelink, html_math_renderer = False, False, "mathml"
 html_sidebars = {page: [] for page in ("index", "adopters", "CHANGELOG", "search", "genindex")}
-html_theme_options = {"logo": {"text": project}, "navbar_align": "left", "footer_end": []}
+html_theme_options = {
+    "logo": {"text": project, "image_light": "static/mark.svg", "image_dark": "static/mark.svg"},
+    "navbar_align": "left",
+    "footer_end": [],
+    "article_header_end": ["lesson-links.html"],
+}
+
+
+def name_lesson(app, pagename, templatename, context, doctree):
+    """Tell a lesson's page where its notebook is, to be downloaded, opened or read."""
+    is_lesson = re.search(r"/\d\d_\w+$", pagename) and pagename.startswith("notebooks/")
+    context["notebook"] = f"{pagename}.ipynb" if is_lesson else ""
 
 
 def setup(app):
@@ -30,5 +46,6 @@ def setup(app):
         writer.body.append(tex2mathml(node.astext(), as_block=isinstance(node, math_block)))
         raise SkipNode
 
+    app.connect("html-page-context", name_lesson)
     app.add_html_math_renderer("mathml", (visit, None), (visit, None))
     return {"parallel_read_safe": True}

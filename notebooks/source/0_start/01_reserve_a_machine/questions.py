@@ -1,4 +1,6 @@
-"""The questions of "Reserve a machine": a failure and the way out, and a lease as the site has it."""
+"""The questions of "Reserve a machine": recover from a failure, and a lease as the site
+has it.
+"""
 
 from grading.builder.leases import lease_question
 from grading.builder.questions import not_, prediction, question
@@ -11,46 +13,48 @@ prediction(
     raised="calls that raise an error",
 )
 
-#: The way out of every wrong state of the practice lease.
-_AGAIN = (
-    "Run the cell below *A failure on order* again: it deletes every lease named `practice`, and makes the one that "
-    "fails. Then run this cell with all four calls."
+#: How to repair every wrong state of the practice lease.
+_START_AGAIN = (
+    "Run the cell below *Cause a failure on purpose* again: it deletes every lease named "
+    "`practice`, and makes the one that fails. Then run this cell with all four calls."
 )
+
+_NO_FAULT = (
+    "The first lease is {failed} and not ERROR: the fault did not occur. " + _START_AGAIN
+)
+_NO_LEASE = (
+    "The site has no lease named `practice`. Probably `submit()` was not called. "
+    + _START_AGAIN
+)
+_SEVERAL = (
+    "The site has {count} leases named `practice`: {now}. Probably the earlier one was "
+    "not deleted. " + _START_AGAIN
+)
+_NOT_ACTIVE = "The lease `practice` is {now} and not ACTIVE. " + _START_AGAIN
 
 question(
     "reserve.recover",
-    "One lease that is active, after one that failed",
+    "One active lease, after one that failed",
     points=2,
-    hint="Four calls: delete what failed, make a new lease, put the reservation into it, submit it.",
+    hint="You need four calls: delete the failed lease, make a new lease, add the "
+    "reservation to it, and submit it.",
     records="labs.checkpoints.reads.reserve:practice",
     rules=[
-        (
-            "failed",
-            "ERROR",
-            f"The first lease is {{failed}} and not ERROR: the fault did not strike. {_AGAIN}",
-        ),
-        (
-            "count",
-            not_(0),
-            f"The site has no lease named `practice`. Likely, `submit()` was not called. {_AGAIN}",
-        ),
-        (
-            "count",
-            1,
-            "The site has {count} leases named `practice`: {now}. Likely, the earlier one was not deleted. "
-            f"{_AGAIN}",
-        ),
-        ("now", "ACTIVE", f"The lease `practice` is {{now}} and not ACTIVE. {_AGAIN}"),
+        ("failed", "ERROR", _NO_FAULT),
+        ("count", not_(0), _NO_LEASE),
+        ("count", 1, _SEVERAL),
+        ("now", "ACTIVE", _NOT_ACTIVE),
     ],
     good={"failed": "ERROR", "count": 1, "now": "ACTIVE"},
 )
 
 lease_question(
     "reserve.lease",
-    "One GPU node by name, from a full hour to ten to",
+    "One GPU node by name, from a full hour to ten minutes before another",
     part="model",
     points=3,
-    hint="Three calls, in the order of the table. `block` has the node's name and both ends.",
+    hint="You need three calls, in the order of the table. `block` has the node's name, "
+    "its start and its end.",
     delete="delete_all(plan.lease_name)",
     again="Then run this cell with the calls of the table.",
 )

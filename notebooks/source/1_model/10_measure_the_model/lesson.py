@@ -3,7 +3,7 @@
 #   lesson:
 #     id: measure
 #     title: Measure the model
-#     summary: load, preprocess, predict; how fast it is, how sure you are, and what batches and torch.compile bring
+#     summary: load, preprocess, predict; how fast and how certain it is, with batches and torch.compile
 #     part: 1
 #     kind: core
 #     where: [laptop, node]
@@ -15,9 +15,18 @@
 # %% [markdown]
 # # Measure the model
 #
-# Monday, nine o'clock. GourmetGram's data scientist has left for a long holiday, and has left you a file: a MobileNetV2
-# that tells eleven kinds of food apart. "Three ways to serve it," says the manager. "I want figures for each, and then
-# I will price them out."
+# **Prerequisites:** *Batch or online, cloud or edge*. **Runs on:** a laptop.
+#
+# **Based on:** Fraida Fund's lab [Model optimizations for serving machine learning
+# models](https://teaching-on-testbeds.github.io/serve-model-chi/) (© 2025
+# teaching-on-testbeds, MIT licence). The network, the manager's targets and the reasons
+# for them come from this lab.
+#
+# It is Monday, nine o'clock. GourmetGram's data scientist has left for a long holiday,
+# and has left you a file. It contains a MobileNetV2, a small network that is designed to
+# be fast. It distinguishes eleven kinds of food. "We are a young company and cannot
+# afford much hardware," says the manager. "There are three ways to serve it. I want
+# figures for each, and then I will ask the cloud providers for prices."
 #
 # | option | one photo, median | many photos | size | machine |
 # |---|---|---|---|---|
@@ -25,9 +34,16 @@
 # | server, GPU | < 1 ms | at least 5,000 photos/s | | one NVIDIA A100 |
 # | on the device | < 15 ms | | < 5 MB | Raspberry Pi 5 |
 #
-# "And how fast is it today? Just give me the number." You could run it once, look at a clock, and say "24
-# milliseconds". Somebody repeats it and gets 31, and a customer waits for 80. All three looked at the clock correctly.
-# **How fast is this model, and how sure are you of it?** To find out you need a laptop.
+# The targets have reasons. There is only *one* GPU because GourmetGram cannot pay for
+# several and balance the load over them, so one GPU must carry all of it. On the device,
+# the model is part of the app on people's phones. It may take 15 ms there, because no
+# network adds a delay. Its file must stay below 5 MB, because people mind how much
+# storage an app takes.
+#
+# "And how fast is it today? Just give me the number." You could run it once, look at a
+# clock, and say "24 milliseconds". A colleague repeats it and gets 31, and a customer
+# waits for 80. All three read the clock correctly. **How fast is this model, and how sure
+# are you of it?**
 
 # %%
 import time
@@ -54,9 +70,11 @@ from labs.widgets import compare, evaluate, scoreboard
 # %% [markdown]
 # ## Predict
 #
-# A *batch* hands the model several photos in one call. How many times as many photos a second will this machine answer
-# in batches of 16 as one by one? 1 means no difference. And PyTorch runs a model operation by operation, in *eager*
-# mode, unless `torch.compile` makes a C++ program of it first. How many times as fast is one photo answered then?
+# A **batch** is a group of photos that the model gets in one call. How many times as many
+# photos per second will this machine answer in batches of 16 as one by one? 1 means no
+# difference. In **eager mode**, its usual mode, PyTorch runs a model operation by
+# operation. `torch.compile` turns the model into a C++ program first. How many times as
+# fast is one photo answered then?
 
 # %%
 predict("measure.times", batch=..., compiled=...)
@@ -64,29 +82,41 @@ predict("measure.times", batch=..., compiled=...)
 # %% [markdown]
 # ## Load
 #
-# A `.safetensors` file is a dictionary of named tensors. It holds no code, so a stranger's file is harmless. (A `.pth`
-# file can run anything: read it with `torch.load(path, weights_only=True)`.) torchvision's code says how the tensors
-# belong together. After `eval()` no answer depends on dropout, or on the other photos of its batch.
+# A `.safetensors` file is a dictionary of named tensors. It contains no code, so it is
+# safe to open a stranger's file. (A `.pth` file can run any code. Read it with
+# `torch.load(path, weights_only=True)`.) torchvision's code determines how the tensors
+# belong together. `eval()` turns dropout off and makes BatchNorm use its stored
+# statistics, so the answer to a photo does not depend on its batch.
 
 # %%
 model_path = assets.model()
 net = mobilenet_v2(num_classes=len(CLASS_NAMES))
 net.load_state_dict(load_file(model_path))
 net.eval()
-print(f"{sum(weight.numel() for weight in net.parameters()):,} weights, 4 bytes each")
+weight_count = sum(weight.numel() for weight in net.parameters())
+print(f"{weight_count:,} weights, 4 bytes each")
 
 # %% [markdown]
 # ## Preprocess
 #
-# A model sees numbers, prepared as they were in its training. `crop` resizes the shorter side to 224 pixels and cuts
-# out the middle. What is left are 224 × 224 pixels with a byte each of red, green and blue. The model wants three
-# planes of floats, red, green and blue, brought to 0 to 1, less ImageNet's mean and divided by its standard deviation.
+# A model sees numbers, prepared as they were in its training. `crop` resizes the shorter
+# side to 224 pixels and cuts out the middle. The result has the shape (224, 224, 3): one
+# byte each of red, green and blue per pixel. The network needs three planes of floats,
+# with the shape (3, 224, 224). For each channel, with ImageNet's mean and standard
+# deviation:
+#
+# $$x = \frac{\text{byte} / 255 - \text{mean}}{\text{std}}$$
 
 
 # %% question="measure.normalize"
 def normalize(pixels, mean, std):
-    """Return a photo as the model wants it: bytes (height, width, 3) become floats (3, height, width), 0 to 1 first,
-    then less the mean and divided by the standard deviation of each channel; mean and std are arrays of three."""
+    """Return the network's input for one photo: floats of the shape (3, height, width).
+
+    pixels are bytes of the shape (height, width, 3); mean and std are arrays of three
+    numbers, one per channel. Compute (byte / 255 - mean) / std. Use NumPy, not torch.
+
+    A red byte of 255 becomes 2.0 if red has the mean 0.5 and the std 0.25.
+    """
     ### BEGIN SOLUTION
     return ((pixels / 255 - mean) / std).transpose(2, 0, 1)
     ### END SOLUTION
@@ -95,152 +125,171 @@ def normalize(pixels, mean, std):
 check("measure.normalize", normalize)
 
 # %% [markdown]
-# All *evaluation* photos go through your function now. The model has never seen them; in the course's own set they are
-# even drawn by other artists than the training photos.
+# The next cell sends all *evaluation* photos through your function. The model has never
+# seen them. In the course's own set, the photos are drawings of food on plates, and the
+# evaluation photos are even by other artists than the training photos
+# (`assets/food11-mini/README.md` names them). With real photos, the methods are the same
+# and the accuracies differ.
 
 # %%
 items = list(iterate(assets.dataset(), "evaluation"))
-paths, labels = [path for path, _ in items], np.array([label for _, label in items])
+paths = [path for path, _ in items]
+labels = np.array([label for _, label in items])
 images = np.empty((len(paths), 3, 224, 224), np.float32)
+mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
 for place, path in enumerate(paths):
-    images[place] = normalize(
-        np.asarray(crop(Image.open(path))),
-        np.array(IMAGENET_MEAN),
-        np.array(IMAGENET_STD),
-    )
+    pixels = np.asarray(crop(Image.open(path)))
+    images[place] = normalize(pixels, mean, std)
 
 # %% [markdown]
 # ## The first answer
 #
-# Eleven numbers come out, the *logits*, and the largest one wins. Here is what the manager wants to hear:
+# The network outputs eleven numbers, the **logits**, one score for each class. The class
+# with the largest logit is the answer. This is the number that the manager wants to hear:
 
 # %%
 image = torch.from_numpy(images[:1])
 begin = time.time()
 logits = net(image)
-print(f"{CLASS_NAMES[logits.argmax()]}, in {1000 * (time.time() - begin):.0f} ms")
+took_ms = 1000 * (time.time() - begin)
+print(f"{CLASS_NAMES[logits.argmax()]}, in {took_ms:.0f} ms")
 
 # %% [markdown]
-# Do not send it yet. `time.time` is the calendar's clock, which may be set back while you measure; `perf_counter` only
-# goes forward, in steps below a microsecond. And is the second call like the first?
+# Do not send it yet. `time.time` is the calendar's clock, which can be set back while you
+# measure. `perf_counter` only goes forward, in steps below a microsecond. A second
+# question is whether the second call takes as long as the first.
 
 
 # %%
 def milliseconds(count):
-    """Return the milliseconds of some calls, in their order."""
-    found = []
+    """Return the milliseconds of `count` calls, in their order."""
+    times = []
     for _ in range(count):
         begin = time.perf_counter()
         net(image)
-        found.append(1000 * (time.perf_counter() - begin))
-    return np.array(found)
+        times.append(time.perf_counter() - begin)
+    return 1000 * np.array(times)
 
 
 with torch.inference_mode():
-    milliseconds(10)  # to warm up: these are thrown away
+    milliseconds(10)  # the warm-up: these are not used
     runs = {"one run": milliseconds(100), "another run": milliseconds(100)}
 
 # %% [markdown]
-# This cell measures better in two more ways. The first calls pay for what later ones find ready: memory is claimed,
-# threads wake up, caches fill. So they are thrown away. And `inference_mode()` tells torch not to keep what only
+# This cell measures better in two more ways. It begins with a **warm-up**, a few calls
+# that are not counted, because the first calls take longer: they claim memory, wake
+# threads and fill caches. And `inference_mode()` tells torch not to keep data that only
 # training needs.
 #
-# Now there are a hundred numbers instead of one. Their mean will not do, since one slow call moves it. A **percentile**
-# counts instead: half of all calls take at most p50, the **median**, and 95 of 100 take at most p95.
+# The **latency** of a photo is the time until its answer is there. Now you have a hundred
+# latencies instead of one. Their mean is a poor summary, because a single slow call moves
+# it. Use a **percentile** instead: the time within which a given share of the calls ends.
+# Half of all calls take at most p50, which is also called the **median**. 95 of 100 calls
+# take at most p95.
 
 
 # %% question="measure.percentile"
 def percentile(samples, q):
-    """Return the smallest sample that at least q per cent of all samples do not exceed; samples is an array."""
+    """Return the smallest sample s such that at least q % of all samples are <= s.
+
+    samples is an array in any order. q is above 0, at most 100, and need not be a whole
+    number. The result is one of the samples: do not interpolate between two of them. Use
+    NumPy, not torch.
+
+    percentile(np.array([40.0, 10.0, 30.0, 20.0]), 50) is 20.0.
+    """
     ### BEGIN SOLUTION
-    return np.sort(samples)[int(np.ceil(q * len(samples) / 100)) - 1]
+    count = int(np.ceil(q * len(samples) / 100))
+    return np.sort(samples)[count - 1]
     ### END SOLUTION
 
 
 check("measure.percentile", percentile)
 
 # %% [markdown]
-# The next cell draws the calls as they came (left), and the same calls sorted (right).
+# The next cell draws the calls in the order in which they were measured (left), and the
+# same calls sorted (right).
 
 # %% folded=true
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
+# Draw the milliseconds of one run: in their order, and sorted with p50 and p95.
+figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
+left, right = axes
 samples = runs["one run"]
 left.plot(samples, ".")
 left.axhline(samples.mean(), color="tab:red")
 left.set(xlabel="calls in their order (red: their mean)", ylabel="milliseconds")
 right.plot(np.arange(1, 101), np.sort(samples), ".")
-right.set(
-    xlabel="per cent of the calls, the fastest first",
-    ylim=left.get_ylim(),
-    xticks=[0, 50, 95],
-)
+right.set(xlabel="per cent of the calls, the fastest first", xticks=[0, 50, 95])
+right.set_ylim(left.get_ylim())
 for q in (50, 95):
-    right.plot(
-        [q, q, 0],
-        [0, percentile(samples, q), percentile(samples, q)],
-        "--",
-        color="black",
-    )
+    ms = percentile(samples, q)
+    right.plot([q, q, 0], [0, ms, ms], "--", color="black")
 
 # %% [markdown]
-# Walk up from 50 per cent to the curve, and then left to the axis: that is the median. The calls to the right of 95 are
-# the *tail*: another program wanted the processor, or the clock speed changed. Sooner or later a customer meets it.
+# Go up from 50 % to the curve, and then left to the axis: this is the median. The calls
+# to the right of 95 are the **tail**, the slowest few per cent: another program needed
+# the processor, or the clock speed changed. Sooner or later, a customer meets it.
 #
-# Were ten calls enough to warm up, and a hundred for a p95? And what was measured, on which machine? `bench` calls
-# until two blocks of calls take the same time, then takes 400 samples or more, so that 20 lie beyond the p95, and notes
-# file, machine and versions. The chart shows the manager's limit for the server too.
+# Ten warm-up calls may be too few, and a hundred samples leave only 5 above the p95. So
+# `bench` repeats the warm-up until two blocks of calls take the same time. Then it takes
+# at least 400 samples, so that 20 are above the p95. It also records the file, the
+# machine and the versions. The chart includes the manager's limit for the server.
 
 # %%
 bench.describe(net, model_path=model_path)  # a torch network does not know its file
 latency = ledger().append(bench.latency(net, images[:1], option="torch-eager"))
 display(latency_distribution(latency, target("server-cpu").p50_s))
 runs["bench"] = 1000 * np.array(latency.samples)
-rows = {
-    name: (len(run), run.mean(), percentile(run, 50), percentile(run, 95))
-    for name, run in runs.items()
-}
-pd.DataFrame.from_dict(
-    rows, orient="index", columns=["calls", "mean", "p50", "p95"]
-).round(2)
+rows = {}
+for name, run in runs.items():
+    p50, p95 = percentile(run, 50), percentile(run, 95)
+    rows[name] = {"calls": len(run), "mean": run.mean(), "p50": p50, "p95": p95}
+pd.DataFrame(rows).T.style.format(precision=2).format("{:.0f}", subset="calls")
 
 # %% [markdown]
-# These are three runs of one model on one machine: the differences between the rows show how sure you can be. (*What
-# measurements can say* works it out.)
+# These are three runs of one model on one machine: the differences between the rows show
+# how sure you can be. (*What measurements can say* works it out.)
 #
 # ## Is it right?
 #
-# Speed is worth nothing if the answers are wrong. The next cell shows one photo of each class, with what the model
-# takes it for and how sure it says it is, and then counts the right answers to all photos.
+# Speed is useless if the answers are wrong. The next cell shows one photo of each class,
+# with the predicted class and its probability, and then counts the right answers to all
+# photos.
 
 # %% folded=true
-one_each = [int(np.argmax(labels == label)) for label in range(len(CLASS_NAMES))]
+# Show one photo of each class with the model's answer, then count the right answers.
+first_of_class = [np.argmax(labels == label) for label in range(len(CLASS_NAMES))]
+examples = torch.from_numpy(images[first_of_class])
 with torch.inference_mode():
-    probabilities = net(torch.from_numpy(images[one_each])).softmax(dim=1).numpy()
+    probabilities = net(examples).softmax(dim=1).numpy()
 figure, axes = plt.subplots(2, 6, figsize=(12, 4.2), layout="constrained")
 for axis in axes.flat:
     axis.axis("off")
-for axis, place, shares in zip(axes.flat, one_each, probabilities):
-    answer = int(shares.argmax())
-    said = "✓ right" if answer == labels[place] else f"✗ {CLASS_NAMES[answer]}"
+for axis, place, shares in zip(axes.flat, first_of_class, probabilities):
+    label = CLASS_NAMES[labels[place]]
+    answer = CLASS_NAMES[shares.argmax()]
+    verdict = "✓ right" if answer == label else f"✗ {answer}"
     axis.imshow(crop(Image.open(paths[place])))
-    axis.set_title(
-        f"{CLASS_NAMES[labels[place]]}\n{said}, {shares.max():.0%} sure", fontsize=8
-    )
-    print(axis.get_title().replace("\n", ": "))
+    answer_says = f"{verdict}, {shares.max():.0%} sure"
+    axis.set_title(f"{label}\n{answer_says}", fontsize=8)
+    print(f"{label}: {answer_says}")
 evaluate({"torch-eager": net}, images, labels)
 
 # %% [markdown]
-# From here on, options will be faster or smaller, and some will answer worse. The manager takes accuracy for granted,
-# so the rule is set before the first option is measured. The 660 photos show only 182 drawings, and photos of one
-# drawing are right or wrong together. If an option answers differently on one drawing in twenty, its loss is known to
-# about 3 points either way: a loss of one point cannot be shown here, nor its absence. So an option's accuracy is
-# **kept** if the 95 % interval of the difference, over the drawings, stays above −3 points. Otherwise it is **not
-# shown**, and with fewer photos fewer options pass.
+# From here on, options will be faster or smaller, and some will give more wrong answers.
+# The manager takes accuracy for granted, so we set the rule before we measure the first
+# option. The 660 photos show only 182 drawings, and photos of one drawing are often right
+# or wrong together. If an option answers differently on one drawing in twenty, we know
+# its loss to about 3 points either way. A loss of one point is too small to detect or to
+# rule out. So an option's accuracy is **kept** if the 95 % interval of the difference,
+# over the drawings, stays above −3 points. Otherwise it is **not shown**: the data do not
+# show that it was kept. With fewer photos, fewer options pass.
 #
 # ## Many photos at a time
 #
-# "Relabelling our ten million old photos takes more than a night." Nobody waits for a particular photo there: what
-# counts is the **throughput**, photos a second. Do batches raise it?
+# "Relabelling our ten million old photos takes more than a night." No user waits for a
+# particular photo there. The important number is the **throughput**, the photos answered
+# per second. Do batches raise it?
 
 # %%
 guesses = predicted("measure.times")
@@ -249,60 +298,65 @@ records = bench.throughput(
     net, images, option="torch-eager", batch_sizes=sizes, min_batches=8, limit_s=2
 )
 rates = [ledger().append(record).throughput_fps.value for record in records]
-table = pd.DataFrame(
-    {"photos a second": rates, "times one by one": np.array(rates) / rates[0]}, sizes
-)
-table["milliseconds per batch"] = 1000 * np.array(sizes) / rates
+table = pd.DataFrame({"photos a second": rates}, index=sizes)
+table["times one by one"] = table["photos a second"] / rates[0]
+table["milliseconds per batch"] = 1000 * table.index / table["photos a second"]
 table["you predicted"] = pd.Series({16: guesses["batch"]})
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# The first photo of a batch waits for the last: look at the third column. So the right batch is not the one with the
-# highest throughput, but the smallest that comes near it:
+# The first photo of a batch waits for the last: look at the column *milliseconds per
+# batch*. So the right batch size is not the one with the highest throughput, but the
+# smallest one that comes near it:
 
 # %%
-print(
-    "90 % of the highest throughput:",
-    min(size for size, rate in zip(sizes, rates) if rate >= 0.9 * max(rates)),
-)
+near_the_highest = table[table["photos a second"] >= 0.9 * max(rates)]
+print("90 % of the highest throughput:", near_the_highest.index.min())
 
 # %% [markdown]
-# One photo already keeps the few cores of a CPU busy, so a batch brings little. It may even cost: in eager mode each
-# layer asks for memory for its whole output, and on Linux a piece above 32 MB comes from the system anew each time. On
-# two cores of an AMD EPYC, 32 photos in one call reached 0.65 times the throughput of single ones, and 1.3 times with
-# the memory kept. A GPU has thousands of lanes that one photo leaves idle.
+# A GPU has thousands of lanes that one photo leaves idle. A CPU has few cores, and one
+# photo can already keep them busy. There, a batch may gain little, and it may even cost
+# time: in eager mode, each layer asks for memory for its complete output. Linux's C
+# library returns blocks above 32 MB to the system after each use, so every layer asks for
+# fresh memory. On two cores of an AMD EPYC, 32 photos in one call reached 0.65 times the
+# throughput of single photos. If the library keeps its memory, they reached 1.3 times.
 #
 # ## Eager or compiled
 #
-# `torch.compile` reads the whole network, merges neighbouring operations and generates C++, at the first call. Imagine
-# a server that is restarted at noon when you see how long that takes. (It needs a C++ compiler; without one, skip it.)
+# `torch.compile` reads the complete network, merges neighbouring operations and generates
+# C++, at the first call. Imagine a server that restarts at noon when you see how long
+# that takes. (It needs a C++ compiler. Without one, skip the next cell.)
 #
-# Eager was measured minutes ago; since then the processor has become warmer. To compare options fairly, let them take
-# turns: what slows the machine down then slows all of them. That is what `compare` does, here and in all that follows,
-# for the manager's four columns: one photo (with the 95 % interval of its median, from `low` to `high`), 32 at once,
-# size and right answers. *At least* and *at most* are the ends of the interval of *times as fast*. You may say "faster"
-# if both lie above 1, "slower" if both lie below, and otherwise this run cannot tell.
+# You measured eager mode minutes ago, and the processor has become warmer since. To
+# compare options fairly, let them take turns: if something slows the machine down, it
+# slows all of them. `compare` does this, here and in all later lessons. It shows the
+# manager's four columns: one photo (with the 95 % interval of its median, from `low` to
+# `high`), 32 photos at once, size and right answers. *At least* and *at most* are the
+# ends of the interval of *times as fast*. You may say "faster" if both are above 1, and
+# "slower" if both are below 1. Otherwise this run cannot tell.
 
 # %%
-if all(need.available for need in for_lesson("measure") if need.name == "C++ compiler"):
-    compiled, option = torch.compile(net), "torch-compiled"
+available = {need.name: need.available for need in for_lesson("measure")}
+if available["C++ compiler"]:
+    option = "torch-compiled"
+    compiled = torch.compile(net)
     bench.describe(compiled, model_path=model_path)
     begin = time.perf_counter()
     with torch.inference_mode():
         compiled(image)
     print(f"first call: {time.perf_counter() - begin:.1f} s")
-    table = compare(
-        {"torch-eager": net, option: compiled}, images, labels, baseline="torch-eager"
-    )
+    options = {"torch-eager": net, option: compiled}
+    table = compare(options, images, labels, baseline="torch-eager")
     table["you predicted"] = pd.Series({option: guesses["compiled"]})
     display(table.style.format(precision=2, na_rep=""))
 
 # %% [markdown]
 # ## The board
 #
-# Here is where the manager's three options stand today. Each card shows the option that comes first, and the machine
-# that measured it. A target is met on its own machine only, so figures of your laptop are a rehearsal. Later lessons of
-# this part add options.
+# The next cell shows how far the manager's three options are today. Each card shows the
+# best option so far and the machine that measured it. A target can be met only on its own
+# machine, so your laptop's figures are a rehearsal. Later lessons of this part add
+# options.
 
 # %%
 scoreboard(ledger().read())
@@ -310,9 +364,32 @@ scoreboard(ledger().read())
 # %% [markdown]
 # ## What you found
 #
-# How fast is it? A median and a p95, of 400 calls or more after the warm-up, on a machine that you name. How sure? As
-# far as another run may move them; and which of two options is faster, only turns can say. How far is it to the
-# targets? The board says so. Write the manager two sentences.
+# - **How fast is it?** Report a median and a p95, of at least 400 calls after the
+#   warm-up, and name the machine.
+# - **How sure are you?** As sure as the differences between two runs allow. To tell which
+#   of two options is faster, let them take turns.
+# - **How far is it to the targets?** The board shows it.
 #
-# - Feed the model blue before red, or leave out the means. How many answers change, and does anything complain?
+# Write the manager two sentences.
 #
+# **Try it yourself**
+#
+# - Swap red and blue in the input, or leave out the means. How many answers change, and
+#   do you get any error message?
+
+# %% [markdown]
+# ## Read more
+#
+# - [Rigorous Benchmarking in Reasonable Time](https://doi.org/10.1145/2464157.2464160)
+#   (T. Kalibera and R. Jones, ISMM 2013): how many warm-up calls and repetitions a
+#   measurement needs.
+# - [Statistically Rigorous Java Performance
+#   Evaluation](https://doi.org/10.1145/1297027.1297033) (A. Georges, D. Buytaert and L.
+#   Eeckhout, OOPSLA 2007): why intervals belong to every comparison.
+# - [MLPerf Inference Benchmark](https://arxiv.org/abs/1911.02549) (V. J. Reddi et al.,
+#   ISCA 2020): how the industry measures latency and throughput of served models.
+# - [The Tail at Scale](https://doi.org/10.1145/2408776.2408794) (J. Dean and L. A.
+#   Barroso, CACM 2013): why the slowest requests matter to users.
+# - [Introduction to
+#   torch.compile](https://docs.pytorch.org/tutorials/intermediate/torch_compile_tutorial.html)
+#   (PyTorch, 2026): how it works, and when it has to compile again.

@@ -1,13 +1,21 @@
-"""The questions of "Compile the graph": cases from plain to special, each with a sentence for who fails there."""
+"""The questions of "Compile the graph": cases from plain to special, each with the
+message for students who fail it.
+"""
 
 import numpy as np
-from numpy import array, full, ones, zeros
+from numpy import array, ones, zeros
 
-from grading.builder.questions import prediction, question
+from grading.builder.questions import (
+    at_most,
+    domain,
+    pick,
+    prediction,
+    question,
+)
 
 prediction(
     "compile.faster",
-    "How many times as fast as the graph as it was written is each version?",
+    "By what factor is each version faster than the graph as it was written?",
     about={"kind": "latency", "option": "food11"},
     unit="×",
     between=(0.05, 100),
@@ -17,65 +25,142 @@ prediction(
 )
 
 
+question(
+    "compile.export",
+    "Export the network as one file that every server can open",
+    file="labs.checkpoints.reads.compile:exported_file",
+    opened_by="model",
+    points=2,
+    again={"exported": 2},
+    hint="Each item of the list above the cell shows one argument of "
+    "`torch.onnx.export`.",
+    rules=[
+        (
+            "elsewhere",
+            False,
+            "The weights are in another file, so this file alone cannot answer. Export with "
+            "`external_data=False`.",
+        ),
+        (
+            "repaired",
+            "",
+            "You exported the weights into another file, and `tidy_file` moved them into "
+            "this one. A server cannot do that: export again with `external_data=False`.",
+        ),
+        (
+            "written_by",
+            "",
+            "The course's `{written_by}` wrote this file. Call `torch.onnx.export` in this "
+            "cell.",
+        ),
+        (
+            "opset",
+            18,
+            "The file's operators have version {opset}. Triton in part 3 reads version 18: "
+            "export with `opset_version=18`.",
+        ),
+        (
+            "input",
+            "input",
+            "The file's input is `{input}`. All our servers send `input`: export with "
+            '`input_names=["input"]`.',
+        ),
+        (
+            "output",
+            "output",
+            "The file's output is `{output}`. All our servers read `output`: export "
+            'with `output_names=["output"]`.',
+        ),
+        (
+            "batch",
+            "free",
+            "The file accepts only {batch} photos at a time. Export with `dynamic_shapes`, "
+            "as the list above shows.",
+        ),
+        (
+            "batch_norms",
+            0,
+            "The file has {batch_norms} BatchNorms. The exporter folds them, unless it gets "
+            "`optimize=False` or a network in training mode. Call `net.eval()` first.",
+        ),
+        (
+            "difference",
+            at_most(1e-3),
+            "The file's logits differ from the network's by up to {difference:.4f}. Did you "
+            "change `net` before the export?",
+        ),
+    ],
+    good={
+        "elsewhere": False,
+        "repaired": "",
+        "written_by": "",
+        "opset": 18,
+        "input": "input",
+        "output": "output",
+        "batch": "free",
+        "batch_norms": 0,
+        "difference": 1e-5,
+    },
+)
+
+
 @question(
     "compile.fold",
     "Fold a BatchNorm into a convolution",
-    points=2,
-    hint="Each output channel has one factor. What is left of z where x is 0?",
+    points=1,
+    hint="Each output channel has one factor, which multiplies x. What is z if x is 0?",
 )
 def fold(random):
-    one, none = ones(1), zeros(1)
+    one_channel, none = ones(1), zeros(1)
     weight = array([[[[2.0]]]])
+    gamma = array([3.0])
+    four = array([4.0])
     yield (
-        (weight, none, array([3.0]), none, none, array([4.0]), 0.0),
-        "The variance is 4, so the standard deviation is 2. With gamma 3 the factor is 1.5, and the weight becomes 3.",
+        (weight, none, gamma, none, none, four, 0.0),
+        "The variance is 4, so the standard deviation is 2. With gamma 3 the factor "
+        "is 1.5, and the weight becomes 3.",
     )
     yield (
-        (weight, none, array([3.0]), none, none, one, 3.0),
-        "Epsilon keeps the root away from 0: it is added to the variance, under the root.",
+        (weight, none, gamma, none, none, one_channel, 3.0),
+        "Epsilon keeps the root away from 0: it is added to the variance, under the "
+        "root.",
     )
     yield (
-        (weight, none, array([3.0]), array([5.0]), none, array([4.0]), 0.0),
+        (weight, none, gamma, array([5.0]), none, four, 0.0),
         "Beta is added last, when everything else is done.",
     )
     yield (
-        (weight, none, array([3.0]), none, array([4.0]), array([4.0]), 0.0),
-        "The mean of 4 is taken away before the factor of 1.5 is applied. So the new bias is -6.",
+        (weight, none, gamma, none, four, four, 0.0),
+        "Subtract the mean of 4 before you multiply by the factor of 1.5. So the new "
+        "bias is -6.",
     )
     yield (
-        (weight, array([10.0]), array([3.0]), none, none, array([4.0]), 0.0),
-        "The convolution's own bias goes through the BatchNorm too: here 10 becomes 15.",
+        (weight, array([10.0]), gamma, none, none, four, 0.0),
+        "The BatchNorm changes the convolution's bias too: here 10 becomes 15.",
+    )
+    two_channels = zeros(2), array([1.0, 10.0]), zeros(2), zeros(2), ones(2)
+    yield (
+        (ones((2, 2, 1, 1)), *two_channels, 0.0),
+        "Each factor belongs to one *output* channel, the first axis of the weight. "
+        "The factor of the second output channel is 10.",
     )
     yield (
-        (
-            ones((2, 2, 1, 1)),
-            zeros(2),
-            array([1.0, 10.0]),
-            zeros(2),
-            zeros(2),
-            ones(2),
-            0.0,
-        ),
-        "Each factor belongs to one *output* channel, the first axis of the weight. The second one gets the 10.",
+        (ones((2, 1, 1, 2)), *two_channels, 0.0),
+        "A factor multiplies all weights of its output channel, whatever the height "
+        "and width of the kernel.",
     )
-    yield (
-        (
-            ones((2, 1, 1, 2)),
-            zeros(2),
-            array([1.0, 10.0]),
-            zeros(2),
-            zeros(2),
-            ones(2),
-            0.0,
-        ),
-        "A factor multiplies all weights of its output channel, whatever the height and width of the kernel.",
-    )
-    yield (
-        (
-            random.normal(size=(3, 2, 1, 1)).round(2),
-            *random.normal(size=(4, 3)).round(2),
-            full(3, 0.5),
-            0.01,
-        ),
-        "",
-    )
+    weight = random.normal(size=(3, 2, 1, 1)).round(2)
+    bias, gamma = random.normal(size=(2, 3)).round(2)
+    beta = array([0.5, -1.0, 0.25])
+    mean = array([1.0, 0.5, -2.0])
+    variance = array([1.5, 0.5, 1.0])
+    yield (weight, bias, gamma, beta, mean, variance, 0.01), ""
+
+
+@domain("compile.fold")
+def any_layer(random):
+    weight = random.normal(size=random.integers(1, 4, 4))
+    channels = len(weight)
+    bias, gamma, beta, mean = random.normal(size=(4, channels))
+    variance = random.uniform(0, 2, channels)
+    return weight, bias, gamma, beta, mean, variance, pick(random, 1e-5, 1e-3, 0.5)

@@ -15,9 +15,14 @@
 # %% [markdown]
 # # Quantize
 #
-# "INT8," says the manager, who has read something. "A quarter of the size, four times as fast, and nobody notices. Why
-# don't we have that yet?" Those are three promises. **Which of them hold for our model, and on which machine?** To find
-# out you need a laptop, and `food11.onnx` from *Compile the graph*.
+# **Prerequisites:** *Compile the graph*, which writes `food11.onnx`. **Runs on:** a
+# laptop.
+#
+# "INT8," says the manager, who has read something. "A quarter of the size, four times as
+# fast, and nobody notices the difference. Why don't we have that yet?" Those are three
+# promises. **Which of them hold for our model, and on which machine?** Size matters most
+# in the app: its users mind how much storage an app takes, so the file must stay below 5
+# MB. Ours has 8.9 MB.
 
 # %%
 import matplotlib.pyplot as plt
@@ -48,10 +53,15 @@ from labs.workspace import models_dir
 # %% [markdown]
 # ## Predict
 #
-# This lesson quantizes a network that is trained already: **post-training quantization**. There are two ways. A
-# **dynamic** file stores the weights as bytes, and finds the range of every layer's input anew for each photo. A
-# **static** file has all of these ranges written into it beforehand. How many times as fast as float32 will each of
-# them answer one photo on your machine? 2 means half the time, 0.5 means twice the time.
+# **Post-training quantization** stores the numbers of a trained network in fewer bits,
+# without training it again. There are two kinds:
+#
+# - **Dynamic quantization** stores the weights as bytes, and computes the range of each
+#   layer's input for every photo.
+# - **Static quantization** stores the ranges of all layers' inputs in the file in advance.
+#
+# How many times as fast as float32 will each file answer one photo on your machine? 2
+# means half the time, 0.5 means twice the time.
 
 # %%
 predict("quantize.faster", dynamic=..., static=...)
@@ -59,20 +69,30 @@ predict("quantize.faster", dynamic=..., static=...)
 # %% [markdown]
 # ## A ruler with 256 marks
 #
-# A byte has 256 values, and a weight is a real number. To quantize, lay a ruler along the real numbers, with one mark
-# for each integer from `qmin` to `qmax`, and replace each number by the integer at its nearest mark. Two numbers
-# describe the ruler: the **scale** is the distance between two marks, and the **zero point** is the integer at 0.
+# A byte has 256 values, but a weight is a real number. Picture a ruler along the real
+# numbers, with one mark for each integer from `qmin` to `qmax`. To quantize a number,
+# replace it by the integer at its nearest mark. Two numbers describe the ruler: the
+# **scale** is the distance between two neighbouring marks, and the **zero point** is the
+# integer that represents the real number 0.
 #
 # $$\text{integer} = \text{round}(\text{real} / \text{scale}) + \text{zero point} \qquad
 #   \text{real} \approx \text{scale} \times (\text{integer} - \text{zero point})$$
 #
-# 0 must have a mark of its own, because a network is full of zeros: convolutions pad with them, and ReLU6 turns every
-# negative number into one. So a range that does not contain 0 is widened until it does.
+# The number 0 needs an exact mark, because a network is full of zeros: convolutions pad
+# with 0, and ReLU6 turns every negative number into 0. So if a range does not contain 0,
+# widen it until it does.
 
 
 # %% question="quantize.affine"
 def scale_and_zero_point(xmin, xmax, qmin, qmax):
-    """Return (scale, zero_point), a float and an int. A range that is nothing but 0 gets (1.0, qmin)."""
+    """Return (scale, zero_point) for the range xmin to xmax: a float and an int.
+
+    If the range does not contain 0, widen it first. The mark qmin then represents the
+    lower end, and qmax the upper end. Round the zero point to the nearest integer. A
+    range that contains only 0 gets (1.0, qmin).
+
+    scale_and_zero_point(0.0, 255.0, 0, 255) is (1.0, 0).
+    """
     ### BEGIN SOLUTION
     xmin, xmax = min(xmin, 0.0), max(xmax, 0.0)
     scale = (xmax - xmin) / (qmax - qmin) or 1.0
@@ -83,7 +103,7 @@ def scale_and_zero_point(xmin, xmax, qmin, qmax):
 check("quantize.affine", scale_and_zero_point)
 
 # %% [markdown]
-# The ways there and back are one line each.
+# Quantizing and going back take one line each.
 
 
 # %%
@@ -96,32 +116,27 @@ def dequantize(integer, scale, zero_point):
 
 
 # %% [markdown]
-# The next cell draws two rulers of yours: with four bits instead of eight, so that you can see the marks (below), and
-# with six numbers (above), one of them larger than the rest.
+# The next cell draws two of your rulers (lower axis), with four bits instead of eight so
+# that you can see the marks. The upper axis shows six numbers. One of them is larger than
+# the rest.
 
 
 # %% folded=true
+# Draw six numbers above each of two rulers, with an arrow to each number's mark.
 def draw_ruler(axis, reals, scale, zero_point):
     integers = np.arange(16)
     marks = dequantize(integers, scale, zero_point)
-    axis.vlines(
-        marks, 0, 0.2, color=np.where(integers == zero_point, "black", "silver"), lw=2
-    )
+    colours = np.where(integers == zero_point, "black", "silver")
+    axis.vlines(marks, 0, 0.2, color=colours, lw=2)
     for real in reals:
-        mark = dequantize(quantize(real, scale, zero_point, 0, 15), scale, zero_point)
-        colour = "tab:blue" if abs(real - mark) <= scale / 2 else "tab:red"
-        axis.annotate(
-            "",
-            (mark, 0.2),
-            (real, 1),
-            arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.5},
-        )
-    axis.set(
-        xlim=(-0.6, 2.1),
-        ylim=(0, 1),
-        yticks=[],
-        xlabel=f"scale {scale:.2f}, zero point {zero_point}",
-    )
+        integer = quantize(real, scale, zero_point, 0, 15)
+        mark = dequantize(integer, scale, zero_point)
+        rounded = abs(real - mark) <= scale / 2
+        colour = "tab:blue" if rounded else "tab:red"
+        arrow = {"arrowstyle": "->", "color": colour, "lw": 1.5}
+        axis.annotate("", (mark, 0.2), (real, 1), arrowprops=arrow)
+    axis.set(xlim=(-0.6, 2.1), ylim=(0, 1), yticks=[])
+    axis.set_xlabel(f"scale {scale:.2f}, zero point {zero_point}")
     axis.set_xticks(marks, integers)
     axis.secondary_xaxis("top").set_xticks(reals)
     axis.spines[["left", "right"]].set_visible(False)
@@ -129,68 +144,75 @@ def draw_ruler(axis, reals, scale, zero_point):
 
 reals = np.array([-0.47, -0.16, 0.0, 0.33, 0.78, 1.7])
 rulers = [scale_and_zero_point(-0.5, xmax, 0, 15) for xmax in (1.0, 2.0)]
-figure, axes = plt.subplots(2, 1, figsize=(9, 4.5), layout="constrained")
+figure, axes = plt.subplots(2, figsize=(9, 4.5), layout="constrained")
 for axis, ruler in zip(axes, rulers):
     draw_ruler(axis, reals, *ruler)
 
 # %% [markdown]
-# Along a blue arrow, a number moves to the nearest mark, by half a gap at most: that is *rounding*. The red arrow
-# starts beyond the last mark and leads all the way back to it: that is *clipping*. The lower ruler reaches all six
-# numbers, but its gaps are wider. Every quantizer makes this trade.
+# **Rounding** moves a number to the nearest mark, by at most half a gap (blue arrows).
+# **Clipping** moves a number beyond the last mark back to it (red arrow). The lower ruler
+# covers all six numbers, but its gaps are wider. Every quantizer makes this trade-off.
 #
 # ## One ruler per layer, or one per channel?
 #
-# A convolution's weight has the shape (output channels, input channels, height, width). Its numbers lie on both sides
-# of 0, so its ruler goes from -127 to 127. The next cell says which share of each layer's weights is lost with one
-# ruler per layer, and with one per channel, for the five layers that lose most.
+# The weights of a convolution have the shape (output channels, input channels, height,
+# width). They are positive and negative, so we use a ruler from -127 to 127. The next
+# cell computes each layer's relative error: the norm of the error divided by the norm of
+# the weights. The table shows the five layers with the largest error, with one ruler per
+# layer and with one per channel.
 
 
 # %% folded=true
+# Compare the relative error of each layer's weights: one ruler, or one per channel.
 def lost(weight):
     reach = np.abs(weight).max()
-    ruler = scale_and_zero_point(-reach, reach, -127, 127)
-    return weight - dequantize(quantize(weight, *ruler, -127, 127), *ruler)
+    scale, zero_point = scale_and_zero_point(-reach, reach, -127, 127)
+    integers = quantize(weight, scale, zero_point, -127, 127)
+    return weight - dequantize(integers, scale, zero_point)
 
 
-float_path, prepared_path = (
-    models_dir() / "food11.onnx",
-    models_dir() / "food11-prepared.onnx",
-)
+float_path = models_dir() / "food11.onnx"
+prepared_path = models_dir() / "food11-prepared.onnx"
 quant_pre_process(float_path, prepared_path)
-rows, size = {}, np.linalg.norm
+norm = np.linalg.norm
+rows = {}
 for layer, weight in conv_weights(prepared_path).items():
-    each_channel = np.stack([lost(channel) for channel in weight])
+    layer_loss = lost(weight)
+    channel_losses = np.stack([lost(channel) for channel in weight])
     rows[layer] = {
-        "one per layer": size(lost(weight)) / size(weight),
-        "one per channel": size(each_channel) / size(weight),
+        "one per layer": norm(layer_loss) / norm(weight),
+        "one per channel": norm(channel_losses) / norm(weight),
     }
-pd.DataFrame(rows).T.sort_values("one per layer", ascending=False).head().style.format(
-    "{:.1%}"
-)
+table = pd.DataFrame(rows).T.sort_values("one per layer", ascending=False)
+table.head().style.format("{:.1%}")
 
 # %% [markdown]
-# With one ruler, the largest weight of the layer decides how wide the gaps are, for every channel. The table shows what
-# one scale per channel saves. ONNX Runtime calls it `per_channel`, and it is off unless you turn it on.
+# With one ruler per layer, the largest weight determines the gaps for all channels. The
+# table shows how much smaller the error is with one scale per channel. ONNX Runtime calls
+# this option `per_channel`. It is off by default.
 #
-# ## Dynamic: the simplest way
+# ## Dynamic quantization
 
 # %%
 dynamic_path = models_dir() / "int8-dynamic.onnx"
 quantize_dynamic(prepared_path, dynamic_path, weight_type=QuantType.QUInt8)
-print(f"{dynamic_path.stat().st_size / float_path.stat().st_size:.0%} of the size")
-pd.Series(
-    [node.op_type for node in onnx.load(dynamic_path).graph.node]
-).value_counts().head(6)
+share = dynamic_path.stat().st_size / float_path.stat().st_size
+print(f"{share:.0%} of the size")
+operators = [node.op_type for node in onnx.load(dynamic_path).graph.node]
+pd.Series(operators).value_counts().head(6)
 
 # %% [markdown]
-# The first promise nearly holds. But look at the operators: `DynamicQuantizeLinear` searches the input of every layer
-# for its smallest and largest number, for each photo. `Cast` and `Mul` turn the results into float32 again.
+# The first promise nearly holds. But look at the operators: for each photo,
+# `DynamicQuantizeLinear` finds the smallest and the largest number in each layer's input,
+# and `Cast` and `Mul` convert the results back to float32.
 #
-# ## Static
+# ## Static quantization
 #
-# What if the ranges were known before the first photo came? Run some photos through the float model, note the range of
-# every layer, and write it into the file. This is **calibration**. It needs photos but no labels, and never the
-# evaluation photos, or the file looks better than it is. ONNX Runtime asks a reader for photos, one after another:
+# What if the ranges were known before the first photo arrives? **Activations** are the
+# numbers that one layer passes to the next. **Calibration** runs some photos through the
+# float32 model, records the range of each layer's activations, and stores it in the file.
+# It needs photos, but no labels. Never calibrate with the evaluation photos: the measured
+# accuracy would be too good. ONNX Runtime asks a reader for one photo at a time:
 
 
 # %%
@@ -199,27 +221,30 @@ class ImageReader(CalibrationDataReader):
         self.feeds = iter([{"input": image[None]} for image in images])
 
     def get_next(self):
-        return next(self.feeds, None)  # None says that there are no more
+        return next(self.feeds, None)  # None: there are no more photos
 
 
 # %% [markdown]
-# Now call `quantize_static` (`help(quantize_static)` lists its parameters) with `prepared_path`, `static_path` and an
-# `ImageReader` of the training images. Ask for the layout `QuantFormat.QDQ`, which OpenVINO and TensorRT read too; for
-# unsigned activations and signed weights (both a `QuantType`), of eight bits, and one scale per channel.
+# Now call `quantize_static`. (`help(quantize_static)` lists its parameters.) Use
+#
+# - `prepared_path` as the input, `static_path` as the output, and an `ImageReader` of the
+#   training images;
+# - the layout `QuantFormat.QDQ`, which OpenVINO and TensorRT can read too;
+# - unsigned 8-bit activations and signed 8-bit weights (both from `QuantType`);
+# - one scale per channel.
 
 # %% question="quantize.static"
 training_images, _ = load_split(assets.dataset(), "training", limit=128)
 static_path = models_dir() / "int8-static-u8s8.onnx"
 ### BEGIN SOLUTION
-types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
-reader = ImageReader(training_images)
 quantize_static(
     prepared_path,
     static_path,
-    reader,
+    ImageReader(training_images),
     quant_format=QuantFormat.QDQ,
+    activation_type=QuantType.QUInt8,
+    weight_type=QuantType.QInt8,
     per_channel=True,
-    **types,
 )
 ### END SOLUTION
 check("quantize.static", static_path)
@@ -227,80 +252,73 @@ check("quantize.static", static_path)
 # %% [markdown]
 # ## Which format fits your machine?
 #
-# Your file is **U8S8**: unsigned activations, signed weights. Here are two relatives, one with signed activations
-# (S8S8), one with weights of seven bits, from -64 to 64. What fits depends on how a processor multiplies bytes:
+# Your file has the format **U8S8**: unsigned activations and signed weights. The next
+# cell makes two variants. S8S8 has signed activations. U8S8-7bit has 7-bit weights, from
+# -64 to 64. Which one fits depends on how a processor multiplies bytes:
 #
-# | the processor has | it multiplies | and adds | what fits |
+# | processor | multiplies | adds | use |
 # |---|---|---|---|
-# | VNNI (`avx512_vnni`, `avx_vnni`) | unsigned × signed | in 32 bits | U8S8 |
-# | only AVX2, as our server's EPYC 7763 | unsigned × signed | two products in 16 bits | U8S8-7bit |
-# | ARM's dot product (`asimddp`: Raspberry Pi 5, Apple) | signed × signed | in 32 bits | S8S8 |
+# | with VNNI (`avx512_vnni`, `avx_vnni`) | unsigned × signed | in 32 bits | U8S8 |
+# | with AVX2 only, such as our server's EPYC 7763 | unsigned × signed | two products in 16 bits | U8S8-7bit |
+# | Arm with dot product (`asimddp`: Raspberry Pi 5, Apple) | signed × signed | in 32 bits | S8S8 |
 
 # %%
-print(
-    "This processor has",
-    [
-        flag
-        for flag in fingerprint().cpu_flags
-        if "vnni" in flag or flag in ("avx2", "asimddp")
-    ],
-)
+multipliers = {"avx512_vnni", "avx_vnni", "avx2", "asimddp"}
+print("This processor has", sorted(multipliers & set(fingerprint().cpu_flags)))
 relatives = {
-    "s8s8": {},
+    "s8s8": {},  # the defaults of quantize_static are S8S8 and QDQ
     "u8s8-7bit": {"activation_type": QuantType.QUInt8, "reduce_range": True},
 }
 paths = [float_path, dynamic_path, static_path]
-for (
-    name,
-    settings,
-) in relatives.items():  # the defaults of quantize_static are S8S8 and QDQ
-    paths.append(models_dir() / f"int8-static-{name}.onnx")
-    quantize_static(
-        prepared_path,
-        paths[-1],
-        ImageReader(training_images),
-        per_channel=True,
-        **settings,
-    )
+for name, settings in relatives.items():
+    path = models_dir() / f"int8-static-{name}.onnx"
+    reader = ImageReader(training_images)
+    quantize_static(prepared_path, path, reader, per_channel=True, **settings)
+    paths.append(path)
 
 # %% [markdown]
 # ## Measure
 #
-# All five files take turns, with one photo and with 32, and then answer all evaluation photos. So does OpenVINO with
-# *your* file: QDQ leaves it to each runtime which kernels to use, and its runtime graph says which those are. It takes
-# about two minutes.
+# The next cell measures all five files in turns, with one photo and with 32, and then
+# counts their right answers to the evaluation photos. It also measures *your* file in
+# OpenVINO: a QDQ file leaves the choice of kernels to the runtime, and OpenVINO's runtime
+# graph names those that it chose. This takes about two minutes.
 
 # %%
 guesses = predicted("quantize.faster")
 images, labels = load_split(assets.dataset(), "evaluation")
-sessions = {
-    path.stem: ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    for path in paths
-}
-sessions["openvino-int8"] = compiled = ov.Core().compile_model(
-    static_path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-)
-print(
-    "OpenVINO computes most of your file in",
-    bench.describe(compiled, model_path=static_path).precision,
-)
+sessions = {}
+for path in paths:
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    sessions[path.stem] = session
+float32 = {"INFERENCE_PRECISION_HINT": "f32"}
+compiled = ov.Core().compile_model(static_path, "CPU", float32)
+sessions["openvino-int8"] = compiled
+precision = bench.describe(compiled, model_path=static_path).precision
+print("OpenVINO computes most of your file in", precision)
 table = compare(sessions, images, labels, baseline="food11")
-table["you predicted"] = pd.Series(
-    {"int8-dynamic": guesses["dynamic"], static_path.stem: guesses["static"]}
-)
+table.loc["int8-dynamic", "you predicted"] = guesses["dynamic"]
+table.loc[static_path.stem, "you predicted"] = guesses["static"]
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# *At least* and *at most* are the ends of a 95 % interval: a file is faster than float32 if both lie above 1, slower if
-# both lie below, and otherwise this run cannot tell. Its accuracy is *kept* if the interval of the difference, over the
-# 182 drawings, stays above −3 points. On the machine used for this page, an AMD EPYC with VNNI, *dynamic* took about
-# three times as long as float32, U8S8 less than half as long, and S8S8 could not be told from it; *dynamic* lost 40 of
-# 660 answers, and U8S8 lost 6.
+# *At least* and *at most* are the ends of a 95 % interval. If both are above 1, the file
+# is faster than float32. If both are below 1, it is slower. Otherwise this run cannot
+# tell. A file's accuracy is *kept* if the interval of the difference, over the 182
+# drawings, stays above −3 points.
 #
-# An earlier lab searched for static files within a bound, on the EPYC 7763: within 5 points it published {{
-# static_epyc.p50_ms }} ms, {{ static_epyc.photos_per_s }} photos a second and {{ static_epyc.mb }} MB; within 1 point
-# fewer layers could be quantized: {{ static_tight_epyc.p50_ms }} ms, {{ static_tight_epyc.photos_per_s }} and {{
-# static_tight_epyc.mb }} MB. *An accuracy budget* does that search.
+# On the machine used for this page, an AMD EPYC with VNNI, *dynamic* took about three
+# times as long as float32 and lost 40 of 660 answers. U8S8 took less than half as long
+# and lost 6. S8S8 could not be distinguished from float32 in speed.
+#
+# On an EPYC 7763, [Fund's lab](https://teaching-on-testbeds.github.io/serve-model-chi/)
+# searched for static files within a limit on the lost accuracy. With the stricter limit,
+# fewer layers could be quantized. *An accuracy budget* repeats this search.
+#
+# | limit | one photo | many photos | size |
+# |---|---|---|---|
+# | 5 points | {{ static_epyc.p50_ms }} ms | {{ static_epyc.photos_per_s }} photos/s | {{ static_epyc.mb }} MB |
+# | 1 point | {{ static_tight_epyc.p50_ms }} ms | {{ static_tight_epyc.photos_per_s }} photos/s | {{ static_tight_epyc.mb }} MB |
 
 # %%
 scoreboard(ledger().read())
@@ -308,48 +326,75 @@ scoreboard(ledger().read())
 # %% [markdown]
 # ## One file on two processors
 #
-# The EPYC 7763 has no VNNI. Its VPMADDUBSW multiplies activations (0 to 255) by weights (-128 to 127), and adds two
-# *neighbouring* products in 16 bits. These sums **saturate**: what is below -32,768 or above 32,767 is cut to that
-# number. All pairs are then added in 32 bits. Here it is in numpy:
+# The EPYC 7763 has no VNNI. Its instruction VPMADDUBSW multiplies activations (0 to 255)
+# by weights (-128 to 127), and adds two *neighbouring* products in 16 bits. A sum
+# **saturates** if it is too large or too small for its bits, and is replaced by the
+# limit: here, -32,768 or 32,767. All pairs are then added in 32 bits. In numpy:
 
 
 # %%
 def dot_without_vnni(activations, weights):
-    """Return the dot product of two integer arrays of the same even length as a processor without VNNI computes it."""
+    """Return the dot product of two integer arrays as a processor without VNNI computes
+    it. Both arrays have the same even length.
+    """
     pairs = (activations * weights).reshape(-1, 2).sum(axis=1)
     return np.clip(pairs, -32768, 32767).sum()
 
 
 # %% [markdown]
-# Does that happen in a real network? `integers_into` takes a 1 × 1 convolution out of a file: the bytes that a photo
-# sends into it, pixel by pixel, and its weights, channel by channel. The next cell counts how often the sum is cut. And
-# the answers? QEMU emulates other processors: the table has 220 photos with VNNI, and on an emulated EPYC 7763.
+# Does this happen in a real network? `integers_into` extracts a 1 × 1 convolution from a
+# file: its input bytes for one photo, pixel by pixel, and its weights, channel by
+# channel. The next cell counts the dot products that saturate. And the answers? The table
+# shows those to 220 photos, with VNNI and on an EPYC 7763 that QEMU emulated.
+
 
 # %% folded=true
+# Count the dot products that saturate, and show the answers with and without VNNI.
+def is_wrong(pixel, channel):
+    return dot_without_vnni(pixel, channel) != pixel @ channel
+
+
 for name in ("int8-static-u8s8", "int8-static-u8s8-7bit"):
     path = models_dir() / f"{name}.onnx"
     pixels, channels = integers_into("features.10.conv.0.0/Conv", path, images[:1])
-    cut = [
-        dot_without_vnni(pixel, channel) != pixel @ channel
-        for pixel in pixels[::8]
-        for channel in channels
-    ]
-    print(
-        f"{name}: without VNNI, {np.mean(cut):.1%} of {len(cut):,} dot products are wrong"
-    )
+    wrong = [is_wrong(pixel, channel) for pixel in pixels[::8] for channel in channels]
+    share = f"{np.mean(wrong):.1%} of {len(wrong):,}"
+    print(f"{name}: without VNNI, {share} dot products are wrong")
 recorded_on_epyc_7763().style.format(precision=1)
 
 # %% [markdown]
-# The same bytes answer worse on the EPYC 7763 if their weights have eight bits: the intervals of both files lie below
-# 0, and no error or warning says so. With seven bits 255 × 64 + 255 × 64 = 32,640 just fits, and the logits are the
-# same. So measure a file where it will run.
+# In that table, the same bytes give worse answers on the EPYC 7763 if the weights have 8
+# bits: the intervals of both 8-bit files are below 0. You get no error and no warning.
+# With 7-bit weights, 255 × 64 + 255 × 64 = 32,640 just fits, and the logits are the same.
+# So measure a file on the processor that will run it.
 #
 # ## What you found
 #
-# A quarter of the size? Nearly, and on every machine. Four times as fast? Look at your table, and mind the format.
-# "Nobody notices"? That holds with one scale per channel and on the right processor. Tell the manager, with your
-# figures.
+# - **A quarter of the size?** Nearly, and on every machine.
+# - **Four times as fast?** That depends on the processor and the format: see your table.
+# - **Nobody notices?** That holds with one scale per channel, on the right processor.
 #
-# - Calibrate with a single photo. How many answers change? Were 128 necessary?
-# - *Dynamic* is praised for language models. What is large there, and what is small?
+# Tell the manager, with your own figures.
 #
+# **Try it yourself**
+#
+# - Calibrate with a single photo. How many answers change? Were 128 photos necessary?
+# - *Dynamic* is popular for language models. What is large there, and what is small?
+
+# %% [markdown]
+# ## Read more
+#
+# - [Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+#   Inference](https://arxiv.org/abs/1712.05877) (B. Jacob et al., CVPR 2018): the source
+#   of scale and zero point as we use them.
+# - [Quantizing deep convolutional networks for efficient inference: A
+#   whitepaper](https://arxiv.org/abs/1806.08342) (R. Krishnamoorthi, 2018): why
+#   MobileNets need one scale per channel.
+# - [A White Paper on Neural Network Quantization](https://arxiv.org/abs/2106.08295) (M.
+#   Nagel et al., 2021): the best next step, with recipes for both kinds.
+# - [Quantize ONNX
+#   Models](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html)
+#   (ONNX Runtime, 2025): includes its advice on S8S8, U8S8 and `reduce_range`.
+# - [Model optimizations for serving machine learning
+#   models](https://teaching-on-testbeds.github.io/serve-model-chi/) (F. Fund, 2025):
+#   quantizes the same network with Intel Neural Compressor.

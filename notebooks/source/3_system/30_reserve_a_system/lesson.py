@@ -3,7 +3,7 @@
 #   lesson:
 #     id: system
 #     title: Reserve and provision a system
-#     summary: two GPUs, what still runs on them, and what decides how long a set-up takes
+#     summary: two GPUs, the software that supports them, and the steps that determine how long a set-up takes
 #     part: 3
 #     kind: core
 #     where: [hub]
@@ -14,18 +14,28 @@
 # %% [markdown]
 # # Reserve and provision a system
 #
-# To answer many people at once, this part spreads a model over *two* GPUs. They are in a node of the type `gpu_p100` at
-# CHI@TACC. Beside the driver it needs Docker, NVIDIA's toolkit, a large container with Triton, the course and Jupyter.
-# By hand that is an evening of copying commands, and your lease lasts three hours. **What decides how long the set-up
-# takes, and which step would you make faster first?** The reasons behind each call of a lease stand in *Reserve a
-# machine*.
+# **Prerequisites:** *Reserve a machine*, which explains each call of a lease. **Runs
+# on:** your laptop in a rehearsal, or Chameleon's Jupyter.
+#
+# Parts 1 and 2 measured one photo at a time. A user waits longer than that: each photo
+# also travels, and queues behind the photos of others. This part measures these delays.
+# To answer many people at once, it spreads a model over *two* GPUs, which are in a node
+# of the type `gpu_p100` at CHI@TACC. The node needs a driver, Docker, NVIDIA's toolkit, a
+# large container with Triton, the course and Jupyter. By hand, that is an evening of
+# copying commands, and your lease lasts three hours. **What decides how long the set-up
+# takes, and which step would you make faster first?**
+#
+# This part is based on F. Fund's lab [*System optimizations for
+# serving*](https://teaching-on-testbeds.github.io/serve-system-chi/) (MIT licence, © 2025
+# teaching-on-testbeds). GourmetGram and its manager come from her course.
 
 # %%
-from provisioning import rehearsal
+from provisioning.lab import rehearsal
 
 print(rehearsal.use())
 
 # %% folded=true
+# Import the lesson's modules.
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,18 +47,23 @@ from labs.checkpoints import check
 from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
-from provisioning.rehearsal import drills
 from provisioning.setup.plan import plan as plan_of
 from provisioning.widgets import lease_countdown, planner, provisioning_progress
 
 # %% [markdown]
 # ## What still runs on it
 #
-# NVIDIA numbers its generations of GPUs by *compute capability*, and software is compiled for a range of them. The P100
-# is from 2016. Software that is too new for it installs without a word, and fails at its first use, in the middle of
-# your lease. So read before you reserve. These are the lowest numbers that each asks for, by NVIDIA's support matrices:
+# NVIDIA numbers its generations of GPUs. This number is the **compute capability**: it
+# tells which instructions a GPU has, and software is compiled for a range of them. The
+# P100 is from 2016. Software that is too new for it installs without an error and fails
+# when it is first used, in the middle of your lease. So read the requirements before you
+# reserve. The next table shows the lowest compute capability that each program supports,
+# from NVIDIA's [release
+# notes](https://docs.nvidia.com/deeplearning/triton-inference-server/release-notes/rel-24-10.html)
+# and support matrices:
 
 # %% folded=true
+# Compare the compute capability of three GPUs with the lowest that each program supports.
 context.use_site("CHI@TACC")
 print(hardware.get_nodes(node_type="gpu_p100")[0].gpu)
 wants = {
@@ -58,31 +73,42 @@ wants = {
     "torch for CUDA 12.6 (6.0)": 6.0,
 }
 gpus = {"P100 (6.0)": 6.0, "A100 (8.0)": 8.0, "H100 (9.0)": 9.0}
-pd.DataFrame(
-    {
-        gpu: {name: "runs" if number >= least else "" for name, least in wants.items()}
-        for gpu, number in gpus.items()
-    }
-)
+table = pd.DataFrame(index=list(wants))
+for gpu, capability in gpus.items():
+    table[gpu] = ["runs" if capability >= least else "" for least in wants.values()]
+table
 
 # %% [markdown]
-# The course pins what runs on the P100; `provisioning/node/p100` has the list.
+# The course pins versions that run on the P100; `provisioning/node/p100` lists them.
 #
 # ## Reserve
 #
-# Choose a block, and press *Reserve*: the button makes the three calls that you wrote in *Reserve a machine*. (In code,
-# the button is `plan.reserve()`.) A later machine of the list may run more software and has one GPU only; its line says
-# what changes.
+# Choose a block in the planner, without its *Reserve* button. A later machine in the list
+# may run newer software but has only one GPU; its line shows the differences.
 
 # %%
 plan = planner("system")
 plan
 
+# %%
+block = plan.chosen
+if block is None:
+    raise LookupError(
+        "No block is selected, because all are booked. Choose another week or another "
+        "machine in the planner, then run this cell again."
+    )
+print(block.resource, block.start, block.end, sep="\n")
+
+# %% [markdown]
+# Reserve this node with the same three calls as in *Reserve a machine*. Call your lease
+# `mine`.
+
 # %% question="system.lease"
+context.use_site(block.option.site)
 ### BEGIN SOLUTION
-plan.reserve()
-### STUB
-# Press *Reserve* above, and then run this cell.
+mine = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)
+mine.add_node_reservation(amount=1, node_name=block.resource)
+mine.submit(idempotent=True, wait_for_active=False)
 ### END SOLUTION
 option = lab.find_option(lab.open_testbed, "system", plan.lease_name)
 testbed = lab.open_testbed(option.site)
@@ -90,34 +116,42 @@ reserved = ledger().observe("system.lease", facts.of_lease(testbed, "system"))
 check("system.lease")
 
 # %% [markdown]
-# ## What the set-up waits for
+# ## Which steps wait for which?
 #
-# On Chameleon you come back when your block begins, and run all cells once more: the planner finds your lease. In a
-# rehearsal the next cell moves the clock to that time. Then it lists the steps of the set-up.
+# On Chameleon, come back when your block begins, and run all cells again: `submit` finds
+# your lease by its name. In a rehearsal, the next cell moves the clock to that time. Then it
+# lists the steps of the set-up.
 
 # %%
 if lab.rehearsing():
-    drills.advance_to(datetime.fromisoformat(reserved["start"]))
+    rehearsal.advance_to(datetime.fromisoformat(reserved["start"]))
 run = lab.prepare("system", option, testbed=testbed)
 print(run.plan.text())
 
 # %% [markdown]
-# `takes` is what a step usually takes on Chameleon, in minutes. A step begins when all that it needs is done, and not
-# before; steps that do not need each other run side by side. Which step would you make faster first? Guess before you
-# go on: the picture shows when each runs, and in orange those that would save something if they took no time at all.
+# The column `takes` shows the usual minutes of a step on Chameleon. A step begins when
+# all the steps that it needs are done. Steps that do not need each other run side by
+# side. Which step would you make faster first? Guess before you go on.
+#
+# The next chart shows when each step runs. Orange: steps whose removal would shorten the
+# set-up.
 
 # %% folded=true
-steps, total_s, rows = run.plan.steps, run.plan.total_s, []
-for step in steps:
-    without = plan_of(
-        replace(other, expected_s=0.0) if other is step else other for other in steps
-    )
-    begins_s = run.plan.begins_s[step.name]
-    rows.append(
-        (step.name, begins_s / 60, step.expected_s / 60, (total_s - without.total_s) / 60)
-    )
-timeline = pd.DataFrame(rows, columns=["step", "begins", "takes", "would save"])
-drawn, axes = plt.subplots(figsize=(8, 3.5))
+# Draw when each step runs, and compute the saving if it took no time.
+steps = run.plan.steps
+rows = []
+for place, step in enumerate(steps):
+    at_once = replace(step, expected_s=0.0)
+    faster = plan_of([*steps[:place], at_once, *steps[place + 1 :]])
+    row = {
+        "step": step.name,
+        "begins": run.plan.begins_s[step.name] / 60,
+        "takes": step.expected_s / 60,
+        "would save": (run.plan.total_s - faster.total_s) / 60,
+    }
+    rows.append(row)
+timeline = pd.DataFrame(rows)
+figure, axes = plt.subplots(figsize=(8, 3.5))
 color = timeline["would save"].gt(0).map({True: "C1", False: "C0"})
 axes.barh(timeline["step"], timeline["takes"], left=timeline["begins"], color=color)
 axes.set_xlabel("minutes of the lease")
@@ -127,23 +161,28 @@ print(f"After materials begin at once: {', '.join(after)}.")
 timeline.round(1)
 
 # %% [markdown]
-# The orange steps are the **critical path**: a minute more of any of them is a minute less for your experiments. Boot,
-# address and SSH follow each other, and nothing else can happen before. Later several chains run side by side, and the
-# slowest decides. Look at what its longest step would save: less than it takes, because then the next slowest chain
-# decides. NVIDIA's image has gigabytes, but nothing waits for it: `containers` only begins to fetch it.
+# The orange steps are the **critical path**, the chain of steps that determines the total
+# time: each minute more on this path is a minute less for your experiments. Boot, address
+# and SSH follow each other, and nothing else can happen before them. Later, several
+# chains run side by side, and the slowest chain decides. Look at the saving from its
+# longest step: it is smaller than the step's time, because the next-slowest chain then
+# decides. NVIDIA's image has gigabytes, but no step waits for it: `containers` only
+# starts the download.
 #
 # ## Run it
 #
-# Each step looks before it makes anything, waits for the real status, and writes down what it did. So if something
-# fails, or your kernel dies, the message says what to do, and running these two cells again goes on from there. On
-# Chameleon this takes about as long as the picture says: *Serve over HTTP* can be read meanwhile.
+# Each step first checks which work is already done, then waits for the real status, and
+# logs its actions. If a step fails or your kernel dies, the message tells you how to
+# continue. Run these two cells again, and the set-up continues from there. On Chameleon
+# the run takes about as long as the chart shows. Read *Serve over HTTP* in that time.
 
 # %%
 provisioning_progress(run).run()
 
 # %% [markdown]
-# What the site holds under your name, and what the checks of the node say. Run the set-up twice, and there is still one
-# of everything.
+# The next cell lists the resources that the site holds under your name, and the results
+# of the checks on the node. You can run the set-up twice: there is still one of
+# everything.
 
 # %%
 seen = ledger().observe("system.machine", facts.of_machine(testbed, "system"))
@@ -155,15 +194,39 @@ lease_countdown(run)
 # %% [markdown]
 # ## What you found
 #
-# The longest chain of steps that wait for each other decides. Making any other step faster saves nothing, and making
-# the slowest one faster saves only what the next chain leaves.
+# - The longest chain of steps that wait for each other determines the time of the set-up.
+# - Making any other step faster saves nothing. Making the slowest step faster helps only
+#   until the next-longest chain becomes the slowest.
 #
-# The lessons that follow run at home, and *Run on two GPUs* sends its scripts to the node from here; the node has a
-# Jupyter of its own as well, at the link above. In a rehearsal go on with the next lesson.
+# The next lessons run on your laptop, and *Run on two GPUs* sends its scripts to the node
+# from here. The node also has its own Jupyter, at the link above. In a rehearsal, go on
+# with the next lesson.
 #
-# - The last line of the set-up opens a terminal on the node. What does `sudo docker ps` list there, and when?
-# - Your neighbour has got an A100 instead, with one GPU. Which of this part's experiments will look different?
-# - Two people set up at the same time and share the network, so that `environment` takes twice as long. What happens to
-#   the whole? `plan_of(steps).total_s` computes it from any steps.
-# - In a rehearsal, switch on `lease-ends` with `faults()` from `provisioning.widgets` before a run. What does the run
-#   say?
+# **Try it yourself**
+#
+# - The last line of the set-up opens a terminal on the node. Which containers does `sudo
+#   docker ps` list there, and when?
+# - Another student got an A100 with only one GPU. Which of this part's experiments will
+#   give different results?
+# - Two students set up at the same time and share the network, so `environment` takes
+#   twice as long. How long does the set-up take then? `plan_of(steps).total_s` computes
+#   it from any steps.
+# - In a rehearsal, switch on `lease-ends` with `faults()` from `provisioning.widgets`
+#   before a run. Which message does the run end with?
+
+# %% [markdown]
+# ## Read more
+#
+# - [Bare metal
+#   instances](https://chameleoncloud.readthedocs.io/en/latest/technical/baremetal.html)
+#   (Chameleon documentation): what happens while your machine boots.
+# - [Triton Inference Server Release
+#   24.10](https://docs.nvidia.com/deeplearning/triton-inference-server/release-notes/rel-24-10.html)
+#   (NVIDIA, 2024): the release that the course pins, with its lowest driver and compute
+#   capability.
+# - [System optimizations for
+#   serving](https://teaching-on-testbeds.github.io/serve-system-chi/) (F. Fund, 2025):
+#   the lab on which this part is based, with the set-up by hand.
+# - [Lessons Learned from the Chameleon
+#   Testbed](https://www.usenix.org/conference/atc20/presentation/keahey) (K. Keahey et
+#   al., 2020): why a testbed for research lends whole machines.

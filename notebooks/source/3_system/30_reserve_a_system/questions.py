@@ -7,5 +7,7 @@ lease_question(
     "One node by name, from a full hour to ten to",
     part="system",
     points=2,
-    hint="Choose a free block in the planner, press its button, and run the cell.",
+    hint="You need the three calls of *Reserve a machine*. `block` has the node's name, "
+    "its start and its end.",
+    again="Then run this cell with the three calls.",
 )

@@ -3,7 +3,7 @@
 #   lesson:
 #     id: http
 #     title: Serve over HTTP
-#     summary: FastAPI routes with their schema and refusals, sixteen clients at once, Amdahl's law over a request
+#     summary: FastAPI routes with their schema and refusals, sixteen clients at once, Amdahl's law for a request
 #     part: 3
 #     kind: core
 #     where: [laptop, node]
@@ -14,11 +14,15 @@
 # %% [markdown]
 # # Serve over HTTP
 #
-# GourmetGram's phones send photos over HTTP, and at lunch they all send at once. **How many photos can one small
-# service answer, and how many more would a faster model give it?** Today you write that service. You need a laptop or a
-# server. The next cell imports what the lesson uses.
+# **Prerequisites:** none; *Measure the model* helps. **Runs on:** your laptop or a
+# server.
+#
+# GourmetGram's phones send photos over HTTP, and at lunch they all send at once. **How
+# many photos can one small service answer, and how much would a faster model help?**
+# Today you write that service. The next cell imports the lesson's modules.
 
 # %% folded=true
+# Import the lesson's modules, and copy the two given files.
 import base64
 import io
 import json
@@ -51,16 +55,15 @@ from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
 
 folder = programs_dir() / "http"
 folder.mkdir(exist_ok=True)
-_ = [
+for name in ("serve/compared/classifier.py", "data/intake.py"):
     shutil.copy(PROJECT_DIR / "labs" / name, folder)
-    for name in ("serve/compared/classifier.py", "data/intake.py")
-]
 
 # %% [markdown]
 # ## Predict
 #
-# One client sends a photo, waits for the answer, and sends the next one. Now sixteen clients do that at the same time.
-# How many times as many answers a second do they get together, and how many times as long does each of them wait?
+# One client sends a photo, waits for the answer, and sends the next photo. Now sixteen
+# clients do this at the same time. By what factor do their answers per second together
+# exceed those of one client? By what factor does each client wait longer?
 
 # %%
 predict("http.sixteen", answers=..., latency=...)
@@ -68,38 +71,46 @@ predict("http.sixteen", answers=..., latency=...)
 # %% [markdown]
 # ## The routes
 #
-# Two files are given. In `classifier.py`, `classify(images)` returns class and probability of each PIL image, in one
-# call of the model. `place()` stands before it: `WORKERS` photos are computed at once, `MAY_WAIT` others wait, and the
-# next is refused with the status 503, because a photo that is answered after its phone has given up was computed for
-# nothing. (*Queueing theory* works out how many may wait.) In `intake.py`, `from_base64(text)` returns a file's bytes
-# and `open_photo(content)` an image. What they refuse is a `PhotoError`.
+# Two files are given. In `classifier.py`, `classify(images)` returns class and
+# probability of each PIL image, in one call of the model. `place()` limits the load:
+# `WORKERS` photos are computed at once, `MAY_WAIT` others wait, and the next photo is
+# refused with status 503. Otherwise the service would compute answers for phones that
+# have already given up. (*Queueing theory* shows how many may wait.) In `intake.py`,
+# `from_base64(text)` returns a file's bytes, and `open_photo(content)` returns an image.
+# Both raise a `PhotoError` if they refuse their input.
 #
-# A service is a promise to people who never see its code:
+# People who use a service never see its code, so its answers are its contract. This is
+# ours:
 #
-# | a request | is answered by |
+# | a request | the answer |
 # |---|---|
 # | `POST /predict`, `{"image": "<base64 of a file>"}` | 200, `{"prediction": "Soup", "probability": 0.93}` |
-# | the field is missing, or is no text | 422, by pydantic |
-# | it is no base64 of a whole photo | 422, a `PhotoError` |
+# | the field is missing, or is not a text | 422, by pydantic |
+# | the text is not the base64 of a complete photo | 422, a `PhotoError` |
 # | the photo has more than 10,000,000 **bytes** | 413, by `guard(app)`, while they arrive |
 # | it has more than 25,000,000 **pixels** | 413, before it is decoded |
-# | too many wait | 503, from `place()` |
-# | `POST /predict/many`, `{"images": [text, …]}` | 200, a list: for each its answer, or `{"error": "…"}` |
+# | too many requests wait | 503, from `place()` |
+# | `POST /predict/many`, `{"images": [text, …]}` | 200, a list: for each photo its answer, or `{"error": "…"}` |
 # | it has more than 8 images | 422: `Field(max_length=8)` |
 #
-# Write the model `Photos` and the two routes; the first names its `response_model=Answer`. Work inside `with place():`.
-# Several photos take **one** call of `classify`, and a bad photo costs the others nothing. Phones and load balancers
-# read the *status*: an error with status 200 looks like success. Write `def` and not `async def`: FastAPI then runs the
-# route on a thread, and its event loop stays free for other requests.
+# Write the model `Photos` and the two routes. Follow these rules:
+#
+# - `/predict` declares `response_model=Answer`.
+# - All image work is inside `with place():`.
+# - Several photos take **one** call of `classify`, and a bad photo must not fail the
+#   others.
+# - An error never has status 200: phones and load balancers read only the *status*.
+# - The routes use `def`, not `async def`. FastAPI then runs them on threads, and its
+#   event loop stays free for other requests.
 
 # %% question="http.app"
 # %%writefile {folder}/app.py
 from classifier import classify, place
 from fastapi import Request
 from fastapi.responses import JSONResponse
-from fastapi_offline import (
-    FastAPIOffline as FastAPI,
-)  # FastAPI, whose page /docs needs no other host
+
+# FastAPI, whose page /docs needs no other host
+from fastapi_offline import FastAPIOffline as FastAPI
 from intake import PhotoError, from_base64, guard, open_photo
 from pydantic import BaseModel, Field
 
@@ -127,7 +138,7 @@ class Answer(BaseModel):
 
 
 def opened(text):
-    """Return an image, or in its place what an answer says of a text that is no photo."""
+    """Return an image, or {"error": message} if the text is not a photo."""
     try:
         return open_photo(from_base64(text))
     except PhotoError as error:
@@ -142,7 +153,7 @@ class Photos(BaseModel):
 @app.post("/predict", response_model=Answer)
 def predict(photo: Photo):
     with place():
-        ((label, probability),) = classify([open_photo(from_base64(photo.image))])
+        [(label, probability)] = classify([open_photo(from_base64(photo.image))])
     return Answer(prediction=label, probability=probability)
 
 
@@ -150,11 +161,11 @@ def predict(photo: Photo):
 def predict_many(photos: Photos):
     with place():
         entries = [opened(text) for text in photos.images]
-        rows = iter(classify([entry for entry in entries if not isinstance(entry, dict)]))
-    return [
-        entry if isinstance(entry, dict) else dict(zip(Answer.model_fields, next(rows)))
-        for entry in entries
-    ]
+        readable = [n for n, entry in enumerate(entries) if not isinstance(entry, dict)]
+        rows = classify([entries[n] for n in readable])
+    for n, (label, probability) in zip(readable, rows):
+        entries[n] = Answer(prediction=label, probability=probability)
+    return entries
 
 
 ### END SOLUTION
@@ -163,81 +174,101 @@ def predict_many(photos: Photos):
 check("http.app", folder / "app.py")
 
 # %% [markdown]
-# The check plays the model itself. So it knows how often your app called it, and it kept one call waiting to see
-# whether `/healthz` still answers: a service that looks dead while it works is restarted.
+# The check replaces the model by its own. So it knows how often your app called the
+# model. It also kept one call waiting, to see whether `/healthz` still answers: a service
+# that does not answer its health check is restarted, even if it is only busy.
 #
-# The next cell starts it as `uvicorn app:app` does. The page `/docs` is made from your models, and *Try it out* sends a
-# request. The other page is GourmetGram's own: choose a sample.
+# The next cell starts your app as `uvicorn app:app` would. FastAPI makes the page `/docs`
+# from your models, and *Try it out* sends a request. The other page is GourmetGram's:
+# choose a sample there.
 
 # %%
-WORKERS, model, ports = usable_cpu_count(), fp32_model(), lesson("http").ports
-how = {"MODEL": model, "WORKERS": WORKERS, "MAY_WAIT": 1000}
-service = serve_app(folder, port=ports, **how)
+model = fp32_model()
+ports = lesson("http").ports
+settings = {"MODEL": model, "WORKERS": usable_cpu_count(), "MAY_WAIT": 1000}
+service = serve_app(folder, port=ports, **settings)
 page = serve_app(app=PAGE, port=ports, PAGE_SERVER=service.url)
 print(link(f"{service.url}/docs"), link(page.url))
 
 # %% [markdown]
 # ## A client, and sixteen of them
 #
-# A client is one call of `httpx`. Then the cell sends what has to be refused: a text, a PNG of 12 kB that decodes to
-# 288 MB, and 400 MB in pieces.
+# A client is one call of `httpx`. The next cell sends eight photos. Then it sends three
+# requests that the service must refuse: a text, a PNG of 12 kB that decodes to 288 MB,
+# and 400 MB in pieces.
 
 
 # %%
 def ask(content):
-    body = {"image": base64.b64encode(content).decode()}
-    return (
-        httpx.post(f"{service.url}/predict", json=body, timeout=5)
-        .raise_for_status()
-        .json()
-    )
+    text = base64.b64encode(content).decode()
+    answer = httpx.post(f"{service.url}/predict", json={"image": text}, timeout=5)
+    return answer.raise_for_status().json()
 
 
 photos = [photo(number) for number in range(8)]
-print(*map(ask, photos), sep="\n")
-Image.new("1", (12_000, 8_000)).save(bomb := io.BytesIO(), "PNG")
-texts = [base64.b64encode(content).decode() for content in (b"hello", bomb.getvalue())]
+for content in photos:
+    print(ask(content))
+
+bomb = io.BytesIO()
+Image.new("1", (12_000, 8_000)).save(bomb, "PNG")
+bomb_text = base64.b64encode(bomb.getvalue()).decode()
+pieces = (b"A" * 1_000_000 for _ in range(400))
 for body in [
-    *({"json": {"image": text}} for text in texts),
-    {"content": (b"A" * 1_000_000 for _ in range(400))},
+    {"json": {"image": "aGVsbG8="}},  # "hello"
+    {"json": {"image": bomb_text}},
+    {"content": pieces},
 ]:
-    print(
-        httpx.post(f"{service.url}/predict", **body).text,
-        f"{service.memory_bytes() / 1e6:.0f} MB are held",
-    )
+    answer = httpx.post(f"{service.url}/predict", **body)
+    held_mb = service.memory_bytes() / 1e6
+    print(answer.text, f"the service uses {held_mb:.0f} MB")
 
 # %% [markdown]
-# Clients that measure must be quick: those of the next cell send bytes that were encoded before, in a **closed loop**:
-# each waits for its answer, then sends again. Each column is one run.
+# Clients that measure must be quick, so those of the next cell send bytes that were
+# encoded before. In a **closed loop**, each client waits for its answer before it sends
+# the next request. Each column is one run.
 
 # %% folded=true
+# Measure one client and sixteen, 160 requests each.
 guesses = predicted("http.sixteen")
-target = app_target(service, model, photos, workers=WORKERS)
-runs = [
-    ledger().append(closed_loop(target, concurrency=n, requests=160, option=f"http-{n}"))
-    for n in (1, 16)
-]
-figures = [[run.throughput_rps.value, run.percentile(50) * 1e3] for run in runs]
-table = pd.DataFrame(
-    figures, ["1 client", "16 clients"], ["answers a second", "median latency, ms"]
-).T
+target = app_target(service, model, photos, workers=settings["WORKERS"])
+table = pd.DataFrame(index=["answers a second", "median latency, ms"])
+for column, clients in {"1 client": 1, "16 clients": 16}.items():
+    run = closed_loop(target, concurrency=clients, requests=160, option=f"http-{clients}")
+    ledger().append(run)
+    table[column] = [run.throughput_rps.value, 1e3 * run.percentile(50)]
 table["times as much"] = table["16 clients"] / table["1 client"]
 table["you predicted"] = [guesses["answers"], guesses["latency"]]
 table.round(2)
 
 # %% [markdown]
-# More clients get more answers only until all workers are busy. From then on, each further client makes all wait
-# longer.
+# More clients get more answers only until all workers are busy. After that, each further
+# client makes all of them wait longer.
 #
-# ## What a faster model is worth
+# ## How much does a faster model help?
 #
-# A request is more than its model. The next cell shows each stage's median of a hundred, on one thread.
+# A request is more than its model. The next cell shows the median time of each stage over
+# 100 requests, on one thread.
 
 # %% folded=true
+# Time each stage of 100 requests on one thread, with both runtimes.
 torch.set_num_threads(1)
-options, network = ort.SessionOptions(), load_mobilenet_v2(assets.model())
+network = load_mobilenet_v2(assets.model())
+options = ort.SessionOptions()
 options.intra_op_num_threads = 1
 session = ort.InferenceSession(model, options)
+times_s = {}
+
+
+def file_of(body):
+    return from_base64(json.loads(body)["image"])
+
+
+def normalize(image):
+    return to_input(image)[None]
+
+
+def in_onnx_runtime(rows):
+    return session.run(None, {"input": rows})
 
 
 @torch.inference_mode()
@@ -245,39 +276,48 @@ def in_pytorch(rows):
     return network(torch.from_numpy(rows)).numpy()
 
 
+def timed(name, work, value):
+    """Return the work's result, and record its seconds under a name."""
+    begin_s = time.perf_counter()
+    result = work(value)
+    end_s = time.perf_counter()
+    times_s.setdefault(name, []).append(end_s - begin_s)
+    return result
+
+
 stages = {
-    "JSON and base64": lambda body: from_base64(json.loads(body)["image"]),
+    "JSON and base64": file_of,
     "decode": open_photo,
     "resize": crop,
-    "normalize": lambda image: to_input(image)[None],
+    "normalize": normalize,
 }
-models = {
-    "ONNX Runtime": lambda rows: session.run(None, {"input": rows}),
-    "PyTorch": in_pytorch,
-}
-times_s = {name: [] for name in (*stages, *models)}
 for number in range(100):
     value = target.bodies[number % 8]
-    for name, stage in (stages | models).items():
-        begin_s = time.perf_counter()
-        result = stage(value)
-        times_s[name].append(time.perf_counter() - begin_s)
-        value = result if name in stages else value
-stage_ms = 1e3 * pd.DataFrame(times_s).median()
-rest_ms = stage_ms[list(stages)].sum()
-table = pd.DataFrame({f"with {name}, ms": stage_ms[list(stages)] for name in models})
-table.loc["the model"] = [stage_ms[name] for name in models]
+    for name, stage in stages.items():
+        value = timed(name, stage, value)
+    timed("ONNX Runtime", in_onnx_runtime, value)
+    timed("PyTorch", in_pytorch, value)
+median_ms = 1e3 * pd.DataFrame(times_s).median()
+stages_ms = median_ms[list(stages)]
+table = pd.DataFrame({"with ONNX Runtime, ms": stages_ms, "with PyTorch, ms": stages_ms})
+table.loc["the model"] = [median_ms["ONNX Runtime"], median_ms["PyTorch"]]
 table.loc["the whole request"] = table.sum()
 table.round(2)
 
 # %% [markdown]
-# If the model takes a **share** of a request's time and becomes some **factor** faster, the rest still takes as long as
-# before. What does the whole gain? That is **Amdahl's law**.
+# Let the model take a **share** $s$ of a request's time and become faster by a **factor**
+# $f$. The rest still takes as long as before. By what factor does the number of requests
+# per second grow? The answer is **Amdahl's law**: the part that does not become faster
+# limits the gain of the whole.
 
 
 # %% question="http.amdahl"
 def times_as_many(share, factor):
-    """Return how many times as many requests are answered when a share of each (0 to 1) becomes factor times faster."""
+    """Return the factor by which requests per second grow, a float, if a share of each
+    request's time (0 to 1) becomes factor times faster. A factor below 1 slows it down.
+
+    Example: times_as_many(0.5, 2.0) returns 1.33, because 1 s becomes 0.75 s.
+    """
     ### BEGIN SOLUTION
     return 1 / (1 - share + share / factor)
     ### END SOLUTION
@@ -286,10 +326,11 @@ def times_as_many(share, factor):
 check("http.amdahl", times_as_many)
 
 # %% [markdown]
-# Now measure it. A second service is your own app with PyTorch's model instead. In the next cell one client asks both
-# in turns, for 20 rounds.
+# Now measure the gain. A second service is your app with the PyTorch model. In the next
+# cell, one client asks both services in turns, for 20 rounds.
 
 # %% folded=true
+# Start your app a second time, with PyTorch's model, and race both services.
 with_torch = shutil.copytree(folder, workspace_dir() / "http-torch", dirs_exist_ok=True)
 (with_torch / "torch_app.py").write_text("""
 from types import SimpleNamespace
@@ -311,48 +352,68 @@ def run(outputs, inputs):
 classifier.session = SimpleNamespace(run=run, get_inputs=classifier.session.get_inputs)
 from app import app
 """)
-eager = serve_app(with_torch, app="torch_app:app", OMP_NUM_THREADS=1, **how)
+eager = serve_app(with_torch, app="torch_app:app", OMP_NUM_THREADS=1, **settings)
 targets = {
     "http-torch": app_target(eager, model, photos),
     "http-onnx": app_target(service, model, photos),
 }
-turns = run_with_progress(
-    lambda report: race(
-        targets, concurrency=1, rounds=20, duration_s=1, on_progress=report
-    ),
-    "PyTorch and ONNX Runtime",
-)
-factor, share = (
-    stage_ms["PyTorch"] / stage_ms["ONNX Runtime"],
-    stage_ms["PyTorch"] / (rest_ms + stage_ms["PyTorch"]),
-)
+
+
+def in_turns(report):
+    return race(targets, concurrency=1, rounds=20, duration_s=1, on_progress=report)
+
+
+turns = run_with_progress(in_turns, "PyTorch and ONNX Runtime")
 measured = latency_ratio(turns, "http-torch", "http-onnx").interval
-rows = {
+factor = median_ms["PyTorch"] / median_ms["ONNX Runtime"]
+share = median_ms["PyTorch"] / (stages_ms.sum() + median_ms["PyTorch"])
+times = {
     "the model is faster": factor,
     "answers, by your law": times_as_many(share, factor),
-}
-rows |= {
     "answers, measured": measured.value,
     "with a model that takes no time": times_as_many(share, 1e9),
 }
-table = pd.DataFrame({"times": rows})
+table = pd.DataFrame({"times": times})
 table.loc["answers, measured", ["at least", "at most"]] = measured.low, measured.high
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# *At least* and *at most* are the ends of a 95 % interval over the rounds. The stages leave out what HTTP and the
-# client take, so the measured gain tends to be smaller. An earlier lab published the same step, on an NVIDIA P100: from
-# {{ fastapi_torch.p50_ms }} to {{ fastapi_onnx.p50_ms }} ms in the median. The faster the model, the more the *other*
-# stages decide.
+# *At least* and *at most* are the ends of a 95 % interval over the rounds. The table of
+# stages does not include HTTP and the client, so the measured gain tends to be smaller.
+# [Fund's lab](https://teaching-on-testbeds.github.io/serve-system-chi/) measured the same
+# step on an NVIDIA P100: the median fell from {{ fastapi_torch.p50_ms }} to
+# {{ fastapi_onnx.p50_ms }} ms. The faster the model, the larger the share of the *other*
+# stages.
 
 # %%
-_ = page.stop(), service.stop(), eager.stop()
+for server in (page, service, eager):
+    server.stop()
 
 # %% [markdown]
 # ## What you found
 #
-# A service answers as many photos as its workers can compute; more clients only wait longer. A faster model helps by
-# its share of the request.
+# - A service answers as many photos as its workers can compute. More clients only wait
+#   longer.
+# - A faster model helps only as much as its share of the request allows.
 #
-# - To run elsewhere, the service travels as a container image. Write its `Dockerfile`, and a `compose.yaml`: the port
-#   on 127.0.0.1 alone, the model mounted read-only, and a health check of `/healthz`.
+# **Try it yourself**
+#
+# - To run on another machine, the service becomes a container image. Write its
+#   `Dockerfile` and a `compose.yaml`: publish the port on 127.0.0.1 only, mount the model
+#   read-only, and use `/healthz` as the health check.
+
+# %% [markdown]
+# ## Read more
+#
+# - [Concurrency and async / await](https://fastapi.tiangolo.com/async/) (FastAPI
+#   documentation): when to write `def` and when `async def`.
+# - [Validity of the single processor approach to achieving large scale computing
+#   capabilities](https://doi.org/10.1145/1465482.1465560) (G. Amdahl, 1967): the four
+#   pages behind Amdahl's law.
+# - [The Tail at Scale](https://doi.org/10.1145/2408776.2408794) (J. Dean and L. A.
+#   Barroso, 2013): why the slowest of many requests matters to users.
+# - [Optimize cache usage in builds](https://docs.docker.com/build/cache/optimize/)
+#   (Docker documentation): how to order a `Dockerfile`'s lines for the exercise.
+# - [System optimizations for
+#   serving](https://teaching-on-testbeds.github.io/serve-system-chi/) (F. Fund, 2025):
+#   the same service on a P100, with PyTorch and with ONNX Runtime.

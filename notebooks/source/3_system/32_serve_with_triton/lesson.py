@@ -3,7 +3,7 @@
 #   lesson:
 #     id: triton
 #     title: Serve with Triton
-#     summary: config.pbtxt and model.py, and perf_analyzer, which tells waiting from working
+#     summary: config.pbtxt and model.py, and perf_analyzer, which separates waiting from computing
 #     part: 3
 #     kind: core
 #     where: [laptop, node]
@@ -14,13 +14,17 @@
 # %% [markdown]
 # # Serve with Triton
 #
-# GourmetGram moves to NVIDIA's **Triton Inference Server**, which keeps many models and counts everything. On its first
-# morning a colleague reports: "With one client it is fine. With eight, a photo takes eight times as long. **Is Triton
-# slow?**" The server knows where each request spent its time. Put a model into it, and read that. You need a laptop
-# with x86-64 Linux or a server; the first time, Triton (74 MB) and perf_analyzer (7 MB) are fetched. The next cell
-# imports what the lesson uses.
+# **Prerequisites:** *Serve over HTTP*. **Runs on:** a laptop with x86-64 Linux, or a
+# server. The first run downloads Triton (74 MB) and perf_analyzer (7 MB).
+#
+# GourmetGram moves to NVIDIA's **Triton Inference Server**, a program that serves many
+# models and counts every request. On its first morning, a colleague reports: "With one
+# client it is fine. With eight, a photo takes eight times as long. **Is Triton slow?**"
+# The server knows where each request spent its time. Load a model, and read its counters.
+# The next cell imports the lesson's modules.
 
 # %% folded=true
+# Import the lesson's modules.
 import base64
 import shutil
 import subprocess
@@ -46,9 +50,11 @@ from labs.workspace import programs_dir, workspace_dir
 # %% [markdown]
 # ## Predict
 #
-# The model will have one **instance**, which computes on one processor. One client waits for each answer before it
-# sends the next photo; then eight such clients do. How many times as many photos a second do the eight get together,
-# and how many times as long does each wait?
+# The model will have one **instance**: a loaded model, which computes one request or
+# batch at a time. Here it uses one processor. First, one client waits for each answer
+# before it sends the next photo; then eight such clients do this. By what factor do the
+# photos per second of all eight exceed those of one client? By what factor does each
+# client wait longer?
 
 # %%
 predict("triton.eight", answers=..., latency=...)
@@ -56,21 +62,24 @@ predict("triton.eight", answers=..., latency=...)
 # %% [markdown]
 # ## The configuration
 #
-# A **model repository** is a folder with one folder per model. In it lie a `config.pbtxt`, and a folder for each
-# version with its files. The next cell puts there what is given: the weights, the network, and `food.py`, whose
-# `load(args)` returns a function from a list of inputs to their probabilities. You know `intake.py` from your route:
-# `open_photo(from_base64(text))` is an image, or raises a `PhotoError`, and `to_input(image)` makes the network's input
-# of it.
+# A **model repository** is a folder with one folder per model. Each model folder contains
+# a `config.pbtxt`, and one folder per version with its files. The next cell copies the
+# given files: the weights, the network, and `food.py`, whose `load(args)` returns a
+# function from a list of inputs to their probabilities. You know `intake.py` from your
+# route: `open_photo(from_base64(text))` returns an image or raises a `PhotoError`, and
+# `to_input(image)` converts the image to the network's input.
 
 # %% folded=true
+# Copy the given files into the model's folder.
 model = programs_dir() / "repository" / "food_classifier"
 (model / "1").mkdir(parents=True, exist_ok=True)
 for name, given in beside(assets.model()).items():
     shutil.copy(given, model / "1" / name)
 
 # %% [markdown]
-# The first output stands there: a text. Add the input `INPUT_IMAGE`, one text too, and the output `PROBABILITY`, one
-# number (`TYPE_FP32`). The batch's axis is never in `dims`: `max_batch_size` says that there is one.
+# The configuration already has the first output, a text. Add the input `INPUT_IMAGE`,
+# also one text, and the output `PROBABILITY`, one number (`TYPE_FP32`). `dims` never
+# contains the batch axis: `max_batch_size` tells Triton that there is one.
 
 # %% question="triton.config"
 config = """
@@ -92,16 +101,20 @@ check("triton.config", model / "config.pbtxt")
 # %% [markdown]
 # ## model.py
 #
-# For Triton's Python backend, a model is a class with this name. `initialize` runs once in each instance. `execute`
-# gets a **list of requests** and returns a list of as many responses, in the same order. Triton has not put the
-# requests together for you. Write `execute` so that
+# For Triton's Python backend, a model is a class with the name `TritonPythonModel`.
+# `initialize` runs once in each instance. `execute` gets a *list of requests* and
+# returns a list with one response per request, in the same order. Triton does not join
+# the requests' tensors for you. Write `execute` so that
 #
-# - a request may hold several images: `get_input_tensor_by_name(request, "INPUT_IMAGE").as_numpy()` (of `pb_utils`) is
-#   an array of texts with the shape (images, 1);
-# - the images of all requests go through `self.probabilities` in **one** call, and each request gets its own rows;
-# - a request that holds something else than photos is refused, by `InferenceResponse(error=TritonError("…", code))`,
-#   and the others get their answers. The code `TritonError.INVALID_ARG` makes it a 400, the client's fault. Without one
-#   it is a 500, the server's.
+# - it reads all images of a request: `get_input_tensor_by_name(request,
+#   "INPUT_IMAGE").as_numpy()` (of `pb_utils`) is an array of texts with the shape
+#   (images, 1);
+# - the images of all requests go through `self.probabilities` in **one** call, and each
+#   request gets its rows;
+# - a request that contains anything other than photos is refused, by
+#   `InferenceResponse(error=TritonError("…", code))`, and the others get their answers.
+#   The code `TritonError.INVALID_ARG` gives status 400: the client's fault. Without a
+#   code, the status is 500: the server's fault.
 
 # %% question="triton.model"
 # %%writefile {model}/1/model.py
@@ -113,13 +126,10 @@ from intake import PhotoError, from_base64, open_photo, to_input
 
 def answer(rows):
     """Return the response to one request, from the probabilities of its images."""
-    labels = np.array(
-        [[NAMES[best].encode()] for best in rows.argmax(axis=1)], dtype=object
-    )
+    names = [[NAMES[best].encode()] for best in rows.argmax(axis=1)]
+    label = pb_utils.Tensor("FOOD_LABEL", np.array(names, dtype=object))
     probability = pb_utils.Tensor("PROBABILITY", rows.max(axis=1, keepdims=True))
-    return pb_utils.InferenceResponse(
-        [pb_utils.Tensor("FOOD_LABEL", labels), probability]
-    )
+    return pb_utils.InferenceResponse([label, probability])
 
 
 class TritonPythonModel:
@@ -128,33 +138,33 @@ class TritonPythonModel:
 
     def execute(self, requests):
         ### BEGIN SOLUTION
-        inputs, places, responses = [], {}, [None] * len(requests)
+        inputs = []
+        rows_of = {}
+        responses = [None] * len(requests)
         for number, request in enumerate(requests):
-            texts = (
-                pb_utils.get_input_tensor_by_name(request, "INPUT_IMAGE")
-                .as_numpy()
-                .ravel()
-            )
+            tensor = pb_utils.get_input_tensor_by_name(request, "INPUT_IMAGE")
+            texts = tensor.as_numpy().ravel()
             try:
                 images = [to_input(open_photo(from_base64(text))) for text in texts]
             except PhotoError as error:
-                refusal = pb_utils.TritonError(
-                    f"INPUT_IMAGE: {error}", pb_utils.TritonError.INVALID_ARG
-                )
+                code = pb_utils.TritonError.INVALID_ARG
+                refusal = pb_utils.TritonError(f"INPUT_IMAGE: {error}", code)
                 responses[number] = pb_utils.InferenceResponse(error=refusal)
                 continue
-            places[number] = slice(len(inputs), len(inputs) + len(images))
+            first = len(inputs)
             inputs += images
-        rows = self.probabilities(inputs) if inputs else []
-        for number, place in places.items():
-            responses[number] = answer(rows[place])
+            rows_of[number] = slice(first, len(inputs))
+        probabilities = self.probabilities(inputs) if inputs else []
+        for number, rows in rows_of.items():
+            responses[number] = answer(probabilities[rows])
         return responses
         ### END SOLUTION
 
 
 # %% [markdown]
-# The check calls `execute` as Triton does, on a network that it plays itself: with single photos, six in one request,
-# eight requests at once, and half a photo among others. So it sees whose rows are whose, and how often you call.
+# The check calls `execute` as Triton does, with a network of its own: with single photos,
+# six photos in one request, eight requests at once, and half a photo among complete ones.
+# So it sees which rows each request gets, and how many times `execute` calls the network.
 
 # %%
 check("triton.model", model)
@@ -162,8 +172,9 @@ check("triton.model", model)
 # %% [markdown]
 # ## Load it, and ask
 #
-# Now your own server. It loads the models that it is told to load. Anyone who may do that can run code on this machine,
-# so it takes a key, which only you have (`triton.headers`).
+# Now start your server. It loads only the models that a client asks it to load. A client
+# that may load models can run code on this machine, so Triton requires a key, which only
+# you have (`triton.headers`).
 
 # %%
 triton = run_with_progress(
@@ -172,39 +183,36 @@ triton = run_with_progress(
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 client.load_model("food_classifier", headers=triton.headers)
 
-text = np.array([[base64.b64encode(photo(0))]], dtype=object)
-asked = httpclient.InferInput("INPUT_IMAGE", text.shape, "BYTES")
-asked.set_data_from_numpy(text)
-said = client.infer("food_classifier", [asked])
-said.as_numpy("FOOD_LABEL"), said.as_numpy("PROBABILITY")
+texts = np.array([[base64.b64encode(photo(0))]], dtype=object)
+tensor = httpclient.InferInput("INPUT_IMAGE", texts.shape, "BYTES")
+tensor.set_data_from_numpy(texts)
+result = client.infer("food_classifier", [tensor])
+result.as_numpy("FOOD_LABEL"), result.as_numpy("PROBABILITY")
 
 # %% [markdown]
-# Is it well? The next cell kills the instance's process, as a crash would. It asks Triton whether it is ready, sends a
-# photo, and tries two ways back: `load_model`, and `unload_model` followed by `load_model`.
+# Does the server notice a crash? The next cell kills the process of the instance to
+# imitate one. Then it asks Triton whether it is ready, sends a photo, and tries two
+# repairs: `load_model`, and `unload_model` followed by `load_model`.
 
 # %% folded=true
-next(
-    process
-    for process in triton.processes()
-    if "food_classifier_0_0" in process.cmdline()
-).kill()
+# Kill the instance's process, then check the server's health after each repair.
+for process in triton.processes():
+    if "food_classifier_0_0" in process.cmdline():
+        process.kill()
 
 
 def health():
-    """Return what the server says of itself and of the model, and what becomes of a photo."""
+    """Return the server's readiness, the model's, and the answer to a photo."""
     try:
-        photo_says = (
-            client.infer("food_classifier", [asked])
-            .as_numpy("FOOD_LABEL")
-            .item()
-            .decode()
-        )
+        result = client.infer("food_classifier", [tensor])
+        answer = result.as_numpy("FOOD_LABEL").item().decode()
     except InferenceServerException as error:
-        photo_says = error.message()
-    ready = client.is_server_ready(), client.is_model_ready("food_classifier")
-    return dict(
-        zip(["is_server_ready", "is_model_ready", "a photo"], (*ready, photo_says))
-    )
+        answer = error.message()
+    return {
+        "is_server_ready": client.is_server_ready(),
+        "is_model_ready": client.is_model_ready("food_classifier"),
+        "a photo": answer,
+    }
 
 
 rows = {"killed": health()}
@@ -217,74 +225,85 @@ pd.set_option("display.max_colwidth", None)
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# This version (24.10) still says *ready*, for the server and for the model: it does not watch the process, and loading
-# does nothing if no file has changed. Releases since December 2025 ask the process when you ask for the *model's*
-# readiness, but not for the *server's*. So a health check sends a real photo. (Nor does this version bound a request's
-# body: newer ones have `--http-max-input-size`.)
+# This version (24.10) still reports *ready*, for the server and for the model: it does
+# not watch the process, and `load_model` does nothing if no file has changed. Releases
+# since December 2025 ask the process when you ask for the *model's* readiness, but not
+# for the *server's*. So a health check must send a real photo.
+#
+# **Note.** This version does not limit the size of a request either. Newer versions have
+# `--http-max-input-size`.
 #
 # ## perf_analyzer
 #
-# NVIDIA's load generator keeps a number of requests in flight and measures in *windows*. What its line says:
+# NVIDIA's load generator keeps a fixed number of requests in flight, the **concurrency**,
+# and measures in *windows*. These are the options in its command:
 #
-# | | |
+# | option | meaning |
 # |---|---|
 # | `-u ADDRESS -i grpc -m food_classifier --input-data input.json` | server, model, photos |
 # | `-b 1 --concurrency-range 8` | one photo per request, eight requests in flight |
-# | `-p 2000 -s 999` | windows of 2 s; three are taken as they come |
+# | `-p 2000 -s 999` | windows of 2 s; accept the first three |
 # | `--profile-export-file requests.json` | when each request began and ended |
 #
-# (By default, three windows must agree within 10 per cent, which a busy machine seldom reaches.) The next cell makes
-# four runs: 1, 8 and 16 clients, and one client with 16 photos in each request (windows of 6 s). It prints what
-# perf_analyzer says of eight, and tabulates all four.
+# By default, three windows must agree within 10 %, which rarely happens on a busy
+# machine. The next cell makes four runs: 1, 8 and 16 clients, and one client with 16
+# photos in each request (windows of 6 s). It prints the output of perf_analyzer for eight
+# clients. The table shows all four runs.
 
 # %% folded=true
+# Run perf_analyzer four times, and tabulate its records.
 put_on_path()
-folder = write_input_data(
-    workspace_dir() / "perf_analyzer" / "input.json", [photo(n) for n in range(8)]
-).parent
+photos = [photo(number) for number in range(8)]
+input_path = write_input_data(workspace_dir() / "perf_analyzer" / "input.json", photos)
+folder = input_path.parent
+requests_path = folder / "requests.json"
 target = triton_target(triton, "food_classifier", image_inputs([photo(0)]))
+printed = {}
 
 
-def analyze(clients, photos_each):
-    """Run perf_analyzer, and return its record with what Triton counted meanwhile, and what it printed."""
-    (folder / "requests.json").unlink(missing_ok=True)
-    line = f"perf_analyzer -u {triton.grpc} -i grpc -m food_classifier --input-data input.json -b {photos_each} "
-    line += (
-        f"--concurrency-range {clients} -p {2000 if photos_each == 1 else 6000} -s 999 "
+def analyze(option, clients, photos_each=1, window_ms=2000):
+    """Run perf_analyzer, store its output, and return its record with Triton's counts."""
+    requests_path.unlink(missing_ok=True)
+    line = (
+        f"perf_analyzer -u {triton.grpc} -i grpc -m food_classifier "
+        f"--input-data input.json -b {photos_each} --concurrency-range {clients} "
+        f"-p {window_ms} -s 999 --profile-export-file requests.json"
     )
-    line += "--profile-export-file requests.json"
+    command = line.split()
     before = client.get_inference_statistics("food_classifier")
-    done = subprocess.run(
-        line.split(), cwd=folder, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     after = client.get_inference_statistics("food_classifier")
-    how = {"concurrency": clients, "images": photos_each}
-    option = f"python-{clients}" if photos_each == 1 else f"python-b{photos_each}"
     record = perf_analyzer_record(
-        target, folder / "requests.json", before, after, option=option, **how
+        target,
+        requests_path,
+        before,
+        after,
+        option=option,
+        concurrency=clients,
+        images=photos_each,
     )
-    return ledger().append(record), "\n".join(
-        (str(folder), line, done.stdout[done.stdout.find("Request conc") :])
-    )
+    _, heading, results = done.stdout.partition("Request conc")
+    printed[option] = f"{folder}\n{line}\n{heading}{results}"
+    return ledger().append(record)
 
 
-guesses, rows = predicted("triton.eight"), {}
-for clients, photos_each in ((1, 1), (8, 1), (16, 1), (1, 16)):
-    run, printed = analyze(clients, photos_each)
-    name = f"{clients} client{'s' * (clients > 1)}" + f", {photos_each} photos each" * (
-        photos_each > 1
-    )
-    mean_ms = 1e3 * np.mean(run.samples)
+guesses = predicted("triton.eight")
+runs = {}
+runs["1 client"] = analyze("python-1", clients=1)
+runs["8 clients"] = analyze("python-8", clients=8)
+print(printed["python-8"])
+runs["16 clients"] = analyze("python-16", clients=16)
+sixteen_each = analyze("python-b16", clients=1, photos_each=16, window_ms=6000)
+runs["1 client, 16 photos each"] = sixteen_each
+rows = {}
+for name, run in runs.items():
     rows[name] = {
-        "photos a second": run.throughput_rps.value * photos_each,
-        "mean latency, ms": mean_ms,
-    }
-    rows[name] |= {
+        "photos a second": run.throughput_rps.value,
+        "mean latency, ms": 1e3 * np.mean(run.samples),
         "in the queue, ms": 1e3 * run.load.server.queue_s,
         "computing, ms": 1e3 * run.load.server.compute_s,
     }
-    if clients == 8:
-        print(printed)
+rows["1 client, 16 photos each"]["photos a second"] *= 16
 table = pd.DataFrame(rows).T
 for column, guess in {
     "photos a second": guesses["answers"],
@@ -295,13 +314,15 @@ for column, guess in {
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# In the text, look for *queue* and *compute infer*: the table has them for all four runs. From one client to sixteen,
-# by far the most of what was added is the queue in front of the instance, which works on one request at a time. If
-# eight clients get no more photos a second than one, each of them *must* wait eight times as long, on any server. (That
-# is Little's law, which *Queueing theory* puts to the test.)
+# In the printed text, look for *queue* and *compute infer*: the table has these times for
+# all four runs. From one client to sixteen, nearly all of the added time is queue: the
+# requests wait for the instance, which works on one at a time. If eight clients get no
+# more photos per second than one, each of them *must* wait eight times as long, on any
+# server. This is Little's law, which *Queueing theory* tests.
 #
-# With sixteen photos in a request, each request computes for longer. Whether more photos a second come of it depends on
-# what a call of the model costs beside its photos: much on a GPU, little on a processor's core.
+# With sixteen photos in a request, each request computes longer. Whether it gives more
+# photos per second depends on the fixed cost of a call of the model: it is large on a
+# GPU, and small on a processor's core.
 
 # %%
 _ = triton.stop()
@@ -309,11 +330,38 @@ _ = triton.stop()
 # %% [markdown]
 # ## What you found
 #
-# Triton is not slow. One instance computes one request at a time, and the rest is queue. An earlier lab published the
-# same for a P100 and the same model: {{ python_1.requests_per_s }} photos a second at a mean latency of
-# {{ python_1.mean_ms }} ms with one client, {{ python_8.requests_per_s }} at {{ python_8.mean_ms }} ms with eight,
-# {{ python_16.requests_per_s }} at {{ python_16.mean_ms }} ms with sixteen. (Its {{ python_b16.photos_per_s }} photos
-# a second in requests of sixteen count photos that were never computed: its `model.py` read only the first of each
-# request.) To get more answers, give the instance more at once, or take more instances: *Batch and multiply*.
+# Triton is not slow: one instance computes one request at a time, and the rest is queue.
+# [Fund's lab](https://teaching-on-testbeds.github.io/serve-system-chi/) measured the same
+# for this model on a P100:
 #
-# - `--concurrency-range 1:8:1` measures eight levels in one go. From which one on does nothing grow but the latency?
+# | clients | photos per second | mean latency |
+# |---:|---:|---:|
+# | 1 | {{ python_1.requests_per_s }} | {{ python_1.mean_ms }} ms |
+# | 8 | {{ python_8.requests_per_s }} | {{ python_8.mean_ms }} ms |
+# | 16 | {{ python_16.requests_per_s }} | {{ python_16.mean_ms }} ms |
+#
+# **Note.** The lab also reports {{ python_b16.photos_per_s }} photos per second in
+# requests of sixteen. Its `model.py` read only the first photo of each request, so most
+# of these photos were never computed.
+#
+# To get more answers, give the instance more photos at once, or run more instances:
+# *Batch and multiply*.
+#
+# **Try it yourself**
+#
+# - `--concurrency-range 1:8:1` measures eight levels of concurrency. From which level on
+#   does only the latency grow?
+
+# %% [markdown]
+# ## Read more
+#
+# - [Metrics](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/perf_analyzer/docs/measurements_metrics.html)
+#   (NVIDIA documentation): the windows, and the meaning of each latency that it prints.
+# - [Python backend](https://github.com/triton-inference-server/python_backend) (NVIDIA
+#   documentation): all methods of `TritonPythonModel`, and how its processes share
+#   tensors.
+# - [A Proof for the Queuing Formula: L = λW](https://doi.org/10.1287/opre.9.3.383) (J. D.
+#   C. Little, 1961): why eight clients must wait eight times as long.
+# - [System optimizations for
+#   serving](https://teaching-on-testbeds.github.io/serve-system-chi/) (F. Fund, 2025):
+#   the lab with the figures of the P100.

@@ -3,7 +3,7 @@
 #   lesson:
 #     id: batching
 #     title: Batch and multiply
-#     summary: dynamic batching off and on, instances, a neighbour; who gains, who pays, and what is used up
+#     summary: dynamic batching on and off, several instances, a second model, and the resource that limits them
 #     part: 3
 #     kind: core
 #     where: [laptop]
@@ -15,12 +15,16 @@
 # %% [markdown]
 # # Batch and multiply
 #
-# One instance is busy, and sixteen phones wait. "Let it take several photos at once," says one engineer. "Let us run
-# two of them," says the other. **Who is right, on your machine, and who pays for it?** Both are a line in
-# `config.pbtxt`. You need a laptop with x86-64 Linux and 4 GB of free memory, and the `model.py` that you write in
-# *Serve with Triton*: without it this lesson cannot begin. The next cell imports what the lesson uses.
+# **Prerequisites:** *Serve with Triton*: this lesson serves the `model.py` that you write
+# there. **Runs on:** a laptop with x86-64 Linux and 4 GB of free memory.
+#
+# One instance is busy, and sixteen phones wait. "Let it take several photos at once,"
+# says one engineer. "Let us run two of them," says the other. **Who is right, on your
+# machine, and who pays for it?** Each change is one line in `config.pbtxt`. The next cell
+# imports the lesson's modules.
 
 # %% folded=true
+# Import the lesson's modules.
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -41,9 +45,10 @@ from labs.workspace import programs_dir, workspace_dir
 # %% [markdown]
 # ## Predict
 #
-# Sixteen clients, each of which waits for its answer. How many times as many answers a second will they get when the
-# server may put their photos together into batches? And how many times as many with two instances instead, and no
-# batches? 1 means no change.
+# Each of sixteen clients waits for its answer before it sends the next photo. By what
+# factor does the number of answers per second grow if the server may put their photos
+# together into batches? And by what factor with two instances instead, without batches? 1
+# means no change.
 
 # %%
 predict("batching.gain", batches=..., instances=...)
@@ -51,21 +56,28 @@ predict("batching.gain", batches=..., instances=...)
 # %% [markdown]
 # ## A queue, and a batch
 #
-# Users send one photo each, and an execution has a cost of its own, however many photos are in it. With **dynamic
-# batching**, the server takes several requests out of the queue together. The picture assumes that an execution costs 6
-# ms, and each photo in it 2 ms more; grey is waiting, blue is computing.
+# Users send one photo each, and each execution has a fixed cost, whatever its batch size.
+# With **dynamic batching**, the server takes several waiting requests out of the queue
+# and executes them together. The figure assumes that an execution costs 6 ms, plus 2 ms
+# for each photo (grey: waiting, blue: computing).
 
 
 # %% folded=true
+# Draw eight requests at a server without batches, and with batches of up to four.
+
+
 def draw_server(axis, most, arrivals_ms=(0, 3, 5, 9, 12, 16, 18, 24)):
-    waiting, free_ms = list(enumerate(arrivals_ms)), 0
-    while waiting:
-        begin_ms = max(free_ms, waiting[0][1])
-        batch = [one for one in waiting[:most] if one[1] <= begin_ms]
-        free_ms, waiting = begin_ms + 6 + 2 * len(batch), waiting[len(batch) :]
-        for row, came_ms in batch:
+    first = 0  # of the requests that still wait
+    free_ms = 0
+    while first < len(arrivals_ms):
+        begin_ms = max(free_ms, arrivals_ms[first])
+        waiting_ms = [ms for ms in arrivals_ms[first:] if ms <= begin_ms]
+        batch_ms = waiting_ms[:most]
+        free_ms = begin_ms + 6 + 2 * len(batch_ms)
+        for row, came_ms in enumerate(batch_ms, start=first):
             axis.barh(row, begin_ms - came_ms, left=came_ms, color="silver")
             axis.barh(row, free_ms - begin_ms, left=begin_ms, color="tab:blue")
+        first += len(batch_ms)
     title = f"at most {most} in a batch: done after {free_ms} ms"
     axis.set(title=title, xlabel="ms", ylabel="requests", xlim=(0, 66), yticks=[])
 
@@ -75,22 +87,23 @@ for axis, most in zip(axes, (1, 4)):
     draw_server(axis, most)
 
 # %% [markdown]
-# With batches, each photo is computed for longer, and waits for less. Whether that pays depends on the two costs. A
-# GPU, with thousands of small arithmetic units, computes sixteen photos nearly as fast as one. A processor's core is
-# busy with one already.
+# With batches, each photo is computed for longer, but waits for less time. Whether this
+# pays depends on the two costs. A GPU, with thousands of small arithmetic units, computes
+# sixteen photos nearly as fast as one. One photo already keeps a processor's core busy.
 #
 # ## The stanza
 #
-# Write a `dynamic_batching { … }` in which a request waits for company for 5 milliseconds at most
-# (`max_queue_delay_microseconds`). A batch then takes all that wait, up to `max_batch_size`. (There is a
-# `preferred_batch_size` too. Triton's own documentation says that most models should not use it.)
+# Write a `dynamic_batching { … }` in which a request waits at most 5 milliseconds for
+# others to join its batch (`max_queue_delay_microseconds`). A batch then takes all
+# waiting requests, up to `max_batch_size`. (There is also a `preferred_batch_size`.
+# Triton's documentation advises most models against it.)
 
 # %% folded=true
+# Read the configuration that you wrote in *Serve with Triton*.
 repository = opening.lesson_repository()
 path = repository / "food_classifier" / "config.pbtxt"
-PLAIN = path.read_text().partition("dynamic_batching")[
-    0
-]  # as you wrote it in *Serve with Triton*
+# As you wrote it in *Serve with Triton*:
+PLAIN, *_ = path.read_text().partition("dynamic_batching")
 
 # %% question="batching.config"
 stanza = """
@@ -108,44 +121,40 @@ check("batching.config", path)
 # %% [markdown]
 # ## Which batches does it form?
 #
-# The next cell lets one Triton serve your model several times, each under a name and with a configuration of its own:
-# as it was, with your stanza, and with two and four instances. Then 1, 4 and 16 clients ask for 64 photos, one run
-# each. Triton counts the photos in each execution.
+# The next cell serves your model four times in one Triton, each with its own name and
+# configuration: unchanged, with your stanza, with two instances and with four. Then 1, 4
+# and 16 clients ask for 64 photos, one run each. Triton counts the photos in each
+# execution.
 
 # %% folded=true
-(programs_dir() / "batching.pbtxt").write_text(
-    stanza
-)  # *Run on two GPUs* will measure it again
+# *Run on two GPUs* will measure the stanza again.
+(programs_dir() / "batching.pbtxt").write_text(stanza)
 path.write_text(PLAIN)
-CONFIGS = {"batching-off": PLAIN, "batching-on": PLAIN + stanza}
-CONFIGS |= {
-    f"instances-{count}": PLAIN.replace("count: 1", f"count: {count}") for count in (2, 4)
+configs = {
+    "batching-off": PLAIN,
+    "batching-on": PLAIN + stanza,
+    "instances-2": PLAIN.replace("count: 1", "count: 2"),
+    "instances-4": PLAIN.replace("count: 1", "count: 4"),
 }
 files = {given.name: given for given in path.parent.glob("1/*.*")}
-serves = catalogue.ModelRepository(workspace_dir() / "batching")
-texts = {
-    name: text.replace('"food_classifier"', f'"{name}"') for name, text in CONFIGS.items()
-}
-serves.write(
-    [
-        *(catalogue.ModelFolder(name, text, files) for name, text in texts.items()),
-        catalogue.food_palette(),
-    ]
-)
+folders = [catalogue.food_palette()]
+for name, config in configs.items():
+    renamed = config.replace('"food_classifier"', f'"{name}"')
+    folders.append(catalogue.ModelFolder(name, renamed, files))
+served = catalogue.ModelRepository(workspace_dir() / "batching")
+served.write(folders)
 triton = run_with_progress(
-    lambda report: opening.serve(serves.folder, report), "Start Triton"
+    lambda report: opening.serve(served.folder, report), "Start Triton"
 )
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
-photos, targets, runs, memory_mb = (
-    image_inputs([photo(number) for number in range(8)]),
-    {},
-    {},
-    {},
-)
+photos = image_inputs([photo(number) for number in range(8)])
+targets = {}
+memory_mb = {}
+runs = {}
 
 
 def load(name):
-    """Load a model, and keep what load is sent to and how much memory it took."""
+    """Load a model, and store its target for clients and its memory in megabytes."""
     before_bytes = triton.memory_bytes()
     client.load_model(name, headers=triton.headers)
     targets[name] = triton_target(triton, name, photos)
@@ -153,17 +162,19 @@ def load(name):
 
 
 def measure(name, clients):
-    """Let so many clients ask for 64 photos; keep the record, with what Triton counted."""
-    loop = {
-        "concurrency": clients,
-        "requests": 64,
-        "warmup_requests": clients,
-        "option": f"{name}-{clients}",
-    }
-    runs[name, clients] = ledger().append(closed_loop(targets[name], **loop))
+    """Let clients send 64 photos, and store the record with Triton's counts."""
+    run = closed_loop(
+        targets[name],
+        concurrency=clients,
+        requests=64,
+        warmup_requests=clients,
+        option=f"{name}-{clients}",
+    )
+    runs[name, clients] = ledger().append(run)
 
 
-guesses, rows = predicted("batching.gain"), {}
+guesses = predicted("batching.gain")
+rows = {}
 for name in ("batching-off", "batching-on"):
     load(name)
     for clients in (1, 4, 16):
@@ -171,30 +182,40 @@ for name in ("batching-off", "batching-on"):
 for (name, clients), run in runs.items():
     rows[clients, name] = {
         "answers a second": run.throughput_rps.value,
-        "median latency, ms": run.percentile(50) * 1e3,
+        "median latency, ms": 1e3 * run.percentile(50),
+        "photos per execution": run.load.server.mean_batch,
     }
-    rows[clients, name]["photos per execution"] = run.load.server.mean_batch
 pd.DataFrame(rows).T.sort_index().rename_axis(["clients", ""]).round(2)
 
 # %% question="batching.formed"
 check("batching.formed")
 
 # %% [markdown]
-# The last column says whether the queue was used. A single client pays: its request waits 5 ms for company that never
-# comes, so a delay is a bet. Sixteen clients fill the queue by themselves while the last batch runs. What a batch then
-# saves depends on the hardware. An older lab's P100 answered eight clients {{ python_8.requests_per_s }} times a second
-# without batches and {{ dynamic_8.requests_per_s }} times with them (published).
+# The last column shows whether batches formed. A single client gains nothing and pays for
+# the delay: its request waits 5 ms for others, and none come. Sixteen clients fill the
+# queue while the last batch runs. The gain from a batch depends on the hardware. On a
+# P100 with eight clients, [Fund's
+# lab](https://teaching-on-testbeds.github.io/serve-system-chi/) measured
+# {{ python_8.requests_per_s }} answers per second without batches and
+# {{ dynamic_8.requests_per_s }} with them.
 #
 # ## Two of them
 #
-# An **instance** of a Python model is a process of its own, with the weights in it once more. Triton gives the next
-# request to one that is free: **concurrent model execution**. How busy are the instances? All of them together have
-# `instances` seconds in each second.
+# An instance of a Python model is a separate process, with its own copy of the weights.
+# Triton gives the next request to a free instance, so several are computed at the same
+# time: **concurrent model execution**. How busy are the instances? Together, they have
+# `instances` seconds of computing time in each second. The share of this time that they
+# spend computing is their **utilization**.
 
 
 # %% question="batching.busy"
 def busy(compute_ns, instances, wall_s):
-    """Return the share of their time that a model's instances computed, by the utilization law."""
+    """Return the utilization of a model's instances, a float from 0 to 1: the share of
+    their time, during wall_s seconds, in which they computed.
+
+    compute_ns is the computing time of all instances together, in nanoseconds.
+    Example: busy(500_000_000, 1, 1.0) returns 0.5.
+    """
     ### BEGIN SOLUTION
     return compute_ns / 1e9 / (instances * wall_s)
     ### END SOLUTION
@@ -203,22 +224,24 @@ def busy(compute_ns, instances, wall_s):
 check("batching.busy", busy)
 
 # %% [markdown]
-# The next cell measures two and four instances, one run each, beside the run with one.
+# The next cell measures two and four instances, one run each, and shows them with the run
+# of one instance.
 
 # %% folded=true
+# Measure two and four instances, with sixteen clients.
 rows = {}
 for count, name in {1: "batching-off", 2: "instances-2", 4: "instances-4"}.items():
     if count > 1:
         load(name)
         measure(name, 16)
     run = runs[name, 16]
-    compute_ns = 1e9 * run.load.server.compute_s * run.load.server.requests
+    counted = run.load.server
+    compute_ns = 1e9 * counted.compute_s * counted.requests
+    wall_s = run.monotonic_end_s - run.monotonic_start_s
     rows[count] = {
         "answers a second": run.throughput_rps.value,
-        "computing a photo, ms": run.load.server.compute_s * 1e3,
-        "instances busy": busy(
-            compute_ns, count, run.monotonic_end_s - run.monotonic_start_s
-        ),
+        "computing a photo, ms": 1e3 * counted.compute_s,
+        "instances busy": busy(compute_ns, count, wall_s),
         "processors busy": np.mean(run.load.usage.cpu),
         "their memory, MB": memory_mb[name],
     }
@@ -227,86 +250,138 @@ pd.DataFrame(rows).T.rename_axis("instances").round(2)
 # %% [markdown]
 # ## Who is right
 #
-# Now sixteen clients ask three of them in turns, 32 photos each, for 20 rounds. The first table shows how many times as
-# many answers there were as without batches and with one instance; *at least* and *at most* are the ends of a 95 %
-# interval over the rounds. The second is the histogram of all executions by the photos in them.
+# Now sixteen clients ask three of the models in turns, 32 photos each, for 20 rounds. The
+# first table compares answers per second with those of one instance without batches; *at
+# least* and *at most* are the ends of a 95 % interval over the rounds. The second table
+# counts executions by their number of photos.
+
 
 # %% folded=true
-entrants = {
-    f"{name}-16": targets[name] for name in ("batching-off", "batching-on", "instances-2")
-}
-loop = {"concurrency": 16, "requests": 32, "warmup_requests": 16}
-turns = run_with_progress(
-    lambda report: race(entrants, rounds=20, on_progress=report, **loop), "Three in turns"
-)
-rows, counts = {}, {}
+# Measure three configurations in turns, and count the photos of each execution.
+
+
+def three_in_turns(report):
+    return race(
+        {
+            "batching-off-16": targets["batching-off"],
+            "batching-on-16": targets["batching-on"],
+            "instances-2-16": targets["instances-2"],
+        },
+        concurrency=16,
+        rounds=20,
+        requests=32,
+        warmup_requests=16,
+        on_progress=report,
+    )
+
+
+turns = run_with_progress(three_in_turns, "Three in turns")
+rows = {}
 for guess, name in {"batches": "batching-on-16", "instances": "instances-2-16"}.items():
     ratio = rate_ratio(turns, name, "batching-off-16").interval
     rows[guess] = {
         "times as many answers": ratio.value,
         "at least": ratio.low,
         "at most": ratio.high,
+        "you predicted": guesses[guess],
     }
-    rows[guess]["you predicted"] = guesses[guess]
-for name in ("batching-off-16", "batching-on-16"):
-    sizes = [
-        pd.Series(run.load.server.batches) for run in of(turns, name) if run.load.server
-    ]
-    counts[f"executions, {name[:-3]}"] = pd.concat(sizes).groupby(level=0).sum()
 display(pd.DataFrame(rows).T.round(2))
+
+counts = {}
+for name in ("batching-off", "batching-on"):
+    counted = [run.load.server for run in of(turns, f"{name}-16")]
+    sizes = pd.concat([pd.Series(server.batches) for server in counted if server])
+    counts[f"executions, {name}"] = sizes.groupby(level=0).sum()
 histogram = pd.DataFrame(counts).fillna(0).astype(int).rename_axis("photos per execution")
-histogram.loc[sorted(histogram.index, key=int)].style.bar(color="#8fbcdb", vmin=0)
+by_size = histogram.sort_index(key=lambda sizes: sizes.astype(int))
+by_size.style.bar(color="#8fbcdb", vmin=0)
 
 # %% [markdown]
-# What is used up is the bottleneck. Compare both shares above, and call 0.85 full. If the instances are full and the
-# processors are not, another instance helps. If the processors are full, it can only take from the others: each photo
-# is computed for longer, and requests wait for a processor, where Triton does not see them. On that older node
-# (published, with batches) one instance gave {{ dynamic_8.requests_per_s }} answers a second, two on each of two P100
-# {{ two_each_python_8.requests_per_s }}, and four on each {{ four_each_python_8.requests_per_s }}: all of them decoded
-# their images on the same processors.
+# The **bottleneck** is the resource that is fully used, so it limits the rate. Compare
+# both utilizations above, and treat 0.85 and more as full. If the instances are full and
+# the processors are not, another instance helps. If the processors are full, another
+# instance only takes time from the others: each photo is computed for longer, and
+# requests wait for a processor, where Triton does not see them.
+#
+# [Fund's lab](https://teaching-on-testbeds.github.io/serve-system-chi/), with batches,
+# measured this on its node: {{ dynamic_8.requests_per_s }} answers per second with one
+# instance, {{ two_each_python_8.requests_per_s }} with two on each of two P100, and
+# {{ four_each_python_8.requests_per_s }} with four on each. All instances decoded their
+# images on the same processors.
 #
 # ## A neighbour
 #
-# The designers bring `food_palette`, which finds a photo's main colours, and ask for room on the same server. Each
-# model has its own queue and its own instance. In the next cell four clients ask each of them, first alone, then both
-# at the same time, in 20 rounds:
+# The designers want to serve `food_palette`, which finds a photo's main colours, on the
+# same server. Each model has its own queue and its own instance. In the next cell, four
+# clients ask each model, first alone, then both at the same time, in 20 rounds:
 
 # %% folded=true
+# Measure both models, first alone and then at the same time.
 load("food_palette")
-neighbours, turns, rows = (
-    {"food_classifier": "batching-off", "food_palette": "food_palette"},
-    [],
-    {},
-)
+classifier = targets["batching-off"]
+palette = targets["food_palette"]
+turns = []
 for turn in range(20):
     four = partial(closed_loop, concurrency=4, duration_s=1, details={"round": turn})
-    works = [partial(four, targets[served]) for served in neighbours.values()]
-    turns += [work(option=f"{name}-alone") for name, work in zip(neighbours, works)]
+    turns.append(four(classifier, option="food_classifier-alone"))
+    turns.append(four(palette, option="food_palette-alone"))
     turns += together(
-        *(partial(work, option=f"{name}-both") for name, work in zip(neighbours, works))
+        partial(four, classifier, option="food_classifier-both"),
+        partial(four, palette, option="food_palette-both"),
     )
-for name in neighbours:
-    rates = {
-        how: [run.throughput_rps.value for run in of(turns, f"{name}-{how}")]
-        for how in ("alone", "both")
-    }
+
+
+def median_rps(option):
+    return np.median([run.throughput_rps.value for run in of(turns, option)])
+
+
+rows = {}
+for name in ("food_classifier", "food_palette"):
     share = rate_ratio(turns, f"{name}-both", f"{name}-alone").interval
-    rows[name] = {f"{how}, a second": np.median(values) for how, values in rates.items()}
-    rows[name] |= {"share": share.value, "at least": share.low, "at most": share.high}
+    rows[name] = {
+        "alone, a second": median_rps(f"{name}-alone"),
+        "both, a second": median_rps(f"{name}-both"),
+        "share": share.value,
+        "at least": share.low,
+        "at most": share.high,
+    }
 pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
-# Below Triton the two share processors and memory. If both shares add up to 1, the machine was only divided. If they
-# add up to more, something idle was put to use; to less, they stood in each other's way.
+# The two models share the machine's processors and memory. If both shares add up to 1,
+# the machine was only divided. If they add up to more than 1, the second model used
+# resources that were idle. If they add up to less than 1, the models slowed each other
+# down.
 #
 # ## What you found
 #
-# Both engineers may be right, on some machine. Batches pay if an execution has a cost of its own (a GPU), instances if
-# something idles, and both end when a resource is used up. One user on a quiet morning pays for the delay, and every
-# instance is paid for in memory. So: measure, under the load that you expect, on the machine that will serve.
+# - Both engineers may be right, on some machine. Batches help if an execution has a large
+#   fixed cost (a GPU). Instances help if a resource is idle. Both stop helping when a
+#   resource is fully used.
+# - A single user on a quiet morning pays for the delay, and every instance takes memory.
+# - So measure on the machine that will serve, under the load that you expect.
 #
-# - Batches *and* two instances: does an execution hold more images then, or fewer? Why?
-# - `default_queue_policy { max_queue_size: 4 }` inside your stanza: what do sixteen clients get?
+# **Try it yourself**
+#
+# - Batches *and* two instances: does an execution contain more images then, or fewer?
+#   Why?
+# - Put `default_queue_policy { max_queue_size: 4 }` into your stanza. Which answers do
+#   sixteen clients get?
 
 # %%
 _ = triton.stop()
+
+# %% [markdown]
+# ## Read more
+#
+# - [Batchers](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/batcher.html)
+#   (NVIDIA documentation): the order in which to tune batch size, delay and the rest.
+# - [Clipper: A Low-Latency Online Prediction Serving
+#   System](https://www.usenix.org/conference/nsdi17/technical-sessions/presentation/crankshaw)
+#   (D. Crankshaw et al., 2017): batches whose size adapts to a latency target.
+# - [Unit "Model serving",
+#   slides](https://link.excalidraw.com/p/readonly/65nXMf00Qfu3mhUr4eDv) (F. Fund,
+#   slides): the slides of the unit to which these labs belong.
+# - [System optimizations for
+#   serving](https://teaching-on-testbeds.github.io/serve-system-chi/) (F. Fund, 2025):
+#   the same experiments on two P100.

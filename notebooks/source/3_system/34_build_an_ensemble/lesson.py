@@ -3,7 +3,7 @@
 #   lesson:
 #     id: ensemble
 #     title: Build an ensemble
-#     summary: the ONNX backend, three models wired into one and raced, the step that limits, and a vote
+#     summary: the ONNX backend, three models connected and compared in turns, the step that limits, and a vote
 #     part: 3
 #     kind: core
 #     where: [laptop]
@@ -15,12 +15,17 @@
 # %% [markdown]
 # # Build an ensemble
 #
-# "Serve the ONNX file, without any code of ours," says a colleague. "It gives many times as many answers." It also
-# wants each photo as 150,528 numbers, so every phone must crop, scale and normalize it in exactly the right way. Could
-# the server do that instead? **Which answers most phones: your Python model, the bare ONNX file, or an ensemble around
-# it?** All three get the same clients and the same file. You need a laptop with x86-64 Linux.
+# **Prerequisites:** *Serve with Triton*, which writes `model.py`. **Runs on:** a laptop
+# with x86-64 Linux.
+#
+# "Serve the ONNX file, without any code of ours," says a colleague. "It gives many times
+# more answers." But the ONNX file needs each photo as 150,528 numbers, so every phone
+# must crop, scale and normalize it in exactly the right way. Could the server do that
+# instead? **Which serves most phones: your Python model, the bare ONNX file, or an
+# ensemble around it?** All three get the same clients and the same file.
 
 # %% folded=true
+# Import the lesson's modules.
 import re
 import shutil
 import warnings
@@ -53,9 +58,10 @@ from labs.workspace import models_dir
 # %% [markdown]
 # ## Predict
 #
-# Eight clients, and one instance of each model, with one thread. How many times as many answers a second as your Python
-# model with the ONNX file in it does the bare ONNX model give, if its clients send numbers that were prepared
-# beforehand? And how many times as many does an ensemble of three models give: prepare, compute, name the class?
+# Eight clients ask one instance of each model, with one thread. The baseline is your
+# Python model with the ONNX file in it. By what factor does the bare ONNX model beat its
+# answers per second, if its clients send prepared tensors? And by what factor does an
+# ensemble of three models beat it: prepare, compute, name the class?
 
 # %%
 predict("ensemble.race", onnx=..., ensemble=...)
@@ -63,9 +69,12 @@ predict("ensemble.race", onnx=..., ensemble=...)
 # %% [markdown]
 # ## The ONNX backend
 #
-# A **backend** is what Triton runs a kind of model with. This one is called `onnxruntime`, and looks for a file
-# `model.onnx`. Complete its configuration: one instance on the CPU, and input and output by the names that they have in
-# the file, numbers of `TYPE_FP32`. `input` is 3 × 224 × 224 of them, and `output` is 11.
+# A **backend** is the part of Triton that runs one kind of model. This one is called
+# `onnxruntime`, and runs a file `model.onnx`. Complete its configuration:
+#
+# - one instance, on the CPU (`KIND_CPU`);
+# - the input `input`, of `TYPE_FP32` and shape 3 × 224 × 224;
+# - the output `output`, of `TYPE_FP32` and 11 numbers.
 
 # %%
 repository = opening.lesson_repository()
@@ -90,42 +99,48 @@ instance_group [ { count: 1 kind: KIND_CPU } ]
 check("ensemble.onnx", network / "config.pbtxt")
 
 # %% [markdown]
-# (Your laptop's Triton lacks NVIDIA's backend in C++, so the course brings one in Python.)
+# **Note.** Your laptop's Triton lacks NVIDIA's C++ backend for ONNX, so the course
+# replaces it by one in Python. The *onnx* row measures this replacement.
 #
 # ## Three models, and wires
 #
-# An **ensemble** is a model without code. It says which models a request passes, and which output becomes which input.
-# The two models around the network are given:
+# In Triton, an **ensemble** is a model without code: it lists the models that a request
+# passes, and connects their outputs to inputs. The two models around the network are
+# given:
 
 # %% folded=true
+# Write the two given models, and draw the ensemble.
 models = catalogue.ModelRepository(repository)
 models.write([catalogue.food_preprocess(), catalogue.food_label()])
 figure, axis = plt.subplots(figsize=(9, 1), layout="constrained")
 axis.set(xlim=(-0.5, 6.5), ylim=(-1, 1))
 axis.axis("off")
-for place, step in enumerate(("food_preprocess", "food_classifier_onnx", "food_label")):
-    box = {
-        "boxstyle": "round,pad=0.5",
-        "fc": "lightblue" if place == 1 else "moccasin",
-        "ec": "grey",
-    }
-    axis.text(2 * place + 1, -0.3, step, ha="center", va="center", fontsize=9, bbox=box)
-for place, tensor in enumerate(
-    ("INPUT_IMAGE", "pixels", "logits", "FOOD_LABEL\nPROBABILITY")
-):
-    axis.annotate(
-        "",
-        (2 * place + 0.25, -0.3),
-        (2 * place - 0.25, -0.3),
-        arrowprops={"arrowstyle": "->", "lw": 1.5},
-    )
-    axis.text(2 * place, 0.1, tensor, ha="center", va="bottom", fontsize=8)
+boxes = [
+    (1, "food_preprocess", "moccasin"),
+    (3, "food_classifier_onnx", "lightblue"),
+    (5, "food_label", "moccasin"),
+]
+for x, step, color in boxes:
+    box = {"boxstyle": "round,pad=0.5", "fc": color, "ec": "grey"}
+    axis.text(x, -0.3, step, ha="center", va="center", fontsize=9, bbox=box)
+arrows = [
+    (0, "INPUT_IMAGE"),
+    (2, "pixels"),
+    (4, "logits"),
+    (6, "FOOD_LABEL\nPROBABILITY"),
+]
+for x, tensor in arrows:
+    arrow = {"arrowstyle": "->", "lw": 1.5}
+    axis.annotate("", (x + 0.25, -0.3), (x - 0.25, -0.3), arrowprops=arrow)
+    axis.text(x, 0.1, tensor, ha="center", va="bottom", fontsize=8)
 
 # %% [markdown]
-# `food_preprocess` takes `INPUT_IMAGE`, a photo in base64, and gives `input`, what the network takes. `food_label`
-# takes `output`, the network's logits, and gives `FOOD_LABEL` and `PROBABILITY`. Two steps are wired below: `key` is
-# the model's own name of a tensor, `value` the name on an arrow of the picture. What one step gives as `pixels`, the
-# next one takes by that name; the order is written nowhere else. Add the third step.
+# `food_preprocess` gets `INPUT_IMAGE`, a photo in base64, and outputs `input`, the
+# network's input tensor. `food_label` gets `output`, the network's logits, and outputs
+# `FOOD_LABEL` and `PROBABILITY`. Two steps are wired in the next cell: `key` is the
+# model's name for a tensor, and `value` is the name on an arrow of the figure. Steps are
+# connected by these names: one step's output `pixels` is the next step's input. Nothing
+# else sets the order. Add the third step.
 
 # %% question="ensemble.steps"
 ensemble = repository / "food_classifier_ensemble"
@@ -169,21 +184,20 @@ ensemble_scheduling {
 check("ensemble.steps", ensemble)
 
 # %% [markdown]
-# The check has asked a Triton of its own about six photos. A fair comparison needs one model more, called
-# `food_classifier_whole`: a copy of your `food_classifier` with the same ONNX file beside it, which the `load` of
-# `food.py` then runs instead of torch's weights. This makes it, starts your Triton and loads all of them, an ensemble
-# after the models that it is made of.
+# The check sent six photos to an ensemble in a Triton that it started. A fair comparison
+# needs one more model, called `food_classifier_whole`: a copy of your `food_classifier`
+# with the same ONNX file in its folder. The `load` of `food.py` then runs this file
+# instead of PyTorch's weights. The next cell makes the copy, starts your Triton, and
+# loads all models. An ensemble is loaded after the models that it contains.
 
 # %% folded=true
+# Copy your model with the ONNX file, start Triton, and load all models.
 whole = repository / "food_classifier_whole"
 shutil.copytree(repository / "food_classifier", whole, dirs_exist_ok=True)
 shutil.copy(fp32_model(), whole / "1" / "model.onnx")
-config = (
-    (whole / "config.pbtxt")
-    .read_text()
-    .replace('"food_classifier"', '"food_classifier_whole"')
-)
-(whole / "config.pbtxt").write_text(config)
+path = whole / "config.pbtxt"
+config = path.read_text().replace('"food_classifier"', '"food_classifier_whole"')
+path.write_text(config)
 
 STEPS = ["food_preprocess", "food_classifier_onnx", "food_label"]
 triton = run_with_progress(
@@ -194,8 +208,8 @@ for name in ("food_classifier_whole", *STEPS, "food_classifier_ensemble"):
     client.load_model(name, headers=triton.headers)
 
 # %% [markdown]
-# In front of the ensemble comes GourmetGram's page, which sends a visitor's photo as it is. Open it and click a sample;
-# the last line does so too.
+# GourmetGram's page sends a visitor's photo, unchanged, to the ensemble. Open the page
+# and click a sample. The last line of the cell does the same.
 
 # %%
 page = serve_app(
@@ -210,175 +224,219 @@ print(*re.findall(r'id="(?:label|probability)">([^<]+)<', answered.text))
 # %% [markdown]
 # ## The race
 #
-# Three ways, the same eight clients and photos, in turns, so that a slow moment of the machine hits all three. Twenty
-# rounds take two minutes.
+# The next cell sends the same photos from eight clients to all three models, in turns, so
+# that a slow moment of the machine affects all three. Twenty rounds take two minutes.
 
 # %% folded=true
+# Measure all three models in turns, and tabulate the race.
 guesses = predicted("ensemble.race")
 photos = [photo(number) for number in range(8)]
-texts, numbers = (
-    image_inputs(photos),
-    tensor_inputs(np.stack([to_input(open_photo(one)) for one in photos])),
-)
+texts = image_inputs(photos)
+pixels = [to_input(open_photo(content)) for content in photos]
+numbers = tensor_inputs(np.stack(pixels))
+onnx_path = network / "1" / "model.onnx"
 targets = {
     "python": triton_target(triton, "food_classifier_whole", texts),
     "onnx": triton_target(triton, "food_classifier_onnx", numbers),
-    "ensemble": triton_target(
-        triton, "food_classifier_ensemble", texts, network=network / "1" / "model.onnx"
-    ),
 }
-runs = run_with_progress(
-    lambda report: race(
-        targets, concurrency=8, rounds=20, duration_s=0.8, on_progress=report
-    ),
-    "Race",
+targets["ensemble"] = triton_target(
+    triton, "food_classifier_ensemble", texts, network=onnx_path
 )
-rows, shown = {}, {"bytes per request": "{:,.0f}"}
+
+
+def in_turns(report):
+    return race(targets, concurrency=8, rounds=20, duration_s=0.8, on_progress=report)
+
+
+turns = run_with_progress(in_turns, "Race")
+rows = {}
 for name in targets:
-    first, rates = (
-        ledger().append(of(runs, name)[0]),
-        rate_ratio(runs, name, "python").interval,
-    )
-    latencies = [sample for run in of(runs, name) for sample in run.samples]
+    runs = of(turns, name)
+    ledger().append(runs[0])
+    latencies_s = np.concatenate([run.samples for run in runs])
+    rates_rps = [run.throughput_rps.value for run in runs]
     rows[name] = {
-        "bytes per request": first.details["body_bytes"],
-        "median latency, ms": 1e3 * np.median(latencies),
+        "bytes per request": runs[0].details["body_bytes"],
+        "median latency, ms": 1e3 * np.median(latencies_s),
+        "answers a second": np.median(rates_rps),
     }
-    rows[name]["answers a second"] = np.median(
-        [run.throughput_rps.value for run in of(runs, name)]
-    )
-    if name != "python":
-        rows[name] |= {
-            "times as many": rates.value,
-            "at least": rates.low,
-            "at most": rates.high,
-        }
-        rows[name]["you predicted"] = guesses[name]
-pd.DataFrame(rows).T.astype(float).style.format(shown, precision=2, na_rep="")
+for name in ("onnx", "ensemble"):
+    ratio = rate_ratio(turns, name, "python").interval
+    rows[name] |= {
+        "times as many": ratio.value,
+        "at least": ratio.low,
+        "at most": ratio.high,
+        "you predicted": guesses[name],
+    }
+table = pd.DataFrame(rows).T.astype(float)
+table.style.format({"bytes per request": "{:,.0f}"}, precision=2, na_rep="")
 
 # %% [markdown]
-# Look at the bytes first. The ONNX model's clients sent many times as many, and decoded their photos before the clock
-# ran, so theirs is another, smaller job. The fair pair is the first row and the last: the same photos, the same code
-# that prepares them, the same file. It differs in the ensemble alone: one process does everything, or three do a step
-# each. Three can use more processors, and each hand-over takes time. *At least* and *at most* are the ends of a 95 %
-# interval over the rounds.
+# Look at the bytes first. The ONNX model's clients sent many times more bytes, and
+# decoded their photos before the clock started, so their server had less work. The fair
+# comparison is the first row with the last: the same photos, the same preparation code,
+# the same file. The only difference is that one process does everything, or three
+# processes do one step each. Three processes can use more processors, but each hand-over
+# takes time. *At least* and *at most* are the ends of a 95 % interval over the rounds.
 #
 # ## The step that limits
 #
-# The steps of a chain work at the same time, on different photos. None can pass on more than it finishes, and a step
-# with two instances finishes twice as many. So the lowest of their rates limits the chain:
+# The steps of a chain work at the same time, on different photos. A step cannot deliver
+# more requests than it completes, and a step with two instances completes twice as many.
+# So the lowest rate of all steps limits the chain:
 
 
 # %%
 def most_a_second(seconds_of_steps, instances_of_steps):
-    """Return the highest rate that a chain can reach, in requests a second, and the place of the step that limits it.
+    """Return the highest rate of a chain, in requests per second, and the index of the
+    step that limits it.
 
-    Both arguments have one entry per step: the seconds that an instance needs for a request, and the instances.
+    Both arguments have one entry per step: the seconds of an instance per request, and
+    the number of instances.
     """
-    rates = [
-        instances / seconds
-        for seconds, instances in zip(seconds_of_steps, instances_of_steps)
-    ]
-    return min(rates), rates.index(min(rates))
+    rates = np.array(instances_of_steps) / np.array(seconds_of_steps)
+    return rates.min(), rates.argmin()
 
 
 # %% [markdown]
-# Triton counts the seconds of each step. The eight clients ask the ensemble again, the step that limits gets a second
-# instance, and they ask once more. Nothing else is changed. Each column is one run.
+# Triton counts the seconds of each step. In the next cell, eight clients ask the
+# ensemble. Then the limiting step gets a second instance, and they ask again. Nothing
+# else changes. Each column is one run.
 
 
 # %% folded=true
+# Measure the ensemble, give its limiting step a second instance, and measure again.
+
+
 def computed(step):
-    """Return a step's answers since it was loaded, and the seconds that it computed."""
-    statistics = client.get_inference_statistics(step)["model_stats"][0][
-        "inference_stats"
-    ]
-    taken_ns = [
-        statistics[part]["ns"]
-        for part in ("compute_input", "compute_infer", "compute_output")
-    ]
-    return np.array([statistics["success"]["count"], sum(taken_ns) / 1e9])
+    """Return a step's number of answers since it was loaded, and its seconds of work."""
+    models = client.get_inference_statistics(step)["model_stats"]
+    counted = models[0]["inference_stats"]
+    computed_ns = 0
+    for stage in ("compute_input", "compute_infer", "compute_output"):
+        computed_ns += counted[stage]["ns"]
+    return counted["success"]["count"], computed_ns / 1e9
 
 
-instances, rows = [1, 1, 1], {}
-for turn in ("one instance each", "one instance more"):
-    before = [computed(step) for step in STEPS]
-    run = closed_loop(
-        targets["ensemble"],
-        concurrency=8,
-        duration_s=2,
-        option=f"ensemble-{sum(instances)}",
-    )
-    added = [computed(step) - earlier for step, earlier in zip(STEPS, before)]
-    seconds = [float(took_s / count) for count, took_s in added]
+def measure(instances):
+    """Return a column of the table: each step's time, the limiting step, the rates."""
+    before = np.array([computed(step) for step in STEPS])
+    option = f"ensemble-{sum(instances)}"
+    run = closed_loop(targets["ensemble"], concurrency=8, duration_s=2, option=option)
+    after = np.array([computed(step) for step in STEPS])
+    ledger().append(run)
+    answers, computed_s = (after - before).T
+    seconds = computed_s / answers
     most, place = most_a_second(seconds, instances)
-    rows[turn] = {f"{step}, ms": 1e3 * one for step, one in zip(STEPS, seconds)}
-    rate = ledger().append(run).throughput_rps.value
-    rows[turn] |= {"it limits": STEPS[place], "the limit": most, "answers a second": rate}
-    if turn == "one instance each":
-        instances[place] = 2
-        path = repository / STEPS[place] / "config.pbtxt"
-        path.write_text(path.read_text().replace("count: 1", "count: 2"))
-        client.load_model(STEPS[place], headers=triton.headers)
+    column = {}
+    for step, step_s in zip(STEPS, seconds):
+        column[f"{step}, ms"] = 1e3 * step_s
+    column["it limits"] = STEPS[place]
+    column["the limit"] = most
+    column["answers a second"] = run.throughput_rps.value
+    return column
+
+
+columns = {"one instance each": measure([1, 1, 1])}
+slowest = columns["one instance each"]["it limits"]
+path = repository / slowest / "config.pbtxt"
+path.write_text(path.read_text().replace("count: 1", "count: 2"))
+client.load_model(slowest, headers=triton.headers)
+instances = [2 if step == slowest else 1 for step in STEPS]
+columns["one instance more"] = measure(instances)
 path.write_text(path.read_text().replace("count: 2", "count: 1"))
 page.stop()
 triton.stop()
-pd.DataFrame(rows).style.format(precision=1)
+pd.DataFrame(columns).style.format(precision=1)
 
 # %% [markdown]
-# A second instance lifts the limit, as long as no step takes longer than before. If steps do take longer, they wait for
-# the same processors: the machine is full, and a further instance only takes from the others.
+# A second instance raises the limit as long as no step takes longer than before. If steps
+# do take longer, they wait for the same processors: the machine is full, and a further
+# instance only takes time from the others.
 #
 # ## The other ensemble: a vote
 #
-# Machine learning has an older meaning of the word: several models answer the same question and **vote**. Here are the
-# course's three widths of MobileNetV2 as one network that averages their probabilities, beside the widest one alone.
+# In machine learning, *ensemble* has an older meaning: several models answer the same
+# question and **vote**, for example by the average of their probabilities. The next cell
+# joins the course's three widths of MobileNetV2 into one network that votes in this way,
+# and compares it with the widest model.
 
 
 # %% folded=true
+# Export the vote as an ONNX file, and compare it with the widest model.
+
+
 class Vote(torch.nn.Module):
     def __init__(self, *nets):
         super().__init__()
         self.nets = torch.nn.ModuleList(nets)
 
     def forward(self, images):
-        return torch.stack([net(images).softmax(dim=1) for net in self.nets]).mean(dim=0)
+        probabilities = [net(images).softmax(dim=1) for net in self.nets]
+        return torch.stack(probabilities).mean(dim=0)
 
 
 names = [name for name in ARCHITECTURES if name.startswith("mobilenetv2")]
-vote = Vote(
-    *(load_model(name, assets.model(f"food11-mini-{name}")) for name in names)
-).eval()
-files = {"mobilenetv2": fp32_model(), "vote": models_dir() / "vote.onnx"}
-given = {"input_names": ["input"], "dynamic_axes": {"input": {0: "batch"}}}
-with warnings.catch_warnings(
-    action="ignore"
-):  # torch's older exporter: quicker, and on its way out
+nets = [load_model(name, assets.model(f"food11-mini-{name}")) for name in names]
+vote_path = models_dir() / "vote.onnx"
+# torch's older exporter: quicker, and on its way out
+with warnings.catch_warnings(action="ignore"):
     torch.onnx.export(
-        vote, (torch.zeros(1, 3, 224, 224),), files["vote"], dynamo=False, **given
+        Vote(*nets).eval(),
+        (torch.zeros(1, 3, 224, 224),),
+        vote_path,
+        dynamo=False,
+        input_names=["input"],
+        dynamic_axes={"input": {0: "batch"}},
     )
+cpu = ["CPUExecutionProvider"]
 sessions = {
-    name: ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    for name, path in files.items()
+    "mobilenetv2": ort.InferenceSession(fp32_model(), providers=cpu),
+    "vote": ort.InferenceSession(vote_path, providers=cpu),
 }
 images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
 table = compare(sessions, images, labels, baseline="mobilenetv2", batches=(1,))
 gain = ledger().paired_accuracy("vote", "mobilenetv2").interval
+low, high = 100 * gain.low, 100 * gain.high
 print(
-    f"The vote's gain: {100 * gain.low:+.1f} to {100 * gain.high:+.1f} points (95 % interval over the drawings)"
+    f"The vote's gain: {low:+.1f} to {high:+.1f} points (95 % interval over the drawings)"
 )
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# A vote pays for every network that takes part. Its gain is shown only if both of its ends are above 0.
+# A vote takes the time of all its networks. It gains accuracy only if both ends of the
+# printed interval are above 0.
 #
 # ## What you found
 #
-# The colleague's ratio compared two jobs. With the ensemble a phone sends a photo and gets a word, prepared in one
-# place for Android, iOS and the page. An older lab published, with eight clients and two instances on each of two P100,
-# {{ onnx_two_each_8.requests_per_s }} images a second for the ONNX backend and {{ two_each_python_8.requests_per_s }}
-# for the Python backend with PyTorch's model. What would you ask before you repeat its ratio?
+# - The colleague's ratio compared two different jobs.
+# - With the ensemble, a phone sends a photo and gets a word. Android, iOS and the page
+#   all use the same preparation.
 #
-# - Misspell `pixels` in one step and load the ensemble. Which of the two sides does Triton name?
-# - `dynamic_batching { }` for `food_classifier_onnx`: do batches form behind a step that hands on one image at a time?
-# - Give `food_classifier_whole` three instances, as many processes as the ensemble has. Which of them wins now?
+# [Fund's lab](https://teaching-on-testbeds.github.io/serve-system-chi/) measured, with
+# eight clients and two instances on each of two P100, {{ onnx_two_each_8.requests_per_s
+# }} images per second for the ONNX backend and {{ two_each_python_8.requests_per_s }} for
+# the Python backend with PyTorch's model. Which questions would you ask before you quote
+# this ratio?
+#
+# **Try it yourself**
+#
+# - Misspell `pixels` in one step and load the ensemble. Which of the two steps does
+#   Triton's message name?
+# - Add `dynamic_batching { }` to `food_classifier_onnx`. Do batches form behind a step
+#   that passes on one image at a time?
+# - Give `food_classifier_whole` three instances, as many processes as the ensemble has.
+#   Which is faster now?
+
+# %% [markdown]
+# ## Read more
+#
+# - [Ensemble
+#   Models](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/ensemble_models.html)
+#   (NVIDIA documentation): how Triton schedules the steps, and when an ensemble helps.
+# - [Unit "Model serving",
+#   slides](https://link.excalidraw.com/p/readonly/65nXMf00Qfu3mhUr4eDv) (F. Fund,
+#   slides): the slides of the unit to which these labs belong.
+# - [System optimizations for
+#   serving](https://teaching-on-testbeds.github.io/serve-system-chi/) (F. Fund, 2025):
+#   the ONNX backend on two P100.

@@ -3,7 +3,7 @@
 #   lesson:
 #     id: scale
 #     title: Start cold, scale, isolate
-#     summary: replicas that follow the load down to zero, what that saves and who waits, and a crowd next door
+#     summary: replicas that follow the load down to zero, the savings, the waits, and a crowd from another team
 #     part: 3
 #     kind: core
 #     where: [laptop, node]
@@ -14,11 +14,16 @@
 # %% [markdown]
 # # Start cold, scale, isolate
 #
-# At noon GourmetGram's visitors photograph everything, at three in the morning nothing. "Then stop the servers at
-# night," says the manager, "and start them when they are needed." That is paid for in money or in seconds. **What does
-# a waiting replica cost, how long does a visitor wait when none is running, and what happens when a crowd comes?**
+# **Prerequisites:** *Serve over HTTP*. **Runs on:** your laptop or a server.
+#
+# At noon, GourmetGram's visitors photograph everything; at three in the morning, nothing.
+# "Then stop the servers at night," says the manager, "and start them when they are
+# needed." You pay with money (a waiting replica) or with time (a cold start). **How much
+# does a waiting replica cost, how long does a visitor wait when none is running, and how
+# does a crowd from one team affect another?**
 
 # %% folded=true
+# Import the lesson's modules.
 import subprocess
 from functools import partial
 from string import Template
@@ -45,10 +50,12 @@ from labs.workspace import programs_dir
 # %% [markdown]
 # ## Predict
 #
-# A photo that finds a running replica gets a **warm start**. A photo that has to wait until one is started gets a
-# **cold start**. How many times as long does its visitor wait (`cold`)? Two teams send photos: *Menu* five a second,
-# and *Campaign*, for a few seconds, more than a replica can answer. How many times as long does Menu's median become if
-# both share an application (`shared`), and if each has its own (`own`)?
+# A **warm start** answers a photo with a replica that is already running. In a **cold
+# start**, the photo has to wait until a replica is started. By what factor is the
+# visitor's wait longer in a cold start (`cold`)? Two teams send photos: *Menu* sends five
+# per second, and *Campaign* sends, for a few seconds, more than one replica can answer.
+# By what factor does Menu's median latency grow if both share an application (`shared`),
+# and if each has its own (`own`)?
 
 # %%
 predict("scale.times", cold=..., shared=..., own=...)
@@ -56,11 +63,13 @@ predict("scale.times", cold=..., shared=..., own=...)
 # %% [markdown]
 # ## An application in Ray Serve
 #
-# *Ray Serve* runs Python classes as processes, on one machine or a hundred. A class under `@serve.deployment` is a
-# **deployment**, each process of it a **replica**, and the whole, with an address of its own, an **application**.
+# *Ray Serve* runs Python classes as processes, on one machine or a hundred. A
+# **deployment** is a class under `@serve.deployment`. A **replica** is one process that
+# runs it. An **application** is a set of deployments with its own address.
 
 # %%
-model, folder = fp32_model(), programs_dir() / "ray"
+model = fp32_model()
+folder = programs_dir() / "ray"
 folder.mkdir(exist_ok=True)
 (folder / "app.py").write_text("""
 import onnxruntime as ort
@@ -89,24 +98,29 @@ cluster = run_with_progress(start_ray, "ray start --head")
 # %% [markdown]
 # ## How many replicas?
 #
-# **Scaling** is to add replicas as the load rises, and to take them away as it falls. Ray's autoscaler counts
-# **ongoing** requests: those that wait for their answer, in a queue or in a replica. It wants so many replicas that
-# each has `target_ongoing` of them at most, and keeps within the bounds that you set:
+# **Scaling** means to add replicas as the load rises, and to remove them as it falls. The
+# program that does this is the **autoscaler**. Ray's autoscaler counts **ongoing**
+# requests: those that wait for their answer, in a queue or in a replica. It starts enough
+# replicas that each has at most `target_ongoing` of these requests, within the bounds
+# that you set:
 
 
 # %%
 def replicas_wanted(ongoing, target_ongoing, least, most):
-    return int(min(most, max(least, np.ceil(ongoing / target_ongoing))))
+    enough = int(np.ceil(ongoing / target_ongoing))
+    return min(most, max(least, enough))
 
 
-print([replicas_wanted(ongoing, 2, 0, 10) for ongoing in (0, 0.5, 6, 7, 90)])
+for ongoing in (0, 0.5, 6, 7, 90):
+    print(ongoing, "ongoing:", replicas_wanted(ongoing, 2, 0, 10), "replicas")
 
 # %% [markdown]
 # ## A template for a new team
 #
-# What a deployment may take stands in a **Serve config**, not in its code. This one is to be a template for all teams
-# of GourmetGram. Fill in its last five places by `$least`, `$most`, `$queued`, `$team` and `$model`: the bounds of a
-# team's replicas, how many requests may wait, its own address, and its model.
+# A Serve config sets a deployment's limits; the code does not. This config will be the
+# template for all of GourmetGram's teams. Replace its last five dots by `$least`,
+# `$most`, `$queued`, `$team` and `$model`: the bounds of a team's replicas, the number of
+# requests that may wait, the team's address, and its model.
 
 # %% question="scale.team"
 team_path = folder / "team.yaml"
@@ -130,247 +144,273 @@ team_path.write_text("""
 ### STUB
         min_replicas: ...
         max_replicas: ...
-      max_queued_requests: ...             # more of them get a 503 at once; -1 means no bound
+      max_queued_requests: ...             # further requests get a 503; -1 means no limit
   route_prefix: ...                        # the address, which begins with a slash
-  args: {model: ...}                       # what `build` gets
+  args: {model: ...}                       # the argument of `build`
 ### END SOLUTION
 """)
 check("scale.team", team_path)
 
 # %% [markdown]
-# `deploy` fills the template in for some teams and hands it to `serve deploy`. The first application is for everybody;
-# it may have two replicas, and none.
+# `deploy` fills in the template for some teams and passes it to `serve deploy`. The first
+# application is for all teams; it may have zero to two replicas.
 
 
 # %% folded=true
+# Deploy the first application.
+
+
 def deploy(*teams):
-    head = f"proxy_location: HeadOnly\nhttp_options: {{host: 127.0.0.1, port: {cluster.port}}}\napplications:\n"
-    filled = [
-        Template(team_path.read_text()).substitute(team, model=model) for team in teams
-    ]
-    (folder / "teams.yaml").write_text(head + "".join(filled))
+    """Fill in the template for each team, and deploy all of them."""
+    template = Template(team_path.read_text())
+    config = f"""
+proxy_location: HeadOnly
+http_options: {{host: 127.0.0.1, port: {cluster.port}}}
+applications:
+"""
+    for team in teams:
+        config += template.substitute(team, model=model)
+    path = folder / "teams.yaml"
+    path.write_text(config)
     run_with_progress(
-        lambda report: cluster.deploy(folder / "teams.yaml", report),
-        "serve deploy teams.yaml",
+        lambda report: cluster.deploy(path, report), "serve deploy teams.yaml"
     )
 
 
 deploy({"team": "everybody", "least": 0, "most": 2, "queued": -1})
 
 # %% [markdown]
-# `serve status` says how it stands, and Ray's **dashboard** shows the same as a page. Both ask for a token, since
-# whoever may deploy can run code on this machine. The command finds it in `cluster.variables`; paste it into the page.
+# `serve status` shows the state of the applications, and so does Ray's **dashboard**, a
+# web page. Both require a token, because a user who may deploy can run code on this
+# machine. The command reads it from `cluster.variables`; paste it into the page.
 
 # %%
-print(
-    subprocess.run(
-        ["serve", "status"],
-        env=cluster.variables,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+command = ["serve", "status"]
+status = subprocess.run(
+    command, env=cluster.variables, capture_output=True, text=True, check=True
 )
+print(status.stdout)
 print(link(cluster.dashboard_url), "token:", cluster.token)
 
 # %% [markdown]
 # ## Cold and warm
 #
-# The application runs, without a replica. The first photo waits until Ray has started a Python process that imports
-# ONNX Runtime and loads the model. Twenty more come after it. (This is one cold start; another may take longer.)
+# The application runs, but has no replica. The first photo waits until Ray has started a
+# Python process that imports ONNX Runtime and loads the model. Then the next cell sends
+# twenty more photos. (It measures one cold start; another may take longer.)
 
 # %%
 guesses = predicted("scale.times")
 photos = [photo(number) for number in range(8)]
-answers = [
-    httpx.post(f"{cluster.url}/everybody", content=photos[number % 8], timeout=120)
-    for number in range(21)
-]
-cold_s, *warm = [answer.raise_for_status().elapsed.total_seconds() for answer in answers]
+waits_s = []
+for number in range(21):
+    content = photos[number % 8]
+    answer = httpx.post(f"{cluster.url}/everybody", content=content, timeout=120)
+    waits_s.append(answer.raise_for_status().elapsed.total_seconds())
+cold_s, *warm = waits_s
 warm_s = float(np.median(warm))
 ledger().observe("scale.cold", {"cold_s": cold_s, "warm_s": warm})
 print(f"cold {cold_s:.2f} s, warm {warm_s:.3f} s")
 
 # %% [markdown]
-# ## What waiting costs
+# ## The price of waiting
 #
-# For how long should a replica be kept after an answer? While it waits for the next photo, it costs money. Once it is
-# gone, the next visitor pays, in seconds. Write the account of one replica in a quiet night:
+# How long should a replica keep running after an answer? While it waits for the next
+# photo, it costs money. If it has stopped, the next visitor pays with time. Write a
+# function that counts the cold starts and the cost of one replica in a quiet night:
 
 
 # %% question="scale.idle"
 def idle_dollars(arrivals_s, seconds_each, keep_s, dollars_an_hour):
-    """Return (cold starts, dollars): a replica starts cold when a request finds none, computes, and is kept for keep_s
-    seconds after its last answer. Requests never overlap. Dollars are for the seconds kept and not computing.
-    arrivals_s rise, and there is one at least; a request takes seconds_each, cold or not."""
+    """Return (cold starts, dollars) of one replica, an int and a float.
+
+    - arrivals_s: when each request arrives, rising, at least one. Requests never overlap.
+    - Each request computes for seconds_each, cold or warm.
+    - After each answer the replica is kept for keep_s seconds, also after the last one. A
+      request that arrives later than that finds no replica: a cold start.
+    - Dollars are for the seconds in which the replica is kept and does not compute.
+
+    Example: idle_dollars([0.0], 5.0, 60.0, 3.6) returns (1, 0.06).
+    """
     ### BEGIN SOLUTION
     gaps_s = np.diff(arrivals_s) - seconds_each
     kept_s = np.minimum(gaps_s, keep_s).sum() + keep_s
-    return 1 + int((gaps_s > keep_s).sum()), float(kept_s / 3600 * dollars_an_hour)
+    cold_starts = 1 + np.sum(gaps_s > keep_s)
+    return int(cold_starts), float(kept_s / 3600 * dollars_an_hour)
     ### END SOLUTION
 
 
 check("scale.idle", idle_dollars)
 
 # %% [markdown]
-# A night with 43 photos, one about every eleven minutes. The picture shows its first three hours, with a replica that
-# is kept for two minutes, and for fifteen. The table has the whole night. Prices are those of *Batch or online*
-# (`assets/reference/prices.json`): one thread, which is what a replica computes on here, and an A100. Put in yours.
+# Now apply it to a night with 43 photos, about one every eleven minutes. The figure shows
+# the first three hours, with a replica that is kept for two minutes and for fifteen. The
+# table shows the complete night. The prices are those of *Batch or online*
+# (`assets/reference/prices.json`): one thread, which a replica computes on here, and a
+# machine with an A100. Change them to yours.
 
 # %%
-thread_usd, gpu_usd = (
-    processor_usd_per_hour(fingerprint().label, 1),
-    gpu_usd_per_hour("A100"),
-)
+thread_usd = processor_usd_per_hour(fingerprint().label, 1)
+gpu_usd = gpu_usd_per_hour("A100")
 print(f"dollars an hour: a thread {thread_usd:.3f}, a machine with an A100 {gpu_usd:.3f}")
 
 # %% folded=true
-night_s, rows = np.cumsum(np.random.default_rng(6).exponential(720, 43)), []
-gaps_s = np.append(np.diff(night_s), np.inf)
+# Draw three hours of the night, and tabulate the costs of all of it.
+gaps_s = np.random.default_rng(6).exponential(720, 43)
+night_s = np.cumsum(gaps_s)
+next_s = np.append(night_s[1:], np.inf)
 figure, axes = plt.subplots(2, 1, figsize=(9, 2.2), sharex=True, layout="constrained")
-for axis, keep_s in zip(axes, (120, 900)):
-    axis.broken_barh(
-        np.stack([night_s, np.minimum(gaps_s, keep_s)], 1) / 60,
-        (0, 1),
-        color="tab:orange",
-        alpha=0.5,
-    )
-    cold = np.append(True, gaps_s[:-1] > keep_s)
-    axis.vlines(
-        night_s / 60,
-        0,
-        1,
-        color=np.where(cold, "tab:blue", "black"),
-        lw=np.where(cold, 4, 1),
-    )
-    axis.set(
-        xlim=(0, 180),
-        yticks=[],
-        ylabel=f"{keep_s // 60} min",
-        xlabel="minutes" if keep_s > 120 else "",
-    )
-print(
-    "thick, blue: the photo starts a replica. Thin, black: it finds one. Orange: the replica waits, and is paid for."
-)
-for minutes in (0, 2, 5, 15, 60):
-    starts, thread = idle_dollars(night_s, warm_s, 60 * minutes, thread_usd)
-    _, gpu = idle_dollars(night_s, warm_s, 60 * minutes, gpu_usd)
+for axis, keep_min in zip(axes, (2, 15)):
+    kept_s = np.minimum(next_s - night_s, 60 * keep_min)
+    waits_min = np.column_stack([night_s, kept_s]) / 60
+    axis.broken_barh(waits_min, (0, 1), color="tab:orange", alpha=0.5)
+    cold = gaps_s > 60 * keep_min
+    cold[0] = True
+    color = np.where(cold, "tab:blue", "black")
+    axis.vlines(night_s / 60, 0, 1, color=color, lw=np.where(cold, 4, 1))
+    axis.set(xlim=(0, 180), yticks=[], ylabel=f"{keep_min} min")
+axes[1].set_xlabel("minutes")
+print("Thick blue line: the photo starts a replica. Thin black line: it finds one.")
+print("Orange: the replica waits, and costs money.")
+rows = []
+for keep_min in (0, 2, 5, 15, 60):
+    starts, thread_dollars = idle_dollars(night_s, warm_s, 60 * keep_min, thread_usd)
+    _, gpu_dollars = idle_dollars(night_s, warm_s, 60 * keep_min, gpu_usd)
+    row = {
+        "kept, minutes": keep_min,
+        "cold starts": starts,
+        "visitors wait, s": starts * (cold_s - warm_s),
+        "thread, $": thread_dollars,
+        "GPU, $": gpu_dollars,
+    }
     spared = len(night_s) - starts
-    rows.append(
-        (
-            minutes,
-            starts,
-            starts * (cold_s - warm_s),
-            thread,
-            gpu,
-            gpu / spared if spared else None,
-        )
-    )
-columns = [
-    "kept, minutes",
-    "cold starts",
-    "visitors wait, s",
-    "thread, $",
-    "GPU, $",
-    "GPU, $ for a spared start",
-]
-pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
+    if spared:
+        row["GPU, $ per cold start avoided"] = gpu_dollars / spared
+    rows.append(row)
+pd.DataFrame(rows).style.format(precision=2, na_rep="").hide()
 
 # %% [markdown]
-# The last column says what it costs to spare *one* visitor the cold start. No gap of this night is as long as an hour,
-# so a replica that is kept for an hour never stops, and the hour after the last photo is paid for as well: that is
-# dearer than a replica that simply runs from the first photo to the last. And beware of a saving that is none. A
-# replica that stops frees memory, but the *machine* is billed until it is released, and then it has to boot again.
+# The last column shows the price of sparing *one* visitor the cold start. Every gap of
+# this night is shorter than an hour, so with a keep time of one hour the replica never
+# stops, and you also pay for the hour after the last photo. That costs more than a
+# replica that runs from the first photo to the last. A replica that stops frees memory,
+# but saves no money if you rent a *machine*: you pay for it until you release it, and
+# then it has to boot again.
 #
 # ## A crowd comes
 #
-# At noon Campaign sends twice what one replica answers, to the application that Menu uses. Two replicas are allowed.
-# This sends the photos of both teams at their rates, whatever became of earlier ones, and watches the replicas:
+# At noon, Campaign sends twice as many photos as one replica can answer, to the
+# application that Menu uses. Two replicas are allowed. The next cell sends the photos of
+# both teams in an **open loop**: it sends at a fixed rate, whether or not earlier photos
+# have been answered. The plot shows the replicas over time (blue: running, orange:
+# starting).
 
 
 # %% folded=true
+# Send both teams' photos to one application, and plot its replicas.
+
+
 def measure(duration_s, **teams):
-    """Return the records of open loops side by side, by option."""
+    """Return the records of open loops that run at the same time, by option."""
     loops = []
-    for one, (team, rps) in teams.items():
-        how = {
-            "rate_rps": rps,
-            "duration_s": duration_s,
-            "timeout_s": 60,
-            "option": f"scale-{one}",
-        }
-        loops.append(partial(open_loop, ray_target(cluster, team, photos, model), **how))
-    made = run_with_progress(lambda report: together(*loops, on_progress=report), "Load")
-    return {one: ledger().append(record) for one, record in zip(teams, made)}
+    for option, (team, rate_rps) in teams.items():
+        loop = partial(
+            open_loop,
+            ray_target(cluster, team, photos, model),
+            rate_rps=rate_rps,
+            duration_s=duration_s,
+            timeout_s=60,
+            option=f"scale-{option}",
+        )
+        loops.append(loop)
+    records = run_with_progress(
+        lambda report: together(*loops, on_progress=report), "Load"
+    )
+    for record in records:
+        ledger().append(record)
+    return dict(zip(teams, records))
 
 
 crowd_rps = round(min(150, 2 / warm_s))
 runs = measure(4, alone=("everybody", 5))
 with ReplicaWatch(cluster, "everybody", "Food") as watch:
     runs |= measure(4, shared=("everybody", 5), crowd_shared=("everybody", crowd_rps))
-seen = pd.DataFrame(watch.rows).rename(columns={"offset_s": "seconds"})
-ongoing = (
-    sum(sum(runs[option].samples) for option in ("shared", "crowd_shared"))
-    / seen.seconds.max()
-)
-wanted = {most: replicas_wanted(ongoing, 2, 0, most) for most in (2, 1000)}
-print(
-    f"{ongoing:.0f} ongoing on average: {wanted[2]} replicas are wanted, without a bound {wanted[1000]}"
-)
-axis = seen.plot(
-    x="seconds",
-    y=["running", "starting"],
-    drawstyle="steps-post",
-    figsize=(9, 2),
-    ylabel="replicas",
+replicas = pd.DataFrame(watch.rows).set_index("offset_s")
+waited_s = sum(runs["shared"].samples) + sum(runs["crowd_shared"].samples)
+ongoing = waited_s / replicas.index.max()
+bounded = replicas_wanted(ongoing, 2, 0, 2)
+unbounded = replicas_wanted(ongoing, 2, 0, 1000)
+print(f"{ongoing:.0f} ongoing requests on average need {bounded} replicas,")
+print(f"or {unbounded} without an upper bound")
+axis = replicas[["running", "starting"]].plot(
+    drawstyle="steps-post", figsize=(9, 2), xlabel="seconds", ylabel="replicas"
 )
 
 # %% [markdown]
-# (Ongoing on average: all seconds that were waited, divided by the time.) An autoscaler counts, then it waits, then a
-# replica starts cold. It can follow a load that rises over minutes, and is too late for a burst of seconds. And it adds
-# replicas, never processors.
+# The average number of ongoing requests is the sum of all waiting times, divided by the
+# duration. An autoscaler counts first, then waits, and then a replica starts cold. So it
+# follows a load that rises over minutes, but reacts too late to a burst of seconds. It
+# adds replicas, not processors.
 #
-# ## Each its own
+# ## A replica for each team
 #
-# The same two replicas, but one for each team, and no more than 8 of Campaign's photos may queue. A row is one run, in
-# which Menu sends about twenty photos: enough for a median and for the share that took longer than half a second.
+# Now each team has its own application with one replica, and at most 8 of Campaign's
+# photos may queue. Each row is one run, in which Menu sends about twenty photos: enough
+# for a median, and for the share that took longer than half a second.
 
 # %% folded=true
+# Measure with one application per team, and tabulate all runs.
 deploy(
-    *(
-        {"team": team, "least": 1, "most": 1, "queued": most}
-        for team, most in (("menu", -1), ("campaign", 8))
-    )
+    {"team": "menu", "least": 1, "most": 1, "queued": -1},
+    {"team": "campaign", "least": 1, "most": 1, "queued": 8},
 )
 runs |= measure(4, own=("menu", 5), crowd_own=("campaign", crowd_rps))
 cluster.stop()
-options = ("alone", "shared", "own")
-table = pd.DataFrame(
-    {
-        "Menu's median, ms": {
-            option: 1e3 * runs[option].percentile(50) for option in options
-        }
+rows = {}
+for option in ("alone", "shared", "own"):
+    latencies_s = np.array(runs[option].samples)
+    rows[option] = {
+        "Menu's median, ms": 1e3 * runs[option].percentile(50),
+        "late": np.mean(latencies_s > 0.5),
+        "times": runs[option].percentile(50) / runs["alone"].percentile(50),
     }
-)
-table["late"] = pd.Series(
-    {option: np.mean(np.array(runs[option].samples) > 0.5) for option in options}
-)
-table["times"] = table["Menu's median, ms"] / table["Menu's median, ms"]["alone"]
-table.loc["cold", "times"] = cold_s / warm_s
+rows["cold"] = {"times": cold_s / warm_s}
+table = pd.DataFrame.from_dict(rows, orient="index")
 table["you predicted"] = pd.Series(guesses)
-table["Campaign refused"] = pd.Series(
-    {one: runs[f"crowd_{one}"].load.error_rate for one in ("shared", "own")}
-)
+table.loc["shared", "Campaign refused"] = runs["crowd_shared"].load.error_rate
+table.loc["own", "Campaign refused"] = runs["crowd_own"].load.error_rate
 shown = {"Menu's median, ms": "{:.0f}", "late": "{:.0%}", "Campaign refused": "{:.0%}"}
 table.style.format(shown, precision=1, na_rep="")
 
 # %% [markdown]
-# In the shared application Menu's photos stand in Campaign's queue. In its own, Menu has a queue and a process that no
-# other team can fill. The processors are still shared: `num_cpus` is reserved, and nothing holds a replica to it.
+# In the shared application, Menu's photos wait in Campaign's queue. In its own
+# application, Menu has a queue and a process that no other team can fill. This is
+# **isolation**: the load of one team does not delay another. It is not complete, because
+# both teams still share the processors: Ray reserves `num_cpus` for a replica, but does
+# not limit it to them.
 #
 # ## What you found
 #
-# Tell the manager your figures: the price of a night, the wait of the first visitor, and what a crowd does to a
-# neighbour.
+# Tell the manager your figures: the price of a night, the wait of the first visitor, and
+# the effect of a crowd on another team.
 #
-# - Put in your own prices, and a cold start of two minutes, `cold_s = 120`. For how long would you keep a replica now?
+# **Try it yourself**
+#
+# - Put in your own prices, and a cold start of two minutes, `cold_s = 120`. For how long
+#   would you keep a replica now?
+
+# %% [markdown]
+# ## Read more
+#
+# - [Powering Millions of Real-Time Decisions with LyftLearn
+#   Serving](https://eng.lyft.com/powering-millions-of-real-time-decisions-with-lyftlearn-serving-9bb1f73318dc)
+#   (H. Baba and M. Mathur, 2023): how Lyft gives each team its own service, made from a
+#   template.
+# - [Serverless in the Wild](https://www.usenix.org/conference/atc20/presentation/shahrad)
+#   (M. Shahrad et al., 2020): how long a real cloud keeps idle functions, and which
+#   photos would start cold.
+# - [Ray Serve Autoscaling](https://docs.ray.io/en/latest/serve/autoscaling-guide.html)
+#   (Ray documentation): the fields of your config, and their defaults.
+# - [Advanced Ray Serve
+#   Autoscaling](https://docs.ray.io/en/latest/serve/advanced-guides/advanced-autoscaling.html)
+#   (Ray documentation): how to tune each delay for bursts.

@@ -3,13 +3,14 @@
 #   lesson:
 #     id: gpus
 #     title: Run on two GPUs
-#     summary: batches, a second instance and a second GPU on the leased node, home's tables there, and the release
+#     summary: batches, a second instance and a second GPU on the leased node, your earlier tables there, and the release
 #     part: 3
 #     kind: core
 #     where: [hub, node]
 #     needs: [system, batching, ensemble]
 #     ports: [8000, 8001]
 #     machine_minutes: 20
+#     measures: [load]
 #     takes:
 #       triton: [programs/repository/food_classifier/1/model.py]
 #       ensemble: [programs/repository/food_classifier_onnx/config.pbtxt]
@@ -18,14 +19,19 @@
 # %% [markdown]
 # # Run on two GPUs
 #
-# GourmetGram has a node with two P100, and a colleague has written `count: 1` into a configuration. "One instance,"
-# says the note beside it, "so the second GPU is free for the nightly training." That night the training ran out of
-# memory. **What does a stanza make on two GPUs, and what are batches, a second instance and a second GPU worth there?**
+# **Prerequisites:** your lease of *Reserve and provision a system*; *Batch and multiply*
+# and *Build an ensemble*. **Runs on:** the place where you reserved; it sends scripts to
+# the node. In a rehearsal, your computer plays the node, and its processors play a GPU.
 #
-# You need your lease of *Reserve and provision a system*. This notebook stays where you reserved, and sends scripts to
-# the node. In rehearsal your own computer plays the node, and its processors play a GPU.
+# GourmetGram's target for part 1 names *one* GPU, because a young company cannot pay for
+# load balancing over several. It now asks whether a second GPU would pay. It has a node
+# with two P100, and a colleague has written `count: 1` into a configuration. "One
+# instance," says the note, "so the second GPU is free for the nightly training." That
+# night the training ran out of memory. **How many instances does a stanza make on two
+# GPUs, and how much do batches, a second instance and a second GPU help?**
 
 # %% folded=true
+# Import the lesson's modules.
 import json
 
 import matplotlib.pyplot as plt
@@ -38,8 +44,8 @@ from labs.records.collection import of_machine
 from labs.records.ledger import ledger
 from labs.serve.triton.groups import by_device, groups_of, in_words
 from labs.workspace import programs_dir
-from provisioning import lab, rehearsal
-from provisioning.lab import facts
+from provisioning import lab
+from provisioning.lab import facts, rehearsal
 from provisioning.lab.device import leased, open_node
 from provisioning.testbed.surroundings import site_clock
 from provisioning.widgets import lease_countdown, provisioning_progress
@@ -51,9 +57,10 @@ folder.mkdir(exist_ok=True)
 # %% [markdown]
 # ## Predict
 #
-# Sixteen clients send ready tensors to the ONNX model, which has one instance on one GPU and takes one image at a time.
-# How many times as many answers a second do they get with dynamic batching (`batches`), with a second instance on the
-# same GPU instead (`second`), and with one instance on each of two GPUs instead (`each`)?
+# Sixteen clients send prepared tensors to the ONNX model, which has one instance on one
+# GPU and takes one image at a time. By what factor do they get more answers per second
+# with dynamic batching (`batches`), with a second instance on the same GPU instead
+# (`second`), and with one instance on each of two GPUs instead (`each`)?
 
 # %%
 predict("gpus.times", batches=..., second=..., each=...)
@@ -61,10 +68,12 @@ predict("gpus.times", batches=..., second=..., each=...)
 # %% [markdown]
 # ## Stanzas
 #
-# Parallel instances of a model are what the field calls **concurrent model execution**, and this line asks for them:
-# `instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0, 1 ] } ]` makes *two* instances, since `count` is per GPU that
-# is named. If no `gpus` are named, it is per GPU that Triton sees. That is what the colleague wrote. Write four
-# stanzas: `one` and `two` instances on GPU 0 and none elsewhere, one on each of both GPUs, two on each.
+# An **instance group** tells Triton how many instances of a model to make, and on which
+# devices. For example, `instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0, 1 ] } ]`
+# makes *two* instances, because `count` is per named GPU. If no `gpus` are named, `count`
+# is per GPU that Triton sees. The colleague wrote it without `gpus`. Write four stanzas:
+# `one` and `two` make one and two instances on GPU 0 only, `one_each` makes one on each
+# GPU, and `two_each` makes two on each.
 
 # %% question="gpus.stanza"
 stanzas = {}
@@ -83,46 +92,47 @@ stanzas["two_each"] = "instance_group [ { count: 1 kind: KIND_GPU } ]"
 check("gpus.stanza", folder / "stanzas.json")
 
 # %% [markdown]
-# What they make, drawn from their text. Each dot is an instance, with the weights in its GPU's memory once more:
+# The next cell draws the instances of each stanza. Each dot is an instance, with its own
+# copy of the weights in its GPU's memory.
 
 # %% folded=true
-dots = [
-    {"stanza": name, "device": device, "instance": number + 1}
-    for name, text in stanzas.items()
-    for device, count in by_device(groups_of(text)).items()
-    for number in range(count)
-]
-print(
-    *(f"{name}: {in_words(groups_of(text))}" for name, text in stanzas.items()), sep="\n"
-)
+# Draw the instances that each stanza makes.
+dots = []
+for name, text in stanzas.items():
+    groups = groups_of(text)
+    print(f"{name}: {in_words(groups)}")
+    for device, count in by_device(groups).items():
+        numbers = range(1, count + 1)
+        dots += [{"stanza": name, "device": device, "instance": n} for n in numbers]
 devices = pd.DataFrame(dots).groupby("device")
-drawn, axes = plt.subplots(
-    ncols=len(devices), figsize=(3.5 * len(devices), 1.8), sharey=True, squeeze=False
-)
-for axis, (device, of_it) in zip(axes[0], devices, strict=True):
-    axis.scatter(of_it["instance"], of_it["stanza"], s=150)
+size = (3.5 * len(devices), 1.8)
+figure, axes = plt.subplots(ncols=len(devices), figsize=size, sharey=True, squeeze=False)
+for axis, (device, instances) in zip(axes[0], devices, strict=True):
+    axis.scatter(instances["instance"], instances["stanza"], s=150)
     axis.margins(y=0.2)
     axis.set(title=device, xlabel="instance", xticks=[1, 2], xlim=(0.5, 2.5))
 
 # %% [markdown]
 # ## To the node
 #
-# The steps of the set-up look before they make anything: what is there already stays. Then what you have made since
-# travels there. The countdown says what is left of your block.
+# The next cell runs the set-up again; each step skips work that is already done. Then it
+# copies your newer files to the node. The countdown shows how much time is left in your
+# block.
 
 # %% folded=true
+# Run the set-up, copy your files, and show the countdown.
 option, testbed = leased("system")
 run = lab.prepare("system", option, testbed=testbed)
 provisioning_progress(run).run()
-print("brought:", lab.push("system", testbed))
+print("sent:", lab.push("system", testbed))
 remote = open_node("system", testbed)
 machine = Fingerprint.from_json(remote.ask(["-m", "labs.edge", "vitals"])["machine"])
 print(machine.label)
 
 
 def brought_home():
-    """Bring home what the node recorded, and return its records."""
-    print("home:", lab.pull("system", testbed, say=lambda line: None))
+    """Copy the node's records to this computer, and return them."""
+    print("copied:", lab.pull("system", testbed, say=lambda line: None))
     return of_machine(ledger().read(), machine.machine_id)
 
 
@@ -131,10 +141,14 @@ lease_countdown(run)
 # %% [markdown]
 # ## Batches, instances, GPUs
 #
-# The script loads the ONNX model with each of your stanzas, without and with batches, and has sixteen clients ask for
-# five seconds; then all of it again in reverse order. Your Python model follows with eight clients, one run per row.
-# What Triton says of its own instances goes into each record. NVIDIA's Triton is a large container, fetched while you
-# do other things: if it does not answer yet, the message says so, and you run the cell below the script again.
+# The next script loads the ONNX model with each of your stanzas, without and with
+# batches, and sixteen clients send requests for five seconds. Then it repeats everything
+# in reverse order. Your Python model follows with eight clients, one run per row. Each
+# record also contains Triton's own report of its instances.
+#
+# NVIDIA's Triton is a large container, which the node downloads in the background. If
+# Triton does not answer yet, a message says so: run the cell below the script again
+# later.
 
 # %%
 # %%writefile {folder}/arrange.py
@@ -146,104 +160,153 @@ from labs.load.arrange import ONNX, PYTHON, Models
 stanzas = json.loads(Path(__file__).with_name("stanzas.json").read_text())
 with Models() as models:
     for name in [*stanzas, *reversed(stanzas)]:
-        for option, batching in ((name, ""), (f"{name}-batched", "dynamic_batching { }")):
-            models.arrange(option, ONNX, clients=16, stanza=stanzas[name] + batching)
+        batched = stanzas[name] + "dynamic_batching { }"
+        models.arrange(name, ONNX, clients=16, stanza=stanzas[name])
+        models.arrange(f"{name}-batched", ONNX, clients=16, stanza=batched)
     stanzas["four_each"] = stanzas["two_each"].replace("count: 2", "count: 4")
     for name in ("one", "two_each", "four_each"):
         models.arrange(f"python-{name}", PYTHON, clients=8, stanza=stanzas[name])
 
 # %% [markdown]
-# This runs it there, and shows the mean of both runs with each of them.
+# The next cell runs the script on the node. The table shows the mean of both runs of each
+# arrangement.
 
 # %% folded=true
+# Run the script on the node, fetch its records, and tabulate them.
 guesses = predicted("gpus.times")
 remote.bring([folder / "arrange.py", folder / "stanzas.json"], "workspace/programs/gpus")
 remote.python(["workspace/programs/gpus/arrange.py"], name="arrange", on_line=print)
-records, rows = brought_home(), {}
-turns = {f"{name}{suffix}": 2 for name in stanzas for suffix in ("", "-batched")}
-for name, count in (
-    turns | {f"python-{name}": 1 for name in ("one", "two_each", "four_each")}
-).items():
-    runs = records.measurements(kind="load", option=f"gpus-{name}")[-count:]
+records = brought_home()
+
+
+def row_of(runs):
+    """Return a row of the table: the mean of some runs, and the last one's resources."""
+    last = runs[-1]
+    usage = last.load.usage
+    rates_rps = [run.throughput_rps.value for run in runs]
+    latencies_s = np.concatenate([run.samples for run in runs])
+    rates = [f"{rate_rps:.0f}" for rate_rps in rates_rps]
+    busy = [f"{np.mean(shares):.0%}" for shares in usage.gpu]
+    peaks_gb = [f"{max(sizes) / 1e9:.1f}" for sizes in usage.gpu_memory_bytes]
+    return {
+        "instances": in_words(last.details["instance_group"]),
+        "answers/s": np.mean(rates_rps),
+        "each run": ", ".join(rates),
+        "median, ms": 1e3 * np.median(latencies_s),
+        "images per execution": last.load.server.mean_batch,
+        "GPUs busy": ", ".join(busy),
+        "GPUs' memory, GB": ", ".join(peaks_gb),
+    }
+
+
+onnx_runs = {}
+for name in stanzas:
+    for option in (name, f"{name}-batched"):
+        runs = records.measurements(kind="load", option=f"gpus-{option}")
+        onnx_runs[option] = runs[-2:]
+python_runs = {}
+for option in ("python-one", "python-two_each", "python-four_each"):
+    runs = records.measurements(kind="load", option=f"gpus-{option}")
+    python_runs[option] = runs[-1:]
+rows = {}
+for option, runs in (onnx_runs | python_runs).items():
     if runs:
-        newest, rates = runs[-1], [run.throughput_rps.value for run in runs]
-        rows[name] = {
-            "instances": in_words(newest.details["instance_group"]),
-            "answers/s": np.mean(rates),
-            "each run": ", ".join(f"{rate:.0f}" for rate in rates),
-            "median, ms": 1e3
-            * np.median([sample for run in runs for sample in run.samples]),
-            "images per execution": newest.load.server.mean_batch,
-            "GPUs busy": ", ".join(
-                f"{np.mean(gpu):.0%}" for gpu in newest.load.usage.gpu
-            ),
-            "GPUs' memory, GB": ", ".join(
-                f"{max(gpu) / 1e9:.1f}" for gpu in newest.load.usage.gpu_memory_bytes
-            ),
-        }
+        rows[option] = row_of(runs)
 table = pd.DataFrame.from_dict(rows, orient="index")
-table["times one"] = (table["answers/s"] / table["answers/s"]["one"]).filter(list(turns))
-asked = {"one-batched": "batches", "two": "second", "one_each": "each"}
-table["you predicted"] = pd.Series(
-    {row: guesses[name] for row, name in asked.items() if row in rows}
-)
+times_one = table["answers/s"] / table["answers/s"]["one"]
+table["times one"] = times_one.filter(list(onnx_runs))
+rows_asked = {"batches": "one-batched", "second": "two", "each": "one_each"}
+table["you predicted"] = pd.Series(guesses).rename(rows_asked)
 table.style.format(precision=2, na_rep="").format("{:.0f}", subset="answers/s")
 
 # %% question="gpus.placed"
 check("gpus.placed")
 
 # %% [markdown]
-# A second instance on a busy GPU shares its arithmetic units, and takes memory of its own. A second GPU brings both. Do
-# more Python instances always help? An older lab published for two P100 and eight clients: its Python model gave
-# {{ python_8.requests_per_s }} images a second with one instance, {{ two_each_python_8.requests_per_s }} with two on
-# each GPU, and only {{ four_each_python_8.requests_per_s }} with four on each, which it puts down to the Python
-# processes themselves. Its ONNX model gave {{ onnx_two_each_8.requests_per_s }} with two on each.
+# A second instance on a busy GPU shares its arithmetic units, but needs its own memory. A
+# second GPU adds both units and memory. Do more Python instances always help? [Fund's
+# lab](https://teaching-on-testbeds.github.io/serve-system-chi/) measured two P100 with
+# eight clients:
 #
-# ## Home's tables, here
+# | model | instances | images per second |
+# |---|---|---:|
+# | Python | one | {{ python_8.requests_per_s }} |
+# | Python | two on each GPU | {{ two_each_python_8.requests_per_s }} |
+# | Python | four on each GPU | {{ four_each_python_8.requests_per_s }} |
+# | ONNX | two on each GPU | {{ onnx_two_each_8.requests_per_s }} |
 #
-# The same files that you wrote at home, on this machine: your route, your `model.py` without and with batches, the ONNX
-# model alone, and your ensemble. Networks run on GPU 0 if there is one; photos are decoded on processors. Each figure
-# is one run.
+# Its author explains the low rate of four instances by the Python processes themselves.
+#
+# ## Your earlier tables, on the node
+#
+# The next cell serves the files that you wrote on your laptop: your route, your
+# `model.py` without and with batches, the ONNX model, and your ensemble. Networks run on
+# GPU 0 if there is one; photos are decoded on processors. Each figure is one run.
 
 # %% folded=true
+# Serve your earlier files on the node, and compare both machines.
 remote.python(["-m", "labs.load.repeat"], name="repeat", on_line=print)
-records, at_home, rows = brought_home(), ledger().read(), {}
+on_node = brought_home()
+at_home = ledger().read()
+
+
+def rate_rps(records, option):
+    run = records.latest(kind="load", option=option)
+    return run.throughput_rps.value if run else np.nan
+
+
+rows = {}
 for option in ("http-16", "batching-off-16", "batching-on-16", "onnx", "ensemble"):
-    pair = {"home": at_home.latest(kind="load", option=option)}
-    pair["node"] = records.latest(kind="load", option=f"gpus-{option}")
     rows[option] = {
-        place: run.throughput_rps.value for place, run in pair.items() if run is not None
+        "home": rate_rps(at_home, option),
+        "node": rate_rps(on_node, f"gpus-{option}"),
     }
-answers = pd.DataFrame.from_dict(rows, orient="index", columns=["home", "node"])
+answers = pd.DataFrame.from_dict(rows, orient="index")
 answers.rename_axis("answers a second").style.format(precision=0, na_rep="")
 
 # %% [markdown]
-# Which rows gained most by the node? A row whose time goes into decoding photos gains what the node's processors are
-# worth, and not what its GPU is.
+# Which rows gained most from the node? A row that spends its time on decoding photos
+# benefits from the node's processors, not from its GPU.
 #
 # ## Release
 #
-# All records are home, or `give_back` would refuse. It also asks first if nothing was measured. Machine, address and
-# lease go, and the site is asked what it still counts under your name.
+# `give_back` checks that all records are on your computer, and asks you first if nothing
+# was measured. Then it deletes the machine, the address and the lease, and lists the
+# resources that the site still holds for you.
 
 # %% question="gpus.released"
 ledger().observe("system.lease_at_release", facts.of_lease(testbed, "system"))
-print("home:", lab.pull("system", testbed))
-measured = any(
-    ledger().read().latest(kind="load", option=f"gpus-{name}") for name in stanzas
-)
+print("copied:", lab.pull("system", testbed))
+records = ledger().read()
+runs = [records.latest(kind="load", option=f"gpus-{name}") for name in stanzas]
+measured = any(runs)
 print(*lab.give_back("system", testbed, measured=measured, sure=False), sep="\n")
-ledger().observe(
-    "system.release", facts.of_holdings(testbed, "system", site_clock().now())
-)
+holdings = facts.of_holdings(testbed, "system", site_clock().now())
+ledger().observe("system.release", holdings)
 check("gpus.released")
 
 # %% [markdown]
 # ## What you found
 #
-# The note was wrong: `count` is per GPU, and a group that names none is on every GPU. Your first table says what each
-# arrangement is worth on the machine that it names. Of two that give nearly the same, the one with fewer instances is
-# better: an instance takes memory whether it works or not, and the nightly training wants that memory.
+# - The note was wrong: `count` is per GPU, and a group without `gpus` is on every GPU.
+# - Your first table shows the rate of each arrangement on the machine that it names. If
+#   two arrangements are equally fast, prefer the one with fewer instances: each instance
+#   takes memory even when it is idle, and the nightly training needs that memory.
 #
-# - Which arrangement would you choose, if 95 % of the best rate is enough?
-# - In a terminal: `msl lease sweep --mine`. It looks over all sites for what you have forgotten.
+# **Try it yourself**
+#
+# - Which arrangement would you choose if 95 % of the best rate is enough?
+# - Run `msl lease sweep --mine` in a terminal. It searches all sites for resources that
+#   you forgot.
+
+# %% [markdown]
+# ## Read more
+#
+# - [System optimizations for
+#   serving](https://teaching-on-testbeds.github.io/serve-system-chi/) (F. Fund, 2025):
+#   the lab with the figures above, on the same type of node.
+# - [Triton model configuration: instance
+#   groups](https://triton-inference-server.github.io/model_navigator/0.7.4/triton/instance_groups)
+#   (NVIDIA documentation): each field of an instance group in one sentence.
+# - [Batchers](https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/batcher.html)
+#   (NVIDIA documentation): the recommended order of tuning batches and instances.

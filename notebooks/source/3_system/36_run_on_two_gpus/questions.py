@@ -1,11 +1,13 @@
-"""The questions of "Run on two GPUs": four stanzas, their runs on a node with two GPUs, and the release."""
+"""The questions of "Run on two GPUs": four stanzas, their runs on a node with two GPUs,
+and the release.
+"""
 
 from grading.builder.questions import prediction, question
 from labs.records.load import MOST_IDLE
 
 prediction(
     "gpus.times",
-    "How many times as many answers do batches, a second instance and a second GPU give?",
+    "By what factor do batches, a second instance and a second GPU raise the answers?",
     about={"kind": "load", "option": "gpus-one"},
     unit="×",
     between=(0.05, 50),
@@ -25,52 +27,59 @@ question(
     "gpus.stanza",
     "Stanzas for one GPU and for two",
     points=3,
-    hint="Three fields in each: how many, on which kind of device, and the list of those that are meant.",
+    hint="Each stanza needs three fields: the count, the kind of device, and the list of "
+    "GPUs.",
     file="labs.checkpoints.reads.gpus:stanzas",
+    told=True,
     rules=[
         (
             "one",
             PLACES["one"],
-            "`one` makes {one}, and it is to make one on GPU 0 only. Are the `gpus` named?",
+            "`one` makes {one}. It must make exactly one instance, on GPU 0. Are the "
+            "`gpus` named?",
         ),
-        ("two", PLACES["two"], "`two` makes {two}, and it is to make two on GPU 0 only."),
+        (
+            "two",
+            PLACES["two"],
+            "`two` makes {two}. It must make exactly two instances, both on GPU 0.",
+        ),
         (
             "one_each",
             PLACES["one_each"],
-            "`one_each` makes {one_each}, instead of one on GPU 0 and one on GPU 1. `count` is for each.",
+            "`one_each` makes {one_each}. It must make one instance on GPU 0 and one on "
+            "GPU 1. `count` is per GPU.",
         ),
         (
             "two_each",
             PLACES["two_each"],
-            "`two_each` makes {two_each}, and it is to make two on each of both.",
+            "`two_each` makes {two_each}. It must make two instances on GPU 0 and two "
+            "on GPU 1.",
         ),
     ],
     good=PLACES,
 )
 
+PLACED_RULES = []
+for run, wanted in PLACES.items():
+    measured = f"In the run `{run}`, Triton had {{{run}}} instead of {wanted}"
+    PLACED_RULES.append((run, wanted, f"{measured}. Check your stanza."))
+GPU_1_BUSY = (
+    "With one instance on GPU 0, that GPU was {busy_percent} % busy. GPU 1 was "
+    f"{{other_busy_percent}} % busy, which is more than {MOST_IDLE:.0%} of that. "
+    "`nvidia-smi` shows what runs on it."
+)
+PLACED_RULES.append(("other_idle", True, GPU_1_BUSY))
+
+PLACED_FACTS = PLACES | {"other_idle": True, "busy_percent": 90, "other_busy_percent": 0}
+
 question(
     "gpus.placed",
     "Measure one and two instances, on one GPU and on each of two",
     points=2,
-    hint="The cell that runs arrange.py does it, on a node with two GPUs.",
+    hint="Run the cell that runs arrange.py, on a node with two GPUs.",
     records="labs.checkpoints.reads.gpus:measured",
-    rules=[
-        *(
-            (
-                name,
-                wanted,
-                f"In the run `{name}`, Triton had {{{name}}} instead of {wanted}: read your stanza.",
-            )
-            for name, wanted in PLACES.items()
-        ),
-        (
-            "other_idle",
-            True,
-            "With one instance on GPU 0, that GPU was {busy_percent} % busy. GPU 1 was {other_busy_percent} % busy, "
-            f"which is more than {MOST_IDLE:.0%} of that. `nvidia-smi` shows what runs on it.",
-        ),
-    ],
-    good=PLACES | {"other_idle": True, "busy_percent": 90, "other_busy_percent": 0},
+    rules=PLACED_RULES,
+    good=PLACED_FACTS,
     gate=["two NVIDIA GPUs"],
 )
 
@@ -78,7 +87,7 @@ question(
     "gpus.released",
     "Give everything back",
     points=1,
-    hint="Run the cell again: what is gone already is no error.",
+    hint="Run the cell again. Resources that are already deleted cause no error.",
     records="labs.checkpoints.reads.leases:system_release",
     rules=[
         (

@@ -14,22 +14,25 @@
 # %% [markdown]
 # # Leases for a class
 #
-# *For instructors. Nothing here is graded, and none of it reaches students.*
+# *For instructors. Nothing here is graded, and students do not get this page.*
 #
-# Forty students and a few machines of the right kind do not meet by chance in the week before a deadline. So you can
-# make the leases yourself. Every cell is a command that you can also type in a terminal, after `msl`; there a rehearsal
-# is switched on by `eval "$(.venv/bin/msl rehearsal up)"`. [The page beside](README.md) goes through a whole term.
+# Forty students who need a few machines of the right kind will not find them by chance in
+# the week before a deadline. So you can make the leases yourself. Every cell is a command
+# that you can also type in a terminal, after `msl`; there, `eval "$(.venv/bin/msl
+# rehearsal up)"` switches on a rehearsal. [The guide](README.md) describes a complete
+# term.
 
 # %%
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from provisioning import rehearsal
+import pandas as pd
+
+from labs.sites.spec import load_spec
 from provisioning.__main__ import app
 from provisioning.classroom.plan import read_plan
-from provisioning.rehearsal import drills
-from provisioning.sites.spec import load_spec
+from provisioning.lab import rehearsal
 from provisioning.testbed.surroundings import rehearsing, site_clock
 
 print(rehearsal.use())
@@ -43,27 +46,28 @@ def msl(line):
 # %% [markdown]
 # ## The roster
 #
-# Any CSV that your registrar exports will do, as long as one column is called `username`, `email`, `netid`, `user` or
-# `login`; take the name of the Chameleon account, or the address that it was made with. `name` is how you call them,
-# `prefers` and `cannot` say when: `Tue 14-20; Wed; Thu 9:30-12`. Other columns are ignored. Two students whose
-# names shorten to the same are refused here, and not in the middle of the night.
+# Use any CSV that your registrar exports, if one column is called `username`, `email`,
+# `netid`, `user` or `login`. This column contains the name of the Chameleon account, or
+# its address. `name` is the student's name in messages. `prefers` and `cannot` are times,
+# such as `Tue 14-20; Wed; Thu 9:30-12`. Other columns are ignored. Two students with the
+# same short name are refused here, before any lease is made.
 
 # %%
 names = ["ada", "alan", "barbara", "donald", "edsger", "frances", "grace", "john"]
-lines = [
-    f"{name.title()},{name},{'Mon; Tue; Wed' if name == 'grace' else ''}\n"
-    for name in names
-]
-(folder / "roster.csv").write_text(
-    "name,netid,prefers,left\n" + "".join(lines), encoding="utf-8"
-)
+roster = pd.DataFrame({"name": names, "netid": names, "prefers": "", "left": ""})
+roster["name"] = roster["name"].str.title()
+roster.loc[roster["netid"] == "grace", "prefers"] = "Mon; Tue; Wed"
+roster_path = folder / "roster.csv"
+roster.to_csv(roster_path, index=False)
 
 # %% [markdown]
 # ## The plan
 #
-# Which days and hours suit a class is yours to say. Machines that others have booked are left out, and a later site
-# option is used only for those whom the first one cannot take. Each student has one block. Should somebody be without,
-# the sentences below the table say why, and what would help. The calendars in `plan/` say what another machine changes.
+# You choose the days and hours of your class. The plan leaves out machines that others
+# have booked, and uses a later site option only for students who have no place on the
+# first one. Each student has one block. If a student has no block, the sentences below
+# the table give the reason and possible solutions. The calendars in `plan/` show the
+# differences of another machine.
 
 # %%
 # Not today: a block that begins before its lease is made is refused.
@@ -71,13 +75,14 @@ tomorrow = site_clock().now().astimezone() + timedelta(days=1)
 until = tomorrow + timedelta(days=3)
 days = f"--from {tomorrow:%Y-%m-%d} --until {until:%Y-%m-%d}"
 machines = "--type compute_liqid --type compute_gigaio"
-msl(f"class plan model {folder}/roster.csv {days} {machines} --out {folder}/plan")
+msl(f"class plan model {roster_path} {days} {machines} --out {folder}/plan")
 
 # %% [markdown]
 # ## Reserve
 #
-# The leases carry the students' names, or pseudonyms, so each student's first cell finds its own. One refusal does not
-# stop the others, and running the cell again fills the gaps only.
+# The leases carry the students' names, or pseudonyms, so each student's first cell finds
+# the right lease. One refusal does not stop the others. Run the cell again to make only
+# the missing leases.
 
 # %%
 for _ in range(2):
@@ -86,39 +91,39 @@ for _ in range(2):
 # %% [markdown]
 # ## Watch
 #
-# Two requests to a site, however large the class is. Run the cell again whenever you want to know. In rehearsal,
-# the calendar is moved into the first block; nobody has booted anything yet.
+# This cell sends two requests to a site, for a class of any size. Run it as often as you
+# like. In rehearsal, it moves the calendar into the first block; no student has started a
+# machine yet.
 
 # %%
 if rehearsing():
-    drills.advance_to(
-        read_plan(folder / "plan" / "plan.csv", load_spec("model"))[0].block.start
-        + timedelta(hours=1)
-    )
-msl(f"class watch model {folder}/roster.csv")
+    plan = read_plan(folder / "plan" / "plan.csv", load_spec("model"))
+    first_start = plan[0].block.start
+    rehearsal.advance_to(first_start + timedelta(hours=1))
+msl(f"class watch model {roster_path}")
 
 # %% [markdown]
-# ## Who has not come
+# ## Students who have not come
 #
-# Some student has overslept, and another one could have the node. How long a lease may run without a machine before it
-# counts as that is yours to say. On Chameleon send a message first; here the rehearsed students do not mind.
+# If a student has overslept, another one could have the node. You decide how long a lease
+# may run without a machine before it counts as unused. On Chameleon, send a message
+# first.
 
 # %%
-msl(
-    f"class no-shows model {folder}/roster.csv --grace-min 30{' --release' * rehearsing()}"
-)
+release = "--release" if rehearsing() else ""
+msl(f"class no-shows model {roster_path} --grace-min 30 {release}")
 
 # %% [markdown]
-# ## Who has left, and what was left behind
+# ## Students who left, and forgotten resources
 #
-# Whoever leaves the class keeps the line in the roster, with a word in the column `left`: what they still hold is
-# listed, or given back. A sweep does the same for whatever nobody uses. What is in use is never touched. In rehearsal,
-# all leave at the end, so that nothing stays.
+# Keep the line of a student who leaves the class in the roster, with a word in the column
+# `left`: the cell lists, or releases, the student's resources. A sweep does the same for
+# all resources that are no longer used. Resources in use are never deleted. In rehearsal,
+# all students leave at the end, so that nothing remains.
 
 # %%
 if rehearsing():
-    (folder / "roster.csv").write_text(
-        "netid,left\n" + "".join(f"{name},yes\n" for name in names), encoding="utf-8"
-    )
-    msl(f"class drop model {folder}/roster.csv --release")
+    roster["left"] = "yes"
+    roster.to_csv(roster_path, index=False)
+    msl(f"class drop model {roster_path} --release")
 msl("sweep")

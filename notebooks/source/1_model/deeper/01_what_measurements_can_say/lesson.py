@@ -3,7 +3,7 @@
 #   lesson:
 #     id: measurements
 #     title: What measurements can say
-#     summary: how many samples a percentile takes, what one run can promise, two options in turns, a loss by drawing
+#     summary: samples for a percentile, the claims that one run allows, two options in turns, and a loss by drawing
 #     part: 1
 #     kind: deeper
 #     where: [laptop, node]
@@ -17,9 +17,12 @@
 # %% [markdown]
 # # What measurements can say
 #
-# "It takes 11.8 milliseconds," you say. "I measured it too," says a colleague, "and got 12.6." Both of you took
-# hundreds of samples on one machine, and neither number lies in the other's interval. **What may one claim from a
-# measurement?** You need *Choose an architecture*, a laptop, and some patience with statistics.
+# **Prerequisites:** *Choose an architecture*. **Runs on:** your laptop.
+#
+# "It takes 11.8 milliseconds," you say. "I measured it too," says a colleague, "and got
+# 12.6." Both of you took hundreds of samples on one machine, and neither number is inside
+# the other's interval. **What can you claim from a measurement?** This lesson needs some
+# patience with statistics.
 
 # %%
 import matplotlib.pyplot as plt
@@ -37,39 +40,47 @@ from labs.widgets import run_with_progress
 # %% [markdown]
 # ## Predict
 #
-# Ten short runs of one model, one after the other, and for each a 95 % interval of its median. In how many of the ten
-# does it hold the median of all runs together? First for the textbook's interval, which takes the samples of a run as
-# independent; then for one that allows neighbours to be alike.
+# You will make ten short runs of one model, one after the other, and compute a 95 %
+# interval of each run's median. How many of the ten intervals will contain the median of
+# all runs together? Predict this for the textbook's interval, which treats the samples of
+# a run as independent, and for one that allows neighbouring samples to be alike.
 
 # %%
 predict("measurements.hold", textbook=..., steady=...)
 
 # %% [markdown]
-# ## How many samples a percentile takes
+# ## How many samples a percentile needs
 #
-# Take the record that `bench` made of the eager model. An *interval* says how far a percentile may move when somebody
-# measures again: of a hundred intervals made this way, 95 should hold the true value.
+# The next cell reads the record that `bench` made of the eager model. A **95 % confidence
+# interval** is a range that contains the true value in 95 of 100 repetitions of the
+# measurement. So it shows how far a percentile may move when you measure again.
 
 # %%
 latency = ledger().first(kind="latency", option="torch-eager")
 samples = 1000 * np.array(latency.samples)
 rows = {}
 for q in (50, 95, 99):
-    found = stats.median_interval(samples, q=q)
-    rows[f"p{q}"] = (found.value, found.low, found.high, np.sum(samples > found.value))
+    p = stats.median_interval(samples, q=q)
+    beyond = np.sum(samples > p.value)
+    rows[f"p{q}"] = (p.value, p.low, p.high, beyond)
 columns = ["milliseconds", "from", "to", "samples beyond"]
 pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(2)
 
 # %% [markdown]
-# The last column says why p99 differs so much from run to run: a handful of samples decide it. With fewer samples
-# still, often *none* would lie beyond the true p99, and then no sample can be its upper end. One sample stays below p99
-# with probability 0.99, and all of $n$ with $0.99^n$. Let that happen in 2.5 of 100 runs at most: the other 2.5 belong
-# to the lower end.
+# The last column explains why the p99 differs so much from run to run: a handful of
+# samples decide it. With even fewer samples, often *none* would be above the true p99,
+# and then no sample can be the upper end of its interval. One sample is below the p99
+# with probability 0.99, and all of $n$ samples with probability $0.99^n$. Allow this in
+# at most 2.5 of 100 runs; the other 2.5 are for the lower end.
 
 
 # %% question="measurements.fewest"
 def fewest_samples(q):
-    """Return the smallest n for which all n samples lie below the q-th percentile in at most 2.5 of 100 runs."""
+    """Return the smallest n, an int, for which all n samples are below the q-th
+    percentile (0 < q < 100) in at most 2.5 of 100 runs.
+
+    Example: fewest_samples(50) returns 6, because 0.5 ** 6 = 0.016 is at most 0.025.
+    """
     ### BEGIN SOLUTION
     return int(np.ceil(np.log(0.025) / np.log(q / 100)))
     ### END SOLUTION
@@ -78,18 +89,22 @@ def fewest_samples(q):
 check("measurements.fewest", fewest_samples)
 
 # %%
-pd.Series(
-    {f"p{q}": fewest_samples(q) for q in (50, 90, 95, 99, 99.9)}, name="samples at least"
-)
+fewest = {f"p{q}": fewest_samples(q) for q in (50, 90, 95, 99, 99.9)}
+pd.Series(fewest, name="samples at least")
 
 # %% [markdown]
-# That is why `bench` takes 400. And how many would make an interval as narrow as you want it? Its width shrinks with
-# the square root of the number of samples.
+# This is why `bench` takes 400 samples. How many more samples does a narrower interval
+# need? Its width shrinks with the square root of the number of samples.
 
 
 # %% question="measurements.more"
 def samples_needed(have, width, wanted):
-    """Return how many samples give an interval of the width `wanted`, when `have` samples gave one of `width`."""
+    """Return the number of samples for an interval of the width `wanted`, if `have`
+    samples gave an interval of the width `width`. Do not round it.
+
+    Example: samples_needed(100, 4.0, 2.0) returns 400.0: half the width, four times the
+    samples.
+    """
     ### BEGIN SOLUTION
     return have * (width / wanted) ** 2
     ### END SOLUTION
@@ -99,18 +114,20 @@ check("measurements.more", samples_needed)
 
 # %%
 for q in (50, 99):
-    found = stats.median_interval(samples, q=q)
-    more = samples_needed(len(samples), found.high - found.low, 0.02 * found.value)
-    print(
-        f"p{q} within ± 1 %: {more:,.0f} samples, {more * samples.mean() / 1000:,.0f} seconds"
-    )
+    p = stats.median_interval(samples, q=q)
+    width_ms, wanted_ms = p.high - p.low, 0.02 * p.value
+    count = samples_needed(len(samples), width_ms, wanted_ms)
+    took_s = count * samples.mean() / 1000
+    print(f"p{q} within ± 1 %: {count:,.0f} samples, {took_s:,.0f} seconds")
 
 # %% [markdown]
 # ## One run, and another
 #
-# All this holds for *independent* samples. Are yours? Here are ten runs of 120 calls. Blue is the textbook's interval
-# of each run's median, orange is `stats.steady_interval`: it cuts a run into ten blocks, looks how far these differ
-# from each other, and widens the interval by as much. The line is the median of all.
+# All this holds for *independent* samples. Are yours independent? The next cell makes ten
+# runs of 120 calls, and draws two intervals for each run's median. Blue: the textbook's
+# interval. Orange: `stats.steady_interval`, which divides a run into ten blocks, measures
+# how much these differ, and widens the interval accordingly. The line is the median of
+# all runs.
 
 # %%
 guesses = predicted("measurements.hold")
@@ -125,90 +142,106 @@ def ten_runs(report):
     runs = []
     for place in range(10):
         report(place / 10, f"run {place + 1} of 10")
-        runs.append(1000 * np.array(bench.time_calls(call, image, 120)))
+        times_s = bench.time_calls(call, image, 120)
+        runs.append(1000 * np.array(times_s))
     return runs
 
 
 runs = run_with_progress(ten_runs, "Ten runs")
 centre = np.median(runs)
 figure, axis = plt.subplots(figsize=(9, 3.5), layout="constrained")
+methods = {"textbook": stats.median_interval, "steady": stats.steady_interval}
 held = {}
-for shift, (name, interval) in enumerate(
-    {"textbook": stats.median_interval, "steady": stats.steady_interval}.items()
-):
-    found = [interval(run, q=50) for run in runs]
-    held[name] = int(sum(centre in one for one in found))
-    axis.vlines(
-        np.arange(10) + 0.15 * shift,
-        [one.low for one in found],
-        [one.high for one in found],
-        f"C{shift}",
-        lw=3,
-    )
+for shift, (name, method) in enumerate(methods.items()):
+    intervals = [method(run, q=50) for run in runs]
+    held[name] = int(sum(centre in interval for interval in intervals))
+    lows = [interval.low for interval in intervals]
+    highs = [interval.high for interval in intervals]
+    places = np.arange(10) + 0.15 * shift
+    axis.vlines(places, lows, highs, f"C{shift}", lw=3)
 axis.axhline(centre, color="black", lw=1)
 axis.set(xlabel="run", ylabel="milliseconds", xticks=range(10))
 ledger().observe("measurements.runs", held)
 pd.DataFrame({"of ten intervals hold the line": held, "you predicted": guesses})
 
 # %% [markdown]
-# On two busy cores of an AMD EPYC, one blue interval of ten held the line, and nine orange ones. Blue is not wrong
-# about its own run: while it lasted, the median was there. But a machine's clock, its other programs and the place of
-# its memory change more slowly than calls follow each other, so 120 calls in a row say no more than a few of them. The
-# orange interval measures that within a run. What changes *between* runs, no single run can show.
+# On two busy cores of an AMD EPYC, one blue interval of ten contained the line, and nine
+# orange ones. The blue intervals are right about their own runs: during each run, the
+# median was there. But a machine's clock, its other programs and its memory change more
+# slowly than calls follow each other, so 120 calls in a row contain only as much
+# information as a few independent ones. The orange interval measures this within a run.
+# No single run can show the changes *between* runs.
 #
-# Where the truth is known, one can count. Here neighbours share four fifths of what moves them:
+# If the true value is known, you can count how often an interval contains it. In the next
+# cell, the true median is 0, and each sample repeats 0.8 of the one before:
 
 
 # %%
 def series(alike):
-    """Return 400 samples around 0, each of which keeps this share of the one before."""
-    made = random.standard_normal(400)
+    """Return 400 samples around 0. Each repeats the share `alike` of the one before."""
+    values = random.standard_normal(400)
+    new = np.sqrt(1 - alike**2)
     for place in range(1, 400):
-        made[place] = alike * made[place - 1] + np.sqrt(1 - alike**2) * made[place]
-    return made
+        values[place] = alike * values[place - 1] + new * values[place]
+    return values
 
 
-random, rows = np.random.default_rng(1), {}
+def share_that_hold_0(method, many):
+    """Return the share of intervals that contain the true median, 0."""
+    return np.mean([0 in method(values, q=50) for values in many])
+
+
+random = np.random.default_rng(1)
+rows = {}
 for name, alike in {"independent": 0.0, "neighbours alike": 0.8}.items():
     many = [series(alike) for _ in range(200)]
-    rows[name] = [
-        np.mean([0 in f(one, q=50) for one in many])
-        for f in (stats.median_interval, stats.steady_interval)
-    ]
-pd.DataFrame.from_dict(rows, orient="index", columns=["textbook", "steady"]).style.format(
-    "{:.0%}"
-)
+    rows[name] = {
+        "textbook": share_that_hold_0(stats.median_interval, many),
+        "steady": share_that_hold_0(stats.steady_interval, many),
+    }
+pd.DataFrame(rows).T.style.format("{:.0%}")
 
 # %% [markdown]
-# Both promise 95 %. The textbook's keeps its promise where samples are independent, and only there.
+# Both methods promise 95 %. The textbook's method keeps this promise only if samples are
+# independent.
 #
 # ## In turns
 #
-# To compare two options, let them take turns, so that both run under the same conditions, and take the ratio round by
-# round: what slows both cancels out. Here is the model, *the very same model again*, and the model with the colours of
-# a pixel stored side by side (`channels_last`).
+# To compare two options, let them take turns, so that both run under the same conditions,
+# and compute the ratio in each round. A slow moment then affects both and cancels out.
+# The next cell compares the model with *exactly the same model*, and with one that stores
+# the colours of a pixel next to each other (`channels_last`).
 
 # %%
-targets = {"the model": net, "the same again": load_mobilenet_v2(assets.model())}
-targets["channels last"] = load_mobilenet_v2(assets.model()).to(
-    memory_format=torch.channels_last
-)
+same = load_mobilenet_v2(assets.model())
+channels_last = load_mobilenet_v2(assets.model())
+channels_last.to(memory_format=torch.channels_last)
+targets = {"the model": net, "the same again": same, "channels last": channels_last}
 for target in targets.values():
     bench.describe(target, model_path=assets.model())
-comparison = run_with_progress(
-    lambda report: bench.compare(targets, image, rounds=20, on_progress=report),
-    "In turns",
-)
+
+
+def in_turns(report):
+    return bench.compare(targets, image, rounds=20, on_progress=report)
+
+
+comparison = run_with_progress(in_turns, "In turns")
 table = comparison.table("the model")
 table.round(3)
 
 # %% [markdown]
-# *Times as fast* is the ratio, *at least* and *at most* are the ends of its interval. What do they let you say?
+# *Times as fast* is the ratio; *at least* and *at most* are the ends of its interval.
+# Which claim do they allow?
 
 
 # %% question="measurements.claim"
 def claim(at_least, at_most):
-    """Return 'faster', 'slower' or 'cannot tell', from the ends of the interval of how many times as fast it is."""
+    """Return 'faster', 'slower' or 'cannot tell', from the ends of the interval of the
+    speed-up.
+
+    'faster' needs an interval above 1, 'slower' one below 1. An interval that contains
+    1, or ends there, is 'cannot tell'. Example: claim(1.1, 1.3) returns 'faster'.
+    """
     ### BEGIN SOLUTION
     if at_least > 1:
         return "faster"
@@ -219,27 +252,23 @@ def claim(at_least, at_most):
 check("measurements.claim", claim)
 
 # %%
-others = list(targets)[1:]
-table["claim"] = pd.Series(
-    {
-        name: claim(table.loc[name, "at least"], table.loc[name, "at most"])
-        for name in others
-    }
-)
-effects = {
-    name: comparison.ratio(name, "the model").minimum_detectable_effect for name in others
-}
-table["found four times in five"] = pd.Series(effects).map("{:.1%}".format)
-table.loc[
-    others, ["times as fast", "at least", "at most", "claim", "found four times in five"]
-]
+others = ["the same again", "channels last"]
+shown = table.loc[others, ["times as fast", "at least", "at most"]].copy()
+for name in others:
+    at_least, at_most = shown.loc[name, ["at least", "at most"]]
+    effect = comparison.ratio(name, "the model").minimum_detectable_effect
+    shown.loc[name, "claim"] = claim(at_least, at_most)
+    shown.loc[name, "found four times in five"] = f"{effect:.1%}"
+shown
 
 # %% [markdown]
-# For *the same again* the right claim is "cannot tell", and 95 of 100 such runs make it. Five do not: if you compare
-# twenty pairs that do not differ, expect to find one difference. "Cannot tell" does not mean equal, either. The last
-# column is the smallest difference that a run like this one finds four times in five; a smaller one may well be there.
+# For *the same again*, the right claim is "cannot tell", and 95 of 100 such runs make it.
+# Five do not: if you compare twenty pairs of equal models, expect to find one difference.
+# But "cannot tell" does not mean equal. The last column shows the smallest difference
+# that a run like this one finds four times in five; a smaller difference may exist.
 #
-# And with single runs? Divide the medians of your ten runs by each other, which are one model and nothing else:
+# How far apart are single runs? Your ten runs all measured one model. The next cell
+# divides their medians by each other:
 
 # %%
 medians = np.array([np.median(run) for run in runs])
@@ -247,26 +276,35 @@ ratios = medians[:, None] / medians[None, :]
 print(f"largest ratio of two runs of the same model: {ratios.max():.3f}")
 
 # %% [markdown]
-# An optimization of that size, measured once before and once after, is no optimization yet.
+# If you measure an optimization once before and once after, a gain of this size does not
+# show that it works.
 #
 # ## A loss, and whether it was chance
 #
-# Answers need statistics too. *Choose an architecture* judged the half network by its 182 drawings. How? Suppose that
-# it were as good as the full one. Then each drawing's difference might as well have had the other sign. Toss a coin for
-# every sign, many times, and count how often the sum is at least as far from 0 as the one that was seen. That share is
-# **p**, of a *sign-flip test*.
+# Answers need statistics too. *Choose an architecture* judged the half network by its 182
+# drawings, with this method. Suppose that the half network were as good as the full one.
+# Then each drawing's difference could equally have had the other sign. Toss a coin for
+# every sign, many times, and count how often the sum is at least as far from 0 as the
+# measured sum. This share is the **p-value** of a *sign-flip test*.
 
 # %%
-records, drawings = ledger().read(), np.array(assets.drawings("evaluation"))
-names = ["mobilenetv2", "mobilenetv2-050"]
-full, half = (
-    np.array(records.latest(kind="accuracy", option=name).samples, dtype=float)
-    for name in names
-)
+records = ledger().read()
+drawings = np.array(assets.drawings("evaluation"))
+
+
+def right_answers(name):
+    """Return an array with 1.0 for each photo that a network gets right, otherwise 0."""
+    record = records.latest(kind="accuracy", option=name)
+    return np.array(record.samples, dtype=float)
+
+
+full, half = right_answers("mobilenetv2"), right_answers("mobilenetv2-050")
 
 
 def tossed(lost):
-    """Return (the sum over the drawings, its sums with signs tossed), if so much of each photo is taken as lost."""
+    """Return the sum of the drawings' differences, and 10,000 such sums with random
+    signs, if each photo is assumed to lose `lost` (0.02 is two points).
+    """
     differences = np.bincount(drawings, half - full + lost)
     signs = np.random.default_rng(0).choice([-1, 1], (10_000, len(differences)))
     return differences.sum(), signs @ differences
@@ -274,38 +312,53 @@ def tossed(lost):
 
 for lost in (0, 0.02, 0.04, 0.08, 0.10):
     seen, sums = tossed(lost)
-    print(
-        f"as if {100 * lost:2.0f} points were lost: p = {np.mean(np.abs(sums) >= abs(seen)):.3f}"
-    )
+    p = np.mean(np.abs(sums) >= abs(seen))
+    print(f"as if {100 * lost:2.0f} points were lost: p = {p:.3f}")
 paired = stats.paired_proportions(half, full, drawings)
-print(
-    f"{100 * paired.interval.low:.1f} to {100 * paired.interval.high:.1f} points, p = {paired.p_value:.3f}"
-)
+low, high = 100 * paired.interval.low, 100 * paired.interval.high
+print(f"{low:.1f} to {high:.1f} points, p = {paired.p_value:.3f}")
 
 # %% [markdown]
-# The first line asks for no loss at all, the others for a given one, and a p below 0.05 refuses it. The losses that are
-# *not* refused are the 95 % interval. So interval and p come from one test: p is below 0.05 exactly if 0 lies outside.
-# (`paired_proportions` adds one drawing to each side, which makes the interval a little wider: without that, equal
-# answers to three drawings would prove that nothing is ever lost.)
+# The first line tests the claim that no accuracy was lost; the other lines test a given
+# loss. A p below 0.05 rejects the claim. The losses that are *not* rejected form the 95 %
+# interval. So interval and p come from one test: p is below 0.05 exactly if 0 is outside
+# the interval.
 #
-# If several pairs are judged, one of them is more likely to look uneven by chance. **Holm's correction** raises each p:
-# the smallest is multiplied by the number of pairs, the next by one less, and none may be below the one before it.
+# **Note.** `paired_proportions` adds one drawing to each side, which makes the interval a
+# little wider. Otherwise equal answers to three drawings would show that no loss exists.
+#
+# If you judge several pairs, one of them is more likely to look different by chance.
+# **Holm's correction** raises each p-value to allow for this: it multiplies the smallest
+# by the number of pairs, the next by one less, and so on, and keeps them in rising order.
 
 # %%
-others = ["mobilenetv2-075", "mobilenetv2-050"]
-p = pd.Series(
-    {name: records.paired_accuracy(name, "mobilenetv2").p_value for name in others}
-).sort_values()
-pd.DataFrame(
-    {"p": p, "p, by Holm": (p * np.arange(len(p), 0, -1)).cummax().clip(upper=1)}
-).round(3)
+p_values = {}
+for name in ("mobilenetv2-075", "mobilenetv2-050"):
+    p_values[name] = records.paired_accuracy(name, "mobilenetv2").p_value
+p = pd.Series(p_values).sort_values()
+pairs_left = np.arange(len(p), 0, -1)
+by_holm = (p * pairs_left).cummax().clip(upper=1)
+pd.DataFrame({"p": p, "p, by Holm": by_holm}).round(3)
 
 # %% [markdown]
 # ## What you found
 #
-# One run has a value and, with enough samples, an interval for itself: say which run, and which machine. Two options
-# are compared in turns, on the same drawings, and the claim is what the whole interval lets you say.
+# - One run gives a value and, with enough samples, an interval for this run. Report the
+#   run and the machine.
+# - Compare two options in turns, on the same drawings, and claim only what the interval
+#   allows.
 #
-# - Close your browser, repeat the ten runs, then play a video during them. Which interval notices?
-# - `torch.set_num_threads(1)`: do the runs agree better?
+# **Try it yourself**
 #
+# - Close your browser, repeat the ten runs, then play a video during them. Which interval
+#   shows the difference?
+# - Set `torch.set_num_threads(1)`. Do the runs agree better?
+
+# %% [markdown]
+# ## Read more
+#
+# - [Rigorous Benchmarking in Reasonable Time](https://doi.org/10.1145/2464157.2464160)
+#   (T. Kalibera and R. Jones, 2013): how many runs, and how many samples in each.
+# - [Statistically Rigorous Java Performance
+#   Evaluation](https://doi.org/10.1145/1297027.1297033) (A. Georges, D. Buytaert and L.
+#   Eeckhout, 2007): how papers came to wrong conclusions from single runs.

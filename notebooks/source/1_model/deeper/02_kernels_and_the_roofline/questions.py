@@ -1,12 +1,22 @@
-"""The questions of "Kernels and the roofline": cases from plain to special, each with its sentence."""
+"""The questions of "Kernels and the roofline": cases from plain to special, each with its
+sentence.
+"""
 
 import numpy as np
 
-from grading.builder.questions import another, at_least, at_most, prediction, question
+from grading.builder.questions import (
+    another,
+    at_least,
+    at_most,
+    domain,
+    pick,
+    prediction,
+    question,
+)
 
 prediction(
     "kernels.order",
-    "How many times as fast as the textbook's order is each way?",
+    "By what factor does each order beat the textbook's?",
     about={"kind": "latency", "option": "matmul-rows"},
     unit="×",
     between=(0.05, 10_000),
@@ -18,106 +28,165 @@ prediction(
 @question(
     "kernels.transactions",
     "The memory transactions of a warp",
-    points=2,
-    hint="In which sector does the byte 100 lie? And how many *different* sectors does the warp want?",
+    points=1,
+    hint="Which sector contains the byte 100? How many *different* sectors does the warp "
+    "read?",
 )
 def transactions(random):
     first = 32 * int(random.integers(3, 90))
     yield (
         ([0, 4, 8, 12],),
-        "All four addresses lie in sector 0, which comes once for all of them.",
+        "All four addresses are in sector 0, which memory delivers once for all.",
     )
     yield (
         ([0, 32, 64, 96],),
-        "Each of these addresses lies in a sector of its own. A sector has 32 bytes.",
+        "Each of these addresses is in a different sector: a sector has 32 bytes.",
     )
     yield (
         ([28, 32],),
-        "Sector 0 ends with byte 31, so these two do not share one, near as they are.",
+        "Sector 0 ends with byte 31, so these two are in different sectors.",
     )
     yield (
         ([0, 4, 1024, 1028],),
-        "Two sectors are wanted. What lies between them is not fetched.",
+        "The warp reads two sectors. Memory does not deliver the sectors between them.",
     )
     yield (
-        ([first + 20 + 4 * thread for thread in range(8)],),
+        ([604, 676, 584],),
+        "604 and 584 lie in the same sector, though another address stands between them.",
+    )
+    eight_threads = [first + 20 + 4 * thread for thread in range(8)]
+    yield (
+        (eight_threads,),
         "These 32 bytes begin in the middle of a sector.",
     )
-    yield ([first] * 3 + [first + 96],), ""
+    yield ([first, first, first, first + 96],), ""
 
+
+@domain("kernels.transactions")
+def any_warp(random):
+    first = 16 * int(random.integers(0, 50))
+    threads = random.integers(1, 12)
+    addresses = first + 4 * random.integers(0, 40, threads)
+    return (addresses.tolist(),)
+
+
+RUN_RULES = [
+    ("lost", "", "{lost}"),
+    ("error", "", "It ends with an error: {error}"),
+]
+
+TILE_RULES = [
+    (
+        "reads",
+        at_most(1.01),
+        "It reads global memory {reads:.2f} × as often as tiles need: load each number "
+        "once per tile.",
+    ),
+    (
+        "barriers",
+        at_least(2),
+        "It calls `cuda.syncthreads()` {barriers} × per tile, and needs two calls: one "
+        "before the tiles are read, and one before they are filled again.",
+    ),
+]
+
+PRODUCT_RULES = [
+    (
+        "off_whole",
+        at_most(1e-3),
+        "If the sizes are multiples of TILE, a number of the product is wrong by "
+        "{off_whole:.3g}.",
+    ),
+    (
+        "off_ragged",
+        at_most(1e-3),
+        "It is right if the tiles fit, but wrong by {off_ragged:.3g} if they reach "
+        "beyond the edge: load 0 there.",
+    ),
+    (
+        "transactions",
+        at_most(1.5),
+        "The product is right, but it takes {transactions:.2f} × the transactions that "
+        "tiles need: let the threads of a warp load neighbours in a row.",
+    ),
+]
 
 question(
     "kernels.shared",
     "A CUDA kernel with tiles in shared memory",
-    points=3,
-    hint="Each thread brings one number of each tile. When may the others read it, and when may it be overwritten?",
-    file="labs.judge.kernel:shared_kernel",
-    rules=[
-        ("lost", "", "{lost}"),
-        ("error", "", "It ends with an error: {error}"),
-        (
-            "reads",
-            at_most(1.01),
-            "It reads global memory {reads:.2f} × as often as tiles need: each number should come once per tile.",
-        ),
-        (
-            "barriers",
-            at_least(2),
-            "`cuda.syncthreads()` stands in it {barriers} ×. Without two of them a thread reads a tile before all have "
-            "filled it, or fills it while others still read.",
-        ),
-        (
-            "off_whole",
-            at_most(1e-3),
-            "Where the tiles fit exactly, a number of the product is off by {off_whole:.3g}.",
-        ),
-        (
-            "off_ragged",
-            at_most(1e-3),
-            "Right where the tiles fit, and off by {off_ragged:.3g} where they reach beyond the edge: load 0 there.",
-        ),
-        (
-            "transactions",
-            at_most(1.5),
-            "Right, and it needs {transactions:.2f} × the transactions that tiles need: the threads of a warp should "
-            "load neighbours in a row.",
-        ),
-    ],
-    good={"lost": "", "error": "", "reads": 1.0, "barriers": 2, "transactions": 1.0}
-    | dict.fromkeys(("off_whole", "off_ragged"), 0.0),
+    points=4,
+    hint="Each thread loads one number of each tile. When may the others read it, and "
+    "when may you overwrite it?",
+    file="labs.deeper.kernels.judge:shared_kernel",
+    rules=RUN_RULES + TILE_RULES + PRODUCT_RULES,
+    good={
+        "lost": "",
+        "error": "",
+        "reads": 1.0,
+        "barriers": 2,
+        "transactions": 1.0,
+        "off_whole": 0.0,
+        "off_ragged": 0.0,
+    },
 )
 
 
 @question(
     "kernels.bound",
     "The least time of a convolution",
-    points=2,
-    hint="How long would the arithmetic take alone, and how long the memory?",
+    points=1,
+    hint="How long does the arithmetic take alone, and how long does the memory take?",
 )
 def bound(random):
-    dot, fast = [1, 1, 1, 1], 1e12
+    dot = [1, 1, 1, 1]
+    fast = 1e12
     yield (
         (dot, dot, dot, 1.0, fast),
-        "One multiplication and one addition are two operations, at one a second.",
+        "One multiplication and one addition are two operations, at one per second: 2 s.",
     )
     yield (
         (dot, dot, dot, fast, 1.0),
-        "Input, weights and output are a number each, of 4 bytes, at one byte a second.",
+        "Input, weights and output have one number of 4 bytes each: 12 bytes, at one "
+        "byte per second.",
     )
     yield (
         (dot, dot, dot, 1.0, 4.0),
-        "The arithmetic takes 2 s and the memory 3 s, at the same time. The slower one decides.",
+        "The arithmetic takes 2 s and the memory 3 s, at the same time. The longer time "
+        "counts.",
     )
     yield (
         ([1, 8, 1, 1], [2, 8, 1, 1], [1, 2, 1, 1], 1.0, fast),
-        "Each of the two outputs adds up 8 products, one for each channel of the input.",
+        "Each of the two outputs is the sum of 8 products, one per input channel.",
     )
     yield (
         ([1, 8, 4, 4], [8, 1, 3, 3], [1, 8, 4, 4], 1.0, fast),
-        "This layer is depthwise: an output sees 9 numbers of one channel. The weight's shape says so.",
+        "This layer is depthwise: an output uses 9 numbers of one channel, as the shape "
+        "of the weights shows.",
     )
-    channels, side = (int(one) for one in random.integers((8, 7), (64, 28)))
+    x, w, y = [1, 2, 4, 7], [4, 2, 1, 5], [1, 4, 4, 3]
     yield (
-        ([1, channels, side, side], [24, channels, 1, 1], [1, 24, side, side], fast, 1e9),
-        "",
+        (x, w, y, 1000.0, fast),
+        "Photos and kernels need not be square: each of the 4 × 4 × 3 outputs adds up "
+        "2 × 1 × 5 products, and the time has decimals.",
     )
+    yield (
+        (x, w, y, fast, 1000.0),
+        "The memory decides here, for 56 numbers of input, 40 weights and 48 outputs.",
+    )
+    channels, side = random.integers((8, 7), (64, 28)).tolist()
+    x, y = [1, channels, side, side], [1, 24, side, side]
+    w = [24, channels, 1, 1]
+    yield (x, w, y, fast, 1e9), ""
+
+
+@domain("kernels.bound")
+def any_convolution(random):
+    inputs, outputs = random.integers(1, 9, 2).tolist()
+    groups = int(random.integers(1, 4))
+    height, width = random.integers(1, 12, 2).tolist()
+    rows, columns = random.integers(1, 5, 2).tolist()
+    stride = pick(random, 1, 2)
+    x = [1, inputs * groups, height * stride, width * stride]
+    w = [outputs * groups, inputs, rows, columns]
+    y = [1, outputs * groups, height, width]
+    return x, w, y, pick(random, 1e3, 1e9, 1e12), pick(random, 1e3, 1e9)

@@ -3,7 +3,7 @@
 #   lesson:
 #     id: pixels
 #     title: Fewer pixels
-#     summary: the same network on smaller photos, without new training, against fewer channels
+#     summary: the same network on smaller photos, without new training
 #     part: 2
 #     kind: deeper
 #     where: [laptop]
@@ -15,13 +15,16 @@
 # %% [markdown]
 # # Fewer pixels
 #
-# "It works," says the manager. "Now make it smaller. On a small machine, smaller is always better." Smaller *what*? The
-# file, the arithmetic and the photo can each be made smaller, and each by another means. Quantizing made the numbers
-# smaller. **How much time do fewer pixels save, and what do they cost?** To find out you need a laptop, which plays the
+# **Prerequisites:** *Measure for the device*. **Runs on:** your laptop, which plays the
 # device.
+#
+# "It works," says the manager. "Now make it smaller. On a small machine, smaller is
+# always better." Smaller *what*? You can make the file, the arithmetic and the photo
+# smaller, each by a different method. Quantizing made the numbers smaller. **How much
+# time do fewer pixels save, and how much accuracy do they cost?**
 
 # %%
-from provisioning import rehearsal
+from provisioning.lab import rehearsal
 
 print(rehearsal.use())
 
@@ -50,35 +53,38 @@ print(device)
 # %% [markdown]
 # ## Predict
 #
-# The network was trained with photos of 224 × 224 pixels. If it gets the same photos with 160 × 160 pixels, without new
-# training, how many times as fast will it answer, and how many points of accuracy will it lose?
+# The network was trained with photos of 224 × 224 pixels. Give it the same photos with
+# 160 × 160 pixels, without new training. By what factor will it answer faster, and how
+# many points of accuracy will it lose?
 
 # %%
 predict("pixels.fewer", faster=..., lost=...)
 
 # %% [markdown]
-# ## What a network sees
+# ## The photo that the network sees
 #
-# Here is one photo at the sides that you will measure. The arithmetic of a convolution grows with the number of pixels,
-# and that is the side *squared*.
+# The next cell shows one photo at the sizes that you will measure. The arithmetic of a
+# convolution grows with the number of pixels, that is, with the *square* of the side.
 
 # %%
 sides_px = (224, 192, 160, 128)
-photo = Image.open(next(path for path, _ in iterate(assets.dataset(), "evaluation")))
+path, _ = next(iterate(assets.dataset(), "evaluation"))
+photo = Image.open(path)
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.8), layout="constrained")
 for axis, side in zip(axes, sides_px):
+    share = side**2 / 224**2
     axis.imshow(crop(photo, side))
-    axis.set(
-        title=f"{side} px: {side**2 / 224**2:.0%} of the pixels", xticks=[], yticks=[]
-    )
+    axis.set(title=f"{side} px: {share:.0%} of the pixels", xticks=[], yticks=[])
 
 # %% [markdown]
 # ## Two numbers in a header
 #
-# A convolution slides over its input and does not ask how large that is, and MobileNetV2 averages whatever is left at
-# its end. So two numbers in the file have to change: height and width of `model.graph.input[0]`, which stand in
-# `type.tensor_type.shape.dim` behind batch and channels. What the file notes about sizes in between, `value_info`, is
-# wrong then: `model.graph.ClearField("value_info")`. Write the file for 160 pixels with `onnx.load` and `onnx.save`.
+# A convolution works on an input of any size, and MobileNetV2 averages over all remaining
+# pixels at its end. So only two numbers in the file must change: height and width of
+# `model.graph.input[0]`, in `type.tensor_type.shape.dim`, after batch and channels. The
+# sizes that the file stores for tensors in between, `value_info`, are then wrong: delete
+# them with `model.graph.ClearField("value_info")`. Write the file for 160 pixels with
+# `onnx.load` and `onnx.save`.
 
 # %% question="pixels.file"
 small_path = models_dir() / "int8-static-s8s8-160px.onnx"
@@ -94,35 +100,40 @@ check("pixels.file", small_path)
 # %% [markdown]
 # ## Measure
 #
-# The other two sides are made in the same way. Then all four files travel. Each answers all photos, and then they take
-# turns with one photo.
+# The next cell makes the files for the other two sizes in the same way, and copies all
+# four to the device. Each file answers all photos; then they take turns with one photo.
 
 # %%
 guesses = predicted("pixels.fewer")
 paths = {224: full, 160: small_path}
 for side in (192, 128):
-    paths[side] = with_input_size(
-        full, models_dir() / f"int8-static-s8s8-{side}px.onnx", side
-    )
-options = {side: f"edge-int8-{side}px" for side in sides_px}
+    path = models_dir() / f"int8-static-s8s8-{side}px.onnx"
+    paths[side] = with_input_size(full, path, side)
 device.bring(paths[side] for side in sides_px)
-candidates = [
-    Candidate(options[side], paths[side].name, input_px=side) for side in sides_px
-]
-answers = measure_there(device, "answers", candidates, ledger=ledger())
-right = {each.option: each.samples for each in answers if each.kind == "accuracy"}
-measured = measure_there(device, "compare", candidates, ledger=ledger())
-timed = {each.option: each.samples for each in measured}
+options = {side: f"edge-int8-{side}px" for side in sides_px}
+candidates = []
+for side, option in options.items():
+    candidates.append(Candidate(option, paths[side].name, input_px=side))
+records = measure_there(device, "answers", candidates, ledger=ledger())
+rights = {each.option: each.samples for each in records if each.kind == "accuracy"}
+records = measure_there(device, "compare", candidates, ledger=ledger())
+times_s = {each.option: each.samples for each in records}
 
 
 # %% [markdown]
-# Is it a bargain? To decide you need both figures: the points that are lost, and how many times as fast it is.
+# Are fewer pixels worth it? To decide, you need two figures: the lost points and the
+# speed-up.
 
 
 # %% question="pixels.bargain"
 def bargain(before_right, after_right, before_s, after_s):
-    """Return (points, times): hundredths of accuracy that are lost, above 0 for a loss, and how many times as fast the
-    median answer is. Rights are 1 or 0 for each photo, and all photos are the same in both."""
+    """Return (points, times): the lost accuracy in points, above 0 for a loss, and the
+    speed-up of the median answer.
+
+    before_right and after_right contain 1 or 0 for each of the same photos; before_s and
+    after_s contain seconds per answer. A point is 1 % of the photos.
+    Example: ([1, 1], [1, 0], [0.4], [0.2]) gives (50.0, 2.0).
+    """
     ### BEGIN SOLUTION
     points = 100 * (np.mean(before_right) - np.mean(after_right))
     return points, np.median(before_s) / np.median(after_s)
@@ -132,45 +143,49 @@ def bargain(before_right, after_right, before_s, after_s):
 check("pixels.bargain", bargain)
 
 # %%
-drawings, rows = assets.drawings("evaluation"), {}
-for side in sides_px[1:]:
-    pair = [right[options[224]], right[options[side]]]
-    took_s = [timed[options[224]], timed[options[side]]]
-    p = (
-        stats.paired_proportions(*pair, drawings).p_value
-        if len(pair[0]) == len(drawings)
-        else np.nan
-    )
-    rows[side] = (
-        side**2 / 224**2,
-        *bargain(*pair, *took_s)[::-1],
-        p,
-        paths[side].stat().st_size / 1e6,
-    )
-table = pd.DataFrame.from_dict(
-    rows, orient="index", columns=["pixels", "times as fast", "points lost", "p", "MB"]
-)
-table.loc[160, ["you predicted, times", "you predicted, points"]] = (
-    guesses["faster"],
-    guesses["lost"],
-)
-table.style.format(precision=2, na_rep="").format("{:.0%}", subset="pixels").set_caption(
-    measured[0].machine.label
-)
+drawings = assets.drawings("evaluation")
+before_right, before_s = rights["edge-int8-224px"], times_s["edge-int8-224px"]
+rows = {}
+for side in (192, 160, 128):
+    after_right, after_s = rights[options[side]], times_s[options[side]]
+    points, times = bargain(before_right, after_right, before_s, after_s)
+    size_bytes = paths[side].stat().st_size
+    rows[side] = {
+        "pixels": side**2 / 224**2,
+        "times as fast": times,
+        "points lost": points,
+        "p": np.nan,
+        "MB": size_bytes / 1e6,
+    }
+    if len(after_right) == len(drawings):
+        test = stats.paired_proportions(before_right, after_right, drawings)
+        rows[side]["p"] = test.p_value
+table = pd.DataFrame(rows).T
+table.loc[160, "you predicted, times"] = guesses["faster"]
+table.loc[160, "you predicted, points"] = guesses["lost"]
+shown = table.style.format(precision=2, na_rep="").format("{:.0%}", subset="pixels")
+shown.set_caption(records[0].machine.label)
 
 # %% [markdown]
-# *p* is the sign-flip test over drawings: how often would so many answers differ by chance? A loss is shown if it is
-# below 0.05, or below 0.017 if you look at all three rows. Compare the first two columns. Did the time shrink as much
-# as the pixels? What does not depend on the number of pixels stays: reading the weights, starting each operator.
+# *p* is the p-value of the sign-flip test over drawings: how often would so many answers
+# differ by chance? A loss is significant if p is below 0.05, or below 0.017 if you look
+# at all three rows. Compare the first two columns. Did the time shrink as much as the
+# number of pixels? Some work does not depend on this number: to read the weights, and to
+# start each operator.
 #
-# The file has not become smaller by a byte: weights know nothing of pixels. Fewer *channels*, as in *Prune, distil,
-# train for it*, make the file smaller too, but they need a training. A smaller photo needs none.
+# The file did not become smaller, because the weights do not depend on the image size.
+# Fewer *channels*, as in *Prune, distil, train for it*, also make the file smaller, but
+# need new training. A smaller photo needs none.
 #
 # ## What you found
 #
-# Fewer pixels save time and cost right answers; neither the download nor the memory for weights changes. A network that
-# is *trained* at 160 pixels usually loses less than one that was trained at 224. The column *times as fast* says how
-# much time such a training would save.
+# - Fewer pixels save time and cost right answers. Neither the download nor the memory for
+#   weights changes.
+# - A network that is *trained* at 160 pixels usually loses less than one that was trained
+#   at 224. The column *times as fast* shows how much time such a network would save.
 #
-# - The ranges were calibrated at 224 pixels. Are they still right at 128? Calibrate again, and measure.
-# - Prune first, and then shrink the photos: do the losses add up?
+# **Try it yourself**
+#
+# - The ranges were calibrated at 224 pixels. Are they still right at 128? Calibrate
+#   again, and measure.
+# - Prune first, and then use smaller photos: do the losses add up?

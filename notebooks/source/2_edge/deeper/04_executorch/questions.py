@@ -1,55 +1,60 @@
-"""The questions of "ExecuTorch and XNNPACK": an INT8 file for another runtime, and the photos that changed."""
+"""The questions of "ExecuTorch and XNNPACK": an INT8 file for another runtime, and the
+photos that changed.
+"""
 
-from grading.builder.questions import at_least, at_most, holds, prediction, question
+from grading.builder.questions import (
+    at_least,
+    at_most,
+    domain,
+    holds,
+    prediction,
+    question,
+)
 from labs.records.targets import target
 
 SIZE_BYTES = target("device").size_bytes or 0
 
 prediction(
     "executorch.faster",
-    "How many times as fast is ExecuTorch in INT8?",
+    "By what factor is ExecuTorch in INT8 faster?",
     about={"kind": "latency", "option": "xnnpack-int8"},
     unit="×",
     between=(0.02, 50),
-    int8="as ExecuTorch in float32",
-    against="as ONNX Runtime with U8S8",
+    int8="than ExecuTorch in float32",
+    against="than ONNX Runtime with U8S8",
     gate=["ExecuTorch"],
 )
+
+NO_DELEGATE = "XNNPACK runs no part of the file: pass the partitioner."
+FLOAT32 = (
+    "These are the logits of float32. Export the result of `convert_pt2e` again, and "
+    "lower that."
+)
+NOT_CALIBRATED = (
+    "It agrees on {agree} of {images} photos. Did you calibrate with training images?"
+)
+NOT_PER_CHANNEL = (
+    "It agrees on {agree} of {images} photos. Did you set `is_per_channel=True`?"
+)
+TOO_LARGE = f"It has {{size_bytes:,}} bytes; the limit is {SIZE_BYTES / 1e6:g} MB."
+
+FILE_RULES = [
+    ("delegates", holds("XnnpackBackend"), NO_DELEGATE),
+    ("max_abs_diff", at_least(0.01), FLOAT32),
+    ("agree", at_least(22), NOT_CALIBRATED),
+    ("agree", at_least(38), NOT_PER_CHANNEL),
+    ("size_bytes", at_most(SIZE_BYTES), TOO_LARGE),
+]
 
 question(
     "executorch.int8",
     "An INT8 file for ExecuTorch",
-    points=3,
-    hint="Between `torch.export.export` and `to_edge_transform_and_lower` stand the four calls of the table.",
-    file="labs.edge.pte:pte_facts",
+    points=4,
+    hint="Write the four calls of the table between `torch.export.export` and "
+    "`to_edge_transform_and_lower`.",
+    file="labs.deeper.executorch.pte:pte_facts",
     told=True,
-    rules=[
-        (
-            "delegates",
-            holds("XnnpackBackend"),
-            "No part of it is handed to XNNPACK: name the partitioner.",
-        ),
-        (
-            "max_abs_diff",
-            at_least(0.01),
-            "These are the logits of float32. Lower what `convert_pt2e` returned, exported once more.",
-        ),
-        (
-            "agree",
-            at_least(22),
-            "It agrees on {agree} of {images} photos. Were the observers shown training images?",
-        ),
-        (
-            "agree",
-            at_least(38),
-            "It agrees on {agree} of {images} photos. Is there one scale per channel?",
-        ),
-        (
-            "size_bytes",
-            at_most(SIZE_BYTES),
-            f"It has {{size_bytes:,}} bytes, and the bound is {SIZE_BYTES / 1e6:g} MB.",
-        ),
-    ],
+    rules=FILE_RULES,
     good={
         "delegates": {"XnnpackBackend": 1},
         "operators": [],
@@ -64,9 +69,10 @@ question(
 
 @question(
     "executorch.changed",
-    "Photos that changed, and those that were lost",
-    points=2,
-    hint="A photo can change from one wrong class to another. Which of the two numbers counts it?",
+    "Changed photos and lost photos",
+    points=1,
+    hint="A photo can change from one wrong class to another. Which of the two numbers "
+    "counts it?",
 )
 def changed(random):
     yield (
@@ -75,12 +81,21 @@ def changed(random):
     )
     yield (
         ([1, 2], [1, 5], [1, 5]),
-        "The second photo changed from wrong to right: changed, and not lost.",
+        "The second photo changed from wrong to right, so it is changed but not lost.",
     )
     yield (
         ([1, 2, 3], [1, 4, 3], [1, 5, 3]),
-        "The second photo was wrong before and after: changed, and not lost.",
+        "The second photo is wrong before and after, so it is changed but not lost.",
     )
-    yield ([0, 1], [0, 1], [1, 0]), "Nothing changed here, although both are wrong."
+    yield (
+        ([1, 1, 2, 3], [2, 4, 2, 3], [1, 1, 2, 0]),
+        "Two photos changed, and both were right: changed and lost are both 2.",
+    )
+    yield ([0, 1], [0, 1], [1, 0]), "Both photos are wrong, but neither changed."
     classes = [random.integers(0, 3, 12).tolist() for _ in range(3)]
     yield tuple(classes), ""
+
+
+@domain("executorch.changed")
+def any_classes(random):
+    return tuple(random.integers(0, 3, (3, random.integers(1, 20))).tolist())

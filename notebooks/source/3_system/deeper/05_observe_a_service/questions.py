@@ -1,4 +1,6 @@
-"""The questions of "Observe a service": a configuration, and two expressions asked of unseen series."""
+"""The questions of "Observe a service": a configuration, and two expressions asked of
+unseen series.
+"""
 
 from grading.builder.questions import (
     at_least,
@@ -11,53 +13,60 @@ from grading.builder.questions import (
 
 prediction(
     "observe.p95",
-    "Which p95 does Prometheus give, over the one that the clients measure?",
+    "By what factor does the p95 from Prometheus differ from the clients' p95?",
     about={"kind": "load", "option": "observe-16"},
     unit="×",
     between=(0.05, 20),
     ratio="Prometheus over clients",
 )
 
+CONFIG_RULES = [
+    ("complaint", "", "promtool refuses the file: {complaint}"),
+    (
+        "targets",
+        at_least(1),
+        "Prometheus starts with the file, but has no target to scrape: check `targets`.",
+    ),
+    (
+        "health",
+        "up",
+        "The target does not answer: {error}. Is it the service's address?",
+    ),
+    (
+        "serves",
+        "service",
+        "The target has no `serving_requests_total`, so it is not the service. Use "
+        "`address`.",
+    ),
+    ("job", "gourmetgram", "The job is called {job}. Name it `gourmetgram`."),
+    (
+        "interval",
+        one_of("1s", "2s", "500ms"),
+        "It scrapes every {interval}, which is too rare for this lesson. Set "
+        "`scrape_interval` to 1s.",
+    ),
+]
+
+CONFIG_FACTS = {
+    "complaint": "",
+    "targets": 1,
+    "health": "up",
+    "error": "",
+    "serves": "service",
+    "job": "gourmetgram",
+    "interval": "1s",
+}
+
 question(
     "observe.config",
     "A prometheus.yml that scrapes the service",
-    points=2,
-    hint="A target is 'host:port', without 'http://' and without the path. What belongs under `global`?",
-    file="labs.checkpoints.reads.observe:scraped",
-    opened_by="labs.checkpoints.reads.observe:configured",
-    rules=[
-        ("complaint", "", "promtool refuses the file: {complaint}"),
-        (
-            "targets",
-            at_least(1),
-            "Prometheus starts with it and has nothing to scrape: there is no target.",
-        ),
-        (
-            "health",
-            "up",
-            "Its target does not answer: {error}. Is that the service's address?",
-        ),
-        (
-            "serves",
-            "service",
-            "Its target gives no `serving_requests_total`: it is not the service.",
-        ),
-        ("job", "gourmetgram", "The job is called {job}. Name it `gourmetgram`."),
-        (
-            "interval",
-            one_of("1s", "2s", "500ms"),
-            "It scrapes every {interval}, and this lesson looks at seconds. Set `scrape_interval` to 1s.",
-        ),
-    ],
-    good={
-        "complaint": "",
-        "targets": 1,
-        "health": "up",
-        "error": "",
-        "serves": "service",
-        "job": "gourmetgram",
-        "interval": "1s",
-    },
+    points=4,
+    hint="A target is 'host:port', without 'http://' and without a path. Which key "
+    "belongs under `global`?",
+    file="labs.deeper.observe.reads:scraped",
+    told=True,
+    rules=CONFIG_RULES,
+    good=CONFIG_FACTS,
 )
 
 _GOOD = {
@@ -71,70 +80,63 @@ _GOOD = {
 }
 
 
+NOT_TOO_LITTLE = at_least(0.9)
+NOT_TOO_MUCH = at_most(1.1)
+QUIET = "On recorded series it gives {gives:.4g}; the right value is {truth:.4g}."
+BUSY = "It is right in a quiet minute, but {busy:.1%} of the right value in a busy one."
+PROMQL_RULES = [
+    ("refused", "", "Prometheus refuses the expression: {refused}"),
+    (
+        "series",
+        not_(0),
+        "It finds no series: copy each name and each label from /metrics.",
+    ),
+    (
+        "series",
+        1,
+        "It gives {series} numbers, one per series. Sum them, so that it gives one.",
+    ),
+    ("quiet", NOT_TOO_LITTLE, QUIET),
+    ("quiet", NOT_TOO_MUCH, QUIET),
+    ("busy", NOT_TOO_LITTLE, BUSY),
+    ("busy", NOT_TOO_MUCH, BUSY),
+]
+
+
 def promql(id, title, hint, reader, restarts):
-    """Ask for one expression, by what it gives of recorded series whose figures are known."""
+    """Ask for one expression, judged by its results on recorded series with known figures."""
     question(
         id,
         title,
         points=2,
         hint=hint,
-        file=f"labs.checkpoints.reads.observe:{reader}",
+        file=f"labs.deeper.observe.reads:{reader}",
         told=True,
-        rules=[
-            ("refused", "", "Prometheus refuses the expression: {refused}"),
-            (
-                "series",
-                not_(0),
-                "It finds nothing: is each name and each label as /metrics writes it?",
-            ),
-            (
-                "series",
-                1,
-                "It gives {series} numbers, one for each series. One number is asked for: sum them.",
-            ),
-            (
-                "quiet",
-                at_least(0.9),
-                "It gives {gives:.4g} of recorded series, and {truth:.4g} is true.",
-            ),
-            (
-                "quiet",
-                at_most(1.1),
-                "It gives {gives:.4g} of recorded series, and {truth:.4g} is true.",
-            ),
-            (
-                "busy",
-                at_least(0.9),
-                "It is right of a quiet minute, and {busy:.1%} of the truth of a busy one.",
-            ),
-            (
-                "busy",
-                at_most(1.1),
-                "It is right of a quiet minute, and {busy:.1%} of the truth of a busy one.",
-            ),
-            *restarts,
-        ],
+        rules=[*PROMQL_RULES, *restarts],
         good=_GOOD,
     )
 
 
 promql(
     "observe.rate",
-    "PromQL: photos answered a second",
-    "A counter only rises. What do you want of each series, before you add them up? And which paths are photos?",
+    "PromQL: photos answered per second",
+    "A counter only rises. What must you compute from each series before you add them "
+    "up? Which paths are photos?",
     "photos_a_second",
     [
         (
             "restart",
             at_most(1.4),
-            "When an instance is restarted, it gives {restart:.1%} of the truth: the sum falls there. Rate first.",
+            "When an instance restarts, it gives {restart:.1%} of the right value, "
+            "because the sum of the counters falls. Take the rate first, then the sum.",
         )
     ],
 )
 promql(
     "observe.quantile",
     "PromQL: the 95th percentile of the latency of photos",
-    "Of each bucket one series, by `le`, and rates of them: the last seconds, and not all since the start.",
+    "Take the rates of the buckets first, so that only the last seconds count. Then sum "
+    "them by `le`, one series per bucket.",
     "tail_latency",
     [],
 )

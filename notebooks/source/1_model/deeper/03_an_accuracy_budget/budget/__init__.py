@@ -1,0 +1,1 @@
+"""The package of *An accuracy budget*: its question's reader of files."""

@@ -1,0 +1,1 @@
+"""The package of *Execution providers*: its question's reader of records."""

@@ -1,0 +1,1 @@
+"""The package of *Fewer pixels*: its question's reader of a file."""

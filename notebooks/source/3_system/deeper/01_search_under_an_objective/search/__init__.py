@@ -1,0 +1,1 @@
+"""The package of *A search under an objective*: its question's reader of records."""

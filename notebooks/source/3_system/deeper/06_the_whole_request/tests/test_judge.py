@@ -1,0 +1,13 @@
+"""The judge of this lesson's program, whose process may say anything."""
+
+from pathlib import Path
+
+from labs.deeper.whole.judge import app
+from tests.taken_over import assert_gains_nothing
+
+
+def test_a_process_that_was_taken_over_gets_facts_and_keeps_the_judge_going(
+    tmp_path: Path,
+):
+    """It answers the right requests, with anything; in some rounds with what has the right form."""
+    assert_gains_nothing(app, ["sizes", "answer"], tmp_path / "file.py")

@@ -1,0 +1,1 @@
+"""What *The whole request* alone needs: an app's judge, servers of several makers, bytes in."""
